@@ -1,0 +1,32 @@
+{
+  "variables": {
+    "warnings_are_errors": ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wformat=2", "-Wstrict-prototypes",
+      "-Wmissing-prototypes", "-Wconversion", "-Wsign-conversion", "-Wcast-qual", "-Wwrite-strings"],
+    "hardening": ["-O2", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fvisibility=hidden"],
+    "hardened_link": ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,defs", "-Wl,-z,noexecstack"]
+  },
+  "targets": [
+    {
+      "target_name": "sallyport_addon",
+      "type": "loadable_module",
+      "sources": ["native/addon/addon.cc", "native/addon/accounts.cc", "native/addon/system.cc"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
+      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "<@(hardening)"],
+      "ldflags": ["-Wl,-z,relro", "-Wl,-z,now"]
+    },
+    {
+      "target_name": "pam_sallyport",
+      "type": "shared_library",
+      "product_prefix": "",
+      "product_extension": "so",
+      "sources": ["native/module/pam_sallyport.c", "native/module/options.c", "native/module/conv.c",
+        "native/module/wire.c", "native/module/conn.c", "native/module/context.c"],
+      "cflags": ["-std=c11", "-pedantic", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["<@(hardened_link)", "-Wl,--version-script=<(module_root_dir)/native/module/pam_sallyport.map"],
+      "libraries": ["-lpam"]
+    }
+  ]
+}

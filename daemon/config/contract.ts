@@ -1,0 +1,69 @@
+import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+
+/** The whole configuration, checked and with every default filled in. */
+export interface Config {
+  /** Where it was read from. */
+  readonly file: string;
+  readonly paths: {
+    readonly store: string;
+    readonly anchor: string;
+    readonly masterKey: string;
+    /** Sealed copy of the last good configuration. */
+    readonly lastGood: string;
+    readonly pamSocket: string;
+    readonly pamUserSocket: string;
+    readonly controlSocket: string;
+  };
+  /** Name of the group whose members administer; an absent group means nobody. */
+  readonly adminGroup: string;
+  /** Shown by authenticator apps. */
+  readonly issuer: string;
+  readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
+  readonly realms: readonly Realm[];
+}
+
+export interface Realm {
+  readonly name: string;
+  /** Line of its `[[realm]]`. */
+  readonly line: number;
+  /** Undefined: catch-all. An account that fits any of the four is a member. */
+  readonly members?: {
+    readonly groups: readonly string[];
+    readonly users: readonly string[];
+    /** Lower case. */
+    readonly domains: readonly string[];
+    readonly uids: readonly { readonly first: number; readonly last: number }[];
+  };
+  readonly require: 'none' | 'any' | readonly RequirableKind[];
+  readonly enrol: 'refuse' | 'grace';
+  /** With enrol = grace: exactly one of the two. */
+  readonly graceMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly graceUntil?: number;
+  readonly totp: {
+    readonly digits: OtpDigits;
+    readonly period: number;
+    readonly algorithm: OtpAlgorithm;
+    readonly skew: number;
+  };
+  readonly lockout: { readonly codes: number; readonly any: number; readonly forMs: number };
+  readonly su: 'target' | 'caller';
+  readonly rules: readonly Rule[];
+}
+
+export interface Rule {
+  readonly line: number;
+  /** Undefined: every service. */
+  readonly services?: readonly string[];
+  /** Undefined: from everywhere. */
+  readonly from?: readonly Source[];
+  readonly action:
+    | { readonly kind: 'skip' }
+    | { readonly kind: 'ask' }
+    | { readonly kind: 'refuse' }
+    | { readonly kind: 'remember'; readonly forMs: number };
+}
+
+export type Source =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'network'; readonly family: 'ipv4' | 'ipv6'; readonly address: string; readonly prefix: number };

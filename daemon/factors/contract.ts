@@ -1,0 +1,95 @@
+import type { Shape } from './shape.ts';
+
+/** Kinds that a realm may require. */
+export type RequirableKind = 'totp' | 'webauthn' | 'yubikey';
+
+interface FactorBase {
+  /** Random, stable, shown in lists and used in commands. */
+  readonly id: string;
+  /** What the user calls it ("pixel-7 authy"). */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly lastUsed?: number;
+  readonly enabled: boolean;
+}
+
+export type OtpAlgorithm = 'sha1' | 'sha256' | 'sha512';
+export type OtpDigits = 6 | 7 | 8;
+
+/** RFC 6238. */
+export interface TotpRecord extends FactorBase {
+  readonly kind: 'totp';
+  /** Base64 of the raw seed. */
+  readonly secret: string;
+  readonly digits: OtpDigits;
+  /** Seconds, 15 to 300. */
+  readonly period: number;
+  readonly algorithm: OtpAlgorithm;
+  /** The moving factor of the last code accepted; a step at or below it is refused. -1: none yet. */
+  readonly lastStep: number;
+  /** Steps by which the device runs ahead (+) or behind (-); -10 to 10. */
+  readonly drift: number;
+}
+
+/** RFC 4226. */
+export interface HotpRecord extends FactorBase {
+  readonly kind: 'hotp';
+  readonly secret: string;
+  readonly digits: OtpDigits;
+  readonly algorithm: OtpAlgorithm;
+  /** The next moving factor expected; all below are spent. */
+  readonly counter: number;
+}
+
+/** One set of single-use recovery keys; an account has one at the most. */
+export interface RecoveryRecord extends FactorBase {
+  readonly kind: 'recovery';
+  /** Base64, one for the set. */
+  readonly salt: string;
+  /** Base64 of the keyed hash of each key; null once it is used. The index is the key's number. */
+  readonly hashes: readonly (string | null)[];
+}
+
+export type FactorRecord = TotpRecord | HotpRecord | RecoveryRecord;
+export type FactorKind = FactorRecord['kind'];
+
+/** What a factor may know beyond its record. Nothing in factors/ reads a clock or a key by itself. */
+export interface FactorContext {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Steps either side of the present one (realm: totp.skew). */
+  readonly skew: number;
+  /** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from the master key. */
+  readonly keyedHash: (salt: Buffer, text: string) => Buffer;
+  /** What the answer before this one, in the same call, left to prove. */
+  readonly resync?: Resync;
+}
+
+/** A first HOTP code far ahead: the code at `counter` proves that the device really is there. */
+export interface Resync {
+  readonly factor: string;
+  readonly counter: number;
+}
+
+export type FactorVerdict<R extends FactorRecord = FactorRecord> =
+  | { readonly outcome: 'accepted'; readonly record: R }
+  | {
+      readonly outcome: 'refused';
+      /** wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark. */
+      readonly reason: 'wrong' | 'replay' | 'clock';
+      readonly resync?: Resync;
+    };
+
+/** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
+export interface Factor<R extends FactorRecord = FactorRecord> {
+  readonly kind: R['kind'];
+  /** Typed codes share `lockout.codes`; recovery keys do not. */
+  readonly countsAsCode: boolean;
+  /** Whether it can still let anybody in: a used-up recovery set is no factor. */
+  usable(record: R): boolean;
+  /** Whether an answer of this shape may be for this record. */
+  takes(record: R, shape: Shape): boolean;
+  /** Pure. Never throws for any answer. On acceptance `record` is what MUST be committed before SUCCESS. */
+  verify(record: R, shape: Shape, context: FactorContext): FactorVerdict<R>;
+}

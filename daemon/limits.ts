@@ -1,0 +1,73 @@
+/**
+ * Every limit of the daemon, with its reason. Sizes are bytes, times are milliseconds.
+ * The tests try each from both sides.
+ */
+export const limits = {
+  /** A frame holds one sshd certificate line at the most; docs/protocol.md. */
+  frameLength: 16_384,
+  /** PAM applications cut answers at 512 bytes; a passphrase and a key fit twice. */
+  answerLength: 1024,
+  /** Longest text in a PROMPT, INFO or ERROR frame: a QR code in half blocks fits. */
+  textLength: 4096,
+  serviceLength: 64,
+  /** LOGIN_NAME_MAX on Linux; longer names are no account. */
+  userLength: 256,
+  rhostLength: 256,
+  ttyLength: 128,
+  sessionLength: 128,
+  /** SSH_AUTH_INFO_0 with a certificate; what is longer is left out by the module, so the login is not proven. */
+  sshAuthInfoLength: 12_288,
+
+  /** HELLO must follow the connection at once: a silent peer holds a place. */
+  helloWait: 5_000,
+  /** The module calls a daemon silent after 5 s; design: WAIT within 1 s of HELLO. */
+  firstWait: 500,
+  /** The module gives up after 15 s of silence; three WAITs may be late. */
+  waitInterval: 4_000,
+  /** The daemon ends before the module does, so that the user reads why. */
+  deadlineMargin: 1_000,
+  /** `timeout=` of the module, from both sides. */
+  shortestDeadline: 1_000,
+  longestDeadline: 600_000,
+  /** Answers in one call; design: up to 3. */
+  answersPerCall: 3,
+  /** Connections on pam.sock: 4096 is the backlog, sshd's MaxStartups is far below. */
+  rootConnections: 4_096,
+  /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
+  userConnections: 1_024,
+  userConnectionsPerUid: 16,
+  /** Proven logins of one account that wait for an answer at a time. */
+  loginsPerAccount: 256,
+
+  /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
+  nssWait: 8_000,
+  /** Threads for NSS: a backend that hangs holds one each. */
+  nssThreads: 8,
+  nssQueue: 4_096,
+
+  /** Commits that wait for one sync together. */
+  commitsPerSync: 512,
+  /** The anchor file follows the store; design: at most a second behind. */
+  anchorInterval: 700,
+  /** LevelDB's write buffer is 4 MiB and is written out anew on open. */
+  reserveBytes: 16 * 1024 * 1024,
+  /** How often a store that cannot be written is tried again. */
+  reopenInterval: 1_000,
+  /** Retries of a commit that met another one: each loser saw a winner. */
+  commitTries: 256,
+
+  factorsPerAccount: 32,
+  grantsPerAccount: 32,
+  factorNameLength: 64,
+  /** A request body on control.sock: an enrolment is under 2 KiB. */
+  requestBody: 65_536,
+  controlConnections: 256,
+  controlConnectionsPerUid: 32,
+  controlRequestWait: 10_000,
+  /** `audit --follow` streams at a time. */
+  auditFollowers: 16,
+  pageSize: 1_000,
+
+  /** Names and sources in the table of unproven failures; the oldest gives way. */
+  throttleEntries: 16_384,
+} as const;

@@ -1,0 +1,52 @@
+import type { FactorRecord } from '../factors/contract.ts';
+
+/** Failures of proven logins, kept in the store (design, rule 6). */
+export interface LockState {
+  /** Wrong typed codes in a row. */
+  readonly codes: number;
+  /** Wrong answers of any kind in a row. */
+  readonly any: number;
+  /** Typed codes are locked until a recovery key or an admin lifts it. Milliseconds: since when. */
+  readonly codesLockedAt?: number;
+  /** Everything is locked for `lockout.for` from here, and never longer than that from now. */
+  readonly lockedAt?: number;
+}
+
+/** A running `remember`: given after a verified factor in a proven login. */
+export interface Grant {
+  readonly realm: string;
+  readonly service: string;
+  /** "ip:ADDRESS", or "tty:TTY session:ID boot:ID". */
+  readonly origin: string;
+  /** Milliseconds since the epoch; void when the clock stands before it. */
+  readonly since: number;
+}
+
+/** What policy needs to know of an account's record; an account without one has the empty state. */
+export interface AccountState {
+  readonly factors: readonly FactorRecord[];
+  readonly lock: LockState;
+  readonly grants: readonly Grant[];
+  /** When the first proven login of the grace period was. */
+  readonly graceStarted?: number;
+}
+
+/** Facts about one login, as HELLO and the peer's socket tell them. */
+export interface LoginFacts {
+  readonly service: string;
+  /** The name as typed; the canonical one comes from NSS. */
+  readonly user: string;
+  /** PAM_RHOST as it came, for the audit; undefined when empty. */
+  readonly rhost?: string;
+  /** PAM_RHOST when it is a literal address, in canonical form (IPv4-mapped IPv6 as IPv4). */
+  readonly source?: string;
+  readonly tty?: string;
+  readonly session?: string;
+  readonly bootId: string;
+  readonly realUid: number;
+  /** Over pam.sock, and the first factor is known to be right (design, "What the module cannot know"). */
+  readonly proven: boolean;
+  readonly rootSocket: boolean;
+  readonly local: boolean;
+  readonly mode: 'prompt' | 'password-and-code' | 'first-pass';
+}

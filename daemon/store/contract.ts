@@ -1,0 +1,93 @@
+import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
+import type { AccountState } from '../policy/contract.ts';
+
+/** All that is kept of one account. */
+export interface AccountRecord extends AccountState {
+  /** Canonical name (pw_name). */
+  readonly account: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+}
+
+/** A record and the version that a commit names. 0 means: there is none. */
+export interface Versioned<T> {
+  readonly value: T | undefined;
+  readonly version: number;
+}
+
+/** One conditional, durable change: all of it or nothing (design, rule 1). */
+export interface Commit {
+  /**
+   * Accounts that the change rests on or writes. Every one MUST still have the version named.
+   * `write`: undefined leaves the record as it is; null removes it.
+   */
+  readonly accounts: readonly {
+    readonly account: string;
+    readonly version: number;
+    readonly write?: AccountRecord | null;
+  }[];
+  readonly events: readonly AuditEvent[];
+}
+
+export type CommitOutcome = 'committed' | 'conflict';
+
+export type StoreErrorCode =
+  | 'store-missing'
+  | 'store-exists'
+  | 'store-damaged'
+  | 'store-locked'
+  | 'store-anchor'
+  | 'store-key'
+  | 'store-unwritable'
+  | 'store-unreadable'
+  | 'store-schema'
+  | 'record-damaged'
+  | 'store-closed';
+
+export interface StoreHealth {
+  readonly state: 'ok' | 'unwritable' | 'closed';
+  /** Why it is unwritable, since when. */
+  readonly reason?: string;
+  readonly since?: number;
+  readonly commit: number;
+  readonly accounts: number;
+  /** The first and the last place in the audit trail. */
+  readonly events: { readonly first: number; readonly last: number };
+  readonly anchorCommit: number;
+  readonly scrub: {
+    readonly lastFinished?: number;
+    readonly read: number;
+    /** What the last pass found: sentences for people, the account named. */
+    readonly findings: readonly string[];
+  };
+}
+
+/** The store as the daemon sees it. LevelDB now; PostgreSQL later, behind the same contract. */
+export interface Store {
+  /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
+  account(account: string): Promise<Versioned<AccountRecord>>;
+  /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
+  commit(commit: Commit): Promise<CommitOutcome>;
+  /** In the order of names, from the first after `after`. A damaged record is reported, never skipped. */
+  accounts(options: {
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<readonly ({ readonly account: string; readonly record?: AccountRecord; readonly damaged?: string })[]>;
+  /** Newest first unless `forward`; `from` is the first seq wanted. */
+  events(options: {
+    readonly from?: number;
+    readonly since?: number;
+    readonly account?: string;
+    readonly limit: number;
+    readonly forward?: boolean;
+  }): Promise<readonly StoredAuditEvent[]>;
+  /** Called after each commit with events, in order. Returns how to stop. */
+  follow(listener: (event: StoredAuditEvent) => void): () => void;
+  health(): StoreHealth;
+  /** Reads everything once; findings are in health(). Runs by itself in the background too. */
+  scrub(): Promise<void>;
+  /** Drops audit events over age or count; the store's size stays bounded. */
+  pruneEvents(options: { readonly before: number; readonly keep: number }): Promise<number>;
+  close(): Promise<void>;
+}
