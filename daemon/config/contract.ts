@@ -66,4 +66,9 @@ export interface Rule {
 
 export type Source =
   | { readonly kind: 'local' }
-  | { readonly kind: 'network'; readonly family: 'ipv4' | 'ipv6'; readonly address: string; readonly prefix: number };
+  | {
+      readonly kind: 'network';
+      readonly family: 'ipv4' | 'ipv6';
+      readonly address: string;
+      readonly prefix: number;
+    };

@@ -73,7 +73,9 @@ export interface Store {
   accounts(options: {
     readonly after?: string;
     readonly limit: number;
-  }): Promise<readonly ({ readonly account: string; readonly record?: AccountRecord; readonly damaged?: string })[]>;
+  }): Promise<
+    readonly { readonly account: string; readonly record?: AccountRecord; readonly damaged?: string }[]
+  >;
   /** Newest first unless `forward`; `from` is the first seq wanted. */
   events(options: {
     readonly from?: number;
