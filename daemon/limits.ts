@@ -70,4 +70,14 @@ export const limits = {
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,
+  /** Failures in a row that a name or a source may have, and how soon one of them is forgotten: a
+   * person who mistypes never meets it, a guesser gets 120 (360) tries an hour. */
+  throttleName: { burst: 10, forgetOneIn: 30_000 },
+  throttleSource: { burst: 30, forgetOneIn: 10_000 },
+  /** Refusals of unproven logins leave on this beat, so that their time tells nothing. */
+  refusalBeat: 250,
+  /** Names that are no accounts are told in one line this often. */
+  unknownNamesInterval: 60_000,
+  /** What NSS said at HELLO is asked again for an answer that comes later than this. */
+  lookupAge: 2_000,
 } as const;

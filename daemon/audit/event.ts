@@ -28,6 +28,8 @@ export interface AuditEvent {
   readonly source?: string;
   readonly tty?: string;
   readonly proven?: boolean;
+  /** su with su = "caller": whose factors and counts they were. */
+  readonly caller?: string;
   readonly factor?: { readonly id: string; readonly kind: string; readonly name: string };
   /** Who did it, for changes: "uid:0". */
   readonly actor?: string;

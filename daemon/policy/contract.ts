@@ -18,6 +18,8 @@ export interface Grant {
   readonly service: string;
   /** "ip:ADDRESS", or "tty:TTY session:ID boot:ID". */
   readonly origin: string;
+  /** su with su = "caller": the account that su was for. A grant for one is none for another. */
+  readonly target?: string;
   /** Milliseconds since the epoch; void when the clock stands before it. */
   readonly since: number;
 }
@@ -44,6 +46,8 @@ export interface LoginFacts {
   readonly session?: string;
   readonly bootId: string;
   readonly realUid: number;
+  /** At the other end of the socket. On pam-user.sock nobody else may be logged in. */
+  readonly peerUid: number;
   /** Over pam.sock, and the first factor is known to be right (design, "What the module cannot know"). */
   readonly proven: boolean;
   readonly rootSocket: boolean;

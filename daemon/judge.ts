@@ -1,0 +1,99 @@
+import type { FactorContext, FactorRecord, FactorVerdict, Resync } from './factors/contract.ts';
+import { factorFor } from './factors/registry.ts';
+import { type Shape, shapeOf, tailsOf } from './factors/shape.ts';
+
+/** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
+export type Judgement =
+  | {
+      readonly outcome: 'accepted';
+      /** The factor as it MUST be stored before SUCCESS leaves. */
+      readonly factor: FactorRecord;
+      /** Bytes at the end of the answer that were the factor. */
+      readonly length: number;
+    }
+  /** No factor that may be used takes an answer of this shape: it counts nowhere. */
+  | { readonly outcome: 'no-shape' }
+  /** A typed code, and typed codes are locked: refused at once, counts nowhere. */
+  | { readonly outcome: 'codes-locked' }
+  | {
+      readonly outcome: 'refused';
+      readonly reason: 'wrong' | 'replay' | 'clock';
+      /** Whether it counts with the typed codes. */
+      readonly countsAsCode: boolean;
+      readonly resync?: Resync;
+    };
+
+export interface Question {
+  /** The factors that may be used in this login. */
+  readonly factors: readonly FactorRecord[];
+  readonly answer: Buffer;
+  /** The whole answer, or what stands at its end behind the password. */
+  readonly where: 'whole' | 'tail';
+  readonly codesLocked: boolean;
+  readonly context: FactorContext;
+}
+
+interface Candidate {
+  readonly shape: Shape;
+  readonly length: number;
+}
+
+function digitsInUse(factors: readonly FactorRecord[]): Set<number> {
+  const digits = new Set<number>();
+  for (const factor of factors) if ('digits' in factor) digits.add(factor.digits);
+  return digits;
+}
+
+function candidates(question: Question): readonly Candidate[] {
+  const digits = digitsInUse(question.factors);
+  if (question.where === 'whole')
+    return [{ shape: shapeOf(question.answer, digits), length: question.answer.length }];
+  const recovery = question.factors.some((factor) => factor.kind === 'recovery');
+  return tailsOf(question.answer, { digits, recovery });
+}
+
+const gravity = { replay: 2, clock: 1, wrong: 0 } as const;
+
+function worse(a: Judgement & { outcome: 'refused' }, b: Judgement & { outcome: 'refused' }): Judgement & { outcome: 'refused' } {
+  const graver = gravity[b.reason] > gravity[a.reason] ? b : a;
+  const resync = a.resync ?? b.resync;
+  return {
+    outcome: 'refused',
+    reason: graver.reason,
+    countsAsCode: a.countsAsCode || b.countsAsCode,
+    ...(resync === undefined ? {} : { resync }),
+  };
+}
+
+function refusedAs(verdict: FactorVerdict & { outcome: 'refused' }, countsAsCode: boolean): Judgement & { outcome: 'refused' } {
+  return {
+    outcome: 'refused',
+    reason: verdict.reason,
+    countsAsCode,
+    ...(verdict.resync === undefined ? {} : { resync: verdict.resync }),
+  };
+}
+
+/**
+ * The first factor that accepts decides; an answer that none accepts is one failure, however many it
+ * was tried against.
+ */
+export function judge(question: Question): Judgement {
+  let refused: (Judgement & { outcome: 'refused' }) | undefined;
+  let locked = false;
+  for (const { shape, length } of candidates(question)) {
+    for (const record of question.factors) {
+      const factor = factorFor(record);
+      if (!factor.takes(record, shape)) continue;
+      if (question.codesLocked && factor.countsAsCode) {
+        locked = true;
+        continue;
+      }
+      const verdict = factor.verify(record, shape, question.context);
+      if (verdict.outcome === 'accepted') return { outcome: 'accepted', factor: verdict.record, length };
+      const judgement = refusedAs(verdict, factor.countsAsCode);
+      refused = refused === undefined ? judgement : worse(refused, judgement);
+    }
+  }
+  return refused ?? { outcome: locked ? 'codes-locked' : 'no-shape' };
+}

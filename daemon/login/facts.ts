@@ -1,0 +1,61 @@
+import { canonicalAddress } from '../config/network.ts';
+import type { PeerCredentials } from '../peer.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { HelloFrame } from './frames.ts';
+
+export interface FactsOptions {
+  readonly bootId: string;
+  /** logind: this session is local and active. */
+  readonly sessionIsLocal: (session: string) => Promise<boolean>;
+}
+
+/**
+ * A login is proven when it comes over pam.sock and the stack says so, or sshd has verified a key.
+ *
+ * MUST hold:
+ * - on pam-user.sock nothing is proven, whatever HELLO says;
+ * - SSH_AUTH_INFO_0 is believed of the service sshd alone: in another program it is only a variable;
+ * - a line counts only when its first word is the whole word `publickey` (sshd, auth2-pubkey.c).
+ */
+export function isProven(hello: HelloFrame, rootSocket: boolean): boolean {
+  if (!rootSocket) return false;
+  if (hello.firstFactorPassed) return true;
+  if (hello.service !== 'sshd' || hello.sshAuthInfo === undefined) return false;
+  return hello.sshAuthInfo.split('\n').some((line) => line.startsWith('publickey '));
+}
+
+const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
+
+/**
+ * At this machine: a root HELLO without rhost in a session that logind calls local and active, or,
+ * where no session exists yet, on a virtual console. Unknown counts as remote.
+ */
+async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOptions): Promise<boolean> {
+  if (!rootSocket || hello.rhost !== undefined) return false;
+  if (hello.session !== undefined) return options.sessionIsLocal(hello.session);
+  return hello.tty !== undefined && virtualConsole.test(hello.tty);
+}
+
+export async function factsOf(
+  hello: HelloFrame,
+  peer: PeerCredentials,
+  rootSocket: boolean,
+  options: FactsOptions,
+): Promise<LoginFacts> {
+  const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
+  return {
+    service: hello.service,
+    user: hello.user,
+    ...(hello.rhost === undefined ? {} : { rhost: hello.rhost }),
+    ...(source === undefined ? {} : { source }),
+    ...(hello.tty === undefined ? {} : { tty: hello.tty }),
+    ...(hello.session === undefined ? {} : { session: hello.session }),
+    bootId: options.bootId,
+    realUid: hello.realUid,
+    peerUid: peer.uid,
+    proven: isProven(hello, rootSocket),
+    rootSocket,
+    local: await isLocal(hello, rootSocket, options),
+    mode: hello.mode,
+  };
+}

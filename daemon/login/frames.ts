@@ -1,0 +1,252 @@
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+
+/**
+ * Frames between the PAM module and the daemon: docs/protocol.md. Pure: bytes in, values out.
+ *
+ * MUST hold:
+ * - a length is judged before a byte of the body is kept;
+ * - a frame that is not exactly as the page says is refused, never mended or cut;
+ * - no error says what stood in an ANSWER.
+ */
+
+export interface HelloFrame {
+  readonly type: 'hello';
+  readonly service: string;
+  readonly user: string;
+  readonly ruser?: string;
+  readonly rhost?: string;
+  readonly tty?: string;
+  readonly session?: string;
+  readonly realUid: number;
+  readonly mode: 'prompt' | 'password-and-code' | 'first-pass';
+  readonly firstFactorPassed: boolean;
+  readonly sshAuthInfo?: string;
+  /** Milliseconds that the module gives the whole call. */
+  readonly deadline: number;
+  /** As libpam passed them. */
+  readonly flags: number;
+}
+
+export type ModuleFrame =
+  | HelloFrame
+  | { readonly type: 'answer'; readonly answer: Buffer }
+  | { readonly type: 'cancel' };
+
+/** RESULT carries these and nothing else; numbers from <security/_pam_types.h>. */
+export const pamCodes = {
+  success: 0,
+  'system-err': 4,
+  'perm-denied': 6,
+  'auth-err': 7,
+  maxtries: 11,
+  ignore: 25,
+} as const;
+
+export type DaemonFrame =
+  | { readonly type: 'info'; readonly text: string }
+  | { readonly type: 'error'; readonly text: string }
+  | { readonly type: 'prompt'; readonly text: string; readonly echo: boolean }
+  | { readonly type: 'wait' }
+  | { readonly type: 'result'; readonly code: keyof typeof pamCodes; readonly strip: number };
+
+const protocolVersion = 1;
+const types = { hello: 0x01, answer: 0x02, cancel: 0x03, info: 0x11, error: 0x12, prompt: 0x13, wait: 0x14, result: 0x15 };
+const tags = {
+  version: 0x01,
+  service: 0x02,
+  user: 0x03,
+  ruser: 0x04,
+  rhost: 0x05,
+  tty: 0x06,
+  session: 0x07,
+  realUid: 0x08,
+  mode: 0x09,
+  firstFactorPassed: 0x0a,
+  sshAuthInfo: 0x0b,
+  deadline: 0x0c,
+  flags: 0x0d,
+  answer: 0x20,
+  text: 0x30,
+  echo: 0x31,
+  code: 0x32,
+  strip: 0x33,
+};
+const modes = ['prompt', 'password-and-code', 'first-pass'] as const;
+
+function violation(what: string): SallyportError<'protocol-violation'> {
+  return new SallyportError('protocol-violation', `the peer broke the protocol: ${what}`);
+}
+
+/** Takes bytes as they come and gives whole frames. One for each connection. */
+export class FrameReader {
+  readonly #header = Buffer.alloc(4);
+  #have = 0;
+  #body: Buffer | undefined;
+
+  /**
+   * @returns the frames that became complete; `chunk` is wiped, since an answer may stand in it
+   * @throws SallyportError `protocol-violation`
+   */
+  push(chunk: Buffer): ModuleFrame[] {
+    const frames: ModuleFrame[] = [];
+    try {
+      let at = 0;
+      while (at < chunk.length) {
+        at += this.#take(chunk, at);
+        const body = this.#body;
+        if (body === undefined || this.#have < body.length) continue;
+        this.#body = undefined;
+        this.#have = 0;
+        frames.push(decodeModuleFrame(body));
+      }
+    } finally {
+      chunk.fill(0);
+    }
+    return frames;
+  }
+
+  #take(chunk: Buffer, at: number): number {
+    const target = this.#body ?? this.#header;
+    const taken = chunk.copy(target, this.#have, at);
+    this.#have += taken;
+    if (this.#body === undefined && this.#have === this.#header.length) {
+      const length = this.#header.readUInt32BE(0);
+      if (length < 1 || length > limits.frameLength) throw violation(`a frame of ${length} bytes`);
+      this.#body = Buffer.alloc(length);
+      this.#have = 0;
+    }
+    return taken;
+  }
+}
+
+function fieldsOf(body: Buffer): Map<number, Buffer> {
+  const fields = new Map<number, Buffer>();
+  let at = 1;
+  while (at < body.length) {
+    if (at + 3 > body.length) throw violation('a field header that is cut off');
+    const tag = body.readUInt8(at);
+    const end = at + 3 + body.readUInt16BE(at + 1);
+    if (end > body.length) throw violation('a field that runs past its frame');
+    if (fields.has(tag)) throw violation(`tag ${tag} twice`);
+    fields.set(tag, body.subarray(at + 3, end));
+    at = end;
+  }
+  return fields;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function textField(fields: Map<number, Buffer>, name: keyof typeof tags, longest: number): string | undefined {
+  const bytes = fields.get(tags[name]);
+  if (bytes === undefined) return undefined;
+  if (bytes.length > longest) throw violation(`${name} of ${bytes.length} bytes`);
+  if (bytes.includes(0)) throw violation(`a NUL byte in ${name}`);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw violation(`${name} is not UTF-8`);
+  }
+}
+
+function requiredText(fields: Map<number, Buffer>, name: keyof typeof tags, longest: number): string {
+  const text = textField(fields, name, longest);
+  if (text === undefined || text.length === 0) throw violation(`${name} is missing`);
+  return text;
+}
+
+function number(fields: Map<number, Buffer>, name: keyof typeof tags, size: 1 | 4): number {
+  const bytes = fields.get(tags[name]);
+  if (bytes === undefined) throw violation(`${name} is missing`);
+  if (bytes.length !== size) throw violation(`${name} of ${bytes.length} bytes`);
+  return bytes.readUIntBE(0, size);
+}
+
+function decodeHello(fields: Map<number, Buffer>): HelloFrame {
+  if (number(fields, 'version', 1) !== protocolVersion) throw violation('another version of the protocol');
+  const mode = modes[number(fields, 'mode', 1)];
+  if (mode === undefined) throw violation('an unknown mode');
+  const passed = number(fields, 'firstFactorPassed', 1);
+  if (passed > 1) throw violation('firstFactorPassed is neither 0 nor 1');
+  const ruser = textField(fields, 'ruser', limits.userLength);
+  const rhost = textField(fields, 'rhost', limits.rhostLength);
+  const tty = textField(fields, 'tty', limits.ttyLength);
+  const session = textField(fields, 'session', limits.sessionLength);
+  const sshAuthInfo = textField(fields, 'sshAuthInfo', limits.sshAuthInfoLength);
+  return {
+    type: 'hello',
+    service: requiredText(fields, 'service', limits.serviceLength),
+    user: requiredText(fields, 'user', limits.userLength),
+    ...(ruser ? { ruser } : {}),
+    ...(rhost ? { rhost } : {}),
+    ...(tty ? { tty } : {}),
+    ...(session ? { session } : {}),
+    realUid: number(fields, 'realUid', 4),
+    mode,
+    firstFactorPassed: passed === 1,
+    ...(sshAuthInfo ? { sshAuthInfo } : {}),
+    deadline: number(fields, 'deadline', 4),
+    flags: number(fields, 'flags', 4),
+  };
+}
+
+/** @param body type and fields, without the length */
+export function decodeModuleFrame(body: Buffer): ModuleFrame {
+  const type = body.readUInt8(0);
+  const fields = fieldsOf(body);
+  switch (type) {
+    case types.hello:
+      return decodeHello(fields);
+    case types.answer: {
+      const answer = fields.get(tags.answer);
+      if (answer === undefined) throw violation('an ANSWER without an answer');
+      if (answer.length > limits.answerLength) throw violation('an answer that is too long');
+      return { type: 'answer', answer };
+    }
+    case types.cancel:
+      return { type: 'cancel' };
+    default:
+      throw violation(`frame type ${type}`);
+  }
+}
+
+function field(tag: number, bytes: Buffer): Buffer {
+  const header = Buffer.alloc(3);
+  header.writeUInt8(tag, 0);
+  header.writeUInt16BE(bytes.length, 1);
+  return Buffer.concat([header, bytes]);
+}
+
+function unsigned(value: number, size: 1 | 2 | 4): Buffer {
+  const bytes = Buffer.alloc(size);
+  bytes.writeUIntBE(value, 0, size);
+  return bytes;
+}
+
+function shownText(text: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length === 0 || bytes.length > limits.textLength)
+    throw new SallyportError('text-length', `a text of ${bytes.length} bytes cannot be shown`);
+  return field(tags.text, bytes);
+}
+
+function fieldsFor(frame: DaemonFrame): Buffer[] {
+  switch (frame.type) {
+    case 'info':
+    case 'error':
+      return [shownText(frame.text)];
+    case 'prompt':
+      return [shownText(frame.text), field(tags.echo, unsigned(frame.echo ? 1 : 0, 1))];
+    case 'wait':
+      return [];
+    case 'result':
+      return [field(tags.code, unsigned(pamCodes[frame.code], 4)), field(tags.strip, unsigned(frame.strip, 2))];
+  }
+}
+
+/** The whole frame, length included. */
+export function encodeDaemonFrame(frame: DaemonFrame): Buffer {
+  const body = [unsigned(types[frame.type], 1), ...fieldsFor(frame)];
+  const length = body.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([unsigned(length, 4), ...body]);
+}

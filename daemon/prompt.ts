@@ -1,0 +1,48 @@
+import type { FactorKind, FactorRecord } from './factors/contract.ts';
+import type { LoginFacts } from './policy/contract.ts';
+
+/**
+ * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
+ * reads "Password:", which sudo would replace by its own.
+ */
+
+const words: Record<FactorKind, string> = {
+  totp: 'verification code',
+  hotp: 'verification code',
+  recovery: 'recovery key',
+};
+
+/** Where we are reached unproven the prompt is the same for everybody. */
+export function genericPrompt(mode: LoginFacts['mode']): string {
+  return mode === 'prompt' ? 'Second factor: ' : 'Password and second factor: ';
+}
+
+/** Names only what this user can use here. */
+export function promptFor(factors: readonly FactorRecord[], mode: LoginFacts['mode'], codesLocked: boolean): string {
+  if (mode !== 'prompt') return genericPrompt(mode);
+  const usable = factors.filter((factor) => !codesLocked || factor.kind === 'recovery');
+  const names = [...new Set(usable.map((factor) => words[factor.kind]))];
+  const text = names.join(' or ') || 'second factor';
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
+}
+
+/** Why an answer was refused, for a person whose password is already proven. */
+export function refusalText(reason: 'wrong' | 'replay' | 'clock' | 'no-shape' | 'codes-locked'): string {
+  switch (reason) {
+    case 'wrong':
+      return 'That was not right.';
+    case 'replay':
+      return 'That code was used before. Wait for the next one.';
+    case 'clock':
+      return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+    case 'no-shape':
+      return 'That is not the form of a code or key that you have here.';
+    case 'codes-locked':
+      return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';
+  }
+}
+
+export function recoveryLeftText(left: number): string {
+  if (left === 0) return 'That was your last recovery key. Make a new set now.';
+  return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
+}
