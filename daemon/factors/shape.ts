@@ -1,6 +1,7 @@
 /**
  * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
- * `text` is normalised: a code as typed, a recovery key in lower case without dashes and spaces.
+ * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
+ * a YubiKey OTP in lower case.
  */
 export type Shape =
   | { readonly kind: 'code'; readonly text: string }
@@ -14,4 +15,118 @@ export interface Tail {
   readonly shape: Shape;
   /** Bytes from the end of the answer that it takes up. */
   readonly length: number;
+}
+
+/**
+ * The symbols of recovery keys: digits and letters without 0, 1, i, l and o, which people misread.
+ * A key is four groups of five of them.
+ */
+export const recoveryAlphabet = '23456789abcdefghjkmnpqrstuvwxyz';
+export const recoveryGroups: readonly number[] = [5, 5, 5, 5];
+
+/** Yubico's keyboard-independent hex digits; the block is 32 of them, the public id up to 16 more. */
+const modhex = bytesOf('cbdefghijklnrtuv', 'CBDEFGHIJKLNRTUV');
+const shortestOtp = 32;
+const longestOtp = 48;
+
+const decimal = bytesOf('0123456789');
+const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase());
+const separators = bytesOf('- ');
+const blanks = bytesOf(' \t');
+
+/*
+ * The answer may be a password, the whole of it or its front. Strings cannot be wiped, so no byte becomes
+ * part of one before every byte of the shape has been looked at and belongs to it. What is compared are
+ * single bytes: a control byte, or one of a longer UTF-8 character, fits no shape.
+ */
+
+/** @param digitsInUse lengths of the codes that this login may take (6, 7, 8) */
+export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape {
+  if (answer.length === 0) return { kind: 'enter' };
+  const core = withoutBlanks(answer);
+  return codeShape(core, digitsInUse) ?? otpShape(core) ?? recoveryShape(core) ?? { kind: 'none' };
+}
+
+/**
+ * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
+ * @param wanted the factors that the account has: lengths of its codes, and whether it has recovery keys
+ */
+export function tailsOf(
+  answer: Buffer,
+  wanted: { readonly digits: ReadonlySet<number>; readonly recovery: boolean },
+): readonly Tail[] {
+  const tails: Tail[] = [];
+  const add = (shape: Shape | undefined, length: number) => {
+    if (shape !== undefined) tails.push({ shape, length });
+  };
+  if (wanted.recovery) {
+    for (const length of recoveryLengths()) add(recoveryShape(lastBytes(answer, length)), length);
+  }
+  for (const length of [...wanted.digits].sort((a, b) => b - a)) {
+    add(asCode(lastBytes(answer, length), [length]), length);
+  }
+  return tails;
+}
+
+/** Apps show "123 456" and "1234 5678", and some people type what they see. */
+function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): Shape | undefined {
+  for (const digits of digitsInUse) {
+    const half = Math.floor(digits / 2);
+    const shape = asCode(core, [half, digits - half]) ?? asCode(core, [digits - half, half]);
+    if (shape !== undefined) return shape;
+  }
+  return undefined;
+}
+
+function asCode(bytes: Buffer, groups: readonly number[]): Shape | undefined {
+  const text = grouped(bytes, groups, decimal);
+  return text === undefined ? undefined : { kind: 'code', text };
+}
+
+function otpShape(core: Buffer): Shape | undefined {
+  if (core.length < shortestOtp || core.length > longestOtp) return undefined;
+  const text = grouped(core, [core.length], modhex);
+  return text === undefined ? undefined : { kind: 'yubikey', text: text.toLowerCase() };
+}
+
+function recoveryShape(bytes: Buffer): Shape | undefined {
+  const text = grouped(bytes, recoveryGroups, recoverySymbols);
+  return text === undefined ? undefined : { kind: 'recovery', text: text.toLowerCase() };
+}
+
+/** With all its dashes, and with none. */
+function recoveryLengths(): readonly number[] {
+  const symbols = recoveryGroups.reduce((sum, size) => sum + size, 0);
+  return [symbols + recoveryGroups.length - 1, symbols];
+}
+
+/** The symbols of `bytes`, if they are groups of these sizes with at most one separator between two. */
+function grouped(bytes: Buffer, sizes: readonly number[], symbols: ReadonlySet<number>): string | undefined {
+  const groups: Buffer[] = [];
+  let at = 0;
+  for (const size of sizes) {
+    if (at > 0 && separators.has(bytes[at] ?? 0)) at += 1;
+    const group = bytes.subarray(at, at + size);
+    if (group.length !== size || !group.every((byte) => symbols.has(byte))) return undefined;
+    groups.push(group);
+    at += size;
+  }
+  return at === bytes.length ? groups.map((group) => group.toString('latin1')).join('') : undefined;
+}
+
+/** A view on the last bytes; the whole answer when it is shorter, which then fits no shape of that length. */
+function lastBytes(answer: Buffer, length: number): Buffer {
+  return answer.subarray(Math.max(0, answer.length - length));
+}
+
+function withoutBlanks(answer: Buffer): Buffer {
+  let start = 0;
+  let end = answer.length;
+  while (start < end && blanks.has(answer[start] ?? 0)) start += 1;
+  while (end > start && blanks.has(answer[end - 1] ?? 0)) end -= 1;
+  return answer.subarray(start, end);
+}
+
+function bytesOf(...texts: readonly string[]): ReadonlySet<number> {
+  return new Set(texts.flatMap((text) => [...Buffer.from(text, 'latin1')]));
 }

@@ -1,0 +1,62 @@
+import { codeAt, sameCode } from './code.ts';
+import type { Factor, FactorContext, FactorVerdict, HotpRecord } from './contract.ts';
+import type { Shape } from './shape.ts';
+
+/** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
+const lookAhead = 10;
+/** How far a token may have run on its own and still be brought back by two codes in a row (7.4). */
+const resyncAhead = 1_000;
+/** Spent codes that are still known as such: a replay is told from a slip of the finger. */
+const remembered = 10;
+
+/** Where a new token may start: far enough from 2^53 that no number of logins gets there. */
+export const highestFirstCounter = 2 ** 48;
+
+/** RFC 4226. The moving factor is a counter that each press moves. */
+export const hotp: Factor<HotpRecord> = {
+  kind: 'hotp',
+  countsAsCode: true,
+  usable: () => true,
+  takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
+  verify,
+};
+
+/*
+ * - Only a counter at or above the expected one MUST be accepted, and the next one becomes expected.
+ * - Digits that equal those of a code just spent MUST be refused, even where they happen to be those of a
+ *   code to come as well: whoever watched them once could use them again.
+ * - A code beyond the look-ahead is a wrong answer. It only names the one counter at which the very next
+ *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
+ */
+function verify(record: HotpRecord, shape: Shape, context: FactorContext): FactorVerdict<HotpRecord> {
+  if (shape.kind !== 'code' || shape.text.length !== record.digits)
+    return { outcome: 'refused', reason: 'wrong' };
+  const expected = record.counter;
+  const find = (from: number, to: number) => counterOf(record, shape.text, from, to);
+
+  if (find(Math.max(0, expected - remembered), expected - 1) !== undefined) {
+    return { outcome: 'refused', reason: 'replay' };
+  }
+  const near = find(expected, expected + lookAhead) ?? proven(record, shape.text, context);
+  if (near !== undefined) {
+    return { outcome: 'accepted', record: { ...record, counter: near + 1, lastUsed: context.now } };
+  }
+  const far = find(expected + lookAhead + 1, expected + resyncAhead);
+  if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
+  return { outcome: 'refused', reason: 'wrong', resync: { factor: record.id, counter: far + 1 } };
+}
+
+/** The second of two codes in a row. The record may have moved since the first, so all is asked anew. */
+function proven(record: HotpRecord, text: string, { resync }: FactorContext): number | undefined {
+  if (resync === undefined || resync.factor !== record.id) return undefined;
+  if (resync.counter <= record.counter || resync.counter > record.counter + resyncAhead + 1) return undefined;
+  return counterOf(record, text, resync.counter, resync.counter);
+}
+
+/** The first counter whose code this is. Each comparison takes constant time; only a match ends the search. */
+function counterOf(record: HotpRecord, text: string, from: number, to: number): number | undefined {
+  for (let counter = from; counter <= to; counter += 1) {
+    if (sameCode(codeAt(record, counter), text)) return counter;
+  }
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import { unreachable } from '../errors.ts';
+import type { Factor, FactorRecord } from './contract.ts';
+import { hotp } from './hotp.ts';
+import { recovery } from './recovery.ts';
+import { totp } from './totp.ts';
+
+/** The one place that knows which code judges which record. */
+export function factorFor(record: FactorRecord): Factor {
+  switch (record.kind) {
+    case 'totp':
+      return totp;
+    case 'hotp':
+      return hotp;
+    case 'recovery':
+      return recovery;
+    default:
+      return unreachable(record);
+  }
+}

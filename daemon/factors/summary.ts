@@ -1,0 +1,49 @@
+import { unreachable } from '../errors.ts';
+import type { FactorKind, FactorRecord, OtpAlgorithm } from './contract.ts';
+import { keysLeft } from './recovery.ts';
+
+/** A factor as it is listed: nothing that helps to make a code. */
+export interface FactorSummary {
+  readonly id: string;
+  readonly kind: FactorKind;
+  readonly name: string;
+  readonly created: number;
+  readonly lastUsed?: number;
+  readonly enabled: boolean;
+  /** Short facts for people: "6 digits, 30 s, SHA-1", "7 of 10 left". */
+  readonly detail: string;
+  /** Recovery keys left. */
+  readonly left?: number;
+}
+
+const algorithmNames: Readonly<Record<OtpAlgorithm, string>> = {
+  sha1: 'SHA-1',
+  sha256: 'SHA-256',
+  sha512: 'SHA-512',
+};
+
+export function summaryOf(record: FactorRecord): FactorSummary {
+  return {
+    id: record.id,
+    kind: record.kind,
+    name: record.name,
+    created: record.created,
+    ...(record.lastUsed === undefined ? {} : { lastUsed: record.lastUsed }),
+    enabled: record.enabled,
+    detail: detailOf(record),
+    ...(record.kind === 'recovery' ? { left: keysLeft(record) } : {}),
+  };
+}
+
+function detailOf(record: FactorRecord): string {
+  switch (record.kind) {
+    case 'totp':
+      return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}`;
+    case 'hotp':
+      return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}`;
+    case 'recovery':
+      return `${keysLeft(record)} of ${record.hashes.length} left`;
+    default:
+      return unreachable(record);
+  }
+}

@@ -1,0 +1,56 @@
+import { codeAt, sameCode } from './code.ts';
+import type { Factor, FactorContext, FactorVerdict, TotpRecord } from './contract.ts';
+import type { Shape } from './shape.ts';
+
+/** Seconds of a step. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about. */
+export const periodLimits = { shortest: 15, longest: 300 } as const;
+
+/** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
+const furthestDrift = 10;
+
+/** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
+export const totp: Factor<TotpRecord> = {
+  kind: 'totp',
+  countsAsCode: true,
+  usable: () => true,
+  takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
+  verify,
+};
+
+/*
+ * - Only a step above the last-used mark MUST be accepted, and it becomes the mark.
+ * - Digits that equal those of a spent step in the window MUST be refused, even where they happen to be
+ *   those of a later step as well: whoever watched them once could use them again.
+ * - Of two unspent steps with the same digits the later one is taken: the mark covers both.
+ * - Every step of the window is computed and compared, so the time taken does not tell which one fits.
+ */
+function verify(record: TotpRecord, shape: Shape, context: FactorContext): FactorVerdict<TotpRecord> {
+  if (shape.kind !== 'code' || shape.text.length !== record.digits) return refused('wrong');
+  const center = Math.floor(context.now / 1000 / record.period) + record.drift;
+  const newest = center + context.skew;
+  let fits = -1;
+  let spent = false;
+  for (let step = Math.max(0, center - context.skew); step <= newest; step += 1) {
+    const same = sameCode(codeAt(record, step), shape.text);
+    if (same && step > record.lastStep) fits = step;
+    if (same && step <= record.lastStep) spent = true;
+  }
+  if (spent) return refused('replay');
+  if (fits >= 0) return { outcome: 'accepted', record: movedOn(record, fits, center, context.now) };
+  return refused(newest < record.lastStep ? 'clock' : 'wrong');
+}
+
+/** One success moves the drift by one step at the most: a single late code is no slow clock. */
+function movedOn(record: TotpRecord, step: number, center: number, now: number): TotpRecord {
+  const drift = record.drift + Math.sign(step - center);
+  return {
+    ...record,
+    lastStep: step,
+    drift: Math.max(-furthestDrift, Math.min(furthestDrift, drift)),
+    lastUsed: now,
+  };
+}
+
+function refused(reason: 'wrong' | 'replay' | 'clock'): FactorVerdict<TotpRecord> {
+  return { outcome: 'refused', reason };
+}

@@ -1,0 +1,43 @@
+import { encodeBase32 } from './base32.ts';
+import type { OtpAlgorithm, OtpDigits } from './contract.ts';
+
+/** What an authenticator app is told when it scans the QR code. */
+export type OtpauthToken = {
+  /** Who asks for the code, and for which account: what the app shows. */
+  readonly issuer: string;
+  readonly account: string;
+  readonly seed: Buffer;
+  readonly digits: OtpDigits;
+  readonly algorithm: OtpAlgorithm;
+} & (
+  | { readonly kind: 'totp'; readonly period: number }
+  /** `counter`: the next one expected. */
+  | { readonly kind: 'hotp'; readonly counter: number }
+);
+
+/**
+ * The Key URI format of Google Authenticator: `otpauth://TYPE/ISSUER:ACCOUNT?secret=…`.
+ * Every parameter is written out, the defaults too, since apps do not agree on them. The first colon of the
+ * label parts issuer and account, so one within either is percent-encoded. The result is a secret.
+ */
+export function otpauthUri(token: OtpauthToken): string {
+  const moving = token.kind === 'totp' ? ['period', token.period] : ['counter', token.counter];
+  const parameters = [
+    ['secret', encodeBase32(token.seed)],
+    ['issuer', token.issuer],
+    ['algorithm', token.algorithm.toUpperCase()],
+    ['digits', token.digits],
+    moving,
+  ];
+  const label = `${encode(token.issuer)}:${encode(token.account)}`;
+  const query = parameters.map(([name, value]) => `${name}=${encode(String(value))}`).join('&');
+  return `otpauth://${token.kind}/${label}?${query}`;
+}
+
+/** As encodeURIComponent, and the five marks that it leaves: a space is %20, never a plus, which apps show. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
