@@ -52,9 +52,24 @@ function candidates(question: Question): readonly Candidate[] {
   return tailsOf(question.answer, { digits, recovery });
 }
 
+const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
+
+/**
+ * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
+ * must not show.
+ */
+export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
+  if (where === 'tail') return tailsOf(answer, { digits: anyDigits, recovery: true }).length > 0;
+  const { kind } = shapeOf(answer, anyDigits);
+  return kind !== 'none' && kind !== 'enter';
+}
+
 const gravity = { replay: 2, clock: 1, wrong: 0 } as const;
 
-function worse(a: Judgement & { outcome: 'refused' }, b: Judgement & { outcome: 'refused' }): Judgement & { outcome: 'refused' } {
+function worse(
+  a: Judgement & { outcome: 'refused' },
+  b: Judgement & { outcome: 'refused' },
+): Judgement & { outcome: 'refused' } {
   const graver = gravity[b.reason] > gravity[a.reason] ? b : a;
   const resync = a.resync ?? b.resync;
   return {
@@ -65,7 +80,10 @@ function worse(a: Judgement & { outcome: 'refused' }, b: Judgement & { outcome: 
   };
 }
 
-function refusedAs(verdict: FactorVerdict & { outcome: 'refused' }, countsAsCode: boolean): Judgement & { outcome: 'refused' } {
+function refusedAs(
+  verdict: FactorVerdict & { outcome: 'refused' },
+  countsAsCode: boolean,
+): Judgement & { outcome: 'refused' } {
   return {
     outcome: 'refused',
     reason: verdict.reason,

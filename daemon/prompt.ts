@@ -1,10 +1,15 @@
+import { unreachable } from './errors.ts';
 import type { FactorKind, FactorRecord } from './factors/contract.ts';
+import { keysLeft } from './factors/recovery.ts';
 import type { LoginFacts } from './policy/contract.ts';
 
 /**
  * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
  * reads "Password:", which sudo would replace by its own.
  */
+
+/** Below this many the user is told after each use. */
+const fewRecoveryKeys = 4;
 
 const words: Record<FactorKind, string> = {
   totp: 'verification code',
@@ -18,7 +23,11 @@ export function genericPrompt(mode: LoginFacts['mode']): string {
 }
 
 /** Names only what this user can use here. */
-export function promptFor(factors: readonly FactorRecord[], mode: LoginFacts['mode'], codesLocked: boolean): string {
+export function promptFor(
+  factors: readonly FactorRecord[],
+  mode: LoginFacts['mode'],
+  codesLocked: boolean,
+): string {
   if (mode !== 'prompt') return genericPrompt(mode);
   const usable = factors.filter((factor) => !codesLocked || factor.kind === 'recovery');
   const names = [...new Set(usable.map((factor) => words[factor.kind]))];
@@ -26,8 +35,17 @@ export function promptFor(factors: readonly FactorRecord[], mode: LoginFacts['mo
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
 }
 
-/** Why an answer was refused, for a person whose password is already proven. */
-export function refusalText(reason: 'wrong' | 'replay' | 'clock' | 'no-shape' | 'codes-locked'): string {
+/** Why an answer was refused, for a person whose password is already proven, or for an admin. */
+export type RefusalReason =
+  | 'wrong'
+  | 'replay'
+  | 'clock'
+  | 'no-shape'
+  | 'codes-locked'
+  | 'locked'
+  | 'no-factor';
+
+export function refusalText(reason: RefusalReason): string {
   switch (reason) {
     case 'wrong':
       return 'That was not right.';
@@ -36,13 +54,23 @@ export function refusalText(reason: 'wrong' | 'replay' | 'clock' | 'no-shape' | 
     case 'clock':
       return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
     case 'no-shape':
-      return 'That is not the form of a code or key that you have here.';
+      return 'That is not the form of a code or key that is in use here.';
     case 'codes-locked':
       return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';
+    case 'locked':
+      return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
+    case 'no-factor':
+      return 'There is no enabled second factor to check this against.';
+    default:
+      return unreachable(reason);
   }
 }
 
-export function recoveryLeftText(left: number): string {
+/** What a person should hear after a login; undefined: nothing. */
+export function successText(factor: FactorRecord): string | undefined {
+  if (factor.kind !== 'recovery') return undefined;
+  const left = keysLeft(factor);
+  if (left >= fewRecoveryKeys) return undefined;
   if (left === 0) return 'That was your last recovery key. Make a new set now.';
   return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
 }

@@ -23,7 +23,11 @@ export interface Subject {
  * @returns undefined: there is no such account
  * @throws SallyportError `accounts-unavailable`
  */
-export async function subjectOf(facts: LoginFacts, config: Config, accounts: Accounts): Promise<Subject | undefined> {
+export async function subjectOf(
+  facts: LoginFacts,
+  config: Config,
+  accounts: Accounts,
+): Promise<Subject | undefined> {
   const wanted = wantedGroups(config);
   const target = known(await accounts.byName(facts.user, wanted));
   if (target === undefined) return undefined;
@@ -34,7 +38,9 @@ export async function subjectOf(facts: LoginFacts, config: Config, accounts: Acc
 }
 
 /** @throws SallyportError `accounts-unavailable` */
-export function known(lookup: AccountLookup): { account: Account; groups: ReadonlyMap<string, Membership> } | undefined {
+export function known(
+  lookup: AccountLookup,
+): { account: Account; groups: ReadonlyMap<string, Membership> } | undefined {
   switch (lookup.status) {
     case 'found':
       return lookup;

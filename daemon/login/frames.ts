@@ -51,7 +51,16 @@ export type DaemonFrame =
   | { readonly type: 'result'; readonly code: keyof typeof pamCodes; readonly strip: number };
 
 const protocolVersion = 1;
-const types = { hello: 0x01, answer: 0x02, cancel: 0x03, info: 0x11, error: 0x12, prompt: 0x13, wait: 0x14, result: 0x15 };
+const types = {
+  hello: 0x01,
+  answer: 0x02,
+  cancel: 0x03,
+  info: 0x11,
+  error: 0x12,
+  prompt: 0x13,
+  wait: 0x14,
+  result: 0x15,
+};
 const tags = {
   version: 0x01,
   service: 0x02,
@@ -137,7 +146,11 @@ function fieldsOf(body: Buffer): Map<number, Buffer> {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function textField(fields: Map<number, Buffer>, name: keyof typeof tags, longest: number): string | undefined {
+function textField(
+  fields: Map<number, Buffer>,
+  name: keyof typeof tags,
+  longest: number,
+): string | undefined {
   const bytes = fields.get(tags[name]);
   if (bytes === undefined) return undefined;
   if (bytes.length > longest) throw violation(`${name} of ${bytes.length} bytes`);
@@ -240,7 +253,10 @@ function fieldsFor(frame: DaemonFrame): Buffer[] {
     case 'wait':
       return [];
     case 'result':
-      return [field(tags.code, unsigned(pamCodes[frame.code], 4)), field(tags.strip, unsigned(frame.strip, 2))];
+      return [
+        field(tags.code, unsigned(pamCodes[frame.code], 4)),
+        field(tags.strip, unsigned(frame.strip, 2)),
+      ];
   }
 }
 

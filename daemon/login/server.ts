@@ -123,7 +123,10 @@ export function removeStale(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket())
-    throw new SallyportError('socket-path', `${path} exists and is no socket; move it away or set another path`);
+    throw new SallyportError(
+      'socket-path',
+      `${path} exists and is no socket; move it away or set another path`,
+    );
   unlinkSync(path);
 }
 
@@ -185,14 +188,18 @@ class Conversation {
       case 'open':
         this.#deadline = performance.now() + deadlineOf(effect.hello);
         this.#decide(
-          this.#options.factsOf(effect.hello, this.#peer, this.#rootSocket).then(async (facts): Promise<Event> => {
-            return { kind: 'opened', opening: await verifier.open(facts) };
-          }),
+          this.#options
+            .factsOf(effect.hello, this.#peer, this.#rootSocket)
+            .then(async (facts): Promise<Event> => {
+              return { kind: 'opened', opening: await verifier.open(facts) };
+            }),
         );
         return;
       case 'judge':
         this.#decide(
-          verifier.answer(effect.login, effect.answer).then((verdict): Event => ({ kind: 'judged', verdict })),
+          verifier
+            .answer(effect.login, effect.answer)
+            .then((verdict): Event => ({ kind: 'judged', verdict })),
         );
         return;
       case 'abandon':

@@ -18,9 +18,21 @@ export type State =
   | { readonly at: 'hello' }
   /** The verifier decides how the login begins. */
   | { readonly at: 'opening' }
-  | { readonly at: 'prompted'; readonly prompt: string; readonly login: OpenLogin; readonly answers: number; readonly last?: string }
+  | {
+      readonly at: 'prompted';
+      readonly prompt: string;
+      readonly login: OpenLogin;
+      readonly answers: number;
+      readonly last?: string;
+    }
   /** The verifier judges an answer. */
-  | { readonly at: 'judging'; readonly prompt: string; readonly login: OpenLogin; readonly answers: number; readonly last: string }
+  | {
+      readonly at: 'judging';
+      readonly prompt: string;
+      readonly login: OpenLogin;
+      readonly answers: number;
+      readonly last: string;
+    }
   /** A refusal is held back. */
   | { readonly at: 'holding'; readonly then: Held }
   | { readonly at: 'over' };
@@ -44,7 +56,11 @@ export type Event =
 export type Effect =
   | { readonly do: 'open'; readonly hello: HelloFrame }
   | { readonly do: 'judge'; readonly login: OpenLogin; readonly answer: Buffer }
-  | { readonly do: 'abandon'; readonly login: OpenLogin; readonly reason: 'cancelled' | 'timed-out' | 'disconnected' }
+  | {
+      readonly do: 'abandon';
+      readonly login: OpenLogin;
+      readonly reason: 'cancelled' | 'timed-out' | 'disconnected';
+    }
   | { readonly do: 'send'; readonly frame: DaemonFrame }
   | { readonly do: 'hold'; readonly ms: number }
   | { readonly do: 'close' };
@@ -56,9 +72,13 @@ export interface Step {
 
 const stay = (state: State): Step => ({ state, effects: [] });
 
-function result(code: ResultCode, options: { readonly strip?: number; readonly error?: string; readonly info?: string } = {}): Step {
+function result(
+  code: ResultCode,
+  options: { readonly strip?: number; readonly error?: string; readonly info?: string } = {},
+): Step {
   const effects: Effect[] = [];
-  if (options.error !== undefined) effects.push({ do: 'send', frame: { type: 'error', text: options.error } });
+  if (options.error !== undefined)
+    effects.push({ do: 'send', frame: { type: 'error', text: options.error } });
   if (options.info !== undefined) effects.push({ do: 'send', frame: { type: 'info', text: options.info } });
   effects.push({ do: 'send', frame: { type: 'result', code, strip: options.strip ?? 0 } }, { do: 'close' });
   return { state: { at: 'over' }, effects };

@@ -10,6 +10,11 @@ export interface AccountRecord extends AccountState {
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
 }
 
+/** The record of an account that has none yet; it is stored with the first change, and not before. */
+export function emptyRecord(account: string, now: number): AccountRecord {
+  return { account, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
+}
+
 /** A record and the version that a commit names. 0 means: there is none. */
 export interface Versioned<T> {
   readonly value: T | undefined;

@@ -1,0 +1,159 @@
+import type { Realm } from './config/contract.ts';
+import { SallyportError } from './errors.ts';
+import type { FactorContext, FactorKind, FactorRecord } from './factors/contract.ts';
+import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './factors/recovery.ts';
+import { factorFor } from './factors/registry.ts';
+import { checkSeed } from './factors/seed.ts';
+import { shapeOf } from './factors/shape.ts';
+import { limits } from './limits.ts';
+import type { Randomness } from './randomness.ts';
+import type { AccountRecord } from './store/contract.ts';
+import type { EnrolRequest } from './verifier-contract.ts';
+
+/** An account's record with one factor more. Nothing of it counts before it is committed. */
+export interface Enrolled {
+  readonly record: AccountRecord;
+  readonly factor: FactorRecord;
+  /** In clear, once. */
+  readonly recoveryKeys?: readonly string[];
+  readonly replaced: readonly FactorRecord[];
+}
+
+/**
+ * MUST hold:
+ * - the code that proves a new factor is spent by it: the record carries its mark already;
+ * - one account never holds one seed twice, or one code would be good twice;
+ * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
+ * - every change of factors voids what is remembered.
+ *
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ */
+export function enrolled(
+  request: EnrolRequest,
+  record: AccountRecord,
+  realm: Realm,
+  context: FactorContext,
+  randomness: Randomness,
+): Enrolled {
+  refuseKind(request.kind, realm);
+  const replaced: readonly FactorRecord[] =
+    request.kind === 'recovery' ? record.factors.filter((old) => old.kind === 'recovery') : [];
+  const kept = record.factors.filter((old) => !replaced.includes(old));
+  if (kept.length >= limits.factorsPerAccount)
+    throw new SallyportError(
+      'too-many-factors',
+      `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
+    );
+  const made = make(request, kept, context, randomness);
+  const factor = request.verify ? proven(made.factor, request.code, context) : made.factor;
+  return {
+    record: { ...record, factors: [...kept, factor], grants: [] },
+    factor,
+    replaced,
+    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+  };
+}
+
+function refuseKind(kind: FactorKind, realm: Realm): void {
+  const yubikeyAlone =
+    Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
+  if (kind === 'recovery' || !yubikeyAlone) return;
+  throw new SallyportError(
+    'kind-refused',
+    `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
+  );
+}
+
+type Made = { readonly factor: FactorRecord; readonly recoveryKeys?: readonly string[] };
+
+function make(
+  request: EnrolRequest,
+  kept: readonly FactorRecord[],
+  context: FactorContext,
+  randomness: Randomness,
+): Made {
+  const base = {
+    id: randomness.bytes(6).toString('hex'),
+    name: nameFor(request, kept),
+    created: context.now,
+    enabled: true,
+  };
+  if (request.kind === 'recovery') {
+    const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
+    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(recoverySaltLength), context.keyedHash);
+    return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
+  }
+  checkSeed(request.secret);
+  const secret = request.secret.toString('base64');
+  refuseSecondUse(secret, kept);
+  const { digits, algorithm } = request;
+  if (request.kind === 'hotp')
+    return { factor: { ...base, kind: 'hotp', secret, digits, algorithm, counter: request.counter } };
+  const { period } = request;
+  return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
+}
+
+function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
+  const same = kept.find((factor) => 'secret' in factor && factor.secret === secret);
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account has this very secret; remove it first, or use another secret`,
+  );
+}
+
+/** Judged as a login would judge it; the record that comes back carries the mark. */
+function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorContext): FactorRecord {
+  if (factor.kind === 'recovery') return factor;
+  const shape = shapeOf(code ?? Buffer.alloc(0), new Set([factor.digits]));
+  const verdict = factorFor(factor).verify(factor, shape, context);
+  if (verdict.outcome === 'accepted') return verdict.record;
+  throw new SallyportError(
+    'wrong-code',
+    `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
+  );
+}
+
+const defaultNames: Readonly<Record<FactorKind, string>> = {
+  totp: 'TOTP',
+  hotp: 'HOTP',
+  recovery: 'Recovery keys',
+};
+
+function nameFor(request: EnrolRequest, kept: readonly FactorRecord[]): string {
+  if (request.name !== undefined) return checkedName(request.name, kept);
+  const wanted = defaultNames[request.kind];
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted} ${number}`;
+    if (!isTaken(name, kept)) return name;
+  }
+}
+
+function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
+  return factors.some((factor) => factor.name.toLowerCase() === name.toLowerCase() || factor.id === name);
+}
+
+/**
+ * A name for a factor, as a person chose it ("pixel-7 authy").
+ * @param others the factors that must not have it already
+ * @throws SallyportError `bad-name`, `name-taken`
+ */
+export function checkedName(name: string, others: readonly FactorRecord[]): string {
+  const trimmed = name.normalize('NFC').trim();
+  const length = [...trimmed].length;
+  if (
+    length === 0 ||
+    length > limits.factorNameLength ||
+    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(trimmed)
+  )
+    throw new SallyportError(
+      'bad-name',
+      `a name has 1 to ${limits.factorNameLength} characters and no control characters; choose another`,
+    );
+  if (isTaken(trimmed, others))
+    throw new SallyportError(
+      'name-taken',
+      `the account has a factor "${trimmed}" already; choose another name`,
+    );
+  return trimmed;
+}

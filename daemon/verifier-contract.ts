@@ -1,0 +1,110 @@
+import type { OtpAlgorithm, OtpDigits, Resync } from './factors/contract.ts';
+import type { FactorSummary } from './factors/summary.ts';
+import type { LoginFacts } from './policy/contract.ts';
+import type { Subject } from './subject.ts';
+
+/** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
+export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
+
+/** How a login begins. Nothing in it accepts anything: it only chooses the prompt. */
+export type Opening =
+  /** Decided without an answer; its event is committed (or, for what needs no commit, in the log). */
+  | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
+  | { readonly kind: 'ask'; readonly prompt: string; readonly text?: string; readonly login: OpenLogin };
+
+/** A login that waits for an answer. Held by one connection, in memory, and nowhere else. */
+export interface OpenLogin {
+  readonly facts: LoginFacts;
+  /** What NSS said, and when by the monotonic clock; asked again for an answer that comes later. */
+  readonly subject?: { readonly value: Subject; readonly at: number };
+  /** What the last answer left to prove (HOTP, two codes in a row). */
+  readonly resync?: Resync;
+}
+
+export type Verdict =
+  | {
+      readonly kind: 'accepted';
+      /** success after a factor; ignore when fresh records say that none is needed any more. */
+      readonly result: 'success' | 'ignore';
+      /** Bytes at the end of the answer that were the factor; 0 in mode prompt. */
+      readonly strip: number;
+      /** "3 recovery keys are left." */
+      readonly text?: string;
+    }
+  | {
+      readonly kind: 'refused';
+      /** The call may go on with another answer: the daemon counts them and sends MAXTRIES. */
+      readonly again: boolean;
+      readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
+      readonly text?: string;
+      /** Milliseconds by which this answer's frame is held back. */
+      readonly delay: number;
+      readonly login: OpenLogin;
+    };
+
+/** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
+export interface Verifier {
+  open(facts: LoginFacts): Promise<Opening>;
+  /** The answer is wiped before it returns. */
+  answer(login: OpenLogin, answer: Buffer): Promise<Verdict>;
+  /** The login ended without a decision: one event for a proven one. */
+  abandon(login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Promise<void>;
+  /** `sallyport verify`: spends a code as a login would, and counts as one. */
+  verify(request: VerifyRequest): Promise<VerifyResult>;
+  /** Adds a factor; a code that proves it is spent. */
+  enrol(request: EnrolRequest): Promise<EnrolResult>;
+}
+
+export interface VerifyRequest {
+  readonly actor: string;
+  /** Name as typed. */
+  readonly user: string;
+  readonly answer: Buffer;
+  /** The answer before this one, for HOTP resync by two codes in a row. It is not judged again by itself. */
+  readonly previous?: Buffer;
+}
+
+export type VerifyResult =
+  | { readonly outcome: 'accepted'; readonly factor: FactorSummary; readonly text?: string }
+  | {
+      readonly outcome: 'refused';
+      /** Stable: wrong, replay, clock, shape, locked, no-factor, disabled. */
+      readonly reason: string;
+      readonly text: string;
+      /** The next code in a row would bring an HOTP token back into step. */
+      readonly resync: boolean;
+    };
+
+export type EnrolRequest = {
+  readonly actor: string;
+  readonly user: string;
+  readonly name?: string;
+  /** A current code; left out only by an admin who says so. */
+  readonly code?: Buffer;
+  readonly verify: boolean;
+} & (
+  | {
+      readonly kind: 'totp';
+      readonly secret: Buffer;
+      readonly digits: OtpDigits;
+      readonly period: number;
+      readonly algorithm: OtpAlgorithm;
+    }
+  | {
+      readonly kind: 'hotp';
+      readonly secret: Buffer;
+      readonly digits: OtpDigits;
+      readonly algorithm: OtpAlgorithm;
+      readonly counter: number;
+    }
+  | { readonly kind: 'recovery' }
+);
+
+export interface EnrolResult {
+  readonly account: string;
+  readonly factor: FactorSummary;
+  /** The ten keys in clear, once; only for kind recovery. */
+  readonly recoveryKeys?: readonly string[];
+  /** Factors that a new one put out of use: the old recovery set. */
+  readonly replaced: readonly FactorSummary[];
+}
