@@ -9,13 +9,14 @@
     {
       "target_name": "sallyport_addon",
       "type": "loadable_module",
-      "sources": ["native/addon/addon.cc", "native/addon/accounts.cc", "native/addon/system.cc"],
+      "sources": ["native/addon/addon.cc", "native/addon/arguments.cc", "native/addon/accounts.cc",
+        "native/addon/sources.cc", "native/addon/lookups.cc", "native/addon/system.cc", "native/addon/locks.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],
       "cflags!": ["-fno-exceptions"],
       "cflags_cc!": ["-fno-exceptions"],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "<@(hardening)"],
-      "ldflags": ["-Wl,-z,relro", "-Wl,-z,now"]
+      "ldflags": ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,nodelete"]
     },
     {
       "target_name": "pam_sallyport",
@@ -27,6 +28,14 @@
       "cflags": ["-std=c11", "-pedantic", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)", "-Wl,--version-script=<(module_root_dir)/native/module/pam_sallyport.map"],
       "libraries": ["-lpam"]
+    },
+    {
+      "target_name": "sallyport-try",
+      "type": "executable",
+      "sources": ["native/try/try_login.c"],
+      "cflags": ["-std=c11", "-pedantic", "-D_GNU_SOURCE", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["<@(hardened_link)"],
+      "libraries": ["-lpam", "-lpam_misc"]
     }
   ]
 }

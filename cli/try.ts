@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Sandbox } from './try/sandbox.ts';
+import { selfTest } from './try/self-test.ts';
+
+/** `npm start`: sallyportd in ./.sallyport, a factor for whoever runs it, and a login with it. */
+
+const usage = `usage: npm start [-- --self-test]
+
+Brings sallyportd up in ./.sallyport, enrols you, and takes a login through the real PAM module.
+  --self-test   the same without a person, in a folder of its own; also tries a replay and a wrong code
+`;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function hasFactors(sandbox: Sandbox, user: string): Promise<boolean> {
+  const list = await sandbox.cli(['factor', 'list', user, '--json'], '');
+  return list.status === 0 && list.output.includes('"kind"');
+}
+
+async function enrolAndLogIn(sandbox: Sandbox, user: string): Promise<void> {
+  if (!(await hasFactors(sandbox, user))) {
+    say(`\nEnrolling ${user}. Scan the code with an authenticator app, then type the six digits it shows.\n`);
+    const add = await sandbox.cli(['factor', 'add', 'totp', user]);
+    if (add.status !== 0) {
+      say('\nNothing was enrolled; the daemon stays up all the same.');
+      return;
+    }
+    say('\nThat code is spent. Wait until your app shows the next one, then log in with it.');
+  }
+  say(`\nA login of ${user} through pam_sallyport.so:\n`);
+  const login = await sandbox.login(user);
+  say(login.status === 0 ? '' : '\nThat login was refused. The audit trail says why (below).');
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { 'self-test': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (values['self-test'] === true) return selfTest();
+
+  const sandbox = new Sandbox(resolve('.sallyport'));
+  const user = userInfo().username;
+  if (!sandbox.exists) {
+    say(`Laying out ${sandbox.root}`);
+    const init = await sandbox.init();
+    if (init.status !== 0) {
+      process.stderr.write(init.output);
+      return init.status;
+    }
+  }
+  await sandbox.start();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void sandbox.stop());
+  say(`sallyportd is up (pid ${sandbox.pid}); its log is ${sandbox.log}`);
+  if (process.stdin.isTTY && process.stdout.isTTY) await enrolAndLogIn(sandbox, user);
+
+  const cli = `node dist/cli/main.js --config ${sandbox.config}`;
+  say(`
+What to try next, in another terminal:
+  ${cli} status
+  ${cli} factor add totp ${user}
+  ${cli} verify ${user}
+  ${cli} audit --user ${user}
+  ${cli} explain ${user} --service sshd --from 192.0.2.7
+  npm start -- --self-test
+How to guard a real sshd, sudo, su or login: pam-config/README.md
+sallyportd stays up until you press Ctrl-C.`);
+  await sandbox.ended();
+  return 0;
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.stderr.write(`npm start: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

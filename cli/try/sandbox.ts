@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What this build consists of, wherever it lies. */
+const repository = join(import.meta.dirname, '../../..');
+const daemonMain = join(import.meta.dirname, '../../daemon/main.js');
+const cliMain = join(import.meta.dirname, '../main.js');
+const module = join(repository, 'build/Release/pam_sallyport.so');
+const tryLogin = join(repository, 'build/Release/sallyport-try');
+
+/** Milliseconds that sallyportd may take to listen; it takes about 300. */
+const startWait = 15_000;
+
+export interface Ran {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** A whole Sallyport below one folder: configuration, store, daemon, and a PAM stack to log in through. */
+export class Sandbox {
+  readonly root: string;
+  readonly config: string;
+  readonly log: string;
+  #daemon: ChildProcess | undefined;
+
+  constructor(root: string) {
+    this.root = root;
+    this.config = join(root, 'etc/sallyport.toml');
+    this.log = join(root, 'var/sallyportd.log');
+  }
+
+  get exists(): boolean {
+    return existsSync(this.config);
+  }
+
+  /** Runs `sallyport …`; on the terminal when `input` is left out. */
+  cli(argv: readonly string[], input?: string): Promise<Ran> {
+    return run(process.execPath, [cliMain, '--config', this.config, ...argv], input);
+  }
+
+  init(): Promise<Ran> {
+    return run(process.execPath, [cliMain, 'init', '--root', this.root], '');
+  }
+
+  /**
+   * One login through libpam and the real module, with a service file of its own.
+   * @param input lines for the prompts; left out: asks on the terminal
+   * @returns status is what pam_authenticate returned
+   */
+  login(user: string, input?: string): Promise<Ran> {
+    const services = join(this.root, 'pam.d');
+    mkdirSync(services, { recursive: true });
+    const socket = join(this.root, 'run/pam.sock');
+    // The one who runs this is logged in already: the first factor counts as passed.
+    writeFileSync(
+      join(services, 'sallyport-try'),
+      `auth required ${module} socket=${socket} first_factor=passed\nauth required pam_permit.so\n`,
+    );
+    return run(tryLogin, [services, 'sallyport-try', user], input);
+  }
+
+  /** @throws Error when the daemon ends or does not listen */
+  async start(): Promise<void> {
+    const log = openSync(this.log, 'a', 0o600);
+    const daemon = spawn(process.execPath, [daemonMain, '--config', this.config], {
+      stdio: ['ignore', log, log],
+    });
+    this.#daemon = daemon;
+    const deadline = performance.now() + startWait;
+    while (!(await listens(join(this.root, 'run/pam.sock')))) {
+      if (daemon.exitCode !== null || performance.now() > deadline)
+        throw new Error(`sallyportd does not come up; its log: ${this.log}`);
+      await sleep(20);
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#daemon?.pid;
+  }
+
+  /** Resolves when the daemon has ended. */
+  async ended(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.exitCode !== null) return;
+    await new Promise<void>((resolve) => daemon.once('exit', () => resolve()));
+  }
+
+  async stop(): Promise<void> {
+    this.#daemon?.kill('SIGTERM');
+    await this.ended();
+  }
+}
+
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+function run(program: string, argv: readonly string[], input: string | undefined): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const interactive = input === undefined;
+    const child = spawn(program, argv, { stdio: interactive ? 'inherit' : ['pipe', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+    child.on('error', reject);
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+    child.on('close', (status) => resolve({ status: status ?? 1, output }));
+  });
+}
