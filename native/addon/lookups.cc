@@ -1,0 +1,162 @@
+#include "lookups.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <exception>
+#include <system_error>
+#include <thread>
+
+namespace sallyport {
+
+namespace {
+
+AccountAnswer refused(const char* why) {
+  AccountAnswer answer;
+  answer.why = why;
+  return answer;
+}
+
+AccountAnswer askSafely(const AccountQuestion& question) {
+  try {
+    return askAccount(question);
+  } catch (const std::exception&) {
+    return refused("out of memory");
+  }
+}
+
+const char* wordOf(Membership membership) {
+  switch (membership) {
+    case Membership::member:
+      return "member";
+    case Membership::notMember:
+      return "not-member";
+    case Membership::unresolved:
+      return "unresolved";
+  }
+  return "unresolved";
+}
+
+Napi::Object objectOf(Napi::Env env, const AccountAnswer& answer, const std::vector<std::string>& names) {
+  Napi::Object object = Napi::Object::New(env);
+  if (answer.status == AccountStatus::absent) {
+    object.Set("status", "absent");
+    return object;
+  }
+  if (answer.status == AccountStatus::unavailable) {
+    object.Set("status", "unavailable");
+    object.Set("why", answer.why);
+    return object;
+  }
+  object.Set("status", "found");
+  object.Set("name", answer.name);
+  object.Set("uid", answer.uid);
+  object.Set("gid", answer.gid);
+  Napi::Array groups = Napi::Array::New(env, names.size());
+  for (size_t index = 0; index < names.size(); index++) {
+    Napi::Array pair = Napi::Array::New(env, 2);
+    pair.Set(0U, names[index]);
+    pair.Set(1U, wordOf(answer.groups[index]));
+    groups.Set(static_cast<uint32_t>(index), pair);
+  }
+  object.Set("groups", groups);
+  return object;
+}
+
+}  // namespace
+
+std::shared_ptr<Lookups> Lookups::start(Napi::Env env, size_t threads, size_t queue) {
+  std::shared_ptr<Lookups> lookups(new Lookups(threads, queue));
+  lookups->channel_ = Channel::New(env, "sallyport-nss", 0, 1);
+  lookups->channel_.Unref(env);
+  return lookups;
+}
+
+void Lookups::deliver(Napi::Env env, Napi::Function, std::nullptr_t*, Delivery* delivery) {
+  const std::unique_ptr<Delivery> owned(delivery);
+  // Without an environment the process is ending, and nobody waits for the answer.
+  if (static_cast<napi_env>(env) == nullptr) return;
+  napi_resolve_deferred(env, owned->deferred, objectOf(env, owned->answer, owned->groups));
+}
+
+Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::milliseconds wait) {
+  const Clock::time_point now = Clock::now();
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &deferred, &promise) != napi_ok) throw Napi::Error::New(env);
+
+  const std::lock_guard<std::mutex> lock(mutex_);
+  dropExpired(env);
+  const char* refusal = nullptr;
+  if (waiting_.size() >= room_) {
+    refusal = "too many questions wait for NSS";
+  } else if (idle_ <= waiting_.size() && threads_ < most_ && !grow() && threads_ == 0) {
+    refusal = "no thread could be started";
+  }
+  if (refusal != nullptr) {
+    napi_resolve_deferred(env, deferred, objectOf(env, refused(refusal), {}));
+    return {env, promise};
+  }
+  waiting_.push_back({std::move(question), deferred, now + wait});
+  wake_.notify_one();
+  return {env, promise};
+}
+
+/** The queue holds only questions that somebody still waits for. */
+void Lookups::dropExpired(Napi::Env env) {
+  const Clock::time_point now = Clock::now();
+  while (!waiting_.empty() && waiting_.front().deadline <= now) {
+    napi_resolve_deferred(env, waiting_.front().deferred, objectOf(env, refused("NSS is too slow"), {}));
+    waiting_.pop_front();
+  }
+}
+
+bool Lookups::grow() {
+  // Signals are for the main thread: a source must not see its calls interrupted.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool grown = true;
+  try {
+    std::thread thread([self = shared_from_this()] { self->work(); });
+    pthread_setname_np(thread.native_handle(), "sallyport-nss");
+    thread.detach();
+    threads_++;
+  } catch (const std::system_error&) {
+    grown = false;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return grown;
+}
+
+void Lookups::work() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!closed_) {
+    if (waiting_.empty()) {
+      idle_++;
+      wake_.wait(lock);
+      idle_--;
+      continue;
+    }
+    Question question = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    const bool late = question.deadline <= Clock::now();
+    auto delivery = std::make_unique<Delivery>();
+    delivery->answer = late ? refused("NSS is too slow") : askSafely(question.asked);
+    delivery->groups = std::move(question.asked.groups);
+    delivery->deferred = question.deferred;
+    lock.lock();
+    if (!closed_ && channel_.NonBlockingCall(delivery.get()) == napi_ok) delivery.release();
+  }
+}
+
+void Lookups::close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+  waiting_.clear();
+  wake_.notify_all();
+}
+
+}  // namespace sallyport

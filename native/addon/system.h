@@ -1,0 +1,12 @@
+#pragma once
+
+#include <napi.h>
+
+namespace sallyport {
+
+/** What Node has no call for. Each function checks its arguments and throws an Error with `code`. */
+void addSystem(Napi::Env env, Napi::Object exports);
+/** lockFile and lockIsHeld. */
+void addLocks(Napi::Env env, Napi::Object exports);
+
+}  // namespace sallyport
