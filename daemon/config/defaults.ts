@@ -1,0 +1,69 @@
+import { dirname, join } from 'node:path/posix';
+import type { Config } from './contract.ts';
+
+export const defaultConfigFile = '/etc/sallyport/sallyport.toml';
+
+/** Where things lie on an installed system. */
+export const systemPaths: Config['paths'] = {
+  store: '/var/lib/sallyport/store',
+  anchor: '/var/lib/sallyport/anchor',
+  masterKey: '/etc/sallyport/master.key',
+  lastGood: '/var/lib/sallyport/last-good',
+  pamSocket: '/run/sallyport/pam.sock',
+  pamUserSocket: '/run/sallyport/pam-user.sock',
+  controlSocket: '/run/sallyport/control.sock',
+};
+
+/** [paths] as the file writes it. */
+export interface PathsTable {
+  readonly store?: string | undefined;
+  readonly anchor?: string | undefined;
+  readonly master_key?: string | undefined;
+  readonly last_good?: string | undefined;
+  readonly pam_socket?: string | undefined;
+  readonly pam_user_socket?: string | undefined;
+  readonly control_socket?: string | undefined;
+}
+
+/** The PAM module derives the user socket from `socket=`: same folder, this name. */
+export function userSocketBeside(pamSocket: string): string {
+  return join(dirname(pamSocket), 'pam-user.sock');
+}
+
+export function pathsOf(table: PathsTable): Config['paths'] {
+  const pamSocket = table.pam_socket ?? systemPaths.pamSocket;
+  return {
+    store: table.store ?? systemPaths.store,
+    anchor: table.anchor ?? systemPaths.anchor,
+    masterKey: table.master_key ?? systemPaths.masterKey,
+    lastGood: table.last_good ?? systemPaths.lastGood,
+    pamSocket,
+    pamUserSocket: table.pam_user_socket ?? userSocketBeside(pamSocket),
+    controlSocket: table.control_socket ?? systemPaths.controlSocket,
+  };
+}
+
+/** Everything below one folder, for development and tests (`init --root`). */
+export function rootedPaths(root: string): Config['paths'] {
+  return {
+    store: `${root}/var/store`,
+    anchor: `${root}/var/anchor`,
+    masterKey: `${root}/etc/master.key`,
+    lastGood: `${root}/var/last-good`,
+    pamSocket: `${root}/run/pam.sock`,
+    pamUserSocket: `${root}/run/pam-user.sock`,
+    controlSocket: `${root}/run/control.sock`,
+  };
+}
+
+export const defaultAdminGroup = 'sallyport-admin';
+
+const hour = 3_600_000;
+
+/** What a realm or table means when it leaves a key out. */
+export const defaults = {
+  auditKeepForMs: 400 * 24 * hour,
+  auditKeepEvents: 1_000_000,
+  totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
+  lockout: { codes: 8, any: 100, forMs: hour },
+} as const;

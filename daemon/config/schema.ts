@@ -1,0 +1,106 @@
+import * as v from 'valibot';
+import * as field from './fields.ts';
+
+/** The tables of sallyport.toml. Rules within realms and realms within the file are read one by one. */
+
+const pathsSchema = v.strictObject(
+  {
+    store: v.optional(field.filePath),
+    anchor: v.optional(field.filePath),
+    master_key: v.optional(field.filePath),
+    last_good: v.optional(field.filePath),
+    pam_socket: v.optional(field.socketPath),
+    pam_user_socket: v.optional(field.socketPath),
+    control_socket: v.optional(field.socketPath),
+  },
+  'a table',
+);
+
+const auditSchema = v.strictObject(
+  {
+    keep: v.optional(field.duration('1d', '3650d')),
+    keep_events: v.optional(field.wholeNumber(100, 100_000_000)),
+  },
+  'a table',
+);
+
+export const documentSchema = v.strictObject(
+  {
+    paths: v.optional(pathsSchema),
+    admin_group: v.optional(field.groupName),
+    issuer: v.optional(field.issuerName),
+    audit: v.optional(auditSchema),
+    realm: v.optional(v.unknown()),
+  },
+  'a table',
+);
+
+const membersSchema = v.strictObject(
+  {
+    groups: v.optional(field.listOf('names of groups', field.groupName, 0)),
+    users: v.optional(field.listOf('names of accounts', field.userName, 0)),
+    domains: v.optional(field.listOf('domains', field.domainName, 0)),
+    uids: v.optional(field.listOf('uids and ranges of uids', field.uidRange, 0)),
+  },
+  'a table',
+);
+
+const totpSchema = v.strictObject(
+  {
+    digits: v.optional(
+      field.reads('6, 7 or 8', (input) => (input === 6 || input === 7 || input === 8 ? input : undefined)),
+    ),
+    period: v.optional(field.wholeNumber(15, 300)),
+    algorithm: v.optional(field.oneOf(['sha1', 'sha256', 'sha512'])),
+    skew: v.optional(field.wholeNumber(0, 10)),
+  },
+  'a table',
+);
+
+const lockoutSchema = v.strictObject(
+  {
+    codes: v.optional(field.wholeNumber(1, 100)),
+    any: v.optional(field.wholeNumber(1, 10_000)),
+    for: v.optional(field.duration('1m', '30d')),
+  },
+  'a table',
+);
+
+export const realmSchema = v.strictObject(
+  {
+    name: field.realmName,
+    members: v.optional(membersSchema),
+    require: field.requirement,
+    enrol: v.optional(field.oneOf(['refuse', 'grace'], ['at-login'])),
+    grace: v.optional(field.duration('1s', '3650d')),
+    grace_until: v.optional(field.moment),
+    totp: v.optional(totpSchema),
+    lockout: v.optional(lockoutSchema),
+    su: v.optional(field.oneOf(['target', 'caller'])),
+    rule: v.optional(v.unknown()),
+  },
+  'a table',
+);
+
+export const ruleSchema = v.strictObject(
+  {
+    services: v.optional(field.listOf('PAM services', field.serviceName, 1)),
+    from: v.optional(field.listOf('addresses, networks and "local"', field.source, 1)),
+    action: field.action,
+  },
+  'a table',
+);
+
+/** What a key that must be there may hold, for where it is missing. */
+export const mustBeThere: Readonly<Record<string, string>> = {
+  name: 'a name for the realm',
+  require: '"none", "any", or one or a list of "totp", "webauthn" and "yubikey"',
+  action: '"skip", "ask", "refuse" or { remember = "15m" }',
+};
+
+/** Tables that other versions have: said politely, not as a misspelling. */
+export const tablesOfLater: readonly string[] = ['webauthn', 'yubikey', 'portal'];
+
+export type DocumentTable = v.InferOutput<typeof documentSchema>;
+export type RealmTable = v.InferOutput<typeof realmSchema>;
+export type RuleTable = v.InferOutput<typeof ruleSchema>;

@@ -1,0 +1,60 @@
+import type { Config } from './contract.ts';
+import { defaultAdminGroup, rootedPaths, systemPaths } from './defaults.ts';
+
+/**
+ * The configuration that `init` writes: one realm that takes everybody and requires nothing.
+ * @param root absolute; everything lies below it. Undefined: the usual system paths
+ */
+export function initialConfig(root?: string): string {
+  return `${head}\n${root === undefined ? systemSection : rootedSection(root)}\n${rest}`;
+}
+
+const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is sallyport.toml.sample.
+# After a change: \`sallyport realm check\`, then reload sallyportd.
+`;
+
+const systemSection = `# [paths] may be left out: these are the usual ones.
+# [paths]
+${pathLines(systemPaths, '# ')}
+`;
+
+function rootedSection(root: string): string {
+  return `[paths]
+${pathLines(rootedPaths(root), '')}
+`;
+}
+
+const rest = `# Members of this group administer; as long as there is no such group, only root does.
+# admin_group = "${defaultAdminGroup}"
+
+# What authenticator apps show above the code; by default the name of this host.
+# issuer = "example.org"
+
+# [audit]
+# keep        = "400d"
+# keep_events = 1000000
+
+# Realms are tried in this order; the first that an account is a member of decides.
+# The last has no members line and takes everybody else.
+[[realm]]
+name    = "default"
+require = "none"      # who has a factor is asked for it, all others are let off
+`;
+
+function pathLines(paths: Config['paths'], before: string): string {
+  const pairs: [string, string][] = [
+    ['store', paths.store],
+    ['anchor', paths.anchor],
+    ['master_key', paths.masterKey],
+    ['last_good', paths.lastGood],
+    ['pam_socket', paths.pamSocket],
+    ['pam_user_socket', paths.pamUserSocket],
+    ['control_socket', paths.controlSocket],
+  ];
+  return pairs.map(([key, path]) => `${before}${key.padEnd(15)} = ${tomlString(path)}`).join('\n');
+}
+
+/** JSON's escapes are TOML's too, but for DEL. */
+function tomlString(text: string): string {
+  return JSON.stringify(text).replaceAll('\u007f', '\\u007f');
+}
