@@ -17,163 +17,152 @@ enum { SLICE_MS = 200 };
 /* How long a full backlog is left alone: the kernel does not say when it has room. */
 enum { BACKLOG_MS = 20 };
 
-int64_t conn_now(void)
-{
-	struct timespec now = {0};
+int64_t conn_now(void) {
+    struct timespec now = {0};
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* sudo blocks both while PAM runs, so they stay pending and would otherwise wait for the whole login. */
-static bool is_interrupted(void)
-{
-	sigset_t pending;
+static bool is_interrupted(void) {
+    sigset_t pending;
 
-	if (sigpending(&pending) != 0)
-		return false;
-	return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGQUIT) == 1;
+    if (sigpending(&pending) != 0)
+        return false;
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGQUIT) == 1;
 }
 
 /*
  * Waits for `events` on `fd`, or with fd -1 for nothing but time, one slice at the most.
  * CONN_OK means: try again. A signal that was handled is no reason to stop.
  */
-static enum conn_status wait_slice(int fd, short events, int slice, int64_t deadline)
-{
-	struct pollfd entry = {.fd = fd, .events = events};
-	int64_t left = deadline - conn_now();
+static enum conn_status wait_slice(int fd, short events, int slice, int64_t deadline) {
+    struct pollfd entry = {.fd = fd, .events = events};
+    int64_t left = deadline - conn_now();
 
-	if (is_interrupted())
-		return CONN_INTERRUPTED;
-	if (left <= 0)
-		return CONN_TIMEOUT;
-	if (poll(&entry, 1, left < slice ? (int)left : slice) < 0 && errno != EINTR)
-		return CONN_FAILED;
-	return CONN_OK;
+    if (is_interrupted())
+        return CONN_INTERRUPTED;
+    if (left <= 0)
+        return CONN_TIMEOUT;
+    if (poll(&entry, 1, left < slice ? (int)left : slice) < 0 && errno != EINTR)
+        return CONN_FAILED;
+    return CONN_OK;
 }
 
 /* A program that runs with 0, 1 or 2 closed would otherwise print into our socket. */
-static int above_standard(int fd)
-{
-	int moved;
+static int above_standard(int fd) {
+    int moved;
 
-	if (fd < 0 || fd > STDERR_FILENO)
-		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	(void)close(fd);
-	return moved;
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    (void)close(fd);
+    return moved;
 }
 
-static enum conn_status connect_until(int fd, const struct sockaddr_un *address, int64_t deadline)
-{
-	enum conn_status status = CONN_OK;
+static enum conn_status connect_until(int fd, const struct sockaddr_un *address, int64_t deadline) {
+    enum conn_status status = CONN_OK;
 
-	while (status == CONN_OK) {
-		if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-			return CONN_OK;
-		switch (errno) {
-		case EINTR:
-			status = wait_slice(-1, 0, 0, deadline);
-			break;
-		case EAGAIN:
-			status = wait_slice(-1, 0, BACKLOG_MS, deadline);
-			break;
-		case ENOENT:
-		case ECONNREFUSED:
-			return CONN_ABSENT;
-		default:
-			return CONN_FAILED;
-		}
-	}
-	return status;
+    while (status == CONN_OK) {
+        if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+            return CONN_OK;
+        switch (errno) {
+        case EINTR:
+            status = wait_slice(-1, 0, 0, deadline);
+            break;
+        case EAGAIN:
+            status = wait_slice(-1, 0, BACKLOG_MS, deadline);
+            break;
+        case ENOENT:
+        case ECONNREFUSED:
+            return CONN_ABSENT;
+        default:
+            return CONN_FAILED;
+        }
+    }
+    return status;
 }
 
-enum conn_status conn_open(const char *path, int64_t deadline, int *fd)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	enum conn_status status;
-	size_t length = strlen(path);
+enum conn_status conn_open(const char *path, int64_t deadline, int *fd) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    enum conn_status status;
+    size_t length = strlen(path);
 
-	*fd = -1;
-	if (length >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return CONN_FAILED;
-	}
-	memcpy(address.sun_path, path, length + 1);
-	*fd = above_standard(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	if (*fd < 0)
-		return CONN_FAILED;
-	status = connect_until(*fd, &address, deadline);
-	if (status != CONN_OK)
-		conn_close(fd);
-	return status;
+    *fd = -1;
+    if (length >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return CONN_FAILED;
+    }
+    memcpy(address.sun_path, path, length + 1);
+    *fd = above_standard(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (*fd < 0)
+        return CONN_FAILED;
+    status = connect_until(*fd, &address, deadline);
+    if (status != CONN_OK)
+        conn_close(fd);
+    return status;
 }
 
-bool conn_peer(int fd, uid_t *uid)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+bool conn_peer(int fd, uid_t *uid) {
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer))
-		return false;
-	*uid = peer.uid;
-	return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer))
+        return false;
+    *uid = peer.uid;
+    return true;
 }
 
-enum conn_status conn_write(int fd, const uint8_t *bytes, size_t length, int64_t deadline)
-{
-	enum conn_status status = CONN_OK;
+enum conn_status conn_write(int fd, const uint8_t *bytes, size_t length, int64_t deadline) {
+    enum conn_status status = CONN_OK;
 
-	for (size_t sent = 0; sent < length && status == CONN_OK;) {
-		ssize_t now = send(fd, bytes + sent, length - sent, MSG_NOSIGNAL);
+    for (size_t sent = 0; sent < length && status == CONN_OK;) {
+        ssize_t now = send(fd, bytes + sent, length - sent, MSG_NOSIGNAL);
 
-		if (now >= 0)
-			sent += (size_t)now;
-		else if (errno == EPIPE || errno == ECONNRESET)
-			status = CONN_CLOSED;
-		else if (errno == EAGAIN)
-			status = wait_slice(fd, POLLOUT, SLICE_MS, deadline);
-		else if (errno != EINTR)
-			status = CONN_FAILED;
-	}
-	return status;
+        if (now >= 0)
+            sent += (size_t)now;
+        else if (errno == EPIPE || errno == ECONNRESET)
+            status = CONN_CLOSED;
+        else if (errno == EAGAIN)
+            status = wait_slice(fd, POLLOUT, SLICE_MS, deadline);
+        else if (errno != EINTR)
+            status = CONN_FAILED;
+    }
+    return status;
 }
 
-enum conn_status conn_read(int fd, uint8_t *bytes, size_t length, size_t *got, int64_t deadline)
-{
-	enum conn_status status = CONN_OK;
+enum conn_status conn_read(int fd, uint8_t *bytes, size_t length, size_t *got, int64_t deadline) {
+    enum conn_status status = CONN_OK;
 
-	*got = 0;
-	while (*got < length && status == CONN_OK) {
-		ssize_t now = recv(fd, bytes + *got, length - *got, 0);
+    *got = 0;
+    while (*got < length && status == CONN_OK) {
+        ssize_t now = recv(fd, bytes + *got, length - *got, 0);
 
-		if (now > 0)
-			*got += (size_t)now;
-		else if (now == 0 || errno == ECONNRESET)
-			status = CONN_CLOSED;
-		else if (errno == EAGAIN)
-			status = wait_slice(fd, POLLIN, SLICE_MS, deadline);
-		else if (errno != EINTR)
-			status = CONN_FAILED;
-	}
-	return status;
+        if (now > 0)
+            *got += (size_t)now;
+        else if (now == 0 || errno == ECONNRESET)
+            status = CONN_CLOSED;
+        else if (errno == EAGAIN)
+            status = wait_slice(fd, POLLIN, SLICE_MS, deadline);
+        else if (errno != EINTR)
+            status = CONN_FAILED;
+    }
+    return status;
 }
 
-bool conn_readable(int fd)
-{
-	struct pollfd entry = {.fd = fd, .events = POLLIN};
-	int ready;
+bool conn_readable(int fd) {
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    int ready;
 
-	do
-		ready = poll(&entry, 1, 0);
-	while (ready < 0 && errno == EINTR);
-	return ready != 0;
+    do
+        ready = poll(&entry, 1, 0);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0;
 }
 
-void conn_close(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
+void conn_close(int *fd) {
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
 }

@@ -8,16 +8,16 @@
 #include <sys/types.h>
 
 enum conn_status {
-	CONN_OK,
-	/* No such socket, or nobody listens on it. */
-	CONN_ABSENT,
-	/* The other end closed, or died. */
-	CONN_CLOSED,
-	CONN_TIMEOUT,
-	/* The user pressed ^C or ^\ while the program had these signals blocked. */
-	CONN_INTERRUPTED,
-	/* Anything else; errno says what. */
-	CONN_FAILED,
+    CONN_OK,
+    /* No such socket, or nobody listens on it. */
+    CONN_ABSENT,
+    /* The other end closed, or died. */
+    CONN_CLOSED,
+    CONN_TIMEOUT,
+    /* The user pressed ^C or ^\ while the program had these signals blocked. */
+    CONN_INTERRUPTED,
+    /* Anything else; errno says what. */
+    CONN_FAILED,
 };
 
 /* Milliseconds of the monotonic clock; deadlines are points on it. */

@@ -12,16 +12,16 @@
 #include "protocol.h"
 
 struct context {
-	char user[USER_MAX + 1];
-	char session[SESSION_MAX + 1];
-	/* These belong to libpam; NULL where there is none. */
-	const char *service;
-	const char *ruser;
-	const char *rhost;
-	const char *tty;
-	const char *ssh_auth_info;
-	uint32_t real_uid;
-	uint32_t flags;
+    char user[USER_MAX + 1];
+    char session[SESSION_MAX + 1];
+    /* These belong to libpam; NULL where there is none. */
+    const char *service;
+    const char *ruser;
+    const char *rhost;
+    const char *tty;
+    const char *ssh_auth_info;
+    uint32_t real_uid;
+    uint32_t flags;
 };
 
 /* PAM_SUCCESS, or what pam_sm_authenticate returns because the facts cannot be told whole. */
@@ -30,7 +30,7 @@ int context_gather(pam_handle_t *pamh, int flags, struct context *context);
 bool context_same_user(pam_handle_t *pamh, const struct context *context);
 /* Writes HELLO. Returns the bytes of the frame, or 0 when they do not fit. */
 size_t context_hello(const struct context *context, const struct options *options, uint32_t deadline_ms,
-		     uint8_t *bytes, size_t size);
+                     uint8_t *bytes, size_t size);
 /* The session in the text of /proc/self/cgroup; "" when there is none. `id` has SESSION_MAX + 1 bytes. */
 void context_session(const char *cgroups, char *id);
 

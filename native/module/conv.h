@@ -12,9 +12,9 @@
 
 /* Something typed. Belongs to the caller, who wipes it. */
 struct answer {
-	char bytes[ANSWER_MAX + 1];
-	size_t length;
-	bool given;
+    char bytes[ANSWER_MAX + 1];
+    size_t length;
+    bool given;
 };
 
 void answer_wipe(struct answer *answer);

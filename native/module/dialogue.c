@@ -18,133 +18,121 @@ enum { SILENCE_MS = 15000 };
 
 /* A frame that may come in the states of `allowed`, and what to do with it. */
 struct dispatch {
-	enum frame_type type;
-	unsigned allowed;
-	void (*handle)(struct dialogue *dialogue, const struct wire_frame *frame);
+    enum frame_type type;
+    unsigned allowed;
+    void (*handle)(struct dialogue *dialogue, const struct wire_frame *frame);
 };
 
 static void step(struct dialogue *dialogue);
 
-static void finish(struct dialogue *dialogue, int code)
-{
-	dialogue->state = STATE_DONE;
-	dialogue->code = code;
+static void finish(struct dialogue *dialogue, int code) {
+    dialogue->state = STATE_DONE;
+    dialogue->code = code;
 }
 
-static void fail(struct dialogue *dialogue, const char *why)
-{
-	pam_syslog(dialogue->pamh, LOG_ERR, "%s (login refused)", why);
-	finish(dialogue, PAM_SYSTEM_ERR);
+static void fail(struct dialogue *dialogue, const char *why) {
+    pam_syslog(dialogue->pamh, LOG_ERR, "%s (login refused)", why);
+    finish(dialogue, PAM_SYSTEM_ERR);
 }
 
 /* Tells the daemon, as far as the socket takes it at once, and refuses. */
-static void cancel(struct dialogue *dialogue, int code)
-{
-	uint8_t bytes[FRAME_HEADER + 1];
-	struct wire_out out;
+static void cancel(struct dialogue *dialogue, int code) {
+    uint8_t bytes[FRAME_HEADER + 1];
+    struct wire_out out;
 
-	wire_begin(&out, bytes, sizeof(bytes), FRAME_CANCEL);
-	(void)conn_write(dialogue->fd, bytes, wire_end(&out), conn_now());
-	finish(dialogue, code);
+    wire_begin(&out, bytes, sizeof(bytes), FRAME_CANCEL);
+    (void)conn_write(dialogue->fd, bytes, wire_end(&out), conn_now());
+    finish(dialogue, code);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
 
-int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, const char *why)
-{
-	pam_syslog(pamh, LOG_ERR, "%s: %s; is sallyportd running?", options->socket, why);
-	return options->root ? PAM_AUTHINFO_UNAVAIL : PAM_SYSTEM_ERR;
+int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, const char *why) {
+    pam_syslog(pamh, LOG_ERR, "%s: %s; is sallyportd running?", options->socket, why);
+    return options->root ? PAM_AUTHINFO_UNAVAIL : PAM_SYSTEM_ERR;
 }
 
-static void on_info(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	if (!conv_show(dialogue->pamh, PAM_TEXT_INFO, frame->text, frame->text_length))
-		cancel(dialogue, PAM_AUTH_ERR);
+static void on_info(struct dialogue *dialogue, const struct wire_frame *frame) {
+    if (!conv_show(dialogue->pamh, PAM_TEXT_INFO, frame->text, frame->text_length))
+        cancel(dialogue, PAM_AUTH_ERR);
 }
 
-static void on_error(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	if (!conv_show(dialogue->pamh, PAM_ERROR_MSG, frame->text, frame->text_length))
-		cancel(dialogue, PAM_AUTH_ERR);
+static void on_error(struct dialogue *dialogue, const struct wire_frame *frame) {
+    if (!conv_show(dialogue->pamh, PAM_ERROR_MSG, frame->text, frame->text_length))
+        cancel(dialogue, PAM_AUTH_ERR);
 }
 
-static void on_wait(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	(void)dialogue;
-	(void)frame;
+static void on_wait(struct dialogue *dialogue, const struct wire_frame *frame) {
+    (void)dialogue;
+    (void)frame;
 }
 
-static void send_answer(struct dialogue *dialogue)
-{
-	struct wire_out out;
-	enum conn_status status;
+static void send_answer(struct dialogue *dialogue) {
+    struct wire_out out;
+    enum conn_status status;
 
-	wire_begin(&out, dialogue->bytes, sizeof(dialogue->bytes), FRAME_ANSWER);
-	wire_put(&out, TAG_ANSWER, dialogue->answer.bytes, dialogue->answer.length);
-	status = conn_write(dialogue->fd, dialogue->bytes, wire_end(&out),
-			    earlier(dialogue->deadline, conn_now() + SILENCE_MS));
-	if (dialogue->options->mode == MODE_PROMPT)
-		answer_wipe(&dialogue->answer);
-	switch (status) {
-	case CONN_OK:
-	case CONN_CLOSED:
-		/* A daemon that is gone may have left a RESULT: reading finds it, or the end. */
-		dialogue->state = STATE_TALKING;
-		break;
-	case CONN_INTERRUPTED:
-		cancel(dialogue, PAM_AUTH_ERR);
-		break;
-	default:
-		fail(dialogue, "the daemon does not take the answer");
-	}
+    wire_begin(&out, dialogue->bytes, sizeof(dialogue->bytes), FRAME_ANSWER);
+    wire_put(&out, TAG_ANSWER, dialogue->answer.bytes, dialogue->answer.length);
+    status = conn_write(dialogue->fd, dialogue->bytes, wire_end(&out),
+                        earlier(dialogue->deadline, conn_now() + SILENCE_MS));
+    if (dialogue->options->mode == MODE_PROMPT)
+        answer_wipe(&dialogue->answer);
+    switch (status) {
+    case CONN_OK:
+    case CONN_CLOSED:
+        /* A daemon that is gone may have left a RESULT: reading finds it, or the end. */
+        dialogue->state = STATE_TALKING;
+        break;
+    case CONN_INTERRUPTED:
+        cancel(dialogue, PAM_AUTH_ERR);
+        break;
+    default:
+        fail(dialogue, "the daemon does not take the answer");
+    }
 }
 
-static bool ask(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	int style = frame->echo ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF;
+static bool ask(struct dialogue *dialogue, const struct wire_frame *frame) {
+    int style = frame->echo ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF;
 
-	if (dialogue->options->mode == MODE_FIRST_PASS)
-		return conv_first_pass(dialogue->pamh, &dialogue->answer);
-	return conv_ask(dialogue->pamh, style, frame->text, frame->text_length, &dialogue->answer);
+    if (dialogue->options->mode == MODE_FIRST_PASS)
+        return conv_first_pass(dialogue->pamh, &dialogue->answer);
+    return conv_ask(dialogue->pamh, style, frame->text, frame->text_length, &dialogue->answer);
 }
 
 /* One ANSWER or one CANCEL, whatever the conversation does; but a RESULT that came meanwhile goes first. */
-static void on_prompt(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	dialogue->state = STATE_PROMPTED;
-	if (dialogue->options->mode == MODE_FIRST_PASS && dialogue->prompts++ > 0) {
-		fail(dialogue, "protocol violation: a second PROMPT with first_pass");
-		return;
-	}
-	if (!ask(dialogue, frame)) {
-		cancel(dialogue, PAM_AUTH_ERR);
-		return;
-	}
-	if (conn_readable(dialogue->fd)) {
-		step(dialogue);
-		return;
-	}
-	if (conn_now() >= dialogue->deadline) {
-		pam_syslog(dialogue->pamh, LOG_NOTICE, "no answer before timeout= was over (login refused)");
-		cancel(dialogue, PAM_SYSTEM_ERR);
-		return;
-	}
-	send_answer(dialogue);
+static void on_prompt(struct dialogue *dialogue, const struct wire_frame *frame) {
+    dialogue->state = STATE_PROMPTED;
+    if (dialogue->options->mode == MODE_FIRST_PASS && dialogue->prompts++ > 0) {
+        fail(dialogue, "protocol violation: a second PROMPT with first_pass");
+        return;
+    }
+    if (!ask(dialogue, frame)) {
+        cancel(dialogue, PAM_AUTH_ERR);
+        return;
+    }
+    if (conn_readable(dialogue->fd)) {
+        step(dialogue);
+        return;
+    }
+    if (conn_now() >= dialogue->deadline) {
+        pam_syslog(dialogue->pamh, LOG_NOTICE, "no answer before timeout= was over (login refused)");
+        cancel(dialogue, PAM_SYSTEM_ERR);
+        return;
+    }
+    send_answer(dialogue);
 }
 
 /* What stands before the code in the answer is the password for the lines that follow. */
-static bool pass_on(struct dialogue *dialogue, uint16_t strip)
-{
-	struct answer *answer = &dialogue->answer;
+static bool pass_on(struct dialogue *dialogue, uint16_t strip) {
+    struct answer *answer = &dialogue->answer;
 
-	if (dialogue->options->mode == MODE_PROMPT || !answer->given)
-		return true;
-	answer->length -= strip;
-	explicit_bzero(answer->bytes + answer->length, sizeof(answer->bytes) - answer->length);
-	return pam_set_item(dialogue->pamh, PAM_AUTHTOK, answer->bytes) == PAM_SUCCESS;
+    if (dialogue->options->mode == MODE_PROMPT || !answer->given)
+        return true;
+    answer->length -= strip;
+    explicit_bzero(answer->bytes + answer->length, sizeof(answer->bytes) - answer->length);
+    return pam_set_item(dialogue->pamh, PAM_AUTHTOK, answer->bytes) == PAM_SUCCESS;
 }
 
 /*
@@ -154,128 +142,124 @@ static bool pass_on(struct dialogue *dialogue, uint16_t strip)
  * - be for the user that HELLO named;
  * - not strip more than was typed.
  */
-static void on_result(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	bool opens = frame->code == PAM_SUCCESS || frame->code == PAM_IGNORE;
-	size_t most = dialogue->options->mode == MODE_PROMPT ? 0 : dialogue->answer.length;
+static void on_result(struct dialogue *dialogue, const struct wire_frame *frame) {
+    bool opens = frame->code == PAM_SUCCESS || frame->code == PAM_IGNORE;
+    size_t most = dialogue->options->mode == MODE_PROMPT ? 0 : dialogue->answer.length;
 
-	if (!opens)
-		finish(dialogue, (int)frame->code);
-	else if (dialogue->state == STATE_PROMPTED)
-		fail(dialogue, "protocol violation: the daemon accepts an answer that it has not seen");
-	else if (frame->strip > most)
-		fail(dialogue, "protocol violation: the daemon strips more than was typed");
-	else if (!context_same_user(dialogue->pamh, dialogue->context))
-		fail(dialogue, "the program changed PAM_USER while the daemon was asked");
-	else if (!pass_on(dialogue, frame->strip))
-		fail(dialogue, "PAM_AUTHTOK cannot be set");
-	else
-		finish(dialogue, (int)frame->code);
+    if (!opens)
+        finish(dialogue, (int)frame->code);
+    else if (dialogue->state == STATE_PROMPTED)
+        fail(dialogue, "protocol violation: the daemon accepts an answer that it has not seen");
+    else if (frame->strip > most)
+        fail(dialogue, "protocol violation: the daemon strips more than was typed");
+    else if (!context_same_user(dialogue->pamh, dialogue->context))
+        fail(dialogue, "the program changed PAM_USER while the daemon was asked");
+    else if (!pass_on(dialogue, frame->strip))
+        fail(dialogue, "PAM_AUTHTOK cannot be set");
+    else
+        finish(dialogue, (int)frame->code);
 }
 
 static const struct dispatch dispatch_table[] = {
-	{FRAME_INFO, STATE_TALKING, on_info},
-	{FRAME_ERROR, STATE_TALKING, on_error},
-	{FRAME_PROMPT, STATE_TALKING, on_prompt},
-	{FRAME_WAIT, STATE_TALKING, on_wait},
-	{FRAME_RESULT, STATE_TALKING | STATE_PROMPTED, on_result},
+    {FRAME_INFO, STATE_TALKING, on_info},
+    {FRAME_ERROR, STATE_TALKING, on_error},
+    {FRAME_PROMPT, STATE_TALKING, on_prompt},
+    {FRAME_WAIT, STATE_TALKING, on_wait},
+    {FRAME_RESULT, STATE_TALKING | STATE_PROMPTED, on_result},
 };
 
 enum { DISPATCHES = sizeof(dispatch_table) / sizeof(dispatch_table[0]) };
 
-static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame)
-{
-	if (frame->type != FRAME_RESULT && conn_now() >= dialogue->deadline) {
-		fail(dialogue, "timeout= is over and the daemon has not decided");
-		return;
-	}
-	for (size_t i = 0; i < DISPATCHES; i++) {
-		if ((uint8_t)dispatch_table[i].type != frame->type || (dispatch_table[i].allowed & dialogue->state) == 0)
-			continue;
-		dispatch_table[i].handle(dialogue, frame);
-		return;
-	}
-	fail(dialogue, "protocol violation: a frame out of turn");
+static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame) {
+    if (frame->type != FRAME_RESULT && conn_now() >= dialogue->deadline) {
+        fail(dialogue, "timeout= is over and the daemon has not decided");
+        return;
+    }
+    for (size_t i = 0; i < DISPATCHES; i++) {
+        const struct dispatch *entry = &dispatch_table[i];
+
+        if ((uint8_t)entry->type != frame->type || (entry->allowed & dialogue->state) == 0)
+            continue;
+        entry->handle(dialogue, frame);
+        return;
+    }
+    fail(dialogue, "protocol violation: a frame out of turn");
 }
 
 /*
  * AUTHINFO_UNAVAIL may be let pass by the stack. It MUST mean that nobody is there: not one byte came.
  * A daemon that spoke and then fell silent, or died, is not absent.
  */
-static void fail_to_read(struct dialogue *dialogue, enum conn_status status, size_t got)
-{
-	bool silent = dialogue->frames == 0 && got == 0;
+static void fail_to_read(struct dialogue *dialogue, enum conn_status status, size_t got) {
+    bool silent = dialogue->frames == 0 && got == 0;
 
-	if (status == CONN_INTERRUPTED)
-		cancel(dialogue, PAM_AUTH_ERR);
-	else if (silent && status == CONN_CLOSED)
-		finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "closed without a word"));
-	else if (silent && status == CONN_TIMEOUT)
-		finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "nobody answers"));
-	else if (status == CONN_CLOSED)
-		fail(dialogue, "the daemon closed before it had decided");
-	else if (status == CONN_TIMEOUT)
-		fail(dialogue, "the daemon fell silent");
-	else
-		fail(dialogue, "the daemon's socket cannot be read");
+    if (status == CONN_INTERRUPTED)
+        cancel(dialogue, PAM_AUTH_ERR);
+    else if (silent && status == CONN_CLOSED)
+        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "closed without a word"));
+    else if (silent && status == CONN_TIMEOUT)
+        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "nobody answers"));
+    else if (status == CONN_CLOSED)
+        fail(dialogue, "the daemon closed before it had decided");
+    else if (status == CONN_TIMEOUT)
+        fail(dialogue, "the daemon fell silent");
+    else
+        fail(dialogue, "the daemon's socket cannot be read");
 }
 
 /* Reads one frame and acts on it. Its length is judged before a byte of the body is read. */
-static void step(struct dialogue *dialogue)
-{
-	struct wire_frame frame;
-	size_t got = 0;
-	size_t length;
-	int64_t deadline = dialogue->frames == 0 ? dialogue->first_deadline : conn_now() + SILENCE_MS;
-	enum conn_status status;
+static void step(struct dialogue *dialogue) {
+    struct wire_frame frame;
+    size_t got = 0;
+    size_t length;
+    int64_t deadline = dialogue->frames == 0 ? dialogue->first_deadline : conn_now() + SILENCE_MS;
+    enum conn_status status;
 
-	deadline = earlier(deadline, dialogue->deadline);
-	status = conn_read(dialogue->fd, dialogue->bytes, FRAME_HEADER, &got, deadline);
-	if (status != CONN_OK) {
-		fail_to_read(dialogue, status, got);
-		return;
-	}
-	length = wire_length(dialogue->bytes);
-	if (length == 0) {
-		fail(dialogue, "protocol violation: a length that no frame has");
-		return;
-	}
-	status = conn_read(dialogue->fd, dialogue->bytes, length, &got, deadline);
-	if (status != CONN_OK) {
-		fail_to_read(dialogue, status, FRAME_HEADER + got);
-		return;
-	}
-	if (!wire_parse(dialogue->bytes, length, &frame)) {
-		fail(dialogue, "protocol violation: a malformed frame");
-		return;
-	}
-	dialogue->frames++;
-	dispatch(dialogue, &frame);
+    deadline = earlier(deadline, dialogue->deadline);
+    status = conn_read(dialogue->fd, dialogue->bytes, FRAME_HEADER, &got, deadline);
+    if (status != CONN_OK) {
+        fail_to_read(dialogue, status, got);
+        return;
+    }
+    length = wire_length(dialogue->bytes);
+    if (length == 0) {
+        fail(dialogue, "protocol violation: a length that no frame has");
+        return;
+    }
+    status = conn_read(dialogue->fd, dialogue->bytes, length, &got, deadline);
+    if (status != CONN_OK) {
+        fail_to_read(dialogue, status, FRAME_HEADER + got);
+        return;
+    }
+    if (!wire_parse(dialogue->bytes, length, &frame)) {
+        fail(dialogue, "protocol violation: a malformed frame");
+        return;
+    }
+    dialogue->frames++;
+    dispatch(dialogue, &frame);
 }
 
 /* A daemon that closes at once (too many connections) still has a RESULT to read: so CONN_CLOSED goes on. */
-static void send_hello(struct dialogue *dialogue)
-{
-	int64_t left = dialogue->deadline - conn_now();
-	size_t length = context_hello(dialogue->context, dialogue->options, left > 0 ? (uint32_t)left : 0,
-				      dialogue->bytes, sizeof(dialogue->bytes));
-	enum conn_status status = CONN_FAILED;
+static void send_hello(struct dialogue *dialogue) {
+    int64_t left = dialogue->deadline - conn_now();
+    size_t length = context_hello(dialogue->context, dialogue->options, left > 0 ? (uint32_t)left : 0,
+                                  dialogue->bytes, sizeof(dialogue->bytes));
+    enum conn_status status = CONN_FAILED;
 
-	if (length > 0)
-		status = conn_write(dialogue->fd, dialogue->bytes, length, dialogue->first_deadline);
-	if (status == CONN_OK || status == CONN_CLOSED)
-		dialogue->state = STATE_TALKING;
-	else
-		fail_to_read(dialogue, status, 0);
+    if (length > 0)
+        status = conn_write(dialogue->fd, dialogue->bytes, length, dialogue->first_deadline);
+    if (status == CONN_OK || status == CONN_CLOSED)
+        dialogue->state = STATE_TALKING;
+    else
+        fail_to_read(dialogue, status, 0);
 }
 
-int dialogue_run(struct dialogue *dialogue)
-{
-	dialogue->code = PAM_SYSTEM_ERR;
-	send_hello(dialogue);
-	while (dialogue->state != STATE_DONE)
-		step(dialogue);
-	if (dialogue->options->debug)
-		pam_syslog(dialogue->pamh, LOG_DEBUG, "%u frames, %d is the code", dialogue->frames, dialogue->code);
-	return dialogue->code;
+int dialogue_run(struct dialogue *dialogue) {
+    dialogue->code = PAM_SYSTEM_ERR;
+    send_hello(dialogue);
+    while (dialogue->state != STATE_DONE)
+        step(dialogue);
+    if (dialogue->options->debug)
+        pam_syslog(dialogue->pamh, LOG_DEBUG, "%u frames, %d is the code", dialogue->frames, dialogue->code);
+    return dialogue->code;
 }

@@ -12,27 +12,27 @@
 #include "protocol.h"
 
 enum dialogue_state {
-	STATE_TALKING = 1,
-	STATE_PROMPTED = 2,
-	STATE_DONE = 4,
+    STATE_TALKING = 1,
+    STATE_PROMPTED = 2,
+    STATE_DONE = 4,
 };
 
 /* Holds what was typed; belongs to the caller, who wipes it. */
 struct dialogue {
-	pam_handle_t *pamh;
-	const struct options *options;
-	const struct context *context;
-	int fd;
-	/* Points on conn_now()'s clock. */
-	int64_t first_deadline;
-	int64_t deadline;
+    pam_handle_t *pamh;
+    const struct options *options;
+    const struct context *context;
+    int fd;
+    /* Points on conn_now()'s clock. */
+    int64_t first_deadline;
+    int64_t deadline;
 
-	enum dialogue_state state;
-	unsigned frames;
-	unsigned prompts;
-	int code;
-	struct answer answer;
-	uint8_t bytes[FRAME_HEADER + FRAME_LENGTH_MAX];
+    enum dialogue_state state;
+    unsigned frames;
+    unsigned prompts;
+    int code;
+    struct answer answer;
+    uint8_t bytes[FRAME_HEADER + FRAME_LENGTH_MAX];
 };
 
 /* Returns what pam_sm_authenticate returns. The members up to `deadline` are set, the others zero. */

@@ -11,15 +11,15 @@
 #include "protocol.h"
 
 struct options {
-	/* Of the root socket, or of the user socket beside it, as the effective uid asks for. */
-	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	bool root;
-	bool has_server_uid;
-	uid_t server_uid;
-	int timeout_ms;
-	bool first_factor_passed;
-	enum login_mode mode;
-	bool debug;
+    /* Of the root socket, or of the user socket beside it, as the effective uid asks for. */
+    char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    bool root;
+    bool has_server_uid;
+    uid_t server_uid;
+    int timeout_ms;
+    bool first_factor_passed;
+    enum login_mode mode;
+    bool debug;
 };
 
 /* False: an option is unknown, malformed or given twice; the log says which. `options` is then unusable. */

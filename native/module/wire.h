@@ -8,23 +8,23 @@
 
 #include "protocol.h"
 
-/* A frame under construction in somebody's buffer. What does not fit sets `overflow`, and nothing is written. */
+/* A frame under construction in somebody's buffer. What does not fit sets `overflow` and is not written. */
 struct wire_out {
-	uint8_t *bytes;
-	size_t size;
-	size_t length;
-	bool overflow;
+    uint8_t *bytes;
+    size_t size;
+    size_t length;
+    bool overflow;
 };
 
 /* A frame from the daemon. Which members mean something follows from `type`. */
 struct wire_frame {
-	uint8_t type;
-	bool echo;
-	uint16_t strip;
-	uint32_t code;
-	/* Points into the body; no NUL at its end. */
-	const uint8_t *text;
-	size_t text_length;
+    uint8_t type;
+    bool echo;
+    uint16_t strip;
+    uint32_t code;
+    /* Points into the body; no NUL at its end. */
+    const uint8_t *text;
+    size_t text_length;
 };
 
 void wire_begin(struct wire_out *out, uint8_t *bytes, size_t size, enum frame_type type);
