@@ -1,0 +1,54 @@
+import { spawn, spawnSync } from 'node:child_process';
+
+/** Runs a short command of the rig itself; throws with all that it said. */
+export function must(program: string, argv: readonly string[], input = ''): string {
+  const run = spawnSync(program, argv, { input, encoding: 'utf8' });
+  if (run.status !== 0)
+    throw new Error(
+      `${program} ${argv.join(' ')}: status ${run.status} ${run.error ?? ''}\n${run.stdout}${run.stderr}`,
+    );
+  return run.stdout;
+}
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end without blocking the tests beside it; SIGKILL after `timeout`. */
+export function run(
+  program: string,
+  argv: readonly string[],
+  { input = '', timeout = 30_000 }: { readonly input?: string; readonly timeout?: number } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, argv, { timeout, killSignal: 'SIGKILL' });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    // A program may end without reading its input.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** Waits for a condition; the tests never sleep for a result. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  ms = 15_000,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

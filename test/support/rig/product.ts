@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { base32, newSecret } from '../codes.ts';
+import { type Finished, run, until } from './commands.ts';
+import { cliMain, daemonMain } from './layout.ts';
+import { work } from './machine.ts';
+
+const root = `${work}/sallyport`;
+const config = `${root}/etc/sallyport.toml`;
+const daemonLog = `${work}/sallyportd.log`;
+export const pamSocket = `${root}/run/pam.sock`;
+
+/** sallyportd and sallyport of this build, below one folder of the namespace. */
+export class Product {
+  #daemon: ChildProcess | undefined;
+
+  /** Lays the folder out and puts `realms` in place of the one realm that init writes. */
+  static async init(realms: string): Promise<Product> {
+    const product = new Product();
+    const laid = await run(process.execPath, [cliMain, 'init', '--root', root]);
+    if (laid.status !== 0) throw new Error(`init: status ${laid.status}\n${laid.stdout}${laid.stderr}`);
+    product.writeRealms(realms);
+    return product;
+  }
+
+  writeRealms(realms: string): void {
+    const text = readFileSync(config, 'utf8');
+    const first = text.search(/^\[\[realm\]\]/m);
+    if (first < 0) throw new Error(`${config} has no [[realm]]:\n${text}`);
+    writeFileSync(config, `${text.slice(0, first)}\n${realms}\n`);
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(daemonLog, 'a');
+    const daemon = spawn(process.execPath, [daemonMain, '--config', config], { stdio: ['ignore', log, log] });
+    this.#daemon = daemon;
+    await until(
+      `sallyportd listens\n${this.log()}`,
+      () => existsSync(pamSocket) || daemon.exitCode !== null,
+      30_000,
+    );
+    if (daemon.exitCode !== null) throw new Error(`sallyportd ended with ${daemon.exitCode}:\n${this.log()}`);
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return;
+    this.#daemon = undefined;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill(signal);
+    await ended;
+  }
+
+  get pid(): number {
+    const pid = this.#daemon?.pid;
+    if (pid === undefined) throw new Error('sallyportd is not running');
+    return pid;
+  }
+
+  log(): string {
+    return existsSync(daemonLog) ? readFileSync(daemonLog, 'utf8') : '';
+  }
+
+  cli(argv: readonly string[], input = ''): Promise<Finished> {
+    return run(process.execPath, [cliMain, '--config', config, ...argv], { input });
+  }
+
+  /** A command that has to succeed; gives what it wrote to stdout. */
+  async must(argv: readonly string[], input = ''): Promise<string> {
+    const done = await this.cli(argv, input);
+    if (done.status !== 0)
+      throw new Error(`sallyport ${argv.join(' ')}: status ${done.status}\n${done.stdout}${done.stderr}`);
+    return done.stdout;
+  }
+
+  async json(argv: readonly string[]): Promise<unknown> {
+    return JSON.parse(await this.must([...argv, '--json']));
+  }
+
+  async addTotp(user: string): Promise<Buffer> {
+    const secret = newSecret();
+    await this.must(['factor', 'add', 'totp', user, '--secret', '-', '--no-verify'], `${base32(secret)}\n`);
+    return secret;
+  }
+
+  /** @returns a token that gives its codes one after the other, from counter 0 on */
+  async addHotp(user: string): Promise<Buffer> {
+    const secret = newSecret();
+    await this.must(['factor', 'add', 'hotp', user, '--secret', '-', '--no-verify'], `${base32(secret)}\n`);
+    return secret;
+  }
+
+  async addRecovery(user: string): Promise<string[]> {
+    const lines = (await this.must(['factor', 'add', 'recovery', user])).split('\n');
+    const keys = lines.map((line) => line.trim()).filter((line) => line !== '');
+    if (keys.length !== 10) throw new Error(`${keys.length} lines on stdout, not ten recovery keys`);
+    return keys;
+  }
+}

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must, run, until } from './commands.ts';
+import { repository } from './layout.ts';
+import { work } from './machine.ts';
+import type { Person } from './people.ts';
+
+const hostKey = `${work}/host-key`;
+const clientKey = `${work}/client-key`;
+const log = `${work}/sshd.log`;
+
+export function makeSshKeys(): void {
+  for (const path of [hostKey, clientKey]) must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+}
+
+/** Lets the client's key in as this person. */
+export function authorizeKey(person: Person): void {
+  const folder = `${person.home}/.ssh`;
+  mkdirSync(folder, { mode: 0o700 });
+  must('cp', [`${clientKey}.pub`, `${folder}/authorized_keys`]);
+  for (const path of [folder, `${folder}/authorized_keys`]) chownSync(path, person.uid, person.uid);
+}
+
+/**
+ * A real sshd with a drop-in as it is shipped.
+ * @param dropIn a file of pam-config/sshd_config.d, read first as Debian's sshd_config does
+ */
+export async function startSshd(port: number, dropIn: string, extra: readonly string[] = []): Promise<void> {
+  const file = `${work}/sshd-${port}.conf`;
+  const lines = [
+    `Include ${join(repository, 'pam-config/sshd_config.d', dropIn)}`,
+    ...[`Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `PidFile ${work}/sshd-${port}.pid`],
+    ...['Subsystem sftp internal-sftp', 'MaxStartups 200', 'UseDNS no', 'PrintMotd no', ...extra],
+  ];
+  // Before OpenSSH 9.8 the keyword is unknown.
+  const penalties = await run('/usr/sbin/sshd', [
+    '-t',
+    '-f',
+    '/dev/null',
+    '-h',
+    hostKey,
+    '-o',
+    'PerSourcePenalties=no',
+  ]);
+  if (penalties.status === 0) lines.push('PerSourcePenalties no');
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const sshd = spawn('/usr/sbin/sshd', ['-D', '-f', file, '-E', log], { stdio: 'ignore' });
+  sshd.unref();
+  await until(`sshd on port ${port}`, async () => {
+    const answer = await run('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${port} && head -c 4 <&3`]);
+    return answer.stdout === 'SSH-';
+  });
+}
+
+interface SshOptions {
+  readonly port: number;
+  readonly key?: boolean;
+  /** An address of 127.0.0.0/8 to come from. */
+  readonly from?: string;
+  readonly options?: readonly string[];
+  readonly program?: 'ssh' | 'sftp';
+}
+
+/** The command line of a client. */
+export function ssh(user: string, options: SshOptions, command: readonly string[] = []): string[] {
+  const { port, key = false, from, options: more = [], program = 'ssh' } = options;
+  return [
+    ...[
+      program,
+      '-F',
+      'none',
+      '-o',
+      `Port=${port}`,
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'LogLevel=ERROR',
+    ],
+    ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
+    ...(key ? ['-i', clientKey] : ['-o', 'PubkeyAuthentication=no']),
+    ...(from === undefined ? [] : ['-o', `BindAddress=${from}`]),
+    ...more.flatMap((option) => ['-o', option]),
+    ...['-o', `User=${user}`, '127.0.0.1', ...command],
+  ];
+}

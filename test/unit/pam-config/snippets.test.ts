@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { repository } from '../../support/rig/layout.ts';
+
+/**
+ * The logic of the shipped stacks, with libpam itself and pam_debug in the place of our module and of
+ * pam_unix: which answers of the module let whom in.
+ */
+const shipped = join(repository, 'pam-config/pam.d');
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-stacks-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const application = join(folder, 'pam_app');
+const compiled = spawnSync(
+  'cc',
+  ['-o', application, join(repository, 'test/native/pam_app.c'), '-lpam', '-Wall', '-Werror'],
+  { encoding: 'utf8' },
+);
+assert.equal(compiled.status, 0, compiled.stderr);
+
+const codes = {
+  success: 0,
+  service_err: 3,
+  system_err: 4,
+  perm_denied: 6,
+  auth_err: 7,
+  authinfo_unavail: 9,
+  maxtries: 11,
+  ignore: 25,
+} as const;
+type Answer = keyof typeof codes;
+
+interface Login {
+  readonly user?: string;
+  readonly tty?: string;
+  readonly rhost?: string;
+  readonly env?: string;
+}
+
+/** @returns what pam_authenticate gave */
+function outcome(stack: string, answer: Answer, login: Login = {}, password: Answer = 'success'): number {
+  const lines = stack
+    .replaceAll(/^(auth.*)pam_sallyport\.so.*$/gm, `$1pam_debug.so auth=${answer}`)
+    .replaceAll(/^(auth.*)pam_unix\.so.*$/gm, `$1pam_debug.so auth=${password}`);
+  writeFileSync(join(folder, 'service'), lines);
+  const { user = 'root', tty = 'pts/0', rhost, env } = login;
+  const options = ['--confdir', folder, '--tty', tty];
+  if (rhost !== undefined) options.push('--rhost', rhost);
+  if (env !== undefined) options.push('--env', env);
+  const run = spawnSync(application, [...options, 'service', user], { encoding: 'utf8' });
+  const line = /^authenticate (\d+)/m.exec(run.stdout);
+  assert.ok(line, `${run.stdout}${run.stderr}`);
+  return Number(line[1]);
+}
+
+const read = (name: string): string => readFileSync(join(shipped, name), 'utf8');
+const answers = Object.keys(codes) as Answer[];
+const withKey: Login = { env: 'SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n' };
+
+describe('every shipped stack', () => {
+  for (const name of readdirSync(shipped)) {
+    const text = read(name);
+    const login = name === 'sallyport-sshd-key' ? withKey : {};
+
+    test(`${name}: success and ignore let in, nothing else does`, () => {
+      for (const answer of answers) {
+        const expected = answer === 'success' || answer === 'ignore' ? 0 : codes[answer];
+        assert.equal(outcome(text, answer, login), expected, answer);
+      }
+    });
+
+    test(`${name}: no answer of the module makes up for a wrong password`, () => {
+      if (!/^auth.*pam_unix/m.test(text)) return;
+      for (const answer of answers) {
+        assert.notEqual(outcome(text, answer, { tty: 'tty1' }, 'auth_err'), 0, answer);
+        assert.notEqual(outcome(text, answer, { tty: 'tty1' }, 'authinfo_unavail'), 0, answer);
+      }
+    });
+
+    test(`${name}: says what happens when sallyportd is away, and ends in pam_permit`, () => {
+      assert.match(text, /^# When sallyportd is away: /m);
+      const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      assert.match(lines.at(-1) ?? '', /^auth\s+required\s+pam_permit\.so$/);
+    });
+
+    test(`${name}: first_factor=passed stands behind a line that ends a wrong password`, () => {
+      const lines = text.split('\n').filter((line) => line.startsWith('auth'));
+      const passed = lines.findIndex((line) => line.includes('first_factor=passed'));
+      const password = lines.findIndex((line) => /^auth\s+requisite\s+pam_unix\.so/.test(line));
+      if (passed >= 0) assert.ok(password >= 0 && password < passed);
+    });
+  }
+});
+
+describe("root's way in", () => {
+  const console = read('sallyport-login');
+  const without = console.replace(/^auth.*pam_succeed_if.*\n/m, '');
+  const local: Login = { tty: 'tty1' };
+
+  test('opens to uid 0 on a local terminal when no daemon answers, and then alone', () => {
+    assert.equal(outcome(console, 'authinfo_unavail', local), 0);
+    assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '' }), 0);
+    for (const answer of answers.filter((one) => !['success', 'ignore', 'authinfo_unavail'].includes(one)))
+      assert.equal(outcome(console, answer, local), codes[answer], answer);
+  });
+
+  test('is shut to everybody else, to pseudo-terminals and from afar', () => {
+    const unavailable = codes.authinfo_unavail;
+    assert.equal(outcome(console, 'authinfo_unavail', { user: 'nobody', tty: 'tty1' }), unavailable);
+    assert.equal(outcome(console, 'authinfo_unavail', { user: 'no-such-user', tty: 'tty1' }), unavailable);
+    for (const tty of ['pts/0', 'ssh', '', 'tty', 'tty10', 'tty1x', ':0'])
+      assert.equal(outcome(console, 'authinfo_unavail', { tty }), unavailable, tty);
+    assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '192.0.2.1' }), unavailable);
+  });
+
+  test('is one line: without it root is refused, and all else is as before', () => {
+    assert.notEqual(without, console);
+    assert.equal(outcome(without, 'authinfo_unavail', local), codes.authinfo_unavail);
+    for (const answer of answers)
+      assert.equal(
+        outcome(without, answer, { user: 'nobody' }),
+        outcome(console, answer, { user: 'nobody' }),
+      );
+  });
+
+  test('no other shipped stack has one', () => {
+    for (const name of readdirSync(shipped).filter((one) => one !== 'sallyport-login'))
+      assert.notEqual(outcome(read(name), 'authinfo_unavail', { ...withKey, ...local }), 0, name);
+  });
+});
+
+describe('key and code', () => {
+  const stack = read('sallyport-sshd-key');
+
+  test('without a key verified by sshd nobody gets in, whatever the module says', () => {
+    for (const value of ['', 'password\n', 'keyboard-interactive/pam\n', 'publickeyx y\n', 'publickey'])
+      for (const answer of ['success', 'ignore'] as const)
+        assert.notEqual(outcome(stack, answer, { env: `SSH_AUTH_INFO_0=${value}` }), 0, value);
+    assert.notEqual(outcome(stack, 'ignore'), 0);
+  });
+});
