@@ -51,6 +51,20 @@ export const limits = {
   anchorInterval: 700,
   /** LevelDB's write buffer is 4 MiB and is written out anew on open. */
   reserveBytes: 16 * 1024 * 1024,
+  /** Tables read in full before the store is opened, newest first: a tenth of a second's work. The scrub reads the rest. */
+  checkAtOpenBytes: 64 * 1024 * 1024,
+  /** Tables up to this size always are: so few records may stand in one block with their markers. */
+  smallTableBytes: 65_536,
+  /** The first scrub waits until the rush after a start is over; the next ones find what a disk loses in a day. */
+  scrubDelay: 60_000,
+  scrubInterval: 24 * 3_600_000,
+  /** Records read at a time by scrub and prune, and the rest between: a fifth of one core at the most. */
+  scrubBatch: 256,
+  scrubPause: 25,
+  /** Sentences about damage that are kept: enough to see what it is. */
+  scrubFindings: 100,
+  /** Events in a row that are too old, after which a search by time ends: a clock may have been set back. */
+  oldEventsInRow: 1_000,
   /** How often a store that cannot be written is tried again. */
   reopenInterval: 1_000,
   /** Retries of a commit that met another one: each loser saw a winner. */
@@ -66,6 +80,11 @@ export const limits = {
   controlRequestWait: 10_000,
   /** `audit --follow` streams at a time. */
   auditFollowers: 16,
+  /** What a follower may have unread before it is let go: some 4 000 events. */
+  auditFollowUnread: 1_048_576,
+  /** Our client sends five headers; Node's own limit is 16 KiB and 2 000. */
+  controlHeaderBytes: 8_192,
+  controlHeaders: 32,
   pageSize: 1_000,
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */

@@ -1,0 +1,50 @@
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Makes creations, renames and removals in a folder survive a power cut. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Creates a file that only its owner may use, durable together with its name. Fails with EEXIST. */
+export function createDurably(path: string, contents: Buffer): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeFully(fd, contents, 0);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  syncFolder(dirname(path));
+}
+
+export function writeFully(fd: number, bytes: Buffer, position: number): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+}
+
+/** Reads `length` bytes at `position`; fewer only where the file ends. */
+export function readFully(fd: number, length: number, position: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const read = readSync(fd, bytes, done, length - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return bytes.subarray(0, done);
+}
+
+/** Puts a file in place of another in one step: after a crash there is the old one or the new one, whole. */
+export function replaceDurably(path: string, contents: Buffer): void {
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  createDurably(fresh, contents);
+  renameSync(fresh, path);
+  syncFolder(dirname(path));
+}

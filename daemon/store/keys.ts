@@ -1,0 +1,55 @@
+/**
+ * Where things stand in the key space. The record of an account and its marker are far apart, with the audit
+ * trail between them, so that one damaged block cannot take both (design, rule 4).
+ */
+const RECORD = 0x10;
+const META = 0x20;
+const EVENT = 0x30;
+const MARKER = 0x40;
+
+export interface KeyRange {
+  readonly gte: Buffer;
+  readonly lt: Buffer;
+}
+
+export const metaKey = Buffer.from([META]);
+
+export function recordKey(account: string): Buffer {
+  return named(RECORD, account);
+}
+
+export function markerKey(account: string): Buffer {
+  return named(MARKER, account);
+}
+
+export function eventKey(seq: number): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = EVENT;
+  key.writeBigUInt64BE(BigInt(seq), 1);
+  return key;
+}
+
+export function seqOf(key: Buffer): number {
+  return Number(key.readBigUInt64BE(1));
+}
+
+/** The name in the key of a record or a marker, as bytes: their order is the order of names. */
+export function nameOf(key: Buffer): Buffer {
+  return key.subarray(1);
+}
+
+export const recordRange = range(RECORD);
+export const markerRange = range(MARKER);
+export const eventRange = range(EVENT);
+
+function range(prefix: number): KeyRange {
+  return { gte: Buffer.from([prefix]), lt: Buffer.from([prefix + 1]) };
+}
+
+function named(prefix: number, account: string): Buffer {
+  const length = Buffer.byteLength(account);
+  const key = Buffer.allocUnsafe(1 + length);
+  key[0] = prefix;
+  key.write(account, 1);
+  return key;
+}

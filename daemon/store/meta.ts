@@ -1,0 +1,34 @@
+import { storeError } from './error.ts';
+import { metaKey } from './keys.ts';
+import type { Sealer } from './seal.ts';
+
+/** What the store says of itself; sealed, and written anew with every change. */
+export interface Meta {
+  /** Random, 32 hex digits: tells this store from every other. */
+  readonly storeId: string;
+  /** The number of the last commit; it is the version of the record. */
+  readonly commit: number;
+  readonly accounts: number;
+  /** First and last event in the audit trail; last = first - 1: there is none. */
+  readonly first: number;
+  readonly last: number;
+}
+
+export function sealMeta(sealer: Sealer, meta: Meta): Buffer {
+  const { commit, ...body } = meta;
+  return sealer.seal('meta', metaKey, commit, Buffer.from(JSON.stringify(body)));
+}
+
+/** @throws store-key, store-schema, store-damaged */
+export function openMeta(sealer: Sealer, envelope: Buffer): Meta {
+  const { version, plaintext } = sealer.open('meta', metaKey, envelope);
+  const body: unknown = JSON.parse(plaintext.toString());
+  if (!isBody(body)) throw storeError('store-damaged', 'What the store says of itself makes no sense.');
+  return { ...body, commit: version };
+}
+
+function isBody(body: unknown): body is Omit<Meta, 'commit'> {
+  if (typeof body !== 'object' || body === null) return false;
+  const { storeId, accounts, first, last } = body as Partial<Record<string, unknown>>;
+  return typeof storeId === 'string' && [accounts, first, last].every(Number.isSafeInteger);
+}

@@ -1,0 +1,143 @@
+import * as v from 'valibot';
+import type { AuditEvent } from '../audit/event.ts';
+import { SallyportError } from '../errors.ts';
+import type { AccountRecord } from './contract.ts';
+import { storeError } from './error.ts';
+
+/**
+ * What may stand in the store, checked on the way in and on the way out: what is not known here is refused,
+ * so that an older Sallyport never drops what a newer one wrote.
+ */
+const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const count = time;
+const text = v.string();
+const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
+const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
+const digits = v.picklist([6, 7, 8]);
+
+const factorBase = {
+  id: v.pipe(text, v.minLength(1)),
+  name: text,
+  created: time,
+  lastUsed: v.exactOptional(time),
+  enabled: v.boolean(),
+};
+
+const factor = v.variant('kind', [
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('totp'),
+    secret: base64,
+    digits,
+    period: v.pipe(v.number(), v.integer(), v.minValue(15), v.maxValue(300)),
+    algorithm,
+    lastStep: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+    drift: v.pipe(v.number(), v.integer(), v.minValue(-10), v.maxValue(10)),
+  }),
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('hotp'),
+    secret: base64,
+    digits,
+    algorithm,
+    counter: count,
+  }),
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('recovery'),
+    salt: base64,
+    hashes: v.array(v.nullable(base64)),
+  }),
+]);
+
+const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
+  account: v.pipe(text, v.minLength(1)),
+  created: time,
+  lastLogin: v.exactOptional(v.strictObject({ at: time, service: text, source: v.exactOptional(text) })),
+  factors: v.array(factor),
+  lock: v.strictObject({
+    codes: count,
+    any: count,
+    codesLockedAt: v.exactOptional(time),
+    lockedAt: v.exactOptional(time),
+  }),
+  grants: v.array(v.strictObject({ realm: text, service: text, origin: text, since: time })),
+  graceStarted: v.exactOptional(time),
+});
+
+const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
+  kind: v.picklist([
+    'login',
+    'verify',
+    'enrol',
+    'factor-renamed',
+    'factor-enabled',
+    'factor-disabled',
+    'factor-removed',
+    'unlocked',
+    'store',
+  ]),
+  outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),
+  at: time,
+  account: text,
+  reason: text,
+  realm: v.exactOptional(text),
+  service: v.exactOptional(text),
+  source: v.exactOptional(text),
+  tty: v.exactOptional(text),
+  proven: v.exactOptional(v.boolean()),
+  factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
+  actor: v.exactOptional(text),
+});
+
+/** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */
+export function encodeAccount(record: AccountRecord): Buffer {
+  return encode(accountRecord, record, `the record of ${record.account}`);
+}
+
+/** @throws SallyportError record-invalid */
+export function encodeEvent(event: AuditEvent): Buffer {
+  return encode(auditEvent, event, `an audit event of ${event.account}`);
+}
+
+/** @throws store error record-damaged when it is not the record of this account */
+export function decodeAccount(bytes: Buffer, account: string): AccountRecord {
+  const record = decode(accountRecord, bytes);
+  if (record.account !== account) throw malformed(`it names ${record.account}`);
+  return record;
+}
+
+/** @throws store error record-damaged */
+export function decodeEvent(bytes: Buffer): AuditEvent {
+  return decode(auditEvent, bytes);
+}
+
+function encode<T>(schema: v.GenericSchema<unknown, T>, value: T, what: string): Buffer {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return Buffer.from(JSON.stringify(value));
+  throw new SallyportError(
+    'record-invalid',
+    `Cannot store ${what}: ${where(result.issues[0])} is not allowed.`,
+  );
+}
+
+function decode<T>(schema: v.GenericSchema<unknown, T>, bytes: Buffer): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch (error) {
+    throw malformed('it is not JSON', error);
+  }
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw malformed(`${where(result.issues[0])} is not allowed`);
+}
+
+/** The place, never the value: it may be a seed. */
+function where(issue: v.BaseIssue<unknown>): string {
+  return v.getDotPath(issue) ?? 'the whole';
+}
+
+function malformed(why: string, cause?: unknown): Error {
+  return storeError('record-damaged', `A stored record is malformed: ${why}.`, cause);
+}
