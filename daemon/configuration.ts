@@ -41,10 +41,15 @@ interface Good {
   readonly text: string;
 }
 
+/** The folder of `init --root` that a configuration file belongs to; undefined: it belongs to the system. */
+export function rootOf(file: string): string | undefined {
+  return file === defaultConfigFile ? undefined : /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
+}
+
 /** Where things lie, asked of a file that may be bad: enough to find the last good one. */
 export function likelyPaths(file: string, text: string | undefined): Config['paths'] {
-  const rooted = /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
-  const defaults = rooted === undefined || file === defaultConfigFile ? systemPaths : rootedPaths(rooted);
+  const root = rootOf(file);
+  const defaults = root === undefined ? systemPaths : rootedPaths(root);
   return { ...defaults, ...(text === undefined ? {} : pathsIn(text)) };
 }
 

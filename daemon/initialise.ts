@@ -1,0 +1,89 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { FileLock } from './addon.ts';
+import type { Config } from './config/contract.ts';
+import { defaultConfigFile } from './config/defaults.ts';
+import { parseConfig } from './config/load.ts';
+import { configError } from './config/problem.ts';
+import { initialConfig } from './config/write.ts';
+import { SallyportError } from './errors.ts';
+import { createStore } from './store/create.ts';
+import { createDurably } from './store/durable.ts';
+import { createMasterKey, loadKeyring } from './store/keyring.ts';
+
+export interface InitOptions {
+  /** Everything below this folder; undefined: the usual system paths. */
+  readonly root: string | undefined;
+  /** The configuration file; undefined: its usual place. */
+  readonly file: string | undefined;
+  readonly host: string;
+  readonly now: () => number;
+  readonly lockFile: (path: string) => FileLock;
+}
+
+/** What `init` made, and what was there already and was left alone. */
+export interface Initialised {
+  readonly file: string;
+  readonly paths: Config['paths'];
+  readonly made: readonly string[];
+  readonly kept: readonly string[];
+}
+
+/**
+ * Lays out configuration, master key and store. The only place where any of them begins.
+ *
+ * MUST hold:
+ * - nothing that exists is written over: a second `init` changes nothing and says so;
+ * - the store comes last, and only together with a key that is on disk.
+ *
+ * @throws SallyportError `store-exists`, `config-bad`, `store-key`, `bad-path`
+ */
+export async function initialise(options: InitOptions): Promise<Initialised> {
+  const { root } = options;
+  if (root !== undefined && !isAbsolute(root))
+    throw new SallyportError('bad-path', `--root takes an absolute path, and ${root} is none`);
+  const file = options.file ?? (root === undefined ? defaultConfigFile : join(root, 'etc/sallyport.toml'));
+  const made: string[] = [];
+  const kept: string[] = [];
+  const once = (path: string, make: () => void): void => {
+    if (existsSync(path)) {
+      kept.push(path);
+      return;
+    }
+    make();
+    made.push(path);
+  };
+  const folder = (path: string, mode: number): void => {
+    mkdirSync(path, { recursive: true, mode });
+  };
+
+  folder(dirname(file), 0o755);
+  once(file, () => {
+    createDurably(file, Buffer.from(initialConfig(root)));
+    // No secret stands in it, and the CLI of every user asks it for the control socket.
+    chmodSync(file, 0o644);
+  });
+  const parsed = parseConfig(readFileSync(file, 'utf8'), file, options.host);
+  if (!parsed.ok) throw configError(parsed.problems);
+  const { paths } = parsed.config;
+
+  folder(dirname(paths.masterKey), 0o755);
+  for (const path of [paths.store, paths.anchor, paths.lastGood]) folder(dirname(path), 0o700);
+  for (const path of [paths.pamSocket, paths.controlSocket]) folder(dirname(path), 0o755);
+  if (existsSync(paths.store))
+    throw new SallyportError(
+      'store-exists',
+      `there is a store in ${paths.store} already; it was left as it is. Nothing more is needed to start sallyportd.`,
+    );
+  once(paths.masterKey, () => createMasterKey(paths.masterKey));
+  const keyring = loadKeyring({ path: paths.masterKey });
+  await createStore({
+    path: paths.store,
+    anchor: paths.anchor,
+    keyring,
+    now: options.now,
+    lockFile: options.lockFile,
+  });
+  made.push(paths.store, paths.anchor);
+  return { file, paths, made, kept };
+}

@@ -1,0 +1,240 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createAccounts } from './accounts.ts';
+import { takeActivatedSockets } from './activation.ts';
+import { type Addon, loadAddon } from './addon.ts';
+import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
+import { readConfig } from './config/load.ts';
+import { describeProblem } from './config/problem.ts';
+import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
+import { noTokens } from './control/access.ts';
+import { createAdmin } from './control/admin.ts';
+import { createControlServer } from './control/server.ts';
+import { messageOf, SallyportError } from './errors.ts';
+import { initialise } from './initialise.ts';
+import { limits } from './limits.ts';
+import { createLog, type Log } from './log.ts';
+import { factsOf } from './login/facts.ts';
+import { createLoginServer } from './login/server.ts';
+import { systemRandomness } from './randomness.ts';
+import { loadKeyring } from './store/keyring.ts';
+import { openStore } from './store/open.ts';
+import { createTally } from './tally.ts';
+import { createThrottle } from './throttle.ts';
+import { createVerifier } from './verifier.ts';
+
+/** Puts the parts together; nothing else does. */
+
+const usage = `usage: sallyportd [--config FILE]
+       sallyportd --init [--root DIR] [--config FILE]
+       sallyportd --check [--config FILE]
+
+  --config FILE  the configuration, by default ${defaultConfigFile}
+  --init         lay out configuration, master key and store; with --root below one folder
+  --check        read the configuration, name every problem in it, and change nothing
+`;
+
+/** docs: README, "Exit status"; the same as the CLI's. */
+const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
+
+const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+function version(): string {
+  for (const place of ['../package.json', '../../package.json']) {
+    try {
+      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
+    } catch {
+      // Built, the file lies one folder higher.
+    }
+  }
+  return 'unknown';
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+async function check(file: string): Promise<number> {
+  const parsed = await readConfig(file, hostname());
+  if (parsed.ok) {
+    process.stdout.write(`${file}: good, ${parsed.config.realms.length} realms\n`);
+    return exits.done;
+  }
+  for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);
+  return exits.config;
+}
+
+async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
+  const { made, kept } = await initialise({
+    root,
+    file,
+    host: hostname(),
+    now: clock.now,
+    lockFile: addon.lockFile,
+  });
+  for (const path of made) process.stdout.write(`made ${path}\n`);
+  for (const path of kept) process.stdout.write(`kept ${path}\n`);
+  return exits.done;
+}
+
+/** Below `init --root` the daemon's own uid counts as root on control.sock. */
+function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
+  const rooted = rootOf(file);
+  const own = rooted !== undefined && rootedPaths(rooted).controlSocket === controlSocket;
+  return new Set(own ? [0, process.geteuid?.() ?? 0] : [0]);
+}
+
+async function serve(file: string, addon: Addon, log: Log): Promise<void> {
+  const started = clock.now();
+  const boot = bootId();
+  const options: ConfigurationOptions = { file, host: hostname(), now: clock.now, log };
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  const { configuration, keyring } = loadConfiguration(options, (path) =>
+    loadKeyring({ path, ...(credentials === undefined ? {} : { credentials }) }),
+  );
+  const { paths } = configuration.current();
+  const activated = takeActivatedSockets(process.env, process.pid);
+  for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
+
+  const store = await openStore({
+    path: paths.store,
+    anchor: paths.anchor,
+    keyring,
+    now: clock.now,
+    addon,
+    log,
+  });
+  const accounts = createAccounts({ lookup: addon.lookupAccount });
+  const nameHash = keyring.keyedHash('throttle');
+  const salt = systemRandomness.bytes(16);
+  const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
+  const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
+  const verifier = createVerifier({
+    store,
+    accounts,
+    config: configuration.current,
+    keyedHash: keyring.keyedHash('recovery'),
+    randomness: systemRandomness,
+    clock,
+    throttle: createThrottle({
+      hash: (text) => nameHash(salt, text).toString('base64'),
+      monotonic: clock.monotonic,
+      entries: limits.throttleEntries,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    }),
+    unknownNames,
+    throttled,
+    log,
+  });
+
+  const login = createLoginServer({
+    verifier,
+    log,
+    factsOf: (hello, peer, rootSocket) =>
+      factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
+  });
+  const control = createControlServer({
+    admin: createAdmin({
+      store,
+      accounts,
+      configuration,
+      now: clock.now,
+      bootId: boot,
+      version: version(),
+      started,
+    }),
+    verifier,
+    log,
+    accounts,
+    tokens: noTokens,
+    adminGroup: () => configuration.current().adminGroup,
+    rootUids: rootUids(file, paths.controlSocket),
+  });
+
+  const at = (name: string, path: string): { path: string } | { fd: number } => {
+    const descriptor = activated.get(name);
+    return descriptor === undefined ? { path } : { fd: descriptor };
+  };
+  // control.sock first and pam.sock last: who finds pam.sock finds all of it.
+  await control.listen(at('control', paths.controlSocket));
+  await login.listen('user', at('pam-user', paths.pamUserSocket));
+  await login.listen('root', at('pam', paths.pamSocket));
+  addon.notify('READY=1');
+  log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
+
+  process.on('SIGHUP', () => {
+    try {
+      configuration.reload();
+    } catch {
+      // It is in the log and in `status`; the last good one stays in force.
+    }
+  });
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  addon.notify('STOPPING=1');
+  log.info('stopping');
+  await login.close();
+  await control.close();
+  unknownNames.flush();
+  throttled.flush();
+  await store.close();
+}
+
+async function main(): Promise<number> {
+  process.umask(0o077);
+  let options: ReturnType<typeof parse>;
+  try {
+    options = parse();
+  } catch (error) {
+    process.stderr.write(`sallyportd: ${messageOf(error)}\n${usage}`);
+    return exits.usage;
+  }
+  if (options.help === true) {
+    process.stdout.write(usage);
+    return exits.done;
+  }
+  if (options.version === true) {
+    process.stdout.write(`sallyportd ${version()}\n`);
+    return exits.done;
+  }
+  const file = options.config ?? defaultConfigFile;
+  if (options.check === true) return check(file);
+  const addon = loadAddon();
+  if (options.init === true) return init(options.root, options.config, addon);
+  // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
+  addon.setDumpable(false);
+  await serve(
+    file,
+    addon,
+    createLog((line) => process.stderr.write(line), process.env.JOURNAL_STREAM !== undefined),
+  );
+  return exits.done;
+}
+
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      init: { type: 'boolean' },
+      root: { type: 'string' },
+      check: { type: 'boolean' },
+      version: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  return values;
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    const code = error instanceof SallyportError ? error.code : 'internal';
+    process.stderr.write(`sallyportd: ${messageOf(error)}\n`);
+    process.exit(code.startsWith('config') ? exits.config : exits.failed);
+  },
+);
