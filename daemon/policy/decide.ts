@@ -1,0 +1,217 @@
+import type { Account, Membership } from '../accounts.ts';
+import type { Config, Realm, Rule } from '../config/contract.ts';
+import { formatDuration } from '../config/duration.ts';
+import { unreachable } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import type { AccountState, LoginFacts } from './contract.ts';
+import {
+  type Decision,
+  type Ground,
+  type NotNeeded,
+  type Refused,
+  type RefusedWhy,
+  refusals,
+} from './decision.ts';
+import { mayRemember, runningGrant } from './grants.ts';
+import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
+import { selectRealm } from './realm.ts';
+import { isTypedCode, standingOf } from './requirement.ts';
+import { matchingRule } from './rule.ts';
+
+export type { Decision } from './decision.ts';
+
+export interface Question {
+  readonly config: Config;
+  /** The target's, whoever's factors are asked. */
+  readonly account: Account;
+  readonly groups: ReadonlyMap<string, Membership>;
+  /** False: the factors asked are those of su's caller, and the real uid is no account. */
+  readonly holderKnown: boolean;
+  /** Of whoever's factors are asked. */
+  readonly state: AccountState;
+  readonly facts: LoginFacts;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+type Say = Omit<Ground, 'line' | 'sentence'>;
+
+/**
+ * What a login meets. Pure; asked anew whenever an answer is judged.
+ *
+ * MUST hold:
+ * - what is not known (a group, a source, a session, a caller) never makes the decision laxer;
+ * - a clock set back voids what lets in (grants, grace) and keeps what refuses (locks);
+ * - `remember` takes the place of an answer that would be asked and could be given now, of nothing else;
+ * - on pam-user.sock no rule matches and nothing starts.
+ */
+export function decide(question: Question): Decision {
+  const { config, account, groups, facts } = question;
+  const selected = selectRealm(config, account, groups);
+  if (selected.kind === 'unresolved') {
+    const { realm, group } = selected;
+    const sentence = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
+    return refuse('groups-unresolved', { realm: realm.name, because: 'not known' }, realm.line, sentence);
+  }
+  const { realm, because } = selected;
+  const rule = matchingRule(realm, facts);
+  const say: Say = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
+  if (rule === undefined) return byFactors(question, realm, rule, say);
+  switch (rule.action.kind) {
+    case 'refuse':
+      return refuse('rule-refuse', say, rule.line, 'a rule refuses this service from there');
+    case 'skip':
+      return pass('skip', say, rule.line, 'a rule lets this service from there off');
+    case 'ask':
+    case 'remember':
+      return byFactors(question, realm, rule, say);
+    default:
+      return unreachable(rule.action);
+  }
+}
+
+/** Whose factors, counts and locks a login is about. */
+export function whoseFactors(realm: Realm, facts: LoginFacts): 'target' | 'caller' {
+  const isSu = facts.service === 'su' || facts.service === 'su-l';
+  // On pam-user.sock the real uid is what the program says it is.
+  return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
+}
+
+/** The table of the design, row by row. */
+function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say: Say): Decision {
+  const { line, require } = realm;
+  const isCaller = whoseFactors(realm, question.facts) === 'caller';
+  const who = isCaller ? 'the caller of su' : 'the account';
+  const isKnown = !isCaller || question.holderKnown;
+  if (!isKnown && require !== 'none') {
+    const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
+    return refuse('su-caller-unknown', say, line, sentence);
+  }
+  const standing = standingOf(isKnown ? question.state.factors : [], require);
+  switch (standing.kind) {
+    case 'no-factor':
+      if (require === 'none')
+        return pass('no-factor', say, line, `the realm requires nothing, and ${who} has no factor`);
+      if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
+      return refuse('no-factor', say, line, `${who} has no factor, and the realm requires ${needs(realm)}`);
+    case 'all-disabled':
+      if (require === 'none')
+        return pass(
+          'all-disabled',
+          say,
+          line,
+          `the realm requires nothing, and ${who} has no enabled factor`,
+        );
+      return refuse('all-disabled', say, line, `every factor that ${who} has is disabled`);
+    case 'none-fits': {
+      const has = [...new Set(standing.enabled.map((factor) => factor.kind))].join(', ');
+      return refuse('none-fits', say, line, `${who} has ${has}, and the realm requires ${needs(realm)}`);
+    }
+    case 'some-fit':
+      return byLock(question, realm, rule, say, standing.fitting);
+    default:
+      return unreachable(standing);
+  }
+}
+
+function byGrace(question: Question, realm: Realm, say: Say): Decision {
+  const { state, facts, now } = question;
+  const { line } = realm;
+  const started = state.graceStarted;
+  const span = realm.graceMs === undefined ? '' : ` of ${formatDuration(realm.graceMs)}`;
+  if (started !== undefined && now < started) {
+    const sentence = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
+    return refuse('grace-clock', say, line, sentence);
+  }
+  const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
+  if (now >= end) {
+    return refuse(
+      'grace-over',
+      say,
+      line,
+      `the account has no factor, and its grace period${span} ended on ${date(end)}`,
+    );
+  }
+  const text = `A second factor is required from ${date(end)} on. Ask your administrator to add one.`;
+  if (started !== undefined) {
+    return { ...pass('grace', say, line, `the grace period${span} goes on until ${date(end)}`), text };
+  }
+  if (!facts.proven) {
+    const sentence = 'the account has no factor, and a login that is not proven starts no grace period';
+    return refuse('no-factor', say, line, sentence);
+  }
+  const sentence = `the grace period${span} begins with this login and goes on until ${date(end)}`;
+  return { ...pass('grace', say, line, sentence), startGrace: true, text };
+}
+
+function byLock(
+  question: Question,
+  realm: Realm,
+  rule: Rule | undefined,
+  say: Say,
+  fitting: readonly FactorRecord[],
+): Decision {
+  const { state, facts, now } = question;
+  const locked = lockedNow(state.lock, realm.lockout, now);
+  if (locked === 'all') return refuseLocked(question, realm, say);
+  const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
+  if (codesLocked && fitting.every(isTypedCode)) {
+    const sentence = 'too many wrong codes: typed codes are locked until an admin unlocks them';
+    return refuse('codes-locked', say, realm.line, sentence);
+  }
+  const line = rule?.line ?? realm.line;
+  const forMs = rule?.action.kind === 'remember' ? rule.action.forMs : undefined;
+  if (forMs !== undefined) {
+    const login = { realm: realm.name, target: question.account.name, facts };
+    const grant = runningGrant(state.grants, login, forMs, now);
+    if (grant !== undefined) {
+      const until = date(grant.since + forMs);
+      return pass(
+        'remembered',
+        say,
+        line,
+        `a factor was verified from there, and is remembered until ${until}`,
+      );
+    }
+  }
+  const names = fitting.map((factor) => `${factor.kind} "${factor.name}"`).join(', ');
+  const but = codesLocked ? '; typed codes are locked, a recovery key lifts that' : '';
+  return {
+    kind: 'ask',
+    factors: fitting,
+    codesLocked,
+    remember: forMs !== undefined && mayRemember(facts),
+    ...say,
+    line,
+    sentence: `any one of these will do: ${names}${but}`,
+  };
+}
+
+function refuseLocked(question: Question, realm: Realm, say: Say): Decision {
+  const { lock } = question.state;
+  const until = lockedUntil(lock, realm.lockout, question.now) ?? question.now;
+  const { lockedAt } = lockAt(lock, realm.lockout, question.now);
+  const sentence = `too many wrong answers: everything is locked until ${date(until)}`;
+  return {
+    ...refuse('locked', say, realm.line, sentence),
+    until,
+    ...(lockedAt !== undefined && lockedAt !== lock.lockedAt && { relockAt: lockedAt }),
+  };
+}
+
+function pass(why: NotNeeded['why'], say: Say, line: number, sentence: string): NotNeeded {
+  return { kind: 'not-needed', why, ...say, line, sentence };
+}
+
+function refuse(why: RefusedWhy, say: Say, line: number, sentence: string): Refused {
+  return { kind: 'refused', why, ...refusals[why], ...say, line, sentence };
+}
+
+function needs(realm: Realm): string {
+  return typeof realm.require === 'string' ? `${realm.require} factor` : realm.require.join(' or ');
+}
+
+/** To the minute, in UTC. */
+function date(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -1,0 +1,115 @@
+import type { Rule } from '../config/contract.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+
+/** What every decision says of itself, for `explain` and the audit. */
+export interface Ground {
+  readonly realm: string;
+  /** Why the account is in this realm: "group staff". */
+  readonly because: string;
+  /** The rule that matched, whether or not it decided. */
+  readonly rule?: Rule;
+  /** The line of the configuration that made the decision. */
+  readonly line: number;
+  /** Why, in a sentence for admins. */
+  readonly sentence: string;
+}
+
+export type NotNeededWhy =
+  /** A realm that requires nothing, and an account that has nothing enabled. */
+  | 'no-factor'
+  | 'all-disabled'
+  /** A rule lets the login off. */
+  | 'skip'
+  | 'remembered'
+  | 'grace';
+
+/** Stable; they stand in audit events. */
+export type RefusedWhy =
+  | 'rule-refuse'
+  | 'no-factor'
+  | 'none-fits'
+  | 'all-disabled'
+  | 'locked'
+  | 'codes-locked'
+  | 'groups-unresolved'
+  /** The grace period has ended. */
+  | 'grace-over'
+  /** The clock stands before its start. */
+  | 'grace-clock'
+  /** su with su = "caller": the real uid is no account. */
+  | 'su-caller-unknown';
+
+export type Decision = NotNeeded | Ask | Refused;
+
+export interface NotNeeded extends Ground {
+  readonly kind: 'not-needed';
+  readonly why: NotNeededWhy;
+  /** The grace period begins with this login: MUST be committed with it. */
+  readonly startGrace?: true;
+  /** What a person should hear: until when it goes on like this. */
+  readonly text?: string;
+}
+
+export interface Ask extends Ground {
+  readonly kind: 'ask';
+  /** All that will do here, recovery keys included. Never empty. */
+  readonly factors: readonly FactorRecord[];
+  /** Typed codes among them are refused at once and count nowhere. */
+  readonly codesLocked: boolean;
+  /** A factor verified now is remembered (grants.ts, giveGrant). */
+  readonly remember: boolean;
+}
+
+export interface Refused extends Ground {
+  readonly kind: 'refused';
+  readonly why: RefusedWhy;
+  /** docs/protocol.md, "Return codes". */
+  readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
+  /** For the person who logs in, where the first factor is proven. */
+  readonly text: string;
+  /** why = locked: when it opens again. Milliseconds since the epoch. */
+  readonly until?: number;
+  /** why = locked: the clock was set back before its start, so it begins anew from now at the latest. */
+  readonly relockAt?: number;
+}
+
+/** What a refusal means outside: the PAM code, and the words for the person who logs in. */
+export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'text'>>> = {
+  'rule-refuse': { result: 'perm-denied', text: 'Logging in this way is not allowed here.' },
+  'no-factor': {
+    result: 'auth-err',
+    text: 'A second factor is required here and you have none. Ask your administrator to add one.',
+  },
+  'none-fits': {
+    result: 'auth-err',
+    text: 'None of your second factors is accepted here. Ask your administrator to add one that is.',
+  },
+  'all-disabled': {
+    result: 'auth-err',
+    text: 'All your second factors are disabled. Ask your administrator to enable one.',
+  },
+  locked: {
+    result: 'maxtries',
+    text: 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.',
+  },
+  'codes-locked': {
+    result: 'maxtries',
+    text: 'Too many wrong codes: codes are locked. Ask your administrator to unlock.',
+  },
+  'groups-unresolved': {
+    result: 'system-err',
+    text: 'The groups of this account cannot be looked up just now. Try again later.',
+  },
+  'grace-over': {
+    result: 'auth-err',
+    text: 'The time for adding a second factor is over. Ask your administrator to add one.',
+  },
+  'grace-clock': {
+    result: 'auth-err',
+    text: 'The clock of this machine stands before your first login. Ask your administrator to set it right.',
+  },
+  'su-caller-unknown': {
+    result: 'auth-err',
+    text: 'A second factor of your own is required here, and your uid belongs to no account.',
+  },
+};

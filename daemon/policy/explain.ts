@@ -1,0 +1,106 @@
+import type { Rule, Source } from '../config/contract.ts';
+import { formatDuration } from '../config/duration.ts';
+import { formatNetwork } from '../config/network.ts';
+import { unreachable } from '../errors.ts';
+import type { LoginFacts } from './contract.ts';
+import { decide, type Question, whoseFactors } from './decide.ts';
+import type { Decision } from './decision.ts';
+
+/** Why a login would meet what it would meet: the same decision as a login's, told. */
+export interface Explanation {
+  readonly decision: Decision['kind'];
+  readonly why: string;
+  readonly realm: string;
+  readonly because: string;
+  /** The rule that matched: "ask", in words, and its line. */
+  readonly rule?: { readonly line: number; readonly text: string };
+  readonly file: string;
+  /** The line of the file that made the decision. */
+  readonly line: number;
+  readonly sentence: string;
+  /** For people, one fact a line. */
+  readonly lines: readonly string[];
+}
+
+export function explain(question: Question): Explanation {
+  const { config, account, facts } = question;
+  const decision = decide(question);
+  const { realm, because, rule, line, sentence } = decision;
+  const why = decision.kind === 'ask' ? 'ask' : decision.why;
+  const realmLine = config.realms.find((candidate) => candidate.name === realm)?.line ?? line;
+  const text = rule === undefined ? undefined : ruleText(rule);
+  const rows: [string, string][] = [
+    ['account', `${account.name} (uid ${account.uid})`],
+    ['login', loginText(facts)],
+    ['realm', `${realm} (${config.file}:${realmLine})`],
+    ['member', because],
+    ['factors', factorsText(question, realm)],
+    ['rule', rule === undefined ? 'none matches' : `${text} (${config.file}:${rule.line})`],
+    ['decision', `${headline(decision)}: ${sentence}`],
+    ['decided by', `${config.file}:${line}`],
+  ];
+  return {
+    decision: decision.kind,
+    why,
+    realm,
+    because,
+    ...(rule !== undefined && text !== undefined && { rule: { line: rule.line, text } }),
+    file: config.file,
+    line,
+    sentence,
+    lines: rows.map(([name, value]) => `${name.padEnd(10)}  ${printable(value)}`),
+  };
+}
+
+function headline(decision: Decision): string {
+  switch (decision.kind) {
+    case 'not-needed':
+      return 'no second factor is needed';
+    case 'ask':
+      return 'a second factor is asked for';
+    case 'refused':
+      return `refused (${decision.why})`;
+    default:
+      return unreachable(decision);
+  }
+}
+
+function loginText(facts: LoginFacts): string {
+  const from =
+    facts.source ?? (facts.rhost === undefined ? undefined : `${facts.rhost}, which is no address`);
+  const place = from === undefined ? (facts.local ? 'local' : 'of no known source') : `from ${from}`;
+  const tty = facts.tty === undefined ? '' : ` on ${facts.tty}`;
+  const proven = facts.proven ? '' : ', first factor not proven';
+  const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
+  return `${facts.service} ${place}${tty}${proven}${socket}`;
+}
+
+function factorsText(question: Question, realmName: string): string {
+  const realm = question.config.realms.find((candidate) => candidate.name === realmName);
+  const whose =
+    realm !== undefined && whoseFactors(realm, question.facts) === 'caller' ? ', of the caller of su' : '';
+  const { factors } = question.state;
+  if (factors.length === 0) return `none${whose}`;
+  const each = factors.map(({ kind, name, enabled }) => `${kind} "${name}"${enabled ? '' : ' (disabled)'}`);
+  return `${each.join(', ')}${whose}`;
+}
+
+/** "skip for sshd from 10.0.0.0/8, local". */
+export function ruleText(rule: Rule): string {
+  const services = rule.services === undefined ? '' : ` for ${rule.services.join(', ')}`;
+  const from = rule.from === undefined ? '' : ` from ${rule.from.map(sourceText).join(', ')}`;
+  return `${actionText(rule.action)}${services}${from}`;
+}
+
+function actionText(action: Rule['action']): string {
+  return action.kind === 'remember' ? `remember for ${formatDuration(action.forMs)}` : action.kind;
+}
+
+function sourceText(source: Source): string {
+  return source.kind === 'local' ? 'local' : formatNetwork(source);
+}
+
+/** Names come from directories and from callers: nothing of them may steer a terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}

@@ -1,0 +1,73 @@
+import type { Account, Membership } from '../accounts.ts';
+import type { Config, Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+
+export type Selection =
+  | {
+      readonly kind: 'realm';
+      readonly realm: Realm;
+      /** "group staff", "uid 1000 in 1000-59999", "catch-all". */
+      readonly because: string;
+    }
+  /** `realm` cannot be passed over: one of its groups does not resolve. */
+  | { readonly kind: 'unresolved'; readonly realm: Realm; readonly group: string };
+
+/** Every group that a realm names, each once: what NSS has to be asked for. */
+export function wantedGroups(config: Config): readonly string[] {
+  return [...new Set(config.realms.flatMap((realm) => realm.members?.groups ?? []))];
+}
+
+/**
+ * The first realm that the account is a member of.
+ *
+ * MUST hold:
+ * - before a realm with groups is passed over each of its groups resolves, or nothing is selected:
+ *   a directory that is away must not move anybody to a laxer realm;
+ * - a group that was not asked for counts as one that does not resolve;
+ * - users, uids and domains decide first: they need no directory.
+ */
+export function selectRealm(
+  config: Config,
+  account: Account,
+  groups: ReadonlyMap<string, Membership>,
+): Selection {
+  for (const realm of config.realms) {
+    const because = membership(realm, account, groups);
+    if (because !== undefined) return { kind: 'realm', realm, because };
+    const group = realm.members?.groups.find((name) => groups.get(name) !== 'not-member');
+    if (group !== undefined) return { kind: 'unresolved', realm, group };
+  }
+  // Such a configuration does not load; if one ever did, it would still let nobody in.
+  throw new SallyportError(
+    'config-bad',
+    `${config.file}: no realm takes the account ${account.name}; add a last realm without members`,
+  );
+}
+
+/** Why the account is a member; undefined when nothing says that it is. */
+function membership(
+  realm: Realm,
+  account: Account,
+  groups: ReadonlyMap<string, Membership>,
+): string | undefined {
+  const { members } = realm;
+  if (members === undefined) return 'catch-all';
+  if (members.users.includes(account.name)) return `user ${account.name}`;
+  const range = members.uids.find(({ first, last }) => first <= account.uid && account.uid <= last);
+  if (range !== undefined) return `uid ${account.uid} in ${range.first}-${range.last}`;
+  const domain = domainOf(account.name);
+  if (domain !== undefined && members.domains.includes(domain)) return `domain ${domain}`;
+  const group = members.groups.find((name) => groups.get(name) === 'member');
+  return group === undefined ? undefined : `group ${group}`;
+}
+
+/**
+ * The domain in a canonical name, in lower case: "corp" of CORP\user, "corp.example" of user@corp.example.
+ * A backslash decides where both stand, since winbind writes user@other only behind it.
+ */
+export function domainOf(name: string): string | undefined {
+  const backslash = name.indexOf('\\');
+  const at = name.lastIndexOf('@');
+  const domain = backslash >= 0 ? name.slice(0, backslash) : at >= 0 ? name.slice(at + 1) : '';
+  return domain === '' ? undefined : domain.toLowerCase();
+}

@@ -1,0 +1,46 @@
+import type { Realm } from '../config/contract.ts';
+import type { FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
+
+/** Which requirement a factor of a kind meets (design, second table of Realms). */
+const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
+  totp: 'totp',
+  hotp: 'totp',
+  recovery: 'each',
+};
+
+export function fits(require: Realm['require'], kind: FactorKind): boolean {
+  if (require === 'none' || require === 'any') return true;
+  const met = meets[kind];
+  return met === 'each' || require.includes(met);
+}
+
+/** What an account's factors come to in a realm. */
+export type Standing =
+  | { readonly kind: 'no-factor' }
+  | { readonly kind: 'all-disabled' }
+  | { readonly kind: 'none-fits'; readonly enabled: readonly FactorRecord[] }
+  | { readonly kind: 'some-fit'; readonly fitting: readonly FactorRecord[] };
+
+/**
+ * MUST hold:
+ * - a disabled factor still counts as one that the account has: disabling is no way to "no factor at all";
+ * - only a recovery set whose keys are used up is no factor; whatever else cannot be used is one that
+ *   does not fit.
+ */
+export function standingOf(factors: readonly FactorRecord[], require: Realm['require']): Standing {
+  const present = factors.filter((record) => record.kind !== 'recovery' || canStillBeUsed(record));
+  if (present.length === 0) return { kind: 'no-factor' };
+  const enabled = present.filter((record) => record.enabled);
+  if (enabled.length === 0) return { kind: 'all-disabled' };
+  const fitting = enabled.filter((record) => fits(require, record.kind) && canStillBeUsed(record));
+  return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
+}
+
+function canStillBeUsed(record: FactorRecord): boolean {
+  return factorFor(record).usable(record.enabled ? record : { ...record, enabled: true });
+}
+
+export function isTypedCode(record: FactorRecord): boolean {
+  return factorFor(record).countsAsCode;
+}

@@ -1,0 +1,28 @@
+import type { Realm, Rule, Source } from '../config/contract.ts';
+import { contains } from '../config/network.ts';
+import type { LoginFacts } from './contract.ts';
+
+/**
+ * The first rule of the realm that matches the login.
+ *
+ * MUST hold:
+ * - on pam-user.sock no rule matches: a program there says of itself what it likes;
+ * - a source that is not known is in no network, and what is not known to be local is not.
+ */
+export function matchingRule(realm: Realm, facts: LoginFacts): Rule | undefined {
+  if (!facts.rootSocket) return undefined;
+  return realm.rules.find((rule) => takesService(rule, facts.service) && takesSource(rule, facts));
+}
+
+function takesService(rule: Rule, service: string): boolean {
+  return rule.services === undefined || rule.services.includes(service);
+}
+
+function takesSource(rule: Rule, facts: LoginFacts): boolean {
+  return rule.from === undefined || rule.from.some((source) => isFrom(source, facts));
+}
+
+function isFrom(source: Source, facts: LoginFacts): boolean {
+  if (source.kind === 'local') return facts.local;
+  return facts.source !== undefined && contains(source, facts.source);
+}
