@@ -8,6 +8,8 @@ const bitsPerSymbol = 5;
 
 /** What people put between the symbols when they write a secret down. */
 const ornament = /[\s-]/;
+/** Only at the end: "secret=JBSW…" must not pass as one long secret. */
+const padding = /[\s=-]/;
 
 /** Upper case, without padding: the form that authenticator apps show and take. */
 export function encodeBase32(bytes: Buffer): string {
@@ -29,16 +31,14 @@ export function encodeBase32(bytes: Buffer): string {
 /**
  * Takes secrets as they are shown, mailed and typed: any case, spaces and dashes anywhere, padding or none.
  * Bits beyond the last whole byte are dropped, as authenticator apps do, so that both get the same seed.
- * Throws `base32-character`, which names the position and not the character, `base32-length` or `base32-empty`:
- * no error holds a part of the secret.
+ * Throws `bad-secret`, which names the position of a character that does not belong, and holds no part of the secret.
  */
 export function decodeBase32(text: string): Buffer {
-  const body = text.replace(/[\s=-]+$/, '');
   const bytes: number[] = [];
   let held = 0;
   let bits = 0;
   let position = 0;
-  for (const character of body) {
+  for (const character of withoutPadding(text)) {
     position += 1;
     if (ornament.test(character)) continue;
     held = (held << bitsPerSymbol) | symbolValue(character, position);
@@ -51,12 +51,18 @@ export function decodeBase32(text: string): Buffer {
   }
   if (bits >= bitsPerSymbol) {
     throw new SallyportError(
-      'base32-length',
+      'bad-secret',
       'the secret ends in the middle of a byte: a character at its end is missing, or there is one too many.',
     );
   }
-  if (bytes.length === 0) throw new SallyportError('base32-empty', 'the secret is empty.');
+  if (bytes.length === 0) throw new SallyportError('bad-secret', 'the secret is empty.');
   return Buffer.from(bytes);
+}
+
+function withoutPadding(text: string): string {
+  let end = text.length;
+  while (end > 0 && padding.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 function symbolValue(character: string, position: number): number {
@@ -64,7 +70,7 @@ function symbolValue(character: string, position: number): number {
   const value = upper >= 0 ? upper : lowerAlphabet.indexOf(character);
   if (value >= 0) return value;
   throw new SallyportError(
-    'base32-character',
+    'bad-secret',
     `character ${position} of the secret is none of Base32 (A to Z and 2 to 7). ` +
       'Look at it once more: 0, 1 and 8 never stand in such a secret, the letters O, I and B do.',
   );

@@ -9,11 +9,11 @@ export const seedLengths = {
   longest: 64,
 } as const;
 
-/** Throws `seed-length`. */
+/** Throws `bad-secret`. */
 export function checkSeed(seed: Buffer): void {
   if (seed.length < seedLengths.shortest || seed.length > seedLengths.longest) {
     throw new SallyportError(
-      'seed-length',
+      'bad-secret',
       `the secret has ${seed.length} bytes; it must have ${seedLengths.shortest} to ${seedLengths.longest}. ` +
         `Copy the whole of it, or leave it out to have one made.`,
     );

@@ -114,9 +114,9 @@ function grouped(bytes: Buffer, sizes: readonly number[], symbols: ReadonlySet<n
   return at === bytes.length ? groups.map((group) => group.toString('latin1')).join('') : undefined;
 }
 
-/** A view on the last bytes; the whole answer when it is shorter, which then fits no shape of that length. */
+/** A view on the last bytes; nothing, which fits no shape, when there are not as many. */
 function lastBytes(answer: Buffer, length: number): Buffer {
-  return answer.subarray(Math.max(0, answer.length - length));
+  return length > answer.length ? Buffer.alloc(0) : answer.subarray(answer.length - length);
 }
 
 function withoutBlanks(answer: Buffer): Buffer {

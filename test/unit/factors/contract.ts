@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Factor, FactorContext, FactorRecord } from '../../../daemon/factors/contract.ts';
+import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
+
+/** An answer as it is typed, and what else differs from the fixture's context. */
+export interface Attempt {
+  readonly answer: string;
+  readonly context?: Partial<FactorContext>;
+}
+
+/** What a factor shows of itself so that the suite can judge it. */
+export interface FactorFixture<R extends FactorRecord> {
+  readonly factor: Factor<R>;
+  readonly record: R;
+  readonly context: FactorContext;
+  /** Every answer that is right for `record` in `context`, the one for "now" first; at least two. */
+  readonly right: readonly [string, string, ...string[]];
+  /** Of the right shape, and never right. */
+  readonly wrong: string;
+  /** Right once `right[0]` was accepted. */
+  readonly next: Attempt;
+  /** Was right before `right[0]` was accepted, is of an earlier step; undefined where there is no order. */
+  readonly older: string | undefined;
+  /** The borders of what is accepted, from both sides. */
+  readonly edges: { readonly inside: readonly Attempt[]; readonly outside: readonly Attempt[] };
+  /** With nothing left to accept; undefined where a factor never ends. */
+  readonly usedUp: R | undefined;
+}
+
+const digitsInUse: ReadonlySet<number> = new Set([6, 7, 8]);
+
+/**
+ * The contract that every factor passes. What a factor cannot do by itself is not here: counting wrong
+ * answers, and leaving out disabled and deleted factors, are the verifier's.
+ */
+export function factorContract<R extends FactorRecord>(
+  name: string,
+  makeFixture: () => FactorFixture<R>,
+): void {
+  const shaped = (answer: string) => shapeOf(Buffer.from(answer), digitsInUse);
+
+  /** Every call is made on a record that cannot be changed: verify MUST NOT mutate what it is given. */
+  const attempt = (fixture: FactorFixture<R>, record: R, { answer, context }: Attempt) =>
+    fixture.factor.verify(deepFreeze(record), shaped(answer), { ...fixture.context, ...context });
+
+  const accepted = (fixture: FactorFixture<R>, record: R, tried: Attempt): R => {
+    const verdict = attempt(fixture, record, tried);
+    assert.equal(verdict.outcome, 'accepted', `${tried.answer} should have been accepted`);
+    return verdict.outcome === 'accepted' ? verdict.record : record;
+  };
+
+  const refused = (fixture: FactorFixture<R>, record: R, tried: Attempt): string => {
+    const verdict = attempt(fixture, record, tried);
+    assert.equal(verdict.outcome, 'refused', `${tried.answer} should have been refused`);
+    return verdict.outcome === 'refused' ? verdict.reason : '';
+  };
+
+  describe(`${name}: the contract of all factors`, () => {
+    it('accepts each right answer, and what comes after it', () => {
+      const fixture = makeFixture();
+      for (const answer of fixture.right) accepted(fixture, fixture.record, { answer });
+      const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
+      accepted(fixture, after, fixture.next);
+    });
+
+    it('refuses an answer against the record that accepted it', () => {
+      const fixture = makeFixture();
+      for (const answer of fixture.right) {
+        const after = accepted(fixture, fixture.record, { answer });
+        assert.notDeepEqual(after, fixture.record);
+        assert.notEqual(refused(fixture, after, { answer }), 'clock');
+      }
+    });
+
+    it('refuses it still after the next one was accepted', () => {
+      const fixture = makeFixture();
+      const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
+      const later = accepted(fixture, after, fixture.next);
+      refused(fixture, later, { answer: fixture.right[0] });
+      refused(fixture, later, { ...fixture.next, answer: fixture.right[0] });
+    });
+
+    it('refuses what is older than the last one accepted', () => {
+      const fixture = makeFixture();
+      if (fixture.older === undefined) return;
+      accepted(fixture, fixture.record, { answer: fixture.older });
+      const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
+      refused(fixture, after, { answer: fixture.older });
+    });
+
+    it('refuses a wrong answer as wrong', () => {
+      const fixture = makeFixture();
+      assert.equal(refused(fixture, fixture.record, { answer: fixture.wrong }), 'wrong');
+    });
+
+    it('accepts up to its borders and nothing beyond', () => {
+      const fixture = makeFixture();
+      for (const tried of fixture.edges.inside) accepted(fixture, fixture.record, tried);
+      for (const tried of fixture.edges.outside) refused(fixture, fixture.record, tried);
+    });
+
+    it('keeps all that names the factor, and marks when it was used', () => {
+      const fixture = makeFixture();
+      const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
+      const { id, kind, name: label, created, enabled } = fixture.record;
+      assert.deepEqual(
+        { id: after.id, kind: after.kind, name: after.name, created: after.created, enabled: after.enabled },
+        { id, kind, name: label, created, enabled },
+      );
+      assert.equal(after.lastUsed, fixture.context.now);
+    });
+
+    it('says of itself whether it can let anybody in, enabled or not', () => {
+      const fixture = makeFixture();
+      assert.equal(fixture.factor.usable(fixture.record), true);
+      assert.equal(fixture.factor.usable({ ...fixture.record, enabled: false }), true);
+      if (fixture.usedUp === undefined) return;
+      assert.equal(fixture.factor.usable(fixture.usedUp), false);
+      for (const answer of fixture.right) refused(fixture, fixture.usedUp, { answer });
+    });
+
+    it('takes the shape of its own answers and no other', () => {
+      const fixture = makeFixture();
+      const takes = (answer: string) => fixture.factor.takes(fixture.record, shaped(answer));
+      assert.equal(takes(fixture.right[0]), true);
+      assert.equal(takes(fixture.wrong), true);
+      for (const answer of ['', 'hunter2', '12345', '123456789', 'c'.repeat(32)])
+        assert.equal(takes(answer), false);
+      const others = ['123456', '1234567', '12345678', '23456-789ab-cdefg-hjkmn'];
+      assert.deepEqual(
+        others.filter(takes).map((answer) => answer.length),
+        [fixture.right[0].length],
+      );
+    });
+
+    it('neither throws nor accepts for any bytes', () => {
+      const fixture = makeFixture();
+      const right = new Set(fixture.right.map((answer) => textOf(shaped(answer))));
+      const record = deepFreeze(fixture.record);
+      const digit = fc.constantFrom(...'0123456789');
+      const bytes = fc.oneof(
+        fc.uint8Array({ maxLength: 64 }).map((array) => Buffer.from(array)),
+        fc.array(digit, { minLength: 5, maxLength: 9 }).map((digits) => Buffer.from(digits.join(''))),
+        anyText(0, 64).map((text) => Buffer.from(text)),
+      );
+      fc.assert(
+        fc.property(bytes, (answer) => {
+          const shape = shapeOf(answer, digitsInUse);
+          const { outcome } = fixture.factor.verify(record, shape, fixture.context);
+          return (outcome === 'accepted') === right.has(textOf(shape));
+        }),
+        { numRuns: 150 },
+      );
+    });
+
+    it('neither throws nor accepts for any text in any shape', () => {
+      const fixture = makeFixture();
+      const right = new Set(fixture.right.map((answer) => textOf(shaped(answer))));
+      const record = deepFreeze(fixture.record);
+      const kind = fc.constantFrom('code' as const, 'recovery' as const, 'yubikey' as const);
+      const text = anyText(6, 8);
+      fc.assert(
+        fc.property(kind, text, (shapeKind, shapeText) => {
+          const shape: Shape = { kind: shapeKind, text: shapeText };
+          return (
+            right.has(shapeText) ||
+            fixture.factor.verify(record, shape, fixture.context).outcome === 'refused'
+          );
+        }),
+        { numRuns: 150 },
+      );
+    });
+  });
+}
+
+function textOf(shape: Shape): string {
+  return 'text' in shape ? `${shape.kind} ${shape.text}` : shape.kind;
+}
+
+/** Any 16-bit units, lone surrogates too. */
+export function anyText(minLength: number, maxLength: number): fc.Arbitrary<string> {
+  return fc
+    .array(fc.nat({ max: 0xffff }), { minLength, maxLength })
+    .map((units) => String.fromCharCode(...units));
+}
+
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Buffer.isBuffer(value)) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { codeAt } from '../../../daemon/factors/code.ts';
+import type { FactorVerdict, HotpRecord, Resync } from '../../../daemon/factors/contract.ts';
+import { highestFirstCounter, hotp } from '../../../daemon/factors/hotp.ts';
+import { factorContract } from './contract.ts';
+import { contextAt, hotpRecord } from './records.ts';
+
+const counter = 100;
+const codeOf = (ahead: number) => codeAt(hotpRecord(), counter + ahead);
+
+function attempt(record: HotpRecord, ahead: number, resync?: Resync): FactorVerdict<HotpRecord> {
+  const context = contextAt(0, resync === undefined ? {} : { resync });
+  return hotp.verify(record, { kind: 'code', text: codeOf(ahead) }, context);
+}
+
+function reasonOf(verdict: FactorVerdict<HotpRecord>): string {
+  return verdict.outcome === 'refused' ? verdict.reason : 'accepted';
+}
+
+factorContract('hotp', () => ({
+  factor: hotp,
+  record: hotpRecord({ counter }),
+  context: contextAt(1_700_000_000_000),
+  right: [codeOf(0), codeOf(1), ...Array.from({ length: 9 }, (_, index) => codeOf(index + 2))],
+  wrong: codeOf(11),
+  next: { answer: codeOf(1) },
+  older: undefined,
+  edges: {
+    inside: [{ answer: codeOf(0) }, { answer: codeOf(10) }],
+    outside: [{ answer: codeOf(-1) }, { answer: codeOf(11) }],
+  },
+  usedUp: undefined,
+}));
+
+describe('hotp: the counter', () => {
+  const record = hotpRecord({ counter });
+
+  it('moves to the one after the code, and all it passed over is spent', () => {
+    const verdict = attempt(record, 4);
+    assert.equal(verdict.outcome, 'accepted');
+    if (verdict.outcome !== 'accepted') return;
+    assert.equal(verdict.record.counter, counter + 5);
+    for (const ahead of [0, 1, 2, 3, 4]) assert.equal(reasonOf(attempt(verdict.record, ahead)), 'replay');
+    assert.equal(reasonOf(attempt(verdict.record, 5)), 'accepted');
+  });
+
+  it('knows the last ten spent codes as replays, and those before as wrong', () => {
+    assert.equal(reasonOf(attempt(record, -1)), 'replay');
+    assert.equal(reasonOf(attempt(record, -10)), 'replay');
+    assert.equal(reasonOf(attempt(record, -11)), 'wrong');
+    assert.equal(reasonOf(attempt(hotpRecord({ counter: 0 }), 0)), 'wrong', 'nothing is before 0');
+  });
+
+  it('refuses digits of a spent code even where a code to come has the same', () => {
+    const first = firstOfTwins();
+    const text = codeAt(hotpRecord(), first);
+    const verdict = hotp.verify(hotpRecord({ counter: first + 1 }), { kind: 'code', text }, contextAt(0));
+    assert.equal(reasonOf(verdict), 'replay');
+  });
+
+  it('counts on from the highest counter that a token may start with', () => {
+    const last = hotpRecord({ counter: highestFirstCounter });
+    const text = codeAt(last, highestFirstCounter);
+    const verdict = hotp.verify(last, { kind: 'code', text }, contextAt(0));
+    assert.equal(verdict.outcome === 'accepted' && verdict.record.counter, highestFirstCounter + 1);
+  });
+
+  it('only ever grows, and lets no code in twice', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -20, max: 30 }), { maxLength: 12 }), (presses) => {
+        let current = record;
+        const accepted: number[] = [];
+        for (const ahead of presses) {
+          const verdict = attempt(current, ahead);
+          if (verdict.outcome !== 'accepted') continue;
+          assert.ok(verdict.record.counter > current.counter);
+          current = verdict.record;
+          accepted.push(ahead);
+        }
+        return new Set(accepted).size === accepted.length;
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+describe('hotp: back in step by two codes in a row', () => {
+  const record = hotpRecord({ counter });
+  const resyncOf = (verdict: FactorVerdict<HotpRecord>) =>
+    verdict.outcome === 'refused' ? verdict.resync : undefined;
+
+  it('takes the first as wrong, the second as proof', () => {
+    for (const ahead of [11, 500, 1000]) {
+      const first = attempt(record, ahead);
+      assert.equal(reasonOf(first), 'wrong');
+      const resync = resyncOf(first);
+      assert.deepEqual(resync, { factor: record.id, counter: counter + ahead + 1 });
+      const second = attempt(record, ahead + 1, resync);
+      assert.equal(second.outcome === 'accepted' && second.record.counter, counter + ahead + 2);
+    }
+  });
+
+  it('looks a thousand ahead and no further', () => {
+    assert.notEqual(resyncOf(attempt(record, 1000)), undefined);
+    assert.equal(resyncOf(attempt(record, 1001)), undefined);
+    assert.equal(resyncOf(attempt(record, 5)), undefined, 'within the look-ahead there is nothing to prove');
+  });
+
+  it('takes no other code than the very next', () => {
+    const resync = resyncOf(attempt(record, 500));
+    for (const ahead of [499, 500, 502, 600]) assert.equal(reasonOf(attempt(record, ahead, resync)), 'wrong');
+    assert.deepEqual(
+      resyncOf(attempt(record, 600, resync)),
+      { factor: record.id, counter: counter + 601 },
+      'which is a first code of its own',
+    );
+  });
+
+  it('means nothing for another factor, or once the counter has passed it', () => {
+    const resync = resyncOf(attempt(record, 500));
+    assert.equal(reasonOf(attempt({ ...record, id: 'f2' }, 501, resync)), 'wrong');
+    assert.equal(reasonOf(attempt({ ...record, counter: counter + 502 }, 501, resync)), 'replay');
+    assert.equal(reasonOf(attempt({ ...record, counter: counter + 520 }, 501, resync)), 'wrong');
+  });
+
+  it('does not stretch how far ahead a counter can get', () => {
+    const beyond = { factor: record.id, counter: counter + 1002 };
+    assert.equal(reasonOf(attempt(record, 1002, beyond)), 'wrong');
+  });
+
+  it('lets a code within the look-ahead in all the same', () => {
+    const resync = resyncOf(attempt(record, 500));
+    assert.equal(reasonOf(attempt(record, 0, resync)), 'accepted');
+  });
+});
+
+/** A counter of the default seed whose digits come again within the look-ahead. */
+function firstOfTwins(): number {
+  const seen = new Map<string, number>();
+  for (let candidate = 0; ; candidate += 1) {
+    const code = codeAt(hotpRecord(), candidate);
+    const earlier = seen.get(code);
+    if (earlier !== undefined && candidate - earlier <= 10) return earlier;
+    seen.set(code, candidate);
+  }
+}

@@ -1,0 +1,34 @@
+import { createHmac } from 'node:crypto';
+import type {
+  FactorContext,
+  HotpRecord,
+  RecoveryRecord,
+  TotpRecord,
+} from '../../../daemon/factors/contract.ts';
+import { hashRecoveryKeys } from '../../../daemon/factors/recovery.ts';
+
+/** Records and contexts with what a test does not care about filled in. */
+
+const base = { id: 'f1', name: 'pixel-7', created: 1_600_000_000_000, enabled: true } as const;
+const secret = Buffer.from('12345678901234567890').toString('base64');
+
+export function totpRecord(changes: Partial<TotpRecord> = {}): TotpRecord {
+  const defaults = { digits: 6, period: 30, algorithm: 'sha1', lastStep: -1, drift: 0 } as const;
+  return { ...base, kind: 'totp', secret, ...defaults, ...changes };
+}
+
+export function hotpRecord(changes: Partial<HotpRecord> = {}): HotpRecord {
+  return { ...base, kind: 'hotp', secret, digits: 6, algorithm: 'sha1', counter: 0, ...changes };
+}
+
+export function recoveryRecord(keys: readonly string[]): RecoveryRecord {
+  return { ...base, kind: 'recovery', ...hashRecoveryKeys(keys, Buffer.alloc(16, 7), keyedHash) };
+}
+
+export function contextAt(now: number, changes: Partial<FactorContext> = {}): FactorContext {
+  return { now, skew: 1, keyedHash, ...changes };
+}
+
+function keyedHash(salt: Buffer, text: string): Buffer {
+  return createHmac('sha256', 'a key for tests').update(salt).update(text).digest();
+}

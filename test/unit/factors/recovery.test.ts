@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { RecoveryRecord } from '../../../daemon/factors/contract.ts';
+import {
+  generateRecoveryKeys,
+  keysLeft,
+  recovery,
+  recoveryKeyCount,
+} from '../../../daemon/factors/recovery.ts';
+import { recoveryAlphabet, shapeOf } from '../../../daemon/factors/shape.ts';
+import { factorContract } from './contract.ts';
+import { contextAt, recoveryRecord } from './records.ts';
+
+const keys = generateRecoveryKeys((max) => randomInt(max));
+const [first = '', second = '', ...others] = keys;
+const record = recoveryRecord(keys);
+
+const verify = (from: RecoveryRecord, answer: string) =>
+  recovery.verify(from, shapeOf(Buffer.from(answer), new Set([6])), contextAt(0));
+
+factorContract('recovery', () => ({
+  factor: recovery,
+  record,
+  context: contextAt(1_700_000_000_000),
+  right: [first, second, ...others],
+  wrong: generateRecoveryKeys((max) => randomInt(max))[0] ?? '',
+  next: { answer: second },
+  older: undefined,
+  edges: {
+    inside: [
+      { answer: first.toUpperCase() },
+      { answer: first.replaceAll('-', '') },
+      { answer: ` ${first} ` },
+    ],
+    outside: [{ answer: first.slice(1) }, { answer: `${first}2` }, { answer: `${first.slice(1)}é` }],
+  },
+  usedUp: { ...record, hashes: record.hashes.map(() => null) },
+}));
+
+describe('recovery keys', () => {
+  it('are ten, all different, each of at least 80 bits in symbols that nobody misreads', () => {
+    assert.equal(keys.length, recoveryKeyCount);
+    assert.equal(new Set(keys).size, 10);
+    for (const key of keys) assert.match(key, /^[2-9a-hjkmnp-z]{5}(-[2-9a-hjkmnp-z]{5}){3}$/);
+    assert.equal(new Set(recoveryAlphabet).size, recoveryAlphabet.length);
+    assert.ok(20 * Math.log2(recoveryAlphabet.length) >= 80);
+    for (const lookalike of '01ilo') assert.ok(!recoveryAlphabet.includes(lookalike));
+  });
+
+  it('use the whole alphabet, as the source of randomness says', () => {
+    const asked: number[] = [];
+    const drawn = generateRecoveryKeys((max) => {
+      asked.push(max);
+      return asked.length % max;
+    });
+    assert.deepEqual(new Set(asked), new Set([recoveryAlphabet.length]));
+    assert.equal(new Set(drawn.join('').replaceAll('-', '')).size, recoveryAlphabet.length);
+  });
+
+  it('are kept as hashes alone', () => {
+    const kept = JSON.stringify(record);
+    for (const key of keys) {
+      assert.ok(!kept.includes(key) && !kept.includes(key.replaceAll('-', '')));
+      assert.ok(!kept.includes(Buffer.from(key.replaceAll('-', '')).toString('base64').slice(0, 20)));
+    }
+  });
+
+  it('each work once, in any order, until none is left', () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray([...keys], { minLength: keys.length }), (order) => {
+        let current = record;
+        for (const [index, key] of order.entries()) {
+          const verdict = verify(current, key);
+          assert.equal(verdict.outcome, 'accepted');
+          if (verdict.outcome !== 'accepted') return;
+          current = verdict.record;
+          assert.equal(keysLeft(current), 9 - index);
+          assert.equal(verify(current, key).outcome, 'refused');
+        }
+        assert.equal(recovery.usable(current), false);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('leave the other keys in their places', () => {
+    const verdict = verify(record, others[3] ?? '');
+    assert.equal(verdict.outcome, 'accepted');
+    if (verdict.outcome !== 'accepted') return;
+    const expected = record.hashes.map((hash, index) => (index === 5 ? null : hash));
+    assert.deepEqual(verdict.record.hashes, expected);
+  });
+
+  it('of another set, or with one symbol changed, are wrong', () => {
+    const other = recoveryRecord(generateRecoveryKeys((max) => randomInt(max)));
+    for (const key of keys) assert.equal(verify(other, key).outcome, 'refused');
+    const changed = `${first.slice(0, -1)}${first.endsWith('2') ? '3' : '2'}`;
+    assert.deepEqual(verify(record, changed), { outcome: 'refused', reason: 'wrong' });
+  });
+
+  it('are refused, not fatal, where a hash in the record has another length', () => {
+    const odd = { ...record, hashes: record.hashes.map(() => 'AAAA') };
+    assert.equal(verify(odd, first).outcome, 'refused');
+  });
+});

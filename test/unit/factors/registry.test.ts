@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { factorFor } from '../../../daemon/factors/registry.ts';
+import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { hotpRecord, recoveryRecord, totpRecord } from './records.ts';
+
+const keys = ['22222-22222-22222-22222', '33333-33333-33333-33333'];
+const records = [totpRecord(), hotpRecord(), recoveryRecord(keys)];
+
+describe('the factor of a record', () => {
+  it('is of its kind', () => {
+    for (const record of records) assert.equal(factorFor(record).kind, record.kind);
+  });
+
+  it('counts typed codes and not recovery keys', () => {
+    assert.deepEqual(
+      records.map((record) => factorFor(record).countsAsCode),
+      [true, true, false],
+    );
+  });
+});
+
+describe('the summary of a record', () => {
+  it('says in short what it is', () => {
+    const details = [...records, totpRecord({ digits: 8, period: 60, algorithm: 'sha512' })].map(
+      (record) => summaryOf(record).detail,
+    );
+    assert.deepEqual(details, [
+      '6 digits, 30 s, SHA-1',
+      '6 digits, by counter, SHA-1',
+      '2 of 2 left',
+      '8 digits, 60 s, SHA-512',
+    ]);
+  });
+
+  it('says how many recovery keys are left, and when it was used', () => {
+    const [, second = null] = recoveryRecord(keys).hashes;
+    const used = { ...recoveryRecord(keys), hashes: [null, second], lastUsed: 5 };
+    const { detail, left, lastUsed } = summaryOf(used);
+    assert.deepEqual({ detail, left, lastUsed }, { detail: '1 of 2 left', left: 1, lastUsed: 5 });
+  });
+
+  it('holds nothing that helps to make a code', () => {
+    const known = ['id', 'kind', 'name', 'created', 'lastUsed', 'enabled', 'detail', 'left'];
+    for (const record of records) {
+      const summary = summaryOf({ ...record, lastUsed: 1 });
+      for (const key of Object.keys(summary)) assert.ok(known.includes(key), key);
+      const text = JSON.stringify(summary);
+      assert.ok(!('secret' in record) || !text.includes(record.secret));
+      assert.ok(!('salt' in record) || !text.includes(record.salt));
+    }
+  });
+});

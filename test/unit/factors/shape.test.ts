@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Shape, shapeOf, tailsOf } from '../../../daemon/factors/shape.ts';
+
+const six: ReadonlySet<number> = new Set([6]);
+const all: ReadonlySet<number> = new Set([6, 7, 8]);
+const key = '23456789abcdefghjkmn';
+const dashed = '23456-789ab-cdefg-hjkmn';
+const otp = 'vvcccccccclbhjtlvfjnlfhlvcdbinrkcgngnkhtgbrr';
+
+const of = (answer: string | Buffer, digits = all): Shape => shapeOf(Buffer.from(answer), digits);
+
+describe('the shape of an answer', () => {
+  it('is a code only for digits of a length in use', () => {
+    assert.deepEqual(of('012345'), { kind: 'code', text: '012345' });
+    assert.deepEqual(of('1234567'), { kind: 'code', text: '1234567' });
+    assert.deepEqual(of('12345678'), { kind: 'code', text: '12345678' });
+    assert.deepEqual(of('1234567', six), { kind: 'none' });
+    assert.deepEqual(of('123456', new Set()), { kind: 'none' });
+    for (const answer of ['12345', '123456789', '12345a', '+12345', '-123456', '1e5']) {
+      assert.deepEqual(of(answer), { kind: 'none' }, answer);
+    }
+  });
+
+  it('is a code with blanks around it and one space or dash in its middle', () => {
+    for (const answer of ['123 456', '123-456', ' 123456', '123456\t', '  123 456  ']) {
+      assert.deepEqual(of(answer), { kind: 'code', text: '123456' }, answer);
+    }
+    assert.deepEqual(of('1234 5678'), { kind: 'code', text: '12345678' });
+    assert.deepEqual(of('123-4567'), { kind: 'code', text: '1234567' });
+    assert.deepEqual(of('1234-567'), { kind: 'code', text: '1234567' });
+    for (const answer of ['12 3456', '1 23456', '123  456', '123--456', '12-34-56', '123_456', '123456-']) {
+      assert.deepEqual(of(answer), { kind: 'none' }, answer);
+    }
+  });
+
+  it('is a recovery key in any case, with dashes, spaces or none between its groups', () => {
+    for (const answer of [key, dashed, key.toUpperCase(), dashed.replaceAll('-', ' '), ` ${dashed}`]) {
+      assert.deepEqual(of(answer), { kind: 'recovery', text: key }, answer);
+    }
+    assert.deepEqual(of('23456-789abcdefg-hjkmn'), { kind: 'recovery', text: key });
+    const others = [
+      key.slice(1),
+      `${key}2`,
+      `2345-6789a-bcdef-ghjkmn`,
+      `${dashed}-`,
+      key.replace('a', 'l'),
+      key.replace('2', '0'),
+    ];
+    for (const answer of others) assert.deepEqual(of(answer), { kind: 'none' }, answer);
+  });
+
+  it('is a YubiKey OTP for 32 to 48 modhex characters in any case', () => {
+    assert.deepEqual(of(otp), { kind: 'yubikey', text: otp });
+    assert.deepEqual(of(otp.toUpperCase()), { kind: 'yubikey', text: otp });
+    assert.equal(of('c'.repeat(31)).kind, 'none');
+    assert.equal(of('c'.repeat(32)).kind, 'yubikey');
+    assert.equal(of('c'.repeat(48)).kind, 'yubikey');
+    assert.equal(of('c'.repeat(49)).kind, 'none');
+    assert.equal(of(`${'c'.repeat(31)}a`).kind, 'none');
+  });
+
+  it('is enter for nothing at all, and none for what merely looks empty', () => {
+    assert.deepEqual(of(''), { kind: 'enter' });
+    assert.deepEqual(of('   '), { kind: 'none' });
+  });
+
+  it('never fits bytes outside ASCII or control bytes', () => {
+    const others = [
+      '１２３４５６',
+      '12345６',
+      '123\u00a0456',
+      '123456\n',
+      '123456\r',
+      '123456\0',
+      '\0',
+      '123\x00456',
+      'ｃ'.repeat(32),
+    ];
+    for (const answer of others) assert.deepEqual(of(answer), { kind: 'none' }, JSON.stringify(answer));
+    // Each would be a digit if only its low seven bits counted.
+    assert.deepEqual(of(Buffer.from('123456').map((byte) => byte | 0x80) as Buffer), { kind: 'none' });
+  });
+
+  it('of random bytes is none but for the shapes themselves, and the bytes stay as they were', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const answer = Buffer.from(bytes);
+        const shape = shapeOf(answer, all);
+        assert.deepEqual(answer, Buffer.from(bytes));
+        if ('text' in shape) assert.match(shape.text, /^[0-9a-z]+$/);
+      }),
+    );
+  });
+});
+
+describe('what the end of a password and code may be', () => {
+  const tails = (answer: string | Buffer, digits: ReadonlySet<number>, recovery: boolean) =>
+    tailsOf(Buffer.from(answer), { digits, recovery }).map(({ shape, length }) => [
+      shape.kind,
+      'text' in shape ? shape.text : '',
+      length,
+    ]);
+
+  it('is tried longest first, for the factors of the account alone', () => {
+    assert.deepEqual(tails('secret12345678', all, true), [
+      ['code', '12345678', 8],
+      ['code', '2345678', 7],
+      ['code', '345678', 6],
+    ]);
+    assert.deepEqual(tails('secret12345678', six, true), [['code', '345678', 6]]);
+    assert.deepEqual(tails('secret12345678', new Set(), true), []);
+  });
+
+  it('is a recovery key with or without dashes, and may end in a code as well', () => {
+    assert.deepEqual(tails(`secret${dashed}`, six, true), [['recovery', key, 23]]);
+    assert.deepEqual(tails(`secret${key.toUpperCase()}`, six, true), [['recovery', key, 20]]);
+    assert.deepEqual(tails(`secret${dashed}`, six, false), []);
+    assert.deepEqual(tails('abcdefghjkmnpq234567', six, true), [
+      ['recovery', 'abcdefghjkmnpq234567', 20],
+      ['code', '234567', 6],
+    ]);
+  });
+
+  it('leaves any rest in front, an empty one and one that is no text too', () => {
+    assert.deepEqual(tails('123456', all, true), [['code', '123456', 6]]);
+    assert.deepEqual(tails(dashed, six, true), [['recovery', key, 23]]);
+    assert.deepEqual(tails(Buffer.concat([Buffer.from([0xff, 0, 0xc3]), Buffer.from('123456')]), six, true), [
+      ['code', '123456', 6],
+    ]);
+  });
+
+  it('is nothing for short, blank and other answers', () => {
+    for (const answer of ['', '12345', 'secret', 'secret123456 ', 'secret123 456', 'secret12345é']) {
+      assert.deepEqual(tails(answer, all, true), [], answer);
+    }
+  });
+
+  it('always fits within the answer', () => {
+    const symbol = fc.constantFrom(...'0123456789abc-');
+    fc.assert(
+      fc.property(fc.array(symbol, { maxLength: 30 }), (symbols) => {
+        const answer = Buffer.from(symbols.join(''));
+        const found = tailsOf(answer, { digits: all, recovery: true });
+        const lengths = found.map((tail) => tail.length);
+        assert.deepEqual(
+          lengths,
+          lengths.toSorted((a, b) => b - a),
+        );
+        for (const { shape, length } of found) {
+          const end = answer.subarray(answer.length - length).toString();
+          assert.equal('text' in shape && shape.text, end.replaceAll('-', ''));
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { codeAt } from '../../../daemon/factors/code.ts';
+import type { FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
+import { totp } from '../../../daemon/factors/totp.ts';
+import { factorContract } from './contract.ts';
+import { contextAt, totpRecord } from './records.ts';
+
+const period = 30;
+const step = 55_000_000;
+/** In the middle of `step`. */
+const now = (step * period + 15) * 1000;
+
+const at = (offset: number) => now + offset * period * 1000;
+const codeOf = (offset: number) => codeAt(totpRecord(), step + offset);
+
+/** Verifies the code of the step `offset` away, with the daemon's clock `clock` steps away. */
+function attempt(record: TotpRecord, offset: number, clock = 0, skew = 1): FactorVerdict<TotpRecord> {
+  return totp.verify(record, { kind: 'code', text: codeOf(offset) }, contextAt(at(clock), { skew }));
+}
+
+function reasonOf(verdict: FactorVerdict<TotpRecord>): string {
+  return verdict.outcome === 'refused' ? verdict.reason : 'accepted';
+}
+
+factorContract('totp', () => ({
+  factor: totp,
+  record: totpRecord(),
+  context: contextAt(now),
+  right: [codeOf(0), codeOf(-1), codeOf(1)],
+  wrong: codeOf(2),
+  next: { answer: codeOf(1), context: { now: at(1) } },
+  older: codeOf(-1),
+  edges: {
+    inside: [
+      // The first and the last millisecond at which the code of `step` is within one step.
+      { answer: codeOf(0), context: { now: (step - 1) * period * 1000 } },
+      { answer: codeOf(0), context: { now: (step + 2) * period * 1000 - 1 } },
+      { answer: codeOf(0), context: { skew: 0 } },
+      { answer: codeOf(3), context: { skew: 3 } },
+    ],
+    outside: [
+      { answer: codeOf(0), context: { now: (step - 1) * period * 1000 - 1 } },
+      { answer: codeOf(0), context: { now: (step + 2) * period * 1000 } },
+      { answer: codeOf(1), context: { skew: 0 } },
+      { answer: codeOf(-4), context: { skew: 3 } },
+    ],
+  },
+  usedUp: undefined,
+}));
+
+describe('totp: the last-used mark', () => {
+  it('takes a step above it only, though the window holds steps below', () => {
+    const record = totpRecord({ lastStep: step });
+    assert.equal(reasonOf(attempt(record, -1)), 'replay');
+    assert.equal(reasonOf(attempt(record, 0)), 'replay');
+    assert.equal(reasonOf(attempt(record, 1)), 'accepted');
+  });
+
+  it('calls a code that fits nothing wrong, also when the present step is spent and skew is 0', () => {
+    assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 7)), 'wrong');
+    assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 7, 0, 0)), 'wrong');
+  });
+
+  it('says that the clock was set back when the whole window lies below the mark', () => {
+    const record = totpRecord({ lastStep: step });
+    assert.equal(reasonOf(attempt(record, 0, -120)), 'clock');
+    assert.equal(reasonOf(attempt(record, 1, -120)), 'clock');
+    assert.equal(reasonOf(attempt(record, -120, -120)), 'replay', 'the code of that hour, typed again');
+    assert.equal(reasonOf(attempt(record, 2, -1)), 'wrong', 'the window still reaches the mark');
+    assert.equal(reasonOf(attempt(record, 2, -2)), 'clock');
+  });
+
+  it('goes on by itself once the clock is past the mark', () => {
+    assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 1, 1)), 'accepted');
+  });
+
+  it('refuses digits of a spent step even where a later step has the same', () => {
+    const [first, second] = twinSteps();
+    const text = codeAt(totpRecord(), first);
+    const context = contextAt(first * period * 1000, { skew: second - first });
+    const fresh = totp.verify(totpRecord(), { kind: 'code', text }, context);
+    assert.equal(fresh.outcome === 'accepted' && fresh.record.lastStep, second, 'the mark covers both');
+    const spent = totpRecord({ lastStep: first });
+    assert.equal(reasonOf(totp.verify(spent, { kind: 'code', text }, context)), 'replay');
+  });
+});
+
+describe('totp: drift', () => {
+  it('moves by one step a success at the most, and only towards the device', () => {
+    const drifts = [-3, -1, 0, 1, 3].map((offset) => {
+      const verdict = attempt(totpRecord(), offset, 0, 3);
+      return verdict.outcome === 'accepted' ? verdict.record.drift : undefined;
+    });
+    assert.deepEqual(drifts, [-1, -1, 0, 1, 1]);
+  });
+
+  it('follows a device ten steps out and no further', () => {
+    for (const direction of [-1, 1]) {
+      let record = totpRecord();
+      let offset = 0;
+      for (let login = 1; login <= 10; login += 1) {
+        offset = direction * login;
+        const verdict = attempt(record, offset + 100 * login, 100 * login);
+        assert.equal(verdict.outcome, 'accepted', `login ${login}`);
+        if (verdict.outcome === 'accepted') record = verdict.record;
+        assert.equal(record.drift, offset);
+      }
+      const eleventh = attempt(record, direction * 11 + 1100, 1100);
+      assert.equal(eleventh.outcome === 'accepted' && eleventh.record.drift, direction * 10);
+      assert.equal(attempt(record, direction * 12 + 1100, 1100).outcome, 'refused');
+    }
+  });
+
+  it('never lets one code in twice, whatever clock and order', () => {
+    const login = fc.record({
+      clock: fc.integer({ min: -5, max: 5 }),
+      offset: fc.integer({ min: -8, max: 8 }),
+    });
+    fc.assert(
+      fc.property(fc.array(login, { maxLength: 20 }), (logins) => {
+        let record = totpRecord();
+        const accepted: number[] = [];
+        for (const { clock, offset } of logins) {
+          const verdict = attempt(record, offset, clock);
+          if (verdict.outcome !== 'accepted') continue;
+          assert.ok(verdict.record.lastStep > record.lastStep);
+          record = verdict.record;
+          accepted.push(offset);
+        }
+        return new Set(accepted).size === accepted.length;
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('judges the first steps of 1970 without looking before them', () => {
+    const text = codeAt(totpRecord(), 0);
+    const verdict = totp.verify(totpRecord({ drift: -1 }), { kind: 'code', text }, contextAt(0));
+    assert.equal(verdict.outcome === 'accepted' && verdict.record.lastStep, 0);
+  });
+});
+
+/** Two near steps of the default seed with the same six digits: about one in a thousand windows has some. */
+function twinSteps(): readonly [number, number] {
+  const seen = new Map<string, number>();
+  for (let candidate = step; ; candidate += 1) {
+    const code = codeAt(totpRecord(), candidate);
+    const earlier = seen.get(code);
+    if (earlier !== undefined) return [earlier, candidate];
+    seen.set(code, candidate);
+  }
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { decodeBase32 } from '../../../daemon/factors/base32.ts';
+import { type OtpauthToken, otpauthUri } from '../../../daemon/factors/uri.ts';
+
+const seed = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
+const token: OtpauthToken = {
+  kind: 'totp',
+  issuer: 'Sallyport',
+  account: 'alice',
+  seed,
+  digits: 6,
+  algorithm: 'sha1',
+  period: 30,
+};
+
+describe('the otpauth URI', () => {
+  it('says everything about a TOTP token', () => {
+    assert.equal(
+      otpauthUri(token),
+      'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport&algorithm=SHA1&digits=6&period=30',
+    );
+  });
+
+  it('says everything about an HOTP token', () => {
+    assert.equal(
+      otpauthUri({ ...token, kind: 'hotp', digits: 8, algorithm: 'sha256', counter: 0 }),
+      'otpauth://hotp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport&algorithm=SHA256&digits=8&counter=0',
+    );
+  });
+
+  it('percent-encodes colons, blanks and all else in issuer and account', () => {
+    const uri = otpauthUri({ ...token, issuer: "A: B & Co's", account: 'CORP\\jö:x@corp.example' });
+    const label = uri.slice('otpauth://totp/'.length, uri.indexOf('?'));
+    assert.equal(label, 'A%3A%20B%20%26%20Co%27s:CORP%5Cj%C3%B6%3Ax%40corp.example');
+    assert.match(uri, /&issuer=A%3A%20B%20%26%20Co%27s&/);
+  });
+
+  it('gives back what went in, whatever the names', () => {
+    const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(name, name, fc.uint8Array({ minLength: 10, maxLength: 64 }), (issuer, account, bytes) => {
+        const uri = otpauthUri({ ...token, issuer, account, seed: Buffer.from(bytes) });
+        assert.match(uri, /^[\x21-\x7e]+$/);
+        const url = new URL(uri);
+        assert.deepEqual(url.pathname.slice(1).split(':').map(decodeURIComponent), [issuer, account]);
+        assert.equal(url.searchParams.get('issuer'), issuer);
+        assert.deepEqual(decodeBase32(url.searchParams.get('secret') ?? ''), Buffer.from(bytes));
+      }),
+    );
+  });
+});
