@@ -1,16 +1,96 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
 
-function repositoryFrom(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : repositoryFrom(dirname(folder));
+const run = promisify(execFile);
+
+function findRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
+  return folder;
 }
 
-/** The folder with package.json: C sources are compiled from there. */
-export const repository = repositoryFrom(import.meta.dirname);
+export const repoRoot = findRoot();
+export const moduleFolder = path.join(repoRoot, 'native/module');
+export const nativeTests = path.join(repoRoot, 'test/native');
+export const vectors = path.join(repoRoot, 'test/vectors');
 
-/** Compiles one file of test/native to `output`. */
-export function compileC(source: string, output: string, flags: readonly string[] = []): void {
-  const file = join(repository, 'test/native', source);
-  execFileSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', ...flags, '-o', output, file]);
+/** plain: as binding.gyp builds it; asan: gcc's sanitizers; fuzz: clang's, with the deadlines of a fuzzer. */
+export type Variant = 'plain' | 'asan' | 'fuzz';
+
+const sanitizers = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
+const variants: Record<Variant, { readonly compiler: string; readonly flags: readonly string[] }> = {
+  plain: {
+    compiler: 'gcc',
+    flags: ['-O2', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2', '-fvisibility=hidden'],
+  },
+  asan: { compiler: 'gcc', flags: [...sanitizers, '-fsanitize=address,undefined'] },
+  fuzz: {
+    compiler: 'clang',
+    flags: [...sanitizers, '-fsanitize=fuzzer-no-link,address,undefined', '-DSALLYPORT_FUZZING'],
+  },
+};
+const warnings = ['-std=c11', '-pedantic', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wconversion'];
+const hardenedLink = ['-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noexecstack'];
+
+export interface Compilation {
+  readonly output: string;
+  readonly sources: readonly string[];
+  readonly variant?: Variant;
+  /** Beyond those of the variant; libraries too, since they come last. */
+  readonly flags?: readonly string[];
+}
+
+/** Compiles one file of test/native as it is. Throws with the compiler's own words. */
+export function compileC(source: string, output: string, flags: readonly string[] = []): string {
+  execFileSync('gcc', [
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    path.join(nativeTests, source),
+    '-o',
+    output,
+    ...flags,
+  ]);
+  return output;
+}
+
+/** Compiles C against the module's headers. Rejects with the compiler's own words. */
+export async function compileSources(compilation: Compilation): Promise<string> {
+  const { compiler, flags } = variants[compilation.variant ?? 'plain'];
+  const args = [...warnings, ...flags, `-I${moduleFolder}`, ...compilation.sources];
+  await run(compiler, [...args, '-o', compilation.output, ...(compilation.flags ?? [])]);
+  return compilation.output;
+}
+
+function moduleSources(): string[] {
+  const names = readdirSync(moduleFolder).filter((name) => name.endsWith('.c'));
+  return names.map((name) => path.join(moduleFolder, name));
+}
+
+/** Compiles pam_sallyport.so into `folder`. */
+export function compileModule(folder: string, variant: Variant): Promise<string> {
+  const map = path.join(moduleFolder, 'pam_sallyport.map');
+  return compileSources({
+    output: path.join(folder, 'pam_sallyport.so'),
+    sources: moduleSources(),
+    variant,
+    flags: ['-fPIC', '-shared', ...hardenedLink, `-Wl,--version-script=${map}`, '-lpam'],
+  });
+}
+
+/** build/Release/pam_sallyport.so, when it is there and newer than its sources. */
+export function builtModule(): string | undefined {
+  const built = path.join(repoRoot, 'build/Release/pam_sallyport.so');
+  if (!existsSync(built)) return undefined;
+  const age = statSync(built).mtimeMs;
+  const sources = readdirSync(moduleFolder).map((name) => path.join(moduleFolder, name));
+  return sources.every((source) => statSync(source).mtimeMs <= age) ? built : undefined;
+}
+
+/** The module that ships: the built one, or one compiled into `folder` with the same flags. */
+export async function shippedModule(folder: string): Promise<string> {
+  return builtModule() ?? (await compileModule(folder, 'plain'));
 }
