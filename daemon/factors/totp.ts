@@ -31,9 +31,9 @@ function verify(record: TotpRecord, shape: Shape, context: FactorContext): Facto
   let fits = -1;
   let spent = false;
   for (let step = Math.max(0, center - context.skew); step <= newest; step += 1) {
-    const same = sameCode(codeAt(record, step), shape.text);
-    if (same && step > record.lastStep) fits = step;
-    if (same && step <= record.lastStep) spent = true;
+    if (!sameCode(codeAt(record, step), shape.text)) continue;
+    if (step > record.lastStep) fits = step;
+    else spent = true;
   }
   if (spent) return refused('replay');
   if (fits >= 0) return { outcome: 'accepted', record: movedOn(record, fits, center, context.now) };

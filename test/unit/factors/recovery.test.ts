@@ -100,6 +100,13 @@ describe('recovery keys', () => {
     assert.deepEqual(verify(record, changed), { outcome: 'refused', reason: 'wrong' });
   });
 
+  it('never fit the place of a used key, whatever the hash', () => {
+    const usedUp = { ...record, hashes: record.hashes.map(() => null) };
+    const zeros = contextAt(0, { keyedHash: () => Buffer.alloc(32) });
+    const shape = shapeOf(Buffer.from(first), new Set());
+    assert.equal(recovery.verify(usedUp, shape, zeros).outcome, 'refused');
+  });
+
   it('are refused, not fatal, where a hash in the record has another length', () => {
     const odd = { ...record, hashes: record.hashes.map(() => 'AAAA') };
     assert.equal(verify(odd, first).outcome, 'refused');
