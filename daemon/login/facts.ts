@@ -24,7 +24,7 @@ export function isProven(hello: HelloFrame, rootSocket: boolean): boolean {
   return hello.sshAuthInfo.split('\n').some((line) => line.startsWith('publickey '));
 }
 
-const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
+export const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
 
 /**
  * At this machine: a root HELLO without rhost in a session that logind calls local and active, or,

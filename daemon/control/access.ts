@@ -1,0 +1,77 @@
+import type { ControlCode } from './codes.ts';
+import { type OperationName, operation, type Relation } from './operations.ts';
+
+/** Who is at the other end, as SO_PEERCRED and NSS say. */
+export interface Caller {
+  readonly uid: number;
+  /** uid 0, or below `init --root` the daemon's own uid. */
+  readonly root: boolean;
+  /** The portal's uid: it acts only with a person's token. */
+  readonly portal: boolean;
+  /** A member of the admin group; false whenever that cannot be told. */
+  readonly admin: boolean;
+}
+
+/** The account that an operation is about. */
+export interface Subject {
+  readonly name: string;
+  /** Undefined: an account that is gone and of which only the record is left. */
+  readonly uid?: number;
+  /** One of root's. */
+  readonly root: boolean;
+}
+
+/** Change tokens: sallyportd gives them for a password and a factor, for less than five minutes. */
+export interface TokenCheck {
+  /** The person who got this token, while it is good; undefined for everything else. */
+  holder(token: string): Promise<Caller | undefined>;
+}
+
+/** Tokens are not given yet: none is good. */
+export const noTokens: TokenCheck = { holder: async () => undefined };
+
+export type AccessDecision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly code: 'not-permitted' | 'token-needed' };
+
+/**
+ * The one place that judges. Pure.
+ *
+ * What MUST hold:
+ * - root comes before portal: below `init --root` both may be the same uid;
+ * - the portal is the portal whatever groups its uid is in and whatever its own account is;
+ * - a token serves the uid that it was given to, or the portal, and never more than its holder may.
+ */
+export function mayCall(
+  name: OperationName,
+  caller: Caller,
+  subject: Subject | undefined,
+  holder: Caller | undefined,
+): AccessDecision {
+  const cell = operation(name).access[relationOf(caller, subject)];
+  if (cell === 'allow') return { allowed: true };
+  if (cell === 'deny') return refuse('not-permitted');
+  if (holder === undefined) return refuse('token-needed');
+  if (caller.portal) return asPerson(name, holder, subject);
+  return holder.uid === caller.uid ? { allowed: true } : refuse('token-needed');
+}
+
+export function relationOf(caller: Caller, subject: Subject | undefined): Relation {
+  if (caller.root) return 'root';
+  if (caller.portal) return 'portal';
+  if (subject?.uid !== undefined && subject.uid === caller.uid) return 'self';
+  if (!caller.admin) return 'other';
+  if (subject === undefined) return 'admin';
+  return subject.root || subject.uid === undefined ? 'adminOfRoot' : 'admin';
+}
+
+/** What the holder of the token may do, the token being there. The portal itself holds none. */
+function asPerson(name: OperationName, holder: Caller, subject: Subject | undefined): AccessDecision {
+  if (holder.portal) return refuse('not-permitted');
+  const cell = operation(name).access[relationOf(holder, subject)];
+  return cell === 'deny' ? refuse('not-permitted') : { allowed: true };
+}
+
+function refuse(code: Extract<ControlCode, 'not-permitted' | 'token-needed'>): AccessDecision {
+  return { allowed: false, code };
+}

@@ -1,0 +1,49 @@
+import type { StoredAuditEvent } from '../audit/event.ts';
+import type {
+  AuditPage,
+  AuditQuery,
+  ChangeView,
+  ExplainQuery,
+  ExplainView,
+  FactorSummary,
+  Realm,
+  ReloadView,
+  StatusView,
+  UserPage,
+  UserView,
+} from './views.ts';
+
+/**
+ * What an admin can ask for and change, but for what accepts a factor: that is the verifier's.
+ * Whether the caller may is settled before any of it is called. `account` is a canonical name.
+ *
+ * Each change is one commit together with its audit event, ends whatever is remembered for the
+ * account, and is decided anew from fresh records when it meets another.
+ */
+export interface Admin {
+  status(): StatusView;
+  /** @throws SallyportError config-invalid: the last good configuration stays in force */
+  reload(): Promise<ReloadView>;
+  realms(): readonly Realm[];
+  /** @throws SallyportError no-such-realm */
+  realm(name: string): Realm;
+  users(page: { readonly after?: string; readonly limit: number }): Promise<UserPage>;
+  user(account: string): Promise<Omit<UserView, 'mayAdd'>>;
+  /** Whether the store has a record of that name: an account that NSS knows no more. */
+  hasRecord(account: string): Promise<boolean>;
+  unlock(actor: string, account: string): Promise<ChangeView>;
+  factors(account: string): Promise<readonly FactorSummary[]>;
+  /** @throws SallyportError no-such-factor, bad-name, name-taken */
+  rename(actor: string, account: string, factor: string, name: string): Promise<ChangeView>;
+  /** @throws SallyportError no-such-factor */
+  setEnabled(actor: string, account: string, factor: string, enabled: boolean): Promise<ChangeView>;
+  /** @throws SallyportError no-such-factor */
+  remove(actor: string, account: string, factor: string): Promise<ChangeView>;
+  explain(account: string, query: ExplainQuery): Promise<ExplainView>;
+  /** `user` in the query is a canonical name. */
+  audit(query: AuditQuery): Promise<AuditPage>;
+  /** Oldest first, from the place `from`. */
+  auditFrom(from: number, user: string | undefined, limit: number): Promise<readonly StoredAuditEvent[]>;
+  /** Calls back after each event that is committed, in order. @returns how to stop */
+  follow(user: string | undefined, listener: (event: StoredAuditEvent) => void): () => void;
+}

@@ -1,0 +1,166 @@
+import type { Accounts } from '../accounts.ts';
+import type { AuditKind } from '../audit/event.ts';
+import type { Configuration } from '../configuration.ts';
+import { checkedName } from '../enrolment.ts';
+import { SallyportError } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { changeEvent } from '../login-event.ts';
+import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';
+import type { Admin } from './admin-contract.ts';
+import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './change.ts';
+import { createExplain } from './explanation.ts';
+import { createStanding } from './standing.ts';
+import { statusOf } from './status.ts';
+import { userLine, viewUser } from './user-view.ts';
+import type { ChangeView, Realm } from './views.ts';
+
+export interface AdministrationOptions {
+  readonly store: Store;
+  readonly accounts: Accounts;
+  readonly configuration: Configuration;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly bootId: string;
+  readonly version: string;
+  readonly started: number;
+}
+
+/** What is to become of a factor; undefined: it goes; same: it is so already. */
+type Edit = (factor: FactorRecord, others: readonly FactorRecord[]) => FactorRecord | 'same' | undefined;
+
+/** `before` and `after` are there when something was changed. */
+interface Done {
+  readonly factor: FactorRecord;
+  readonly before?: AccountRecord;
+  readonly after?: AccountRecord;
+}
+
+/** The admin's side of the daemon, on the store. */
+export function createAdmin(options: AdministrationOptions): Admin {
+  const { store, configuration } = options;
+  const standing = createStanding(options);
+  const recordOf = async (account: string) => (await store.account(account)).value;
+
+  const changeFactor = (
+    kind: AuditKind,
+    actor: string,
+    account: string,
+    id: string,
+    edit: Edit,
+  ): Promise<ChangeView> =>
+    commitChange(store, account, (record): Proposal<Done> => {
+      const factor = factorIn(record, id);
+      const before = record ?? emptyRecord(account, options.now());
+      const edited = edit(
+        factor,
+        before.factors.filter((other) => other !== factor),
+      );
+      if (edited === 'same') return { kind: 'nothing', result: { factor } };
+      const after = withFactors(
+        before,
+        before.factors.flatMap((old) => (old === factor ? (edited ?? []) : old)),
+      );
+      const event = changeEvent(kind, {
+        outcome: 'done',
+        reason: 'by-admin',
+        account,
+        at: options.now(),
+        actor,
+        factor: edited ?? factor,
+      });
+      return { kind: 'change', write: after, event, result: { factor: edited ?? factor, before, after } };
+    }).then(({ factor, before, after }) => told(account, factor, before, after));
+
+  const told = async (
+    account: string,
+    factor: FactorRecord,
+    before: AccountRecord | undefined,
+    after: AccountRecord | undefined,
+  ): Promise<ChangeView> => {
+    const view = { account, factor: summaryOf(factor) };
+    if (before === undefined || after === undefined) return { ...view, changed: false };
+    const warning = await standing.lossOf(account, before, after);
+    return { ...view, changed: true, ...(warning === undefined ? {} : { warning }) };
+  };
+
+  return {
+    status: () => statusOf(options),
+    async reload() {
+      const config = configuration.reload();
+      const problem = configuration.problem();
+      return {
+        file: config.file,
+        realms: config.realms.length,
+        ...(problem === undefined ? {} : { problem }),
+      };
+    },
+    realms: () => configuration.current().realms,
+    realm: (name) => realmNamed(configuration.current().realms, name),
+    async users({ after, limit }) {
+      const found = await store.accounts({ limit, ...(after === undefined ? {} : { after }) });
+      const last = found.length === limit ? found.at(-1) : undefined;
+      return { users: found.map(userLine), ...(last === undefined ? {} : { next: last.account }) };
+    },
+    async user(account) {
+      return viewUser(account, await recordOf(account), await standing.of(account), options);
+    },
+    hasRecord: async (account) => (await recordOf(account)) !== undefined,
+    unlock: (actor, account) =>
+      commitChange(store, account, (record): Proposal<ChangeView> => {
+        const changed = record !== undefined && !isUnlocked(record);
+        const event = changeEvent('unlocked', {
+          outcome: 'done',
+          reason: changed ? 'by-admin' : 'was-not-locked',
+          account,
+          at: options.now(),
+          actor,
+        });
+        const result = { account, changed };
+        return { kind: 'change', event, result, ...(changed ? { write: unlocked(record) } : {}) };
+      }),
+    factors: async (account) => ((await recordOf(account))?.factors ?? []).map(summaryOf),
+    rename: (actor, account, id, name) =>
+      changeFactor('factor-renamed', actor, account, id, (factor, others) => {
+        const checked = checkedName(name, others);
+        return checked === factor.name ? 'same' : { ...factor, name: checked };
+      }),
+    setEnabled: (actor, account, id, enabled) =>
+      changeFactor(enabled ? 'factor-enabled' : 'factor-disabled', actor, account, id, (factor) =>
+        factor.enabled === enabled ? 'same' : { ...factor, enabled },
+      ),
+    remove: (actor, account, id) => changeFactor('factor-removed', actor, account, id, () => undefined),
+    explain: createExplain(options),
+    async audit({ user, since, from, limit }) {
+      const events = await store.events({
+        limit,
+        ...(user === undefined ? {} : { account: user }),
+        ...(since === undefined ? {} : { since }),
+        ...(from === undefined ? {} : { from }),
+      });
+      return { events };
+    },
+    auditFrom: (from, user, limit) =>
+      store.events({ from, limit, forward: true, ...(user === undefined ? {} : { account: user }) }),
+    follow: (user, listener) =>
+      store.follow((event) => {
+        if (user === undefined || event.account === user) listener(event);
+      }),
+  };
+}
+
+function isUnlocked({ lock, grants }: AccountRecord): boolean {
+  return (
+    lock.codes === 0 &&
+    lock.any === 0 &&
+    lock.codesLockedAt === undefined &&
+    lock.lockedAt === undefined &&
+    grants.length === 0
+  );
+}
+
+function realmNamed(realms: readonly Realm[], name: string): Realm {
+  const realm = realms.find((candidate) => candidate.name === name);
+  if (realm !== undefined) return realm;
+  throw new SallyportError('no-such-realm', 'there is no such realm; "sallyport realm list" shows them all');
+}

@@ -1,0 +1,167 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { AccountLookup, Accounts } from '../accounts.ts';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { createTurns } from '../turns.ts';
+import { type Caller, mayCall, type Subject, type TokenCheck } from './access.ts';
+import { type OperationName, operation } from './operations.ts';
+import type { Route } from './router.ts';
+
+/** What is needed to tell who asks, and about whom. */
+export interface AuthoriseOptions {
+  readonly accounts: Accounts;
+  readonly tokens: TokenCheck;
+  /** Of the configuration in force. */
+  readonly adminGroup: () => string;
+  /** Uids that count as root: 0, and below `init --root` the daemon's own. */
+  readonly rootUids: ReadonlySet<number>;
+  readonly portalUid?: number;
+  readonly hasRecord: (account: string) => Promise<boolean>;
+}
+
+/** A request that may go on. */
+export interface Authorised {
+  /** "uid:N": whose deed it is in the audit trail. */
+  readonly actor: string;
+  /** Canonical name of the account that it is about. */
+  readonly account?: string;
+  /** Whether the same caller may do that to the same account. */
+  readonly may: (name: OperationName) => boolean;
+  /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
+  readonly demand: (name: OperationName) => void;
+}
+
+export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders) => Promise<Authorised>;
+
+/**
+ * What MUST hold:
+ * - groups are asked about afresh for every request; what NSS cannot tell is no membership;
+ * - who may not know whether an account exists hears the same refusal either way;
+ * - NSS gets one question at a time from one uid, so that no local user fills its queue.
+ */
+export function createAuthorise(options: AuthoriseOptions): Authorise {
+  const inTurn = createTurns();
+  return (uid, route, headers) => {
+    const work = () => authorise(options, uid, route, headers);
+    return options.rootUids.has(uid) ? work() : inTurn(String(uid), work);
+  };
+}
+
+async function authorise(
+  options: AuthoriseOptions,
+  uid: number,
+  route: Route,
+  headers: IncomingHttpHeaders,
+): Promise<Authorised> {
+  const { caller, uncertain } = await callerOf(options, uid);
+  const holder = await holderOf(options.tokens, headers);
+  const mayKnow = caller.root || caller.admin || holder?.root === true || holder?.admin === true;
+  const target = await subjectOf(options, route, mayKnow);
+  const judge = (name: OperationName) => mayCall(name, caller, target.subject, holder);
+  const may = (name: OperationName): boolean => judge(name).allowed;
+  const demand = (name: OperationName): void => {
+    const decision = judge(name);
+    if (decision.allowed) return;
+    if (decision.code === 'not-permitted' && uncertain) throw unavailable(`the groups of uid ${uid}`);
+    throw refusal(decision.code, uid, name);
+  };
+  demand(route.name);
+  if (target.missing !== undefined) throw target.missing;
+  const actor = `uid:${holder !== undefined && caller.portal ? holder.uid : uid}`;
+  return {
+    actor,
+    may,
+    demand,
+    ...(target.subject === undefined ? {} : { account: target.subject.name }),
+  };
+}
+
+async function callerOf(
+  options: AuthoriseOptions,
+  uid: number,
+): Promise<{ readonly caller: Caller; readonly uncertain: boolean }> {
+  const portal = uid === options.portalUid;
+  if (options.rootUids.has(uid))
+    return { caller: { uid, root: true, portal, admin: false }, uncertain: false };
+  if (portal) return { caller: { uid, root: false, portal, admin: false }, uncertain: false };
+  const group = options.adminGroup();
+  const found = await options.accounts.byUid(uid, [group]);
+  const admin = found.status === 'found' && found.groups.get(group) === 'member';
+  return { caller: { uid, root: false, portal, admin }, uncertain: found.status === 'unavailable' };
+}
+
+interface Target {
+  readonly subject?: Subject;
+  /** Thrown once it is settled that the caller may know it. */
+  readonly missing?: SallyportError;
+}
+
+async function subjectOf(options: AuthoriseOptions, route: Route, mayKnow: boolean): Promise<Target> {
+  const name = nameIn(route);
+  if (name === undefined) return {};
+  const found = await lookUp(options.accounts, name);
+  switch (found.status) {
+    case 'found': {
+      const { name: canonical, uid } = found.account;
+      return { subject: { name: canonical, uid, root: options.rootUids.has(uid) } };
+    }
+    case 'unavailable':
+      return { subject: nobody, missing: unavailable('that account') };
+    case 'absent': {
+      if (mayKnow && mayBeName(name) && (await options.hasRecord(name)))
+        return { subject: { name, root: false } };
+      return { subject: nobody, missing: noSuchAccount() };
+    }
+  }
+}
+
+/** Stands for a name that is no account, so that access is judged as for anybody's. */
+const nobody: Subject = { name: '', uid: -1, root: false };
+
+function nameIn(route: Route): string | undefined {
+  switch (operation(route.name).about) {
+    case 'none':
+      return undefined;
+    case 'path':
+      return route.parameters.user ?? '';
+    case 'query':
+      return route.query.user;
+  }
+}
+
+async function lookUp(accounts: Accounts, name: string): Promise<AccountLookup> {
+  return mayBeName(name) ? accounts.byName(name, []) : { status: 'absent' };
+}
+
+function mayBeName(name: string): boolean {
+  return name !== '' && Buffer.byteLength(name) <= limits.userLength && !/\p{Cc}/u.test(name);
+}
+
+async function holderOf(tokens: TokenCheck, headers: IncomingHttpHeaders): Promise<Caller | undefined> {
+  const token = /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
+  return token === undefined ? undefined : await tokens.holder(token);
+}
+
+function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: OperationName): SallyportError {
+  const what = operation(name).what;
+  return code === 'token-needed'
+    ? new SallyportError(
+        code,
+        `uid ${uid} may not do this by itself (${what}): this needs root for now; use sudo`,
+      )
+    : new SallyportError(code, `uid ${uid} may not do this (${what}); ask an admin, or use sudo`);
+}
+
+function noSuchAccount(): SallyportError {
+  return new SallyportError(
+    'no-such-account',
+    'there is no such account; check the name with: getent passwd',
+  );
+}
+
+function unavailable(what: string): SallyportError {
+  return new SallyportError(
+    'accounts-unavailable',
+    `the name service could not tell about ${what}; check NSS with: getent passwd`,
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Every code that an error on control.sock may carry, with its HTTP status. Codes are stable: the
+ * CLI's exit status, scripts and the portal rely on them. A code that is not here travels as
+ * `internal`, and its message stays in the daemon's log.
+ */
+export const httpStatus = {
+  'bad-request': 400,
+  'not-permitted': 403,
+  /** Needs a change token, which only root can do without. */
+  'token-needed': 403,
+  'no-such-operation': 404,
+  'no-such-account': 404,
+  'no-such-factor': 404,
+  'no-such-realm': 404,
+  /** The client was too slow with its request. */
+  'request-timeout': 408,
+  /** A name that another factor of the account has. */
+  'name-taken': 409,
+  /** The realm does not take factors of this kind. */
+  'kind-refused': 409,
+  'too-many-factors': 409,
+  /** Commits kept meeting others. */
+  conflict: 409,
+  'body-too-large': 413,
+  /** The code that was to prove a new factor is wrong. */
+  'wrong-code': 422,
+  /** A new factor's secret is not long enough, or otherwise of no use. */
+  'bad-secret': 422,
+  'seed-length': 422,
+  'bad-name': 422,
+  /** The configuration that was to be loaded has a fault; the last good one stays in force. */
+  'config-invalid': 422,
+  'too-many-connections': 429,
+  'too-many-followers': 429,
+  'header-too-large': 431,
+  internal: 500,
+  'record-damaged': 500,
+  'store-unreadable': 503,
+  'store-unwritable': 503,
+  'store-closed': 503,
+  /** NSS could not say who an account is. */
+  'accounts-unavailable': 503,
+  /** A follower did not keep up. */
+  'too-slow': 503,
+  'shutting-down': 503,
+} as const;
+
+export type ControlCode = keyof typeof httpStatus;
+
+export function isControlCode(code: string): code is ControlCode {
+  return Object.hasOwn(httpStatus, code);
+}
+
+/** The body of every answer that is not a success. */
+export interface ErrorBody {
+  readonly error: { readonly code: ControlCode; readonly message: string };
+}

@@ -1,0 +1,72 @@
+import type { Accounts } from '../accounts.ts';
+import { canonicalAddress } from '../config/network.ts';
+import type { Configuration } from '../configuration.ts';
+import { SallyportError } from '../errors.ts';
+import { virtualConsole } from '../login/facts.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { whoseFactors } from '../policy/decide.ts';
+import { explain } from '../policy/explain.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { emptyRecord, type Store } from '../store/contract.ts';
+import { known } from '../subject.ts';
+import type { Admin } from './admin-contract.ts';
+import type { ExplainQuery } from './views.ts';
+
+export interface ExplainOptions {
+  readonly store: Pick<Store, 'account'>;
+  readonly accounts: Accounts;
+  readonly configuration: Pick<Configuration, 'current'>;
+  readonly now: () => number;
+  readonly bootId: string;
+}
+
+/**
+ * What a proven login over pam.sock would meet now. Nothing is stored, and no grace period begins.
+ * @throws SallyportError no-such-account, accounts-unavailable, bad-request
+ */
+export function createExplain(options: ExplainOptions): Admin['explain'] {
+  return async (name, query) => {
+    const config = options.configuration.current();
+    const found = known(await options.accounts.byName(name, wantedGroups(config)));
+    if (found === undefined)
+      throw new SallyportError(
+        'no-such-account',
+        'there is no such account; check the name with: getent passwd',
+      );
+    const { account, groups } = found;
+    const facts = factsOf(account.name, account.uid, query, options.bootId);
+    const now = options.now();
+    const record = (await options.store.account(account.name)).value ?? emptyRecord(account.name, now);
+    // What su was remembered for between two accounts is no part of this one's logins.
+    const state = { ...record, grants: record.grants.filter(({ target }) => target === undefined) };
+    const explained = explain({ config, account, groups, holderKnown: true, state, facts, now });
+    const selected = selectRealm(config, account, groups);
+    const bySelf = selected.kind === 'realm' && whoseFactors(selected.realm, facts) === 'caller';
+    const lines = bySelf ? [...explained.lines, callerLine] : explained.lines;
+    return { account: account.name, service: query.service, ...explained, lines };
+  };
+}
+
+const callerLine =
+  'caller      taken to be the account itself: this realm asks for the factor of whoever calls su';
+
+function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string): LoginFacts {
+  const { service, from, tty } = query;
+  const source = from === undefined ? undefined : canonicalAddress(from);
+  if (from !== undefined && source === undefined)
+    throw new SallyportError('bad-request', '"from" must be a literal IPv4 or IPv6 address');
+  return {
+    service,
+    user,
+    ...(from === undefined ? {} : { rhost: from }),
+    ...(source === undefined ? {} : { source }),
+    ...(tty === undefined ? {} : { tty }),
+    bootId,
+    realUid: uid,
+    peerUid: 0,
+    proven: true,
+    rootSocket: true,
+    local: from === undefined && tty !== undefined && virtualConsole.test(tty),
+    mode: 'prompt',
+  };
+}

@@ -1,0 +1,141 @@
+import type { ServerResponse } from 'node:http';
+import type { StoredAuditEvent } from '../audit/event.ts';
+import { SallyportError } from '../errors.ts';
+import type { Admin } from './admin-contract.ts';
+
+/** Streams of `audit --follow`: one JSON object a line. */
+export interface Followers {
+  /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
+  start(response: ServerResponse, query: { readonly user?: string; readonly from?: number }): Promise<void>;
+  count(): number;
+  close(): void;
+}
+
+export interface FollowLimits {
+  readonly auditFollowers: number;
+  readonly auditFollowUnread: number;
+  readonly pageSize: number;
+}
+
+/**
+ * What MUST hold: no event is left out and none comes twice, also where the trail grows while what
+ * lies behind is read; a follower that does not read costs a bounded amount of memory.
+ */
+export function createFollowers(admin: Pick<Admin, 'auditFrom' | 'follow'>, limit: FollowLimits): Followers {
+  const open = new Set<ServerResponse>();
+
+  const start: Followers['start'] = async (response, query) => {
+    if (open.size >= limit.auditFollowers)
+      throw new SallyportError(
+        'too-many-followers',
+        `the audit trail is being followed by ${open.size} already; end one of them`,
+      );
+    open.add(response);
+    const stream = createStream(response, limit.auditFollowUnread);
+    const stop = admin.follow(query.user, stream.live);
+    response.once('close', () => {
+      stop();
+      open.delete(response);
+    });
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.flushHeaders();
+    await replay(admin, query, limit.pageSize, stream);
+  };
+
+  return {
+    start,
+    count: () => open.size,
+    close: () => {
+      for (const response of open)
+        response.end(errorLine('shutting-down', 'sallyportd is going down; follow again when it is back'));
+    },
+  };
+}
+
+/** How long a follower that is let go may take over its last line. */
+const lastWords = 5_000;
+
+interface Stream {
+  /** What has just been committed; waits while `past` goes on. */
+  readonly live: (event: StoredAuditEvent) => void;
+  /** What lay behind. @returns whether more may follow */
+  readonly past: (event: StoredAuditEvent) => Promise<boolean>;
+  /** The past is told: on with what came meanwhile. */
+  readonly catchUp: () => void;
+}
+
+function createStream(response: ServerResponse, mostUnread: number): Stream {
+  let told = -1;
+  let waiting: StoredAuditEvent[] | undefined = [];
+  let waitingBytes = 0;
+
+  const letGo = () => {
+    waiting = undefined;
+    response.end(
+      errorLine('too-slow', 'the follower did not keep up; follow again from the last event seen'),
+    );
+    // Whoever reads nothing at all does not get to keep what is unread.
+    response.socket?.setTimeout(lastWords, () => response.destroy());
+  };
+  const write = (event: StoredAuditEvent): boolean => {
+    if (event.seq <= told || response.writableEnded) return true;
+    told = event.seq;
+    return response.write(`${JSON.stringify(event)}\n`);
+  };
+
+  return {
+    live(event) {
+      if (response.writableEnded) return;
+      if (waiting === undefined) {
+        write(event);
+        if (response.writableLength > mostUnread) letGo();
+        return;
+      }
+      waiting.push(event);
+      waitingBytes += JSON.stringify(event).length;
+      if (waitingBytes > mostUnread) letGo();
+    },
+    async past(event) {
+      if (!write(event)) await drained(response);
+      return !response.writableEnded && !response.destroyed;
+    },
+    catchUp() {
+      const events = waiting ?? [];
+      waiting = undefined;
+      for (const event of events) write(event);
+    },
+  };
+}
+
+async function replay(
+  admin: Pick<Admin, 'auditFrom'>,
+  query: { readonly user?: string; readonly from?: number },
+  pageSize: number,
+  stream: Stream,
+): Promise<void> {
+  let next = query.from === undefined ? undefined : query.from + 1;
+  while (next !== undefined) {
+    const events = await admin.auditFrom(next, query.user, pageSize);
+    for (const event of events) if (!(await stream.past(event))) return;
+    const last = events.at(-1);
+    next = last === undefined || events.length < pageSize ? undefined : last.seq + 1;
+  }
+  stream.catchUp();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off('drain', go);
+      response.off('close', go);
+      resolve();
+    };
+    response.on('drain', go);
+    response.on('close', go);
+    if (response.destroyed) go();
+  });
+}
+
+function errorLine(code: string, message: string): string {
+  return `${JSON.stringify({ error: { code, message } })}\n`;
+}

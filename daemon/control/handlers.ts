@@ -1,0 +1,117 @@
+import type { Verifier } from '../verifier-contract.ts';
+import type { Admin } from './admin-contract.ts';
+import type { Authorised } from './authorise.ts';
+import type { OperationName } from './operations.ts';
+import type { Route } from './router.ts';
+import * as schema from './schema.ts';
+import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from './views.ts';
+
+/** One request that may go on: the caller is known and allowed. */
+export interface Call extends Authorised {
+  readonly route: Route;
+  /** Reads and parses the body; only those that take one ask for it. */
+  readonly body: () => Promise<unknown>;
+}
+
+export interface HandlerOptions {
+  readonly admin: Admin;
+  readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
+}
+
+/** The answer's body. Whatever is thrown becomes an error's. */
+export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
+
+/** All but audit-follow, which is a stream, and the cases within others. */
+export const handlers: Readonly<
+  Record<Exclude<OperationName, 'audit-follow' | 'factor-add-unproven'>, Handler>
+> = {
+  status: plain(async ({ admin }) => admin.status()),
+  reload: change(async ({ admin }) => admin.reload()),
+  'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
+  'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
+  'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),
+  'user-show': plain(async ({ admin }, call): Promise<UserView> => {
+    return { ...(await admin.user(accountOf(call))), mayAdd: call.may('factor-add') };
+  }),
+  'user-unlock': change(async ({ admin }, call) => admin.unlock(call.actor, accountOf(call))),
+  'factor-list': plain(async ({ admin }, call) => ({ factors: await admin.factors(accountOf(call)) })),
+  'factor-add': async ({ verifier }, call) => {
+    const body = schema.readEnrol(await call.body());
+    if (body.kind !== 'recovery' && !body.verify) call.demand('factor-add-unproven');
+    return enrol(verifier, call, body);
+  },
+  'factor-rename': async ({ admin }, call) => {
+    const { name } = schema.readRename(await call.body());
+    return admin.rename(call.actor, accountOf(call), factorOf(call), name);
+  },
+  'factor-enable': change(async ({ admin }, call) =>
+    admin.setEnabled(call.actor, accountOf(call), factorOf(call), true),
+  ),
+  'factor-disable': change(async ({ admin }, call) =>
+    admin.setEnabled(call.actor, accountOf(call), factorOf(call), false),
+  ),
+  'factor-remove': change(async ({ admin }, call) =>
+    admin.remove(call.actor, accountOf(call), factorOf(call)),
+  ),
+  verify: async ({ verifier }, call) => verify(verifier, call, schema.readVerify(await call.body())),
+  explain: async ({ admin }, call) => admin.explain(accountOf(call), schema.readExplain(call.route.query)),
+  'audit-read': async ({ admin }, call) => {
+    const query = schema.readAudit(call.route.query);
+    return admin.audit(call.account === undefined ? query : { ...query, user: call.account });
+  },
+};
+
+/** Takes neither query nor body. */
+function plain(handler: Handler): Handler {
+  return async (options, call) => {
+    schema.readNoQuery(call.route.query);
+    return handler(options, call);
+  };
+}
+
+/** Takes no query, and a body only if nothing is in it. */
+function change(handler: Handler): Handler {
+  return plain(async (options, call) => {
+    schema.readNothing(await call.body());
+    return handler(options, call);
+  });
+}
+
+async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolBody): Promise<EnrolView> {
+  const { code: typed, ...rest } = body;
+  const code = typed === undefined ? undefined : Buffer.from(typed);
+  const secret = rest.kind === 'recovery' ? undefined : Buffer.from(rest.secret, 'base64');
+  const common = { actor: call.actor, user: accountOf(call), ...(code === undefined ? {} : { code }) };
+  try {
+    if (rest.kind === 'recovery') return await verifier.enrol({ ...rest, ...common });
+    return await verifier.enrol({ ...rest, ...common, secret: secret ?? Buffer.alloc(0) });
+  } finally {
+    code?.fill(0);
+    secret?.fill(0);
+  }
+}
+
+async function verify(verifier: Pick<Verifier, 'verify'>, call: Call, body: VerifyBody): Promise<VerifyView> {
+  const answer = Buffer.from(body.answer);
+  const previous = body.previous === undefined ? undefined : Buffer.from(body.previous);
+  try {
+    return await verifier.verify({
+      actor: call.actor,
+      user: accountOf(call),
+      answer,
+      ...(previous === undefined ? {} : { previous }),
+    });
+  } finally {
+    answer.fill(0);
+    previous?.fill(0);
+  }
+}
+
+/** The path of these operations has a user, so authorisation found an account. */
+function accountOf(call: Call): string {
+  return call.account ?? '';
+}
+
+function factorOf(call: Call): string {
+  return call.route.parameters.factor ?? '';
+}

@@ -1,0 +1,84 @@
+import * as v from 'valibot';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { AuditQuery, EnrolBody, ExplainQuery, VerifyBody } from './views.ts';
+
+/** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
+const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
+const code = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.answerLength));
+const digits = v.picklist([6, 7, 8]);
+const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
+/** A request holds more than a name may, so that the message about a long name is the one about names. */
+const name = v.exactOptional(text(4 * limits.factorNameLength));
+const secret = v.pipe(v.string(), v.base64(), v.maxLength(512));
+const proof = { name, code: v.exactOptional(code), verify: v.boolean() };
+
+const enrolBody = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('totp'),
+    secret,
+    digits,
+    period: v.pipe(v.number(), v.safeInteger(), v.minValue(15), v.maxValue(300)),
+    algorithm,
+    ...proof,
+  }),
+  v.strictObject({
+    kind: v.literal('hotp'),
+    secret,
+    digits,
+    algorithm,
+    counter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    ...proof,
+  }),
+  v.strictObject({ kind: v.literal('recovery'), ...proof }),
+]);
+
+const verifyBody = v.strictObject({ answer: code, previous: v.exactOptional(code) });
+const renameBody = v.strictObject({ name: text(4 * limits.factorNameLength) });
+const emptyBody = v.strictObject({});
+
+const whole = v.pipe(v.string(), v.regex(/^\d{1,16}$/), v.transform(Number), v.safeInteger());
+const userQuery = v.exactOptional(text(limits.userLength));
+const explainQuery = v.strictObject({
+  service: v.pipe(text(limits.serviceLength), v.minBytes(1)),
+  from: v.exactOptional(text(limits.rhostLength)),
+  tty: v.exactOptional(text(limits.ttyLength)),
+});
+const auditQuery = v.strictObject({
+  user: userQuery,
+  since: v.exactOptional(whole),
+  from: v.exactOptional(whole),
+  limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
+});
+const pageQuery = v.strictObject({
+  after: v.exactOptional(text(limits.userLength)),
+  limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
+});
+const noQuery = v.strictObject({});
+
+type Input = unknown;
+
+export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
+export const readVerify = (input: Input): VerifyBody => check(verifyBody, input);
+export const readRename = (input: Input): { readonly name: string } => check(renameBody, input);
+export const readNothing = (input: Input): void => void check(emptyBody, input ?? {});
+export const readExplain = (query: Input): ExplainQuery => check(explainQuery, query);
+export const readAudit = (query: Input): AuditQuery => check(auditQuery, query);
+export const readPage = (query: Input): { readonly after?: string; readonly limit: number } =>
+  check(pageQuery, query);
+export const readNoQuery = (query: Input): void => void check(noQuery, query);
+
+/**
+ * @throws SallyportError bad-request: which field, and what kind of fault; never what was sent
+ */
+function check<S extends v.GenericSchema>(schema: S, input: Input): v.InferOutput<S> {
+  const result = v.safeParse(schema, input, { abortEarly: true, abortPipeEarly: true });
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const field = v.getDotPath(issue);
+  const where =
+    field === null ? 'the request' : `the field ${JSON.stringify(field.slice(0, 64))} of the request`;
+  const strange = issue.expected === 'never';
+  const wanted = issue.expected === null ? `fit (${issue.type})` : `be ${issue.expected}`;
+  throw new SallyportError('bad-request', `${where} ${strange ? 'is not known' : `must ${wanted}`}`);
+}

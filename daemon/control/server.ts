@@ -1,0 +1,251 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { messageOf, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log.ts';
+import { type PeerCredentials, peerOf } from '../peer.ts';
+import type { Verifier } from '../verifier-contract.ts';
+import type { Admin } from './admin-contract.ts';
+import { type Authorise, type AuthoriseOptions, createAuthorise } from './authorise.ts';
+import { readJson } from './body.ts';
+import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
+import { createPlaces } from './connections.ts';
+import { createFollowers, type Followers } from './follow.ts';
+import { handlers } from './handlers.ts';
+import { type Route, route } from './router.ts';
+import { readAudit } from './schema.ts';
+
+type LimitName =
+  | 'requestBody'
+  | 'controlConnections'
+  | 'controlConnectionsPerUid'
+  | 'controlRequestWait'
+  | 'controlHeaderBytes'
+  | 'controlHeaders'
+  | 'auditFollowers'
+  | 'auditFollowUnread'
+  | 'pageSize';
+export type ControlLimits = { readonly [Name in LimitName]: number };
+
+export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
+  readonly admin: Admin;
+  readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
+  readonly log: Log;
+  readonly limits?: ControlLimits;
+  readonly peerOf?: (socket: Socket) => PeerCredentials;
+}
+
+export interface ControlServer {
+  /** @param where a path of our own, or a listening descriptor of systemd's */
+  listen(where: { readonly path: string } | { readonly fd: number }): Promise<void>;
+  connections(): number;
+  /** Stops listening, removes its socket, ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP API on control.sock.
+ *
+ * What MUST hold:
+ * - who is at the other end is asked once, before a byte is read; nobody known, nobody served;
+ * - nothing of a request is parsed by its handler before access is settled;
+ * - no body, query or header goes into the log: they may hold a code or a seed.
+ */
+export function createControlServer(options: ControlOptions): ControlServer {
+  const limit = options.limits ?? limits;
+  const peers = new WeakMap<Duplex, number>();
+  const places = createPlaces({ total: limit.controlConnections, perUid: limit.controlConnectionsPerUid });
+  const followers = createFollowers(options.admin, limit);
+  const desk: Desk = {
+    options,
+    limit,
+    followers,
+    authorise: createAuthorise({ ...options, hasRecord: (name) => options.admin.hasRecord(name) }),
+  };
+
+  const server = createServer({
+    maxHeaderSize: limit.controlHeaderBytes,
+    requestTimeout: limit.controlRequestWait,
+    headersTimeout: limit.controlRequestWait,
+    connectionsCheckingInterval: Math.min(1_000, limit.controlRequestWait),
+    keepAliveTimeout: limit.controlRequestWait,
+  });
+  server.maxHeadersCount = limit.controlHeaders;
+  // A client that takes nothing of its answer; while a handler works the socket rests, so not too soon.
+  server.timeout = 4 * limit.controlRequestWait;
+
+  server.on('connection', (socket) => {
+    const uid = uidOf(socket, options);
+    if (uid === undefined) return;
+    const release = places.take(uid, options.rootUids.has(uid));
+    if (release === undefined) {
+      refuseConnection(
+        socket,
+        'too-many-connections',
+        'there are too many connections to sallyportd; try again',
+      );
+      return;
+    }
+    socket.once('close', release);
+    peers.set(socket, uid);
+  });
+  server.on('request', (request, response) => {
+    const uid = peers.get(request.socket);
+    if (uid === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    serve(desk, uid, request, response).catch((error: unknown) => {
+      options.log.error('control-failed', { uid, message: messageOf(error) });
+      response.destroy();
+    });
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseMalformed(error, socket));
+
+  return {
+    async listen(where) {
+      if ('path' in where) removeStale(where.path);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(where, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+      if ('path' in where) chmodSync(where.path, 0o666);
+    },
+    connections: () => places.taken(),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      followers.close();
+      server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), 1_000).unref();
+      await closed;
+    },
+  };
+}
+
+/** What serving one request needs. */
+interface Desk {
+  readonly options: ControlOptions;
+  readonly limit: ControlLimits;
+  readonly followers: Followers;
+  readonly authorise: Authorise;
+}
+
+function uidOf(socket: Socket, options: ControlOptions): number | undefined {
+  try {
+    return (options.peerOf ?? peerOf)(socket).uid;
+  } catch (error) {
+    options.log.error('peer-unknown', { message: messageOf(error) });
+    socket.destroy();
+    return undefined;
+  }
+}
+
+async function serve(
+  desk: Desk,
+  uid: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let found: Route | undefined;
+  try {
+    found = route(request.method ?? '', request.url ?? '');
+    const authorised = await desk.authorise(uid, found, request.headers);
+    if (found.name === 'audit-follow') {
+      const query = readAudit(found.query);
+      const user = authorised.account === undefined ? {} : { user: authorised.account };
+      request.socket.setTimeout(0);
+      await desk.followers.start(response, {
+        ...user,
+        ...(query.from === undefined ? {} : { from: query.from }),
+      });
+      return;
+    }
+    if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
+    const call = { ...authorised, route: found, body: () => readJson(request, desk.limit.requestBody) };
+    send(request, response, 200, await handlers[found.name](desk.options, call));
+  } catch (error) {
+    if (response.headersSent) throw error;
+    const { code, message } = told(desk.options.log, error, uid, found);
+    send(request, response, httpStatus[code], { error: { code, message } });
+  }
+}
+
+/** What the client hears of an error. What we did not raise on purpose stays in the log. */
+function told(
+  log: Log,
+  error: unknown,
+  uid: number,
+  found: Route | undefined,
+): { readonly code: ControlCode; readonly message: string } {
+  const operation = found?.name ?? 'none';
+  if (error instanceof SallyportError && isControlCode(error.code)) {
+    const { code, message } = error;
+    if (httpStatus[code] >= 500) log.error('control-error', { operation, uid, code, message });
+    else if (httpStatus[code] === 403) log.info('control-refused', { operation, uid, code });
+    return { code, message };
+  }
+  log.error('control-error', {
+    operation,
+    uid,
+    code: error instanceof SallyportError ? error.code : 'internal',
+    message: messageOf(error),
+  });
+  return {
+    code: 'internal',
+    message: 'something failed in sallyportd; its log says what: journalctl -u sallyportd',
+  };
+}
+
+function send(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  // What is left of a body that was not read must not pass for the next request.
+  const rest = request.complete ? {} : { connection: 'close' };
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...rest,
+  });
+  response.end(text);
+  if (!request.complete) request.resume();
+}
+
+const malformed: Readonly<Record<string, readonly [ControlCode, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'the request took too long to arrive'],
+  HPE_HEADER_OVERFLOW: ['header-too-large', 'the head of the request is too large'],
+};
+
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const [code, message] = malformed[error.code ?? ''] ?? ['bad-request', 'this is no HTTP request'];
+  refuseConnection(socket, code, message);
+}
+
+function refuseConnection(socket: Duplex, code: ControlCode, message: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const text = JSON.stringify({ error: { code, message } });
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${httpStatus[code]} ${code}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+    () => socket.destroy(),
+  );
+}
+
+/** A socket that a killed daemon left behind. Whoever comes here holds the store's lock, so nobody listens. */
+function removeStale(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new SallyportError(
+      'socket-path',
+      `${path} exists and is no socket; move it away or set another control_socket`,
+    );
+  unlinkSync(path);
+}

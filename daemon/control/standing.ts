@@ -1,0 +1,89 @@
+import type { AccountLookup, Accounts } from '../accounts.ts';
+import type { Realm } from '../config/contract.ts';
+import type { Configuration } from '../configuration.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { type Decision, decide } from '../policy/decide.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import type { AccountRecord } from '../store/contract.ts';
+
+/** Where an account stands: its uid and its realm, as far as NSS can tell. */
+export interface Standing {
+  /** Undefined: NSS knows it no more. */
+  readonly uid?: number;
+  readonly realm?: Realm;
+  /** Why the realm cannot be named. */
+  readonly problem?: string;
+}
+
+export interface StandingOptions {
+  readonly accounts: Accounts;
+  readonly configuration: Configuration;
+  readonly now: () => number;
+  readonly bootId: string;
+}
+
+export interface Standings {
+  of(account: string): Promise<Standing>;
+  /** What a change of factors costs: a sentence when logins are refused, or not asked, that were. */
+  lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
+}
+
+export function createStanding(options: StandingOptions): Standings {
+  const lookUp = (account: string) =>
+    options.accounts.byName(account, wantedGroups(options.configuration.current()));
+
+  return {
+    async of(account) {
+      return standingOf(await lookUp(account), options);
+    },
+    async lossOf(account, before, after) {
+      const found = await lookUp(account);
+      if (found.status !== 'found') return undefined;
+      const was = decideFor(found, before, options).kind;
+      const is = decideFor(found, after, options).kind;
+      if (was === is) return undefined;
+      const realm = standingOf(found, options).realm?.name ?? '';
+      if (is === 'refused')
+        return `${account} has no factor left that the realm "${realm}" accepts: every login that it asks is refused until one is added`;
+      return is === 'not-needed' ? `${account} is not asked for a second factor any more` : undefined;
+    },
+  };
+}
+
+function standingOf(found: AccountLookup, options: StandingOptions): Standing {
+  if (found.status === 'absent') return { problem: 'the name service does not know the account any more' };
+  if (found.status === 'unavailable') return { problem: `the name service cannot tell (${found.why})` };
+  const { account, groups } = found;
+  const selected = selectRealm(options.configuration.current(), account, groups);
+  return selected.kind === 'realm'
+    ? { uid: account.uid, realm: selected.realm }
+    : { uid: account.uid, problem: `the group "${selected.group}" does not resolve, so logins are refused` };
+}
+
+/** A plain login that no rule on services or sources speaks of, without locks: only the factors count. */
+function decideFor(
+  found: Extract<AccountLookup, { status: 'found' }>,
+  record: AccountRecord,
+  options: StandingOptions,
+): Decision {
+  const facts: LoginFacts = {
+    service: '',
+    user: found.account.name,
+    bootId: options.bootId,
+    realUid: 0,
+    peerUid: 0,
+    proven: true,
+    rootSocket: true,
+    local: false,
+    mode: 'prompt',
+  };
+  return decide({
+    config: options.configuration.current(),
+    account: found.account,
+    groups: found.groups,
+    holderKnown: true,
+    state: { ...record, lock: { codes: 0, any: 0 }, grants: [] },
+    facts,
+    now: options.now(),
+  });
+}

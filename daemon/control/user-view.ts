@@ -1,0 +1,68 @@
+import type { Realm } from '../config/contract.ts';
+import { defaults } from '../config/defaults.ts';
+import type { Configuration } from '../configuration.ts';
+import { summaryOf } from '../factors/summary.ts';
+import type { LockState } from '../policy/contract.ts';
+import { lockedUntil } from '../policy/lockout.ts';
+import type { AccountRecord } from '../store/contract.ts';
+import type { Standing } from './standing.ts';
+import type { LockView, UserLine, UserView } from './views.ts';
+
+/** A line of `user list`: from the record alone, since NSS is not asked for everybody. */
+export function userLine(entry: {
+  readonly account: string;
+  readonly record?: AccountRecord;
+  readonly damaged?: string;
+}): UserLine {
+  const { account, record, damaged } = entry;
+  return {
+    account,
+    factors: (record?.factors ?? []).map(({ kind, enabled }) => ({ kind, enabled })),
+    lock: lockView(record?.lock ?? noLock),
+    ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
+    ...(damaged === undefined ? {} : { damaged }),
+  };
+}
+
+export function viewUser(
+  account: string,
+  record: AccountRecord | undefined,
+  standing: Standing,
+  options: { readonly configuration: Configuration; readonly now: () => number },
+): Omit<UserView, 'mayAdd'> {
+  const { realm, uid, problem } = standing;
+  const { digits, period, algorithm } = realm?.totp ?? defaults.totp;
+  const lock = lockView(record?.lock ?? noLock, realm?.lockout, options.now());
+  return {
+    account,
+    ...(uid === undefined ? {} : { uid }),
+    ...(realm === undefined ? {} : { realm: named(realm) }),
+    ...(problem === undefined ? {} : { realmProblem: problem }),
+    defaults: { issuer: options.configuration.current().issuer, digits, period, algorithm },
+    factors: (record?.factors ?? []).map(summaryOf),
+    lock,
+    remembered: record?.grants.length ?? 0,
+    ...(record?.graceStarted === undefined ? {} : { graceStarted: record.graceStarted }),
+    ...(record === undefined ? {} : { created: record.created }),
+    ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
+  };
+}
+
+const noLock: LockState = { codes: 0, any: 0 };
+
+function named({ name, line, require }: Realm): NonNullable<UserView['realm']> {
+  return { name, line, require };
+}
+
+/** Without a realm nobody can tell for how long everything is locked. */
+function lockView(lock: LockState, rules?: Realm['lockout'], now = 0): LockView {
+  const { codes, any, codesLockedAt, lockedAt } = lock;
+  const until = rules === undefined ? undefined : lockedUntil(lock, rules, now);
+  return {
+    codes,
+    any,
+    ...(codesLockedAt === undefined ? {} : { codesLockedAt }),
+    ...(lockedAt === undefined ? {} : { lockedAt }),
+    ...(until === undefined ? {} : { lockedUntil: until }),
+  };
+}

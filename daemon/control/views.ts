@@ -1,0 +1,164 @@
+import type { StoredAuditEvent } from '../audit/event.ts';
+import type { Realm } from '../config/contract.ts';
+import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { FactorSummary } from '../factors/summary.ts';
+import type { Explanation } from '../policy/explain.ts';
+import type { StoreHealth } from '../store/contract.ts';
+import type { VerifyResult } from '../verifier-contract.ts';
+
+/**
+ * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
+ * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception.
+ */
+export type { FactorSummary, Realm, StoredAuditEvent, StoreHealth };
+
+export interface StatusView {
+  readonly version: string;
+  readonly pid: number;
+  readonly started: number;
+  readonly now: number;
+  readonly config: {
+    readonly file: string;
+    readonly loaded: number;
+    readonly realms: number;
+    /** Why the file as it stands is not the one in force. */
+    readonly problem?: string;
+  };
+  readonly store: StoreHealth;
+  /** What an admin should see to, worst first; empty: all is well. */
+  readonly warnings: readonly string[];
+}
+
+export interface ReloadView {
+  readonly file: string;
+  readonly realms: number;
+  /** What of the file is not in force. */
+  readonly problem?: string;
+}
+
+export interface UserLine {
+  readonly account: string;
+  readonly factors: readonly { readonly kind: string; readonly enabled: boolean }[];
+  readonly lock: LockView;
+  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+  /** Why the record cannot be read: its account is refused. */
+  readonly damaged?: string;
+}
+
+export interface UserPage {
+  readonly users: readonly UserLine[];
+  /** There are more: ask again after this name. */
+  readonly next?: string;
+}
+
+export interface LockView {
+  readonly codes: number;
+  readonly any: number;
+  /** Typed codes are locked since then, until a recovery key or an admin lifts it. */
+  readonly codesLockedAt?: number;
+  /** Everything was locked then, for as long as the realm's `lockout.for` says. */
+  readonly lockedAt?: number;
+  /** Until when that holds; absent once it is over, and where the realm is not known. */
+  readonly lockedUntil?: number;
+}
+
+export interface UserView {
+  readonly account: string;
+  /** Absent: NSS knows the account no more; only its record is left. */
+  readonly uid?: number;
+  readonly realm?: {
+    readonly name: string;
+    readonly line: number;
+    readonly require: 'none' | 'any' | readonly RequirableKind[];
+  };
+  /** Why no realm can be named. */
+  readonly realmProblem?: string;
+  /** What a new TOTP factor has unless something else is asked for. */
+  readonly defaults: {
+    readonly issuer: string;
+    readonly digits: OtpDigits;
+    readonly period: number;
+    readonly algorithm: OtpAlgorithm;
+  };
+  readonly factors: readonly FactorSummary[];
+  /** Whether whoever asks may add a factor here. */
+  readonly mayAdd: boolean;
+  readonly lock: LockView;
+  /** Running `remember`s. */
+  readonly remembered: number;
+  readonly graceStarted?: number;
+  readonly created?: number;
+  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+}
+
+export interface ChangeView {
+  readonly account: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** As it is now, or as it was before it was removed. */
+  readonly factor?: FactorSummary;
+  /** What the change means for the next login. */
+  readonly warning?: string;
+}
+
+export type EnrolBody = {
+  readonly name?: string;
+  readonly code?: string;
+  readonly verify: boolean;
+} & (
+  | {
+      readonly kind: 'totp';
+      /** Base64 of the raw seed. */
+      readonly secret: string;
+      readonly digits: OtpDigits;
+      readonly period: number;
+      readonly algorithm: OtpAlgorithm;
+    }
+  | {
+      readonly kind: 'hotp';
+      readonly secret: string;
+      readonly digits: OtpDigits;
+      readonly algorithm: OtpAlgorithm;
+      readonly counter: number;
+    }
+  | { readonly kind: 'recovery' }
+);
+
+export interface EnrolView {
+  readonly account: string;
+  readonly factor: FactorSummary;
+  readonly recoveryKeys?: readonly string[];
+  readonly replaced: readonly FactorSummary[];
+}
+
+export interface VerifyBody {
+  readonly answer: string;
+  readonly previous?: string;
+}
+export type VerifyView = VerifyResult;
+
+export interface ExplainQuery {
+  readonly service: string;
+  readonly from?: string;
+  readonly tty?: string;
+}
+
+/** `decision`, `why` and `realm` are stable; `lines` are for people. */
+export interface ExplainView extends Explanation {
+  readonly account: string;
+  readonly service: string;
+}
+
+export interface AuditQuery {
+  readonly user?: string;
+  /** Milliseconds since the epoch. */
+  readonly since?: number;
+  /** The newest place wanted; for following, the last place already seen. */
+  readonly from?: number;
+  readonly limit: number;
+}
+
+export interface AuditPage {
+  /** Newest first. */
+  readonly events: readonly StoredAuditEvent[];
+}
