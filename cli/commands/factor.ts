@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import type { ChangeView, FactorSummary } from '../../daemon/control/views.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { factorTable } from '../factor-table.ts';
+import { addFactorAdd } from './factor-add.ts';
+
+export function addFactor(program: Command, context: Context): void {
+  const factor = program.command('factor').description('the second factors of an account');
+  addFactorAdd(factor, context);
+  factor
+    .command('list <user>')
+    .description('piped: id, kind, name, state, added, last used, detail')
+    .option('--json', 'as JSON')
+    .action(async (user: string, options: { json?: boolean }) => {
+      const factors = await context.client().factors(user);
+      if (options.json === true) context.output.json({ factors });
+      else factorTable(context.output, factors);
+    });
+  factor
+    .command('rename <user> <factor> <name>')
+    .description('give a factor another name')
+    .action(async (user: string, wanted: string, name: string) => {
+      const found = await find(context, user, wanted);
+      tell(context, await context.client().renameFactor(user, found.id, name), 'is the name now');
+    });
+  factor
+    .command('enable <user> <factor>')
+    .description('put a factor back into use')
+    .action(async (user: string, wanted: string) => {
+      const found = await find(context, user, wanted);
+      tell(context, await context.client().enableFactor(user, found.id), 'is enabled');
+    });
+  factor
+    .command('disable <user> <factor>')
+    .description('put a factor out of use and keep it')
+    .option('--yes', 'do not ask, also for the last one that is enabled')
+    .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
+      const found = await find(context, user, wanted);
+      const last = found.enabled && (await enabledCount(context, user)) === 1;
+      const question = `"${found.name}" is the last enabled factor of ${user}. Disable it?`;
+      await context.prompt.confirm(question, options.yes === true || !last);
+      tell(context, await context.client().disableFactor(user, found.id), 'is disabled');
+    });
+  factor
+    .command('remove <user> <factor>')
+    .description('remove a factor for good')
+    .option('--yes', 'do not ask')
+    .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
+      const found = await find(context, user, wanted);
+      const question = `Remove ${found.kind} "${found.name}" of ${user} for good?`;
+      await context.prompt.confirm(question, options.yes === true);
+      tell(context, await context.client().removeFactor(user, found.id), 'is removed');
+    });
+}
+
+async function enabledCount(context: Context, user: string): Promise<number> {
+  return (await context.client().factors(user)).filter(({ enabled }) => enabled).length;
+}
+
+/** By id, or by name in whatever case. @throws CliError no-such-factor */
+async function find(context: Context, user: string, wanted: string): Promise<FactorSummary> {
+  const factors = await context.client().factors(user);
+  const named = (name: string) => name.normalize('NFC').trim().toLowerCase();
+  const found =
+    factors.find(({ id }) => id === wanted) ?? factors.find(({ name }) => named(name) === named(wanted));
+  if (found !== undefined) return found;
+  throw new CliError(
+    'no-such-factor',
+    `${user} has no factor "${wanted}"; "sallyport factor list ${user}" shows ids and names`,
+  );
+}
+
+function tell({ output }: Context, done: ChangeView, what: string): void {
+  output.note(
+    `${done.account}: "${done.factor?.name ?? ''}" ${what}${done.changed ? '' : ' already; nothing was changed'}`,
+  );
+  if (done.warning !== undefined) output.warn(done.warning);
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { runDaemon } from '../daemon.ts';
+import { exitStatus } from '../errors.ts';
+
+export function addInit(program: Command, context: Context): void {
+  program
+    .command('init')
+    .description('lay out configuration, master key and an empty store')
+    .option(
+      '--root <dir>',
+      'everything below one folder, run by whoever calls this: for development and tests',
+    )
+    .action(async (options: { root?: string }) => {
+      const root = options.root === undefined ? undefined : resolve(options.root);
+      const place = root === undefined ? ['--config', context.configFile()] : ['--root', root];
+      const status = await runDaemon(context.world, ['--init', ...place]);
+      context.end(status);
+      if (status === exitStatus.done) tellNext(context, root);
+    });
+}
+
+function tellNext({ output, configFile }: Context, root: string | undefined): void {
+  const file = root === undefined ? configFile() : `${root}/etc/sallyport.toml`;
+  const config = root === undefined ? '' : `--config ${file} `;
+  output.note('');
+  output.note('Next:');
+  output.note(
+    `  say in ${file} which realm needs which factor, and check it: sallyport ${config}realm check`,
+  );
+  output.note(
+    root === undefined
+      ? '  start the daemon: systemctl start sallyportd'
+      : `  start the daemon: sallyportd --config ${file}`,
+  );
+  output.note(`  add a factor: sallyport ${config}factor add totp USER`);
+  output.note(`  see what a login would meet: sallyport ${config}explain USER --service sshd`);
+}

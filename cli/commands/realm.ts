@@ -1,0 +1,92 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Realm } from '../../daemon/control/views.ts';
+import type { Context } from '../context.ts';
+import { runDaemon } from '../daemon.ts';
+import { isoLocal } from '../time.ts';
+
+export function addRealm(program: Command, context: Context): void {
+  const realm = program.command('realm').description('realms: who is asked for what');
+  realm
+    .command('list')
+    .description('the realms in force, in the order in which they are tried')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const realms = await context.client().realms();
+      if (options.json === true) context.output.json({ realms });
+      else
+        context.output.table(
+          ['REALM', 'LINE', 'REQUIRES', 'ENROL', 'RULES', 'MEMBERS'],
+          realms.map((one) => [
+            one.name,
+            String(one.line),
+            required(one),
+            one.enrol,
+            String(one.rules.length),
+            membersOf(one),
+          ]),
+        );
+    });
+  realm
+    .command('show <realm>')
+    .description('one realm with its rules')
+    .option('--json', 'as JSON')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const found = await context.client().realm(name);
+      if (options.json === true) context.output.json(found);
+      else context.output.facts([...factsOf(found), ...rulesOf(found)]);
+    });
+  realm
+    .command('check [file]')
+    .description('read a configuration as the daemon would, and change nothing')
+    .action(async (file: string | undefined) => {
+      context.end(
+        await runDaemon(context.world, ['--check', '--config', resolve(file ?? context.configFile())]),
+      );
+    });
+}
+
+function required({ require }: Realm): string {
+  return typeof require === 'string' ? require : require.join(',');
+}
+
+function membersOf({ members }: Realm): string {
+  if (members === undefined) return 'everybody else';
+  return [
+    ...members.users.map((user) => `user:${user}`),
+    ...members.groups.map((group) => `group:${group}`),
+    ...members.domains.map((domain) => `domain:${domain}`),
+    ...members.uids.map(({ first, last }) => `uid:${first === last ? first : `${first}-${last}`}`),
+  ].join(' ');
+}
+
+function factsOf(realm: Realm): readonly (readonly [string, string])[] {
+  const { totp, lockout } = realm;
+  return [
+    ['realm', realm.name],
+    ['line', String(realm.line)],
+    ['members', membersOf(realm)],
+    ['requires', required(realm)],
+    ['enrol', realm.enrol],
+    ['grace', graceOf(realm)],
+    ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
+    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${lockout.forMs / 1000} s`],
+    ['su', realm.su],
+  ];
+}
+
+function graceOf({ graceMs, graceUntil }: Realm): string {
+  if (graceMs !== undefined) return `${graceMs / 1000} s from the first login`;
+  return graceUntil === undefined ? '' : `until ${isoLocal(graceUntil)}`;
+}
+
+function rulesOf(realm: Realm): readonly (readonly [string, string])[] {
+  return realm.rules.map(({ line, services, from, action }) => {
+    const what = action.kind === 'remember' ? `remember for ${action.forMs / 1000} s` : action.kind;
+    const where = from?.map((source) =>
+      source.kind === 'local' ? 'local' : `${source.address}/${source.prefix}`,
+    );
+    const condition = `services ${services?.join(',') ?? 'all'}, from ${where?.join(',') ?? 'anywhere'}`;
+    return ['rule', `line ${line}: ${what} (${condition})`];
+  });
+}

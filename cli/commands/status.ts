@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { StatusView } from '../../daemon/control/views.ts';
+import type { Context } from '../context.ts';
+import type { Output } from '../output.ts';
+
+export function addStatus(program: Command, context: Context): void {
+  program
+    .command('status')
+    .description('how the daemon, its store and its configuration are')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const status = await context.client().status();
+      if (options.json === true) context.output.json(status);
+      else show(context.output, status);
+    });
+}
+
+function show(output: Output, status: StatusView): void {
+  const { store, config } = status;
+  for (const warning of status.warnings) output.warn(warning);
+  output.facts([
+    ['version', status.version],
+    ['pid', String(status.pid)],
+    ['started', output.time(status.started)],
+    ['config', config.file],
+    ['config loaded', output.time(config.loaded)],
+    ['realms', String(config.realms)],
+    ['store', store.state],
+    ['accounts', String(store.accounts)],
+    ['commit', String(store.commit)],
+    ['anchor', String(store.anchorCommit)],
+    ['audit events', `${store.events.first} to ${store.events.last}`],
+    ['last scrub', store.scrub.lastFinished === undefined ? '' : output.time(store.scrub.lastFinished)],
+    ['damage found', String(store.scrub.findings.length)],
+    ['warnings', String(status.warnings.length)],
+  ]);
+}

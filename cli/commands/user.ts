@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import type { LockView, UserLine, UserView } from '../../daemon/control/views.ts';
+import type { Context } from '../context.ts';
+import { factorTable } from '../factor-table.ts';
+import type { Output } from '../output.ts';
+
+/** What the daemon gives at a time. */
+const pageSize = 500;
+
+export function addUser(program: Command, context: Context): void {
+  const user = program.command('user').description('accounts: factors, locks, last logins');
+  user
+    .command('list')
+    .description('the accounts that the store knows')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const users = await allUsers(context);
+      if (options.json === true) context.output.json({ users });
+      else
+        context.output.table(
+          ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD'],
+          users.map((one) => lineOf(one, context.output)),
+        );
+    });
+  user
+    .command('show <user>')
+    .description('realm, factors, locks and last login of one account')
+    .option('--json', 'as JSON')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const found = await context.client().user(name);
+      if (options.json === true) context.output.json(found);
+      else show(context.output, found);
+    });
+  user
+    .command('unlock <user>')
+    .description('lift the locks, set both counts to 0, end what is remembered')
+    .action(async (name: string) => {
+      const { account, changed } = await context.client().unlock(name);
+      context.output.note(changed ? `${account} is unlocked` : `${account} was not locked`);
+    });
+}
+
+async function allUsers(context: Context): Promise<readonly UserLine[]> {
+  const users: UserLine[] = [];
+  let after: string | undefined;
+  do {
+    const page = await context.client().users(after, pageSize);
+    users.push(...page.users);
+    after = page.next;
+  } while (after !== undefined);
+  return users;
+}
+
+function lineOf(user: UserLine, output: Output): readonly string[] {
+  const factors = user.factors.map(({ kind, enabled }) => (enabled ? kind : `${kind} (disabled)`));
+  return [
+    user.account,
+    factors.join(','),
+    lockWord(user.lock),
+    user.lastLogin === undefined ? '' : output.time(user.lastLogin.at),
+    user.damaged === undefined ? 'good' : 'damaged',
+  ];
+}
+
+/** `user list` knows no realm, so it cannot tell when a lock of all ends. */
+function lockWord(lock: LockView): string {
+  if (lock.lockedUntil !== undefined || lock.lockedAt !== undefined) return 'all';
+  return lock.codesLockedAt === undefined ? '' : 'codes';
+}
+
+function show(output: Output, user: UserView): void {
+  const { lock, lastLogin, realm } = user;
+  const moment = (at: number | undefined) => (at === undefined ? '' : output.time(at));
+  output.facts([
+    ['user', user.account],
+    ['uid', user.uid === undefined ? '' : String(user.uid)],
+    ['realm', realm === undefined ? (user.realmProblem ?? '') : `${realm.name} (line ${realm.line})`],
+    ['requires', realm === undefined ? '' : [realm.require].flat().join(',')],
+    ['wrong codes in a row', String(lock.codes)],
+    ['wrong answers in a row', String(lock.any)],
+    ['codes locked since', moment(lock.codesLockedAt)],
+    ['locked until', moment(lock.lockedUntil)],
+    ['remembered logins', String(user.remembered)],
+    ['grace since', moment(user.graceStarted)],
+    [
+      'last login',
+      lastLogin === undefined
+        ? ''
+        : `${output.time(lastLogin.at)} ${lastLogin.service}${lastLogin.source === undefined ? '' : ` from ${lastLogin.source}`}`,
+    ],
+    ['factors', String(user.factors.length)],
+  ]);
+  if (user.factors.length > 0) {
+    if (output.terminal) output.line('');
+    factorTable(output, user.factors);
+  }
+}

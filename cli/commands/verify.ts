@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { VerifyView } from '../../daemon/control/views.ts';
+import { type Context, needed } from '../context.ts';
+import { exitStatus } from '../errors.ts';
+
+export function addVerify(program: Command, context: Context): void {
+  program
+    .command('verify <user>')
+    .description('spend a code as a login would; asks for it, or takes the first line of standard input')
+    .action(async (user: string) => {
+      const first = await answer(context, `Code of ${user}: `);
+      let result = await context.client().verify(user, { answer: first });
+      if (result.outcome === 'refused' && result.resync) {
+        context.output.note(
+          `${result.text} The token may have run ahead: the next code in a row would prove it.`,
+        );
+        const next = await context.prompt.ask('Next code: ');
+        if (next !== undefined && next !== '')
+          result = await context.client().verify(user, { answer: next, previous: first });
+      }
+      tell(context, result);
+    });
+}
+
+async function answer(context: Context, question: string): Promise<string> {
+  const typed = await context.prompt.ask(question);
+  return needed(
+    typed === '' ? undefined : typed,
+    'there is no code on standard input; type one or pipe one in',
+  );
+}
+
+function tell({ output, end }: Context, result: VerifyView): void {
+  switch (result.outcome) {
+    case 'accepted':
+      output.line(`accepted ${result.factor.kind} ${result.factor.id} ${result.factor.name}`);
+      if (result.text !== undefined) output.note(result.text);
+      return;
+    case 'refused':
+      output.line(`refused ${result.reason}`);
+      output.note(result.text);
+      end(exitStatus.refused);
+      return;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { type ControlClient, createClient } from '../daemon/control/client.ts';
+import { CliError, type ExitStatus, exitStatus } from './errors.ts';
+import { createOutput, type Output } from './output.ts';
+import { createPrompt, type Prompt } from './prompt.ts';
+import { controlSocket, defaultConfigFile } from './socket.ts';
+import type { World } from './world.ts';
+
+/** What a command works with. */
+export interface Context {
+  readonly world: World;
+  readonly output: Output;
+  readonly prompt: Prompt;
+  /** The file that --config names. */
+  readonly configFile: () => string;
+  /** The daemon; found when first asked for, since `init` and `realm check` need none. */
+  readonly client: () => ControlClient;
+  /** What the command ends with, unless it throws. */
+  readonly end: (status: ExitStatus | number) => void;
+}
+
+/** A context, and what its command ended with. */
+export function createContext(
+  world: World,
+  program: Command,
+): { readonly context: Context; readonly status: () => number } {
+  let status: number = exitStatus.done;
+  let client: ControlClient | undefined;
+  const configFile = () => {
+    const { config }: { config?: unknown } = program.opts();
+    return typeof config === 'string' ? config : defaultConfigFile;
+  };
+  const context: Context = {
+    world,
+    output: createOutput(world),
+    prompt: createPrompt(world),
+    configFile,
+    client: () => {
+      client ??= createClient({ socket: controlSocket(configFile()) });
+      return client;
+    },
+    end: (given) => {
+      status = given;
+    },
+  };
+  return { context, status: () => status };
+}
+
+/** A word of the command line that must be there. @throws CliError usage */
+export function needed<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new CliError('usage', what);
+  return value;
+}

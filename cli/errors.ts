@@ -1,0 +1,71 @@
+import { type ClientCode, ControlError } from '../daemon/control/client.ts';
+
+/** Scripts rely on these (README, "Exit status"). */
+export const exitStatus = {
+  done: 0,
+  refused: 1,
+  usage: 2,
+  noSuchThing: 3,
+  unreachable: 4,
+  notPermitted: 77,
+  config: 78,
+} as const;
+
+export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
+
+/** What the CLI finds out by itself. */
+export type CliCode = 'usage' | 'refused' | 'cancelled' | 'no-such-factor' | 'config-unreadable';
+
+export class CliError extends Error {
+  readonly code: CliCode;
+
+  /** @param message what happened; what to do. Never holds a secret */
+  constructor(code: CliCode, message: string) {
+    super(message);
+    this.name = 'CliError';
+    this.code = code;
+  }
+}
+
+const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
+  usage: exitStatus.usage,
+  refused: exitStatus.refused,
+  cancelled: exitStatus.refused,
+  'config-unreadable': exitStatus.config,
+  'daemon-unreachable': exitStatus.unreachable,
+  'shutting-down': exitStatus.unreachable,
+  'not-permitted': exitStatus.notPermitted,
+  'token-needed': exitStatus.notPermitted,
+  'no-such-account': exitStatus.noSuchThing,
+  'no-such-factor': exitStatus.noSuchThing,
+  'no-such-realm': exitStatus.noSuchThing,
+  'config-invalid': exitStatus.config,
+  'bad-request': exitStatus.usage,
+  'bad-name': exitStatus.usage,
+  'bad-secret': exitStatus.usage,
+  'seed-length': exitStatus.usage,
+  'no-such-operation': exitStatus.refused,
+  'request-timeout': exitStatus.refused,
+  'name-taken': exitStatus.refused,
+  'kind-refused': exitStatus.refused,
+  'too-many-factors': exitStatus.refused,
+  conflict: exitStatus.refused,
+  'body-too-large': exitStatus.refused,
+  'wrong-code': exitStatus.refused,
+  'too-many-connections': exitStatus.refused,
+  'too-many-followers': exitStatus.refused,
+  'header-too-large': exitStatus.refused,
+  internal: exitStatus.refused,
+  'record-damaged': exitStatus.refused,
+  'store-unreadable': exitStatus.refused,
+  'store-unwritable': exitStatus.refused,
+  'store-closed': exitStatus.refused,
+  'accounts-unavailable': exitStatus.refused,
+  'too-slow': exitStatus.refused,
+};
+
+/** The exit status for whatever was thrown. A code stays with its status for good. */
+export function exitStatusOf(error: unknown): ExitStatus {
+  if (error instanceof ControlError || error instanceof CliError) return statusOf[error.code];
+  return exitStatus.refused;
+}

@@ -1,0 +1,66 @@
+/** Times as people and scripts read them: local, with the offset, in the order of ISO 8601. */
+export function isoLocal(at: number): string {
+  const { date, time, offset } = parts(at);
+  return `${date}T${time}${offset}`;
+}
+
+/** For terminals: "2025-03-01 09:30:00 (3 min ago)". */
+export function withHint(at: number, now: number): string {
+  const { date, time } = parts(at);
+  return `${date} ${time} (${hint(at - now)})`;
+}
+
+function parts(at: number): { readonly date: string; readonly time: string; readonly offset: string } {
+  const local = new Date(at);
+  const minutes = -local.getTimezoneOffset();
+  const shifted = new Date(at + minutes * 60_000).toISOString();
+  const sign = minutes < 0 ? '-' : '+';
+  const away = Math.abs(minutes);
+  return {
+    date: shifted.slice(0, 10),
+    time: shifted.slice(11, 19),
+    offset: `${sign}${two(Math.floor(away / 60))}:${two(away % 60)}`,
+  };
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const;
+
+function hint(distance: number): string {
+  const away = Math.abs(distance);
+  const unit = units.find(([, length]) => away >= length);
+  if (unit === undefined) return 'now';
+  const amount = `${Math.floor(away / unit[1])} ${unit[0]}`;
+  return distance < 0 ? `${amount} ago` : `in ${amount}`;
+}
+
+function two(number: number): string {
+  return String(number).padStart(2, '0');
+}
+
+const lengths: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/**
+ * A moment in the past: a length of time before now ("90s", "30m", "12h", "1d", "2w"), or a date with or
+ * without a time, local unless it says otherwise.
+ * @returns milliseconds since the epoch; undefined: neither
+ */
+export function parseSince(text: string, now: number): number | undefined {
+  const length = /^(\d{1,9})([smhdw])$/.exec(text);
+  if (length) return Math.max(0, now - Number(length[1]) * (lengths[length[2] ?? ''] ?? 0));
+  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text))
+    return undefined;
+  // A date alone is UTC to Date; here it is the day as it began where the admin sits.
+  const moment = Date.parse(text.length === 10 ? `${text}T00:00:00` : text.replace(' ', 'T'));
+  return Number.isNaN(moment) || moment < 0 ? undefined : moment;
+}
