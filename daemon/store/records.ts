@@ -91,7 +91,13 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */
-export function encodeAccount(record: AccountRecord): Buffer {
+export function encodeAccount(record: AccountRecord, account: string): Buffer {
+  if (record.account !== account) {
+    throw new SallyportError(
+      'record-invalid',
+      `Cannot store the record of ${record.account} as that of ${account}.`,
+    );
+  }
   return encode(accountRecord, record, `the record of ${record.account}`);
 }
 

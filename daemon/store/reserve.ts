@@ -1,32 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
+import { open, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFully } from './durable.ts';
-import { systemCode } from './error.ts';
 
 /**
  * Room on the disk that can be given up: LevelDB writes its log anew when it opens, which a full disk refuses.
  * The room is really taken: written, with bytes that no file system can pack.
  */
 const CHUNK = 1024 * 1024;
-/** What must be left over after the reserve was made, so that it does not fill the disk itself. */
+/** Made only where this many of it fit, so that it never fills the disk itself. */
 const SHARE = 4;
 
-/** Makes the reserve where it is missing and there is plenty of room. Returns whether there is one. */
-export function keepReserve(path: string, bytes: number): boolean {
+/** Makes the reserve where it is missing and there is plenty of room. Says whether there is one. */
+export async function keepReserve(path: string, bytes: number): Promise<boolean> {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= bytes) return true;
-  if (freeBytes(dirname(path)) < SHARE * bytes) return false;
   try {
-    fill(path, bytes);
+    if ((await freeBytes(dirname(path))) < SHARE * bytes) return false;
+    await fill(path, bytes);
     return true;
-  } catch (error) {
-    rmSync(path, { force: true });
-    if (systemCode(error)) return false;
-    throw error;
+  } catch {
+    await rm(path, { force: true });
+    return false;
   }
 }
 
-/** Returns whether there was one to give up. */
+/** Says whether there was one to give up. */
 export function giveUpReserve(path: string): boolean {
   if (!statSync(path, { throwIfNoEntry: false })) return false;
   rmSync(path);
@@ -34,17 +32,19 @@ export function giveUpReserve(path: string): boolean {
 }
 
 /** What an unprivileged process may still write there. */
-export function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 }
 
-function fill(path: string, bytes: number): void {
-  const fd = openSync(path, 'w', 0o600);
+async function fill(path: string, bytes: number): Promise<void> {
+  const file = await open(path, 'w', 0o600);
   try {
-    for (let at = 0; at < bytes; at += CHUNK) writeFully(fd, randomBytes(Math.min(CHUNK, bytes - at)), at);
-    fsyncSync(fd);
+    for (let left = bytes; left > 0; left -= CHUNK) {
+      await file.writeFile(randomBytes(Math.min(CHUNK, left)));
+    }
+    await file.sync();
   } finally {
-    closeSync(fd);
+    await file.close();
   }
 }

@@ -1,0 +1,269 @@
+import type { StoredAuditEvent } from '../audit/event.ts';
+import { messageOf } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { AnchorFollower } from './anchor-follower.ts';
+import { Committer } from './committer.ts';
+import type { AccountRecord, Commit, CommitOutcome, Store, StoreHealth, Versioned } from './contract.ts';
+import { storeError } from './error.ts';
+import { Handle } from './handle.ts';
+import type { Keyring } from './keyring.ts';
+import type { StoreLock } from './lock.ts';
+import type { Meta } from './meta.ts';
+import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
+import { PairLoader } from './pair-loader.ts';
+import { probeFolder } from './probe.ts';
+import { openPair, readPairs } from './reader.ts';
+import { encodeAccount, encodeEvent } from './records.ts';
+import { keepReserve } from './reserve.ts';
+import { ScrubSchedule } from './scrub-schedule.ts';
+import type { Sealer } from './seal.ts';
+import { lastToDrop, readEvents } from './trail.ts';
+import type { Change } from './turn.ts';
+
+export interface LevelStoreParts {
+  readonly files: StoreFiles;
+  readonly keyring: Keyring;
+  readonly sealer: Sealer;
+  readonly lock: StoreLock;
+  readonly opened: OpenFiles;
+  readonly now: () => number;
+  readonly reserveBytes: number;
+  readonly scrubDelay: number;
+  readonly scrubInterval: number;
+}
+
+type State =
+  | { readonly kind: 'ok' | 'closed' }
+  /** `lasting`: only a restart helps. */
+  | {
+      readonly kind: 'unwritable';
+      readonly reason: string;
+      readonly since: number;
+      readonly lasting: boolean;
+    };
+
+/** About once a minute. */
+const ROUNDS_PER_RESERVE = 60;
+
+/** The store on LevelDB. */
+export class LevelStore implements Store {
+  readonly #parts: LevelStoreParts;
+  readonly #handle: Handle;
+  readonly #loader: PairLoader;
+  readonly #committer: Committer;
+  readonly #scrubs: ScrubSchedule;
+  readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
+  readonly #housekeeping: NodeJS.Timeout;
+  #anchor: AnchorFollower;
+  #state: State = { kind: 'ok' };
+  #rounds = 0;
+  #round: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: LevelStoreParts) {
+    const { opened, sealer } = parts;
+    this.#parts = parts;
+    this.#handle = new Handle(opened.db);
+    this.#loader = new PairLoader(this.#handle);
+    this.#committer = new Committer(this.#handle, sealer, opened.meta, {
+      durable: (meta, events) => this.#durable(meta, events),
+      failed: (error) => this.#cannotWrite(messageOf(error)),
+    });
+    this.#anchor = this.#follow(opened);
+    this.#scrubs = new ScrubSchedule({
+      handle: this.#handle,
+      sealer,
+      folder: parts.files.folder,
+      now: parts.now,
+      delay: parts.scrubDelay,
+      interval: parts.scrubInterval,
+    });
+    this.#housekeeping = setInterval(() => this.#keepHouse(), limits.reopenInterval).unref();
+    this.#keepHouse();
+  }
+
+  async account(account: string): Promise<Versioned<AccountRecord>> {
+    return openPair(this.#parts.sealer, await this.#loader.load(account));
+  }
+
+  async commit(commit: Commit): Promise<CommitOutcome> {
+    return this.#committer.submit(encode(commit));
+  }
+
+  accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
+    const after = options.after === undefined ? undefined : Buffer.from(options.after);
+    return this.#handle.use(async (db) => {
+      const snapshot = db.snapshot();
+      try {
+        const pairs = await readPairs(db, { after, limit: options.limit, snapshot });
+        return pairs.map((pair) => {
+          const { account } = pair;
+          try {
+            const { value } = openPair(this.#parts.sealer, pair);
+            return value ? { account, record: value } : { account };
+          } catch (error) {
+            return { account, damaged: messageOf(error) };
+          }
+        });
+      } finally {
+        await snapshot.close();
+      }
+    });
+  }
+
+  events(options: Parameters<Store['events']>[0]): ReturnType<Store['events']> {
+    return this.#handle.use((db) => readEvents(db, this.#parts.sealer, options));
+  }
+
+  follow(listener: (event: StoredAuditEvent) => void): () => void {
+    // Wrapped, so that the same function can listen twice.
+    const own = (event: StoredAuditEvent): void => listener(event);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  health(): StoreHealth {
+    const { commit, accounts, first, last } = this.#committer.meta;
+    const state = this.#state;
+    return {
+      state: state.kind,
+      ...(state.kind === 'unwritable' ? { reason: state.reason, since: state.since } : {}),
+      commit,
+      accounts,
+      events: { first, last },
+      anchorCommit: this.#anchor.commit,
+      scrub: this.#scrubs.report(),
+    };
+  }
+
+  scrub(): Promise<void> {
+    return this.#scrubs.run();
+  }
+
+  async pruneEvents({ before, keep }: { before: number; keep: number }): Promise<number> {
+    const wanted = { before, keep, limit: limits.pageSize };
+    for (let dropped = 0; ; ) {
+      const { first } = this.#committer.meta;
+      const upTo = await this.#handle.use((db) => lastToDrop(db, this.#parts.sealer, wanted));
+      if (upTo < first) return dropped;
+      await this.#committer.submit({ accounts: [], events: [], dropEventsTo: upTo });
+      dropped += upTo - first + 1;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #durable(meta: Meta, events: readonly StoredAuditEvent[]): void {
+    this.#anchor.note(meta.commit);
+    for (const event of events) {
+      for (const listener of this.#listeners) notify(listener, event);
+    }
+  }
+
+  #follow({ anchor }: OpenFiles): AnchorFollower {
+    return new AnchorFollower(anchor, limits.anchorInterval, (error) =>
+      this.#cannotWrite(`the anchor cannot be written: ${messageOf(error)}`),
+    );
+  }
+
+  #cannotWrite(reason: string, lasting = false): void {
+    if (this.#state.kind === 'closed') return;
+    const since = this.#state.kind === 'unwritable' ? this.#state.since : this.#parts.now();
+    this.#state = { kind: 'unwritable', reason, since, lasting };
+    const next = lasting ? 'Restart sallyportd.' : 'It is tried again all the time.';
+    this.#committer.refuse(
+      storeError(
+        'store-unwritable',
+        `The store cannot be written since ${new Date(since).toISOString()}: ${reason}. Nothing of this change was stored. ${next}`,
+      ),
+    );
+  }
+
+  /** Once a second: is the lock still there, can a store that could not be written be written again? */
+  #keepHouse(): void {
+    const before = this.#round;
+    this.#round = before.then(() => this.#oneRound()).catch(() => {});
+  }
+
+  async #oneRound(): Promise<void> {
+    const state = this.#state;
+    if (this.#closing || (state.kind === 'unwritable' && state.lasting)) return;
+    if (!this.#parts.lock.held()) {
+      this.#cannotWrite(
+        `its lock ${this.#parts.files.folder}.lock was removed or replaced, so another process may be writing it`,
+        true,
+      );
+      return;
+    }
+    if (state.kind === 'unwritable') await this.#reopen();
+    else if (this.#rounds % ROUNDS_PER_RESERVE === 0) {
+      await keepReserve(this.#parts.files.reserve, this.#parts.reserveBytes);
+    }
+    this.#rounds += 1;
+  }
+
+  /** The same checks as at the start, on top of what this process knows to be durable. */
+  async #reopen(): Promise<void> {
+    const { files, keyring, sealer } = this.#parts;
+    try {
+      await probeFolder(files.folder);
+      await this.#committer.settled();
+      await this.#anchor.stop();
+      let opened: OpenFiles | undefined;
+      await this.#handle.reopen(async () => {
+        opened = await openFiles(files, keyring, sealer, this.#committer.meta.commit);
+        return opened.db;
+      });
+      if (!opened) return;
+      this.#anchor.close();
+      this.#anchor = this.#follow(opened);
+      this.#state = { kind: 'ok' };
+      this.#rounds = 0;
+      this.#committer.resume(opened.meta);
+    } catch (error) {
+      this.#cannotWrite(messageOf(error));
+    }
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#housekeeping);
+    await this.#round;
+    this.#scrubs.stop();
+    this.#committer.stopTaking(storeError('store-closed', 'The store is closed.'));
+    await this.#committer.settled();
+    const clean = this.#state.kind === 'ok';
+    this.#state = { kind: 'closed' };
+    await this.#anchor.stop();
+    await this.#handle.close();
+    try {
+      if (clean) this.#anchor.finish(this.#committer.meta.commit, true);
+    } finally {
+      this.#anchor.close();
+      this.#parts.lock.release();
+    }
+  }
+}
+
+/** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */
+function encode({ accounts, events }: Commit): Change {
+  return {
+    accounts: accounts.map(({ account, version, write }) => ({
+      account,
+      version,
+      ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
+    })),
+    events: events.map((event) => ({ event, bytes: encodeEvent(event) })),
+  };
+}
+
+/** One listener that fails must not stop the others, let alone a commit that is already durable. */
+function notify(listener: (event: StoredAuditEvent) => void, event: StoredAuditEvent): void {
+  try {
+    listener(event);
+  } catch {
+    // It is the listener's own to report.
+  }
+}

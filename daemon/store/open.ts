@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { limits } from '../limits.ts';
+import type { Store } from './contract.ts';
+import { storeError } from './error.ts';
+import type { Keyring } from './keyring.ts';
+import { LevelStore } from './level-store.ts';
+import { type Locks, lockStore } from './lock.ts';
+import { openFiles, reservePath } from './open-files.ts';
+import { createSealer } from './seal.ts';
+
+export interface OpenOptions {
+  readonly folder: string;
+  readonly anchor: string;
+  readonly keyring: Keyring;
+  readonly locks: Locks;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly reserveBytes?: number;
+  /** Milliseconds until the first scrub, and between two. */
+  readonly scrubDelay?: number;
+  readonly scrubInterval?: number;
+}
+
+/**
+ * Opens the store that `init` made; never makes one. Everything that is wrong is found before anything is
+ * written, as far as it can be known by then.
+ *
+ * @throws store-missing, store-damaged, store-locked, store-anchor, store-key, store-schema, store-unreadable,
+ *   store-unwritable
+ */
+export async function openStore(options: OpenOptions): Promise<Store> {
+  const { folder, anchor, keyring, locks } = options;
+  // LevelDB makes its files readable by all; that lasts for the life of the process.
+  process.umask(0o077);
+  if (!existsSync(dirname(folder))) {
+    throw storeError(
+      'store-missing',
+      `There is no store in ${folder}: not even ${dirname(folder)} is there. Mount or restore it, or make the first one with: sallyport init`,
+    );
+  }
+  const lock = lockStore(folder, locks);
+  try {
+    const sealer = createSealer(keyring);
+    const files = { folder, anchor, reserve: reservePath(folder) };
+    const opened = await openFiles(files, keyring, sealer);
+    return new LevelStore({
+      files,
+      keyring,
+      sealer,
+      lock,
+      opened,
+      now: options.now ?? Date.now,
+      reserveBytes: options.reserveBytes ?? limits.reserveBytes,
+      scrubDelay: options.scrubDelay ?? limits.scrubDelay,
+      scrubInterval: options.scrubInterval ?? limits.scrubInterval,
+    });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}

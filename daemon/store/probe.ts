@@ -1,0 +1,37 @@
+import { open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freeBytes } from './reserve.ts';
+
+/** LevelDB leaves files alone whose names are none of its own. */
+const NAME = 'probe';
+const SIZE = 4096;
+/** Room beyond the log that LevelDB writes anew: MANIFEST, LOG and a new log. */
+const MARGIN = 1024 * 1024;
+
+/**
+ * Tries whether the store's folder can be written again, and has room to be opened, before the database that
+ * still answers reads is closed. @throws Error of the file system, or one that says what is missing
+ */
+export async function probeFolder(folder: string): Promise<void> {
+  const path = join(folder, NAME);
+  try {
+    const file = await open(path, 'w', 0o600);
+    try {
+      await file.writeFile(Buffer.alloc(SIZE, 1));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await rm(path, { force: true }).catch(() => {});
+  }
+  const need = (await logBytes(folder)) + MARGIN;
+  const free = await freeBytes(folder);
+  if (free < need) throw new Error(`the disk is full: ${free} bytes are free, ${need} are needed`);
+}
+
+async function logBytes(folder: string): Promise<number> {
+  const logs = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,87 @@
+import { messageOf } from '../errors.ts';
+import type { AccountRecord, Versioned } from './contract.ts';
+import { isStoreError, storeError } from './error.ts';
+import type { Db } from './handle.ts';
+import { type KeyRange, markerKey, markerRange, nameOf, recordKey, recordRange } from './keys.ts';
+import { decodeAccount } from './records.ts';
+import type { Sealer } from './seal.ts';
+
+export type Snapshot = ReturnType<Db['snapshot']>;
+
+/** What stands in the two places of one account. */
+export interface Pair {
+  readonly account: string;
+  readonly record: Buffer | undefined;
+  readonly marker: Buffer | undefined;
+}
+
+const ABSENT: Versioned<AccountRecord> = { value: undefined, version: 0 };
+
+/**
+ * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
+ * when both hold the same version under right tags (design, rule 4).
+ *
+ * @throws record-damaged, store-schema, store-key
+ */
+export function openPair(sealer: Sealer, { account, record, marker }: Pair): Versioned<AccountRecord> {
+  if (!record && !marker) return ABSENT;
+  if (!record) throw damaged(account, 'its marker is there, the record itself is gone');
+  if (!marker) throw damaged(account, 'the record is there, its marker is gone');
+  try {
+    const { version, plaintext } = sealer.open('record', recordKey(account), record);
+    const proof = sealer.open('marker', markerKey(account), marker);
+    if (proof.version !== version) throw new Error(`it has version ${version}, its marker ${proof.version}`);
+    return { value: decodeAccount(plaintext, account), version };
+  } catch (error) {
+    if (isStoreError(error, 'store-schema') || isStoreError(error, 'store-key')) throw error;
+    throw damaged(account, messageOf(error), error);
+  }
+}
+
+function damaged(account: string, why: string, cause?: unknown): Error {
+  return storeError(
+    'record-damaged',
+    `The record of ${account} is damaged (${why}). The account is refused; nothing was changed. Restore it from a backup.`,
+    cause,
+  );
+}
+
+/** The accounts that have a record, a marker or both, in the order of names, from the first after `after`. */
+export async function readPairs(
+  db: Db,
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+): Promise<readonly (Pair & { readonly name: Buffer })[]> {
+  const [records, markers] = await Promise.all([
+    entries(db, recordRange, options),
+    entries(db, markerRange, options),
+  ]);
+  // Each list holds its first `limit` entries, so the first `limit` names of both are in them.
+  const names = new Map(
+    [...records, ...markers].map(([key]) => [nameOf(key).toString('latin1'), nameOf(key)]),
+  );
+  const recordOf = byName(records);
+  const markerOf = byName(markers);
+  return [...names]
+    .sort(([, a], [, b]) => a.compare(b))
+    .slice(0, options.limit)
+    .map(([id, name]) => ({
+      name,
+      account: name.toString(),
+      record: recordOf.get(id),
+      marker: markerOf.get(id),
+    }));
+}
+
+function byName(list: readonly (readonly [Buffer, Buffer])[]): ReadonlyMap<string, Buffer> {
+  return new Map(list.map(([key, value]) => [nameOf(key).toString('latin1'), value]));
+}
+
+function entries(
+  db: Db,
+  range: KeyRange,
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+): Promise<[Buffer, Buffer][]> {
+  const { after, limit, snapshot } = options;
+  const from = after ? { gt: Buffer.concat([range.gte.subarray(0, 1), after]) } : { gte: range.gte };
+  return db.iterator({ ...from, lt: range.lt, limit, snapshot, fillCache: false }).all();
+}

@@ -1,0 +1,122 @@
+import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
+import type { CommitOutcome } from './contract.ts';
+import { storeError } from './error.ts';
+import type { Db } from './handle.ts';
+import { eventKey, markerKey, metaKey, recordKey } from './keys.ts';
+import { type Meta, sealMeta } from './meta.ts';
+import { claimedVersion, type Sealer } from './seal.ts';
+
+/** A commit whose parts are checked and encoded. */
+export interface Change {
+  readonly accounts: readonly {
+    readonly account: string;
+    readonly version: number;
+    readonly write?: Buffer | null;
+  }[];
+  readonly events: readonly { readonly event: AuditEvent; readonly bytes: Buffer }[];
+  /** Events up to this one are dropped. */
+  readonly dropEventsTo?: number;
+}
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Commits that become durable together, in one batch. MUST hold here:
+ * - each is judged against the versions on disk and what those before it in this turn write;
+ * - record and marker of an account are always written together, with the number of their commit as version;
+ * - a change that is refused leaves nothing behind.
+ */
+export class Turn {
+  readonly operations: Operation[] = [];
+  readonly events: StoredAuditEvent[] = [];
+  readonly #db: Db;
+  readonly #sealer: Sealer;
+  readonly #written = new Map<string, number>();
+  #meta: Meta;
+
+  constructor(db: Db, sealer: Sealer, meta: Meta) {
+    this.#db = db;
+    this.#sealer = sealer;
+    this.#meta = meta;
+  }
+
+  /** @throws record-damaged when record and marker of an account that it names do not agree */
+  apply(change: Change): CommitOutcome {
+    const expected = change.accounts.every(({ account, version }) => this.#versionOf(account) === version);
+    if (!expected) return 'conflict';
+    const writes = change.accounts.filter(({ write }) => write !== undefined);
+    const drops = change.dropEventsTo ?? 0;
+    if (writes.length === 0 && change.events.length === 0 && drops === 0) return 'committed';
+
+    this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
+    for (const { account, version, write } of writes) {
+      if (write) this.#put(account, version, write);
+      else this.#remove(account, version);
+    }
+    for (const { event, bytes } of change.events) this.#append(event, bytes);
+    if (drops > 0) this.#drop(drops);
+    return 'committed';
+  }
+
+  /** Adds the store's own record. @returns what it says once all of this is durable */
+  finish(): Meta {
+    this.operations.push({ type: 'put', key: metaKey, value: sealMeta(this.#sealer, this.#meta) });
+    return this.#meta;
+  }
+
+  #versionOf(account: string): number {
+    const written = this.#written.get(account);
+    if (written !== undefined) return written;
+    const record = this.#db.getSync(recordKey(account));
+    const marker = this.#db.getSync(markerKey(account));
+    if (!record && !marker) return 0;
+    const version = marker && claimedVersion(marker);
+    if (!record || version === undefined || claimedVersion(record) !== version) {
+      throw storeError(
+        'record-damaged',
+        `The record of ${account} is damaged: it and its marker do not agree. Nothing was changed.`,
+      );
+    }
+    return version;
+  }
+
+  #put(account: string, version: number, plaintext: Buffer): void {
+    const { commit } = this.#meta;
+    const record = recordKey(account);
+    const marker = markerKey(account);
+    this.operations.push(
+      { type: 'put', key: record, value: this.#sealer.seal('record', record, commit, plaintext) },
+      { type: 'put', key: marker, value: this.#sealer.seal('marker', marker, commit, EMPTY) },
+    );
+    this.#written.set(account, commit);
+    if (version === 0) this.#meta = { ...this.#meta, accounts: this.#meta.accounts + 1 };
+  }
+
+  #remove(account: string, version: number): void {
+    if (version === 0) return;
+    this.operations.push({ type: 'del', key: recordKey(account) }, { type: 'del', key: markerKey(account) });
+    this.#written.set(account, 0);
+    this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
+  }
+
+  #append(event: AuditEvent, bytes: Buffer): void {
+    const seq = this.#meta.last + 1;
+    const key = eventKey(seq);
+    const value = this.#sealer.seal('audit', key, this.#meta.commit, bytes);
+    this.operations.push({ type: 'put', key, value });
+    this.events.push({ ...event, seq });
+    this.#meta = { ...this.#meta, last: seq };
+  }
+
+  #drop(upTo: number): void {
+    const last = Math.min(upTo, this.#meta.last);
+    for (let seq = this.#meta.first; seq <= last; seq += 1) {
+      this.operations.push({ type: 'del', key: eventKey(seq) });
+    }
+    this.#meta = { ...this.#meta, first: Math.max(this.#meta.first, last + 1) };
+  }
+}
