@@ -1,6 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import type { FileLock } from './addon.ts';
 import type { Config } from './config/contract.ts';
 import { defaultConfigFile } from './config/defaults.ts';
 import { parseConfig } from './config/load.ts';
@@ -10,6 +9,7 @@ import { SallyportError } from './errors.ts';
 import { createStore } from './store/create.ts';
 import { createDurably } from './store/durable.ts';
 import { createMasterKey, loadKeyring } from './store/keyring.ts';
+import type { Locks } from './store/lock.ts';
 
 export interface InitOptions {
   /** Everything below this folder; undefined: the usual system paths. */
@@ -17,8 +17,7 @@ export interface InitOptions {
   /** The configuration file; undefined: its usual place. */
   readonly file: string | undefined;
   readonly host: string;
-  readonly now: () => number;
-  readonly lockFile: (path: string) => FileLock;
+  readonly locks: Locks;
 }
 
 /** What `init` made, and what was there already and was left alone. */
@@ -77,13 +76,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     );
   once(paths.masterKey, () => createMasterKey(paths.masterKey));
   const keyring = loadKeyring({ path: paths.masterKey });
-  await createStore({
-    path: paths.store,
-    anchor: paths.anchor,
-    keyring,
-    now: options.now,
-    lockFile: options.lockFile,
-  });
+  await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
   made.push(paths.store, paths.anchor);
   return { file, paths, made, kept };
 }

@@ -68,13 +68,7 @@ async function check(file: string): Promise<number> {
 }
 
 async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const { made, kept } = await initialise({
-    root,
-    file,
-    host: hostname(),
-    now: clock.now,
-    lockFile: addon.lockFile,
-  });
+  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
@@ -99,14 +93,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const activated = takeActivatedSockets(process.env, process.pid);
   for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
 
-  const store = await openStore({
-    path: paths.store,
-    anchor: paths.anchor,
-    keyring,
-    now: clock.now,
-    addon,
-    log,
-  });
+  const store = await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);

@@ -97,8 +97,11 @@ function promptEffect(prompt: string): Effect {
 }
 
 function onOpened(opening: Opening): Step {
-  if (opening.kind === 'done')
-    return result(opening.result, opening.text === undefined ? {} : { error: opening.text });
+  if (opening.kind === 'done') {
+    const { result: code, text } = opening;
+    if (text === undefined) return result(code);
+    return result(code, code === 'ignore' ? { info: text } : { error: text });
+  }
   const text: Effect[] =
     opening.text === undefined ? [] : [{ do: 'send', frame: { type: 'info', text: opening.text } }];
   return { state: ask(opening.prompt, opening.login, 0), effects: [...text, promptEffect(opening.prompt)] };
