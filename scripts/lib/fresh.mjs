@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Every file below `top`, or `top` itself when it is one; paths start with `top`. Sorted. */
+export function filesBelow(folder, top) {
+  const path = join(folder, top);
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [top];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(folder, join(top, name)));
+}
+
+/** Changes with each source that appears, goes or is written, and with `also`. */
+export function fingerprint(folder, sources, also = '') {
+  const hash = createHash('sha256').update(also);
+  for (const path of sources) {
+    const { mtimeMs, size } = statSync(join(folder, path));
+    hash.update(`\n${path} ${mtimeMs} ${size}`);
+  }
+  return hash.digest('hex');
+}
+
+/** @param outputs what must be there, whatever the stamp says */
+export function isFresh(folder, stamp, print, outputs) {
+  const path = join(folder, stamp);
+  return (
+    existsSync(path) &&
+    readFileSync(path, 'utf8') === print &&
+    outputs.every((output) => existsSync(join(folder, output)))
+  );
+}
+
+export function markFresh(folder, stamp, print) {
+  const path = join(folder, stamp);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, print);
+}

@@ -1,0 +1,64 @@
+/**
+ * The Debian packages that the commands need beyond Node, each with its reason (docs/dependencies.md has more).
+ * `purpose` is for people on other systems, `file` what shows there that it is installed; null: nothing does.
+ */
+const building = [
+  { name: 'python3', why: 'node-gyp runs on it', purpose: 'Python 3', file: '/usr/bin/python3' },
+  { name: 'make', why: 'builds the native parts', purpose: 'GNU make', file: '/usr/bin/make' },
+  { name: 'g++', why: 'compiles the native parts', purpose: 'a C and C++ compiler', file: '/usr/bin/g++' },
+  {
+    name: 'libpam0g-dev',
+    why: "the PAM module is built against libpam's headers",
+    purpose: 'the headers of Linux-PAM (pam-devel, linux-pam)',
+    file: '/usr/include/security/pam_modules.h',
+  },
+];
+
+const testing = [
+  {
+    name: 'openssh-server',
+    why: 'logins through a real sshd; it is not started now, but Debian enables it for the next boot',
+    purpose: "OpenSSH's server",
+    file: '/usr/sbin/sshd',
+  },
+  { name: 'sudo', why: 'logins through a real sudo', purpose: 'sudo', file: '/usr/bin/sudo' },
+  { name: 'expect', why: 'types at terminals', purpose: 'expect', file: '/usr/bin/expect' },
+  { name: 'login', why: 'login(1) and su(1)', purpose: 'login and su', file: '/bin/login' },
+  { name: 'util-linux', why: 'private namespaces', purpose: 'unshare, setpriv', file: '/usr/bin/unshare' },
+  { name: 'iproute2', why: 'the network of those namespaces', purpose: 'ip', file: '/sbin/ip' },
+  {
+    name: 'e2fsprogs',
+    why: 'the file system of the power cut',
+    purpose: 'mkfs.ext4',
+    file: '/sbin/mkfs.ext4',
+  },
+  { name: 'strace', why: 'makes system calls fail', purpose: 'strace', file: '/usr/bin/strace' },
+  { name: 'clang', why: 'the fuzzers and sanitizers', purpose: 'clang', file: '/usr/bin/clang' },
+  {
+    name: 'llvm',
+    why: 'names the lines in their reports',
+    purpose: 'llvm-symbolizer',
+    file: '/usr/bin/llvm-symbolizer',
+  },
+  { name: 'libclang-rt-dev', why: 'their runtime', purpose: "clang's compiler-rt", file: null },
+  { name: 'faketime', why: 'clocks that are set back', purpose: 'libfaketime', file: '/usr/bin/faketime' },
+  { name: 'oathtool', why: 'a second opinion on codes', purpose: 'oathtool', file: '/usr/bin/oathtool' },
+];
+
+const comparing = [
+  { name: 'oathtool', why: 'codes for the comparison', purpose: 'oathtool', file: '/usr/bin/oathtool' },
+  { name: 'libpam-oath', why: 'a module to compare with', purpose: 'pam_oath', file: null },
+  {
+    name: 'libpam-google-authenticator',
+    why: 'a module to compare with',
+    purpose: 'pam_google_authenticator',
+    file: null,
+  },
+];
+
+/** What each command needs. */
+export const packagesFor = {
+  start: building,
+  test: [...building, ...testing],
+  bench: [...building, ...comparing],
+};

@@ -1,0 +1,55 @@
+/** What to do about what is missing. Pure: the machine is looked at elsewhere. */
+
+const oldestNode = [20, 19];
+
+/** @returns {string | undefined} what to tell a person whose Node is too old */
+export function nodeComplaint(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [neededMajor = 0, neededMinor = 0] = oldestNode;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return undefined;
+  return `Node ${version} is too old: Sallyport needs ${oldestNode.join('.')} or newer. Debian 13 has one; for others see nodejs.org.`;
+}
+
+/** `debian` and `ubuntu` machines and what derives from them, told by /etc/os-release. */
+export function isDebianLike(osRelease) {
+  const ids = osRelease.match(/^(ID|ID_LIKE)=.*$/gm) ?? [];
+  return ids.some((line) => /\b(debian|ubuntu)\b/.test(line));
+}
+
+/**
+ * @param {{ packages: { name: string }[], modules: boolean, debian: boolean, root: boolean, ci: boolean, terminal: boolean }} found
+ *   `packages` and `modules` are missing; `terminal`: somebody can be asked
+ * @returns {'go' | 'install' | 'ask' | 'stop' | 'foreign'}
+ */
+export function decide({ packages, modules, debian, root, ci, terminal }) {
+  if (packages.length === 0 && !modules) return 'go';
+  if (packages.length > 0 && !debian) return 'foreign';
+  if (root) return 'install';
+  if (terminal && !ci) return 'ask';
+  // npm's packages stay within the project's folder; Debian's change the machine, and nobody can be asked.
+  return packages.length > 0 ? 'stop' : 'install';
+}
+
+/** For people to copy. */
+export function aptCommand(packages, root) {
+  const names = packages.map((wanted) => wanted.name).join(' ');
+  return `${root ? '' : 'sudo '}apt-get install -y --no-install-recommends ${names}`;
+}
+
+/** One line for each thing that is missing, with its reason. */
+export function missingLines({ packages, modules, debian }) {
+  const lines = packages.map((wanted) => `  ${debian ? wanted.name : wanted.purpose}: ${wanted.why}`);
+  if (modules)
+    lines.push('  node_modules: the npm packages of package-lock.json, into this folder, no scripts run');
+  return lines;
+}
+
+/** What `dpkg-query --show --showformat '${Package} ${db:Status-Status}\n'` printed, against what is wanted. */
+export function missingFrom(dpkgOutput, wanted) {
+  const installed = new Set();
+  for (const line of dpkgOutput.split('\n')) {
+    const [name, status] = line.split(' ');
+    if (status === 'installed') installed.add(name);
+  }
+  return wanted.filter(({ name }) => !installed.has(name));
+}

@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util';
+import { build } from './lib/build.mjs';
+import { filesBelow } from './lib/fresh.mjs';
+import { become, root, stop } from './lib/run.mjs';
+import { setUp } from './lib/setup.mjs';
+import { chooseTests } from './lib/tests.mjs';
+
+const usage = 'usage: npm test -- [--only PATTERN]    npm run test:long -- [--only PATTERN]';
+
+function readArguments() {
+  try {
+    const options = { long: { type: 'boolean', default: false }, only: { type: 'string', default: '' } };
+    const { long, only } = parseArgs({ options }).values;
+    return { long, only: new RegExp(only) };
+  } catch (error) {
+    return stop(`${error.message}\n${usage}`);
+  }
+}
+
+const { long, only } = readArguments();
+await setUp('test');
+build();
+
+const files = chooseTests(filesBelow(root, 'dist/test'), { long, only });
+if (files.length === 0) stop(`no test file fits ${only}\n${usage}`);
+
+const minutes = long ? 180 : 9;
+const reporter = process.stdout.isTTY ? 'spec' : 'tap';
+become(
+  process.execPath,
+  [
+    '--enable-source-maps',
+    '--test',
+    '--test-concurrency=2',
+    `--test-timeout=${minutes * 60_000}`,
+    `--test-reporter=${reporter}`,
+    ...files,
+  ],
+  'ignore',
+);

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+import { projectRoot, writtenFiles } from '../support/project.ts';
+import { loadScript } from './scripts/load.ts';
+
+const files = writtenFiles();
+const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
+const typescript = files.filter((path) => path.endsWith('.ts'));
+
+interface Import {
+  readonly from: string;
+  /** A path from the root for files of the project, else the name of a package or a builtin. */
+  readonly to: string;
+  readonly typesOnly: boolean;
+}
+
+const clause =
+  /^(?:import|export)\s+(type\s)?[^;'"]*?from\s+'([^']+)'|^import\s+()'([^']+)'|\bimport\(\s*()'([^']+)'/gm;
+
+function importsOf(path: string): readonly Import[] {
+  return [...textOf(path).matchAll(clause)].map((match) => {
+    const target = match[2] ?? match[4] ?? match[6] ?? '';
+    const to = target.startsWith('.') ? normalize(join(dirname(path), target)) : target;
+    return { from: path, to, typesOnly: match[1] !== undefined };
+  });
+}
+
+const imports = typescript.flatMap(importsOf);
+const described = ({ from, to }: Import) => `${from} imports ${to}`;
+const within = (folder: string) => (path: string) => path.startsWith(`${folder}/`);
+
+/**
+ * The stairs of daemon/, from the top. A file or folder imports from its own step and those below it.
+ * What stands next to verifier.ts and is not named here belongs to the verifier's step.
+ */
+const verifierStep = 'verifier';
+const stairs: readonly (readonly string[])[] = [
+  ['main'],
+  ['initialise', 'activation'],
+  ['control'],
+  ['login'],
+  [verifierStep],
+  ['store'],
+  ['policy'],
+  ['factors'],
+  ['audit'],
+  ['config'],
+  ['accounts', 'sessions'],
+  ['peer'],
+  ['addon', 'errors', 'limits', 'log', 'randomness'],
+];
+
+function stepOf(path: string): number {
+  const name = path.split('/')[1]?.replace(/\.ts$/, '') ?? '';
+  const found = stairs.findIndex((step) => step.includes(name));
+  return found >= 0 ? found : stairs.findIndex((step) => step.includes(verifierStep));
+}
+
+describe('the stairs of the daemon', () => {
+  const isDaemon = within('daemon');
+  const inside = imports.filter(
+    ({ from, to }) => isDaemon(from) && !to.startsWith('node:') && to.includes('.ts'),
+  );
+
+  it('are climbed by no import', () => {
+    const upwards = inside
+      .filter(({ from, to }) => stepOf(to) < stepOf(from))
+      .filter(
+        ({ from, to, typesOnly }) =>
+          !(typesOnly && within('daemon/config')(from) && to === 'daemon/factors/contract.ts'),
+      );
+    assert.deepEqual(upwards.map(described), []);
+  });
+
+  it('are left by no import', () => {
+    assert.deepEqual(inside.filter(({ to }) => !isDaemon(to)).map(described), []);
+  });
+
+  it('are really seen by this test', () => {
+    assert.ok(inside.length > 50, `only ${inside.length} imports found`);
+    assert.ok(
+      inside.some(({ from, to }) => from === 'daemon/factors/totp.ts' && to === 'daemon/factors/code.ts'),
+    );
+  });
+});
+
+describe('policy and factors', () => {
+  const pure = typescript.filter((path) => within('daemon/policy')(path) || within('daemon/factors')(path));
+
+  it('import nothing that reaches out of the process', () => {
+    const allowed = /^(daemon\/|otplib$|@otplib\/|node:crypto$|node:net$)/;
+    const reaching = imports.filter(({ from, to }) => pure.includes(from) && !allowed.test(to));
+    assert.deepEqual(reaching.map(described), []);
+  });
+
+  it('open no socket: of node:net they use what tells an address from a name', () => {
+    for (const path of pure) {
+      const names = /import \{([^}]*)\} from 'node:net'/.exec(textOf(path))?.[1]?.split(',') ?? [];
+      for (const name of names)
+        assert.match(name.trim(), /^(isIP|isIPv4|isIPv6|BlockList|SocketAddress|)$/, path);
+    }
+  });
+
+  it('read no clock, no environment and no randomness', () => {
+    const source =
+      /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.|\brandom(Bytes|Int|UUID|FillSync)\b|\bsetTimeout\b/;
+    for (const path of pure) {
+      // randomInt may be the name of a parameter: what is passed in is allowed, what is imported is not.
+      const code = textOf(path)
+        .replace(/\brandomInt\b(?=[:(])/g, 'passedIn')
+        .replace(/^\s*(\*|\/\/|\/\*).*$/gm, '');
+      assert.doesNotMatch(code, source, path);
+    }
+    for (const { from, to } of imports.filter(
+      ({ from, to }) => pure.includes(from) && to === 'node:crypto',
+    )) {
+      assert.doesNotMatch(textOf(from), /import \{[^}]*random[^}]*\} from 'node:crypto'/, `${from} ${to}`);
+    }
+  });
+});
+
+describe('portal and cli', () => {
+  it("take from the daemon the control socket's client and types, and nothing else", () => {
+    const outside = imports.filter(
+      ({ from, to }) => (within('cli')(from) || within('portal')(from)) && within('daemon')(to),
+    );
+    const wrong = outside.filter(({ to, typesOnly }) => !within('daemon/control')(to) && !typesOnly);
+    assert.deepEqual(wrong.map(described), []);
+  });
+});
+
+describe('every file', () => {
+  it('has no default export', () => {
+    const exporting = typescript.filter((path) => /^export default\b|\bas default\b/m.test(textOf(path)));
+    assert.deepEqual(exporting, []);
+  });
+
+  it('of the program has at most 300 lines', () => {
+    const program = files.filter((path) => /\.(ts|mjs|c|cc|h)$/.test(path) && !within('test')(path));
+    const long = program.filter((path) => textOf(path).split('\n').length > 301);
+    assert.deepEqual(long, []);
+  });
+
+  it('speaks of the project alone', () => {
+    const words = [
+      ['/work', '/'],
+      ['registry', '.npm'],
+      ['deb', '.debian'],
+      ['../', 'shared'],
+    ].map((parts) => parts.join(''));
+    const found = files.flatMap((path) => {
+      const text = textOf(path);
+      return words.filter((word) => text.includes(word)).map((word) => `${path}: ${word}`);
+    });
+    assert.deepEqual(found, []);
+  });
+
+  it('of tests runs, skips nothing and owes nothing', () => {
+    const owed = /\b(test|it|describe)\.(skip|todo|only)\b|\bskip: *true|\bTO[D]O\b|\bFIX[M]E\b/;
+    assert.deepEqual(
+      files.filter((path) => /\.(ts|mjs|c|cc|h|sh)$/.test(path) && owed.test(textOf(path))),
+      [],
+    );
+  });
+});
+
+describe('what is not ours', async () => {
+  const packageJson = JSON.parse(textOf('package.json'));
+  const page = textOf('docs/dependencies.md');
+  const rowOf = (name: string) => page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+  const npm = Object.entries<string>({ ...packageJson.dependencies, ...packageJson.devDependencies });
+
+  it('is pinned exactly, and fetched from nowhere in particular', async () => {
+    const { pinFaults } = await loadScript<{ pinFaults(a: unknown, b: unknown): readonly string[] }>(
+      'lib/pins.mjs',
+    );
+    assert.deepEqual(pinFaults(packageJson, JSON.parse(textOf('package-lock.json'))), []);
+  });
+
+  it('has a row in docs/dependencies.md, npm packages with their version', () => {
+    for (const [name, version] of npm)
+      assert.match(rowOf(name), new RegExp(`\\| ${version.replaceAll('.', '\\.')} \\|`), name);
+  });
+
+  it('has a row there for each Debian package', async () => {
+    const { packagesFor } = await loadScript<{ packagesFor: Record<string, readonly { name: string }[]> }>(
+      'lib/packages.mjs',
+    );
+    for (const { name } of Object.values(packagesFor).flat()) assert.notEqual(rowOf(name), '', name);
+  });
+
+  it('is really imported, if it is there for running', () => {
+    const used = new Set(imports.map(({ to }) => to));
+    for (const name of Object.keys(packageJson.dependencies))
+      assert.ok(used.has(name), `${name} is imported nowhere`);
+  });
+});

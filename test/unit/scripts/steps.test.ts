@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { loadScript } from './load.ts';
+
+const fresh = await loadScript<{
+  filesBelow(folder: string, top: string): readonly string[];
+  fingerprint(folder: string, sources: readonly string[], also?: string): string;
+  isFresh(folder: string, stamp: string, print: string, outputs: readonly string[]): boolean;
+  markFresh(folder: string, stamp: string, print: string): void;
+}>('lib/fresh.mjs');
+const { chooseTests } = await loadScript<{
+  chooseTests(outputs: readonly string[], wanted: { long: boolean; only: RegExp }): readonly string[];
+}>('lib/tests.mjs');
+const { pinFaults } = await loadScript<{
+  pinFaults(packageJson: unknown, lockFile: unknown): readonly string[];
+}>('lib/pins.mjs');
+
+describe('the build', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-build-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const print = (also?: string) => fresh.fingerprint(folder, fresh.filesBelow(folder, 'src'), also);
+
+  it('is done again when a source is written, added or taken away, or the compiler is another', () => {
+    write('src/a.ts', 'one');
+    write('src/deep/b.ts', 'two');
+    const before = print('20');
+    assert.equal(print('20'), before);
+    assert.notEqual(print('22'), before);
+
+    write('src/c.ts', 'three');
+    assert.notEqual(print('20'), before, 'added');
+    rmSync(join(folder, 'src/c.ts'));
+    assert.equal(print('20'), before);
+
+    utimesSync(join(folder, 'src/a.ts'), 1, 1);
+    assert.notEqual(print('20'), before, 'an older version put back');
+  });
+
+  it('is not skipped without its stamp, with another one, or when what it makes is gone', () => {
+    write('dist/main.js', '');
+    const isFresh = (mark: string) => fresh.isFresh(folder, 'dist/.built', mark, ['dist/main.js']);
+    assert.equal(isFresh('x'), false);
+    fresh.markFresh(folder, 'dist/.built', 'x');
+    assert.equal(isFresh('x'), true);
+    assert.equal(isFresh('y'), false);
+    rmSync(join(folder, 'dist/main.js'));
+    assert.equal(isFresh('x'), false);
+  });
+});
+
+describe('the choice of tests', () => {
+  const outputs = [
+    'dist/test/e2e/sudo.test.js',
+    'dist/test/long/kills.test.js',
+    'dist/test/native/fuzz.test.js',
+    'dist/test/other/x.test.js',
+    'dist/test/support/rig.js',
+    'dist/test/unit/b.test.js',
+    'dist/test/unit/a.test.js',
+    'dist/test/unit/a.test.js.map',
+  ];
+
+  it('is all but the long ones, units first and whole logins last', () => {
+    assert.deepEqual(chooseTests(outputs, { long: false, only: /(?:)/ }), [
+      'dist/test/unit/a.test.js',
+      'dist/test/unit/b.test.js',
+      'dist/test/native/fuzz.test.js',
+      'dist/test/other/x.test.js',
+      'dist/test/e2e/sudo.test.js',
+    ]);
+  });
+
+  it('is the long ones alone, or those whose path fits', () => {
+    assert.deepEqual(chooseTests(outputs, { long: true, only: /(?:)/ }), ['dist/test/long/kills.test.js']);
+    assert.deepEqual(chooseTests(outputs, { long: false, only: /unit\/b/ }), ['dist/test/unit/b.test.js']);
+    assert.deepEqual(chooseTests(outputs, { long: false, only: /nothing/ }), []);
+  });
+});
+
+describe('the pins', () => {
+  it('are exact versions and checksums, and no place to fetch from', () => {
+    const lock = (entry: object) => ({
+      packages: { '': {}, 'node_modules/x': { integrity: 'sha512-x', ...entry } },
+    });
+    assert.deepEqual(pinFaults({ dependencies: { x: '1.2.3' } }, lock({})), []);
+    for (const version of ['^1.2.3', '~1.2.3', '1.2', '*', 'latest', '>=1.0.0', 'file:../x', 'github:x/y']) {
+      assert.equal(pinFaults({ devDependencies: { x: version } }, lock({})).length, 1, version);
+    }
+    assert.equal(pinFaults({}, lock({ resolved: 'https://example.org/x.tgz' })).length, 1);
+    assert.equal(pinFaults({}, lock({ integrity: undefined })).length, 1);
+  });
+});
