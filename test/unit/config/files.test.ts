@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { readConfig } from '../../../daemon/config/load.ts';
+import { configError, describeProblem } from '../../../daemon/config/problem.ts';
+import { initialConfig } from '../../../daemon/config/write.ts';
+import { bad, good } from './support.ts';
+
+async function repositoryRoot(): Promise<string> {
+  let folder = import.meta.dirname;
+  for (;;) {
+    try {
+      await readFile(join(folder, 'package.json'));
+      return folder;
+    } catch {
+      assert.notEqual(folder, '/');
+      folder = join(folder, '..');
+    }
+  }
+}
+
+describe('the configuration that init writes', () => {
+  it('is good, requires nothing, and uses the system paths', () => {
+    const config = good(initialConfig());
+    assert.equal(config.paths.store, '/var/lib/sallyport/store');
+    assert.deepEqual(
+      config.realms.map(({ name, require, members, rules }) => ({ name, require, members, rules })),
+      [{ name: 'default', require: 'none', members: undefined, rules: [] }],
+    );
+  });
+
+  for (const root of ['/tmp/x', '/tmp/with space', '/tmp/q"uote\\back', '/tmp/ü']) {
+    it(`lays everything below ${root}`, () => {
+      assert.deepEqual(good(initialConfig(root)).paths, {
+        store: `${root}/var/store`,
+        anchor: `${root}/var/anchor`,
+        masterKey: `${root}/etc/master.key`,
+        lastGood: `${root}/var/last-good`,
+        pamSocket: `${root}/run/pam.sock`,
+        pamUserSocket: `${root}/run/pam-user.sock`,
+        controlSocket: `${root}/run/control.sock`,
+      });
+    });
+  }
+
+  it('is refused when the root is too long for a socket', () => {
+    const problems = bad(initialConfig(`/${'r'.repeat(93)}`));
+    assert.deepEqual(
+      problems.map(({ key }) => key),
+      ['paths.pam_user_socket', 'paths.control_socket'],
+    );
+  });
+});
+
+describe('the sample configuration', async () => {
+  const file = join(await repositoryRoot(), 'pam-config', 'sallyport.toml.sample');
+  const sample = await readFile(file, 'utf8');
+  const lines = sample.split('\n');
+  const later = lines.flatMap((line, index) => (line.startsWith('#later# ') ? [index] : []));
+
+  it('is good, and shows every key', () => {
+    const config = good(sample);
+    assert.deepEqual(
+      config.realms.map(({ name }) => name),
+      ['break-glass', 'staff', 'contractors', 'default'],
+    );
+    for (const key of [
+      'grace',
+      'grace_until',
+      'totp',
+      'lockout',
+      'su',
+      'services',
+      'from',
+      'keep_events',
+      'issuer',
+    ]) {
+      assert.match(sample, new RegExp(`^ *${key} *=`, 'm'), key);
+    }
+  });
+
+  it('says politely of each setting to come that it is not there yet', () => {
+    assert.ok(later.length > 0);
+    const blocks = later.filter((index) => !later.includes(index - 1));
+    for (const start of blocks) {
+      let end = start;
+      while (later.includes(end)) end++;
+      const block = lines.slice(start, end).map((line) => line.replace('#later# ', ''));
+      // What a setting to come takes the place of has to go.
+      const rest = lines.slice(end);
+      const head = lines.slice(0, start);
+      if (block.some((line) => line.includes('at-login'))) {
+        const from = head.lastIndexOf('[[realm]]');
+        for (let index = from; index < head.length; index++) {
+          if (/^(enrol|grace) /.test(head[index] ?? '')) head[index] = '';
+        }
+      }
+      const problems = bad([...head, ...block, ...rest].join('\n'));
+      assert.equal(problems.length, 1, problems.map(describeProblem).join('\n'));
+      const [problem] = problems;
+      assert.ok(problem);
+      assert.match(describeProblem(problem), /not in this version yet/);
+      assert.ok(problem.line > start && problem.line <= end, describeProblem(problem));
+    }
+  });
+});
+
+describe('a configuration file', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sallyport-config-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('is read and carries its name', async () => {
+    const file = join(folder, 'good.toml');
+    await writeFile(file, initialConfig(folder));
+    const parsed = await readConfig(file, 'host.example');
+    assert.ok(parsed.ok);
+    assert.equal(parsed.config.file, file);
+  });
+
+  it('that is bad becomes one error with every problem', async () => {
+    const file = join(folder, 'bad.toml');
+    await writeFile(file, 'issuer = ":"\nnonsense = 1\n');
+    const parsed = await readConfig(file, 'host.example');
+    assert.ok(!parsed.ok);
+    const error = configError(parsed.problems);
+    assert.equal(error.code, 'config-bad');
+    for (const problem of parsed.problems) assert.ok(error.message.includes(describeProblem(problem)));
+    assert.ok(parsed.problems.every((problem) => problem.file === file));
+  });
+
+  it('that is not there is an error that says what to do', async () => {
+    await assert.rejects(readConfig(join(folder, 'none.toml'), 'h'), {
+      code: 'config-unreadable',
+      message: /--config/,
+    });
+  });
+});

@@ -1,0 +1,682 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { describeProblem } from '../../../daemon/config/problem.ts';
+import { bad, catchAll, good, onlyProblem } from './support.ts';
+
+const realm = (body: string) =>
+  `[[realm]]\nname = "staff"\nmembers = { users = ["a"] }\n${body}\n${catchAll}`;
+const rule = (body: string) => realm(`require = "any"\n[[realm.rule]]\n${body}`);
+const rules = (...bodies: string[]) =>
+  realm(`require = "any"\n${bodies.map((body) => `[[realm.rule]]\n${body}`).join('\n')}`);
+
+describe('a good configuration', () => {
+  it('has every default filled in', () => {
+    assert.deepEqual(good(catchAll), {
+      file: 'test.toml',
+      paths: {
+        store: '/var/lib/sallyport/store',
+        anchor: '/var/lib/sallyport/anchor',
+        masterKey: '/etc/sallyport/master.key',
+        lastGood: '/var/lib/sallyport/last-good',
+        pamSocket: '/run/sallyport/pam.sock',
+        pamUserSocket: '/run/sallyport/pam-user.sock',
+        controlSocket: '/run/sallyport/control.sock',
+      },
+      adminGroup: 'sallyport-admin',
+      issuer: 'host.example',
+      audit: { keepForMs: 400 * 86_400_000, keepEvents: 1_000_000 },
+      realms: [
+        {
+          name: 'rest',
+          line: 1,
+          require: 'none',
+          enrol: 'refuse',
+          totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
+          lockout: { codes: 8, any: 100, forMs: 3_600_000 },
+          su: 'target',
+          rules: [],
+        },
+      ],
+    });
+  });
+
+  it('says what the file says, as the design writes it', () => {
+    const config = good(`
+admin_group = "wheel"
+issuer = "Example"
+[audit]
+keep = "30d"
+keep_events = 5000
+[[realm]]
+name    = "staff"
+members = { groups = ["staff"], users = [], domains = ["Corp.Example"], uids = ["1000-59999", "7", 8] }
+require = ["totp", "webauthn"]
+enrol   = "grace"
+grace   = "14d"
+totp    = { digits = 8, period = 60, algorithm = "sha512", skew = 0 }
+lockout = { codes = 3, any = 30, for = "15m" }
+su      = "caller"
+
+  [[realm.rule]]
+  services = ["sshd", "sudo"]
+  from     = ["10.0.0.0/8", "local", "::FFFF:192.0.2.0/120"]
+  action   = { remember = "15m" }
+  [[realm.rule]]
+  action   = "refuse"
+${catchAll}`);
+    assert.equal(config.adminGroup, 'wheel');
+    assert.equal(config.issuer, 'Example');
+    assert.deepEqual(config.audit, { keepForMs: 30 * 86_400_000, keepEvents: 5000 });
+    assert.deepEqual(config.realms[0], {
+      name: 'staff',
+      line: 7,
+      members: {
+        groups: ['staff'],
+        users: [],
+        domains: ['corp.example'],
+        uids: [
+          { first: 1000, last: 59_999 },
+          { first: 7, last: 7 },
+          { first: 8, last: 8 },
+        ],
+      },
+      require: ['totp', 'webauthn'],
+      enrol: 'grace',
+      graceMs: 14 * 86_400_000,
+      totp: { digits: 8, period: 60, algorithm: 'sha512', skew: 0 },
+      lockout: { codes: 3, any: 30, forMs: 900_000 },
+      su: 'caller',
+      rules: [
+        {
+          line: 17,
+          services: ['sshd', 'sudo'],
+          from: [
+            { kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 },
+            { kind: 'local' },
+            { kind: 'network', family: 'ipv4', address: '192.0.2.0', prefix: 24 },
+          ],
+          action: { kind: 'remember', forMs: 900_000 },
+        },
+        { line: 21, action: { kind: 'refuse' } },
+      ],
+    });
+  });
+
+  it('survives JSON unchanged, for `realm show --json`', () => {
+    const config = good(rule('action = "skip"\nfrom = ["::1"]'));
+    assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
+  });
+
+  it('takes a single requirement as a list of one', () => {
+    assert.deepEqual(good(realm('require = "totp"')).realms[0]?.require, ['totp']);
+    assert.deepEqual(good(realm('require = ["yubikey"]')).realms[0]?.require, ['yubikey']);
+    assert.equal(good(realm('require = "any"')).realms[0]?.require, 'any');
+  });
+
+  it('takes a date from its first moment in UTC, and a time with its offset', () => {
+    const until = (date: string) =>
+      good(realm(`require = "any"\nenrol = "grace"\ngrace_until = ${date}`)).realms[0]?.graceUntil;
+    assert.equal(until('2027-01-31'), Date.UTC(2027, 0, 31));
+    assert.equal(until('2027-01-31T12:00:00+02:00'), Date.UTC(2027, 0, 31, 10));
+    assert.equal(until('2027-01-31 12:00:00Z'), Date.UTC(2027, 0, 31, 12));
+  });
+
+  it('derives the user socket from the root socket', () => {
+    assert.equal(
+      good(`paths.pam_socket = "/run/x/p.sock"\n${catchAll}`).paths.pamUserSocket,
+      '/run/x/pam-user.sock',
+    );
+  });
+});
+
+/** [what is wrong, text, line, key, found, allowed, message] */
+type Row = [string, string, number, string, RegExp, RegExp, RegExp?];
+
+const rows: Row[] = [
+  ['no realm', 'issuer = "x"', 1, 'realm', /nothing/, /\[\[realm\]\]/],
+  ['realm is no list', 'realm = 5', 1, 'realm', /5/, /\[\[realm\]\]/],
+  ['a table that is none', `paths = "x"\n${catchAll}`, 1, 'paths', /"x"/, /a table/],
+  ['a list as a table', `paths = []\n${catchAll}`, 1, 'paths', /\[\]/, /a table/],
+  [
+    'unknown key on top',
+    `issuerr = "x"\n${catchAll}`,
+    1,
+    'issuerr',
+    /issuerr/,
+    /issuer/,
+    /did you mean "issuer"/,
+  ],
+  [
+    'unknown key in [paths]',
+    `[paths]\nmaster-key = "/k"\n${catchAll}`,
+    2,
+    'paths.master-key',
+    /master-key/,
+    /master_key/,
+    /"master_key"/,
+  ],
+  ['unknown key far from any', `zzz = 1\n${catchAll}`, 1, 'zzz', /zzz/, /paths/, /^$/],
+  [
+    'unknown key in a realm',
+    realm('require = "any"\nrequires = 1'),
+    5,
+    'realm.requires',
+    /requires/,
+    /require/,
+    /"require"/,
+  ],
+  [
+    'unknown key in members',
+    `[[realm]]\nname="s"\nrequire="any"\nmembers = { group = ["a"] }\n${catchAll}`,
+    4,
+    'realm.members.group',
+    /group/,
+    /groups/,
+    /"groups"/,
+  ],
+  [
+    'unknown key in totp',
+    realm('require = "any"\n[realm.totp]\nwindow = 3'),
+    6,
+    'realm.totp.window',
+    /window/,
+    /skew/,
+  ],
+  [
+    'unknown key in lockout',
+    realm('require = "any"\nlockout = { code = 3 }'),
+    5,
+    'realm.lockout.code',
+    /code/,
+    /codes/,
+    /"codes"/,
+  ],
+  [
+    'unknown key in a rule',
+    rule('action = "ask"\nservice = ["x"]'),
+    7,
+    'realm.rule.service',
+    /service/,
+    /services/,
+    /"services"/,
+  ],
+  [
+    'a table of a later version',
+    `[yubikey]\nservers = []\n${catchAll}`,
+    1,
+    'yubikey',
+    /yubikey/,
+    /realm/,
+    /not in this version yet/,
+  ],
+  [
+    'relative path',
+    `[paths]\nstore = "var/store"\n${catchAll}`,
+    2,
+    'paths.store',
+    /"var\/store"/,
+    /absolute/,
+  ],
+  [
+    'path with dots',
+    `[paths]\nstore = "/var/../store"\n${catchAll}`,
+    2,
+    'paths.store',
+    /\.\./,
+    /without "\.\."/,
+  ],
+  ['path that is a number', `[paths]\nanchor = 7\n${catchAll}`, 2, 'paths.anchor', /7/, /absolute/],
+  [
+    'socket path of 108 bytes',
+    `[paths]\n\ncontrol_socket = "/${'s'.repeat(107)}"\n${catchAll}`,
+    3,
+    'paths.control_socket',
+    /sss/,
+    /107 bytes; this one has 108/,
+  ],
+  [
+    'user socket elsewhere',
+    `[paths]\npam_user_socket = "/run/other/pam-user.sock"\n${catchAll}`,
+    2,
+    'paths.pam_user_socket',
+    /other/,
+    /"\/run\/sallyport\/pam-user\.sock"/,
+    /socket=/,
+  ],
+  [
+    'user socket of another name',
+    `[paths]\npam_user_socket = "/run/sallyport/user.sock"\n${catchAll}`,
+    2,
+    'paths.pam_user_socket',
+    /user\.sock/,
+    /pam-user\.sock/,
+  ],
+  [
+    'two sockets in one place',
+    `[paths]\ncontrol_socket = "/run/sallyport/pam.sock"\n${catchAll}`,
+    2,
+    'paths.control_socket',
+    /pam\.sock/,
+    /of its own/,
+    /paths\.pam_socket/,
+  ],
+  [
+    'anchor inside the store',
+    `[paths]\nanchor = "/var/lib/sallyport/store/anchor"\n${catchAll}`,
+    2,
+    'paths.anchor',
+    /anchor/,
+    /outside/,
+  ],
+  ['empty group name', `admin_group = ""\n${catchAll}`, 1, 'admin_group', /""/, /group/],
+  ['group as sudo writes it', `admin_group = "%wheel"\n${catchAll}`, 1, 'admin_group', /%wheel/, /without/],
+  ['issuer with a colon', `issuer = "a:b"\n${catchAll}`, 1, 'issuer', /a:b/, /":"/],
+  ['audit.keep without a unit', `[audit]\nkeep = "400"\n${catchAll}`, 2, 'audit.keep', /"400"/, /"14d"/],
+  ['audit.keep too short', `[audit]\nkeep = "1h"\n${catchAll}`, 2, 'audit.keep', /"1h"/, /from "1d"/],
+  [
+    'audit.keep_events too few',
+    `[audit]\nkeep_events = 99\n${catchAll}`,
+    2,
+    'audit.keep_events',
+    /99/,
+    /from 100 /,
+  ],
+  ['no name', `[[realm]]\nrequire = "none"`, 1, 'realm.name', /nothing/, /name/],
+  ['bad name', `[[realm]]\nname = "a b"\nrequire = "none"`, 2, 'realm.name', /"a b"/, /letters/],
+  ['no require', `[[realm]]\nname = "x"`, 1, 'realm.require', /nothing/, /"any"/],
+  [
+    'no catch-all',
+    '\n[[realm]]\nname = "x"\nrequire = "any"\nmembers = { users = ["a"] }',
+    2,
+    'realm',
+    /with members/,
+    /without members/,
+  ],
+  [
+    'a realm behind the catch-all',
+    `${catchAll}[[realm]]\nname = "x"\nrequire = "any"\nmembers = { users = ["a"] }`,
+    4,
+    'realm',
+    /behind/,
+    /last/,
+    /line 1/,
+  ],
+  [
+    'a second catch-all',
+    `${catchAll}[[realm]]\nname = "x"\nrequire = "any"`,
+    4,
+    'realm',
+    /behind/,
+    /last/,
+    /line 1/,
+  ],
+  [
+    'two realms of one name',
+    `[[realm]]\nname = "rest"\nrequire = "any"\nmembers = { users = ["a"] }\n${catchAll}`,
+    6,
+    'realm.name',
+    /"rest"/,
+    /of its own/,
+    /line 1/,
+  ],
+  [
+    'members without any',
+    `[[realm]]\nname = "x"\nrequire = "any"\nmembers = {}\n${catchAll}`,
+    4,
+    'realm.members',
+    /\{\}/,
+    /at least one/,
+    /no member/,
+  ],
+  [
+    'members with empty lists',
+    `[[realm]]\nname = "x"\nrequire = "any"\nmembers = { groups = [], users = [] }\n${catchAll}`,
+    4,
+    'realm.members',
+    /groups = \[\]/,
+    /at least one/,
+  ],
+  [
+    'a user that is a number',
+    `[[realm]]\nname = "x"\nrequire = "any"\nmembers.users = ["a",\n 5]\n${catchAll}`,
+    5,
+    'realm.members.users',
+    /5/,
+    /account/,
+  ],
+  [
+    'a domain with @',
+    `[[realm]]\nname = "x"\nrequire = "any"\nmembers.domains = ["@corp"]\n${catchAll}`,
+    4,
+    'realm.members.domains',
+    /@corp/,
+    /domain/,
+  ],
+  ...['"x"', '"9-3"', '"-5"', '"1-"', '"1 - 2"', '"01"', '-1', '1.5', '"4294967295"', '"0-4294967295"'].map(
+    (uid): Row => [
+      `uid ${uid}`,
+      `[[realm]]\nname = "x"\nrequire = "any"\nmembers.uids = [${uid}]\n${catchAll}`,
+      4,
+      'realm.members.uids',
+      /./,
+      /range/,
+    ],
+  ),
+  ...['[]', '"sms"', '["totp", "sms"]', '["totp", "totp"]', '["none"]', '["any", "totp"]', '5', '{}'].map(
+    (value): Row => [
+      `require = ${value}`,
+      realm(`require = ${value}`),
+      4,
+      'realm.require',
+      /./,
+      /"none", "any".*"totp", "webauthn" and "yubikey"/,
+    ],
+  ),
+  [
+    'enrol of a later version',
+    realm('require = "any"\nenrol = "at-login"'),
+    5,
+    'realm.enrol',
+    /at-login/,
+    /"at-login" is not in this version yet/,
+  ],
+  [
+    'enrol misspelt',
+    realm('require = "any"\nenrol = "gracious"'),
+    5,
+    'realm.enrol',
+    /gracious/,
+    /"refuse", "grace"/,
+  ],
+  [
+    'grace without its end',
+    realm('require = "any"\nenrol = "grace"'),
+    5,
+    'realm.enrol',
+    /without/,
+    /grace_until/,
+  ],
+  [
+    'both ends',
+    realm('require = "any"\nenrol = "grace"\ngrace = "1d"\ngrace_until = 2027-01-01'),
+    7,
+    'realm.grace_until',
+    /grace/,
+    /not both/,
+  ],
+  [
+    'an end without enrol = grace',
+    realm('require = "any"\ngrace = "1d"'),
+    5,
+    'realm.grace',
+    /"1d"/,
+    /nothing/,
+    /enrol = "grace"/,
+  ],
+  [
+    'a date without enrol = grace',
+    realm('require = "any"\nenrol = "refuse"\ngrace_until = 2027-01-01'),
+    6,
+    'realm.grace_until',
+    /2027/,
+    /nothing/,
+  ],
+  [
+    'grace without a unit',
+    realm('require = "any"\nenrol = "grace"\ngrace = 14'),
+    6,
+    'realm.grace',
+    /14/,
+    /"14d"/,
+  ],
+  [
+    'grace_until as text',
+    realm('require = "any"\nenrol = "grace"\ngrace_until = "2027-01-01"'),
+    6,
+    'realm.grace_until',
+    /"2027/,
+    /a date/,
+  ],
+  [
+    'grace_until without an offset',
+    realm('require = "any"\nenrol = "grace"\ngrace_until = 2027-01-01T10:00:00'),
+    6,
+    'realm.grace_until',
+    /2027/,
+    /offset/,
+  ],
+  [
+    'grace_until as a time',
+    realm('require = "any"\nenrol = "grace"\ngrace_until = 10:00:00'),
+    6,
+    'realm.grace_until',
+    /10:00/,
+    /date/,
+  ],
+  ...(
+    [
+      ['digits', '5'],
+      ['digits', '9'],
+      ['digits', '"6"'],
+      ['period', '14'],
+      ['period', '301'],
+      ['period', '30.5'],
+      ['algorithm', '"SHA1"'],
+      ['algorithm', '"md5"'],
+      ['skew', '-1'],
+      ['skew', '11'],
+    ] as const
+  ).map(
+    ([key, value]): Row => [
+      `totp.${key} = ${value}`,
+      realm(`require = "any"\ntotp = { ${key} = ${value} }`),
+      5,
+      `realm.totp.${key}`,
+      /./,
+      /./,
+    ],
+  ),
+  ...(
+    [
+      ['codes', '0'],
+      ['codes', '101'],
+      ['any', '0'],
+      ['any', '10001'],
+      ['for', '"59s"'],
+      ['for', '"31d"'],
+      ['for', '3600'],
+    ] as const
+  ).map(
+    ([key, value]): Row => [
+      `lockout.${key} = ${value}`,
+      realm(`require = "any"\nlockout.${key} = ${value}`),
+      5,
+      `realm.lockout.${key}`,
+      /./,
+      /from/,
+    ],
+  ),
+  [
+    'any below codes',
+    realm('require = "any"\nlockout = { codes = 9, any = 8 }'),
+    5,
+    'realm.lockout.any',
+    /8/,
+    /at least as high/,
+  ],
+  [
+    'any below the default of codes',
+    realm('require = "any"\nlockout = { any = 7 }'),
+    5,
+    'realm.lockout.any',
+    /7/,
+    /codes is 8/,
+  ],
+  ['su misspelt', realm('require = "any"\nsu = "root"'), 5, 'realm.su', /root/, /"target", "caller"/],
+  ['rule is no list', realm('require = "any"\nrule = 5'), 5, 'realm.rule', /5/, /\[\[realm\.rule\]\]/],
+  ['rule without action', rule('services = ["sshd"]'), 5, 'realm.rule.action', /nothing/, /"skip"/],
+  ['no service', rule('services = []\naction = "ask"'), 6, 'realm.rule.services', /\[\]/, /at least one/],
+  [
+    'service in capitals',
+    rule('services = ["SSHD"]\naction = "ask"'),
+    6,
+    'realm.rule.services',
+    /SSHD/,
+    /lower case/,
+  ],
+  [
+    'service with a path',
+    rule('services = ["/etc/pam.d/sshd"]\naction = "ask"'),
+    6,
+    'realm.rule.services',
+    /pam\.d/,
+    /PAM service/,
+  ],
+  [
+    'service of 65 letters',
+    rule(`services = ["${'s'.repeat(65)}"]\naction = "ask"`),
+    6,
+    'realm.rule.services',
+    /sss/,
+    /up to 64/,
+  ],
+  ['from nowhere', rule('from = []\naction = "ask"'), 6, 'realm.rule.from', /\[\]/, /at least one/],
+  ['from as text', rule('from = "10.0.0.0/8"\naction = "ask"'), 6, 'realm.rule.from', /10\.0/, /a list/],
+  [
+    'from a name',
+    rule('from = ["local",\n"host.example"]\naction = "ask"'),
+    7,
+    'realm.rule.from',
+    /host\.example/,
+    /names are not looked up/,
+  ],
+  [
+    'from with host bits',
+    rule('from = ["10.1.2.3/8"]\naction = "ask"'),
+    6,
+    'realm.rule.from',
+    /10\.1\.2\.3/,
+    /"10\.0\.0\.0\/8".*"10\.1\.2\.3"/,
+  ],
+  [
+    'from with a netmask',
+    rule('from = ["10.0.0.0/255.0.0.0"]\naction = "ask"'),
+    6,
+    'realm.rule.from',
+    /255/,
+    /network/,
+  ],
+  ...['"allow"', '5', '{}', '{ forget = "1h" }'].map(
+    (value): Row => [
+      `action = ${value}`,
+      rule(`action = ${value}`),
+      6,
+      'realm.rule.action',
+      /./,
+      /"skip", "ask", "refuse" or \{ remember/,
+    ],
+  ),
+  [
+    'accept, of a later version',
+    rule('action = { accept = "ssh-sk" }'),
+    6,
+    'realm.rule.action',
+    /accept/,
+    /accept is not in this version yet/,
+  ],
+  [
+    'remember without a time',
+    rule('action = { remember = 15 }'),
+    6,
+    'realm.rule.action',
+    /15/,
+    /remember = a time/,
+  ],
+  ['remember too long', rule('action = { remember = "31d" }'), 6, 'realm.rule.action', /31d/, /"30d"/],
+  [
+    'remember and more',
+    rule('action = { remember = "1h", accept = "x" }'),
+    6,
+    'realm.rule.action',
+    /remember/,
+    /accept is not/,
+  ],
+  [
+    'a covered rule',
+    rules('action = "ask"', 'services = ["sshd"]\naction = "skip"'),
+    7,
+    'realm.rule',
+    /never match/,
+    /leave over/,
+    /line 5 comes first/,
+  ],
+  ['no TOML', `issuer = "x"\n[[realm]\n`, 2, '(syntax)', /\[\[realm\]/, /TOML/],
+  ['a key twice', `issuer = "x"\nissuer = "y"\n`, 2, '(syntax)', /issuer/, /TOML/, /redefine/],
+];
+
+describe('a bad configuration', () => {
+  for (const [what, text, line, key, found, allowed, message = /^/] of rows) {
+    it(`names file, line, key, what was found and what is allowed: ${what}`, () => {
+      const problem = onlyProblem(text);
+      assert.equal(problem.file, 'test.toml');
+      assert.equal(problem.line, line, describeProblem(problem));
+      assert.equal(problem.key, key);
+      assert.match(problem.found, found);
+      assert.match(problem.allowed, allowed);
+      assert.match(problem.message, message);
+    });
+  }
+
+  it('names all problems at once, in the order of the file', () => {
+    const problems = bad(`isuer = "x"
+addmin_group = "y"
+[[realm]]
+name = "a"
+members = {}
+require = []
+enrol = "at-login"
+totp = { digits = 5, skew = 99, wndow = 1 }
+  [[realm.rule]]
+  services = []
+  action = "allow"
+  [[realm.rule]]
+  from = ["x", "y"]
+  action = "ask"
+[[realm]]
+name = "a"
+require = "sms"
+members = { users = ["b"] }`);
+    assert.deepEqual(
+      problems.map(({ line, key }) => `${line} ${key}`),
+      [
+        '1 isuer',
+        '2 addmin_group',
+        '5 realm.members',
+        '6 realm.require',
+        '7 realm.enrol',
+        '8 realm.totp.wndow',
+        '8 realm.totp.digits',
+        '8 realm.totp.skew',
+        '10 realm.rule.services',
+        '11 realm.rule.action',
+        '13 realm.rule.from',
+        '13 realm.rule.from',
+        '15 realm',
+        '16 realm.name',
+        '17 realm.require',
+      ],
+    );
+  });
+
+  it('shows what it found on one line, short and without control characters', () => {
+    const problem = onlyProblem(`issuer = "\\u001b[2J\\n\\u009b${':'.repeat(500)}"\n${catchAll}`);
+    const line = describeProblem(problem);
+    assert.doesNotMatch(line, /[\p{Cc}]/u);
+    assert.ok(problem.found.length <= 80);
+    assert.match(line, /^test\.toml:1: issuer: found "\\u001b.*; allowed: .*":"/);
+  });
+
+  it('accepts a socket path of 107 bytes', () => {
+    good(`[paths]\ncontrol_socket = "/${'s'.repeat(106)}"\n${catchAll}`);
+  });
+});
