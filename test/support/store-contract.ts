@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
+import type { Commit, Store } from '../../daemon/store/contract.ts';
+import { counterOf, eventOf, put, recordOf } from './store-records.ts';
+
+/** What every store promises; each implementation passes it. */
+export function storeContract(
+  name: string,
+  open: () => Promise<{ readonly store: Store; readonly dispose: () => Promise<void> }>,
+): void {
+  describe(`${name} as a store`, () => {
+    let store: Store;
+    let dispose: () => Promise<void>;
+    beforeEach(async () => {
+      ({ store, dispose } = await open());
+    });
+    afterEach(() => dispose());
+
+    accountsAndVersions(() => store);
+    conflicts(() => store);
+    listing(() => store);
+    trail(() => store);
+    pruning(() => store);
+    closing(() => store);
+  });
+}
+
+function write(account: string, version: number, counter = 0): Commit {
+  return {
+    accounts: [{ account, version, write: recordOf(account, counter) }],
+    events: [eventOf(account)],
+  };
+}
+
+function accountsAndVersions(store: () => Store): void {
+  it('knows no account at first', async () => {
+    assert.deepEqual(await store().account('alice'), { value: undefined, version: 0 });
+    assert.equal(store().health().accounts, 0);
+  });
+
+  it('gives back exactly what was committed, under a version that grows', async () => {
+    assert.equal(await store().commit(write('alice', 0, 7)), 'committed');
+    const first = await store().account('alice');
+    assert.deepEqual(first.value, recordOf('alice', 7));
+    assert.ok(first.version > 0);
+    assert.equal(await store().commit(write('alice', first.version, 8)), 'committed');
+    const second = await store().account('alice');
+    assert.deepEqual(second.value, recordOf('alice', 8));
+    assert.ok(second.version > first.version);
+  });
+
+  it('keeps names apart that begin alike, and any name at its greatest length', async () => {
+    const names = ['bob', 'bob2', 'bo', 'CORP\\bob', 'bob@corp.example', 'bjørn', 'x'.repeat(256)];
+    for (const [index, name] of names.entries()) await put(store(), name, index);
+    for (const [index, name] of names.entries()) {
+      assert.equal(counterOf((await store().account(name)).value), index, name);
+    }
+  });
+
+  it('is not changed by what is done to a record that it gave out', async () => {
+    await put(store(), 'alice', 1);
+    const { value } = await store().account('alice');
+    assert.ok(value);
+    (value as { created: number }).created = 1;
+    assert.deepEqual((await store().account('alice')).value, recordOf('alice', 1));
+  });
+
+  it('removes an account, and never gives a version out twice', async () => {
+    const before = await put(store(), 'alice');
+    const gone: Commit = { accounts: [{ account: 'alice', version: before, write: null }], events: [] };
+    assert.equal(await store().commit(gone), 'committed');
+    assert.deepEqual(await store().account('alice'), { value: undefined, version: 0 });
+    assert.equal(store().health().accounts, 0);
+    const after = await put(store(), 'alice');
+    assert.ok(after > before);
+    assert.equal(await store().commit(write('alice', before)), 'conflict');
+  });
+
+  it('refuses a record that it does not understand, and stores nothing of the commit', async () => {
+    const bad = { ...recordOf('alice'), surprise: 1 };
+    await assert.rejects(
+      store().commit({
+        accounts: [{ account: 'alice', version: 0, write: bad }],
+        events: [eventOf('alice')],
+      }),
+      { code: 'record-invalid' },
+    );
+    await assert.rejects(
+      store().commit({ accounts: [{ account: 'bob', version: 0, write: recordOf('alice') }], events: [] }),
+      { code: 'record-invalid' },
+    );
+    assert.equal(store().health().events.last, 0);
+    assert.equal((await store().account('alice')).version, 0);
+  });
+}
+
+function conflicts(store: () => Store): void {
+  it('takes a commit only with the version that is stored, and leaves nothing of one that conflicts', async () => {
+    const version = await put(store(), 'alice', 1);
+    const { commit, events } = store().health();
+    for (const wrong of [0, version - 1, version + 1]) {
+      assert.equal(await store().commit(write('alice', wrong, 9)), 'conflict', String(wrong));
+    }
+    assert.equal(await store().commit(write('bob', 1, 9)), 'conflict');
+    assert.equal(counterOf((await store().account('alice')).value), 1);
+    assert.deepEqual([store().health().commit, store().health().events], [commit, events]);
+  });
+
+  it('takes all of a commit on several accounts, or nothing', async () => {
+    const version = await put(store(), 'alice', 1);
+    const both = (alice: number, bob: number): Commit => ({
+      accounts: [
+        { account: 'alice', version: alice, write: recordOf('alice', 2) },
+        { account: 'bob', version: bob, write: recordOf('bob', 2) },
+      ],
+      events: [eventOf('alice'), eventOf('bob')],
+    });
+    assert.equal(await store().commit(both(version, 1)), 'conflict');
+    assert.equal(counterOf((await store().account('alice')).value), 1);
+    assert.equal(await store().commit(both(version, 0)), 'committed');
+    const [alice, bob] = await Promise.all([store().account('alice'), store().account('bob')]);
+    assert.deepEqual([counterOf(alice.value), counterOf(bob.value)], [2, 2]);
+    assert.equal(alice.version, bob.version);
+  });
+
+  it('checks an account that a commit only rests on, and leaves it as it is', async () => {
+    const version = await put(store(), 'alice', 1);
+    const restsOn = (at: number): Commit => ({
+      accounts: [
+        { account: 'alice', version: at },
+        { account: 'bob', version: 0, write: recordOf('bob') },
+      ],
+      events: [],
+    });
+    assert.equal(await store().commit(restsOn(version + 1)), 'conflict');
+    assert.equal(await store().commit(restsOn(version)), 'committed');
+    assert.equal((await store().account('alice')).version, version);
+  });
+
+  it('lets exactly one of 64 commits on one version through', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { version } = await store().account('alice');
+      const tries = Array.from({ length: 64 }, (_, index) => store().commit(write('alice', version, index)));
+      const outcomes = await Promise.all(tries);
+      assert.equal(outcomes.filter((outcome) => outcome === 'committed').length, 1);
+      const winner = outcomes.indexOf('committed');
+      assert.equal(counterOf((await store().account('alice')).value), winner);
+      assert.equal(store().health().events.last, round + 1);
+    }
+  });
+
+  it('lets 64 commits on 64 accounts through at once, each under a version of its own', async () => {
+    const names = Array.from({ length: 64 }, (_, index) => `user${index}`);
+    const outcomes = await Promise.all(names.map((name) => store().commit(write(name, 0))));
+    assert.ok(outcomes.every((outcome) => outcome === 'committed'));
+    const versions = await Promise.all(names.map(async (name) => (await store().account(name)).version));
+    assert.equal(new Set(versions).size, 64);
+    assert.equal(store().health().accounts, 64);
+  });
+}
+
+function listing(store: () => Store): void {
+  it('lists accounts in the order of their bytes, page by page', async () => {
+    const names = ['b', 'a', 'ab', 'Z', 'é', 'zz', 'z'];
+    for (const name of names) await put(store(), name);
+    const sorted = ['Z', 'a', 'ab', 'b', 'z', 'zz', 'é'];
+    const all = await store().accounts({ limit: 100 });
+    assert.deepEqual(
+      all.map(({ account }) => account),
+      sorted,
+    );
+    assert.deepEqual(all[1], { account: 'a', record: recordOf('a') });
+    const pages: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await store().accounts({ limit: 2, ...(after === undefined ? {} : { after }) });
+      if (page.length === 0) break;
+      pages.push(...page.map(({ account }) => account));
+      after = pages.at(-1);
+    }
+    assert.deepEqual(pages, sorted);
+  });
+}
+
+function trail(store: () => Store): void {
+  const seqs = (events: readonly StoredAuditEvent[]): number[] => events.map(({ seq }) => seq);
+
+  it('numbers events without gaps, and lists them newest first or forward', async () => {
+    for (let at = 1; at <= 5; at += 1) {
+      await store().commit({ accounts: [], events: [eventOf(at % 2 ? 'odd' : 'even', at)] });
+    }
+    assert.deepEqual(seqs(await store().events({ limit: 9 })), [5, 4, 3, 2, 1]);
+    assert.deepEqual(seqs(await store().events({ limit: 2 })), [5, 4]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, forward: true })), [1, 2, 3, 4, 5]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, forward: true, from: 4 })), [4, 5]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, from: 2 })), [2, 1]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, account: 'even' })), [4, 2]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, since: 4 })), [5, 4]);
+    assert.deepEqual(seqs(await store().events({ limit: 9, from: 100, forward: true })), []);
+    assert.deepEqual((await store().events({ limit: 1 }))[0], { ...eventOf('odd', 5), seq: 5 });
+    assert.deepEqual(store().health().events, { first: 1, last: 5 });
+  });
+
+  it('tells followers each event once, in order, when it can be read, and stops when told', async () => {
+    const heard: number[] = [];
+    const other: number[] = [];
+    const stop = store().follow(({ seq }) => heard.push(seq));
+    store().follow(({ seq }) => other.push(seq));
+    await Promise.all(Array.from({ length: 20 }, (_, i) => store().commit(write(`user${i}`, 0))));
+    assert.equal(await store().commit(write('user0', 0)), 'conflict');
+    stop();
+    await put(store(), 'user21');
+    const expected = Array.from({ length: 20 }, (_, index) => index + 1);
+    assert.deepEqual(heard, expected);
+    assert.deepEqual(other, [...expected, 21]);
+    assert.deepEqual(seqs(await store().events({ limit: 99, forward: true })), [...expected, 21]);
+  });
+}
+
+function pruning(store: () => Store): void {
+  it('drops events over age and over count, the oldest first, and keeps their numbers', async () => {
+    for (let at = 1; at <= 10; at += 1) await store().commit({ accounts: [], events: [eventOf('a', at)] });
+    assert.equal(await store().pruneEvents({ before: 4, keep: 100 }), 3);
+    assert.deepEqual(store().health().events, { first: 4, last: 10 });
+    assert.equal(await store().pruneEvents({ before: 0, keep: 2 }), 5);
+    assert.equal(await store().pruneEvents({ before: 0, keep: 2 }), 0);
+    const left = await store().events({ limit: 99, forward: true });
+    assert.deepEqual(
+      left.map(({ seq }) => seq),
+      [9, 10],
+    );
+    assert.equal(await store().pruneEvents({ before: 99, keep: 2 }), 2);
+    assert.deepEqual(store().health().events, { first: 11, last: 10 });
+    await put(store(), 'alice');
+    assert.deepEqual(
+      (await store().events({ limit: 9 })).map(({ seq }) => seq),
+      [11],
+    );
+  });
+}
+
+function closing(store: () => Store): void {
+  it('finishes what is under way when it closes, and takes nothing after', async () => {
+    const under = Array.from({ length: 8 }, (_, index) => store().commit(write(`user${index}`, 0)));
+    const outcomes = Promise.all(under);
+    await outcomes;
+    await store().close();
+    assert.equal(store().health().state, 'closed');
+    await assert.rejects(store().account('alice'), { code: 'store-closed' });
+    await assert.rejects(store().commit(write('alice', 0)), { code: 'store-closed' });
+    await assert.rejects(store().events({ limit: 1 }), { code: 'store-closed' });
+    await store().close();
+  });
+}
