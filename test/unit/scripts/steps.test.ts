@@ -96,5 +96,7 @@ describe('the pins', () => {
     }
     assert.equal(pinFaults({}, lock({ resolved: 'https://example.org/x.tgz' })).length, 1);
     assert.equal(pinFaults({}, lock({ integrity: undefined })).length, 1);
+    assert.deepEqual(pinFaults({}, lock({ dependencies: { x: '1.2.3' } })), []);
+    assert.equal(pinFaults({}, lock({ optionalDependencies: { 'x-darwin': '1.2.3' } })).length, 1);
   });
 });
