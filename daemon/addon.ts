@@ -75,9 +75,10 @@ function loadFile(file: string): NativeAddon {
   try {
     return createRequire(import.meta.url)(file) as NativeAddon;
   } catch (error) {
+    const reason = existsSync(file) ? messageOf(error) : 'there is no such file';
     throw new SallyportError(
       'addon-missing',
-      `the native addon ${file} cannot be loaded: ${messageOf(error)}. ` +
+      `the native addon ${file} cannot be loaded: ${reason}. ` +
         `"npm run build" in the repository builds it for this version of Node (${process.version}).`,
       { cause: error },
     );
@@ -87,9 +88,9 @@ function loadFile(file: string): NativeAddon {
 let loaded: Addon | undefined;
 
 /** Loads the addon and starts its threads, once in a process. */
-export function loadAddon(file: string = addonFile()): Addon {
+export function loadAddon(file?: string): Addon {
   if (loaded === undefined) {
-    const native = loadFile(file);
+    const native = loadFile(file ?? addonFile());
     native.startLookups({ threads: limits.nssThreads, queue: limits.nssQueue });
     loaded = { ...native, lockFile: (path) => native.lockFile(resolve(path)) };
   }

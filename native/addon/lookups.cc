@@ -76,7 +76,11 @@ void Lookups::deliver(Napi::Env env, Napi::Function, std::nullptr_t*, Delivery* 
   const std::unique_ptr<Delivery> owned(delivery);
   // Without an environment the process is ending, and nobody waits for the answer.
   if (static_cast<napi_env>(env) == nullptr) return;
-  napi_resolve_deferred(env, owned->deferred, objectOf(env, owned->answer, owned->groups));
+  try {
+    napi_resolve_deferred(env, owned->deferred, objectOf(env, owned->answer, owned->groups));
+  } catch (const Napi::Error&) {
+    // A worker that was told to end takes no more values, and nothing more can be thrown into it.
+  }
 }
 
 Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::milliseconds wait) {

@@ -93,8 +93,17 @@ class Library {
   bool missing_ = false;
 };
 
-bool couldTell(nss_status status) {
-  return status == NSS_STATUS_SUCCESS || status == NSS_STATUS_NOTFOUND;
+struct Asked {
+  nss_status status;
+  int error;
+};
+
+/**
+ * ESRCH is "no such entry", whatever the status: systemd's source says so where systemd does not run. No failed
+ * connection, file or timeout leaves it; ENOENT, which a missing socket leaves, does not count.
+ */
+bool couldTell(const Asked& asked) {
+  return asked.status == NSS_STATUS_SUCCESS || asked.status == NSS_STATUS_NOTFOUND || asked.error == ESRCH;
 }
 
 std::string failure(const std::string& source, const std::string& how) {
@@ -120,11 +129,6 @@ std::string eachSource(const std::vector<std::string>& databases,
   return "";
 }
 
-struct Asked {
-  nss_status status;
-  int error;
-};
-
 /** One of the `_r` functions of a source, with a buffer that grows until the entry fits. */
 template <typename Function, typename Key, typename Entry>
 Asked askEntry(Function* lookup, Key key, Entry& entry, std::vector<char>& buffer) {
@@ -144,7 +148,7 @@ std::string troubleWith(Key key, const char* suffix) {
     passwd entry{};
     std::vector<char> buffer;
     const Asked asked = askEntry(lookup, key, entry, buffer);
-    return couldTell(asked.status) ? "" : failure(source, asked.error);
+    return couldTell(asked) ? "" : failure(source, asked.error);
   });
 }
 
@@ -159,7 +163,7 @@ std::string addInitgroups(InitgroupsFunction* initgroups, const std::string& sou
   const nss_status status = initgroups(account.c_str(), primary, &count, &size, &gids, -1, &error);
   if (status == NSS_STATUS_SUCCESS) found.insert(found.end(), gids, gids + count);
   std::free(gids);
-  return couldTell(status) ? "" : failure(source, error);
+  return couldTell({status, error}) ? "" : failure(source, error);
 }
 
 /** Of a source that knows only the members of a group. */
@@ -169,7 +173,7 @@ std::string addListed(GroupFunction* lookup, const std::string& source, const st
     group entry{};
     std::vector<char> buffer;
     const Asked asked = askEntry(lookup, name.c_str(), entry, buffer);
-    if (!couldTell(asked.status)) return failure(source, asked.error);
+    if (!couldTell(asked)) return failure(source, asked.error);
     if (asked.status == NSS_STATUS_SUCCESS && listsMember(entry.gr_mem, account)) found.push_back(entry.gr_gid);
   }
   return "";
