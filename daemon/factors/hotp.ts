@@ -23,8 +23,8 @@ export const hotp: Factor<HotpRecord> = {
 
 /*
  * - Only a counter at or above the expected one MUST be accepted, and the next one becomes expected.
- * - Digits that equal those of a code just spent MUST be refused, even where they happen to be those of a
- *   code to come as well: whoever watched them once could use them again.
+ * - Digits that equal those of the code spent last MUST be refused, even where they happen to be those of a
+ *   code to come as well: tried twice at once, they would be good twice.
  * - A code beyond the look-ahead is a wrong answer. It only names the one counter at which the very next
  *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
  */
@@ -34,12 +34,15 @@ function verify(record: HotpRecord, shape: Shape, context: FactorContext): Facto
   const expected = record.counter;
   const find = (from: number, to: number) => counterOf(record, shape.text, from, to);
 
-  if (find(Math.max(0, expected - remembered), expected - 1) !== undefined) {
+  if (find(Math.max(0, expected - 1), expected - 1) !== undefined)
     return { outcome: 'refused', reason: 'replay' };
-  }
   const near = find(expected, expected + lookAhead) ?? proven(record, shape.text, context);
   if (near !== undefined) {
     return { outcome: 'accepted', record: { ...record, counter: near + 1, lastUsed: context.now } };
+  }
+  // Asked last: it only tells a replay from a slip of the finger, and a right code need not wait for it.
+  if (find(Math.max(0, expected - remembered), expected - 2) !== undefined) {
+    return { outcome: 'refused', reason: 'replay' };
   }
   const far = find(expected + lookAhead + 1, expected + resyncAhead);
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
