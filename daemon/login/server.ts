@@ -141,6 +141,8 @@ class Conversation {
   /** Monotonic milliseconds; undefined before HELLO. */
   #deadline: number;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; it may be earlier than anything falls due, and never later. */
+  #timerAt = Infinity;
   /** When a held refusal may leave. */
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
@@ -212,9 +214,8 @@ class Conversation {
         this.#heldUntil = performance.now() + effect.ms;
         return;
       case 'close':
-        // The peer has its RESULT; what it does not take within a moment it never will.
-        this.#socket.end();
-        this.#socket.setTimeout(limits.helloWait, () => this.#socket.destroy());
+        // What was written stays readable for the peer after the close.
+        this.#socket.destroySoon();
         return;
     }
   }
@@ -236,13 +237,19 @@ class Conversation {
 
   /** One timer for all that can fall due. */
   #arm(): void {
-    clearTimeout(this.#timer);
-    if (this.#state.at === 'over') return;
+    if (this.#state.at === 'over') {
+      clearTimeout(this.#timer);
+      return;
+    }
     const due = Math.min(this.#deadline, this.#heldUntil ?? Infinity, this.#nextWait ?? Infinity);
+    if (due >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = due;
     this.#timer = setTimeout(() => this.#due(), Math.max(0, due - performance.now()));
   }
 
   #due(): void {
+    this.#timerAt = Infinity;
     const now = performance.now();
     if (now >= this.#deadline) {
       if (this.#state.at === 'hello') this.#socket.destroy();
