@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 /** Runs a short command of the rig itself; throws with all that it said. */
 export function must(program: string, argv: readonly string[], input = ''): string {
@@ -51,4 +52,21 @@ export async function until(
     if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+}
+
+/** One line of /proc/net/unix for each end that has this path: the listener, and one for each connection. */
+function socketsAt(path: string): string[][] {
+  const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return lines.filter((line) => line.endsWith(` ${path}`)).map((line) => line.trim().split(/\s+/));
+}
+
+const acceptsConnections = '00010000';
+const connected = '03';
+
+export function someoneListens(path: string): boolean {
+  return socketsAt(path).some((fields) => fields[3] === acceptsConnections);
+}
+
+export function connectionsAt(path: string): number {
+  return socketsAt(path).filter((fields) => fields[5] === connected).length;
 }

@@ -1,13 +1,5 @@
 import { spawn } from 'node:child_process';
-import {
-  appendFileSync,
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { must, until } from './commands.ts';
 
 /**
@@ -26,7 +18,7 @@ export async function prepareMachine(): Promise<void> {
   mountTmpfs('/var/log');
   // Failed logins are written there by login(1) and sshd.
   for (const file of ['/run/utmp', '/var/log/wtmp', '/var/log/btmp', '/var/log/lastlog', '/var/log/faillog'])
-    writeFileSync(file, '');
+    writeFileSync(file, '', { mode: 0o600 });
   privateDevices();
   must('ip', ['link', 'set', 'lo', 'up']);
   await startSyslog();

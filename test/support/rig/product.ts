@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { base32, newSecret } from '../codes.ts';
-import { type Finished, run, until } from './commands.ts';
+import { connectionsAt, type Finished, run, someoneListens, until } from './commands.ts';
 import { cliMain, daemonMain } from './layout.ts';
 import { work } from './machine.ts';
 
@@ -33,10 +33,12 @@ export class Product {
   async start(): Promise<void> {
     const log = openSync(daemonLog, 'a');
     const daemon = spawn(process.execPath, [daemonMain, '--config', config], { stdio: ['ignore', log, log] });
+    // It ends with the namespace; the tests must not wait for it.
+    daemon.unref();
     this.#daemon = daemon;
     await until(
       `sallyportd listens\n${this.log()}`,
-      () => existsSync(pamSocket) || daemon.exitCode !== null,
+      () => someoneListens(pamSocket) || daemon.exitCode !== null,
       30_000,
     );
     if (daemon.exitCode !== null) throw new Error(`sallyportd ended with ${daemon.exitCode}:\n${this.log()}`);
@@ -46,6 +48,7 @@ export class Product {
     const daemon = this.#daemon;
     if (daemon === undefined) return;
     this.#daemon = undefined;
+    daemon.ref();
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill(signal);
     await ended;
@@ -96,4 +99,35 @@ export class Product {
     if (keys.length !== 10) throw new Error(`${keys.length} lines on stdout, not ten recovery keys`);
     return keys;
   }
+
+  /** How many failures of this account count. */
+  async failures(user: string): Promise<Failures> {
+    const { lock } = (await this.json(['user', 'show', user])) as { lock: Failures };
+    return { codes: lock.codes, any: lock.any };
+  }
+
+  /** The events of an account, oldest first. */
+  async events(user: string): Promise<Event[]> {
+    const lines = (await this.must(['audit', '--user', user, '--json'])).split('\n');
+    const events = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Event);
+    return events.toSorted((a, b) => a.seq - b.seq);
+  }
+
+  /** Calls of the module that are under way, as the kernel sees them. */
+  openCalls(): number {
+    return connectionsAt(pamSocket);
+  }
+}
+
+export interface Failures {
+  readonly codes: number;
+  readonly any: number;
+}
+
+export interface Event {
+  readonly seq: number;
+  readonly kind: string;
+  readonly outcome: string;
+  readonly reason: string;
+  readonly service?: string;
 }

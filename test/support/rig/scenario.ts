@@ -1,12 +1,12 @@
-import { chmodSync, copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { must } from './commands.ts';
 import { repository, shippedModule } from './layout.ts';
 import { markSyslog, prepareMachine, syslog, withoutFailDelay, work } from './machine.ts';
-import { Product, pamSocket } from './product.ts';
+import { Product } from './product.ts';
 import { installSnippets } from './stack.ts';
+import { hangUpAll } from './terminal.ts';
 
-const modulePath = `${work}/pam_sallyport.so`;
 export const pamApp = `${work}/pam_app`;
 
 /** A machine of its own with Sallyport on it: the snippets installed, sallyportd laid out and up. */
@@ -21,11 +21,8 @@ export async function prepare(realms: string): Promise<Product> {
 export async function prepareStacks(module: string): Promise<void> {
   await prepareMachine();
   withoutFailDelay();
-  copyFileSync(module, modulePath);
-  // Programs that run as their users load it too.
-  for (const path of [work, modulePath]) chmodSync(path, 0o755);
   must('cc', ['-O1', '-o', pamApp, `${repository}/test/native/pam_app.c`, '-lpam']);
-  installSnippets(modulePath, pamSocket);
+  installSnippets(module);
 }
 
 /** A test whose failure shows what the programs and the daemon have logged meanwhile. */
@@ -47,6 +44,8 @@ export function scenario(product: Product, name: string, body: () => Promise<voi
       ].join('\n');
       if (error instanceof Error) error.message += `\n${evidence}`;
       throw error;
+    } finally {
+      await hangUpAll();
     }
   });
 }

@@ -1,19 +1,31 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from './commands.ts';
 import { repository } from './layout.ts';
+import { work } from './machine.ts';
+import { pamSocket } from './product.ts';
 
 const shipped = join(repository, 'pam-config/pam.d');
+
+const modulePath = `${work}/pam_sallyport.so`;
+
+/** The module and its options, for a stack of a test's own. */
+export function moduleLine(...options: readonly string[]): string {
+  return [modulePath, `socket=${pamSocket}`, ...options].join(' ');
+}
 
 /**
  * Installs every snippet as it is shipped, but for what pam-config/README.md says to change when
  * the module is not installed: its path and its socket. pam_unix is kept from waiting two seconds
  * after a failure, which no test here is about.
  */
-export function installSnippets(modulePath: string, socket: string): void {
+export function installSnippets(module: string): void {
+  copyFileSync(module, modulePath);
+  // Programs that run as their users load it too.
+  chmodSync(modulePath, 0o755);
   for (const name of readdirSync(shipped)) {
     const text = must('sed', [
-      ...['-e', String.raw`s|^\([^#].*\)pam_sallyport\.so|\1${modulePath} socket=${socket}|`],
+      ...['-e', String.raw`s|^\([^#].*\)pam_sallyport\.so|\1${moduleLine()}|`],
       ...['-e', String.raw`s|^\([^#].*\)pam_unix\.so|\1pam_unix.so nodelay|`],
       join(shipped, name),
     ]);
@@ -33,8 +45,7 @@ export function useSnippet(service: string, snippet: string): void {
   writeFileSync(path, parts.join(`@include ${snippet}`));
 }
 
-/** A service of a test's own: auth as given, everything else let pass. */
-export function writeService(service: string, auth: readonly string[]): void {
-  const rest = ['account required pam_permit.so', 'session required pam_permit.so'];
-  writeFileSync(join('/etc/pam.d', service), [...auth, ...rest, ''].join('\n'));
+/** The auth part of a stack of a test's own: a service by itself, or to be put into one. */
+export function writeStack(name: string, auth: readonly string[]): void {
+  writeFileSync(join('/etc/pam.d', name), [...auth, ''].join('\n'));
 }

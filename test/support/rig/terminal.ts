@@ -11,6 +11,13 @@ export const sudoFlush = 500;
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
+const open = new Set<Terminal>();
+
+/** Ends whatever a test has left on its terminals. */
+export async function hangUpAll(): Promise<void> {
+  await Promise.all([...open].map((terminal) => terminal.hangUp()));
+}
+
 /** A program on a terminal of its own: wait for what it says, type, read the whole of it when it fails. */
 export class Terminal {
   readonly #child: ChildProcessWithoutNullStreams;
@@ -32,9 +39,11 @@ export class Terminal {
         this.#output += text;
         this.#wake();
       });
+    open.add(this);
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on('error', reject);
       this.#child.on('close', (code, signal) => {
+        open.delete(this);
         this.#status = code ?? 128 + (signal === null ? 0 : 9);
         this.#wake();
         resolve(this.#status);

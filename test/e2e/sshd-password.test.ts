@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { hotp, totp, wrongHotp } from '../support/codes.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, password } from '../support/rig/people.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
+import { useSnippet } from '../support/rig/stack.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** sshd with password + code, as pam-config ships it. */
+const realms = `
+[[realm]]
+name = "corp"
+members = { domains = ["corp.example"] }
+require = ["totp"]
+
+[[realm]]
+name = "staff"
+members = { uids = ["3000-3999"] }
+require = "any"
+
+  [[realm.rule]]
+  services = ["sshd"]
+  from = ["127.0.0.2/32"]
+  action = "skip"
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+const port = 2201;
+const whoami = ['echo "in-$(id -un)"'];
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  useSnippet('sshd', 'sallyport-sshd');
+  makeSshKeys();
+  await startSshd(port, 'sallyport-password-code.conf');
+  const connect = (user: string, from?: string): Terminal =>
+    new Terminal(ssh(user, { port, ...(from === undefined ? {} : { from }) }, whoami));
+
+  scenario(product, 'password and a TOTP code let in', async () => {
+    addPerson('alice');
+    const secret = await product.addTotp('alice');
+    const terminal = connect('alice');
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/Verification code: /, totp(secret));
+    await terminal.expect(/in-alice/);
+    assert.equal(await terminal.ended(), 0);
+    const last = (await product.events('alice')).at(-1);
+    assert.deepEqual(
+      { kind: last?.kind, outcome: last?.outcome, service: last?.service },
+      { kind: 'login', outcome: 'success', service: 'sshd' },
+    );
+  });
+
+  scenario(product, 'the same code in a second connection is refused', async () => {
+    addPerson('bob');
+    const secret = await product.addTotp('bob');
+    const code = totp(secret);
+    const first = connect('bob');
+    await first.answer(/Password: /, password);
+    await first.answer(/code: /, code);
+    await first.expect(/in-bob/);
+    const second = connect('bob');
+    await second.answer(/Password: /, password);
+    await second.answer(/code: /, code);
+    await second.expect(/used before/);
+    await second.answer(/code: /, totp(secret, { step: 1 }));
+    await second.expect(/in-bob/);
+    assert.equal(await second.ended(), 0);
+  });
+
+  scenario(product, 'a wrong code, then the right one', async () => {
+    addPerson('carol');
+    const secret = await product.addHotp('carol');
+    const terminal = connect('carol');
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/code: /, wrongHotp(secret, 0));
+    await terminal.expect(/not right/);
+    await terminal.answer(/code: /, hotp(secret, 0));
+    await terminal.expect(/in-carol/);
+    assert.equal(await terminal.ended(), 0);
+    assert.deepEqual(await product.failures('carol'), { codes: 0, any: 0 });
+  });
+
+  scenario(product, 'three wrong answers end the connection', async () => {
+    addPerson('erin');
+    const secret = await product.addHotp('erin');
+    // Told that nothing is left to try, OpenSSH's client would go through its whole list once more.
+    const options = ['PreferredAuthentications=keyboard-interactive'];
+    const terminal = new Terminal(ssh('erin', { port, options }, whoami));
+    await terminal.answer(/Password: /, password);
+    const wrong = wrongHotp(secret, 0);
+    const other = hotp(secret, 5000) === wrong ? hotp(secret, 5001) : hotp(secret, 5000);
+    for (const code of [wrong, other, wrong]) await terminal.answer(/code: /, code);
+    assert.equal(await terminal.ended(), 255);
+    assert.match(terminal.transcript, /Permission denied/);
+    assert.deepEqual(await product.failures('erin'), { codes: 3, any: 3 });
+  });
+
+  scenario(
+    product,
+    'a wrong password never reaches the code, nor does a name that does not exist',
+    async () => {
+      addPerson('frank');
+      await product.addTotp('frank');
+      for (const user of ['frank', 'nobody-of-that-name']) {
+        const terminal = connect(user);
+        for (const guess of ['wrong-1', 'wrong-2', 'wrong-3']) await terminal.answer(/Password: /, guess);
+        assert.equal(await terminal.ended(), 255);
+        assert.doesNotMatch(terminal.transcript, /code/i);
+      }
+      assert.deepEqual(await product.failures('frank'), { codes: 0, any: 0 });
+    },
+  );
+
+  scenario(product, 'a rule that says skip, and a realm that requires nothing', async () => {
+    addPerson('grace');
+    await product.addTotp('grace');
+    addPerson('heidi', 4000);
+    for (const terminal of [connect('grace', '127.0.0.2'), connect('heidi')]) {
+      await terminal.answer(/Password: /, password);
+      await terminal.expect(/in-(grace|heidi)/);
+      assert.equal(await terminal.ended(), 0);
+      assert.doesNotMatch(terminal.transcript, /code/i);
+    }
+  });
+
+  scenario(product, 'a member without a factor is refused, with the reason', async () => {
+    addPerson('ivan');
+    const terminal = connect('ivan');
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/Password: /, password);
+    assert.equal(await terminal.ended(), 255);
+    const last = (await product.events('ivan')).at(-1);
+    assert.equal(last?.outcome, 'refused');
+  });
+
+  scenario(product, 'a recovery key lets in once, in any case and without its dashes', async () => {
+    addPerson('judy');
+    const [key = ''] = await product.addRecovery('judy');
+    const typed = key.toUpperCase().replaceAll('-', '');
+    const first = connect('judy');
+    await first.answer(/Password: /, password);
+    await first.answer(/Recovery key: /, typed);
+    await first.expect(/in-judy/);
+    const second = connect('judy');
+    await second.answer(/Password: /, password);
+    await second.answer(/Recovery key: /, key);
+    await second.expect(/used before|not right/);
+    await second.hangUp();
+  });
+
+  scenario(product, 'an account of a domain, by its whole name', async () => {
+    addPerson('dave@corp.example', 4100);
+    const secret = await product.addTotp('dave@corp.example');
+    const terminal = connect('dave@corp.example');
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/code: /, totp(secret));
+    await terminal.expect(/in-dave@corp\.example/);
+    assert.equal(await terminal.ended(), 0);
+  });
+
+  scenario(product, 'without the daemon nobody gets in', async () => {
+    await product.stop();
+    const terminal = connect('heidi');
+    for (let tries = 0; tries < 3; tries += 1) await terminal.answer(/Password: /, password);
+    assert.equal(await terminal.ended(), 255);
+    await product.start();
+    const again = connect('heidi');
+    await again.answer(/Password: /, password);
+    await again.expect(/in-heidi/);
+  });
+});
