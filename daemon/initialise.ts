@@ -53,8 +53,10 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     made.push(path);
   };
   const folder = (path: string, mode: number): void => {
-    mkdirSync(path, { recursive: true, mode });
+    // The umask is strict for the store's sake; what other users have to pass gets its mode all the same.
+    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
   };
+  if (root !== undefined) folder(root, 0o755);
 
   folder(dirname(file), 0o755);
   once(file, () => {

@@ -88,6 +88,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   proven: v.exactOptional(v.boolean()),
   factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
   actor: v.exactOptional(text),
+  caller: v.exactOptional(text),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */
