@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { factsOf, isProven } from '../../../daemon/login/facts.ts';
+import type { HelloFrame } from '../../../daemon/login/frames.ts';
+
+const plain: HelloFrame = {
+  type: 'hello',
+  service: 'sudo',
+  user: 'alice',
+  realUid: 1000,
+  mode: 'prompt',
+  firstFactorPassed: false,
+  deadline: 100_000,
+  flags: 0,
+};
+const hello = (changes: Partial<HelloFrame> = {}): HelloFrame => ({ ...plain, ...changes });
+const key = 'publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample';
+
+describe('a login is proven', () => {
+  const table: [string, Partial<HelloFrame>, boolean][] = [
+    ['when the stack says so', { firstFactorPassed: true }, true],
+    ['not when nobody says so', {}, false],
+    ['when sshd has verified a key', { service: 'sshd', sshAuthInfo: `${key}\n` }, true],
+    ['when the key stands after another line', { service: 'sshd', sshAuthInfo: `password\n${key}\n` }, true],
+    ['not by a password line alone', { service: 'sshd', sshAuthInfo: 'password\n' }, false],
+    ['not by hostbased', { service: 'sshd', sshAuthInfo: 'hostbased ssh-rsa AAAA\n' }, false],
+    ['not by keyboard-interactive', { service: 'sshd', sshAuthInfo: 'keyboard-interactive/pam\n' }, false],
+    ['not by a word that begins like it', { service: 'sshd', sshAuthInfo: 'publickeys ssh-rsa A' }, false],
+    ['not by the word alone', { service: 'sshd', sshAuthInfo: 'publickey' }, false],
+    ['not by the word later in a line', { service: 'sshd', sshAuthInfo: 'password publickey x' }, false],
+    ['not by a line that is pushed in', { service: 'sshd', sshAuthInfo: ' publickey ssh-rsa A' }, false],
+    ['not by another case', { service: 'sshd', sshAuthInfo: 'PUBLICKEY ssh-rsa A' }, false],
+    ['not by the line in sudo: there it is only a variable', { sshAuthInfo: key }, false],
+    ['not by the line in a service that begins like sshd', { service: 'sshd-x', sshAuthInfo: key }, false],
+    ['not by the line in SSHD', { service: 'SSHD', sshAuthInfo: key }, false],
+    ['not without the line in sshd', { service: 'sshd' }, false],
+  ];
+  for (const [what, changes, proven] of table) {
+    it(what, () => assert.equal(isProven(hello(changes), true), proven));
+    it(`${what} — and never on pam-user.sock`, () => assert.equal(isProven(hello(changes), false), false));
+  }
+});
+
+describe('a login is local', () => {
+  const asked: string[] = [];
+  const options = {
+    bootId: 'boot-1',
+    sessionIsLocal: async (session: string): Promise<boolean> => {
+      asked.push(session);
+      return session === 'local';
+    },
+  };
+  const localOf = async (changes: Partial<HelloFrame>, rootSocket = true): Promise<boolean> =>
+    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).local;
+
+  const table: [string, Partial<HelloFrame>, boolean][] = [
+    ['in a session that logind calls local and active', { session: 'local', tty: 'pts/0' }, true],
+    ['not in one that it does not', { session: 'remote', tty: 'tty1' }, false],
+    ['not with an rhost, whatever the session', { session: 'local', rhost: 'localhost' }, false],
+    ['not with an rhost, whatever the console', { tty: 'tty1', rhost: '127.0.0.1' }, false],
+    ['on a virtual console, where no session is', { tty: 'tty1' }, true],
+    ['on a virtual console with its folder', { tty: '/dev/tty12' }, true],
+    ['on the last virtual console', { tty: 'tty63' }, true],
+    ['not beyond the last one', { tty: 'tty64' }, false],
+    ['not on tty0, which is whichever is shown', { tty: 'tty0' }, false],
+    ['not on the controlling terminal, which is anyone', { tty: '/dev/tty' }, false],
+    ['not on a serial line', { tty: 'ttyS0' }, false],
+    ['not on a serial line over USB', { tty: '/dev/ttyUSB1' }, false],
+    ['not on a pseudo terminal', { tty: '/dev/pts/1' }, false],
+    ['not under a path that ends like one', { tty: '/tmp/dev/tty1' }, false],
+    ['not with something behind it', { tty: 'tty1 ' }, false],
+    ['not with a line behind it', { tty: 'tty1\nx' }, false],
+    ['not over ssh', { tty: 'ssh' }, false],
+    ['not on a display', { tty: ':0' }, false],
+    ['not where nothing is known', {}, false],
+  ];
+  for (const [what, changes, local] of table) {
+    it(what, async () => assert.equal(await localOf(changes), local));
+    it(`${what} — and never on pam-user.sock`, async () =>
+      assert.equal(await localOf(changes, false), false));
+  }
+
+  it('and logind is not asked where the answer would not count', async () => {
+    asked.length = 0;
+    await localOf({ session: 'local', rhost: '192.0.2.1' });
+    await localOf({ session: 'local' }, false);
+    assert.deepEqual(asked, []);
+  });
+});
+
+describe('the facts of a login', () => {
+  const options = { bootId: 'boot-1', sessionIsLocal: async () => false };
+  const peer = { pid: 7, uid: 1000, gid: 1000 };
+
+  it('carry the address in one form, and a host name as none', async () => {
+    const sourceOf = async (rhost: string): Promise<string | undefined> =>
+      (await factsOf(hello({ rhost }), peer, true, options)).source;
+    assert.equal(await sourceOf('192.0.2.7'), '192.0.2.7');
+    assert.equal(await sourceOf('::ffff:192.0.2.7'), '192.0.2.7');
+    assert.equal(await sourceOf('2001:DB8:0::1'), '2001:db8::1');
+    for (const name of [
+      'localhost',
+      '192.0.2.7.evil.example',
+      '192.0.2',
+      '0x7f000001',
+      '10.0.0.0/8',
+      ' 10.0.0.1',
+    ])
+      assert.equal(await sourceOf(name), undefined, name);
+  });
+
+  it('say who is at the other end by the socket, and never by HELLO', async () => {
+    const facts = await factsOf(hello({ realUid: 0, firstFactorPassed: true }), peer, false, options);
+    assert.equal(facts.peerUid, 1000);
+    assert.equal(facts.rootSocket, false);
+    assert.equal(facts.proven, false);
+    assert.equal(facts.local, false);
+  });
+
+  it('carry the name as it came', async () => {
+    const facts = await factsOf(hello({ user: 'CORP\\Alice', mode: 'first-pass' }), peer, true, options);
+    assert.equal(facts.user, 'CORP\\Alice');
+    assert.equal(facts.mode, 'first-pass');
+    assert.equal(facts.bootId, 'boot-1');
+  });
+
+  it('fail with logind: an error is not "remote", nor "local"', async () => {
+    const broken = { bootId: 'b', sessionIsLocal: async () => Promise.reject(new Error('dbus')) };
+    await assert.rejects(factsOf(hello({ session: '1' }), peer, true, broken));
+  });
+});
