@@ -53,10 +53,14 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     made.push(path);
   };
   const folder = (path: string, mode: number): void => {
-    // The umask is strict for the store's sake; what other users have to pass gets its mode all the same.
-    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
+    // The umask is strict for the store's sake; what other users have to pass must not suffer from it.
+    const umask = process.umask(0o022);
+    try {
+      if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
+    } finally {
+      process.umask(umask);
+    }
   };
-  if (root !== undefined) folder(root, 0o755);
 
   folder(dirname(file), 0o755);
   once(file, () => {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash
  * of the name as typed, account or not. They lock nothing (design, "What the module cannot know").
@@ -79,7 +81,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
 
 /** One subscriber holds a whole IPv6 /64 and can change the rest at will. */
 function sourceOf(source: string): string {
-  if (!source.includes(':') || source.startsWith('uid:')) return source;
+  if (isIP(source) !== 6) return source;
   const [head = '', tail] = source.split('::', 2);
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');

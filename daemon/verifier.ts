@@ -152,31 +152,36 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     return this.#settleAnswer(login, subject, answer);
   }
 
-  /** Every refusal looks the same, whatever the name is and whatever went wrong. */
+  /**
+   * Every refusal looks the same, whatever the name is and whatever went wrong. What fits no shape, and
+   * what the throttle turns away, is not judged; but where nothing is needed any answer will do.
+   */
   async #answerUnproven(login: OpenLogin, answer: Buffer): Promise<Verdict> {
     const { facts } = login;
-    if (!mayBeAnAnswer(answer, facts.mode === 'prompt' ? 'whole' : 'tail'))
-      return refused(login, { result: 'auth-err' });
-    const wrong = refused(login, { result: 'auth-err', again: true });
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
-    if (!this.#o.throttle.allows(name, origin)) {
-      this.#o.throttled.add(origin);
-      return wrong;
-    }
+    const hasShape = mayBeAnAnswer(answer, facts.mode === 'prompt' ? 'whole' : 'tail');
+    const mayTry = this.#o.throttle.allows(name, origin);
     try {
-      const verdict = await this.#answerOf(login, answer, origin);
+      const verdict = await this.#answerOf(login, hasShape && mayTry ? answer : undefined, origin);
       if (verdict?.kind === 'accepted') return verdict;
     } catch (error) {
       const code = error instanceof SallyportError ? error.code : 'internal';
       this.#o.log.error('login-error', { code, message: messageOf(error) });
       return refused(login, { result: 'system-err' });
     }
-    this.#o.throttle.failed(name, origin);
-    return wrong;
+    if (!hasShape) return refused(login, { result: 'auth-err' });
+    if (mayTry) this.#o.throttle.failed(name, origin);
+    else this.#o.throttled.add(origin);
+    return refused(login, { result: 'auth-err', again: true });
   }
 
-  async #answerOf(login: OpenLogin, answer: Buffer, origin: string): Promise<Verdict | undefined> {
+  /** @param answer undefined: nothing is judged, only whether anything is needed */
+  async #answerOf(
+    login: OpenLogin,
+    answer: Buffer | undefined,
+    origin: string,
+  ): Promise<Verdict | undefined> {
     const { facts } = login;
     const subject = await this.#subjectOf(facts);
     if (subject === undefined) {
@@ -188,7 +193,14 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       await this.#ledger.note(loginEvent(subject, facts, said));
       return undefined;
     }
-    return this.#settleAnswer(login, subject, answer);
+    if (answer !== undefined) return this.#settleAnswer(login, subject, answer);
+    return untilSettled(async () => {
+      const assessed = await this.#assess(facts, subject);
+      const { decision } = assessed;
+      if (decision.kind !== 'not-needed') return refused(login, { result: 'auth-err' });
+      if (!(await this.#settle(assessed, decision, facts))) return undefined;
+      return { kind: 'accepted', result: 'ignore', strip: 0 };
+    });
   }
 
   #settleAnswer(login: OpenLogin, subject: Subject, answer: Buffer): Promise<Verdict> {
@@ -378,7 +390,8 @@ function hasRecovery(asking: Asking): boolean {
 /** Where a try comes from, for the throttle and the tallies. */
 function originOf(facts: LoginFacts): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
-  return facts.source ?? facts.rhost ?? 'local';
+  // At this machine each user has tries of its own: nobody may use up those of the others.
+  return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
 }
 
 /** su of a caller: a grant for one target is none for another. */
