@@ -1,0 +1,3 @@
+import { onceIsOnce } from '../support/once.ts';
+
+await onceIsOnce(import.meta.filename, 50);

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { createClient } from '../../daemon/control/client.ts';
+import { hotp, newSecret, totp } from './codes.ts';
+import { drive } from './drive.ts';
+import { inNamespace } from './rig/namespace.ts';
+import { addPerson } from './rig/people.ts';
+import { controlSocket } from './rig/product.ts';
+import { prepare, scenario } from './rig/scenario.ts';
+import { moduleLine, writeStack } from './rig/stack.ts';
+
+const realms = `
+[[realm]]
+name = "all"
+require = "any"
+`;
+const parallel = 64;
+const service = 'code';
+
+/**
+ * Once is once (design, rule 1): 64 processes with one answer, exactly one of them is let in.
+ * @param rounds how often, for each kind of factor; every round has an account of its own
+ */
+export async function onceIsOnce(file: string, rounds: number): Promise<void> {
+  await inNamespace(file, async () => {
+    const product = await prepare(realms);
+    writeStack(service, [
+      `auth required ${moduleLine('first_factor=passed')}`,
+      'auth required pam_permit.so',
+    ]);
+
+    const client = createClient({ socket: controlSocket });
+    const otp = { digits: 6, algorithm: 'sha1', verify: false } as const;
+    const addHotp = async (user: string): Promise<Buffer> => {
+      const secret = newSecret();
+      await client.addFactor(user, { kind: 'hotp', secret: secret.toString('base64'), counter: 0, ...otp });
+      return secret;
+    };
+    const answers = {
+      totp: async (user: string) => {
+        const secret = newSecret();
+        await client.addFactor(user, { kind: 'totp', secret: secret.toString('base64'), period: 30, ...otp });
+        return totp(secret);
+      },
+      hotp: async (user: string) => hotp(await addHotp(user), 0),
+      recovery: async (user: string) =>
+        (await client.addFactor(user, { kind: 'recovery', verify: false })).recoveryKeys?.[0] ?? '',
+    } as const;
+
+    for (const kind of ['totp', 'hotp', 'recovery'] as const) {
+      scenario(
+        product,
+        `${parallel} processes with one answer, ${kind}: one is let in, ${rounds} times`,
+        async () => {
+          // Refusals are held back for up to five seconds, side by side; so are the rounds.
+          const round = async (number: number): Promise<void> => {
+            const user = `${kind}${number}`;
+            addPerson(user);
+            const answer = await answers[kind](user);
+            const logins = await drive(
+              service,
+              Array.from({ length: parallel }, () => ({ user, answers: [answer] })),
+            );
+            assert.equal(logins.length, parallel);
+            const letIn = logins.filter((login) => login.result === 0).length;
+            assert.equal(letIn, 1, `round ${number}: ${letIn} of ${parallel} were let in`);
+            const { events } = await client.audit({ user, limit: 500 });
+            const told = events.filter((event) => event.outcome === 'success').length;
+            assert.equal(told, 1, 'and the audit trail says so');
+          };
+          for (let first = 0; first < rounds; first += 5)
+            await Promise.all(
+              Array.from({ length: Math.min(5, rounds - first) }, (_, index) => round(first + index)),
+            );
+        },
+      );
+    }
+
+    scenario(product, `${parallel} accounts at once, each with its own code: all are let in`, async () => {
+      const clients = [];
+      for (let index = 0; index < parallel; index += 1) {
+        const user = `many${index}`;
+        addPerson(user);
+        const secret = await addHotp(user);
+        clients.push({ user, answers: [0, 1, 2].map((counter) => hotp(secret, counter)) });
+      }
+      const logins = await drive(service, clients);
+      assert.equal(logins.length, 3 * parallel);
+      assert.deepEqual(
+        logins.filter((login) => login.result !== 0),
+        [],
+      );
+    });
+  });
+}
