@@ -1,0 +1,3 @@
+import { crashes } from '../support/crash.ts';
+
+await crashes(import.meta.filename, 200);
