@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Explanation, explain } from '../../../daemon/policy/explain.ts';
+import {
+  config,
+  disabled,
+  facts,
+  members,
+  now,
+  onTerminal,
+  overUserSocket,
+  question,
+  realm,
+  remember,
+  rule,
+  state,
+  totp,
+} from './support.ts';
+
+const line = (explanation: Explanation, name: string) =>
+  explanation.lines.find((text) => text.startsWith(name))?.slice(12);
+
+describe('explain', () => {
+  const staff = realm({
+    name: 'staff',
+    line: 12,
+    members: members({ groups: ['staff'] }),
+    rules: [
+      rule(
+        { kind: 'skip' },
+        {
+          line: 22,
+          services: ['sshd', 'login'],
+          from: [{ kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 }, { kind: 'local' }],
+        },
+      ),
+      rule(remember, { line: 27, services: ['sudo'] }),
+    ],
+  });
+  const asked = {
+    config: config(staff, realm({ name: 'default', line: 40, require: 'none' })),
+    groups: new Map([['staff', 'member' as const]]),
+    state: state({ factors: [totp, { ...disabled(totp), id: 't2', name: 'old phone' }] }),
+  };
+
+  it('tells realm, membership, rule, decision and the line of the file that made it', () => {
+    const told = explain(question({ ...asked, facts: facts({ source: '10.1.2.3' }) }));
+    assert.deepEqual(told.lines, [
+      'account     alice (uid 1000)',
+      'login       sshd from 10.1.2.3 on ssh',
+      'realm       staff (/etc/sallyport/sallyport.toml:12)',
+      'member      group staff',
+      'factors     totp "phone", totp "old phone" (disabled)',
+      'rule        skip for sshd, login from 10.0.0.0/8, local (/etc/sallyport/sallyport.toml:22)',
+      'decision    no second factor is needed: a rule lets this service from there off',
+      'decided by  /etc/sallyport/sallyport.toml:22',
+    ]);
+    assert.deepEqual(
+      { ...told, lines: [] },
+      {
+        decision: 'not-needed',
+        why: 'skip',
+        realm: 'staff',
+        because: 'group staff',
+        rule: { line: 22, text: 'skip for sshd, login from 10.0.0.0/8, local' },
+        file: '/etc/sallyport/sallyport.toml',
+        line: 22,
+        sentence: 'a rule lets this service from there off',
+        lines: [],
+      },
+    );
+  });
+
+  it('tells what will do', () => {
+    const told = explain(question({ ...asked, facts: onTerminal() }));
+    assert.equal(line(told, 'rule'), 'remember for 15m for sudo (/etc/sallyport/sallyport.toml:27)');
+    assert.equal(
+      line(told, 'decision'),
+      'a second factor is asked for: any one of these will do: totp "phone"',
+    );
+    assert.equal(told.line, 27);
+  });
+
+  it('tells of a group that does not resolve, and of the realm that it holds up', () => {
+    const told = explain(question({ ...asked, groups: new Map() }));
+    assert.equal(told.decision, 'refused');
+    assert.equal(told.why, 'groups-unresolved');
+    assert.equal(told.line, 12);
+    assert.match(line(told, 'decision') ?? '', /group staff .* does not resolve/);
+  });
+
+  it('tells that a name is no address, and that no rule matches on pam-user.sock', () => {
+    const { source: _, ...named } = facts({ rhost: 'host.example' });
+    assert.match(
+      line(explain(question({ ...asked, facts: named })), 'login') ?? '',
+      /host\.example, which is no address/,
+    );
+    const told = explain(question({ ...asked, facts: facts(overUserSocket) }));
+    assert.match(line(told, 'login') ?? '', /pam-user\.sock, where no rule matches/);
+    assert.equal(line(told, 'rule'), 'none matches');
+  });
+
+  it('tells until when a lock or a grace period lasts', () => {
+    const lock = { codes: 0, any: 100, lockedAt: now };
+    const told = explain(question({ state: state({ factors: [totp], lock }) }));
+    assert.match(told.sentence, /locked until 2026-06-15 13:00 UTC/);
+    const grace = realm({ enrol: 'grace', graceMs: 14 * 86_400_000 });
+    assert.match(
+      explain(question({ realm: grace })).sentence,
+      /14d begins with this login .* 2026-06-29 12:00 UTC/,
+    );
+  });
+
+  it('lets no name steer a terminal', () => {
+    const told = explain(question({ account: { name: 'a\u001b[2J\u009b\u202e', uid: 1, gid: 1 } }));
+    for (const text of told.lines) assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);
+  });
+});

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { LockState } from '../../../daemon/policy/contract.ts';
+import {
+  afterVerified,
+  afterWrong,
+  delayFor,
+  lockAt,
+  lockedNow,
+  lockedUntil,
+  unlocked,
+} from '../../../daemon/policy/lockout.ts';
+import { day, hour, minute, now, second } from './support.ts';
+
+const rules = { codes: 3, any: 5, forMs: hour };
+
+/** The lock after wrong answers, one a second: "c" a typed code, "r" another kind. */
+function after(answers: string, lock: LockState = unlocked, at = now): LockState {
+  return [...answers].reduce(
+    (state, kind, i) => afterWrong(state, kind === 'c', rules, at + i * second),
+    lock,
+  );
+}
+
+describe('wrong answers', () => {
+  it('count in both rows when they are typed codes, in one when they are not', () => {
+    assert.deepEqual(after('c'), { codes: 1, any: 1 });
+    assert.deepEqual(after('r'), { codes: 0, any: 1 });
+    assert.deepEqual(after('crc'), { codes: 2, any: 3 });
+  });
+
+  it('lock typed codes at lockout.codes, not before', () => {
+    assert.equal(lockedNow(after('cc'), rules, now), 'none');
+    const locked = after('ccc');
+    assert.equal(lockedNow(locked, rules, now + minute), 'codes');
+    assert.equal(locked.codesLockedAt, now + 2 * second);
+    assert.equal(lockedUntil(locked, rules, now + minute), undefined);
+  });
+
+  it('keep typed codes locked however long it is', () => {
+    assert.equal(lockedNow(after('ccc'), rules, now + 1000 * day), 'codes');
+  });
+
+  it('lock everything at lockout.any, for as long as it says', () => {
+    assert.equal(lockedNow(after('rrrr'), rules, now + 4 * second), 'none');
+    const locked = after('rrrrr');
+    const since = now + 4 * second;
+    assert.equal(lockedNow(locked, rules, since), 'all');
+    assert.equal(lockedUntil(locked, rules, since), since + hour);
+    assert.equal(lockedNow(locked, rules, since + hour - 1), 'all');
+    assert.equal(lockedNow(locked, rules, since + hour), 'none');
+  });
+
+  it('count from the start once the lock is over, while codes stay locked', () => {
+    const locked = after('cccrr');
+    assert.equal(lockedNow(locked, rules, now + minute), 'all');
+    const later = now + 2 * hour;
+    assert.equal(lockedNow(locked, rules, later), 'codes');
+    const next = afterWrong(locked, false, rules, later);
+    assert.deepEqual(next, { codes: 3, any: 1, codesLockedAt: now + 2 * second });
+  });
+
+  it('count nowhere while they meet a lock', () => {
+    const all = after('rrrrr');
+    assert.deepEqual(afterWrong(all, true, rules, now + minute), all);
+    assert.deepEqual(afterWrong(all, false, rules, now + minute), all);
+    const codes = after('ccc');
+    assert.deepEqual(afterWrong(codes, true, rules, now + minute), codes);
+    assert.equal(afterWrong(codes, false, rules, now + minute).any, codes.any + 1);
+  });
+});
+
+describe('a verified factor', () => {
+  it('ends both rows', () => {
+    assert.deepEqual(afterVerified(after('cr'), 'totp'), { codes: 0, any: 0 });
+    assert.deepEqual(afterVerified(after('cr'), 'recovery'), { codes: 0, any: 0 });
+  });
+
+  it('lifts the lock on typed codes only when it is a recovery key', () => {
+    const locked = after('ccc');
+    assert.deepEqual(afterVerified(locked, 'totp'), { codes: 0, any: 0, codesLockedAt: now + 2 * second });
+    assert.deepEqual(afterVerified(locked, 'recovery'), unlocked);
+  });
+});
+
+describe('a clock set back', () => {
+  it('keeps the lock, for at most lockout.for from then', () => {
+    const locked = after('rrrrr');
+    const back = now - 30 * day;
+    assert.equal(lockedNow(locked, rules, back), 'all');
+    assert.equal(lockedUntil(locked, rules, back), back + hour);
+    const stored = lockAt(locked, rules, back);
+    assert.equal(stored.lockedAt, back);
+    assert.equal(lockedNow(stored, rules, back + hour), 'none');
+  });
+
+  it('keeps typed codes locked', () => {
+    assert.equal(lockedNow(after('ccc'), rules, now - 30 * day), 'codes');
+  });
+});
+
+describe('the delay of a wrong answer', () => {
+  for (const [count, seconds] of [
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [3, 1],
+    [4, 2],
+    [5, 4],
+    [6, 5],
+    [7, 5],
+    [100, 5],
+    [10_000, 5],
+  ] as const) {
+    it(`is ${seconds} s for number ${count}`, () => assert.equal(delayFor(count), seconds * second));
+  }
+});
+
+describe('whatever happens', () => {
+  const someRules = fc
+    .record({
+      codes: fc.integer({ min: 1, max: 6 }),
+      more: fc.integer({ min: 0, max: 6 }),
+      forMs: fc.constantFrom(minute, hour, day),
+    })
+    .map(({ codes, more, forMs }) => ({ codes, any: codes + more, forMs }));
+  const step = fc.record({
+    isCode: fc.boolean(),
+    // The clock jumps as it likes.
+    jump: fc.oneof(fc.integer({ min: 0, max: 2 * minute }), fc.integer({ min: -2 * day, max: 2 * day })),
+    verified: fc.constantFrom(
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'totp' as const,
+      'recovery' as const,
+    ),
+  });
+
+  it('no lock on everything lasts longer than lockout.for from now', () => {
+    fc.assert(
+      fc.property(someRules, fc.array(step, { maxLength: 40 }), (lockout, steps) => {
+        let lock: LockState = unlocked;
+        let at = now;
+        for (const { isCode, jump } of steps) {
+          at += jump;
+          lock = afterWrong(lock, isCode, lockout, at);
+          const until = lockedUntil(lock, lockout, at);
+          assert.ok(until === undefined || until <= at + lockout.forMs);
+          assert.equal(lockedNow(lock, lockout, at) === 'all', until !== undefined && until > at);
+          assert.notEqual(lockedNow(lock, lockout, at + lockout.forMs), 'all');
+        }
+      }),
+    );
+  });
+
+  it('counts only grow between verified factors and ends of locks, and locks come exactly at their counts', () => {
+    fc.assert(
+      fc.property(someRules, fc.array(step, { maxLength: 40 }), (lockout, steps) => {
+        let lock: LockState = unlocked;
+        let at = now;
+        for (const { isCode, jump, verified } of steps) {
+          at += jump;
+          const before = lockAt(lock, lockout, at);
+          const was = lockedNow(lock, lockout, at);
+          if (verified !== undefined && was === 'none') {
+            lock = afterVerified(lock, verified);
+            assert.deepEqual(lock, unlocked);
+            continue;
+          }
+          lock = afterWrong(lock, isCode, lockout, at);
+          const counts = was === 'none' || (was === 'codes' && !isCode);
+          assert.equal(lock.any, before.any + (counts ? 1 : 0));
+          assert.equal(lock.codes, before.codes + (counts && isCode ? 1 : 0));
+          assert.equal(lock.codesLockedAt !== undefined, lock.codes >= lockout.codes);
+          assert.equal(lockedNow(lock, lockout, at) === 'all', lock.any >= lockout.any);
+          assert.ok(lock.any <= lockout.any && lock.codes <= lockout.codes);
+        }
+      }),
+    );
+  });
+
+  it('a clock set back never opens a lock', () => {
+    fc.assert(
+      fc.property(someRules, fc.array(step, { maxLength: 30 }), fc.nat(10 * day), (lockout, steps, back) => {
+        const lock = steps.reduce(
+          (state, { isCode }, i) => afterWrong(state, isCode, lockout, now + i),
+          unlocked as LockState,
+        );
+        const at = now + steps.length;
+        const order = { none: 0, codes: 1, all: 2 };
+        assert.ok(order[lockedNow(lock, lockout, at - back)] >= order[lockedNow(lock, lockout, at)]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Membership } from '../../../daemon/accounts.ts';
+import { domainOf, selectRealm, wantedGroups } from '../../../daemon/policy/realm.ts';
+import { alice, config, members, realm } from './support.ts';
+
+const rest = realm({ name: 'rest' });
+const account = (name: string, uid = 1000) => ({ name, uid, gid: uid });
+
+function selected(
+  first: ReturnType<typeof members>,
+  who = alice,
+  groups: Readonly<Record<string, Membership>> = {},
+): string {
+  const both = config(realm({ name: 'first', line: 3, members: first }), rest);
+  const selection = selectRealm(both, who, new Map(Object.entries(groups)));
+  return selection.kind === 'realm'
+    ? `${selection.realm.name}: ${selection.because}`
+    : `? ${selection.group}`;
+}
+
+describe('membership', () => {
+  it('goes by user, on the canonical name and no other', () => {
+    assert.equal(selected(members({ users: ['alice'] })), 'first: user alice');
+    assert.equal(selected(members({ users: ['Alice', 'alice2'] })), 'rest: catch-all');
+  });
+
+  it('goes by uid, from the first to the last', () => {
+    const uids = members({
+      uids: [
+        { first: 1000, last: 1999 },
+        { first: 0, last: 0 },
+      ],
+    });
+    for (const [uid, expected] of [
+      [0, 'first: uid 0 in 0-0'],
+      [1, 'rest: catch-all'],
+      [999, 'rest: catch-all'],
+      [1000, 'first: uid 1000 in 1000-1999'],
+      [1999, 'first: uid 1999 in 1000-1999'],
+      [2000, 'rest: catch-all'],
+    ] as const) {
+      assert.equal(selected(uids, account('u', uid)), expected);
+    }
+  });
+
+  it('goes by the domain in the canonical name, in any case', () => {
+    const domains = members({ domains: ['corp.example', 'corp'] });
+    assert.equal(selected(domains, account('bob@corp.example')), 'first: domain corp.example');
+    assert.equal(selected(domains, account('bob@CORP.Example')), 'first: domain corp.example');
+    assert.equal(selected(domains, account('CORP\\bob')), 'first: domain corp');
+    assert.equal(selected(domains, account('bob@evil.corp.example')), 'rest: catch-all');
+    assert.equal(selected(domains, account('corp.example')), 'rest: catch-all');
+    assert.equal(selected(domains, account('EVIL\\bob@corp.example')), 'rest: catch-all');
+  });
+
+  for (const [name, domain] of [
+    ['alice', undefined],
+    ['alice@', undefined],
+    ['\\alice', undefined],
+    ['a@b@c', 'c'],
+    ['D\\a\\b', 'd'],
+  ] as const) {
+    it(`reads the domain of ${name} as ${domain}`, () => assert.equal(domainOf(name), domain));
+  }
+
+  it('goes by group, any one of them', () => {
+    const groups = members({ groups: ['staff', 'ops'] });
+    assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'member' }), 'first: group ops');
+    assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'not-member' }), 'rest: catch-all');
+  });
+
+  it('is in the first realm of the file, not the best', () => {
+    const both = config(
+      realm({ name: 'one', members: members({ uids: [{ first: 0, last: 5000 }] }) }),
+      realm({ name: 'two', members: members({ users: ['alice'] }) }),
+      rest,
+    );
+    const selection = selectRealm(both, alice, new Map());
+    assert.ok(selection.kind === 'realm');
+    assert.equal(selection.realm.name, 'one');
+  });
+});
+
+describe('a group that does not resolve', () => {
+  const groups = members({ groups: ['staff', 'ops'] });
+
+  it('stops the search before the realm is passed over', () => {
+    assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'unresolved' }), '? ops');
+    assert.equal(selected(groups, alice, { staff: 'unresolved', ops: 'not-member' }), '? staff');
+  });
+
+  it('is also one that nobody asked for', () => {
+    assert.equal(selected(groups, alice, { staff: 'not-member' }), '? ops');
+    assert.equal(selected(groups), '? staff');
+  });
+
+  it('does not matter where something else says that the account is a member', () => {
+    assert.equal(selected(groups, alice, { staff: 'unresolved', ops: 'member' }), 'first: group ops');
+    assert.equal(selected({ ...groups, users: ['alice'] }), 'first: user alice');
+    assert.equal(
+      selected({ ...groups, uids: [{ first: 1000, last: 1000 }] }),
+      'first: uid 1000 in 1000-1000',
+    );
+    assert.equal(selected({ ...groups, domains: ['x'] }, account('a@x')), 'first: domain x');
+  });
+
+  it('does not matter to a realm that stands before it', () => {
+    const ordered = config(
+      realm({ name: 'local', members: members({ users: ['alice'] }) }),
+      realm({ name: 'directory', members: groups }),
+      rest,
+    );
+    const selection = selectRealm(ordered, alice, new Map());
+    assert.ok(selection.kind === 'realm');
+    assert.equal(selection.realm.name, 'local');
+  });
+});
+
+describe('the groups to ask for', () => {
+  it('are those that realms name, each once', () => {
+    const many = config(
+      realm({ members: members({ groups: ['a', 'b'] }) }),
+      realm({ members: members({ groups: ['b', 'c'], users: ['x'] }) }),
+      rest,
+    );
+    assert.deepEqual(wantedGroups(many), ['a', 'b', 'c']);
+    assert.deepEqual(wantedGroups(config(rest)), []);
+  });
+});
+
+describe('a configuration without a catch-all', () => {
+  it('lets nobody in even if it were loaded', () => {
+    const open = config(realm({ members: members({ users: ['root'] }) }));
+    assert.throws(() => selectRealm(open, alice, new Map()), { code: 'config-bad' });
+  });
+});

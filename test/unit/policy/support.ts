@@ -1,0 +1,134 @@
+import type { Account, Membership } from '../../../daemon/accounts.ts';
+import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
+import { defaults, systemPaths } from '../../../daemon/config/defaults.ts';
+import type { HotpRecord, RecoveryRecord, TotpRecord } from '../../../daemon/factors/contract.ts';
+import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
+import type { Question } from '../../../daemon/policy/decide.ts';
+
+/** Noon of a day in 2026. */
+export const now = Date.UTC(2026, 5, 15, 12);
+export const second = 1_000;
+export const minute = 60_000;
+export const hour = 60 * minute;
+export const day = 24 * hour;
+
+export function realm(part: Partial<Realm> = {}): Realm {
+  return {
+    name: 'everybody',
+    line: 10,
+    require: 'any',
+    enrol: 'refuse',
+    totp: defaults.totp,
+    lockout: defaults.lockout,
+    su: 'target',
+    rules: [],
+    ...part,
+  };
+}
+
+export function members(part: Partial<NonNullable<Realm['members']>>): NonNullable<Realm['members']> {
+  return { groups: [], users: [], domains: [], uids: [], ...part };
+}
+
+export function rule(action: Rule['action'], part: Partial<Rule> = {}): Rule {
+  return { line: 20, action, ...part };
+}
+
+export const remember: Rule['action'] = { kind: 'remember', forMs: 15 * minute };
+
+export function config(...realms: readonly Realm[]): Config {
+  return {
+    file: '/etc/sallyport/sallyport.toml',
+    paths: systemPaths,
+    adminGroup: 'sallyport-admin',
+    issuer: 'host.example',
+    audit: { keepForMs: defaults.auditKeepForMs, keepEvents: defaults.auditKeepEvents },
+    realms,
+  };
+}
+
+export const alice: Account = { name: 'alice', uid: 1000, gid: 1000 };
+
+const base = { name: 'phone', created: now - day, enabled: true };
+
+export const totp: TotpRecord = {
+  ...base,
+  id: 't1',
+  kind: 'totp',
+  secret: Buffer.alloc(20, 1).toString('base64'),
+  digits: 6,
+  period: 30,
+  algorithm: 'sha1',
+  lastStep: -1,
+  drift: 0,
+};
+export const hotp: HotpRecord = {
+  ...base,
+  id: 'h1',
+  kind: 'hotp',
+  secret: Buffer.alloc(20, 2).toString('base64'),
+  digits: 6,
+  algorithm: 'sha1',
+  counter: 0,
+};
+export const recovery: RecoveryRecord = {
+  ...base,
+  id: 'r1',
+  kind: 'recovery',
+  name: 'paper',
+  salt: Buffer.alloc(16, 3).toString('base64'),
+  hashes: [null, Buffer.alloc(32, 4).toString('base64')],
+};
+export const usedUp: RecoveryRecord = { ...recovery, id: 'r2', hashes: [null, null] };
+export const disabled = <R extends { readonly enabled: boolean }>(record: R): R => ({
+  ...record,
+  enabled: false,
+});
+
+export function state(part: Partial<AccountState> = {}): AccountState {
+  return { factors: [], lock: { codes: 0, any: 0 }, grants: [], ...part };
+}
+
+export function facts(part: Partial<LoginFacts> = {}): LoginFacts {
+  return {
+    service: 'sshd',
+    user: 'alice',
+    rhost: '203.0.113.5',
+    source: '203.0.113.5',
+    tty: 'ssh',
+    bootId: 'boot-1',
+    realUid: 0,
+    peerUid: 0,
+    proven: true,
+    rootSocket: true,
+    local: false,
+    mode: 'prompt',
+    ...part,
+  };
+}
+
+/** A login on a terminal of this machine. */
+export function onTerminal(part: Partial<LoginFacts> = {}): LoginFacts {
+  const {
+    rhost: _rhost,
+    source: _source,
+    ...rest
+  } = facts({ service: 'sudo', tty: '/dev/pts/3', session: '7' });
+  return { ...rest, ...part };
+}
+
+export const overUserSocket = { rootSocket: false, proven: false, peerUid: 1000, realUid: 1000 } as const;
+
+export function question(part: Partial<Question> & { readonly realm?: Realm } = {}): Question {
+  const { realm: only = realm(), ...rest } = part;
+  return {
+    config: config(only),
+    account: alice,
+    groups: new Map<string, Membership>(),
+    holderKnown: true,
+    state: state(),
+    facts: facts(),
+    now,
+    ...rest,
+  };
+}
