@@ -10,7 +10,7 @@ export function initialConfig(root?: string): string {
 }
 
 const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is sallyport.toml.sample.
-# After a change: \`sallyport realm check\`, then reload sallyportd.
+# After a change: \`sallyport realm check\`, then \`sallyport reload\`.
 `;
 
 const systemSection = `# [paths] may be left out: these are the usual ones.
