@@ -35,9 +35,11 @@ function verify(record: TotpRecord, shape: Shape, context: FactorContext): Facto
     if (step > record.lastStep) fits = step;
     else spent = true;
   }
+  // Every step of the window is spent: no code of now can be right, and people should hear why.
+  if (newest < record.lastStep) return refused('clock');
   if (spent) return refused('replay');
   if (fits >= 0) return { outcome: 'accepted', record: movedOn(record, fits, center, context.now) };
-  return refused(newest < record.lastStep ? 'clock' : 'wrong');
+  return refused('wrong');
 }
 
 /** One success moves the drift by one step at the most: a single late code is no slow clock. */

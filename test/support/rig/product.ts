@@ -9,6 +9,7 @@ const root = `${work}/sallyport`;
 const config = `${root}/etc/sallyport.toml`;
 const daemonLog = `${work}/sallyportd.log`;
 export const pamSocket = `${root}/run/pam.sock`;
+export const controlSocket = `${root}/run/control.sock`;
 
 /** sallyportd and sallyport of this build, below one folder of the namespace. */
 export class Product {
@@ -30,9 +31,13 @@ export class Product {
     writeFileSync(config, `${text.slice(0, first)}\n${realms}\n`);
   }
 
-  async start(): Promise<void> {
+  /** @param environment what sallyportd gets beside our own: a clock or a name service of its own */
+  async start(environment: NodeJS.ProcessEnv = {}): Promise<void> {
     const log = openSync(daemonLog, 'a');
-    const daemon = spawn(process.execPath, [daemonMain, '--config', config], { stdio: ['ignore', log, log] });
+    const daemon = spawn(process.execPath, [daemonMain, '--config', config], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...environment },
+    });
     // It ends with the namespace; the tests must not wait for it.
     daemon.unref();
     this.#daemon = daemon;

@@ -26,8 +26,8 @@ export async function prepareStacks(module: string): Promise<void> {
 }
 
 /** A test whose failure shows what the programs and the daemon have logged meanwhile. */
-export function scenario(product: Product, name: string, body: () => Promise<void>): void {
-  test(name, { timeout: 120_000 }, async () => {
+export function scenario(product: Product, name: string, body: () => Promise<void>, timeout = 120_000): void {
+  test(name, { timeout }, async () => {
     const mark = `${name} ${Date.now()}`;
     markSyslog(mark);
     const logged = product.log().length;

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { hotp, totp } from '../support/codes.ts';
+import { run } from '../support/rig/commands.ts';
+import { work } from '../support/rig/machine.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson } from '../support/rig/people.ts';
+import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
+import { moduleLine, writeStack } from '../support/rig/stack.ts';
+
+/** Rule 12: a clock that was set back voids what lets in and keeps what refuses, with a clear reason. */
+const realms = `
+[[realm]]
+name = "late"
+members = { uids = ["5000-5999"] }
+require = "any"
+enrol = "grace"
+grace = "2h"
+
+[[realm]]
+name = "all"
+require = "any"
+lockout = { codes = 2, any = 3, for = "2h" }
+
+  [[realm.rule]]
+  services = ["remembered"]
+  action = { remember = "2h" }
+`;
+/** Let in without an answer: the daemon said IGNORE, and pam_permit the rest. */
+const notAsked = 0;
+const authErr = 7;
+const maxTries = 11;
+const hour = 3_600_000;
+const offsetFile = `${work}/clock-offset`;
+
+/** The daemon's clock alone; the library reads the offset anew at each call. */
+const fakeClock = {
+  LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
+  FAKETIME_TIMESTAMP_FILE: offsetFile,
+  FAKETIME_NO_CACHE: '1',
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+};
+
+let offset = 0;
+function setClock(hours: number): void {
+  offset = hours * hour;
+  writeFileSync(offsetFile, `${hours < 0 ? '' : '+'}${hours}h\n`);
+}
+const daemonNow = (): number => Date.now() + offset;
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  for (const service of ['code', 'remembered'])
+    writeStack(service, [
+      `auth required ${moduleLine('first_factor=passed')}`,
+      'auth required pam_permit.so',
+    ]);
+  await product.stop();
+  setClock(0);
+  await product.start(fakeClock);
+
+  const logIn = async (service: string, user: string, ...answers: string[]): Promise<number | null> =>
+    (await run(pamApp, ['--rhost', '192.0.2.1', service, user, ...answers])).status;
+  /** Of the last refusal; what ended the call comes after it. */
+  const lastReason = async (user: string): Promise<string> => {
+    const lines = (await product.must(['audit', '--user', user, '--limit', '5', '--json']))
+      .trim()
+      .split('\n');
+    const events = lines.map((line): { outcome: string; reason: string } => JSON.parse(line));
+    return events.findLast((event) => event.outcome === 'refused')?.reason ?? 'none';
+  };
+
+  scenario(product, 'back an hour: codes before the mark are refused, and the reason is said', async () => {
+    setClock(0);
+    addPerson('alice');
+    const secret = await product.addTotp('alice');
+    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), 0);
+    setClock(-1);
+    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), authErr);
+    assert.equal(await lastReason('alice'), 'clock');
+    setClock(0);
+    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow(), step: 1 })), 0);
+  });
+
+  scenario(product, 'back an hour: HOTP, which knows no clock, goes on', async () => {
+    setClock(0);
+    addPerson('bob');
+    const secret = await product.addHotp('bob');
+    assert.equal(await logIn('code', 'bob', hotp(secret, 0)), 0);
+    setClock(-1);
+    assert.equal(await logIn('code', 'bob', hotp(secret, 0)), authErr);
+    assert.equal(await logIn('code', 'bob', hotp(secret, 1)), 0);
+  });
+
+  scenario(product, 'back an hour: what is remembered, and a grace period, are void', async () => {
+    setClock(0);
+    addPerson('carol');
+    const secret = await product.addHotp('carol');
+    assert.equal(await logIn('remembered', 'carol', hotp(secret, 0)), 0);
+    assert.equal(await logIn('remembered', 'carol'), notAsked, 'it is remembered');
+    addPerson('dave', 5001);
+    assert.equal(await logIn('code', 'dave'), notAsked, 'the grace period begins');
+    setClock(-1);
+    assert.notEqual(await logIn('remembered', 'carol'), notAsked);
+    assert.equal(await logIn('code', 'dave'), authErr);
+    assert.equal(await lastReason('dave'), 'grace-clock');
+    setClock(3);
+    assert.notEqual(await logIn('remembered', 'carol'), notAsked, 'and over after its two hours');
+    assert.equal(await logIn('code', 'dave'), authErr);
+    assert.equal(await lastReason('dave'), 'grace-over');
+  });
+
+  scenario(product, 'a lock outlives a clock set back, and lasts at most its time from then on', async () => {
+    setClock(0);
+    addPerson('erin');
+    const secret = await product.addHotp('erin');
+    const [key = ''] = await product.addRecovery('erin');
+    const wrong = '22222-22222-22222-22222';
+    assert.equal(
+      await logIn('code', 'erin', wrong, wrong.replaceAll('2', '3'), wrong.replaceAll('2', '4')),
+      maxTries,
+    );
+    assert.equal(await logIn('code', 'erin', key), maxTries, 'everything is locked');
+    setClock(-24);
+    assert.equal(await logIn('code', 'erin', key), maxTries);
+    setClock(-23);
+    assert.equal(await logIn('code', 'erin', key), maxTries);
+    setClock(-21);
+    assert.equal(await logIn('code', 'erin', hotp(secret, 0)), 0, 'two hours after it was set back');
+  });
+
+  scenario(product, 'forward a day: codes of that day are right', async () => {
+    setClock(0);
+    addPerson('frank');
+    const secret = await product.addTotp('frank');
+    assert.equal(await logIn('code', 'frank', totp(secret, { at: daemonNow() })), 0);
+    setClock(24);
+    assert.equal(await logIn('code', 'frank', totp(secret, { at: daemonNow() })), 0);
+    assert.equal(await logIn('code', 'frank', totp(secret, { at: daemonNow() })), authErr);
+  });
+});
