@@ -1,6 +1,5 @@
 import { TomlDate } from 'smol-toml';
 import * as v from 'valibot';
-import type { RequirableKind } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import type { Realm, Rule, Source } from './contract.ts';
 import { parseDuration } from './duration.ts';
@@ -136,7 +135,7 @@ export const source = reads<Source>(
   },
 );
 
-const requirable: readonly RequirableKind[] = ['totp', 'webauthn', 'yubikey'];
+const requirable: Extract<Realm['require'], readonly unknown[]> = ['totp', 'webauthn', 'yubikey'];
 const kind = reads('"totp", "webauthn" or "yubikey", each once', (input) =>
   requirable.find((candidate) => candidate === input),
 );
