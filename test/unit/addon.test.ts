@@ -152,7 +152,7 @@ test('only a connected Unix socket has a peer', async () => {
     [join(folder, 'listening.sock'), 'not-connected'],
     [0, 'not-unix'],
   ] as const) {
-    const server: Server = createServer().listen(address);
+    const server: Server = createServer().listen(address).unref();
     await once(server, 'listening');
     const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
     assert.throws(() => peerCredentials(fd), { code });

@@ -73,8 +73,8 @@ test('a TCP connection has no peer, though the kernel answers for it too', async
   const accepted = once(server, 'connection');
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const [socket] = (await accepted) as [Socket];
+  after(() => close(server, client, socket));
   assert.throws(() => peerOf(socket), unknown);
-  close(server, client, socket);
 });
 
 test('a socket that is closed has no peer', async () => {
