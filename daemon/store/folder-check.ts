@@ -26,11 +26,11 @@ export interface FolderCheck {
  *
  * @throws store-missing, store-damaged, store-unreadable
  */
-export async function checkFolder(folder: string): Promise<FolderCheck> {
+export async function checkFolder(folder: string, checkBytes: number): Promise<FolderCheck> {
   const names = listFolder(folder);
   try {
     const { manifest, torn } = readCurrent(folder, names);
-    await checkTables(folder, manifest.tables);
+    await checkTables(folder, manifest.tables, checkBytes);
     const logs = checkLogs(folder, names, manifest.logNumber);
     const meta = logs.meta ?? findInTables(folder, manifest.tables, metaKey);
     if (!meta) throw storeDamaged(folder, 'no record says what it should hold');
@@ -43,6 +43,11 @@ export async function checkFolder(folder: string): Promise<FolderCheck> {
       error,
     );
   }
+}
+
+/** @throws store-missing, store-unreadable */
+export function refuseMissing(folder: string): void {
+  listFolder(folder);
 }
 
 function listFolder(folder: string): readonly string[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { Anchor, type AnchorState, readAnchor } from './anchor.ts';
 import { isStoreError, storeError } from './error.ts';
-import { checkFolder, type FolderCheck } from './folder-check.ts';
+import { checkFolder, type FolderCheck, refuseMissing } from './folder-check.ts';
 import { type Db, isDiskFull, openLevel } from './handle.ts';
 import type { Keyring } from './keyring.ts';
 import { metaKey } from './keys.ts';
@@ -16,6 +16,8 @@ export interface StoreFiles {
   readonly folder: string;
   readonly anchor: string;
   readonly reserve: string;
+  /** How much of the tables is read in full before they are trusted. */
+  readonly checkBytes: number;
 }
 
 export function reservePath(folder: string): string {
@@ -31,9 +33,11 @@ export interface OpenFiles {
 /**
  * Opens a store that the caller has locked. MUST hold here:
  * - every reason to refuse that can be known beforehand is found before anything is written;
- * - no commit number below the anchor's, or below `atLeast`, is accepted.
+ * - no commit number below the anchor's, or below `atLeast`, is accepted;
+ * - the anchor says that the store is in use before LevelDB runs: one damaged block can end the process, and
+ *   the start after that must read everything first.
  *
- * @param atLeast the last commit that this process knows to be durable
+ * @param atLeast for a store that this process had open: the last commit that it knows to be durable
  * @throws store-missing, store-damaged, store-anchor, store-key, store-schema, store-unreadable,
  *   store-unwritable, store-locked
  */
@@ -41,31 +45,41 @@ export async function openFiles(
   files: StoreFiles,
   keyring: Keyring,
   sealer: Sealer,
-  atLeast = 0,
+  atLeast?: number,
 ): Promise<OpenFiles> {
-  const { folder } = files;
-  const check = await checkFolder(folder);
+  refuseMissing(files.folder);
   const anchorState = readAnchor(files.anchor, keyring);
-  const expected = metaOf(folder, sealer, check.meta);
-  compare(files, expected, anchorState, atLeast);
+  const crashed = atLeast === undefined && !anchorState.clean;
+  const check = await checkFolder(files.folder, crashed ? Number.POSITIVE_INFINITY : files.checkBytes);
+  const expected = metaOf(files.folder, sealer, check.meta);
+  compare(files, expected, anchorState, atLeast ?? 0);
 
-  cutTornEnds(folder, check);
-  const db = await openWithReserve(files);
+  const anchor = useAnchor(files.anchor, keyring, { ...anchorState, commit: expected.commit });
   try {
-    refuseLosses(folder);
-    const stored = await db.get(metaKey);
-    const meta = stored && metaOf(folder, sealer, stored);
-    if (meta?.commit !== expected.commit) {
-      throw storeError(
-        'store-damaged',
-        `LevelDB opened the store ${folder} at commit ${meta?.commit ?? 0}, its files say ${expected.commit}: changes are lost. Restore the store together with its anchor from a backup.`,
-      );
+    cutTornEnds(files.folder, check);
+    const db = await openWithReserve(files);
+    try {
+      return { db, meta: await whatIsStored(files.folder, sealer, db, expected), anchor };
+    } catch (error) {
+      await db.close();
+      throw error;
     }
-    return { db, meta, anchor: useAnchor(files.anchor, keyring, anchorState, meta) };
   } catch (error) {
-    await db.close();
+    anchor.close();
     throw error;
   }
+}
+
+/** LevelDB must have found what its files hold. */
+async function whatIsStored(folder: string, sealer: Sealer, db: Db, expected: Meta): Promise<Meta> {
+  refuseLosses(folder);
+  const stored = await db.get(metaKey);
+  const meta = stored && metaOf(folder, sealer, stored);
+  if (meta?.commit === expected.commit) return meta;
+  throw storeError(
+    'store-damaged',
+    `LevelDB opened the store ${folder} at commit ${meta?.commit ?? 0}, its files say ${expected.commit}: changes are lost. Restore the store together with its anchor from a backup.`,
+  );
 }
 
 function metaOf(folder: string, sealer: Sealer, envelope: Buffer): Meta {
@@ -145,10 +159,14 @@ function refuseLosses(folder: string): void {
   );
 }
 
-function useAnchor(path: string, keyring: Keyring, state: AnchorState, meta: Meta): Anchor {
+function useAnchor(path: string, keyring: Keyring, state: AnchorState): Anchor {
   try {
-    return new Anchor(path, keyring, { ...state, commit: meta.commit });
+    return new Anchor(path, keyring, state);
   } catch (error) {
-    throw storeError('store-unwritable', `Cannot write the anchor ${path}: ${messageOf(error)}.`, error);
+    throw storeError(
+      'store-unwritable',
+      `Cannot write the anchor ${path}: ${messageOf(error)}. Is it read-only, or the disk failing?`,
+      error,
+    );
   }
 }

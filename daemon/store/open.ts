@@ -17,6 +17,7 @@ export interface OpenOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly reserveBytes?: number;
+  readonly checkBytes?: number;
   /** Milliseconds until the first scrub, and between two. */
   readonly scrubDelay?: number;
   readonly scrubInterval?: number;
@@ -42,7 +43,8 @@ export async function openStore(options: OpenOptions): Promise<Store> {
   const lock = lockStore(folder, locks);
   try {
     const sealer = createSealer(keyring);
-    const files = { folder, anchor, reserve: reservePath(folder) };
+    const checkBytes = options.checkBytes ?? limits.checkAtOpenBytes;
+    const files = { folder, anchor, reserve: reservePath(folder), checkBytes };
     const opened = await openFiles(files, keyring, sealer);
     return new LevelStore({
       files,

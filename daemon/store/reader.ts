@@ -21,7 +21,7 @@ const ABSENT: Versioned<AccountRecord> = { value: undefined, version: 0 };
  * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
  * when both hold the same version under right tags (design, rule 4).
  *
- * @throws record-damaged, store-schema, store-key
+ * @throws record-damaged, store-schema
  */
 export function openPair(sealer: Sealer, { account, record, marker }: Pair): Versioned<AccountRecord> {
   if (!record && !marker) return ABSENT;
@@ -33,7 +33,7 @@ export function openPair(sealer: Sealer, { account, record, marker }: Pair): Ver
     if (proof.version !== version) throw new Error(`it has version ${version}, its marker ${proof.version}`);
     return { value: decodeAccount(plaintext, account), version };
   } catch (error) {
-    if (isStoreError(error, 'store-schema') || isStoreError(error, 'store-key')) throw error;
+    if (isStoreError(error, 'store-schema')) throw error;
     throw damaged(account, messageOf(error), error);
   }
 }

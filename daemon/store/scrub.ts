@@ -27,6 +27,8 @@ export interface ScrubOptions {
  * accounts, the audit trail without gaps, and the checksums of all tables. Changes nothing.
  */
 export async function scrubStore(options: ScrubOptions): Promise<void> {
+  // First, because LevelDB itself stumbles over what is damaged there.
+  await scrubTables(options);
   const snapshot = options.db.snapshot();
   try {
     const accounts = await scrubAccounts(options, snapshot);
@@ -35,7 +37,6 @@ export async function scrubStore(options: ScrubOptions): Promise<void> {
   } finally {
     if (options.db.status === 'open') await snapshot.close();
   }
-  await scrubTables(options);
 }
 
 async function scrubAccounts(options: ScrubOptions, snapshot: Snapshot): Promise<number> {
@@ -94,6 +95,7 @@ async function scrubTables(options: ScrubOptions): Promise<void> {
   }
 }
 
+/** A pass in the background keeps no process alive; one that somebody waits for does. */
 async function rest({ pause: time, signal }: ScrubOptions): Promise<void> {
-  await pause(time, undefined, { signal, ref: false });
+  await pause(time, undefined, { signal, ref: time === 0 });
 }

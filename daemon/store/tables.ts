@@ -9,10 +9,14 @@ import { Table } from './table-format.ts';
 
 /**
  * Looks at every table before LevelDB is opened, the newest first: those could let an older record shine
- * through. @throws store-damaged
+ * through. @param bytes how much is read in full @throws store-damaged
  */
-export async function checkTables(folder: string, tables: readonly TableInfo[]): Promise<void> {
-  let budget: number = limits.checkAtOpenBytes;
+export async function checkTables(
+  folder: string,
+  tables: readonly TableInfo[],
+  bytes: number,
+): Promise<void> {
+  let budget = bytes;
   for (const table of newestFirst(tables)) {
     await setImmediate();
     // A small table may hold an account's record and its marker in one block.
