@@ -36,7 +36,7 @@ export const limits = {
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
-  /** Proven logins of one account that wait for an answer at a time. */
+  /** Logins of one name, account or not, at a time: none may use up the places of all others. */
   loginsPerAccount: 256,
 
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */

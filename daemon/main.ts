@@ -133,6 +133,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       bootId: boot,
       version: version(),
       started,
+      openLogins: login.open,
     }),
     verifier,
     log,

@@ -24,6 +24,8 @@ export interface AdministrationOptions {
   readonly bootId: string;
   readonly version: string;
   readonly started: number;
+  /** Logins that are under way. */
+  readonly openLogins?: () => number;
 }
 
 /** What is to become of a factor; undefined: it goes; same: it is so already. */

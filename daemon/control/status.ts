@@ -8,6 +8,8 @@ export interface StatusOptions {
   readonly now: () => number;
   readonly version: string;
   readonly started: number;
+  /** Logins that are under way. */
+  readonly openLogins?: () => number;
 }
 
 /** How things are. What is wrong is said in `warnings`, whatever else says it too. */
@@ -19,6 +21,7 @@ export function statusOf(options: StatusOptions): StatusView {
   return {
     version: options.version,
     pid: process.pid,
+    logins: options.openLogins?.() ?? 0,
     started: options.started,
     now: options.now(),
     config: {

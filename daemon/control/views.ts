@@ -15,6 +15,8 @@ export type { FactorSummary, Realm, StoredAuditEvent, StoreHealth };
 export interface StatusView {
   readonly version: string;
   readonly pid: number;
+  /** Logins that are under way. */
+  readonly logins: number;
   readonly started: number;
   readonly now: number;
   readonly config: {

@@ -44,12 +44,27 @@ interface Door {
   connections: number;
 }
 
+/** Takes a place for a name as it was typed, account or not. */
+type TakeName = (name: string) => (() => void) | undefined;
+
 /** Node's default backlog of 511 refuses logins under a flood; the kernel caps it at somaxconn. */
 const backlog = 4096;
 
 export function createLoginServer(options: LoginServerOptions): LoginServer {
   const doors: Door[] = [];
   const logins = new Set<Conversation>();
+  const names = new Map<string, number>();
+  /** @returns how to give the place back; undefined: this name has no place left */
+  const takeName: TakeName = (name) => {
+    const taken = names.get(name) ?? 0;
+    if (taken >= limits.loginsPerAccount) return undefined;
+    names.set(name, taken + 1);
+    return () => {
+      const left = (names.get(name) ?? 1) - 1;
+      if (left > 0) names.set(name, left);
+      else names.delete(name);
+    };
+  };
 
   const refuse = (socket: Socket, why: string, uid: number): void => {
     options.log.warning('login-refused', { why, uid });
@@ -91,7 +106,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       refuse(socket, why, peer.uid);
       return;
     }
-    const login = new Conversation(socket, peer, door.kind === 'root', options);
+    const login = new Conversation(socket, peer, door.kind === 'root', options, takeName);
     logins.add(login);
     socket.on('close', () => logins.delete(login));
   };
@@ -137,6 +152,7 @@ class Conversation {
   readonly #rootSocket: boolean;
   readonly #options: LoginServerOptions;
   readonly #reader = new FrameReader();
+  readonly #takeName: TakeName;
   #state: State = { at: 'hello' };
   /** Monotonic milliseconds; undefined before HELLO. */
   #deadline: number;
@@ -147,11 +163,18 @@ class Conversation {
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
 
-  constructor(socket: Socket, peer: PeerCredentials, rootSocket: boolean, options: LoginServerOptions) {
+  constructor(
+    socket: Socket,
+    peer: PeerCredentials,
+    rootSocket: boolean,
+    options: LoginServerOptions,
+    takeName: TakeName,
+  ) {
     this.#socket = socket;
     this.#peer = peer;
     this.#rootSocket = rootSocket;
     this.#options = options;
+    this.#takeName = takeName;
     this.#deadline = performance.now() + limits.helloWait;
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.#happened({ kind: 'closed' }));
@@ -188,6 +211,12 @@ class Conversation {
     const { verifier } = this.#options;
     switch (effect.do) {
       case 'open':
+        if (!this.#hasPlace(effect.hello.user)) {
+          this.#decide(
+            Promise.reject(new SallyportError('too-many-logins', 'too many logins of one name at a time')),
+          );
+          return;
+        }
         this.#deadline = performance.now() + deadlineOf(effect.hello);
         this.#decide(
           this.#options
@@ -218,6 +247,14 @@ class Conversation {
         this.#socket.destroySoon();
         return;
     }
+  }
+
+  /** One account, or one name that is none, cannot use up the places of the others. */
+  #hasPlace(name: string): boolean {
+    const release = this.#takeName(name);
+    if (release === undefined) return false;
+    this.#socket.once('close', release);
+    return true;
   }
 
   #decide(outcome: Promise<Event>): void {

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { hotp } from '../support/codes.ts';
+import { drive } from '../support/drive.ts';
+import { until } from '../support/rig/commands.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, as } from '../support/rig/people.ts';
+import { type Product, pamSocket } from '../support/rig/product.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import { moduleLine, writeStack } from '../support/rig/stack.ts';
+
+/** Rule 9: floods. Half-open conversations, and a local user who floods the other socket. */
+const realms = `
+[[realm]]
+name = "all"
+require = "any"
+`;
+const halfOpen = 1_000;
+/** Accounts that they are of: one may have 256 logins at a time. */
+const crowd = 5;
+const logins = 40;
+/** HELLO of a proven login: version, service, user, real uid, mode, first factor passed, deadline, flags. */
+function hello(user: string): Buffer {
+  const field = (tag: number, bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([tag, bytes.length >> 8, bytes.length & 255]), bytes]);
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value);
+    return bytes;
+  };
+  const body = Buffer.concat([
+    Buffer.from([0x01]),
+    field(0x01, Buffer.from([1])),
+    field(0x02, Buffer.from('code')),
+    field(0x03, Buffer.from(user)),
+    field(0x08, number(0)),
+    field(0x09, Buffer.from([0])),
+    field(0x0a, Buffer.from([1])),
+    field(0x0c, number(100_000)),
+    field(0x0d, number(0)),
+  ]);
+  return Buffer.concat([number(body.length), body]);
+}
+
+async function openLogins(product: Product): Promise<number> {
+  return Number(JSON.parse(await product.must(['status', '--json'])).logins);
+}
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  writeStack('code', [`auth required ${moduleLine('first_factor=passed')}`, 'auth required pam_permit.so']);
+
+  const addTokens = async (user: string): Promise<(count: number) => string[]> => {
+    addPerson(user);
+    const secret = await product.addHotp(user);
+    let next = 0;
+    return (count) => Array.from({ length: count }, () => hotp(secret, next++));
+  };
+  /** 95th percentile of the time that a login takes, in milliseconds. */
+  const p95 = async (user: string, answers: string[]): Promise<number> => {
+    const done = await drive('code', [{ user, answers }]);
+    assert.deepEqual(
+      done.filter((login) => login.result !== 0),
+      [],
+    );
+    const times = done.map((login) => login.took).sort((a, b) => a - b);
+    return times[Math.floor(times.length * 0.95)] ?? Infinity;
+  };
+
+  scenario(product, `${halfOpen} half-open conversations and one honest login`, async () => {
+    const codes = await addTokens('alice');
+    for (let index = 0; index < crowd; index += 1) await addTokens(`many${index}`);
+    await p95('alice', codes(100));
+    const alone = await p95('alice', codes(logins));
+    const sockets: Socket[] = [];
+    for (let index = 0; index < halfOpen; index += 1) {
+      const socket = connect(pamSocket);
+      socket.on('error', () => undefined);
+      socket.write(hello(`many${index % crowd}`));
+      sockets.push(socket);
+    }
+    // All of them have their prompt, and wait.
+    await until('all stand at the prompt', async () => (await openLogins(product)) === halfOpen);
+    const beside = await p95('alice', codes(logins));
+    for (const socket of sockets) socket.destroy();
+    await until('nothing stays behind', async () => (await openLogins(product)) === 0);
+    // The goal is twice; a machine that is busy with other tests is given more.
+    assert.ok(beside < Math.max(4 * alone, 30), `alone ${alone} ms, beside ${halfOpen}: ${beside} ms`);
+  });
+
+  scenario(product, "a local user's flood on pam-user.sock: root's logins do not notice", async () => {
+    const codes = await addTokens('bob');
+    const mallory = addPerson('mallory');
+    await p95('bob', codes(20));
+    const alone = await p95('bob', codes(logins));
+    const script = `
+      const net = require('node:net');
+      const flood = () => { const s = net.connect(process.argv[1]); s.on('error', () => {}); s.on('close', () => setTimeout(flood, 1)); };
+      for (let i = 0; i < 1500; i += 1) flood();
+      console.log('flooding');`;
+    const [program = '', ...argv] = [...as(mallory), process.execPath, '-e', script];
+    const flood = spawn(program, [...argv, pamSocket.replace('pam.sock', 'pam-user.sock')], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(flood.stdout, 'data');
+    const done = await drive('code', [{ user: 'bob', answers: codes(logins) }]);
+    const ended = once(flood, 'exit');
+    flood.kill('SIGKILL');
+    await ended;
+    assert.deepEqual(
+      done.filter((login) => login.result !== 0),
+      [],
+      'all are let in',
+    );
+    const worst = Math.max(...done.map((login) => login.took));
+    assert.ok(worst < 1_000, `alone ${alone} ms, beside the flood at worst ${worst} ms`);
+  });
+});
