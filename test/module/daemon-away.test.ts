@@ -108,6 +108,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       const place = rig.place();
       await place.misbehave({ reply: Buffer.alloc(0) });
       assert.equal((await place.login()).code, pam.authinfoUnavail);
+      assert.equal((await place.login({ words: ['late-hello'] })).code, pam.authinfoUnavail);
     });
   });
 
@@ -228,6 +229,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       const place = rig.place();
       await place.misbehave({ reply: result(pam.systemErr) });
       assert.equal((await place.login()).code, pam.systemErr);
+      assert.equal((await place.login({ words: ['late-hello'] })).code, pam.systemErr);
     });
 
     it('a RESULT that came while the user typed', async () => {

@@ -15,6 +15,7 @@
  *   block        SIGINT and SIGQUIT are blocked, as by sudo
  *   close-std    0, 1 and 2 are closed
  *   times=N      the phase is run N times on one handle
+ *   late-hello   a quarter of a second passes between the connection and HELLO
  *
  * Each thing that happens is one line of JSON, texts in hex. A prompt without a word fails.
  */
@@ -28,6 +29,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -79,6 +82,16 @@ void __syslog_chk(int priority, int flag, const char *format, ...) {
     va_start(args, format);
     report_log(priority, format, args);
     va_end(args);
+}
+
+/* The module asks who listens just before it sends HELLO. */
+static bool late_hello;
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
+    if (late_hello)
+        usleep(250000);
+    return (int)syscall(SYS_getsockopt, fd, level, name, value, size);
 }
 
 static char *from_hex(const char *hex) {
@@ -207,6 +220,7 @@ static void apply(struct script *script, struct settings *settings, const char *
         settings->flags = (int)strtoul(value, NULL, 0);
     if ((value = value_of(word, "times")) != NULL)
         settings->times = atoi(value);
+    late_hello |= strcmp(word, "late-hello") == 0;
     script->no_echo_on |= strcmp(word, "no-echo-on") == 0;
     script->no_info |= strcmp(word, "no-info") == 0;
     settings->no_conv |= strcmp(word, "no-conv") == 0;

@@ -194,7 +194,9 @@ export class ModuleRig {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
         ...process.env,
-        ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0',
+        // As login programs are linked: else the loader saves registers, and what was typed in them, on the stack.
+        LD_BIND_NOW: '1',
+        ASAN_OPTIONS: 'detect_leaks=1',
         UBSAN_OPTIONS: 'print_stacktrace=1',
       },
     });
