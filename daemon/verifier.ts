@@ -1,7 +1,8 @@
 import type { Accounts } from './accounts.ts';
 import { type Asking, counted, judgeAnswer, spent } from './asking.ts';
+import { type Assessment, Assessor, type Clock, withLogin } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
-import type { Config, Realm } from './config/contract.ts';
+import type { Config } from './config/contract.ts';
 import { messageOf, SallyportError, unreachable } from './errors.ts';
 import type { FactorContext, FactorRecord } from './factors/contract.ts';
 import { type Judgement, mayBeAnAnswer } from './judge.ts';
@@ -10,19 +11,19 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { loginEvent } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
-import { type Decision, decide } from './policy/decide.ts';
-import { giveGrant } from './policy/grants.ts';
 import { delayFor, lockedNow } from './policy/lockout.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
 import { createProofs } from './proof.ts';
 import type { Randomness } from './randomness.ts';
-import { type AccountRecord, emptyRecord, type Store, type Versioned } from './store/contract.ts';
-import { type Subject, subjectOf } from './subject.ts';
+import type { Store } from './store/contract.ts';
+import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
 import type { Throttle } from './throttle.ts';
 import { createTurns, type InTurn } from './turns.ts';
+import { hasRecovery, onTheBeat, originOf, type Refusal, refused } from './verdicts.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from './verifier-contract.ts';
 
+export type { Clock } from './assessment.ts';
 export type * from './verifier-contract.ts';
 
 export interface VerifierOptions {
@@ -40,24 +41,6 @@ export interface VerifierOptions {
   readonly throttled: Tally;
   readonly log: Log;
 }
-
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Milliseconds from some start; it never steps. */
-  monotonic(): number;
-}
-
-/** One account's records as they are now, and what policy makes of them. */
-interface Assessment {
-  readonly subject: Subject;
-  readonly versioned: Versioned<AccountRecord>;
-  readonly decision: Decision;
-  readonly realm: Realm | undefined;
-  readonly now: number;
-}
-
-type Refusal = Verdict & { kind: 'refused' };
 
 /**
  * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to
@@ -95,24 +78,26 @@ export function createVerifier(options: VerifierOptions): Verifier {
 class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   readonly #o: VerifierOptions;
   readonly #ledger: Ledger;
+  readonly #assessor: Assessor;
   readonly #inTurn: InTurn;
 
   constructor(options: VerifierOptions, ledger: Ledger, inTurn: InTurn) {
     this.#o = options;
     this.#ledger = ledger;
+    this.#assessor = new Assessor(options, ledger);
     this.#inTurn = inTurn;
   }
 
   async open(facts: LoginFacts): Promise<Opening> {
     if (!facts.proven) return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts } };
-    const subject = await this.#subjectOf(facts);
+    const subject = await this.#assessor.subjectOf(facts);
     if (subject === undefined) {
       this.#o.unknownNames.add(originOf(facts));
       return { kind: 'done', result: 'auth-err' };
     }
     const login = { facts, subject: { value: subject, at: this.#o.clock.monotonic() } };
     return untilSettled<Opening>(async () => {
-      const assessed = await this.#assess(facts, subject);
+      const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
@@ -123,7 +108,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           ...(decision.codesLocked ? { text: refusalText('codes-locked') } : {}),
         };
       }
-      if (!(await this.#settle(assessed, decision, facts))) return undefined;
+      if (!(await this.#assessor.settle(assessed, decision, facts))) return undefined;
       const result = decision.kind === 'not-needed' ? 'ignore' : decision.result;
       return { kind: 'done', result, ...(decision.text === undefined ? {} : { text: decision.text }) };
     });
@@ -134,7 +119,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     try {
       if (login.facts.proven) return await this.#answerProven(login, answer);
       const verdict = await this.#answerUnproven(login, answer);
-      return verdict.kind === 'accepted' ? verdict : this.#onTheBeat(verdict, arrived);
+      return verdict.kind === 'accepted' ? verdict : onTheBeat(verdict, this.#o.clock.monotonic() - arrived);
     } finally {
       answer.fill(0);
     }
@@ -183,7 +168,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     origin: string,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
-    const subject = await this.#subjectOf(facts);
+    const subject = await this.#assessor.subjectOf(facts);
     if (subject === undefined) {
       this.#o.unknownNames.add(origin);
       return undefined;
@@ -195,10 +180,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     }
     if (answer !== undefined) return this.#settleAnswer(login, subject, answer);
     return untilSettled(async () => {
-      const assessed = await this.#assess(facts, subject);
+      const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
       if (decision.kind !== 'not-needed') return refused(login, { result: 'auth-err' });
-      if (!(await this.#settle(assessed, decision, facts))) return undefined;
+      if (!(await this.#assessor.settle(assessed, decision, facts))) return undefined;
       return { kind: 'accepted', result: 'ignore', strip: 0 };
     });
   }
@@ -210,14 +195,14 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
 
   /** @returns undefined: the commit met another one; decide again */
   async #tryAnswer(login: OpenLogin, subject: Subject, answer: Buffer): Promise<Verdict | undefined> {
-    const assessed = await this.#assess(login.facts, subject);
+    const assessed = await this.#assessor.assess(login.facts, subject);
     const { decision, versioned, realm, now } = assessed;
     switch (decision.kind) {
       case 'not-needed':
-        if (!(await this.#settle(assessed, decision, login.facts))) return undefined;
+        if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
         return { kind: 'accepted', result: 'ignore', strip: 0 };
       case 'refused':
-        if (!(await this.#settle(assessed, decision, login.facts))) return undefined;
+        if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
         return refused(login, { result: decision.result, text: decision.text });
       case 'ask': {
         const { value: record, version } = versioned;
@@ -304,116 +289,11 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     });
   }
 
-  /** Held back to the next beat, so that its time tells nothing. */
-  #onTheBeat(verdict: Refusal, arrived: number): Refusal {
-    const taken = this.#o.clock.monotonic() - arrived;
-    return { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) };
-  }
-
   /** The account as NSS said it at HELLO; asked again when the answer was long in coming. */
   async #subject(login: OpenLogin): Promise<Subject | undefined> {
     const { subject, facts } = login;
     if (subject !== undefined && this.#o.clock.monotonic() - subject.at < limits.lookupAge)
       return subject.value;
-    return this.#subjectOf(facts);
+    return this.#assessor.subjectOf(facts);
   }
-
-  #subjectOf(facts: LoginFacts): Promise<Subject | undefined> {
-    return subjectOf(facts, this.#o.config(), this.#o.accounts);
-  }
-
-  async #assess(facts: LoginFacts, subject: Subject): Promise<Assessment> {
-    const config = this.#o.config();
-    const now = this.#o.clock.now();
-    const versioned = await this.#read(subject, facts);
-    const decision = decide({
-      config,
-      account: subject.target,
-      groups: subject.groups,
-      holderKnown: subject.holder !== undefined,
-      state: forTarget(versioned.value ?? emptyRecord(subject.target.name, now), subject),
-      facts,
-      now,
-    });
-    const realm = config.realms.find((candidate) => candidate.name === decision.realm);
-    return { subject, versioned, decision, realm, now };
-  }
-
-  async #read(subject: Subject, facts: LoginFacts): Promise<Versioned<AccountRecord>> {
-    if (subject.holder === undefined) return { value: undefined, version: 0 };
-    try {
-      return await this.#o.store.account(subject.holder.name);
-    } catch (error) {
-      const reason = error instanceof SallyportError ? error.code : 'store';
-      await this.#ledger.note(
-        loginEvent(subject, facts, { outcome: 'error', reason, at: this.#o.clock.now() }),
-      );
-      throw error;
-    }
-  }
-
-  /** @returns false: the decision does not rest on fresh records any more */
-  async #settle(
-    { subject, versioned, now }: Assessment,
-    decision: Exclude<Decision, { kind: 'ask' }>,
-    facts: LoginFacts,
-  ): Promise<boolean> {
-    const { kind: outcome, why: reason, realm } = decision;
-    const event = loginEvent(subject, facts, { outcome, reason, at: now, realm });
-    const { version } = versioned;
-    const account = subject.holder?.name;
-    if (account === undefined) return this.#ledger.note(event);
-    const record = versioned.value ?? emptyRecord(account, now);
-    if (decision.kind === 'not-needed' && decision.startGrace === true)
-      return this.#ledger.change({ record, version }, { ...record, graceStarted: now }, event);
-    // A clock that was set back: the lock begins anew, and that has to be known later.
-    if (decision.kind === 'refused' && decision.relockAt !== undefined) {
-      const lock = { ...record.lock, lockedAt: decision.relockAt };
-      return this.#ledger.change({ record, version }, { ...record, lock }, event);
-    }
-    return this.#ledger.note(event, { account, version });
-  }
-}
-
-function refused(
-  login: OpenLogin,
-  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number },
-): Refusal {
-  const { result, again = false, text, delay = 0 } = refusal;
-  return { kind: 'refused', result, again, delay, login, ...(text === undefined ? {} : { text }) };
-}
-
-function hasRecovery(asking: Asking): boolean {
-  return asking.factors.some((factor) => factor.kind === 'recovery');
-}
-
-/** Where a try comes from, for the throttle and the tallies. */
-function originOf(facts: LoginFacts): string {
-  if (!facts.rootSocket) return `uid:${facts.peerUid}`;
-  // At this machine each user has tries of its own: nobody may use up those of the others.
-  return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
-}
-
-/** su of a caller: a grant for one target is none for another. */
-function targetOfGrant(subject: Subject): string | undefined {
-  return subject.holder?.name === subject.target.name ? undefined : subject.target.name;
-}
-
-function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
-  const target = targetOfGrant(subject);
-  return { ...record, grants: record.grants.filter((grant) => grant.target === target) };
-}
-
-function withLogin(
-  record: AccountRecord,
-  { decision, subject, now }: Assessment,
-  facts: LoginFacts,
-): AccountRecord {
-  const source = facts.source ?? facts.rhost;
-  const lastLogin = { at: now, service: facts.service, ...(source === undefined ? {} : { source }) };
-  const remember = decision.kind === 'ask' && decision.remember;
-  const grants = remember
-    ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
-    : record.grants;
-  return { ...record, lastLogin, grants };
 }

@@ -1,0 +1,34 @@
+import type { Asking } from './asking.ts';
+import { limits } from './limits.ts';
+import type { LoginFacts } from './policy/contract.ts';
+import type { OpenLogin, Verdict } from './verifier-contract.ts';
+
+export type Refusal = Verdict & { kind: 'refused' };
+
+/** @param refusal again: the call may go on; delay: milliseconds by which the frame is held back */
+export function refused(
+  login: OpenLogin,
+  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number },
+): Refusal {
+  const { result, again = false, text, delay = 0 } = refusal;
+  return { kind: 'refused', result, again, delay, login, ...(text === undefined ? {} : { text }) };
+}
+
+export function hasRecovery(asking: Asking): boolean {
+  return asking.factors.some((factor) => factor.kind === 'recovery');
+}
+
+/** Where a try comes from, for the throttle and the tallies. */
+export function originOf(facts: LoginFacts): string {
+  if (!facts.rootSocket) return `uid:${facts.peerUid}`;
+  // At this machine each user has tries of its own: nobody may use up those of the others.
+  return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
+}
+
+/**
+ * A refusal that is held back to the next beat, so that its time tells nothing.
+ * @param taken milliseconds since the answer came
+ */
+export function onTheBeat(verdict: Refusal, taken: number): Refusal {
+  return { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) };
+}
