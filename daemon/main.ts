@@ -81,6 +81,15 @@ function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
   return new Set(own ? [0, process.geteuid?.() ?? 0] : [0]);
 }
 
+/** sd_notify(3). A manager that does not listen is no reason to stop, or not to stop in order. */
+function tellManager(addon: Addon, message: string, log: Log): void {
+  try {
+    addon.notify(message);
+  } catch (error) {
+    log.warning('manager-not-told', { message: messageOf(error) });
+  }
+}
+
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const started = clock.now();
   const boot = bootId();
@@ -151,7 +160,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.listen(at('control', paths.controlSocket));
   await login.listen('user', at('pam-user', paths.pamUserSocket));
   await login.listen('root', at('pam', paths.pamSocket));
-  addon.notify('READY=1');
+  tellManager(addon, 'READY=1', log);
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
   process.on('SIGHUP', () => {
@@ -164,7 +173,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  addon.notify('STOPPING=1');
+  tellManager(addon, 'STOPPING=1', log);
   log.info('stopping');
   await login.close();
   await control.close();
