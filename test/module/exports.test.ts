@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { moduleFolder, repoRoot, shippedModule } from '../support/native.ts';
+
+/** What a login program gets into its address space with the module. */
+const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-exports-'));
+let module = '';
+
+before(async () => {
+  module = await shippedModule(folder);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function tool(name: string, ...args: readonly string[]): string {
+  return execFileSync(name, [...args, module], { encoding: 'utf8' });
+}
+
+describe('pam_sallyport.so', () => {
+  it('exports the six entry points and nothing else', () => {
+    const names = tool('nm', '-D', '--defined-only').trim().split('\n');
+    assert.deepEqual(names.map((line) => line.replace(/^\S+ T /, '')).sort(), [
+      'pam_sm_acct_mgmt',
+      'pam_sm_authenticate',
+      'pam_sm_chauthtok',
+      'pam_sm_close_session',
+      'pam_sm_open_session',
+      'pam_sm_setcred',
+    ]);
+  });
+
+  it('needs libpam and libc and nothing else', () => {
+    const needed = [...tool('readelf', '-d').matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+    assert.deepEqual(needed.sort(), ['libc.so.6', 'libpam.so.0']);
+  });
+
+  it('is bound at once, read-only after that, and has no stack to execute', () => {
+    assert.match(tool('readelf', '-d'), /BIND_NOW/);
+    assert.match(tool('readelf', '-lW'), /GNU_RELRO/);
+    assert.match(tool('readelf', '-lW'), /GNU_STACK.*\bRW\b(?!E)/);
+  });
+
+  it('keeps no state: the word that the C runtime keeps itself is all that can be written to', () => {
+    const sizes = new Map(
+      [...tool('size', '-A').matchAll(/^(\.\S+)\s+(\d+)/gm)].map(([, section, size]) => [
+        section,
+        Number(size),
+      ]),
+    );
+    for (const section of ['.data', '.bss']) assert.ok((sizes.get(section) ?? 0) <= 8, section);
+    for (const section of ['.tdata', '.tbss']) assert.equal(sizes.get(section), undefined);
+  });
+
+  it('is built from every source beside it, without the deadlines of the fuzzers', () => {
+    const gyp = readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8');
+    for (const name of readdirSync(moduleFolder).filter((file) => file.endsWith('.c'))) {
+      assert.ok(gyp.includes(`native/module/${name}`), name);
+    }
+    assert.ok(!gyp.includes('SALLYPORT_FUZZING'));
+  });
+});
