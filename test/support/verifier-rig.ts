@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { createHash, createHmac } from 'node:crypto';
+import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
+import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
+import type { Config, Realm } from '../../daemon/config/contract.ts';
+import type { FactorRecord, HotpRecord, RecoveryRecord, TotpRecord } from '../../daemon/factors/contract.ts';
+import { hashRecoveryKeys } from '../../daemon/factors/recovery.ts';
+import { limits } from '../../daemon/limits.ts';
+import { createLog } from '../../daemon/log.ts';
+import type { LoginFacts } from '../../daemon/policy/contract.ts';
+import { systemRandomness } from '../../daemon/randomness.ts';
+import type { AccountRecord, Commit, CommitOutcome, Versioned } from '../../daemon/store/contract.ts';
+import { createThrottle } from '../../daemon/throttle.ts';
+import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
+import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
+import { hotp, totp } from './codes.ts';
+import { MemoryStore } from './memory-store.ts';
+
+/** A memory store that can be looked into, and with which something can happen between two of its steps. */
+export class SpyStore extends MemoryStore {
+  readonly commits: Commit[] = [];
+  reads = 0;
+  /** Called once, before the next commit is looked at. */
+  #before: (() => Promise<void>) | undefined;
+
+  beforeNextCommit(happens: () => Promise<void>): void {
+    this.#before = happens;
+  }
+
+  override async account(account: string): Promise<Versioned<AccountRecord>> {
+    this.reads += 1;
+    return super.account(account);
+  }
+
+  override async commit(commit: Commit): Promise<CommitOutcome> {
+    const happens = this.#before;
+    this.#before = undefined;
+    await happens?.();
+    const outcome = await super.commit(commit);
+    if (outcome === 'committed') this.commits.push(commit);
+    return outcome;
+  }
+}
+
+export class FakeAccounts implements Accounts {
+  readonly #known = new Map<string, { account: Account; groups: Record<string, Membership> }>();
+  readonly #aliases = new Map<string, string>();
+  unavailable: string | undefined;
+  asked = 0;
+
+  add(name: string, uid: number, groups: Record<string, Membership> = {}): void {
+    this.#known.set(name, { account: { name, uid, gid: uid }, groups });
+  }
+
+  remove(name: string): void {
+    this.#known.delete(name);
+  }
+
+  /** NSS takes another spelling for this account. */
+  alias(typed: string, name: string): void {
+    this.#aliases.set(typed, name);
+  }
+
+  async byName(name: string, groups: readonly string[]): Promise<AccountLookup> {
+    const canonical = this.#aliases.get(name) ?? name;
+    return this.#lookup((account) => account.name === canonical, groups);
+  }
+
+  async byUid(uid: number, groups: readonly string[]): Promise<AccountLookup> {
+    return this.#lookup((account) => account.uid === uid, groups);
+  }
+
+  async sessionIsLocal(): Promise<boolean> {
+    return false;
+  }
+
+  async #lookup(fits: (account: Account) => boolean, groups: readonly string[]): Promise<AccountLookup> {
+    this.asked += 1;
+    await null;
+    if (this.unavailable !== undefined) return { status: 'unavailable', why: this.unavailable };
+    const found = [...this.#known.values()].find(({ account }) => fits(account));
+    if (found === undefined) return { status: 'absent' };
+    const asked = groups.map((name): [string, Membership] => [name, found.groups[name] ?? 'not-member']);
+    return { status: 'found', account: found.account, groups: new Map(asked) };
+  }
+}
+
+export class FakeClock {
+  at = noon;
+  mono = 50_000;
+
+  readonly now = (): number => this.at;
+  readonly monotonic = (): number => this.mono;
+
+  pass(ms: number): void {
+    this.at += ms;
+    this.mono += ms;
+  }
+}
+
+export function keyedHash(salt: Buffer, text: string): Buffer {
+  return createHmac('sha256', 'a key for tests').update(salt).update(text).digest();
+}
+
+/** What everything in a rig is made of; several verifiers may stand on one store. */
+export interface Rig {
+  readonly store: SpyStore;
+  readonly accounts: FakeAccounts;
+  readonly clock: FakeClock;
+  readonly logged: { event: string; [field: string]: unknown }[];
+  readonly unknownNames: string[];
+  readonly throttled: string[];
+  readonly verifier: Verifier;
+  /** The configuration in force from now on. */
+  setRealms(...realms: readonly Realm[]): void;
+  anotherVerifier(): Verifier;
+}
+
+export function makeRig(...realms: readonly Realm[]): Rig {
+  const store = new SpyStore();
+  const accounts = new FakeAccounts();
+  accounts.add('alice', 1000);
+  accounts.add('bob', 1001);
+  const clock = new FakeClock();
+  const logged: Rig['logged'] = [];
+  const unknownNames: string[] = [];
+  const throttled: string[] = [];
+  let inForce: Config = realms.length === 0 ? config(realm()) : config(...realms);
+  const throttle = createThrottle({
+    hash: (text) => createHash('sha256').update(text).digest('hex'),
+    monotonic: clock.monotonic,
+    entries: limits.throttleEntries,
+    name: limits.throttleName,
+    source: limits.throttleSource,
+  });
+  const anotherVerifier = (): Verifier =>
+    createVerifier({
+      store,
+      accounts,
+      config: () => inForce,
+      keyedHash,
+      randomness: systemRandomness,
+      clock,
+      throttle,
+      unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
+      throttled: { add: (source) => throttled.push(source), flush: () => undefined },
+      log: createLog((line) => logged.push(JSON.parse(line)), false),
+    });
+  return {
+    store,
+    accounts,
+    clock,
+    logged,
+    unknownNames,
+    throttled,
+    verifier: anotherVerifier(),
+    setRealms: (...next) => {
+      inForce = config(...next);
+    },
+    anotherVerifier,
+  };
+}
+
+export const seeds = {
+  totp: Buffer.from('totp-seed-of-alice--'),
+  hotp: Buffer.from('hotp-seed-of-alice--'),
+};
+export const recoveryKeys: readonly string[] = [
+  'abcde-fghjk-mnpqr-stuvw',
+  '22222-33333-44444-55555',
+  'zzzzz-yyyyy-xxxxx-wwwww',
+  'qqqqq-rrrrr-sssss-ttttt',
+  '66666-77777-88888-99999',
+];
+export const wrongKey = 'ggggg-ggggg-ggggg-ggggg';
+
+const base = { created: noon - 86_400_000, enabled: true };
+
+export function totpFactor(changes: Partial<TotpRecord> = {}): TotpRecord {
+  const secret = seeds.totp.toString('base64');
+  const settings = { digits: 6, period: 30, algorithm: 'sha1', lastStep: -1, drift: 0 } as const;
+  return { ...base, id: 't1', kind: 'totp', name: 'phone', secret, ...settings, ...changes };
+}
+
+export function hotpFactor(changes: Partial<HotpRecord> = {}): HotpRecord {
+  const secret = seeds.hotp.toString('base64');
+  return {
+    ...base,
+    id: 'h1',
+    kind: 'hotp',
+    name: 'token',
+    secret,
+    digits: 6,
+    algorithm: 'sha1',
+    counter: 0,
+    ...changes,
+  };
+}
+
+export function recoveryFactor(keys: readonly string[] = recoveryKeys): RecoveryRecord {
+  return {
+    ...base,
+    id: 'r1',
+    kind: 'recovery',
+    name: 'paper',
+    ...hashRecoveryKeys(keys, Buffer.alloc(16, 7), keyedHash),
+  };
+}
+
+/** The code of seeds.totp at the rig's clock. */
+export function codeNow(rig: Rig, step = 0): string {
+  return totp(seeds.totp, { at: rig.clock.at, step });
+}
+
+export function press(counter: number): string {
+  return hotp(seeds.hotp, counter);
+}
+
+/** Of the right shape, and far from every code of either seed. */
+export function wrongCodes(rig: Rig, count: number): string[] {
+  const right = new Set<string>();
+  for (let step = -40; step <= 40; step += 1) right.add(codeNow(rig, step));
+  for (let counter = 0; counter < 3_000; counter += 1) right.add(press(counter));
+  const wrong: string[] = [];
+  for (let guess = 104_729; wrong.length < count; guess = (guess + 7_919) % 1_000_000) {
+    const code = String(guess).padStart(6, '0');
+    if (!right.has(code)) wrong.push(code);
+  }
+  return wrong;
+}
+
+export function wrongCode(rig: Rig): string {
+  return wrongCodes(rig, 1)[0] ?? '';
+}
+
+/** Writes an account as it is from now on, whatever it was. No event: nobody decided this. */
+export async function put(
+  rig: Rig,
+  part: Partial<AccountRecord> & { readonly account?: string },
+): Promise<void> {
+  const account = part.account ?? 'alice';
+  const { value, version } = await rig.store.account(account);
+  const write: AccountRecord = {
+    ...(value ?? { created: noon, factors: [], lock: { codes: 0, any: 0 }, grants: [] }),
+    ...part,
+    account,
+  };
+  assert.equal(await rig.store.commit({ accounts: [{ account, version, write }], events: [] }), 'committed');
+}
+
+export async function recordOf(rig: Rig, account = 'alice'): Promise<AccountRecord> {
+  const { value } = await rig.store.account(account);
+  assert.ok(value !== undefined, `${account} has no record`);
+  return value;
+}
+
+export async function factorOf(rig: Rig, id: string, account = 'alice'): Promise<FactorRecord> {
+  const factor = (await recordOf(rig, account)).factors.find((each) => each.id === id);
+  assert.ok(factor !== undefined);
+  return factor;
+}
+
+/** In the order in which they were committed. */
+export async function eventsOf(rig: Rig): Promise<readonly StoredAuditEvent[]> {
+  return rig.store.events({ limit: 10_000, forward: true });
+}
+
+/** Opens a login that is asked. */
+export async function opened(
+  rig: Rig,
+  given: Partial<LoginFacts> = {},
+  verifier = rig.verifier,
+): Promise<OpenLogin> {
+  const opening = await verifier.open(facts(given));
+  assert.ok(opening.kind === 'ask', `not asked: ${JSON.stringify(opening)}`);
+  return opening.login;
+}
+
+export async function answered(
+  rig: Rig,
+  login: OpenLogin,
+  text: string | Buffer,
+  verifier = rig.verifier,
+): Promise<Verdict> {
+  const answer = Buffer.from(text as string);
+  try {
+    return await verifier.answer(login, answer);
+  } finally {
+    assert.ok(
+      answer.every((byte) => byte === 0),
+      'an answer was not wiped',
+    );
+  }
+}
+
+/** One login with as many answers as are given; each goes on with the login that the last verdict gave back. */
+export async function answers(
+  rig: Rig,
+  given: Partial<LoginFacts>,
+  ...texts: readonly string[]
+): Promise<readonly Verdict[]> {
+  let login = await opened(rig, given);
+  const verdicts: Verdict[] = [];
+  for (const text of texts) {
+    const verdict = await answered(rig, login, text);
+    verdicts.push(verdict);
+    if (verdict.kind === 'refused') login = verdict.login;
+  }
+  return verdicts;
+}
+
+export async function answer(rig: Rig, given: Partial<LoginFacts>, text: string): Promise<Verdict> {
+  const [verdict] = await answers(rig, given, text);
+  assert.ok(verdict !== undefined);
+  return verdict;
+}
+
+export function isAccepted(verdict: Verdict): boolean {
+  return verdict.kind === 'accepted' && verdict.result === 'success';
+}
+
+export function assertAccepted(verdict: Verdict): Verdict & { kind: 'accepted' } {
+  assert.ok(verdict.kind === 'accepted' && verdict.result === 'success', JSON.stringify(verdict));
+  return verdict;
+}
+
+export function assertRefused(verdict: Verdict): Verdict & { kind: 'refused' } {
+  assert.ok(verdict.kind === 'refused', JSON.stringify(verdict));
+  return verdict;
+}
+
+export const unproven: Partial<LoginFacts> = { proven: false };

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import {
+  answer,
+  answered,
+  answers,
+  assertAccepted,
+  assertRefused,
+  codeNow,
+  eventsOf,
+  factorOf,
+  hotpFactor,
+  isAccepted,
+  makeRig,
+  opened,
+  press,
+  put,
+  type Rig,
+  recordOf,
+  recoveryFactor,
+  recoveryKeys,
+  totpFactor,
+} from '../../support/verifier-rig.ts';
+import { realm } from '../policy/support.ts';
+
+describe('a factor lets in', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = makeRig();
+    await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
+  });
+
+  for (const [kind, id, text] of [
+    ['a TOTP code', 't1', (): string => codeNow(rig)],
+    ['an HOTP code', 'h1', (): string => press(0)],
+    ['a recovery key', 'r1', (): string => recoveryKeys[0] ?? ''],
+  ] as const) {
+    it(`${kind}, once, and its mark is in the store before it is said`, async () => {
+      const before = await factorOf(rig, id);
+      const verdict = assertAccepted(await answer(rig, {}, text()));
+      assert.equal(verdict.strip, 0);
+      const after = await factorOf(rig, id);
+      assert.notDeepEqual(after, before);
+      assert.equal(after.lastUsed, rig.clock.at);
+      for (const other of ['t1', 'h1', 'r1'].filter((each) => each !== id))
+        assert.equal((await factorOf(rig, other)).lastUsed, undefined, 'no other factor is touched');
+    });
+
+    it(`${kind} again: refused, in the same call and in another`, async () => {
+      const [first, ...rest] = await answers(rig, {}, text(), text());
+      assert.ok(first && isAccepted(first));
+      for (const again of [...rest, await answer(rig, {}, text())]) {
+        assertRefused(again);
+      }
+    });
+  }
+
+  it('a spent code counts as wrong; a spent recovery key too', async () => {
+    assertAccepted(await answer(rig, {}, codeNow(rig)));
+    const replay = assertRefused(await answer(rig, {}, codeNow(rig)));
+    assert.deepEqual([replay.result, replay.again], ['auth-err', true]);
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
+    const [key = ''] = recoveryKeys;
+    assertAccepted(await answer(rig, {}, key));
+    assertRefused(await answer(rig, {}, key));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 1 });
+  });
+
+  it('an older step is refused once a newer one was accepted', async () => {
+    const older = codeNow(rig);
+    rig.clock.pass(30_000);
+    assertAccepted(await answer(rig, {}, codeNow(rig)));
+    assertRefused(await answer(rig, {}, older));
+    const last = (await eventsOf(rig)).at(-1);
+    assert.deepEqual([last?.outcome, last?.reason], ['refused', 'replay']);
+  });
+
+  it('the user hears how many recovery keys are left below four, and not before', async () => {
+    const texts: (string | undefined)[] = [];
+    for (const key of recoveryKeys) texts.push(assertAccepted(await answer(rig, {}, key)).text);
+    assert.equal(texts[0], undefined);
+    for (const [index, left] of [
+      [1, '3'],
+      [2, '2'],
+      [3, '1'],
+    ] as const)
+      assert.ok(texts[index]?.includes(left), texts[index]);
+    assert.ok(texts[4]?.includes('last'), texts[4]);
+  });
+
+  it('a code that came long after the prompt is judged by the clock as it is then', async () => {
+    const login = await opened(rig);
+    const old = codeNow(rig);
+    rig.clock.pass(120_000);
+    assertRefused(await answered(rig, login, old));
+    assertAccepted(await answered(rig, login, codeNow(rig)));
+  });
+});
+
+describe('an HOTP token that ran ahead', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = makeRig();
+    await put(rig, { factors: [hotpFactor()] });
+  });
+
+  it('comes back by two codes in a row in one call; the first is a wrong answer until then', async () => {
+    const login = await opened(rig);
+    const first = assertRefused(await answered(rig, login, press(500)));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
+    assertAccepted(await answered(rig, first.login, press(501)));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
+    assertRefused(await answer(rig, {}, press(501)));
+    assertAccepted(await answer(rig, {}, press(502)));
+  });
+
+  it('not by two codes in a row in two calls, nor with another answer between them', async () => {
+    await answers(rig, {}, press(500));
+    assertRefused(await answer(rig, {}, press(501)));
+    const verdicts = await answers(rig, {}, press(600), press(700), press(601));
+    assert.ok(!verdicts.some(isAccepted));
+  });
+
+  it('not by the same code twice, nor by one that does not follow', async () => {
+    const verdicts = await answers(rig, {}, press(500), press(500));
+    assert.ok(!verdicts.some(isAccepted));
+    assert.ok(!(await answers(rig, {}, press(500), press(502))).some(isAccepted));
+  });
+
+  it('not beyond a thousand', async () => {
+    assert.ok(!(await answers(rig, {}, press(1_500), press(1_501))).some(isAccepted));
+  });
+
+  it('not when the token was accepted meanwhile beyond that counter', async () => {
+    const login = await opened(rig);
+    const first = assertRefused(await answered(rig, login, press(500)));
+    await put(rig, { factors: [hotpFactor({ counter: 502 })] });
+    assertRefused(await answered(rig, first.login, press(501)));
+  });
+});
+
+describe('once is once', () => {
+  const tries = 64;
+
+  for (const [kind, text] of [
+    ['TOTP', (rig: Rig): string => codeNow(rig)],
+    ['HOTP', (): string => press(0)],
+    ['recovery', (): string => recoveryKeys[0] ?? ''],
+  ] as const) {
+    for (const verifiers of [1, 2]) {
+      it(`${tries} tries at once with one ${kind} code, by ${verifiers} verifier(s) on one store`, async () => {
+        // Nobody is locked, so that what refuses is the mark and nothing else.
+        const rig = makeRig(realm({ lockout: { codes: 1_000, any: 1_000, forMs: 3_600_000 } }));
+        await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
+        const made = [rig.verifier, rig.anotherVerifier()].slice(0, verifiers);
+        const code = text(rig);
+        const verdicts = await Promise.all(
+          Array.from({ length: tries }, async (_, each) => {
+            const verifier = made[each % verifiers] ?? rig.verifier;
+            const login = await opened(rig, {}, verifier);
+            return answered(rig, login, code, verifier);
+          }),
+        );
+        assert.equal(verdicts.filter(isAccepted).length, 1);
+        const events = await eventsOf(rig);
+        assert.equal(events.filter(({ outcome }) => outcome === 'success').length, 1);
+        assert.equal(events.length, tries, 'each try left its one event');
+        const { lock } = await recordOf(rig);
+        const before = events.findIndex(({ outcome }) => outcome === 'success');
+        assert.equal(
+          lock.any,
+          tries - 1 - before,
+          'each replay after the success is counted, and none is lost',
+        );
+      });
+    }
+  }
+
+  it('64 accounts at once, each with its own code: all are let in', async () => {
+    const rig = makeRig();
+    await Promise.all(
+      Array.from({ length: 64 }, async (_, each) => {
+        rig.accounts.add(`user${each}`, 2000 + each);
+        await put(rig, { account: `user${each}`, factors: [totpFactor()] });
+      }),
+    );
+    const verdicts = await Promise.all(
+      Array.from({ length: 64 }, (_, each) => answer(rig, { user: `user${each}` }, codeNow(rig))),
+    );
+    assert.ok(verdicts.every(isAccepted));
+  });
+
+  it('login, enrolment and verify spend from one purse', async () => {
+    const rig = makeRig();
+    await put(rig, { factors: [totpFactor(), hotpFactor()] });
+    const verify = (text: string): ReturnType<Rig['verifier']['verify']> =>
+      rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text) });
+    assert.equal((await verify(codeNow(rig))).outcome, 'accepted');
+    assertRefused(await answer(rig, {}, codeNow(rig)));
+    assertAccepted(await answer(rig, {}, press(0)));
+    assert.equal((await verify(press(0))).outcome, 'refused');
+    const [login, ...proofs] = await Promise.all([
+      answer(rig, {}, press(1)),
+      ...Array.from({ length: 10 }, () => verify(press(1))),
+    ]);
+    const accepted = [isAccepted(login), ...proofs.map(({ outcome }) => outcome === 'accepted')];
+    assert.equal(accepted.filter(Boolean).length, 1);
+  });
+});
