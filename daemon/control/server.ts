@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -6,6 +6,7 @@ import { messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
+import { removeStale } from '../socket-file.ts';
 import type { Verifier } from '../verifier-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import { type Authorise, type AuthoriseOptions, createAuthorise } from './authorise.ts';
@@ -236,16 +237,4 @@ function refuseConnection(socket: Duplex, code: ControlCode, message: string): v
       `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
     () => socket.destroy(),
   );
-}
-
-/** A socket that a killed daemon left behind. Whoever comes here holds the store's lock, so nobody listens. */
-function removeStale(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket())
-    throw new SallyportError(
-      'socket-path',
-      `${path} exists and is no socket; move it away or set another control_socket`,
-    );
-  unlinkSync(path);
 }

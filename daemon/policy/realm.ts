@@ -1,4 +1,4 @@
-import type { Account, Membership } from '../accounts.ts';
+import { type Account, domainOf, type Membership } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
 import { SallyportError } from '../errors.ts';
 
@@ -59,15 +59,4 @@ function membership(
   if (domain !== undefined && members.domains.includes(domain)) return `domain ${domain}`;
   const group = members.groups.find((name) => groups.get(name) === 'member');
   return group === undefined ? undefined : `group ${group}`;
-}
-
-/**
- * The domain in a canonical name, in lower case: "corp" of CORP\user, "corp.example" of user@corp.example.
- * A backslash decides where both stand, since winbind writes user@other only behind it.
- */
-export function domainOf(name: string): string | undefined {
-  const backslash = name.indexOf('\\');
-  const at = name.lastIndexOf('@');
-  const domain = backslash >= 0 ? name.slice(0, backslash) : at >= 0 ? name.slice(at + 1) : '';
-  return domain === '' ? undefined : domain.toLowerCase();
 }

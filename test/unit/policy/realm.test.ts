@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Membership } from '../../../daemon/accounts.ts';
-import { domainOf, selectRealm, wantedGroups } from '../../../daemon/policy/realm.ts';
+import { domainOf, type Membership } from '../../../daemon/accounts.ts';
+import { selectRealm, wantedGroups } from '../../../daemon/policy/realm.ts';
 import { alice, config, members, realm } from './support.ts';
 
 const rest = realm({ name: 'rest' });

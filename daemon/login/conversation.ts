@@ -1,0 +1,189 @@
+import type { Socket } from 'node:net';
+import { messageOf, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { PeerCredentials } from '../peer.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Verifier } from '../verifier.ts';
+import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
+import { type Effect, type Event, type State, step } from './session.ts';
+
+export interface ConversationOptions {
+  readonly verifier: Verifier;
+  readonly log: Log;
+  /** HELLO and the peer -> facts; asks logind and the kernel what HELLO cannot say. */
+  readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
+}
+
+/** Takes a place for a name as it was typed, account or not. */
+export type TakeName = (name: string) => (() => void) | undefined;
+
+/**
+ * One connection: the socket's side of a session. Does what the session says and knows nothing else.
+ *
+ * MUST hold: it holds no more than one timer, and nothing of it is left when its socket is closed.
+ */
+export class Conversation {
+  readonly #socket: Socket;
+  readonly #peer: PeerCredentials;
+  readonly #rootSocket: boolean;
+  readonly #options: ConversationOptions;
+  readonly #reader = new FrameReader();
+  readonly #takeName: TakeName;
+  #state: State = { at: 'hello' };
+  /** Monotonic milliseconds; undefined before HELLO. */
+  #deadline: number;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; it may be earlier than anything falls due, and never later. */
+  #timerAt = Infinity;
+  /** When a held refusal may leave. */
+  #heldUntil: number | undefined;
+  #nextWait: number | undefined;
+
+  constructor(
+    socket: Socket,
+    peer: PeerCredentials,
+    rootSocket: boolean,
+    options: ConversationOptions,
+    takeName: TakeName,
+  ) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.#rootSocket = rootSocket;
+    this.#options = options;
+    this.#takeName = takeName;
+    this.#deadline = performance.now() + limits.helloWait;
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('end', () => this.#happened({ kind: 'closed' }));
+    socket.on('error', () => this.#happened({ kind: 'closed' }));
+    socket.on('close', () => this.#happened({ kind: 'closed' }));
+    this.#arm();
+  }
+
+  /** The daemon stops: whoever is at a prompt is to try again. */
+  end(): void {
+    this.#happened({ kind: 'failed' });
+  }
+
+  #received(chunk: Buffer): void {
+    try {
+      for (const frame of this.#reader.push(chunk)) this.#happened({ kind: 'frame', frame });
+    } catch (error) {
+      this.#options.log.warning('protocol-violation', { uid: this.#peer.uid, message: messageOf(error) });
+      this.#happened({ kind: 'failed' });
+    }
+  }
+
+  #happened(event: Event): void {
+    const { state, effects } = step(this.#state, event);
+    const working = state.at === 'opening' || state.at === 'judging' || state.at === 'holding';
+    if (!working) this.#nextWait = undefined;
+    else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#arm();
+  }
+
+  #perform(effect: Effect): void {
+    const { verifier } = this.#options;
+    switch (effect.do) {
+      case 'open':
+        if (!this.#hasPlace(effect.hello.user)) {
+          this.#decide(
+            Promise.reject(new SallyportError('too-many-logins', 'too many logins of one name at a time')),
+          );
+          return;
+        }
+        this.#deadline = performance.now() + deadlineOf(effect.hello);
+        this.#decide(
+          this.#options
+            .factsOf(effect.hello, this.#peer, this.#rootSocket)
+            .then(async (facts): Promise<Event> => {
+              return { kind: 'opened', opening: await verifier.open(facts) };
+            }),
+        );
+        return;
+      case 'judge':
+        this.#decide(
+          verifier
+            .answer(effect.login, effect.answer)
+            .then((verdict): Event => ({ kind: 'judged', verdict })),
+        );
+        return;
+      case 'abandon':
+        verifier.abandon(effect.login, effect.reason).catch((error: unknown) => this.#report(error));
+        return;
+      case 'send':
+        if (!this.#socket.destroyed) this.#socket.write(encodeDaemonFrame(effect.frame));
+        return;
+      case 'hold':
+        this.#heldUntil = performance.now() + effect.ms;
+        return;
+      case 'close':
+        // What was written stays readable for the peer after the close.
+        this.#socket.destroySoon();
+        return;
+    }
+  }
+
+  /** One account, or one name that is none, cannot use up the places of the others. */
+  #hasPlace(name: string): boolean {
+    const release = this.#takeName(name);
+    if (release === undefined) return false;
+    this.#socket.once('close', release);
+    return true;
+  }
+
+  #decide(outcome: Promise<Event>): void {
+    outcome.then(
+      (event) => this.#happened(event),
+      (error: unknown) => {
+        this.#report(error);
+        this.#happened({ kind: 'failed' });
+      },
+    );
+  }
+
+  #report(error: unknown): void {
+    const code = error instanceof SallyportError ? error.code : 'internal';
+    this.#options.log.error('login-error', { code, message: messageOf(error) });
+  }
+
+  /** One timer for all that can fall due. */
+  #arm(): void {
+    if (this.#state.at === 'over') {
+      clearTimeout(this.#timer);
+      return;
+    }
+    const due = Math.min(this.#deadline, this.#heldUntil ?? Infinity, this.#nextWait ?? Infinity);
+    if (due >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = due;
+    this.#timer = setTimeout(() => this.#due(), Math.max(0, due - performance.now()));
+  }
+
+  #due(): void {
+    this.#timerAt = Infinity;
+    const now = performance.now();
+    if (now >= this.#deadline) {
+      if (this.#state.at === 'hello') this.#socket.destroy();
+      else this.#happened({ kind: 'deadline' });
+      return;
+    }
+    if (this.#heldUntil !== undefined && now >= this.#heldUntil) {
+      this.#heldUntil = undefined;
+      this.#happened({ kind: 'held' });
+      return;
+    }
+    if (this.#nextWait !== undefined && now >= this.#nextWait) {
+      this.#nextWait = now + limits.waitInterval;
+      if (!this.#socket.destroyed) this.#socket.write(encodeDaemonFrame({ type: 'wait' }));
+    }
+    this.#arm();
+  }
+}
+
+function deadlineOf(hello: HelloFrame): number {
+  const asked = Math.min(Math.max(hello.deadline, limits.shortestDeadline), limits.longestDeadline);
+  return Math.max(asked - limits.deadlineMargin, limits.shortestDeadline / 2);
+}
