@@ -11,7 +11,7 @@
 #include "wire.h"
 
 #ifdef SALLYPORT_FUZZING
-enum { SILENCE_MS = 30 };
+enum { SILENCE_MS = 10 };
 #else
 enum { SILENCE_MS = 15000 };
 #endif

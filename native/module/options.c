@@ -9,7 +9,7 @@
 
 #ifdef SALLYPORT_FUZZING
 /* A fuzzer that waited for real deadlines would try nothing else. No build that ships defines this. */
-enum { TIMEOUT_UNIT_MS = 10 };
+enum { TIMEOUT_UNIT_MS = 5 };
 #else
 enum { TIMEOUT_UNIT_MS = 1000 };
 #endif

@@ -17,7 +17,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 
 #ifdef SALLYPORT_FUZZING
-enum { FIRST_FRAME_MS = 30 };
+enum { FIRST_FRAME_MS = 10 };
 #else
 enum { FIRST_FRAME_MS = 5000 };
 #endif
