@@ -18,6 +18,8 @@ export async function probeFolder(folder: string): Promise<void> {
     const file = await open(path, 'w', 0o600);
     try {
       await file.writeFile(Buffer.alloc(SIZE, 1));
+      // LevelDB uses the one for its log, the anchor and the folder the other.
+      await file.datasync();
       await file.sync();
     } finally {
       await file.close();

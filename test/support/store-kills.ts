@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Acknowledged } from './store-acknowledged.ts';
+import { StoreRig } from './store-rig.ts';
+import { until } from './until.ts';
+
+/** Kills a process that writes, at random moments, and looks after each kill. @returns commits acknowledged */
+export async function killWriters(rounds: number): Promise<number> {
+  const rig = await StoreRig.create();
+  const acknowledged = new Acknowledged();
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      await killOne(rig, acknowledged);
+      const store = await rig.open();
+      try {
+        await acknowledged.check(store, 1);
+      } finally {
+        await store.close();
+      }
+    }
+    return acknowledged.commits;
+  } finally {
+    rig.remove();
+  }
+}
+
+async function killOne(rig: StoreRig, acknowledged: Acknowledged): Promise<void> {
+  const writer = spawn(process.execPath, [join(import.meta.dirname, 'store-writer.js'), rig.root], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(writer, 'close');
+  let text = '';
+  writer.stdout.on('data', (bytes) => {
+    text += bytes;
+  });
+  await until(() => text.startsWith('open\n') || writer.exitCode !== null, 30_000);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 200));
+  writer.kill('SIGKILL');
+  await ended;
+  if (writer.signalCode !== 'SIGKILL') throw new Error(`the writer ended by itself: ${writer.exitCode}`);
+  acknowledged.read(text);
+}
