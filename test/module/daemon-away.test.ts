@@ -214,7 +214,7 @@ describe('the daemon is away', { concurrency: true }, () => {
   describe('a backlog that empties in time', () => {
     it('is no failure', async () => {
       const place = rig.place();
-      await place.misbehave({ backlog: 0, reply: result(pam.ignore), delay: 1000 });
+      await place.misbehave({ backlog: 0, reply: result(pam.ignore), delay: 3000 });
       const filler = net.connect(place.socket);
       await new Promise((resolve) => filler.once('connect', resolve));
       const outcome = await place.login();
