@@ -102,7 +102,8 @@ describe("root's way in", () => {
   const local: Login = { tty: 'tty1' };
 
   test('opens to uid 0 on a local terminal when no daemon answers, and then alone', () => {
-    assert.equal(outcome(console, 'authinfo_unavail', local), 0);
+    for (const tty of ['tty1', '/dev/tty1', 'console', '/dev/ttyS0'])
+      assert.equal(outcome(console, 'authinfo_unavail', { tty }), 0, tty);
     assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '' }), 0);
     for (const answer of answers.filter((one) => !['success', 'ignore', 'authinfo_unavail'].includes(one)))
       assert.equal(outcome(console, answer, local), codes[answer], answer);
@@ -112,7 +113,7 @@ describe("root's way in", () => {
     const unavailable = codes.authinfo_unavail;
     assert.equal(outcome(console, 'authinfo_unavail', { user: 'nobody', tty: 'tty1' }), unavailable);
     assert.equal(outcome(console, 'authinfo_unavail', { user: 'no-such-user', tty: 'tty1' }), unavailable);
-    for (const tty of ['pts/0', 'ssh', '', 'tty', 'tty10', 'tty1x', ':0'])
+    for (const tty of ['pts/0', '/dev/pts/1', 'ssh', '', 'tty', '/dev/', 'tty10', 'tty1x', 'pts/tty1', ':0'])
       assert.equal(outcome(console, 'authinfo_unavail', { tty }), unavailable, tty);
     assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '192.0.2.1' }), unavailable);
   });
