@@ -26,7 +26,6 @@ export const httpStatus = {
   'wrong-code': 422,
   /** A new factor's secret is not long enough, or otherwise of no use. */
   'bad-secret': 422,
-  'seed-length': 422,
   'bad-name': 422,
   /** The configuration that was to be loaded has a fault; the last good one stays in force. */
   'config-invalid': 422,

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+/** One request on a control socket. */
+export interface RawCall {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  /** Parsed where it is JSON. */
+  readonly body: { readonly error?: { readonly code: string; readonly message: string } } & Record<
+    string,
+    unknown
+  >;
+}
+
+/** Handed over by -e, so that the other uid need not be able to read the repository. */
+const program = `
+const http = require('node:http');
+let given = '';
+process.stdin.on('data', (chunk) => { given += chunk; }).on('end', async () => {
+  const { socketPath, calls } = JSON.parse(given);
+  const answers = [];
+  for (const { method, path, body, headers } of calls)
+    answers.push(await new Promise((resolve) => {
+      const request = http.request({ socketPath, method, path, headers, agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk) => { text += chunk; });
+        response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }));
+      });
+      request.on('error', (error) => resolve({ status: 0, body: { error: { code: error.code, message: '' } } }));
+      request.end(body);
+    }));
+  process.stdout.write(JSON.stringify(answers));
+});`;
+
+/** Sends requests, one after the other, from a process that runs as this uid. */
+export async function callAs(
+  uid: number,
+  socketPath: string,
+  calls: readonly RawCall[],
+): Promise<readonly RawAnswer[]> {
+  const child = spawn(process.execPath, ['-e', program], {
+    uid,
+    gid: uid,
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child.stdin.end(JSON.stringify({ socketPath, calls }));
+  return JSON.parse(await text(child.stdout));
+}

@@ -1,0 +1,215 @@
+import { createHmac } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AccountLookup, Accounts } from '../../daemon/accounts.ts';
+import type { Config } from '../../daemon/config/contract.ts';
+import { parseConfig } from '../../daemon/config/load.ts';
+import type { Configuration } from '../../daemon/configuration.ts';
+import type { TokenCheck } from '../../daemon/control/access.ts';
+import { noTokens } from '../../daemon/control/access.ts';
+import { createAdmin } from '../../daemon/control/admin.ts';
+import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
+import { SallyportError } from '../../daemon/errors.ts';
+import { limits } from '../../daemon/limits.ts';
+import { createLog } from '../../daemon/log.ts';
+import { systemRandomness } from '../../daemon/randomness.ts';
+import { createTally } from '../../daemon/tally.ts';
+import { createThrottle } from '../../daemon/throttle.ts';
+import { createVerifier } from '../../daemon/verifier.ts';
+import { ProbedStore } from './control-store.ts';
+
+/** Uids that nobody has: callers are real processes that run as them. */
+export const uids = { root: 0, alice: 61_001, bob: 61_002, carol: 61_003, portal: 61_009 } as const;
+export const adminGroup = 'sallyport-admin';
+
+const sampleConfig = `
+[[realm]]
+name = "staff"
+members = { users = ["alice"] }
+require = ["totp"]
+lockout = { codes = 4, any = 10, for = "1h" }
+  [[realm.rule]]
+  services = ["cron"]
+  action = "skip"
+
+[[realm]]
+name = "everyone"
+require = "none"
+`;
+
+export interface RigOptions {
+  readonly config?: string;
+  readonly limits?: Partial<ControlLimits>;
+  readonly rootUids?: ReadonlySet<number>;
+  readonly tokens?: TokenCheck;
+}
+
+/** The control server on a real socket, over a plain store, with accounts that need no NSS. */
+export interface ControlRig {
+  readonly folder: string;
+  readonly socket: string;
+  readonly configFile: string;
+  readonly store: ProbedStore;
+  readonly names: FakeNames;
+  readonly server: ControlServer;
+  /** What was logged. */
+  readonly logged: string[];
+  readonly clock: { ahead: number };
+  /** The text that the next reload finds. */
+  setConfig(text: string): void;
+  close(): Promise<void>;
+}
+
+export async function startControl(options: RigOptions = {}): Promise<ControlRig> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-control-'));
+  chmodSync(folder, 0o755);
+  mkdirSync(join(folder, 'etc'));
+  mkdirSync(join(folder, 'run'));
+  const socket = join(folder, 'run/control.sock');
+  const configFile = join(folder, 'etc/sallyport.toml');
+  writeFileSync(configFile, options.config ?? sampleConfig);
+
+  const store = new ProbedStore();
+  const names = new FakeNames();
+  const logged: string[] = [];
+  const log = createLog((line) => logged.push(line), false);
+  const clock = { ahead: 0 };
+  const now = () => Date.now() + clock.ahead;
+  const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
+  const verifier = createVerifier({
+    store,
+    accounts: names,
+    config: configuration.current,
+    keyedHash: (salt, text) => createHmac('sha256', 'a key of the tests').update(salt).update(text).digest(),
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+    throttle: createThrottle({
+      hash: (text) => text,
+      monotonic: () => performance.now(),
+      entries: 10,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    }),
+    unknownNames: createTally(log, 'unknown-names', 1_000),
+    throttled: createTally(log, 'throttled', 1_000),
+    log,
+  });
+  const server = createControlServer({
+    admin: createAdmin({
+      store,
+      accounts: names,
+      configuration,
+      now,
+      bootId: 'boot',
+      version: '9.9.9',
+      started: now(),
+    }),
+    verifier,
+    log,
+    accounts: names,
+    tokens: options.tokens ?? noTokens,
+    adminGroup: () => configuration.current().adminGroup,
+    rootUids: options.rootUids ?? new Set([0]),
+    portalUid: uids.portal,
+    limits: { ...limits, ...options.limits },
+  });
+  await server.listen({ path: socket });
+
+  return {
+    folder,
+    socket,
+    configFile,
+    store,
+    names,
+    server,
+    logged,
+    clock,
+    setConfig: configuration.setText,
+    async close() {
+      await server.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** NSS as a table. `ALICE` is another way to write alice. */
+export class FakeNames implements Accounts {
+  readonly people = new Map<string, number>([
+    ['root', 0],
+    ['alice', uids.alice],
+    ['bob', uids.bob],
+    ['carol', uids.carol],
+    ['portal', uids.portal],
+  ]);
+  admins = new Set(['bob', 'portal']);
+  away = false;
+  /** Questions that are being asked now, and the most there ever were at once. */
+  open = 0;
+  most = 0;
+
+  async byName(name: string, groups: readonly string[]): Promise<AccountLookup> {
+    return this.#answer(name.toLowerCase(), groups);
+  }
+
+  async byUid(uid: number, groups: readonly string[]): Promise<AccountLookup> {
+    const found = [...this.people].find(([, candidate]) => candidate === uid);
+    return this.#answer(found?.[0] ?? '', groups);
+  }
+
+  async sessionIsLocal(): Promise<boolean> {
+    return false;
+  }
+
+  async #answer(name: string, groups: readonly string[]): Promise<AccountLookup> {
+    this.open += 1;
+    this.most = Math.max(this.most, this.open);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.open -= 1;
+    if (this.away) return { status: 'unavailable', why: 'it is away' };
+    const uid = this.people.get(name);
+    if (uid === undefined) return { status: 'absent' };
+    const membership = (group: string) =>
+      group === adminGroup && this.admins.has(name) ? ('member' as const) : ('not-member' as const);
+    return {
+      status: 'found',
+      account: { name, uid, gid: uid },
+      groups: new Map(groups.map((group) => [group, membership(group)])),
+    };
+  }
+}
+
+function fakeConfiguration(
+  text: string,
+  file: string,
+  now: () => number,
+): Configuration & { setText(text: string): void } {
+  let next = text;
+  const read = (): Config => {
+    const parsed = parseConfig(next, file, 'host');
+    if (parsed.ok) return parsed.config;
+    throw new SallyportError('config-invalid', `${file}: ${parsed.problems.length} problems`);
+  };
+  let current = read();
+  let problem: string | undefined;
+  let loaded = now();
+  return {
+    current: () => current,
+    loaded: () => loaded,
+    problem: () => problem,
+    reload() {
+      try {
+        current = read();
+        problem = undefined;
+        loaded = now();
+        return current;
+      } catch (error) {
+        problem = String(error);
+        throw error;
+      }
+    },
+    setText(given) {
+      next = given;
+    },
+  };
+}

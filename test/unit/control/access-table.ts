@@ -1,0 +1,50 @@
+import type { Cell, OperationName, Relation } from '../../../daemon/control/operations.ts';
+
+/**
+ * Who may do what, written out a second time and apart from the table in force, from the design:
+ * root all; others need a token for every change, admins for others' factors but root's; reading others'
+ * data takes the admin group; the portal only with a person's token. A = allow, t = token, - = deny.
+ */
+const written = `
+                      root  admin  adminOfRoot  self  other  portal
+status                A     A      A            -     -      t
+reload                A     -      -            -     -      -
+realm-list            A     A      A            -     -      t
+realm-show            A     A      A            -     -      t
+user-list             A     A      A            -     -      t
+user-show             A     A      A            A     -      t
+user-unlock           A     t      -            -     -      t
+factor-list           A     A      A            A     -      t
+factor-add            A     t      -            t     -      t
+factor-add-unproven   A     -      -            -     -      -
+factor-rename         A     t      -            t     -      t
+factor-enable         A     t      -            t     -      t
+factor-disable        A     t      -            t     -      t
+factor-remove         A     t      -            t     -      t
+verify                A     t      -            t     -      t
+explain               A     A      A            A     -      t
+audit-read            A     A      A            A     -      t
+audit-follow          A     A      A            A     -      t
+`;
+
+const cells: Readonly<Record<string, Cell>> = { A: 'allow', t: 'token', '-': 'deny' };
+
+export interface ExpectedCell {
+  readonly operation: OperationName;
+  readonly relation: Relation;
+  readonly cell: Cell;
+}
+
+export const expectedCells: readonly ExpectedCell[] = (() => {
+  const [heading = [], ...rows] = written
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return rows.flatMap(([operation, ...marks]) =>
+    marks.map((mark, index) => ({
+      operation: operation as OperationName,
+      relation: heading[index] as Relation,
+      cell: cells[mark] ?? 'deny',
+    })),
+  );
+})();

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Caller, mayCall, relationOf, type Subject } from '../../../daemon/control/access.ts';
+import { type OperationName, operationNames, type Relation } from '../../../daemon/control/operations.ts';
+import { expectedCells } from './access-table.ts';
+
+const nobody: Caller = { uid: 1_000, root: false, portal: false, admin: false };
+const other: Subject = { name: 'other', uid: 2_000, root: false };
+const roots: Subject = { name: 'root', uid: 0, root: true };
+const own: Subject = { name: 'own', uid: 1_000, root: false };
+
+const situations: Readonly<Record<Relation, { caller: Caller; subject: Subject }>> = {
+  root: { caller: { ...nobody, uid: 0, root: true }, subject: other },
+  admin: { caller: { ...nobody, admin: true }, subject: other },
+  adminOfRoot: { caller: { ...nobody, admin: true }, subject: roots },
+  self: { caller: nobody, subject: own },
+  other: { caller: nobody, subject: other },
+  portal: { caller: { ...nobody, portal: true }, subject: other },
+};
+
+for (const { operation, relation, cell } of expectedCells) {
+  test(`${operation} by ${relation}: ${cell}`, () => {
+    const { caller, subject } = situations[relation];
+    assert.equal(relationOf(caller, subject), relation);
+    const without = mayCall(operation, caller, subject, undefined);
+    const holder = { ...caller, portal: false, admin: true };
+    const withToken = mayCall(operation, caller, subject, holder);
+    assert.equal(without.allowed, cell === 'allow');
+    assert.equal(withToken.allowed, cell !== 'deny');
+    if (!without.allowed) assert.equal(without.code, cell === 'token' ? 'token-needed' : 'not-permitted');
+  });
+}
+
+test('the written table has every operation and every caller, once', () => {
+  const all = operationNames.flatMap((name) =>
+    Object.keys(situations).map((relation) => `${name} ${relation}`),
+  );
+  assert.deepEqual(
+    expectedCells.map(({ operation, relation }) => `${operation} ${relation}`).sort(),
+    all.sort(),
+  );
+});
+
+const change: OperationName = 'factor-remove';
+
+test('a token serves the uid that it was given to and no other', () => {
+  const { caller, subject } = situations.admin;
+  assert.deepEqual(mayCall(change, caller, subject, { ...caller, uid: 1_001 }), {
+    allowed: false,
+    code: 'token-needed',
+  });
+});
+
+test('the portal may with a token what its holder may, and not more', () => {
+  const { caller } = situations.portal;
+  const person = { ...nobody, uid: 1_000 };
+  const may = (name: OperationName, subject: Subject | undefined, holder: Caller) =>
+    mayCall(name, caller, subject, holder).allowed;
+  assert.equal(may(change, own, person), true);
+  assert.equal(may('user-show', own, person), true);
+  assert.equal(may(change, other, person), false);
+  assert.equal(may('user-show', other, person), false);
+  assert.equal(may('user-list', undefined, person), false);
+  assert.equal(may(change, other, { ...person, admin: true }), true);
+  assert.equal(may(change, roots, { ...person, admin: true }), false);
+  assert.equal(may('factor-add-unproven', other, { ...person, uid: 0, root: true }), false);
+  assert.equal(may('reload', undefined, { ...person, uid: 0, root: true }), false);
+  assert.equal(may('status', undefined, { ...caller, portal: true }), false);
+});
+
+test('the portal is the portal whatever its groups and its own account, but root comes first', () => {
+  const portal = situations.portal.caller;
+  assert.equal(relationOf({ ...portal, admin: true }, undefined), 'portal');
+  assert.equal(relationOf(portal, { ...own, uid: portal.uid }), 'portal');
+  assert.equal(relationOf({ ...portal, root: true }, undefined), 'root');
+});
+
+test('an account that is gone is changed by root alone', () => {
+  const gone: Subject = { name: 'gone', root: false };
+  assert.equal(relationOf({ ...nobody, admin: true }, gone), 'adminOfRoot');
+  assert.equal(relationOf(nobody, gone), 'other');
+});
+
+test('an admin about their own account is the account itself', () => {
+  assert.equal(relationOf({ ...nobody, admin: true }, own), 'self');
+});

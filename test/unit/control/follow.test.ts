@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { AuditEvent, StoredAuditEvent } from '../../../daemon/audit/event.ts';
+import { type ControlClient, ControlError, createClient } from '../../../daemon/control/client.ts';
+import { rawConnection, until } from '../../support/call.ts';
+import { type ControlRig, type RigOptions, startControl } from '../../support/control-rig.ts';
+
+let rig: ControlRig;
+let client: ControlClient;
+const begin = async (options: RigOptions = {}) => {
+  await rig?.close();
+  rig = await startControl(options);
+  client = createClient({ socket: rig.socket });
+};
+beforeEach(() => begin());
+afterEach(() => rig.close());
+
+const add = (account: string, reason = 'verified') =>
+  rig.store.commit({
+    accounts: [],
+    events: [{ kind: 'login', outcome: 'success', at: Date.now(), account, reason } satisfies AuditEvent],
+  });
+
+async function take(stream: AsyncIterable<StoredAuditEvent>, count: number): Promise<readonly number[]> {
+  const places: number[] = [];
+  for await (const event of stream) {
+    places.push(event.seq);
+    if (places.length === count) break;
+  }
+  return places;
+}
+
+test('goes on from a place: what lay behind, then what comes, each once and in order', async () => {
+  await begin({ limits: { pageSize: 3 } });
+  for (let count = 0; count < 10; count += 1) await add('alice');
+  const taken = take(client.follow({ from: 2 }), 58);
+  for (let count = 0; count < 50; count += 1) await add('alice');
+  assert.deepEqual(
+    await taken,
+    Array.from({ length: 58 }, (_, index) => index + 3),
+  );
+});
+
+test('without a place begins with what comes next', async () => {
+  await add('alice');
+  const taken = take(client.follow({}), 1);
+  await until('a follower', () => rig.store.followers === 1);
+  await add('bob');
+  assert.deepEqual(await taken, [2]);
+});
+
+test('of one account tells of that one alone', async () => {
+  const taken = take(client.follow({ user: 'BOB', from: 0 }), 2);
+  for (const account of ['alice', 'bob', 'alice', 'bob']) await add(account);
+  assert.deepEqual(await taken, [2, 4]);
+});
+
+test('a follower that went away is forgotten', async () => {
+  const taken = take(client.follow({}), 1);
+  await until('a follower', () => rig.store.followers === 1);
+  await add('alice');
+  await taken;
+  await until('nobody', () => rig.store.followers === 0);
+});
+
+test('so many follow and no more', async () => {
+  await begin({ limits: { auditFollowers: 2 } });
+  const followers = [take(client.follow({}), 1), take(client.follow({}), 1)];
+  await until('two followers', () => rig.store.followers === 2);
+  await assert.rejects(
+    take(client.follow({}), 1),
+    (error: unknown) => error instanceof ControlError && error.code === 'too-many-followers',
+  );
+  await add('alice');
+  await Promise.all(followers);
+  await until('nobody', () => rig.store.followers === 0);
+  const again = take(client.follow({}), 1);
+  await until('a follower', () => rig.store.followers === 1);
+  await add('alice');
+  assert.deepEqual(await again, [2]);
+});
+
+test('one that reads nothing is let go once so much is unread; others go on', async () => {
+  await begin({ limits: { auditFollowUnread: 50_000 } });
+  const deaf = await rawConnection(rig.socket);
+  deaf.pause();
+  deaf.write('GET /v1/audit/follow HTTP/1.1\r\nhost: x\r\n\r\n');
+  await until('a follower', () => rig.store.followers === 1);
+  const count = 2_000;
+  const taken = take(client.follow({}), count);
+  await until('two followers', () => rig.store.followers === 2);
+  for (let added = 0; added < count; added += 1) await add('alice', 'x'.repeat(200));
+  assert.equal((await taken).length, count);
+  await until('the deaf one gone', () => rig.store.followers === 0, 15_000);
+  deaf.destroy();
+});
+
+test('the daemon’s end is told', async () => {
+  const taken = take(client.follow({}), 1);
+  await until('a follower', () => rig.store.followers === 1);
+  const closed = rig.server.close();
+  await assert.rejects(
+    taken,
+    (error: unknown) => error instanceof ControlError && error.code === 'shutting-down',
+  );
+  await closed;
+});
