@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createLoginServer } from '../../../daemon/login/server.ts';
+import { LoginRig, pam } from '../../support/login-rig.ts';
+import { hello } from '../../support/module-frames.ts';
+
+let rig: LoginRig;
+beforeEach(async () => {
+  rig = await LoginRig.start();
+});
+afterEach(() => rig.stop());
+
+describe('the sockets themselves', () => {
+  it('one that a killed daemon left behind is replaced', async () => {
+    const stale = path.join(rig.folder, 'stale.sock');
+    const killed = spawn(process.execPath, [
+      '-e',
+      `require('node:net').createServer().listen(${JSON.stringify(stale)}, () => console.log())`,
+    ]);
+    await new Promise((resolve) => killed.stdout.once('data', resolve));
+    killed.kill('SIGKILL');
+    await new Promise((resolve) => killed.once('exit', resolve));
+    assert.ok(existsSync(stale));
+    const again = createLoginServer(rig.options);
+    await again.listen('root', { path: stale });
+    const login = rig.client(stale);
+    login.send(hello());
+    await login.sees('prompt');
+    login.socket.destroy();
+    await again.close();
+    assert.ok(!existsSync(stale), 'and removed at the end');
+  });
+
+  it('what is no socket is left alone', async () => {
+    const file = path.join(rig.folder, 'file');
+    writeFileSync(file, 'precious');
+    await assert.rejects(createLoginServer(rig.options).listen('root', { path: file }), {
+      code: 'socket-path',
+    });
+    assert.equal(statSync(file).size, 8);
+  });
+
+  it('at the end who is at a prompt hears SYSTEM_ERR, and the end comes at once', async () => {
+    const login = rig.begun();
+    await login.sees('prompt');
+    const start = performance.now();
+    await rig.server.close();
+    assert.ok(performance.now() - start < 1_000);
+    assert.equal(await login.result(), pam.systemErr);
+    assert.ok(!existsSync(rig.rootSocket) && !existsSync(rig.userSocket));
+  });
+
+  it('the end waits for nobody who does not close', async () => {
+    const login = rig.client(rig.rootSocket, true);
+    login.send(hello());
+    await login.sees('prompt');
+    const start = performance.now();
+    await rig.server.close();
+    assert.ok(performance.now() - start < 1_000);
+  });
+});
