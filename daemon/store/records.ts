@@ -61,7 +61,9 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
     codesLockedAt: v.exactOptional(time),
     lockedAt: v.exactOptional(time),
   }),
-  grants: v.array(v.strictObject({ realm: text, service: text, origin: text, since: time })),
+  grants: v.array(
+    v.strictObject({ realm: text, service: text, origin: text, target: v.exactOptional(text), since: time }),
+  ),
   graceStarted: v.exactOptional(time),
 });
 

@@ -53,15 +53,15 @@ export class Table {
 
   /** @param blocks whether data blocks are looked at too @throws Error saying what is wrong */
   check(blocks: 'structure' | 'all'): void {
+    if (blocks === 'all') this.#whole = readFully(this.#fd, this.#size, 0);
     const index = this.#index();
     if (blocks === 'structure') return;
-    this.#whole = readFully(this.#fd, this.#size, 0);
-    for (const entry of index) this.#block(handleIn(entry.value));
+    for (const handle of handlesOf(index)) this.#block(handle);
   }
 
   /** @throws Error when what leads to the answer is damaged */
   get(key: Buffer): TableAnswer {
-    const place = this.#index().find((entry) => userKey(entry.key).compare(key) >= 0);
+    const place = entriesOf(this.#index()).find((entry) => userKey(entry.key).compare(key) >= 0);
     if (!place) return undefined;
     const entry = entriesOf(this.#block(handleIn(place.value))).find((at) => userKey(at.key).equals(key));
     if (!entry) return undefined;
@@ -69,8 +69,8 @@ export class Table {
     return { value: type === PUT ? entry.value : undefined };
   }
 
-  /** The entries of the index block, after all that leads to them was checked. */
-  #index(): readonly Entry[] {
+  /** The index block, after all that leads to it was checked. */
+  #index(): Buffer {
     if (this.#size < FOOTER) throw new Error('it is too short');
     const footer = readFully(this.#fd, FOOTER, this.#size - FOOTER);
     if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC))
@@ -84,7 +84,7 @@ export class Table {
     for (const entry of entriesOf(this.#block(metaindex))) {
       if (entry.key.toString('latin1').startsWith(FILTER_NAME)) this.#block(handleIn(entry.value));
     }
-    return entriesOf(this.#block(index));
+    return this.#block(index);
   }
 
   #block({ offset, size }: Handle): Buffer {
@@ -112,10 +112,21 @@ function userKey(internal: Buffer): Buffer {
   return internal.subarray(0, internal.length - INTERNAL_SUFFIX);
 }
 
-/** Keys share their beginnings with the one before; the restart points at the end are not needed here. */
+/** Where the index points to; its keys are not built, which would take most of the time. */
+function* handlesOf(index: Buffer): Generator<Handle, void, undefined> {
+  const reader = entryReader(index);
+  while (!reader.done) {
+    reader.varint();
+    const keyLength = reader.varint();
+    reader.varint();
+    reader.bytes(keyLength);
+    yield { offset: reader.varint(), size: reader.varint() };
+  }
+}
+
+/** Keys share their beginnings with the one before. */
 function entriesOf(block: Buffer): Entry[] {
-  const restarts = block.readUInt32LE(block.length - 4);
-  const reader = new ByteReader(block.subarray(0, block.length - 4 - 4 * restarts));
+  const reader = entryReader(block);
   const entries: Entry[] = [];
   let previous: Buffer = Buffer.alloc(0);
   while (!reader.done) {
@@ -127,4 +138,10 @@ function entriesOf(block: Buffer): Entry[] {
     previous = key;
   }
   return entries;
+}
+
+/** The restart points at the end are not needed here. */
+function entryReader(block: Buffer): ByteReader {
+  const restarts = block.readUInt32LE(block.length - 4);
+  return new ByteReader(block.subarray(0, block.length - 4 - 4 * restarts));
 }
