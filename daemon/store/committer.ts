@@ -1,13 +1,14 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { Change } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Db, Handle } from './handle.ts';
 import { readError } from './handle.ts';
 import type { Meta } from './meta.ts';
 import type { Sealer } from './seal.ts';
-import { type Change, type Operation, Turn } from './turn.ts';
+import { type Operation, Turn } from './turn.ts';
 
 interface Waiting {
   readonly change: Change;

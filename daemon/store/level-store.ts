@@ -2,6 +2,7 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { AnchorFollower } from './anchor-follower.ts';
+import { encodeCommit } from './change.ts';
 import { Committer } from './committer.ts';
 import type { AccountRecord, Commit, CommitOutcome, Store, StoreHealth, Versioned } from './contract.ts';
 import { storeError } from './error.ts';
@@ -13,12 +14,10 @@ import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
 import { openPair, readPairs } from './reader.ts';
-import { encodeAccount, encodeEvent } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
 import { lastToDrop, readEvents } from './trail.ts';
-import type { Change } from './turn.ts';
 
 export interface LevelStoreParts {
   readonly files: StoreFiles;
@@ -87,7 +86,7 @@ export class LevelStore implements Store {
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
-    return this.#committer.submit(encode(commit));
+    return this.#committer.submit(encodeCommit(commit));
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
@@ -245,18 +244,6 @@ export class LevelStore implements Store {
       this.#parts.lock.release();
     }
   }
-}
-
-/** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */
-function encode({ accounts, events }: Commit): Change {
-  return {
-    accounts: accounts.map(({ account, version, write }) => ({
-      account,
-      version,
-      ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
-    })),
-    events: events.map((event) => ({ event, bytes: encodeEvent(event) })),
-  };
 }
 
 /** One listener that fails must not stop the others, let alone a commit that is already durable. */

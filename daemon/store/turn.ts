@@ -1,22 +1,11 @@
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
+import type { Change } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Db } from './handle.ts';
 import { eventKey, markerKey, metaKey, recordKey } from './keys.ts';
 import { type Meta, sealMeta } from './meta.ts';
 import { claimedVersion, type Sealer } from './seal.ts';
-
-/** A commit whose parts are checked and encoded. */
-export interface Change {
-  readonly accounts: readonly {
-    readonly account: string;
-    readonly version: number;
-    readonly write?: Buffer | null;
-  }[];
-  readonly events: readonly { readonly event: AuditEvent; readonly bytes: Buffer }[];
-  /** Events up to this one are dropped. */
-  readonly dropEventsTo?: number;
-}
 
 export type Operation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }

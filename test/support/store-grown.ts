@@ -30,7 +30,7 @@ export async function grownStore(end: 'close' | 'kill', accounts = 40): Promise<
     await store.close();
     return { rig, expected };
   }
-  await until(() => store.health().anchorCommit === store.health().commit, 8 * limits.anchorInterval);
+  await until(() => store.health().anchorCommit === store.health().commit, 30 * limits.anchorInterval);
   const killed = asAfterKill(rig);
   await store.close();
   rig.remove();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
+import type { Change } from '../../../daemon/store/change.ts';
 import { Committer } from '../../../daemon/store/committer.ts';
 import { type Db, Handle } from '../../../daemon/store/handle.ts';
 import { encodeAccount, encodeEvent } from '../../../daemon/store/records.ts';
 import { createSealer } from '../../../daemon/store/seal.ts';
-import type { Change } from '../../../daemon/store/turn.ts';
 import { keyringOf } from '../../support/keys.ts';
 import { eventOf, recordOf } from '../../support/store-records.ts';
 

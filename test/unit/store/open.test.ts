@@ -109,7 +109,7 @@ describe('opening and making a store', () => {
     assert.ok(behind.commit <= store.health().commit);
     await until(
       () => readAnchor(rig.anchor, keyring).commit === store.health().commit,
-      3 * limits.anchorInterval,
+      20 * limits.anchorInterval,
     );
     await put(store, 'alice');
     const { commit } = store.health();
@@ -122,7 +122,7 @@ describe('opening and making a store', () => {
     const store = await rig.open();
     await put(store, 'alice', 1);
     rmSync(`${rig.folder}.lock`);
-    await until(() => store.health().state === 'unwritable', 5 * limits.reopenInterval);
+    await until(() => store.health().state === 'unwritable', 20 * limits.reopenInterval);
     assert.match(store.health().reason ?? '', /lock.*another process may be writing/);
     await assert.rejects(put(store, 'alice', 2), { code: 'store-unwritable', message: /Restart sallyportd/ });
     assert.ok((await store.account('alice')).value);
@@ -132,14 +132,14 @@ describe('opening and making a store', () => {
   it('makes the reserve again when it is gone', async () => {
     rmSync(`${rig.folder}.reserve`);
     const store = await rig.open();
-    await until(() => existsSync(`${rig.folder}.reserve`), 2_000);
+    await until(() => existsSync(`${rig.folder}.reserve`), 20_000);
     await store.close();
   });
 
   it('reads everything in the background, first after a while and then again and again', async () => {
     const store = await rig.open({ scrubDelay: 10, scrubInterval: 10, now: () => 42 });
     await put(store, 'alice');
-    await until(() => store.health().scrub.lastFinished === 42 && store.health().scrub.read > 0, 5_000);
+    await until(() => store.health().scrub.lastFinished === 42 && store.health().scrub.read > 0, 20_000);
     await store.close();
   });
 });
