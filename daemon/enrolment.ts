@@ -93,8 +93,16 @@ function make(
   return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
 }
 
+/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
+function significant(secret: string): string {
+  return Buffer.from(secret, 'base64')
+    .toString('hex')
+    .replace(/(?:00)+$/, '');
+}
+
 function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
-  const same = kept.find((factor) => 'secret' in factor && factor.secret === secret);
+  const wanted = significant(secret);
+  const same = kept.find((factor) => 'secret' in factor && significant(factor.secret) === wanted);
   if (same === undefined) return;
   throw new SallyportError(
     'bad-secret',

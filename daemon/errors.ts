@@ -19,3 +19,8 @@ export function unreachable(value: never): never {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The stable code of whatever was thrown; `internal` for what we did not raise on purpose. */
+export function codeOf(error: unknown): string {
+  return error instanceof SallyportError ? error.code : 'internal';
+}

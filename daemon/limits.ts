@@ -36,6 +36,9 @@ export const limits = {
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
+  /** Refused connections that are still heard out, and for how long: a flood must not hold descriptors. */
+  refusedLingering: 256,
+  refusedWait: 1_000,
   /** Logins of one name, account or not, at a time: none may use up the places of all others. */
   loginsPerAccount: 256,
 

@@ -16,6 +16,11 @@ function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> 
   return factor === undefined ? {} : { factor: { id: factor.id, kind: factor.kind, name: factor.name } };
 }
 
+/** What a program said of itself, without what a terminal would take for a command. */
+function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}
+
 /** What is written down of a decision about a login: facts and outcome, never what was typed. */
 export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): AuditEvent {
   const source = facts.source ?? facts.rhost;
@@ -27,9 +32,9 @@ export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): Aud
     account: target.name,
     reason: said.reason,
     ...(said.realm === undefined ? {} : { realm: said.realm }),
-    service: facts.service,
-    ...(source === undefined ? {} : { source }),
-    ...(facts.tty === undefined ? {} : { tty: facts.tty }),
+    service: shown(facts.service),
+    ...(source === undefined ? {} : { source: shown(source) }),
+    ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
     proven: facts.proven,
     ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
     ...factorOf(said.factor),

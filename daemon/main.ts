@@ -13,7 +13,7 @@ import { type ConfigurationOptions, loadConfiguration, rootOf } from './configur
 import { noTokens } from './control/access.ts';
 import { createAdmin } from './control/admin.ts';
 import { createControlServer } from './control/server.ts';
-import { messageOf, SallyportError } from './errors.ts';
+import { codeOf, messageOf } from './errors.ts';
 import { initialise } from './initialise.ts';
 import { limits } from './limits.ts';
 import { createLog, type Log } from './log.ts';
@@ -230,7 +230,7 @@ function parse() {
 main().then(
   (status) => process.exit(status),
   (error: unknown) => {
-    const code = error instanceof SallyportError ? error.code : 'internal';
+    const code = codeOf(error);
     process.stderr.write(`sallyportd: ${messageOf(error)}\n`);
     process.exit(code.startsWith('config') ? exits.config : exits.failed);
   },

@@ -12,7 +12,10 @@ import { isIP } from 'node:net';
 export interface Throttle {
   /** Whether another try is let through. */
   allows(name: string | undefined, source: string): boolean;
+  /** Counts a failure. Counted before the try is judged: tries that come all at once count each other. */
   failed(name: string | undefined, source: string): void;
+  /** Takes one back: the try was none, or was right. */
+  forgive(name: string | undefined, source: string): void;
   /** For status and tests. */
   readonly size: number;
 }
@@ -60,6 +63,11 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     }
   };
 
+  const takeBack = (key: string, rate: Rate): void => {
+    const bucket = present(key, rate);
+    if (buckets.has(key)) buckets.set(key, { failures: Math.max(0, bucket.failures - 1), at: bucket.at });
+  };
+
   const nameKey = (name: string): string => `n:${options.hash(name)}`;
   const sourceKey = (source: string): string => `s:${sourceOf(source)}`;
   const open = (key: string, rate: Rate): boolean => present(key, rate).failures <= rate.burst - 1;
@@ -72,6 +80,10 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     failed(name, source) {
       if (name !== undefined) add(nameKey(name), options.name);
       add(sourceKey(source), options.source);
+    },
+    forgive(name, source) {
+      if (name !== undefined) takeBack(nameKey(name), options.name);
+      takeBack(sourceKey(source), options.source);
     },
     get size() {
       return buckets.size;

@@ -3,7 +3,7 @@ import { type Asking, counted, judgeAnswer, spent } from './asking.ts';
 import { type Assessment, Assessor, type Clock, withLogin } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
 import type { Config } from './config/contract.ts';
-import { messageOf, SallyportError, unreachable } from './errors.ts';
+import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
 import type { FactorContext, FactorRecord } from './factors/contract.ts';
 import { type Judgement, mayBeAnAnswer } from './judge.ts';
 import { Ledger, untilSettled } from './ledger.ts';
@@ -146,19 +146,21 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
     const hasShape = mayBeAnAnswer(answer, facts.mode === 'prompt' ? 'whole' : 'tail');
-    const mayTry = this.#o.throttle.allows(name, origin);
-    try {
-      const verdict = await this.#answerOf(login, hasShape && mayTry ? answer : undefined, origin);
-      if (verdict?.kind === 'accepted') return verdict;
-    } catch (error) {
-      const code = error instanceof SallyportError ? error.code : 'internal';
-      this.#o.log.error('login-error', { code, message: messageOf(error) });
-      return refused(login, { result: 'system-err' });
-    }
-    if (!hasShape) return refused(login, { result: 'auth-err' });
+    const mayTry = hasShape && this.#o.throttle.allows(name, origin);
     if (mayTry) this.#o.throttle.failed(name, origin);
-    else this.#o.throttled.add(origin);
-    return refused(login, { result: 'auth-err', again: true });
+    else if (hasShape) this.#o.throttled.add(origin);
+    let verdict: Verdict | undefined;
+    try {
+      verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin);
+    } catch (error) {
+      this.#o.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
+      verdict = refused(login, { result: 'system-err' });
+    }
+    if (verdict?.kind === 'accepted' || verdict?.result === 'system-err') {
+      if (mayTry) this.#o.throttle.forgive(name, origin);
+      return verdict;
+    }
+    return refused(verdict?.login ?? login, { result: 'auth-err', again: hasShape });
   }
 
   /** @param answer undefined: nothing is judged, only whether anything is needed */
@@ -256,10 +258,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           again: hasRecovery(asking),
           text: refusalText('codes-locked'),
         });
-      case 'refused':
-        return this.#wrongAnswer(login, asking, judgement, event('refused', judgement.reason));
       default:
-        return unreachable(judgement);
+        return this.#wrongAnswer(login, asking, judgement, event('refused', judgement.reason));
     }
   }
 

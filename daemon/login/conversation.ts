@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { messageOf, SallyportError } from '../errors.ts';
+import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
@@ -145,7 +145,7 @@ export class Conversation {
   }
 
   #report(error: unknown): void {
-    const code = error instanceof SallyportError ? error.code : 'internal';
+    const code = codeOf(error);
     this.#options.log.error('login-error', { code, message: messageOf(error) });
   }
 

@@ -144,7 +144,7 @@ function fieldsOf(body: Buffer): Map<number, Buffer> {
   return fields;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function textField(
   fields: Map<number, Buffer>,

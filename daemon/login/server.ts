@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { removeStale } from '../socket-file.ts';
+import { createTally } from '../tally.ts';
 import { Conversation, type ConversationOptions, type TakeName } from './conversation.ts';
 import { encodeDaemonFrame } from './frames.ts';
 
@@ -44,6 +45,8 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const doors: Door[] = [];
   const logins = new Set<Conversation>();
   const names = new Map<string, number>();
+  let lingering = 0;
+  const refused = createTally(options.log, 'connections-refused', limits.unknownNamesInterval);
   /** @returns how to give the place back; undefined: this name has no place left */
   const takeName: TakeName = (name) => {
     const taken = names.get(name) ?? 0;
@@ -57,21 +60,33 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   };
 
   const refuse = (socket: Socket, why: string, uid: number): void => {
-    options.log.warning('login-refused', { why, uid });
+    // One line now and then: a flood must not become one of the log.
+    refused.add(`uid ${uid}: ${why}`);
     socket.on('error', () => socket.destroy());
-    socket.end(encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
-    socket.setTimeout(limits.helloWait, () => socket.destroy());
+    const result = encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 });
+    if (lingering >= limits.refusedLingering) {
+      socket.write(result);
+      socket.destroySoon();
+      return;
+    }
+    // Its HELLO is still on the way: read, or the close would cut the answer off.
+    lingering += 1;
+    socket.on('close', () => {
+      lingering -= 1;
+    });
+    socket.end(result);
+    socket.setTimeout(limits.refusedWait, () => socket.destroy());
     socket.resume();
   };
 
   const overLimit = (door: Door, uid: number): string | undefined => {
     if (door.kind === 'root') {
       if (uid !== 0) return 'pam.sock is for root alone';
-      return door.connections > limits.rootConnections ? 'too many connections' : undefined;
+      return door.connections >= limits.rootConnections ? 'too many connections' : undefined;
     }
-    if (door.connections > limits.userConnections) return 'too many connections of local users';
+    if (door.connections >= limits.userConnections) return 'too many connections of local users';
     const own = door.perUid.get(uid) ?? 0;
-    return own > limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
+    return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
   };
 
   const accept = (door: Door, socket: Socket): void => {
@@ -83,6 +98,12 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       socket.destroy();
       return;
     }
+    const why = overLimit(door, peer.uid);
+    if (why !== undefined) {
+      refuse(socket, why, peer.uid);
+      return;
+    }
+    // Only who is served has a place: whoever is refused takes none from the others.
     door.connections += 1;
     door.perUid.set(peer.uid, (door.perUid.get(peer.uid) ?? 0) + 1);
     socket.on('close', () => {
@@ -91,11 +112,6 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       if (left > 0) door.perUid.set(peer.uid, left);
       else door.perUid.delete(peer.uid);
     });
-    const why = overLimit(door, peer.uid);
-    if (why !== undefined) {
-      refuse(socket, why, peer.uid);
-      return;
-    }
     const login = new Conversation(socket, peer, door.kind === 'root', options, takeName);
     logins.add(login);
     socket.on('close', () => logins.delete(login));

@@ -155,7 +155,6 @@ function onJudged(state: State & { at: 'judging' }, verdict: Verdict): Step {
 }
 
 function onFrame(state: State, frame: ModuleFrame): Step {
-  if (state.at === 'over') return stay(state);
   if (state.at === 'hello' && frame.type === 'hello')
     return { state: { at: 'opening' }, effects: [{ do: 'open', hello: frame }] };
   if (state.at === 'prompted' && frame.type === 'answer') return onAnswer(state, frame.answer);
@@ -164,7 +163,13 @@ function onFrame(state: State, frame: ModuleFrame): Step {
   // ^C may cross a RESULT or a PROMPT on its way.
   if (frame.type === 'cancel') return { state: { at: 'over' }, effects: [{ do: 'close' }] };
   if (frame.type === 'answer') frame.answer.fill(0);
-  return result('system-err');
+  return broken(state);
+}
+
+/** What must not happen ends in SYSTEM_ERR; one who stood at the prompt is written down all the same. */
+function broken(state: State): Step {
+  const step = result('system-err');
+  return state.at === 'prompted' ? abandoned(step, state.login, 'disconnected') : step;
 }
 
 function onDeadline(state: State): Step {
@@ -179,18 +184,21 @@ function onClosed(state: State): Step {
 
 /** Pure but for wiping the answers that it drops. */
 export function step(state: State, event: Event): Step {
-  if (state.at === 'over') return stay(state);
+  if (state.at === 'over') {
+    if (event.kind === 'frame' && event.frame.type === 'answer') event.frame.answer.fill(0);
+    return stay(state);
+  }
   switch (event.kind) {
     case 'frame':
       return onFrame(state, event.frame);
     case 'opened':
-      return state.at === 'opening' ? onOpened(event.opening) : result('system-err');
+      return state.at === 'opening' ? onOpened(event.opening) : broken(state);
     case 'judged':
-      return state.at === 'judging' ? onJudged(state, event.verdict) : result('system-err');
+      return state.at === 'judging' ? onJudged(state, event.verdict) : broken(state);
     case 'held':
-      return state.at === 'holding' ? state.then : result('system-err');
+      return state.at === 'holding' ? state.then : broken(state);
     case 'failed':
-      return result('system-err');
+      return broken(state);
     case 'deadline':
       return onDeadline(state);
     case 'closed':
