@@ -66,17 +66,7 @@ interface SshOptions {
 export function ssh(user: string, options: SshOptions, command: readonly string[] = []): string[] {
   const { port, key = false, from, options: more = [], program = 'ssh' } = options;
   return [
-    ...[
-      program,
-      '-F',
-      'none',
-      '-o',
-      `Port=${port}`,
-      '-o',
-      'StrictHostKeyChecking=no',
-      '-o',
-      'LogLevel=ERROR',
-    ],
+    ...[program, '-F', 'none', '-o', `Port=${port}`, '-o', 'StrictHostKeyChecking=no', '-o', 'LogLevel=INFO'],
     ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
     ...(key ? ['-i', clientKey] : ['-o', 'PubkeyAuthentication=no']),
     ...(from === undefined ? [] : ['-o', `BindAddress=${from}`]),
