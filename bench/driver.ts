@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must, repository } from './machine.ts';
+
+/** What one client does: a login with each code, one after the other. */
+export interface Plan {
+  readonly user: string;
+  readonly codes: readonly string[];
+}
+
+export interface Login {
+  /** Nanoseconds of the monotonic clock, which process.hrtime reads too. */
+  readonly start: number;
+  readonly end: number;
+  /** What pam_authenticate returned; 0 is PAM_SUCCESS. */
+  readonly result: number;
+}
+
+/** The one program that all modules are driven by: bench/native/drive.c. */
+export class Driver {
+  readonly #folder: string;
+  readonly #program: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#program = join(folder, 'drive');
+    must('cc', ['-O2', '-o', this.#program, join(repository, 'bench/native/drive.c'), '-lpam']);
+  }
+
+  /** All clients begin at the same moment. */
+  async run(service: string, plans: readonly Plan[]): Promise<Login[]> {
+    const plan = join(this.#folder, 'plan');
+    writeFileSync(plan, plans.map(({ user, codes }) => `${[user, ...codes].join(' ')}\n`).join(''));
+    const lines = await outputOf(this.#program, [join(this.#folder, 'pam.d'), service, plan]);
+    return lines.map((line) => {
+      const [, start = 0, end = 0, result = -1] = line.split(' ').map(Number);
+      return { start, end, result };
+    });
+  }
+}
+
+function outputOf(program: string, argv: readonly string[]): Promise<string[]> {
+  const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => {
+      if (status === 0) resolve(output.trim().split('\n'));
+      else reject(new Error(`${program} ${argv.join(' ')}: status ${status}`));
+    });
+  });
+}

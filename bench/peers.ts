@@ -1,0 +1,107 @@
+import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Contestant } from './contestant.ts';
+import type { Plan } from './driver.ts';
+import { writeService } from './machine.ts';
+import { base32, codesOf, crowd, mostClients, type Person, people } from './people.ts';
+
+/** pam_oath looks 20 codes ahead: after 20 that it refused, the next one would no longer be right. */
+const oathWindow = 20;
+/** The counter of pam_google_authenticator counts from 1; 0 means TOTP. */
+const googleFirst = 1;
+
+function plansOf(clients: number, logins: number, first: number): Plan[] {
+  return people
+    .slice(0, clients)
+    .map(({ name, secret }) => ({ user: name, codes: codesOf(secret, first, logins) }));
+}
+
+/** What libpam itself and the driver take. */
+export function emptyStack(folder: string): Contestant {
+  writeService(folder, 'empty', []);
+  return {
+    module: 'empty stack',
+    users: undefined,
+    service: 'empty',
+    mostLogins: Number.POSITIVE_INFINITY,
+    warmUp: 50,
+    plan: (clients, logins) => plansOf(clients, logins, 0),
+  };
+}
+
+/** A file for each user, so that their number plays no part. */
+export function googleAuthenticator(folder: string): Contestant {
+  const files = join(folder, 'google');
+  mkdirSync(files, { mode: 0o700 });
+  writeService(folder, 'google', [
+    `auth required pam_google_authenticator.so secret=${files}/\${USER} user=root no_strict_owner`,
+  ]);
+  const reset = ({ name, secret }: Person): void =>
+    writeFileSync(
+      join(files, name),
+      `${base32(secret)}\n" HOTP_COUNTER ${googleFirst}\n" WINDOW_SIZE ${oathWindow}\n`,
+      { mode: 0o600 },
+    );
+  return {
+    module: 'pam_google_authenticator',
+    users: undefined,
+    service: 'google',
+    mostLogins: Number.POSITIVE_INFINITY,
+    warmUp: 10,
+    plan(clients, logins) {
+      people.slice(0, clients).forEach(reset);
+      return plansOf(clients, logins, googleFirst);
+    },
+  };
+}
+
+/** One file for all users, read to the user's line and written anew at each login. */
+export function oath(folder: string, users: number): Contestant {
+  const service = `oath-${users}`;
+  const file = join(folder, service);
+  const fresh = `${file}.fresh`;
+  writeOathFile(fresh, users);
+  writeService(folder, service, [
+    `auth required pam_oath.so usersfile=${file} window=${oathWindow} digits=6`,
+  ]);
+  return {
+    module: 'pam_oath',
+    users,
+    service,
+    mostLogins: oathWindow,
+    warmUp: 3,
+    plan(clients, logins) {
+      copyFileSync(fresh, file);
+      return plansOf(clients, logins, 0);
+    },
+  };
+}
+
+/** Those who log in stand at equal distances, so that half the file is read on the average. */
+function writeOathFile(path: string, users: number): void {
+  const others = [...crowd(users)];
+  const real = people.slice(0, Math.min(users, mostClients));
+  const share = Math.ceil(others.length / real.length);
+  const filler = Buffer.alloc(20, 7);
+  const line = (name: string, secret: Buffer): string => `HOTP ${name} - ${secret.toString('hex')} 0\n`;
+  const file = openSync(path, 'wx', 0o600);
+  for (const [index, { name, secret }] of real.entries()) {
+    const half = Math.floor(share * (index + 0.5));
+    writeSync(
+      file,
+      others
+        .slice(index * share, half)
+        .map((other) => line(other, filler))
+        .join(''),
+    );
+    writeSync(file, line(name, secret));
+    writeSync(
+      file,
+      others
+        .slice(half, (index + 1) * share)
+        .map((other) => line(other, filler))
+        .join(''),
+    );
+  }
+  closeSync(file);
+}

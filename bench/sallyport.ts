@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { rootedPaths } from '../daemon/config/defaults.ts';
+import { createClient } from '../daemon/control/client.ts';
+import type { Contestant } from './contestant.ts';
+import type { Driver, Plan } from './driver.ts';
+import { fillStore } from './fill.ts';
+import { cliMain, daemonMain, must, repository, writeService } from './machine.ts';
+import { codesOf, mostClients, people } from './people.ts';
+
+const ticksPerSecond = Number(must('getconf', ['CLK_TCK']));
+const startDeadline = 30_000;
+
+/** sallyportd and pam_sallyport.so of this build, with a store of so many accounts. */
+export class Sallyport implements Contestant {
+  readonly module = 'pam_sallyport';
+  readonly users: number;
+  readonly service: string;
+  readonly mostLogins = Number.POSITIVE_INFINITY;
+  readonly warmUp = 300;
+  readonly #root: string;
+  /** The next code of each account. */
+  readonly #next = new Map<string, number>();
+  #daemon: ChildProcess | undefined;
+
+  constructor(folder: string, users: number) {
+    this.users = users;
+    this.service = `sallyport-${users}`;
+    this.#root = join(folder, this.service);
+    const socket = rootedPaths(this.#root).pamSocket;
+    const module = join(repository, 'build/Release/pam_sallyport.so');
+    writeService(folder, this.service, [`auth required ${module} socket=${socket} first_factor=passed`]);
+  }
+
+  /** Lays it out, fills it, starts the daemon and enrols those who will log in. */
+  async setUp(progress: (done: number) => void): Promise<void> {
+    must(process.execPath, [cliMain, 'init', '--root', this.#root]);
+    if (this.users > mostClients) await fillStore(this.#root, this.users, progress);
+    await this.start();
+    const client = createClient({ socket: rootedPaths(this.#root).controlSocket });
+    for (const { name, secret } of people.slice(0, this.users)) {
+      const body = { kind: 'hotp', secret: secret.toString('base64'), digits: 6, algorithm: 'sha1' } as const;
+      await client.addFactor(name, { ...body, counter: 0, verify: false });
+    }
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(`${this.#root}.log`, 'a');
+    const daemon = spawn(process.execPath, [daemonMain, '--config', `${this.#root}/etc/sallyport.toml`], {
+      stdio: ['ignore', log, log],
+    });
+    this.#daemon = daemon;
+    const { pamSocket } = rootedPaths(this.#root);
+    const end = performance.now() + startDeadline;
+    // The root socket is the last thing that the daemon makes.
+    while (!existsSync(pamSocket)) {
+      if (daemon.exitCode !== null || performance.now() > end)
+        throw new Error(`sallyportd does not start:\n${readFileSync(`${this.#root}.log`, 'utf8')}`);
+      await delay(1);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.exitCode !== null) return;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    this.wake();
+    daemon.kill('SIGTERM');
+    await ended;
+  }
+
+  wake(): void {
+    this.#daemon?.kill('SIGCONT');
+  }
+
+  rest(): void {
+    this.#daemon?.kill('SIGSTOP');
+  }
+
+  plan(clients: number, logins: number): Plan[] {
+    return people.slice(0, clients).map(({ name, secret }) => {
+      const first = this.#next.get(name) ?? 0;
+      this.#next.set(name, first + logins);
+      return { user: name, codes: codesOf(secret, first, logins) };
+    });
+  }
+
+  cpu(): number {
+    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'latin1');
+    const [user = 0, system = 0] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+      .map(Number);
+    return (user + system) / ticksPerSecond;
+  }
+
+  /** Anonymous memory, in bytes. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'latin1');
+    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** Milliseconds from the start of the daemon's process until a login has succeeded. */
+  async startUp(driver: Driver): Promise<number> {
+    await this.stop();
+    const plans = this.plan(1, 1);
+    const begun = Number(process.hrtime.bigint());
+    await this.start();
+    const [login] = await driver.run(this.service, plans);
+    if (login?.result !== 0) throw new Error(`the first login after a start ended with ${login?.result}`);
+    return (login.end - begun) / 1e6;
+  }
+
+  get #pid(): number {
+    const pid = this.#daemon?.pid;
+    if (pid === undefined) throw new Error('sallyportd was not started');
+    return pid;
+  }
+}

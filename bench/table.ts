@@ -1,0 +1,53 @@
+import type { Goal } from './goals.ts';
+import type { Row } from './measure.ts';
+
+/** Tables in Markdown, so that they can be put into a document as they are. */
+export function rowTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.module,
+    row.users === undefined ? '' : number(row.users, 0),
+    String(row.clients),
+    number(row.p50, 2),
+    number(row.p95, 2),
+    number(row.rate, 0),
+    row.refused === 0 ? '0' : `${row.refused} of ${row.logins}`,
+    row.cpu === undefined ? '' : number(row.cpu, 2),
+  ]);
+  return table(
+    ['module', 'users', 'clients', 'p50 ms', 'p95 ms', 'ok/s', 'right codes refused', 'daemon CPU s / 1000'],
+    cells,
+  );
+}
+
+export function goalTable(goals: readonly Goal[]): string {
+  const cells = goals.map(({ what, value, atMost, atLeast, unit, met }) => [
+    what,
+    `${number(value, value < 10 ? 2 : 0)} ${unit}`,
+    `${atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`} ${unit}`,
+    met ? 'met' : 'missed',
+  ]);
+  return table(['what', 'measured', 'goal', ''], cells);
+}
+
+function number(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return '-';
+  const [whole = '', rest] = value.toFixed(digits).split('.');
+  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ' ');
+  return rest === undefined ? grouped : `${grouped}.${rest}`;
+}
+
+function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...cells.map((line) => line[column]?.length ?? 0)),
+  );
+  const line = (values: readonly string[]): string =>
+    `| ${values.map((value, column) => pad(value, widths[column] ?? 0, column)).join(' | ')} |`;
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  return [line(head), `| ${rule.join(' | ')} |`, ...cells.map(line)].join('\n');
+}
+
+function pad(value: string, width: number, column: number): string {
+  return column === 0 ? value.padEnd(width) : value.padStart(width);
+}
