@@ -71,10 +71,11 @@ async function warmUp(driver: Driver, cells: readonly Cell[]): Promise<Map<Conte
   const paces = new Map<Contestant, number>();
   for (const { contestant, clients } of cells) {
     if (!paces.has(contestant)) {
-      const { p50 } = await runCell(driver, { contestant, clients: 1 }, contestant.warmUp);
+      await runCell(driver, { contestant, clients: 1 }, contestant.warmUp);
+      const { p50 } = await runCell(driver, { contestant, clients: 1 }, Math.ceil(contestant.warmUp / 10));
       paces.set(contestant, p50);
     }
-    const each = Math.floor(contestant.warmUp / clients);
+    const each = Math.floor(contestant.warmUp / 4 / clients);
     if (clients > 1 && each > 0) await runCell(driver, { contestant, clients }, each);
   }
   return paces;

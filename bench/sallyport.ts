@@ -19,14 +19,16 @@ export class Sallyport implements Contestant {
   readonly users: number;
   readonly service: string;
   readonly mostLogins = Number.POSITIVE_INFINITY;
-  readonly warmUp = 300;
+  readonly warmUp: number;
   readonly #root: string;
   /** The next code of each account. */
   readonly #next = new Map<string, number>();
   #daemon: ChildProcess | undefined;
 
-  constructor(folder: string, users: number) {
+  /** @param warmUp it takes V8 some thousand logins to compile all that is used in one */
+  constructor(folder: string, users: number, warmUp: number) {
     this.users = users;
+    this.warmUp = warmUp;
     this.service = `sallyport-${users}`;
     this.#root = join(folder, this.service);
     const socket = rootedPaths(this.#root).pamSocket;
