@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { Config, Realm } from '../../daemon/config/contract.ts';
@@ -20,6 +20,8 @@ import { MemoryStore } from './memory-store.ts';
 export class SpyStore extends MemoryStore {
   readonly commits: Commit[] = [];
   reads = 0;
+  /** Every call takes a time of its own, so that two who work side by side do not keep step. */
+  unsteady = false;
   /** Called once, before the next commit is looked at. */
   #before: (() => Promise<void>) | undefined;
 
@@ -29,6 +31,7 @@ export class SpyStore extends MemoryStore {
 
   override async account(account: string): Promise<Versioned<AccountRecord>> {
     this.reads += 1;
+    await this.#stagger();
     return super.account(account);
   }
 
@@ -36,9 +39,15 @@ export class SpyStore extends MemoryStore {
     const happens = this.#before;
     this.#before = undefined;
     await happens?.();
+    await this.#stagger();
     const outcome = await super.commit(commit);
     if (outcome === 'committed') this.commits.push(commit);
     return outcome;
+  }
+
+  async #stagger(): Promise<void> {
+    const turns = this.unsteady ? randomInt(4) : 0;
+    for (let each = 0; each < turns; each += 1) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
