@@ -64,7 +64,8 @@ export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean
   return kind !== 'none' && kind !== 'enter';
 }
 
-const gravity = { replay: 2, clock: 1, wrong: 0 } as const;
+/** `clock` counts nowhere, so it must be the word of every factor that was asked. */
+const gravity = { replay: 2, wrong: 1, clock: 0 } as const;
 
 function worse(
   a: Judgement & { outcome: 'refused' },

@@ -36,6 +36,10 @@ export const limits = {
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
+  /** Descriptors for all that is no login: control.sock, lingering refusals, LevelDB, libuv. */
+  otherDescriptors: 800,
+  /** How often audit events over age or count are dropped. */
+  pruneInterval: 3_600_000,
   /** Refused connections that are still heard out, and for how long: a flood must not hold descriptors. */
   refusedLingering: 256,
   refusedWait: 1_000,

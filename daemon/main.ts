@@ -53,6 +53,12 @@ function version(): string {
   return 'unknown';
 }
 
+/** Soft limit of open files; Node raises it to the hard one when it starts. */
+function descriptorLimit(): number {
+  const line = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  return line === null ? 1_024 : Number(line[1]);
+}
+
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
@@ -90,6 +96,25 @@ function tellManager(addon: Addon, message: string, log: Log): void {
   }
 }
 
+/** A log that nobody takes, or a full disk behind it, must not end the daemon (design, rule 8). */
+function logToStderr(): Log {
+  process.stderr.on('error', () => undefined);
+  const write = (line: string): void => {
+    try {
+      process.stderr.write(line);
+    } catch {
+      // There is no other place to say so.
+    }
+  };
+  const log = createLog(write, process.env.JOURNAL_STREAM !== undefined);
+  // A defect: what state we are in is not known, so the service manager is to start us anew.
+  process.on('uncaughtException', (error) => {
+    log.error('defect', { message: messageOf(error), stack: error.stack });
+    process.exit(exits.failed);
+  });
+  return log;
+}
+
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const started = clock.now();
   const boot = bootId();
@@ -99,6 +124,13 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     loadKeyring({ path, ...(credentials === undefined ? {} : { credentials }) }),
   );
   const { paths } = configuration.current();
+  process.on('SIGHUP', () => {
+    try {
+      configuration.reload();
+    } catch {
+      // It is in the log and in `status`; the last good one stays in force.
+    }
+  });
   const activated = takeActivatedSockets(process.env, process.pid);
   for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
 
@@ -128,6 +160,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   });
 
   const login = createLoginServer({
+    descriptors: descriptorLimit(),
     verifier,
     log,
     factsOf: (hello, peer, rootSocket) =>
@@ -160,16 +193,17 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.listen(at('control', paths.controlSocket));
   await login.listen('user', at('pam-user', paths.pamUserSocket));
   await login.listen('root', at('pam', paths.pamSocket));
+  const prune = (): void => {
+    const { keepForMs, keepEvents } = configuration.current().audit;
+    store
+      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents })
+      .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }));
+  };
+  prune();
+  setInterval(prune, limits.pruneInterval).unref();
   tellManager(addon, 'READY=1', log);
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
-  process.on('SIGHUP', () => {
-    try {
-      configuration.reload();
-    } catch {
-      // It is in the log and in `status`; the last good one stays in force.
-    }
-  });
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
@@ -205,11 +239,7 @@ async function main(): Promise<number> {
   if (options.init === true) return init(options.root, options.config, addon);
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
-  await serve(
-    file,
-    addon,
-    createLog((line) => process.stderr.write(line), process.env.JOURNAL_STREAM !== undefined),
-  );
+  await serve(file, addon, logToStderr());
   return exits.done;
 }
 

@@ -129,6 +129,7 @@ async function tryVerify(
       return no(judgement.outcome);
     case 'refused': {
       const { reason } = judgement;
+      if (reason === 'clock') return no(reason);
       if (!(await ledger.change(asking, counted(asking, judgement), event('refused', reason))))
         return undefined;
       return {

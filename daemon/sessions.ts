@@ -10,7 +10,8 @@ export const defaultSessionsDir = '/run/systemd/sessions';
 const longestFile = 65_536;
 
 /**
- * Whether logind calls the session active and not remote.
+ * Whether logind calls the session active and not remote, and a person sits at it: cron's sessions are
+ * active and not remote too, and have no seat.
  *
  * What must hold: the session's name comes from the other side, so it names a file of this folder and no
  * other; everything unknown, missing or odd is false, which is the stricter branch.
@@ -20,7 +21,8 @@ export async function readSessionIsLocal(sessionsDir: string, session: string): 
   if (!/^[A-Za-z0-9]+$/.test(session) || session.length > limits.sessionLength) return false;
   try {
     const text = await readSmallFile(join(sessionsDir, session));
-    return field(text, 'ACTIVE') === '1' && field(text, 'REMOTE') === '0';
+    const isPerson = field(text, 'CLASS') === 'user' && /^\S+$/.test(field(text, 'SEAT') ?? '');
+    return isPerson && field(text, 'ACTIVE') === '1' && field(text, 'REMOTE') === '0';
   } catch {
     return false;
   }

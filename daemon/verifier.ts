@@ -138,8 +138,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   }
 
   /**
-   * Every refusal looks the same, whatever the name is and whatever went wrong. What fits no shape, and
-   * what the throttle turns away, is not judged; but where nothing is needed any answer will do.
+   * Every refusal looks the same, and ends the call: for names that are none sshd gives junk, and a second
+   * prompt would tell. Where nothing is needed any answer will do, whatever its shape and the throttle.
    */
   async #answerUnproven(login: OpenLogin, answer: Buffer): Promise<Verdict> {
     const { facts } = login;
@@ -160,7 +160,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       if (mayTry) this.#o.throttle.forgive(name, origin);
       return verdict;
     }
-    return refused(verdict?.login ?? login, { result: 'auth-err', again: hasShape });
+    return refused(login, { result: 'auth-err' });
   }
 
   /** @param answer undefined: nothing is judged, only whether anything is needed */
@@ -176,6 +176,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       return undefined;
     }
     if (!facts.rootSocket && subject.target.uid !== facts.peerUid) {
+      // Only as often as the throttle lets through: nobody fills the trail of another.
+      if (answer === undefined) return undefined;
       const said = { outcome: 'refused', reason: 'other-account', at: this.#o.clock.now() } as const;
       await this.#ledger.note(loginEvent(subject, facts, said));
       return undefined;
@@ -209,10 +211,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       case 'ask': {
         const { value: record, version } = versioned;
         if (record === undefined || realm === undefined)
-          throw new SallyportError(
-            'internal',
-            'a login is asked that has no record; please report this defect',
-          );
+          throw new SallyportError('internal', 'a login is asked that has no record: a defect');
         const { factors, codesLocked } = decision;
         return this.#judge(login, assessed, { record, version, realm, factors, codesLocked, now }, answer);
       }
@@ -272,9 +271,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   ): Promise<Refusal | undefined> {
     const { resync: _, ...rest } = login;
     const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
-    if (!login.facts.proven) {
+    // With such a clock no code can be right: nobody is to be locked for it.
+    if (!login.facts.proven || judgement.reason === 'clock') {
       await this.#ledger.note(event);
-      return refused(next, { result: 'auth-err', again: true });
+      return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
     }
     const record = counted(asking, judgement);
     if (!(await this.#ledger.change(asking, record, event))) return undefined;

@@ -112,6 +112,9 @@ export function createControlServer(options: ControlOptions): ControlServer {
         server.once('error', reject);
         server.listen(where, () => {
           server.off('error', reject);
+          server.on('error', (error) =>
+            options.log.error('accept-failed', { door: 'control', message: error.message }),
+          );
           resolve();
         });
       });

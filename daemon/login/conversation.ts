@@ -135,13 +135,13 @@ export class Conversation {
   }
 
   #decide(outcome: Promise<Event>): void {
-    outcome.then(
-      (event) => this.#happened(event),
-      (error: unknown) => {
+    outcome
+      .then((event) => this.#happened(event))
+      .catch((error: unknown) => {
         this.#report(error);
         this.#happened({ kind: 'failed' });
-      },
-    );
+      })
+      .catch(() => this.#socket.destroy());
   }
 
   #report(error: unknown): void {

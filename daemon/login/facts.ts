@@ -33,7 +33,8 @@ export const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
 async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOptions): Promise<boolean> {
   if (!rootSocket || hello.rhost !== undefined) return false;
   if (hello.session !== undefined) return options.sessionIsLocal(hello.session);
-  return hello.tty !== undefined && virtualConsole.test(hello.tty);
+  // login(1) alone is asked before there is a session; anything else without one was started from afar.
+  return hello.service === 'login' && hello.tty !== undefined && virtualConsole.test(hello.tty);
 }
 
 export async function factsOf(

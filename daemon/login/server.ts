@@ -18,7 +18,10 @@ import { encodeDaemonFrame } from './frames.ts';
  * - a connection over a limit hears SYSTEM_ERR: a close without a frame would look like a dead daemon;
  * - a login holds no more than one timer, and nothing of it is left when its socket is closed.
  */
-export type LoginServerOptions = ConversationOptions;
+export interface LoginServerOptions extends ConversationOptions {
+  /** How many descriptors the process may have (RLIMIT_NOFILE). */
+  readonly descriptors?: number;
+}
 
 /** Where a socket comes from: a path of our own, or a listening descriptor of systemd's. */
 export type Listen = { readonly path: string } | { readonly fd: number };
@@ -38,6 +41,18 @@ interface Door {
   connections: number;
 }
 
+/**
+ * Places at the doors. Out of descriptors, a connection would be closed without a word and look like a
+ * dead daemon: there are fewer places than descriptors, whatever the limit is.
+ */
+function placesFor(descriptors: number): { readonly root: number; readonly user: number } {
+  const room = Math.max(0, descriptors - limits.otherDescriptors);
+  return {
+    root: Math.min(limits.rootConnections, Math.floor(room * 0.8)),
+    user: Math.min(limits.userConnections, Math.floor(room * 0.2)),
+  };
+}
+
 /** Node's default backlog of 511 refuses logins under a flood; the kernel caps it at somaxconn. */
 const backlog = 4096;
 
@@ -45,7 +60,8 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const doors: Door[] = [];
   const logins = new Set<Conversation>();
   const names = new Map<string, number>();
-  let lingering = 0;
+  const lingering = new Set<Socket>();
+  const places = placesFor(options.descriptors ?? Infinity);
   const refused = createTally(options.log, 'connections-refused', limits.unknownNamesInterval);
   /** @returns how to give the place back; undefined: this name has no place left */
   const takeName: TakeName = (name) => {
@@ -64,16 +80,14 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     refused.add(`uid ${uid}: ${why}`);
     socket.on('error', () => socket.destroy());
     const result = encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 });
-    if (lingering >= limits.refusedLingering) {
+    if (lingering.size >= limits.refusedLingering) {
       socket.write(result);
       socket.destroySoon();
       return;
     }
     // Its HELLO is still on the way: read, or the close would cut the answer off.
-    lingering += 1;
-    socket.on('close', () => {
-      lingering -= 1;
-    });
+    lingering.add(socket);
+    socket.on('close', () => lingering.delete(socket));
     socket.end(result);
     socket.setTimeout(limits.refusedWait, () => socket.destroy());
     socket.resume();
@@ -82,9 +96,9 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const overLimit = (door: Door, uid: number): string | undefined => {
     if (door.kind === 'root') {
       if (uid !== 0) return 'pam.sock is for root alone';
-      return door.connections >= limits.rootConnections ? 'too many connections' : undefined;
+      return door.connections >= places.root ? 'too many connections' : undefined;
     }
-    if (door.connections >= limits.userConnections) return 'too many connections of local users';
+    if (door.connections >= places.user) return 'too many connections of local users';
     const own = door.perUid.get(uid) ?? 0;
     return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
   };
@@ -126,14 +140,22 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       if ('path' in where) removeStale(where.path);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ ...where, backlog }, resolve);
+        server.listen({ ...where, backlog }, () => {
+          server.off('error', reject);
+          server.on('error', (error) =>
+            options.log.error('accept-failed', { door: kind, message: error.message }),
+          );
+          resolve();
+        });
       });
-      if ('path' in where) chmodSync(where.path, 0o666);
+      // Root passes every mode; anybody else could fill the backlog, and so look like a dead daemon to root.
+      if ('path' in where) chmodSync(where.path, kind === 'root' ? 0o600 : 0o666);
     },
     open: () => logins.size,
     async close() {
       const closed = doors.map((door) => new Promise<void>((resolve) => door.server.close(() => resolve())));
       for (const login of logins) login.end();
+      for (const socket of lingering) socket.destroy();
       await Promise.all(closed);
     },
   };

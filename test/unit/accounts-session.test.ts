@@ -18,7 +18,7 @@ const { sessionIsLocal } = createAccounts({
 });
 
 const local =
-  '# This is private data. Do not parse.\nUID=1000\nUSER=anna\nACTIVE=1\nSTATE=active\nREMOTE=0\nTTY=tty1\n';
+  '# This is private data. Do not parse.\nUID=1000\nUSER=anna\nACTIVE=1\nSTATE=active\nREMOTE=0\nTTY=tty1\nSEAT=seat0\nCLASS=user\n';
 let number = 0;
 
 function session(text: string): string {

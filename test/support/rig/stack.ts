@@ -27,6 +27,7 @@ export function installSnippets(module: string): void {
     const text = must('sed', [
       ...['-e', String.raw`s|^\([^#].*\)pam_sallyport\.so|\1${moduleLine()}|`],
       ...['-e', String.raw`s|^\([^#].*\)pam_unix\.so|\1pam_unix.so nodelay|`],
+      ...['-e', 's|pam_faildelay.so delay=2000000|pam_faildelay.so delay=0|'],
       join(shipped, name),
     ]);
     writeFileSync(join('/etc/pam.d', name), text);

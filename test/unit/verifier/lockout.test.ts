@@ -203,6 +203,14 @@ describe('failures of proven logins', () => {
     });
   });
 
+  it('a token whose mark is ahead of the clock hides no guess at another one', async () => {
+    const ahead = totpFactor({ lastStep: Math.floor(rig.clock.at / 30_000) + 10_000 });
+    await put(rig, { factors: [ahead, hotpFactor()] });
+    await answers(rig, {}, ...wrongCodes(rig, 2));
+    await rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(wrongCode(rig)) });
+    assert.deepEqual(await lock(), { codes: 3, any: 3 });
+  });
+
   it('verify counts as a login does', async () => {
     const verify = (text: string): ReturnType<Rig['verifier']['verify']> =>
       rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text) });
