@@ -189,6 +189,10 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     const descriptor = activated.get(name);
     return descriptor === undefined ? { path } : { fd: descriptor };
   };
+  // Before the first socket is there: whoever stops us meanwhile must not leave one behind.
+  const toldToStop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
   // control.sock first and pam.sock last: who finds pam.sock finds all of it.
   await control.listen(at('control', paths.controlSocket));
   await login.listen('user', at('pam-user', paths.pamUserSocket));
@@ -204,9 +208,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   tellManager(addon, 'READY=1', log);
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
+  await toldToStop;
   tellManager(addon, 'STOPPING=1', log);
   log.info('stopping');
   await login.close();
