@@ -2,7 +2,7 @@ import type { Accounts } from './accounts.ts';
 import type { Config, Realm } from './config/contract.ts';
 import { SallyportError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import { loginEvent } from './login-event.ts';
+import { loginEvent, shown } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import { type Decision, decide } from './policy/decide.ts';
 import { giveGrant } from './policy/grants.ts';
@@ -124,7 +124,8 @@ export function withLogin(
   facts: LoginFacts,
 ): AccountRecord {
   const source = facts.source ?? facts.rhost;
-  const lastLogin = { at: now, service: facts.service, ...(source === undefined ? {} : { source }) };
+  const from = source === undefined ? {} : { source: shown(source) };
+  const lastLogin = { at: now, service: shown(facts.service), ...from };
   const remember = decision.kind === 'ask' && decision.remember;
   const grants = remember
     ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })

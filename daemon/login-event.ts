@@ -17,7 +17,7 @@ function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> 
 }
 
 /** What a program said of itself, without what a terminal would take for a command. */
-function shown(text: string): string {
+export function shown(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }
 

@@ -156,7 +156,7 @@ async function tryEnrol(
   const made = enrolled(request, record, realm, contextOf(realm, now, options.keyedHash), options.randomness);
   const event = changeEvent('enrol', {
     outcome: 'done',
-    reason: request.verify ? 'verified' : 'unverified',
+    reason: request.verify && request.kind !== 'recovery' ? 'verified' : 'unverified',
     account,
     at: now,
     actor: request.actor,

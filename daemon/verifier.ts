@@ -149,16 +149,15 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const mayTry = hasShape && this.#o.throttle.allows(name, origin);
     if (mayTry) this.#o.throttle.failed(name, origin);
     else if (hasShape) this.#o.throttled.add(origin);
-    let verdict: Verdict | undefined;
     try {
-      verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin);
+      const verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin);
+      if (verdict?.kind === 'accepted') {
+        if (mayTry) this.#o.throttle.forgive(name, origin);
+        return verdict;
+      }
     } catch (error) {
       this.#o.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
-      verdict = refused(login, { result: 'system-err' });
-    }
-    if (verdict?.kind === 'accepted' || verdict?.result === 'system-err') {
-      if (mayTry) this.#o.throttle.forgive(name, origin);
-      return verdict;
+      return refused(login, { result: 'system-err' });
     }
     return refused(login, { result: 'auth-err' });
   }

@@ -128,7 +128,8 @@ export class Conversation {
 
   /** One account, or one name that is none, cannot use up the places of the others. */
   #hasPlace(name: string): boolean {
-    const release = this.#takeName(name);
+    // Each door has places of its own: local users cannot use up those of root's logins.
+    const release = this.#takeName(`${this.#rootSocket ? 'root' : 'user'} ${name}`);
     if (release === undefined) return false;
     this.#socket.once('close', release);
     return true;
