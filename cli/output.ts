@@ -20,6 +20,8 @@ export interface Output {
   /** One JSON object on one line. */
   jsonLine(value: unknown): void;
   time(at: number): string;
+  /** Whether standard error is a terminal that takes colour. */
+  readonly drawsColour: boolean;
   /** To standard error: what is for people and not for pipes. */
   note(text: string): void;
   warn(text: string): void;
@@ -40,6 +42,7 @@ export function createOutput(world: World): Output {
 
   return {
     terminal,
+    drawsColour: world.error.isTTY === true && colourful,
     line: (text) => line(printable(text)),
     table(heading, rows) {
       const cells = rows.map((row) => row.map((cell) => printable(cell) || '-'));

@@ -41,7 +41,6 @@ export function createPrompt(world: World): Prompt {
 
 function askTerminal(world: World, question: string, hidden: boolean): Promise<string | undefined> {
   // Where nothing may be seen, readline gets an output that drops its echo, and the question is written here.
-  if (hidden) world.error.write(question);
   const reader = createInterface({
     input: world.input,
     output: hidden ? nowhere() : world.error,
@@ -50,6 +49,8 @@ function askTerminal(world: World, question: string, hidden: boolean): Promise<s
     prompt: hidden ? '' : question,
   });
   reader.prompt();
+  // Not before the terminal's own echo is off: what is typed at once must not be seen either.
+  if (hidden) world.error.write(question);
   return new Promise((resolve, reject) => {
     reader.once('line', (line) => {
       reader.off('close', ended);

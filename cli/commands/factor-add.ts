@@ -158,8 +158,7 @@ async function seedFor(context: Context, options: TokenOptions): Promise<Buffer>
 /** The keys on standard output, the drawing and the words on standard error. */
 function show({ output, world }: Context, token: OtpauthToken): void {
   const uri = otpauthUri(token);
-  const colour = world.error.isTTY === true && (world.environment.NO_COLOR ?? '') === '';
-  const drawing = qrCode(uri, { colour, columns: world.error.columns ?? 80 });
+  const drawing = qrCode(uri, { colour: output.drawsColour, columns: world.error.columns || 80 });
   if (drawing === undefined)
     output.note('The terminal is too narrow for the QR code; type the secret in instead.');
   else output.draw(drawing);
