@@ -342,7 +342,7 @@ function holdAs(uid: number, socketPath: string, count: number) {
         socket.on('error', () => {});
         // A request whose head is not ended: whoever is let in waits for the rest of it.
         socket.write('GET / HTTP/1.1\\r\\n');
-        const timer = setTimeout(() => { console.log('open'); done(); }, 200);
+        const timer = setTimeout(() => { console.log('open'); done(); }, 1_000);
         socket.on('close', () => {
           if (!text.includes('too-many')) return;
           clearTimeout(timer); console.log('too-many-connections'); done();
