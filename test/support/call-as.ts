@@ -23,10 +23,8 @@ const program = `
 const http = require('node:http');
 let given = '';
 process.stdin.on('data', (chunk) => { given += chunk; }).on('end', async () => {
-  const { socketPath, calls } = JSON.parse(given);
-  const answers = [];
-  for (const { method, path, body, headers } of calls)
-    answers.push(await new Promise((resolve) => {
+  const { socketPath, calls, atOnce } = JSON.parse(given);
+  const send = ({ method, path, body, headers }) => new Promise((resolve) => {
       const request = http.request({ socketPath, method, path, headers, agent: false }, (response) => {
         let text = '';
         response.on('data', (chunk) => { text += chunk; });
@@ -34,15 +32,19 @@ process.stdin.on('data', (chunk) => { given += chunk; }).on('end', async () => {
       });
       request.on('error', (error) => resolve({ status: 0, body: { error: { code: error.code, message: '' } } }));
       request.end(body);
-    }));
+    });
+  let answers = [];
+  if (atOnce) answers = await Promise.all(calls.map(send));
+  else for (const call of calls) answers.push(await send(call));
   process.stdout.write(JSON.stringify(answers));
 });`;
 
-/** Sends requests, one after the other, from a process that runs as this uid. */
+/** Sends requests from a process that runs as this uid: one after the other, unless `atOnce` is said. */
 export async function callAs(
   uid: number,
   socketPath: string,
   calls: readonly RawCall[],
+  { atOnce = false } = {},
 ): Promise<readonly RawAnswer[]> {
   const child = spawn(process.execPath, ['-e', program], {
     uid,
@@ -50,6 +52,6 @@ export async function callAs(
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  child.stdin.end(JSON.stringify({ socketPath, calls }));
+  child.stdin.end(JSON.stringify({ socketPath, calls, atOnce }));
   return JSON.parse(await text(child.stdout));
 }

@@ -144,6 +144,8 @@ export class FakeNames implements Accounts {
   ]);
   admins = new Set(['bob', 'portal']);
   away = false;
+  /** Milliseconds that each question takes. */
+  slow = 0;
   /** Questions that are being asked now, and the most there ever were at once. */
   open = 0;
   most = 0;
@@ -164,7 +166,7 @@ export class FakeNames implements Accounts {
   async #answer(name: string, groups: readonly string[]): Promise<AccountLookup> {
     this.open += 1;
     this.most = Math.max(this.most, this.open);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, this.slow));
     this.open -= 1;
     if (this.away) return { status: 'unavailable', why: 'it is away' };
     const uid = this.people.get(name);

@@ -161,11 +161,23 @@ test('a member of the admin group is nobody special once NSS is away, and is tol
 
 test('one uid has one question at NSS at a time', async () => {
   rig.names.most = 0;
-  const script = Array.from({ length: 8 }, () => callAs(uids.bob, rig.socket, [callFor('user-list', '')]));
-  const answers = await Promise.all(script);
+  rig.names.slow = 20;
+  const calls = Array.from({ length: 8 }, () => callFor('user-list', ''));
+  const answers = await callAs(uids.bob, rig.socket, calls, { atOnce: true });
+  rig.names.slow = 0;
   assert.deepEqual(
-    answers.map(([answer]) => answer?.status),
+    answers.map(({ status }) => status),
     Array(8).fill(200),
   );
   assert.equal(rig.names.most, 1);
+});
+
+test('whether a record is left behind is for admins alone to know', async () => {
+  await rig.store.put('gone', {});
+  rig.store.damage('gone');
+  const call = callFor('user-show', 'gone');
+  const [carol] = await callAs(uids.carol, rig.socket, [call]);
+  const [bob] = await callAs(uids.bob, rig.socket, [call]);
+  assert.equal(carol?.body.error?.code, 'not-permitted');
+  assert.equal(bob?.body.error?.code, 'record-damaged');
 });

@@ -41,6 +41,20 @@ test('goes on from a place: what lay behind, then what comes, each once and in o
   );
 });
 
+test('what comes after the last page was read and before it is told is not lost', {
+  timeout: 20_000,
+}, async () => {
+  await add('alice');
+  const events = rig.store.events.bind(rig.store);
+  rig.store.events = async (options) => {
+    const page = await events(options);
+    rig.store.events = events;
+    await add('bob');
+    return page;
+  };
+  assert.deepEqual(await take(client.follow({ from: 0 }), 2), [1, 2]);
+});
+
 test('without a place begins with what comes next', async () => {
   await add('alice');
   const taken = take(client.follow({}), 1);

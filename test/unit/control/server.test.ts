@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -254,6 +254,7 @@ describe('limits', () => {
     try {
       await work(second);
     } finally {
+      for (const child of held.splice(0)) child.kill();
       await second.close();
     }
   };
@@ -303,11 +304,11 @@ describe('limits', () => {
   test(
     'root has so many and no more',
     limited({ controlConnections: 2 }, async ({ socket, server }) => {
-      const held = [await rawConnection(socket), await rawConnection(socket)];
+      const open = [await rawConnection(socket), await rawConnection(socket)];
       await until('two connections', () => server.connections() === 2);
       const refused = await call(socket, { method: 'GET', path: '/v1/status' });
       assert.equal(refused.status, 429);
-      for (const one of held) one.destroy();
+      for (const one of open) one.destroy();
       await until('places', () => server.connections() === 0);
       assert.equal((await call(socket, { method: 'GET', path: '/v1/status' })).status, 200);
     }),
@@ -328,6 +329,9 @@ describe('limits', () => {
     }
   });
 });
+
+/** Processes that hold connections. */
+const held: ChildProcess[] = [];
 
 /** Holds connections open as another uid; each says what became of it. */
 function holdAs(uid: number, socketPath: string, count: number) {
@@ -357,6 +361,7 @@ function holdAs(uid: number, socketPath: string, count: number) {
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  held.push(child);
   const verdicts = (async () => {
     let said = '';
     for await (const chunk of child.stdout.setEncoding('utf8')) {
