@@ -29,7 +29,10 @@ function show(output: Output, status: StatusView): void {
     ['accounts', String(store.accounts)],
     ['commit', String(store.commit)],
     ['anchor', String(store.anchorCommit)],
-    ['audit events', `${store.events.first} to ${store.events.last}`],
+    [
+      'audit events',
+      store.events.last < store.events.first ? '' : `${store.events.first} to ${store.events.last}`,
+    ],
     ['last scrub', store.scrub.lastFinished === undefined ? '' : output.time(store.scrub.lastFinished)],
     ['damage found', String(store.scrub.findings.length)],
     ['warnings', String(status.warnings.length)],
