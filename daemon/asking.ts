@@ -39,11 +39,10 @@ export function judgeAnswer(
 
 /** The record once `factor` was accepted: its mark moved, the row of failures ended. */
 export function spent(asking: Asking, factor: FactorRecord): AccountRecord {
-  const used = { ...factor, lastUsed: asking.now };
   return {
     ...asking.record,
-    factors: asking.record.factors.map((old) => (old.id === used.id ? used : old)),
-    lock: afterVerified(asking.record.lock, used.kind),
+    factors: asking.record.factors.map((old) => (old.id === factor.id ? factor : old)),
+    lock: afterVerified(asking.record.lock, factor.kind),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Accounts } from './accounts.ts';
 import type { Config, Realm } from './config/contract.ts';
-import { SallyportError } from './errors.ts';
+import { codeOf } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
@@ -76,10 +76,8 @@ export class Assessor {
     try {
       return await this.#o.store.account(subject.holder.name);
     } catch (error) {
-      const reason = error instanceof SallyportError ? error.code : 'store';
-      await this.#ledger.note(
-        loginEvent(subject, facts, { outcome: 'error', reason, at: this.#o.clock.now() }),
-      );
+      const said = { outcome: 'error', reason: codeOf(error), at: this.#o.clock.now() } as const;
+      await this.#ledger.note(loginEvent(subject, facts, said));
       throw error;
     }
   }

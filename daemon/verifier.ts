@@ -184,10 +184,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     if (answer !== undefined) return this.#settleAnswer(login, subject, answer);
     return untilSettled(async () => {
       const assessed = await this.#assessor.assess(facts, subject);
-      const { decision } = assessed;
-      if (decision.kind !== 'not-needed') return refused(login, { result: 'auth-err' });
-      if (!(await this.#assessor.settle(assessed, decision, facts))) return undefined;
-      return { kind: 'accepted', result: 'ignore', strip: 0 };
+      const isNeeded = assessed.decision.kind !== 'not-needed';
+      return isNeeded ? refused(login, { result: 'auth-err' }) : this.#withoutFactor(login, assessed);
     });
   }
 
@@ -200,23 +198,21 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   async #tryAnswer(login: OpenLogin, subject: Subject, answer: Buffer): Promise<Verdict | undefined> {
     const assessed = await this.#assessor.assess(login.facts, subject);
     const { decision, versioned, realm, now } = assessed;
-    switch (decision.kind) {
-      case 'not-needed':
-        if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
-        return { kind: 'accepted', result: 'ignore', strip: 0 };
-      case 'refused':
-        if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
-        return refused(login, { result: decision.result, text: decision.text });
-      case 'ask': {
-        const { value: record, version } = versioned;
-        if (record === undefined || realm === undefined)
-          throw new SallyportError('internal', 'a login is asked that has no record: a defect');
-        const { factors, codesLocked } = decision;
-        return this.#judge(login, assessed, { record, version, realm, factors, codesLocked, now }, answer);
-      }
-      default:
-        return unreachable(decision);
-    }
+    if (decision.kind !== 'ask') return this.#withoutFactor(login, assessed);
+    const { value: record, version } = versioned;
+    if (record === undefined || realm === undefined)
+      throw new SallyportError('internal', 'a login is asked that has no record: a defect');
+    const { factors, codesLocked } = decision;
+    return this.#judge(login, assessed, { record, version, realm, factors, codesLocked, now }, answer);
+  }
+
+  /** What policy alone decides, now that there is an answer. */
+  async #withoutFactor(login: OpenLogin, assessed: Assessment): Promise<Verdict | undefined> {
+    const { decision } = assessed;
+    if (decision.kind === 'ask') throw new SallyportError('internal', 'an answer was not judged: a defect');
+    if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
+    if (decision.kind === 'not-needed') return { kind: 'accepted', result: 'ignore', strip: 0 };
+    return refused(login, { result: decision.result, text: decision.text });
   }
 
   async #judge(
@@ -256,8 +252,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           again: hasRecovery(asking),
           text: refusalText('codes-locked'),
         });
-      default:
+      case 'refused':
         return this.#wrongAnswer(login, asking, judgement, event('refused', judgement.reason));
+      default:
+        return unreachable(judgement);
     }
   }
 

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf, SallyportError } from '../errors.ts';
+import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
@@ -196,7 +196,7 @@ function told(
   log.error('control-error', {
     operation,
     uid,
-    code: error instanceof SallyportError ? error.code : 'internal',
+    code: codeOf(error),
     message: messageOf(error),
   });
   return {

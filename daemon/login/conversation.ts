@@ -146,8 +146,7 @@ export class Conversation {
   }
 
   #report(error: unknown): void {
-    const code = codeOf(error);
-    this.#options.log.error('login-error', { code, message: messageOf(error) });
+    this.#options.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
   }
 
   /** One timer for all that can fall due. */

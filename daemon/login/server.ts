@@ -157,6 +157,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       for (const login of logins) login.end();
       for (const socket of lingering) socket.destroy();
       await Promise.all(closed);
+      refused.flush();
     },
   };
 }

@@ -6,7 +6,7 @@ import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson } from '../support/rig/people.ts';
 import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
-import { moduleLine, writeStack } from '../support/rig/stack.ts';
+import { writeProvenStack } from '../support/rig/stack.ts';
 
 /** Rule 12: a clock that was set back voids what lets in and keeps what refuses, with a clear reason. */
 const realms = `
@@ -50,11 +50,7 @@ const daemonNow = (): number => Date.now() + offset;
 
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
-  for (const service of ['code', 'remembered'])
-    writeStack(service, [
-      `auth required ${moduleLine('first_factor=passed')}`,
-      'auth required pam_permit.so',
-    ]);
+  for (const service of ['code', 'remembered']) writeProvenStack(service);
   await product.stop();
   setClock(0);
   await product.start(fakeClock);

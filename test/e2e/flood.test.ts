@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { hotp } from '../support/codes.ts';
 import { drive } from '../support/drive.ts';
+import { hello } from '../support/module-frames.ts';
 import { until } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, as } from '../support/rig/people.ts';
 import { type Product, pamSocket } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
-import { moduleLine, writeStack } from '../support/rig/stack.ts';
+import { writeProvenStack } from '../support/rig/stack.ts';
 
 /** Rule 9: floods. Half-open conversations, and a local user who floods the other socket. */
 const realms = `
@@ -21,36 +22,13 @@ const halfOpen = 1_000;
 /** Accounts that they are of: one may have 256 logins at a time. */
 const crowd = 5;
 const logins = 40;
-/** HELLO of a proven login: version, service, user, real uid, mode, first factor passed, deadline, flags. */
-function hello(user: string): Buffer {
-  const field = (tag: number, bytes: Buffer): Buffer =>
-    Buffer.concat([Buffer.from([tag, bytes.length >> 8, bytes.length & 255]), bytes]);
-  const number = (value: number): Buffer => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(value);
-    return bytes;
-  };
-  const body = Buffer.concat([
-    Buffer.from([0x01]),
-    field(0x01, Buffer.from([1])),
-    field(0x02, Buffer.from('code')),
-    field(0x03, Buffer.from(user)),
-    field(0x08, number(0)),
-    field(0x09, Buffer.from([0])),
-    field(0x0a, Buffer.from([1])),
-    field(0x0c, number(100_000)),
-    field(0x0d, number(0)),
-  ]);
-  return Buffer.concat([number(body.length), body]);
-}
-
 async function openLogins(product: Product): Promise<number> {
   return Number(JSON.parse(await product.must(['status', '--json'])).logins);
 }
 
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
-  writeStack('code', [`auth required ${moduleLine('first_factor=passed')}`, 'auth required pam_permit.so']);
+  writeProvenStack('code');
 
   const addTokens = async (user: string): Promise<(count: number) => string[]> => {
     addPerson(user);
@@ -78,7 +56,7 @@ await inNamespace(import.meta.filename, async () => {
     for (let index = 0; index < halfOpen; index += 1) {
       const socket = connect(pamSocket);
       socket.on('error', () => undefined);
-      socket.write(hello(`many${index % crowd}`));
+      socket.write(hello({ user: `many${index % crowd}` }));
       sockets.push(socket);
     }
     // All of them have their prompt, and wait.

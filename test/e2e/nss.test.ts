@@ -7,7 +7,7 @@ import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson } from '../support/rig/people.ts';
 import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
-import { moduleLine, writeStack } from '../support/rig/stack.ts';
+import { writeProvenStack } from '../support/rig/stack.ts';
 
 /** A name service that fails moves nobody to a laxer realm, and lets nobody in. */
 const realms = `
@@ -52,7 +52,7 @@ await inNamespace(import.meta.filename, async () => {
   await product.stop();
   installSource();
   await product.start();
-  writeStack('code', [`auth required ${moduleLine('first_factor=passed')}`, 'auth required pam_permit.so']);
+  writeProvenStack('code');
   addPerson('alice');
   const logIn = async (user: string, ...answers: string[]): Promise<number | null> =>
     (await run(pamApp, ['code', user, ...answers])).status;

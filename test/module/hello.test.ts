@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { pam, result, say } from '../support/fake-daemon.ts';
+import { tag } from '../support/module-frames.ts';
 import { type LoginOptions, ModuleRig } from '../support/module-rig.ts';
 
 /** HELLO carries what the program and the kernel say, and nothing that the user can set. */
@@ -9,24 +10,9 @@ const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
-const tags = {
-  version: 0x01,
-  service: 0x02,
-  user: 0x03,
-  ruser: 0x04,
-  rhost: 0x05,
-  tty: 0x06,
-  session: 0x07,
-  realUid: 0x08,
-  mode: 0x09,
-  firstFactorPassed: 0x0a,
-  sshAuthInfo: 0x0b,
-  deadline: 0x0c,
-  flags: 0x0d,
-} as const;
 const numbers = new Set(['version', 'realUid', 'mode', 'firstFactorPassed', 'deadline', 'flags']);
 
-type Hello = Partial<Record<keyof typeof tags, string | number>>;
+type Hello = Partial<Record<keyof typeof tag, string | number>>;
 
 async function helloOf(login: LoginOptions): Promise<Hello> {
   const place = rig.place();
@@ -35,8 +21,8 @@ async function helloOf(login: LoginOptions): Promise<Hello> {
   const outcome = await place.login(login);
   assert.equal(outcome.code, pam.ignore);
   const fields = daemon.peers[0]?.received[0]?.fields ?? new Map<number, Buffer>();
-  const known = Object.entries(tags).flatMap(([name, tag]) => {
-    const bytes = fields.get(tag);
+  const known = Object.entries(tag).flatMap(([name, number]) => {
+    const bytes = fields.get(number);
     if (bytes === undefined) return [];
     return [[name, numbers.has(name) ? bytes.readUIntBE(0, bytes.length) : bytes.toString()] as const];
   });

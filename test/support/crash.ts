@@ -7,7 +7,7 @@ import { inNamespace } from './rig/namespace.ts';
 import { addPerson } from './rig/people.ts';
 import { controlSocket } from './rig/product.ts';
 import { prepare, scenario } from './rig/scenario.ts';
-import { moduleLine, writeStack } from './rig/stack.ts';
+import { writeProvenStack } from './rig/stack.ts';
 
 const realms = `
 [[realm]]
@@ -36,10 +36,7 @@ interface Token {
 export async function crashes(file: string, kills: number): Promise<void> {
   await inNamespace(file, async () => {
     const product = await prepare(realms);
-    writeStack(service, [
-      `auth required ${moduleLine('first_factor=passed')}`,
-      'auth required pam_permit.so',
-    ]);
+    writeProvenStack(service);
     const client = createClient({ socket: controlSocket });
 
     scenario(

@@ -6,7 +6,7 @@ import { inNamespace } from './rig/namespace.ts';
 import { addPerson } from './rig/people.ts';
 import { controlSocket } from './rig/product.ts';
 import { prepare, scenario } from './rig/scenario.ts';
-import { moduleLine, writeStack } from './rig/stack.ts';
+import { writeProvenStack } from './rig/stack.ts';
 
 const realms = `
 [[realm]]
@@ -23,10 +23,7 @@ const service = 'code';
 export async function onceIsOnce(file: string, rounds: number): Promise<void> {
   await inNamespace(file, async () => {
     const product = await prepare(realms);
-    writeStack(service, [
-      `auth required ${moduleLine('first_factor=passed')}`,
-      'auth required pam_permit.so',
-    ]);
+    writeProvenStack(service);
 
     const client = createClient({ socket: controlSocket });
     const otp = { digits: 6, algorithm: 'sha1', verify: false } as const;

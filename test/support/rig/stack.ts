@@ -46,6 +46,11 @@ export function useSnippet(service: string, snippet: string): void {
   writeFileSync(path, parts.join(`@include ${snippet}`));
 }
 
+/** A service that asks for the second factor alone, as behind a password that was right. */
+export function writeProvenStack(name: string): void {
+  writeStack(name, [`auth required ${moduleLine('first_factor=passed')}`, 'auth required pam_permit.so']);
+}
+
 /** The auth part of a stack of a test's own: a service by itself, or to be put into one. */
 export function writeStack(name: string, auth: readonly string[]): void {
   writeFileSync(join('/etc/pam.d', name), [...auth, ''].join('\n'));
