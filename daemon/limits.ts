@@ -37,12 +37,13 @@ export const limits = {
   userConnections: 1_024,
   userConnectionsPerUid: 16,
   /** Descriptors for all that is no login: control.sock, lingering refusals, LevelDB, libuv. */
-  otherDescriptors: 800,
+  otherDescriptors: 864,
   /** How often audit events over age or count are dropped. */
   pruneInterval: 3_600_000,
   /** Refused connections that are still heard out, and for how long: a flood must not hold descriptors. */
   refusedLingering: 256,
   refusedWait: 1_000,
+  controlRefusedLingering: 64,
   /** Logins of one name, account or not, at a time: none may use up the places of all others. */
   loginsPerAccount: 256,
 

@@ -6,6 +6,7 @@ import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
+import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
 import type { Verifier } from '../verifier-contract.ts';
 import type { Admin } from './admin-contract.ts';
@@ -58,6 +59,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
   const limit = options.limits ?? limits;
   const peers = new WeakMap<Duplex, number>();
   const places = createPlaces({ total: limit.controlConnections, perUid: limit.controlConnectionsPerUid });
+  const refusals = createRefusals(limits.controlRefusedLingering);
   const followers = createFollowers(options.admin, limit);
   const desk: Desk = {
     options,
@@ -82,11 +84,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     if (uid === undefined) return;
     const release = places.take(uid, options.rootUids.has(uid));
     if (release === undefined) {
-      refuseConnection(
-        socket,
-        'too-many-connections',
-        'there are too many connections to sallyportd; try again',
-      );
+      refusals.send(socket, refusal('too-many-connections'));
       return;
     }
     socket.once('close', release);
@@ -94,16 +92,16 @@ export function createControlServer(options: ControlOptions): ControlServer {
   });
   server.on('request', (request, response) => {
     const uid = peers.get(request.socket);
-    if (uid === undefined) {
-      request.socket.destroy();
-      return;
-    }
+    // It was told no when it connected, and what it says is not heard.
+    if (uid === undefined) return;
     serve(desk, uid, request, response).catch((error: unknown) => {
       options.log.error('control-failed', { uid, message: messageOf(error) });
       response.destroy();
     });
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseMalformed(error, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refusals.send(socket, refusal(malformed[error.code ?? ''] ?? 'bad-request')),
+  );
 
   return {
     async listen(where) {
@@ -124,6 +122,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       followers.close();
+      refusals.close();
       server.closeIdleConnections();
       setTimeout(() => server.closeAllConnections(), 1_000).unref();
       await closed;
@@ -218,26 +217,23 @@ function send(request: IncomingMessage, response: ServerResponse, status: number
   if (!request.complete) request.resume();
 }
 
-const malformed: Readonly<Record<string, readonly [ControlCode, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'the request took too long to arrive'],
-  HPE_HEADER_OVERFLOW: ['header-too-large', 'the head of the request is too large'],
+const malformed: Readonly<Record<string, keyof typeof refusedWith>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+  HPE_HEADER_OVERFLOW: 'header-too-large',
 };
 
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const [code, message] = malformed[error.code ?? ''] ?? ['bad-request', 'this is no HTTP request'];
-  refuseConnection(socket, code, message);
-}
+/** What is said where no request could be read. */
+const refusedWith = {
+  'request-timeout': 'the request took too long to arrive',
+  'header-too-large': 'the head of the request is too large',
+  'bad-request': 'this is no HTTP request',
+  'too-many-connections': 'there are too many connections to sallyportd; try again',
+} satisfies Partial<Record<ControlCode, string>>;
 
-function refuseConnection(socket: Duplex, code: ControlCode, message: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const text = JSON.stringify({ error: { code, message } });
-  socket.on('error', () => socket.destroy());
-  socket.end(
+function refusal(code: keyof typeof refusedWith): string {
+  const text = JSON.stringify({ error: { code, message: refusedWith[code] } });
+  return (
     `HTTP/1.1 ${httpStatus[code]} ${code}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-    () => socket.destroy(),
+    `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
   );
 }

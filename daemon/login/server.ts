@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
+import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
 import { createTally } from '../tally.ts';
 import { Conversation, type ConversationOptions, type TakeName } from './conversation.ts';
@@ -60,7 +61,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const doors: Door[] = [];
   const logins = new Set<Conversation>();
   const names = new Map<string, number>();
-  const lingering = new Set<Socket>();
+  const refusals = createRefusals(limits.refusedLingering);
   const places = placesFor(options.descriptors ?? Infinity);
   const refused = createTally(options.log, 'connections-refused', limits.unknownNamesInterval);
   /** @returns how to give the place back; undefined: this name has no place left */
@@ -78,19 +79,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const refuse = (socket: Socket, why: string, uid: number): void => {
     // One line now and then: a flood must not become one of the log.
     refused.add(`uid ${uid}: ${why}`);
-    socket.on('error', () => socket.destroy());
-    const result = encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 });
-    if (lingering.size >= limits.refusedLingering) {
-      socket.write(result);
-      socket.destroySoon();
-      return;
-    }
-    // Its HELLO is still on the way: read, or the close would cut the answer off.
-    lingering.add(socket);
-    socket.on('close', () => lingering.delete(socket));
-    socket.end(result);
-    socket.setTimeout(limits.refusedWait, () => socket.destroy());
-    socket.resume();
+    refusals.send(socket, encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
   };
 
   const overLimit = (door: Door, uid: number): string | undefined => {
@@ -155,7 +144,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     async close() {
       const closed = doors.map((door) => new Promise<void>((resolve) => door.server.close(() => resolve())));
       for (const login of logins) login.end();
-      for (const socket of lingering) socket.destroy();
+      refusals.close();
       await Promise.all(closed);
       refused.flush();
     },

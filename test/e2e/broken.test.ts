@@ -4,8 +4,10 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
+  closeSync,
   cpSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -16,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createClient } from '../../daemon/control/client.ts';
 import { run, someoneListens, until } from '../support/rig/commands.ts';
 import { cliMain, daemonMain } from '../support/rig/layout.ts';
 
@@ -46,9 +49,9 @@ function cli(root: string, argv: readonly string[]): ReturnType<typeof run> {
   return run(process.execPath, [cliMain, '--config', join(root, 'etc/sallyport.toml'), ...argv]);
 }
 
-async function start(root: string): Promise<ChildProcess> {
+async function start(root: string, stderr: number | 'ignore' = 'ignore'): Promise<ChildProcess> {
   const daemon = spawn(process.execPath, [daemonMain, '--config', join(root, 'etc/sallyport.toml')], {
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', stderr],
   });
   daemons.add(daemon);
   const socket = join(root, 'run/pam.sock');
@@ -203,4 +206,32 @@ test('a bad configuration and no last good one: does not start', async () => {
   rmSync(join(root, 'var/last-good'), { force: true });
   writeFileSync(join(root, 'etc/sallyport.toml'), 'realm = 1\n');
   await refusesToStart(root, /sallyport\.toml:1/, 78);
+});
+
+test('a log that cannot be written ends nothing', async () => {
+  const root = copy();
+  const full = openSync('/dev/full', 'w');
+  const daemon = await start(root, full);
+  closeSync(full);
+  for (let line = 0; line < 3; line += 1) assert.equal((await cli(root, ['reload'])).status, 0);
+  assert.equal(daemon.exitCode, null, 'it is still up');
+  await stop(daemon);
+});
+
+test('events over the limit of the configuration are dropped', async () => {
+  const root = copy();
+  const file = join(root, 'etc/sallyport.toml');
+  const daemon = await start(root);
+  const client = createClient({ socket: join(root, 'run/control.sock') });
+  for (let event = 0; event < 130; event += 1) await client.unlock('root');
+  const { first, last } = (await client.status()).store.events;
+  assert.ok(last - first + 1 > 130);
+  await stop(daemon);
+  writeFileSync(file, `[audit]\nkeep_events = 100\n\n${readFileSync(file, 'utf8')}`);
+  const again = await start(root);
+  await until('the trail is bounded', async () => {
+    const kept = (await client.status()).store.events;
+    return kept.last - kept.first + 1 <= 100;
+  });
+  await stop(again);
 });

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { limits } from '../../../daemon/limits.ts';
 import { createLoginServer } from '../../../daemon/login/server.ts';
-import { LoginRig, pam } from '../../support/login-rig.ts';
+import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello } from '../../support/module-frames.ts';
 
 let rig: LoginRig;
@@ -32,6 +33,19 @@ describe('the sockets themselves', () => {
     login.socket.destroy();
     await again.close();
     assert.ok(!existsSync(stale), 'and removed at the end');
+  });
+
+  it('has fewer places than descriptors, and whoever finds none hears so', async () => {
+    const where = path.join(rig.folder, 'few.sock');
+    const few = createLoginServer({ ...rig.options, descriptors: limits.otherDescriptors + 10 });
+    await few.listen('root', { path: where });
+    const within = Array.from({ length: 8 }, () => rig.begun({}, where));
+    for (const login of within) await login.sees('prompt');
+    const beyond = rig.begun({}, where);
+    await until(() => beyond.frames.length > 0, 'the ninth hears something');
+    await few.close();
+    const [first] = beyond.frames;
+    assert.ok(first?.type === 'result' && first.code === pam.systemErr);
   });
 
   it('what is no socket is left alone', async () => {
