@@ -55,6 +55,11 @@ export const limits = {
 
   /** Commits that wait for one sync together. */
   commitsPerSync: 512,
+  /** A read that takes longer holds up all logins: for so long the next ones wait on threads. */
+  slowRead: 5,
+  slowReadsFor: 10_000,
+  /** Opened records that a second read of the same bytes need not open again. */
+  openedRecords: 256,
   /** The anchor file follows the store; design: at most a second behind. */
   anchorInterval: 700,
   /** LevelDB's write buffer is 4 MiB and is written out anew on open. */

@@ -80,7 +80,10 @@ export class Conversation {
     if (!working) this.#nextWait = undefined;
     else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
     this.#state = state;
+    // What is said at once goes in one write: each would wake the program at the other end.
+    this.#socket.cork();
     for (const effect of effects) this.#perform(effect);
+    this.#socket.uncork();
     this.#arm();
   }
 

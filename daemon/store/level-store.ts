@@ -13,7 +13,7 @@ import type { Meta } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
-import { openPair, readPairs } from './reader.ts';
+import { createPairOpener, openPair, type PairOpener, readPairs } from './reader.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
@@ -49,6 +49,7 @@ export class LevelStore implements Store {
   readonly #parts: LevelStoreParts;
   readonly #handle: Handle;
   readonly #loader: PairLoader;
+  readonly #open: PairOpener;
   readonly #committer: Committer;
   readonly #scrubs: ScrubSchedule;
   readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
@@ -64,6 +65,7 @@ export class LevelStore implements Store {
     this.#parts = parts;
     this.#handle = new Handle(opened.db);
     this.#loader = new PairLoader(this.#handle);
+    this.#open = createPairOpener(sealer, limits.openedRecords);
     this.#committer = new Committer(this.#handle, sealer, opened.meta, {
       durable: (meta, events) => this.#durable(meta, events),
       failed: (error) => this.#cannotWrite(messageOf(error)),
@@ -82,7 +84,7 @@ export class LevelStore implements Store {
   }
 
   async account(account: string): Promise<Versioned<AccountRecord>> {
-    return openPair(this.#parts.sealer, await this.#loader.load(account));
+    return this.#open(await this.#loader.load(account));
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {

@@ -17,11 +17,12 @@ export interface Pair {
 
 const ABSENT: Versioned<AccountRecord> = { value: undefined, version: 0 };
 
+/** @throws record-damaged, store-schema */
+export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
+
 /**
  * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
  * when both hold the same version under right tags (design, rule 4).
- *
- * @throws record-damaged, store-schema
  */
 export function openPair(sealer: Sealer, { account, record, marker }: Pair): Versioned<AccountRecord> {
   if (!record && !marker) return ABSENT;
@@ -36,6 +37,35 @@ export function openPair(sealer: Sealer, { account, record, marker }: Pair): Ver
     if (isStoreError(error, 'store-schema')) throw error;
     throw damaged(account, messageOf(error), error);
   }
+}
+
+/**
+ * Opens pairs, and knows the last ones: a login reads the same bytes for its prompt and for its answer.
+ *
+ * MUST hold here: only bytes that equal those on disk now, both of them, stand for an opening that was done
+ * before; whatever differs in one bit is opened anew. What is known is not what was given out.
+ *
+ * @param most how many are known
+ */
+export function createPairOpener(sealer: Sealer, most: number): PairOpener {
+  const known = new Map<string, { readonly pair: Pair; readonly opened: Versioned<AccountRecord> }>();
+  return (pair) => {
+    const { account } = pair;
+    const before = known.get(account);
+    known.delete(account);
+    const same = before !== undefined && equal(before.pair, pair);
+    const opened = same ? before.opened : openPair(sealer, pair);
+    if (opened.value === undefined) return opened;
+    known.set(account, { pair, opened });
+    const [oldest] = known.keys();
+    if (known.size > most && oldest !== undefined) known.delete(oldest);
+    return structuredClone(opened);
+  };
+}
+
+function equal(a: Pair, b: Pair): boolean {
+  if (!a.record || !a.marker || !b.record || !b.marker) return false;
+  return a.record.equals(b.record) && a.marker.equals(b.marker);
 }
 
 function damaged(account: string, why: string, cause?: unknown): Error {

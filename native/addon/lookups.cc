@@ -89,7 +89,7 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
   napi_value promise = nullptr;
   if (napi_create_promise(env, &deferred, &promise) != napi_ok) throw Napi::Error::New(env);
 
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   dropExpired(env);
   const char* refusal = nullptr;
   if (waiting_.size() >= room_) {
@@ -102,6 +102,8 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
     return {env, promise};
   }
   waiting_.push_back({std::move(question), deferred, now + wait});
+  // Woken with the lock held, the thread would only go to sleep again.
+  lock.unlock();
   wake_.notify_one();
   return {env, promise};
 }
