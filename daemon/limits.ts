@@ -65,7 +65,7 @@ export const limits = {
   /** LevelDB's write buffer is 4 MiB and is written out anew on open. */
   reserveBytes: 16 * 1024 * 1024,
   /** Tables read in full before the store is opened, newest first: a tenth of a second's work. The scrub reads the rest. */
-  checkAtOpenBytes: 64 * 1024 * 1024,
+  checkAtOpenBytes: 16 * 1024 * 1024,
   /** Tables up to this size always are: so few records may stand in one block with their markers. */
   smallTableBytes: 65_536,
   /** The first scrub waits until the rush after a start is over; the next ones find what a disk loses in a day. */

@@ -148,7 +148,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     randomness: systemRandomness,
     clock,
     throttle: createThrottle({
-      hash: (text) => nameHash(salt, text).toString('base64'),
+      hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
       monotonic: clock.monotonic,
       entries: limits.throttleEntries,
       name: limits.throttleName,

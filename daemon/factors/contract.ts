@@ -45,6 +45,8 @@ export interface HotpRecord extends FactorBase {
 /** One set of single-use recovery keys; an account has one at the most. */
 export interface RecoveryRecord extends FactorBase {
   readonly kind: 'recovery';
+  /** The master key under which the set was hashed: a hash cannot be moved to another one. */
+  readonly keyId: string;
   /** Base64, one for the set. */
   readonly salt: string;
   /** Base64 of the keyed hash of each key; null once it is used. The index is the key's number. */
@@ -54,14 +56,21 @@ export interface RecoveryRecord extends FactorBase {
 export type FactorRecord = TotpRecord | HotpRecord | RecoveryRecord;
 export type FactorKind = FactorRecord['kind'];
 
+/** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from a master key. */
+export interface RecoveryHash {
+  /** The master key for new sets. */
+  readonly keyId: string;
+  /** @throws store-key when that master key is gone: a matter of the record, whatever the answer */
+  of(keyId: string, salt: Buffer, text: string): Buffer;
+}
+
 /** What a factor may know beyond its record. Nothing in factors/ reads a clock or a key by itself. */
 export interface FactorContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Steps either side of the present one (realm: totp.skew). */
   readonly skew: number;
-  /** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from the master key. */
-  readonly keyedHash: (salt: Buffer, text: string) => Buffer;
+  readonly keyedHash: RecoveryHash;
   /** What the answer before this one, in the same call, left to prove. */
   readonly resync?: Resync;
 }

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Factor, FactorContext, FactorVerdict, RecoveryRecord } from './contract.ts';
+import type { Factor, FactorContext, FactorVerdict, RecoveryHash, RecoveryRecord } from './contract.ts';
 import { recoveryAlphabet, recoveryGroups, type Shape } from './shape.ts';
 
 export const recoveryKeyCount = 10;
@@ -29,10 +29,11 @@ export function generateRecoveryKeys(randomInt: (max: number) => number): readon
 export function hashRecoveryKeys(
   keys: readonly string[],
   salt: Buffer,
-  keyedHash: FactorContext['keyedHash'],
-): Pick<RecoveryRecord, 'salt' | 'hashes'> {
-  const hashes = keys.map((key) => keyedHash(salt, key.replaceAll('-', '')).toString('base64'));
-  return { salt: salt.toString('base64'), hashes };
+  keyedHash: RecoveryHash,
+): Pick<RecoveryRecord, 'keyId' | 'salt' | 'hashes'> {
+  const { keyId } = keyedHash;
+  const hashes = keys.map((key) => keyedHash.of(keyId, salt, key.replaceAll('-', '')).toString('base64'));
+  return { keyId, salt: salt.toString('base64'), hashes };
 }
 
 export function keysLeft(record: RecoveryRecord): number {
@@ -47,7 +48,7 @@ export function keysLeft(record: RecoveryRecord): number {
  */
 function verify(record: RecoveryRecord, shape: Shape, context: FactorContext): FactorVerdict<RecoveryRecord> {
   if (shape.kind !== 'recovery') return { outcome: 'refused', reason: 'wrong' };
-  const given = context.keyedHash(Buffer.from(record.salt, 'base64'), shape.text);
+  const given = context.keyedHash.of(record.keyId, Buffer.from(record.salt, 'base64'), shape.text);
   const nothing = Buffer.alloc(given.length);
   let fits = -1;
   for (const [index, hash] of record.hashes.entries()) {

@@ -56,7 +56,10 @@ export class Conversation {
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.#happened({ kind: 'closed' }));
     socket.on('error', () => this.#happened({ kind: 'closed' }));
-    socket.on('close', () => this.#happened({ kind: 'closed' }));
+    socket.on('close', () => {
+      this.#reader.end();
+      this.#happened({ kind: 'closed' });
+    });
     this.#arm();
   }
 

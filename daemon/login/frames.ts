@@ -87,6 +87,15 @@ function violation(what: string): SallyportError<'protocol-violation'> {
   return new SallyportError('protocol-violation', `the peer broke the protocol: ${what}`);
 }
 
+function decodeOrWipe(body: Buffer): ModuleFrame {
+  try {
+    return decodeModuleFrame(body);
+  } catch (error) {
+    body.fill(0);
+    throw error;
+  }
+}
+
 /** Takes bytes as they come and gives whole frames. One for each connection. */
 export class FrameReader {
   readonly #header = Buffer.alloc(4);
@@ -107,12 +116,18 @@ export class FrameReader {
         if (body === undefined || this.#have < body.length) continue;
         this.#body = undefined;
         this.#have = 0;
-        frames.push(decodeModuleFrame(body));
+        frames.push(decodeOrWipe(body));
       }
     } finally {
       chunk.fill(0);
     }
     return frames;
+  }
+
+  /** Nothing more comes: what was half received may be most of an answer. */
+  end(): void {
+    this.#body?.fill(0);
+    this.#body = undefined;
   }
 
   #take(chunk: Buffer, at: number): number {

@@ -8,8 +8,13 @@ import { storeError, systemCode } from './error.ts';
 /** What a derived key is for. No key serves two purposes. */
 export type Purpose = 'record' | 'marker' | 'audit' | 'meta' | 'anchor' | 'recovery' | 'throttle' | 'config';
 
-/** HMAC-SHA256 over salt and text, unambiguously joined. */
-export type KeyedHash = (salt: Buffer, text: string) => Buffer;
+/** HMAC-SHA256 over salt and text, unambiguously joined, under a key that is derived from a master key. */
+export interface KeyedHash {
+  /** The id of the master key for new hashes. */
+  readonly keyId: string;
+  /** @throws store-key when the master key file has no such key */
+  of(keyId: string, salt: Buffer, text: string): Buffer;
+}
 
 /** The master keys: the current one, and older ones that can still be read. */
 export interface Keyring {
@@ -18,7 +23,7 @@ export interface Keyring {
   has(keyId: string): boolean;
   /** @throws store-key when the master key file has no such key */
   key(purpose: Purpose, keyId: string): KeyObject;
-  /** A keyed hash under the current key, for recovery keys and for names that nobody proved. */
+  /** For recovery keys and for names that nobody proved. */
   keyedHash(purpose: 'recovery' | 'throttle'): KeyedHash;
 }
 
@@ -139,13 +144,14 @@ function keyringOf(masters: ReadonlyMap<string, Buffer>, current: string, path: 
     current,
     has: (keyId) => masters.has(keyId),
     key,
-    keyedHash: (purpose) => {
-      const secret = key(purpose, current);
-      return (salt, text) => {
+    keyedHash: (purpose) => ({
+      keyId: current,
+      of(keyId, salt, text) {
         const length = Buffer.allocUnsafe(4);
         length.writeUInt32BE(salt.length);
-        return createHmac('sha256', secret).update(length).update(salt).update(text, 'utf8').digest();
-      };
-    },
+        const hmac = createHmac('sha256', key(purpose, keyId));
+        return hmac.update(length).update(salt).update(text, 'utf8').digest();
+      },
+    }),
   };
 }

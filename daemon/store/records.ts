@@ -45,6 +45,7 @@ const factor = v.variant('kind', [
   v.strictObject({
     ...factorBase,
     kind: v.literal('recovery'),
+    keyId: v.pipe(text, v.minLength(1)),
     salt: base64,
     hashes: v.array(v.nullable(base64)),
   }),

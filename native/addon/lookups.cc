@@ -102,9 +102,11 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
     return {env, promise};
   }
   waiting_.push_back({std::move(question), deferred, now + wait});
+  const bool call = !waking_;
+  waking_ = true;
   // Woken with the lock held, the thread would only go to sleep again.
   lock.unlock();
-  wake_.notify_one();
+  if (call) wake_.notify_one();
   return {env, promise};
 }
 
@@ -139,6 +141,7 @@ bool Lookups::grow() {
 void Lookups::work() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!closed_) {
+    waking_ = false;
     if (waiting_.empty()) {
       idle_++;
       wake_.wait(lock);
@@ -147,7 +150,11 @@ void Lookups::work() {
     }
     Question question = std::move(waiting_.front());
     waiting_.pop_front();
+    // The event loop wakes one thread for all that comes at once; each wakes the next before it may hang.
+    waking_ = !waiting_.empty() && idle_ > 0;
+    const bool call = waking_;
     lock.unlock();
+    if (call) wake_.notify_one();
     const bool late = question.deadline <= Clock::now();
     auto delivery = std::make_unique<Delivery>();
     delivery->answer = late ? refused("NSS is too slow") : askSafely(question.asked);

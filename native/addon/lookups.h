@@ -60,6 +60,8 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   std::deque<Question> waiting_;
   size_t threads_ = 0;
   size_t idle_ = 0;
+  /** A thread was woken, or is about to take a question; it wakes the next one. Never true while all sleep. */
+  bool waking_ = false;
   bool closed_ = false;
 };
 

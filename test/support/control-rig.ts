@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +17,7 @@ import { createTally } from '../../daemon/tally.ts';
 import { createThrottle } from '../../daemon/throttle.ts';
 import { createVerifier } from '../../daemon/verifier.ts';
 import { ProbedStore } from './control-store.ts';
+import { keyedHash } from './verifier-rig.ts';
 
 /** Uids that nobody has: callers are real processes that run as them. */
 export const uids = { root: 0, alice: 61_001, bob: 61_002, carol: 61_003, portal: 61_009 } as const;
@@ -81,7 +81,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     store,
     accounts: names,
     config: configuration.current,
-    keyedHash: (salt, text) => createHmac('sha256', 'a key of the tests').update(salt).update(text).digest(),
+    keyedHash,
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },
     throttle: createThrottle({

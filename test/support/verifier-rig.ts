@@ -3,7 +3,13 @@ import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { Config, Realm } from '../../daemon/config/contract.ts';
-import type { FactorRecord, HotpRecord, RecoveryRecord, TotpRecord } from '../../daemon/factors/contract.ts';
+import type {
+  FactorRecord,
+  HotpRecord,
+  RecoveryHash,
+  RecoveryRecord,
+  TotpRecord,
+} from '../../daemon/factors/contract.ts';
 import { hashRecoveryKeys } from '../../daemon/factors/recovery.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
@@ -107,9 +113,11 @@ export class FakeClock {
   }
 }
 
-export function keyedHash(salt: Buffer, text: string): Buffer {
-  return createHmac('sha256', 'a key for tests').update(salt).update(text).digest();
-}
+export const keyedHash: RecoveryHash = {
+  keyId: 'k1',
+  of: (keyId, salt, text) =>
+    createHmac('sha256', `a key for tests, ${keyId}`).update(salt).update(text).digest(),
+};
 
 /** What everything in a rig is made of; several verifiers may stand on one store. */
 export interface Rig {

@@ -34,6 +34,7 @@ export const paper: RecoveryRecord = {
   name: 'paper',
   created: 1_700_000_000_000,
   enabled: true,
+  keyId: 'k1',
   salt: Buffer.from('salt').toString('base64'),
   hashes: [null, 'AA==', 'AA=='],
 };

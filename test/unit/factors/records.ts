@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import type {
   FactorContext,
   HotpRecord,
+  RecoveryHash,
   RecoveryRecord,
   TotpRecord,
 } from '../../../daemon/factors/contract.ts';
@@ -29,6 +30,12 @@ export function contextAt(now: number, changes: Partial<FactorContext> = {}): Fa
   return { now, skew: 1, keyedHash, ...changes };
 }
 
-function keyedHash(salt: Buffer, text: string): Buffer {
-  return createHmac('sha256', 'a key for tests').update(salt).update(text).digest();
-}
+/** Under two master keys, of which `k1` is for new sets. */
+const keyedHash: RecoveryHash = {
+  keyId: 'k1',
+  of: (keyId, salt, text) =>
+    createHmac('sha256', `a key for tests, ${keyId}`).update(salt).update(text).digest(),
+};
+
+/** After a rotation: new sets are hashed under `k2`. */
+export const rotated: RecoveryHash = { keyId: 'k2', of: keyedHash.of };

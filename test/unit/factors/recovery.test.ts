@@ -5,13 +5,14 @@ import fc from 'fast-check';
 import type { RecoveryRecord } from '../../../daemon/factors/contract.ts';
 import {
   generateRecoveryKeys,
+  hashRecoveryKeys,
   keysLeft,
   recovery,
   recoveryKeyCount,
 } from '../../../daemon/factors/recovery.ts';
 import { recoveryAlphabet, shapeOf } from '../../../daemon/factors/shape.ts';
 import { factorContract } from './contract.ts';
-import { contextAt, recoveryRecord } from './records.ts';
+import { contextAt, recoveryRecord, rotated } from './records.ts';
 
 const keys = generateRecoveryKeys((max) => randomInt(max));
 const [first = '', second = '', ...others] = keys;
@@ -100,9 +101,17 @@ describe('recovery keys', () => {
     assert.deepEqual(verify(record, changed), { outcome: 'refused', reason: 'wrong' });
   });
 
+  it('fit after the master key was changed: a set knows the key that it was hashed under', () => {
+    const shape = shapeOf(Buffer.from(first), new Set());
+    const context = contextAt(0, { keyedHash: rotated });
+    assert.equal(recovery.verify(record, shape, context).outcome, 'accepted');
+    assert.equal(recovery.verify({ ...record, keyId: 'k2' }, shape, context).outcome, 'refused');
+    assert.equal(hashRecoveryKeys(keys, Buffer.alloc(16), rotated).keyId, 'k2');
+  });
+
   it('never fit the place of a used key, whatever the hash', () => {
     const usedUp = { ...record, hashes: record.hashes.map(() => null) };
-    const zeros = contextAt(0, { keyedHash: () => Buffer.alloc(32) });
+    const zeros = contextAt(0, { keyedHash: { keyId: 'k1', of: () => Buffer.alloc(32) } });
     const shape = shapeOf(Buffer.from(first), new Set());
     assert.equal(recovery.verify(usedUp, shape, zeros).outcome, 'refused');
   });

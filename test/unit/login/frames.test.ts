@@ -315,6 +315,33 @@ describe('what was typed', () => {
     }
   });
 
+  it('is wiped from what was put together of it, half received or refused', (t) => {
+    const bodies: Buffer[] = [];
+    const alloc = Buffer.alloc.bind(Buffer);
+    t.mock.method(Buffer, 'alloc', (size: number) => {
+      bodies.push(alloc(size));
+      return bodies.at(-1);
+    });
+    for (const bytes of [
+      answer(secret).subarray(0, -1),
+      ...wrongs.filter((wrong) => wrong.includes(secret)),
+    ]) {
+      bodies.length = 0;
+      const reader = new FrameReader();
+      const push = () => reader.push(Buffer.from(bytes));
+      if (bytes === wrongs[0] || wrongs.includes(bytes)) assert.throws(push, isViolation);
+      else {
+        push();
+        assert.ok(
+          bodies.some((body) => body.includes(secret.slice(0, -1))),
+          'it was there',
+        );
+        reader.end();
+      }
+      assert.ok(!bodies.some((body) => body.includes(secret.slice(0, 4))));
+    }
+  });
+
   it('is gone from the frame too once the answer is wiped', () => {
     const body = Buffer.from(answer(secret).subarray(4));
     const decoded = decodeModuleFrame(body);

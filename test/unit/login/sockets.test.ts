@@ -48,6 +48,18 @@ describe('the sockets themselves', () => {
     assert.ok(first?.type === 'result' && first.code === pam.systemErr);
   });
 
+  it('has so many places for one name, whoever that is, and the others have theirs', async () => {
+    const logins = Array.from({ length: limits.loginsPerAccount }, () => rig.begun({ user: 'alice' }));
+    for (const login of logins) await login.sees('prompt');
+    const beyond = await rig.begun({ user: 'alice' }).sees('result');
+    assert.ok(beyond.type === 'result' && beyond.code === pam.systemErr);
+    await rig.begun({ user: 'bob' }).sees('prompt');
+    await rig.begun({ user: 'alice' }, rig.userSocket).sees('prompt');
+    logins[0]?.socket.destroy();
+    await until(() => rig.server.open() === limits.loginsPerAccount + 1, 'the place is given back');
+    await rig.begun({ user: 'alice' }).sees('prompt');
+  });
+
   it('what is no socket is left alone', async () => {
     const file = path.join(rig.folder, 'file');
     writeFileSync(file, 'precious');

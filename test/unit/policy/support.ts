@@ -76,6 +76,7 @@ export const recovery: RecoveryRecord = {
   id: 'r1',
   kind: 'recovery',
   name: 'paper',
+  keyId: 'k1',
   salt: Buffer.alloc(16, 3).toString('base64'),
   hashes: [null, Buffer.alloc(32, 4).toString('base64')],
 };

@@ -96,16 +96,20 @@ describe('the master key', () => {
   });
 
   it('hashes under salt and purpose, and joins salt and text without doubt', () => {
-    write(`k1 ${keyText(1)}\n`);
+    write(`k1 ${keyText(1)}\nk0 ${keyText(2)}\n`);
     const keyring = loadKeyring({ path });
-    const hash = keyring.keyedHash('recovery');
+    const recovery = keyring.keyedHash('recovery');
+    assert.equal(recovery.keyId, 'k1');
+    const hash = (salt: Buffer, text: string) => recovery.of('k1', salt, text);
     assert.equal(hash(Buffer.from('s'), 'text').length, 32);
     assert.deepEqual(hash(Buffer.from('s'), 'text'), hash(Buffer.from('s'), 'text'));
     assert.notDeepEqual(hash(Buffer.from('s'), 'text'), hash(Buffer.from('st'), 'ext'));
     assert.notDeepEqual(
       hash(Buffer.from('s'), 'text'),
-      keyring.keyedHash('throttle')(Buffer.from('s'), 'text'),
+      keyring.keyedHash('throttle').of('k1', Buffer.from('s'), 'text'),
     );
+    assert.notDeepEqual(hash(Buffer.from('s'), 'text'), recovery.of('k0', Buffer.from('s'), 'text'));
+    assert.throws(() => recovery.of('k9', Buffer.from('s'), 'text'), { code: 'store-key' });
   });
 
   it('comes from the credentials of the service where there is one, whatever its mode there', () => {
