@@ -55,6 +55,8 @@ chmod 0666, $ARGV[0]; $) = "65534 65534"; $> = 65534; listen($s, 5) or die; slee
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
   setUpRoot();
+  // What login -h asks for from Debian 13 on; first, because it begins as login's own file.
+  useSnippet('remote', 'sallyport-remote', 'login');
   useSnippet('login', 'sallyport-login');
 
   scenario(product, 'password and code', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from './commands.ts';
 import { repository } from './layout.ts';
@@ -36,10 +36,14 @@ export function installSnippets(module: string): void {
 
 const distributed = new Map<string, string>();
 
-/** Puts a snippet into the distribution's own file of a service, in the place that the snippet names. */
-export function useSnippet(service: string, snippet: string): void {
+/**
+ * Puts a snippet into the distribution's own file of a service, in the place that the snippet names.
+ * @param like the service whose file is taken where the distribution has none for this one
+ */
+export function useSnippet(service: string, snippet: string, like = service): void {
   const path = join('/etc/pam.d', service);
-  const original = distributed.get(service) ?? readFileSync(path, 'utf8');
+  const source = existsSync(path) ? path : join('/etc/pam.d', like);
+  const original = distributed.get(service) ?? readFileSync(source, 'utf8');
   distributed.set(service, original);
   const parts = original.split(/^@include common-auth$/m);
   if (parts.length !== 2) throw new Error(`${path} does not hold the line "@include common-auth" once`);
