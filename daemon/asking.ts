@@ -3,6 +3,7 @@ import type { FactorContext, FactorRecord, Resync } from './factors/contract.ts'
 import { type Judgement, judge } from './judge.ts';
 import { afterVerified, afterWrong } from './policy/lockout.ts';
 import type { AccountRecord } from './store/contract.ts';
+import type { Marked } from './tokens.ts';
 
 /** What an answer is judged against: fresh records, and what policy allows of them. */
 export interface Asking {
@@ -11,6 +12,8 @@ export interface Asking {
   readonly realm: Realm;
   /** The factors that may be used. */
   readonly factors: readonly FactorRecord[];
+  /** Versions of the records of their tokens. */
+  readonly tokens: Marked['tokens'];
   readonly codesLocked: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;

@@ -5,6 +5,7 @@ import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './fa
 import { factorFor } from './factors/registry.ts';
 import { checkSeed } from './factors/seed.ts';
 import { shapeOf } from './factors/shape.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes } from './factors/yubikey.ts';
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
 import type { AccountRecord } from './store/contract.ts';
@@ -22,7 +23,7 @@ export interface Enrolled {
 /**
  * MUST hold:
  * - the code that proves a new factor is spent by it: the record carries its mark already;
- * - one account never holds one seed twice, or one code would be good twice;
+ * - one account never holds one seed, or one YubiKey, twice, or one code would be good twice;
  * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
  * - every change of factors voids what is remembered.
  *
@@ -34,6 +35,7 @@ export function enrolled(
   realm: Realm,
   context: FactorContext,
   randomness: Randomness,
+  lastPress = -1,
 ): Enrolled {
   refuseKind(request.kind, realm);
   const replaced: readonly FactorRecord[] =
@@ -44,7 +46,7 @@ export function enrolled(
       'too-many-factors',
       `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
     );
-  const made = make(request, kept, context, randomness);
+  const made = make(request, kept, context, randomness, lastPress);
   const factor = request.verify ? proven(made.factor, request.code, context) : made.factor;
   return {
     record: { ...record, factors: [...kept, factor], grants: [] },
@@ -57,7 +59,7 @@ export function enrolled(
 function refuseKind(kind: FactorKind, realm: Realm): void {
   const yubikeyAlone =
     Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
-  if (kind === 'recovery' || !yubikeyAlone) return;
+  if (kind === 'recovery' || kind === 'yubikey' || !yubikeyAlone) return;
   throw new SallyportError(
     'kind-refused',
     `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
@@ -71,6 +73,7 @@ function make(
   kept: readonly FactorRecord[],
   context: FactorContext,
   randomness: Randomness,
+  lastPress: number,
 ): Made {
   const base = {
     id: randomness.bytes(6).toString('hex'),
@@ -83,6 +86,13 @@ function make(
     const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(recoverySaltLength), context.keyedHash);
     return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
   }
+  if (request.kind === 'yubikey') {
+    checkYubikey(request, kept);
+    const { validation, publicId } = request;
+    const privateId = request.privateId.toString('base64');
+    const secret = request.secret.toString('base64');
+    return { factor: { ...base, kind: 'yubikey', validation, publicId, privateId, secret, lastPress } };
+  }
   checkSeed(request.secret);
   const secret = request.secret.toString('base64');
   refuseSecondUse(secret, kept);
@@ -91,6 +101,21 @@ function make(
     return { factor: { ...base, kind: 'hotp', secret, digits, algorithm, counter: request.counter } };
   const { period } = request;
   return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
+}
+
+function checkYubikey(request: EnrolRequest & { kind: 'yubikey' }, kept: readonly FactorRecord[]): void {
+  const wrong = (what: string) => {
+    throw new SallyportError('bad-secret', `${what}; copy it as the tool showed it that programmed the key`);
+  };
+  if (!isPublicId(request.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
+  if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
+  if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
+  const same = kept.find((factor) => factor.kind === 'yubikey' && factor.publicId === request.publicId);
+  if (same !== undefined)
+    throw new SallyportError(
+      'bad-secret',
+      `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
+    );
 }
 
 /** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
@@ -113,9 +138,16 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
 /** Judged as a login would judge it; the record that comes back carries the mark. */
 function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorContext): FactorRecord {
   if (factor.kind === 'recovery') return factor;
-  const shape = shapeOf(code ?? Buffer.alloc(0), new Set([factor.digits]));
-  const verdict = factorFor(factor).verify(factor, shape, context);
+  const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
+  const verdict = factorFor(factor).verify(factor, shapeOf(code ?? Buffer.alloc(0), digits), context);
   if (verdict.outcome === 'accepted') return verdict.record;
+  if (factor.kind === 'yubikey')
+    throw new SallyportError(
+      'wrong-code',
+      verdict.reason === 'replay'
+        ? 'that press, or a later one, was used before; touch the key again'
+        : 'that is no press of this key; check public id, private id and AES key',
+    );
   throw new SallyportError(
     'wrong-code',
     `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
@@ -125,6 +157,7 @@ function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorC
 const defaultNames: Readonly<Record<FactorKind, string>> = {
   totp: 'TOTP',
   hotp: 'HOTP',
+  yubikey: 'YubiKey',
   recovery: 'Recovery keys',
 };
 

@@ -1,6 +1,7 @@
 import type { FactorContext, FactorRecord, FactorVerdict, Resync } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
 import { type Shape, shapeOf, tailsOf } from './factors/shape.ts';
+import { blockLength } from './factors/yubikey.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Judgement =
@@ -44,22 +45,31 @@ function digitsInUse(factors: readonly FactorRecord[]): Set<number> {
   return digits;
 }
 
+function otpsInUse(factors: readonly FactorRecord[]): Set<number> {
+  const lengths = new Set<number>();
+  for (const factor of factors)
+    if (factor.kind === 'yubikey') lengths.add(factor.publicId.length + blockLength);
+  return lengths;
+}
+
 function candidates(question: Question): readonly Candidate[] {
   const digits = digitsInUse(question.factors);
   if (question.where === 'whole')
     return [{ shape: shapeOf(question.answer, digits), length: question.answer.length }];
   const recovery = question.factors.some((factor) => factor.kind === 'recovery');
-  return tailsOf(question.answer, { digits, recovery });
+  return tailsOf(question.answer, { digits, recovery, otps: otpsInUse(question.factors) });
 }
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
+const anyOtp: ReadonlySet<number> = new Set([34, 36, 38, 40, 42, 44, 46, 48]);
 
 /**
  * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
  * must not show.
  */
 export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
-  if (where === 'tail') return tailsOf(answer, { digits: anyDigits, recovery: true }).length > 0;
+  if (where === 'tail')
+    return tailsOf(answer, { digits: anyDigits, recovery: true, otps: anyOtp }).length > 0;
   const { kind } = shapeOf(answer, anyDigits);
   return kind !== 'none' && kind !== 'enter';
 }

@@ -2,7 +2,7 @@ import type { AuditEvent } from './audit/event.ts';
 import { SallyportError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Log } from './log.ts';
-import type { AccountRecord, Store } from './store/contract.ts';
+import type { AccountRecord, Commit, Store } from './store/contract.ts';
 
 /** What a change rests on: the record as it was read, and its version. */
 export interface ReadRecord {
@@ -28,9 +28,14 @@ export class Ledger {
   }
 
   /** @returns false: the record is not any more what the change rests on */
-  async change(from: ReadRecord, write: AccountRecord, event: AuditEvent): Promise<boolean> {
+  async change(
+    from: ReadRecord,
+    write: AccountRecord,
+    event: AuditEvent,
+    tokens: Commit['tokens'] = [],
+  ): Promise<boolean> {
     const accounts = [{ account: from.record.account, version: from.version, write }];
-    return (await this.#store.commit({ accounts, events: [event] })) === 'committed';
+    return (await this.#store.commit({ accounts, tokens, events: [event] })) === 'committed';
   }
 
   /**

@@ -14,6 +14,7 @@ const fewRecoveryKeys = 4;
 const words: Record<FactorKind, string> = {
   totp: 'verification code',
   hotp: 'verification code',
+  yubikey: 'YubiKey OTP',
   recovery: 'recovery key',
 };
 

@@ -15,6 +15,7 @@ import { type RefusalReason, refusalText, successText } from './prompt.ts';
 import type { Randomness } from './randomness.ts';
 import { emptyRecord, type Store } from './store/contract.ts';
 import { known } from './subject.ts';
+import { markOf, withMarks } from './tokens.ts';
 import type { InTurn } from './turns.ts';
 import type {
   EnrolRequest,
@@ -63,6 +64,7 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify' | '
       } finally {
         request.code?.fill(0);
         if ('secret' in request) request.secret.fill(0);
+        if ('privateId' in request) request.privateId.fill(0);
       }
     },
   };
@@ -112,14 +114,16 @@ async function tryVerify(
   };
   if (factors.length === 0) return no('no-factor');
   if (locked === 'all') return no('locked');
-  const asking: Asking = { record, version, realm, factors, codesLocked: locked === 'codes', now };
+  const marked = await withMarks(options.store, factors);
+  const asking: Asking = { record, version, realm, ...marked, codesLocked: locked === 'codes', now };
   const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
   switch (judgement.outcome) {
     case 'accepted': {
       const { factor } = judgement;
-      if (!(await ledger.change(asking, spent(asking, factor), event('success', 'verified', factor))))
+      const mark = markOf(factor, asking.tokens);
+      if (!(await ledger.change(asking, spent(asking, factor), event('success', 'verified', factor), mark)))
         return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
@@ -153,7 +157,9 @@ async function tryEnrol(
   const now = options.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
-  const made = enrolled(request, record, realm, contextOf(realm, now, options.keyedHash), options.randomness);
+  const token = request.kind === 'yubikey' ? await options.store.token(request.publicId) : undefined;
+  const context = contextOf(realm, now, options.keyedHash);
+  const made = enrolled(request, record, realm, context, options.randomness, token?.value?.lastPress);
   const event = changeEvent('enrol', {
     outcome: 'done',
     reason: request.verify && request.kind !== 'recovery' ? 'verified' : 'unverified',
@@ -163,7 +169,9 @@ async function tryEnrol(
     realm: realm.name,
     factor: made.factor,
   });
-  if (!(await options.ledger.change({ record, version }, made.record, event))) return undefined;
+  const tokens = new Map(request.kind === 'yubikey' ? [[request.publicId, token?.version ?? 0]] : []);
+  const mark = markOf(made.factor, tokens);
+  if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
     factor: summaryOf(made.factor),

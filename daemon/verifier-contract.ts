@@ -97,6 +97,15 @@ export type EnrolRequest = {
       readonly algorithm: OtpAlgorithm;
       readonly counter: number;
     }
+  | {
+      readonly kind: 'yubikey';
+      readonly validation: 'local';
+      /** Modhex. */
+      readonly publicId: string;
+      readonly privateId: Buffer;
+      /** The AES key. */
+      readonly secret: Buffer;
+    }
   | { readonly kind: 'recovery' }
 );
 

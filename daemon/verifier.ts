@@ -19,6 +19,7 @@ import type { Store } from './store/contract.ts';
 import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
 import type { Throttle } from './throttle.ts';
+import { markOf, withMarks } from './tokens.ts';
 import { createTurns, type InTurn } from './turns.ts';
 import { hasRecovery, onTheBeat, originOf, type Refusal, refused } from './verdicts.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from './verifier-contract.ts';
@@ -202,8 +203,9 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const { value: record, version } = versioned;
     if (record === undefined || realm === undefined)
       throw new SallyportError('internal', 'a login is asked that has no record: a defect');
-    const { factors, codesLocked } = decision;
-    return this.#judge(login, assessed, { record, version, realm, factors, codesLocked, now }, answer);
+    const { codesLocked } = decision;
+    const marked = await withMarks(this.#o.store, decision.factors);
+    return this.#judge(login, assessed, { record, version, realm, ...marked, codesLocked, now }, answer);
   }
 
   /** What policy alone decides, now that there is an answer. */
@@ -236,7 +238,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       case 'accepted': {
         const { factor, length } = judgement;
         const record = withLogin(spent(asking, factor), assessed, facts);
-        if (!(await this.#ledger.change(asking, record, event('success', 'verified', factor))))
+        const mark = markOf(factor, asking.tokens);
+        if (!(await this.#ledger.change(asking, record, event('success', 'verified', factor), mark)))
           return undefined;
         const text = facts.proven ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;

@@ -3,6 +3,7 @@ import { ControlError } from '../../daemon/control/client.ts';
 import { newSeed, type OtpauthToken, otpauthUri, readSeed, seedText } from '../../daemon/control/token.ts';
 import type { EnrolBody, EnrolView, UserView } from '../../daemon/control/views.ts';
 import { type Context, needed } from '../context.ts';
+import { CliError } from '../errors.ts';
 import { wholeNumber } from '../number.ts';
 import { qrCode } from '../qr.ts';
 
@@ -22,6 +23,14 @@ interface TotpOptions extends TokenOptions {
 }
 interface HotpOptions extends TokenOptions {
   readonly counter: number;
+}
+interface YubikeyOptions {
+  readonly name?: string;
+  readonly local?: boolean;
+  readonly publicId?: string;
+  readonly privateId?: string;
+  readonly aesKey?: string;
+  readonly verify: boolean;
 }
 /** What shows that the new token works, or that none is asked for. */
 type Proof = Pick<EnrolBody, 'verify' | 'code'>;
@@ -48,6 +57,16 @@ export function addFactorAdd(factor: Command, context: Context): void {
   tokenOptions(add.command('hotp <user>').description('codes that change with use (RFC 4226)'))
     .option('--counter <n>', 'the next one that the token will show', wholeNumber(0, 2 ** 48), 0)
     .action((user: string, options: HotpOptions) => addHotp(context, user, options));
+  add
+    .command('yubikey <user>')
+    .description('a YubiKey that types one-time passwords (slot OTP); one touch enrols it')
+    .option('--name <name>', 'what the key is called')
+    .option('--local', 'checked on this machine, with the AES key of the YubiKey')
+    .option('--public-id <modhex>', 'what the key types before each block, 2 to 16 symbols')
+    .option('--private-id <hex>', '12 hex digits')
+    .option('--aes-key <hex>', '32 hex digits; "-": ask for it, or read it from standard input')
+    .option('--no-verify', 'without a touch; root alone')
+    .action((user: string, options: YubikeyOptions) => addYubikey(context, user, options));
   add
     .command('recovery <user>')
     .description('ten single-use recovery keys, one a line; they end the set before them')
@@ -121,6 +140,44 @@ async function addHotp(context: Context, user: string, options: HotpOptions): Pr
   });
 }
 
+async function addYubikey(context: Context, user: string, options: YubikeyOptions): Promise<void> {
+  const { local, publicId, privateId } = options;
+  if (local !== true || publicId === undefined || privateId === undefined || options.aesKey === undefined)
+    throw new CliError(
+      'usage',
+      'a YubiKey is checked on this machine for now: say --local --public-id MODHEX --private-id HEX --aes-key -',
+    );
+  await mayAdd(context, user);
+  const secret = hexBytes(await aesKeyFor(context, options.aesKey), 'the AES key', 16);
+  const body = {
+    kind: 'yubikey',
+    validation: 'local',
+    publicId: publicId.toLowerCase(),
+    privateId: hexBytes(privateId, 'the private id', 6).toString('base64'),
+    secret: secret.toString('base64'),
+    ...nameIn(options),
+  } as const;
+  await enrol(context, user, options.verify, (proof) => ({ ...body, ...proof }), 'Touch the YubiKey: ');
+}
+
+async function aesKeyFor(context: Context, given: string): Promise<string> {
+  if (given !== '-') {
+    context.output.warn(
+      'an AES key on the command line is seen by every user of this machine (ps); use --aes-key -',
+    );
+    return given;
+  }
+  const typed = await context.prompt.askSecret('AES key (hex): ');
+  return needed(typed, 'there is no AES key on standard input; pipe one in');
+}
+
+/** @throws CliError usage, without the digits in it: they may be a key */
+function hexBytes(text: string, what: string, length: number): Buffer {
+  const digits = text.replaceAll(/[\s:-]/g, '');
+  if (/^[0-9a-f]*$/i.test(digits) && digits.length === 2 * length) return Buffer.from(digits, 'hex');
+  throw new CliError('usage', `${what} has ${2 * length} hex digits; copy the whole of it`);
+}
+
 async function addRecovery(context: Context, user: string, options: RecoveryOptions): Promise<void> {
   const found = await mayAdd(context, user);
   const old = found.factors.find(({ kind }) => kind === 'recovery');
@@ -174,6 +231,7 @@ async function enrol(
   user: string,
   verify: boolean,
   bodyWith: (proof: Proof) => EnrolBody,
+  question = 'Code that the device shows now: ',
 ): Promise<void> {
   const send = (proof: Proof) => context.client().addFactor(user, bodyWith(proof));
   if (!verify) {
@@ -181,7 +239,7 @@ async function enrol(
     return;
   }
   for (let left = tries - 1; ; left -= 1) {
-    const typed = await context.prompt.ask('Code that the device shows now: ');
+    const typed = await context.prompt.ask(question);
     const code = needed(
       typed?.trim() || undefined,
       'there is no code on standard input; pipe one in, or say --no-verify',

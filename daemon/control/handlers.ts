@@ -79,15 +79,21 @@ function change(handler: Handler): Handler {
 
 async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolBody): Promise<EnrolView> {
   const { code: typed, ...rest } = body;
-  const code = typed === undefined ? undefined : Buffer.from(typed);
-  const secret = rest.kind === 'recovery' ? undefined : Buffer.from(rest.secret, 'base64');
-  const common = { actor: call.actor, user: accountOf(call), ...(code === undefined ? {} : { code }) };
+  const wiped: Buffer[] = [];
+  const bytes = (text: string, encoding: 'utf8' | 'base64'): Buffer => {
+    const made = Buffer.from(text, encoding);
+    wiped.push(made);
+    return made;
+  };
+  const code = typed === undefined ? {} : { code: bytes(typed, 'utf8') };
+  const common = { actor: call.actor, user: accountOf(call), ...code };
   try {
     if (rest.kind === 'recovery') return await verifier.enrol({ ...rest, ...common });
-    return await verifier.enrol({ ...rest, ...common, secret: secret ?? Buffer.alloc(0) });
+    const secret = bytes(rest.secret, 'base64');
+    if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret });
+    return await verifier.enrol({ ...rest, ...common, secret, privateId: bytes(rest.privateId, 'base64') });
   } finally {
-    code?.fill(0);
-    secret?.fill(0);
+    for (const made of wiped) made.fill(0);
   }
 }
 

@@ -123,6 +123,17 @@ export type EnrolBody = {
       readonly algorithm: OtpAlgorithm;
       readonly counter: number;
     }
+  | {
+      readonly kind: 'yubikey';
+      /** Where its OTPs are checked. */
+      readonly validation: 'local';
+      /** Modhex. */
+      readonly publicId: string;
+      /** Base64 of 6 bytes. */
+      readonly privateId: string;
+      /** Base64 of the AES key. */
+      readonly secret: string;
+    }
   | { readonly kind: 'recovery' }
 );
 

@@ -42,6 +42,20 @@ export interface HotpRecord extends FactorBase {
   readonly counter: number;
 }
 
+/** A YubiKey in slot OTP, checked here with its AES key. */
+export interface YubikeyRecord extends FactorBase {
+  readonly kind: 'yubikey';
+  readonly validation: 'local';
+  /** Modhex of the 1 to 8 bytes that the key puts before each block. */
+  readonly publicId: string;
+  /** Base64 of 6 bytes. */
+  readonly privateId: string;
+  /** Base64 of the AES key, 16 bytes. */
+  readonly secret: string;
+  /** Use counter * 256 + session counter of the last press accepted; -1: none yet. */
+  readonly lastPress: number;
+}
+
 /** One set of single-use recovery keys; an account has one at the most. */
 export interface RecoveryRecord extends FactorBase {
   readonly kind: 'recovery';
@@ -53,7 +67,7 @@ export interface RecoveryRecord extends FactorBase {
   readonly hashes: readonly (string | null)[];
 }
 
-export type FactorRecord = TotpRecord | HotpRecord | RecoveryRecord;
+export type FactorRecord = TotpRecord | HotpRecord | YubikeyRecord | RecoveryRecord;
 export type FactorKind = FactorRecord['kind'];
 
 /** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from a master key. */

@@ -3,6 +3,7 @@ import type { Factor, FactorRecord } from './contract.ts';
 import { hotp } from './hotp.ts';
 import { recovery } from './recovery.ts';
 import { totp } from './totp.ts';
+import { yubikey } from './yubikey.ts';
 
 /** The one place that knows which code judges which record. */
 export function factorFor(record: FactorRecord): Factor {
@@ -11,6 +12,8 @@ export function factorFor(record: FactorRecord): Factor {
       return totp;
     case 'hotp':
       return hotp;
+    case 'yubikey':
+      return yubikey;
     case 'recovery':
       return recovery;
     default:

@@ -49,16 +49,24 @@ export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape
 
 /**
  * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
- * @param wanted the factors that the account has: lengths of its codes, and whether it has recovery keys
+ * @param wanted the factors that the account has: lengths of its codes and OTPs, and whether it has recovery keys
  */
 export function tailsOf(
   answer: Buffer,
-  wanted: { readonly digits: ReadonlySet<number>; readonly recovery: boolean },
+  wanted: {
+    readonly digits: ReadonlySet<number>;
+    readonly recovery: boolean;
+    /** Lengths of YubiKey OTPs, public id and block. */
+    readonly otps: ReadonlySet<number>;
+  },
 ): readonly Tail[] {
   const tails: Tail[] = [];
   const add = (shape: Shape | undefined, length: number) => {
     if (shape !== undefined) tails.push({ shape, length });
   };
+  for (const length of [...wanted.otps].sort((a, b) => b - a)) {
+    add(otpShape(lastBytes(answer, length)), length);
+  }
   if (wanted.recovery) {
     for (const length of recoveryLengths()) add(recoveryShape(lastBytes(answer, length)), length);
   }

@@ -41,6 +41,8 @@ function detailOf(record: FactorRecord): string {
       return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}`;
     case 'hotp':
       return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}`;
+    case 'yubikey':
+      return `${record.publicId}, validated here`;
     case 'recovery':
       return `${keysLeft(record)} of ${record.hashes.length} left`;
     default:

@@ -6,6 +6,7 @@ import { factorFor } from '../factors/registry.ts';
 const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
   totp: 'totp',
   hotp: 'totp',
+  yubikey: 'yubikey',
   recovery: 'each',
 };
 

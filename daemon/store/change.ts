@@ -1,11 +1,13 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Commit } from './contract.ts';
-import { encodeAccount, encodeEvent } from './records.ts';
+import { tokenName } from './keys.ts';
+import { encodeAccount, encodeEvent, encodeToken } from './records.ts';
 
 /** A commit whose parts are checked and encoded. */
 export interface Change {
-  readonly accounts: readonly {
-    readonly account: string;
+  /** Of accounts and, under their own names, of tokens. */
+  readonly records: readonly {
+    readonly name: string;
     readonly version: number;
     readonly write?: Buffer | null;
   }[];
@@ -15,13 +17,19 @@ export interface Change {
 }
 
 /** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */
-export function encodeCommit({ accounts, events }: Commit): Change {
+export function encodeCommit({ accounts, tokens = [], events }: Commit): Change {
+  const ofAccounts = accounts.map(({ account, version, write }) => ({
+    name: account,
+    version,
+    ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
+  }));
+  const ofTokens = tokens.map(({ version, write }) => ({
+    name: tokenName(write.publicId),
+    version,
+    write: encodeToken(write),
+  }));
   return {
-    accounts: accounts.map(({ account, version, write }) => ({
-      account,
-      version,
-      ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
-    })),
+    records: [...ofAccounts, ...ofTokens],
     events: events.map((event) => ({ event, bytes: encodeEvent(event) })),
   };
 }

@@ -15,6 +15,14 @@ export function emptyRecord(account: string, now: number): AccountRecord {
   return { account, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
 }
 
+/** The last press of a YubiKey that was accepted, whoever it belongs to: one record for each public id. */
+export interface TokenRecord {
+  /** Modhex. */
+  readonly publicId: string;
+  /** Use counter * 256 + session counter; a press at or below it is spent. */
+  readonly lastPress: number;
+}
+
 /** A record and the version that a commit names. 0 means: there is none. */
 export interface Versioned<T> {
   readonly value: T | undefined;
@@ -32,6 +40,8 @@ export interface Commit {
     readonly version: number;
     readonly write?: AccountRecord | null;
   }[];
+  /** Tokens that it writes, on the same terms. */
+  readonly tokens?: readonly { readonly version: number; readonly write: TokenRecord }[];
   readonly events: readonly AuditEvent[];
 }
 
@@ -72,6 +82,8 @@ export interface StoreHealth {
 export interface Store {
   /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
   account(account: string): Promise<Versioned<AccountRecord>>;
+  /** Fresh from disk, as `account`. */
+  token(publicId: string): Promise<Versioned<TokenRecord>>;
   /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
   commit(commit: Commit): Promise<CommitOutcome>;
   /** In the order of names, from the first after `after`. A damaged record is reported, never skipped. */

@@ -38,6 +38,26 @@ export function nameOf(key: Buffer): Buffer {
   return key.subarray(1);
 }
 
+/**
+ * The name under which the mark of a YubiKey stands among those of accounts. No account's name begins with
+ * NUL (accounts.ts), and the tag of a record covers its key: neither can stand for the other.
+ */
+export function tokenName(publicId: string): string {
+  return `\0yubikey:${publicId}`;
+}
+
+export function isTokenName(name: string): boolean {
+  return name.startsWith('\0');
+}
+
+/** What people call the thing of this name. */
+export function told(name: string): string {
+  return isTokenName(name) ? `the YubiKey ${name.slice(tokenName('').length)}` : name;
+}
+
+/** Behind all tokens and before all accounts. */
+export const endOfTokens = Buffer.from([0x00, 0xff]);
+
 export const recordRange = range(RECORD);
 export const markerRange = range(MARKER);
 export const eventRange = range(EVENT);

@@ -4,16 +4,26 @@ import { limits } from '../limits.ts';
 import { AnchorFollower } from './anchor-follower.ts';
 import { encodeCommit } from './change.ts';
 import { Committer } from './committer.ts';
-import type { AccountRecord, Commit, CommitOutcome, Store, StoreHealth, Versioned } from './contract.ts';
+import type {
+  AccountRecord,
+  Commit,
+  CommitOutcome,
+  Store,
+  StoreHealth,
+  TokenRecord,
+  Versioned,
+} from './contract.ts';
 import { storeError } from './error.ts';
 import { Handle } from './handle.ts';
 import type { Keyring } from './keyring.ts';
+import { endOfTokens, tokenName } from './keys.ts';
 import type { StoreLock } from './lock.ts';
 import type { Meta } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
 import { createPairOpener, openPair, type PairOpener, readPairs } from './reader.ts';
+import { decodeAccount, decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
@@ -87,12 +97,16 @@ export class LevelStore implements Store {
     return this.#open(await this.#loader.load(account));
   }
 
+  async token(publicId: string): Promise<Versioned<TokenRecord>> {
+    return openPair(this.#parts.sealer, await this.#loader.load(tokenName(publicId)), decodeToken);
+  }
+
   async commit(commit: Commit): Promise<CommitOutcome> {
     return this.#committer.submit(encodeCommit(commit));
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
-    const after = options.after === undefined ? undefined : Buffer.from(options.after);
+    const after = options.after === undefined ? endOfTokens : Buffer.from(options.after);
     return this.#handle.use(async (db) => {
       const snapshot = db.snapshot();
       try {
@@ -100,7 +114,7 @@ export class LevelStore implements Store {
         return pairs.map((pair) => {
           const { account } = pair;
           try {
-            const { value } = openPair(this.#parts.sealer, pair);
+            const { value } = openPair(this.#parts.sealer, pair, decodeAccount);
             return value ? { account, record: value } : { account };
           } catch (error) {
             return { account, damaged: messageOf(error) };
@@ -147,7 +161,7 @@ export class LevelStore implements Store {
       const { first } = this.#committer.meta;
       const upTo = await this.#handle.use((db) => lastToDrop(db, this.#parts.sealer, wanted));
       if (upTo < first) return dropped;
-      await this.#committer.submit({ accounts: [], events: [], dropEventsTo: upTo });
+      await this.#committer.submit({ records: [], events: [], dropEventsTo: upTo });
       dropped += upTo - first + 1;
     }
   }

@@ -2,20 +2,20 @@ import { messageOf } from '../errors.ts';
 import type { AccountRecord, Versioned } from './contract.ts';
 import { isStoreError, storeError } from './error.ts';
 import type { Db } from './handle.ts';
-import { type KeyRange, markerKey, markerRange, nameOf, recordKey, recordRange } from './keys.ts';
+import { type KeyRange, markerKey, markerRange, nameOf, recordKey, recordRange, told } from './keys.ts';
 import { decodeAccount } from './records.ts';
 import type { Sealer } from './seal.ts';
 
 export type Snapshot = ReturnType<Db['snapshot']>;
 
-/** What stands in the two places of one account. */
+/** What stands in the two places of one account, or of one token. */
 export interface Pair {
   readonly account: string;
   readonly record: Buffer | undefined;
   readonly marker: Buffer | undefined;
 }
 
-const ABSENT: Versioned<AccountRecord> = { value: undefined, version: 0 };
+const ABSENT = { value: undefined, version: 0 } as const;
 
 /** @throws record-damaged, store-schema */
 export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
@@ -24,7 +24,11 @@ export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
  * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
  * when both hold the same version under right tags (design, rule 4).
  */
-export function openPair(sealer: Sealer, { account, record, marker }: Pair): Versioned<AccountRecord> {
+export function openPair<T>(
+  sealer: Sealer,
+  { account, record, marker }: Pair,
+  decode: (plaintext: Buffer, name: string) => T,
+): Versioned<T> {
   if (!record && !marker) return ABSENT;
   if (!record) throw damaged(account, 'its marker is there, the record itself is gone');
   if (!marker) throw damaged(account, 'the record is there, its marker is gone');
@@ -32,7 +36,7 @@ export function openPair(sealer: Sealer, { account, record, marker }: Pair): Ver
     const { version, plaintext } = sealer.open('record', recordKey(account), record);
     const proof = sealer.open('marker', markerKey(account), marker);
     if (proof.version !== version) throw new Error(`it has version ${version}, its marker ${proof.version}`);
-    return { value: decodeAccount(plaintext, account), version };
+    return { value: decode(plaintext, account), version };
   } catch (error) {
     if (isStoreError(error, 'store-schema')) throw error;
     throw damaged(account, messageOf(error), error);
@@ -54,7 +58,7 @@ export function createPairOpener(sealer: Sealer, most: number): PairOpener {
     const before = known.get(account);
     known.delete(account);
     const same = before !== undefined && equal(before.pair, pair);
-    const opened = same ? before.opened : openPair(sealer, pair);
+    const opened = same ? before.opened : openPair(sealer, pair, decodeAccount);
     if (opened.value === undefined) return opened;
     known.set(account, { pair, opened });
     const [oldest] = known.keys();
@@ -71,7 +75,7 @@ function equal(a: Pair, b: Pair): boolean {
 function damaged(account: string, why: string, cause?: unknown): Error {
   return storeError(
     'record-damaged',
-    `The record of ${account} is damaged (${why}). The account is refused; nothing was changed. Restore it from a backup.`,
+    `The record of ${told(account)} is damaged (${why}). It is refused; nothing was changed. Restore it from a backup.`,
     cause,
   );
 }

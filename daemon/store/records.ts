@@ -1,8 +1,10 @@
 import * as v from 'valibot';
 import type { AuditEvent } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
-import type { AccountRecord } from './contract.ts';
+import { isPublicId } from '../factors/yubikey.ts';
+import type { AccountRecord, TokenRecord } from './contract.ts';
 import { storeError } from './error.ts';
+import { tokenName } from './keys.ts';
 
 /**
  * What may stand in the store, checked on the way in and on the way out: what is not known here is refused,
@@ -14,6 +16,9 @@ const text = v.string();
 const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
 const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 const digits = v.picklist([6, 7, 8]);
+
+/** Modhex of the 1 to 8 bytes that a YubiKey puts before its one-time block. */
+const publicId = v.pipe(text, v.check(isPublicId));
 
 const factorBase = {
   id: v.pipe(text, v.minLength(1)),
@@ -44,12 +49,23 @@ const factor = v.variant('kind', [
   }),
   v.strictObject({
     ...factorBase,
+    kind: v.literal('yubikey'),
+    validation: v.literal('local'),
+    publicId,
+    privateId: base64,
+    secret: base64,
+    lastPress: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+  }),
+  v.strictObject({
+    ...factorBase,
     kind: v.literal('recovery'),
     keyId: v.pipe(text, v.minLength(1)),
     salt: base64,
     hashes: v.array(v.nullable(base64)),
   }),
 ]);
+
+const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({ publicId, lastPress: count });
 
 const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   account: v.pipe(text, v.minLength(1)),
@@ -103,6 +119,18 @@ export function encodeAccount(record: AccountRecord, account: string): Buffer {
     );
   }
   return encode(accountRecord, record, `the record of ${record.account}`);
+}
+
+/** @throws SallyportError record-invalid */
+export function encodeToken(record: TokenRecord): Buffer {
+  return encode(tokenRecord, record, `the mark of the YubiKey ${record.publicId}`);
+}
+
+/** @throws store error record-damaged when it is not that of this token */
+export function decodeToken(bytes: Buffer, name: string): TokenRecord {
+  const record = decode(tokenRecord, bytes);
+  if (tokenName(record.publicId) !== name) throw malformed(`it is that of the YubiKey ${record.publicId}`);
+  return record;
 }
 
 /** @throws SallyportError record-invalid */

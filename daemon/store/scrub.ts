@@ -2,9 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Db } from './handle.ts';
-import { metaKey } from './keys.ts';
+import { isTokenName, metaKey } from './keys.ts';
 import { openMeta } from './meta.ts';
 import { openPair, readPairs, type Snapshot } from './reader.ts';
+import { decodeAccount, decodeToken } from './records.ts';
 import type { Sealer } from './seal.ts';
 import { checkLiveTables } from './tables.ts';
 import { slots } from './trail.ts';
@@ -44,9 +45,10 @@ async function scrubAccounts(options: ScrubOptions, snapshot: Snapshot): Promise
   for (let after: Buffer | undefined; ; ) {
     const page = await readPairs(options.db, { after, limit: limits.scrubBatch, snapshot });
     for (const pair of page) {
-      count += 1;
+      const isToken = isTokenName(pair.account);
+      if (!isToken) count += 1;
       try {
-        openPair(options.sealer, pair);
+        openPair<unknown>(options.sealer, pair, isToken ? decodeToken : decodeAccount);
       } catch (error) {
         options.found(messageOf(error));
       }

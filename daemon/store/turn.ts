@@ -3,7 +3,7 @@ import type { Change } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Db } from './handle.ts';
-import { eventKey, markerKey, metaKey, recordKey } from './keys.ts';
+import { eventKey, isTokenName, markerKey, metaKey, recordKey, told } from './keys.ts';
 import { type Meta, sealMeta } from './meta.ts';
 import { claimedVersion, type Sealer } from './seal.ts';
 
@@ -35,16 +35,16 @@ export class Turn {
 
   /** @throws record-damaged when record and marker of an account that it names do not agree */
   apply(change: Change): CommitOutcome {
-    const expected = change.accounts.every(({ account, version }) => this.#versionOf(account) === version);
+    const expected = change.records.every(({ name, version }) => this.#versionOf(name) === version);
     if (!expected) return 'conflict';
-    const writes = change.accounts.filter(({ write }) => write !== undefined);
+    const writes = change.records.filter(({ write }) => write !== undefined);
     const drops = change.dropEventsTo ?? 0;
     if (writes.length === 0 && change.events.length === 0 && drops === 0) return 'committed';
 
     this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
-    for (const { account, version, write } of writes) {
-      if (write) this.#put(account, version, write);
-      else this.#remove(account, version);
+    for (const { name, version, write } of writes) {
+      if (write) this.#put(name, version, write);
+      else this.#remove(name, version);
     }
     for (const { event, bytes } of change.events) this.#append(event, bytes);
     if (drops > 0) this.#drop(drops);
@@ -57,39 +57,40 @@ export class Turn {
     return this.#meta;
   }
 
-  #versionOf(account: string): number {
-    const written = this.#written.get(account);
+  #versionOf(name: string): number {
+    const written = this.#written.get(name);
     if (written !== undefined) return written;
-    const record = this.#db.getSync(recordKey(account));
-    const marker = this.#db.getSync(markerKey(account));
+    const record = this.#db.getSync(recordKey(name));
+    const marker = this.#db.getSync(markerKey(name));
     if (!record && !marker) return 0;
     const version = marker && claimedVersion(marker);
     if (!record || version === undefined || claimedVersion(record) !== version) {
       throw storeError(
         'record-damaged',
-        `The record of ${account} is damaged: it and its marker do not agree. Nothing was changed.`,
+        `The record of ${told(name)} is damaged: it and its marker do not agree. Nothing was changed.`,
       );
     }
     return version;
   }
 
-  #put(account: string, version: number, plaintext: Buffer): void {
+  #put(name: string, version: number, plaintext: Buffer): void {
     const { commit } = this.#meta;
-    const record = recordKey(account);
-    const marker = markerKey(account);
+    const record = recordKey(name);
+    const marker = markerKey(name);
     this.operations.push(
       { type: 'put', key: record, value: this.#sealer.seal('record', record, commit, plaintext) },
       { type: 'put', key: marker, value: this.#sealer.seal('marker', marker, commit, EMPTY) },
     );
-    this.#written.set(account, commit);
-    if (version === 0) this.#meta = { ...this.#meta, accounts: this.#meta.accounts + 1 };
+    this.#written.set(name, commit);
+    if (version === 0 && !isTokenName(name))
+      this.#meta = { ...this.#meta, accounts: this.#meta.accounts + 1 };
   }
 
-  #remove(account: string, version: number): void {
+  #remove(name: string, version: number): void {
     if (version === 0) return;
-    this.operations.push({ type: 'del', key: recordKey(account) }, { type: 'del', key: markerKey(account) });
-    this.#written.set(account, 0);
-    this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
+    this.operations.push({ type: 'del', key: recordKey(name) }, { type: 'del', key: markerKey(name) });
+    this.#written.set(name, 0);
+    if (!isTokenName(name)) this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
   }
 
   #append(event: AuditEvent, bytes: Buffer): void {

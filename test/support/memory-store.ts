@@ -7,18 +7,20 @@ import type {
   Store,
   StoreErrorCode,
   StoreHealth,
+  TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
-import { encodeAccount, encodeEvent } from '../../daemon/store/records.ts';
+import { encodeAccount, encodeEvent, encodeToken } from '../../daemon/store/records.ts';
 
-interface Kept {
-  readonly record: AccountRecord;
+interface Kept<T> {
+  readonly record: T;
   readonly version: number;
 }
 
 /** The store's contract without a disk, for tests of what stands on it; with ways to make it fail. */
 export class MemoryStore implements Store {
-  readonly #accounts = new Map<string, Kept>();
+  readonly #accounts = new Map<string, Kept<AccountRecord>>();
+  readonly #tokens = new Map<string, Kept<TokenRecord>>();
   readonly #damaged = new Set<string>();
   readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
   #events: StoredAuditEvent[] = [];
@@ -46,19 +48,32 @@ export class MemoryStore implements Store {
       : { value: undefined, version: 0 };
   }
 
-  async commit({ accounts, events }: Commit): Promise<CommitOutcome> {
+  async token(publicId: string): Promise<Versioned<TokenRecord>> {
+    await this.#turn();
+    const kept = this.#tokens.get(publicId);
+    return kept
+      ? { value: structuredClone(kept.record), version: kept.version }
+      : { value: undefined, version: 0 };
+  }
+
+  async commit({ accounts, tokens = [], events }: Commit): Promise<CommitOutcome> {
     for (const { account, write } of accounts) if (write) encodeAccount(write, account);
+    for (const { write } of tokens) encodeToken(write);
     for (const event of events) encodeEvent(event);
     await this.#turn();
     if (this.#unwritable !== undefined) throw failure('store-unwritable', this.#unwritable);
     if (accounts.some(({ account, version }) => this.#version(account) !== version)) return 'conflict';
+    if (tokens.some(({ version, write }) => (this.#tokens.get(write.publicId)?.version ?? 0) !== version))
+      return 'conflict';
     const writes = accounts.filter(({ write }) => write !== undefined);
-    if (writes.length === 0 && events.length === 0) return 'committed';
+    if (writes.length === 0 && tokens.length === 0 && events.length === 0) return 'committed';
     this.#commit += 1;
     for (const { account, write } of writes) {
       if (write) this.#accounts.set(account, { record: structuredClone(write), version: this.#commit });
       else this.#accounts.delete(account);
     }
+    for (const { write } of tokens)
+      this.#tokens.set(write.publicId, { record: structuredClone(write), version: this.#commit });
     const stored = events.map((event, index) => ({ ...event, seq: this.#last + 1 + index }));
     this.#events.push(...stored);
     this.#last += stored.length;

@@ -7,6 +7,7 @@ import { addPerson } from './rig/people.ts';
 import { controlSocket } from './rig/product.ts';
 import { prepare, scenario } from './rig/scenario.ts';
 import { writeProvenStack } from './rig/stack.ts';
+import { newYubikey, otp, type Programmed } from './yubikey.ts';
 
 const realms = `
 [[realm]]
@@ -26,24 +27,48 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
     writeProvenStack(service);
 
     const client = createClient({ socket: controlSocket });
-    const otp = { digits: 6, algorithm: 'sha1', verify: false } as const;
+    const sixDigits = { digits: 6, algorithm: 'sha1', verify: false } as const;
     const addHotp = async (user: string): Promise<Buffer> => {
       const secret = newSecret();
-      await client.addFactor(user, { kind: 'hotp', secret: secret.toString('base64'), counter: 0, ...otp });
+      await client.addFactor(user, {
+        kind: 'hotp',
+        secret: secret.toString('base64'),
+        counter: 0,
+        ...sixDigits,
+      });
       return secret;
     };
+    const addYubikey = (user: string, { publicId, privateId, aesKey }: Programmed) =>
+      client.addFactor(user, {
+        kind: 'yubikey',
+        validation: 'local',
+        publicId,
+        privateId: privateId.toString('base64'),
+        secret: aesKey.toString('base64'),
+        verify: false,
+      });
     const answers = {
       totp: async (user: string) => {
         const secret = newSecret();
-        await client.addFactor(user, { kind: 'totp', secret: secret.toString('base64'), period: 30, ...otp });
+        await client.addFactor(user, {
+          kind: 'totp',
+          secret: secret.toString('base64'),
+          period: 30,
+          ...sixDigits,
+        });
         return totp(secret);
       },
       hotp: async (user: string) => hotp(await addHotp(user), 0),
+      yubikey: async (user: string) => {
+        const key = newYubikey();
+        await addYubikey(user, key);
+        return otp({ use: 1, session: 0 }, key);
+      },
       recovery: async (user: string) =>
         (await client.addFactor(user, { kind: 'recovery', verify: false })).recoveryKeys?.[0] ?? '',
     } as const;
 
-    for (const kind of ['totp', 'hotp', 'recovery'] as const) {
+    for (const kind of ['totp', 'hotp', 'yubikey', 'recovery'] as const) {
       scenario(
         product,
         `${parallel} processes with one answer, ${kind}: one is let in, ${rounds} times`,
@@ -71,6 +96,31 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
         },
       );
     }
+
+    scenario(
+      product,
+      `${parallel} processes with one press of a key of two accounts: one is let in`,
+      async () => {
+        for (let round = 0; round < rounds; round += 1) {
+          const key = newYubikey();
+          const users = [`one${round}`, `two${round}`];
+          for (const user of users) {
+            addPerson(user);
+            await addYubikey(user, key);
+          }
+          const press = otp({ use: 1, session: 0 }, key);
+          const logins = await drive(
+            service,
+            Array.from({ length: parallel }, (_, index) => ({
+              user: users[index % 2] ?? '',
+              answers: [press],
+            })),
+          );
+          assert.equal(logins.length, parallel);
+          assert.equal(logins.filter((login) => login.result === 0).length, 1, `round ${round}`);
+        }
+      },
+    );
 
     scenario(product, `${parallel} accounts at once, each with its own code: all are let in`, async () => {
       const clients = [];

@@ -19,6 +19,7 @@ export function storeContract(
 
     accountsAndVersions(() => store);
     conflicts(() => store);
+    tokens(() => store);
     listing(() => store);
     trail(() => store);
     pruning(() => store);
@@ -31,6 +32,57 @@ function write(account: string, version: number, counter = 0): Commit {
     accounts: [{ account, version, write: recordOf(account, counter) }],
     events: [eventOf(account)],
   };
+}
+
+function tokens(store: () => Store): void {
+  const publicId = 'vvcccccccclb';
+  const token = (version: number, lastPress: number): Commit => ({
+    accounts: [],
+    tokens: [{ version, write: { publicId, lastPress } }],
+    events: [],
+  });
+
+  it('keeps the mark of a token, under a version, and takes it for no account', async () => {
+    assert.deepEqual(await store().token(publicId), { value: undefined, version: 0 });
+    assert.equal(await store().commit(token(0, 7)), 'committed');
+    const first = await store().token(publicId);
+    assert.deepEqual(first.value, { publicId, lastPress: 7 });
+    await put(store(), 'alice', 1);
+    await put(store(), publicId, 2);
+    assert.deepEqual((await store().token(publicId)).value, first.value);
+    assert.equal(store().health().accounts, 2);
+    const listed = await store().accounts({ limit: 9 });
+    assert.deepEqual(
+      listed.map(({ account }) => account),
+      ['alice', publicId],
+    );
+    await store().scrub();
+    assert.deepEqual(store().health().scrub.findings, []);
+  });
+
+  it('lets one of many commits move a token, whichever accounts they are for', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 64 }, (_, index) =>
+        store().commit({
+          ...token(0, 7),
+          accounts: [{ account: `user${index}`, version: 0, write: recordOf(`user${index}`) }],
+        }),
+      ),
+    );
+    assert.equal(outcomes.filter((outcome) => outcome === 'committed').length, 1);
+    assert.equal(store().health().accounts, 1, 'the losers left nothing behind');
+  });
+
+  it('refuses a mark that makes no sense, and changes nothing', async () => {
+    for (const write of [
+      { publicId: 'not modhex', lastPress: 1 },
+      { publicId, lastPress: -1 },
+    ])
+      await assert.rejects(store().commit({ accounts: [], tokens: [{ version: 0, write }], events: [] }), {
+        code: 'record-invalid',
+      });
+    assert.equal((await store().token(publicId)).version, 0);
+  });
 }
 
 function accountsAndVersions(store: () => Store): void {

@@ -15,7 +15,13 @@ import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
-import type { AccountRecord, Commit, CommitOutcome, Versioned } from '../../daemon/store/contract.ts';
+import type {
+  AccountRecord,
+  Commit,
+  CommitOutcome,
+  TokenRecord,
+  Versioned,
+} from '../../daemon/store/contract.ts';
 import { createThrottle } from '../../daemon/throttle.ts';
 import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
@@ -39,6 +45,11 @@ export class SpyStore extends MemoryStore {
     this.reads += 1;
     await this.#stagger();
     return super.account(account);
+  }
+
+  override async token(publicId: string): Promise<Versioned<TokenRecord>> {
+    await this.#stagger();
+    return super.token(publicId);
   }
 
   override async commit(commit: Commit): Promise<CommitOutcome> {

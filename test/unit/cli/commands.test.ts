@@ -6,6 +6,7 @@ import { until } from '../../support/call.ts';
 import { runCli, startCli } from '../../support/cli-child.ts';
 import { hotp, totp } from '../../support/codes.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
+import { otp, programmed } from '../../support/yubikey.ts';
 import { fob, grant, paper, phone, seed } from '../control/records.ts';
 
 /** Each command as a real process, in a pipe, against a real control socket. */
@@ -303,6 +304,35 @@ describe('adding', () => {
     assert.match(code.err, /no code on standard input/);
     assert.match(noSecret.err, /no secret on standard input/);
     assert.ok(!bad.err.includes('GEZDGNBV0'));
+  });
+
+  test('yubikey: one touch enrols it; its AES key comes by standard input', async () => {
+    await rig.store.put('portal', { factors: [] });
+    const { publicId, privateId, aesKey } = programmed;
+    const hex = { private: privateId.toString('hex'), aes: aesKey.toString('hex') };
+    const words = ['factor', 'add', 'yubikey', 'portal', '--local', '--public-id', publicId.toUpperCase()];
+    const given = [...words, '--private-id', hex.private, '--aes-key'];
+    const run = await cli([...given, '-'], `${hex.aes}\n${otp({ use: 1, session: 1 })}\n`);
+    assert.equal(run.status, 0, run.err);
+    assert.match(
+      run.err,
+      /portal has a new factor: yubikey "YubiKey" \([0-9a-f]+\), vvcccccccclb, validated here/,
+    );
+    assert.ok(!run.err.includes('warning') && !`${run.err}${run.out}`.includes(hex.aes));
+    const [factor] = (await rig.store.get('portal'))?.factors ?? [];
+    assert.ok(factor?.kind === 'yubikey' && factor.lastPress === 257);
+    const again = await cli(['verify', 'portal'], `${otp({ use: 1, session: 1 })}\n`);
+    assert.equal(again.status, 1);
+    const [cloud, short, shown] = await Promise.all([
+      cli(['factor', 'add', 'yubikey', 'portal']),
+      cli([...given, '-'], 'abcdef\n'),
+      cli([...given, `${hex.aes}00`]),
+    ]);
+    assert.deepEqual([cloud.status, short.status, shown.status], [2, 2, 2]);
+    assert.match(cloud.err, /--local --public-id/);
+    assert.match(short.err, /the AES key has 32 hex digits/);
+    assert.match(shown.err, /warning: .*seen by every user/);
+    assert.ok(!shown.err.includes(hex.aes));
   });
 
   test('recovery: ten keys, one a line; replacing a set needs a yes', async () => {

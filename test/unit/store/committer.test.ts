@@ -62,7 +62,7 @@ function rig() {
 
 function change(account: string, version = 0): Change {
   return {
-    accounts: [{ account, version, write: encodeAccount(recordOf(account), account) }],
+    records: [{ name: account, version, write: encodeAccount(recordOf(account), account) }],
     events: [{ event: eventOf(account), bytes: encodeEvent(eventOf(account)) }],
   };
 }

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import { shapeOf } from '../../../daemon/factors/shape.ts';
+import { isPublicId, yubikey } from '../../../daemon/factors/yubikey.ts';
+import { modhexOf, otp, programmed } from '../../support/yubikey.ts';
+import { factorContract } from './contract.ts';
+import { contextAt } from './records.ts';
+
+const pressOf = (use: number, session: number): number => use * 256 + session;
+
+function record(changes: Partial<YubikeyRecord> = {}): YubikeyRecord {
+  return {
+    id: 'y1',
+    name: 'blue key',
+    created: 1_600_000_000_000,
+    enabled: true,
+    kind: 'yubikey',
+    validation: 'local',
+    publicId: programmed.publicId,
+    privateId: programmed.privateId.toString('base64'),
+    secret: programmed.aesKey.toString('base64'),
+    lastPress: pressOf(19, 17),
+    ...changes,
+  };
+}
+
+const verify = (of: YubikeyRecord, answer: string) =>
+  yubikey.verify(of, shapeOf(Buffer.from(answer), new Set()), contextAt(1_700_000_000_000));
+const outcome = (of: YubikeyRecord, answer: string): string => {
+  const verdict = verify(of, answer);
+  return verdict.outcome === 'refused' ? verdict.reason : `${verdict.record.lastPress}`;
+};
+
+factorContract('yubikey', () => ({
+  factor: yubikey,
+  record: record(),
+  context: contextAt(1_700_000_000_000),
+  right: [otp({ use: 20, session: 5 }), otp({ use: 20, session: 6 }), otp({ use: 21, session: 0 })],
+  wrong: otp({ use: 20, session: 5 }, { ...programmed, aesKey: Buffer.alloc(16, 1) }),
+  next: { answer: otp({ use: 21, session: 1 }) },
+  older: otp({ use: 20, session: 4 }),
+  edges: {
+    inside: [{ answer: otp({ use: 19, session: 18 }) }, { answer: otp({ use: 32_767, session: 255 }) }],
+    outside: [{ answer: otp({ use: 19, session: 17 }) }, { answer: otp({ use: 0, session: 0 }) }],
+  },
+  usedUp: undefined,
+}));
+
+describe('yubikey: what is published', () => {
+  it('is read: the vector of Yubico’s own clients', () => {
+    const published = record({ publicId: 'dteffuje', lastPress: -1 });
+    assert.equal(outcome(published, 'dteffujehknhfjbrjnlnldnhcujvddbikngjrtgh'), `${pressOf(19, 17)}`);
+    assert.equal(
+      otp({ use: 19, session: 17 }, { ...programmed, publicId: 'dteffuje' }).slice(0, 8),
+      'dteffuje',
+    );
+  });
+
+  it('is written the same way by the key of the tests', () => {
+    const key = { ...programmed, publicId: 'dteffuje' };
+    assert.equal(otp({ use: 19, session: 17 }, key), 'dteffujehknhfjbrjnlnldnhcujvddbikngjrtgh');
+  });
+
+  it('may be typed with Caps Lock', () => {
+    assert.equal(outcome(record(), otp({ use: 20, session: 1 }).toUpperCase()), `${pressOf(20, 1)}`);
+    // An old key said so in the highest bit of its use counter.
+    assert.equal(outcome(record(), otp({ use: 20 | 0x8000, session: 2 })), `${pressOf(20, 2)}`);
+  });
+});
+
+describe('yubikey: what is wrong', () => {
+  it('is a block of another key, another private id, another public id, or with another CRC', () => {
+    const press = { use: 20, session: 1 };
+    const wrongs = [
+      otp(press, { ...programmed, aesKey: Buffer.alloc(16) }),
+      otp(press, { ...programmed, privateId: Buffer.alloc(6) }),
+      otp(press, { ...programmed, publicId: 'vvcccccccclc' }),
+      otp(press, programmed, 1),
+    ];
+    for (const answer of wrongs) assert.equal(outcome(record(), answer), 'wrong', answer);
+    for (let at = 0; at < 32; at += 1) {
+      const right = otp(press);
+      const place = programmed.publicId.length + at;
+      const other = right[place] === 'c' ? 'b' : 'c';
+      assert.equal(outcome(record(), right.slice(0, place) + other + right.slice(place + 1)), 'wrong');
+    }
+  });
+
+  it('is everything against a record whose private id is cut off', () => {
+    assert.equal(outcome(record({ privateId: '' }), otp({ use: 20, session: 1 })), 'wrong');
+  });
+
+  it('is a replay at or below the last press, and never above it', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(0x7fff),
+        fc.nat(255),
+        fc.integer({ min: -1, max: 0x7fffff }),
+        (use, session, lastPress) => {
+          const press = pressOf(use, session);
+          const expected = press > lastPress ? `${press}` : 'replay';
+          assert.equal(outcome(record({ lastPress }), otp({ use, session })), expected);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is never accepted by accident', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (block) => {
+        const answer = programmed.publicId + modhexOf(Buffer.from(block));
+        assert.equal(verify(record({ lastPress: -1 }), answer).outcome, 'refused');
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+it('a public id is 1 to 8 bytes of modhex', () => {
+  for (const good of ['cc', 'vvcccccccclb', 'v'.repeat(16)]) assert.ok(isPublicId(good), good);
+  for (const bad of ['', 'c', 'ccc', 'v'.repeat(18), 'VVCC', 'aa', 'cc\n', ' cc'])
+    assert.ok(!isPublicId(bad), bad);
+});
