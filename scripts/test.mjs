@@ -18,7 +18,7 @@ function readArguments() {
 }
 
 const { long, only } = readArguments();
-await setUp('test');
+await setUp(long ? 'long' : 'test');
 build();
 
 const files = chooseTests(filesBelow(root, 'dist/test'), { long, only });

@@ -43,6 +43,21 @@ const testing = [
   { name: 'libclang-rt-dev', why: 'their runtime', purpose: "clang's compiler-rt", file: null },
   { name: 'faketime', why: 'clocks that are set back', purpose: 'libfaketime', file: '/usr/bin/faketime' },
   { name: 'oathtool', why: 'a second opinion on codes', purpose: 'oathtool', file: '/usr/bin/oathtool' },
+  {
+    name: 'openssl',
+    why: 'certificates for servers of the tests',
+    purpose: 'openssl',
+    file: '/usr/bin/openssl',
+  },
+];
+
+const takingLong = [
+  {
+    name: 'yubiserver',
+    why: 'a validation server for YubiKeys; it is not started now, but Debian enables it for the next boot',
+    purpose: 'yubiserver',
+    file: '/usr/bin/yubiserver',
+  },
 ];
 
 const comparing = [
@@ -60,5 +75,6 @@ const comparing = [
 export const packagesFor = {
   start: building,
   test: [...building, ...testing],
+  long: [...building, ...testing, ...takingLong],
   bench: [...building, ...comparing],
 };

@@ -7,9 +7,11 @@ import { packagesFor } from './packages.mjs';
 import { aptCommand, decide, isDebianLike, missingFrom, missingLines, nodeComplaint } from './plan.mjs';
 import { root, say, step, stop } from './run.mjs';
 
+const spoken = { start: 'start', test: 'test', long: 'run test:long', bench: 'run bench' };
+
 /**
  * Makes the machine ready for a command, and says what for. Never changes it unasked, unless root or CI runs it.
- * @param {'start' | 'test' | 'bench'} command
+ * @param {'start' | 'test' | 'long' | 'bench'} command
  */
 export async function setUp(command) {
   const complaint = nodeComplaint(process.versions.node);
@@ -19,7 +21,7 @@ export async function setUp(command) {
   const decision = decide(found);
   if (decision === 'go') return;
 
-  say(`npm ${command === 'bench' ? 'run bench' : command} needs what is not here yet:`);
+  say(`npm ${spoken[command]} needs what is not here yet:`);
   for (const line of missingLines(found)) say(line);
   const byHand = [
     ...(found.packages.length > 0 ? [aptCommand(found.packages, found.root)] : []),

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createValidationClient } from '../../daemon/yubikey-otp-validation.ts';
+import { must, until } from '../support/rig/commands.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { newYubikey, otp } from '../support/yubikey.ts';
+
+const port = 18_000;
+const server = `http://127.0.0.1:${port}/wsapi/2.0/verify`;
+
+/**
+ * The client against a validation server that others wrote: Debian's yubiserver, in a network of its own,
+ * since it listens everywhere. One question at a time: it mixes up what comes at once.
+ */
+await inNamespace(import.meta.filename, async () => {
+  const key = randomBytes(15).toString('base64');
+  const yubikey = newYubikey();
+  let folder: string;
+  const validate = (given: string, changes: { clientId?: string; key?: Buffer } = {}) =>
+    createValidationClient({
+      servers: [server],
+      clientId: '1',
+      key: Buffer.from(key),
+      deadline: 5_000,
+      ...changes,
+    }).validate(given);
+
+  before(async () => {
+    must('ip', ['link', 'set', 'lo', 'up']);
+    folder = mkdtempSync(join(tmpdir(), 'sallyport-yubiserver-'));
+    chmodSync(folder, 0o711);
+    const database = join(folder, 'ys.sqlite');
+    copyFileSync('/etc/yubiserver/yubiserver.sqlite.init', database);
+    const { publicId, privateId, aesKey } = yubikey;
+    const programmed = [publicId, privateId.toString('hex'), aesKey.toString('hex')];
+    must('yubiserver-admin', ['-b', database, '-y', '-a', 'alice', ...programmed]);
+    must('yubiserver-admin', ['-b', database, '-p', '-a', 'sallyport', key]);
+    // It takes replays, without a word, where it cannot write the folder of its database.
+    must('chown', ['-R', 'yubiserver', folder]);
+    must('yubiserver', ['-d', database, '-p', `${port}`, '-l', join(folder, 'ys.log')]);
+    await until('yubiserver listens', async () => {
+      const probe = connect(port, '127.0.0.1');
+      const open = await new Promise<boolean>((resolve) => {
+        probe.on('connect', () => resolve(true)).on('error', () => resolve(false));
+      });
+      probe.destroy();
+      return open;
+    });
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('yubiserver takes a press once', async () => {
+    const first = otp({ use: 1, session: 1 }, yubikey);
+    assert.deepEqual(await validate(first), { outcome: 'valid' });
+    assert.deepEqual(await validate(first), { outcome: 'refused', reason: 'replay' });
+    assert.deepEqual(await validate(otp({ use: 2, session: 0 }, yubikey)), { outcome: 'valid' });
+    assert.deepEqual(await validate(first), { outcome: 'refused', reason: 'replay' });
+  });
+
+  test('yubiserver refuses what is no press of the key', async () => {
+    const strange = otp({ use: 9, session: 0 }, { ...yubikey, aesKey: randomBytes(16) });
+    assert.deepEqual(await validate(strange), { outcome: 'refused', reason: 'wrong' });
+    assert.deepEqual(await validate(otp({ use: 9, session: 0 }, newYubikey())), {
+      outcome: 'refused',
+      reason: 'wrong',
+    });
+  });
+
+  test('with another key than the server has, nothing it says is believed', async () => {
+    const press = otp({ use: 3, session: 0 }, yubikey);
+    const answer = await validate(press, { key: randomBytes(20) });
+    assert.ok(answer.outcome === 'unavailable');
+    assert.match(answer.why.join(), /signature is wrong/);
+  });
+
+  test('a client id that it does not know', async () => {
+    const answer = await validate(otp({ use: 4, session: 0 }, yubikey), { clientId: '99' });
+    assert.ok(answer.outcome === 'unavailable');
+    assert.match(answer.why.join(), /client id/);
+  });
+});
