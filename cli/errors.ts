@@ -56,6 +56,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'header-too-large': exitStatus.refused,
   internal: exitStatus.refused,
   'record-damaged': exitStatus.refused,
+  'validation-unavailable': exitStatus.refused,
   'store-unreadable': exitStatus.refused,
   'store-unwritable': exitStatus.refused,
   'store-closed': exitStatus.refused,

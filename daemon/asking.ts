@@ -1,9 +1,10 @@
 import type { Realm } from './config/contract.ts';
-import type { FactorContext, FactorRecord, Resync } from './factors/contract.ts';
-import { type Judgement, judge } from './judge.ts';
+import type { FactorContext, FactorRecord, Resync, Validated } from './factors/contract.ts';
+import { type Judgement, judge, mayBeOtp, type Question } from './judge.ts';
 import { afterVerified, afterWrong } from './policy/lockout.ts';
-import type { AccountRecord } from './store/contract.ts';
-import type { Marked } from './tokens.ts';
+import type { AccountRecord, Store } from './store/contract.ts';
+import { type Tokens, withMarks } from './tokens.ts';
+import type { Validations } from './validations.ts';
 
 /** What an answer is judged against: fresh records, and what policy allows of them. */
 export interface Asking {
@@ -12,8 +13,9 @@ export interface Asking {
   readonly realm: Realm;
   /** The factors that may be used. */
   readonly factors: readonly FactorRecord[];
-  /** Versions of the records of their tokens. */
-  readonly tokens: Marked['tokens'];
+  readonly tokens: Tokens;
+  /** What servers said of this very answer. */
+  readonly validated?: Validated;
   readonly codesLocked: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -30,7 +32,11 @@ export function judgeAnswer(
   keyedHash: FactorContext['keyedHash'],
   resync: Resync | undefined,
 ): Judgement {
-  const context = contextOf(asking.realm, asking.now, keyedHash);
+  const { validated } = asking;
+  const context = {
+    ...contextOf(asking.realm, asking.now, keyedHash),
+    ...(validated === undefined ? {} : { validated }),
+  };
   return judge({
     factors: asking.factors,
     answer,
@@ -38,6 +44,21 @@ export function judgeAnswer(
     codesLocked: asking.codesLocked,
     context: resync === undefined ? context : { ...context, resync },
   });
+}
+
+/**
+ * What an answer needs beside the account's record: the marks of YubiKeys, and what their servers say.
+ * @returns undefined: it took a network's time, and all of it is to be decided again
+ */
+export async function madeReady(
+  { store, validations }: { readonly store: Pick<Store, 'token'>; readonly validations: Validations },
+  realm: Realm,
+  question: Omit<Question, 'context'>,
+): Promise<Pick<Asking, 'factors' | 'tokens' | 'validated'> | undefined> {
+  const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
+  if (waited) return undefined;
+  if (!mayBeOtp(question)) return { factors: question.factors, tokens: new Map() };
+  return { ...(await withMarks(store, question.factors)), ...said };
 }
 
 /** The record once `factor` was accepted: its mark moved, the row of failures ended. */

@@ -1,14 +1,23 @@
 import type { Realm } from './config/contract.ts';
 import { SallyportError } from './errors.ts';
-import type { FactorContext, FactorKind, FactorRecord } from './factors/contract.ts';
+import type {
+  CloudYubikey,
+  FactorBase,
+  FactorContext,
+  FactorKind,
+  FactorRecord,
+  LocalYubikey,
+  YubikeyRecord,
+} from './factors/contract.ts';
 import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './factors/recovery.ts';
 import { factorFor } from './factors/registry.ts';
 import { checkSeed } from './factors/seed.ts';
 import { shapeOf } from './factors/shape.ts';
-import { aesKeyBytes, isPublicId, privateIdBytes } from './factors/yubikey.ts';
+import { aesKeyBytes, isPublicId, marksOf, privateIdBytes } from './factors/yubikey.ts';
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
 import type { AccountRecord } from './store/contract.ts';
+import { raised, type Tokens } from './tokens.ts';
 import type { EnrolRequest } from './verifier-contract.ts';
 
 /** An account's record with one factor more. Nothing of it counts before it is committed. */
@@ -18,6 +27,12 @@ export interface Enrolled {
   /** In clear, once. */
   readonly recoveryKeys?: readonly string[];
   readonly replaced: readonly FactorRecord[];
+}
+
+/** The YubiKey that is to be added, and what is spent of it already. */
+export interface Touched {
+  readonly publicId: string;
+  readonly marks: Tokens;
 }
 
 /**
@@ -35,9 +50,9 @@ export function enrolled(
   realm: Realm,
   context: FactorContext,
   randomness: Randomness,
-  lastPress = -1,
+  touched?: Touched,
 ): Enrolled {
-  refuseKind(request.kind, realm);
+  refuseKind(request, realm);
   const replaced: readonly FactorRecord[] =
     request.kind === 'recovery' ? record.factors.filter((old) => old.kind === 'recovery') : [];
   const kept = record.factors.filter((old) => !replaced.includes(old));
@@ -46,7 +61,7 @@ export function enrolled(
       'too-many-factors',
       `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
     );
-  const made = make(request, kept, context, randomness, lastPress);
+  const made = make(request, kept, context, randomness, touched);
   const factor = request.verify ? proven(made.factor, request.code, context) : made.factor;
   return {
     record: { ...record, factors: [...kept, factor], grants: [] },
@@ -56,7 +71,15 @@ export function enrolled(
   };
 }
 
-function refuseKind(kind: FactorKind, realm: Realm): void {
+/** @throws SallyportError `kind-refused` */
+export function refuseKind(request: EnrolRequest, realm: Realm): void {
+  const { kind } = request;
+  const { validation } = realm.yubikey;
+  if (request.kind === 'yubikey' && validation !== undefined && request.validation !== validation)
+    throw new SallyportError(
+      'kind-refused',
+      `the realm "${realm.name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+    );
   const yubikeyAlone =
     Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
   if (kind === 'recovery' || kind === 'yubikey' || !yubikeyAlone) return;
@@ -73,7 +96,7 @@ function make(
   kept: readonly FactorRecord[],
   context: FactorContext,
   randomness: Randomness,
-  lastPress: number,
+  touched: Touched | undefined,
 ): Made {
   const base = {
     id: randomness.bytes(6).toString('hex'),
@@ -87,11 +110,9 @@ function make(
     return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
   }
   if (request.kind === 'yubikey') {
-    checkYubikey(request, kept);
-    const { validation, publicId } = request;
-    const privateId = request.privateId.toString('base64');
-    const secret = request.secret.toString('base64');
-    return { factor: { ...base, kind: 'yubikey', validation, publicId, privateId, secret, lastPress } };
+    const factor = { ...base, ...yubikeyOf(request, touched?.publicId ?? '') };
+    checkYubikey(request, factor, kept);
+    return { factor: raised(factor, touched?.marks ?? new Map()) };
   }
   checkSeed(request.secret);
   const secret = request.secret.toString('base64');
@@ -103,14 +124,41 @@ function make(
   return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
 }
 
-function checkYubikey(request: EnrolRequest & { kind: 'yubikey' }, kept: readonly FactorRecord[]): void {
+/** Without what every factor has. */
+type Bare<R> = Omit<R, keyof FactorBase>;
+
+type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
+
+/** What a request says of a YubiKey, unchecked. @param touchedId the public id of the touch */
+export function yubikeyOf(
+  request: YubikeyRequest,
+  touchedId: string,
+): Bare<CloudYubikey> | Bare<LocalYubikey> {
+  const { kind } = request;
+  if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
+  const { publicId } = request;
+  const privateId = request.privateId.toString('base64');
+  const secret = request.secret.toString('base64');
+  return { kind, validation: 'local', publicId, privateId, secret, lastPress: -1, spent: [] };
+}
+
+function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: readonly FactorRecord[]): void {
   const wrong = (what: string) => {
     throw new SallyportError('bad-secret', `${what}; copy it as the tool showed it that programmed the key`);
   };
-  if (!isPublicId(request.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
-  if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
-  if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
-  const same = kept.find((factor) => factor.kind === 'yubikey' && factor.publicId === request.publicId);
+  if (request.validation === 'cloud' && factor.publicId === '')
+    throw new SallyportError('wrong-code', 'that is nothing that a YubiKey types; touch the key');
+  if (!isPublicId(factor.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
+  if (request.validation === 'local') {
+    if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
+    if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
+  }
+  const { id, key } = marksOf(factor);
+  const same = kept.find((other) => {
+    if (other.kind !== 'yubikey') return false;
+    const marks = marksOf(other);
+    return marks.id === id || (key !== undefined && marks.key === key);
+  });
   if (same !== undefined)
     throw new SallyportError(
       'bad-secret',
@@ -141,17 +189,30 @@ function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorC
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
   const verdict = factorFor(factor).verify(factor, shapeOf(code ?? Buffer.alloc(0), digits), context);
   if (verdict.outcome === 'accepted') return verdict.record;
-  if (factor.kind === 'yubikey')
-    throw new SallyportError(
-      'wrong-code',
-      verdict.reason === 'replay'
-        ? 'that press, or a later one, was used before; touch the key again'
-        : 'that is no press of this key; check public id, private id and AES key',
-    );
+  if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
   throw new SallyportError(
     'wrong-code',
     `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
   );
+}
+
+function refusedTouch(
+  { validation }: FactorRecord & { kind: 'yubikey' },
+  reason: 'wrong' | 'replay' | 'clock' | 'unavailable',
+): SallyportError {
+  if (reason === 'unavailable')
+    return new SallyportError(
+      'validation-unavailable',
+      'the validation servers gave no verdict; the log of sallyportd says why, and `yubikey` in the realm which they are',
+    );
+  if (reason === 'replay')
+    return new SallyportError(
+      'wrong-code',
+      'that press, or a later one, was used before; touch the key again',
+    );
+  const what =
+    validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
+  return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
 }
 
 const defaultNames: Readonly<Record<FactorKind, string>> = {

@@ -1,7 +1,6 @@
 import type { FactorContext, FactorRecord, FactorVerdict, Resync } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
-import { type Shape, shapeOf, tailsOf } from './factors/shape.ts';
-import { blockLength } from './factors/yubikey.ts';
+import { endsLikeOtp, type Shape, shapeOf, tailsOf } from './factors/shape.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Judgement =
@@ -18,7 +17,7 @@ export type Judgement =
   | { readonly outcome: 'codes-locked' }
   | {
       readonly outcome: 'refused';
-      readonly reason: 'wrong' | 'replay' | 'clock';
+      readonly reason: 'wrong' | 'replay' | 'clock' | 'unavailable';
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
@@ -45,23 +44,20 @@ function digitsInUse(factors: readonly FactorRecord[]): Set<number> {
   return digits;
 }
 
-function otpsInUse(factors: readonly FactorRecord[]): Set<number> {
-  const lengths = new Set<number>();
-  for (const factor of factors)
-    if (factor.kind === 'yubikey') lengths.add(factor.publicId.length + blockLength);
-  return lengths;
+function publicIdsOf(factors: readonly FactorRecord[]): ReadonlySet<string> {
+  return new Set(factors.flatMap((factor) => (factor.kind === 'yubikey' ? [factor.publicId] : [])));
 }
 
-function candidates(question: Question): readonly Candidate[] {
+function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
   const digits = digitsInUse(question.factors);
   if (question.where === 'whole')
     return [{ shape: shapeOf(question.answer, digits), length: question.answer.length }];
   const recovery = question.factors.some((factor) => factor.kind === 'recovery');
-  return tailsOf(question.answer, { digits, recovery, otps: otpsInUse(question.factors) });
+  return tailsOf(question.answer, { digits, recovery, otps: publicIdsOf(question.factors) });
 }
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
-const anyOtp: ReadonlySet<number> = new Set([34, 36, 38, 40, 42, 44, 46, 48]);
+const noOtp: ReadonlySet<string> = new Set();
 
 /**
  * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
@@ -69,13 +65,15 @@ const anyOtp: ReadonlySet<number> = new Set([34, 36, 38, 40, 42, 44, 46, 48]);
  */
 export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
   if (where === 'tail')
-    return tailsOf(answer, { digits: anyDigits, recovery: true, otps: anyOtp }).length > 0;
+    return (
+      endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, recovery: true, otps: noOtp }).length > 0
+    );
   const { kind } = shapeOf(answer, anyDigits);
   return kind !== 'none' && kind !== 'enter';
 }
 
-/** `clock` counts nowhere, so it must be the word of every factor that was asked. */
-const gravity = { replay: 2, wrong: 1, clock: 0 } as const;
+/** What counts nowhere must be the word of every factor that was asked. */
+const gravity = { replay: 2, wrong: 1, clock: 0, unavailable: 0 } as const;
 
 function worse(
   a: Judgement & { outcome: 'refused' },
@@ -101,6 +99,25 @@ function refusedAs(
     countsAsCode,
     ...(verdict.resync === undefined ? {} : { resync: verdict.resync }),
   };
+}
+
+/** Whether a YubiKey of the account may be asked: only then do its marks matter. */
+export function mayBeOtp(question: Omit<Question, 'context'>): boolean {
+  const hasYubikey = question.factors.some((factor) => factor.kind === 'yubikey');
+  return hasYubikey && candidates(question).some(({ shape }) => shape.kind === 'yubikey');
+}
+
+/** The OTP in this answer that only the servers can judge; undefined: there is none that may be used. */
+export function otpForServers(question: Omit<Question, 'context'>): string | undefined {
+  if (question.codesLocked) return undefined;
+  const byServers = question.factors.filter(
+    (factor) => factor.kind === 'yubikey' && factor.validation === 'cloud',
+  );
+  if (byServers.length === 0) return undefined;
+  for (const { shape } of candidates(question))
+    if (shape.kind === 'yubikey' && byServers.some((factor) => factorFor(factor).takes(factor, shape)))
+      return shape.text;
+  return undefined;
 }
 
 /**

@@ -47,6 +47,9 @@ export const limits = {
   /** Logins of one name, account or not, at a time: none may use up the places of all others. */
   loginsPerAccount: 256,
 
+  /** All validation servers together: the module hears WAIT meanwhile. */
+  validationWait: 8_000,
+
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
   /** Threads for NSS: a backend that hangs holds one each. */
@@ -58,6 +61,8 @@ export const limits = {
   /** A read that takes longer holds up all logins: for so long the next ones wait on threads. */
   slowRead: 5,
   slowReadsFor: 10_000,
+  /** So long after it was read a record lies in memory still. */
+  readLately: 30_000,
   /** Opened records that a second read of the same bytes need not open again. */
   openedRecords: 256,
   /** The anchor file follows the store; design: at most a second behind. */

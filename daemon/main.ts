@@ -24,6 +24,8 @@ import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createTally } from './tally.ts';
 import { createThrottle } from './throttle.ts';
+import { createAskServers } from './validation-servers.ts';
+import { createValidations } from './validations.ts';
 import { createVerifier } from './verifier.ts';
 
 /** Puts the parts together; nothing else does. */
@@ -154,6 +156,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       name: limits.throttleName,
       source: limits.throttleSource,
     }),
+    validations: createValidations(createAskServers(log)),
     unknownNames,
     throttled,
     log,

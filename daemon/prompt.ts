@@ -41,6 +41,7 @@ export type RefusalReason =
   | 'wrong'
   | 'replay'
   | 'clock'
+  | 'unavailable'
   | 'no-shape'
   | 'codes-locked'
   | 'locked'
@@ -54,6 +55,8 @@ export function refusalText(reason: RefusalReason): string {
       return 'That code was used before. Wait for the next one.';
     case 'clock':
       return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+    case 'unavailable':
+      return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
     case 'no-shape':
       return 'That is not the form of a code or key that is in use here.';
     case 'codes-locked':

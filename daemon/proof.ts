@@ -1,12 +1,14 @@
 import type { Accounts } from './accounts.ts';
-import { type Asking, contextOf, counted, judgeAnswer, spent } from './asking.ts';
+import { type Asking, contextOf, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { AuditEvent } from './audit/event.ts';
 import type { Config, Realm } from './config/contract.ts';
-import { enrolled } from './enrolment.ts';
+import { enrolled, refuseKind, type Touched, yubikeyOf } from './enrolment.ts';
 import { SallyportError, unreachable } from './errors.ts';
-import type { FactorContext, FactorRecord } from './factors/contract.ts';
+import type { FactorContext, FactorRecord, Validated } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
+import { shapeOf } from './factors/shape.ts';
 import { summaryOf } from './factors/summary.ts';
+import { publicIdOf } from './factors/yubikey.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
 import { lockedNow } from './policy/lockout.ts';
@@ -15,8 +17,10 @@ import { type RefusalReason, refusalText, successText } from './prompt.ts';
 import type { Randomness } from './randomness.ts';
 import { emptyRecord, type Store } from './store/contract.ts';
 import { known } from './subject.ts';
-import { markOf, withMarks } from './tokens.ts';
+import { markOf, marksIn } from './tokens.ts';
 import type { InTurn } from './turns.ts';
+import type { Validations } from './validations.ts';
+import { countsNowhere } from './verdicts.ts';
 import type {
   EnrolRequest,
   EnrolResult,
@@ -33,6 +37,7 @@ export interface ProofOptions {
   readonly config: () => Config;
   readonly keyedHash: FactorContext['keyedHash'];
   readonly randomness: Randomness;
+  readonly validations: Validations;
   readonly now: () => number;
 }
 
@@ -114,8 +119,11 @@ async function tryVerify(
   };
   if (factors.length === 0) return no('no-factor');
   if (locked === 'all') return no('locked');
-  const marked = await withMarks(options.store, factors);
-  const asking: Asking = { record, version, realm, ...marked, codesLocked: locked === 'codes', now };
+  const codesLocked = locked === 'codes';
+  const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
+  const ready = await madeReady(options, realm, question);
+  if (ready === undefined) return undefined;
+  const asking: Asking = { record, version, realm, ...ready, codesLocked, now };
   const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
@@ -133,7 +141,7 @@ async function tryVerify(
       return no(judgement.outcome);
     case 'refused': {
       const { reason } = judgement;
-      if (reason === 'clock') return no(reason);
+      if (countsNowhere(judgement)) return no(reason);
       if (!(await ledger.change(asking, counted(asking, judgement), event('refused', reason))))
         return undefined;
       return {
@@ -157,9 +165,11 @@ async function tryEnrol(
   const now = options.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
-  const token = request.kind === 'yubikey' ? await options.store.token(request.publicId) : undefined;
-  const context = contextOf(realm, now, options.keyedHash);
-  const made = enrolled(request, record, realm, context, options.randomness, token?.value?.lastPress);
+  refuseKind(request, realm);
+  const { waited, touched, ...said } = await touchOf(options, request, realm);
+  if (waited) return undefined;
+  const context = { ...contextOf(realm, now, options.keyedHash), ...said };
+  const made = enrolled(request, record, realm, context, options.randomness, touched);
   const event = changeEvent('enrol', {
     outcome: 'done',
     reason: request.verify && request.kind !== 'recovery' ? 'verified' : 'unverified',
@@ -169,8 +179,7 @@ async function tryEnrol(
     realm: realm.name,
     factor: made.factor,
   });
-  const tokens = new Map(request.kind === 'yubikey' ? [[request.publicId, token?.version ?? 0]] : []);
-  const mark = markOf(made.factor, tokens);
+  const mark = markOf(made.factor, touched?.marks ?? new Map());
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
@@ -178,4 +187,22 @@ async function tryEnrol(
     replaced: made.replaced.map(summaryOf),
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
   };
+}
+
+/** Which YubiKey is to be added, what is spent of it, and what servers say of the touch that proves it. */
+async function touchOf(
+  { store, validations }: ProofOptions,
+  request: EnrolRequest,
+  realm: Realm,
+): Promise<{ readonly touched?: Touched; readonly validated?: Validated; readonly waited: boolean }> {
+  if (request.kind !== 'yubikey') return { waited: false };
+  const answer = request.code ?? Buffer.alloc(0);
+  const shape = shapeOf(answer, new Set());
+  const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
+  const provisional = { id: '', name: '', created: 0, enabled: true, ...yubikeyOf(request, touchedId) };
+  const question = { factors: [provisional], codesLocked: false, answer, where: 'whole' } as const;
+  const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
+  if (waited) return { waited };
+  const touched = { publicId: touchedId, marks: await marksIn(store, provisional) };
+  return { touched, ...said, waited };
 }

@@ -1,40 +1,83 @@
-import type { FactorRecord } from './factors/contract.ts';
-import type { Commit, Store } from './store/contract.ts';
+import type { FactorRecord, YubikeyRecord } from './factors/contract.ts';
+import { marksOf } from './factors/yubikey.ts';
+import type { Commit, Store, TokenRecord, Versioned } from './store/contract.ts';
+import { storeError } from './store/error.ts';
 
-/** Factors whose marks other accounts may have moved, as they are now, and what a commit must name. */
+/** Marks of YubiKeys by name, as a commit must name them. */
+export type Tokens = ReadonlyMap<string, Versioned<TokenRecord>>;
+
+/** Factors whose marks other accounts may have moved, as they are now. */
 export interface Marked {
   readonly factors: readonly FactorRecord[];
-  /** Versions of the tokens' records, by public id. */
-  readonly tokens: ReadonlyMap<string, number>;
+  readonly tokens: Tokens;
 }
 
 /**
- * YubiKeys that are enrolled for several accounts: the last press stands in one record for each public id.
+ * YubiKeys that are enrolled for several accounts, under one public id or under several: what is spent of them
+ * stands in records that all of them share.
  *
  * MUST hold: read before an answer is judged and named by the commit that accepts it, so that one press is
- * accepted once, for whichever account (design, rule 1).
+ * accepted once, for whichever account (design, rule 1); a mark that must be there and is not refuses.
+ *
+ * @throws store error record-damaged
  */
 export async function withMarks(
   store: Pick<Store, 'token'>,
   factors: readonly FactorRecord[],
 ): Promise<Marked> {
-  const tokens = new Map<string, number>();
+  const tokens = new Map<string, Versioned<TokenRecord>>();
   const marked: FactorRecord[] = [];
   for (const factor of factors) {
     if (factor.kind !== 'yubikey') {
       marked.push(factor);
       continue;
     }
-    const { value, version } = await store.token(factor.publicId);
-    tokens.set(factor.publicId, version);
-    marked.push({ ...factor, lastPress: Math.max(factor.lastPress, value?.lastPress ?? -1) });
+    const marks = await marksIn(store, factor);
+    if (isLost(factor, marks)) throw lost(factor);
+    for (const [name, token] of marks) tokens.set(name, token);
+    marked.push(raised(factor, marks));
   }
   return { factors: marked, tokens };
 }
 
-/** What the commit writes that accepts this factor, or adds it. */
-export function markOf(factor: FactorRecord, tokens: Marked['tokens']): NonNullable<Commit['tokens']> {
-  if (factor.kind !== 'yubikey' || factor.lastPress < 0) return [];
-  const { publicId, lastPress } = factor;
-  return [{ version: tokens.get(publicId) ?? 0, write: { publicId, lastPress } }];
+/** The marks of one key, whatever the account knows of it. */
+export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<Tokens> {
+  const { id, key } = marksOf(factor);
+  const names = key === undefined ? [id] : [id, key];
+  return new Map(await Promise.all(names.map(async (name) => [name, await store.token(name)] as const)));
+}
+
+/** The factor under its marks. */
+export function raised<R extends YubikeyRecord>(factor: R, tokens: Tokens): R {
+  const { id, key } = marksOf(factor);
+  const spent = tokens.get(id)?.value?.spent ?? factor.spent;
+  if (factor.validation === 'cloud' || key === undefined) return { ...factor, spent };
+  return { ...factor, spent, lastPress: Math.max(factor.lastPress, tokens.get(key)?.value?.lastPress ?? -1) };
+}
+
+/** What the commit writes that accepts this factor, or adds it with a touch. */
+export function markOf(factor: FactorRecord, tokens: Tokens): NonNullable<Commit['tokens']> {
+  if (factor.kind !== 'yubikey' || factor.spent.length === 0) return [];
+  const { id, key } = marksOf(factor);
+  const { spent } = factor;
+  const version = (name: string): number => tokens.get(name)?.version ?? 0;
+  const byId = { version: version(id), write: { token: id, lastPress: -1, spent } };
+  if (factor.validation === 'cloud' || key === undefined) return [byId];
+  const { lastPress } = factor;
+  return [byId, { version: version(key), write: { token: key, lastPress, spent: [] } }];
+}
+
+/** They were written with the factor's own, in one commit. */
+function isLost(factor: YubikeyRecord, tokens: Tokens): boolean {
+  const { id, key } = marksOf(factor);
+  if (factor.spent.length > 0 && tokens.get(id)?.value === undefined) return true;
+  if (factor.validation === 'cloud' || key === undefined) return false;
+  return factor.lastPress >= 0 && tokens.get(key)?.value === undefined;
+}
+
+function lost({ name, publicId }: YubikeyRecord): Error {
+  return storeError(
+    'record-damaged',
+    `The mark of the YubiKey "${name}" (${publicId}) is gone: what was spent of it is not known. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Asking } from './asking.ts';
+import type { Judgement } from './judge.ts';
 import { limits } from './limits.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import type { OpenLogin, Verdict } from './verifier-contract.ts';
@@ -16,6 +17,16 @@ export function refused(
 
 export function hasRecovery(asking: Asking): boolean {
   return asking.factors.some((factor) => factor.kind === 'recovery');
+}
+
+/** Where in an answer the factor stands. */
+export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
+  return facts.mode === 'prompt' ? 'whole' : 'tail';
+}
+
+/** With such a clock, or without the servers, no code can be right: nobody is to be locked for it. */
+export function countsNowhere({ reason }: Judgement & { outcome: 'refused' }): boolean {
+  return reason === 'clock' || reason === 'unavailable';
 }
 
 /** Where a try comes from, for the throttle and the tallies. */

@@ -1,7 +1,16 @@
-import type { OtpAlgorithm, OtpDigits, Resync } from './factors/contract.ts';
+import type { Accounts } from './accounts.ts';
+import type { Clock } from './assessment.ts';
+import type { Config } from './config/contract.ts';
+import type { FactorContext, OtpAlgorithm, OtpDigits, Resync } from './factors/contract.ts';
 import type { FactorSummary } from './factors/summary.ts';
+import type { Log } from './log.ts';
 import type { LoginFacts } from './policy/contract.ts';
+import type { Randomness } from './randomness.ts';
+import type { Store } from './store/contract.ts';
 import type { Subject } from './subject.ts';
+import type { Tally } from './tally.ts';
+import type { Throttle } from './throttle.ts';
+import type { Validations } from './validations.ts';
 
 /** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
@@ -97,6 +106,8 @@ export type EnrolRequest = {
       readonly algorithm: OtpAlgorithm;
       readonly counter: number;
     }
+  /** What the touch that is its `code` says it is. */
+  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
   | {
       readonly kind: 'yubikey';
       readonly validation: 'local';
@@ -116,4 +127,22 @@ export interface EnrolResult {
   readonly recoveryKeys?: readonly string[];
   /** Factors that a new one put out of use: the old recovery set. */
   readonly replaced: readonly FactorSummary[];
+}
+
+/** What a verifier stands on. */
+export interface VerifierOptions {
+  readonly store: Store;
+  readonly accounts: Accounts;
+  /** The configuration in force; it may change between two calls. */
+  readonly config: () => Config;
+  /** HMAC-SHA256 for recovery keys, under a key derived from the master key. */
+  readonly keyedHash: FactorContext['keyedHash'];
+  readonly randomness: Randomness;
+  readonly clock: Clock;
+  readonly throttle: Throttle;
+  readonly validations: Validations;
+  /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
+  readonly unknownNames: Tally;
+  readonly throttled: Tally;
+  readonly log: Log;
 }

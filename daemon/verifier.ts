@@ -1,47 +1,32 @@
-import type { Accounts } from './accounts.ts';
-import { type Asking, counted, judgeAnswer, spent } from './asking.ts';
-import { type Assessment, Assessor, type Clock, withLogin } from './assessment.ts';
+import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
+import { type Assessment, Assessor, withLogin } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
-import type { Config } from './config/contract.ts';
 import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
-import type { FactorContext, FactorRecord } from './factors/contract.ts';
+import type { FactorRecord } from './factors/contract.ts';
 import { type Judgement, mayBeAnAnswer } from './judge.ts';
 import { Ledger, untilSettled } from './ledger.ts';
 import { limits } from './limits.ts';
-import type { Log } from './log.ts';
 import { loginEvent } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import { delayFor, lockedNow } from './policy/lockout.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
 import { createProofs } from './proof.ts';
-import type { Randomness } from './randomness.ts';
-import type { Store } from './store/contract.ts';
 import type { Subject } from './subject.ts';
-import type { Tally } from './tally.ts';
-import type { Throttle } from './throttle.ts';
-import { markOf, withMarks } from './tokens.ts';
+import { markOf } from './tokens.ts';
 import { createTurns, type InTurn } from './turns.ts';
-import { hasRecovery, onTheBeat, originOf, type Refusal, refused } from './verdicts.ts';
-import type { Opening, OpenLogin, Verdict, Verifier } from './verifier-contract.ts';
+import {
+  countsNowhere,
+  hasRecovery,
+  onTheBeat,
+  originOf,
+  type Refusal,
+  refused,
+  whereOf,
+} from './verdicts.ts';
+import type { Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './verifier-contract.ts';
 
 export type { Clock } from './assessment.ts';
 export type * from './verifier-contract.ts';
-
-export interface VerifierOptions {
-  readonly store: Store;
-  readonly accounts: Accounts;
-  /** The configuration in force; it may change between two calls. */
-  readonly config: () => Config;
-  /** HMAC-SHA256 for recovery keys, under a key derived from the master key. */
-  readonly keyedHash: FactorContext['keyedHash'];
-  readonly randomness: Randomness;
-  readonly clock: Clock;
-  readonly throttle: Throttle;
-  /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
-  readonly unknownNames: Tally;
-  readonly throttled: Tally;
-  readonly log: Log;
-}
 
 /**
  * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to
@@ -54,7 +39,7 @@ export interface VerifierOptions {
  * - nothing is stored for a name that is no account.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { store, accounts, config, keyedHash, randomness, clock } = options;
+  const { store, accounts, config, keyedHash, randomness, clock, validations } = options;
   const ledger = new Ledger(store, options.log);
   const inTurn = createTurns();
   const logins = new Logins(options, ledger, inTurn);
@@ -66,6 +51,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     config,
     keyedHash,
     randomness,
+    validations,
     now: clock.now,
   });
   return {
@@ -146,7 +132,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const { facts } = login;
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
-    const hasShape = mayBeAnAnswer(answer, facts.mode === 'prompt' ? 'whole' : 'tail');
+    const hasShape = mayBeAnAnswer(answer, whereOf(facts));
     const mayTry = hasShape && this.#o.throttle.allows(name, origin);
     if (mayTry) this.#o.throttle.failed(name, origin);
     else if (hasShape) this.#o.throttled.add(origin);
@@ -203,9 +189,15 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const { value: record, version } = versioned;
     if (record === undefined || realm === undefined)
       throw new SallyportError('internal', 'a login is asked that has no record: a defect');
-    const { codesLocked } = decision;
-    const marked = await withMarks(this.#o.store, decision.factors);
-    return this.#judge(login, assessed, { record, version, realm, ...marked, codesLocked, now }, answer);
+    const { factors, codesLocked } = decision;
+    const ready = await madeReady(this.#o, realm, {
+      factors,
+      codesLocked,
+      answer,
+      where: whereOf(login.facts),
+    });
+    if (ready === undefined) return undefined;
+    return this.#judge(login, assessed, { record, version, realm, ...ready, codesLocked, now }, answer);
   }
 
   /** What policy alone decides, now that there is an answer. */
@@ -224,7 +216,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     answer: Buffer,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
-    const where = facts.mode === 'prompt' ? 'whole' : 'tail';
+    const where = whereOf(facts);
     const judgement = judgeAnswer(asking, answer, where, this.#o.keyedHash, login.resync);
     const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
       loginEvent(assessed.subject, facts, {
@@ -271,8 +263,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   ): Promise<Refusal | undefined> {
     const { resync: _, ...rest } = login;
     const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
-    // With such a clock no code can be right: nobody is to be locked for it.
-    if (!login.facts.proven || judgement.reason === 'clock') {
+    if (!login.facts.proven || countsNowhere(judgement)) {
       await this.#ledger.note(event);
       return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
     }

@@ -61,7 +61,10 @@ export function addFactorAdd(factor: Command, context: Context): void {
     .command('yubikey <user>')
     .description('a YubiKey that types one-time passwords (slot OTP); one touch enrols it')
     .option('--name <name>', 'what the key is called')
-    .option('--local', 'checked on this machine, with the AES key of the YubiKey')
+    .option(
+      '--local',
+      'validated on this machine, with the AES key of the YubiKey; else by the servers of the realm',
+    )
     .option('--public-id <modhex>', 'what the key types before each block, 2 to 16 symbols')
     .option('--private-id <hex>', '12 hex digits')
     .option('--aes-key <hex>', '32 hex digits; "-": ask for it, or read it from standard input')
@@ -141,23 +144,38 @@ async function addHotp(context: Context, user: string, options: HotpOptions): Pr
 }
 
 async function addYubikey(context: Context, user: string, options: YubikeyOptions): Promise<void> {
-  const { local, publicId, privateId } = options;
-  if (local !== true || publicId === undefined || privateId === undefined || options.aesKey === undefined)
+  const touch = 'Touch the YubiKey: ';
+  if (options.local !== true) {
+    if (!options.verify || [options.publicId, options.privateId, options.aesKey].some((given) => given))
+      throw new CliError(
+        'usage',
+        'ids, AES key and --no-verify are for a YubiKey that is validated here: say --local',
+      );
+    await mayAdd(context, user);
+    const body = { kind: 'yubikey', validation: 'cloud', ...nameIn(options) } as const;
+    await enrol(context, user, true, (proof) => ({ ...body, ...proof }), touch);
+    return;
+  }
+  const { publicId, privateId, aesKey } = options;
+  if (publicId === undefined || privateId === undefined || aesKey === undefined)
+    throw new CliError('usage', '--local needs --public-id MODHEX --private-id HEX --aes-key -');
+  if (!/^(?:[cbdefghijklnrtuv]{2}){1,8}$/i.test(publicId))
     throw new CliError(
       'usage',
-      'a YubiKey is checked on this machine for now: say --local --public-id MODHEX --private-id HEX --aes-key -',
+      'the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv); copy the whole of it',
     );
+  const checkedId = hexBytes(privateId, 'the private id', 6);
   await mayAdd(context, user);
-  const secret = hexBytes(await aesKeyFor(context, options.aesKey), 'the AES key', 16);
+  const secret = hexBytes(await aesKeyFor(context, aesKey), 'the AES key', 16);
   const body = {
     kind: 'yubikey',
     validation: 'local',
     publicId: publicId.toLowerCase(),
-    privateId: hexBytes(privateId, 'the private id', 6).toString('base64'),
+    privateId: checkedId.toString('base64'),
     secret: secret.toString('base64'),
     ...nameIn(options),
   } as const;
-  await enrol(context, user, options.verify, (proof) => ({ ...body, ...proof }), 'Touch the YubiKey: ');
+  await enrol(context, user, options.verify, (proof) => ({ ...body, ...proof }), touch);
 }
 
 async function aesKeyFor(context: Context, given: string): Promise<string> {
@@ -242,7 +260,9 @@ async function enrol(
     const typed = await context.prompt.ask(question);
     const code = needed(
       typed?.trim() || undefined,
-      'there is no code on standard input; pipe one in, or say --no-verify',
+      question.startsWith('Touch')
+        ? 'there is nothing on standard input; pipe in what the YubiKey types'
+        : 'there is no code on standard input; pipe one in, or say --no-verify',
     );
     try {
       tell(context, await send({ verify: true, code }));

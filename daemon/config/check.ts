@@ -59,6 +59,23 @@ export function checkRealm(raw: unknown, path: KeyPath, report: Report): void {
   checkMembers(raw.members, [...path, 'members'], report);
   checkGrace(raw, path, report);
   checkLockout(raw.lockout, [...path, 'lockout'], report);
+  checkYubikey(raw.yubikey, [...path, 'yubikey'], report);
+}
+
+function checkYubikey(yubikey: unknown, path: KeyPath, report: Report): void {
+  if (!isTable(yubikey)) return;
+  const wantsServers =
+    yubikey.validation === 'cloud' ||
+    ['servers', 'client_id', 'key_file', 'ca_file'].some((key) => yubikey[key] !== undefined);
+  if (!wantsServers) return;
+  for (const key of ['client_id', 'key_file'])
+    if (yubikey[key] === undefined)
+      report.add(
+        [...path, key],
+        'nothing',
+        'client_id and key_file together',
+        'validation servers answer only to a client that they know',
+      );
 }
 
 function checkMembers(members: unknown, path: KeyPath, report: Report): void {

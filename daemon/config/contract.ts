@@ -1,4 +1,4 @@
-import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { OtpAlgorithm, OtpDigits, RequirableKind, YubikeyValidation } from '../factors/contract.ts';
 
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {
@@ -46,9 +46,23 @@ export interface Realm {
     readonly algorithm: OtpAlgorithm;
     readonly skew: number;
   };
+  readonly yubikey: {
+    /** When set, YubiKeys that were added the other way are not used. */
+    readonly validation?: YubikeyValidation;
+    /** Who validates those that were added without their AES key; undefined: nobody. */
+    readonly servers?: ValidationServers;
+  };
   readonly lockout: { readonly codes: number; readonly any: number; readonly forMs: number };
   readonly su: 'target' | 'caller';
   readonly rules: readonly Rule[];
+}
+
+/** Servers of Yubico's validation protocol, and who we are to them. The key itself stays in its file. */
+export interface ValidationServers {
+  readonly urls: readonly string[];
+  readonly clientId: string;
+  readonly keyFile: string;
+  readonly caFile?: string;
 }
 
 export interface Rule {

@@ -65,5 +65,6 @@ export const defaults = {
   auditKeepForMs: 400 * 24 * hour,
   auditKeepEvents: 1_000_000,
   totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
+  validationServers: ['https://api.yubico.com/wsapi/2.0/verify'],
   lockout: { codes: 8, any: 100, forMs: hour },
 } as const;

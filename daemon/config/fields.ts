@@ -188,6 +188,11 @@ const isAbsolute = (value: string) =>
 
 export const filePath = text('an absolute path without "..", "//" and a "/" at the end', isAbsolute);
 
+export const serverUrl = text(
+  'an address that begins with https:// or http://, up to its query',
+  (value) => isPlain(value, 1024) && /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/.test(value) && URL.canParse(value),
+);
+
 export const socketPath = reads(
   (input) =>
     typeof input === 'string' && isAbsolute(input)

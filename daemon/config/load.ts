@@ -186,6 +186,7 @@ function realmOf(table: RealmTable, rules: readonly Placed<Rule>[], line: number
       algorithm: totp?.algorithm ?? defaults.totp.algorithm,
       skew: totp?.skew ?? defaults.totp.skew,
     },
+    yubikey: yubikeyOf(table.yubikey),
     lockout: {
       codes: lockout?.codes ?? defaults.lockout.codes,
       any: lockout?.any ?? defaults.lockout.any,
@@ -193,6 +194,28 @@ function realmOf(table: RealmTable, rules: readonly Placed<Rule>[], line: number
     },
     su: table.su ?? 'target',
     rules: rules.map(({ item }) => item),
+  };
+}
+
+function yubikeyOf({
+  validation,
+  servers,
+  client_id,
+  key_file,
+  ca_file,
+}: NonNullable<RealmTable['yubikey']> = {}): Realm['yubikey'] {
+  return {
+    ...(validation === undefined ? {} : { validation }),
+    ...(client_id === undefined || key_file === undefined
+      ? {}
+      : {
+          servers: {
+            urls: servers ?? defaults.validationServers,
+            clientId: String(client_id),
+            keyFile: key_file,
+            ...(ca_file === undefined ? {} : { caFile: ca_file }),
+          },
+        }),
   };
 }
 

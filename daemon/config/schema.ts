@@ -57,6 +57,17 @@ const totpSchema = v.strictObject(
   'a table',
 );
 
+const yubikeySchema = v.strictObject(
+  {
+    validation: v.optional(field.oneOf(['cloud', 'local'])),
+    servers: v.optional(field.listOf('addresses of validation servers', field.serverUrl, 1)),
+    client_id: v.optional(field.wholeNumber(1, 2 ** 32)),
+    key_file: v.optional(field.filePath),
+    ca_file: v.optional(field.filePath),
+  },
+  'a table',
+);
+
 const lockoutSchema = v.strictObject(
   {
     codes: v.optional(field.wholeNumber(1, 100)),
@@ -75,6 +86,7 @@ export const realmSchema = v.strictObject(
     grace: v.optional(field.duration('1s', '3650d')),
     grace_until: v.optional(field.moment),
     totp: v.optional(totpSchema),
+    yubikey: v.optional(yubikeySchema),
     lockout: v.optional(lockoutSchema),
     su: v.optional(field.oneOf(['target', 'caller'])),
     rule: v.optional(v.unknown()),
@@ -99,7 +111,7 @@ export const mustBeThere: Readonly<Record<string, string>> = {
 };
 
 /** Tables that other versions have: said politely, not as a misspelling. */
-export const tablesOfLater: readonly string[] = ['webauthn', 'yubikey', 'portal'];
+export const tablesOfLater: readonly string[] = ['webauthn', 'portal'];
 
 export type DocumentTable = v.InferOutput<typeof documentSchema>;
 export type RealmTable = v.InferOutput<typeof realmSchema>;

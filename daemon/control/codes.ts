@@ -39,6 +39,8 @@ export const httpStatus = {
   'store-closed': 503,
   /** NSS could not say who an account is. */
   'accounts-unavailable': 503,
+  /** The servers that validate YubiKeys gave no answer. */
+  'validation-unavailable': 503,
   /** A follower did not keep up. */
   'too-slow': 503,
   'shutting-down': 503,

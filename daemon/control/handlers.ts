@@ -88,7 +88,7 @@ async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolB
   const code = typed === undefined ? {} : { code: bytes(typed, 'utf8') };
   const common = { actor: call.actor, user: accountOf(call), ...code };
   try {
-    if (rest.kind === 'recovery') return await verifier.enrol({ ...rest, ...common });
+    if (rest.kind === 'recovery' || !('secret' in rest)) return await verifier.enrol({ ...rest, ...common });
     const secret = bytes(rest.secret, 'base64');
     if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret });
     return await verifier.enrol({ ...rest, ...common, secret, privateId: bytes(rest.privateId, 'base64') });

@@ -30,14 +30,17 @@ const enrolBody = v.variant('kind', [
     counter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     ...proof,
   }),
-  v.strictObject({
-    kind: v.literal('yubikey'),
-    validation: v.literal('local'),
-    publicId: text(64),
-    privateId: secret,
-    secret,
-    ...proof,
-  }),
+  v.variant('validation', [
+    v.strictObject({ kind: v.literal('yubikey'), validation: v.literal('cloud'), ...proof }),
+    v.strictObject({
+      kind: v.literal('yubikey'),
+      validation: v.literal('local'),
+      publicId: text(64),
+      privateId: secret,
+      secret,
+      ...proof,
+    }),
+  ]),
   v.strictObject({ kind: v.literal('recovery'), ...proof }),
 ]);
 

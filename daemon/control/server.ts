@@ -93,7 +93,10 @@ export function createControlServer(options: ControlOptions): ControlServer {
   server.on('request', (request, response) => {
     const uid = peers.get(request.socket);
     // It was told no when it connected, and what it says is not heard.
-    if (uid === undefined) return;
+    if (uid === undefined) {
+      request.resume();
+      return;
+    }
     serve(desk, uid, request, response).catch((error: unknown) => {
       options.log.error('control-failed', { uid, message: messageOf(error) });
       response.destroy();

@@ -123,9 +123,10 @@ export type EnrolBody = {
       readonly algorithm: OtpAlgorithm;
       readonly counter: number;
     }
+  /** Validated by the realm's servers; `code` is a touch. */
+  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
   | {
       readonly kind: 'yubikey';
-      /** Where its OTPs are checked. */
       readonly validation: 'local';
       /** Modhex. */
       readonly publicId: string;

@@ -3,7 +3,7 @@ import type { Shape } from './shape.ts';
 /** Kinds that a realm may require. */
 export type RequirableKind = 'totp' | 'webauthn' | 'yubikey';
 
-interface FactorBase {
+export interface FactorBase {
   /** Random, stable, shown in lists and used in commands. */
   readonly id: string;
   /** What the user calls it ("pixel-7 authy"). */
@@ -42,18 +42,32 @@ export interface HotpRecord extends FactorBase {
   readonly counter: number;
 }
 
-/** A YubiKey in slot OTP, checked here with its AES key. */
-export interface YubikeyRecord extends FactorBase {
+/** A YubiKey in slot OTP, validated the way it was added. */
+export type YubikeyRecord = LocalYubikey | CloudYubikey;
+export type YubikeyValidation = YubikeyRecord['validation'];
+
+interface YubikeyBase extends FactorBase {
   readonly kind: 'yubikey';
-  readonly validation: 'local';
   /** Modhex of the 1 to 8 bytes that the key puts before each block. */
   readonly publicId: string;
+  /** Digests of the blocks accepted last, the newest first: servers have been seen to take one again. */
+  readonly spent: readonly string[];
+}
+
+/** Validated here, with its AES key. */
+export interface LocalYubikey extends YubikeyBase {
+  readonly validation: 'local';
   /** Base64 of 6 bytes. */
   readonly privateId: string;
   /** Base64 of the AES key, 16 bytes. */
   readonly secret: string;
   /** Use counter * 256 + session counter of the last press accepted; -1: none yet. */
   readonly lastPress: number;
+}
+
+/** Validated by servers that have its AES key. */
+export interface CloudYubikey extends YubikeyBase {
+  readonly validation: 'cloud';
 }
 
 /** One set of single-use recovery keys; an account has one at the most. */
@@ -85,9 +99,14 @@ export interface FactorContext {
   /** Steps either side of the present one (realm: totp.skew). */
   readonly skew: number;
   readonly keyedHash: RecoveryHash;
+  /** What the validation servers said of an OTP, when they were asked. */
+  readonly validated?: Validated;
   /** What the answer before this one, in the same call, left to prove. */
   readonly resync?: Resync;
 }
+
+/** `unavailable`: none of them could say, or was asked about this OTP. */
+export type Validated = (otp: string) => 'valid' | 'wrong' | 'replay' | 'unavailable';
 
 /** A first HOTP code far ahead: the code at `counter` proves that the device really is there. */
 export interface Resync {
@@ -99,8 +118,11 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
   | { readonly outcome: 'accepted'; readonly record: R }
   | {
       readonly outcome: 'refused';
-      /** wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark. */
-      readonly reason: 'wrong' | 'replay' | 'clock';
+      /**
+       * wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark;
+       * unavailable: those who validate it could not say.
+       */
+      readonly reason: 'wrong' | 'replay' | 'clock' | 'unavailable';
       readonly resync?: Resync;
     };
 

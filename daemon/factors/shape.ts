@@ -56,17 +56,21 @@ export function tailsOf(
   wanted: {
     readonly digits: ReadonlySet<number>;
     readonly recovery: boolean;
-    /** Lengths of YubiKey OTPs, public id and block. */
-    readonly otps: ReadonlySet<number>;
+    /** Public ids of its YubiKeys. */
+    readonly otps: ReadonlySet<string>;
   },
 ): readonly Tail[] {
   const tails: Tail[] = [];
   const add = (shape: Shape | undefined, length: number) => {
     if (shape !== undefined) tails.push({ shape, length });
   };
-  for (const length of [...wanted.otps].sort((a, b) => b - a)) {
-    add(otpShape(lastBytes(answer, length)), length);
+  for (const publicId of [...wanted.otps].sort((a, b) => b.length - a.length)) {
+    const length = publicId.length + shortestOtp;
+    const tail = lastBytes(answer, length);
+    if (beginsWith(tail, publicId)) add(otpShape(tail), length);
   }
+  // The end of an OTP may look like a recovery key, and would be tried as one too.
+  if (tails.length > 0) return tails;
   if (wanted.recovery) {
     for (const length of recoveryLengths()) add(recoveryShape(lastBytes(answer, length)), length);
   }
@@ -74,6 +78,19 @@ export function tailsOf(
     add(asCode(lastBytes(answer, length), [length]), length);
   }
   return tails;
+}
+
+/** Whether the last bytes are modhex, as many as the shortest OTP with a public id has. Makes no text of them. */
+export function endsLikeOtp(answer: Buffer): boolean {
+  const tail = lastBytes(answer, shortestOtp + 2);
+  return tail.length > 0 && tail.every((byte) => modhex.has(byte));
+}
+
+/** Compared byte by byte, in any case: what stands there may be the end of a password. */
+function beginsWith(bytes: Buffer, letters: string): boolean {
+  return (
+    bytes.length > 0 && [...Buffer.from(letters)].every((letter, at) => ((bytes[at] ?? 0) | 0x20) === letter)
+  );
 }
 
 /** Apps show "123 456" and "1234 5678", and some people type what they see. */

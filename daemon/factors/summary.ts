@@ -42,7 +42,7 @@ function detailOf(record: FactorRecord): string {
     case 'hotp':
       return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}`;
     case 'yubikey':
-      return `${record.publicId}, validated here`;
+      return `${record.publicId}, validated ${record.validation === 'local' ? 'here' : 'by servers'}`;
     case 'recovery':
       return `${keysLeft(record)} of ${record.hashes.length} left`;
     default:

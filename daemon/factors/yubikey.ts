@@ -1,6 +1,12 @@
-import { createDecipheriv, timingSafeEqual } from 'node:crypto';
-import type { Factor, FactorContext, FactorVerdict, YubikeyRecord } from './contract.ts';
-import type { Shape } from './shape.ts';
+import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
+import type {
+  CloudYubikey,
+  Factor,
+  FactorContext,
+  FactorVerdict,
+  LocalYubikey,
+  YubikeyRecord,
+} from './contract.ts';
 
 /** Modhex symbols of the encrypted block. */
 export const blockLength = 32;
@@ -12,31 +18,34 @@ const symbols = 'cbdefghijklnrtuv';
 const residue = 0xf0b8;
 
 /**
- * A YubiKey OTP that is checked here, with the key's own AES key (Yubico, "YubiKey OTP": the block is AES-128
- * of private id, use counter, timestamp, session counter, random bytes and a CRC). The moving factor is the
- * press: use counter and session counter together.
+ * A YubiKey OTP: a public id, and a block that was encrypted with the key's own AES key. Whose public id it is
+ * not may be another key in the same pocket: it fits nothing here, and counts nowhere.
  */
 export const yubikey: Factor<YubikeyRecord> = {
   kind: 'yubikey',
   countsAsCode: true,
   usable: () => true,
-  // Without a public id it is a key that was programmed to hide whose it is: none can be enrolled.
-  takes: (_record, shape) => shape.kind === 'yubikey' && shape.text.length > blockLength,
-  verify,
+  takes: (record, shape) => shape.kind === 'yubikey' && publicIdOf(shape.text) === record.publicId,
+  verify(record, shape, context) {
+    if (shape.kind !== 'yubikey' || publicIdOf(shape.text) !== record.publicId)
+      return { outcome: 'refused', reason: 'wrong' };
+    return record.validation === 'local'
+      ? verifyHere(record, shape.text, context)
+      : verifyByServers(record, shape.text, context);
+  },
 };
 
 /*
+ * Yubico, "YubiKey OTP": the block is AES-128 of private id, use counter, timestamp, session counter, random
+ * bytes and a CRC. The moving factor is the press: use counter and session counter together.
+ *
  * - Only a block under this very AES key, with its CRC and private id right, MUST be accepted.
  * - Only a press above the last one accepted MUST be accepted; all below it are spent with it.
- * - The key may be enrolled for other accounts too: whoever stores the record MUST have raised `lastPress` to
- *   the mark of the public id before, and move that mark in the same commit.
+ * - The key may be enrolled for other accounts too: whoever stores the record MUST have brought `lastPress` and
+ *   `spent` up to the marks that `marksOf` names, and move those in the same commit.
  */
-function verify(record: YubikeyRecord, shape: Shape, context: FactorContext): FactorVerdict<YubikeyRecord> {
-  const wrong = { outcome: 'refused', reason: 'wrong' } as const;
-  if (shape.kind !== 'yubikey') return wrong;
-  const split = shape.text.length - blockLength;
-  if (shape.text.slice(0, split) !== record.publicId) return wrong;
-  const block = decrypt(Buffer.from(record.secret, 'base64'), bytesOf(shape.text.slice(split)));
+function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): FactorVerdict<YubikeyRecord> {
+  const block = decrypt(Buffer.from(record.secret, 'base64'), bytesOf(otp.slice(-blockLength)));
   const privateId = Buffer.from(record.privateId, 'base64');
   const isRight =
     privateId.length === privateIdBytes &&
@@ -44,9 +53,65 @@ function verify(record: YubikeyRecord, shape: Shape, context: FactorContext): Fa
     crcOf(block) === residue;
   const press = pressOf(block);
   block.fill(0);
-  if (!isRight) return wrong;
-  if (press <= record.lastPress) return { outcome: 'refused', reason: 'replay' };
-  return { outcome: 'accepted', record: { ...record, lastPress: press, lastUsed: context.now } };
+  if (!isRight) return { outcome: 'refused', reason: 'wrong' };
+  if (press <= record.lastPress || isSpent(record, otp)) return { outcome: 'refused', reason: 'replay' };
+  return { outcome: 'accepted', record: { ...spentBy(record, otp, context), lastPress: press } };
+}
+
+/*
+ * - Only an OTP that the servers were asked about in this very try, and called valid, MUST be accepted.
+ * - A block that was accepted here MUST be refused whatever they say: two who try it at once may both have been
+ *   told "valid", and the marks MUST be those of all accounts, as above.
+ */
+function verifyByServers(
+  record: CloudYubikey,
+  otp: string,
+  context: FactorContext,
+): FactorVerdict<YubikeyRecord> {
+  if (isSpent(record, otp)) return { outcome: 'refused', reason: 'replay' };
+  const verdict = context.validated?.(otp) ?? 'unavailable';
+  if (verdict !== 'valid') return { outcome: 'refused', reason: verdict };
+  return { outcome: 'accepted', record: spentBy(record, otp, context) };
+}
+
+/** Blocks that are still known as spent. */
+const remembered = 16;
+
+/** The public id is only what stands before the block, and anybody can write another one there. */
+function digestOf(otp: string): string {
+  return sha256(otp.slice(-blockLength)).subarray(0, 16).toString('base64');
+}
+
+function isSpent(record: YubikeyRecord, otp: string): boolean {
+  return record.spent.includes(digestOf(otp));
+}
+
+function spentBy<R extends YubikeyRecord>(record: R, otp: string, { now }: FactorContext): R {
+  const spent = [digestOf(otp), ...record.spent].slice(0, remembered);
+  return { ...record, spent, lastUsed: now };
+}
+
+/**
+ * The names of the marks that every account with this key shares: of the AES key, under whatever public id it
+ * was enrolled, and of the public id, for accounts whose servers alone have the AES key.
+ */
+export function marksOf(record: YubikeyRecord): { readonly key?: string; readonly id: string } {
+  const id = `id:${record.publicId}`;
+  if (record.validation === 'cloud') return { id };
+  return { id, key: `key:${sha256(Buffer.from(record.secret, 'base64')).toString('hex')}` };
+}
+
+export function isMarkName(name: string): boolean {
+  return name.startsWith('id:') ? isPublicId(name.slice(3)) : /^key:[0-9a-f]{64}$/.test(name);
+}
+
+function sha256(what: string | Buffer): Buffer {
+  return createHash('sha256').update(what).digest();
+}
+
+/** What stands before the block. */
+export function publicIdOf(otp: string): string {
+  return otp.slice(0, -blockLength);
 }
 
 /** Modhex of 1 to 8 bytes: what a key puts before each block. */
@@ -62,7 +127,10 @@ export function bytesOf(modhex: string): Buffer {
 
 function decrypt(key: Buffer, block: Buffer): Buffer {
   const decipher = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false);
-  return Buffer.concat([decipher.update(block), decipher.final()]);
+  const parts = [decipher.update(block), decipher.final()];
+  const whole = Buffer.concat(parts);
+  for (const part of parts) part.fill(0);
+  return whole;
 }
 
 /** Use counter (15 bits; the highest bit told of Caps Lock in old keys), then session counter. */

@@ -118,6 +118,10 @@ export class FrameReader {
         this.#have = 0;
         frames.push(decodeOrWipe(body));
       }
+    } catch (error) {
+      // Nobody will be handed those before it.
+      for (const frame of frames) if (frame.type === 'answer') frame.answer.fill(0);
+      throw error;
     } finally {
       chunk.fill(0);
     }

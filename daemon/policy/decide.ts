@@ -87,7 +87,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
     return refuse('su-caller-unknown', say, line, sentence);
   }
-  const standing = standingOf(isKnown ? question.state.factors : [], require);
+  const standing = standingOf(isKnown ? question.state.factors : [], require, realm.yubikey.validation);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')

@@ -1,5 +1,5 @@
 import type { Realm } from '../config/contract.ts';
-import type { FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
+import type { FactorKind, FactorRecord, RequirableKind, YubikeyValidation } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
 
 /** Which requirement a factor of a kind meets (design, second table of Realms). */
@@ -29,13 +29,24 @@ export type Standing =
  * - only a recovery set whose keys are used up is no factor; whatever else cannot be used is one that
  *   does not fit.
  */
-export function standingOf(factors: readonly FactorRecord[], require: Realm['require']): Standing {
+export function standingOf(
+  factors: readonly FactorRecord[],
+  require: Realm['require'],
+  validation?: YubikeyValidation,
+): Standing {
   const present = factors.filter((record) => record.kind !== 'recovery' || canStillBeUsed(record));
   if (present.length === 0) return { kind: 'no-factor' };
   const enabled = present.filter((record) => record.enabled);
   if (enabled.length === 0) return { kind: 'all-disabled' };
-  const fitting = enabled.filter((record) => fits(require, record.kind) && canStillBeUsed(record));
+  const fitting = enabled.filter(
+    (record) => fits(require, record.kind) && isValidatedAs(record, validation) && canStillBeUsed(record),
+  );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
+}
+
+/** @param validation the one way that the realm allows; undefined: both */
+function isValidatedAs(record: FactorRecord, validation: YubikeyValidation | undefined): boolean {
+  return record.kind !== 'yubikey' || validation === undefined || record.validation === validation;
 }
 
 function canStillBeUsed(record: FactorRecord): boolean {

@@ -24,7 +24,7 @@ export function encodeCommit({ accounts, tokens = [], events }: Commit): Change 
     ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
   }));
   const ofTokens = tokens.map(({ version, write }) => ({
-    name: tokenName(write.publicId),
+    name: tokenName(write.token),
     version,
     write: encodeToken(write),
   }));

@@ -15,12 +15,14 @@ export function emptyRecord(account: string, now: number): AccountRecord {
   return { account, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
 }
 
-/** The last press of a YubiKey that was accepted, whoever it belongs to: one record for each public id. */
+/** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */
 export interface TokenRecord {
-  /** Modhex. */
-  readonly publicId: string;
-  /** Use counter * 256 + session counter; a press at or below it is spent. */
+  /** `marksOf` (factors/yubikey.ts). */
+  readonly token: string;
+  /** Use counter * 256 + session counter; a press at or below it is spent. -1: not known here. */
   readonly lastPress: number;
+  /** Digests of the blocks accepted last. */
+  readonly spent: readonly string[];
 }
 
 /** A record and the version that a commit names. 0 means: there is none. */
@@ -83,7 +85,7 @@ export interface Store {
   /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
   account(account: string): Promise<Versioned<AccountRecord>>;
   /** Fresh from disk, as `account`. */
-  token(publicId: string): Promise<Versioned<TokenRecord>>;
+  token(token: string): Promise<Versioned<TokenRecord>>;
   /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
   commit(commit: Commit): Promise<CommitOutcome>;
   /** In the order of names, from the first after `after`. A damaged record is reported, never skipped. */

@@ -42,8 +42,8 @@ export function nameOf(key: Buffer): Buffer {
  * The name under which the mark of a YubiKey stands among those of accounts. No account's name begins with
  * NUL (accounts.ts), and the tag of a record covers its key: neither can stand for the other.
  */
-export function tokenName(publicId: string): string {
-  return `\0yubikey:${publicId}`;
+export function tokenName(token: string): string {
+  return `\0yubikey:${token}`;
 }
 
 export function isTokenName(name: string): boolean {
@@ -56,7 +56,13 @@ export function told(name: string): string {
 }
 
 /** Behind all tokens and before all accounts. */
-export const endOfTokens = Buffer.from([0x00, 0xff]);
+const endOfTokens = Buffer.from([0x00, 0xff]);
+
+/** Where a list of accounts goes on that has come to this name; whatever is asked, tokens are none. */
+export function behindTokens(name = ''): Buffer {
+  const after = Buffer.from(name);
+  return after.compare(endOfTokens) < 0 ? endOfTokens : after;
+}
 
 export const recordRange = range(RECORD);
 export const markerRange = range(MARKER);

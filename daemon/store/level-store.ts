@@ -16,7 +16,7 @@ import type {
 import { storeError } from './error.ts';
 import { Handle } from './handle.ts';
 import type { Keyring } from './keyring.ts';
-import { endOfTokens, tokenName } from './keys.ts';
+import { behindTokens, tokenName } from './keys.ts';
 import type { StoreLock } from './lock.ts';
 import type { Meta } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
@@ -97,8 +97,8 @@ export class LevelStore implements Store {
     return this.#open(await this.#loader.load(account));
   }
 
-  async token(publicId: string): Promise<Versioned<TokenRecord>> {
-    return openPair(this.#parts.sealer, await this.#loader.load(tokenName(publicId)), decodeToken);
+  async token(token: string): Promise<Versioned<TokenRecord>> {
+    return openPair(this.#parts.sealer, await this.#loader.load(tokenName(token)), decodeToken);
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
@@ -106,7 +106,7 @@ export class LevelStore implements Store {
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
-    const after = options.after === undefined ? endOfTokens : Buffer.from(options.after);
+    const after = behindTokens(options.after);
     return this.#handle.use(async (db) => {
       const snapshot = db.snapshot();
       try {

@@ -13,9 +13,10 @@ interface Waiting {
 /**
  * Reads both places of accounts.
  *
- * What is asked for lies in memory nearly always, and then waking a thread costs ten times the read: it is
- * read at once. A read that took long says that the disk is slow: for a while all reads go to LevelDB's
- * threads, those of one tick in one go, and hold up nobody else.
+ * The first time LevelDB's threads read, those of one tick in one go: a disk that hangs must hold up nobody
+ * else, and least of all the WAIT that tells the module that there is a daemon (design, rule 3). What was read
+ * a moment ago, for the prompt, lies in memory when the answer comes, and then waking a thread costs ten times
+ * the read: it is read at once, unless reads were slow of late.
  *
  * MUST hold here:
  * - a commit between the two reads is never taken for damage: places that do not agree are read again, in
@@ -28,6 +29,8 @@ export class PairLoader {
   readonly #monotonic: () => number;
   #queue: Waiting[] = [];
   #slowUntil = -Infinity;
+  /** When an account was last read, the one read longest ago first. */
+  readonly #lately = new Map<string, number>();
 
   /** @param monotonic milliseconds from some start; it never steps */
   constructor(handle: Handle, monotonic: () => number = () => performance.now()) {
@@ -36,20 +39,44 @@ export class PairLoader {
   }
 
   async load(account: string): Promise<Pair> {
-    const pair = await this.#handle.use(async (db) => this.#readNow(db, account));
-    return pair ?? this.#readLater(account);
+    const pair = this.#isFresh(account)
+      ? await this.#handle.use(async (db) => this.#readNow(db, account))
+      : undefined;
+    if (pair !== undefined) return pair;
+    const read = await this.#readLater(account);
+    this.#remember(account);
+    return read;
+  }
+
+  #isFresh(account: string): boolean {
+    const now = this.#monotonic();
+    const read = this.#lately.get(account);
+    return now >= this.#slowUntil && read !== undefined && now - read < limits.readLately;
+  }
+
+  #remember(account: string): void {
+    this.#lately.delete(account);
+    this.#lately.set(account, this.#monotonic());
+    const [oldest] = this.#lately.keys();
+    if (this.#lately.size > limits.openedRecords && oldest !== undefined) this.#lately.delete(oldest);
   }
 
   /** @returns undefined: it has to be read in a snapshot, or off the event loop */
   #readNow(db: Db, account: string): Pair | undefined {
     const begun = this.#monotonic();
-    if (begun < this.#slowUntil) return undefined;
     const record = db.getSync(recordKey(account));
+    if (this.#wasSlow(begun)) return undefined;
     const marker = db.getSync(markerKey(account));
-    const ended = this.#monotonic();
-    if (ended - begun > limits.slowRead) this.#slowUntil = ended + limits.slowReadsFor;
+    if (this.#wasSlow(begun)) return undefined;
     const agree = (record && claimedVersion(record)) === (marker && claimedVersion(marker));
     return agree ? { account, record, marker } : undefined;
+  }
+
+  #wasSlow(begun: number): boolean {
+    const now = this.#monotonic();
+    if (now - begun <= limits.slowRead) return false;
+    this.#slowUntil = now + limits.slowReadsFor;
+    return true;
   }
 
   #readLater(account: string): Promise<Pair> {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { AuditEvent } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
-import { isPublicId } from '../factors/yubikey.ts';
+import { isMarkName, isPublicId } from '../factors/yubikey.ts';
 import type { AccountRecord, TokenRecord } from './contract.ts';
 import { storeError } from './error.ts';
 import { tokenName } from './keys.ts';
@@ -18,6 +18,8 @@ const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 const digits = v.picklist([6, 7, 8]);
 
 /** Modhex of the 1 to 8 bytes that a YubiKey puts before its one-time block. */
+/** A press, or -1 for none. */
+const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 const publicId = v.pipe(text, v.check(isPublicId));
 
 const factorBase = {
@@ -47,15 +49,25 @@ const factor = v.variant('kind', [
     algorithm,
     counter: count,
   }),
-  v.strictObject({
-    ...factorBase,
-    kind: v.literal('yubikey'),
-    validation: v.literal('local'),
-    publicId,
-    privateId: base64,
-    secret: base64,
-    lastPress: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
-  }),
+  v.variant('validation', [
+    v.strictObject({
+      ...factorBase,
+      kind: v.literal('yubikey'),
+      validation: v.literal('local'),
+      publicId,
+      privateId: base64,
+      secret: base64,
+      lastPress,
+      spent: v.array(base64),
+    }),
+    v.strictObject({
+      ...factorBase,
+      kind: v.literal('yubikey'),
+      validation: v.literal('cloud'),
+      publicId,
+      spent: v.array(base64),
+    }),
+  ]),
   v.strictObject({
     ...factorBase,
     kind: v.literal('recovery'),
@@ -65,7 +77,11 @@ const factor = v.variant('kind', [
   }),
 ]);
 
-const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({ publicId, lastPress: count });
+const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({
+  token: v.pipe(text, v.check(isMarkName)),
+  lastPress,
+  spent: v.array(base64),
+});
 
 const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   account: v.pipe(text, v.minLength(1)),
@@ -123,13 +139,13 @@ export function encodeAccount(record: AccountRecord, account: string): Buffer {
 
 /** @throws SallyportError record-invalid */
 export function encodeToken(record: TokenRecord): Buffer {
-  return encode(tokenRecord, record, `the mark of the YubiKey ${record.publicId}`);
+  return encode(tokenRecord, record, `the mark of the YubiKey ${record.token}`);
 }
 
 /** @throws store error record-damaged when it is not that of this token */
 export function decodeToken(bytes: Buffer, name: string): TokenRecord {
   const record = decode(tokenRecord, bytes);
-  if (tokenName(record.publicId) !== name) throw malformed(`it is that of the YubiKey ${record.publicId}`);
+  if (tokenName(record.token) !== name) throw malformed(`it is that of the YubiKey ${record.token}`);
   return record;
 }
 

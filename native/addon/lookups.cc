@@ -11,6 +11,8 @@ namespace sallyport {
 
 namespace {
 
+constexpr std::chrono::milliseconds kPatience{50};
+
 AccountAnswer refused(const char* why) {
   AccountAnswer answer;
   answer.why = why;
@@ -101,8 +103,9 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
     napi_resolve_deferred(env, deferred, objectOf(env, refused(refusal), {}));
     return {env, promise};
   }
-  waiting_.push_back({std::move(question), deferred, now + wait});
-  const bool call = !waking_;
+  waiting_.push_back({std::move(question), deferred, now, now + wait});
+  // The C library has been seen to lose a wake-up: whoever waits for long is reason for another one.
+  const bool call = !waking_ || waiting_.front().since + kPatience < now;
   waking_ = true;
   // Woken with the lock held, the thread would only go to sleep again.
   lock.unlock();

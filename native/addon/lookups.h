@@ -37,6 +37,7 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   struct Question {
     AccountQuestion asked;
     napi_deferred deferred;
+    Clock::time_point since;
     Clock::time_point deadline;
   };
   struct Delivery {

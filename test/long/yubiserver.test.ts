@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createClient } from '../../daemon/control/client.ts';
 import { createValidationClient } from '../../daemon/yubikey-otp-validation.ts';
+import { drive } from '../support/drive.ts';
 import { must, until } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson } from '../support/rig/people.ts';
+import { controlSocket } from '../support/rig/product.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import { writeProvenStack } from '../support/rig/stack.ts';
 import { newYubikey, otp } from '../support/yubikey.ts';
 
 const port = 18_000;
@@ -18,6 +24,13 @@ const server = `http://127.0.0.1:${port}/wsapi/2.0/verify`;
  * since it listens everywhere. One question at a time: it mixes up what comes at once.
  */
 await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(`
+[[realm]]
+name = "all"
+require = "any"
+yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key" }
+`);
+  writeProvenStack('code');
   const key = randomBytes(15).toString('base64');
   const yubikey = newYubikey();
   let folder: string;
@@ -31,7 +44,6 @@ await inNamespace(import.meta.filename, async () => {
     }).validate(given);
 
   before(async () => {
-    must('ip', ['link', 'set', 'lo', 'up']);
     folder = mkdtempSync(join(tmpdir(), 'sallyport-yubiserver-'));
     chmodSync(folder, 0o711);
     const database = join(folder, 'ys.sqlite');
@@ -82,5 +94,31 @@ await inNamespace(import.meta.filename, async () => {
     const answer = await validate(otp({ use: 4, session: 0 }, yubikey), { clientId: '99' });
     assert.ok(answer.outcome === 'unavailable');
     assert.match(answer.why.join(), /client id/);
+  });
+
+  const logIn = async (user: string, given: string) =>
+    (await drive('code', [{ user, answers: [given] }])).map(({ result }) => result);
+
+  scenario(product, 'one touch enrols a key, the next one logs in, and none does twice', async () => {
+    writeFileSync('/etc/yubico.key', `${Buffer.from(key).toString('base64')}\n`, { mode: 0o600 });
+    addPerson('alice');
+    const client = createClient({ socket: controlSocket });
+    const touch = (use: number) => otp({ use, session: 0 }, yubikey);
+    const body = { kind: 'yubikey', validation: 'cloud', verify: true } as const;
+    const { factor } = await client.addFactor('alice', { ...body, code: touch(10) });
+    assert.equal(factor.detail, `${yubikey.publicId}, validated by servers`);
+    assert.notDeepEqual(await logIn('alice', touch(10)), [0]);
+    assert.deepEqual(await logIn('alice', touch(11)), [0]);
+    assert.notDeepEqual(await logIn('alice', touch(11)), [0]);
+
+    // A key that others can read is not used; the log says so, and nothing is counted.
+    chmodSync('/etc/yubico.key', 0o644);
+    const before = (await client.user('alice')).lock;
+    assert.notDeepEqual(await logIn('alice', touch(12)), [0]);
+    assert.match(product.log(), /can be read by others; run: chmod 0600/);
+    assert.deepEqual((await client.user('alice')).lock, before);
+    chmodSync('/etc/yubico.key', 0o600);
+    assert.deepEqual(await logIn('alice', touch(13)), [0]);
+    assert.ok(!product.log().includes(key) && !product.log().includes(touch(13).slice(12)));
   });
 });

@@ -15,9 +15,14 @@ import { createLog } from '../../daemon/log.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
 import { createTally } from '../../daemon/tally.ts';
 import { createThrottle } from '../../daemon/throttle.ts';
+import { createValidations } from '../../daemon/validations.ts';
 import { createVerifier } from '../../daemon/verifier.ts';
 import { ProbedStore } from './control-store.ts';
 import { keyedHash } from './verifier-rig.ts';
+import { otp } from './yubikey.ts';
+
+/** The one that the validation servers of the rig take. */
+export const validOtp = otp({ use: 1, session: 1 });
 
 /** Uids that nobody has: callers are real processes that run as them. */
 export const uids = { root: 0, alice: 61_001, bob: 61_002, carol: 61_003, portal: 61_009 } as const;
@@ -82,6 +87,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     accounts: names,
     config: configuration.current,
     keyedHash,
+    validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },
     throttle: createThrottle({

@@ -48,9 +48,9 @@ export class MemoryStore implements Store {
       : { value: undefined, version: 0 };
   }
 
-  async token(publicId: string): Promise<Versioned<TokenRecord>> {
+  async token(token: string): Promise<Versioned<TokenRecord>> {
     await this.#turn();
-    const kept = this.#tokens.get(publicId);
+    const kept = this.#tokens.get(token);
     return kept
       ? { value: structuredClone(kept.record), version: kept.version }
       : { value: undefined, version: 0 };
@@ -63,7 +63,7 @@ export class MemoryStore implements Store {
     await this.#turn();
     if (this.#unwritable !== undefined) throw failure('store-unwritable', this.#unwritable);
     if (accounts.some(({ account, version }) => this.#version(account) !== version)) return 'conflict';
-    if (tokens.some(({ version, write }) => (this.#tokens.get(write.publicId)?.version ?? 0) !== version))
+    if (tokens.some(({ version, write }) => (this.#tokens.get(write.token)?.version ?? 0) !== version))
       return 'conflict';
     const writes = accounts.filter(({ write }) => write !== undefined);
     if (writes.length === 0 && tokens.length === 0 && events.length === 0) return 'committed';
@@ -73,7 +73,7 @@ export class MemoryStore implements Store {
       else this.#accounts.delete(account);
     }
     for (const { write } of tokens)
-      this.#tokens.set(write.publicId, { record: structuredClone(write), version: this.#commit });
+      this.#tokens.set(write.token, { record: structuredClone(write), version: this.#commit });
     const stored = events.map((event, index) => ({ ...event, seq: this.#last + 1 + index }));
     this.#events.push(...stored);
     this.#last += stored.length;

@@ -35,27 +35,29 @@ function write(account: string, version: number, counter = 0): Commit {
 }
 
 function tokens(store: () => Store): void {
-  const publicId = 'vvcccccccclb';
+  const name = 'id:vvcccccccclb';
   const token = (version: number, lastPress: number): Commit => ({
     accounts: [],
-    tokens: [{ version, write: { publicId, lastPress } }],
+    tokens: [{ version, write: { token: name, lastPress, spent: ['AAAA'] } }],
     events: [],
   });
 
   it('keeps the mark of a token, under a version, and takes it for no account', async () => {
-    assert.deepEqual(await store().token(publicId), { value: undefined, version: 0 });
+    assert.deepEqual(await store().token(name), { value: undefined, version: 0 });
     assert.equal(await store().commit(token(0, 7)), 'committed');
-    const first = await store().token(publicId);
-    assert.deepEqual(first.value, { publicId, lastPress: 7 });
+    const first = await store().token(name);
+    assert.deepEqual(first.value, { token: name, lastPress: 7, spent: ['AAAA'] });
     await put(store(), 'alice', 1);
-    await put(store(), publicId, 2);
-    assert.deepEqual((await store().token(publicId)).value, first.value);
+    await put(store(), name, 2);
+    assert.deepEqual((await store().token(name)).value, first.value);
     assert.equal(store().health().accounts, 2);
     const listed = await store().accounts({ limit: 9 });
     assert.deepEqual(
       listed.map(({ account }) => account),
-      ['alice', publicId],
+      ['alice', name],
     );
+    for (const after of ['', '\0', '\0yubikey:', `\0yubikey:${name}`])
+      assert.deepEqual(await store().accounts({ after, limit: 9 }), listed, 'no token is an account');
     await store().scrub();
     assert.deepEqual(store().health().scrub.findings, []);
   });
@@ -75,13 +77,14 @@ function tokens(store: () => Store): void {
 
   it('refuses a mark that makes no sense, and changes nothing', async () => {
     for (const write of [
-      { publicId: 'not modhex', lastPress: 1 },
-      { publicId, lastPress: -1 },
+      { token: 'id:not modhex', lastPress: 1, spent: [] },
+      { token: 'vvcccccccclb', lastPress: 1, spent: [] },
+      { token: name, lastPress: -2, spent: [] },
     ])
       await assert.rejects(store().commit({ accounts: [], tokens: [{ version: 0, write }], events: [] }), {
         code: 'record-invalid',
       });
-    assert.equal((await store().token(publicId)).version, 0);
+    assert.equal((await store().token(name)).version, 0);
   });
 }
 

@@ -23,6 +23,7 @@ import type {
   Versioned,
 } from '../../daemon/store/contract.ts';
 import { createThrottle } from '../../daemon/throttle.ts';
+import { type AskServers, createValidations } from '../../daemon/validations.ts';
 import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';
@@ -47,9 +48,9 @@ export class SpyStore extends MemoryStore {
     return super.account(account);
   }
 
-  override async token(publicId: string): Promise<Versioned<TokenRecord>> {
+  override async token(token: string): Promise<Versioned<TokenRecord>> {
     await this.#stagger();
-    return super.token(publicId);
+    return super.token(token);
   }
 
   override async commit(commit: Commit): Promise<CommitOutcome> {
@@ -138,6 +139,8 @@ export interface Rig {
   readonly logged: { event: string; [field: string]: unknown }[];
   readonly unknownNames: string[];
   readonly throttled: string[];
+  /** The validation servers, as a test wants them. */
+  servers: AskServers;
   readonly verifier: Verifier;
   /** The configuration in force from now on. */
   setRealms(...realms: readonly Realm[]): void;
@@ -170,23 +173,26 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       randomness: systemRandomness,
       clock,
       throttle,
+      validations: createValidations((servers, otp) => rig.servers(servers, otp)),
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
     });
-  return {
+  const rig: Rig = {
     store,
     accounts,
     clock,
     logged,
     unknownNames,
     throttled,
+    servers: async () => 'unavailable',
     verifier: anotherVerifier(),
     setRealms: (...next) => {
       inForce = config(...next);
     },
     anotherVerifier,
   };
+  return rig;
 }
 
 export const seeds = {

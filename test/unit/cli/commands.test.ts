@@ -320,19 +320,39 @@ describe('adding', () => {
     );
     assert.ok(!run.err.includes('warning') && !`${run.err}${run.out}`.includes(hex.aes));
     const [factor] = (await rig.store.get('portal'))?.factors ?? [];
-    assert.ok(factor?.kind === 'yubikey' && factor.lastPress === 257);
+    assert.ok(factor?.kind === 'yubikey' && factor.validation === 'local' && factor.lastPress === 257);
     const again = await cli(['verify', 'portal'], `${otp({ use: 1, session: 1 })}\n`);
     assert.equal(again.status, 1);
-    const [cloud, short, shown] = await Promise.all([
-      cli(['factor', 'add', 'yubikey', 'portal']),
+    const [short, shown, id] = await Promise.all([
       cli([...given, '-'], 'abcdef\n'),
       cli([...given, `${hex.aes}00`]),
+      cli([
+        'factor',
+        'add',
+        'yubikey',
+        'portal',
+        '--local',
+        '--public-id',
+        'abc',
+        '--private-id',
+        hex.private,
+        '--aes-key',
+        '-',
+      ]),
     ]);
-    assert.deepEqual([cloud.status, short.status, shown.status], [2, 2, 2]);
-    assert.match(cloud.err, /--local --public-id/);
+    assert.deepEqual([short.status, shown.status, id.status], [2, 2, 2]);
     assert.match(short.err, /the AES key has 32 hex digits/);
     assert.match(shown.err, /warning: .*seen by every user/);
     assert.ok(!shown.err.includes(hex.aes));
+    assert.match(id.err, /modhex/);
+  });
+
+  test('yubikey: without --local one touch is enough, and the servers say whether it is right', async () => {
+    await rig.store.put('portal', { factors: [] });
+    const wrong = await cli(['factor', 'add', 'yubikey', 'portal'], `${otp({ use: 9, session: 9 })}\n`);
+    assert.equal(wrong.status, 1, wrong.err);
+    assert.match(wrong.err, /servers/);
+    assert.deepEqual((await rig.store.get('portal'))?.factors, []);
   });
 
   test('recovery: ten keys, one a line; replacing a set needs a yes', async () => {

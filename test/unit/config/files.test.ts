@@ -71,6 +71,7 @@ describe('the sample configuration', async () => {
       'grace_until',
       'totp',
       'lockout',
+      'yubikey',
       'su',
       'services',
       'from',

@@ -32,11 +32,27 @@ describe('a good configuration', () => {
           require: 'none',
           enrol: 'refuse',
           totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
+          yubikey: {},
           lockout: { codes: 8, any: 100, forMs: 3_600_000 },
           su: 'target',
           rules: [],
         },
       ],
+    });
+  });
+
+  it('knows who validates YubiKeys, Yubico where no server is named', () => {
+    const of = (yubikey: string) => good(realm(`require = "any"\nyubikey = ${yubikey}`)).realms[0]?.yubikey;
+    assert.deepEqual(of('{ validation = "local" }'), { validation: 'local' });
+    const servers = { clientId: '7', keyFile: '/etc/k' };
+    assert.deepEqual(of('{ client_id = 7, key_file = "/etc/k" }'), {
+      servers: { ...servers, urls: ['https://api.yubico.com/wsapi/2.0/verify'] },
+    });
+    const full =
+      'servers = ["http://127.0.0.1:1/v"], client_id = 7, key_file = "/etc/k", ca_file = "/etc/ca"';
+    assert.deepEqual(of(`{ validation = "cloud", ${full} }`), {
+      validation: 'cloud',
+      servers: { ...servers, urls: ['http://127.0.0.1:1/v'], caFile: '/etc/ca' },
     });
   });
 
@@ -84,6 +100,7 @@ ${catchAll}`);
       enrol: 'grace',
       graceMs: 14 * 86_400_000,
       totp: { digits: 8, period: 60, algorithm: 'sha512', skew: 0 },
+      yubikey: {},
       lockout: { codes: 3, any: 30, forMs: 900_000 },
       su: 'caller',
       rules: [
@@ -202,10 +219,10 @@ const rows: Row[] = [
   ],
   [
     'a table of a later version',
-    `[yubikey]\nservers = []\n${catchAll}`,
+    `[webauthn]\nrp_id = "x"\n${catchAll}`,
     1,
-    'yubikey',
-    /yubikey/,
+    'webauthn',
+    /webauthn/,
     /realm/,
     /not in this version yet/,
   ],
@@ -496,6 +513,38 @@ const rows: Row[] = [
       /from/,
     ],
   ),
+  [
+    'servers without a client',
+    realm('require = "any"\nyubikey = { servers = ["https://yk.example/verify"], key_file = "/k" }'),
+    5,
+    'realm.yubikey.client_id',
+    /nothing/,
+    /client_id and key_file together/,
+  ],
+  [
+    'cloud without a key',
+    realm('require = "any"\nyubikey = { validation = "cloud", client_id = 7 }'),
+    5,
+    'realm.yubikey.key_file',
+    /nothing/,
+    /client_id and key_file together/,
+  ],
+  [
+    'a server that is no address',
+    realm('require = "any"\nyubikey = { servers = ["yk.example?x=1"], client_id = 7, key_file = "/k" }'),
+    5,
+    'realm.yubikey.servers',
+    /yk\.example/,
+    /https:\/\/ or http:\/\//,
+  ],
+  [
+    'another validation',
+    realm('require = "any"\nyubikey = { validation = "both" }'),
+    5,
+    'realm.yubikey.validation',
+    /both/,
+    /"cloud", "local"/,
+  ],
   [
     'any below codes',
     realm('require = "any"\nlockout = { codes = 9, any = 8 }'),

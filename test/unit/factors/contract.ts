@@ -128,7 +128,13 @@ export function factorContract<R extends FactorRecord>(
       assert.equal(takes(fixture.wrong), true);
       for (const answer of ['', 'hunter2', '12345', '123456789', 'c'.repeat(32)])
         assert.equal(takes(answer), false);
-      const others = ['123456', '1234567', '12345678', '23456-789ab-cdefg-hjkmn', 'c'.repeat(44)];
+      const others = [
+        '123456',
+        '1234567',
+        '12345678',
+        '23456-789ab-cdefg-hjkmn',
+        `vvcccccccclb${'c'.repeat(32)}`,
+      ];
       assert.deepEqual(
         others.filter(takes).map((answer) => answer.length),
         [fixture.right[0].length],

@@ -142,7 +142,7 @@ describe('what the end of a password and code may be', () => {
     fc.assert(
       fc.property(fc.array(symbol, { maxLength: 30 }), (symbols) => {
         const answer = Buffer.from(symbols.join(''));
-        const found = tailsOf(answer, { digits: all, recovery: true, otps: new Set([44, 34]) });
+        const found = tailsOf(answer, { digits: all, recovery: true, otps: new Set(['vvcccccccclb', 'cc']) });
         const lengths = found.map((tail) => tail.length);
         assert.deepEqual(
           lengths,

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import type {
+  CloudYubikey,
+  LocalYubikey,
+  Validated,
+  YubikeyRecord,
+} from '../../../daemon/factors/contract.ts';
 import { shapeOf } from '../../../daemon/factors/shape.ts';
 import { isPublicId, yubikey } from '../../../daemon/factors/yubikey.ts';
 import { modhexOf, otp, programmed } from '../../support/yubikey.ts';
@@ -10,7 +15,7 @@ import { contextAt } from './records.ts';
 
 const pressOf = (use: number, session: number): number => use * 256 + session;
 
-function record(changes: Partial<YubikeyRecord> = {}): YubikeyRecord {
+function record(changes: Partial<LocalYubikey> = {}): LocalYubikey {
   return {
     id: 'y1',
     name: 'blue key',
@@ -22,18 +27,21 @@ function record(changes: Partial<YubikeyRecord> = {}): YubikeyRecord {
     privateId: programmed.privateId.toString('base64'),
     secret: programmed.aesKey.toString('base64'),
     lastPress: pressOf(19, 17),
+    spent: [],
     ...changes,
   };
 }
 
-const verify = (of: YubikeyRecord, answer: string) =>
+const verify = (of: LocalYubikey, answer: string) =>
   yubikey.verify(of, shapeOf(Buffer.from(answer), new Set()), contextAt(1_700_000_000_000));
-const outcome = (of: YubikeyRecord, answer: string): string => {
+const outcome = (of: LocalYubikey, answer: string): string => {
   const verdict = verify(of, answer);
-  return verdict.outcome === 'refused' ? verdict.reason : `${verdict.record.lastPress}`;
+  if (verdict.outcome === 'refused') return verdict.reason;
+  assert.ok(verdict.record.validation === 'local');
+  return `${verdict.record.lastPress}`;
 };
 
-factorContract('yubikey', () => ({
+factorContract<YubikeyRecord>('yubikey', () => ({
   factor: yubikey,
   record: record(),
   context: contextAt(1_700_000_000_000),
@@ -47,6 +55,58 @@ factorContract('yubikey', () => ({
   },
   usedUp: undefined,
 }));
+
+const touches = Array.from({ length: 4 }, (_, session) => otp({ use: 30, session }));
+const validatedAs =
+  (verdict: ReturnType<Validated>): Validated =>
+  (asked) =>
+    touches.includes(asked) ? verdict : 'wrong';
+const cloud: CloudYubikey = {
+  id: 'y2',
+  name: 'green key',
+  created: 1_600_000_000_000,
+  enabled: true,
+  kind: 'yubikey',
+  validation: 'cloud',
+  publicId: programmed.publicId,
+  spent: [],
+};
+
+factorContract<YubikeyRecord>('yubikey, validated by servers', () => ({
+  factor: yubikey,
+  record: cloud,
+  context: contextAt(1_700_000_000_000, { validated: validatedAs('valid') }),
+  right: [touches[0] ?? '', touches[1] ?? '', ...touches.slice(2)],
+  wrong: otp({ use: 31, session: 0 }),
+  next: { answer: touches[1] ?? '' },
+  older: undefined,
+  edges: {
+    inside: [{ answer: touches[0] ?? '' }],
+    outside: (['wrong', 'replay', 'unavailable'] as const).map((verdict) => ({
+      answer: touches[0] ?? '',
+      context: { validated: validatedAs(verdict) },
+    })),
+  },
+  usedUp: undefined,
+}));
+
+it('yubikey, validated by servers: nobody was asked, so nobody is let in', () => {
+  const shape = shapeOf(Buffer.from(touches[0] ?? ''), new Set());
+  const verdict = yubikey.verify(cloud, shape, contextAt(1_700_000_000_000));
+  assert.deepEqual(verdict, { outcome: 'refused', reason: 'unavailable' });
+});
+
+it('yubikey: a block that was spent is spent, under whatever public id and however it is validated', () => {
+  const press = { use: 30, session: 0 };
+  const context = contextAt(1_700_000_000_000, { validated: () => 'valid' });
+  const first = yubikey.verify(record(), shapeOf(Buffer.from(otp(press)), new Set()), context);
+  assert.ok(first.outcome === 'accepted');
+  const { spent } = first.record;
+  const publicId = 'ccccccccccch';
+  const again = shapeOf(Buffer.from(otp(press, { ...programmed, publicId })), new Set());
+  for (const other of [record({ publicId, spent }), { ...cloud, publicId, spent }])
+    assert.deepEqual(yubikey.verify(other, again, context), { outcome: 'refused', reason: 'replay' });
+});
 
 describe('yubikey: what is published', () => {
   it('is read: the vector of Yubico’s own clients', () => {

@@ -342,6 +342,19 @@ describe('what was typed', () => {
     }
   });
 
+  it('is wiped when what comes behind it breaks the protocol', (t) => {
+    const bodies: Buffer[] = [];
+    const alloc = Buffer.alloc.bind(Buffer);
+    t.mock.method(Buffer, 'alloc', (size: number) => {
+      const body = alloc(size);
+      bodies.push(body);
+      return body;
+    });
+    const chunk = Buffer.concat([answer(secret), Buffer.from([0, 0, 0, 0])]);
+    assert.throws(() => new FrameReader().push(chunk), isViolation);
+    assert.ok(bodies.length > 0 && !bodies.some((body) => body.includes(secret.slice(0, 4))));
+  });
+
   it('is gone from the frame too once the answer is wiped', () => {
     const body = Buffer.from(answer(secret).subarray(4));
     const decoded = decodeModuleFrame(body);

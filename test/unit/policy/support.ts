@@ -19,6 +19,7 @@ export function realm(part: Partial<Realm> = {}): Realm {
     require: 'any',
     enrol: 'refuse',
     totp: defaults.totp,
+    yubikey: {},
     lockout: defaults.lockout,
     su: 'target',
     rules: [],

@@ -23,7 +23,15 @@ import { facts, realm } from '../policy/support.ts';
 
 const touch = (session: number): string => otp({ use: 7, session });
 
-function request(user: string, changes: Partial<EnrolRequest & { kind: 'yubikey' }> = {}): EnrolRequest {
+interface LocalRequest {
+  readonly publicId: string;
+  readonly privateId: Buffer;
+  readonly secret: Buffer;
+  readonly verify: boolean;
+  readonly code: Buffer;
+}
+
+function request(user: string, changes: Partial<LocalRequest> = {}): EnrolRequest {
   return {
     actor: 'uid:0',
     user,
@@ -196,13 +204,218 @@ describe('enrolling a YubiKey', () => {
     ] as const;
     for (const [wrong, code] of wrongs) {
       await assert.rejects(rig.verifier.enrol(wrong), { code });
-      assert.ok(wrong.kind === 'yubikey');
+      assert.ok(wrong.kind === 'yubikey' && wrong.validation === 'local');
       for (const bytes of [wrong.secret, wrong.privateId, wrong.code ?? Buffer.alloc(1)])
         assert.ok(bytes.every((byte) => byte === 0));
     }
     assert.equal((await rig.store.account('alice')).version, 0);
-    assert.equal((await rig.store.token(programmed.publicId)).version, 0);
+    assert.equal((await rig.store.token(`id:${programmed.publicId}`)).version, 0);
     await rig.verifier.enrol(request('alice', { verify: false }));
     await assert.rejects(rig.verifier.enrol(request('alice', { verify: false })), { code: 'bad-secret' });
+  });
+});
+
+describe('a YubiKey under two public ids', () => {
+  const other = { ...programmed, publicId: 'ccccccccccch' };
+  const add = (rig: Rig, user: string, publicId: string, code?: string) =>
+    rig.verifier.enrol(
+      request(user, { publicId, ...(code === undefined ? { verify: false } : { code: Buffer.from(code) }) }),
+    );
+
+  it('is spent under both, for two accounts and after it was added anew', async () => {
+    const rig = makeRig();
+    await add(rig, 'alice', programmed.publicId);
+    await add(rig, 'bob', other.publicId);
+    assertAccepted(await answer(rig, {}, otp({ use: 40, session: 0 })));
+    assertRefused(await answer(rig, { user: 'bob' }, otp({ use: 40, session: 0 }, other)));
+    await put(rig, { factors: [totpFactor()] });
+    await assert.rejects(add(rig, 'alice', other.publicId, otp({ use: 40, session: 0 }, other)), {
+      code: 'wrong-code',
+    });
+    await add(rig, 'alice', other.publicId, otp({ use: 40, session: 1 }, other));
+    assertRefused(await answer(rig, { user: 'bob' }, otp({ use: 40, session: 1 }, other)));
+    assertAccepted(await answer(rig, { user: 'bob' }, otp({ use: 40, session: 2 }, other)));
+  });
+
+  it('is one key to one account', async () => {
+    const rig = makeRig();
+    await add(rig, 'alice', programmed.publicId);
+    await assert.rejects(add(rig, 'alice', other.publicId), {
+      code: 'bad-secret',
+      message: /this very YubiKey/,
+    });
+  });
+
+  it('and another key under the same public id do not stand in each other’s way', async () => {
+    const rig = makeRig();
+    const stranger = { ...programmed, aesKey: Buffer.alloc(16, 5) };
+    await add(rig, 'alice', programmed.publicId);
+    await rig.verifier.enrol(request('bob', { secret: Buffer.from(stranger.aesKey), verify: false }));
+    assertAccepted(await answer(rig, { user: 'bob' }, otp({ use: 32_767, session: 255 }, stranger)));
+    assertAccepted(await answer(rig, {}, touch(1)));
+  });
+});
+
+describe('marks of YubiKeys', () => {
+  it('that are gone refuse the key, and nothing else', async () => {
+    const rig = makeRig();
+    await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
+    const key = await yubikeyOf(rig, 'alice');
+    const bare = makeRig();
+    await put(bare, { factors: [key, totpFactor(), recoveryFactor()] });
+    await assert.rejects(answer(bare, {}, touch(1)), { code: 'record-damaged' });
+    assertAccepted(await answer(bare, {}, codeNow(bare)));
+    assertAccepted(await answer(bare, {}, recoveryKeys[0] ?? ''));
+  });
+
+  it('are not read for an answer that is no OTP', async () => {
+    const rig = makeRig();
+    await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
+    const read: string[] = [];
+    const { store } = rig;
+    const token = store.token.bind(store);
+    store.token = (name) => {
+      read.push(name);
+      return token(name);
+    };
+    assertRefused(await answer(rig, {}, '123456'));
+    assert.deepEqual(read, []);
+    assertAccepted(await answer(rig, {}, touch(1)));
+    assert.equal(read.length, 2);
+  });
+});
+
+it('an OTP that is typed while codes are locked counts nowhere, though its end may look like a recovery key', async () => {
+  const rig = makeRig();
+  await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
+  const key = await yubikeyOf(rig, 'alice');
+  const lock = { codes: 8, any: 8, codesLockedAt: rig.clock.at };
+  await put(rig, { factors: [key, recoveryFactor()], lock });
+  const alike = Array.from({ length: 600 }, (_, session) =>
+    otp({ use: 100 + (session >> 8), session: session & 255 }),
+  )
+    .filter((text) => !/[il]/.test(text.slice(-20)))
+    .slice(0, 3);
+  assert.equal(alike.length, 3);
+  for (const text of alike)
+    assertRefused(await answer(rig, { mode: 'password-and-code' }, `hunter2 ${text}`));
+  assert.deepEqual((await recordOf(rig, 'alice')).lock, lock);
+});
+
+describe('a YubiKey that servers validate', () => {
+  const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
+  const cloud = (code: string): EnrolRequest => ({
+    actor: 'uid:0',
+    user: 'alice',
+    kind: 'yubikey',
+    validation: 'cloud',
+    verify: true,
+    code: Buffer.from(code),
+  });
+  let rig: Rig;
+  let asked: string[];
+  beforeEach(async () => {
+    rig = makeRig(realm({ yubikey: { servers } }));
+    asked = [];
+    rig.servers = async (given, text) => {
+      assert.deepEqual(given, servers);
+      asked.push(text);
+      return 'valid';
+    };
+    await rig.verifier.enrol(cloud(touch(0)));
+  });
+
+  it('is enrolled by one touch, asked about once for each answer, and takes none twice whatever they say', async () => {
+    assert.deepEqual(asked.splice(0), [touch(0)]);
+    assertRefused(await answer(rig, {}, touch(0)));
+    assertAccepted(await answer(rig, {}, touch(1)));
+    assertRefused(await answer(rig, {}, touch(1)));
+    assertAccepted(await answer(rig, { mode: 'password-and-code' }, `hunter2${touch(2)}`));
+    assert.equal(asked.length, 4);
+    assert.ok((await yubikeyOf(rig, 'alice')).validation === 'cloud');
+  });
+
+  it('lets in one of 64 at once though all were told that it is valid', async () => {
+    rig.store.unsteady = true;
+    const [one, other] = [rig.verifier, rig.anotherVerifier()];
+    const verdicts = await Promise.all(
+      Array.from({ length: 64 }, (_, index) =>
+        answer({ ...rig, verifier: index % 2 === 0 ? one : other }, {}, touch(1)).catch(() => undefined),
+      ),
+    );
+    assert.equal(verdicts.filter((verdict) => verdict && isAccepted(verdict)).length, 1);
+  });
+
+  it('counts as the servers say: wrong and replay as wrong, no answer as nothing; other factors stay', async () => {
+    for (const verdict of ['wrong', 'replay', 'unavailable'] as const) {
+      rig.servers = async () => verdict;
+      const refusal = assertRefused(await answer(rig, {}, touch(3)));
+      assert.equal(refusal.again, true);
+      if (verdict === 'unavailable') assert.match(refusal.text ?? '', /servers do not answer/);
+    }
+    const { lock, factors } = await recordOf(rig, 'alice');
+    assert.deepEqual([lock.codes, lock.any], [2, 2]);
+    assert.equal((await eventsOf(rig)).at(-1)?.reason, 'unavailable');
+    await put(rig, { factors: [...factors, recoveryFactor()] });
+    assertAccepted(await answer(rig, {}, recoveryKeys[0] ?? ''));
+  });
+
+  it('sends nobody a password, another key’s OTP, or anything while codes are locked', async () => {
+    asked.length = 0;
+    const stranger = otp({ use: 1, session: 0 }, { ...programmed, publicId: 'ccccccccccch' });
+    for (const text of ['hunter2', 'c'.repeat(44), stranger, '123456'])
+      assertRefused(await answer(rig, {}, text));
+    const key = await yubikeyOf(rig, 'alice');
+    const locked = { codes: 8, any: 8, codesLockedAt: rig.clock.at };
+    await put(rig, { factors: [key, recoveryFactor()], lock: locked });
+    assertRefused(await answer(rig, {}, touch(1)));
+    await put(rig, {
+      lock: { codes: 0, any: 0 },
+      factors: [{ ...key, enabled: false }, totpFactor()],
+    });
+    assertRefused(await answer(rig, {}, touch(1)));
+    assert.deepEqual(asked, []);
+  });
+
+  it('is decided anew after the servers were waited for', async () => {
+    rig.servers = async () => {
+      await put(rig, { lock: { codes: 8, any: 8, codesLockedAt: rig.clock.at } });
+      return 'valid';
+    };
+    assertRefused(await answer(rig, {}, touch(1)));
+  });
+
+  it('is not added without a verdict, without servers, or where the realm wants the other way', async () => {
+    await put(rig, { factors: [] });
+    rig.servers = async () => 'unavailable';
+    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'validation-unavailable' });
+    rig.servers = async () => 'wrong';
+    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'wrong-code' });
+    await assert.rejects(rig.verifier.enrol(cloud('123456')), { code: 'wrong-code' });
+    rig.servers = async () => 'valid';
+    rig.setRealms(realm());
+    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'validation-unavailable' });
+    rig.setRealms(realm({ yubikey: { servers, validation: 'local' } }));
+    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'kind-refused' });
+    rig.setRealms(realm({ yubikey: { servers, validation: 'cloud' } }));
+    await assert.rejects(rig.verifier.enrol(request('alice')), { code: 'kind-refused' });
+    assert.deepEqual((await recordOf(rig, 'alice')).factors, []);
+  });
+
+  it('is not used where the realm wants the other way', async () => {
+    await put(rig, { factors: [await yubikeyOf(rig, 'alice'), totpFactor()] });
+    rig.setRealms(realm({ yubikey: { servers, validation: 'local' } }));
+    asked.length = 0;
+    assertRefused(await answer(rig, {}, touch(1)));
+    assert.deepEqual(asked, []);
+    assertAccepted(await answer(rig, {}, codeNow(rig)));
+  });
+
+  it('and the same key validated here spend for each other', async () => {
+    await rig.verifier.enrol(request('bob', { verify: false }));
+    assertAccepted(await answer(rig, {}, touch(1)));
+    assertRefused(await answer(rig, { user: 'bob' }, touch(1)));
+    assertAccepted(await answer(rig, { user: 'bob' }, touch(2)));
+    assertRefused(await answer(rig, {}, touch(2)));
   });
 });
