@@ -68,7 +68,8 @@ function bootId(): string {
 async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
-    process.stdout.write(`${file}: good, ${parsed.config.realms.length} realms\n`);
+    const count = parsed.config.realms.length;
+    process.stdout.write(`${file}: good, ${count} ${count === 1 ? 'realm' : 'realms'}\n`);
     return exits.done;
   }
   for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);

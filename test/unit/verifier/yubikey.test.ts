@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import { createValidations } from '../../../daemon/validations.ts';
 import type { EnrolRequest } from '../../../daemon/verifier.ts';
 import {
   answer,
@@ -383,6 +384,27 @@ describe('a YubiKey that servers validate', () => {
       return 'valid';
     };
     assertRefused(await answer(rig, {}, touch(1)));
+  });
+
+  it('is decided anew by a policy that came meanwhile', async () => {
+    rig.servers = async () => {
+      rig.setRealms(realm({ require: ['totp'] }));
+      return 'valid';
+    };
+    assertRefused(await answer(rig, {}, touch(1)));
+  });
+
+  it('has a verdict about the OTP that was asked about, and about no other', async () => {
+    const factor = await yubikeyOf(rig, 'alice');
+    const question = {
+      factors: [factor],
+      codesLocked: false,
+      answer: Buffer.from(touch(1)),
+      where: 'whole',
+    } as const;
+    const { validated } = await createValidations(async () => 'valid').of(servers, question);
+    assert.equal(validated?.(touch(1)), 'valid');
+    assert.equal(validated?.(touch(2)), 'unavailable');
   });
 
   it('is not added without a verdict, without servers, or where the realm wants the other way', async () => {
