@@ -18,6 +18,11 @@ function readArguments() {
 }
 
 const { long, only } = readArguments();
+// Namespaces with accounts and logins of their own: nothing of it works for anybody else.
+if (process.getuid() !== 0)
+  stop(
+    `the tests make namespaces with accounts of their own, which takes root; run: sudo npm ${long ? 'run test:long' : 'test'}`,
+  );
 await setUp(long ? 'long' : 'test');
 build();
 
