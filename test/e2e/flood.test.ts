@@ -36,6 +36,14 @@ await inNamespace(import.meta.filename, async () => {
     let next = 0;
     return (count) => Array.from({ length: count }, () => hotp(secret, next++));
   };
+  /** Twice as long as alone; below 30 ms it is the machine that is measured. */
+  const allowed = (alone: number): number => Math.max(2 * alone, 30);
+  /** Other tests that run meanwhile only ever make it slower: one good run of five shows what can be had. */
+  const quickest = async (alone: number, run: () => Promise<number>): Promise<number> => {
+    let best = Infinity;
+    for (let left = 5; left > 0 && best >= allowed(alone); left -= 1) best = Math.min(best, await run());
+    return best;
+  };
   /** 95th percentile of the time that a login takes, in milliseconds. */
   const p95 = async (user: string, answers: string[]): Promise<number> => {
     const done = await drive('code', [{ user, answers }]);
@@ -61,11 +69,10 @@ await inNamespace(import.meta.filename, async () => {
     }
     // All of them have their prompt, and wait.
     await until('all stand at the prompt', async () => (await openLogins(product)) === halfOpen);
-    const beside = await p95('alice', codes(logins));
+    const beside = await quickest(alone, () => p95('alice', codes(logins)));
     for (const socket of sockets) socket.destroy();
     await until('nothing stays behind', async () => (await openLogins(product)) === 0);
-    // The goal is twice; a machine that is busy with other tests is given more.
-    assert.ok(beside < Math.max(4 * alone, 30), `alone ${alone} ms, beside ${halfOpen}: ${beside} ms`);
+    assert.ok(beside < allowed(alone), `alone ${alone} ms, beside ${halfOpen}: ${beside} ms`);
   });
 
   scenario(product, "a local user's flood on pam-user.sock: root's logins do not notice", async () => {
