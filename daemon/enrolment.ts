@@ -7,13 +7,14 @@ import type {
   FactorKind,
   FactorRecord,
   LocalYubikey,
+  NotAccepted,
   YubikeyRecord,
 } from './factors/contract.ts';
 import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './factors/recovery.ts';
 import { factorFor } from './factors/registry.ts';
 import { checkSeed } from './factors/seed.ts';
 import { shapeOf } from './factors/shape.ts';
-import { aesKeyBytes, isPublicId, marksOf, privateIdBytes } from './factors/yubikey.ts';
+import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from './factors/yubikey.ts';
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
 import type { AccountRecord } from './store/contract.ts';
@@ -29,11 +30,14 @@ export interface Enrolled {
   readonly replaced: readonly FactorRecord[];
 }
 
-/** The YubiKey that is to be added, and what is spent of it already. */
+/** The YubiKey that is to be added, unchecked, and what is spent of it already. */
 export interface Touched {
-  readonly publicId: string;
+  readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
   readonly marks: Tokens;
 }
+
+/** Without what every factor has. */
+type Bare<R> = Omit<R, keyof FactorBase>;
 
 /**
  * MUST hold:
@@ -110,9 +114,10 @@ function make(
     return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
   }
   if (request.kind === 'yubikey') {
-    const factor = { ...base, ...yubikeyOf(request, touched?.publicId ?? '') };
+    if (touched === undefined) throw new SallyportError('internal', 'a YubiKey without its marks: a defect');
+    const factor = { ...base, ...touched.yubikey };
     checkYubikey(request, factor, kept);
-    return { factor: raised(factor, touched?.marks ?? new Map()) };
+    return { factor: raised(factor, touched.marks) };
   }
   checkSeed(request.secret);
   const secret = request.secret.toString('base64');
@@ -124,16 +129,10 @@ function make(
   return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
 }
 
-/** Without what every factor has. */
-type Bare<R> = Omit<R, keyof FactorBase>;
-
 type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
 
 /** What a request says of a YubiKey, unchecked. @param touchedId the public id of the touch */
-export function yubikeyOf(
-  request: YubikeyRequest,
-  touchedId: string,
-): Bare<CloudYubikey> | Bare<LocalYubikey> {
+export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['yubikey'] {
   const { kind } = request;
   if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
   const { publicId } = request;
@@ -153,17 +152,17 @@ function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: read
     if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
     if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
   }
-  const { id, key } = marksOf(factor);
-  const same = kept.find((other) => {
-    if (other.kind !== 'yubikey') return false;
-    const marks = marksOf(other);
-    return marks.id === id || (key !== undefined && marks.key === key);
-  });
+  const same = kept.find((other) => other.kind === 'yubikey' && isSameKey(other, factor));
   if (same !== undefined)
     throw new SallyportError(
       'bad-secret',
       `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
     );
+}
+
+function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+  const sharesId = idMark(a) === idMark(b);
+  return sharesId || (a.validation === 'local' && b.validation === 'local' && keyMark(a) === keyMark(b));
 }
 
 /** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
@@ -198,7 +197,7 @@ function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorC
 
 function refusedTouch(
   { validation }: FactorRecord & { kind: 'yubikey' },
-  reason: 'wrong' | 'replay' | 'clock' | 'unavailable',
+  reason: NotAccepted,
 ): SallyportError {
   if (reason === 'unavailable')
     return new SallyportError(

@@ -1,4 +1,4 @@
-import type { FactorContext, FactorRecord, FactorVerdict, Resync } from './factors/contract.ts';
+import type { FactorContext, FactorRecord, FactorVerdict, NotAccepted, Resync } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
 import { endsLikeOtp, type Shape, shapeOf, tailsOf } from './factors/shape.ts';
 
@@ -17,7 +17,7 @@ export type Judgement =
   | { readonly outcome: 'codes-locked' }
   | {
       readonly outcome: 'refused';
-      readonly reason: 'wrong' | 'replay' | 'clock' | 'unavailable';
+      readonly reason: NotAccepted;
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;

@@ -1,10 +1,9 @@
-import type { Accounts } from './accounts.ts';
 import { type Asking, contextOf, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { AuditEvent } from './audit/event.ts';
-import type { Config, Realm } from './config/contract.ts';
+import type { Realm } from './config/contract.ts';
 import { enrolled, refuseKind, type Touched, yubikeyOf } from './enrolment.ts';
 import { SallyportError, unreachable } from './errors.ts';
-import type { FactorContext, FactorRecord, Validated } from './factors/contract.ts';
+import type { FactorRecord, Validated } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
 import { shapeOf } from './factors/shape.ts';
 import { summaryOf } from './factors/summary.ts';
@@ -14,31 +13,23 @@ import { changeEvent } from './login-event.ts';
 import { lockedNow } from './policy/lockout.ts';
 import { selectRealm, wantedGroups } from './policy/realm.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
-import type { Randomness } from './randomness.ts';
-import { emptyRecord, type Store } from './store/contract.ts';
+import { emptyRecord } from './store/contract.ts';
 import { known } from './subject.ts';
 import { markOf, marksIn } from './tokens.ts';
 import type { InTurn } from './turns.ts';
-import type { Validations } from './validations.ts';
 import { countsNowhere } from './verdicts.ts';
 import type {
   EnrolRequest,
   EnrolResult,
   Verifier,
+  VerifierOptions,
   VerifyRequest,
   VerifyResult,
 } from './verifier-contract.ts';
 
-export interface ProofOptions {
-  readonly store: Store;
+export interface ProofOptions extends VerifierOptions {
   readonly ledger: Ledger;
   readonly inTurn: InTurn;
-  readonly accounts: Accounts;
-  readonly config: () => Config;
-  readonly keyedHash: FactorContext['keyedHash'];
-  readonly randomness: Randomness;
-  readonly validations: Validations;
-  readonly now: () => number;
 }
 
 /**
@@ -98,7 +89,7 @@ async function tryVerify(
   realm: Realm,
 ): Promise<VerifyResult | undefined> {
   const { ledger, keyedHash } = options;
-  const now = options.now();
+  const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
   const factors = record.factors.filter((factor) => factor.enabled && factorFor(factor).usable(factor));
@@ -162,9 +153,10 @@ async function tryEnrol(
   account: string,
   realm: Realm,
 ): Promise<EnrolResult | undefined> {
-  const now = options.now();
+  const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
+  // Before anybody is asked; it is looked at again when the record is made.
   refuseKind(request, realm);
   const { waited, touched, ...said } = await touchOf(options, request, realm);
   if (waited) return undefined;
@@ -199,10 +191,10 @@ async function touchOf(
   const answer = request.code ?? Buffer.alloc(0);
   const shape = shapeOf(answer, new Set());
   const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
-  const provisional = { id: '', name: '', created: 0, enabled: true, ...yubikeyOf(request, touchedId) };
+  const yubikey = yubikeyOf(request, touchedId);
+  const provisional = { id: '', name: '', created: 0, enabled: true, ...yubikey };
   const question = { factors: [provisional], codesLocked: false, answer, where: 'whole' } as const;
   const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
   if (waited) return { waited };
-  const touched = { publicId: touchedId, marks: await marksIn(store, provisional) };
-  return { touched, ...said, waited };
+  return { touched: { yubikey, marks: await marksIn(store, provisional) }, ...said, waited };
 }

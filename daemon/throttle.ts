@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { putLast } from './bounded.ts';
 
 /**
  * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash
@@ -42,7 +43,6 @@ interface Bucket {
 }
 
 export function createThrottle(options: ThrottleOptions): Throttle {
-  // A Map keeps the order of insertion; an entry that is used is put at the end.
   const buckets = new Map<string, Bucket>();
 
   const present = (key: string, rate: Rate): Bucket => {
@@ -55,12 +55,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
 
   const add = (key: string, rate: Rate): void => {
     const bucket = present(key, rate);
-    buckets.delete(key);
-    buckets.set(key, { failures: Math.min(rate.burst, bucket.failures + 1), at: bucket.at });
-    for (const oldest of buckets.keys()) {
-      if (buckets.size <= options.entries) break;
-      buckets.delete(oldest);
-    }
+    const more = { failures: Math.min(rate.burst, bucket.failures + 1), at: bucket.at };
+    putLast(buckets, key, more, options.entries);
   };
 
   const takeBack = (key: string, rate: Rate): void => {

@@ -1,5 +1,5 @@
 import type { FactorRecord, YubikeyRecord } from './factors/contract.ts';
-import { marksOf } from './factors/yubikey.ts';
+import { idMark, keyMark } from './factors/yubikey.ts';
 import type { Commit, Store, TokenRecord, Versioned } from './store/contract.ts';
 import { storeError } from './store/error.ts';
 
@@ -33,7 +33,6 @@ export async function withMarks(
       continue;
     }
     const marks = await marksIn(store, factor);
-    if (isLost(factor, marks)) throw lost(factor);
     for (const [name, token] of marks) tokens.set(name, token);
     marked.push(raised(factor, marks));
   }
@@ -42,37 +41,32 @@ export async function withMarks(
 
 /** The marks of one key, whatever the account knows of it. */
 export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<Tokens> {
-  const { id, key } = marksOf(factor);
-  const names = key === undefined ? [id] : [id, key];
+  const names = [idMark(factor), ...(factor.validation === 'local' ? [keyMark(factor)] : [])];
   return new Map(await Promise.all(names.map(async (name) => [name, await store.token(name)] as const)));
 }
 
-/** The factor under its marks. */
-export function raised<R extends YubikeyRecord>(factor: R, tokens: Tokens): R {
-  const { id, key } = marksOf(factor);
-  const spent = tokens.get(id)?.value?.spent ?? factor.spent;
-  if (factor.validation === 'cloud' || key === undefined) return { ...factor, spent };
-  return { ...factor, spent, lastPress: Math.max(factor.lastPress, tokens.get(key)?.value?.lastPress ?? -1) };
+/**
+ * The factor under its marks.
+ * @throws store error record-damaged: what the factor says it wrote, in one commit with itself, is not there
+ */
+export function raised(factor: YubikeyRecord, tokens: Tokens): YubikeyRecord {
+  const byId = tokens.get(idMark(factor))?.value;
+  if (byId === undefined && factor.spent.length > 0) throw lost(factor);
+  const spent = byId?.spent ?? [];
+  if (factor.validation === 'cloud') return { ...factor, spent };
+  const byKey = tokens.get(keyMark(factor))?.value;
+  if (byKey === undefined && factor.lastPress >= 0) throw lost(factor);
+  return { ...factor, spent, lastPress: Math.max(factor.lastPress, byKey?.lastPress ?? -1) };
 }
 
 /** What the commit writes that accepts this factor, or adds it with a touch. */
 export function markOf(factor: FactorRecord, tokens: Tokens): NonNullable<Commit['tokens']> {
   if (factor.kind !== 'yubikey' || factor.spent.length === 0) return [];
-  const { id, key } = marksOf(factor);
-  const { spent } = factor;
-  const version = (name: string): number => tokens.get(name)?.version ?? 0;
-  const byId = { version: version(id), write: { token: id, lastPress: -1, spent } };
-  if (factor.validation === 'cloud' || key === undefined) return [byId];
-  const { lastPress } = factor;
-  return [byId, { version: version(key), write: { token: key, lastPress, spent: [] } }];
-}
-
-/** They were written with the factor's own, in one commit. */
-function isLost(factor: YubikeyRecord, tokens: Tokens): boolean {
-  const { id, key } = marksOf(factor);
-  if (factor.spent.length > 0 && tokens.get(id)?.value === undefined) return true;
-  if (factor.validation === 'cloud' || key === undefined) return false;
-  return factor.lastPress >= 0 && tokens.get(key)?.value === undefined;
+  const write = (token: string, lastPress: number, spent: readonly string[]) => {
+    return { version: tokens.get(token)?.version ?? 0, write: { token, lastPress, spent } };
+  };
+  const byId = write(idMark(factor), -1, factor.spent);
+  return factor.validation === 'cloud' ? [byId] : [byId, write(keyMark(factor), factor.lastPress, [])];
 }
 
 function lost({ name, publicId }: YubikeyRecord): Error {

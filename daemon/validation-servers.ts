@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import type { ValidationServers } from './config/contract.ts';
 import { messageOf, unreachable } from './errors.ts';
 import { limits } from './limits.ts';
@@ -10,14 +10,14 @@ import { createValidationClient, type ValidationClient } from './yubikey-otp-val
  * The validation servers that the configuration names.
  *
  * MUST hold:
- * - the key is read for each question, from a file that others cannot read, and stands in no log;
+ * - the key is read for each question, off the event loop, from a file that others cannot read, and stands in no log;
  * - whatever fails here is "unavailable": no verdict, and nobody's wrong answer.
  */
 export function createAskServers(log: Log): AskServers {
   return async (servers, otp) => {
     let client: ValidationClient;
     try {
-      client = clientOf(servers);
+      client = await clientOf(servers);
     } catch (error) {
       log.error('validation-unavailable', { why: messageOf(error) });
       return 'unavailable';
@@ -37,26 +37,26 @@ export function createAskServers(log: Log): AskServers {
   };
 }
 
-function clientOf({ urls, clientId, keyFile, caFile }: ValidationServers): ValidationClient {
+async function clientOf({ urls, clientId, keyFile, caFile }: ValidationServers): Promise<ValidationClient> {
   return createValidationClient({
     servers: urls,
     clientId,
-    key: readKey(keyFile),
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
+    key: await readKey(keyFile),
+    ...(caFile === undefined ? {} : { ca: await readFile(caFile, 'utf8') }),
     deadline: limits.validationWait,
   });
 }
 
 /** Base64 on one line, as Yubico's page for API keys shows it. */
-function readKey(file: string): Buffer {
-  const fd = openSync(file, 'r');
+async function readKey(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
   try {
-    if ((fstatSync(fd).mode & 0o077) !== 0)
-      throw new Error(`the key ${file} can be read by others; run: chmod 0600 ${file}`);
-    const key = Buffer.from(readFileSync(fd, 'utf8').trim(), 'base64');
-    if (key.length === 0) throw new Error(`the key ${file} is empty; it holds the key in base64`);
+    if (((await file.stat()).mode & 0o077) !== 0)
+      throw new Error(`the key ${path} can be read by others; run: chmod 0600 ${path}`);
+    const key = Buffer.from((await file.readFile('utf8')).trim(), 'base64');
+    if (key.length === 0) throw new Error(`the key ${path} is empty; it holds the key in base64`);
     return key;
   } finally {
-    closeSync(fd);
+    await file.close();
   }
 }

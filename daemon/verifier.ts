@@ -39,21 +39,10 @@ export type * from './verifier-contract.ts';
  * - nothing is stored for a name that is no account.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { store, accounts, config, keyedHash, randomness, clock, validations } = options;
-  const ledger = new Ledger(store, options.log);
+  const ledger = new Ledger(options.store, options.log);
   const inTurn = createTurns();
   const logins = new Logins(options, ledger, inTurn);
-  const proofs = createProofs({
-    store,
-    ledger,
-    inTurn,
-    accounts,
-    config,
-    keyedHash,
-    randomness,
-    validations,
-    now: clock.now,
-  });
+  const proofs = createProofs({ ...options, ledger, inTurn });
   return {
     open: (facts) => logins.open(facts),
     answer: (login, answer) => logins.answer(login, answer),

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32 } from '../factors/base32.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { otpauthUri } from '../factors/uri.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { ControlError } from './client.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
@@ -13,6 +14,35 @@ export { otpauthUri };
 export function newSeed(): Buffer {
   return randomBytes(seedLengths.random);
 }
+
+/**
+ * @param text modhex as people write it, in any case
+ * @throws ControlError bad-secret
+ */
+export function readPublicId(text: string): string {
+  const publicId = text.trim().toLowerCase();
+  if (isPublicId(publicId)) return publicId;
+  throw new ControlError(
+    'bad-secret',
+    'the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv); copy the whole of it',
+  );
+}
+
+/**
+ * What programs a YubiKey, as its tools show it: hex digits, with spaces, dashes and colons or without.
+ * @throws ControlError bad-secret, without the digits in it
+ */
+export function readYubikeyHex(text: string, part: keyof typeof yubikeyParts): Buffer {
+  const { what, bytes } = yubikeyParts[part];
+  const digits = text.replaceAll(/[\s:-]/g, '');
+  if (/^[0-9a-f]*$/i.test(digits) && digits.length === 2 * bytes) return Buffer.from(digits, 'hex');
+  throw new ControlError('bad-secret', `${what} has ${2 * bytes} hex digits; copy the whole of it`);
+}
+
+const yubikeyParts = {
+  privateId: { what: 'the private id', bytes: privateIdBytes },
+  aesKey: { what: 'the AES key', bytes: aesKeyBytes },
+} as const;
 
 /** Base32, as apps show it. */
 export function seedText(seed: Buffer): string {

@@ -106,7 +106,7 @@ export interface FactorContext {
 }
 
 /** `unavailable`: none of them could say, or was asked about this OTP. */
-export type Validated = (otp: string) => 'valid' | 'wrong' | 'replay' | 'unavailable';
+export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock'>;
 
 /** A first HOTP code far ahead: the code at `counter` proves that the device really is there. */
 export interface Resync {
@@ -116,15 +116,13 @@ export interface Resync {
 
 export type FactorVerdict<R extends FactorRecord = FactorRecord> =
   | { readonly outcome: 'accepted'; readonly record: R }
-  | {
-      readonly outcome: 'refused';
-      /**
-       * wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark;
-       * unavailable: those who validate it could not say.
-       */
-      readonly reason: 'wrong' | 'replay' | 'clock' | 'unavailable';
-      readonly resync?: Resync;
-    };
+  | { readonly outcome: 'refused'; readonly reason: NotAccepted; readonly resync?: Resync };
+
+/**
+ * wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; unavailable: those
+ * who validate it could not say.
+ */
+export type NotAccepted = 'wrong' | 'replay' | 'clock' | 'unavailable';
 
 /** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface Factor<R extends FactorRecord = FactorRecord> {

@@ -42,7 +42,7 @@ export const yubikey: Factor<YubikeyRecord> = {
  * - Only a block under this very AES key, with its CRC and private id right, MUST be accepted.
  * - Only a press above the last one accepted MUST be accepted; all below it are spent with it.
  * - The key may be enrolled for other accounts too: whoever stores the record MUST have brought `lastPress` and
- *   `spent` up to the marks that `marksOf` names, and move those in the same commit.
+ *   `spent` up to the marks that all of them share, and move those in the same commit.
  */
 function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): FactorVerdict<YubikeyRecord> {
   const block = decrypt(Buffer.from(record.secret, 'base64'), bytesOf(otp.slice(-blockLength)));
@@ -91,14 +91,14 @@ function spentBy<R extends YubikeyRecord>(record: R, otp: string, { now }: Facto
   return { ...record, spent, lastUsed: now };
 }
 
-/**
- * The names of the marks that every account with this key shares: of the AES key, under whatever public id it
- * was enrolled, and of the public id, for accounts whose servers alone have the AES key.
- */
-export function marksOf(record: YubikeyRecord): { readonly key?: string; readonly id: string } {
-  const id = `id:${record.publicId}`;
-  if (record.validation === 'cloud') return { id };
-  return { id, key: `key:${sha256(Buffer.from(record.secret, 'base64')).toString('hex')}` };
+/** The mark of a public id: for accounts whose servers alone have the AES key. */
+export function idMark({ publicId }: YubikeyRecord): string {
+  return `id:${publicId}`;
+}
+
+/** The mark of an AES key, under whatever public id it was enrolled. */
+export function keyMark({ secret }: LocalYubikey): string {
+  return `key:${sha256(Buffer.from(secret, 'base64')).toString('hex')}`;
 }
 
 export function isMarkName(name: string): boolean {

@@ -17,7 +17,7 @@ export function emptyRecord(account: string, now: number): AccountRecord {
 
 /** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */
 export interface TokenRecord {
-  /** `marksOf` (factors/yubikey.ts). */
+  /** `idMark` or `keyMark` (factors/yubikey.ts). */
   readonly token: string;
   /** Use counter * 256 + session counter; a press at or below it is spent. -1: not known here. */
   readonly lastPress: number;

@@ -1,3 +1,4 @@
+import { putLast } from '../bounded.ts';
 import { limits } from '../limits.ts';
 import { type Db, type Handle, readError } from './handle.ts';
 import { markerKey, recordKey } from './keys.ts';
@@ -44,7 +45,7 @@ export class PairLoader {
       : undefined;
     if (pair !== undefined) return pair;
     const read = await this.#readLater(account);
-    this.#remember(account);
+    putLast(this.#lately, account, this.#monotonic(), limits.openedRecords);
     return read;
   }
 
@@ -52,13 +53,6 @@ export class PairLoader {
     const now = this.#monotonic();
     const read = this.#lately.get(account);
     return now >= this.#slowUntil && read !== undefined && now - read < limits.readLately;
-  }
-
-  #remember(account: string): void {
-    this.#lately.delete(account);
-    this.#lately.set(account, this.#monotonic());
-    const [oldest] = this.#lately.keys();
-    if (this.#lately.size > limits.openedRecords && oldest !== undefined) this.#lately.delete(oldest);
   }
 
   /** @returns undefined: it has to be read in a snapshot, or off the event loop */

@@ -1,3 +1,4 @@
+import { putLast } from '../bounded.ts';
 import { messageOf } from '../errors.ts';
 import type { AccountRecord, Versioned } from './contract.ts';
 import { isStoreError, storeError } from './error.ts';
@@ -17,12 +18,13 @@ export interface Pair {
 
 const ABSENT = { value: undefined, version: 0 } as const;
 
-/** @throws record-damaged, store-schema */
 export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
 
 /**
  * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
  * when both hold the same version under right tags (design, rule 4).
+ *
+ * @throws record-damaged, store-schema
  */
 export function openPair<T>(
   sealer: Sealer,
@@ -60,9 +62,7 @@ export function createPairOpener(sealer: Sealer, most: number): PairOpener {
     const same = before !== undefined && equal(before.pair, pair);
     const opened = same ? before.opened : openPair(sealer, pair, decodeAccount);
     if (opened.value === undefined) return opened;
-    known.set(account, { pair, opened });
-    const [oldest] = known.keys();
-    if (known.size > most && oldest !== undefined) known.delete(oldest);
+    putLast(known, account, { pair, opened }, most);
     return structuredClone(opened);
   };
 }

@@ -17,7 +17,6 @@ const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
 const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 const digits = v.picklist([6, 7, 8]);
 
-/** Modhex of the 1 to 8 bytes that a YubiKey puts before its one-time block. */
 /** A press, or -1 for none. */
 const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 const publicId = v.pipe(text, v.check(isPublicId));

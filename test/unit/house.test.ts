@@ -48,8 +48,8 @@ const stairs: readonly (readonly string[])[] = [
   ['audit'],
   ['config'],
   ['accounts', 'sessions'],
-  ['peer'],
-  ['addon', 'errors', 'limits', 'log', 'randomness'],
+  ['peer', 'refusals'],
+  ['addon', 'bounded', 'errors', 'limits', 'log', 'randomness'],
 ];
 
 function stepOf(path: string): number {
