@@ -218,6 +218,9 @@ const defaultNames: Readonly<Record<FactorKind, string>> = {
   totp: 'TOTP',
   hotp: 'HOTP',
   yubikey: 'YubiKey',
+  webauthn: 'Security key',
+  u2f: 'U2F key',
+  'ssh-sk': 'SSH key',
   recovery: 'Recovery keys',
 };
 

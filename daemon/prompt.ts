@@ -15,6 +15,9 @@ const words: Record<FactorKind, string> = {
   totp: 'verification code',
   hotp: 'verification code',
   yubikey: 'YubiKey OTP',
+  webauthn: 'security key',
+  u2f: 'security key',
+  'ssh-sk': 'security key of ssh',
   recovery: 'recovery key',
 };
 
@@ -42,6 +45,7 @@ export type RefusalReason =
   | 'replay'
   | 'clock'
   | 'unavailable'
+  | 'counter'
   | 'no-shape'
   | 'codes-locked'
   | 'locked'
@@ -57,6 +61,8 @@ export function refusalText(reason: RefusalReason): string {
       return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
     case 'unavailable':
       return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
+    case 'counter':
+      return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
     case 'no-shape':
       return 'That is not the form of a code or key that is in use here.';
     case 'codes-locked':

@@ -70,6 +70,57 @@ export interface CloudYubikey extends YubikeyBase {
   readonly validation: 'cloud';
 }
 
+/** How a security key may sign: COSE algorithms -7, -8 and -257 (RFC 9053, RFC 8812). */
+export type KeyAlgorithm = 'es256' | 'eddsa' | 'rs256';
+/** W3C Web Authentication Level 3, 5.8.6: a PIN or a finger at the authenticator itself. */
+export type UserVerification = 'required' | 'preferred' | 'discouraged';
+
+interface CredentialBase extends FactorBase {
+  /** Base64url, as WebAuthn writes it; of a U2F key its handle. */
+  readonly credentialId: string;
+  /** Base64 of the COSE key. */
+  readonly publicKey: string;
+  readonly algorithm: KeyAlgorithm;
+  /** Signature counter of the assertion accepted last; 0: none yet, or a key that keeps none. */
+  readonly counter: number;
+  /** Digests of the challenges that were answered last, the newest first. */
+  readonly spent: readonly string[];
+}
+
+/** A security key's credential for the relying party of the configuration. */
+export interface WebauthnRecord extends CredentialBase {
+  readonly kind: 'webauthn';
+  readonly rpId: string;
+  /** Model of the authenticator, as a UUID; all zero: it does not say. */
+  readonly aaguid: string;
+  /** The model was proven by attestation that leads to a root in the realm's metadata. */
+  readonly attested: boolean;
+  /** The authenticator keeps the credential itself. */
+  readonly resident: boolean;
+  /** As the authenticator said at enrolment: "usb", "internal", "hybrid"; for a browser, to find it. */
+  readonly transports: readonly string[];
+}
+
+/** A credential that was made before WebAuthn, or for a relying party of pam_u2f's. */
+export interface U2fRecord extends CredentialBase {
+  readonly kind: 'u2f';
+  /** What it was made for: an AppID ("https://login.example.org"), or what pam_u2f was told ("pam://host"). */
+  readonly appId: string;
+  /** It was made so that each use asks for a PIN or a finger. */
+  readonly verified: boolean;
+}
+
+/** A FIDO key of OpenSSH's: sshd verifies it, we match it (PROTOCOL.u2f). */
+export interface SshSkRecord extends FactorBase {
+  readonly kind: 'ssh-sk';
+  readonly keyType: 'sk-ssh-ed25519@openssh.com' | 'sk-ecdsa-sha2-nistp256@openssh.com';
+  /** Base64 of the public key blob, as the .pub file and SSH_AUTH_INFO_0 write it. */
+  readonly publicKey: string;
+}
+
+/** What can be asked for an assertion. */
+export type CredentialRecord = WebauthnRecord | U2fRecord;
+
 /** One set of single-use recovery keys; an account has one at the most. */
 export interface RecoveryRecord extends FactorBase {
   readonly kind: 'recovery';
@@ -81,7 +132,14 @@ export interface RecoveryRecord extends FactorBase {
   readonly hashes: readonly (string | null)[];
 }
 
-export type FactorRecord = TotpRecord | HotpRecord | YubikeyRecord | RecoveryRecord;
+export type FactorRecord =
+  | TotpRecord
+  | HotpRecord
+  | YubikeyRecord
+  | WebauthnRecord
+  | U2fRecord
+  | SshSkRecord
+  | RecoveryRecord;
 export type FactorKind = FactorRecord['kind'];
 
 /** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from a master key. */
@@ -101,12 +159,41 @@ export interface FactorContext {
   readonly keyedHash: RecoveryHash;
   /** What the validation servers said of an OTP, when they were asked. */
   readonly validated?: Validated;
+  /** What the signature under an assertion proves, when it was checked and is good. */
+  readonly signed?: Signed;
+  /** Of the realm; undefined: preferred. */
+  readonly userVerification?: UserVerification;
   /** What the answer before this one, in the same call, left to prove. */
   readonly resync?: Resync;
 }
 
 /** `unavailable`: none of them could say, or was asked about this OTP. */
-export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock'>;
+export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock' | 'counter'>;
+
+/**
+ * What a security key answered to a challenge of ours. Made by whoever made the challenge, and by nobody else:
+ * `challenge` and `origin` are what was asked, never what came back.
+ */
+export interface Assertion {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Base64url of 32 random bytes, used for this one question. */
+  readonly challenge: string;
+  /** What clientDataJSON must say: "https://login.example.org", "pam://login.example.org". */
+  readonly origin: string;
+  readonly clientDataJSON: Buffer;
+  readonly authenticatorData: Buffer;
+  readonly signature: Buffer;
+}
+
+/** Undefined: the signature is not that of the record's key over this assertion, or was not checked. */
+export type Signed = (assertion: Assertion, record: CredentialRecord) => SignedFacts | undefined;
+
+/** What the authenticator says under its signature. */
+export interface SignedFacts {
+  readonly counter: number;
+  readonly userVerified: boolean;
+}
 
 /** A first HOTP code far ahead: the code at `counter` proves that the device really is there. */
 export interface Resync {
@@ -120,9 +207,9 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
 
 /**
  * wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; unavailable: those
- * who validate it could not say.
+ * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
  */
-export type NotAccepted = 'wrong' | 'replay' | 'clock' | 'unavailable';
+export type NotAccepted = 'wrong' | 'replay' | 'clock' | 'unavailable' | 'counter';
 
 /** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface Factor<R extends FactorRecord = FactorRecord> {

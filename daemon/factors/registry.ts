@@ -2,7 +2,9 @@ import { unreachable } from '../errors.ts';
 import type { Factor, FactorRecord } from './contract.ts';
 import { hotp } from './hotp.ts';
 import { recovery } from './recovery.ts';
+import { sshSk } from './ssh-sk.ts';
 import { totp } from './totp.ts';
+import { u2f, webauthn } from './webauthn.ts';
 import { yubikey } from './yubikey.ts';
 
 /** The one place that knows which code judges which record. */
@@ -14,6 +16,12 @@ export function factorFor(record: FactorRecord): Factor {
       return hotp;
     case 'yubikey':
       return yubikey;
+    case 'webauthn':
+      return webauthn;
+    case 'u2f':
+      return u2f;
+    case 'ssh-sk':
+      return sshSk;
     case 'recovery':
       return recovery;
     default:

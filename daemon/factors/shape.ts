@@ -1,3 +1,5 @@
+import type { Assertion } from './contract.ts';
+
 /**
  * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
  * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
@@ -7,6 +9,8 @@ export type Shape =
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'recovery'; readonly text: string }
   | { readonly kind: 'yubikey'; readonly text: string }
+  /** Of a security key; nobody types it. */
+  | { readonly kind: 'assertion'; readonly assertion: Assertion }
   | { readonly kind: 'enter' }
   | { readonly kind: 'none' };
 

@@ -1,5 +1,5 @@
 import { unreachable } from '../errors.ts';
-import type { FactorKind, FactorRecord, OtpAlgorithm } from './contract.ts';
+import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm } from './contract.ts';
 import { keysLeft } from './recovery.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */
@@ -20,6 +20,12 @@ const algorithmNames: Readonly<Record<OtpAlgorithm, string>> = {
   sha1: 'SHA-1',
   sha256: 'SHA-256',
   sha512: 'SHA-512',
+};
+
+const algorithmsOfKeys: Readonly<Record<KeyAlgorithm, string>> = {
+  es256: 'ES256',
+  eddsa: 'EdDSA',
+  rs256: 'RS256',
 };
 
 export function summaryOf(record: FactorRecord): FactorSummary {
@@ -43,6 +49,12 @@ function detailOf(record: FactorRecord): string {
       return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}`;
     case 'yubikey':
       return `${record.publicId}, validated ${record.validation === 'local' ? 'here' : 'by servers'}`;
+    case 'webauthn':
+      return `${record.rpId}, ${algorithmsOfKeys[record.algorithm]}${record.resident ? ', resident' : ''}`;
+    case 'u2f':
+      return `legacy, made for ${record.appId}: add the key anew as webauthn, then remove this`;
+    case 'ssh-sk':
+      return record.keyType;
     case 'recovery':
       return `${keysLeft(record)} of ${record.hashes.length} left`;
     default:

@@ -7,6 +7,9 @@ const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
   totp: 'totp',
   hotp: 'totp',
   yubikey: 'yubikey',
+  webauthn: 'webauthn',
+  u2f: 'webauthn',
+  'ssh-sk': 'webauthn',
   recovery: 'each',
 };
 

@@ -29,6 +29,15 @@ const factorBase = {
   enabled: v.boolean(),
 };
 
+const credential = {
+  credentialId: v.pipe(text, v.regex(/^[A-Za-z0-9_-]+$/)),
+  publicKey: base64,
+  algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
+  /** Four bytes in authenticatorData. */
+  counter: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
+  spent: v.array(base64),
+};
+
 const factor = v.variant('kind', [
   v.strictObject({
     ...factorBase,
@@ -67,6 +76,29 @@ const factor = v.variant('kind', [
       spent: v.array(base64),
     }),
   ]),
+  v.strictObject({
+    ...factorBase,
+    ...credential,
+    kind: v.literal('webauthn'),
+    rpId: text,
+    aaguid: v.pipe(text, v.uuid()),
+    attested: v.boolean(),
+    resident: v.boolean(),
+    transports: v.array(text),
+  }),
+  v.strictObject({
+    ...factorBase,
+    ...credential,
+    kind: v.literal('u2f'),
+    appId: text,
+    verified: v.boolean(),
+  }),
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('ssh-sk'),
+    keyType: v.picklist(['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com']),
+    publicKey: base64,
+  }),
   v.strictObject({
     ...factorBase,
     kind: v.literal('recovery'),
