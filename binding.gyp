@@ -24,7 +24,8 @@
       "product_prefix": "",
       "product_extension": "so",
       "sources": ["native/module/pam_sallyport.c", "native/module/options.c", "native/module/conv.c",
-        "native/module/wire.c", "native/module/conn.c", "native/module/context.c", "native/module/dialogue.c"],
+        "native/module/wire.c", "native/module/conn.c", "native/module/context.c", "native/module/dialogue.c",
+        "native/module/prompt.c", "native/module/terminal.c"],
       "cflags": ["-std=c11", "-pedantic", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)", "-Wl,--version-script=<(module_root_dir)/native/module/pam_sallyport.map"],
       "libraries": ["-lpam"]

@@ -93,7 +93,7 @@ function ask(prompt: string, login: OpenLogin, answers: number, last?: string): 
 }
 
 function promptEffect(prompt: string): Effect {
-  return { do: 'send', frame: { type: 'prompt', text: prompt, echo: false } };
+  return { do: 'send', frame: { type: 'prompt', text: prompt, style: 'hidden' } };
 }
 
 function onOpened(opening: Opening): Step {

@@ -123,7 +123,7 @@ describe('under the sanitizers', { concurrency: 2 }, () => {
     await place.listen(async (peer) => {
       await peer.next();
       for (let round = 0; round < 20; round++) {
-        peer.send(info('y'.repeat(4096)), prompt('z'.repeat(4096), round % 2 === 0));
+        peer.send(info('y'.repeat(4096)), prompt('z'.repeat(4096), round % 2 === 0 ? 'shown' : 'hidden'));
         await peer.next();
       }
       peer.send(result(pam.success));
