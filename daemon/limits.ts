@@ -50,6 +50,19 @@ export const limits = {
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
 
+  /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
+  credentialIdLength: 1_364,
+  /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
+  appIdLength: 1_024,
+  /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
+   * nobody may ask before the keys stop blinking. */
+  ceremonies: 16,
+  ceremonyDeadline: 90_000,
+  ceremonyPoll: 5_000,
+  ceremonyIdle: 15_000,
+  /** The FIDO Alliance's whole BLOB has some 10 MB. */
+  metadataFile: 33_554_432,
+
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
   /** Threads for NSS: a backend that hangs holds one each. */
