@@ -408,6 +408,16 @@ describe('a violation at the terminal', { concurrency: 4 }, () => {
     assert.equal((await open.login.outcome).code, pam.systemErr);
   });
 
+  it('WITHDRAW for a prompt before the last one', async () => {
+    const { login, peer, hears } = await prompted({ words: ['answer=32'] });
+    login.press('1\r');
+    assert.equal(await hears(), 'answer 1');
+    peer.send(prompt());
+    assert.equal(await hears(), 'answer 2');
+    peer.send(withdraw(), result(pam.success));
+    await ends(login, pam.systemErr);
+  });
+
   it('a terminal prompt where HELLO does not say terminal', async () => {
     for (const options of [
       { options: ['no_terminal'] },
