@@ -37,6 +37,16 @@
       "cflags": ["-std=c11", "-pedantic", "-D_GNU_SOURCE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)"],
       "libraries": ["-lpam", "-lpam_misc"]
+    },
+    {
+      "target_name": "sallyport-fido",
+      "type": "executable",
+      "sources": ["native/fido/main.c", "native/fido/session.c", "native/fido/workers.c", "native/fido/worker.c",
+        "native/fido/ceremony.c", "native/fido/assert.c", "native/fido/make.c", "native/fido/key.c",
+        "native/fido/devices.c", "native/fido/request.c", "native/fido/frames.c", "native/fido/text.c"],
+      "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["-pthread", "-pie", "<@(hardened_link)"],
+      "libraries": ["-lfido2"]
     }
   ]
 }
