@@ -91,6 +91,8 @@ export const limits = {
   factorsPerAccount: 32,
   grantsPerAccount: 32,
   factorNameLength: 64,
+  /** A .pub file: a FIDO key takes up to 600 characters; the rest is its comment. */
+  sshKeyText: 4_096,
   /** A request body on control.sock: an enrolment is under 2 KiB. */
   requestBody: 65_536,
   controlConnections: 256,
