@@ -122,7 +122,7 @@ async function tryVerify(
     case 'accepted': {
       const { factor } = judgement;
       const mark = markOf(factor, asking.tokens);
-      if (!(await ledger.change(asking, spent(asking, factor), event('success', 'verified', factor), mark)))
+      if (!(await ledger.change(asking, spent(record, factor), event('success', 'verified', factor), mark)))
         return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };

@@ -15,9 +15,12 @@ import type { Validations } from './validations.ts';
 /** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
 
-/** How a login begins. Nothing in it accepts anything: it only chooses the prompt. */
+/** How a login begins. */
 export type Opening =
-  /** Decided without an answer; its event is committed (or, for what needs no commit, in the log). */
+  /**
+   * Decided without an answer; its event is committed (or, for what needs no commit, in the log). success: a
+   * key that sshd has verified is the second factor, and its commit is durable.
+   */
   | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
   | { readonly kind: 'ask'; readonly prompt: string; readonly text?: string; readonly login: OpenLogin };
 

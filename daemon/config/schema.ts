@@ -107,7 +107,7 @@ export const ruleSchema = v.strictObject(
 export const mustBeThere: Readonly<Record<string, string>> = {
   name: 'a name for the realm',
   require: '"none", "any", or one or a list of "totp", "webauthn" and "yubikey"',
-  action: '"skip", "ask", "refuse" or { remember = "15m" }',
+  action: field.actionAllowed,
 };
 
 /** Tables that other versions have: said politely, not as a misspelling. */

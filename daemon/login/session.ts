@@ -100,7 +100,7 @@ function onOpened(opening: Opening): Step {
   if (opening.kind === 'done') {
     const { result: code, text } = opening;
     if (text === undefined) return result(code);
-    return result(code, code === 'ignore' ? { info: text } : { error: text });
+    return result(code, code === 'ignore' || code === 'success' ? { info: text } : { error: text });
   }
   const text: Effect[] =
     opening.text === undefined ? [] : [{ do: 'send', frame: { type: 'info', text: opening.text } }];

@@ -1,6 +1,7 @@
-import type { Realm } from '../config/contract.ts';
+import type { Realm, Rule } from '../config/contract.ts';
 import type { FactorKind, FactorRecord, RequirableKind, YubikeyValidation } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
+import type { LoginFacts } from './contract.ts';
 
 /** Which requirement a factor of a kind meets (design, second table of Realms). */
 const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
@@ -45,6 +46,24 @@ export function standingOf(
     (record) => fits(require, record.kind) && isValidatedAs(record, validation) && canStillBeUsed(record),
   );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
+}
+
+/**
+ * The factors that a login is about: of ssh's FIDO keys only those that a rule accepts for this very login.
+ *
+ * MUST hold:
+ * - a key counts only when the rule accepts it, over pam.sock, in a proven login of sshd's that sshd says it
+ *   has verified this very key in; anywhere else it is as if the account did not have it;
+ * - one that is disabled counts as one that the account has, and lets nobody in.
+ */
+export function factorsFor(
+  factors: readonly FactorRecord[],
+  rule: Rule | undefined,
+  facts: LoginFacts,
+): readonly FactorRecord[] {
+  const isBelieved = facts.rootSocket && facts.proven && facts.service === 'sshd';
+  const verified = rule?.action.kind === 'accept' && isBelieved ? (facts.sshKeys ?? []) : [];
+  return factors.filter((record) => record.kind !== 'ssh-sk' || verified.includes(record.publicKey));
 }
 
 /** @param validation the one way that the realm allows; undefined: both */
