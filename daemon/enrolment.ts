@@ -17,6 +17,7 @@ import { shapeOf } from './factors/shape.ts';
 import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from './factors/yubikey.ts';
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
+import { newSshSk } from './ssh-enrolment.ts';
 import type { AccountRecord } from './store/contract.ts';
 import { raised, type Tokens } from './tokens.ts';
 import type { EnrolRequest } from './verifier-contract.ts';
@@ -42,11 +43,11 @@ type Bare<R> = Omit<R, keyof FactorBase>;
 /**
  * MUST hold:
  * - the code that proves a new factor is spent by it: the record carries its mark already;
- * - one account never holds one seed, or one YubiKey, twice, or one code would be good twice;
+ * - one account never holds one seed, or one key, twice, or one code would be good twice;
  * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
  * - every change of factors voids what is remembered.
  *
- * @throws SallyportError `wrong-code`, `bad-secret`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
  */
 export function enrolled(
   request: EnrolRequest,
@@ -73,6 +74,11 @@ export function enrolled(
     replaced,
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
   };
+}
+
+/** Whether anything can be typed or touched that proves a new factor of this kind. */
+export function hasCode(kind: FactorKind): boolean {
+  return kind !== 'recovery' && kind !== 'ssh-sk';
 }
 
 /** @throws SallyportError `kind-refused` */
@@ -119,6 +125,8 @@ function make(
     checkYubikey(request, factor, kept);
     return { factor: raised(factor, touched.marks) };
   }
+  if (request.kind === 'ssh-sk')
+    return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
   checkSeed(request.secret);
   const secret = request.secret.toString('base64');
   refuseSecondUse(secret, kept);
@@ -184,7 +192,7 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
 
 /** Judged as a login would judge it; the record that comes back carries the mark. */
 function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorContext): FactorRecord {
-  if (factor.kind === 'recovery') return factor;
+  if (!hasCode(factor.kind)) return factor;
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
   const verdict = factorFor(factor).verify(factor, shapeOf(code ?? Buffer.alloc(0), digits), context);
   if (verdict.outcome === 'accepted') return verdict.record;

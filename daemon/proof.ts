@@ -1,7 +1,7 @@
 import { type Asking, contextOf, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { AuditEvent } from './audit/event.ts';
 import type { Realm } from './config/contract.ts';
-import { enrolled, refuseKind, type Touched, yubikeyOf } from './enrolment.ts';
+import { enrolled, hasCode, refuseKind, type Touched, yubikeyOf } from './enrolment.ts';
 import { SallyportError, unreachable } from './errors.ts';
 import type { FactorRecord, Validated } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
@@ -13,6 +13,7 @@ import { changeEvent } from './login-event.ts';
 import { lockedNow } from './policy/lockout.ts';
 import { selectRealm, wantedGroups } from './policy/realm.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
+import { idleSshSk } from './ssh-enrolment.ts';
 import { emptyRecord } from './store/contract.ts';
 import { known } from './subject.ts';
 import { markOf, marksIn } from './tokens.ts';
@@ -92,7 +93,9 @@ async function tryVerify(
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
-  const factors = record.factors.filter((factor) => factor.enabled && factorFor(factor).usable(factor));
+  const factors = record.factors.filter(
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor),
+  );
   const locked = lockedNow(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
     changeEvent('verify', {
@@ -164,7 +167,7 @@ async function tryEnrol(
   const made = enrolled(request, record, realm, context, options.randomness, touched);
   const event = changeEvent('enrol', {
     outcome: 'done',
-    reason: request.verify && request.kind !== 'recovery' ? 'verified' : 'unverified',
+    reason: request.verify && hasCode(request.kind) ? 'verified' : 'unverified',
     account,
     at: now,
     actor: request.actor,
@@ -172,12 +175,14 @@ async function tryEnrol(
     factor: made.factor,
   });
   const mark = markOf(made.factor, touched?.marks ?? new Map());
+  const warning = request.kind === 'ssh-sk' ? idleSshSk(realm) : undefined;
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
     factor: summaryOf(made.factor),
     replaced: made.replaced.map(summaryOf),
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(warning === undefined ? {} : { warning }),
   };
 }
 

@@ -120,6 +120,8 @@ export type EnrolRequest = {
       /** The AES key. */
       readonly secret: Buffer;
     }
+  /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
 
@@ -130,6 +132,8 @@ export interface EnrolResult {
   readonly recoveryKeys?: readonly string[];
   /** Factors that a new one put out of use: the old recovery set. */
   readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
 }
 
 /** What a verifier stands on. */

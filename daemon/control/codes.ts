@@ -27,6 +27,8 @@ export const httpStatus = {
   /** A new factor's secret is not long enough, or otherwise of no use. */
   'bad-secret': 422,
   'bad-name': 422,
+  /** What was given is no FIDO key of OpenSSH's. */
+  'bad-key': 422,
   /** The configuration that was to be loaded has a fault; the last good one stays in force. */
   'config-invalid': 422,
   'too-many-connections': 429,

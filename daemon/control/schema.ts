@@ -41,6 +41,7 @@ const enrolBody = v.variant('kind', [
       ...proof,
     }),
   ]),
+  v.strictObject({ kind: v.literal('ssh-sk'), publicKey: text(limits.sshKeyText), ...proof }),
   v.strictObject({ kind: v.literal('recovery'), ...proof }),
 ]);
 
@@ -54,6 +55,7 @@ const explainQuery = v.strictObject({
   service: v.pipe(text(limits.serviceLength), v.minBytes(1)),
   from: v.exactOptional(text(limits.rhostLength)),
   tty: v.exactOptional(text(limits.ttyLength)),
+  sshKey: v.exactOptional(text(limits.sshKeyText)),
 });
 const auditQuery = v.strictObject({
   user: userQuery,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32 } from '../factors/base32.ts';
 import { seedLengths } from '../factors/seed.ts';
+import { readSshSkKey } from '../factors/ssh-key.ts';
 import { otpauthUri } from '../factors/uri.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { ControlError } from './client.ts';
@@ -58,5 +59,18 @@ export function readSeed(text: string): Buffer {
     return decodeBase32(text);
   } catch (error) {
     throw new ControlError('bad-secret', messageOf(error));
+  }
+}
+
+/**
+ * The line of a .pub file, without its comment: what the daemon is given of it.
+ * @throws ControlError bad-key, without what was read
+ */
+export function readSshKeyLine(text: string): string {
+  try {
+    const { keyType, publicKey } = readSshSkKey(text);
+    return `${keyType} ${publicKey}`;
+  } catch (error) {
+    throw new ControlError('bad-key', messageOf(error));
   }
 }

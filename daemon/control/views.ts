@@ -135,6 +135,8 @@ export type EnrolBody = {
       /** Base64 of the AES key. */
       readonly secret: string;
     }
+  /** The line of a .pub file. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
 
@@ -143,6 +145,8 @@ export interface EnrolView {
   readonly factor: FactorSummary;
   readonly recoveryKeys?: readonly string[];
   readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
 }
 
 export interface VerifyBody {
@@ -155,6 +159,8 @@ export interface ExplainQuery {
   readonly service: string;
   readonly from?: string;
   readonly tty?: string;
+  /** sshd has verified this FIDO key: the line of its .pub file. */
+  readonly sshKey?: string;
 }
 
 /** `decision`, `why` and `realm` are stable; `lines` are for people. */
