@@ -49,6 +49,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'bad-request': exitStatus.usage,
   'bad-name': exitStatus.usage,
   'bad-secret': exitStatus.usage,
+  'bad-key': exitStatus.usage,
   'no-such-operation': exitStatus.refused,
   'request-timeout': exitStatus.refused,
   'name-taken': exitStatus.refused,

@@ -2,7 +2,7 @@ import { contextOf } from './asking.ts';
 import { isCredential } from './assertions.ts';
 import type { Realm } from './config/contract.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
-import { enrolled, type Found, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
+import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
 import { SallyportError } from './errors.ts';
 import type { FactorContext, FactorRecord } from './factors/contract.ts';
 import { shapeOf } from './factors/shape.ts';
@@ -12,6 +12,7 @@ import { untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
 import { accountOf, type ProofOptions } from './proof.ts';
 import { keyAlgorithms, type NewCredential, verifyRegistration } from './registrations.ts';
+import { idleSshSk } from './ssh-enrolment.ts';
 import { emptyRecord } from './store/contract.ts';
 import { markOf, marksIn } from './tokens.ts';
 import { questionFor } from './touches.ts';
@@ -123,7 +124,7 @@ async function tryEnrol(
   const made = enrolled(request, record, realm, context, options.randomness, all);
   const event = changeEvent('enrol', {
     outcome: 'done',
-    reason: request.verify && request.kind !== 'recovery' ? 'verified' : 'unverified',
+    reason: request.verify && hasCode(request.kind) ? 'verified' : 'unverified',
     account,
     at: now,
     actor: request.actor,
@@ -131,12 +132,14 @@ async function tryEnrol(
     factor: made.factor,
   });
   const mark = markOf(made.factor, found.touched?.marks ?? new Map());
+  const warning = request.kind === 'ssh-sk' ? idleSshSk(realm) : undefined;
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
     factor: summaryOf(made.factor),
     replaced: made.replaced.map(summaryOf),
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(warning === undefined ? {} : { warning }),
   };
 }
 

@@ -78,11 +78,11 @@ export async function madeReady(
 }
 
 /** The record once `factor` was accepted: its mark moved, the row of failures ended. */
-export function spent(asking: Asking, factor: FactorRecord): AccountRecord {
+export function spent(record: AccountRecord, factor: FactorRecord): AccountRecord {
   return {
-    ...asking.record,
-    factors: asking.record.factors.map((old) => (old.id === factor.id ? factor : old)),
-    lock: afterVerified(asking.record.lock, factor.kind),
+    ...record,
+    factors: record.factors.map((old) => (old.id === factor.id ? factor : old)),
+    lock: afterVerified(record.lock, factor.kind),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import { type Decision, decide } from './policy/decide.ts';
+import type { NotNeeded, Refused } from './policy/decision.ts';
 import { giveGrant } from './policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from './store/contract.ts';
 import { type Subject, subjectOf } from './subject.ts';
@@ -85,7 +86,7 @@ export class Assessor {
   /** @returns false: the decision does not rest on fresh records any more */
   async settle(
     { subject, versioned, now }: Assessment,
-    decision: Exclude<Decision, { kind: 'ask' }>,
+    decision: NotNeeded | Refused,
     facts: LoginFacts,
   ): Promise<boolean> {
     const { kind: outcome, why: reason, realm } = decision;

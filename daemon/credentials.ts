@@ -11,7 +11,7 @@ export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, key
   const key = coseKey(algorithm, credential.publicKey);
   if (key === undefined)
     throw new SallyportError('bad-secret', 'that is no public key of its kind; copy the line as it is');
-  if (!/^[A-Za-z0-9_-]+$/.test(credentialId) || credentialId.length > limits.credentialIdLength)
+  if (!/^[A-Za-z0-9_-]+$/.test(credentialId) || credentialId.length > limits.credentialIdText)
     throw new SallyportError('bad-secret', 'that is no key handle; copy the line as it is');
   if (appId.length === 0 || appId.length > limits.appIdLength || !/^[\x21-\x7e]+$/.test(appId))
     throw new SallyportError(

@@ -21,6 +21,7 @@ import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from './fact
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
 import type { NewCredential } from './registrations.ts';
+import { newSshSk } from './ssh-enrolment.ts';
 import type { AccountRecord } from './store/contract.ts';
 import { raised, type Tokens } from './tokens.ts';
 import type { EnrolRequest } from './verifier-contract.ts';
@@ -52,11 +53,11 @@ type Bare<R> = Omit<R, keyof FactorBase>;
 /**
  * MUST hold:
  * - the code that proves a new factor is spent by it: the record carries its mark already;
- * - one account never holds one seed, or one YubiKey, twice, or one code would be good twice;
+ * - one account never holds one seed, or one key, twice, or one code would be good twice;
  * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
  * - every change of factors voids what is remembered.
  *
- * @throws SallyportError `wrong-code`, `bad-secret`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
  */
 export function enrolled(
   request: EnrolRequest,
@@ -88,6 +89,11 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
     'too-many-factors',
     `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
   );
+}
+
+/** Whether anything can be typed or touched that proves a new factor of this kind. */
+export function hasCode(kind: FactorKind): boolean {
+  return kind !== 'recovery' && kind !== 'ssh-sk';
 }
 
 /** @throws SallyportError `kind-refused` */
@@ -144,6 +150,8 @@ function make(
     refuseSameCredential(factor, kept);
     return { factor };
   }
+  if (request.kind === 'ssh-sk')
+    return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
   checkSeed(request.secret);
   const secret = request.secret.toString('base64');
   refuseSecondUse(secret, kept);
@@ -209,7 +217,7 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
 
 /** Judged as a login would judge it; the record that comes back carries the mark. */
 function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
-  if (factor.kind === 'recovery' || factor.kind === 'webauthn') return factor;
+  if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
   const verdict = factorFor(factor).verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
   if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);

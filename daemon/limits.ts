@@ -51,7 +51,7 @@ export const limits = {
   validationWait: 8_000,
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
-  credentialIdLength: 1_364,
+  credentialIdText: 1_364,
   /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
   appIdLength: 1_024,
   /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
@@ -128,6 +128,8 @@ export const limits = {
   factorsPerAccount: 32,
   grantsPerAccount: 32,
   factorNameLength: 64,
+  /** A .pub file: a FIDO key takes up to 600 characters; the rest is its comment. */
+  sshKeyText: 4_096,
   /** A request body on control.sock: an enrolment is under 2 KiB. */
   requestBody: 65_536,
   controlConnections: 256,

@@ -74,7 +74,9 @@ async function tryVerify(
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
-  const factors = record.factors.filter((factor) => factor.enabled && factorFor(factor).usable(factor));
+  const factors = record.factors.filter(
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor),
+  );
   const locked = lockedNow(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
     changeEvent('verify', {
@@ -104,7 +106,7 @@ async function tryVerify(
     case 'accepted': {
       const { factor } = judgement;
       const mark = markOf(factor, asking.tokens);
-      if (!(await ledger.change(asking, spent(asking, factor), event('success', 'verified', factor), mark)))
+      if (!(await ledger.change(asking, spent(record, factor), event('success', 'verified', factor), mark)))
         return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };

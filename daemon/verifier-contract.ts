@@ -27,9 +27,12 @@ import type { Validations } from './validations.ts';
 /** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
 
-/** How a login begins. Nothing in it accepts anything: it only chooses the prompt. */
+/** How a login begins. */
 export type Opening =
-  /** Decided without an answer; its event is committed (or, for what needs no commit, in the log). */
+  /**
+   * Decided without an answer; its event is committed (or, for what needs no commit, in the log). success: a
+   * key that sshd has verified is the second factor, and its commit is durable.
+   */
   | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
   | {
       readonly kind: 'ask';
@@ -151,6 +154,8 @@ export type EnrolRequest = {
       /** What proves it, unless an admin says that none is needed. */
       readonly assertion?: Assertion;
     }
+  /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
 
@@ -185,6 +190,8 @@ export interface EnrolResult {
   readonly recoveryKeys?: readonly string[];
   /** Factors that a new one put out of use: the old recovery set. */
   readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
 }
 
 /** What a verifier stands on. */

@@ -1,9 +1,9 @@
+import { accept, acceptVerified } from './acceptance.ts';
 import { createAdding } from './adding.ts';
-import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
-import { type Assessment, Assessor, withLogin } from './assessment.ts';
+import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
+import { type Assessment, Assessor } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
 import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
-import type { FactorRecord } from './factors/contract.ts';
 import { type Answer, type Judgement, mayBeAnAnswer } from './judge.ts';
 import { Ledger, untilSettled } from './ledger.ts';
 import { limits } from './limits.ts';
@@ -13,7 +13,6 @@ import { delayFor, lockedNow } from './policy/lockout.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
 import { createProofs } from './proof.ts';
 import type { Subject } from './subject.ts';
-import { markOf } from './tokens.ts';
 import { keyOfferFor } from './touches.ts';
 import { createTurns, type InTurn } from './turns.ts';
 import {
@@ -35,7 +34,7 @@ export type * from './verifier-contract.ts';
  * 8, 10):
  * - an answer is judged against records read for it, and policy, lock and factor are decided again whenever
  *   the commit meets another one: what was decided at HELLO only chose the prompt;
- * - "accepted" is returned only after the one commit that spends the factor is durable;
+ * - "accepted", or an opening with "success", is returned only after the one commit of acceptance.ts is durable;
  * - a commit that failed is never taken for "not spent": the error goes up and ends in SYSTEM_ERR;
  * - a login that is not proven learns nothing but yes or no, in the same time for every name;
  * - nothing is stored for a name that is no account.
@@ -78,6 +77,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     return untilSettled<Opening>(async () => {
       const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
+      if (decision.kind === 'accept')
+        return (await acceptVerified(this.#ledger, assessed, facts, decision))
+          ? { kind: 'done', result: 'success' }
+          : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
         const key = await keyOfferFor(decision, assessed.realm, this.#o.touches);
@@ -198,6 +201,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   async #withoutFactor(login: OpenLogin, assessed: Assessment): Promise<Verdict | undefined> {
     const { decision } = assessed;
     if (decision.kind === 'ask') throw new SallyportError('internal', 'an answer was not judged: a defect');
+    if (decision.kind === 'accept')
+      return (await acceptVerified(this.#ledger, assessed, login.facts, decision))
+        ? { kind: 'accepted', result: 'success', strip: 0 }
+        : undefined;
     if (!(await this.#assessor.settle(assessed, decision, login.facts))) return undefined;
     if (decision.kind === 'not-needed') return { kind: 'accepted', result: 'ignore', strip: 0 };
     return refused(login, { result: decision.result, text: decision.text });
@@ -212,37 +219,33 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const { facts } = login;
     const where = whereOf(facts);
     const judgement = judgeAnswer(asking, answer, where, this.#o.keyedHash, login.resync);
-    const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
+    const refusal = (reason: string): AuditEvent =>
       loginEvent(assessed.subject, facts, {
-        outcome,
+        outcome: 'refused',
         reason,
         at: asking.now,
         realm: asking.realm.name,
-        factor,
       });
     switch (judgement.outcome) {
       case 'accepted': {
         const { factor, length } = judgement;
-        const record = withLogin(spent(asking, factor), assessed, facts);
-        const mark = markOf(factor, asking.tokens);
-        if (!(await this.#ledger.change(asking, record, event('success', 'verified', factor), mark)))
-          return undefined;
+        if (!(await accept(this.#ledger, assessed, facts, factor, asking.tokens))) return undefined;
         const text = facts.proven ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
       }
       case 'no-shape':
-        await this.#ledger.note(event('refused', 'no-shape'));
+        await this.#ledger.note(refusal('no-shape'));
         return refused(login, { result: 'auth-err', text: refusalText('no-shape') });
       case 'codes-locked':
-        await this.#ledger.note(event('refused', 'codes-locked'));
+        await this.#ledger.note(refusal('codes-locked'));
         return refused(login, {
           result: 'maxtries',
           again: hasRecovery(asking),
           text: refusalText('codes-locked'),
         });
       case 'refused':
-        return this.#wrongAnswer(login, asking, judgement, event('refused', judgement.reason));
+        return this.#wrongAnswer(login, asking, judgement, refusal(judgement.reason));
       default:
         return unreachable(judgement);
     }

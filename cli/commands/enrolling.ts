@@ -76,6 +76,7 @@ export function tell({ output }: Context, added: EnrolView): void {
     `${account} has a new factor: ${factor.kind} "${factor.name}" (${factor.id}), ${factor.detail}`,
   );
   for (const old of added.replaced) output.note(`"${old.name}" (${old.id}) is no longer good`);
+  if (added.warning !== undefined) output.warn(added.warning);
 }
 
 export function nameIn(options: { readonly name?: string }): { readonly name?: string } {

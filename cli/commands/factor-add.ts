@@ -6,6 +6,7 @@ import { wholeNumber } from '../number.ts';
 import { qrCode } from '../qr.ts';
 import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
+import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';
 import { addFactorAddYubikey } from './factor-add-yubikey.ts';
 
 type Digits = UserView['defaults']['digits'];
@@ -46,6 +47,7 @@ export function addFactorAdd(factor: Command, context: Context): void {
     .action((user: string, options: HotpOptions) => addHotp(context, user, options));
   addFactorAddYubikey(add, context);
   addFactorAddKey(add, context);
+  addFactorAddSshSk(add, context);
   add
     .command('recovery <user>')
     .description('ten single-use recovery keys, one a line; they end the set before them')

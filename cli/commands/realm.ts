@@ -82,11 +82,16 @@ function graceOf({ graceMs, graceUntil }: Realm): string {
 
 function rulesOf(realm: Realm): readonly (readonly [string, string])[] {
   return realm.rules.map(({ line, services, from, action }) => {
-    const what = action.kind === 'remember' ? `remember for ${action.forMs / 1000} s` : action.kind;
+    const what = actionOf(action);
     const where = from?.map((source) =>
       source.kind === 'local' ? 'local' : `${source.address}/${source.prefix}`,
     );
     const condition = `services ${services?.join(',') ?? 'all'}, from ${where?.join(',') ?? 'anywhere'}`;
     return ['rule', `line ${line}: ${what} (${condition})`];
   });
+}
+
+function actionOf(action: Realm['rules'][number]['action']): string {
+  if (action.kind === 'remember') return `remember for ${action.forMs / 1000} s`;
+  return action.kind === 'accept' ? `accept ${action.factor}` : action.kind;
 }

@@ -110,7 +110,9 @@ export interface Rule {
     | { readonly kind: 'skip' }
     | { readonly kind: 'ask' }
     | { readonly kind: 'refuse' }
-    | { readonly kind: 'remember'; readonly forMs: number };
+    | { readonly kind: 'remember'; readonly forMs: number }
+    /** A FIDO key that sshd has verified is the second factor; for any other login it means ask. */
+    | { readonly kind: 'accept'; readonly factor: 'ssh-sk' };
 }
 
 export type Source =

@@ -183,18 +183,21 @@ export const moment = reads(
 
 const longestRemember = '30d';
 const rememberFor = duration('1s', longestRemember);
-const actionAllowed = '"skip", "ask", "refuse" or { remember = "15m" }';
+export const actionAllowed = '"skip", "ask", "refuse", { remember = "15m" } or { accept = "ssh-sk" }';
 
 export const action = reads<Rule['action']>(
   (input) => {
-    if (isTable(input) && 'accept' in input) return `${actionAllowed}; accept is not in this version yet`;
+    if (isTable(input) && 'accept' in input) return '{ accept = "ssh-sk" } alone';
     if (isTable(input) && 'remember' in input)
       return `{ remember = a time from "1s" to "${longestRemember}" } alone`;
     return actionAllowed;
   },
   (input) => {
     if (input === 'skip' || input === 'ask' || input === 'refuse') return { kind: input };
-    if (!isTable(input) || Object.keys(input).join() !== 'remember') return undefined;
+    if (!isTable(input)) return undefined;
+    const keys = Object.keys(input).join();
+    if (keys === 'accept' && input.accept === 'ssh-sk') return { kind: 'accept', factor: 'ssh-sk' };
+    if (keys !== 'remember') return undefined;
     const time = v.safeParse(rememberFor, input.remember);
     return time.success ? { kind: 'remember', forMs: time.output } : undefined;
   },

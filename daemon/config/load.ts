@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { messageOf, SallyportError } from '../errors.ts';
+import { checkAccepts } from './accepts.ts';
 import { checkPaths, checkRealm, checkRealms, checkRules, type Placed } from './check.ts';
 import type { Config, Realm, Rule } from './contract.ts';
 import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
@@ -82,6 +83,7 @@ function readRealms(raw: unknown, report: Report): Realm[] {
     checkRealm(entry, path, report);
     const rules = readRules(isTable(entry) ? entry.rule : undefined, [...path, 'rule'], report);
     checkRules(rules, report);
+    if (table !== undefined) checkAccepts(table.require, rules, report);
     return table === undefined ? [] : [realmOf(table, rules, report.lines.lineOf(path))];
   });
   checkRealms(raw, report);

@@ -127,7 +127,7 @@ export const mustBeThere: Readonly<Record<string, string>> = {
   name: 'a name for the realm',
   require: '"none", "any", or one or a list of "totp", "webauthn" and "yubikey"',
   rp_id: 'a domain that the portal and all hosts can share ("login.example.org")',
-  action: '"skip", "ask", "refuse" or { remember = "15m" }',
+  action: field.actionAllowed,
 };
 
 /** Tables that other versions have: said politely, not as a misspelling. */

@@ -32,6 +32,8 @@ export const httpStatus = {
   'bad-name': 422,
   /** A security key that cannot be added: there already, of a model that is not allowed, without a PIN. */
   'key-refused': 422,
+  /** What was given is no FIDO key of OpenSSH's. */
+  'bad-key': 422,
   /** The configuration that was to be loaded has a fault; the last good one stays in force. */
   'config-invalid': 422,
   'too-many-connections': 429,

@@ -2,6 +2,7 @@ import type { Accounts } from '../accounts.ts';
 import { canonicalAddress } from '../config/network.ts';
 import type { Configuration } from '../configuration.ts';
 import { SallyportError } from '../errors.ts';
+import { readSshSkKey } from '../factors/ssh-key.ts';
 import { virtualConsole } from '../login/facts.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { whoseFactors } from '../policy/decide.ts';
@@ -22,7 +23,7 @@ export interface ExplainOptions {
 
 /**
  * What a proven login over pam.sock would meet now. Nothing is stored, and no grace period begins.
- * @throws SallyportError no-such-account, accounts-unavailable, bad-request
+ * @throws SallyportError no-such-account, accounts-unavailable, bad-request, bad-key
  */
 export function createExplain(options: ExplainOptions): Admin['explain'] {
   return async (name, query) => {
@@ -51,10 +52,15 @@ const callerLine =
   'caller      taken to be the account itself: this realm asks for the factor of whoever calls su';
 
 function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string): LoginFacts {
-  const { service, from, tty } = query;
+  const { service, from, tty, sshKey } = query;
   const source = from === undefined ? undefined : canonicalAddress(from);
   if (from !== undefined && source === undefined)
     throw new SallyportError('bad-request', '"from" must be a literal IPv4 or IPv6 address');
+  if (sshKey !== undefined && service !== 'sshd')
+    throw new SallyportError(
+      'bad-request',
+      'only sshd verifies keys of ssh: "sshKey" goes with service sshd',
+    );
   return {
     service,
     user,
@@ -67,6 +73,7 @@ function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string)
     proven: true,
     rootSocket: true,
     local: from === undefined && tty !== undefined && virtualConsole.test(tty),
+    ...(sshKey === undefined ? {} : { sshKeys: [readSshSkKey(sshKey).publicKey] }),
     mode: 'prompt',
   };
 }

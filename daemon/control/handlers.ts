@@ -1,3 +1,4 @@
+import { hasCode } from '../enrolment.ts';
 import type { Verifier } from '../verifier-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import type { Authorised } from './authorise.ts';
@@ -39,7 +40,7 @@ export const handlers: Readonly<
   'factor-list': plain(async ({ admin }, call) => ({ factors: await admin.factors(accountOf(call)) })),
   'factor-add': async ({ verifier }, call) => {
     const body = schema.readEnrol(await call.body());
-    if (body.kind !== 'recovery' && !body.verify) call.demand('factor-add-unproven');
+    if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unproven');
     return enrol(verifier, call, body);
   },
   'ceremony-begin': async ({ ceremonies }, call) =>

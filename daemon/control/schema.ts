@@ -15,7 +15,7 @@ const proof = { name, code: v.exactOptional(code), verify: v.boolean() };
 
 const u2f = {
   kind: v.literal('u2f'),
-  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdLength)),
+  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText)),
   publicKey: secret,
   algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
   appId: text(limits.appIdLength),
@@ -61,6 +61,7 @@ const enrolBody = v.variant('kind', [
     }),
   ]),
   v.strictObject({ ...u2f, name, verify: v.literal(false) }),
+  v.strictObject({ kind: v.literal('ssh-sk'), publicKey: text(limits.sshKeyText), ...proof }),
   v.strictObject({ kind: v.literal('recovery'), ...proof }),
 ]);
 
@@ -74,6 +75,7 @@ const explainQuery = v.strictObject({
   service: v.pipe(text(limits.serviceLength), v.minBytes(1)),
   from: v.exactOptional(text(limits.rhostLength)),
   tty: v.exactOptional(text(limits.ttyLength)),
+  sshKey: v.exactOptional(text(limits.sshKeyText)),
 });
 const auditQuery = v.strictObject({
   user: userQuery,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32 } from '../factors/base32.ts';
 import { seedLengths } from '../factors/seed.ts';
+import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
 import { otpauthUri } from '../factors/uri.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
@@ -84,4 +85,17 @@ export function readU2f(text: string, appId: string): U2fBody {
       ? 'a resident credential of pam_u2f ("*") has no key handle here to ask the key for; add the key anew as webauthn'
       : 'that is no credential; copy KEYHANDLE,PUBLICKEY,es256,+presence from between two colons of u2f_keys',
   );
+}
+
+/**
+ * The line of a .pub file, without its comment: what the daemon is given of it.
+ * @throws ControlError bad-key, without what was read
+ */
+export function readSshKeyLine(text: string): string {
+  try {
+    const { keyType, publicKey } = readSshSkKey(text);
+    return `${keyType} ${publicKey}`;
+  } catch (error) {
+    throw new ControlError('bad-key', messageOf(error));
+  }
 }

@@ -138,6 +138,8 @@ export type EnrolBody = {
     }
   /** Without a touch; with one, see CeremonyBody. */
   | ({ readonly kind: 'u2f' } & U2fBody)
+  /** The line of a .pub file. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
 
@@ -179,6 +181,8 @@ export interface EnrolView {
   readonly factor: FactorSummary;
   readonly recoveryKeys?: readonly string[];
   readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
 }
 
 export interface VerifyBody {
@@ -191,6 +195,8 @@ export interface ExplainQuery {
   readonly service: string;
   readonly from?: string;
   readonly tty?: string;
+  /** sshd has verified this FIDO key: the line of its .pub file. */
+  readonly sshKey?: string;
 }
 
 /** `decision`, `why` and `realm` are stable; `lines` are for people. */

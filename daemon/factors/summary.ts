@@ -1,6 +1,7 @@
 import { unreachable } from '../errors.ts';
 import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm } from './contract.ts';
 import { keysLeft } from './recovery.ts';
+import { fingerprintOf } from './ssh-key.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */
 export interface FactorSummary {
@@ -54,7 +55,7 @@ function detailOf(record: FactorRecord): string {
     case 'u2f':
       return `legacy, made for ${record.appId}: add the key anew as webauthn, then remove this`;
     case 'ssh-sk':
-      return record.keyType;
+      return `${record.keyType}, ${fingerprintOf(record)}`;
     case 'recovery':
       return `${keysLeft(record)} of ${record.hashes.length} left`;
     default:

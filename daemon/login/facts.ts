@@ -1,4 +1,5 @@
 import { canonicalAddress } from '../config/network.ts';
+import { sshSkKeysIn } from '../factors/ssh-key.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { HelloFrame } from './frames.ts';
@@ -20,8 +21,14 @@ export interface FactsOptions {
 export function isProven(hello: HelloFrame, rootSocket: boolean): boolean {
   if (!rootSocket) return false;
   if (hello.firstFactorPassed) return true;
-  if (hello.service !== 'sshd' || hello.sshAuthInfo === undefined) return false;
-  return hello.sshAuthInfo.split('\n').some((line) => line.startsWith('publickey '));
+  return believedAuthInfo(hello, rootSocket)
+    .split('\n')
+    .some((line) => line.startsWith('publickey '));
+}
+
+/** What sshd says it has verified; of anybody else, nothing. */
+function believedAuthInfo(hello: HelloFrame, rootSocket: boolean): string {
+  return rootSocket && hello.service === 'sshd' ? (hello.sshAuthInfo ?? '') : '';
 }
 
 export const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
@@ -44,6 +51,7 @@ export async function factsOf(
   options: FactsOptions,
 ): Promise<LoginFacts> {
   const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
+  const sshKeys = sshSkKeysIn(believedAuthInfo(hello, rootSocket));
   return {
     service: hello.service,
     user: hello.user,
@@ -57,6 +65,7 @@ export async function factsOf(
     proven: isProven(hello, rootSocket),
     rootSocket,
     local: await isLocal(hello, rootSocket, options),
+    ...(sshKeys.length === 0 ? {} : { sshKeys }),
     mode: hello.mode,
   };
 }

@@ -35,7 +35,7 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   if (opening.kind === 'done') {
     const { result: code, text } = opening;
     if (text === undefined) return result(code);
-    return result(code, code === 'ignore' ? { info: text } : { error: text });
+    return result(code, code === 'ignore' || code === 'success' ? { info: text } : { error: text });
   }
   const { prompt, login, key: offer, text } = opening;
   const asked = { prompt, login, answers: 0 };

@@ -52,5 +52,7 @@ export interface LoginFacts {
   readonly proven: boolean;
   readonly rootSocket: boolean;
   readonly local: boolean;
+  /** FIDO keys that sshd has verified in this login (factors/ssh-key.ts); absent: none. */
+  readonly sshKeys?: readonly string[];
   readonly mode: 'prompt' | 'password-and-code' | 'first-pass';
 }

@@ -15,7 +15,7 @@ import {
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { selectRealm } from './realm.ts';
-import { isTypedCode, isUsableFrom, standingOf } from './requirement.ts';
+import { factorsFor, isTypedCode, isUsableFrom, standingOf } from './requirement.ts';
 import { matchingRule } from './rule.ts';
 
 export type { Decision } from './decision.ts';
@@ -43,6 +43,7 @@ type Say = Omit<Ground, 'line' | 'sentence'>;
  * - what is not known (a group, a source, a session, a caller) never makes the decision laxer;
  * - a clock set back voids what lets in (grants, grace) and keeps what refuses (locks);
  * - `remember` takes the place of an answer that would be asked and could be given now, of nothing else;
+ * - `accept` does so only for a key that sshd has verified, and that the account has, enabled;
  * - on pam-user.sock no rule matches and nothing starts.
  */
 export function decide(question: Question): Decision {
@@ -64,6 +65,7 @@ export function decide(question: Question): Decision {
       return pass('skip', say, rule.line, 'a rule lets this service from there off');
     case 'ask':
     case 'remember':
+    case 'accept':
       return byFactors(question, realm, rule, say);
     default:
       return unreachable(rule.action);
@@ -87,8 +89,8 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
     return refuse('su-caller-unknown', say, line, sentence);
   }
-  const { rpId } = question.config.webauthn ?? {};
-  const standing = standingOf(isKnown ? question.state.factors : [], realm, rpId);
+  const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
+  const standing = standingOf(factors, realm, question.config.webauthn?.rpId);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')
@@ -159,12 +161,17 @@ function byLock(
   const { state, facts, now } = question;
   const locked = lockedNow(state.lock, realm.lockout, now);
   if (locked === 'all') return refuseLocked(question, realm, say);
+  const line = rule?.line ?? realm.line;
+  const used = fitting.find((factor) => factor.kind === 'ssh-sk');
+  if (used !== undefined) {
+    const sentence = `sshd has verified the security key ${used.kind} "${used.name}", and a rule accepts it`;
+    return { kind: 'accept', why: 'accept', factor: used, ...say, line, sentence };
+  }
   const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
   if (codesLocked && fitting.every(isTypedCode)) {
     const sentence = 'too many wrong codes: typed codes are locked until an admin unlocks them';
     return refuse('codes-locked', say, realm.line, sentence);
   }
-  const line = rule?.line ?? realm.line;
   const forMs = rule?.action.kind === 'remember' ? rule.action.forMs : undefined;
   if (forMs !== undefined) {
     const login = { realm: realm.name, target: question.account.name, facts };

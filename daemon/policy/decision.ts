@@ -1,5 +1,5 @@
 import type { Rule } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord, SshSkRecord } from '../factors/contract.ts';
 
 /** What every decision says of itself, for `explain` and the audit. */
 export interface Ground {
@@ -41,7 +41,7 @@ export type RefusedWhy =
   /** su with su = "caller": the real uid is no account. */
   | 'su-caller-unknown';
 
-export type Decision = NotNeeded | Ask | Refused;
+export type Decision = NotNeeded | Accept | Ask | Refused;
 
 export interface NotNeeded extends Ground {
   readonly kind: 'not-needed';
@@ -50,6 +50,14 @@ export interface NotNeeded extends Ground {
   readonly startGrace?: true;
   /** What a person should hear: until when it goes on like this. */
   readonly text?: string;
+}
+
+/** A factor was verified before we were asked, and a rule lets it be the second one. */
+export interface Accept extends Ground {
+  readonly kind: 'accept';
+  readonly why: 'accept';
+  /** As it stands in the record: that it was used MUST be committed before anybody is let in. */
+  readonly factor: SshSkRecord;
 }
 
 export interface Ask extends Ground {

@@ -31,7 +31,7 @@ export function explain(question: Question): Explanation {
   const text = rule === undefined ? undefined : ruleText(rule);
   const rows: [string, string][] = [
     ['account', `${account.name} (uid ${account.uid})`],
-    ['login', loginText(facts)],
+    ['login', `${loginText(facts)}${keysText(question)}`],
     ['realm', `${realm} (${config.file}:${realmLine})`],
     ['member', because],
     ['factors', factorsText(question, realm)],
@@ -56,6 +56,8 @@ function headline(decision: Decision): string {
   switch (decision.kind) {
     case 'not-needed':
       return 'no second factor is needed';
+    case 'accept':
+      return 'nothing is asked: the key that was used is the second factor';
     case 'ask':
       return 'a second factor is asked for';
     case 'refused':
@@ -73,6 +75,16 @@ function loginText(facts: LoginFacts): string {
   const proven = facts.proven ? '' : ', first factor not proven';
   const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
   return `${facts.service} ${place}${tty}${proven}${socket}`;
+}
+
+function keysText({ facts, state }: Question): string {
+  return (facts.sshKeys ?? [])
+    .map((key) => {
+      const enrolled = state.factors.find((factor) => factor.kind === 'ssh-sk' && factor.publicKey === key);
+      const which = enrolled === undefined ? 'of ssh that is not enrolled' : `"${enrolled.name}"`;
+      return `, with the security key ${which}`;
+    })
+    .join('');
 }
 
 function factorsText(question: Question, realmName: string): string {
@@ -93,7 +105,18 @@ export function ruleText(rule: Rule): string {
 }
 
 function actionText(action: Rule['action']): string {
-  return action.kind === 'remember' ? `remember for ${formatDuration(action.forMs)}` : action.kind;
+  switch (action.kind) {
+    case 'remember':
+      return `remember for ${formatDuration(action.forMs)}`;
+    case 'accept':
+      return `accept ${action.factor}`;
+    case 'skip':
+    case 'ask':
+    case 'refuse':
+      return action.kind;
+    default:
+      return unreachable(action);
+  }
 }
 
 function sourceText(source: Source): string {

@@ -1,4 +1,4 @@
-import type { Realm } from '../config/contract.ts';
+import type { Realm, Rule } from '../config/contract.ts';
 import type { FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
 import type { LoginFacts } from './contract.ts';
@@ -80,6 +80,24 @@ function isAllowed(
 export function isUsableFrom(facts: LoginFacts, { kind }: FactorRecord): boolean {
   if (kind !== 'webauthn' && kind !== 'u2f') return true;
   return facts.local && facts.proven && facts.rootSocket && facts.mode === 'prompt';
+}
+
+/**
+ * The factors that a login is about: of ssh's FIDO keys only those that a rule accepts for this very login.
+ *
+ * MUST hold:
+ * - a key counts only when the rule accepts it, over pam.sock, in a proven login of sshd's that sshd says it
+ *   has verified this very key in; anywhere else it is as if the account did not have it;
+ * - one that is disabled counts as one that the account has, and lets nobody in.
+ */
+export function factorsFor(
+  factors: readonly FactorRecord[],
+  rule: Rule | undefined,
+  facts: LoginFacts,
+): readonly FactorRecord[] {
+  const isBelieved = facts.rootSocket && facts.proven && facts.service === 'sshd';
+  const verified = rule?.action.kind === 'accept' && isBelieved ? (facts.sshKeys ?? []) : [];
+  return factors.filter((record) => record.kind !== 'ssh-sk' || verified.includes(record.publicKey));
 }
 
 function canStillBeUsed(record: FactorRecord): boolean {

@@ -55,6 +55,12 @@ const testing = [
     purpose: 'openssl',
     file: '/usr/bin/openssl',
   },
+  {
+    name: 'libssl-dev',
+    why: 'a security key in software, for ssh',
+    purpose: 'the headers of OpenSSL',
+    file: '/usr/include/openssl/evp.h',
+  },
 ];
 
 const takingLong = [

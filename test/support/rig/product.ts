@@ -135,4 +135,5 @@ export interface Event {
   readonly outcome: string;
   readonly reason: string;
   readonly service?: string;
+  readonly factor?: { readonly kind: string; readonly name: string };
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, run, until } from './commands.ts';
 import { repository } from './layout.ts';
@@ -16,9 +16,14 @@ export function makeSshKeys(): void {
 
 /** Lets the client's key in as this person. */
 export function authorizeKey(person: Person): void {
+  authorizeKeys(person, [readFileSync(`${clientKey}.pub`, 'utf8')]);
+}
+
+/** @param lines of authorized_keys, in place of those before */
+export function authorizeKeys(person: Person, lines: readonly string[]): void {
   const folder = `${person.home}/.ssh`;
-  mkdirSync(folder, { mode: 0o700 });
-  must('cp', [`${clientKey}.pub`, `${folder}/authorized_keys`]);
+  mkdirSync(folder, { mode: 0o700, recursive: true });
+  writeFileSync(`${folder}/authorized_keys`, `${lines.join('\n')}\n`);
   for (const path of [folder, `${folder}/authorized_keys`]) chownSync(path, person.uid, person.uid);
 }
 
@@ -55,7 +60,8 @@ export async function startSshd(port: number, dropIn: string, extra: readonly st
 
 interface SshOptions {
   readonly port: number;
-  readonly key?: boolean;
+  /** The client's key, or the file of another one. */
+  readonly key?: boolean | string;
   /** An address of 127.0.0.0/8 to come from. */
   readonly from?: string;
   readonly options?: readonly string[];
@@ -68,7 +74,7 @@ export function ssh(user: string, options: SshOptions, command: readonly string[
   return [
     ...[program, '-F', 'none', '-o', `Port=${port}`, '-o', 'StrictHostKeyChecking=no', '-o', 'LogLevel=INFO'],
     ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
-    ...(key ? ['-i', clientKey] : ['-o', 'PubkeyAuthentication=no']),
+    ...(key === false ? ['-o', 'PubkeyAuthentication=no'] : ['-i', key === true ? clientKey : key]),
     ...(from === undefined ? [] : ['-o', `BindAddress=${from}`]),
     ...more.flatMap((option) => ['-o', option]),
     ...['-o', `User=${user}`, '127.0.0.1', ...command],

@@ -9,6 +9,7 @@ const expected: Readonly<Record<string, number>> = {
   'bad-request': 2,
   'bad-name': 2,
   'bad-secret': 2,
+  'bad-key': 2,
   'no-such-account': 3,
   'no-such-factor': 3,
   'no-such-realm': 3,

@@ -108,6 +108,20 @@ describe('a good configuration', () => {
     assert.deepEqual(keys('{ user_verification = "yes" }'), ['realm.webauthn.user_verification']);
   });
 
+  it('accepts a key of ssh wherever its realm takes one, for every service too', () => {
+    for (const require of ['"none"', '"any"', '"webauthn"', '["totp", "webauthn"]'])
+      for (const [body, part] of [
+        ['', {}],
+        ['services = ["sudo", "sshd"]\n', { services: ['sudo', 'sshd'] }],
+        ['from = ["local", "::1"]\n', undefined],
+      ] as const) {
+        const text = `require = ${require}\n[[realm.rule]]\n${body}action = { accept = "ssh-sk" }`;
+        const [read] = good(realm(text)).realms[0]?.rules ?? [];
+        assert.deepEqual(read?.action, { kind: 'accept', factor: 'ssh-sk' });
+        if (part !== undefined) assert.deepEqual(read, { line: 5, action: read.action, ...part });
+      }
+  });
+
   it('says what the file says, as the design writes it', () => {
     const config = good(`
 admin_group = "wheel"
@@ -675,16 +689,61 @@ const rows: Row[] = [
       6,
       'realm.rule.action',
       /./,
-      /"skip", "ask", "refuse" or \{ remember/,
+      /"skip", "ask", "refuse", \{ remember = "15m" \} or \{ accept = "ssh-sk" \}/,
+    ],
+  ),
+  ...['{ accept = "totp" }', '{ accept = true }', '{ accept = "ssh-sk", remember = "1h" }'].map(
+    (value): Row => [
+      `action = ${value}`,
+      rule(`action = ${value}`),
+      6,
+      'realm.rule.action',
+      /accept/,
+      /\{ accept = "ssh-sk" \} alone/,
+    ],
+  ),
+  ...(
+    [
+      ['"totp"', 'totp'],
+      ['"yubikey"', 'yubikey'],
+      ['["totp", "yubikey"]', 'totp or yubikey'],
+    ] as const
+  ).map(
+    ([require, named]): Row => [
+      `accept where require = ${require}`,
+      realm(`require = ${require}\n[[realm.rule]]\nservices = ["sshd"]\naction = { accept = "ssh-sk" }`),
+      7,
+      'realm.rule.action',
+      /accept = "ssh-sk"/,
+      /"none" or "any", or has "webauthn"/,
+      new RegExp(`requires ${named}, and ssh-sk meets webauthn alone`),
     ],
   ),
   [
-    'accept, of a later version',
-    rule('action = { accept = "ssh-sk" }'),
+    'accept for services without sshd',
+    rule('action = { accept = "ssh-sk" }\nservices = ["sudo",\n"sshd-x"]'),
+    7,
+    'realm.rule.services',
+    /sudo/,
+    /"sshd" among them, or no services/,
+    /could never accept/,
+  ],
+  [
+    'accept for the portal',
+    rule('services = ["sallyport-portal"]\naction = { accept = "ssh-sk" }'),
     6,
-    'realm.rule.action',
-    /accept/,
-    /accept is not in this version yet/,
+    'realm.rule.services',
+    /sallyport-portal/,
+    /"sshd" among them/,
+  ],
+  [
+    'accept from nowhere but this machine',
+    rule('services = ["sshd"]\nfrom = ["local"]\naction = { accept = "ssh-sk" }'),
+    7,
+    'realm.rule.from',
+    /local/,
+    /an address or a network, or no from/,
+    /never local/,
   ],
   [
     'remember without a time',
@@ -701,7 +760,7 @@ const rows: Row[] = [
     6,
     'realm.rule.action',
     /remember/,
-    /accept is not/,
+    /\{ accept = "ssh-sk" \} alone/,
   ],
   [
     'a covered rule',

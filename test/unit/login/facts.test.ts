@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { factsOf, isProven } from '../../../daemon/login/facts.ts';
 import type { HelloFrame } from '../../../daemon/login/frames.ts';
+import { publicKey } from '../../support/ssh-keys.ts';
 
 const plain: HelloFrame = {
   type: 'hello',
@@ -40,6 +41,28 @@ describe('a login is proven', () => {
     it(what, () => assert.equal(isProven(hello(changes), true), proven));
     it(`${what} — and never on pam-user.sock`, () => assert.equal(isProven(hello(changes), false), false));
   }
+});
+
+describe('the keys that sshd has verified', () => {
+  const options = { bootId: 'boot-1', sessionIsLocal: async () => false };
+  const keysOf = async (changes: Partial<HelloFrame>, rootSocket = true) =>
+    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).sshKeys;
+  const sshAuthInfo = `publickey sk-ssh-ed25519@openssh.com ${publicKey('a')}\n`;
+
+  it('are told of sshd, on pam.sock', async () => {
+    assert.deepEqual(await keysOf({ service: 'sshd', sshAuthInfo }), [publicKey('a')]);
+  });
+
+  it('are not believed of another program, and not on pam-user.sock', async () => {
+    for (const service of ['sudo', 'sshd-x', 'SSHD', 'sallyport-portal', 'login'])
+      assert.equal(await keysOf({ service, sshAuthInfo, firstFactorPassed: true }), undefined);
+    assert.equal(await keysOf({ service: 'sshd', sshAuthInfo }, false), undefined);
+  });
+
+  it('are none where sshd says nothing, or names an ordinary key', async () => {
+    assert.equal(await keysOf({ service: 'sshd', firstFactorPassed: true }), undefined);
+    assert.equal(await keysOf({ service: 'sshd', sshAuthInfo: `${key}\n` }), undefined);
+  });
 });
 
 describe('a login is local', () => {

@@ -34,7 +34,9 @@ function said(decision: Decision): string {
       return `ask ${decision.factors.map(({ id }) => id).join(' ')}`;
     case 'not-needed':
       return `not-needed ${decision.why}`;
-    default:
+    case 'accept':
+      return `accept ${decision.factor.id}`;
+    case 'refused':
       return `refused ${decision.why} ${decision.result}`;
   }
 }

@@ -6,6 +6,7 @@ import type { Config, Realm, Rule, Source } from '../../../daemon/config/contrac
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, decide, type Question } from '../../../daemon/policy/decide.ts';
+import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {
   config,
   day,
@@ -41,6 +42,7 @@ const anyRule: fc.Arbitrary<Rule> = fc
       { kind: 'ask' },
       { kind: 'refuse' },
       { kind: 'remember', forMs: 15 * minute },
+      { kind: 'accept', factor: 'ssh-sk' },
     ),
   })
   .map(({ services: names, from, action }) => ({
@@ -82,7 +84,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
   });
 
 const anyFactor = fc
-  .tuple(fc.constantFrom<FactorRecord>(totp, hotp, recovery, usedUp), fc.boolean())
+  .tuple(fc.constantFrom<FactorRecord>(totp, hotp, recovery, usedUp, sshSkRecord('blue')), fc.boolean())
   .map(([factor, enabled]) => (enabled ? factor : disabled(factor)));
 
 const anyFacts: fc.Arbitrary<LoginFacts> = fc
@@ -96,11 +98,13 @@ const anyFacts: fc.Arbitrary<LoginFacts> = fc
     local: fc.boolean(),
     proven: fc.boolean(),
     rootSocket: fc.boolean(),
+    keys: some('blue', 'green'),
   })
-  .map(({ service, where, local, proven, rootSocket }) => ({
+  .map(({ service, where, local, proven, rootSocket, keys }) => ({
     ...(where === undefined ? onTerminal({ local }) : facts(where)),
     service,
     proven,
+    sshKeys: keys.map((seed) => publicKey(seed)),
     ...(rootSocket ? {} : overUserSocket),
   }));
 
@@ -150,7 +154,7 @@ const anyQuestion: fc.Arbitrary<Question> = fc.record({
 
 /** Whether `b` lets in what `a` does not: passes more easily, or takes a factor that `a` would not take. */
 function isLaxer(b: Decision, a: Decision): boolean {
-  const rank = { refused: 0, ask: 1, 'not-needed': 2 };
+  const rank = { refused: 0, ask: 1, accept: 2, 'not-needed': 2 };
   if (a.kind !== 'ask' || b.kind !== 'ask') return rank[b.kind] > rank[a.kind];
   const taken = new Set(a.factors.map(({ id }) => id));
   if (b.factors.some(({ id }) => !taken.has(id))) return true;
@@ -163,9 +167,10 @@ const offers = (decision: Decision) => decision.kind === 'ask' && decision.remem
 function neverLaxer(
   change: fc.Arbitrary<(question: Question) => Question>,
   prepare: (question: Question) => Question = (question) => question,
+  kinds: readonly Decision['kind'][] = ['refused', 'ask', 'not-needed'],
 ): void {
-  const numRuns = 4000;
-  const seen = { refused: 0, ask: 0, 'not-needed': 0 };
+  const numRuns = 8000;
+  const seen = { refused: 0, ask: 0, accept: 0, 'not-needed': 0 };
   let changed = 0;
   fc.assert(
     fc.property(anyQuestion.map(prepare), change, (question, changeIt) => {
@@ -177,7 +182,7 @@ function neverLaxer(
     }),
     { numRuns },
   );
-  for (const [kind, count] of Object.entries(seen)) assert.ok(count > numRuns / 50, `${kind}: ${count}`);
+  for (const kind of kinds) assert.ok(seen[kind] > numRuns / 50, `${kind}: ${seen[kind]}`);
   assert.ok(changed > 10, `only ${changed} decisions changed`);
 }
 
@@ -244,8 +249,54 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
+  /** Where a key of ssh does not count it is as if there were none; and where that lets off, it does. */
+  const unlessWithoutKeys = (question: Question, next: Question): Question => {
+    const factors = question.state.factors.filter(({ kind }) => kind !== 'ssh-sk');
+    const without = decide({ ...question, state: { ...question.state, factors } });
+    return without.kind === 'not-needed' ? question : next;
+  };
+
+  /** sshd has verified keys, and mostly a rule accepts them. */
+  const accepting: Rule = { line: 1, action: { kind: 'accept', factor: 'ssh-sk' } };
+  const accepted = (question: Question): Question => {
+    const realms = question.config.realms.map((one, index) =>
+      index % 2 === 0 ? { ...one, rules: [accepting, ...one.rules] } : one,
+    );
+    const facts = { ...question.facts, service: 'sshd', proven: true, rootSocket: true };
+    const { grants, factors } = question.state;
+    const more = grants.length % 2 === 0 ? [sshSkRecord('blue')] : [];
+    const state = { ...question.state, factors: [...factors, ...more] };
+    return { ...question, config: { ...question.config, realms }, facts, state };
+  };
+
+  it('a key that sshd says nothing of', () => {
+    neverLaxer(
+      fc.constant((question) => {
+        const { sshKeys: _, ...facts } = question.facts;
+        return unlessWithoutKeys(question, { ...question, facts });
+      }),
+      accepted,
+      ['refused', 'ask', 'accept', 'not-needed'],
+    );
+  });
+
+  it('a disabled key of ssh beside all else', () => {
+    neverLaxer(
+      fc.constant((question) => {
+        const factors = [...question.state.factors, { ...disabled(sshSkRecord('blue')), id: 'more' }];
+        return { ...question, state: { ...question.state, factors } };
+      }),
+      accepted,
+      ['refused', 'ask', 'accept', 'not-needed'],
+    );
+  });
+
   it('a first factor that is not proven', () => {
-    neverLaxer(fc.constant((question) => ({ ...question, facts: { ...question.facts, proven: false } })));
+    neverLaxer(
+      fc.constant((question) =>
+        unlessWithoutKeys(question, { ...question, facts: { ...question.facts, proven: false } }),
+      ),
+    );
   });
 });
 

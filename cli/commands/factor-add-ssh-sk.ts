@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { readKeyFile } from '../ssh-key-file.ts';
+import { mayAdd, nameIn, tell } from './enrolling.ts';
+
+interface SshSkOptions {
+  readonly name?: string;
+  readonly key: string;
+}
+
+export function addFactorAddSshSk(add: Command, context: Context): void {
+  add
+    .command('ssh-sk <user>')
+    .description(
+      'a FIDO key of ssh (ssh-keygen -t ed25519-sk), where a rule accepts it in the place of a code',
+    )
+    .requiredOption('--key <file>', 'its .pub file; "-": standard input')
+    .option('--name <name>', 'what the key is called')
+    .action((user: string, options: SshSkOptions) => addSshSk(context, user, options));
+}
+
+async function addSshSk(context: Context, user: string, options: SshSkOptions): Promise<void> {
+  const publicKey = await readKeyFile(context, options.key, '--key');
+  await mayAdd(context, user);
+  const body = { kind: 'ssh-sk', publicKey, verify: true, ...nameIn(options) } as const;
+  tell(context, await context.client().addFactor(user, body));
+}

@@ -1,0 +1,40 @@
+import type { Placed } from './check.ts';
+import type { Realm, Rule } from './contract.ts';
+import { type Report, show } from './problem.ts';
+
+/** The one program whose word about a key is believed (login/facts.ts). */
+const service = 'sshd';
+
+/** Rules that accept a factor, and never could: they look as if they let in. */
+export function checkAccepts(
+  require: Realm['require'],
+  rules: readonly Placed<Rule>[],
+  report: Report,
+): void {
+  const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
+  for (const { item, path } of rules) {
+    const { action, services, from } = item;
+    if (action.kind !== 'accept') continue;
+    if (!isMet)
+      report.add(
+        [...path, 'action'],
+        `accept = ${show(action.factor)}`,
+        'it in a realm whose require is "none" or "any", or has "webauthn" in it',
+        `this realm requires ${require.join(' or ')}, and ${action.factor} meets webauthn alone`,
+      );
+    if (services?.includes(service) === false)
+      report.add(
+        [...path, 'services'],
+        show(services),
+        `"${service}" among them, or no services`,
+        `only ${service} verifies keys of ssh, so this rule could never accept one`,
+      );
+    if (from?.every(({ kind }) => kind === 'local') === true)
+      report.add(
+        [...path, 'from'],
+        show(['local']),
+        'an address or a network, or no from',
+        `a login through ${service} is never local, so this rule could never accept one`,
+      );
+  }
+}

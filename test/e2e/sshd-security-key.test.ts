@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hotp } from '../support/codes.ts';
+import { repository } from '../support/rig/layout.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, type Person } from '../support/rig/people.ts';
+import type { Event } from '../support/rig/product.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import {
+  certify,
+  compileSecurityKeys,
+  makeAuthority,
+  makeSecurityKey,
+  type SecurityKey,
+  withSecurityKeys,
+} from '../support/rig/security-keys.ts';
+import { authorizeKey, authorizeKeys, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
+import { useSnippet } from '../support/rig/stack.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** FIDO keys of ssh as the second factor: a real sshd, a real ssh, and a security key in software. */
+const realms = `
+[[realm]]
+name = "staff"
+members = { uids = ["3000-3999"] }
+require = "any"
+  [[realm.rule]]
+  services = ["sshd"]
+  from = ["127.0.0.1"]
+  action = { accept = "ssh-sk" }
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+const port = 2204;
+/** With sallyport-security-key.conf beside it: touch and PIN. */
+const strictPort = 2205;
+const whoami = ['echo "in-$(id -un)"'];
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  useSnippet('sshd', 'sallyport-sshd-key');
+  makeSshKeys();
+  compileSecurityKeys();
+  const authority = makeAuthority();
+  await startSshd(port, 'sallyport-key-code.conf', [`TrustedUserCAKeys ${authority.pub}`]);
+  await startSshd(strictPort, 'sallyport-key-code.conf', [
+    `Include ${join(repository, 'pam-config/sshd_config.d/sallyport-security-key.conf')}`,
+  ]);
+
+  interface How {
+    readonly at?: number;
+    readonly from?: string;
+    /** What the key says of the signature: 1 touched, 4 PIN. */
+    readonly flags?: number;
+  }
+  const connect = (user: string, key: SecurityKey | true, how: How = {}): Terminal => {
+    const { at = port, from = '127.0.0.1', flags = 1 } = how;
+    const file = key === true ? key : key.file;
+    const argv = ssh(user, { port: at, key: file, from, options: [withSecurityKeys] }, whoami);
+    return new Terminal(argv, { SK_FLAGS: String(flags) });
+  };
+  const letsIn = async (user: string, key: SecurityKey, how: How = {}): Promise<void> => {
+    const terminal = connect(user, key, how);
+    assert.equal(await terminal.ended(), 0, terminal.transcript);
+    assert.match(terminal.transcript, new RegExp(`in-${user}`));
+    assert.doesNotMatch(terminal.transcript, /code|factor|password/i);
+  };
+  const asks = async (
+    user: string,
+    key: SecurityKey | true,
+    code: string,
+    { prompt = /Verification code: /, ...how }: How & { readonly prompt?: RegExp } = {},
+  ): Promise<void> => {
+    const terminal = connect(user, key, how);
+    await terminal.answer(prompt, code);
+    await terminal.expect(new RegExp(`in-${user}`));
+    assert.equal(await terminal.ended(), 0);
+  };
+  const add = (user: string, key: SecurityKey, ...more: readonly string[]) =>
+    product.must(['factor', 'add', 'ssh-sk', user, '--key', key.pub, ...more]);
+  const person = (name: string, ...keys: readonly SecurityKey[]): Person => {
+    const made = addPerson(name);
+    authorizeKeys(
+      made,
+      keys.map(({ line }) => line),
+    );
+    return made;
+  };
+  const logins = async (user: string): Promise<readonly Event[]> =>
+    (await product.events(user)).filter(({ kind }) => kind === 'login');
+
+  const key = makeSecurityKey('key');
+  const other = makeSecurityKey('other');
+
+  scenario(product, 'an enrolled key lets in by itself, and leaves one event', async () => {
+    const ecdsa = makeSecurityKey('ecdsa', 'ecdsa-sk');
+    person('alice', key, ecdsa);
+    await add('alice', key, '--name', 'blue');
+    await letsIn('alice', key);
+    const [first, ...rest] = await logins('alice');
+    assert.deepEqual([first?.outcome, first?.reason, rest.length], ['success', 'verified', 0]);
+    assert.deepEqual([first?.factor?.kind, first?.factor?.name], ['ssh-sk', 'blue']);
+    assert.match(await product.must(['factor', 'list', 'alice']), /\tblue\tenabled\t\S+\t\d{4}-/);
+    await add('alice', ecdsa);
+    await letsIn('alice', ecdsa);
+    assert.equal((await logins('alice')).length, 2);
+  });
+
+  scenario(product, 'another security key, or an ordinary key, is asked for a code', async () => {
+    const bob = person('bob', key, other);
+    await add('bob', key);
+    const secret = await product.addHotp('bob');
+    await asks('bob', other, hotp(secret, 0));
+    authorizeKey(bob);
+    await asks('bob', true, hotp(secret, 1));
+    assert.deepEqual(
+      (await logins('bob')).map(({ factor }) => factor?.kind),
+      ['hotp', 'hotp'],
+    );
+  });
+
+  scenario(product, 'the rule says from where, and a disabled key is none', async () => {
+    person('carol', key);
+    person('dave', key);
+    for (const user of ['carol', 'dave']) await add(user, key, '--name', 'blue');
+    const secret = await product.addHotp('carol');
+    await letsIn('carol', key);
+    await asks('carol', key, hotp(secret, 0), { from: '127.0.0.2' });
+    await product.must(['factor', 'disable', 'dave', 'blue', '--yes']);
+    const refused = connect('dave', key);
+    await refused.expect(/All your second factors are disabled/);
+    await refused.hangUp();
+    await product.must(['factor', 'enable', 'dave', 'blue']);
+    await letsIn('dave', key);
+  });
+
+  scenario(
+    product,
+    'a certificate counts as the key in it; one too long for a frame is not known',
+    async () => {
+      const bearer = makeSecurityKey('bearer');
+      const long = makeSecurityKey('long');
+      const erin = person('erin');
+      for (const [index, each] of [bearer, long].entries()) await add('erin', each, '--name', `k${index}`);
+      const secret = await product.addHotp('erin');
+      certify(authority.file, bearer, ['erin']);
+      const many = Array.from(
+        { length: 250 },
+        (_, index) => `${String(index).padStart(4, '0')}${'x'.repeat(44)}`,
+      );
+      certify(authority.file, long, ['erin', ...many]);
+      assert.ok(readFileSync(`${long.file}-cert.pub`, 'utf8').length > 12_288);
+      authorizeKeys(erin, []);
+      await letsIn('erin', bearer);
+      await asks('erin', long, hotp(secret, 0), { prompt: /Second factor: / });
+    },
+  );
+
+  scenario(product, 'sshd alone can ask for touch and PIN, and then no user can take it back', async () => {
+    const frank = person('frank');
+    authorizeKeys(frank, [`no-touch-required ${key.line}`]);
+    await add('frank', key);
+    // Untouched, and not to be told from a touched one: why the drop-in is there.
+    await letsIn('frank', key, { flags: 0 });
+    for (const flags of [0, 1, 4]) {
+      const refused = connect('frank', key, { at: strictPort, flags });
+      assert.equal(await refused.ended(), 255, `flags ${flags}: ${refused.transcript}`);
+      assert.doesNotMatch(refused.transcript, /in-|code|factor/);
+    }
+    await letsIn('frank', key, { at: strictPort, flags: 5 });
+  });
+});

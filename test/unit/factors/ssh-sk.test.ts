@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { factorFor } from '../../../daemon/factors/registry.ts';
+import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
+import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
+import { anyText, deepFreeze } from './contract.ts';
+import { contextAt } from './records.ts';
+
+/**
+ * The suite of contract.ts asks a factor for answers that are right, and for what comes after them. Nothing
+ * that is typed is right for this one: sshd has verified it before there is a prompt. What is left of the
+ * contract is here; that it lets in, and how, is in policy/ssh-sk.test.ts and verifier/ssh-sk.test.ts.
+ */
+describe('a FIDO key of ssh', () => {
+  const record = deepFreeze(sshSkRecord('blue'));
+  const factor = factorFor(record);
+  const context = contextAt(1_700_000_000_000);
+
+  it('is of its kind, is no typed code, and never ends', () => {
+    assert.deepEqual([factor.kind, factor.countsAsCode], ['ssh-sk', false]);
+    assert.equal(factor.usable(record), true);
+    assert.equal(factor.usable({ ...record, enabled: false }), true);
+  });
+
+  it('takes no answer of any shape, its own public key included', () => {
+    const typed = [
+      '',
+      '123456',
+      publicKey('blue'),
+      '23456-789ab-cdefg-hjkmn',
+      `vvcccccccclb${'c'.repeat(32)}`,
+    ];
+    for (const answer of typed) {
+      const shape = shapeOf(Buffer.from(answer), new Set([6, 7, 8]));
+      assert.equal(factor.takes(record, shape), false);
+      assert.deepEqual(factor.verify(record, shape, context), { outcome: 'refused', reason: 'wrong' });
+    }
+  });
+
+  it('neither throws nor accepts for any text in any shape', () => {
+    const kind = fc.constantFrom('code' as const, 'recovery' as const, 'yubikey' as const);
+    fc.assert(
+      fc.property(kind, anyText(0, 40), (shapeKind, text) => {
+        const shape: Shape = { kind: shapeKind, text };
+        return !factor.takes(record, shape) && factor.verify(record, shape, context).outcome === 'refused';
+      }),
+    );
+  });
+
+  it('is listed with the fingerprint that tells it from others', () => {
+    const { detail, kind } = summaryOf(record);
+    assert.equal(kind, 'ssh-sk');
+    assert.match(detail, /^sk-ssh-ed25519@openssh\.com, SHA256:[A-Za-z0-9+/]{43}$/);
+  });
+});
