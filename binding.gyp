@@ -24,7 +24,8 @@
       "product_prefix": "",
       "product_extension": "so",
       "sources": ["native/module/pam_sallyport.c", "native/module/options.c", "native/module/conv.c",
-        "native/module/wire.c", "native/module/conn.c", "native/module/context.c", "native/module/dialogue.c"],
+        "native/module/wire.c", "native/module/conn.c", "native/module/context.c", "native/module/dialogue.c",
+        "native/module/prompt.c", "native/module/terminal.c"],
       "cflags": ["-std=c11", "-pedantic", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)", "-Wl,--version-script=<(module_root_dir)/native/module/pam_sallyport.map"],
       "libraries": ["-lpam"]
@@ -36,6 +37,16 @@
       "cflags": ["-std=c11", "-pedantic", "-D_GNU_SOURCE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)"],
       "libraries": ["-lpam", "-lpam_misc"]
+    },
+    {
+      "target_name": "sallyport-fido",
+      "type": "executable",
+      "sources": ["native/fido/main.c", "native/fido/session.c", "native/fido/workers.c", "native/fido/worker.c",
+        "native/fido/ceremony.c", "native/fido/assert.c", "native/fido/make.c", "native/fido/key.c",
+        "native/fido/devices.c", "native/fido/request.c", "native/fido/frames.c", "native/fido/text.c"],
+      "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["-pthread", "-pie", "<@(hardened_link)"],
+      "libraries": ["-lfido2"]
     }
   ]
 }

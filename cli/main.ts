@@ -29,4 +29,5 @@ process.exitCode = await run(process.argv.slice(2), {
   daemonMain: join(import.meta.dirname, `../daemon/main${import.meta.filename.slice(-3)}`),
   version: version(),
   now: () => Date.now(),
+  onInterrupt: (listener) => void process.once('SIGINT', listener),
 });

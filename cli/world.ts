@@ -11,4 +11,6 @@ export interface World {
   readonly version: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** ^C, once, while no question is open. */
+  readonly onInterrupt: (listener: () => void) => void;
 }

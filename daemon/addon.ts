@@ -67,8 +67,12 @@ const places = ['.', '../build/Release', '../../build/Release'];
 
 /** The addon's file; its first place where there is none. */
 export function addonFile(folder: string = import.meta.dirname): string {
-  const files = places.map((place) => join(folder, place, fileName));
-  return files.find((file) => existsSync(file)) ?? join(folder, fileName);
+  return nativeFile(fileName, folder) ?? join(folder, fileName);
+}
+
+/** What was built of native/: it lies where the addon lies. Undefined: it was not built. */
+export function nativeFile(name: string, folder: string = import.meta.dirname): string | undefined {
+  return places.map((place) => resolve(folder, place, name)).find((file) => existsSync(file));
 }
 
 function loadFile(file: string): NativeAddon {

@@ -1,5 +1,7 @@
 import type { Realm } from './config/contract.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { SallyportError } from './errors.ts';
+import { nameFor } from './factor-name.ts';
 import type {
   CloudYubikey,
   FactorBase,
@@ -9,14 +11,16 @@ import type {
   LocalYubikey,
   NotAccepted,
   YubikeyRecord,
+  YubikeyValidation,
 } from './factors/contract.ts';
 import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './factors/recovery.ts';
 import { factorFor } from './factors/registry.ts';
 import { checkSeed } from './factors/seed.ts';
-import { shapeOf } from './factors/shape.ts';
+import { type Shape, shapeOf } from './factors/shape.ts';
 import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from './factors/yubikey.ts';
 import { limits } from './limits.ts';
 import type { Randomness } from './randomness.ts';
+import type { NewCredential } from './registrations.ts';
 import { newSshSk } from './ssh-enrolment.ts';
 import type { AccountRecord } from './store/contract.ts';
 import { raised, type Tokens } from './tokens.ts';
@@ -37,6 +41,12 @@ export interface Touched {
   readonly marks: Tokens;
 }
 
+/** What was found out about a new factor before it is made. */
+export interface Found {
+  readonly touched?: Touched;
+  readonly credential?: NewCredential;
+}
+
 /** Without what every factor has. */
 type Bare<R> = Omit<R, keyof FactorBase>;
 
@@ -55,19 +65,15 @@ export function enrolled(
   realm: Realm,
   context: FactorContext,
   randomness: Randomness,
-  touched?: Touched,
+  found: Found = {},
 ): Enrolled {
   refuseKind(request, realm);
   const replaced: readonly FactorRecord[] =
     request.kind === 'recovery' ? record.factors.filter((old) => old.kind === 'recovery') : [];
   const kept = record.factors.filter((old) => !replaced.includes(old));
-  if (kept.length >= limits.factorsPerAccount)
-    throw new SallyportError(
-      'too-many-factors',
-      `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
-    );
-  const made = make(request, kept, context, randomness, touched);
-  const factor = request.verify ? proven(made.factor, request.code, context) : made.factor;
+  refuseOneMore(kept);
+  const made = make(request, kept, context, randomness, found);
+  const factor = request.verify ? proven(made.factor, request, context) : made.factor;
   return {
     record: { ...record, factors: [...kept, factor], grants: [] },
     factor,
@@ -76,16 +82,28 @@ export function enrolled(
   };
 }
 
+/** @throws SallyportError `too-many-factors` */
+export function refuseOneMore(kept: readonly FactorRecord[]): void {
+  if (kept.length < limits.factorsPerAccount) return;
+  throw new SallyportError(
+    'too-many-factors',
+    `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
+  );
+}
+
 /** Whether anything can be typed or touched that proves a new factor of this kind. */
 export function hasCode(kind: FactorKind): boolean {
   return kind !== 'recovery' && kind !== 'ssh-sk';
 }
 
 /** @throws SallyportError `kind-refused` */
-export function refuseKind(request: EnrolRequest, realm: Realm): void {
+export function refuseKind(
+  request: { readonly kind: FactorKind; readonly validation?: YubikeyValidation },
+  realm: Realm,
+): void {
   const { kind } = request;
   const { validation } = realm.yubikey;
-  if (request.kind === 'yubikey' && validation !== undefined && request.validation !== validation)
+  if (kind === 'yubikey' && validation !== undefined && request.validation !== validation)
     throw new SallyportError(
       'kind-refused',
       `the realm "${realm.name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
@@ -106,7 +124,7 @@ function make(
   kept: readonly FactorRecord[],
   context: FactorContext,
   randomness: Randomness,
-  touched: Touched | undefined,
+  { touched, credential }: Found,
 ): Made {
   const base = {
     id: randomness.bytes(6).toString('hex'),
@@ -124,6 +142,13 @@ function make(
     const factor = { ...base, ...touched.yubikey };
     checkYubikey(request, factor, kept);
     return { factor: raised(factor, touched.marks) };
+  }
+  if (request.kind === 'webauthn' || request.kind === 'u2f') {
+    const made = request.kind === 'u2f' ? legacyCredential(request.credential) : credential;
+    if (made === undefined) throw new SallyportError('internal', 'a credential unchecked: a defect');
+    const factor = { ...base, ...made };
+    refuseSameCredential(factor, kept);
+    return { factor };
   }
   if (request.kind === 'ssh-sk')
     return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
@@ -191,16 +216,29 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
 }
 
 /** Judged as a login would judge it; the record that comes back carries the mark. */
-function proven(factor: FactorRecord, code: Buffer | undefined, context: FactorContext): FactorRecord {
-  if (!hasCode(factor.kind)) return factor;
-  const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
-  const verdict = factorFor(factor).verify(factor, shapeOf(code ?? Buffer.alloc(0), digits), context);
+function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
+  if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
+  const verdict = factorFor(factor).verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
   if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
+  if (factor.kind === 'u2f')
+    throw new SallyportError(
+      'wrong-code',
+      'the key that was touched did not sign for this public key; check it and the AppID',
+    );
   throw new SallyportError(
     'wrong-code',
     `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
   );
+}
+
+function proofIn(request: EnrolRequest, factor: FactorRecord): Shape {
+  if (request.kind === 'u2f')
+    return request.assertion === undefined
+      ? { kind: 'none' }
+      : { kind: 'assertion', assertion: request.assertion };
+  const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
+  return shapeOf(request.code ?? Buffer.alloc(0), digits);
 }
 
 function refusedTouch(
@@ -220,52 +258,4 @@ function refusedTouch(
   const what =
     validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
   return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
-}
-
-const defaultNames: Readonly<Record<FactorKind, string>> = {
-  totp: 'TOTP',
-  hotp: 'HOTP',
-  yubikey: 'YubiKey',
-  webauthn: 'Security key',
-  u2f: 'U2F key',
-  'ssh-sk': 'SSH key',
-  recovery: 'Recovery keys',
-};
-
-function nameFor(request: EnrolRequest, kept: readonly FactorRecord[]): string {
-  if (request.name !== undefined) return checkedName(request.name, kept);
-  const wanted = defaultNames[request.kind];
-  for (let number = 1; ; number += 1) {
-    const name = number === 1 ? wanted : `${wanted} ${number}`;
-    if (!isTaken(name, kept)) return name;
-  }
-}
-
-function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
-  return factors.some((factor) => factor.name.toLowerCase() === name.toLowerCase() || factor.id === name);
-}
-
-/**
- * A name for a factor, as a person chose it ("pixel-7 authy").
- * @param others the factors that must not have it already
- * @throws SallyportError `bad-name`, `name-taken`
- */
-export function checkedName(name: string, others: readonly FactorRecord[]): string {
-  const trimmed = name.normalize('NFC').trim();
-  const length = [...trimmed].length;
-  if (
-    length === 0 ||
-    length > limits.factorNameLength ||
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(trimmed)
-  )
-    throw new SallyportError(
-      'bad-name',
-      `a name has 1 to ${limits.factorNameLength} characters and no control characters; choose another`,
-    );
-  if (isTaken(trimmed, others))
-    throw new SallyportError(
-      'name-taken',
-      `the account has a factor "${trimmed}" already; choose another name`,
-    );
-  return trimmed;
 }

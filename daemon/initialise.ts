@@ -17,6 +17,8 @@ export interface InitOptions {
   /** The configuration file; undefined: its usual place. */
   readonly file: string | undefined;
   readonly host: string;
+  /** With a root: the program that asks the security keys of this machine. */
+  readonly fidoHelper?: string;
   readonly locks: Locks;
 }
 
@@ -64,7 +66,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
 
   folder(dirname(file), 0o755);
   once(file, () => {
-    createDurably(file, Buffer.from(initialConfig(root)));
+    createDurably(file, Buffer.from(initialConfig(root, options.fidoHelper)));
     // No secret stands in it, and the CLI of every user asks it for the control socket.
     chmodSync(file, 0o644);
   });

@@ -1,4 +1,11 @@
-import type { FactorContext, FactorRecord, FactorVerdict, NotAccepted, Resync } from './factors/contract.ts';
+import type {
+  Assertion,
+  FactorContext,
+  FactorRecord,
+  FactorVerdict,
+  NotAccepted,
+  Resync,
+} from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
 import { endsLikeOtp, type Shape, shapeOf, tailsOf } from './factors/shape.ts';
 
@@ -23,10 +30,13 @@ export type Judgement =
       readonly resync?: Resync;
     };
 
+/** What was typed, or what a security key said. */
+export type Answer = Buffer | Assertion;
+
 export interface Question {
   /** The factors that may be used in this login. */
   readonly factors: readonly FactorRecord[];
-  readonly answer: Buffer;
+  readonly answer: Answer;
   /** The whole answer, or what stands at its end behind the password. */
   readonly where: 'whole' | 'tail';
   readonly codesLocked: boolean;
@@ -49,11 +59,12 @@ function publicIdsOf(factors: readonly FactorRecord[]): ReadonlySet<string> {
 }
 
 function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
+  const { answer } = question;
+  if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
   const digits = digitsInUse(question.factors);
-  if (question.where === 'whole')
-    return [{ shape: shapeOf(question.answer, digits), length: question.answer.length }];
+  if (question.where === 'whole') return [{ shape: shapeOf(answer, digits), length: answer.length }];
   const recovery = question.factors.some((factor) => factor.kind === 'recovery');
-  return tailsOf(question.answer, { digits, recovery, otps: publicIdsOf(question.factors) });
+  return tailsOf(answer, { digits, recovery, otps: publicIdsOf(question.factors) });
 }
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);

@@ -50,6 +50,43 @@ export const limits = {
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
 
+  /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
+  credentialIdText: 1_364,
+  /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
+  appIdLength: 1_024,
+  /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
+   * nobody may ask before the keys stop blinking. */
+  ceremonies: 16,
+  ceremonyDeadline: 90_000,
+  ceremonyPoll: 5_000,
+  ceremonyIdle: 15_000,
+  /** The FIDO Alliance's whole BLOB has some 10 MB. */
+  metadataFile: 33_554_432,
+  /** docs/protocol.md, "The FIDO helper". Keys that are asked at a time: a hub full of them. */
+  pluggedKeys: 8,
+  keyNameLength: 128,
+  fidoDetailLength: 256,
+  /** Web Authentication: 1023 bytes at the most. */
+  credentialIdLength: 1_023,
+  /** 37 bytes, an id and an RSA key come to 1.4 KiB; what libfido2 takes in one message is 2 to 4. */
+  authenticatorDataLength: 4_096,
+  /** Of the longest name that is registered ("android-safetynet", 17) almost twice. */
+  attestationFormatLength: 32,
+  /** A chain of certificates; a key's message is shorter. */
+  attestationStatementLength: 8_192,
+  /** RSA with 4096 bits signs in 512. */
+  keySignatureLength: 1_024,
+  /** CTAP: a PIN has at most 63 bytes; what is longer is sent as none. */
+  pinLength: 255,
+  /** The helper says how things stand when they change: that often only one that is broken does. */
+  fidoEvents: 1_000,
+  /** The helper ends its call at the deadline, and itself by an alarm soon after. */
+  fidoLateness: 2_000,
+  /** After an outcome or a cancel: the keys stop blinking within half a second. */
+  fidoFarewell: 1_000,
+  /** Listing keys must not hold up a prompt. */
+  fidoListWait: 1_000,
+
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
   /** Threads for NSS: a backend that hangs holds one each. */

@@ -5,15 +5,18 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
-import { type Addon, loadAddon } from './addon.ts';
+import { type Addon, loadAddon, nativeFile } from './addon.ts';
+import { createAssertions } from './assertions.ts';
 import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
 import { noTokens } from './control/access.ts';
 import { createAdmin } from './control/admin.ts';
+import { createCeremonies } from './control/ceremonies.ts';
 import { createControlServer } from './control/server.ts';
 import { codeOf, messageOf } from './errors.ts';
+import { createFidoHelper } from './fido/helper.ts';
 import { initialise } from './initialise.ts';
 import { limits } from './limits.ts';
 import { createLog, type Log } from './log.ts';
@@ -24,6 +27,7 @@ import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createTally } from './tally.ts';
 import { createThrottle } from './throttle.ts';
+import { createTouches } from './touches.ts';
 import { createAskServers } from './validation-servers.ts';
 import { createValidations } from './validations.ts';
 import { createVerifier } from './verifier.ts';
@@ -77,7 +81,9 @@ async function check(file: string): Promise<number> {
 }
 
 async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon });
+  const helper = nativeFile('sallyport-fido');
+  const fido = helper === undefined ? {} : { fidoHelper: helper };
+  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, ...fido });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
@@ -118,6 +124,11 @@ function logToStderr(): Log {
   return log;
 }
 
+/** Nothing here fetches by itself: a library that asked for revocation lists would tell others of our logins. */
+function forbidFetch(): void {
+  globalThis.fetch = () => Promise.reject(new Error('sallyportd fetches nothing'));
+}
+
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const started = clock.now();
   const boot = bootId();
@@ -143,6 +154,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const salt = systemRandomness.bytes(16);
   const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
   const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
+  const { fidoHelper, fidoSocket } = paths;
+  const where = fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
+  const touches = createTouches(createFidoHelper({ where, log }), systemRandomness);
   const verifier = createVerifier({
     store,
     accounts,
@@ -158,6 +172,8 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       source: limits.throttleSource,
     }),
     validations: createValidations(createAskServers(log)),
+    assertions: createAssertions(log),
+    touches,
     unknownNames,
     throttled,
     log,
@@ -166,6 +182,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const login = createLoginServer({
     descriptors: descriptorLimit(),
     verifier,
+    touches,
     log,
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
@@ -182,6 +199,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       openLogins: login.open,
     }),
     verifier,
+    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts,
     tokens: noTokens,
@@ -245,6 +263,7 @@ async function main(): Promise<number> {
   if (options.init === true) return init(options.root, options.config, addon);
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
+  forbidFetch();
   await serve(file, addon, logToStderr());
   return exits.done;
 }

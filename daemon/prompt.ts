@@ -1,6 +1,8 @@
 import { unreachable } from './errors.ts';
 import type { FactorKind, FactorRecord } from './factors/contract.ts';
 import { keysLeft } from './factors/recovery.ts';
+import { factorFor } from './factors/registry.ts';
+import type { FidoEvent, FidoReason } from './fido/contract.ts';
 import type { LoginFacts } from './policy/contract.ts';
 
 /**
@@ -33,9 +35,43 @@ export function promptFor(
   codesLocked: boolean,
 ): string {
   if (mode !== 'prompt') return genericPrompt(mode);
-  const usable = factors.filter((factor) => !codesLocked || factor.kind === 'recovery');
-  const names = [...new Set(usable.map((factor) => words[factor.kind]))];
-  const text = names.join(' or ') || 'second factor';
+  return sentence(typedNames(factors, codesLocked) ?? 'second factor');
+}
+
+/** "verification code or recovery key": what can be typed here; undefined: nothing. */
+export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
+  const usable = factors.filter(
+    (factor) => factor.kind === 'recovery' || (factorFor(factor).countsAsCode && !codesLocked),
+  );
+  return [...new Set(usable.map((factor) => words[factor.kind]))].join(' or ') || undefined;
+}
+
+/**
+ * Where a security key may answer too.
+ * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program has to be told;
+ *   enter: it blinks after Enter
+ */
+export function keyPrompt(how: 'touch' | 'touch-and-enter' | 'enter', typed: string | undefined): string {
+  const asked = {
+    touch: 'Touch your security key',
+    'touch-and-enter': 'Touch your security key and press Enter',
+    enter: 'Press Enter to use your security key',
+  }[how];
+  return typed === undefined ? `${asked}: ` : `${asked}, or type a ${typed}: `;
+}
+
+/** What to do with a security key. */
+export function touchText(what: 'touch' | 'insert'): string {
+  return what === 'touch' ? 'Touch your security key.' : 'Plug in your security key.';
+}
+
+export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
+  const wrong = why === 'wrong' ? 'That PIN was wrong. ' : '';
+  const left = retries === undefined ? '' : `${retries} tries are left before the key locks itself. `;
+  return `${wrong}${left}PIN of your security key: `;
+}
+
+function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
 }
 
@@ -71,6 +107,36 @@ export function refusalText(reason: RefusalReason): string {
       return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
     case 'no-factor':
       return 'There is no enabled second factor to check this against.';
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** Why a security key did not answer, for the person in front of it. */
+export function keyFailureText(reason: FidoReason): string {
+  switch (reason) {
+    case 'no-touch':
+      return 'The security key was not touched in time.';
+    case 'no-key':
+      return 'No security key was plugged in.';
+    case 'wrong-key':
+      return 'That security key is not one of yours here.';
+    case 'excluded':
+      return 'That security key is there already.';
+    case 'no-pin':
+      return 'A PIN or a finger is required here, and that security key has neither set up.';
+    case 'pin-blocked':
+      return 'The PIN of that security key is blocked. Pull the key out and plug it in again; if that does not help, it has to be reset.';
+    case 'unsupported':
+      return 'That security key cannot do what is asked of it here.';
+    case 'key-full':
+      return 'That security key has no room left. Remove a passkey from it first.';
+    case 'key-failed':
+      return 'The security key was pulled out, or does not answer as it should.';
+    case 'cancelled':
+      return 'The security key is not asked any more.';
+    case 'helper-failed':
+      return 'Security keys cannot be asked on this machine just now. Ask your administrator to look at the log.';
     default:
       return unreachable(reason);
   }

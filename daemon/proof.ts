@@ -1,32 +1,21 @@
-import { type Asking, contextOf, counted, judgeAnswer, madeReady, spent } from './asking.ts';
+import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { AuditEvent } from './audit/event.ts';
 import type { Realm } from './config/contract.ts';
-import { enrolled, hasCode, refuseKind, type Touched, yubikeyOf } from './enrolment.ts';
 import { SallyportError, unreachable } from './errors.ts';
-import type { FactorRecord, Validated } from './factors/contract.ts';
+import type { FactorRecord } from './factors/contract.ts';
 import { factorFor } from './factors/registry.ts';
-import { shapeOf } from './factors/shape.ts';
 import { summaryOf } from './factors/summary.ts';
-import { publicIdOf } from './factors/yubikey.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
 import { lockedNow } from './policy/lockout.ts';
 import { selectRealm, wantedGroups } from './policy/realm.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
-import { idleSshSk } from './ssh-enrolment.ts';
 import { emptyRecord } from './store/contract.ts';
 import { known } from './subject.ts';
-import { markOf, marksIn } from './tokens.ts';
+import { markOf } from './tokens.ts';
 import type { InTurn } from './turns.ts';
 import { countsNowhere } from './verdicts.ts';
-import type {
-  EnrolRequest,
-  EnrolResult,
-  Verifier,
-  VerifierOptions,
-  VerifyRequest,
-  VerifyResult,
-} from './verifier-contract.ts';
+import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './verifier-contract.ts';
 
 export interface ProofOptions extends VerifierOptions {
   readonly ledger: Ledger;
@@ -34,12 +23,12 @@ export interface ProofOptions extends VerifierOptions {
 }
 
 /**
- * The verifier's side for admins: `verify` and `enrol`.
+ * `sallyport verify`.
  *
  * MUST hold: a code that is accepted here is spent as in a login, by the same judge and the same commit,
- * and a wrong one in `verify` counts as one.
+ * and a wrong one counts as one.
  */
-export function createProofs(options: ProofOptions): Pick<Verifier, 'verify' | 'enrol'> {
+export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
   return {
     async verify(request) {
       try {
@@ -52,22 +41,14 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify' | '
         request.previous?.fill(0);
       }
     },
-    async enrol(request) {
-      try {
-        const { account, realm } = await accountOf(options, request.user);
-        return await options.inTurn(account, () =>
-          untilSettled(() => tryEnrol(options, request, account, realm)),
-        );
-      } finally {
-        request.code?.fill(0);
-        if ('secret' in request) request.secret.fill(0);
-        if ('privateId' in request) request.privateId.fill(0);
-      }
-    },
   };
 }
 
-async function accountOf(options: ProofOptions, user: string): Promise<{ account: string; realm: Realm }> {
+/** @throws SallyportError `no-such-account`, `accounts-unavailable` */
+export async function accountOf(
+  options: ProofOptions,
+  user: string,
+): Promise<{ account: string; realm: Realm }> {
   const config = options.config();
   const found = known(await options.accounts.byName(user, wantedGroups(config)));
   if (found === undefined)
@@ -148,58 +129,4 @@ async function tryVerify(
     default:
       return unreachable(judgement);
   }
-}
-
-async function tryEnrol(
-  options: ProofOptions,
-  request: EnrolRequest,
-  account: string,
-  realm: Realm,
-): Promise<EnrolResult | undefined> {
-  const now = options.clock.now();
-  const { value, version } = await options.store.account(account);
-  const record = value ?? emptyRecord(account, now);
-  // Before anybody is asked; it is looked at again when the record is made.
-  refuseKind(request, realm);
-  const { waited, touched, ...said } = await touchOf(options, request, realm);
-  if (waited) return undefined;
-  const context = { ...contextOf(realm, now, options.keyedHash), ...said };
-  const made = enrolled(request, record, realm, context, options.randomness, touched);
-  const event = changeEvent('enrol', {
-    outcome: 'done',
-    reason: request.verify && hasCode(request.kind) ? 'verified' : 'unverified',
-    account,
-    at: now,
-    actor: request.actor,
-    realm: realm.name,
-    factor: made.factor,
-  });
-  const mark = markOf(made.factor, touched?.marks ?? new Map());
-  const warning = request.kind === 'ssh-sk' ? idleSshSk(realm) : undefined;
-  if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
-  return {
-    account,
-    factor: summaryOf(made.factor),
-    replaced: made.replaced.map(summaryOf),
-    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
-    ...(warning === undefined ? {} : { warning }),
-  };
-}
-
-/** Which YubiKey is to be added, what is spent of it, and what servers say of the touch that proves it. */
-async function touchOf(
-  { store, validations }: ProofOptions,
-  request: EnrolRequest,
-  realm: Realm,
-): Promise<{ readonly touched?: Touched; readonly validated?: Validated; readonly waited: boolean }> {
-  if (request.kind !== 'yubikey') return { waited: false };
-  const answer = request.code ?? Buffer.alloc(0);
-  const shape = shapeOf(answer, new Set());
-  const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
-  const yubikey = yubikeyOf(request, touchedId);
-  const provisional = { id: '', name: '', created: 0, enabled: true, ...yubikey };
-  const question = { factors: [provisional], codesLocked: false, answer, where: 'whole' } as const;
-  const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
-  if (waited) return { waited };
-  return { touched: { yubikey, marks: await marksIn(store, provisional) }, ...said, waited };
 }

@@ -28,6 +28,7 @@ export function createValidations(ask: AskServers): Validations {
   return {
     async of(servers, question) {
       const { answer } = question;
+      if (!Buffer.isBuffer(answer)) return { waited: false };
       const before = known.get(answer);
       if (before !== undefined) return { validated: before, waited: false };
       const otp = otpForServers(question);

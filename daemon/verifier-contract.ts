@@ -1,15 +1,27 @@
 import type { Accounts } from './accounts.ts';
+import type { Assertions } from './assertions.ts';
 import type { Clock } from './assessment.ts';
-import type { Config } from './config/contract.ts';
-import type { FactorContext, OtpAlgorithm, OtpDigits, Resync } from './factors/contract.ts';
+import type { Config, RelyingParty } from './config/contract.ts';
+import type {
+  Assertion,
+  FactorContext,
+  KeyAlgorithm,
+  OtpAlgorithm,
+  OtpDigits,
+  Resync,
+  UserVerification,
+} from './factors/contract.ts';
 import type { FactorSummary } from './factors/summary.ts';
+import type { Answer } from './judge.ts';
 import type { Log } from './log.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import type { Randomness } from './randomness.ts';
+import type { Registration } from './registrations.ts';
 import type { Store } from './store/contract.ts';
 import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
 import type { Throttle } from './throttle.ts';
+import type { KeyOffer, KeyQuestion, Touches } from './touches.ts';
 import type { Validations } from './validations.ts';
 
 /** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
@@ -22,7 +34,14 @@ export type Opening =
    * key that sshd has verified is the second factor, and its commit is durable.
    */
   | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
-  | { readonly kind: 'ask'; readonly prompt: string; readonly text?: string; readonly login: OpenLogin };
+  | {
+      readonly kind: 'ask';
+      readonly prompt: string;
+      readonly text?: string;
+      readonly login: OpenLogin;
+      /** A security key of this machine may answer too. */
+      readonly key?: KeyOffer;
+    };
 
 /** A login that waits for an answer. Held by one connection, in memory, and nowhere else. */
 export interface OpenLogin {
@@ -57,14 +76,21 @@ export type Verdict =
 /** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
 export interface Verifier {
   open(facts: LoginFacts): Promise<Opening>;
-  /** The answer is wiped before it returns. */
-  answer(login: OpenLogin, answer: Buffer): Promise<Verdict>;
+  /** What was typed is wiped before it returns. */
+  answer(login: OpenLogin, answer: Answer): Promise<Verdict>;
   /** The login ended without a decision: one event for a proven one. */
   abandon(login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Promise<void>;
   /** `sallyport verify`: spends a code as a login would, and counts as one. */
   verify(request: VerifyRequest): Promise<VerifyResult>;
   /** Adds a factor; a code that proves it is spent. */
   enrol(request: EnrolRequest): Promise<EnrolResult>;
+  /**
+   * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
+   * @throws SallyportError `no-relying-party`, `kind-refused`, `too-many-factors`
+   */
+  creationOptions(user: string): Promise<CreationOptions>;
+  /** What a legacy key is to be asked, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
+  legacyQuestion(user: string, credential: U2fCredential): Promise<KeyQuestion>;
 }
 
 export interface VerifyRequest {
@@ -120,10 +146,42 @@ export type EnrolRequest = {
       /** The AES key. */
       readonly secret: Buffer;
     }
+  /** It is its own proof: the key made it for a challenge of ours. */
+  | { readonly kind: 'webauthn'; readonly registration: Registration }
+  | {
+      readonly kind: 'u2f';
+      readonly credential: U2fCredential;
+      /** What proves it, unless an admin says that none is needed. */
+      readonly assertion?: Assertion;
+    }
   /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
+
+/** A legacy credential, as it was made elsewhere. */
+export interface U2fCredential {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Raw (factors/cose.ts). */
+  readonly publicKey: Buffer;
+  readonly algorithm: KeyAlgorithm;
+  readonly appId: string;
+  readonly verified: boolean;
+}
+
+/** What a new credential is asked for with (W3C Web Authentication Level 3, 5.4). */
+export interface CreationOptions {
+  readonly account: string;
+  readonly rp: RelyingParty;
+  /** Opaque, 32 bytes, the same each time. */
+  readonly userId: Buffer;
+  /** Base64url; a key that holds one of them is there already. */
+  readonly exclude: readonly string[];
+  readonly algorithms: readonly KeyAlgorithm[];
+  readonly residentKey: boolean;
+  readonly userVerification: UserVerification;
+}
 
 export interface EnrolResult {
   readonly account: string;
@@ -148,6 +206,8 @@ export interface VerifierOptions {
   readonly clock: Clock;
   readonly throttle: Throttle;
   readonly validations: Validations;
+  readonly assertions: Assertions;
+  readonly touches: Pick<Touches, 'isPlugged'>;
   /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
   readonly unknownNames: Tally;
   readonly throttled: Tally;

@@ -1,9 +1,10 @@
 import { accept, acceptVerified } from './acceptance.ts';
+import { createAdding } from './adding.ts';
 import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
 import { type Assessment, Assessor } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
 import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
-import { type Judgement, mayBeAnAnswer } from './judge.ts';
+import { type Answer, type Judgement, mayBeAnAnswer } from './judge.ts';
 import { Ledger, untilSettled } from './ledger.ts';
 import { limits } from './limits.ts';
 import { loginEvent } from './login-event.ts';
@@ -12,6 +13,7 @@ import { delayFor, lockedNow } from './policy/lockout.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
 import { createProofs } from './proof.ts';
 import type { Subject } from './subject.ts';
+import { keyOfferFor } from './touches.ts';
 import { createTurns, type InTurn } from './turns.ts';
 import {
   countsNowhere,
@@ -41,12 +43,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const ledger = new Ledger(options.store, options.log);
   const inTurn = createTurns();
   const logins = new Logins(options, ledger, inTurn);
-  const proofs = createProofs({ ...options, ledger, inTurn });
+  const stood = { ...options, ledger, inTurn };
   return {
     open: (facts) => logins.open(facts),
     answer: (login, answer) => logins.answer(login, answer),
     abandon: (login, reason) => logins.abandon(login, reason),
-    ...proofs,
+    ...createProofs(stood),
+    ...createAdding(stood),
   };
 }
 
@@ -80,10 +83,12 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
+        const key = await keyOfferFor(decision, assessed.realm, this.#o.touches);
         return {
           kind: 'ask',
           prompt,
           login,
+          ...(key === undefined ? {} : { key }),
           ...(decision.codesLocked ? { text: refusalText('codes-locked') } : {}),
         };
       }
@@ -93,14 +98,14 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     });
   }
 
-  async answer(login: OpenLogin, answer: Buffer): Promise<Verdict> {
+  async answer(login: OpenLogin, answer: Answer): Promise<Verdict> {
     const arrived = this.#o.clock.monotonic();
     try {
       if (login.facts.proven) return await this.#answerProven(login, answer);
       const verdict = await this.#answerUnproven(login, answer);
       return verdict.kind === 'accepted' ? verdict : onTheBeat(verdict, this.#o.clock.monotonic() - arrived);
     } finally {
-      answer.fill(0);
+      if (Buffer.isBuffer(answer)) answer.fill(0);
     }
   }
 
@@ -110,7 +115,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     await this.#ledger.note(loginEvent(login.subject.value, login.facts, said));
   }
 
-  async #answerProven(login: OpenLogin, answer: Buffer): Promise<Verdict> {
+  async #answerProven(login: OpenLogin, answer: Answer): Promise<Verdict> {
     const subject = await this.#subject(login);
     if (subject === undefined) return refused(login, { result: 'auth-err' });
     return this.#settleAnswer(login, subject, answer);
@@ -120,11 +125,11 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
    * Every refusal looks the same, and ends the call: for names that are none sshd gives junk, and a second
    * prompt would tell. Where nothing is needed any answer will do, whatever its shape and the throttle.
    */
-  async #answerUnproven(login: OpenLogin, answer: Buffer): Promise<Verdict> {
+  async #answerUnproven(login: OpenLogin, answer: Answer): Promise<Verdict> {
     const { facts } = login;
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
-    const hasShape = mayBeAnAnswer(answer, whereOf(facts));
+    const hasShape = Buffer.isBuffer(answer) && mayBeAnAnswer(answer, whereOf(facts));
     const mayTry = hasShape && this.#o.throttle.allows(name, origin);
     if (mayTry) this.#o.throttle.failed(name, origin);
     else if (hasShape) this.#o.throttled.add(origin);
@@ -144,7 +149,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   /** @param answer undefined: nothing is judged, only whether anything is needed */
   async #answerOf(
     login: OpenLogin,
-    answer: Buffer | undefined,
+    answer: Answer | undefined,
     origin: string,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
@@ -168,13 +173,13 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     });
   }
 
-  #settleAnswer(login: OpenLogin, subject: Subject, answer: Buffer): Promise<Verdict> {
+  #settleAnswer(login: OpenLogin, subject: Subject, answer: Answer): Promise<Verdict> {
     const account = (subject.holder ?? subject.target).name;
     return this.#inTurn(account, () => untilSettled(() => this.#tryAnswer(login, subject, answer)));
   }
 
   /** @returns undefined: the commit met another one; decide again */
-  async #tryAnswer(login: OpenLogin, subject: Subject, answer: Buffer): Promise<Verdict | undefined> {
+  async #tryAnswer(login: OpenLogin, subject: Subject, answer: Answer): Promise<Verdict | undefined> {
     const assessed = await this.#assessor.assess(login.facts, subject);
     const { decision, versioned, realm, now } = assessed;
     if (decision.kind !== 'ask') return this.#withoutFactor(login, assessed);
@@ -209,7 +214,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     login: OpenLogin,
     assessed: Assessment,
     asking: Asking,
-    answer: Buffer,
+    answer: Answer,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
     const where = whereOf(facts);

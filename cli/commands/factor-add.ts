@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { wholeNumber } from '../number.ts';
 import { qrCode } from '../qr.ts';
 import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
+import { addFactorAddKey } from './factor-add-key.ts';
 import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';
 import { addFactorAddYubikey } from './factor-add-yubikey.ts';
 
@@ -45,6 +46,7 @@ export function addFactorAdd(factor: Command, context: Context): void {
     .option('--counter <n>', 'the next one that the token will show', wholeNumber(0, 2 ** 48), 0)
     .action((user: string, options: HotpOptions) => addHotp(context, user, options));
   addFactorAddYubikey(add, context);
+  addFactorAddKey(add, context);
   addFactorAddSshSk(add, context);
   add
     .command('recovery <user>')

@@ -21,6 +21,8 @@ const keyOf: Readonly<Record<keyof Config['paths'], string>> = {
   pamSocket: 'pam_socket',
   pamUserSocket: 'pam_user_socket',
   controlSocket: 'control_socket',
+  fidoSocket: 'fido_socket',
+  fidoHelper: 'fido_helper',
 };
 
 export function checkPaths(document: DocumentTable, report: Report): void {
@@ -37,6 +39,7 @@ export function checkPaths(document: DocumentTable, report: Report): void {
   const seen = new Map<string, string>();
   for (const name of Object.keys(keyOf) as (keyof Config['paths'])[]) {
     const [key, path] = [keyOf[name], paths[name]];
+    if (path === undefined) continue;
     const other = seen.get(path);
     if (other !== undefined) {
       report.add(['paths', key], show(path), 'a path of its own', `paths.${other} is the same`);
@@ -60,6 +63,7 @@ export function checkRealm(raw: unknown, path: KeyPath, report: Report): void {
   checkGrace(raw, path, report);
   checkLockout(raw.lockout, [...path, 'lockout'], report);
   checkYubikey(raw.yubikey, [...path, 'yubikey'], report);
+  checkWebauthn(raw.webauthn, [...path, 'webauthn'], report);
 }
 
 function checkYubikey(yubikey: unknown, path: KeyPath, report: Report): void {
@@ -76,6 +80,20 @@ function checkYubikey(yubikey: unknown, path: KeyPath, report: Report): void {
         'client_id and key_file together',
         'validation servers answer only to a client that they know',
       );
+}
+
+/** A model that nobody proves is only what the key says of itself. */
+function checkWebauthn(webauthn: unknown, path: KeyPath, report: Report): void {
+  if (!isTable(webauthn)) return;
+  const [has, lacks] =
+    webauthn.aaguids === undefined ? ['metadata_file', 'aaguids'] : ['aaguids', 'metadata_file'];
+  if (webauthn[has] === undefined || webauthn[lacks] !== undefined) return;
+  report.add(
+    [...path, lacks],
+    'nothing',
+    'aaguids and metadata_file together',
+    'models are allowed by aaguids and proven against metadata_file',
+  );
 }
 
 function checkMembers(members: unknown, path: KeyPath, report: Report): void {

@@ -1,4 +1,10 @@
-import type { OtpAlgorithm, OtpDigits, RequirableKind, YubikeyValidation } from '../factors/contract.ts';
+import type {
+  OtpAlgorithm,
+  OtpDigits,
+  RequirableKind,
+  UserVerification,
+  YubikeyValidation,
+} from '../factors/contract.ts';
 
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {
@@ -13,13 +19,29 @@ export interface Config {
     readonly pamSocket: string;
     readonly pamUserSocket: string;
     readonly controlSocket: string;
+    /** Where the service manager starts `sallyport-fido` for each connection. */
+    readonly fidoSocket: string;
+    /** Started as a child in its place, as the daemon's own user: for a folder of one's own. */
+    readonly fidoHelper?: string;
   };
   /** Name of the group whose members administer; an absent group means nobody. */
   readonly adminGroup: string;
   /** Shown by authenticator apps. */
   readonly issuer: string;
+  /** Undefined: no security key can be added, and none of this kind is used. */
+  readonly webauthn?: RelyingParty;
   readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
   readonly realms: readonly Realm[];
+}
+
+/**
+ * W3C Web Authentication Level 3, 4, "Relying Party": whom credentials are made for. Another id voids all that
+ * exist.
+ */
+export interface RelyingParty {
+  readonly rpId: string;
+  /** Shown by browsers and by some keys. */
+  readonly rpName: string;
 }
 
 export interface Realm {
@@ -52,9 +74,22 @@ export interface Realm {
     /** Who validates those that were added without their AES key; undefined: nobody. */
     readonly servers?: ValidationServers;
   };
+  readonly webauthn: {
+    readonly userVerification: UserVerification;
+    /** Whether new credentials are kept by the key itself. */
+    readonly residentKey: boolean;
+    /** Models that are allowed, as lower case UUIDs; undefined: all, and nothing is asked about them. */
+    readonly models?: AllowedModels;
+  };
   readonly lockout: { readonly codes: number; readonly any: number; readonly forMs: number };
   readonly su: 'target' | 'caller';
   readonly rules: readonly Rule[];
+}
+
+/** Proven by attestation, against metadata statements of the FIDO Alliance's form in a local file. */
+export interface AllowedModels {
+  readonly aaguids: readonly string[];
+  readonly metadataFile: string;
 }
 
 /** Servers of Yubico's validation protocol, and who we are to them. The key itself stays in its file. */

@@ -12,6 +12,7 @@ export const systemPaths: Config['paths'] = {
   pamSocket: '/run/sallyport/pam.sock',
   pamUserSocket: '/run/sallyport/pam-user.sock',
   controlSocket: '/run/sallyport/control.sock',
+  fidoSocket: '/run/sallyport/fido.sock',
 };
 
 /** [paths] as the file writes it. */
@@ -23,6 +24,8 @@ export interface PathsTable {
   readonly pam_socket?: string | undefined;
   readonly pam_user_socket?: string | undefined;
   readonly control_socket?: string | undefined;
+  readonly fido_socket?: string | undefined;
+  readonly fido_helper?: string | undefined;
 }
 
 /** The PAM module derives the user socket from `socket=`: same folder, this name. */
@@ -40,11 +43,16 @@ export function pathsOf(table: PathsTable): Config['paths'] {
     pamSocket,
     pamUserSocket: table.pam_user_socket ?? userSocketBeside(pamSocket),
     controlSocket: table.control_socket ?? systemPaths.controlSocket,
+    fidoSocket: table.fido_socket ?? systemPaths.fidoSocket,
+    ...(table.fido_helper === undefined ? {} : { fidoHelper: table.fido_helper }),
   };
 }
 
-/** Everything below one folder, for development and tests (`init --root`). */
-export function rootedPaths(root: string): Config['paths'] {
+/**
+ * Everything below one folder, for development and tests (`init --root`).
+ * @param fidoHelper the program that lies beside this one
+ */
+export function rootedPaths(root: string, fidoHelper?: string): Config['paths'] {
   return {
     store: `${root}/var/store`,
     anchor: `${root}/var/anchor`,
@@ -53,6 +61,8 @@ export function rootedPaths(root: string): Config['paths'] {
     pamSocket: `${root}/run/pam.sock`,
     pamUserSocket: `${root}/run/pam-user.sock`,
     controlSocket: `${root}/run/control.sock`,
+    fidoSocket: `${root}/run/fido.sock`,
+    ...(fidoHelper === undefined ? {} : { fidoHelper }),
   };
 }
 
@@ -66,5 +76,6 @@ export const defaults = {
   auditKeepEvents: 1_000_000,
   totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
   validationServers: ['https://api.yubico.com/wsapi/2.0/verify'],
+  webauthn: { userVerification: 'discouraged' },
   lockout: { codes: 8, any: 100, forMs: hour },
 } as const;

@@ -95,6 +95,26 @@ export const serviceName = text(
   (value) => /^[a-z0-9._+-]+$/.test(value) && value.length <= limits.serviceLength,
 );
 
+/**
+ * A relying party id is a domain (W3C Web Authentication Level 3, 5.1.3): browsers take it for pages of that
+ * domain and those below it, and for no address and no name without a dot but localhost.
+ */
+export const relyingPartyId = text(
+  'a domain in lower case that the portal and all hosts can share ("login.example.org"), or "localhost" to try things out',
+  (value) =>
+    value === 'localhost' ||
+    (value.length <= 253 &&
+      /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/.test(value)),
+);
+
+export const aaguid = reads('the AAGUID of a model, as a UUID', (input) =>
+  typeof input === 'string' &&
+  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(input) &&
+  /[1-9a-f]/i.test(input)
+    ? input.toLowerCase()
+    : undefined,
+);
+
 /** Label and issuer of an otpauth URI are parted by ":". */
 export const issuerName = text(
   'a text of up to 64 bytes without ":" and control characters',

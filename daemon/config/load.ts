@@ -83,7 +83,7 @@ function readRealms(raw: unknown, report: Report): Realm[] {
     checkRealm(entry, path, report);
     const rules = readRules(isTable(entry) ? entry.rule : undefined, [...path, 'rule'], report);
     checkRules(rules, report);
-    if (table !== undefined) checkAccepts(table.require, rules, report);
+    if (table !== undefined) checkAccepts(table, rules, report);
     return table === undefined ? [] : [realmOf(table, rules, report.lines.lineOf(path))];
   });
   checkRealms(raw, report);
@@ -157,6 +157,12 @@ function configOf(document: DocumentTable, realms: readonly Realm[], file: strin
     paths: pathsOf(document.paths ?? {}),
     adminGroup: document.admin_group ?? defaultAdminGroup,
     issuer: document.issuer ?? host,
+    ...(document.webauthn !== undefined && {
+      webauthn: {
+        rpId: document.webauthn.rp_id,
+        rpName: document.webauthn.rp_name ?? document.issuer ?? host,
+      },
+    }),
     audit: {
       keepForMs: document.audit?.keep ?? defaults.auditKeepForMs,
       keepEvents: document.audit?.keep_events ?? defaults.auditKeepEvents,
@@ -189,6 +195,7 @@ function realmOf(table: RealmTable, rules: readonly Placed<Rule>[], line: number
       skew: totp?.skew ?? defaults.totp.skew,
     },
     yubikey: yubikeyOf(table.yubikey),
+    webauthn: webauthnOf(table.webauthn),
     lockout: {
       codes: lockout?.codes ?? defaults.lockout.codes,
       any: lockout?.any ?? defaults.lockout.any,
@@ -218,6 +225,20 @@ function yubikeyOf({
             ...(ca_file === undefined ? {} : { caFile: ca_file }),
           },
         }),
+  };
+}
+
+function webauthnOf({
+  user_verification,
+  resident_key,
+  aaguids,
+  metadata_file,
+}: NonNullable<RealmTable['webauthn']> = {}): Realm['webauthn'] {
+  return {
+    userVerification: user_verification ?? defaults.webauthn.userVerification,
+    residentKey: resident_key === 'required',
+    ...(aaguids !== undefined &&
+      metadata_file !== undefined && { models: { aaguids, metadataFile: metadata_file } }),
   };
 }
 

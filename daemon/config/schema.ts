@@ -12,6 +12,8 @@ const pathsSchema = v.strictObject(
     pam_socket: v.optional(field.socketPath),
     pam_user_socket: v.optional(field.socketPath),
     control_socket: v.optional(field.socketPath),
+    fido_socket: v.optional(field.socketPath),
+    fido_helper: v.optional(field.filePath),
   },
   'a table',
 );
@@ -24,11 +26,17 @@ const auditSchema = v.strictObject(
   'a table',
 );
 
+const relyingPartySchema = v.strictObject(
+  { rp_id: field.relyingPartyId, rp_name: v.optional(field.issuerName) },
+  'a table',
+);
+
 export const documentSchema = v.strictObject(
   {
     paths: v.optional(pathsSchema),
     admin_group: v.optional(field.groupName),
     issuer: v.optional(field.issuerName),
+    webauthn: v.optional(relyingPartySchema),
     audit: v.optional(auditSchema),
     realm: v.optional(v.unknown()),
   },
@@ -68,6 +76,16 @@ const yubikeySchema = v.strictObject(
   'a table',
 );
 
+const webauthnSchema = v.strictObject(
+  {
+    user_verification: v.optional(field.oneOf(['required', 'preferred', 'discouraged'])),
+    resident_key: v.optional(field.oneOf(['required', 'discouraged'])),
+    aaguids: v.optional(field.listOf('AAGUIDs of models', field.aaguid, 1)),
+    metadata_file: v.optional(field.filePath),
+  },
+  'a table',
+);
+
 const lockoutSchema = v.strictObject(
   {
     codes: v.optional(field.wholeNumber(1, 100)),
@@ -87,6 +105,7 @@ export const realmSchema = v.strictObject(
     grace_until: v.optional(field.moment),
     totp: v.optional(totpSchema),
     yubikey: v.optional(yubikeySchema),
+    webauthn: v.optional(webauthnSchema),
     lockout: v.optional(lockoutSchema),
     su: v.optional(field.oneOf(['target', 'caller'])),
     rule: v.optional(v.unknown()),
@@ -107,11 +126,12 @@ export const ruleSchema = v.strictObject(
 export const mustBeThere: Readonly<Record<string, string>> = {
   name: 'a name for the realm',
   require: '"none", "any", or one or a list of "totp", "webauthn" and "yubikey"',
+  rp_id: 'a domain that the portal and all hosts can share ("login.example.org")',
   action: field.actionAllowed,
 };
 
 /** Tables that other versions have: said politely, not as a misspelling. */
-export const tablesOfLater: readonly string[] = ['webauthn', 'portal'];
+export const tablesOfLater: readonly string[] = ['portal'];
 
 export type DocumentTable = v.InferOutput<typeof documentSchema>;
 export type RealmTable = v.InferOutput<typeof realmSchema>;

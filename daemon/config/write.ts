@@ -4,9 +4,10 @@ import { defaultAdminGroup, rootedPaths, systemPaths } from './defaults.ts';
 /**
  * The configuration that `init` writes: one realm that takes everybody and requires nothing.
  * @param root absolute; everything lies below it. Undefined: the usual system paths
+ * @param fidoHelper with a root: the program that asks the security keys of this machine
  */
-export function initialConfig(root?: string): string {
-  return `${head}\n${root === undefined ? systemSection : rootedSection(root)}\n${rest}`;
+export function initialConfig(root?: string, fidoHelper?: string): string {
+  return `${head}\n${root === undefined ? systemSection : rootedSection(root, fidoHelper)}\n${rest}`;
 }
 
 const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is sallyport.toml.sample.
@@ -18,9 +19,9 @@ const systemSection = `# [paths] may be left out: these are the usual ones.
 ${pathLines(systemPaths, '# ')}
 `;
 
-function rootedSection(root: string): string {
+function rootedSection(root: string, fidoHelper: string | undefined): string {
   return `[paths]
-${pathLines(rootedPaths(root), '')}
+${pathLines(rootedPaths(root, fidoHelper), '')}
 `;
 }
 
@@ -29,6 +30,11 @@ const rest = `# Members of this group administer; as long as there is no such gr
 
 # What authenticator apps show above the code; by default the name of this host.
 # issuer = "example.org"
+
+# Whom security keys are made for: a domain that the portal and all hosts can share. Another one later voids
+# every key (docs/factors.md).
+# [webauthn]
+# rp_id = "login.example.org"
 
 # [audit]
 # keep        = "400d"
@@ -50,6 +56,8 @@ function pathLines(paths: Config['paths'], before: string): string {
     ['pam_socket', paths.pamSocket],
     ['pam_user_socket', paths.pamUserSocket],
     ['control_socket', paths.controlSocket],
+    ['fido_socket', paths.fidoSocket],
+    ...(paths.fidoHelper === undefined ? [] : [['fido_helper', paths.fidoHelper] as [string, string]]),
   ];
   return pairs.map(([key, path]) => `${before}${key.padEnd(15)} = ${tomlString(path)}`).join('\n');
 }

@@ -1,8 +1,8 @@
 import type { Accounts } from '../accounts.ts';
 import type { AuditKind } from '../audit/event.ts';
 import type { Configuration } from '../configuration.ts';
-import { checkedName } from '../enrolment.ts';
 import { SallyportError } from '../errors.ts';
+import { checkedName } from '../factor-name.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { changeEvent } from '../login-event.ts';

@@ -7,6 +7,8 @@ import { pathOf } from './router.ts';
 import type {
   AuditPage,
   AuditQuery,
+  CeremonyBody,
+  CeremonyView,
   ChangeView,
   EnrolBody,
   EnrolView,
@@ -45,6 +47,11 @@ export interface ControlClient {
   unlock(user: string): Promise<ChangeView>;
   factors(user: string): Promise<readonly FactorSummary[]>;
   addFactor(user: string, body: EnrolBody): Promise<EnrolView>;
+  /** A security key of this machine; its steps follow with `nextStep`. */
+  beginCeremony(user: string, body: CeremonyBody): Promise<CeremonyView>;
+  /** Waits for a step after the one given; the same one again: nothing happened yet. */
+  nextStep(user: string, seen: CeremonyView, pin?: string): Promise<CeremonyView>;
+  cancelCeremony(user: string, ceremony: string): Promise<CeremonyView>;
   renameFactor(user: string, factor: string, name: string): Promise<ChangeView>;
   enableFactor(user: string, factor: string): Promise<ChangeView>;
   disableFactor(user: string, factor: string): Promise<ChangeView>;
@@ -84,6 +91,13 @@ export function createClient(options: ClientOptions): ControlClient {
     factors: async (user) =>
       (await call<{ factors: readonly FactorSummary[] }>('factor-list', { parameters: { user } })).factors,
     addFactor: (user, body) => call('factor-add', { parameters: { user }, body }),
+    beginCeremony: (user, body) => call('ceremony-begin', { parameters: { user }, body }),
+    nextStep: (user, { id, step }, pin) =>
+      call('ceremony-next', {
+        parameters: { user, ceremony: id },
+        body: { seen: step.number, ...(pin === undefined ? {} : { pin }) },
+      }),
+    cancelCeremony: (user, ceremony) => call('ceremony-cancel', { parameters: { user, ceremony } }),
     renameFactor: (user, factor, name) => call('factor-rename', { ...at(user, factor), body: { name } }),
     enableFactor: (user, factor) => call('factor-enable', at(user, factor)),
     disableFactor: (user, factor) => call('factor-disable', at(user, factor)),

@@ -12,6 +12,7 @@ export const httpStatus = {
   'no-such-account': 404,
   'no-such-factor': 404,
   'no-such-realm': 404,
+  'no-such-ceremony': 404,
   /** The client was too slow with its request. */
   'request-timeout': 408,
   /** A name that another factor of the account has. */
@@ -19,6 +20,8 @@ export const httpStatus = {
   /** The realm does not take factors of this kind. */
   'kind-refused': 409,
   'too-many-factors': 409,
+  /** The configuration names no relying party to make security keys for. */
+  'no-relying-party': 409,
   /** Commits kept meeting others. */
   conflict: 409,
   'body-too-large': 413,
@@ -27,12 +30,15 @@ export const httpStatus = {
   /** A new factor's secret is not long enough, or otherwise of no use. */
   'bad-secret': 422,
   'bad-name': 422,
+  /** A security key that cannot be added: there already, of a model that is not allowed, without a PIN. */
+  'key-refused': 422,
   /** What was given is no FIDO key of OpenSSH's. */
   'bad-key': 422,
   /** The configuration that was to be loaded has a fault; the last good one stays in force. */
   'config-invalid': 422,
   'too-many-connections': 429,
   'too-many-followers': 429,
+  'too-many-ceremonies': 429,
   'header-too-large': 431,
   internal: 500,
   'record-damaged': 500,
@@ -43,6 +49,10 @@ export const httpStatus = {
   'accounts-unavailable': 503,
   /** The servers that validate YubiKeys gave no answer. */
   'validation-unavailable': 503,
+  /** No security key was plugged in or touched in time, or none can be asked here. */
+  'key-unavailable': 503,
+  /** The metadata of the models that a realm allows. */
+  'metadata-unreadable': 503,
   /** A follower did not keep up. */
   'too-slow': 503,
   'shutting-down': 503,

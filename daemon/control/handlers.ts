@@ -2,6 +2,7 @@ import { hasCode } from '../enrolment.ts';
 import type { Verifier } from '../verifier-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import type { Authorised } from './authorise.ts';
+import type { Ceremonies } from './ceremonies.ts';
 import type { OperationName } from './operations.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
@@ -17,6 +18,7 @@ export interface Call extends Authorised {
 export interface HandlerOptions {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
+  readonly ceremonies: Ceremonies;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -41,6 +43,16 @@ export const handlers: Readonly<
     if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unproven');
     return enrol(verifier, call, body);
   },
+  'ceremony-begin': async ({ ceremonies }, call) =>
+    ceremonies.begin(call.actor, accountOf(call), schema.readCeremony(await call.body())),
+  'ceremony-next': async ({ ceremonies }, call) => {
+    const { seen, pin } = schema.readCeremonyNext(await call.body());
+    const typed = pin === undefined ? {} : { pin: Buffer.from(pin) };
+    return ceremonies.next(call.actor, accountOf(call), ceremonyOf(call), { seen, ...typed });
+  },
+  'ceremony-cancel': change(async ({ ceremonies }, call) =>
+    ceremonies.cancel(call.actor, accountOf(call), ceremonyOf(call)),
+  ),
   'factor-rename': async ({ admin }, call) => {
     const { name } = schema.readRename(await call.body());
     return admin.rename(call.actor, accountOf(call), factorOf(call), name);
@@ -89,6 +101,12 @@ async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolB
   const code = typed === undefined ? {} : { code: bytes(typed, 'utf8') };
   const common = { actor: call.actor, user: accountOf(call), ...code };
   try {
+    if (rest.kind === 'u2f') {
+      const { kind, name, verify: _, publicKey, ...written } = rest;
+      const credential = { ...written, publicKey: Buffer.from(publicKey, 'base64') };
+      const named = name === undefined ? {} : { name };
+      return await verifier.enrol({ ...common, ...named, verify: false, kind, credential });
+    }
     if (rest.kind === 'recovery' || !('secret' in rest)) return await verifier.enrol({ ...rest, ...common });
     const secret = bytes(rest.secret, 'base64');
     if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret });
@@ -117,6 +135,10 @@ async function verify(verifier: Pick<Verifier, 'verify'>, call: Call, body: Veri
 /** The path of these operations has a user, so authorisation found an account. */
 function accountOf(call: Call): string {
   return call.account ?? '';
+}
+
+function ceremonyOf(call: Call): string {
+  return call.route.parameters.ceremony ?? '';
 }
 
 function factorOf(call: Call): string {

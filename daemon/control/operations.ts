@@ -135,6 +135,27 @@ export const operations = {
     access: rootAlone,
     within: 'factor-add',
   },
+  'ceremony-begin': {
+    method: 'POST',
+    path: '/v1/users/:user/ceremonies',
+    about: 'path',
+    what: 'Begins to add a security key that is plugged into this machine: the keys blink',
+    access: change,
+  },
+  'ceremony-next': {
+    method: 'POST',
+    path: '/v1/users/:user/ceremonies/:ceremony',
+    about: 'path',
+    what: 'Waits for the next step of that, and passes on the PIN of the key',
+    access: change,
+  },
+  'ceremony-cancel': {
+    method: 'DELETE',
+    path: '/v1/users/:user/ceremonies/:ceremony',
+    about: 'path',
+    what: 'Ends it: the keys stop blinking',
+    access: change,
+  },
   'factor-rename': {
     method: 'POST',
     path: '/v1/users/:user/factors/:factor/rename',

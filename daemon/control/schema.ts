@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { AuditQuery, EnrolBody, ExplainQuery, VerifyBody } from './views.ts';
+import type { AuditQuery, CeremonyBody, EnrolBody, ExplainQuery, VerifyBody } from './views.ts';
 
 /** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
 const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
@@ -12,6 +12,25 @@ const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 const name = v.exactOptional(text(4 * limits.factorNameLength));
 const secret = v.pipe(v.string(), v.base64(), v.maxLength(512));
 const proof = { name, code: v.exactOptional(code), verify: v.boolean() };
+
+const u2f = {
+  kind: v.literal('u2f'),
+  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText)),
+  publicKey: secret,
+  algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
+  appId: text(limits.appIdLength),
+  verified: v.boolean(),
+};
+
+const ceremonyBody = v.variant('kind', [
+  v.strictObject({ kind: v.literal('webauthn'), name }),
+  v.strictObject({ ...u2f, name }),
+]);
+/** CTAP 2.1, 6.5.1: a PIN has at most 63 bytes. */
+const ceremonyNextBody = v.strictObject({
+  seen: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  pin: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(63))),
+});
 
 const enrolBody = v.variant('kind', [
   v.strictObject({
@@ -41,6 +60,7 @@ const enrolBody = v.variant('kind', [
       ...proof,
     }),
   ]),
+  v.strictObject({ ...u2f, name, verify: v.literal(false) }),
   v.strictObject({ kind: v.literal('ssh-sk'), publicKey: text(limits.sshKeyText), ...proof }),
   v.strictObject({ kind: v.literal('recovery'), ...proof }),
 ]);
@@ -72,6 +92,9 @@ const noQuery = v.strictObject({});
 type Input = unknown;
 
 export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
+export const readCeremony = (input: Input): CeremonyBody => check(ceremonyBody, input);
+export const readCeremonyNext = (input: Input): { readonly seen: number; readonly pin?: string } =>
+  check(ceremonyNextBody, input);
 export const readVerify = (input: Input): VerifyBody => check(verifyBody, input);
 export const readRename = (input: Input): { readonly name: string } => check(renameBody, input);
 export const readNothing = (input: Input): void => void check(emptyBody, input ?? {});

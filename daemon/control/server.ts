@@ -12,6 +12,7 @@ import type { Verifier } from '../verifier-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import { type Authorise, type AuthoriseOptions, createAuthorise } from './authorise.ts';
 import { readJson } from './body.ts';
+import type { Ceremonies } from './ceremonies.ts';
 import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
 import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
@@ -34,6 +35,7 @@ export type ControlLimits = { readonly [Name in LimitName]: number };
 export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
+  readonly ceremonies: Ceremonies;
   readonly log: Log;
   readonly limits?: ControlLimits;
   readonly peerOf?: (socket: Socket) => PeerCredentials;
@@ -125,6 +127,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       followers.close();
+      options.ceremonies.close();
       refusals.close();
       server.closeIdleConnections();
       setTimeout(() => server.closeAllConnections(), 1_000).unref();

@@ -40,8 +40,11 @@ export function createStanding(options: StandingOptions): Standings {
       const found = await lookUp(account);
       if (found.status !== 'found') return undefined;
       const was = decideFor(found, before, options).kind;
-      const is = decideFor(found, after, options).kind;
+      const now = decideFor(found, after, options);
+      const is = now.kind;
       if (was === is) return undefined;
+      if (now.kind === 'refused' && now.why === 'not-from-here')
+        return `${account} has nothing left but security keys, and logs in at the machine itself alone until another factor is added`;
       const realm = standingOf(found, options).realm?.name ?? '';
       if (is === 'refused')
         return `${account} has no factor left that the realm "${realm}" accepts: every login that it asks is refused until one is added`;

@@ -3,9 +3,11 @@ import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32 } from '../factors/base32.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
+import { readU2fText } from '../factors/u2f-text.ts';
 import { otpauthUri } from '../factors/uri.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { ControlError } from './client.ts';
+import type { U2fBody } from './views.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
@@ -60,6 +62,29 @@ export function readSeed(text: string): Buffer {
   } catch (error) {
     throw new ControlError('bad-secret', messageOf(error));
   }
+}
+
+/**
+ * A legacy credential as other programs wrote it down (factors/u2f-text.ts).
+ * @throws ControlError bad-secret
+ */
+export function readU2f(text: string, appId: string): U2fBody {
+  const read = readU2fText(text);
+  if (read !== undefined)
+    return {
+      credentialId: read.credentialId.toString('base64url'),
+      publicKey: read.publicKey.toString('base64'),
+      algorithm: read.algorithm,
+      appId,
+      verified: read.verified,
+    };
+  const isResident = text.trim().startsWith('*,');
+  throw new ControlError(
+    'bad-secret',
+    isResident
+      ? 'a resident credential of pam_u2f ("*") has no key handle here to ask the key for; add the key anew as webauthn'
+      : 'that is no credential; copy KEYHANDLE,PUBLICKEY,es256,+presence from between two colons of u2f_keys',
+  );
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
-import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth } from '../store/contract.ts';
 import type { VerifyResult } from '../verifier-contract.ts';
+import type { ControlCode } from './codes.ts';
 
 /**
  * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
@@ -135,10 +136,45 @@ export type EnrolBody = {
       /** Base64 of the AES key. */
       readonly secret: string;
     }
+  /** Without a touch; with one, see CeremonyBody. */
+  | ({ readonly kind: 'u2f' } & U2fBody)
   /** The line of a .pub file. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
 );
+
+/** What a security key is enrolled with, touched at the machine. */
+export type CeremonyBody = { readonly name?: string } & (
+  | { readonly kind: 'webauthn' }
+  | ({ readonly kind: 'u2f' } & U2fBody)
+);
+
+export interface U2fBody {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Base64 of the raw key. */
+  readonly publicKey: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly appId: string;
+  readonly verified: boolean;
+}
+
+/** Numbered, so that whoever asks for the next one misses none. */
+export type CeremonyStep = { readonly number: number } & (
+  | { readonly kind: 'working' }
+  /** No key is plugged in. */
+  | { readonly kind: 'insert' }
+  | { readonly kind: 'touch' }
+  /** The key wants its PIN: send it with the next request. */
+  | { readonly kind: 'pin'; readonly why: 'first' | 'wrong'; readonly retries?: number }
+  | { readonly kind: 'done'; readonly added: EnrolView }
+  | { readonly kind: 'failed'; readonly code: ControlCode; readonly message: string }
+);
+
+export interface CeremonyView {
+  readonly id: string;
+  readonly step: CeremonyStep;
+}
 
 export interface EnrolView {
   readonly account: string;

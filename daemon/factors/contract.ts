@@ -161,7 +161,7 @@ export interface FactorContext {
   readonly validated?: Validated;
   /** What the signature under an assertion proves, when it was checked and is good. */
   readonly signed?: Signed;
-  /** Of the realm; undefined: preferred. */
+  /** Of the realm; undefined: discouraged. */
   readonly userVerification?: UserVerification;
   /** What the answer before this one, in the same call, left to prove. */
   readonly resync?: Resync;

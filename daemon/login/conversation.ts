@@ -4,12 +4,15 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { isFailure, type KeyQuestion, type Touch, type Touches } from '../touches.ts';
 import type { Verifier } from '../verifier.ts';
 import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
 import { type Effect, type Event, type State, step } from './session.ts';
 
 export interface ConversationOptions {
   readonly verifier: Verifier;
+  /** The keys that are plugged into this machine. */
+  readonly touches: Pick<Touches, 'begin'>;
   readonly log: Log;
   /** HELLO and the peer -> facts; asks logind and the kernel what HELLO cannot say. */
   readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
@@ -39,6 +42,7 @@ export class Conversation {
   /** When a held refusal may leave. */
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
+  #touch: Touch | undefined;
 
   constructor(
     socket: Socket,
@@ -79,7 +83,7 @@ export class Conversation {
 
   #happened(event: Event): void {
     const { state, effects } = step(this.#state, event);
-    const working = state.at === 'opening' || state.at === 'judging' || state.at === 'holding';
+    const working = ['opening', 'judging', 'holding', 'touching'].includes(state.at);
     if (!working) this.#nextWait = undefined;
     else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
     this.#state = state;
@@ -119,6 +123,16 @@ export class Conversation {
       case 'abandon':
         verifier.abandon(effect.login, effect.reason).catch((error: unknown) => this.#report(error));
         return;
+      case 'touch':
+        this.#beginTouch(effect.question);
+        return;
+      case 'pin':
+        if (this.#touch === undefined) effect.pin.fill(0);
+        else this.#touch.pin(effect.pin);
+        return;
+      case 'untouch':
+        this.#endTouch();
+        return;
       case 'send':
         if (!this.#socket.destroyed) this.#socket.write(encodeDaemonFrame(effect.frame));
         return;
@@ -141,9 +155,39 @@ export class Conversation {
     return true;
   }
 
-  #decide(outcome: Promise<Event>): void {
+  /** What an earlier touch may still say is dropped. */
+  #beginTouch(question: KeyQuestion): void {
+    this.#endTouch();
+    const isCurrent = () => this.#touch === touch;
+    const touch = this.#options.touches.begin(
+      question,
+      Math.ceil(this.#deadline - performance.now()),
+      (said) => {
+        if (isCurrent()) this.#happened({ kind: 'key', said });
+      },
+    );
+    this.#touch = touch;
+    this.#decide(
+      touch.outcome.then((outcome): Event | undefined => {
+        if (!isCurrent()) return undefined;
+        this.#touch = undefined;
+        const said = isFailure(outcome)
+          ? ({ kind: 'failed', reason: outcome.reason } as const)
+          : ({ kind: 'touched', assertion: outcome } as const);
+        return { kind: 'key', said };
+      }),
+    );
+  }
+
+  #endTouch(): void {
+    const touch = this.#touch;
+    this.#touch = undefined;
+    touch?.cancel();
+  }
+
+  #decide(outcome: Promise<Event | undefined>): void {
     outcome
-      .then((event) => this.#happened(event))
+      .then((event) => event !== undefined && this.#happened(event))
       .catch((error: unknown) => {
         this.#report(error);
         this.#happened({ kind: 'failed' });
@@ -158,6 +202,7 @@ export class Conversation {
   /** One timer for all that can fall due. */
   #arm(): void {
     if (this.#state.at === 'over') {
+      this.#endTouch();
       clearTimeout(this.#timer);
       return;
     }

@@ -1,5 +1,6 @@
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { modes, protocolVersion, styles, tags, types } from './frame-numbers.ts';
 
 /**
  * Frames between the PAM module and the daemon: docs/protocol.md. Pure: bytes in, values out.
@@ -26,12 +27,16 @@ export interface HelloFrame {
   readonly deadline: number;
   /** As libpam passed them. */
   readonly flags: number;
+  /** The module can ask at the terminal of the login program and give the prompt back. */
+  readonly terminal: boolean;
 }
 
 export type ModuleFrame =
   | HelloFrame
   | { readonly type: 'answer'; readonly answer: Buffer }
-  | { readonly type: 'cancel' };
+  | { readonly type: 'cancel' }
+  /** In place of an answer: the prompt was open as 'withdraw' came. */
+  | { readonly type: 'withdrawn' };
 
 /** RESULT carries these and nothing else; numbers from <security/_pam_types.h>. */
 export const pamCodes = {
@@ -43,45 +48,16 @@ export const pamCodes = {
   ignore: 25,
 } as const;
 
+/** 'terminal': hidden, asked by the module itself, and open to 'withdraw'; only where HELLO says terminal. */
+export type PromptStyle = 'hidden' | 'shown' | 'terminal';
+
 export type DaemonFrame =
   | { readonly type: 'info'; readonly text: string }
   | { readonly type: 'error'; readonly text: string }
-  | { readonly type: 'prompt'; readonly text: string; readonly echo: boolean }
+  | { readonly type: 'prompt'; readonly text: string; readonly style: PromptStyle }
   | { readonly type: 'wait' }
-  | { readonly type: 'result'; readonly code: keyof typeof pamCodes; readonly strip: number };
-
-const protocolVersion = 1;
-const types = {
-  hello: 0x01,
-  answer: 0x02,
-  cancel: 0x03,
-  info: 0x11,
-  error: 0x12,
-  prompt: 0x13,
-  wait: 0x14,
-  result: 0x15,
-};
-const tags = {
-  version: 0x01,
-  service: 0x02,
-  user: 0x03,
-  ruser: 0x04,
-  rhost: 0x05,
-  tty: 0x06,
-  session: 0x07,
-  realUid: 0x08,
-  mode: 0x09,
-  firstFactorPassed: 0x0a,
-  sshAuthInfo: 0x0b,
-  deadline: 0x0c,
-  flags: 0x0d,
-  answer: 0x20,
-  text: 0x30,
-  echo: 0x31,
-  code: 0x32,
-  strip: 0x33,
-};
-const modes = ['prompt', 'password-and-code', 'first-pass'] as const;
+  | { readonly type: 'result'; readonly code: keyof typeof pamCodes; readonly strip: number }
+  | { readonly type: 'withdraw' };
 
 function violation(what: string): SallyportError<'protocol-violation'> {
   return new SallyportError('protocol-violation', `the peer broke the protocol: ${what}`);
@@ -194,12 +170,16 @@ function number(fields: Map<number, Buffer>, name: keyof typeof tags, size: 1 | 
   return bytes.readUIntBE(0, size);
 }
 
+function flag(fields: Map<number, Buffer>, name: keyof typeof tags): boolean {
+  const value = number(fields, name, 1);
+  if (value > 1) throw violation(`${name} is neither 0 nor 1`);
+  return value === 1;
+}
+
 function decodeHello(fields: Map<number, Buffer>): HelloFrame {
   if (number(fields, 'version', 1) !== protocolVersion) throw violation('another version of the protocol');
   const mode = modes[number(fields, 'mode', 1)];
   if (mode === undefined) throw violation('an unknown mode');
-  const passed = number(fields, 'firstFactorPassed', 1);
-  if (passed > 1) throw violation('firstFactorPassed is neither 0 nor 1');
   const ruser = textField(fields, 'ruser', limits.userLength);
   const rhost = textField(fields, 'rhost', limits.rhostLength);
   const tty = textField(fields, 'tty', limits.ttyLength);
@@ -215,10 +195,11 @@ function decodeHello(fields: Map<number, Buffer>): HelloFrame {
     ...(session ? { session } : {}),
     realUid: number(fields, 'realUid', 4),
     mode,
-    firstFactorPassed: passed === 1,
+    firstFactorPassed: flag(fields, 'firstFactorPassed'),
     ...(sshAuthInfo ? { sshAuthInfo } : {}),
     deadline: number(fields, 'deadline', 4),
     flags: number(fields, 'flags', 4),
+    terminal: fields.has(tags.terminal) && flag(fields, 'terminal'),
   };
 }
 
@@ -237,6 +218,8 @@ export function decodeModuleFrame(body: Buffer): ModuleFrame {
     }
     case types.cancel:
       return { type: 'cancel' };
+    case types.withdrawn:
+      return { type: 'withdrawn' };
     default:
       throw violation(`frame type ${type}`);
   }
@@ -268,8 +251,9 @@ function fieldsFor(frame: DaemonFrame): Buffer[] {
     case 'error':
       return [shownText(frame.text)];
     case 'prompt':
-      return [shownText(frame.text), field(tags.echo, unsigned(frame.echo ? 1 : 0, 1))];
+      return [shownText(frame.text), field(tags.style, unsigned(styles[frame.style], 1))];
     case 'wait':
+    case 'withdraw':
       return [];
     case 'result':
       return [

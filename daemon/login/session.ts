@@ -1,110 +1,48 @@
 import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
-import { limits } from '../limits.ts';
-import type { Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
-import type { DaemonFrame, HelloFrame, ModuleFrame } from './frames.ts';
+import { touchText } from '../prompt.ts';
+import type { Opening, Verdict } from '../verifier.ts';
+import type { ModuleFrame } from './frames.ts';
+import { act, ask, askAgain, onEnter, touch, withdraw } from './prompting.ts';
+import {
+  type Asked,
+  abandoned,
+  type Event,
+  type KeyAsked,
+  result,
+  type State,
+  type Step,
+  send,
+  stay,
+  withKey,
+} from './state.ts';
+
+export type { Effect, Event, State, Step } from './state.ts';
 
 /**
  * One login as a state machine, written as data: step(state, event) gives the next state and what is
  * to be done. The socket server does it and knows nothing else.
  *
  * MUST hold:
- * - SUCCESS and IGNORE leave only on an opening or a verdict of the verifier that says so;
- * - after RESULT nothing is sent, and a verdict that comes too late is dropped;
+ * - SUCCESS and IGNORE leave only on an opening or a verdict of the verifier that says so, and never while a
+ *   prompt is open;
+ * - after RESULT nothing is sent, and a verdict or a touch that comes too late is dropped;
  * - one answer to one prompt; anything else ends the call;
  * - whatever fails ends in SYSTEM_ERR.
  */
-export type State =
-  | { readonly at: 'hello' }
-  /** The verifier decides how the login begins. */
-  | { readonly at: 'opening' }
-  | {
-      readonly at: 'prompted';
-      readonly prompt: string;
-      readonly login: OpenLogin;
-      readonly answers: number;
-      readonly last?: string;
-    }
-  /** The verifier judges an answer. */
-  | {
-      readonly at: 'judging';
-      readonly prompt: string;
-      readonly login: OpenLogin;
-      readonly answers: number;
-      readonly last: string;
-    }
-  /** A refusal is held back. */
-  | { readonly at: 'holding'; readonly then: Held }
-  | { readonly at: 'over' };
 
-/** What follows once a refusal may leave. */
-interface Held {
-  readonly state: State;
-  readonly effects: readonly Effect[];
-}
-
-export type Event =
-  | { readonly kind: 'frame'; readonly frame: ModuleFrame }
-  | { readonly kind: 'opened'; readonly opening: Opening }
-  | { readonly kind: 'judged'; readonly verdict: Verdict }
-  /** The verifier threw, or the peer broke the protocol. */
-  | { readonly kind: 'failed' }
-  | { readonly kind: 'held' }
-  | { readonly kind: 'deadline' }
-  | { readonly kind: 'closed' };
-
-export type Effect =
-  | { readonly do: 'open'; readonly hello: HelloFrame }
-  | { readonly do: 'judge'; readonly login: OpenLogin; readonly answer: Buffer }
-  | {
-      readonly do: 'abandon';
-      readonly login: OpenLogin;
-      readonly reason: 'cancelled' | 'timed-out' | 'disconnected';
-    }
-  | { readonly do: 'send'; readonly frame: DaemonFrame }
-  | { readonly do: 'hold'; readonly ms: number }
-  | { readonly do: 'close' };
-
-export interface Step {
-  readonly state: State;
-  readonly effects: readonly Effect[];
-}
-
-const stay = (state: State): Step => ({ state, effects: [] });
-
-function result(
-  code: ResultCode,
-  options: { readonly strip?: number; readonly error?: string; readonly info?: string } = {},
-): Step {
-  const effects: Effect[] = [];
-  if (options.error !== undefined)
-    effects.push({ do: 'send', frame: { type: 'error', text: options.error } });
-  if (options.info !== undefined) effects.push({ do: 'send', frame: { type: 'info', text: options.info } });
-  effects.push({ do: 'send', frame: { type: 'result', code, strip: options.strip ?? 0 } }, { do: 'close' });
-  return { state: { at: 'over' }, effects };
-}
-
-function abandoned(step: Step, login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Step {
-  return { state: step.state, effects: [...step.effects, { do: 'abandon', login, reason }] };
-}
-
-function ask(prompt: string, login: OpenLogin, answers: number, last?: string): State {
-  return { at: 'prompted', prompt, login, answers, ...(last === undefined ? {} : { last }) };
-}
-
-function promptEffect(prompt: string): Effect {
-  return { do: 'send', frame: { type: 'prompt', text: prompt, echo: false } };
-}
-
-function onOpened(opening: Opening): Step {
+function onOpened(opening: Opening, atTerminal: boolean): Step {
   if (opening.kind === 'done') {
     const { result: code, text } = opening;
     if (text === undefined) return result(code);
     return result(code, code === 'ignore' || code === 'success' ? { info: text } : { error: text });
   }
-  const text: Effect[] =
-    opening.text === undefined ? [] : [{ do: 'send', frame: { type: 'info', text: opening.text } }];
-  return { state: ask(opening.prompt, opening.login, 0), effects: [...text, promptEffect(opening.prompt)] };
+  const { prompt, login, key: offer, text } = opening;
+  const asked = { prompt, login, answers: 0 };
+  if (offer === undefined) return ask(asked, send('info', text));
+  const key: KeyAsked = { offer, atTerminal, now: offer.plugged ? 'on' : 'off' };
+  const withOffer: Asked = { ...asked, key };
+  return ask(withOffer, [...send('info', text), ...(offer.plugged ? touch(withOffer) : [])]);
 }
 
 /** Told apart by digest, so that what was typed need not be kept. */
@@ -112,74 +50,134 @@ function digest(answer: Buffer): string {
   return createHash('sha256').update(answer).digest('base64');
 }
 
-function onAnswer(state: State & { at: 'prompted' }, answer: Buffer): Step {
+function onTyped(asked: Asked, answer: Buffer): Step {
+  if (answer.length === 0 && asked.key !== undefined) return onEnter(asked);
   const last = digest(answer);
   // A program that answers every prompt with the password would otherwise lock its user.
-  if (last === state.last) {
+  if (last === asked.last) {
     answer.fill(0);
-    return abandoned(result('auth-err'), state.login, 'cancelled');
+    return abandoned(result('auth-err'), asked.login, 'cancelled');
   }
   return {
-    state: { at: 'judging', prompt: state.prompt, login: state.login, answers: state.answers + 1, last },
-    effects: [{ do: 'judge', login: state.login, answer }],
+    state: { at: 'judging', asked: { ...asked, answers: asked.answers + 1, last } },
+    effects: [{ do: 'judge', login: asked.login, answer }],
   };
 }
 
-function refusal(state: State & { at: 'judging' }, verdict: Verdict & { kind: 'refused' }): Step {
-  const error = verdict.text === undefined ? {} : { error: verdict.text };
-  if (!verdict.again) return result(verdict.result, error);
-  if (state.answers >= limits.answersPerCall) return result('maxtries', error);
-  const text: Effect[] =
-    verdict.text === undefined ? [] : [{ do: 'send', frame: { type: 'error', text: verdict.text } }];
-  return {
-    state: ask(state.prompt, verdict.login, state.answers, state.last),
-    effects: [...text, promptEffect(state.prompt)],
-  };
+function onPin(asked: Asked, pin: Buffer): Step {
+  const { key } = asked;
+  // The key was pulled out meanwhile, or locked itself.
+  if (key !== undefined && typeof key.now !== 'string') {
+    pin.fill(0);
+    return act(asked, key.now);
+  }
+  if (pin.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin }] };
+  const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
+  return askAgain(next, undefined, [{ do: 'untouch' }]);
 }
 
-function onJudged(state: State & { at: 'judging' }, verdict: Verdict): Step {
+function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
+  if (answer === undefined) return act(asked, said);
+  // It crossed: what was typed counts where the key has nothing to say.
+  if (said.kind === 'failed' && answer.length > 0) return onTyped(withKey(asked, 'off'), answer);
+  answer.fill(0);
+  return act(asked, said);
+}
+
+function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step {
   switch (verdict.kind) {
-    case 'accepted':
-      return result(verdict.result, {
-        strip: verdict.strip,
-        ...(verdict.text === undefined ? {} : { info: verdict.text }),
-      });
+    case 'accepted': {
+      const { result: code, strip, text } = verdict;
+      return result(code, { strip, ...(text === undefined ? {} : { info: text }) });
+    }
     case 'refused': {
-      const then = refusal(state, verdict);
-      if (verdict.delay <= 0) return then;
-      return { state: { at: 'holding', then }, effects: [{ do: 'hold', ms: verdict.delay }] };
+      const { text, login, delay } = verdict;
+      const then = verdict.again
+        ? askAgain({ ...asked, login }, text)
+        : result(verdict.result, text === undefined ? {} : { error: text });
+      if (delay <= 0) return then;
+      return { state: { at: 'holding', then }, effects: [{ do: 'hold', ms: delay }] };
     }
     default:
       return unreachable(verdict);
   }
 }
 
+function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
+  if (said.kind === 'keys' || said.kind === 'touch') {
+    if (state.at !== 'touching' || (said.kind === 'keys' && said.count > 0)) return stay(state);
+    return { state, effects: send('info', touchText(said.kind === 'touch' ? 'touch' : 'insert')) };
+  }
+  switch (state.at) {
+    case 'touching':
+      return act(state.asked, said);
+    case 'withdrawing':
+      return stay({ ...state, said });
+    case 'prompted':
+      if (state.asked.key === undefined || state.asked.key.now === 'off') return stay(state);
+      if (state.asked.key.atTerminal) return withdraw(state.asked, said);
+      return stay({ ...state, asked: withKey(state.asked, said) });
+    case 'pin':
+    case 'judging':
+      return stay({ ...state, asked: withKey(state.asked, said) });
+    case 'holding': {
+      const { state: next, effects } = state.then;
+      // Once the refusal leaves, the prompt is taken back at once.
+      if (next.at !== 'prompted') return stay(state);
+      const then = next.asked.key?.atTerminal
+        ? withdraw(next.asked, said, effects)
+        : { state: { ...next, asked: withKey(next.asked, said) }, effects };
+      return stay({ at: 'holding', then });
+    }
+    default:
+      return stay(state);
+  }
+}
+
 function onFrame(state: State, frame: ModuleFrame): Step {
-  if (state.at === 'hello' && frame.type === 'hello')
-    return { state: { at: 'opening' }, effects: [{ do: 'open', hello: frame }] };
-  if (state.at === 'prompted' && frame.type === 'answer') return onAnswer(state, frame.answer);
-  if (state.at === 'prompted' && frame.type === 'cancel')
-    return abandoned(result('auth-err'), state.login, 'cancelled');
-  // ^C may cross a RESULT or a PROMPT on its way.
-  if (frame.type === 'cancel') return { state: { at: 'over' }, effects: [{ do: 'close' }] };
-  if (frame.type === 'answer') frame.answer.fill(0);
-  return broken(state);
+  switch (frame.type) {
+    case 'hello':
+      if (state.at !== 'hello') return broken(state);
+      return {
+        state: { at: 'opening', atTerminal: frame.terminal },
+        effects: [{ do: 'open', hello: frame }],
+      };
+    case 'answer':
+      if (state.at === 'prompted') return onTyped(state.asked, frame.answer);
+      if (state.at === 'withdrawing') return onWithdrawn(state, frame.answer);
+      if (state.at === 'pin') return onPin(state.asked, frame.answer);
+      frame.answer.fill(0);
+      return broken(state);
+    case 'withdrawn':
+      return state.at === 'withdrawing' ? onWithdrawn(state) : broken(state);
+    case 'cancel': {
+      const asked = waitingFor(state);
+      if (asked !== undefined) return abandoned(result('auth-err'), asked.login, 'cancelled');
+      // ^C may cross a RESULT or a PROMPT on its way.
+      return { state: { at: 'over' }, effects: [{ do: 'close' }] };
+    }
+    default:
+      return unreachable(frame);
+  }
 }
 
-/** What must not happen ends in SYSTEM_ERR; one who stood at the prompt is written down all the same. */
+/** Who has a person in front of it that has to do something. */
+function waitingFor(state: State): Asked | undefined {
+  const { at } = state;
+  return at === 'prompted' || at === 'withdrawing' || at === 'touching' || at === 'pin'
+    ? state.asked
+    : undefined;
+}
+
+/** @param reason how a person's part in it ended; one who was waited for is written down all the same */
+function ended(state: State, step: Step, reason: 'timed-out' | 'disconnected'): Step {
+  const asked = waitingFor(state);
+  return asked === undefined ? step : abandoned(step, asked.login, reason);
+}
+
+/** What must not happen ends in SYSTEM_ERR. */
 function broken(state: State): Step {
-  const step = result('system-err');
-  return state.at === 'prompted' ? abandoned(step, state.login, 'disconnected') : step;
-}
-
-function onDeadline(state: State): Step {
-  const step = result('auth-err');
-  return state.at === 'prompted' ? abandoned(step, state.login, 'timed-out') : step;
-}
-
-function onClosed(state: State): Step {
-  const step: Step = { state: { at: 'over' }, effects: [{ do: 'close' }] };
-  return state.at === 'prompted' ? abandoned(step, state.login, 'disconnected') : step;
+  return ended(state, result('system-err'), 'disconnected');
 }
 
 /** Pure but for wiping the answers that it drops. */
@@ -192,17 +190,19 @@ export function step(state: State, event: Event): Step {
     case 'frame':
       return onFrame(state, event.frame);
     case 'opened':
-      return state.at === 'opening' ? onOpened(event.opening) : broken(state);
+      return state.at === 'opening' ? onOpened(event.opening, state.atTerminal) : broken(state);
     case 'judged':
       return state.at === 'judging' ? onJudged(state, event.verdict) : broken(state);
+    case 'key':
+      return onKey(state, event.said);
     case 'held':
       return state.at === 'holding' ? state.then : broken(state);
     case 'failed':
       return broken(state);
     case 'deadline':
-      return onDeadline(state);
+      return ended(state, result('auth-err'), 'timed-out');
     case 'closed':
-      return onClosed(state);
+      return ended(state, { state: { at: 'over' }, effects: [{ do: 'close' }] }, 'disconnected');
     default:
       return unreachable(event);
   }

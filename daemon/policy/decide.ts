@@ -15,7 +15,7 @@ import {
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { selectRealm } from './realm.ts';
-import { factorsFor, isTypedCode, standingOf } from './requirement.ts';
+import { factorsFor, isTypedCode, isUsableFrom, standingOf } from './requirement.ts';
 import { matchingRule } from './rule.ts';
 
 export type { Decision } from './decision.ts';
@@ -90,7 +90,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     return refuse('su-caller-unknown', say, line, sentence);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
-  const standing = standingOf(factors, require, realm.yubikey.validation);
+  const standing = standingOf(factors, realm, question.config.webauthn?.rpId);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')
@@ -110,8 +110,12 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       const has = [...new Set(standing.enabled.map((factor) => factor.kind))].join(', ');
       return refuse('none-fits', say, line, `${who} has ${has}, and the realm requires ${needs(realm)}`);
     }
-    case 'some-fit':
-      return byLock(question, realm, rule, say, standing.fitting);
+    case 'some-fit': {
+      const usable = standing.fitting.filter((factor) => isUsableFrom(question.facts, factor));
+      if (usable.length > 0) return byLock(question, realm, rule, say, usable);
+      const sentence = `${who} has security keys alone, and they are used at the machine itself`;
+      return refuse('not-from-here', say, line, sentence);
+    }
     default:
       return unreachable(standing);
   }

@@ -29,6 +29,8 @@ export type RefusedWhy =
   | 'no-factor'
   | 'none-fits'
   | 'all-disabled'
+  /** Security keys alone, in a login that is not at the machine. */
+  | 'not-from-here'
   | 'locked'
   | 'codes-locked'
   | 'groups-unresolved'
@@ -95,6 +97,10 @@ export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'tex
   'all-disabled': {
     result: 'auth-err',
     text: 'All your second factors are disabled. Ask your administrator to enable one.',
+  },
+  'not-from-here': {
+    result: 'auth-err',
+    text: 'Your security key works only at the machine itself. Ask your administrator for another factor.',
   },
   locked: {
     result: 'maxtries',

@@ -1,5 +1,5 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { FactorKind, FactorRecord, RequirableKind, YubikeyValidation } from '../factors/contract.ts';
+import type { FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
 import type { LoginFacts } from './contract.ts';
 
@@ -35,17 +35,52 @@ export type Standing =
  */
 export function standingOf(
   factors: readonly FactorRecord[],
-  require: Realm['require'],
-  validation?: YubikeyValidation,
+  realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
+  rpId: string | undefined,
 ): Standing {
   const present = factors.filter((record) => record.kind !== 'recovery' || canStillBeUsed(record));
   if (present.length === 0) return { kind: 'no-factor' };
   const enabled = present.filter((record) => record.enabled);
   if (enabled.length === 0) return { kind: 'all-disabled' };
   const fitting = enabled.filter(
-    (record) => fits(require, record.kind) && isValidatedAs(record, validation) && canStillBeUsed(record),
+    (record) => fits(realm.require, record.kind) && isAllowed(record, realm, rpId) && canStillBeUsed(record),
   );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
+}
+
+/** What a realm says of a kind beyond requiring it. */
+function isAllowed(
+  record: FactorRecord,
+  { yubikey, webauthn }: Pick<Realm, 'yubikey' | 'webauthn'>,
+  rpId: string | undefined,
+): boolean {
+  const { validation } = yubikey;
+  const { models } = webauthn;
+  switch (record.kind) {
+    case 'yubikey':
+      return validation === undefined || record.validation === validation;
+    case 'webauthn':
+      // Made for another relying party, no key and no browser would answer for it.
+      return (
+        record.rpId === rpId &&
+        (models === undefined || (record.attested && models.aaguids.includes(record.aaguid)))
+      );
+    case 'u2f':
+    case 'ssh-sk':
+      // It never said which model it is.
+      return models === undefined;
+    default:
+      return true;
+  }
+}
+
+/**
+ * MUST hold: keys that are plugged in blink for somebody at this machine alone, and only after the first factor:
+ * nobody far away makes the key on the desk blink.
+ */
+export function isUsableFrom(facts: LoginFacts, { kind }: FactorRecord): boolean {
+  if (kind !== 'webauthn' && kind !== 'u2f') return true;
+  return facts.local && facts.proven && facts.rootSocket && facts.mode === 'prompt';
 }
 
 /**
@@ -64,11 +99,6 @@ export function factorsFor(
   const isBelieved = facts.rootSocket && facts.proven && facts.service === 'sshd';
   const verified = rule?.action.kind === 'accept' && isBelieved ? (facts.sshKeys ?? []) : [];
   return factors.filter((record) => record.kind !== 'ssh-sk' || verified.includes(record.publicKey));
-}
-
-/** @param validation the one way that the realm allows; undefined: both */
-function isValidatedAs(record: FactorRecord, validation: YubikeyValidation | undefined): boolean {
-  return record.kind !== 'yubikey' || validation === undefined || record.validation === validation;
 }
 
 function canStillBeUsed(record: FactorRecord): boolean {

@@ -50,8 +50,7 @@ static enum conn_status wait_slice(int fd, short events, int slice, int64_t dead
     return CONN_OK;
 }
 
-/* A program that runs with 0, 1 or 2 closed would otherwise print into our socket. */
-static int above_standard(int fd) {
+int conn_above_standard(int fd) {
     int moved;
 
     if (fd < 0 || fd > STDERR_FILENO)
@@ -95,7 +94,7 @@ enum conn_status conn_open(const char *path, int64_t deadline, int *fd) {
         return CONN_FAILED;
     }
     memcpy(address.sun_path, path, length + 1);
-    *fd = above_standard(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    *fd = conn_above_standard(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (*fd < 0)
         return CONN_FAILED;
     status = connect_until(*fd, &address, deadline);

@@ -23,6 +23,11 @@ enum conn_status {
 /* Milliseconds of the monotonic clock; deadlines are points on it. */
 int64_t conn_now(void);
 
+/*
+ * `fd`, or a copy of it above 2 in its place: a program that runs with 0, 1 or 2 closed would otherwise print
+ * into what we opened. -1 stays -1.
+ */
+int conn_above_standard(int fd);
 /* On CONN_OK `fd` is above 2, close-on-exec and non-blocking; otherwise it is -1. */
 enum conn_status conn_open(const char *path, int64_t deadline, int *fd);
 /* The uid of whoever listens. */

@@ -183,5 +183,7 @@ size_t context_hello(const struct context *context, const struct options *option
     put_text(&out, TAG_SSH_AUTH_INFO, context->ssh_auth_info);
     wire_put_u32(&out, TAG_DEADLINE, deadline_ms);
     wire_put_u32(&out, TAG_FLAGS, context->flags);
+    if (context->terminal)
+        wire_put_u8(&out, TAG_TERMINAL, 1);
     return wire_end(&out);
 }

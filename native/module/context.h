@@ -22,6 +22,8 @@ struct context {
     const char *ssh_auth_info;
     uint32_t real_uid;
     uint32_t flags;
+    /* The module can ask at the terminal of the process; context_gather leaves it false. */
+    bool terminal;
 };
 
 /* PAM_SUCCESS, or what pam_sm_authenticate returns because the facts cannot be told whole. */

@@ -8,6 +8,7 @@
 #include <security/pam_ext.h>
 
 #include "conn.h"
+#include "prompt.h"
 #include "wire.h"
 
 #ifdef SALLYPORT_FUZZING
@@ -23,20 +24,17 @@ struct dispatch {
     void (*handle)(struct dialogue *dialogue, const struct wire_frame *frame);
 };
 
-static void step(struct dialogue *dialogue);
-
 static void finish(struct dialogue *dialogue, int code) {
     dialogue->state = STATE_DONE;
     dialogue->code = code;
 }
 
-static void fail(struct dialogue *dialogue, const char *why) {
+void dialogue_fail(struct dialogue *dialogue, const char *why) {
     pam_syslog(dialogue->pamh, LOG_ERR, "%s (login refused)", why);
     finish(dialogue, PAM_SYSTEM_ERR);
 }
 
-/* Tells the daemon, as far as the socket takes it at once, and refuses. */
-static void cancel(struct dialogue *dialogue, int code) {
+void dialogue_cancel(struct dialogue *dialogue, int code) {
     uint8_t bytes[FRAME_HEADER + 1];
     struct wire_out out;
 
@@ -45,8 +43,10 @@ static void cancel(struct dialogue *dialogue, int code) {
     finish(dialogue, code);
 }
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
+int64_t dialogue_silence(const struct dialogue *dialogue) {
+    int64_t deadline = conn_now() + SILENCE_MS;
+
+    return deadline < dialogue->deadline ? deadline : dialogue->deadline;
 }
 
 int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, const char *why) {
@@ -56,72 +56,17 @@ int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, cons
 
 static void on_info(struct dialogue *dialogue, const struct wire_frame *frame) {
     if (!conv_show(dialogue->pamh, PAM_TEXT_INFO, frame->text, frame->text_length))
-        cancel(dialogue, PAM_AUTH_ERR);
+        dialogue_cancel(dialogue, PAM_AUTH_ERR);
 }
 
 static void on_error(struct dialogue *dialogue, const struct wire_frame *frame) {
     if (!conv_show(dialogue->pamh, PAM_ERROR_MSG, frame->text, frame->text_length))
-        cancel(dialogue, PAM_AUTH_ERR);
+        dialogue_cancel(dialogue, PAM_AUTH_ERR);
 }
 
 static void on_wait(struct dialogue *dialogue, const struct wire_frame *frame) {
     (void)dialogue;
     (void)frame;
-}
-
-static void send_answer(struct dialogue *dialogue) {
-    struct wire_out out;
-    enum conn_status status;
-
-    wire_begin(&out, dialogue->bytes, sizeof(dialogue->bytes), FRAME_ANSWER);
-    wire_put(&out, TAG_ANSWER, dialogue->answer.bytes, dialogue->answer.length);
-    status = conn_write(dialogue->fd, dialogue->bytes, wire_end(&out),
-                        earlier(dialogue->deadline, conn_now() + SILENCE_MS));
-    if (dialogue->options->mode == MODE_PROMPT)
-        answer_wipe(&dialogue->answer);
-    switch (status) {
-    case CONN_OK:
-    case CONN_CLOSED:
-        /* A daemon that is gone may have left a RESULT: reading finds it, or the end. */
-        dialogue->state = STATE_TALKING;
-        break;
-    case CONN_INTERRUPTED:
-        cancel(dialogue, PAM_AUTH_ERR);
-        break;
-    default:
-        fail(dialogue, "the daemon does not take the answer");
-    }
-}
-
-static bool ask(struct dialogue *dialogue, const struct wire_frame *frame) {
-    int style = frame->echo ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF;
-
-    if (dialogue->options->mode == MODE_FIRST_PASS)
-        return conv_first_pass(dialogue->pamh, &dialogue->answer);
-    return conv_ask(dialogue->pamh, style, frame->text, frame->text_length, &dialogue->answer);
-}
-
-/* One ANSWER or one CANCEL, whatever the conversation does; but a RESULT that came meanwhile goes first. */
-static void on_prompt(struct dialogue *dialogue, const struct wire_frame *frame) {
-    dialogue->state = STATE_PROMPTED;
-    if (dialogue->options->mode == MODE_FIRST_PASS && dialogue->prompts++ > 0) {
-        fail(dialogue, "protocol violation: a second PROMPT with first_pass");
-        return;
-    }
-    if (!ask(dialogue, frame)) {
-        cancel(dialogue, PAM_AUTH_ERR);
-        return;
-    }
-    if (conn_readable(dialogue->fd)) {
-        step(dialogue);
-        return;
-    }
-    if (conn_now() >= dialogue->deadline) {
-        pam_syslog(dialogue->pamh, LOG_NOTICE, "no answer before timeout= was over (login refused)");
-        cancel(dialogue, PAM_SYSTEM_ERR);
-        return;
-    }
-    send_answer(dialogue);
 }
 
 /* What stands before the code in the answer is the password for the lines that follow. */
@@ -148,14 +93,14 @@ static void on_result(struct dialogue *dialogue, const struct wire_frame *frame)
 
     if (!opens)
         finish(dialogue, (int)frame->code);
-    else if (dialogue->state == STATE_PROMPTED)
-        fail(dialogue, "protocol violation: the daemon accepts an answer that it has not seen");
+    else if (dialogue->state != STATE_TALKING)
+        dialogue_fail(dialogue, "protocol violation: the daemon accepts an answer that it has not seen");
     else if (frame->strip > most)
-        fail(dialogue, "protocol violation: the daemon strips more than was typed");
+        dialogue_fail(dialogue, "protocol violation: the daemon strips more than was typed");
     else if (!context_same_user(dialogue->pamh, dialogue->context))
-        fail(dialogue, "the program changed PAM_USER while the daemon was asked");
+        dialogue_fail(dialogue, "the program changed PAM_USER while the daemon was asked");
     else if (!pass_on(dialogue, frame->strip))
-        fail(dialogue, "PAM_AUTHTOK cannot be set");
+        dialogue_fail(dialogue, "PAM_AUTHTOK cannot be set");
     else
         finish(dialogue, (int)frame->code);
 }
@@ -163,16 +108,17 @@ static void on_result(struct dialogue *dialogue, const struct wire_frame *frame)
 static const struct dispatch dispatch_table[] = {
     {FRAME_INFO, STATE_TALKING, on_info},
     {FRAME_ERROR, STATE_TALKING, on_error},
-    {FRAME_PROMPT, STATE_TALKING, on_prompt},
+    {FRAME_PROMPT, STATE_TALKING, prompt_open},
     {FRAME_WAIT, STATE_TALKING, on_wait},
-    {FRAME_RESULT, STATE_TALKING | STATE_PROMPTED, on_result},
+    {FRAME_WITHDRAW, STATE_TALKING | STATE_PROMPTED_AT_TERMINAL, prompt_withdraw},
+    {FRAME_RESULT, STATE_TALKING | STATE_PROMPTED | STATE_PROMPTED_AT_TERMINAL, on_result},
 };
 
 enum { DISPATCHES = sizeof(dispatch_table) / sizeof(dispatch_table[0]) };
 
 static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame) {
     if (frame->type != FRAME_RESULT && conn_now() >= dialogue->deadline) {
-        fail(dialogue, "timeout= is over and the daemon has not decided");
+        dialogue_fail(dialogue, "timeout= is over and the daemon has not decided");
         return;
     }
     for (size_t i = 0; i < DISPATCHES; i++) {
@@ -183,7 +129,7 @@ static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame) 
         entry->handle(dialogue, frame);
         return;
     }
-    fail(dialogue, "protocol violation: a frame out of turn");
+    dialogue_fail(dialogue, "protocol violation: a frame out of turn");
 }
 
 /*
@@ -194,28 +140,26 @@ static void fail_to_read(struct dialogue *dialogue, enum conn_status status, siz
     bool silent = dialogue->frames == 0 && got == 0;
 
     if (status == CONN_INTERRUPTED)
-        cancel(dialogue, PAM_AUTH_ERR);
+        dialogue_cancel(dialogue, PAM_AUTH_ERR);
     else if (silent && status == CONN_CLOSED)
         finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "closed without a word"));
     else if (silent && status == CONN_TIMEOUT)
         finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "nobody answers"));
     else if (status == CONN_CLOSED)
-        fail(dialogue, "the daemon closed before it had decided");
+        dialogue_fail(dialogue, "the daemon closed before it had decided");
     else if (status == CONN_TIMEOUT)
-        fail(dialogue, "the daemon fell silent");
+        dialogue_fail(dialogue, "the daemon fell silent");
     else
-        fail(dialogue, "the daemon's socket cannot be read");
+        dialogue_fail(dialogue, "the daemon's socket cannot be read");
 }
 
-/* Reads one frame and acts on it. Its length is judged before a byte of the body is read. */
-static void step(struct dialogue *dialogue) {
+void dialogue_step(struct dialogue *dialogue) {
     struct wire_frame frame;
     size_t got = 0;
     size_t length;
-    int64_t deadline = dialogue->frames == 0 ? dialogue->first_deadline : conn_now() + SILENCE_MS;
+    int64_t deadline = dialogue->frames == 0 ? dialogue->first_deadline : dialogue_silence(dialogue);
     enum conn_status status;
 
-    deadline = earlier(deadline, dialogue->deadline);
     status = conn_read(dialogue->fd, dialogue->bytes, FRAME_HEADER, &got, deadline);
     if (status != CONN_OK) {
         fail_to_read(dialogue, status, got);
@@ -223,7 +167,7 @@ static void step(struct dialogue *dialogue) {
     }
     length = wire_length(dialogue->bytes);
     if (length == 0) {
-        fail(dialogue, "protocol violation: a length that no frame has");
+        dialogue_fail(dialogue, "protocol violation: a length that no frame has");
         return;
     }
     status = conn_read(dialogue->fd, dialogue->bytes, length, &got, deadline);
@@ -232,7 +176,7 @@ static void step(struct dialogue *dialogue) {
         return;
     }
     if (!wire_parse(dialogue->bytes, length, &frame)) {
-        fail(dialogue, "protocol violation: a malformed frame");
+        dialogue_fail(dialogue, "protocol violation: a malformed frame");
         return;
     }
     dialogue->frames++;
@@ -258,7 +202,7 @@ int dialogue_run(struct dialogue *dialogue) {
     dialogue->code = PAM_SYSTEM_ERR;
     send_hello(dialogue);
     while (dialogue->state != STATE_DONE)
-        step(dialogue);
+        dialogue_step(dialogue);
     if (dialogue->options->debug)
         pam_syslog(dialogue->pamh, LOG_DEBUG, "%u frames, %d is the code", dialogue->frames, dialogue->code);
     return dialogue->code;

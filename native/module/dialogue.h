@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_DIALOGUE_H
 #define SALLYPORT_DIALOGUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <security/pam_modules.h>
@@ -15,6 +16,7 @@ enum dialogue_state {
     STATE_TALKING = 1,
     STATE_PROMPTED = 2,
     STATE_DONE = 4,
+    STATE_PROMPTED_AT_TERMINAL = 8,
 };
 
 /* Holds what was typed; belongs to the caller, who wipes it. */
@@ -30,6 +32,8 @@ struct dialogue {
     enum dialogue_state state;
     unsigned frames;
     unsigned prompts;
+    /* A WITHDRAW may still be on its way that the last answer crossed. */
+    bool may_cross;
     int code;
     struct answer answer;
     uint8_t bytes[FRAME_HEADER + FRAME_LENGTH_MAX];
@@ -37,6 +41,14 @@ struct dialogue {
 
 /* Returns what pam_sm_authenticate returns. The members up to `deadline` are set, the others zero. */
 int dialogue_run(struct dialogue *dialogue);
+/* Reads one frame and acts on it. Its length is judged before a byte of the body is read. */
+void dialogue_step(struct dialogue *dialogue);
+/* Ends the login with SYSTEM_ERR; logs `why`. */
+void dialogue_fail(struct dialogue *dialogue, const char *why);
+/* Tells the daemon, as far as the socket takes it at once, and refuses. */
+void dialogue_cancel(struct dialogue *dialogue, int code);
+/* When the patience with a daemon that neither speaks nor listens is over, from now on. */
+int64_t dialogue_silence(const struct dialogue *dialogue);
 /* What "no daemon" means on the socket in use; logs `why`. */
 int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, const char *why);
 

@@ -91,6 +91,12 @@ static bool take_password_and_code(struct options *options, const char *value) {
     return take_mode(options, MODE_PASSWORD_AND_CODE);
 }
 
+static bool take_no_terminal(struct options *options, const char *value) {
+    (void)value;
+    options->no_terminal = true;
+    return true;
+}
+
 static bool take_debug(struct options *options, const char *value) {
     (void)value;
     options->debug = true;
@@ -104,6 +110,7 @@ static const struct option_rule option_rules[] = {
     {"first_factor=", take_first_factor},
     {"first_pass", take_first_pass},
     {"password_and_code", take_password_and_code},
+    {"no_terminal", take_no_terminal},
     {"debug", take_debug},
 };
 

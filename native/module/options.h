@@ -19,6 +19,7 @@ struct options {
     int timeout_ms;
     bool first_factor_passed;
     enum login_mode mode;
+    bool no_terminal;
     bool debug;
 };
 

@@ -13,6 +13,7 @@
 #include "context.h"
 #include "dialogue.h"
 #include "options.h"
+#include "terminal.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -85,6 +86,12 @@ static int authenticate(pam_handle_t *pamh, struct login *login) {
     return code;
 }
 
+/* The other modes have a password to strip or to take over, and so need the conversation. */
+static bool asks_at_terminal(const struct login *login) {
+    return login->options.mode == MODE_PROMPT && !login->options.no_terminal &&
+           terminal_usable(login->context.tty);
+}
+
 /*
  * MUST hold, whatever happens in between:
  * - the code is the daemon's, or one that refuses: there is no other way to SUCCESS or IGNORE;
@@ -100,6 +107,7 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
     code = context_gather(pamh, flags, &login.context);
     if (code != PAM_SUCCESS)
         goto out;
+    login.context.terminal = asks_at_terminal(&login);
     code = authenticate(pamh, &login);
 out:
     explicit_bzero(&login, sizeof(login));

@@ -24,11 +24,13 @@ enum frame_type {
     FRAME_HELLO = 0x01,
     FRAME_ANSWER = 0x02,
     FRAME_CANCEL = 0x03,
+    FRAME_WITHDRAWN = 0x04,
     FRAME_INFO = 0x11,
     FRAME_ERROR = 0x12,
     FRAME_PROMPT = 0x13,
     FRAME_WAIT = 0x14,
     FRAME_RESULT = 0x15,
+    FRAME_WITHDRAW = 0x16,
 };
 
 enum field_tag {
@@ -45,11 +47,20 @@ enum field_tag {
     TAG_SSH_AUTH_INFO = 0x0b,
     TAG_DEADLINE = 0x0c,
     TAG_FLAGS = 0x0d,
+    TAG_TERMINAL = 0x0e,
     TAG_ANSWER = 0x20,
     TAG_TEXT = 0x30,
-    TAG_ECHO = 0x31,
+    TAG_STYLE = 0x31,
     TAG_CODE = 0x32,
     TAG_STRIP = 0x33,
+};
+
+/* How a PROMPT is asked. */
+enum prompt_style {
+    STYLE_HIDDEN = 0,
+    STYLE_SHOWN = 1,
+    /* Hidden, by the module itself at the terminal, and open to WITHDRAW. */
+    STYLE_TERMINAL = 2,
 };
 
 enum login_mode {

@@ -143,10 +143,10 @@ static bool read_text(struct wire_frame *frame, const uint8_t *value, size_t len
     return true;
 }
 
-static bool read_echo(struct wire_frame *frame, const uint8_t *value, size_t length) {
+static bool read_style(struct wire_frame *frame, const uint8_t *value, size_t length) {
     (void)length;
-    frame->echo = value[0] == 1;
-    return value[0] <= 1;
+    frame->style = (enum prompt_style)value[0];
+    return value[0] <= STYLE_TERMINAL;
 }
 
 /*
@@ -179,7 +179,7 @@ static const struct field_rule field_rules[] = {
     {FRAME_INFO, TAG_TEXT, 1, TEXT_MAX, read_text},
     {FRAME_ERROR, TAG_TEXT, 1, TEXT_MAX, read_text},
     {FRAME_PROMPT, TAG_TEXT, 1, TEXT_MAX, read_text},
-    {FRAME_PROMPT, TAG_ECHO, 1, 1, read_echo},
+    {FRAME_PROMPT, TAG_STYLE, 1, 1, read_style},
     {FRAME_RESULT, TAG_CODE, 4, 4, read_code},
     {FRAME_RESULT, TAG_STRIP, 2, 2, read_strip},
 };
@@ -207,7 +207,7 @@ static bool read_field(struct wire_frame *frame, uint8_t tag, const uint8_t *val
 }
 
 static bool known_type(uint8_t type) {
-    return type >= FRAME_INFO && type <= FRAME_RESULT;
+    return type >= FRAME_INFO && type <= FRAME_WITHDRAW;
 }
 
 static bool is_whole(const struct wire_frame *frame, const struct seen *seen) {

@@ -19,7 +19,7 @@ struct wire_out {
 /* A frame from the daemon. Which members mean something follows from `type`. */
 struct wire_frame {
     uint8_t type;
-    bool echo;
+    enum prompt_style style;
     uint16_t strip;
     uint32_t code;
     /* Points into the body; no NUL at its end. */

@@ -6,7 +6,11 @@ import { root, step } from './run.mjs';
 const typescriptStamp = 'dist/.built';
 const nativeStamp = 'build/.built';
 const programs = ['dist/daemon/main.js', 'dist/cli/main.js'];
-const nativeOutputs = ['build/Release/pam_sallyport.so', 'build/Release/sallyport_addon.node'];
+const nativeOutputs = [
+  'build/Release/pam_sallyport.so',
+  'build/Release/sallyport_addon.node',
+  'build/Release/sallyport-fido',
+];
 
 /** Compiles what changed since the last time, and nothing else. */
 export function build() {

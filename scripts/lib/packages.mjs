@@ -12,6 +12,12 @@ const building = [
     purpose: 'the headers of Linux-PAM (pam-devel, linux-pam)',
     file: '/usr/include/security/pam_modules.h',
   },
+  {
+    name: 'libfido2-dev',
+    why: 'the helper for security keys is built on libfido2',
+    purpose: 'the headers of libfido2 (libfido2-devel, libfido2)',
+    file: '/usr/include/fido.h',
+  },
 ];
 
 const testing = [

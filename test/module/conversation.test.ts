@@ -47,9 +47,9 @@ describe('a conversation', { concurrency: 4 }, () => {
     const place = rig.place();
     await place.listen(async (peer) => {
       await peer.next();
-      peer.send(info('line 1\n\tline 2'), error('naïve'), prompt('Hidden: ', false));
+      peer.send(info('line 1\n\tline 2'), error('naïve'), prompt('Hidden: ', 'hidden'));
       await peer.next();
-      peer.send(wait(), info('wrong'), prompt('Shown: ', true));
+      peer.send(wait(), info('wrong'), prompt('Shown: ', 'shown'));
       await peer.next();
       peer.send(info('2 recovery keys are left.'), result(pam.success));
       await peer.end();
@@ -93,7 +93,7 @@ describe('a conversation', { concurrency: 4 }, () => {
   }
 
   for (const [what, frame, words] of [
-    ['a prompt with echo is refused', prompt('Code: ', true), ['no-echo-on', answer('1')]],
+    ['a prompt with echo is refused', prompt('Code: ', 'shown'), ['no-echo-on', answer('1')]],
     ['a text is refused', info('x'), ['no-info']],
     ['an error text is refused', error('x'), ['no-info']],
     ['there is no conversation', prompt(), ['no-conv']],

@@ -16,6 +16,8 @@ describe('an option that is not understood', { concurrency: 4 }, () => {
     ['Debug'],
     ['debug=1'],
     ['debug', 'debug'],
+    ['no_terminal=1'],
+    ['no_terminal', 'no_terminal'],
     ['first_factor'],
     ['first_factor='],
     ['first_factor=yes'],
@@ -86,6 +88,7 @@ describe('options that are right', { concurrency: 4 }, () => {
     ['server_uid=0'],
     ['server_uid=4294967294'],
     ['debug'],
+    ['no_terminal'],
   ]) {
     it(words.join(' '), async () => {
       const place = rig.place();

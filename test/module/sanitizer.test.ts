@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { askThen, error, info, pam, prompt, result, type Script, say, wait } from '../support/fake-daemon.ts';
+import {
+  askThen,
+  error,
+  info,
+  pam,
+  prompt,
+  result,
+  type Script,
+  say,
+  wait,
+  withdraw,
+} from '../support/fake-daemon.ts';
 import { answer, type LoginOptions, ModuleRig } from '../support/module-rig.ts';
+import { TerminalLogin } from '../support/terminal-login.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
 /**
@@ -118,12 +130,45 @@ describe('under the sanitizers', { concurrency: 2 }, () => {
     ));
   it('every frame of the daemon, cut by a byte', () => every(good, 1));
 
+  const keys: readonly (readonly [what: string, keys: string, heard: string, code: number])[] = [
+    ['nothing, until a touch', '', 'withdrawn', pam.success],
+    ['half a code, until a touch', '7552', 'withdrawn', pam.success],
+    ['a code', '755224\r', 'answer', pam.success],
+    ['the longest answer', `${longest}\r`, 'answer', pam.success],
+    ['too long an answer', `${longest}x\r`, 'cancel', pam.authErr],
+    ['^D', '\x04', 'cancel', pam.authErr],
+    ['^C', '7\x03', 'cancel', pam.authErr],
+  ];
+  for (const [what, typedKeys, heard, code] of keys) {
+    it(`at the terminal: ${what}`, async () => {
+      const place = rig.place();
+      const daemon = await place.listen(async (peer) => {
+        await peer.next();
+        peer.send(wait(), prompt('Code: ', 'terminal'));
+        if (heard !== 'withdrawn') await peer.next();
+        else await login.sees(/Code: /);
+        peer.send(...(heard === 'withdrawn' ? [withdraw()] : []));
+        if (heard === 'withdrawn') await peer.next();
+        peer.send(result(pam.success));
+        await peer.end();
+      });
+      const login = new TerminalLogin(place, { words: ['block'] });
+      await login.sees(/Code: /);
+      if (typedKeys !== '') login.press(typedKeys);
+      assert.equal((await login.outcome).code, code);
+      assert.deepEqual(
+        daemon.peers[0]?.received.map(({ type }) => type),
+        ['hello', heard],
+      );
+    });
+  }
+
   it('a session of many prompts', async () => {
     const place = rig.place();
     await place.listen(async (peer) => {
       await peer.next();
       for (let round = 0; round < 20; round++) {
-        peer.send(info('y'.repeat(4096)), prompt('z'.repeat(4096), round % 2 === 0));
+        peer.send(info('y'.repeat(4096)), prompt('z'.repeat(4096), round % 2 === 0 ? 'shown' : 'hidden'));
         await peer.next();
       }
       peer.send(result(pam.success));

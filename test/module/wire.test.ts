@@ -9,7 +9,14 @@ import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-wire-'));
 const tool = path.join(folder, 'wire_tool');
-const types: Record<string, number> = { INFO: 0x11, ERROR: 0x12, PROMPT: 0x13, WAIT: 0x14, RESULT: 0x15 };
+const types: Record<string, number> = {
+  INFO: 0x11,
+  ERROR: 0x12,
+  PROMPT: 0x13,
+  WAIT: 0x14,
+  RESULT: 0x15,
+  WITHDRAW: 0x16,
+};
 
 function wireTool(args: readonly string[], input = ''): string {
   return execFileSync(tool, args, { input, encoding: 'utf8' });
@@ -46,9 +53,9 @@ describe('the golden bytes, read by the module', () => {
     );
     const lines = parsed(good.map(([name]) => name));
     for (const [name, { type, fields }] of good) {
-      const { echo = 0, code = 4, strip = 0, text = '' } = fields;
+      const { style = 0, code = 4, strip = 0, text = '' } = fields;
       const hex = Buffer.from(String(text)).toString('hex');
-      const expected = `type=${types[type]} echo=${echo} code=${code} strip=${strip} text=${hex}`;
+      const expected = `type=${types[type]} style=${style} code=${code} strip=${strip} text=${hex}`;
       assert.equal(lines.get(name), expected, name);
     }
   });
@@ -71,7 +78,7 @@ describe('the golden bytes, read by the module', () => {
 });
 
 describe('the golden bytes, written by the module', () => {
-  for (const name of ['hello-minimal.hex', 'hello-full.hex', 'hello-longest.hex']) {
+  for (const name of ['hello-minimal.hex', 'hello-full.hex', 'hello-longest.hex', 'hello-terminal.hex']) {
     it(name, () => {
       const fields = Object.entries(vectorIndex.frames[name]?.fields ?? {});
       const built = wireTool(['hello', ...fields.map(([field, value]) => `${field}=${value}`)]);
@@ -86,7 +93,8 @@ describe('the golden bytes, written by the module', () => {
     });
   }
 
-  it('cancel.hex', () => assert.equal(wireTool(['cancel']), vectorBytes('cancel.hex').toString('hex')));
+  for (const name of ['cancel', 'withdrawn'])
+    it(`${name}.hex`, () => assert.equal(wireTool([name]), vectorBytes(`${name}.hex`).toString('hex')));
 
   it('a frame that does not fit is no frame', () => {
     const lengths = wireTool(['no-room']).trim().split(' ').map(Number);

@@ -32,6 +32,7 @@ static void check(const struct wire_frame *frame, const uint8_t *body, size_t le
     case FRAME_ERROR:
     case FRAME_PROMPT:
         check_text(frame, body, length);
+        must(frame->type == FRAME_PROMPT ? frame->style <= STYLE_TERMINAL : frame->style == STYLE_HIDDEN);
         break;
     case FRAME_RESULT:
         must(frame->code == 0 || frame->code == 4 || frame->code == 6 || frame->code == 7 || frame->code == 11 ||
@@ -39,7 +40,7 @@ static void check(const struct wire_frame *frame, const uint8_t *body, size_t le
         must(frame->strip == 0 || frame->code == 0);
         break;
     default:
-        must(frame->type == FRAME_WAIT);
+        must(frame->type == FRAME_WAIT || frame->type == FRAME_WITHDRAW);
     }
 }
 

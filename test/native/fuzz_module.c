@@ -5,8 +5,10 @@
  *   input = u8 service | u8 conversation | step*
  *   step  = u8 what | u8 length | bytes       the last one may be cut short
  *
+ * The service "terminal" has one: a pty, whose keys the input presses too.
+ *
  * After each login: the code is one that may come, SUCCESS only when a whole RESULT says so, PAM_USER is what it
- * was, no file was left open, and nothing that was typed is in the log.
+ * was, no file was left open, nothing that was typed is in the log, and the terminal is as it was.
  */
 #define _GNU_SOURCE
 
@@ -15,16 +17,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pty.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,16 +39,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum step { SEND, SEND_FRAME, AWAIT_FRAME, PAUSE, CLOSE, STEPS };
+enum step { SEND, SEND_FRAME, AWAIT_FRAME, PAUSE, CLOSE, TYPE, TYPE_ANSWER, STEPS };
 enum conversation { ANSWERS, ANSWERS_NOTHING, RESPONDS_WITHOUT, LEAVES_UNTOUCHED, FAILS, ANSWERS_TOO_MUCH, CONVERSATIONS };
 
-static const char *const services[] = {"prompt", "password_and_code", "first_pass", "without_pass"};
+static const char *const services[] = {"prompt", "password_and_code", "first_pass", "without_pass", "terminal"};
 enum { SERVICES = sizeof(services) / sizeof(services[0]) };
 
 static const char typed[] = "s3cret-typed-answer";
 static const char success[] = "\x32\x00\x04\x00\x00\x00\x00";
 
 static const char *folder;
+/* The terminal of the process, and its settings at the beginning. */
+static int master = -1;
+static char terminal[64];
+static struct termios before;
 static int listener = -1;
 static sem_t begin, done;
 /* Handed to the daemon's thread between `begin` and `done`. */
@@ -122,7 +132,7 @@ static bool send_frame(int fd, const uint8_t *bytes, size_t length) {
     if (length == 0)
         return true;
     memcpy(frame + 4, bytes, length);
-    frame[4] = (uint8_t)(0x11 + bytes[0] % 5);
+    frame[4] = (uint8_t)(0x11 + bytes[0] % 6);
     return send_all(fd, frame, 4 + length);
 }
 
@@ -131,6 +141,15 @@ static bool await_frame(int fd) {
     uint8_t bytes[20000];
 
     return poll(&entry, 1, 15) == 1 && recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0;
+}
+
+/* What the module shows has to go somewhere. */
+static bool press(const void *keys, size_t length) {
+    char shown[4096];
+
+    while (read(master, shown, sizeof(shown)) > 0)
+        continue;
+    return write(master, keys, length) >= 0 || errno == EAGAIN;
 }
 
 static bool take_step(int fd, enum step step, const uint8_t *bytes, size_t length) {
@@ -143,6 +162,10 @@ static bool take_step(int fd, enum step step, const uint8_t *bytes, size_t lengt
         return await_frame(fd);
     case PAUSE:
         return usleep(500) == 0;
+    case TYPE:
+        return press(bytes, length);
+    case TYPE_ANSWER:
+        return press(typed, sizeof(typed) - 1) && press("\n", 1);
     default:
         return false;
     }
@@ -183,10 +206,38 @@ static void *serve(void *unused) {
     return NULL;
 }
 
+/* Standard input becomes the controlling terminal of the process. */
+static void take_terminal(void) {
+    int slave;
+
+    must(setsid() >= 0 || getsid(0) == getpid());
+    must(openpty(&master, &slave, terminal, NULL, NULL) == 0);
+    must(ioctl(slave, TIOCSCTTY, 0) == 0 && dup2(slave, STDIN_FILENO) == STDIN_FILENO && close(slave) == 0);
+    must(fcntl(master, F_SETFL, O_NONBLOCK) == 0 && fcntl(master, F_SETFD, FD_CLOEXEC) == 0);
+    must(tcgetattr(STDIN_FILENO, &before) == 0);
+}
+
+/* The keys are not to end or stop the fuzzer, which sets handlers of its own once it is under way. */
+static void ignore_keys(void) {
+    must(signal(SIGINT, SIG_IGN) != SIG_ERR && signal(SIGQUIT, SIG_IGN) != SIG_ERR);
+    must(signal(SIGTSTP, SIG_IGN) != SIG_ERR);
+}
+
+/* The settings member by member: the structure has holes. */
+static void check_terminal(void) {
+    struct termios now;
+
+    must(tcgetattr(STDIN_FILENO, &now) == 0);
+    must(now.c_iflag == before.c_iflag && now.c_oflag == before.c_oflag && now.c_cflag == before.c_cflag);
+    must(now.c_lflag == before.c_lflag && memcmp(now.c_cc, before.c_cc, sizeof(now.c_cc)) == 0);
+    must(tcflush(STDIN_FILENO, TCIOFLUSH) == 0 && tcflow(STDIN_FILENO, TCOON) == 0);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char module[256];
     pthread_t thread;
+    sigset_t keys;
 
     (void)argc;
     (void)argv;
@@ -196,11 +247,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)snprintf(module, sizeof(module), "%s/pam_sallyport.so", folder);
     /* Loaded for good: what libFuzzer counts in it must not go away with pam_end. */
     must(dlopen(module, RTLD_NOW | RTLD_NODELETE) != NULL);
+    take_terminal();
     (void)unlink(address.sun_path);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     must(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(listener, 16) == 0);
     must(sem_init(&begin, 0, 0) == 0 && sem_init(&done, 0, 0) == 0);
+    /* What the keys send is for the thread of the login alone. */
+    must(sigfillset(&keys) == 0 && pthread_sigmask(SIG_BLOCK, &keys, &keys) == 0);
     must(pthread_create(&thread, NULL, serve, NULL) == 0);
+    must(pthread_sigmask(SIG_SETMASK, &keys, NULL) == 0);
     return 0;
 }
 
@@ -232,7 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enum conversation kind;
     struct pam_conv conv = {converse, &kind};
     pam_handle_t *pamh = NULL;
-    int before, code;
+    int file, code;
 
     if (size < 2)
         return 0;
@@ -241,14 +296,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     script_size = size - 2;
     sent_size = 0;
     first_byte = 0;
+    ignore_keys();
     started = now_us();
-    before = next_file();
+    file = next_file();
     must(sem_post(&begin) == 0);
     must(pam_start_confdir(services[data[0] % SERVICES], "alice", &conv, folder, &pamh) == PAM_SUCCESS);
+    if (data[0] % SERVICES == SERVICES - 1)
+        must(pam_set_item(pamh, PAM_TTY, terminal) == PAM_SUCCESS);
     code = pam_authenticate(pamh, 0);
     take(&done);
     check(pamh, code);
     must(pam_end(pamh, code) == PAM_SUCCESS);
-    must(next_file() == before);
+    must(next_file() == file);
+    check_terminal();
     return 0;
 }

@@ -4,6 +4,7 @@
  *   wire_tool hello NAME=VALUE   HELLO in hex, from its facts
  *   wire_tool answer HEX         ANSWER in hex
  *   wire_tool cancel             CANCEL in hex
+ *   wire_tool withdrawn          WITHDRAWN in hex
  *   wire_tool no-room           the lengths of a frame of 24 bytes built in 0 to 31
  *   wire_tool session            the session of each cgroup text on standard input (a NUL behind each)
  */
@@ -86,7 +87,7 @@ static void parse_file(const char *path) {
         if (parse_exactly(bytes + FRAME_HEADER, cut, &part))
             printf("accepted-when-cut-at-%zu ", cut);
     }
-    printf("type=%u echo=%d code=%u strip=%u text=", frame.type, frame.echo, frame.code, frame.strip);
+    printf("type=%u style=%d code=%u strip=%u text=", frame.type, frame.style, frame.code, frame.strip);
     print_hex(frame.text, frame.text_length);
     printf("\n");
 }
@@ -121,6 +122,8 @@ static void take_fact(struct context *context, struct options *options, uint32_t
         *deadline = number;
     else if (IS("flags"))
         context->flags = number;
+    else if (IS("terminal"))
+        context->terminal = number == 1;
 #undef IS
 }
 
@@ -185,6 +188,8 @@ int main(int argc, char **argv) {
         build_small(FRAME_ANSWER, argv[2]);
     else if (strcmp(command, "cancel") == 0)
         build_small(FRAME_CANCEL, NULL);
+    else if (strcmp(command, "withdrawn") == 0)
+        build_small(FRAME_WITHDRAWN, NULL);
     else if (strcmp(command, "no-room") == 0)
         build_in_no_room();
     else if (strcmp(command, "session") == 0)

@@ -2,12 +2,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccountLookup, Accounts } from '../../daemon/accounts.ts';
+import { createAssertions } from '../../daemon/assertions.ts';
 import type { Config } from '../../daemon/config/contract.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Configuration } from '../../daemon/configuration.ts';
 import type { TokenCheck } from '../../daemon/control/access.ts';
 import { noTokens } from '../../daemon/control/access.ts';
 import { createAdmin } from '../../daemon/control/admin.ts';
+import { createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
@@ -15,9 +17,11 @@ import { createLog } from '../../daemon/log.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
 import { createTally } from '../../daemon/tally.ts';
 import { createThrottle } from '../../daemon/throttle.ts';
+import { createTouches } from '../../daemon/touches.ts';
 import { createValidations } from '../../daemon/validations.ts';
 import { createVerifier } from '../../daemon/verifier.ts';
 import { ProbedStore } from './control-store.ts';
+import { FakeKeys } from './fake-keys.ts';
 import { keyedHash } from './verifier-rig.ts';
 import { otp } from './yubikey.ts';
 
@@ -57,6 +61,8 @@ export interface ControlRig {
   readonly configFile: string;
   readonly store: ProbedStore;
   readonly names: FakeNames;
+  /** The keys that are plugged in. */
+  readonly keys: FakeKeys;
   readonly server: ControlServer;
   /** What was logged. */
   readonly logged: string[];
@@ -82,11 +88,15 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const clock = { ahead: 0 };
   const now = () => Date.now() + clock.ahead;
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
+  const keys = new FakeKeys();
+  const touches = createTouches(keys, systemRandomness);
   const verifier = createVerifier({
     store,
     accounts: names,
     config: configuration.current,
     keyedHash,
+    assertions: createAssertions(log),
+    touches,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },
@@ -112,6 +122,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       started: now(),
     }),
     verifier,
+    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts: names,
     tokens: options.tokens ?? noTokens,
@@ -128,6 +139,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     configFile,
     store,
     names,
+    keys,
     server,
     logged,
     clock,

@@ -38,8 +38,10 @@ export function error(text: string): Buffer {
   return frame(0x12, field(0x30, text));
 }
 
-export function prompt(text = 'Code: ', echo = false): Buffer {
-  return frame(0x13, field(0x30, text), field(0x31, Buffer.from([echo ? 1 : 0])));
+const styles = { hidden: 0, shown: 1, terminal: 2 } as const;
+
+export function prompt(text = 'Code: ', style: keyof typeof styles = 'hidden'): Buffer {
+  return frame(0x13, field(0x30, text), field(0x31, Buffer.from([styles[style]])));
 }
 
 export function wait(): Buffer {
@@ -53,13 +55,22 @@ export function result(code: number, strip = 0): Buffer {
   return frame(0x15, field(0x32, bytes.subarray(0, 4)), field(0x33, bytes.subarray(4)));
 }
 
+export function withdraw(): Buffer {
+  return frame(0x16);
+}
+
 export interface ReceivedFrame {
-  readonly type: 'hello' | 'answer' | 'cancel';
+  readonly type: 'hello' | 'answer' | 'cancel' | 'withdrawn';
   /** By tag; the tags of HELLO stand in docs/protocol.md. */
   readonly fields: ReadonlyMap<number, Buffer>;
 }
 
-const typeNames: Readonly<Record<number, ReceivedFrame['type']>> = { 1: 'hello', 2: 'answer', 3: 'cancel' };
+const typeNames: Readonly<Record<number, ReceivedFrame['type']>> = {
+  1: 'hello',
+  2: 'answer',
+  3: 'cancel',
+  4: 'withdrawn',
+};
 
 function decode(body: Buffer): ReceivedFrame {
   const type = typeNames[body.readUInt8(0)];

@@ -16,10 +16,12 @@ export interface FuzzReport {
   readonly coverage: number;
 }
 
-const link = ['-fsanitize=fuzzer', '-rdynamic', '-lpam', '-lpthread', '-ldl'];
+const link = ['-fsanitize=fuzzer', '-rdynamic', '-lpam', '-lpthread', '-ldl', '-lutil'];
 
 /** Steps of test/native/fuzz_module.c. */
-const step = { send: 0, awaitFrame: 2 } as const;
+const step = { send: 0, awaitFrame: 2, type: 5, typeAnswer: 6 } as const;
+/** Its place among the services of that file. */
+const terminalService = 4;
 
 function daemonFrames(): Buffer[] {
   const good = Object.entries(vectorIndex.frames).map(([name, { direction }]) => ({ name, direction }));
@@ -38,6 +40,27 @@ function send(bytes: Buffer): Buffer {
     parts.push(Buffer.from([step.send, part.length]), part);
   }
   return Buffer.concat(parts);
+}
+
+/** At the terminal: a touch, a code, both at once, and keys that end the prompt. */
+function terminalSeeds(): Buffer[] {
+  const awaitFrame = Buffer.from([step.awaitFrame, 0]);
+  const press = (keys: string) => Buffer.from([step.type, keys.length, ...Buffer.from(keys)]);
+  const typeAnswer = Buffer.from([step.typeAnswer, 0]);
+  const [ask, withdraw, success] = ['prompt-terminal.hex', 'withdraw.hex', 'result-success.hex'].map((name) =>
+    send(vectorBytes(name)),
+  );
+  const head = Buffer.concat([Buffer.from([terminalService, 0]), awaitFrame, ask ?? awaitFrame]);
+  const acts: readonly (Buffer | undefined)[][] = [
+    [withdraw, awaitFrame, success],
+    [typeAnswer, awaitFrame, success],
+    [typeAnswer, withdraw, awaitFrame, ask, typeAnswer, awaitFrame, success],
+    [press('12'), withdraw, awaitFrame, ask, press('\x03'), awaitFrame],
+    [press('\x04'), awaitFrame],
+    [press('12\x1a'), typeAnswer, awaitFrame, success],
+    [success],
+  ];
+  return acts.map((act) => Buffer.concat([head, ...act.flatMap((part) => part ?? [])]));
 }
 
 /** A whole login for each service and conversation, then each frame by itself. */
@@ -59,6 +82,7 @@ function moduleSeeds(): Buffer[] {
   for (let conversation = 1; conversation < 6; conversation++) {
     seeds.push(Buffer.concat([Buffer.from([0, conversation]), ...login, say('result-success.hex')]));
   }
+  seeds.push(...terminalSeeds());
   for (const bytes of daemonFrames())
     seeds.push(Buffer.concat([Buffer.from([0, 0]), awaitFrame, send(bytes)]));
   return seeds;
@@ -100,6 +124,7 @@ async function buildModule(folder: string): Promise<string> {
   const module = `auth required ${output('pam_sallyport.so')} socket=${output('pam.sock')}`;
   const services = {
     prompt: [`${module} debug`],
+    terminal: [module],
     password_and_code: [`${module} password_and_code`],
     first_pass: [`auth required ${setter} s3cret-typed-answer`, `${module} first_pass first_factor=passed`],
     without_pass: [`${module} first_pass timeout=5`],

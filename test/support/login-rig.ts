@@ -3,11 +3,15 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Answer } from '../../daemon/judge.ts';
 import { createLog } from '../../daemon/log.ts';
 import { factsOf } from '../../daemon/login/facts.ts';
 import { createLoginServer, type LoginServer, type LoginServerOptions } from '../../daemon/login/server.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
+import { systemRandomness } from '../../daemon/randomness.ts';
+import { createTouches } from '../../daemon/touches.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from '../../daemon/verifier.ts';
+import { FakeKeys } from './fake-keys.ts';
 import { type HelloFields, hello, type Seen, takeApart } from './module-frames.ts';
 
 /** <security/_pam_types.h> */
@@ -33,8 +37,8 @@ export class FakeVerifier implements Verifier {
     return this.opening(facts);
   }
 
-  async answer(login: OpenLogin, given: Buffer): Promise<Verdict> {
-    const text = given.toString();
+  async answer(login: OpenLogin, given: Answer): Promise<Verdict> {
+    const text = Buffer.isBuffer(given) ? given.toString() : `touched ${given.credentialId}`;
     this.answers.push(text);
     return this.verdict(login, text);
   }
@@ -45,6 +49,8 @@ export class FakeVerifier implements Verifier {
 
   verify = (): Promise<never> => Promise.reject(new Error('not here'));
   enrol = (): Promise<never> => Promise.reject(new Error('not here'));
+  creationOptions = (): Promise<never> => Promise.reject(new Error('not here'));
+  legacyQuestion = (): Promise<never> => Promise.reject(new Error('not here'));
 }
 
 /** The module's end of a connection. */
@@ -118,9 +124,11 @@ export class LoginRig {
   readonly rootSocket = path.join(this.folder, 'pam.sock');
   readonly userSocket = path.join(this.folder, 'pam-user.sock');
   readonly verifier = new FakeVerifier();
+  readonly keys = new FakeKeys();
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
+    touches: createTouches(this.keys, systemRandomness),
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
     factsOf: (frame, peer, isRootSocket) =>
       factsOf(frame, peer, isRootSocket, { bootId: 'boot', sessionIsLocal: async () => false }),

@@ -32,6 +32,7 @@ export const tag = {
   sshAuthInfo: 0x0b,
   deadline: 0x0c,
   flags: 0x0d,
+  terminal: 0x0e,
 } as const;
 
 /** The fields of a HELLO that is right; `undefined` leaves one out. */
@@ -61,12 +62,13 @@ export function answer(text: string | Buffer): Buffer {
 }
 
 export const cancel = frame(0x03);
+export const withdrawn = frame(0x04);
 
 /** What the daemon sends, taken apart. */
 export type Seen =
   | { readonly type: 'info' | 'error'; readonly text: string }
-  | { readonly type: 'prompt'; readonly text: string; readonly echo: number }
-  | { readonly type: 'wait' }
+  | { readonly type: 'prompt'; readonly text: string; readonly style: number }
+  | { readonly type: 'wait' | 'withdraw' }
   | { readonly type: 'result'; readonly code: number; readonly strip: number };
 
 /** @returns the frames that are whole, and the bytes that are left */
@@ -99,11 +101,13 @@ function seen(body: Buffer): Seen {
     case 0x12:
       return { type: 'error', text: get(0x30).toString() };
     case 0x13:
-      return { type: 'prompt', text: get(0x30).toString(), echo: get(0x31).readUInt8(0) };
+      return { type: 'prompt', text: get(0x30).toString(), style: get(0x31).readUInt8(0) };
     case 0x14:
       return { type: 'wait' };
     case 0x15:
       return { type: 'result', code: get(0x32).readUInt32BE(0), strip: get(0x33).readUInt16BE(0) };
+    case 0x16:
+      return { type: 'withdraw' };
     default:
       throw new Error(`the daemon sent a frame of type ${body.readUInt8(0)}`);
   }

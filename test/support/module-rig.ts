@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -15,8 +16,19 @@ import { createInterface } from 'node:readline';
 import { type FakeDaemon, type Script, startFakeDaemon } from './fake-daemon.ts';
 import { compileModule, compileSources, nativeTests, shippedModule, type Variant } from './native.ts';
 
-/** A line that test/native/driver.c or probe.c wrote; texts decoded. */
+/** The terminal that on_terminal.c has made: settings as at the beginning, or a line that was hung up. */
+export interface TerminalSettings {
+  readonly echo?: boolean;
+  readonly same?: boolean;
+  readonly gone?: true;
+}
+
+/** A line that test/native/driver.c, probe.c or on_terminal.c wrote; texts decoded. */
 export type DriverEvent =
+  | { readonly event: 'screen'; readonly text: string }
+  | ({ readonly event: 'state' } & TerminalSettings)
+  | ({ readonly event: 'stopped' } & TerminalSettings)
+  | ({ readonly event: 'ended'; readonly signal: number; readonly left: string } & TerminalSettings)
   | { readonly event: 'message'; readonly style: number; readonly text: string }
   | { readonly event: 'log'; readonly priority: number; readonly text: string }
   | {
@@ -55,12 +67,18 @@ export interface LoginOptions {
   readonly service?: string;
   readonly user?: string;
   readonly uid?: number;
+  /** Words of on_terminal.c: the driver gets a terminal of its own. */
+  readonly terminal?: readonly string[];
 }
 
 export interface RunningLogin {
   readonly child: ChildProcess;
   /** Resolves when the module has shown a message. */
   shown(): Promise<void>;
+  /** Everything that was reported so far. */
+  readonly events: readonly DriverEvent[];
+  /** Resolves once `found` is true of the events; rejects when the driver ends before. */
+  until(found: (events: readonly DriverEvent[]) => boolean): Promise<void>;
   readonly outcome: Promise<Outcome>;
 }
 
@@ -102,7 +120,7 @@ function decodeLine(line: string): DriverEvent {
   const text = (value: unknown) =>
     typeof value === 'string' ? Buffer.from(value, 'hex').toString() : undefined;
   const event = JSON.parse(line) as Record<string, unknown>;
-  for (const name of ['text', 'user', 'authtok']) {
+  for (const name of ['text', 'user', 'authtok', 'left']) {
     if (name in event) event[name] = text(event[name]);
   }
   return event as unknown as DriverEvent;
@@ -134,6 +152,11 @@ export class ModuleRig {
     await Promise.all([
       compileSources({ output: output('driver'), sources: driver, variant: sanitized, flags }),
       compileSources({ output: output('listener'), sources: source('listener.c') }),
+      compileSources({
+        output: output('on_terminal'),
+        sources: source('on_terminal.c'),
+        flags: ['-lutil'],
+      }),
       compileSources({
         output: output('probe.so'),
         sources: source('probe.c'),
@@ -228,29 +251,40 @@ export class ModuleRig {
     const kinds = ['auth', 'account', 'session', 'password'].map((kind) => `${kind} required ${line}`);
     writeFileSync(path.join(folder, service), `${kinds.join('\n')}\n`);
     writeFileSync(path.join(folder, 'other'), `${silentLibpam.join('\n')}\n`);
+    const terminal =
+      options.terminal === undefined
+        ? []
+        : [path.join(this.folder, 'on_terminal'), ...options.terminal, '--'];
     const child = this.#spawn(
-      [path.join(this.folder, 'driver'), folder, service, user, ...words],
+      [...terminal, path.join(this.folder, 'driver'), folder, service, user, ...words],
       options.uid,
     );
     const events: DriverEvent[] = [];
-    let wake = () => {};
-    const shown = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    const changes = new EventEmitter();
+    let closed = false;
+    const until = async (found: (events: readonly DriverEvent[]) => boolean) => {
+      while (!found(events)) {
+        if (closed) throw new Error(`in vain: ${JSON.stringify(events)}`);
+        await once(changes, 'change');
+      }
+    };
     const outcome = new Promise<Outcome>((resolve, reject) => {
       const lines = createInterface({ input: child.stdout ?? process.stdin });
       lines.on('line', (text) => {
         const event = decodeLine(text);
         events.push(event);
-        if (event.event === 'message') wake();
+        changes.emit('change');
       });
       child.once('close', (status, signal) => {
+        closed = true;
+        changes.emit('change');
         if (status !== 0)
           reject(new Error(`the driver ended with ${status ?? signal}: ${JSON.stringify(events)}`));
-        else resolve(outcomeOf(events));
+        else resolve(new Promise((done) => done(outcomeOf(events))));
       });
     });
-    return { child, shown: () => shown, outcome };
+    const shown = () => until(() => events.some(({ event }) => event === 'message'));
+    return { child, shown, events, until, outcome };
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
+import { createAssertions } from '../../daemon/assertions.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { Config, Realm } from '../../daemon/config/contract.ts';
 import type {
@@ -141,6 +142,8 @@ export interface Rig {
   readonly throttled: string[];
   /** The validation servers, as a test wants them. */
   servers: AskServers;
+  /** Whether a security key is plugged in. */
+  plugged: boolean;
   readonly verifier: Verifier;
   /** The configuration in force from now on. */
   setRealms(...realms: readonly Realm[]): void;
@@ -174,6 +177,8 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       clock,
       throttle,
       validations: createValidations((servers, otp) => rig.servers(servers, otp)),
+      assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
+      touches: { isPlugged: async () => rig.plugged },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
@@ -186,6 +191,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     unknownNames,
     throttled,
     servers: async () => 'unavailable',
+    plugged: false,
     verifier: anotherVerifier(),
     setRealms: (...next) => {
       inForce = config(...next);

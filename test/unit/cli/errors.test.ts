@@ -17,6 +17,8 @@ const expected: Readonly<Record<string, number>> = {
   'not-permitted': 77,
   'token-needed': 77,
   'config-invalid': 78,
+  'no-relying-party': 78,
+  'metadata-unreadable': 78,
 };
 
 for (const code of Object.keys(httpStatus) as ControlCode[])

@@ -62,7 +62,10 @@ test('2: usage', async () => {
     [['factor', 'add', 'yubikey', 'alice', '--local'], /--local needs --public-id/],
     [['factor', 'add', 'yubikey', 'alice', '--no-verify'], /say --local/],
     [['factor', 'add', 'yubikey', 'alice'], /there is nothing on standard input/],
-    [['factor', 'add', 'webauthn', 'alice'], /unknown command/],
+    [['factor', 'add', 'u2f', 'alice', '--app-id', 'pam://h'], /say either --credential/],
+    [['factor', 'add', 'u2f', 'alice', '--credential', 'a,b'], /--app-id/],
+    [['factor', 'add', 'u2f', 'alice', '--app-id', 'pam://h', '--credential', 'a,b'], /no credential/],
+    [['factor', 'add', 'smart-card', 'alice'], /unknown command/],
     [['factor', 'remove', 'alice', 'phone'], /--yes/],
     [['factor', 'rename', 'alice', 'phone', 'a\nb'], /characters/],
     [['verify', 'alice'], /no code on standard input/],
@@ -99,6 +102,7 @@ test('77: not permitted, said before anything secret is made', async () => {
 
 test('78: the configuration', async () => {
   await ends(78, ['--config', join(rig.folder, 'none.toml'), 'status'], /cannot be read/);
+  await ends(78, at(rig, 'factor', 'add', 'webauthn', 'alice'), /names none\. Choose a domain/);
   rig.setConfig('[[realm]]');
   await ends(78, at(rig, 'reload'), /problems/);
 });

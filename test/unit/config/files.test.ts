@@ -41,6 +41,7 @@ describe('the configuration that init writes', () => {
         pamSocket: `${root}/run/pam.sock`,
         pamUserSocket: `${root}/run/pam-user.sock`,
         controlSocket: `${root}/run/control.sock`,
+        fidoSocket: `${root}/run/fido.sock`,
       });
     });
   }
@@ -49,7 +50,7 @@ describe('the configuration that init writes', () => {
     const problems = bad(initialConfig(`/${'r'.repeat(93)}`));
     assert.deepEqual(
       problems.map(({ key }) => key),
-      ['paths.pam_user_socket', 'paths.control_socket'],
+      ['paths.pam_user_socket', 'paths.control_socket', 'paths.fido_socket'],
     );
   });
 });
@@ -64,7 +65,7 @@ describe('the sample configuration', async () => {
     const config = good(sample);
     assert.deepEqual(
       config.realms.map(({ name }) => name),
-      ['break-glass', 'staff', 'contractors', 'default'],
+      ['break-glass', 'staff', 'vault', 'contractors', 'default'],
     );
     for (const key of [
       'grace',
@@ -72,6 +73,8 @@ describe('the sample configuration', async () => {
       'totp',
       'lockout',
       'yubikey',
+      'webauthn',
+      'rp_id',
       'su',
       'services',
       'from',

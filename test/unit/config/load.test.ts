@@ -21,6 +21,7 @@ describe('a good configuration', () => {
         pamSocket: '/run/sallyport/pam.sock',
         pamUserSocket: '/run/sallyport/pam-user.sock',
         controlSocket: '/run/sallyport/control.sock',
+        fidoSocket: '/run/sallyport/fido.sock',
       },
       adminGroup: 'sallyport-admin',
       issuer: 'host.example',
@@ -33,6 +34,7 @@ describe('a good configuration', () => {
           enrol: 'refuse',
           totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
           yubikey: {},
+          webauthn: { userVerification: 'discouraged', residentKey: false },
           lockout: { codes: 8, any: 100, forMs: 3_600_000 },
           su: 'target',
           rules: [],
@@ -54,6 +56,56 @@ describe('a good configuration', () => {
       validation: 'cloud',
       servers: { ...servers, urls: ['http://127.0.0.1:1/v'], caFile: '/etc/ca' },
     });
+  });
+
+  it('knows whom security keys are made for', () => {
+    const of = (text: string) => good(`${text}${catchAll}`).webauthn;
+    assert.equal(of(''), undefined);
+    assert.deepEqual(of('issuer = "Us"\n[webauthn]\nrp_id = "login.example.org"\n'), {
+      rpId: 'login.example.org',
+      rpName: 'Us',
+    });
+    assert.deepEqual(of('[webauthn]\nrp_id = "localhost"\nrp_name = "Me"\n'), {
+      rpId: 'localhost',
+      rpName: 'Me',
+    });
+    for (const id of [
+      '',
+      'host',
+      '192.0.2.1',
+      '2001:db8::1',
+      'Login.example.org',
+      'a..b',
+      '.a.b',
+      'https://a.b',
+    ]) {
+      const [problem] = bad(`[webauthn]\nrp_id = "${id}"\n${catchAll}`);
+      assert.equal(problem?.key, 'webauthn.rp_id', id);
+    }
+    assert.equal(bad(`[webauthn]\nrp_name = "x"\n${catchAll}`)[0]?.key, 'webauthn.rp_id');
+  });
+
+  it('knows which security keys a realm takes', () => {
+    const of = (text: string) => good(realm(`require = "any"\nwebauthn = ${text}`)).realms[0]?.webauthn;
+    assert.deepEqual(of('{}'), { userVerification: 'discouraged', residentKey: false });
+    const model = 'CB69481E-8ff7-4039-93ec-0a2729a154a8';
+    assert.deepEqual(
+      of(
+        `{ user_verification = "required", resident_key = "required", aaguids = ["${model}"], metadata_file = "/m" }`,
+      ),
+      {
+        userVerification: 'required',
+        residentKey: true,
+        models: { aaguids: [model.toLowerCase()], metadataFile: '/m' },
+      },
+    );
+    const keys = (text: string) => bad(realm(`require = "any"\nwebauthn = ${text}`)).map(({ key }) => key);
+    assert.deepEqual(keys(`{ aaguids = ["${model}"] }`), ['realm.webauthn.metadata_file']);
+    assert.deepEqual(keys('{ metadata_file = "/m" }'), ['realm.webauthn.aaguids']);
+    assert.deepEqual(keys('{ aaguids = [], metadata_file = "/m" }'), ['realm.webauthn.aaguids']);
+    const nobody = '00000000-0000-0000-0000-000000000000';
+    assert.deepEqual(keys(`{ aaguids = ["${nobody}"], metadata_file = "/m" }`), ['realm.webauthn.aaguids']);
+    assert.deepEqual(keys('{ user_verification = "yes" }'), ['realm.webauthn.user_verification']);
   });
 
   it('accepts a key of ssh wherever its realm takes one, for every service too', () => {
@@ -115,6 +167,7 @@ ${catchAll}`);
       graceMs: 14 * 86_400_000,
       totp: { digits: 8, period: 60, algorithm: 'sha512', skew: 0 },
       yubikey: {},
+      webauthn: { userVerification: 'discouraged', residentKey: false },
       lockout: { codes: 3, any: 30, forMs: 900_000 },
       su: 'caller',
       rules: [
@@ -233,10 +286,10 @@ const rows: Row[] = [
   ],
   [
     'a table of a later version',
-    `[webauthn]\nrp_id = "x"\n${catchAll}`,
+    `[portal]\norigin = "x"\n${catchAll}`,
     1,
-    'webauthn',
-    /webauthn/,
+    'portal',
+    /portal/,
     /realm/,
     /not in this version yet/,
   ],
@@ -666,6 +719,17 @@ const rows: Row[] = [
       new RegExp(`requires ${named}, and ssh-sk meets webauthn alone`),
     ],
   ),
+  [
+    'accept where certain models alone are allowed',
+    realm(
+      'require = "webauthn"\nwebauthn = { aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"], metadata_file = "/m" }\n[[realm.rule]]\naction = { accept = "ssh-sk" }',
+    ),
+    7,
+    'realm.rule.action',
+    /accept = "ssh-sk"/,
+    /without webauthn\.aaguids/,
+    /does not say which it is/,
+  ],
   [
     'accept for services without sshd',
     rule('action = { accept = "ssh-sk" }\nservices = ["sudo",\n"sshd-x"]'),

@@ -17,6 +17,9 @@ user-unlock           A     t      -            -     -      t
 factor-list           A     A      A            A     -      t
 factor-add            A     t      -            t     -      t
 factor-add-unproven   A     -      -            -     -      -
+ceremony-begin        A     t      -            t     -      t
+ceremony-next         A     t      -            t     -      t
+ceremony-cancel       A     t      -            t     -      t
 factor-rename         A     t      -            t     -      t
 factor-enable         A     t      -            t     -      t
 factor-disable        A     t      -            t     -      t

@@ -13,6 +13,7 @@ const plain: HelloFrame = {
   firstFactorPassed: false,
   deadline: 100_000,
   flags: 0,
+  terminal: false,
 };
 const hello = (changes: Partial<HelloFrame> = {}): HelloFrame => ({ ...plain, ...changes });
 const key = 'publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample';

@@ -30,8 +30,9 @@ const optionalTexts = ['ruser', 'rhost', 'tty', 'session', 'sshAuthInfo'];
 /** What frames.json says, as the daemon is to see it: empty and absent mean the same. */
 function expected({ type, fields }: GoodVector): unknown {
   if (type === 'CANCEL') return { type: 'cancel' };
+  if (type === 'WITHDRAWN') return { type: 'withdrawn' };
   if (type === 'ANSWER') return { type: 'answer', answer: String(fields.bytes) };
-  const { version: _, mode, firstFactorPassed, ...rest } = fields;
+  const { version: _, mode, firstFactorPassed, terminal = 0, ...rest } = fields;
   const texts = Object.entries(rest).filter(
     ([name, value]) => !(optionalTexts.includes(name) && value === ''),
   );
@@ -40,6 +41,7 @@ function expected({ type, fields }: GoodVector): unknown {
     ...Object.fromEntries(texts),
     mode: modes[Number(mode)],
     firstFactorPassed: firstFactorPassed === 1,
+    terminal: terminal === 1,
   };
 }
 
@@ -145,6 +147,8 @@ const codes: Record<number, (DaemonFrame & { type: 'result' })['code']> = {
   25: 'ignore',
 };
 
+const styles = ['hidden', 'shown', 'terminal'] as const;
+
 function toSend({ type, fields }: GoodVector): DaemonFrame {
   const text = String(fields.text);
   switch (type) {
@@ -153,9 +157,11 @@ function toSend({ type, fields }: GoodVector): DaemonFrame {
     case 'ERROR':
       return { type: 'error', text };
     case 'PROMPT':
-      return { type: 'prompt', text, echo: fields.echo === 1 };
+      return { type: 'prompt', text, style: styles[Number(fields.style)] ?? 'hidden' };
     case 'WAIT':
       return { type: 'wait' };
+    case 'WITHDRAW':
+      return { type: 'withdraw' };
     default: {
       const code = codes[Number(fields.code)];
       assert.ok(code !== undefined);
@@ -214,11 +220,12 @@ describe('the limits of a frame, from both sides', () => {
     }
   });
 
-  it('version is 1, mode at most 2, first factor passed 0 or 1', () => {
+  it('version is 1, mode at most 2, first factor passed and terminal 0 or 1', () => {
     for (const [name, good, bad] of [
       ['version', [1], [0, 2, 255]],
       ['mode', [0, 1, 2], [3, 255]],
       ['firstFactorPassed', [0, 1], [2, 255]],
+      ['terminal', [0, 1], [2, 255]],
     ] as const) {
       for (const value of good) assert.equal(read(hello({ [name]: Buffer.from([value]) })).length, 1);
       for (const value of bad)
@@ -251,7 +258,7 @@ describe('the limits of a frame, from both sides', () => {
       for (const text of ['', 'x'.repeat(4097), 'ö'.repeat(2049)])
         assert.throws(() => encodeDaemonFrame({ type, text }), SallyportError);
     }
-    assert.throws(() => encodeDaemonFrame({ type: 'prompt', text: '', echo: false }), SallyportError);
+    assert.throws(() => encodeDaemonFrame({ type: 'prompt', text: '', style: 'hidden' }), SallyportError);
   });
 });
 
@@ -263,7 +270,7 @@ describe('a frame that is not exactly as the page says', () => {
 
   it('types of the daemon, and types of nobody, are refused', () => {
     for (let type = 0; type < 256; type += 1) {
-      if (type >= 0x01 && type <= 0x03) continue;
+      if (type >= 0x01 && type <= 0x04) continue;
       assert.throws(() => read(frame(type)), isViolation, `type ${type}`);
     }
   });
@@ -284,7 +291,7 @@ describe('what was typed', () => {
     frame(0x02, field(0x21, secret)),
     frame(0x02, field(0x20, secret), Buffer.from([0x21, 0xff])),
     frame(0x02, Buffer.from([0x20, 0x00, 0xff]), Buffer.from(secret)),
-    frame(0x04, field(0x20, secret)),
+    frame(0x05, field(0x20, secret)),
   ];
 
   it('stands in no error', () => {
@@ -415,6 +422,7 @@ function sizeOf(got: ModuleFrame): number {
     case 'answer':
       return 8 + got.answer.length;
     case 'cancel':
+    case 'withdrawn':
       return 5;
     case 'hello':
       return 5 + Buffer.byteLength(`${got.service}${got.user}${got.rhost ?? ''}${got.sshAuthInfo ?? ''}`);

@@ -17,7 +17,7 @@ describe('a login over pam.sock', () => {
     const login = rig.begun({ service: 'sshd', user: 'zoë', rhost: '::ffff:192.0.2.1', tty: 'ssh' });
     const prompt = await login.sees('prompt');
     assert.deepEqual(
-      [prompt.type === 'prompt' && prompt.text, prompt.type === 'prompt' && prompt.echo],
+      [prompt.type === 'prompt' && prompt.text, prompt.type === 'prompt' && prompt.style],
       ['Code: ', 0],
     );
     assert.equal(rig.server.open(), 1);

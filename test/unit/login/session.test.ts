@@ -15,6 +15,7 @@ const hello: HelloFrame = {
   firstFactorPassed: true,
   deadline: 100_000,
   flags: 0,
+  terminal: false,
 };
 const facts: LoginFacts = {
   service: 'sudo',
@@ -97,7 +98,7 @@ function take(way: string): Event[] {
 const send = {
   error: (text: string): Effect => ({ do: 'send', frame: { type: 'error', text } }),
   info: (text: string): Effect => ({ do: 'send', frame: { type: 'info', text } }),
-  prompt: { do: 'send', frame: { type: 'prompt', text: 'Code: ', echo: false } } as Effect,
+  prompt: { do: 'send', frame: { type: 'prompt', text: 'Code: ', style: 'hidden' } } as Effect,
   result: (code: ResultCode, strip = 0): Effect => ({ do: 'send', frame: { type: 'result', code, strip } }),
 };
 const close: Effect = { do: 'close' };

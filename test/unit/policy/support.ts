@@ -20,6 +20,7 @@ export function realm(part: Partial<Realm> = {}): Realm {
     enrol: 'refuse',
     totp: defaults.totp,
     yubikey: {},
+    webauthn: { userVerification: 'discouraged', residentKey: false },
     lockout: defaults.lockout,
     su: 'target',
     rules: [],

@@ -87,7 +87,7 @@ describe('what is said', () => {
   });
 
   it('gives a command that can be copied', () => {
-    const names = 'python3 make g++ libpam0g-dev';
+    const names = 'python3 make g++ libpam0g-dev libfido2-dev';
     assert.equal(plan.aptCommand(start, false), `sudo apt-get install -y --no-install-recommends ${names}`);
     assert.equal(plan.aptCommand(start, true), `apt-get install -y --no-install-recommends ${names}`);
   });
@@ -107,7 +107,7 @@ describe('the look at the machine', () => {
     const output = 'python3 installed\nmake config-files\ng++ installed\n';
     assert.deepEqual(
       plan.missingFrom(output, start).map((wanted) => wanted.name),
-      ['make', 'libpam0g-dev'],
+      ['make', 'libpam0g-dev', 'libfido2-dev'],
     );
     assert.deepEqual(plan.missingFrom('', start), start);
   });

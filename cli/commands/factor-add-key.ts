@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import { ControlError } from '../../daemon/control/client.ts';
+import { readU2f } from '../../daemon/control/token.ts';
+import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/control/views.ts';
+import { type Context, needed } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { mayAdd, nameIn, tell } from './enrolling.ts';
+
+interface KeyOptions {
+  readonly name?: string;
+}
+interface U2fOptions extends KeyOptions {
+  readonly credential?: string;
+  readonly keyHandle?: string;
+  readonly publicKey?: string;
+  readonly appId: string;
+  readonly verify: boolean;
+}
+
+export function addFactorAddKey(add: Command, context: Context): void {
+  add
+    .command('webauthn <user>')
+    .description('a security key that is plugged into this machine; one touch enrols it, for browsers too')
+    .option('--name <name>', 'what the key is called')
+    .action((user: string, options: KeyOptions) => addWebauthn(context, user, options));
+  add
+    .command('u2f <user>')
+    .description('a key that pam_u2f or Proxmox VE enrolled; legacy: enrol it anew as webauthn where you can')
+    .option('--name <name>', 'what the key is called')
+    .option(
+      '--credential <text>',
+      'one credential of u2f_keys, the part between two colons: KEYHANDLE,PUBLICKEY,es256,+presence',
+    )
+    .option('--key-handle <base64>', 'its key handle, where it stands alone')
+    .option('--public-key <text>', 'its public key, in base64 or hex, where it stands alone')
+    .requiredOption(
+      '--app-id <id>',
+      'whom it was made for: an AppID (https://…), or the origin of pam_u2f (pam://HOST)',
+    )
+    .option('--no-verify', 'without a touch; root alone')
+    .action((user: string, options: U2fOptions) => addU2f(context, user, options));
+}
+
+async function addWebauthn(context: Context, user: string, options: KeyOptions): Promise<void> {
+  await mayAdd(context, user);
+  await runCeremony(context, user, { kind: 'webauthn', ...nameIn(options) });
+}
+
+async function addU2f(context: Context, user: string, options: U2fOptions): Promise<void> {
+  const { credential, keyHandle, publicKey, appId } = options;
+  if ((credential === undefined) === (keyHandle === undefined || publicKey === undefined))
+    throw new CliError('usage', 'say either --credential, or --key-handle and --public-key');
+  const body = {
+    kind: 'u2f',
+    ...readU2f(credential ?? `${keyHandle ?? ''},${publicKey ?? ''}`, appId),
+    ...nameIn(options),
+  } as const;
+  await mayAdd(context, user);
+  if (options.verify) await runCeremony(context, user, body);
+  else tell(context, await context.client().addFactor(user, { ...body, verify: false }));
+  context.output.note(
+    'This is a legacy credential. Where you can, add the key anew with "factor add webauthn", then remove this one.',
+  );
+}
+
+/** Asks the keys of this machine, and tells the person in front of them what to do. */
+async function runCeremony(context: Context, user: string, body: CeremonyBody): Promise<void> {
+  const client = context.client();
+  let view = await client.beginCeremony(user, body);
+  const isInterrupted = new Promise<never>((_, reject) => {
+    context.world.onInterrupt(() => reject(new CliError('cancelled', 'nothing was changed')));
+  });
+  // Whoever waits for it is told; nobody may be waiting.
+  isInterrupted.catch(() => undefined);
+  try {
+    for (;;) {
+      const { step } = view;
+      if (step.kind === 'done') {
+        tell(context, step.added);
+        return;
+      }
+      if (step.kind === 'failed') throw new ControlError(step.code, step.message);
+      const pin = await instruct(context, step);
+      view = await Promise.race([nextStep(context, user, view, pin), isInterrupted]);
+    }
+  } catch (error) {
+    await client.cancelCeremony(user, view.id).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The next one that is another. */
+async function nextStep(
+  context: Context,
+  user: string,
+  before: CeremonyView,
+  pin: string | undefined,
+): Promise<CeremonyView> {
+  let view = await context.client().nextStep(user, before, pin);
+  while (view.step.number === before.step.number) view = await context.client().nextStep(user, before);
+  return view;
+}
+
+/** @returns the PIN, where it is asked for */
+async function instruct({ output, prompt }: Context, step: CeremonyStep): Promise<string | undefined> {
+  switch (step.kind) {
+    case 'insert':
+      output.note('Plug in the security key.');
+      return undefined;
+    case 'touch':
+      output.note('Touch the security key.');
+      return undefined;
+    case 'pin': {
+      const left =
+        step.retries === undefined ? '' : ` ${step.retries} tries are left before it locks itself.`;
+      if (step.why === 'wrong') output.note(`That PIN was wrong.${left}`);
+      else if (left !== '') output.note(left.trim());
+      const typed = await prompt.askSecret('PIN of the security key: ');
+      return needed(typed || undefined, 'the key wants its PIN, and there is none on standard input');
+    }
+    default:
+      return undefined;
+  }
+}

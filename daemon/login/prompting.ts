@@ -1,0 +1,78 @@
+import { limits } from '../limits.ts';
+import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../prompt.ts';
+import { type Asked, type Effect, type KeySaid, result, type Step, send, withKey } from './state.ts';
+
+/**
+ * What stands on the screen of somebody who may type an answer or touch a security key.
+ *
+ * MUST hold:
+ * - keys blink only in a login whose opening offers them, and no prompt of it is open to a WITHDRAW but while
+ *   they do and the program said that it takes one back;
+ * - what a key answers goes to the verifier, and nothing else comes of it;
+ * - each try, of a finger or of a key, is one of the answers of the call.
+ */
+
+/** The prompt, and a state that waits for it. @param before what goes in front of it */
+export function ask(asked: Asked, before: readonly Effect[] = []): Step {
+  const { key } = asked;
+  const blinks = key !== undefined && key.now !== 'off';
+  const open = blinks && key.atTerminal;
+  const how = !blinks ? 'enter' : key.atTerminal ? 'touch' : 'touch-and-enter';
+  const text = key === undefined ? asked.prompt : keyPrompt(how, key.offer.typed);
+  const frame = { type: 'prompt', text, style: open ? 'terminal' : 'hidden' } as const;
+  const step: Step = { state: { at: 'prompted', asked }, effects: [...before, { do: 'send', frame }] };
+  // It was touched while nobody could be told.
+  return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
+}
+
+/** One try is over: the prompt again, or the end. */
+export function askAgain(asked: Asked, error: string | undefined, before: readonly Effect[] = []): Step {
+  if (asked.answers >= limits.answersPerCall) return result('maxtries', error === undefined ? {} : { error });
+  return ask(asked, [...send('error', error), ...before]);
+}
+
+export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] = []): Step {
+  const effects: Effect[] = [...before, { do: 'send', frame: { type: 'withdraw' } }];
+  return { state: { at: 'withdrawing', asked, said }, effects };
+}
+
+/** Keys begin to blink. */
+export function touch(asked: Asked): readonly Effect[] {
+  return asked.key === undefined ? [] : [{ do: 'touch', question: asked.key.offer.question }];
+}
+
+/** Enter alone, where a security key may answer. */
+export function onEnter(asked: Asked): Step {
+  const { key } = asked;
+  if (key === undefined) return ask(asked);
+  if (typeof key.now !== 'string') return act(asked, key.now);
+  if (key.now === 'off')
+    return { state: { at: 'touching', asked: withKey(asked, 'on') }, effects: touch(asked) };
+  // At a terminal nothing is lost by asking again, and a code can still be typed.
+  if (key.atTerminal) return askAgain({ ...asked, answers: asked.answers + 1 }, undefined);
+  return { state: { at: 'touching', asked }, effects: send('info', touchText('touch')) };
+}
+
+/** What a key said, now that no prompt is open. */
+export function act(asked: Asked, said: KeySaid): Step {
+  switch (said.kind) {
+    case 'touched': {
+      const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
+      const { login } = asked;
+      return {
+        state: { at: 'judging', asked: next },
+        effects: [{ do: 'judge', login, answer: said.assertion }],
+      };
+    }
+    case 'pin': {
+      const frame = { type: 'prompt', text: pinPrompt(said), style: 'hidden' } as const;
+      return { state: { at: 'pin', asked: withKey(asked, 'on') }, effects: [{ do: 'send', frame }] };
+    }
+    case 'failed': {
+      // Another key may be the right one; whatever else went wrong will go wrong again.
+      const again = said.reason === 'wrong-key';
+      const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
+      return askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
+    }
+  }
+}

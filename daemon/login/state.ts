@@ -1,0 +1,117 @@
+import type { Assertion } from '../factors/contract.ts';
+import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import type { Answer } from '../judge.ts';
+import type { KeyOffer, KeyQuestion } from '../touches.ts';
+import type { Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
+import type { DaemonFrame, HelloFrame, ModuleFrame } from './frames.ts';
+
+/** A login that was asked, as it goes from one prompt to the next. */
+export interface Asked {
+  readonly login: OpenLogin;
+  /** Where nothing but typing will do. */
+  readonly prompt: string;
+  /** Answers so far, of fingers and of keys. */
+  readonly answers: number;
+  /** Digest of the one typed last. */
+  readonly last?: string;
+  readonly key?: KeyAsked;
+}
+
+/** A security key that may answer too. */
+export interface KeyAsked {
+  readonly offer: KeyOffer;
+  /** The program takes a prompt back: a touch alone is enough. */
+  readonly atTerminal: boolean;
+  /** off: none blinks; on: a touch is waited for; else: what a key said, and nobody has heard yet. */
+  readonly now: 'off' | 'on' | KeySaid;
+}
+
+/** What ends the waiting for a touch. */
+export type KeySaid =
+  | { readonly kind: 'touched'; readonly assertion: Assertion }
+  | { readonly kind: 'failed'; readonly reason: FidoReason }
+  /** It goes on once the key has its PIN. */
+  | Extract<FidoEvent, { kind: 'pin' }>;
+
+export type State =
+  | { readonly at: 'hello' }
+  /** The verifier decides how the login begins. */
+  | { readonly at: 'opening'; readonly atTerminal: boolean }
+  | { readonly at: 'prompted'; readonly asked: Asked }
+  /** A key has said something while a prompt was open: the prompt comes back, or its answer. */
+  | { readonly at: 'withdrawing'; readonly asked: Asked; readonly said: KeySaid }
+  /** No prompt is open; a touch is waited for. */
+  | { readonly at: 'touching'; readonly asked: Asked }
+  /** The prompt is for the PIN of a key. */
+  | { readonly at: 'pin'; readonly asked: Asked }
+  /** The verifier judges an answer. */
+  | { readonly at: 'judging'; readonly asked: Asked }
+  /** A refusal is held back. */
+  | { readonly at: 'holding'; readonly then: Step }
+  | { readonly at: 'over' };
+
+export type Event =
+  | { readonly kind: 'frame'; readonly frame: ModuleFrame }
+  | { readonly kind: 'opened'; readonly opening: Opening }
+  | { readonly kind: 'judged'; readonly verdict: Verdict }
+  /** Of the touch that is waited for. */
+  | { readonly kind: 'key'; readonly said: KeySaid | FidoEvent }
+  /** The verifier threw, or the peer broke the protocol. */
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'held' }
+  | { readonly kind: 'deadline' }
+  | { readonly kind: 'closed' };
+
+export type Effect =
+  | { readonly do: 'open'; readonly hello: HelloFrame }
+  | { readonly do: 'judge'; readonly login: OpenLogin; readonly answer: Answer }
+  | {
+      readonly do: 'abandon';
+      readonly login: OpenLogin;
+      readonly reason: 'cancelled' | 'timed-out' | 'disconnected';
+    }
+  /** The keys of this machine blink, until one says something. */
+  | { readonly do: 'touch'; readonly question: KeyQuestion }
+  | { readonly do: 'pin'; readonly pin: Buffer }
+  /** They stop. */
+  | { readonly do: 'untouch' }
+  | { readonly do: 'send'; readonly frame: DaemonFrame }
+  | { readonly do: 'hold'; readonly ms: number }
+  | { readonly do: 'close' };
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+export const stay = (state: State): Step => ({ state, effects: [] });
+
+export function send(type: 'info' | 'error', text: string | undefined): readonly Effect[] {
+  return text === undefined ? [] : [{ do: 'send', frame: { type, text } }];
+}
+
+/** The end of the call. */
+export function result(
+  code: ResultCode,
+  options: { readonly strip?: number; readonly error?: string; readonly info?: string } = {},
+): Step {
+  const effects: Effect[] = [
+    ...send('error', options.error),
+    ...send('info', options.info),
+    { do: 'send', frame: { type: 'result', code, strip: options.strip ?? 0 } },
+    { do: 'close' },
+  ];
+  return { state: { at: 'over' }, effects };
+}
+
+export function abandoned(
+  step: Step,
+  login: OpenLogin,
+  reason: 'cancelled' | 'timed-out' | 'disconnected',
+): Step {
+  return { state: step.state, effects: [...step.effects, { do: 'abandon', login, reason }] };
+}
+
+export function withKey(asked: Asked, now: KeyAsked['now']): Asked {
+  return asked.key === undefined ? asked : { ...asked, key: { ...asked.key, now } };
+}

@@ -1,0 +1,99 @@
+/*
+ * One request. The main thread talks to the daemon and keeps the time; each key has a worker, because libfido2's
+ * calls block until a finger comes.
+ */
+#ifndef SALLYPORT_FIDO_SESSION_H
+#define SALLYPORT_FIDO_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fido.h>
+
+#include "devices.h"
+#include "frames.h"
+#include "request.h"
+
+enum ending {
+    /* Goes on: never how a worker ends. */
+    ENDING_NONE,
+    ENDING_STOPPED,
+    /* The key was pulled out, is busy, or talks rubbish. */
+    ENDING_LOST,
+    ENDING_OUTCOME,
+};
+
+struct session;
+
+/* A key that is plugged in, and the thread that asks it. */
+struct worker {
+    struct session *session;
+    /* Empty: nobody has this place. */
+    struct plugged plugged;
+    pthread_t thread;
+
+    /* The main thread's. */
+    bool present;
+    bool running;
+    unsigned failures;
+    int64_t not_before;
+    unsigned presses;
+    int64_t press_next;
+
+    /* Under the session's lock. */
+    bool stop;
+    bool ended;
+    enum ending ending;
+    bool blinking;
+    /* Of LIST. */
+    bool fido2;
+    /* Set while a call waits for a finger: whom a cancel reaches. */
+    fido_dev_t *device;
+    /* Number of the question for a PIN that is open; 0: none. */
+    uint8_t ask;
+    bool ask_told;
+    enum pin_why why;
+    /* Negative: not told. */
+    int retries;
+    char pin[PIN_FIELD_MAX + 1];
+};
+
+struct session {
+    const struct request *request;
+    int64_t deadline;
+    /* Written to by workers and by the handler of SIGTERM. */
+    int wake[2];
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct worker workers[KEYS_MAX];
+    size_t present;
+    /* The one key that goes on: it was touched, or it is alone and wants a PIN. */
+    struct worker *chosen;
+    uint8_t asks;
+    bool decided;
+    struct frame_out outcome;
+
+    /* The main thread's. */
+    int64_t look_next;
+    size_t present_told;
+    bool keys_told;
+    bool touch_told;
+};
+
+int64_t session_now(void);
+/* False: the daemon broke the protocol, or cannot be told. `request` was parsed; `wake` is a pipe. */
+bool session_run(struct session *session, const struct request *request, int64_t started);
+
+/* workers.c, for the main thread. */
+void workers_look(struct session *session);
+void workers_start(struct session *session);
+void workers_reap(struct session *session);
+/* Tells one to end; workers_press makes it happen. */
+void workers_stop(struct worker *worker);
+/* Cancels what blocks those that were told to end. True: some are left. */
+bool workers_press(struct session *session);
+bool workers_all_failed(struct session *session);
+
+#endif

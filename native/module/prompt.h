@@ -1,0 +1,11 @@
+/* What PROMPT and WITHDRAW lead to. docs/protocol.md, "Turns". */
+#ifndef SALLYPORT_PROMPT_H
+#define SALLYPORT_PROMPT_H
+
+#include "dialogue.h"
+#include "wire.h"
+
+void prompt_open(struct dialogue *dialogue, const struct wire_frame *frame);
+void prompt_withdraw(struct dialogue *dialogue, const struct wire_frame *frame);
+
+#endif
