@@ -23,7 +23,9 @@ export function newSshSk(publicKey: string, kept: readonly FactorRecord[]): SshS
 /** Why a key counts for nothing in this realm, and what to write so that it does; undefined: a rule accepts it. */
 export function idleSshSk(realm: Realm): string | undefined {
   if (realm.rules.some(({ action }) => action.kind === 'accept')) return undefined;
-  const { name, require } = realm;
+  const { name, require, webauthn } = realm;
+  if (webauthn.models !== undefined)
+    return `the realm "${name}" allows certain models of security keys alone (webauthn.aaguids), and a key of ssh does not say which it is, so it counts for nothing there`;
   const rule = '[[realm.rule]] services = ["sshd"] action = { accept = "ssh-sk" }';
   const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
   const also = isMet ? '' : ', and add "webauthn" to its require';

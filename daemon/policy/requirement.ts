@@ -66,6 +66,7 @@ function isAllowed(
         (models === undefined || (record.attested && models.aaguids.includes(record.aaguid)))
       );
     case 'u2f':
+    case 'ssh-sk':
       // It never said which model it is.
       return models === undefined;
     default:
