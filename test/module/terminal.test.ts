@@ -23,12 +23,15 @@ after(() => rig.remove());
 const text = 'Touch your key, or type a code: ';
 const ask = (): Buffer => prompt(text, 'terminal');
 const tags = { terminal: 0x0e, answer: 0x20 };
-const { SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGALRM } = constants.signals;
+const { SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGALRM, SIGSTOP, SIGCONT } = constants.signals;
 
 function told(frame: ReceivedFrame | undefined): string {
   const bytes = frame?.fields.get(tags.answer);
   return frame === undefined ? 'the end' : bytes === undefined ? frame.type : `${frame.type} ${bytes}`;
 }
+
+/** A login that hangs is a failure, and not to be waited for. */
+const suites = { concurrency: 4, timeout: 30_000 };
 
 interface Scene {
   readonly login: TerminalLogin;
@@ -78,7 +81,7 @@ async function hellosTerminal(options: LoginOptions): Promise<number | undefined
   return hello.fields.get(tags.terminal)?.readUInt8(0);
 }
 
-describe('HELLO says terminal', { concurrency: 4 }, () => {
+describe('HELLO says terminal', suites, () => {
   for (const word of ['tty=@', 'tty=@short']) {
     it(`to a program on its terminal, ${word}`, async () => {
       assert.equal(await hellosTerminal({ words: [word] }), 1);
@@ -91,6 +94,7 @@ describe('HELLO says terminal', { concurrency: 4 }, () => {
     ['with first_pass', { options: ['first_pass'], probe: ['authtok=x'] }],
     ['in the background', { terminal: ['background'] }],
     ['with another standard input', { terminal: ['no-stdin'] }],
+    ['with a terminal that is not its own', { terminal: ['other-stdin'] }],
     ['with no standard input', { words: ['tty=@', 'close-std'] }],
     ['without PAM_TTY', { words: ['tty='] }],
     ...['ssh', ':0', 'null', '/dev/tty', '/dev/console', '/etc/passwd', 'pts/ptmx'].map(
@@ -113,7 +117,7 @@ describe('HELLO says terminal', { concurrency: 4 }, () => {
   });
 });
 
-describe('a prompt at the terminal', { concurrency: 4 }, () => {
+describe('a prompt at the terminal', suites, () => {
   it('is ended by a touch, while nothing was typed', async () => {
     const { login, peer, hears } = await prompted();
     peer.send(withdraw());
@@ -185,6 +189,19 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
     }
   });
 
+  it('a touch goes before a code of the same moment', async () => {
+    const { login, peer, hears } = await prompted();
+    login.signal(SIGSTOP);
+    await login.stopped();
+    login.press('755224\r');
+    await login.state();
+    await new Promise((resolve) => peer.socket.write(withdraw(), resolve));
+    login.foreground();
+    assert.equal(await hears(), 'withdrawn');
+    peer.send(result(pam.success));
+    await ends(login, pam.success);
+  });
+
   it('twice in a row: withdrawn, then answered; answered, then withdrawn', async () => {
     const { login, peer, hears } = await prompted();
     peer.send(withdraw());
@@ -227,7 +244,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 });
 
-describe('the terminal is as it was', { concurrency: 4 }, () => {
+describe('the terminal is as it was', suites, () => {
   for (const code of [pam.authErr, pam.maxtries, pam.permDenied, pam.systemErr]) {
     it(`after a refusal (${code}) while half a code stands there`, async () => {
       const { login, peer } = await prompted();
@@ -308,6 +325,7 @@ describe('the terminal is as it was', { concurrency: 4 }, () => {
     it(`and the prompt goes on when the program ignores signal ${number}`, async () => {
       const { login, peer, hears } = await prompted({ terminal: [`ignore=${number}`] });
       login.signal(number);
+      await new Promise((resolve) => setTimeout(resolve, 300));
       login.press('1\r');
       assert.equal(await hears(), 'answer 1');
       peer.send(result(pam.success));
@@ -325,6 +343,21 @@ describe('the terminal is as it was', { concurrency: 4 }, () => {
       await login.sees(/code: /, time + 1);
       assert.equal((await login.state()).echo, false);
     }
+    login.press('755224\r');
+    assert.equal(await hears(), 'answer 755224');
+    peer.send(result(pam.success));
+    await ends(login, pam.success);
+  });
+
+  it('while the program, stopped by ^Z, is continued in the background', async () => {
+    const { login, peer, hears } = await prompted();
+    login.press('\x1a');
+    await login.stopped();
+    login.signal(SIGCONT);
+    const { echo, same } = await login.stopped(2);
+    assert.deepEqual({ echo, same }, { echo: true, same: true });
+    login.foreground();
+    await login.sees(/code: /, 2);
     login.press('755224\r');
     assert.equal(await hears(), 'answer 755224');
     peer.send(result(pam.success));
@@ -361,7 +394,7 @@ describe('the terminal is as it was', { concurrency: 4 }, () => {
   });
 });
 
-describe('a violation at the terminal', { concurrency: 4 }, () => {
+describe('a violation at the terminal', suites, () => {
   const open: readonly (readonly [what: string, bytes: Buffer])[] = [
     ['SUCCESS at an open prompt', result(pam.success)],
     ['IGNORE at an open prompt', result(pam.ignore)],
