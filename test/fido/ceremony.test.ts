@@ -39,7 +39,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
 
   describe(`one key and a touch, ${variant}`, { concurrency: 4 }, () => {
     before(async () => {
-      program = await compileSoftHelper(folder.path, variant);
+      program = await compileSoftHelper(variant);
     });
     after(() => folder.remove());
 

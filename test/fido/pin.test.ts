@@ -9,7 +9,7 @@ import { compileSoftHelper, scratch } from '../support/fido-rig.ts';
 const folder = scratch('fido-pin');
 let program = '';
 before(async () => {
-  program = await compileSoftHelper(folder.path, 'asan');
+  program = await compileSoftHelper('asan');
 });
 after(() => folder.remove());
 

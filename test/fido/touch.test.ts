@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 const folder = scratch('fido-touch');
 let program = '';
 before(async () => {
-  program = await compileSoftHelper(folder.path, 'asan');
+  program = await compileSoftHelper('asan');
 });
 after(() => folder.remove());
 
