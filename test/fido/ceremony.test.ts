@@ -255,5 +255,13 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       for (const { name } of found) assert.match(name, /^Soft key-/);
       await keys.stop();
     });
+
+    it('lists no control characters, whatever a key calls itself', async () => {
+      const keys = ring();
+      await keys.key({ label: 'a\u001b[1m\nb\u009b\u007fc Ключ 🔑' });
+      const [found] = await keys.helper.list();
+      assert.match(found?.name ?? '', /^Soft a\?\[1m\?b\?\?\?c Ключ 🔑-/);
+      await keys.stop();
+    });
   });
 }

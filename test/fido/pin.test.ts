@@ -221,6 +221,64 @@ describe('a PIN', { concurrency: 4 }, () => {
   });
 });
 
+describe('a credential that a key shows to nobody without verification', { concurrency: 4 }, () => {
+  it('is found after the PIN, where verification is required', async () => {
+    const { keys, key, credential, groups } = await holder({ pin: right });
+    key.credentials = [];
+    const call = keys.assert({
+      groups: [{ rpId: 'other.example.org', credentialIds: [newOne().id] }, ...groups],
+      userVerification: 'required',
+    });
+    await call.said('pin');
+    key.credentials = [credential];
+    call.pin(pin(right));
+    await key.blinks();
+    key.touch();
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind, 'asserted', JSON.stringify(outcome));
+    if (outcome.kind !== 'asserted') return;
+    assert.ok(proven(credential, call.request.clientDataHash, outcome).uv);
+    await keys.stop();
+  });
+
+  it('is found with the finger', async () => {
+    const { keys, key, credential, groups } = await holder({ builtInUv: true });
+    key.credentials = [];
+    const call = keys.assert({ groups, userVerification: 'required' });
+    await key.blinks();
+    key.credentials = [credential];
+    key.touch('right');
+    assert.equal((await call.outcome).kind, 'asserted');
+    await keys.stop();
+  });
+
+  it('may not be there at all', async () => {
+    const { keys, key, groups } = await holder({ pin: right, credentials: [] });
+    const call = keys.assert({ groups, userVerification: 'required' });
+    await call.said('pin');
+    call.pin(pin(right));
+    await key.blinks();
+    key.touch();
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'wrong-key');
+    await keys.stop();
+  });
+
+  it('and is to be excluded is found after the PIN', async () => {
+    const { keys, key, credential } = await holder({ pin: right });
+    key.credentials = [];
+    const call = keys.make({ exclude: [credential.id], userVerification: 'required' });
+    await call.said('pin');
+    key.credentials = [credential];
+    call.pin(pin(right));
+    await key.blinks();
+    key.touch();
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'excluded');
+    await keys.stop();
+  });
+});
+
 describe('a finger', { concurrency: 4 }, () => {
   it('takes the place of the PIN', async () => {
     const { keys, key, credential, groups } = await holder({ builtInUv: true, pin: right });

@@ -60,9 +60,15 @@ export class KeyRing {
     this.#folder = folder;
   }
 
-  /** @param options `plugged` false: it comes later */
-  async key(options: Omit<AuthenticatorOptions, 'socket'> & { readonly plugged?: boolean } = {}) {
-    const socket = path.join(this.#folder, `key-${randomBytes(4).toString('hex')}`);
+  /** @param options `plugged` false: it comes later; `label`: of the name that its maker gave it */
+  async key(
+    options: Omit<AuthenticatorOptions, 'socket'> & {
+      readonly plugged?: boolean;
+      readonly label?: string;
+    } = {},
+  ) {
+    const label = options.label ?? 'key';
+    const socket = path.join(this.#folder, `${label}-${randomBytes(4).toString('hex')}`);
     this.#sockets.push(socket);
     const key = await startAuthenticator({ socket, ...options });
     if (options.plugged === false) await key.unplug();
