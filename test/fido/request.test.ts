@@ -27,7 +27,7 @@ const key = createServer((socket) => {
 });
 
 before(async () => {
-  program = await compileSoftHelper(folder.path, 'asan');
+  program = await compileSoftHelper('asan');
   await new Promise<void>((resolve) => key.listen(device, resolve));
 });
 after(() => {
