@@ -6,7 +6,6 @@ import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon, nativeFile } from './addon.ts';
-import { createAssertions } from './assertions.ts';
 import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
@@ -25,11 +24,12 @@ import { createLoginServer } from './login/server.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
-import { createTally } from './tally.ts';
-import { createThrottle } from './throttle.ts';
-import { createTouches } from './touches.ts';
-import { createAskServers } from './validation-servers.ts';
-import { createValidations } from './validations.ts';
+import { createAssertions } from './verifier/assertions.ts';
+import { createTally } from './verifier/tally.ts';
+import { createThrottle } from './verifier/throttle.ts';
+import { createTouches } from './verifier/touches.ts';
+import { createAskServers } from './verifier/validation-servers.ts';
+import { createValidations } from './verifier/validations.ts';
 import { createVerifier } from './verifier.ts';
 
 /** Puts the parts together; nothing else does. */

@@ -1,20 +1,21 @@
-import { accept, acceptVerified } from './acceptance.ts';
-import { createAdding } from './adding.ts';
-import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
-import { type Assessment, Assessor } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
 import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
-import { type Answer, type Judgement, mayBeAnAnswer } from './judge.ts';
-import { Ledger, untilSettled } from './ledger.ts';
 import { limits } from './limits.ts';
-import { loginEvent } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import { delayFor, lockedNow } from './policy/lockout.ts';
-import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
-import { createProofs } from './proof.ts';
-import type { Subject } from './subject.ts';
-import { keyOfferFor } from './touches.ts';
-import { createTurns, type InTurn } from './turns.ts';
+import { accept, acceptVerified } from './verifier/acceptance.ts';
+import { createAdding } from './verifier/adding.ts';
+import { type Asking, counted, judgeAnswer, madeReady } from './verifier/asking.ts';
+import { type Assessment, Assessor } from './verifier/assessment.ts';
+import type { Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './verifier/contract.ts';
+import { type Answer, type Judgement, mayBeAnAnswer } from './verifier/judge.ts';
+import { Ledger, untilSettled } from './verifier/ledger.ts';
+import { loginEvent } from './verifier/login-event.ts';
+import { genericPrompt, promptFor, refusalText, successText } from './verifier/prompt.ts';
+import { createProofs } from './verifier/proof.ts';
+import type { Subject } from './verifier/subject.ts';
+import { keyOfferFor } from './verifier/touches.ts';
+import { createTurns, type InTurn } from './verifier/turns.ts';
 import {
   countsNowhere,
   hasRecovery,
@@ -23,11 +24,10 @@ import {
   type Refusal,
   refused,
   whereOf,
-} from './verdicts.ts';
-import type { Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './verifier-contract.ts';
+} from './verifier/verdicts.ts';
 
-export type { Clock } from './assessment.ts';
-export type * from './verifier-contract.ts';
+export type { Clock } from './verifier/assessment.ts';
+export type * from './verifier/contract.ts';
 
 /**
  * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { createTurns } from '../turns.ts';
+import { createTurns } from '../verifier/turns.ts';
 import { type Caller, mayCall, type Subject, type TokenCheck } from './access.ts';
 import { type OperationName, operation } from './operations.ts';
 import type { Route } from './router.ts';

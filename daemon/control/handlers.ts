@@ -1,5 +1,5 @@
-import { hasCode } from '../enrolment.ts';
-import type { Verifier } from '../verifier-contract.ts';
+import type { Verifier } from '../verifier/contract.ts';
+import { hasCode } from '../verifier/enrolment.ts';
 import type { Admin } from './admin-contract.ts';
 import type { Authorised } from './authorise.ts';
 import type { Ceremonies } from './ceremonies.ts';

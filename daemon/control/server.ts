@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
-import type { Verifier } from '../verifier-contract.ts';
+import type { Verifier } from '../verifier/contract.ts';
 import type { Admin } from './admin-contract.ts';
 import { type Authorise, type AuthoriseOptions, createAuthorise } from './authorise.ts';
 import { readJson } from './body.ts';

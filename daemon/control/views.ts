@@ -4,7 +4,7 @@ import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../f
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth } from '../store/contract.ts';
-import type { VerifyResult } from '../verifier-contract.ts';
+import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
 
 /**

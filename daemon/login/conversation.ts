@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import { isFailure, type KeyQuestion, type Touch, type Touches } from '../touches.ts';
+import { isFailure, type KeyQuestion, type Touch, type Touches } from '../verifier/touches.ts';
 import type { Verifier } from '../verifier.ts';
 import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
 import { type Effect, type Event, type State, step } from './session.ts';

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../prompt.ts';
+import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt.ts';
 import { type Asked, type Effect, type KeySaid, result, type Step, send, withKey } from './state.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
-import { touchText } from '../prompt.ts';
+import { touchText } from '../verifier/prompt.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
 import { act, ask, askAgain, onEnter, touch, withdraw } from './prompting.ts';

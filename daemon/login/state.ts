@@ -1,7 +1,7 @@
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
-import type { Answer } from '../judge.ts';
-import type { KeyOffer, KeyQuestion } from '../touches.ts';
+import type { Answer } from '../verifier/judge.ts';
+import type { KeyOffer, KeyQuestion } from '../verifier/touches.ts';
 import type { Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from './frames.ts';
 

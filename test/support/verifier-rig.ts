@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
-import { createAssertions } from '../../daemon/assertions.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { Config, Realm } from '../../daemon/config/contract.ts';
 import type {
@@ -23,8 +22,9 @@ import type {
   TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
-import { createThrottle } from '../../daemon/throttle.ts';
-import { type AskServers, createValidations } from '../../daemon/validations.ts';
+import { createAssertions } from '../../daemon/verifier/assertions.ts';
+import { createThrottle } from '../../daemon/verifier/throttle.ts';
+import { type AskServers, createValidations } from '../../daemon/verifier/validations.ts';
 import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Asserted } from '../../../daemon/fido/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
-import type { KeyOffer } from '../../../daemon/touches.ts';
+import type { KeyOffer } from '../../../daemon/verifier/touches.ts';
 import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, withdrawn } from '../../support/module-frames.ts';

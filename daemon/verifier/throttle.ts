@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { putLast } from './bounded.ts';
+import { putLast } from '../bounded.ts';
 
 /**
  * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash

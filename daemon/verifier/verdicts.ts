@@ -1,8 +1,8 @@
+import { limits } from '../limits.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 import type { Asking } from './asking.ts';
+import type { OpenLogin, Verdict } from './contract.ts';
 import type { Judgement } from './judge.ts';
-import { limits } from './limits.ts';
-import type { LoginFacts } from './policy/contract.ts';
-import type { OpenLogin, Verdict } from './verifier-contract.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createTurns } from '../../daemon/turns.ts';
+import { createTurns } from '../../../daemon/verifier/turns.ts';
 
 const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

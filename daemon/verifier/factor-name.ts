@@ -1,6 +1,6 @@
-import { SallyportError } from './errors.ts';
-import type { FactorKind, FactorRecord } from './factors/contract.ts';
-import { limits } from './limits.ts';
+import { SallyportError } from '../errors.ts';
+import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import { limits } from '../limits.ts';
 
 const defaultNames: Readonly<Record<FactorKind, string>> = {
   totp: 'TOTP',

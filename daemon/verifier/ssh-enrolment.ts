@@ -1,7 +1,7 @@
-import type { Realm } from './config/contract.ts';
-import { SallyportError } from './errors.ts';
-import type { FactorRecord } from './factors/contract.ts';
-import { readSshSkKey, type SshSkKey } from './factors/ssh-key.ts';
+import type { Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { readSshSkKey, type SshSkKey } from '../factors/ssh-key.ts';
 
 /**
  * The key that is to be added. No code proves it, and none is needed: what is stored is public, it lets nobody

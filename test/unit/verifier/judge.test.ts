@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FactorRecord } from '../../daemon/factors/contract.ts';
-import { type Judgement, judge, mayBeAnAnswer, type Question } from '../../daemon/judge.ts';
-import { hotp, totp } from '../support/codes.ts';
-import { contextAt, hotpRecord, recoveryRecord, totpRecord } from './factors/records.ts';
+import type { FactorRecord } from '../../../daemon/factors/contract.ts';
+import { type Judgement, judge, mayBeAnAnswer, type Question } from '../../../daemon/verifier/judge.ts';
+import { hotp, totp } from '../../support/codes.ts';
+import { contextAt, hotpRecord, recoveryRecord, totpRecord } from '../factors/records.ts';
 
 const now = Date.UTC(2026, 5, 15, 12);
 const seeds = { six: Buffer.alloc(20, 1), eight: Buffer.alloc(20, 2), counter: Buffer.alloc(20, 3) };

@@ -1,9 +1,9 @@
-import { unreachable } from './errors.ts';
-import type { FactorKind, FactorRecord } from './factors/contract.ts';
-import { keysLeft } from './factors/recovery.ts';
-import { factorFor } from './factors/registry.ts';
-import type { FidoEvent, FidoReason } from './fido/contract.ts';
-import type { LoginFacts } from './policy/contract.ts';
+import { unreachable } from '../errors.ts';
+import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import { keysLeft } from '../factors/recovery.ts';
+import { factorFor } from '../factors/registry.ts';
+import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 
 /**
  * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt

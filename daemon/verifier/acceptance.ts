@@ -1,12 +1,12 @@
+import { SallyportError } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Accept } from '../policy/decision.ts';
 import { spent } from './asking.ts';
 import { type Assessment, withLogin } from './assessment.ts';
-import { SallyportError } from './errors.ts';
-import type { FactorRecord } from './factors/contract.ts';
 import type { Ledger } from './ledger.ts';
 import { loginEvent } from './login-event.ts';
-import type { LoginFacts } from './policy/contract.ts';
-import type { Accept } from './policy/decision.ts';
-import { markOf, type Tokens } from './tokens.ts';
+import { markOf, type Tokens } from './yubikey-marks.ts';
 
 /**
  * The one way that a factor lets a login in.

@@ -1,13 +1,13 @@
-import type { Accounts } from './accounts.ts';
-import type { Config, Realm } from './config/contract.ts';
-import { codeOf } from './errors.ts';
+import type { Accounts } from '../accounts.ts';
+import type { Config, Realm } from '../config/contract.ts';
+import { codeOf } from '../errors.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { type Decision, decide } from '../policy/decide.ts';
+import type { NotNeeded, Refused } from '../policy/decision.ts';
+import { giveGrant } from '../policy/grants.ts';
+import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
 import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
-import type { LoginFacts } from './policy/contract.ts';
-import { type Decision, decide } from './policy/decide.ts';
-import type { NotNeeded, Refused } from './policy/decision.ts';
-import { giveGrant } from './policy/grants.ts';
-import { type AccountRecord, emptyRecord, type Store, type Versioned } from './store/contract.ts';
 import { type Subject, subjectOf } from './subject.ts';
 
 export interface Clock {

@@ -1,9 +1,9 @@
+import { SallyportError } from '../errors.ts';
+import type { CredentialRecord, FactorBase, FactorRecord, U2fRecord } from '../factors/contract.ts';
+import { coseKey } from '../factors/cose.ts';
+import { limits } from '../limits.ts';
 import { isCredential } from './assertions.ts';
-import { SallyportError } from './errors.ts';
-import type { CredentialRecord, FactorBase, FactorRecord, U2fRecord } from './factors/contract.ts';
-import { coseKey } from './factors/cose.ts';
-import { limits } from './limits.ts';
-import type { U2fCredential } from './verifier-contract.ts';
+import type { U2fCredential } from './contract.ts';
 
 /** @throws SallyportError `bad-secret`: what was copied is no key, or for no relying party */
 export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, keyof FactorBase> {

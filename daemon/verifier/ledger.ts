@@ -1,8 +1,8 @@
-import type { AuditEvent } from './audit/event.ts';
-import { SallyportError } from './errors.ts';
-import { limits } from './limits.ts';
-import type { Log } from './log.ts';
-import type { AccountRecord, Commit, Store } from './store/contract.ts';
+import type { AuditEvent } from '../audit/event.ts';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 
 /** What a change rests on: the record as it was read, and its version. */
 export interface ReadRecord {

@@ -1,7 +1,7 @@
 import type { MetadataStatement } from '@simplewebauthn/server';
-import type { AllowedModels } from './config/contract.ts';
-import { messageOf, SallyportError } from './errors.ts';
-import type { FactorBase, KeyAlgorithm, UserVerification, WebauthnRecord } from './factors/contract.ts';
+import type { AllowedModels } from '../config/contract.ts';
+import { messageOf, SallyportError } from '../errors.ts';
+import type { FactorBase, KeyAlgorithm, UserVerification, WebauthnRecord } from '../factors/contract.ts';
 import { readMetadata } from './metadata.ts';
 import { createTurns } from './turns.ts';
 

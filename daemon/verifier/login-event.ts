@@ -1,6 +1,6 @@
-import type { AuditEvent, AuditKind, AuditOutcome } from './audit/event.ts';
-import type { FactorRecord } from './factors/contract.ts';
-import type { LoginFacts } from './policy/contract.ts';
+import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 import type { Subject } from './subject.ts';
 
 interface Said {

@@ -1,4 +1,4 @@
-import type { Log } from './log.ts';
+import type { Log } from '../log.ts';
 
 /** Counts what must not be told one by one: one aggregated log line, nothing in the store. */
 export interface Tally {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { MetadataStatement } from '@simplewebauthn/server';
-import type { AllowedModels } from './config/contract.ts';
-import { messageOf, SallyportError } from './errors.ts';
-import { limits } from './limits.ts';
+import type { AllowedModels } from '../config/contract.ts';
+import { messageOf, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 /**
  * FIDO Metadata Service 3.1.1, "AuthenticatorStatus": a model of which the Alliance says this is not to be

@@ -1,7 +1,5 @@
-import type { Accounts } from './accounts.ts';
-import type { Assertions } from './assertions.ts';
-import type { Clock } from './assessment.ts';
-import type { Config, RelyingParty } from './config/contract.ts';
+import type { Accounts } from '../accounts.ts';
+import type { Config, RelyingParty } from '../config/contract.ts';
 import type {
   Assertion,
   FactorContext,
@@ -10,14 +8,16 @@ import type {
   OtpDigits,
   Resync,
   UserVerification,
-} from './factors/contract.ts';
-import type { FactorSummary } from './factors/summary.ts';
+} from '../factors/contract.ts';
+import type { FactorSummary } from '../factors/summary.ts';
+import type { Log } from '../log.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Randomness } from '../randomness.ts';
+import type { Store } from '../store/contract.ts';
+import type { Assertions } from './assertions.ts';
+import type { Clock } from './assessment.ts';
 import type { Answer } from './judge.ts';
-import type { Log } from './log.ts';
-import type { LoginFacts } from './policy/contract.ts';
-import type { Randomness } from './randomness.ts';
 import type { Registration } from './registrations.ts';
-import type { Store } from './store/contract.ts';
 import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
 import type { Throttle } from './throttle.ts';

@@ -1,7 +1,7 @@
-import type { FactorRecord, YubikeyRecord } from './factors/contract.ts';
-import { idMark, keyMark } from './factors/yubikey.ts';
-import type { Commit, Store, TokenRecord, Versioned } from './store/contract.ts';
-import { storeError } from './store/error.ts';
+import type { FactorRecord, YubikeyRecord } from '../factors/contract.ts';
+import { idMark, keyMark } from '../factors/yubikey.ts';
+import type { Commit, Store, TokenRecord, Versioned } from '../store/contract.ts';
+import { storeError } from '../store/error.ts';
 
 /** Marks of YubiKeys by name, as a commit must name them. */
 export type Tokens = ReadonlyMap<string, Versioned<TokenRecord>>;

@@ -1,21 +1,21 @@
+import type { AuditEvent } from '../audit/event.ts';
+import type { Realm } from '../config/contract.ts';
+import { SallyportError, unreachable } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { lockedNow } from '../policy/lockout.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { emptyRecord } from '../store/contract.ts';
 import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
-import type { AuditEvent } from './audit/event.ts';
-import type { Realm } from './config/contract.ts';
-import { SallyportError, unreachable } from './errors.ts';
-import type { FactorRecord } from './factors/contract.ts';
-import { factorFor } from './factors/registry.ts';
-import { summaryOf } from './factors/summary.ts';
+import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
-import { lockedNow } from './policy/lockout.ts';
-import { selectRealm, wantedGroups } from './policy/realm.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
-import { emptyRecord } from './store/contract.ts';
 import { known } from './subject.ts';
-import { markOf } from './tokens.ts';
 import type { InTurn } from './turns.ts';
 import { countsNowhere } from './verdicts.ts';
-import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './verifier-contract.ts';
+import { markOf } from './yubikey-marks.ts';
 
 export interface ProofOptions extends VerifierOptions {
   readonly ledger: Ledger;

@@ -1,10 +1,10 @@
 import { open, readFile } from 'node:fs/promises';
-import type { ValidationServers } from './config/contract.ts';
-import { messageOf, unreachable } from './errors.ts';
-import { limits } from './limits.ts';
-import type { Log } from './log.ts';
+import type { ValidationServers } from '../config/contract.ts';
+import { messageOf, unreachable } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log.ts';
+import { createValidationClient, type ValidationClient } from '../yubikey-otp-validation.ts';
 import type { AskServers } from './validations.ts';
-import { createValidationClient, type ValidationClient } from './yubikey-otp-validation.ts';
 
 /**
  * The validation servers that the configuration names.

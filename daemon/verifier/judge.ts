@@ -5,9 +5,9 @@ import type {
   FactorVerdict,
   NotAccepted,
   Resync,
-} from './factors/contract.ts';
-import { factorFor } from './factors/registry.ts';
-import { endsLikeOtp, type Shape, shapeOf, tailsOf } from './factors/shape.ts';
+} from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
+import { endsLikeOtp, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Judgement =

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { limits } from '../../daemon/limits.ts';
-import { createThrottle, type Throttle } from '../../daemon/throttle.ts';
+import { limits } from '../../../daemon/limits.ts';
+import { createThrottle, type Throttle } from '../../../daemon/verifier/throttle.ts';
 
 const name = { burst: 3, forgetOneIn: 1_000 };
 const source = { burst: 6, forgetOneIn: 500 };

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
+import type { Realm } from '../config/contract.ts';
+import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
+import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../fido/contract.ts';
+import type { Ask } from '../policy/decision.ts';
+import type { Randomness } from '../randomness.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
-import type { Realm } from './config/contract.ts';
-import type { Assertion, CredentialRecord, UserVerification } from './factors/contract.ts';
-import type { FidoCall, FidoFailure, FidoHelper, Watch } from './fido/contract.ts';
-import type { Ask } from './policy/decision.ts';
+import type { CreationOptions } from './contract.ts';
 import { typedNames } from './prompt.ts';
-import type { Randomness } from './randomness.ts';
 import type { Registration } from './registrations.ts';
-import type { CreationOptions } from './verifier-contract.ts';
 
 /** Which credentials may answer in a login. */
 export interface KeyQuestion {

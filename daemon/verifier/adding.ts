@@ -1,22 +1,22 @@
+import type { Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+import type { FactorContext, FactorRecord } from '../factors/contract.ts';
+import { shapeOf } from '../factors/shape.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { publicIdOf } from '../factors/yubikey.ts';
+import { emptyRecord } from '../store/contract.ts';
 import { contextOf } from './asking.ts';
 import { isCredential } from './assertions.ts';
-import type { Realm } from './config/contract.ts';
+import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from './contract.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
-import { SallyportError } from './errors.ts';
-import type { FactorContext, FactorRecord } from './factors/contract.ts';
-import { shapeOf } from './factors/shape.ts';
-import { summaryOf } from './factors/summary.ts';
-import { publicIdOf } from './factors/yubikey.ts';
 import { untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
 import { accountOf, type ProofOptions } from './proof.ts';
 import { keyAlgorithms, type NewCredential, verifyRegistration } from './registrations.ts';
 import { idleSshSk } from './ssh-enrolment.ts';
-import { emptyRecord } from './store/contract.ts';
-import { markOf, marksIn } from './tokens.ts';
 import { questionFor } from './touches.ts';
-import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from './verifier-contract.ts';
+import { markOf, marksIn } from './yubikey-marks.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
 

@@ -1,5 +1,5 @@
-import type { ValidationServers } from './config/contract.ts';
-import type { Validated } from './factors/contract.ts';
+import type { ValidationServers } from '../config/contract.ts';
+import type { Validated } from '../factors/contract.ts';
 import { otpForServers, type Question } from './judge.ts';
 
 /** Asks the servers about one OTP. Never throws: who cannot say is `unavailable`. */

@@ -1,7 +1,5 @@
-import type { Realm } from './config/contract.ts';
-import { legacyCredential, refuseSameCredential } from './credentials.ts';
-import { SallyportError } from './errors.ts';
-import { nameFor } from './factor-name.ts';
+import type { Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
 import type {
   CloudYubikey,
   FactorBase,
@@ -12,19 +10,21 @@ import type {
   NotAccepted,
   YubikeyRecord,
   YubikeyValidation,
-} from './factors/contract.ts';
-import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from './factors/recovery.ts';
-import { factorFor } from './factors/registry.ts';
-import { checkSeed } from './factors/seed.ts';
-import { type Shape, shapeOf } from './factors/shape.ts';
-import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from './factors/yubikey.ts';
-import { limits } from './limits.ts';
-import type { Randomness } from './randomness.ts';
+} from '../factors/contract.ts';
+import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from '../factors/recovery.ts';
+import { factorFor } from '../factors/registry.ts';
+import { checkSeed } from '../factors/seed.ts';
+import { type Shape, shapeOf } from '../factors/shape.ts';
+import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
+import { limits } from '../limits.ts';
+import type { Randomness } from '../randomness.ts';
+import type { AccountRecord } from '../store/contract.ts';
+import type { EnrolRequest } from './contract.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { nameFor } from './factor-name.ts';
 import type { NewCredential } from './registrations.ts';
 import { newSshSk } from './ssh-enrolment.ts';
-import type { AccountRecord } from './store/contract.ts';
-import { raised, type Tokens } from './tokens.ts';
-import type { EnrolRequest } from './verifier-contract.ts';
+import { raised, type Tokens } from './yubikey-marks.ts';
 
 /** An account's record with one factor more. Nothing of it counts before it is committed. */
 export interface Enrolled {

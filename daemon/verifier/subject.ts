@@ -1,9 +1,9 @@
-import type { Account, AccountLookup, Accounts, Membership } from './accounts.ts';
-import type { Config } from './config/contract.ts';
-import { SallyportError, unreachable } from './errors.ts';
-import type { LoginFacts } from './policy/contract.ts';
-import { whoseFactors } from './policy/decide.ts';
-import { selectRealm, wantedGroups } from './policy/realm.ts';
+import type { Account, AccountLookup, Accounts, Membership } from '../accounts.ts';
+import type { Config } from '../config/contract.ts';
+import { SallyportError, unreachable } from '../errors.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { whoseFactors } from '../policy/decide.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
 
 /** Who logs in, and whose factors, counts and locks are asked. */
 export interface Subject {

@@ -1,7 +1,7 @@
 import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
-import { messageOf } from './errors.ts';
-import type { Assertion, CredentialRecord, FactorRecord, Signed, SignedFacts } from './factors/contract.ts';
-import type { Log } from './log.ts';
+import { messageOf } from '../errors.ts';
+import type { Assertion, CredentialRecord, FactorRecord, Signed, SignedFacts } from '../factors/contract.ts';
+import type { Log } from '../log.ts';
 
 /** Checks the signatures of security keys, for the judge, who cannot wait. */
 export interface Assertions {

@@ -1,11 +1,11 @@
+import type { Realm } from '../config/contract.ts';
+import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
+import { afterVerified, afterWrong } from '../policy/lockout.ts';
+import type { AccountRecord, Store } from '../store/contract.ts';
 import type { Assertions } from './assertions.ts';
-import type { Realm } from './config/contract.ts';
-import type { FactorContext, FactorRecord, Resync, Signed, Validated } from './factors/contract.ts';
 import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './judge.ts';
-import { afterVerified, afterWrong } from './policy/lockout.ts';
-import type { AccountRecord, Store } from './store/contract.ts';
-import { type Tokens, withMarks } from './tokens.ts';
 import type { Validations } from './validations.ts';
+import { type Tokens, withMarks } from './yubikey-marks.ts';
 
 /** What an answer is judged against: fresh records, and what policy allows of them. */
 export interface Asking {

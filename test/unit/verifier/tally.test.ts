@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { createLog } from '../../daemon/log.ts';
-import { createTally, type Tally } from '../../daemon/tally.ts';
+import { createLog } from '../../../daemon/log.ts';
+import { createTally, type Tally } from '../../../daemon/verifier/tally.ts';
 
 describe('a tally', () => {
   let lines: Record<string, unknown>[];
