@@ -48,7 +48,7 @@ const stairs: readonly (readonly string[])[] = [
   ['audit'],
   ['config'],
   ['accounts', 'sessions'],
-  ['fido'],
+  ['fido', 'password'],
   ['peer', 'refusals'],
   ['addon', 'bounded', 'errors', 'limits', 'log', 'randomness'],
 ];
