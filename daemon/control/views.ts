@@ -27,6 +27,12 @@ export interface StatusView {
     /** Why the file as it stands is not the one in force. */
     readonly problem?: string;
   };
+  readonly securityKeys: {
+    /** Whom they are made for; absent: none can be added. */
+    readonly rpId?: string;
+    /** Where those that are plugged in are asked: a socket, or a program. */
+    readonly askedBy: string;
+  };
   readonly store: StoreHealth;
   /** What an admin should see to, worst first; empty: all is well. */
   readonly warnings: readonly string[];

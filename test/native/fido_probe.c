@@ -3,11 +3,13 @@
  *   fido_probe SOCKET STEP...
  * A step is NAME=VALUE, that counts for the steps behind it, or something to do. What is done prints a line: the
  * step and how it ended.
- *   alg=es256|eddsa|rs256  pin=PIN  rk=1  uv=1  up=0  rp=ID  hash=TEXT  timeout=MS  force=u2f|fido2  user=ID
+ *   alg=es256|eddsa|rs256  pin=PIN  rk=1  uv=1  up=0|1  rp=ID  user=ID  hash=TEXT  force=u2f|fido2
+ *   exclude=1  allow=0      what was made before is in the list of `make`, is not in that of `assert`
+ *   timeout=MS              as the first step, of the opening too
  *   info            what the key says of itself
- *   make            a credential; those that were made before are excluded with `exclude=1`
+ *   make            a credential
  *   verify-make     its attestation
- *   assert          by the credentials that were made; by none with `allow=0`
+ *   assert          by the credentials that were made
  *   verify-assert   the assertion
  *   retries         tries of the PIN that are left
  *   set-pin         to PIN, from nothing or `old=PIN`
@@ -248,13 +250,13 @@ static void set(struct probe *probe, const char *name, const char *value) {
     else if (strcmp(name, "uv") == 0)
         probe->uv = value[0] == '1' ? FIDO_OPT_TRUE : FIDO_OPT_OMIT;
     else if (strcmp(name, "up") == 0)
-        probe->up = value[0] == '0' ? FIDO_OPT_FALSE : FIDO_OPT_OMIT;
+        probe->up = value[0] == '0' ? FIDO_OPT_FALSE : FIDO_OPT_TRUE;
     else if (strcmp(name, "rp") == 0)
         probe->rp = value;
     else if (strcmp(name, "user") == 0)
         probe->user = value;
     else if (strcmp(name, "hash") == 0)
-        strncpy((char *)probe->hash, value, sizeof(probe->hash));
+        memcpy(probe->hash, value, strnlen(value, sizeof(probe->hash)));
     else if (strcmp(name, "exclude") == 0)
         probe->exclude = value[0] == '1';
     else if (strcmp(name, "allow") == 0)
@@ -304,6 +306,8 @@ int main(int argc, char **argv) {
     if (probe.dev == NULL || fido_dev_set_io_functions(probe.dev, &io) != FIDO_OK)
         abort();
     (void)fido_dev_set_timeout(probe.dev, 5000);
+    if (argc > 2 && strncmp(argv[2], "timeout=", strlen("timeout=")) == 0)
+        set(&probe, "timeout", argv[2] + strlen("timeout="));
     code = fido_dev_open(probe.dev, argv[1]);
     printf("open %s%s\n", fido_strerr(code), code == FIDO_OK && fido_dev_is_fido2(probe.dev) ? " fido2" : "");
     for (int i = 2; code == FIDO_OK && i < argc; i++) {

@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Credential } from './credential.ts';
 import { answerCtap2, ctap2Command } from './ctap2.ts';
-import { CtapHid, capability, type Host, hid, reportLength } from './ctaphid.ts';
+import { CtapHid, capability, hid, reportLength } from './ctaphid.ts';
 import { Device } from './device.ts';
+import { hostOf } from './host.ts';
 import type { AuthenticatorOptions, Logged, Misbehaviour } from './options.ts';
 import type { Finger } from './presence.ts';
 import { answerU2f, u2fInstruction } from './u2f.ts';
@@ -182,11 +183,7 @@ class SocketAuthenticator implements Authenticator {
   }
 
   private connected(socket: Socket): void {
-    const host: Host = (bytes) =>
-      new Promise((resolve) => {
-        if (socket.destroyed) resolve();
-        else socket.write(bytes, () => resolve());
-      });
+    const host = hostOf(socket);
     let pending = Buffer.alloc(0);
     this.hosts.add(socket);
     socket.on('data', (chunk: Buffer) => {

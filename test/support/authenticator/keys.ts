@@ -2,9 +2,9 @@ import { generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node
 import { type Cbor, type CborMap, cborMap } from './cbor.ts';
 
 /** As COSE numbers them. */
-export const es256 = -7;
-export const eddsa = -8;
-export const rs256 = -257;
+export const es256 = -7 as const;
+export const eddsa = -8 as const;
+export const rs256 = -257 as const;
 export type CoseAlgorithm = typeof es256 | typeof eddsa | typeof rs256;
 
 export function isCoseAlgorithm(value: unknown): value is CoseAlgorithm {

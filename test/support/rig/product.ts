@@ -69,8 +69,13 @@ export class Product {
     return existsSync(daemonLog) ? readFileSync(daemonLog, 'utf8') : '';
   }
 
+  /** What node is given to run it. */
+  command(argv: readonly string[]): string[] {
+    return [cliMain, '--config', config, ...argv];
+  }
+
   cli(argv: readonly string[], input = ''): Promise<Finished> {
-    return run(process.execPath, [cliMain, '--config', config, ...argv], { input });
+    return run(process.execPath, this.command(argv), { input });
   }
 
   /** A command that has to succeed; gives what it wrote to stdout. */
