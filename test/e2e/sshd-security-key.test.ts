@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hotp } from '../support/codes.ts';
+import { run } from '../support/rig/commands.ts';
 import { repository } from '../support/rig/layout.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, type Person, password } from '../support/rig/people.ts';
 import type { Event } from '../support/rig/product.ts';
-import { prepare, scenario } from '../support/rig/scenario.ts';
+import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import {
   certify,
   compileSecurityKeys,
@@ -180,6 +181,25 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await untouched.ended(), 255, untouched.transcript);
     await letsIn('frank', lax, { at: strictPort, flags: 5 });
   });
+
+  scenario(
+    product,
+    '64 logins at once with one key: sshd has verified each, and each is let in',
+    async () => {
+      person('heidi', key);
+      await add('heidi', key);
+      const [type = '', blob = ''] = key.line.split(' ');
+      const said = ['--env', `SSH_AUTH_INFO_0=publickey ${type} ${blob}\n`, '--rhost', '127.0.0.1'];
+      const calls = Array.from({ length: 64 }, () => run(pamApp, [...said, '--tty', 'ssh', 'sshd', 'heidi']));
+      for (const { stdout } of await Promise.all(calls)) assert.match(stdout, /^authenticate 0 /m);
+      const events = await logins('heidi');
+      assert.deepEqual(
+        new Set(events.map(({ outcome, reason }) => `${outcome} ${reason}`)),
+        new Set(['success verified']),
+      );
+      assert.equal(events.length, 64);
+    },
+  );
 
   scenario(product, 'key and password: the key stands for the code, and for nothing else', async () => {
     useSnippet('sshd', 'sallyport-sshd');
