@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { filesBelow, fingerprint, isFresh, markFresh } from './fresh.mjs';
+import { buildPages, pagesFolder } from './pages.mjs';
 import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
@@ -16,11 +17,12 @@ const nativeOutputs = [
 export function build() {
   buildNative();
   buildTypeScript();
+  buildPages();
 }
 
 function buildTypeScript() {
-  const sources = ['daemon', 'cli', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
-  const typescript = sources.filter((path) => path.endsWith('.ts'));
+  const sources = ['daemon', 'cli', 'portal', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
+  const typescript = sources.filter((path) => path.endsWith('.ts') && !path.startsWith('portal/pages/'));
   const print = fingerprint(root, [...typescript, 'tsconfig.json', 'package-lock.json']);
   if (isFresh(root, typescriptStamp, print, programs)) return;
   step('compiling TypeScript …', join(root, 'node_modules/.bin/tsc'), []);
@@ -32,6 +34,7 @@ function buildTypeScript() {
 /** A test whose source is gone must not run on. */
 function removeOrphans(sources) {
   for (const output of filesBelow(root, 'dist')) {
+    if (output.startsWith(`${pagesFolder}/`)) continue;
     const source = output.replace(/^dist\//, '').replace(/\.js(\.map)?$/, '.ts');
     if (/\.js(\.map)?$/.test(output) && !sources.has(source)) rmSync(join(root, output));
   }
