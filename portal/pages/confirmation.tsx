@@ -67,12 +67,12 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
     return false;
   };
 
-  const provePassword = async (): Promise<boolean> => {
+  const provePassword = async (isDemanded = demanded): Promise<boolean> => {
     setPasswordError(undefined);
     try {
       const reply = await call('POST /api/confirm', { body: { password } });
       // The password is right, and the factor was used within the last minutes: that is proof enough.
-      if (reply.step.kind === 'factor' && free && !demanded) {
+      if (reply.step.kind === 'factor' && free && !isDemanded) {
         proven.current = true;
         return true;
       }
@@ -119,10 +119,14 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
       return await change();
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'confirm-needed') throw error;
+      // The server's clock decides, whatever this page took to be free.
       proven.current = false;
       setDemanded(true);
-      setPasswordError(byLink ? undefined : 'Type your password to go on.');
-      return undefined;
+      if (password === '') {
+        setPasswordError(byLink ? undefined : 'Type your password to go on.');
+        return undefined;
+      }
+      return (await provePassword(true)) ? await change() : undefined;
     }
   };
 

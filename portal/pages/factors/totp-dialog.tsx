@@ -121,10 +121,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
           {uri === undefined ? (
             <div class="qr qr-missing">The QR code appears with a secret.</div>
           ) : (
-            <QrCode
-              text={uri}
-              label={`QR code for ${user.account}: scan it with the app, or type the secret there`}
-            />
+            <QrCode text={uri} label={`QR code for ${user.account}`} />
           )}
           <figcaption>{user.account}</figcaption>
         </figure>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { go, usePlace } from '../router.ts';
 import { usePortal } from '../session.ts';
 import { SignInForm } from './sign-in-form.tsx';
@@ -11,7 +11,7 @@ export function SignInPage() {
   const [next] = useState(() => safeNext(place.query.get('next')));
   const [user] = useState(() => place.query.get('user') ?? '');
   const [invited] = useState(() => place.path.startsWith('/invite/'));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (link !== undefined) history.replaceState(null, '', invited ? '/invite' : '/sign-in');
   }, [link, invited]);
 
