@@ -20,14 +20,14 @@ after(() => stopBrowser(browser));
 
 async function asAdmin(): Promise<Visit> {
   const there = await visit(browser);
-  await there.signIn(there.fake.person('operator', { admin: true }));
+  await there.enter(there.fake.person('operator', { admin: true }));
   return there;
 }
 
 describe('the pages for administrators', () => {
   it('are for nobody else', async () => {
-    const { page, fake, signIn, open, close } = await visit(browser);
-    await signIn(fake.person('alice'));
+    const { page, fake, enter, open, close } = await visit(browser);
+    await enter(fake.person('alice'));
     assert.equal(await page.getByRole('link', { name: 'Administration' }).count(), 0);
     await open('/admin');
     await page.getByText('These pages are for administrators.').waitFor();

@@ -22,7 +22,7 @@ after(() => stopBrowser(browser));
 async function withKey(): Promise<{ readonly there: Visit; readonly alice: FakePerson }> {
   const there = await visit(browser);
   const alice = there.fake.person('alice');
-  await there.signIn(alice);
+  await there.enter(alice);
   await plugIn(there.page);
   await choose(there.page, 'Add', 'Security key');
   await there.page.getByRole('dialog').getByLabel('Name').fill('blue');

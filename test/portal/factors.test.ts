@@ -37,9 +37,9 @@ async function change(page: Page, name: string, item: string): Promise<void> {
 
 describe('the user guide of the requirement document', () => {
   it('can be followed as it is written', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice');
-    await signIn(alice);
+    await enter(alice);
     // 1. Click on your username in the top right corner.
     const username = page.getByRole('button', { name: 'alice' });
     const box = await username.boundingBox();
@@ -74,9 +74,9 @@ describe('the user guide of the requirement document', () => {
 
 describe('the TOTP dialog', () => {
   it('says at the right field what is wrong', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [] });
-    await signIn(alice);
+    await enter(alice);
     alice.factors = [newTotp('old phone')];
     await page.reload();
     await rowOf(page, 'old phone').waitFor();
@@ -123,8 +123,8 @@ describe('the TOTP dialog', () => {
   });
 
   it('randomizes the secret, and draws user name and issuer into the code', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
-    await signIn(fake.person('alice'));
+    const { page, fake, enter, close } = await visit(browser);
+    await enter(fake.person('alice'));
     await choose(page, 'Add', 'TOTP');
     const dialog = page.getByRole('dialog');
     const picture = () => dialog.locator('svg.qr path').getAttribute('d');
@@ -147,10 +147,10 @@ describe('the TOTP dialog', () => {
   });
 
   it('asks for an existing factor in the same dialog when five minutes are over', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const old = newSecret();
     const alice = fake.person('alice', { factors: [newTotp('old phone', old), newRecovery(['AAAAA'])] });
-    await signIn(alice, 'AAAAA');
+    await enter(alice);
     fake.endChanges();
     await choose(page, 'Add', 'TOTP');
     const dialog = page.getByRole('dialog');
@@ -172,9 +172,9 @@ describe('the TOTP dialog', () => {
   });
 
   it('can be done by keyboard alone', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice');
-    await signIn(alice);
+    await enter(alice);
     const press = async (...keys: string[]) => {
       for (const key of keys) await page.keyboard.press(key);
     };
@@ -221,9 +221,9 @@ describe('the TOTP dialog', () => {
 
 describe('the security key dialog', () => {
   it('adds a key, knows it again, and lets a cancelled touch be tried again', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newRecovery(['AAAAA'])] });
-    await signIn(alice, 'AAAAA');
+    await enter(alice);
     const key = await plugIn(page);
     const dialog = page.getByRole('dialog');
     const add = dialog.getByRole('button', { name: /^(Add|Try again)$/ });
@@ -255,9 +255,9 @@ describe('the security key dialog', () => {
   });
 
   it('adds the key of the device itself', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice');
-    await signIn(alice);
+    await enter(alice);
     await plugIn(page, 'internal');
     await choose(page, 'Add', 'Security key');
     await page.getByRole('dialog').getByLabel('Name').fill('this laptop');
@@ -268,10 +268,10 @@ describe('the security key dialog', () => {
   });
 
   it('switches a legacy U2F key to WebAuthn', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newFactor('u2f', 'old key'), newRecovery(['AAAAA'])] });
-    await signIn(alice, 'AAAAA');
-    await page.getByText('U2F is legacy: switch this key to WebAuthn.').waitFor();
+    await enter(alice);
+    await page.getByText('U2F is legacy: it still works, and WebAuthn is better.').waitFor();
     await plugIn(page);
     await page.getByRole('button', { name: 'Switch to WebAuthn' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Switch' }).click();
@@ -286,9 +286,9 @@ describe('the security key dialog', () => {
 
 describe('recovery keys', () => {
   it('are offered after the first other factor, shown once, and stored before the dialog closes', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice');
-    await signIn(alice);
+    await enter(alice);
     await choose(page, 'Add', 'YubiKey OTP');
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Name').fill('yubi');
@@ -331,10 +331,10 @@ describe('recovery keys', () => {
   });
 
   it('are counted, and a new set says that it ends the old one', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const [first = '', ...others] = tenKeys().slice(0, 4);
     const alice = fake.person('alice', { factors: [newRecovery([first, ...others], { left: 3 })] });
-    await signIn(alice, first);
+    await enter(alice);
     await page.getByText('Less than 4 left').waitFor();
     await choose(page, 'Add', 'Recovery keys');
     await page.getByText('A new one ends it').waitFor();
@@ -346,9 +346,9 @@ describe('recovery keys', () => {
 
 describe('the list', () => {
   it('renames, disables, enables and removes, and asks before', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newTotp('phone'), newRecovery(['AAAAA'])] });
-    await signIn(alice, 'AAAAA');
+    await enter(alice);
     const dialog = page.getByRole('dialog');
     await change(page, 'phone', 'Rename');
     await dialog.getByLabel('Name').fill('tablet');
@@ -371,10 +371,10 @@ describe('the list', () => {
   });
 
   it('shows what the server says against a change, and asks for the password when it has to', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const secret = newSecret();
     const alice = fake.person('alice', { require: ['totp'], factors: [newTotp('phone', secret)] });
-    await signIn(alice, totp(secret));
+    await enter(alice);
     fake.endChanges();
     await change(page, 'phone', 'Remove');
     const dialog = page.getByRole('dialog');
@@ -391,13 +391,13 @@ describe('the list', () => {
   });
 
   it('greys what the realm forbids, with the reason, and shows what is locked', async () => {
-    const { page, fake, signIn, close } = await visit(browser);
+    const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', {
       require: ['yubikey'],
       factors: [newFactor('yubikey', 'yubi'), newRecovery(['AAAAA'])],
       lock: { codes: 8, any: 8, codesLockedAt: Date.now() },
     });
-    await signIn(alice, 'AAAAA');
+    await enter(alice);
     await page.getByText('typed codes are locked until').waitFor();
     await rowOf(page, 'yubi').getByText('locked', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Add', exact: true }).click();

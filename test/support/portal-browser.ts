@@ -20,7 +20,9 @@ export interface Visit {
   /** Breaches of the content security policy, errors of scripts, requests to other origins. */
   readonly faults: string[];
   open(path: string): Promise<void>;
-  /** Signs in by password, for accounts without a factor; `answer` for those with one. */
+  /** As somebody who has signed in already. */
+  enter(person: FakePerson): Promise<void>;
+  /** Signs in by typing; `answer` for accounts with a factor. */
   signIn(person: FakePerson, answer?: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,8 +31,8 @@ const patience = 5_000;
 
 const openFakes = new Set<PortalFake>();
 
-export async function startBrowser(): Promise<Browser> {
-  return await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true });
+export async function startBrowser(args: readonly string[] = []): Promise<Browser> {
+  return await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: [...args] });
 }
 
 /** With what a test that failed has left open. */
@@ -68,6 +70,12 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
     fake,
     faults,
     open,
+    async enter(person) {
+      const value = fake.begin(person);
+      await context.addCookies([{ name: 'sallyport', value, url: fake.origin, httpOnly: true }]);
+      await open('/');
+      await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    },
     async signIn(person, answer) {
       await open('/sign-in');
       await page.getByLabel('Account name').fill(person.account);

@@ -288,13 +288,17 @@ function factorStep(
 }
 
 function done(call: FakeCall, person: FakePerson): SignInReply {
-  const now = Date.now();
-  const session = { person, changesUntil: now + 5 * minutes, readsUntil: now + 15 * minutes };
   call.state.sessions.delete(call.cookie ?? '');
-  const cookie = newId();
-  call.state.sessions.set(cookie, session);
+  const cookie = beginSession(call.state, person);
   call.keep(cookie);
-  return { id: '', step: { kind: 'done', session: sessionView(session) } };
+  return { id: '', step: { kind: 'done', session: sessionView(call.state.sessions.get(cookie)) } };
+}
+
+export function beginSession(state: FakeState, person: FakePerson): string {
+  const now = Date.now();
+  const cookie = newId();
+  state.sessions.set(cookie, { person, changesUntil: now + 5 * minutes, readsUntil: now + 15 * minutes });
+  return cookie;
 }
 
 function sessionView(session: FakeSession | undefined): SessionView {

@@ -9,7 +9,13 @@ import type { StoredAuditEvent } from '../../daemon/control/views.ts';
 import type { LiveMessage } from '../../portal/contract.ts';
 import { assertionOptions } from './portal-fake-keys.ts';
 import { FakeError, type FakePerson, newPerson } from './portal-fake-people.ts';
-import { type FakeSession, type FakeState, fakeRoutes, sessionOf } from './portal-fake-routes.ts';
+import {
+  beginSession,
+  type FakeSession,
+  type FakeState,
+  fakeRoutes,
+  sessionOf,
+} from './portal-fake-routes.ts';
 import { projectRoot } from './project.ts';
 
 /** The pages with a server that answers their contract from memory: for tests, and to look at them by hand. */
@@ -17,6 +23,8 @@ export interface PortalFake {
   readonly origin: string;
   readonly state: FakeState;
   person(account: string, given?: Partial<FakePerson>): FakePerson;
+  /** A session, as if somebody had signed in just now. @returns its cookie */
+  begin(person: FakePerson): string;
   /** Times out every session: the next request is `signed-out`. `tell`: the WebSocket says so. */
   endSessions(tell: boolean): void;
   /** Changes need a proof from now on. */
@@ -58,6 +66,7 @@ export async function startPortalFake(port = 0): Promise<PortalFake> {
     rpId: 'localhost',
   };
   const sockets = new Map<WebSocket, { session: FakeSession; follows: boolean }>();
+  const announced: ApprovalView[] = [];
   const server = createServer((request, response) => void answer(state, request, response));
   const live = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => {
@@ -73,6 +82,10 @@ export async function startPortalFake(port = 0): Promise<PortalFake> {
         if (entry !== undefined && /follow-audit/.test(String(data))) entry.follows = true;
       });
       opened.on('close', () => sockets.delete(opened));
+      // Whoever comes later hears of what waits already.
+      for (const view of announced)
+        if (view.account === session.person.account)
+          opened.send(JSON.stringify({ kind: 'approval', approval: view }));
     });
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -91,6 +104,7 @@ export async function startPortalFake(port = 0): Promise<PortalFake> {
       state.people.set(account, person);
       return person;
     },
+    begin: (person) => beginSession(state, person),
     endSessions(tell) {
       for (const session of state.sessions.values()) session.readsUntil = 0;
       if (tell) send({ kind: 'signed-out' }, () => true);
@@ -121,8 +135,10 @@ export async function startPortalFake(port = 0): Promise<PortalFake> {
       state.approvals.set(view.id, { view, person, number: '47' });
       return view;
     },
-    announce: (approval) =>
-      send({ kind: 'approval', approval }, ({ person }) => person.account === approval.account),
+    announce(approval) {
+      announced.push(approval);
+      send({ kind: 'approval', approval }, ({ person }) => person.account === approval.account);
+    },
     audit(event) {
       const stored: StoredAuditEvent = {
         seq: state.audit.length + 1,

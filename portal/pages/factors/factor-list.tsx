@@ -40,10 +40,10 @@ export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListPr
             <tr key={factor.id}>
               <th scope="row" data-label="Name">
                 <span class="factor-name">{factor.name}</span>
-                <small>{factor.detail}</small>
+                {(factor.kind !== 'u2f' || !mine) && <small>{factor.detail}</small>}
                 {factor.kind === 'u2f' && mine && (
                   <small class="advice">
-                    U2F is legacy: switch this key to WebAuthn.{' '}
+                    U2F is legacy: it still works, and WebAuthn is better.{' '}
                     <button type="button" class="link" onClick={() => onSwitch(factor)}>
                       Switch to WebAuthn
                     </button>

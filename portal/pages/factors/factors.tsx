@@ -83,7 +83,7 @@ export function Factors({ user, mine, reload }: FactorsProps) {
             };
           })}
         />
-        {user.realm !== undefined && (
+        {mine && user.realm !== undefined && (
           <p class="realm">
             Realm <b>{user.realm.name}</b>
           </p>

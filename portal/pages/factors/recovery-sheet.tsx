@@ -18,8 +18,8 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
   const [stored, setStored] = useState(false);
   const [said, setSaid] = useState('');
   const [made] = useState(() => timeText(Date.now()));
-  const heading = `Recovery keys of ${account} on ${session.site.host}, made ${made}`;
-  const text = `${heading}\nEach key is good for one login.\n\n${keys.join('\n')}\n`;
+  const heading = `Recovery keys of ${account} on ${session.site.host}`;
+  const text = `${heading}, made ${made}\nEach key is good for one login.\n\n${keys.join('\n')}\n`;
 
   return (
     <Dialog
@@ -36,6 +36,7 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
       <Message kind="warning">They are shown now and never again. Store them before you go on.</Message>
       <div class="sheet">
         <p class="sheet-heading">{heading}</p>
+        <p class="sheet-heading sheet-made">made {made}</p>
         <ol class="recovery-keys">
           {keys.map((key) => (
             <li key={key}>
