@@ -54,6 +54,9 @@ export const limits = {
   credentialIdText: 1_364,
   /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
   appIdLength: 1_024,
+  /** Approvals in a browser: how long one waits, and how many of one account. */
+  approvalDeadline: 90_000,
+  approvalsPerAccount: 3,
   /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
    * nobody may ask before the keys stop blinking. */
   ceremonies: 16,

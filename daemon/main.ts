@@ -1,7 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
@@ -18,12 +16,14 @@ import { codeOf, messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
 import { initialise } from './initialise.ts';
 import { limits } from './limits.ts';
-import { createLog, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
+import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { createTally } from './verifier/tally.ts';
 import { createThrottle } from './verifier/throttle.ts';
@@ -47,27 +47,6 @@ const usage = `usage: sallyportd [--config FILE]
 const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-
-function version(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
-    } catch {
-      // Built, the file lies one folder higher.
-    }
-  }
-  return 'unknown';
-}
-
-/** Soft limit of open files; Node raises it to the hard one when it starts. */
-function descriptorLimit(): number {
-  const line = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
-  return line === null ? 1_024 : Number(line[1]);
-}
-
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-}
 
 async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
@@ -94,39 +73,6 @@ function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
   const rooted = rootOf(file);
   const own = rooted !== undefined && rootedPaths(rooted).controlSocket === controlSocket;
   return new Set(own ? [0, process.geteuid?.() ?? 0] : [0]);
-}
-
-/** sd_notify(3). A manager that does not listen is no reason to stop, or not to stop in order. */
-function tellManager(addon: Addon, message: string, log: Log): void {
-  try {
-    addon.notify(message);
-  } catch (error) {
-    log.warning('manager-not-told', { message: messageOf(error) });
-  }
-}
-
-/** A log that nobody takes, or a full disk behind it, must not end the daemon (design, rule 8). */
-function logToStderr(): Log {
-  process.stderr.on('error', () => undefined);
-  const write = (line: string): void => {
-    try {
-      process.stderr.write(line);
-    } catch {
-      // There is no other place to say so.
-    }
-  };
-  const log = createLog(write, process.env.JOURNAL_STREAM !== undefined);
-  // A defect: what state we are in is not known, so the service manager is to start us anew.
-  process.on('uncaughtException', (error) => {
-    log.error('defect', { message: messageOf(error), stack: error.stack });
-    process.exit(exits.failed);
-  });
-  return log;
-}
-
-/** Nothing here fetches by itself: a library that asked for revocation lists would tell others of our logins. */
-function forbidFetch(): void {
-  globalThis.fetch = () => Promise.reject(new Error('sallyportd fetches nothing'));
 }
 
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
@@ -157,6 +103,13 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const { fidoHelper, fidoSocket } = paths;
   const where = fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
   const touches = createTouches(createFidoHelper({ where, log }), systemRandomness);
+  const assertions = createAssertions(log);
+  const approvals = createApprovals({
+    assertions,
+    randomness: systemRandomness,
+    clock,
+    origins: () => configuration.current().portal?.origins ?? [],
+  });
   const verifier = createVerifier({
     store,
     accounts,
@@ -172,7 +125,8 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       source: limits.throttleSource,
     }),
     validations: createValidations(createAskServers(log)),
-    assertions: createAssertions(log),
+    assertions,
+    approvals,
     touches,
     unknownNames,
     throttled,
@@ -183,6 +137,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     descriptors: descriptorLimit(),
     verifier,
     touches,
+    approvals,
     log,
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),

@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
 import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../fido/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
+import { placeOfKey } from '../policy/requirement.ts';
 import type { Randomness } from '../randomness.ts';
+import type { Approval, Approvals } from './approvals.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
 import type { CreationOptions } from './contract.ts';
 import { typedNames } from './prompt.ts';
@@ -15,14 +18,23 @@ export interface KeyQuestion {
   readonly userVerification: UserVerification;
 }
 
-/** A security key of this machine may answer a login too. */
-export interface KeyOffer {
+/** A security key may answer a login too. */
+export type KeyOffer = {
   readonly question: KeyQuestion;
-  /** One is plugged in: it may blink at once. */
-  readonly plugged: boolean;
   /** What may be typed in its place; undefined: nothing. */
   readonly typed?: string;
-}
+} & (
+  | {
+      /** One of this machine. */
+      readonly place: 'here';
+      /** One is plugged in: it may blink at once. */
+      readonly plugged: boolean;
+    }
+  /** Somewhere else, on a page that approves this login. */
+  | { readonly place: 'approval'; readonly approval: Approval }
+  /** On the very page that asks. */
+  | { readonly place: 'page' }
+);
 
 /** A touch that is waited for. */
 export interface Touch<T = Assertion> {
@@ -139,16 +151,37 @@ export function clientDataFor(
   return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
 }
 
-/** @returns undefined: none of the factors that are asked is a security key */
+/** What an offer is made with. */
+export interface OfferOptions {
+  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly approvals: Pick<Approvals, 'open'>;
+  /** There is a portal. */
+  readonly hasPortal: boolean;
+}
+
+/**
+ * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
+ *
+ * @param account whose factors are asked
+ * @returns undefined: none of the factors that are asked is a security key
+ */
 export async function keyOfferFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   realm: Realm | undefined,
-  touches: Pick<Touches, 'isPlugged'>,
+  facts: LoginFacts,
+  account: string,
+  { touches, approvals, hasPortal }: OfferOptions,
 ): Promise<KeyOffer | undefined> {
-  const question = questionFor(factors.filter(isCredential), realm?.webauthn.userVerification ?? 'required');
-  if (question === undefined) return undefined;
+  const credentials = factors.filter(isCredential);
+  const [first] = credentials;
+  const question = questionFor(credentials, realm?.webauthn.userVerification ?? 'required');
+  if (first === undefined || question === undefined) return undefined;
   const typed = typedNames(factors, codesLocked);
-  return { question, plugged: await touches.isPlugged(), ...(typed === undefined ? {} : { typed }) };
+  const common = { question, ...(typed === undefined ? {} : { typed }) };
+  if (placeOfKey(facts, first, hasPortal) === 'here')
+    return { ...common, place: 'here', plugged: await touches.isPlugged() };
+  if (facts.browser === true) return { ...common, place: 'page' };
+  return { ...common, place: 'approval', approval: approvals.open(account, facts, question, credentials) };
 }
 
 /** What to ask the keys for; undefined: none of the factors is one. */

@@ -136,7 +136,7 @@ await inNamespace(import.meta.filename, async () => {
     const seen = key.requests.length;
     const alone = fromAfar(bob);
     await alone.answer(/password for bob: /, password);
-    await alone.expect(/works only at the machine itself/);
+    await alone.expect(/cannot be asked here, but at the machine itself/);
     await alone.hangUp();
     const secret = await product.addTotp('bob');
     const typing = fromAfar(bob);

@@ -14,6 +14,7 @@ import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
+import { createApprovals } from '../../daemon/verifier/approvals.ts';
 import { createAssertions } from '../../daemon/verifier/assertions.ts';
 import { createTally } from '../../daemon/verifier/tally.ts';
 import { createThrottle } from '../../daemon/verifier/throttle.ts';
@@ -90,13 +91,21 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
   const touches = createTouches(keys, systemRandomness);
+  const assertions = createAssertions(log);
+  const approvals = createApprovals({
+    assertions,
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+    origins: () => [],
+  });
   const verifier = createVerifier({
     store,
     accounts: names,
     config: configuration.current,
     keyedHash,
-    assertions: createAssertions(log),
+    assertions,
     touches,
+    approvals,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },

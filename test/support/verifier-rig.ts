@@ -179,6 +179,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       validations: createValidations((servers, otp) => rig.servers(servers, otp)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
       touches: { isPlugged: async () => rig.plugged },
+      approvals: { open: () => assert.fail('nobody is to approve this') },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
