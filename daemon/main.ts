@@ -8,10 +8,14 @@ import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
-import { noTokens } from './control/access.ts';
 import { createAdmin } from './control/admin.ts';
+import { createApprovalDesk } from './control/approval-desk.ts';
+import { createBrowserKeys } from './control/browser-keys.ts';
 import { createCeremonies } from './control/ceremonies.ts';
+import { createLinks } from './control/links.ts';
 import { createControlServer } from './control/server.ts';
+import { createSignIns } from './control/sign-ins.ts';
+import { createTokens } from './control/tokens.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
 import { initialise } from './initialise.ts';
@@ -19,12 +23,14 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import type { PasswordHelper } from './password/contract.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
+import { Ledger } from './verifier/ledger.ts';
 import { createTally } from './verifier/tally.ts';
 import { createThrottle } from './verifier/throttle.ts';
 import { createTouches } from './verifier/touches.ts';
@@ -47,6 +53,14 @@ const usage = `usage: sallyportd [--config FILE]
 const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+/** Until there is a helper: none can be checked. */
+const noPasswords: PasswordHelper = {
+  async check({ password }) {
+    password.fill(0);
+    return 'failed';
+  },
+};
 
 async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
@@ -98,6 +112,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
+  const throttleOf = () =>
+    createThrottle({
+      hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
+      monotonic: clock.monotonic,
+      entries: limits.throttleEntries,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    });
   const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
   const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
   const { fidoHelper, fidoSocket } = paths;
@@ -117,13 +139,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     keyedHash: keyring.keyedHash('recovery'),
     randomness: systemRandomness,
     clock,
-    throttle: createThrottle({
-      hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
-      monotonic: clock.monotonic,
-      entries: limits.throttleEntries,
-      name: limits.throttleName,
-      source: limits.throttleSource,
-    }),
+    throttle: throttleOf(),
     validations: createValidations(createAskServers(log)),
     assertions,
     approvals,
@@ -142,6 +158,24 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
+  const signed = { accounts, clock, randomness: systemRandomness };
+  const tokens = createTokens({
+    ...signed,
+    adminGroup: () => configuration.current().adminGroup,
+    rootUids: rootUids(file, paths.controlSocket),
+  });
+  const signIns = createSignIns({
+    ...signed,
+    configuration,
+    store,
+    ledger: new Ledger(store, log),
+    verifier,
+    passwords: noPasswords,
+    tokens,
+    links: createLinks(signed),
+    throttle: throttleOf(),
+    bootId: boot,
+  });
   const control = createControlServer({
     admin: createAdmin({
       store,
@@ -157,7 +191,10 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts,
-    tokens: noTokens,
+    tokens,
+    signIns,
+    browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
   });

@@ -14,7 +14,12 @@ export type SignInBody = {
 } & (
   | { readonly by: 'password'; readonly password: string }
   /** A single-use link that the account's own uid made, or an invite. */
-  | { readonly by: 'link'; readonly link: string }
+  | {
+      readonly by: 'link';
+      readonly link: string;
+      /** Where an invite asks for it too: `password-needed` says so. */
+      readonly password?: string;
+    }
   /** The caller's own uid is the account's: gives a link for the portal, and no token. */
   | { readonly by: 'uid' }
 );

@@ -185,6 +185,8 @@ export interface CreationOptions {
   readonly algorithms: readonly KeyAlgorithm[];
   readonly residentKey: boolean;
   readonly userVerification: UserVerification;
+  /** The realm allows only some models, which have to prove themselves. */
+  readonly attested: boolean;
 }
 
 export interface EnrolResult {
