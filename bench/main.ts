@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Contestant } from './contestant.ts';
+import { hotp, yubikey } from './devices.ts';
 import { Driver } from './driver.ts';
 import { type DaemonFigures, judge } from './goals.ts';
 import { describeMachine, prepareMachine } from './machine.ts';
@@ -71,15 +72,16 @@ async function contestants(folder: string, scope: Scope): Promise<Contestant[]> 
     googleAuthenticator(folder),
     ...counts.map((users) => oath(folder, users)),
   ];
-  const sallyports: Sallyport[] = [];
-  for (const users of counts) {
-    progress(`making a store of ${users} accounts`);
-    const sallyport = new Sallyport(folder, users, scope.warmUp);
+  const sallyports = [
+    ...counts.map((users) => new Sallyport(folder, users, scope.warmUp, hotp)),
+    ...scope.clients.map((users) => new Sallyport(folder, users, scope.warmUp, yubikey)),
+  ];
+  for (const sallyport of sallyports) {
+    progress(`making a store of ${sallyport.users} accounts`);
     await sallyport.setUp((done) => {
       if (done % 100_000 === 0) progress(`  ${done}`);
     });
     sallyport.rest();
-    sallyports.push(sallyport);
   }
   return [...peers, ...sallyports];
 }
@@ -116,7 +118,7 @@ async function bench(folder: string, options: Options): Promise<void> {
   const daemons = all.filter((one) => one instanceof Sallyport);
   try {
     const rows = await measure(driver, cellsOf(all, scope), { repeats, ...scope, progress });
-    const largest = daemons.at(-1);
+    const largest = daemons.findLast(({ module }) => module === hotp.module);
     if (largest === undefined) throw new Error('there is no daemon');
     progress('starting the daemon anew');
     const daemon = await figuresOf(largest, driver);
