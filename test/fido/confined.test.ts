@@ -4,7 +4,14 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startAuthenticator } from '../support/authenticator/index.ts';
-import { compileSoftHelper, makeFrame, RawHelper, scratch, shippedHelper } from '../support/fido-rig.ts';
+import {
+  compileSoftHelper,
+  killHelpers,
+  makeFrame,
+  RawHelper,
+  scratch,
+  shippedHelper,
+} from '../support/fido-rig.ts';
 import { repoRoot } from '../support/native.ts';
 
 /** The system calls that the unit leaves to the helper are those that it makes. */
@@ -18,7 +25,10 @@ before(async () => {
   soft = await compileSoftHelper('plain');
   shipped = await shippedHelper(folder.path);
 });
-after(() => folder.remove());
+after(() => {
+  killHelpers();
+  folder.remove();
+});
 
 /** A group of systemd's, or a call, as the names of calls. */
 function expanded(name: string): readonly string[] {

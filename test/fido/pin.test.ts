@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { newCredential } from '../support/authenticator/credential.ts';
 import type { Authenticator, AuthenticatorOptions } from '../support/authenticator/index.ts';
-import { groupOf, KeyRing, pin, proven, rpId } from '../support/fido-keys.ts';
+import { groupOf, KeyRing, pin, proven, rpId, stopKeys } from '../support/fido-keys.ts';
 import { compileSoftHelper, scratch } from '../support/fido-rig.ts';
 
 const folder = scratch('fido-pin');
@@ -11,7 +11,10 @@ let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
 });
-after(() => folder.remove());
+after(async () => {
+  await stopKeys();
+  folder.remove();
+});
 
 const right = '271828';
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });

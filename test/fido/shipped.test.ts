@@ -12,6 +12,7 @@ import {
   compileSoftHelper,
   fidoFolder,
   fidoSources,
+  killHelpers,
   list,
   parts,
   RawHelper,
@@ -31,7 +32,10 @@ before(async () => {
   program = await shippedHelper(folder.path);
   soft = await compileSoftHelper('plain');
 });
-after(() => folder.remove());
+after(() => {
+  killHelpers();
+  folder.remove();
+});
 
 const tool = (name: string, file: string, ...args: readonly string[]) =>
   execFileSync(name, [...args, file], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });

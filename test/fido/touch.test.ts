@@ -3,8 +3,15 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { newCredential } from '../support/authenticator/credential.ts';
 import type { Authenticator, AuthenticatorOptions, Misbehaviour } from '../support/authenticator/index.ts';
-import { groupOf, KeyRing, proven, rpId } from '../support/fido-keys.ts';
-import { assertFrame, compileSoftHelper, parts, RawHelper, scratch } from '../support/fido-rig.ts';
+import { groupOf, KeyRing, proven, rpId, stopKeys } from '../support/fido-keys.ts';
+import {
+  assertFrame,
+  compileSoftHelper,
+  killHelpers,
+  parts,
+  RawHelper,
+  scratch,
+} from '../support/fido-rig.ts';
 import { until } from '../support/until.ts';
 
 const folder = scratch('fido-touch');
@@ -12,7 +19,11 @@ let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
 });
-after(() => folder.remove());
+after(async () => {
+  await stopKeys();
+  killHelpers();
+  folder.remove();
+});
 
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });
 

@@ -54,6 +54,13 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+const running = new Set<ChildProcess>();
+
+/** After the tests of a file: one that failed may have left its helper behind. */
+export function killHelpers(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** One process of the helper, spoken to in bytes. */
 export class RawHelper {
   readonly child: ChildProcess;
@@ -75,9 +82,11 @@ export class RawHelper {
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.errors += chunk.toString('latin1');
     });
+    running.add(this.child);
     this.ended = new Promise((resolve) => {
       this.child.on('close', (code, signal) => {
         this.isOver = true;
+        running.delete(this.child);
         resolve({ code, signal });
       });
     });
