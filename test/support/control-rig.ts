@@ -9,7 +9,7 @@ import type { Configuration } from '../../daemon/configuration.ts';
 import type { TokenCheck } from '../../daemon/control/access.ts';
 import { noTokens } from '../../daemon/control/access.ts';
 import { createAdmin } from '../../daemon/control/admin.ts';
-import { createCeremonies } from '../../daemon/control/ceremonies.ts';
+import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
@@ -49,7 +49,7 @@ require = "none"
 
 export interface RigOptions {
   readonly config?: string;
-  readonly limits?: Partial<ControlLimits>;
+  readonly limits?: Partial<ControlLimits & CeremonyLimits>;
   readonly rootUids?: ReadonlySet<number>;
   readonly tokens?: TokenCheck;
 }
@@ -111,6 +111,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     throttled: createTally(log, 'throttled', 1_000),
     log,
   });
+  const limited = { ...limits, ...options.limits };
   const server = createControlServer({
     admin: createAdmin({
       store,
@@ -122,14 +123,14 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       started: now(),
     }),
     verifier,
-    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
+    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
     log,
     accounts: names,
     tokens: options.tokens ?? noTokens,
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
     portalUid: uids.portal,
-    limits: { ...limits, ...options.limits },
+    limits: limited,
   });
   await server.listen({ path: socket });
 
