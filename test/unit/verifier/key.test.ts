@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { createAssertions } from '../../../daemon/assertions.ts';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { Assertion, CredentialRecord } from '../../../daemon/factors/contract.ts';
+import { createLog } from '../../../daemon/log.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { askedHere, keyRig, openHere, touched } from '../../support/key-login.ts';
 import {
@@ -371,6 +373,35 @@ describe('where a key is no answer', () => {
         factors: [key.record],
       });
     });
+});
+
+it('a login that is not proven writes nothing down for an assertion, and no try is used up by it', async () => {
+  await put(rig, { factors: [key.record, totpFactor()] });
+  const login = onTerminal({ local: true, proven: false });
+  for (let tries = 0; tries < 50; tries += 1) {
+    const opening = await rig.verifier.open(login);
+    assert.ok(opening.kind === 'ask');
+    assertRefused(await rig.verifier.answer(opening.login, assertionBy(key)));
+  }
+  assert.deepEqual([await eventsOf(rig), rig.throttled], [[], []]);
+  assertAccepted(await answered(rig, await askedHere(rig, { proven: false }), codeNow(rig)));
+});
+
+describe('what was checked of an assertion', () => {
+  it('is said of that very object, and of that record’s key, alone', async () => {
+    const assertions = createAssertions(createLog(() => undefined, false));
+    const assertion = assertionBy(key, { uv: true });
+    const first = await assertions.of(assertion, [totpFactor(), key.record]);
+    assert.equal(first.waited, true);
+    assert.deepEqual(first.signed?.(assertion, key.record), { counter: 1, userVerified: true });
+    assert.equal(first.signed?.({ ...assertion }, key.record), undefined);
+    assert.equal(first.signed?.(assertion, { ...key.record, publicKey: 'AAAA' }), undefined);
+    assert.equal(first.signed?.(assertion, { ...key.record, rpId: 'other.example' }), undefined);
+    assert.equal(first.signed?.(assertion, { ...key.record, credentialId: 'AAAA' }), undefined);
+    const again = await assertions.of(assertion, []);
+    assert.deepEqual([again.waited, again.signed === first.signed], [false, true]);
+    assert.deepEqual(await assertions.of({ ...assertion }, [totpFactor()]), { waited: false });
+  });
 });
 
 it('what is offered is what may answer, and how', async () => {
