@@ -25,7 +25,7 @@ import { keyOfferFor } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
 import {
   countsNowhere,
-  hasRecovery,
+  hasMoreThanCodes,
   onTheBeat,
   originOf,
   type Refusal,
@@ -252,7 +252,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
         await this.#ledger.note(refusal('codes-locked'));
         return refused(login, {
           result: 'maxtries',
-          again: hasRecovery(asking),
+          again: hasMoreThanCodes(asking),
           text: refusalText('codes-locked'),
         });
       case 'refused':
@@ -278,7 +278,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const record = counted(asking, judgement);
     if (!(await this.#ledger.change(asking, record, event))) return undefined;
     const locked = lockedNow(record.lock, asking.realm.lockout, asking.now);
-    const isOver = locked === 'all' || (locked === 'codes' && !hasRecovery(asking));
+    const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
     const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;
     return refused(next, {
       result: isOver ? 'maxtries' : 'auth-err',

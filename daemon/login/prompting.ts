@@ -1,6 +1,7 @@
 import type { FidoReason } from '../fido/contract.ts';
 import { limits } from '../limits.ts';
 import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt.ts';
+import type { OpenLogin } from '../verifier.ts';
 import {
   type Asked,
   abandoned,
@@ -47,6 +48,11 @@ export function askAgain(asked: Asked, error: string | undefined, before: readon
   return ask(asked, [...send('error', error), ...before]);
 }
 
+/** A try that the verifier never saw: where it ends the call, that is written down. */
+export function unjudged(step: Step, login: OpenLogin): Step {
+  return step.state.at === 'over' ? abandoned(step, login, 'cancelled') : step;
+}
+
 export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] = []): Step {
   const effects: Effect[] = [...before, { do: 'send', frame: { type: 'withdraw' } }];
   return { state: { at: 'withdrawing', asked, said }, effects };
@@ -65,7 +71,8 @@ export function onEnter(asked: Asked): Step {
   if (key.now === 'off')
     return { state: { at: 'touching', asked: withKey(asked, 'on') }, effects: touch(asked) };
   // At a terminal nothing is lost by asking again, and a code can still be typed.
-  if (key.atTerminal) return askAgain({ ...asked, answers: asked.answers + 1 }, undefined);
+  if (key.atTerminal)
+    return unjudged(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
   const what = key.offer.place === 'approval' ? 'approve' : 'touch';
   return { state: { at: 'touching', asked }, effects: send('info', touchText(what)) };
 }
@@ -90,7 +97,8 @@ export function act(asked: Asked, said: KeySaid): Step {
       // Another key may be the right one; whatever else went wrong will go wrong again.
       const again = said.reason === 'wrong-key';
       const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
-      return askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
+      const step = askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
+      return unjudged(step, asked.login);
     }
   }
 }

@@ -3,12 +3,13 @@ import { unreachable } from '../errors.ts';
 import { approvalText, touchText } from '../verifier/prompt.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
-import { act, ask, askAgain, onEnter, touch, withdraw } from './prompting.ts';
+import { act, ask, askAgain, onEnter, touch, unjudged, withdraw } from './prompting.ts';
 import {
   type Asked,
   abandoned,
   type Event,
   type KeyAsked,
+  type KeySaid,
   result,
   type State,
   type Step,
@@ -76,7 +77,7 @@ function onPin(asked: Asked, pin: Buffer): Step {
   }
   if (pin.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin }] };
   const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
-  return askAgain(next, undefined, [{ do: 'untouch' }]);
+  return unjudged(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
 }
 
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
@@ -106,6 +107,14 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
   }
 }
 
+function afterHold(then: Step, said: KeySaid): Step {
+  const { state, effects } = then;
+  if (state.at === 'withdrawing') return { state: { ...state, said }, effects };
+  if (state.at !== 'prompted') return then;
+  if (state.asked.key?.atTerminal) return withdraw(state.asked, said, effects);
+  return { state: { ...state, asked: withKey(state.asked, said) }, effects };
+}
+
 function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
   if (said.kind === 'keys' || said.kind === 'touch') {
     if (state.at !== 'touching' || (said.kind === 'keys' && said.count > 0)) return stay(state);
@@ -124,12 +133,8 @@ function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
     case 'judging':
       return stay({ ...state, asked: withKey(state.asked, said) });
     case 'holding': {
-      const { state: next, effects } = state.then;
-      // Once the refusal leaves, the prompt is taken back at once.
-      if (next.at !== 'prompted') return stay(state);
-      const then = next.asked.key?.atTerminal
-        ? withdraw(next.asked, said, effects)
-        : { state: { ...next, asked: withKey(next.asked, said) }, effects };
+      // Once the refusal leaves, the prompt is taken back at once; what the key says last counts.
+      const then = afterHold(state.then, said);
       return stay({ at: 'holding', then });
     }
     default:

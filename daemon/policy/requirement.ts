@@ -74,6 +74,35 @@ function isAllowed(
   }
 }
 
+/** Why an enabled factor does not fit, in part of a sentence for admins. */
+export function whyNot(
+  record: FactorRecord,
+  realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
+  rpId: string | undefined,
+): string {
+  const name = `${record.kind} "${record.name}"`;
+  const { require, webauthn } = realm;
+  if (!fits(require, record.kind)) return `the realm requires ${namesOf(require)}, and ${name} is none`;
+  switch (record.kind) {
+    case 'yubikey':
+      return `${name} is validated ${record.validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`;
+    case 'webauthn':
+      if (record.rpId !== rpId)
+        return `${name} was made for ${record.rpId}, and ${rpId === undefined ? 'no rp_id is set' : `rp_id is ${rpId}`}`;
+      if (webauthn.models !== undefined && !record.attested) return `${name} never proved its model`;
+      return `${name} is of model ${record.aaguid}, which the realm does not allow`;
+    case 'u2f':
+      return `${name} has no model, and the realm allows only some`;
+    default:
+      return `${name} cannot be used`;
+  }
+}
+
+/** What a realm requires, that requires something. */
+export function namesOf(require: Realm['require']): string {
+  return typeof require === 'string' ? 'one' : require.join(' or ');
+}
+
 /** Where a security key can answer a login: plugged into this machine, or in a browser. */
 export type KeyPlace = 'here' | 'browser';
 

@@ -9,7 +9,7 @@ import type { TokenCheck } from '../../daemon/control/access.ts';
 import { createAdmin } from '../../daemon/control/admin.ts';
 import { createApprovalDesk } from '../../daemon/control/approval-desk.ts';
 import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
-import { createCeremonies } from '../../daemon/control/ceremonies.ts';
+import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { createLinks } from '../../daemon/control/links.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { createSignIns } from '../../daemon/control/sign-ins.ts';
@@ -55,7 +55,7 @@ require = "none"
 
 export interface RigOptions {
   readonly config?: string;
-  readonly limits?: Partial<ControlLimits>;
+  readonly limits?: Partial<ControlLimits & CeremonyLimits>;
   readonly rootUids?: ReadonlySet<number>;
   readonly tokens?: TokenCheck;
 }
@@ -157,6 +157,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     }),
     bootId: 'boot',
   });
+  const limited = { ...limits, ...options.limits };
   const server = createControlServer({
     admin: createAdmin({
       store,
@@ -168,7 +169,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       started: now(),
     }),
     verifier,
-    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
+    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
     log,
     accounts: names,
     tokens,
@@ -178,7 +179,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
     portalUid: uids.portal,
-    limits: { ...limits, ...options.limits },
+    limits: limited,
   });
   await server.listen({ path: socket });
 
