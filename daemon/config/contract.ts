@@ -5,6 +5,7 @@ import type {
   UserVerification,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import type { Network } from './network.ts';
 
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {
@@ -28,10 +29,10 @@ export interface Config {
   readonly adminGroup: string;
   /** Shown by authenticator apps. */
   readonly issuer: string;
-  /** Undefined: there is none. */
-  readonly portal?: Portal;
   /** Undefined: no security key can be added, and none of this kind is used. */
   readonly webauthn?: RelyingParty;
+  /** Undefined: there is no portal. */
+  readonly portal?: PortalConfig;
   readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
   readonly realms: readonly Realm[];
 }
@@ -46,10 +47,20 @@ export interface RelyingParty {
   readonly rpName: string;
 }
 
-/** The web portal, as far as the daemon has to know it. */
-export interface Portal {
-  /** What a browser says it is on: "https://login.example.org". The first is the one that links begin with. */
+/** The web server of users and administrators: a process of its own, under a uid of its own. */
+export interface PortalConfig {
+  /** As browsers send them in `Origin`; each of them the relying party's, or of a host below it. */
   readonly origins: readonly string[];
+  /** A socket that the service manager passes on comes first. */
+  readonly listen: { readonly address: string; readonly port: number };
+  /** Undefined: plain HTTP, for proxies and this machine. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** X-Forwarded-For counts from these alone. */
+  readonly proxies: readonly Network[];
+  /** Shown as the name of the site. */
+  readonly name: string;
+  /** The account that it runs as, by which sallyportd knows it. */
+  readonly user: string;
 }
 
 export interface Realm {

@@ -77,5 +77,6 @@ export const defaults = {
   totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
   validationServers: ['https://api.yubico.com/wsapi/2.0/verify'],
   webauthn: { userVerification: 'discouraged' },
+  portal: { listen: { address: '127.0.0.1', port: 8443 }, user: 'sallyport-portal' },
   lockout: { codes: 8, any: 100, forMs: hour },
 } as const;

@@ -36,6 +36,12 @@ const rest = `# Members of this group administer; as long as there is no such gr
 # [webauthn]
 # rp_id = "login.example.org"
 
+# The portal (docs/portal.md). Its origins are rp_id or hosts below it.
+# [portal]
+# origins   = ["https://login.example.org"]
+# cert_file = "/etc/sallyport/portal.crt"
+# key_file  = "/etc/sallyport/portal.key"
+
 # [audit]
 # keep        = "400d"
 # keep_events = 1000000

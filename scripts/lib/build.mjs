@@ -5,7 +5,7 @@ import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
 const nativeStamp = 'build/.built';
-const programs = ['dist/daemon/main.js', 'dist/cli/main.js'];
+const programs = ['dist/daemon/main.js', 'dist/cli/main.js', 'dist/portal/main.js'];
 const nativeOutputs = [
   'build/Release/pam_sallyport.so',
   'build/Release/sallyport_addon.node',
@@ -19,7 +19,7 @@ export function build() {
 }
 
 function buildTypeScript() {
-  const sources = ['daemon', 'cli', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
+  const sources = ['daemon', 'cli', 'portal', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
   const typescript = sources.filter((path) => path.endsWith('.ts'));
   const print = fingerprint(root, [...typescript, 'tsconfig.json', 'package-lock.json']);
   if (isFresh(root, typescriptStamp, print, programs)) return;
@@ -32,6 +32,8 @@ function buildTypeScript() {
 /** A test whose source is gone must not run on. */
 function removeOrphans(sources) {
   for (const output of filesBelow(root, 'dist')) {
+    // The pages are bundled, not compiled.
+    if (output.startsWith('dist/portal/public/')) continue;
     const source = output.replace(/^dist\//, '').replace(/\.js(\.map)?$/, '.ts');
     if (/\.js(\.map)?$/.test(output) && !sources.has(source)) rmSync(join(root, output));
   }

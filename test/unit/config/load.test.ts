@@ -285,15 +285,6 @@ const rows: Row[] = [
     /"services"/,
   ],
   [
-    'a table of a later version',
-    `[portal]\norigin = "x"\n${catchAll}`,
-    1,
-    'portal',
-    /portal/,
-    /realm/,
-    /not in this version yet/,
-  ],
-  [
     'relative path',
     `[paths]\nstore = "var/store"\n${catchAll}`,
     2,
