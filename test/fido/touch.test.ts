@@ -137,6 +137,20 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     });
   }
 
+  it('the wrong one may come back too, and blinks again', async () => {
+    const { keys, key } = await holder();
+    const call = keys.assert({ groups: groupOf(newOne()) });
+    await key.blinks();
+    await key.unplug();
+    await call.said('keys', 2);
+    await key.plug();
+    await key.blinks();
+    key.touch();
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'wrong-key');
+    await keys.stop();
+  });
+
   it('a key whose own patience ends blinks again, and nothing more is said', async () => {
     const { keys, key, groups } = await holder({ userActionTimeout: 100 });
     const wrong = await keys.key({ userActionTimeout: 100 });
