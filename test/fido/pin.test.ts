@@ -203,6 +203,18 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
+  it('is not asked for again by a key that takes it and then talks rubbish', async () => {
+    const { keys, key, groups } = await holder({ pin: right });
+    const call = keys.assert({ groups, userVerification: 'required' });
+    await call.said('pin');
+    key.misbehaviour = { rubbish: 'command' };
+    call.pin(pin(right));
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'key-failed', JSON.stringify(outcome));
+    assert.equal(call.events.filter(({ kind }) => kind === 'pin').length, 1);
+    await keys.stop();
+  });
+
   it('that comes late goes to no other key', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     const other = await keys.key({ pin: '161803', plugged: false });

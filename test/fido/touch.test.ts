@@ -125,7 +125,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     it(`the only one may come back: ${kind}`, async () => {
       const { keys, key, groups } = await holder({ kind });
       const call = keys.assert({ groups });
-      await key.blinks();
+      await Promise.all([key.blinks(), call.said('touch')]);
       await key.unplug();
       assert.deepEqual(await call.said('keys', 2), { kind: 'keys', count: 0 });
       await key.plug();
@@ -228,7 +228,7 @@ describe('a key that misbehaves', { concurrency: 8 }, () => {
     it(`alone ends the call in time: ${what}`, async () => {
       const { keys, key, groups } = await holder();
       key.misbehaviour = misbehaviour;
-      const call = keys.assert({ groups, deadline: 1_500 });
+      const call = keys.assert({ groups, deadline: 700 });
       key.touch();
       const outcome = await call.outcome;
       assert.ok(
