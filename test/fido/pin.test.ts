@@ -40,7 +40,7 @@ describe('a PIN', { concurrency: 4 }, () => {
         const typed = pin(right);
         call.pin(typed);
         assert.deepEqual(typed, Buffer.alloc(6));
-        await key.blinks();
+        await Promise.all([key.blinks(), call.said('touch')]);
         key.touch();
         const outcome = await call.outcome;
         assert.equal(outcome.kind, 'asserted', JSON.stringify(outcome));
@@ -182,14 +182,14 @@ describe('a PIN', { concurrency: 4 }, () => {
     const other = await keys.key({ pin: '161803' });
     const token = await keys.key({ kind: 'u2f' });
     const call = keys.assert({ groups, userVerification: 'required' });
-    await Promise.all([key.blinks(), other.blinks(), token.blinks()]);
+    await Promise.all([key.blinks(), other.blinks(), token.blinks(), call.said('touch')]);
     assert.ok(!call.events.some(({ kind }) => kind === 'pin'));
     key.touch();
     await call.said('pin');
     await Promise.all([other.rests(), token.rests()]);
     assert.equal(other.cancelled, 1);
     call.pin(pin(right));
-    await key.blinks();
+    await Promise.all([key.blinks(), call.said('touch', 2)]);
     assert.equal(other.blinking, false);
     key.touch();
     const outcome = await call.outcome;

@@ -44,7 +44,7 @@ describe('several keys', { concurrency: 4 }, () => {
     const [other] = second.credentials;
     assert.ok(other);
     const call = keys.assert({ groups: groupOf(credential, other) });
-    await Promise.all([key.blinks(), second.blinks(), third.blinks()]);
+    await Promise.all([key.blinks(), second.blinks(), third.blinks(), call.said('touch')]);
     second.touch();
     const outcome = await call.outcome;
     assert.equal(outcome.kind, 'asserted', JSON.stringify(outcome));
