@@ -67,19 +67,29 @@ async function callsOf(helper: string, environment: Readonly<Record<string, stri
   if (Object.keys(environment).length > 0) await run.said('made');
   run.end();
   await run.ended;
-  const names = [...readFileSync(output, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
+  const text = readFileSync(output, 'latin1');
+  const names = [...text.matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
   // The exec is the service manager's.
-  return new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve'));
+  return { text, names: new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve')) };
 }
 
 describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here' }, () => {
   it('the helper makes no system call that is kept from it', async () => {
-    const key = await startAuthenticator({ socket: path.join(folder.path, 'key'), autoTouch: true });
+    const key = await startAuthenticator({
+      socket: path.join(folder.path, 'key'),
+      kind: 'u2f',
+      autoTouch: true,
+    });
     const may = allowed();
     assert.ok(may.size > 100 && !may.has('setpriority') && !may.has('mount'));
-    const made = await callsOf(soft, { SALLYPORT_FIDO_DEVICES: key.socket });
+    const elsewhere = path.join(folder.path, 'openssl.cnf');
+    const environment = { SALLYPORT_FIDO_DEVICES: key.socket, OPENSSL_CONF: elsewhere };
+    const { names: made, text } = await callsOf(soft, environment);
+    // libcrypto was needed, and was told nothing by the environment.
+    assert.match(text, /openssl\.cnf/);
+    assert.ok(!text.includes(elsewhere));
     assert.ok(made.has('clone3') || made.has('clone'), 'the threads were not seen');
-    const shippedMade = await callsOf(shipped, {});
+    const { names: shippedMade } = await callsOf(shipped, {});
     const kept = [...made, ...shippedMade].filter((name) => !may.has(name));
     assert.deepEqual(kept, []);
     // Sockets are the tests' alone.
