@@ -54,6 +54,26 @@ export const limits = {
   credentialIdText: 1_364,
   /** Of legacy keys: what the FIDO helper takes as a relying party; a longer one would spoil the question for all. */
   appIdLength: 255,
+  /** Base64url of what a browser answers; a link with the longest name in it. */
+  browserAnswer: 32_768,
+  linkLength: 512,
+  /** Tokens at a time, the one given first gives way; how long each is good for changes, unused, and in all. */
+  tokens: 4_096,
+  tokenChanges: 5 * 60_000,
+  tokenIdle: 15 * 60_000,
+  tokenReads: 8 * 3_600_000,
+  /** Sign-ins that wait for a factor, and how long each may. */
+  signIns: 1_024,
+  signInDeadline: 120_000,
+  /** Links of one's own: to be opened at once. */
+  links: 1_024,
+  linkDeadline: 10 * 60_000,
+  inviteDeadline: 24 * 3_600_000,
+  /** Pages that wait for logins of their person. */
+  approvalFollowers: 1_024,
+  /** Approvals in a browser: how long one waits, and how many of one account. */
+  approvalDeadline: 90_000,
+  approvalsPerAccount: 3,
   /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
    * nobody may ask before the keys stop blinking. */
   ceremonies: 16,

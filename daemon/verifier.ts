@@ -1,20 +1,28 @@
-import { accept, acceptVerified } from './acceptance.ts';
-import { createAdding } from './adding.ts';
-import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
-import { type Assessment, Assessor } from './assessment.ts';
 import type { AuditEvent } from './audit/event.ts';
 import { codeOf, messageOf, SallyportError, unreachable } from './errors.ts';
-import { type Answer, type Judgement, mayBeAnAnswer } from './judge.ts';
-import { Ledger, untilSettled } from './ledger.ts';
 import { limits } from './limits.ts';
-import { loginEvent } from './login-event.ts';
 import type { LoginFacts } from './policy/contract.ts';
 import { delayFor, lockedNow } from './policy/lockout.ts';
-import { genericPrompt, promptFor, refusalText, successText } from './prompt.ts';
-import { createProofs } from './proof.ts';
-import type { Subject } from './subject.ts';
-import { keyOfferFor } from './touches.ts';
-import { createTurns, type InTurn } from './turns.ts';
+import { accept, acceptVerified } from './verifier/acceptance.ts';
+import { createAdding } from './verifier/adding.ts';
+import { type Asking, counted, judgeAnswer, madeReady } from './verifier/asking.ts';
+import { type Assessment, Assessor } from './verifier/assessment.ts';
+import type {
+  AbandonReason,
+  Opening,
+  OpenLogin,
+  Verdict,
+  Verifier,
+  VerifierOptions,
+} from './verifier/contract.ts';
+import { type Answer, type Judgement, mayBeAnAnswer } from './verifier/judge.ts';
+import { Ledger, untilSettled } from './verifier/ledger.ts';
+import { loginEvent } from './verifier/login-event.ts';
+import { genericPrompt, promptFor, refusalText, successText } from './verifier/prompt.ts';
+import { createProofs } from './verifier/proof.ts';
+import type { Subject } from './verifier/subject.ts';
+import { keyOfferFor } from './verifier/touches.ts';
+import { createTurns, type InTurn } from './verifier/turns.ts';
 import {
   countsNowhere,
   hasMoreThanCodes,
@@ -23,11 +31,10 @@ import {
   type Refusal,
   refused,
   whereOf,
-} from './verdicts.ts';
-import type { Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './verifier-contract.ts';
+} from './verifier/verdicts.ts';
 
-export type { Clock } from './assessment.ts';
-export type * from './verifier-contract.ts';
+export type { Clock } from './verifier/assessment.ts';
+export type * from './verifier/contract.ts';
 
 /**
  * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to
@@ -83,7 +90,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
-        const key = await keyOfferFor(decision, assessed.realm, this.#o.touches);
+        const hasPortal = this.#o.config().portal !== undefined;
+        const account = (subject.holder ?? subject.target).name;
+        const offer = { ...this.#o, hasPortal };
+        const key = await keyOfferFor(decision, assessed.realm, facts, account, offer);
         return {
           kind: 'ask',
           prompt,
@@ -109,9 +119,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     }
   }
 
-  async abandon(login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Promise<void> {
+  async abandon(login: OpenLogin, reason: AbandonReason): Promise<void> {
     if (!login.facts.proven || login.subject === undefined) return;
-    const said = { outcome: 'abandoned', reason, at: this.#o.clock.now() } as const;
+    const outcome = reason === 'denied' ? 'refused' : 'abandoned';
+    const said = { outcome, reason, at: this.#o.clock.now() } as const;
     await this.#ledger.note(loginEvent(login.subject.value, login.facts, said));
   }
 

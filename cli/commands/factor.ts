@@ -37,8 +37,13 @@ export function addFactor(program: Command, context: Context): void {
     .option('--yes', 'do not ask, also for the last one that is enabled')
     .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
       const found = await find(context, user, wanted);
-      const last = found.enabled && (await enabledCount(context, user)) === 1;
-      const question = `"${found.name}" is the last enabled factor of ${user}. Disable it?`;
+      const left = (await context.client().factors(user)).filter(
+        ({ enabled, id }) => enabled && id !== found.id,
+      );
+      // Keys of ssh are none on the console and in sudo.
+      const last = found.enabled && left.every(({ kind }) => kind === 'ssh-sk');
+      const beside = left.length === 0 ? '' : ' beside keys of ssh';
+      const question = `"${found.name}" is the last enabled factor of ${user}${beside}. Disable it?`;
       await context.prompt.confirm(question, options.yes === true || !last);
       tell(context, await context.client().disableFactor(user, found.id), 'is disabled');
     });
@@ -52,10 +57,6 @@ export function addFactor(program: Command, context: Context): void {
       await context.prompt.confirm(question, options.yes === true);
       tell(context, await context.client().removeFactor(user, found.id), 'is removed');
     });
-}
-
-async function enabledCount(context: Context, user: string): Promise<number> {
-  return (await context.client().factors(user)).filter(({ enabled }) => enabled).length;
 }
 
 /** By id, or by name in whatever case. @throws CliError no-such-factor */

@@ -70,9 +70,25 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['enrol', realm.enrol],
     ['grace', graceOf(realm)],
     ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
+    ['yubikey', yubikeyOf(realm)],
+    ['webauthn', webauthnOf(realm)],
     ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${lockout.forMs / 1000} s`],
     ['su', realm.su],
   ];
+}
+
+function yubikeyOf({ yubikey }: Realm): string {
+  const { validation, servers } = yubikey;
+  const how = { local: 'validated here alone', cloud: 'validated by servers alone' };
+  const by = servers === undefined ? '' : `client ${servers.clientId} of ${servers.urls.join(', ')}`;
+  return [...(validation === undefined ? [] : [how[validation]]), ...(by === '' ? [] : [by])].join('; ');
+}
+
+function webauthnOf({ webauthn }: Realm): string {
+  const { userVerification, residentKey, models } = webauthn;
+  const resident = residentKey ? '; resident' : '';
+  const which = models === undefined ? '' : `; models ${models.aaguids.join(', ')} by ${models.metadataFile}`;
+  return `user verification ${userVerification}${resident}${which}`;
 }
 
 function graceOf({ graceMs, graceUntil }: Realm): string {

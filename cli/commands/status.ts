@@ -25,6 +25,8 @@ function show(output: Output, status: StatusView): void {
     ['config', config.file],
     ['config loaded', output.time(config.loaded)],
     ['realms', String(config.realms)],
+    ['relying party', status.securityKeys.rpId ?? 'none: no security key can be added'],
+    ['keys asked by', status.securityKeys.askedBy],
     ['store', store.state],
     ['accounts', String(store.accounts)],
     ['commit', String(store.commit)],

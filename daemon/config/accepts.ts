@@ -1,13 +1,14 @@
 import type { Placed } from './check.ts';
-import type { Realm, Rule } from './contract.ts';
+import type { Rule } from './contract.ts';
 import { type Report, show } from './problem.ts';
+import type { RealmTable } from './schema.ts';
 
 /** The one program whose word about a key is believed (login/facts.ts). */
 const service = 'sshd';
 
 /** Rules that accept a factor, and never could: they look as if they let in. */
 export function checkAccepts(
-  require: Realm['require'],
+  { require, webauthn }: Pick<RealmTable, 'require' | 'webauthn'>,
   rules: readonly Placed<Rule>[],
   report: Report,
 ): void {
@@ -21,6 +22,13 @@ export function checkAccepts(
         `accept = ${show(action.factor)}`,
         'it in a realm whose require is "none" or "any", or has "webauthn" in it',
         `this realm requires ${require.join(' or ')}, and ${action.factor} meets webauthn alone`,
+      );
+    if (isMet && webauthn?.aaguids !== undefined)
+      report.add(
+        [...path, 'action'],
+        `accept = ${show(action.factor)}`,
+        'it in a realm without webauthn.aaguids',
+        'this realm allows certain models of security keys alone, and a key of ssh does not say which it is',
       );
     if (services?.includes(service) === false)
       report.add(

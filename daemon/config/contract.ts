@@ -28,6 +28,8 @@ export interface Config {
   readonly adminGroup: string;
   /** Shown by authenticator apps. */
   readonly issuer: string;
+  /** Undefined: there is none. */
+  readonly portal?: Portal;
   /** Undefined: no security key can be added, and none of this kind is used. */
   readonly webauthn?: RelyingParty;
   readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
@@ -42,6 +44,12 @@ export interface RelyingParty {
   readonly rpId: string;
   /** Shown by browsers and by some keys. */
   readonly rpName: string;
+}
+
+/** The web portal, as far as the daemon has to know it. */
+export interface Portal {
+  /** What a browser says it is on: "https://login.example.org". The first is the one that links begin with. */
+  readonly origins: readonly string[];
 }
 
 export interface Realm {

@@ -83,7 +83,7 @@ function readRealms(raw: unknown, report: Report): Realm[] {
     checkRealm(entry, path, report);
     const rules = readRules(isTable(entry) ? entry.rule : undefined, [...path, 'rule'], report);
     checkRules(rules, report);
-    if (table !== undefined) checkAccepts(table.require, rules, report);
+    if (table !== undefined) checkAccepts(table, rules, report);
     return table === undefined ? [] : [realmOf(table, rules, report.lines.lineOf(path))];
   });
   checkRealms(raw, report);

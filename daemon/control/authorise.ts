@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { createTurns } from '../turns.ts';
-import { type Caller, mayCall, type Subject, type TokenCheck } from './access.ts';
+import { createTurns } from '../verifier/turns.ts';
+import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from './access.ts';
 import { type OperationName, operation } from './operations.ts';
 import type { Route } from './router.ts';
 
@@ -25,6 +25,9 @@ export interface Authorised {
   readonly actor: string;
   /** Canonical name of the account that it is about. */
   readonly account?: string;
+  readonly caller: Caller;
+  /** Whose deed it is and whom it is about are the same. */
+  readonly isSelf: boolean;
   /** Whether the same caller may do that to the same account. */
   readonly may: (name: OperationName) => boolean;
   /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
@@ -53,8 +56,10 @@ async function authorise(
   route: Route,
   headers: IncomingHttpHeaders,
 ): Promise<Authorised> {
-  const { caller, uncertain } = await callerOf(options, uid);
+  const asked = await callerOf(options, uid);
+  const { uncertain } = asked;
   const holder = await holderOf(options.tokens, headers);
+  const caller = narrowed(asked.caller, headers);
   const mayKnow = caller.root || caller.admin || holder?.root === true || holder?.admin === true;
   const target = await subjectOf(options, route, mayKnow);
   const judge = (name: OperationName) => mayCall(name, caller, target.subject, holder);
@@ -70,10 +75,21 @@ async function authorise(
   const actor = `uid:${holder !== undefined && caller.portal ? holder.uid : uid}`;
   return {
     actor,
+    caller,
+    isSelf: target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`,
     may,
     demand,
     ...(target.subject === undefined ? {} : { account: target.subject.name }),
   };
+}
+
+/**
+ * Root that shows a token acts for its holder, and may no more: below `init --root` the portal has the daemon's own
+ * uid. A token that is good no more leaves nothing.
+ */
+function narrowed(caller: Caller, headers: IncomingHttpHeaders): Caller {
+  if (!caller.root || headers.authorization === undefined) return caller;
+  return { uid: caller.uid, root: false, portal: true, admin: false };
 }
 
 async function callerOf(
@@ -137,9 +153,13 @@ function mayBeName(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= limits.userLength && !/\p{Cc}/u.test(name);
 }
 
-async function holderOf(tokens: TokenCheck, headers: IncomingHttpHeaders): Promise<Caller | undefined> {
-  const token = /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
+async function holderOf(tokens: TokenCheck, headers: IncomingHttpHeaders): Promise<Holder | undefined> {
+  const token = tokenIn(headers);
   return token === undefined ? undefined : await tokens.holder(token);
+}
+
+export function tokenIn(headers: IncomingHttpHeaders): string | undefined {
+  return /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
 }
 
 function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: OperationName): SallyportError {
@@ -147,7 +167,7 @@ function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: Oper
   return code === 'token-needed'
     ? new SallyportError(
         code,
-        `uid ${uid} may not do this by itself (${what}): this needs root for now; use sudo`,
+        `this needs a password, and a factor where there is one (${what}); or use sudo`,
       )
     : new SallyportError(code, `uid ${uid} may not do this (${what}); ask an admin, or use sudo`);
 }

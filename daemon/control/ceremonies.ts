@@ -1,10 +1,10 @@
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import type { FidoEvent } from '../fido/contract.ts';
 import { limits } from '../limits.ts';
-import { keyFailureText } from '../prompt.ts';
 import type { Randomness } from '../randomness.ts';
-import { isFailure, type Touch, type Touches } from '../touches.ts';
-import type { EnrolResult, Verifier } from '../verifier-contract.ts';
+import type { EnrolResult, Verifier } from '../verifier/contract.ts';
+import { keyFailureText } from '../verifier/prompt.ts';
+import { isFailure, type Touch, type Touches } from '../verifier/touches.ts';
 import { isControlCode } from './codes.ts';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from './views.ts';
 

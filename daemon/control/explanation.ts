@@ -9,7 +9,7 @@ import { whoseFactors } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import { emptyRecord, type Store } from '../store/contract.ts';
-import { known } from '../subject.ts';
+import { known } from '../verifier/subject.ts';
 import type { Admin } from './admin-contract.ts';
 import type { ExplainQuery } from './views.ts';
 

@@ -1,3 +1,4 @@
+import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { StatusView } from './views.ts';
@@ -30,8 +31,12 @@ export function statusOf(options: StatusOptions): StatusView {
       realms: config.realms.length,
       ...(problem === undefined ? {} : { problem }),
     },
+    securityKeys: {
+      ...(config.webauthn === undefined ? {} : { rpId: config.webauthn.rpId }),
+      askedBy: config.paths.fidoHelper ?? config.paths.fidoSocket,
+    },
     store,
-    warnings: [...storeWarnings(store), ...configWarnings(problem)],
+    warnings: [...storeWarnings(store), ...configWarnings(problem), ...keyWarnings(config)],
   };
 }
 
@@ -44,6 +49,15 @@ function storeWarnings(store: StoreHealth): readonly string[] {
         ];
   const findings = store.scrub.findings.map((finding) => `the store is damaged: ${finding}`);
   return [...state, ...findings];
+}
+
+function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {
+  if (webauthn !== undefined) return [];
+  const waiting = realms.filter(({ require }) => Array.isArray(require) && require.includes('webauthn'));
+  return waiting.map(
+    ({ name, line }) =>
+      `the realm "${name}" (${file}:${line}) takes security keys, and [webauthn] names no rp_id: none can be added or used`,
+  );
 }
 
 function configWarnings(problem: string | undefined): readonly string[] {

@@ -4,7 +4,7 @@ import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../f
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth } from '../store/contract.ts';
-import type { VerifyResult } from '../verifier-contract.ts';
+import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
 
 /**
@@ -26,6 +26,12 @@ export interface StatusView {
     readonly realms: number;
     /** Why the file as it stands is not the one in force. */
     readonly problem?: string;
+  };
+  readonly securityKeys: {
+    /** Whom they are made for; absent: none can be added. */
+    readonly rpId?: string;
+    /** Where those that are plugged in are asked: a socket, or a program. */
+    readonly askedBy: string;
   };
   readonly store: StoreHealth;
   /** What an admin should see to, worst first; empty: all is well. */

@@ -1,10 +1,12 @@
+import type { FidoReason } from '../fido/contract.ts';
 import { limits } from '../limits.ts';
-import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../prompt.ts';
+import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt.ts';
 import type { OpenLogin } from '../verifier.ts';
 import {
   type Asked,
   abandoned,
   type Effect,
+  type KeyAsked,
   type KeySaid,
   result,
   type Step,
@@ -27,12 +29,17 @@ export function ask(asked: Asked, before: readonly Effect[] = []): Step {
   const { key } = asked;
   const blinks = key !== undefined && key.now !== 'off';
   const open = blinks && key.atTerminal;
-  const how = !blinks ? 'enter' : key.atTerminal ? 'touch' : 'touch-and-enter';
-  const text = key === undefined ? asked.prompt : keyPrompt(how, key.offer.typed);
+  const text = key === undefined ? asked.prompt : keyPrompt(howToUse(key), key.offer.typed);
   const frame = { type: 'prompt', text, style: open ? 'terminal' : 'hidden' } as const;
   const step: Step = { state: { at: 'prompted', asked }, effects: [...before, { do: 'send', frame }] };
   // It was touched while nobody could be told.
   return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
+}
+
+function howToUse({ offer, atTerminal, now }: KeyAsked): Parameters<typeof keyPrompt>[0] {
+  if (now === 'off') return 'enter';
+  if (offer.place === 'approval') return atTerminal ? 'approve' : 'approve-and-enter';
+  return atTerminal ? 'touch' : 'touch-and-enter';
 }
 
 /** One try is over: the prompt again, or the end. */
@@ -53,7 +60,7 @@ export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] 
 
 /** Keys begin to blink. */
 export function touch(asked: Asked): readonly Effect[] {
-  return asked.key === undefined ? [] : [{ do: 'touch', question: asked.key.offer.question }];
+  return asked.key === undefined ? [] : [{ do: 'touch', offer: asked.key.offer }];
 }
 
 /** Enter alone, where a security key may answer. */
@@ -66,7 +73,8 @@ export function onEnter(asked: Asked): Step {
   // At a terminal nothing is lost by asking again, and a code can still be typed.
   if (key.atTerminal)
     return unjudged(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
-  return { state: { at: 'touching', asked }, effects: send('info', touchText('touch')) };
+  const what = key.offer.place === 'approval' ? 'approve' : 'touch';
+  return { state: { at: 'touching', asked }, effects: send('info', touchText(what)) };
 }
 
 /** What a key said, now that no prompt is open. */
@@ -85,6 +93,7 @@ export function act(asked: Asked, said: KeySaid): Step {
       return { state: { at: 'pin', asked: withKey(asked, 'on') }, effects: [{ do: 'send', frame }] };
     }
     case 'failed': {
+      if (asked.key?.offer.place === 'approval') return notApproved(asked, said.reason);
       // Another key may be the right one; whatever else went wrong will go wrong again.
       const again = said.reason === 'wrong-key';
       const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
@@ -92,4 +101,14 @@ export function act(asked: Asked, said: KeySaid): Step {
       return unjudged(step, asked.login);
     }
   }
+}
+
+/** A no ends the login; a page that nobody answered leaves what can be typed. */
+function notApproved(asked: Asked, reason: FidoReason): Step {
+  const error = reason === 'denied' ? keyFailureText(reason) : 'It was not approved in time.';
+  if (reason === 'denied') return abandoned(result('auth-err', { error }), asked.login, 'denied');
+  if (asked.key?.offer.typed === undefined)
+    return abandoned(result('auth-err', { error }), asked.login, 'timed-out');
+  const { key: _, ...typedAlone } = asked;
+  return askAgain({ ...typedAlone, answers: asked.answers + 1 }, error);
 }

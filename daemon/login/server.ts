@@ -5,7 +5,7 @@ import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
-import { createTally } from '../tally.ts';
+import { createTally } from '../verifier/tally.ts';
 import { Conversation, type ConversationOptions, type TakeName } from './conversation.ts';
 import { encodeDaemonFrame } from './frames.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
-import { touchText } from '../prompt.ts';
+import { approvalText, touchText } from '../verifier/prompt.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
 import { act, ask, askAgain, onEnter, touch, unjudged, withdraw } from './prompting.ts';
@@ -41,9 +41,12 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   const { prompt, login, key: offer, text } = opening;
   const asked = { prompt, login, answers: 0 };
   if (offer === undefined) return ask(asked, send('info', text));
-  const key: KeyAsked = { offer, atTerminal, now: offer.plugged ? 'on' : 'off' };
+  const atOnce = offer.place === 'approval' || (offer.place === 'here' && offer.plugged);
+  const key: KeyAsked = { offer, atTerminal, now: atOnce ? 'on' : 'off' };
   const withOffer: Asked = { ...asked, key };
-  return ask(withOffer, [...send('info', text), ...(offer.plugged ? touch(withOffer) : [])]);
+  const link =
+    offer.place === 'approval' ? approvalText(offer.approval.link, offer.approval.number) : undefined;
+  return ask(withOffer, [...send('info', text), ...send('info', link), ...(atOnce ? touch(withOffer) : [])]);
 }
 
 /** Told apart by digest, so that what was typed need not be kept. */

@@ -117,9 +117,11 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       return refuse('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
     }
     case 'some-fit': {
-      const usable = standing.fitting.filter((factor) => isUsableFrom(question.facts, factor));
+      const usable = standing.fitting.filter((factor) =>
+        isUsableFrom(question.facts, factor, question.config.portal !== undefined),
+      );
       if (usable.length > 0) return byLock(question, realm, rule, say, usable);
-      const sentence = `${who} has security keys alone, and they are used at the machine itself`;
+      const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
       return refuse('not-from-here', say, line, sentence);
     }
     default:

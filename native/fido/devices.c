@@ -1,6 +1,5 @@
 #include "devices.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -35,7 +34,7 @@ size_t devices_list(struct plugged *found, size_t room) {
 
         if (path == NULL || strlen(path) > DEVICE_PATH_MAX)
             continue;
-        (void)snprintf(found[count].path, sizeof(found[count].path), "%s", path);
+        memcpy(found[count].path, path, strlen(path) + 1);
         name_of(info, found[count].name, sizeof(found[count].name));
         count++;
     }

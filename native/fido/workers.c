@@ -40,14 +40,16 @@ static void leave_place(struct worker *worker) {
     worker->session = session;
 }
 
+/* MUST hold: the name and path of a key are not written again: its worker reads them without the lock. */
 static void take_place(struct session *session, const struct plugged *plugged) {
     struct worker *worker = worker_of(session, plugged->path);
 
-    if (worker == NULL)
+    if (worker == NULL) {
         worker = worker_of(session, "");
-    if (worker == NULL)
-        return;
-    worker->plugged = *plugged;
+        if (worker == NULL)
+            return;
+        worker->plugged = *plugged;
+    }
     worker->present = true;
 }
 

@@ -136,7 +136,7 @@ await inNamespace(import.meta.filename, async () => {
     const seen = key.requests.length;
     const alone = fromAfar(bob);
     await alone.answer(/password for bob: /, password);
-    await alone.expect(/works only at the machine itself/);
+    await alone.expect(/cannot be asked here, but at the machine itself/);
     await alone.hangUp();
     const secret = await product.addTotp('bob');
     const typing = fromAfar(bob);
@@ -316,7 +316,7 @@ function legacyCredential(key: Authenticator, rpId: string): string {
 /** The helper of the tests in the place of the one that ships, with its sockets for keys. */
 async function useSoftKeys(): Promise<void> {
   mkdirSync(sockets);
-  const helper = await compileSoftHelper(work, 'plain');
+  const helper = await compileSoftHelper('plain');
   const wrapper = `${work}/fido-helper`;
   const devices = `${sockets}/one:${sockets}/two`;
   writeFileSync(wrapper, `#!/bin/sh\nSALLYPORT_FIDO_DEVICES=${devices} exec ${helper}\n`);

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hotp } from '../support/codes.ts';
+import { run } from '../support/rig/commands.ts';
 import { repository } from '../support/rig/layout.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
-import { addPerson, type Person } from '../support/rig/people.ts';
+import { addPerson, type Person, password } from '../support/rig/people.ts';
 import type { Event } from '../support/rig/product.ts';
-import { prepare, scenario } from '../support/rig/scenario.ts';
+import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import {
   certify,
   compileSecurityKeys,
@@ -45,8 +46,10 @@ await inNamespace(import.meta.filename, async () => {
   makeSshKeys();
   compileSecurityKeys();
   const authority = makeAuthority();
-  await startSshd(port, 'sallyport-key-code.conf', [`TrustedUserCAKeys ${authority.pub}`]);
+  const trusted = `TrustedUserCAKeys ${authority.pub}`;
+  await startSshd(port, 'sallyport-key-code.conf', [trusted]);
   await startSshd(strictPort, 'sallyport-key-code.conf', [
+    trusted,
     `Include ${join(repository, 'pam-config/sshd_config.d/sallyport-security-key.conf')}`,
   ]);
 
@@ -171,5 +174,48 @@ await inNamespace(import.meta.filename, async () => {
       assert.doesNotMatch(refused.transcript, /in-|code|factor/);
     }
     await letsIn('frank', key, { at: strictPort, flags: 5 });
+    const lax = makeSecurityKey('lax');
+    certify(authority.file, lax, ['frank'], ['no-touch-required']);
+    await add('frank', lax, '--name', 'lax');
+    const untouched = connect('frank', lax, { at: strictPort, flags: 4 });
+    assert.equal(await untouched.ended(), 255, untouched.transcript);
+    await letsIn('frank', lax, { at: strictPort, flags: 5 });
+  });
+
+  scenario(
+    product,
+    '64 logins at once with one key: sshd has verified each, and each is let in',
+    async () => {
+      person('heidi', key);
+      await add('heidi', key);
+      const [type = '', blob = ''] = key.line.split(' ');
+      const said = ['--env', `SSH_AUTH_INFO_0=publickey ${type} ${blob}\n`, '--rhost', '127.0.0.1'];
+      const calls = Array.from({ length: 64 }, () => run(pamApp, [...said, '--tty', 'ssh', 'sshd', 'heidi']));
+      for (const { stdout } of await Promise.all(calls)) assert.match(stdout, /^authenticate 0 /m);
+      const events = await logins('heidi');
+      assert.deepEqual(
+        new Set(events.map(({ outcome, reason }) => `${outcome} ${reason}`)),
+        new Set(['success verified']),
+      );
+      assert.equal(events.length, 64);
+    },
+  );
+
+  scenario(product, 'key and password: the key stands for the code, and for nothing else', async () => {
+    useSnippet('sshd', 'sallyport-sshd');
+    person('grace', key);
+    await add('grace', key);
+    const wrong = connect('grace', key);
+    await wrong.answer(/Password: /, 'wrong');
+    await wrong.expect(/Password: /);
+    await wrong.hangUp();
+    const right = connect('grace', key);
+    await right.answer(/Password: /, password);
+    await right.expect(/in-grace/);
+    assert.equal(await right.ended(), 0);
+    assert.deepEqual(
+      (await logins('grace')).map(({ outcome }) => outcome),
+      ['success'],
+    );
   });
 });

@@ -219,6 +219,9 @@ await inNamespace(import.meta.filename, async () => {
     await touched.answer(/Password: /, password);
     const peer = await asked(next);
     await touched.expect(touchOrType);
+    // Nobody could bring a session leader back: it is not stopped, and asks again.
+    touched.send('\x1a');
+    await touched.expect(touchOrType);
     await touch(peer);
     await touched.expect(/[$#] /);
     touched.send('stty -a; echo "in-$(id -un)"\r');

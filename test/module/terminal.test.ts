@@ -1,84 +1,25 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
-import {
-  error,
-  info,
-  type Peer,
-  pam,
-  prompt,
-  type ReceivedFrame,
-  result,
-  wait,
-  withdraw,
-} from '../support/fake-daemon.ts';
+import { error, info, pam, prompt, result, wait, withdraw } from '../support/fake-daemon.ts';
 import { type LoginOptions, ModuleRig } from '../support/module-rig.ts';
-import { TerminalLogin } from '../support/terminal-login.ts';
+import { ask, ends, prompted, scene, suites, tags, text } from '../support/terminal-scene.ts';
 
 /** A prompt that the module asks at the terminal itself, on a real pty. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
-const text = 'Touch your key, or type a code: ';
-const ask = (): Buffer => prompt(text, 'terminal');
-const tags = { terminal: 0x0e, answer: 0x20 };
-const { SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGALRM } = constants.signals;
-
-function told(frame: ReceivedFrame | undefined): string {
-  const bytes = frame?.fields.get(tags.answer);
-  return frame === undefined ? 'the end' : bytes === undefined ? frame.type : `${frame.type} ${bytes}`;
-}
-
-interface Scene {
-  readonly login: TerminalLogin;
-  /** The daemon's side of the connection, HELLO taken. */
-  readonly peer: Peer;
-  readonly hello: ReceivedFrame;
-  /** The next frame of the module. */
-  hears(): Promise<string>;
-}
-
-/** A login whose daemon has got HELLO and does nothing more by itself. */
-async function scene(options: LoginOptions = {}): Promise<Scene> {
-  const place = rig.place();
-  const connected = new Promise<Peer>((resolve, reject) => {
-    place.listen((peer) => resolve(peer)).catch(reject);
-  });
-  const login = new TerminalLogin(place, options);
-  login.outcome.catch(() => undefined);
-  const peer = await connected;
-  const hello = await peer.next();
-  assert.ok(hello);
-  return { login, peer, hello, hears: async () => told(await peer.next()) };
-}
-
-/** The prompt stands on the terminal, and what is typed does not show. */
-async function prompted(options: LoginOptions = {}): Promise<Scene> {
-  const made = await scene(options);
-  assert.deepEqual(made.hello.fields.get(tags.terminal), Buffer.from([1]));
-  made.peer.send(wait(), ask());
-  await made.login.sees(/code: /);
-  assert.equal((await made.login.state()).echo, false);
-  return made;
-}
-
-/** The code, and the terminal as it was, with nothing in its queue that a shell would read. */
-async function ends(login: TerminalLogin, code: number): Promise<void> {
-  assert.equal((await login.outcome).code, code);
-  const { signal, echo, same, left } = await login.ended();
-  assert.deepEqual({ signal, echo, same, left }, { signal: 0, echo: true, same: true, left: '' });
-  assert.match(login.screen, /\r\n$/);
-}
+const { SIGSTOP } = constants.signals;
 
 async function hellosTerminal(options: LoginOptions): Promise<number | undefined> {
-  const { login, peer, hello } = await scene(options);
+  const { login, peer, hello } = await scene(rig, options);
   peer.send(result(pam.ignore));
   assert.equal((await login.outcome).code, pam.ignore);
   return hello.fields.get(tags.terminal)?.readUInt8(0);
 }
 
-describe('HELLO says terminal', { concurrency: 4 }, () => {
+describe('HELLO says terminal', suites, () => {
   for (const word of ['tty=@', 'tty=@short']) {
     it(`to a program on its terminal, ${word}`, async () => {
       assert.equal(await hellosTerminal({ words: [word] }), 1);
@@ -91,6 +32,7 @@ describe('HELLO says terminal', { concurrency: 4 }, () => {
     ['with first_pass', { options: ['first_pass'], probe: ['authtok=x'] }],
     ['in the background', { terminal: ['background'] }],
     ['with another standard input', { terminal: ['no-stdin'] }],
+    ['with a terminal that is not its own', { terminal: ['other-stdin'] }],
     ['with no standard input', { words: ['tty=@', 'close-std'] }],
     ['without PAM_TTY', { words: ['tty='] }],
     ...['ssh', ':0', 'null', '/dev/tty', '/dev/console', '/etc/passwd', 'pts/ptmx'].map(
@@ -113,9 +55,9 @@ describe('HELLO says terminal', { concurrency: 4 }, () => {
   });
 });
 
-describe('a prompt at the terminal', { concurrency: 4 }, () => {
+describe('a prompt at the terminal', suites, () => {
   it('is ended by a touch, while nothing was typed', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     peer.send(withdraw());
     assert.equal(await hears(), 'withdrawn');
     peer.send(info('welcome'), result(pam.success));
@@ -124,7 +66,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 
   it('drops half a code at a touch', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     login.press('12345');
     await login.state();
     peer.send(withdraw());
@@ -134,7 +76,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 
   it('takes a code, which is seen nowhere', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     login.press('755224\r');
     assert.equal(await hears(), 'answer 755224');
     peer.send(result(pam.success));
@@ -143,7 +85,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 
   it('takes lines as the terminal edits them', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     login.press('wrong\x15755\x7f\x7f55224\n');
     assert.equal(await hears(), 'answer 755224');
     peer.send(error('no'), ask());
@@ -159,7 +101,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 
   it('drops what was typed before it', async () => {
-    const { login, peer, hears } = await scene();
+    const { login, peer, hears } = await scene(rig);
     login.press('typed ahead\rand more');
     await login.sees(/and more/);
     peer.send(ask());
@@ -172,7 +114,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
 
   it('takes an answer of 1024 bytes, and none of 1025, of which nothing is left', async () => {
     for (const length of [1024, 1025, 4000]) {
-      const { login, peer, hears } = await prompted();
+      const { login, peer, hears } = await prompted(rig);
       login.press(`${'x'.repeat(length)}\r`);
       if (length > 1024) {
         assert.equal(await hears(), 'cancel');
@@ -185,8 +127,21 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
     }
   });
 
+  it('a touch goes before a code of the same moment', async () => {
+    const { login, peer, hears } = await prompted(rig);
+    login.signal(SIGSTOP);
+    await login.stopped();
+    login.press('755224\r');
+    await login.state();
+    await new Promise((resolve) => peer.socket.write(withdraw(), resolve));
+    login.foreground();
+    assert.equal(await hears(), 'withdrawn');
+    peer.send(result(pam.success));
+    await ends(login, pam.success);
+  });
+
   it('twice in a row: withdrawn, then answered; answered, then withdrawn', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     peer.send(withdraw());
     assert.equal(await hears(), 'withdrawn');
     peer.send(error('not this key'), ask());
@@ -204,7 +159,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 
   it('a WITHDRAW that crosses the answer is dropped, once', async () => {
-    const { login, peer, hears } = await prompted();
+    const { login, peer, hears } = await prompted(rig);
     login.press('755224\r');
     assert.equal(await hears(), 'answer 755224');
     peer.send(withdraw(), ask());
@@ -219,7 +174,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
     const typed = `${'a long passphrase, '.repeat(20)}correct-horse-battery-755224`;
     const probe = [`needle=${Buffer.from(typed.slice(-28)).toString('hex')}`];
     for (const keys of [`${typed}\r`, `${'y'.repeat(600)}${typed}${typed}\r`]) {
-      const { login, peer, hears } = await prompted({ probe });
+      const { login, peer, hears } = await prompted(rig, { probe });
       login.press(keys);
       if ((await hears()) !== 'cancel') peer.send(result(pam.authErr));
       assert.equal((await login.outcome).module.found, 0);
@@ -227,141 +182,7 @@ describe('a prompt at the terminal', { concurrency: 4 }, () => {
   });
 });
 
-describe('the terminal is as it was', { concurrency: 4 }, () => {
-  for (const code of [pam.authErr, pam.maxtries, pam.permDenied, pam.systemErr]) {
-    it(`after a refusal (${code}) while half a code stands there`, async () => {
-      const { login, peer } = await prompted();
-      login.press('123');
-      await login.state();
-      peer.send(result(code));
-      await ends(login, code);
-      assert.equal(peer.received.length, 1);
-    });
-  }
-
-  it('when the daemon dies', async () => {
-    const { login, peer } = await prompted();
-    peer.close();
-    await ends(login, pam.systemErr);
-  });
-
-  it('when the deadline passes', async () => {
-    const { login, hears } = await prompted({ options: ['timeout=5'] });
-    login.press('123');
-    assert.equal(await hears(), 'cancel');
-    await ends(login, pam.systemErr);
-    const { ms } = (await login.outcome).module;
-    assert.ok(ms >= 4950 && ms < 6500, `${ms} ms`);
-  });
-
-  it('when the deadline passes and ^S holds the prompt back', async () => {
-    const { login, peer, hears } = await scene({ options: ['timeout=5'] });
-    login.press('\x13');
-    await login.state();
-    peer.send(ask());
-    assert.equal(await hears(), 'cancel');
-    assert.equal((await login.outcome).code, pam.systemErr);
-    const { echo, same } = await login.ended();
-    assert.deepEqual({ echo, same }, { echo: true, same: true });
-  });
-
-  it('after ^D', async () => {
-    const { login, hears } = await prompted();
-    login.press('\x04');
-    assert.equal(await hears(), 'cancel');
-    await ends(login, pam.authErr);
-  });
-
-  for (const [what, key, number] of [
-    ['^C', '\x03', SIGINT],
-    ['^\\', '\x1c', SIGQUIT],
-  ] as const) {
-    it(`after ${what} in a program that has it blocked, as sudo has`, async () => {
-      const { login, hears } = await prompted({ words: ['block'] });
-      login.press(`12${key}`);
-      assert.equal(await hears(), 'cancel');
-      await ends(login, pam.authErr);
-    });
-    it(`after ${what} in a program that ignores it`, async () => {
-      const { login, hears } = await prompted({ terminal: [`ignore=${number}`] });
-      login.press(`12${key}`);
-      assert.equal(await hears(), 'cancel');
-      await ends(login, pam.authErr);
-    });
-    it(`after ${what} in a program that it ends`, async () => {
-      const { login, hears } = await prompted();
-      login.press(`12${key}`);
-      assert.equal(await hears(), 'the end');
-      const { signal, echo, same, left } = await login.ended();
-      assert.deepEqual({ signal, echo, same, left }, { signal: number, echo: true, same: true, left: '' });
-    });
-  }
-
-  for (const number of [SIGTERM, SIGHUP, SIGALRM]) {
-    it(`when signal ${number} ends the program`, async () => {
-      const { login, hears } = await prompted();
-      login.signal(number);
-      assert.equal(await hears(), 'the end');
-      const { signal, echo, same } = await login.ended();
-      assert.deepEqual({ signal, echo, same }, { signal: number, echo: true, same: true });
-    });
-    it(`and the prompt goes on when the program ignores signal ${number}`, async () => {
-      const { login, peer, hears } = await prompted({ terminal: [`ignore=${number}`] });
-      login.signal(number);
-      login.press('1\r');
-      assert.equal(await hears(), 'answer 1');
-      peer.send(result(pam.success));
-      await ends(login, pam.success);
-    });
-  }
-
-  it('while ^Z has stopped the program, which then asks anew', async () => {
-    const { login, peer, hears } = await prompted();
-    for (const time of [1, 2]) {
-      login.press('12\x1a');
-      const { echo, same } = await login.stopped(time);
-      assert.deepEqual({ echo, same }, { echo: true, same: true });
-      login.foreground();
-      await login.sees(/code: /, time + 1);
-      assert.equal((await login.state()).echo, false);
-    }
-    login.press('755224\r');
-    assert.equal(await hears(), 'answer 755224');
-    peer.send(result(pam.success));
-    await ends(login, pam.success);
-  });
-
-  it('when the key is touched while ^Z has stopped the program', async () => {
-    const { login, peer, hears } = await prompted();
-    login.press('\x1a');
-    await login.stopped();
-    peer.send(withdraw());
-    login.foreground();
-    assert.equal(await hears(), 'withdrawn');
-    peer.send(result(pam.success));
-    await ends(login, pam.success);
-  });
-
-  it('a terminal that hangs up cancels', async () => {
-    const { login, hears } = await prompted({ terminal: [`ignore=${SIGHUP}`] });
-    login.hangUp();
-    assert.equal(await hears(), 'cancel');
-    assert.equal((await login.outcome).code, pam.authErr);
-  });
-
-  it('a terminal that is gone before the prompt cancels', async () => {
-    const { login, peer, hears } = await scene({ terminal: [`ignore=${SIGHUP}`] });
-    login.hangUp();
-    assert.equal((await login.state()).gone, true);
-    peer.send(ask());
-    assert.equal(await hears(), 'cancel');
-    const { code, logs } = await login.outcome;
-    assert.equal(code, pam.authErr);
-    assert.match(logs.join('\n'), /cannot ask at the terminal/);
-  });
-});
-
-describe('a violation at the terminal', { concurrency: 4 }, () => {
+describe('a violation at the terminal', suites, () => {
   const open: readonly (readonly [what: string, bytes: Buffer])[] = [
     ['SUCCESS at an open prompt', result(pam.success)],
     ['IGNORE at an open prompt', result(pam.ignore)],
@@ -372,7 +193,7 @@ describe('a violation at the terminal', { concurrency: 4 }, () => {
   ];
   for (const [what, bytes] of open) {
     it(what, async () => {
-      const { login, peer } = await prompted();
+      const { login, peer } = await prompted(rig);
       peer.send(bytes);
       peer.close();
       await ends(login, pam.systemErr);
@@ -381,16 +202,16 @@ describe('a violation at the terminal', { concurrency: 4 }, () => {
   }
 
   it('WITHDRAW where nothing was asked', async () => {
-    const { login, peer } = await scene();
+    const { login, peer } = await scene(rig);
     peer.send(wait(), withdraw(), result(pam.success));
     assert.equal((await login.outcome).code, pam.systemErr);
   });
 
   it('WITHDRAW twice at one prompt, open or answered', async () => {
-    const withdrawn = await prompted();
+    const withdrawn = await prompted(rig);
     withdrawn.peer.send(withdraw(), withdraw(), result(pam.success));
     await ends(withdrawn.login, pam.systemErr);
-    const answered = await prompted();
+    const answered = await prompted(rig);
     answered.login.press('1\r');
     assert.equal(await answered.hears(), 'answer 1');
     answered.peer.send(withdraw(), withdraw(), result(pam.success));
@@ -398,18 +219,18 @@ describe('a violation at the terminal', { concurrency: 4 }, () => {
   });
 
   it('WITHDRAW at a prompt of the conversation, open or answered', async () => {
-    const { login, peer, hears } = await scene({ words: ['answer=31'] });
+    const { login, peer, hears } = await scene(rig, { words: ['answer=31'] });
     peer.send(prompt());
     assert.equal(await hears(), 'answer 1');
     peer.send(withdraw(), result(pam.success));
     assert.equal((await login.outcome).code, pam.systemErr);
-    const open = await scene({ words: ['answer=31'] });
+    const open = await scene(rig, { words: ['answer=31'] });
     open.peer.send(prompt(), withdraw(), result(pam.success));
     assert.equal((await open.login.outcome).code, pam.systemErr);
   });
 
   it('WITHDRAW for a prompt before the last one', async () => {
-    const { login, peer, hears } = await prompted({ words: ['answer=32'] });
+    const { login, peer, hears } = await prompted(rig, { words: ['answer=32'] });
     login.press('1\r');
     assert.equal(await hears(), 'answer 1');
     peer.send(prompt());
@@ -424,7 +245,7 @@ describe('a violation at the terminal', { concurrency: 4 }, () => {
       { options: ['password_and_code'] },
       { terminal: ['no-stdin'] },
     ]) {
-      const { login, peer, hears } = await scene(options);
+      const { login, peer, hears } = await scene(rig, options);
       peer.send(ask(), withdraw(), result(pam.success));
       assert.equal(await hears(), 'the end');
       assert.equal((await login.outcome).code, pam.systemErr);

@@ -17,6 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "text.h"
+
 enum { REPORT = 64, WRITE_MS = 1000 };
 
 struct handle {
@@ -110,7 +112,10 @@ size_t devices_list(struct plugged *found, size_t room) {
         if (strlen(path) > DEVICE_PATH_MAX || stat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
             continue;
         snprintf(found[count].path, sizeof(found[count].path), "%s", path);
-        snprintf(found[count].name, sizeof(found[count].name), "Soft %.60s", strrchr(path, '/') + 1);
+        /* The file's name is what the maker wrote: it goes the way of a real one. */
+        found[count].name[0] = '\0';
+        text_append(found[count].name, sizeof(found[count].name), "Soft ");
+        text_append(found[count].name, sizeof(found[count].name), strrchr(path, '/') + 1);
         count++;
     }
     free(list);

@@ -143,10 +143,12 @@ static bool await_frame(int fd) {
     return poll(&entry, 1, 15) == 1 && recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0;
 }
 
-/* What the module shows has to go somewhere. */
+/* Not before the prompt stands there, which drops what was typed ahead; what is shown has to go somewhere. */
 static bool press(const void *keys, size_t length) {
+    struct pollfd entry = {.fd = master, .events = POLLIN};
     char shown[4096];
 
+    (void)poll(&entry, 1, 10);
     while (read(master, shown, sizeof(shown)) > 0)
         continue;
     return write(master, keys, length) >= 0 || errno == EAGAIN;

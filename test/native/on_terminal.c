@@ -4,6 +4,7 @@
  *   background   the program does not get the foreground
  *   ignore=N     it ignores signal N
  *   no-stdin     its standard input is /dev/null and not the terminal
+ *   other-stdin  its standard input is another terminal, whose name it is told
  *
  * An argument "tty=@" becomes "tty=/dev/pts/N", "tty=@short" becomes "tty=pts/N". The program's standard output is
  * not the terminal: what it writes there comes out of ours, whole lines at a time. Commands come line by line on standard input:
@@ -11,7 +12,7 @@
  *   type HEX     these keys are pressed
  *   state        are the settings of the terminal those of the beginning, is the echo on
  *   signal N     goes to the program
- *   foreground   the program gets the terminal and is continued
+ *   foreground   the program, which was stopped, gets the terminal back and is continued
  *   hangup       the terminal goes away
  *
  * What happens is one line of JSON each, texts in hex: screen, state, stopped, ended (with what is left unread).
@@ -34,6 +35,7 @@
 struct settings {
     bool background;
     bool no_stdin;
+    bool other_stdin;
     int ignored;
 };
 
@@ -138,7 +140,21 @@ static void obey(char *line) {
     }
 }
 
+static int standard_input(const struct settings *settings) {
+    int other_master, other;
+
+    if (settings->no_stdin)
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (!settings->other_stdin)
+        return slave;
+    if (openpty(&other_master, &other, name, NULL, NULL) != 0)
+        fail("openpty");
+    return other;
+}
+
 static void run_program(const struct settings *settings, char **argv) {
+    int input = standard_input(settings);
+
     for (char **argument = argv; *argument != NULL; argument++)
         if (strncmp(*argument, "tty=@", 5) == 0 &&
             asprintf(argument, "tty=%s", strcmp(*argument, "tty=@short") == 0 ? name + strlen("/dev/") : name) < 0)
@@ -146,7 +162,7 @@ static void run_program(const struct settings *settings, char **argv) {
     setpgid(0, 0);
     if (!settings->background && tcsetpgrp(slave, getpid()) != 0)
         fail("tcsetpgrp");
-    dup2(settings->no_stdin ? open("/dev/null", O_RDONLY) : slave, STDIN_FILENO);
+    dup2(input, STDIN_FILENO);
     dup2(report[1], STDOUT_FILENO);
     close(slave);
     close(master);
@@ -195,6 +211,7 @@ static int serve(void) {
             continue;
         if (!WIFSTOPPED(status))
             break;
+        tcsetpgrp(slave, getpgrp());
         printf("{\"event\":\"stopped\",");
         print_settings();
         printf("}\n");
@@ -209,6 +226,7 @@ int main(int argc, char **argv) {
 
     for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
         settings.background |= strcmp(argv[at], "background") == 0;
+        settings.other_stdin |= strcmp(argv[at], "other-stdin") == 0;
         settings.no_stdin |= strcmp(argv[at], "no-stdin") == 0;
         if (strncmp(argv[at], "ignore=", 7) == 0)
             settings.ignored = atoi(argv[at] + 7);

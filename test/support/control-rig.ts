@@ -2,23 +2,29 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccountLookup, Accounts } from '../../daemon/accounts.ts';
-import { createAssertions } from '../../daemon/assertions.ts';
 import type { Config } from '../../daemon/config/contract.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Configuration } from '../../daemon/configuration.ts';
 import type { TokenCheck } from '../../daemon/control/access.ts';
-import { noTokens } from '../../daemon/control/access.ts';
 import { createAdmin } from '../../daemon/control/admin.ts';
+import { createApprovalDesk } from '../../daemon/control/approval-desk.ts';
+import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
 import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
+import { createLinks } from '../../daemon/control/links.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
+import { createSignIns } from '../../daemon/control/sign-ins.ts';
+import { createTokens } from '../../daemon/control/tokens.ts';
 import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
-import { createTally } from '../../daemon/tally.ts';
-import { createThrottle } from '../../daemon/throttle.ts';
-import { createTouches } from '../../daemon/touches.ts';
-import { createValidations } from '../../daemon/validations.ts';
+import { createApprovals } from '../../daemon/verifier/approvals.ts';
+import { createAssertions } from '../../daemon/verifier/assertions.ts';
+import { Ledger } from '../../daemon/verifier/ledger.ts';
+import { createTally } from '../../daemon/verifier/tally.ts';
+import { createThrottle } from '../../daemon/verifier/throttle.ts';
+import { createTouches } from '../../daemon/verifier/touches.ts';
+import { createValidations } from '../../daemon/verifier/validations.ts';
 import { createVerifier } from '../../daemon/verifier.ts';
 import { ProbedStore } from './control-store.ts';
 import { FakeKeys } from './fake-keys.ts';
@@ -90,13 +96,21 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
   const touches = createTouches(keys, systemRandomness);
+  const assertions = createAssertions(log);
+  const approvals = createApprovals({
+    assertions,
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+    origins: () => [],
+  });
   const verifier = createVerifier({
     store,
     accounts: names,
     config: configuration.current,
     keyedHash,
-    assertions: createAssertions(log),
+    assertions,
     touches,
+    approvals,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },
@@ -110,6 +124,38 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     unknownNames: createTally(log, 'unknown-names', 1_000),
     throttled: createTally(log, 'throttled', 1_000),
     log,
+  });
+  const signed = {
+    accounts: names,
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+  };
+  const rootUids = options.rootUids ?? new Set([0]);
+  const made = createTokens({ ...signed, adminGroup: () => configuration.current().adminGroup, rootUids });
+  const tokens = options.tokens === undefined ? made : { ...made, ...options.tokens };
+  const signIns = createSignIns({
+    ...signed,
+    configuration,
+    store,
+    ledger: new Ledger(store, log),
+    verifier,
+    passwords: {
+      check: async ({ user, password }) => {
+        const isRight = password.toString() === `password of ${user}`;
+        password.fill(0);
+        return isRight ? 'right' : 'wrong';
+      },
+    },
+    tokens,
+    links: createLinks(signed),
+    throttle: createThrottle({
+      hash: (text) => text,
+      monotonic: () => performance.now(),
+      entries: 100,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    }),
+    bootId: 'boot',
   });
   const limited = { ...limits, ...options.limits };
   const server = createControlServer({
@@ -126,7 +172,10 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
     log,
     accounts: names,
-    tokens: options.tokens ?? noTokens,
+    tokens,
+    signIns,
+    browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
     portalUid: uids.portal,

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type HelperFrame, HelperReader } from '../../daemon/fido/frames.ts';
 import { field, frame } from './fake-daemon.ts';
-import { compileSources, nativeTests, repoRoot, type Variant } from './native.ts';
+import { compileSources, hardenedLink, nativeTests, repoRoot, type Variant } from './native.ts';
 import { until } from './until.ts';
 
 export const fidoFolder = path.join(repoRoot, 'native/fido');
@@ -14,25 +14,36 @@ export const fidoSources = readdirSync(fidoFolder)
 
 const libraries = ['-pthread', '-lfido2'];
 
-/** The helper with sockets in the place of keys. */
-export function compileSoftHelper(folder: string, variant: Variant): Promise<string> {
+const newestOf = (paths: readonly string[]) => Math.max(...paths.map((each) => statSync(each).mtimeMs));
+
+/**
+ * The helper with sockets in the place of keys. Several files of tests want it, and the sanitizers take their time
+ * to compile: it is kept in build/ for as long as no source is newer.
+ */
+export async function compileSoftHelper(variant: Variant): Promise<string> {
+  const kept = path.join(repoRoot, `build/test/sallyport-fido-${variant}`);
+  const devices = path.join(nativeTests, 'fido_devices.c');
+  const read = readdirSync(fidoFolder).map((name) => path.join(fidoFolder, name));
+  if (existsSync(kept) && newestOf([...read, devices]) < statSync(kept).mtimeMs) return kept;
+  mkdirSync(path.dirname(kept), { recursive: true });
   const sources = fidoSources.filter((source) => path.basename(source) !== 'devices.c');
-  return compileSources({
-    output: path.join(folder, `sallyport-fido-${variant}`),
-    sources: [...sources, path.join(nativeTests, 'fido_devices.c')],
+  const output = await compileSources({
+    output: `${kept}.${process.pid}`,
+    sources: [...sources, devices],
     variant,
     flags: [`-I${fidoFolder}`, ...libraries],
   });
+  renameSync(output, kept);
+  return kept;
 }
 
 /** The helper that ships: the built one when it is newer than its sources, else one compiled as it is. */
 export async function shippedHelper(folder: string): Promise<string> {
   const built = path.join(repoRoot, 'build/Release/sallyport-fido');
   const names = readdirSync(fidoFolder).map((name) => path.join(fidoFolder, name));
-  const isNewer = () => names.every((name) => statSync(name).mtimeMs <= statSync(built).mtimeMs);
-  if (existsSync(built) && isNewer()) return built;
+  if (existsSync(built) && newestOf(names) <= statSync(built).mtimeMs) return built;
   const output = path.join(folder, 'sallyport-fido');
-  return compileSources({ output, sources: fidoSources, flags: libraries });
+  return compileSources({ output, sources: fidoSources, flags: [...hardenedLink, ...libraries] });
 }
 
 /** DUMPABLE 0 keeps the leak checker from looking; the process ends without tidying up anyway. */
@@ -41,6 +52,13 @@ export const sanitizerOptions = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS:
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+const running = new Set<ChildProcess>();
+
+/** After the tests of a file: one that failed may have left its helper behind. */
+export function killHelpers(): void {
+  for (const child of running) child.kill('SIGKILL');
 }
 
 /** One process of the helper, spoken to in bytes. */
@@ -52,16 +70,23 @@ export class RawHelper {
   isOver = false;
   readonly #reader = new HelperReader();
 
-  constructor(program: string, environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(program, [], { stdio: 'pipe', env: { ...sanitizerOptions, ...environment } });
+  constructor(
+    program: string,
+    environment: Readonly<Record<string, string>> = {},
+    owner: { readonly uid?: number; readonly gid?: number } = {},
+  ) {
+    const env = { ...sanitizerOptions, ...environment };
+    this.child = spawn(program, [], { stdio: 'pipe', env, ...owner });
     this.child.stdin?.on('error', () => undefined);
     this.child.stdout?.on('data', (chunk: Buffer) => this.frames.push(...this.#reader.push(chunk)));
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.errors += chunk.toString('latin1');
     });
+    running.add(this.child);
     this.ended = new Promise((resolve) => {
       this.child.on('close', (code, signal) => {
         this.isOver = true;
+        running.delete(this.child);
         resolve({ code, signal });
       });
     });

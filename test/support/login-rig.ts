@@ -3,13 +3,14 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Answer } from '../../daemon/judge.ts';
 import { createLog } from '../../daemon/log.ts';
 import { factsOf } from '../../daemon/login/facts.ts';
 import { createLoginServer, type LoginServer, type LoginServerOptions } from '../../daemon/login/server.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
-import { createTouches } from '../../daemon/touches.ts';
+import { createApprovals } from '../../daemon/verifier/approvals.ts';
+import type { Answer } from '../../daemon/verifier/judge.ts';
+import { createTouches } from '../../daemon/verifier/touches.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from '../../daemon/verifier.ts';
 import { FakeKeys } from './fake-keys.ts';
 import { type HelloFields, hello, type Seen, takeApart } from './module-frames.ts';
@@ -125,10 +126,24 @@ export class LoginRig {
   readonly userSocket = path.join(this.folder, 'pam-user.sock');
   readonly verifier = new FakeVerifier();
   readonly keys = new FakeKeys();
+  readonly approvals = createApprovals({
+    // Stands for the check of the signature: what says so is signed.
+    assertions: {
+      of: async (assertion) => {
+        const facts = { counter: 0, userVerified: false };
+        const isGood = assertion.signature.toString() === 'good';
+        return { waited: false, ...(isGood ? { signed: () => facts } : {}) };
+      },
+    },
+    randomness: systemRandomness,
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    origins: () => ['https://login.example.org'],
+  });
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
     touches: createTouches(this.keys, systemRandomness),
+    approvals: this.approvals,
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
     factsOf: (frame, peer, isRootSocket) =>
       factsOf(frame, peer, isRootSocket, { bootId: 'boot', sessionIsLocal: async () => false }),

@@ -32,7 +32,7 @@ const variants: Record<Variant, { readonly compiler: string; readonly flags: rea
   },
 };
 const warnings = ['-std=gnu11', '-Wall', '-Wextra', '-Werror'];
-const hardenedLink = ['-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noexecstack'];
+export const hardenedLink = ['-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noexecstack'];
 
 export interface Compilation {
   readonly output: string;

@@ -1,4 +1,5 @@
-import type { DriverEvent, LoginOptions, Outcome, Place, RunningLogin } from './module-rig.ts';
+import type { DriverEvent } from './driver-events.ts';
+import type { LoginOptions, Outcome, Place, RunningLogin } from './module-rig.ts';
 
 type Of<Kind extends DriverEvent['event']> = Extract<DriverEvent, { event: Kind }>;
 

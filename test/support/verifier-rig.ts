@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
-import { createAssertions } from '../../daemon/assertions.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { Config, Realm, RelyingParty } from '../../daemon/config/contract.ts';
 import type {
@@ -23,8 +22,9 @@ import type {
   TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
-import { createThrottle } from '../../daemon/throttle.ts';
-import { type AskServers, createValidations } from '../../daemon/validations.ts';
+import { createAssertions } from '../../daemon/verifier/assertions.ts';
+import { createThrottle } from '../../daemon/verifier/throttle.ts';
+import { type AskServers, createValidations } from '../../daemon/verifier/validations.ts';
 import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';
@@ -181,6 +181,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       validations: createValidations((servers, otp) => rig.servers(servers, otp)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
       touches: { isPlugged: async () => rig.plugged },
+      approvals: { open: () => assert.fail('nobody is to approve this') },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),

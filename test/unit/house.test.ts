@@ -48,9 +48,9 @@ const stairs: readonly (readonly string[])[] = [
   ['audit'],
   ['config'],
   ['accounts', 'sessions'],
-  ['fido'],
+  ['fido', 'password'],
   ['peer', 'refusals'],
-  ['addon', 'bounded', 'errors', 'limits', 'log', 'randomness'],
+  ['process', 'addon', 'bounded', 'errors', 'limits', 'log', 'randomness'],
 ];
 
 function stepOf(path: string): number {

@@ -42,7 +42,14 @@ export function makeAuthority(): { readonly file: string; readonly pub: string }
 /**
  * Certifies a key, and leaves the certificate beside it, where ssh finds it.
  * @param principals who may log in with it
+ * @param options of ssh-keygen, as `-O` takes them
  */
-export function certify(authority: string, key: SecurityKey, principals: readonly string[]): void {
-  must('ssh-keygen', ['-q', '-s', authority, '-I', 'test', '-n', principals.join(','), key.pub]);
+export function certify(
+  authority: string,
+  key: SecurityKey,
+  principals: readonly string[],
+  options: readonly string[] = [],
+): void {
+  const given = options.flatMap((option) => ['-O', option]);
+  must('ssh-keygen', ['-q', '-s', authority, '-I', 'test', '-n', principals.join(','), ...given, key.pub]);
 }

@@ -33,6 +33,8 @@ describe('reading', () => {
     assert.equal(plain.status, 0);
     assert.ok(plain.lines.includes('version\t9.9.9'));
     assert.ok(plain.lines.includes('store\tok'));
+    assert.ok(plain.lines.includes('relying party\tnone: no security key can be added'));
+    assert.match(plain.out, /^keys asked by\t.*fido\.sock$/m);
     const { version, store, config, warnings } = JSON.parse(json.out);
     assert.deepEqual([version, store.state, config.realms, warnings], ['9.9.9', 'ok', 2, []]);
   });
@@ -61,6 +63,7 @@ describe('reading', () => {
       JSON.parse(json.out).realms.map(({ name }: { name: string }) => name),
       ['staff', 'everyone'],
     );
+    assert.ok(show.lines.includes('webauthn\tuser verification discouraged'));
     assert.ok(show.lines.includes('rule\tline 7: skip (services cron, from anywhere)'));
     assert.equal(JSON.parse(one.out).lockout.codes, 4);
   });

@@ -6,6 +6,7 @@ import { callAs } from '../../support/call-as.ts';
 import { runCli } from '../../support/cli-child.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
 import { pubLine, publicKey } from '../../support/ssh-keys.ts';
+import { phone } from '../control/records.ts';
 
 /** `factor add ssh-sk` and `explain --ssh-key` as real processes, against a real control socket. */
 
@@ -107,6 +108,22 @@ describe('factor add ssh-sk', () => {
     assert.equal(own?.body.error?.code, 'token-needed');
     const [other] = await callAs(uids.carol, rig.socket, [request]);
     assert.equal(other?.body.error?.code, 'not-permitted');
+  });
+});
+
+describe('factor disable', () => {
+  test('asks before nothing but keys of ssh is left', async () => {
+    const { factors } = (await rig.store.get('alice')) ?? { factors: [] };
+    await rig.store.put('alice', { factors: [phone, ...factors] });
+    const asked = await cli(['factor', 'disable', 'alice', 'phone']);
+    assert.equal(asked.status, 2);
+    assert.match(asked.err, /--yes/);
+    const done = await cli(['factor', 'disable', 'alice', 'SSH key']);
+    assert.equal(done.status, 0);
+    assert.doesNotMatch(done.err, /warning/);
+    const last = await cli(['factor', 'disable', 'alice', 'phone', '--yes']);
+    assert.match(last.err, /warning: .*refused/);
+    await rig.store.put('alice', { factors });
   });
 });
 

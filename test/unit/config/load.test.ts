@@ -720,6 +720,17 @@ const rows: Row[] = [
     ],
   ),
   [
+    'accept where certain models alone are allowed',
+    realm(
+      'require = "webauthn"\nwebauthn = { aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"], metadata_file = "/m" }\n[[realm.rule]]\naction = { accept = "ssh-sk" }',
+    ),
+    7,
+    'realm.rule.action',
+    /accept = "ssh-sk"/,
+    /without webauthn\.aaguids/,
+    /does not say which it is/,
+  ],
+  [
     'accept for services without sshd',
     rule('action = { accept = "ssh-sk" }\nservices = ["sudo",\n"sshd-x"]'),
     7,

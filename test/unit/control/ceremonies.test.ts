@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Ceremonies, createCeremonies } from '../../../daemon/control/ceremonies.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { systemRandomness } from '../../../daemon/randomness.ts';
-import { createTouches } from '../../../daemon/touches.ts';
 import type {
   CreationOptions,
   EnrolRequest,
   EnrolResult,
   Verifier,
-} from '../../../daemon/verifier-contract.ts';
+} from '../../../daemon/verifier/contract.ts';
+import { createTouches } from '../../../daemon/verifier/touches.ts';
 import { makeCredential } from '../../support/authenticator/credential.ts';
 import { FakeKeys } from '../../support/fake-keys.ts';
 import { rpId } from '../../support/soft-keys.ts';
@@ -24,6 +24,7 @@ const wanted = (account: string): CreationOptions => ({
   algorithms: ['es256'],
   residentKey: false,
   userVerification: 'discouraged',
+  attested: false,
 });
 
 let keys: FakeKeys;

@@ -323,7 +323,7 @@ describe('a PIN', () => {
 });
 
 describe('whose it is', () => {
-  const person = (uid: number, admin: boolean) => ({ uid, admin, root: false, portal: false });
+  const person = (uid: number, admin: boolean) => ({ uid, admin, root: false, portal: false, fresh: true });
   const tokens: TokenCheck = {
     holder: async (token) =>
       token === 'alice' ? person(uids.alice, false) : token === 'bob' ? person(uids.bob, true) : undefined,
@@ -431,7 +431,9 @@ describe('a legacy key', () => {
     const { kind: _, ...rest } = legacyBody(key);
     const body = { kind: 'u2f', ...rest, verify: false } as const;
     await restart({
-      tokens: { holder: async () => ({ uid: uids.alice, admin: false, root: false, portal: false }) },
+      tokens: {
+        holder: async () => ({ uid: uids.alice, admin: false, root: false, portal: false, fresh: true }),
+      },
     });
     const [denied] = await callAs(uids.alice, rig.socket, [
       {

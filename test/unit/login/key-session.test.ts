@@ -5,7 +5,7 @@ import type { Assertion } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { type Event, type State, step } from '../../../daemon/login/session.ts';
-import type { OpenLogin } from '../../../daemon/verifier-contract.ts';
+import type { OpenLogin } from '../../../daemon/verifier/contract.ts';
 import { onTerminal } from '../policy/support.ts';
 
 /** Logins with keys, events in whatever order: what holds in all of them. */
@@ -91,7 +91,7 @@ it('whatever comes in whatever order', () => {
       fc.record({ terminal: fc.boolean(), offered: fc.integer({ min: 0, max: 4 }), plugged: fc.boolean() }),
       fc.array(anyEvent, { minLength: 5, maxLength: 40 }),
       ({ terminal, offered, plugged }, events) => {
-        const key = { question, plugged, typed: 'verification code' };
+        const key = { question, place: 'here', plugged, typed: 'verification code' } as const;
         const opening = { kind: 'ask', prompt: 'Code: ', login, ...(offered > 0 && { key }) } as const;
         let state: State = { at: 'hello' };
         let open: 'no' | 'hidden' | 'terminal' | 'withdrawn' = 'no';

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Asserted } from '../../../daemon/fido/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
-import type { KeyOffer } from '../../../daemon/touches.ts';
 import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, withdrawn } from '../../support/module-frames.ts';
@@ -21,12 +20,12 @@ const question = {
 } as const;
 
 /** @param terminal the program takes a prompt back */
-function begin(terminal: boolean, offer: Partial<KeyOffer> = {}): Client {
+function begin(terminal: boolean, offer: { readonly plugged?: boolean } = {}): Client {
   rig.verifier.opening = async (facts) => ({
     kind: 'ask',
     prompt: 'Code: ',
     login: { facts },
-    key: { question, plugged: true, typed: 'verification code', ...offer },
+    key: { place: 'here', question, plugged: true, typed: 'verification code', ...offer },
   });
   rig.verifier.verdict = async (login, text) =>
     text === '123456' || text === 'touched b25l'
@@ -377,7 +376,7 @@ describe('where no key is plugged in', () => {
       kind: 'ask',
       prompt: 'Second factor: ',
       login: { facts },
-      key: { question, plugged: false },
+      key: { place: 'here', question, plugged: false },
     });
     assert.deepEqual(await promptOf(rig.begun()), ['Press Enter to use your security key: ', 0]);
   });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { type Effect, type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { Opening, OpenLogin, ResultCode, Verdict } from '../../../daemon/verifier-contract.ts';
+import type { Opening, OpenLogin, ResultCode, Verdict } from '../../../daemon/verifier/contract.ts';
 
 const hello: HelloFrame = {
   type: 'hello',

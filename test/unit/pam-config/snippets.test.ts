@@ -143,4 +143,12 @@ describe('key and code', () => {
         assert.notEqual(outcome(stack, answer, { env: `SSH_AUTH_INFO_0=${value}` }), 0, value);
     assert.notEqual(outcome(stack, 'ignore'), 0);
   });
+
+  test('pam_env, which reads files of users, sets nothing while a login authenticates', () => {
+    const file = join(folder, 'environment');
+    writeFileSync(file, `SSH_AUTH_INFO_0=${withKey.env?.slice('SSH_AUTH_INFO_0='.length) ?? ''}`);
+    const forging = `auth required pam_env.so readenv=1 envfile=${file} user_readenv=1\n${stack}`;
+    assert.equal(outcome(forging, 'success', withKey), 0);
+    assert.notEqual(outcome(forging, 'success'), 0);
+  });
 });

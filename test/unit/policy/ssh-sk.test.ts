@@ -141,6 +141,16 @@ describe('an accepted key', () => {
     assert.equal(decided({ realm: refusing, state: has, facts: used }), 'refused rule-refuse');
   });
 
+  it('does not fit where certain models of security keys alone are allowed', () => {
+    const models = { aaguids: ['2fc0579f-8113-47ea-b116-bb5a8db9202a'], metadataFile: '/m' };
+    const strict = realm({ rules: [accepting], webauthn: { ...open.webauthn, models } });
+    assert.equal(
+      decided({ realm: strict, state: state({ factors: [blue] }), facts: used }),
+      'refused none-fits',
+    );
+    assert.equal(decided({ realm: strict, state: has, facts: used }), 'ask t1');
+  });
+
   it('is refused while everything is locked, and not while codes are', () => {
     const lock = { codes: 0, any: 100, lockedAt: now - minute };
     const locked = { realm: open, facts: used, state: { ...has, lock } };

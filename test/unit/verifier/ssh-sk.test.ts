@@ -234,6 +234,10 @@ describe('adding a key', () => {
     rig.setRealms(realm({ require: ['totp'] }));
     const second = await rig.verifier.enrol({ ...request, publicKey: pubLine('red') });
     assert.match(second.warning ?? '', /"ssh-sk" \}, and add "webauthn" to its require$/);
+    const models = { aaguids: ['2fc0579f-8113-47ea-b116-bb5a8db9202a'], metadataFile: '/m' };
+    rig.setRealms(realm({ webauthn: { ...accepting.webauthn, models } }));
+    const third = await rig.verifier.enrol({ ...request, publicKey: pubLine('green') });
+    assert.match(third.warning ?? '', /certain models of security keys alone/);
   });
 
   it('is no factor for `verify`: there is nothing to type', async () => {

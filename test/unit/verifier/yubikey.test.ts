@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
-import { createValidations } from '../../../daemon/validations.ts';
+import { createValidations } from '../../../daemon/verifier/validations.ts';
 import type { EnrolRequest } from '../../../daemon/verifier.ts';
 import {
   answer,

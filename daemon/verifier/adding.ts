@@ -1,0 +1,169 @@
+import type { Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+import type { FactorContext, FactorRecord } from '../factors/contract.ts';
+import { shapeOf } from '../factors/shape.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { publicIdOf } from '../factors/yubikey.ts';
+import { emptyRecord } from '../store/contract.ts';
+import { contextOf } from './asking.ts';
+import { isCredential } from './assertions.ts';
+import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from './contract.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
+import { untilSettled } from './ledger.ts';
+import { changeEvent } from './login-event.ts';
+import { accountOf, type ProofOptions } from './proof.ts';
+import { keyAlgorithms, type NewCredential, verifyRegistration } from './registrations.ts';
+import { idleSshSk } from './ssh-enrolment.ts';
+import { questionFor } from './touches.ts';
+import { markOf, marksIn } from './yubikey-marks.ts';
+
+type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
+
+/**
+ * Adds factors: finds out what a new one is, and commits it.
+ *
+ * MUST hold: what proves a new factor is spent by it, by the same judge as in a login, in the commit that adds it.
+ */
+export function createAdding(options: ProofOptions): Adding {
+  return {
+    async enrol(request) {
+      try {
+        const { account, realm } = await accountOf(options, request.user);
+        refuseKind(request, realm);
+        const credential = await credentialIn(request, options, realm);
+        return await options.inTurn(account, () =>
+          untilSettled(() => tryEnrol(options, request, account, realm, credential)),
+        );
+      } finally {
+        request.code?.fill(0);
+        if ('secret' in request) request.secret.fill(0);
+        if ('privateId' in request) request.privateId.fill(0);
+      }
+    },
+    creationOptions: (user) => creationOptions(options, user),
+    async legacyQuestion(user, credential) {
+      const { account, realm } = await accountOf(options, user);
+      const factors = await factorsBefore(options, account, { kind: 'u2f' }, realm);
+      const factor = { ...provisional, ...legacyCredential(credential) };
+      refuseSameCredential(factor, factors);
+      const question = questionFor([factor], realm.webauthn.userVerification);
+      if (question === undefined) throw new SallyportError('internal', 'nothing to ask a key for: a defect');
+      return question;
+    },
+  };
+}
+
+const provisional = { id: '', name: '', created: 0, enabled: true } as const;
+
+async function creationOptions(options: ProofOptions, user: string): Promise<CreationOptions> {
+  const { account, realm } = await accountOf(options, user);
+  const { webauthn } = options.config();
+  if (webauthn === undefined) throw noRelyingParty(options.config().file);
+  const factors = await factorsBefore(options, account, { kind: 'webauthn' }, realm);
+  const { keyedHash } = options;
+  return {
+    account,
+    rp: webauthn,
+    // Keyed, so that a key that is found does not tell whose it is.
+    userId: keyedHash.of(keyedHash.keyId, Buffer.from('webauthn user'), `${webauthn.rpId}\0${account}`),
+    exclude: factors.filter(isCredential).map(({ credentialId }) => credentialId),
+    algorithms: keyAlgorithms,
+    residentKey: realm.webauthn.residentKey,
+    userVerification: realm.webauthn.userVerification,
+    attested: realm.webauthn.models !== undefined,
+  };
+}
+
+/** The account's factors, if another of that kind may be added at all: before anybody is asked to touch a key. */
+async function factorsBefore(
+  { store }: ProofOptions,
+  account: string,
+  request: Parameters<typeof refuseKind>[0],
+  realm: Realm,
+): Promise<readonly FactorRecord[]> {
+  refuseKind(request, realm);
+  const factors = (await store.account(account)).value?.factors ?? [];
+  refuseOneMore(factors);
+  return factors;
+}
+
+async function credentialIn(
+  request: EnrolRequest,
+  options: ProofOptions,
+  realm: Realm,
+): Promise<NewCredential | undefined> {
+  if (request.kind !== 'webauthn') return undefined;
+  const { webauthn, file } = options.config();
+  // The configuration may have changed since the key was asked.
+  if (webauthn?.rpId !== request.registration.rpId) throw noRelyingParty(file);
+  return verifyRegistration(request.registration, realm.webauthn);
+}
+
+function noRelyingParty(file: string): SallyportError {
+  return new SallyportError(
+    'no-relying-party',
+    `security keys are made for a relying party, and ${file} names none. Choose a domain that the portal and all your hosts can share (login.example.org: pages of that domain and below it can use the keys; no address, no host's own name), since changing it later voids every key. Then write [webauthn] rp_id = "login.example.org" there, above the first [[realm]], and run: sallyport reload`,
+  );
+}
+
+/** @returns undefined: the commit met another one; decide again */
+async function tryEnrol(
+  options: ProofOptions,
+  request: EnrolRequest,
+  account: string,
+  realm: Realm,
+  credential: NewCredential | undefined,
+): Promise<EnrolResult | undefined> {
+  const now = options.clock.now();
+  const { value, version } = await options.store.account(account);
+  const record = value ?? emptyRecord(account, now);
+  const { waited, found, ...said } = await findOut(options, request, realm);
+  if (waited) return undefined;
+  const context = { ...contextOf(realm, now, options.keyedHash), ...said };
+  const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
+  const made = enrolled(request, record, realm, context, options.randomness, all);
+  const event = changeEvent('enrol', {
+    outcome: 'done',
+    reason: request.verify && hasCode(request.kind) ? 'verified' : 'unverified',
+    account,
+    at: now,
+    actor: request.actor,
+    realm: realm.name,
+    factor: made.factor,
+  });
+  const mark = markOf(made.factor, found.touched?.marks ?? new Map());
+  const warning = request.kind === 'ssh-sk' ? idleSshSk(realm) : undefined;
+  if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
+  return {
+    account,
+    factor: summaryOf(made.factor),
+    replaced: made.replaced.map(summaryOf),
+    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(warning === undefined ? {} : { warning }),
+  };
+}
+
+interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
+  readonly found: Found;
+  /** It took time, and records that were read before are old. */
+  readonly waited: boolean;
+}
+
+/** Which YubiKey is to be added and what is spent of it; what servers or a signature say of what proves it. */
+async function findOut(options: ProofOptions, request: EnrolRequest, realm: Realm): Promise<FoundOut> {
+  if (request.kind === 'u2f' && request.assertion !== undefined) {
+    const factor = { ...provisional, ...legacyCredential(request.credential) };
+    return { found: {}, ...(await options.assertions.of(request.assertion, [factor])) };
+  }
+  if (request.kind !== 'yubikey') return { found: {}, waited: false };
+  const answer = request.code ?? Buffer.alloc(0);
+  const shape = shapeOf(answer, new Set());
+  const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
+  const yubikey = yubikeyOf(request, touchedId);
+  const factor = { ...provisional, ...yubikey };
+  const question = { factors: [factor], codesLocked: false, answer, where: 'whole' } as const;
+  const { waited, ...said } = await options.validations.of(realm.yubikey.servers, question);
+  if (waited) return { found: {}, waited };
+  return { found: { touched: { yubikey, marks: await marksIn(options.store, factor) } }, ...said, waited };
+}

@@ -1,0 +1,93 @@
+import type { Realm } from '../config/contract.ts';
+import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
+import { afterVerified, afterWrong } from '../policy/lockout.ts';
+import type { AccountRecord, Store } from '../store/contract.ts';
+import type { Assertions } from './assertions.ts';
+import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './judge.ts';
+import type { Validations } from './validations.ts';
+import { type Tokens, withMarks } from './yubikey-marks.ts';
+
+/** What an answer is judged against: fresh records, and what policy allows of them. */
+export interface Asking {
+  readonly record: AccountRecord;
+  readonly version: number;
+  readonly realm: Realm;
+  /** The factors that may be used. */
+  readonly factors: readonly FactorRecord[];
+  readonly tokens: Tokens;
+  /** What servers said of this very answer. */
+  readonly validated?: Validated;
+  /** What the signature under it proves. */
+  readonly signed?: Signed;
+  readonly codesLocked: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export function contextOf(realm: Realm, now: number, keyedHash: FactorContext['keyedHash']): FactorContext {
+  return { now, skew: realm.totp.skew, keyedHash, userVerification: realm.webauthn.userVerification };
+}
+
+export function judgeAnswer(
+  asking: Asking,
+  answer: Answer,
+  where: 'whole' | 'tail',
+  keyedHash: FactorContext['keyedHash'],
+  resync: Resync | undefined,
+): Judgement {
+  const { validated, signed } = asking;
+  const context = {
+    ...contextOf(asking.realm, asking.now, keyedHash),
+    ...(validated === undefined ? {} : { validated }),
+    ...(signed === undefined ? {} : { signed }),
+  };
+  return judge({
+    factors: asking.factors,
+    answer,
+    where,
+    codesLocked: asking.codesLocked,
+    context: resync === undefined ? context : { ...context, resync },
+  });
+}
+
+interface Helpers {
+  readonly store: Pick<Store, 'token'>;
+  readonly validations: Validations;
+  readonly assertions: Assertions;
+}
+
+/**
+ * What an answer needs beside the account's record: the marks of YubiKeys and what their servers say, or what
+ * the signature of a security key proves.
+ * @returns undefined: it took time, and all of it is to be decided again
+ */
+export async function madeReady(
+  { store, validations, assertions }: Helpers,
+  realm: Realm,
+  question: Omit<Question, 'context'>,
+): Promise<Pick<Asking, 'factors' | 'tokens' | 'validated' | 'signed'> | undefined> {
+  const { answer, factors } = question;
+  if (!Buffer.isBuffer(answer)) {
+    const { waited, ...proved } = await assertions.of(answer, factors);
+    return waited ? undefined : { factors, tokens: new Map(), ...proved };
+  }
+  const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
+  if (waited) return undefined;
+  if (!mayBeOtp(question)) return { factors, tokens: new Map() };
+  return { ...(await withMarks(store, factors)), ...said };
+}
+
+/** The record once `factor` was accepted: its mark moved, the row of failures ended. */
+export function spent(record: AccountRecord, factor: FactorRecord): AccountRecord {
+  return {
+    ...record,
+    factors: record.factors.map((old) => (old.id === factor.id ? factor : old)),
+    lock: afterVerified(record.lock, factor.kind),
+  };
+}
+
+/** The record with one wrong answer more. */
+export function counted(asking: Asking, judgement: Judgement & { outcome: 'refused' }): AccountRecord {
+  const lock = afterWrong(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
+  return { ...asking.record, lock };
+}

@@ -1,0 +1,133 @@
+import type { Accounts } from '../accounts.ts';
+import type { Config, Realm } from '../config/contract.ts';
+import { codeOf } from '../errors.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { type Decision, decide } from '../policy/decide.ts';
+import type { NotNeeded, Refused } from '../policy/decision.ts';
+import { giveGrant } from '../policy/grants.ts';
+import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
+import type { Ledger } from './ledger.ts';
+import { loginEvent, shown } from './login-event.ts';
+import { type Subject, subjectOf } from './subject.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from some start; it never steps. */
+  monotonic(): number;
+}
+
+/** One account's records as they are now, and what policy makes of them. */
+export interface Assessment {
+  readonly subject: Subject;
+  readonly versioned: Versioned<AccountRecord>;
+  readonly decision: Decision;
+  readonly realm: Realm | undefined;
+  readonly now: number;
+}
+
+export interface AssessorOptions {
+  readonly store: Store;
+  readonly accounts: Accounts;
+  /** The configuration in force; it may change between two calls. */
+  readonly config: () => Config;
+  readonly clock: Clock;
+}
+
+/**
+ * Reads the records of a login and asks policy about them; writes down what is decided without an answer.
+ *
+ * MUST hold:
+ * - nothing is kept from one assessment to the next: records are read anew each time;
+ * - a decision is written down only while it still rests on the version that it was made from.
+ */
+export class Assessor {
+  readonly #o: AssessorOptions;
+  readonly #ledger: Ledger;
+
+  constructor(options: AssessorOptions, ledger: Ledger) {
+    this.#o = options;
+    this.#ledger = ledger;
+  }
+
+  /** @returns undefined: there is no such account */
+  subjectOf(facts: LoginFacts): Promise<Subject | undefined> {
+    return subjectOf(facts, this.#o.config(), this.#o.accounts);
+  }
+
+  async assess(facts: LoginFacts, subject: Subject): Promise<Assessment> {
+    const config = this.#o.config();
+    const now = this.#o.clock.now();
+    const versioned = await this.#read(subject, facts);
+    const decision = decide({
+      config,
+      account: subject.target,
+      groups: subject.groups,
+      holderKnown: subject.holder !== undefined,
+      state: forTarget(versioned.value ?? emptyRecord(subject.target.name, now), subject),
+      facts,
+      now,
+    });
+    const realm = config.realms.find((candidate) => candidate.name === decision.realm);
+    return { subject, versioned, decision, realm, now };
+  }
+
+  async #read(subject: Subject, facts: LoginFacts): Promise<Versioned<AccountRecord>> {
+    if (subject.holder === undefined) return { value: undefined, version: 0 };
+    try {
+      return await this.#o.store.account(subject.holder.name);
+    } catch (error) {
+      const said = { outcome: 'error', reason: codeOf(error), at: this.#o.clock.now() } as const;
+      await this.#ledger.note(loginEvent(subject, facts, said));
+      throw error;
+    }
+  }
+
+  /** @returns false: the decision does not rest on fresh records any more */
+  async settle(
+    { subject, versioned, now }: Assessment,
+    decision: NotNeeded | Refused,
+    facts: LoginFacts,
+  ): Promise<boolean> {
+    const { kind: outcome, why: reason, realm } = decision;
+    const event = loginEvent(subject, facts, { outcome, reason, at: now, realm });
+    const { version } = versioned;
+    const account = subject.holder?.name;
+    if (account === undefined) return this.#ledger.note(event);
+    const record = versioned.value ?? emptyRecord(account, now);
+    if (decision.kind === 'not-needed' && decision.startGrace === true)
+      return this.#ledger.change({ record, version }, { ...record, graceStarted: now }, event);
+    // A clock that was set back: the lock begins anew, and that has to be known later.
+    if (decision.kind === 'refused' && decision.relockAt !== undefined) {
+      const lock = { ...record.lock, lockedAt: decision.relockAt };
+      return this.#ledger.change({ record, version }, { ...record, lock }, event);
+    }
+    return this.#ledger.note(event, { account, version });
+  }
+}
+
+/** su of a caller: a grant for one target is none for another. */
+function targetOfGrant(subject: Subject): string | undefined {
+  return subject.holder?.name === subject.target.name ? undefined : subject.target.name;
+}
+
+function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
+  const target = targetOfGrant(subject);
+  return { ...record, grants: record.grants.filter((grant) => grant.target === target) };
+}
+
+/** The record with what a login that was let in leaves: when and from where, and what is remembered. */
+export function withLogin(
+  record: AccountRecord,
+  { decision, subject, now }: Assessment,
+  facts: LoginFacts,
+): AccountRecord {
+  const source = facts.source ?? facts.rhost;
+  const from = source === undefined ? {} : { source: shown(source) };
+  const lastLogin = { at: now, service: shown(facts.service), ...from };
+  const remember = decision.kind === 'ask' && decision.remember;
+  const grants = remember
+    ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
+    : record.grants;
+  return { ...record, lastLogin, grants };
+}

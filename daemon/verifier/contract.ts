@@ -1,0 +1,222 @@
+import type { Accounts } from '../accounts.ts';
+import type { Config, RelyingParty } from '../config/contract.ts';
+import type {
+  Assertion,
+  FactorContext,
+  KeyAlgorithm,
+  OtpAlgorithm,
+  OtpDigits,
+  Resync,
+  UserVerification,
+} from '../factors/contract.ts';
+import type { FactorSummary } from '../factors/summary.ts';
+import type { Log } from '../log.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Randomness } from '../randomness.ts';
+import type { Store } from '../store/contract.ts';
+import type { Approvals } from './approvals.ts';
+import type { Assertions } from './assertions.ts';
+import type { Clock } from './assessment.ts';
+import type { Answer } from './judge.ts';
+import type { Registration } from './registrations.ts';
+import type { Subject } from './subject.ts';
+import type { Tally } from './tally.ts';
+import type { Throttle } from './throttle.ts';
+import type { KeyOffer, KeyQuestion, Touches } from './touches.ts';
+import type { Validations } from './validations.ts';
+
+/** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
+export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
+
+/** How a login begins. */
+export type Opening =
+  /**
+   * Decided without an answer; its event is committed (or, for what needs no commit, in the log). success: a
+   * key that sshd has verified is the second factor, and its commit is durable.
+   */
+  | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
+  | {
+      readonly kind: 'ask';
+      readonly prompt: string;
+      readonly text?: string;
+      readonly login: OpenLogin;
+      /** A security key of this machine may answer too. */
+      readonly key?: KeyOffer;
+    };
+
+/** A login that waits for an answer. Held by one connection, in memory, and nowhere else. */
+export interface OpenLogin {
+  readonly facts: LoginFacts;
+  /** What NSS said, and when by the monotonic clock; asked again for an answer that comes later. */
+  readonly subject?: { readonly value: Subject; readonly at: number };
+  /** What the last answer left to prove (HOTP, two codes in a row). */
+  readonly resync?: Resync;
+}
+
+export type Verdict =
+  | {
+      readonly kind: 'accepted';
+      /** success after a factor; ignore when fresh records say that none is needed any more. */
+      readonly result: 'success' | 'ignore';
+      /** Bytes at the end of the answer that were the factor; 0 in mode prompt. */
+      readonly strip: number;
+      /** "3 recovery keys are left." */
+      readonly text?: string;
+    }
+  | {
+      readonly kind: 'refused';
+      /** The call may go on with another answer: the daemon counts them and sends MAXTRIES. */
+      readonly again: boolean;
+      readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
+      readonly text?: string;
+      /** Milliseconds by which this answer's frame is held back. */
+      readonly delay: number;
+      readonly login: OpenLogin;
+    };
+
+/** denied: whoever was to approve it in a browser said no. */
+export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied';
+
+/** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
+export interface Verifier {
+  open(facts: LoginFacts): Promise<Opening>;
+  /** What was typed is wiped before it returns. */
+  answer(login: OpenLogin, answer: Answer): Promise<Verdict>;
+  /** The login ended without a decision: one event for a proven one. */
+  abandon(login: OpenLogin, reason: AbandonReason): Promise<void>;
+  /** `sallyport verify`: spends a code as a login would, and counts as one. */
+  verify(request: VerifyRequest): Promise<VerifyResult>;
+  /** Adds a factor; a code that proves it is spent. */
+  enrol(request: EnrolRequest): Promise<EnrolResult>;
+  /**
+   * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
+   * @throws SallyportError `no-relying-party`, `kind-refused`, `too-many-factors`
+   */
+  creationOptions(user: string): Promise<CreationOptions>;
+  /** What a legacy key is to be asked, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
+  legacyQuestion(user: string, credential: U2fCredential): Promise<KeyQuestion>;
+}
+
+export interface VerifyRequest {
+  readonly actor: string;
+  /** Name as typed. */
+  readonly user: string;
+  readonly answer: Buffer;
+  /** The answer before this one, for HOTP resync by two codes in a row. It is not judged again by itself. */
+  readonly previous?: Buffer;
+}
+
+export type VerifyResult =
+  | { readonly outcome: 'accepted'; readonly factor: FactorSummary; readonly text?: string }
+  | {
+      readonly outcome: 'refused';
+      /** Stable: wrong, replay, clock, shape, locked, no-factor, disabled. */
+      readonly reason: string;
+      readonly text: string;
+      /** The next code in a row would bring an HOTP token back into step. */
+      readonly resync: boolean;
+    };
+
+export type EnrolRequest = {
+  readonly actor: string;
+  readonly user: string;
+  readonly name?: string;
+  /** A current code; left out only by an admin who says so. */
+  readonly code?: Buffer;
+  readonly verify: boolean;
+} & (
+  | {
+      readonly kind: 'totp';
+      readonly secret: Buffer;
+      readonly digits: OtpDigits;
+      readonly period: number;
+      readonly algorithm: OtpAlgorithm;
+    }
+  | {
+      readonly kind: 'hotp';
+      readonly secret: Buffer;
+      readonly digits: OtpDigits;
+      readonly algorithm: OtpAlgorithm;
+      readonly counter: number;
+    }
+  /** What the touch that is its `code` says it is. */
+  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
+  | {
+      readonly kind: 'yubikey';
+      readonly validation: 'local';
+      /** Modhex. */
+      readonly publicId: string;
+      readonly privateId: Buffer;
+      /** The AES key. */
+      readonly secret: Buffer;
+    }
+  /** It is its own proof: the key made it for a challenge of ours. */
+  | { readonly kind: 'webauthn'; readonly registration: Registration }
+  | {
+      readonly kind: 'u2f';
+      readonly credential: U2fCredential;
+      /** What proves it, unless an admin says that none is needed. */
+      readonly assertion?: Assertion;
+    }
+  /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
+  | { readonly kind: 'recovery' }
+);
+
+/** A legacy credential, as it was made elsewhere. */
+export interface U2fCredential {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Raw (factors/cose.ts). */
+  readonly publicKey: Buffer;
+  readonly algorithm: KeyAlgorithm;
+  readonly appId: string;
+  readonly verified: boolean;
+}
+
+/** What a new credential is asked for with (W3C Web Authentication Level 3, 5.4). */
+export interface CreationOptions {
+  readonly account: string;
+  readonly rp: RelyingParty;
+  /** Opaque, 32 bytes, the same each time. */
+  readonly userId: Buffer;
+  /** Base64url; a key that holds one of them is there already. */
+  readonly exclude: readonly string[];
+  readonly algorithms: readonly KeyAlgorithm[];
+  readonly residentKey: boolean;
+  readonly userVerification: UserVerification;
+  /** The realm allows only some models, which have to prove themselves. */
+  readonly attested: boolean;
+}
+
+export interface EnrolResult {
+  readonly account: string;
+  readonly factor: FactorSummary;
+  /** The ten keys in clear, once; only for kind recovery. */
+  readonly recoveryKeys?: readonly string[];
+  /** Factors that a new one put out of use: the old recovery set. */
+  readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
+}
+
+/** What a verifier stands on. */
+export interface VerifierOptions {
+  readonly store: Store;
+  readonly accounts: Accounts;
+  /** The configuration in force; it may change between two calls. */
+  readonly config: () => Config;
+  /** HMAC-SHA256 for recovery keys, under a key derived from the master key. */
+  readonly keyedHash: FactorContext['keyedHash'];
+  readonly randomness: Randomness;
+  readonly clock: Clock;
+  readonly throttle: Throttle;
+  readonly validations: Validations;
+  readonly assertions: Assertions;
+  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly approvals: Pick<Approvals, 'open'>;
+  /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
+  readonly unknownNames: Tally;
+  readonly throttled: Tally;
+  readonly log: Log;
+}

@@ -1,0 +1,261 @@
+import type { Realm } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+import type {
+  CloudYubikey,
+  FactorBase,
+  FactorContext,
+  FactorKind,
+  FactorRecord,
+  LocalYubikey,
+  NotAccepted,
+  YubikeyRecord,
+  YubikeyValidation,
+} from '../factors/contract.ts';
+import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from '../factors/recovery.ts';
+import { factorFor } from '../factors/registry.ts';
+import { checkSeed } from '../factors/seed.ts';
+import { type Shape, shapeOf } from '../factors/shape.ts';
+import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
+import { limits } from '../limits.ts';
+import type { Randomness } from '../randomness.ts';
+import type { AccountRecord } from '../store/contract.ts';
+import type { EnrolRequest } from './contract.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { nameFor } from './factor-name.ts';
+import type { NewCredential } from './registrations.ts';
+import { newSshSk } from './ssh-enrolment.ts';
+import { raised, type Tokens } from './yubikey-marks.ts';
+
+/** An account's record with one factor more. Nothing of it counts before it is committed. */
+export interface Enrolled {
+  readonly record: AccountRecord;
+  readonly factor: FactorRecord;
+  /** In clear, once. */
+  readonly recoveryKeys?: readonly string[];
+  readonly replaced: readonly FactorRecord[];
+}
+
+/** The YubiKey that is to be added, unchecked, and what is spent of it already. */
+export interface Touched {
+  readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
+  readonly marks: Tokens;
+}
+
+/** What was found out about a new factor before it is made. */
+export interface Found {
+  readonly touched?: Touched;
+  readonly credential?: NewCredential;
+}
+
+/** Without what every factor has. */
+type Bare<R> = Omit<R, keyof FactorBase>;
+
+/**
+ * MUST hold:
+ * - the code that proves a new factor is spent by it: the record carries its mark already;
+ * - one account never holds one seed, or one key, twice, or one code would be good twice;
+ * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
+ * - every change of factors voids what is remembered.
+ *
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ */
+export function enrolled(
+  request: EnrolRequest,
+  record: AccountRecord,
+  realm: Realm,
+  context: FactorContext,
+  randomness: Randomness,
+  found: Found = {},
+): Enrolled {
+  refuseKind(request, realm);
+  const replaced: readonly FactorRecord[] =
+    request.kind === 'recovery' ? record.factors.filter((old) => old.kind === 'recovery') : [];
+  const kept = record.factors.filter((old) => !replaced.includes(old));
+  refuseOneMore(kept);
+  const made = make(request, kept, context, randomness, found);
+  const factor = request.verify ? proven(made.factor, request, context) : made.factor;
+  return {
+    record: { ...record, factors: [...kept, factor], grants: [] },
+    factor,
+    replaced,
+    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+  };
+}
+
+/** @throws SallyportError `too-many-factors` */
+export function refuseOneMore(kept: readonly FactorRecord[]): void {
+  if (kept.length < limits.factorsPerAccount) return;
+  throw new SallyportError(
+    'too-many-factors',
+    `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
+  );
+}
+
+/** Whether anything can be typed or touched that proves a new factor of this kind. */
+export function hasCode(kind: FactorKind): boolean {
+  return kind !== 'recovery' && kind !== 'ssh-sk';
+}
+
+/** @throws SallyportError `kind-refused` */
+export function refuseKind(
+  request: { readonly kind: FactorKind; readonly validation?: YubikeyValidation },
+  realm: Realm,
+): void {
+  const { kind } = request;
+  const { validation } = realm.yubikey;
+  if (kind === 'yubikey' && validation !== undefined && request.validation !== validation)
+    throw new SallyportError(
+      'kind-refused',
+      `the realm "${realm.name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+    );
+  const yubikeyAlone =
+    Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
+  if (kind === 'recovery' || kind === 'yubikey' || !yubikeyAlone) return;
+  throw new SallyportError(
+    'kind-refused',
+    `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
+  );
+}
+
+type Made = { readonly factor: FactorRecord; readonly recoveryKeys?: readonly string[] };
+
+function make(
+  request: EnrolRequest,
+  kept: readonly FactorRecord[],
+  context: FactorContext,
+  randomness: Randomness,
+  { touched, credential }: Found,
+): Made {
+  const base = {
+    id: randomness.bytes(6).toString('hex'),
+    name: nameFor(request, kept),
+    created: context.now,
+    enabled: true,
+  };
+  if (request.kind === 'recovery') {
+    const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
+    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(recoverySaltLength), context.keyedHash);
+    return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
+  }
+  if (request.kind === 'yubikey') {
+    if (touched === undefined) throw new SallyportError('internal', 'a YubiKey without its marks: a defect');
+    const factor = { ...base, ...touched.yubikey };
+    checkYubikey(request, factor, kept);
+    return { factor: raised(factor, touched.marks) };
+  }
+  if (request.kind === 'webauthn' || request.kind === 'u2f') {
+    const made = request.kind === 'u2f' ? legacyCredential(request.credential) : credential;
+    if (made === undefined) throw new SallyportError('internal', 'a credential unchecked: a defect');
+    const factor = { ...base, ...made };
+    refuseSameCredential(factor, kept);
+    return { factor };
+  }
+  if (request.kind === 'ssh-sk')
+    return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
+  checkSeed(request.secret);
+  const secret = request.secret.toString('base64');
+  refuseSecondUse(secret, kept);
+  const { digits, algorithm } = request;
+  if (request.kind === 'hotp')
+    return { factor: { ...base, kind: 'hotp', secret, digits, algorithm, counter: request.counter } };
+  const { period } = request;
+  return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
+}
+
+type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
+
+/** What a request says of a YubiKey, unchecked. @param touchedId the public id of the touch */
+export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['yubikey'] {
+  const { kind } = request;
+  if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
+  const { publicId } = request;
+  const privateId = request.privateId.toString('base64');
+  const secret = request.secret.toString('base64');
+  return { kind, validation: 'local', publicId, privateId, secret, lastPress: -1, spent: [] };
+}
+
+function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: readonly FactorRecord[]): void {
+  const wrong = (what: string) => {
+    throw new SallyportError('bad-secret', `${what}; copy it as the tool showed it that programmed the key`);
+  };
+  if (request.validation === 'cloud' && factor.publicId === '')
+    throw new SallyportError('wrong-code', 'that is nothing that a YubiKey types; touch the key');
+  if (!isPublicId(factor.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
+  if (request.validation === 'local') {
+    if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
+    if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
+  }
+  const same = kept.find((other) => other.kind === 'yubikey' && isSameKey(other, factor));
+  if (same !== undefined)
+    throw new SallyportError(
+      'bad-secret',
+      `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
+    );
+}
+
+function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+  const sharesId = idMark(a) === idMark(b);
+  return sharesId || (a.validation === 'local' && b.validation === 'local' && keyMark(a) === keyMark(b));
+}
+
+/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
+function significant(secret: string): string {
+  return Buffer.from(secret, 'base64')
+    .toString('hex')
+    .replace(/(?:00)+$/, '');
+}
+
+function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
+  const wanted = significant(secret);
+  const same = kept.find((factor) => 'secret' in factor && significant(factor.secret) === wanted);
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account has this very secret; remove it first, or use another secret`,
+  );
+}
+
+/** Judged as a login would judge it; the record that comes back carries the mark. */
+function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
+  if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
+  const verdict = factorFor(factor).verify(factor, proofIn(request, factor), context);
+  if (verdict.outcome === 'accepted') return verdict.record;
+  if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
+  if (factor.kind === 'u2f')
+    throw new SallyportError(
+      'wrong-code',
+      'the key that was touched did not sign for this public key; check it and the AppID',
+    );
+  throw new SallyportError(
+    'wrong-code',
+    `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
+  );
+}
+
+function proofIn(request: EnrolRequest, factor: FactorRecord): Shape {
+  if (request.kind === 'u2f')
+    return request.assertion === undefined
+      ? { kind: 'none' }
+      : { kind: 'assertion', assertion: request.assertion };
+  const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
+  return shapeOf(request.code ?? Buffer.alloc(0), digits);
+}
+
+function refusedTouch(
+  { validation }: FactorRecord & { kind: 'yubikey' },
+  reason: NotAccepted,
+): SallyportError {
+  if (reason === 'unavailable')
+    return new SallyportError(
+      'validation-unavailable',
+      'the validation servers gave no verdict; the log of sallyportd says why, and `yubikey` in the realm which they are',
+    );
+  if (reason === 'replay')
+    return new SallyportError(
+      'wrong-code',
+      'that press, or a later one, was used before; touch the key again',
+    );
+  const what =
+    validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
+  return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
+}

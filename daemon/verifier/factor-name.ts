@@ -1,0 +1,55 @@
+import { SallyportError } from '../errors.ts';
+import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import { limits } from '../limits.ts';
+
+const defaultNames: Readonly<Record<FactorKind, string>> = {
+  totp: 'TOTP',
+  hotp: 'HOTP',
+  yubikey: 'YubiKey',
+  webauthn: 'Security key',
+  u2f: 'U2F key',
+  'ssh-sk': 'SSH key',
+  recovery: 'Recovery keys',
+};
+
+/** @throws SallyportError `bad-name`, `name-taken` */
+export function nameFor(
+  request: { readonly kind: FactorKind; readonly name?: string },
+  kept: readonly FactorRecord[],
+): string {
+  if (request.name !== undefined) return checkedName(request.name, kept);
+  const wanted = defaultNames[request.kind];
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted} ${number}`;
+    if (!isTaken(name, kept)) return name;
+  }
+}
+
+function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
+  return factors.some((factor) => factor.name.toLowerCase() === name.toLowerCase() || factor.id === name);
+}
+
+/**
+ * A name for a factor, as a person chose it ("pixel-7 authy").
+ * @param others the factors that must not have it already
+ * @throws SallyportError `bad-name`, `name-taken`
+ */
+export function checkedName(name: string, others: readonly FactorRecord[]): string {
+  const trimmed = name.normalize('NFC').trim();
+  const length = [...trimmed].length;
+  if (
+    length === 0 ||
+    length > limits.factorNameLength ||
+    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(trimmed)
+  )
+    throw new SallyportError(
+      'bad-name',
+      `a name has 1 to ${limits.factorNameLength} characters and no control characters; choose another`,
+    );
+  if (isTaken(trimmed, others))
+    throw new SallyportError(
+      'name-taken',
+      `the account has a factor "${trimmed}" already; choose another name`,
+    );
+  return trimmed;
+}

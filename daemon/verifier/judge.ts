@@ -1,0 +1,156 @@
+import type {
+  Assertion,
+  FactorContext,
+  FactorRecord,
+  FactorVerdict,
+  NotAccepted,
+  Resync,
+} from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
+import { endsLikeOtp, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
+
+/** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
+export type Judgement =
+  | {
+      readonly outcome: 'accepted';
+      /** The factor as it MUST be stored before SUCCESS leaves. */
+      readonly factor: FactorRecord;
+      /** Bytes at the end of the answer that were the factor. */
+      readonly length: number;
+    }
+  /** No factor that may be used takes an answer of this shape: it counts nowhere. */
+  | { readonly outcome: 'no-shape' }
+  /** A typed code, and typed codes are locked: refused at once, counts nowhere. */
+  | { readonly outcome: 'codes-locked' }
+  | {
+      readonly outcome: 'refused';
+      readonly reason: NotAccepted;
+      /** Whether it counts with the typed codes. */
+      readonly countsAsCode: boolean;
+      readonly resync?: Resync;
+    };
+
+/** What was typed, or what a security key said. */
+export type Answer = Buffer | Assertion;
+
+export interface Question {
+  /** The factors that may be used in this login. */
+  readonly factors: readonly FactorRecord[];
+  readonly answer: Answer;
+  /** The whole answer, or what stands at its end behind the password. */
+  readonly where: 'whole' | 'tail';
+  readonly codesLocked: boolean;
+  readonly context: FactorContext;
+}
+
+interface Candidate {
+  readonly shape: Shape;
+  readonly length: number;
+}
+
+function digitsInUse(factors: readonly FactorRecord[]): Set<number> {
+  const digits = new Set<number>();
+  for (const factor of factors) if ('digits' in factor) digits.add(factor.digits);
+  return digits;
+}
+
+function publicIdsOf(factors: readonly FactorRecord[]): ReadonlySet<string> {
+  return new Set(factors.flatMap((factor) => (factor.kind === 'yubikey' ? [factor.publicId] : [])));
+}
+
+function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
+  const { answer } = question;
+  if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
+  const digits = digitsInUse(question.factors);
+  if (question.where === 'whole') return [{ shape: shapeOf(answer, digits), length: answer.length }];
+  const recovery = question.factors.some((factor) => factor.kind === 'recovery');
+  return tailsOf(answer, { digits, recovery, otps: publicIdsOf(question.factors) });
+}
+
+const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
+const noOtp: ReadonlySet<string> = new Set();
+
+/**
+ * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
+ * must not show.
+ */
+export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
+  if (where === 'tail')
+    return (
+      endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, recovery: true, otps: noOtp }).length > 0
+    );
+  const { kind } = shapeOf(answer, anyDigits);
+  return kind !== 'none' && kind !== 'enter';
+}
+
+/** What counts nowhere must be the word of every factor that was asked. */
+const gravity = { counter: 3, replay: 2, wrong: 1, clock: 0, unavailable: 0 } as const;
+
+function worse(
+  a: Judgement & { outcome: 'refused' },
+  b: Judgement & { outcome: 'refused' },
+): Judgement & { outcome: 'refused' } {
+  const graver = gravity[b.reason] > gravity[a.reason] ? b : a;
+  const resync = a.resync ?? b.resync;
+  return {
+    outcome: 'refused',
+    reason: graver.reason,
+    countsAsCode: a.countsAsCode || b.countsAsCode,
+    ...(resync === undefined ? {} : { resync }),
+  };
+}
+
+function refusedAs(
+  verdict: FactorVerdict & { outcome: 'refused' },
+  countsAsCode: boolean,
+): Judgement & { outcome: 'refused' } {
+  return {
+    outcome: 'refused',
+    reason: verdict.reason,
+    countsAsCode,
+    ...(verdict.resync === undefined ? {} : { resync: verdict.resync }),
+  };
+}
+
+/** Whether a YubiKey of the account may be asked: only then do its marks matter. */
+export function mayBeOtp(question: Omit<Question, 'context'>): boolean {
+  const hasYubikey = question.factors.some((factor) => factor.kind === 'yubikey');
+  return hasYubikey && candidates(question).some(({ shape }) => shape.kind === 'yubikey');
+}
+
+/** The OTP in this answer that only the servers can judge; undefined: there is none that may be used. */
+export function otpForServers(question: Omit<Question, 'context'>): string | undefined {
+  if (question.codesLocked) return undefined;
+  const byServers = question.factors.filter(
+    (factor) => factor.kind === 'yubikey' && factor.validation === 'cloud',
+  );
+  if (byServers.length === 0) return undefined;
+  for (const { shape } of candidates(question))
+    if (shape.kind === 'yubikey' && byServers.some((factor) => factorFor(factor).takes(factor, shape)))
+      return shape.text;
+  return undefined;
+}
+
+/**
+ * The first factor that accepts decides; an answer that none accepts is one failure, however many it
+ * was tried against.
+ */
+export function judge(question: Question): Judgement {
+  let refused: (Judgement & { outcome: 'refused' }) | undefined;
+  let locked = false;
+  for (const { shape, length } of candidates(question)) {
+    for (const record of question.factors) {
+      const factor = factorFor(record);
+      if (!factor.takes(record, shape)) continue;
+      if (question.codesLocked && factor.countsAsCode) {
+        locked = true;
+        continue;
+      }
+      const verdict = factor.verify(record, shape, question.context);
+      if (verdict.outcome === 'accepted') return { outcome: 'accepted', factor: verdict.record, length };
+      const judgement = refusedAs(verdict, factor.countsAsCode);
+      refused = refused === undefined ? judgement : worse(refused, judgement);
+    }
+  }
+  return refused ?? { outcome: locked ? 'codes-locked' : 'no-shape' };
+}

@@ -1,0 +1,73 @@
+import type { AuditEvent } from '../audit/event.ts';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { AccountRecord, Commit, Store } from '../store/contract.ts';
+
+/** What a change rests on: the record as it was read, and its version. */
+export interface ReadRecord {
+  readonly record: AccountRecord;
+  readonly version: number;
+}
+
+/**
+ * Writes decisions down.
+ *
+ * MUST hold:
+ * - a change and its event are one commit, conditional on the version that was read;
+ * - only an event that no change depends on may be left to the log while the store cannot be written;
+ * - whoever meets another commit decides again, from fresh records.
+ */
+export class Ledger {
+  readonly #store: Store;
+  readonly #log: Log;
+
+  constructor(store: Store, log: Log) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  /** @returns false: the record is not any more what the change rests on */
+  async change(
+    from: ReadRecord,
+    write: AccountRecord,
+    event: AuditEvent,
+    tokens: Commit['tokens'] = [],
+  ): Promise<boolean> {
+    const accounts = [{ account: from.record.account, version: from.version, write }];
+    return (await this.#store.commit({ accounts, tokens, events: [event] })) === 'committed';
+  }
+
+  /**
+   * A decision that changes nothing, on condition that it still rests on fresh records.
+   * @param basis undefined: it rests on no record
+   * @returns false: it does not
+   */
+  async note(
+    event: AuditEvent,
+    basis?: { readonly account: string; readonly version: number },
+  ): Promise<boolean> {
+    try {
+      const accounts = basis === undefined ? [] : [basis];
+      return (await this.#store.commit({ accounts, events: [event] })) === 'committed';
+    } catch (error) {
+      this.#leaveToLog(error, event);
+      return true;
+    }
+  }
+
+  #leaveToLog(error: unknown, event: AuditEvent): void {
+    if (!(error instanceof SallyportError) || error.code !== 'store-unwritable') throw error;
+    const { kind, outcome, reason, account, service, source } = event;
+    this.#log.warning('not-stored', { kind, outcome, reason, account, service, source });
+  }
+}
+
+/** @param decideOnce gives undefined when its commit met another one */
+export async function untilSettled<T>(decideOnce: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+    const settled = await decideOnce();
+    if (settled !== undefined) return settled;
+  }
+  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+}

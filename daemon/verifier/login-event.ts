@@ -1,0 +1,59 @@
+import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Subject } from './subject.ts';
+
+interface Said {
+  readonly outcome: AuditOutcome;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly realm?: string | undefined;
+  readonly factor?: FactorRecord | undefined;
+}
+
+function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> {
+  return factor === undefined ? {} : { factor: { id: factor.id, kind: factor.kind, name: factor.name } };
+}
+
+/** What a program said of itself, without what a terminal would take for a command. */
+export function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}
+
+/** What is written down of a decision about a login: facts and outcome, never what was typed. */
+export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): AuditEvent {
+  const source = facts.source ?? facts.rhost;
+  const { target, holder } = subject;
+  return {
+    kind: 'login',
+    outcome: said.outcome,
+    at: said.at,
+    account: target.name,
+    reason: said.reason,
+    ...(said.realm === undefined ? {} : { realm: said.realm }),
+    service: shown(facts.service),
+    ...(source === undefined ? {} : { source: shown(source) }),
+    ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
+    proven: facts.proven,
+    ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
+    ...factorOf(said.factor),
+  };
+}
+
+/** What is written down of a change, or of a `verify`. */
+export function changeEvent(
+  kind: AuditKind,
+  said: Said & { readonly account: string; readonly actor: string },
+): AuditEvent {
+  return {
+    kind,
+    outcome: said.outcome,
+    at: said.at,
+    account: said.account,
+    reason: said.reason,
+    actor: said.actor,
+    ...(said.realm === undefined ? {} : { realm: said.realm }),
+    ...factorOf(said.factor),
+  };
+}

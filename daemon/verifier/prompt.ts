@@ -1,0 +1,173 @@
+import { unreachable } from '../errors.ts';
+import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import { keysLeft } from '../factors/recovery.ts';
+import { factorFor } from '../factors/registry.ts';
+import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+
+/**
+ * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
+ * reads "Password:", which sudo would replace by its own.
+ */
+
+/** Below this many the user is told after each use. */
+const fewRecoveryKeys = 4;
+
+const words: Record<FactorKind, string> = {
+  totp: 'verification code',
+  hotp: 'verification code',
+  yubikey: 'YubiKey OTP',
+  webauthn: 'security key',
+  u2f: 'security key',
+  'ssh-sk': 'security key of ssh',
+  recovery: 'recovery key',
+};
+
+/** Where we are reached unproven the prompt is the same for everybody. */
+export function genericPrompt(mode: LoginFacts['mode']): string {
+  return mode === 'prompt' ? 'Second factor: ' : 'Password and second factor: ';
+}
+
+/** Names only what this user can use here. */
+export function promptFor(
+  factors: readonly FactorRecord[],
+  mode: LoginFacts['mode'],
+  codesLocked: boolean,
+): string {
+  if (mode !== 'prompt') return genericPrompt(mode);
+  return sentence(typedNames(factors, codesLocked) ?? 'second factor');
+}
+
+/** "verification code or recovery key": what can be typed here; undefined: nothing. */
+export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
+  const usable = factors.filter(
+    (factor) => factor.kind === 'recovery' || (factorFor(factor).countsAsCode && !codesLocked),
+  );
+  return [...new Set(usable.map((factor) => words[factor.kind]))].join(' or ') || undefined;
+}
+
+/**
+ * Where a security key may answer too.
+ * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program has to be told;
+ *   enter: it blinks after Enter
+ */
+export function keyPrompt(
+  how: 'touch' | 'touch-and-enter' | 'enter' | 'approve' | 'approve-and-enter',
+  typed: string | undefined,
+): string {
+  const asked = {
+    touch: 'Touch your security key',
+    'touch-and-enter': 'Touch your security key and press Enter',
+    enter: 'Press Enter to use your security key',
+    approve: 'Waiting for your approval',
+    'approve-and-enter': 'Press Enter once it is approved',
+  }[how];
+  return typed === undefined ? `${asked}: ` : `${asked}, or type a ${typed}: `;
+}
+
+/** What to do with a security key. */
+export function touchText(what: 'touch' | 'insert' | 'approve'): string {
+  switch (what) {
+    case 'touch':
+      return 'Touch your security key.';
+    case 'insert':
+      return 'Plug in your security key.';
+    case 'approve':
+      return 'Waiting for your approval in the browser.';
+    default:
+      return unreachable(what);
+  }
+}
+
+/** What to open, and the number that has to stand there too. */
+export function approvalText(link: string, number: string): string {
+  return `To use a security key, open ${link}\nand compare the number: ${number}`;
+}
+
+export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
+  const wrong = why === 'wrong' ? 'That PIN was wrong. ' : '';
+  const left = retries === undefined ? '' : `${retries} tries are left before the key locks itself. `;
+  return `${wrong}${left}PIN of your security key: `;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
+}
+
+/** Why an answer was refused, for a person whose password is already proven, or for an admin. */
+export type RefusalReason =
+  | 'wrong'
+  | 'replay'
+  | 'clock'
+  | 'unavailable'
+  | 'counter'
+  | 'no-shape'
+  | 'codes-locked'
+  | 'locked'
+  | 'no-factor';
+
+export function refusalText(reason: RefusalReason): string {
+  switch (reason) {
+    case 'wrong':
+      return 'That was not right.';
+    case 'replay':
+      return 'That code was used before. Wait for the next one.';
+    case 'clock':
+      return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+    case 'unavailable':
+      return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
+    case 'counter':
+      return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
+    case 'no-shape':
+      return 'That is not the form of a code or key that is in use here.';
+    case 'codes-locked':
+      return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';
+    case 'locked':
+      return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
+    case 'no-factor':
+      return 'There is no enabled second factor to check this against.';
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** Why a security key did not answer, for the person in front of it. */
+export function keyFailureText(reason: FidoReason): string {
+  switch (reason) {
+    case 'no-touch':
+      return 'The security key was not touched in time.';
+    case 'no-key':
+      return 'No security key was plugged in.';
+    case 'wrong-key':
+      return 'That security key is not one of yours here.';
+    case 'excluded':
+      return 'That security key is there already.';
+    case 'no-pin':
+      return 'A PIN or a finger is required here, and that security key has neither set up.';
+    case 'pin-blocked':
+      return 'The PIN of that security key is blocked. Pull the key out and plug it in again; if that does not help, it has to be reset.';
+    case 'unsupported':
+      return 'That security key cannot do what is asked of it here.';
+    case 'key-full':
+      return 'That security key has no room left. Remove a passkey from it first.';
+    case 'key-failed':
+      return 'The security key was pulled out, or does not answer as it should.';
+    case 'denied':
+      return 'This login was denied.';
+    case 'cancelled':
+      return 'The security key is not asked any more.';
+    case 'helper-failed':
+      return 'Security keys cannot be asked on this machine just now. Ask your administrator to look at the log.';
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** What a person should hear after a login; undefined: nothing. */
+export function successText(factor: FactorRecord): string | undefined {
+  if (factor.kind !== 'recovery') return undefined;
+  const left = keysLeft(factor);
+  if (left >= fewRecoveryKeys) return undefined;
+  if (left === 0) return 'That was your last recovery key. Make a new set now.';
+  return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
+}

@@ -1,0 +1,132 @@
+import type { AuditEvent } from '../audit/event.ts';
+import type { Realm } from '../config/contract.ts';
+import { SallyportError, unreachable } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { lockedNow } from '../policy/lockout.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { emptyRecord } from '../store/contract.ts';
+import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
+import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
+import { type Ledger, untilSettled } from './ledger.ts';
+import { changeEvent } from './login-event.ts';
+import { type RefusalReason, refusalText, successText } from './prompt.ts';
+import { known } from './subject.ts';
+import type { InTurn } from './turns.ts';
+import { countsNowhere } from './verdicts.ts';
+import { markOf } from './yubikey-marks.ts';
+
+export interface ProofOptions extends VerifierOptions {
+  readonly ledger: Ledger;
+  readonly inTurn: InTurn;
+}
+
+/**
+ * `sallyport verify`.
+ *
+ * MUST hold: a code that is accepted here is spent as in a login, by the same judge and the same commit,
+ * and a wrong one counts as one.
+ */
+export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
+  return {
+    async verify(request) {
+      try {
+        const { account, realm } = await accountOf(options, request.user);
+        return await options.inTurn(account, () =>
+          untilSettled(() => tryVerify(options, request, account, realm)),
+        );
+      } finally {
+        request.answer.fill(0);
+        request.previous?.fill(0);
+      }
+    },
+  };
+}
+
+/** @throws SallyportError `no-such-account`, `accounts-unavailable` */
+export async function accountOf(
+  options: ProofOptions,
+  user: string,
+): Promise<{ account: string; realm: Realm }> {
+  const config = options.config();
+  const found = known(await options.accounts.byName(user, wantedGroups(config)));
+  if (found === undefined)
+    throw new SallyportError(
+      'no-such-account',
+      'there is no such account; check the name with: getent passwd',
+    );
+  const selected = selectRealm(config, found.account, found.groups);
+  if (selected.kind === 'realm') return { account: found.account.name, realm: selected.realm };
+  throw new SallyportError(
+    'accounts-unavailable',
+    `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
+  );
+}
+
+async function tryVerify(
+  options: ProofOptions,
+  request: VerifyRequest,
+  account: string,
+  realm: Realm,
+): Promise<VerifyResult | undefined> {
+  const { ledger, keyedHash } = options;
+  const now = options.clock.now();
+  const { value, version } = await options.store.account(account);
+  const record = value ?? emptyRecord(account, now);
+  const factors = record.factors.filter(
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor),
+  );
+  const locked = lockedNow(record.lock, realm.lockout, now);
+  const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
+    changeEvent('verify', {
+      outcome,
+      reason,
+      account,
+      at: now,
+      actor: request.actor,
+      realm: realm.name,
+      factor,
+    });
+  const no = async (reason: RefusalReason): Promise<VerifyResult> => {
+    await ledger.note(event('refused', reason));
+    return { outcome: 'refused', reason, text: refusalText(reason), resync: false };
+  };
+  if (factors.length === 0) return no('no-factor');
+  if (locked === 'all') return no('locked');
+  const codesLocked = locked === 'codes';
+  const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
+  const ready = await madeReady(options, realm, question);
+  if (ready === undefined) return undefined;
+  const asking: Asking = { record, version, realm, ...ready, codesLocked, now };
+  const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
+  const resync = before?.outcome === 'refused' ? before.resync : undefined;
+  const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
+  switch (judgement.outcome) {
+    case 'accepted': {
+      const { factor } = judgement;
+      const mark = markOf(factor, asking.tokens);
+      if (!(await ledger.change(asking, spent(record, factor), event('success', 'verified', factor), mark)))
+        return undefined;
+      const text = successText(factor);
+      return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
+    }
+    case 'no-shape':
+    case 'codes-locked':
+      return no(judgement.outcome);
+    case 'refused': {
+      const { reason } = judgement;
+      if (countsNowhere(judgement)) return no(reason);
+      if (!(await ledger.change(asking, counted(asking, judgement), event('refused', reason))))
+        return undefined;
+      return {
+        outcome: 'refused',
+        reason,
+        text: refusalText(reason),
+        resync: judgement.resync !== undefined,
+      };
+    }
+    default:
+      return unreachable(judgement);
+  }
+}

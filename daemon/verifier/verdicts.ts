@@ -1,0 +1,47 @@
+import { limits } from '../limits.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { isTypedCode } from '../policy/requirement.ts';
+import type { Asking } from './asking.ts';
+import type { OpenLogin, Verdict } from './contract.ts';
+import type { Judgement } from './judge.ts';
+
+export type Refusal = Verdict & { kind: 'refused' };
+
+/** @param refusal again: the call may go on; delay: milliseconds by which the frame is held back */
+export function refused(
+  login: OpenLogin,
+  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number },
+): Refusal {
+  const { result, again = false, text, delay = 0 } = refusal;
+  return { kind: 'refused', result, again, delay, login, ...(text === undefined ? {} : { text }) };
+}
+
+/** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
+export function hasMoreThanCodes(asking: Asking): boolean {
+  return asking.factors.some((factor) => !isTypedCode(factor));
+}
+
+/** Where in an answer the factor stands. */
+export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
+  return facts.mode === 'prompt' ? 'whole' : 'tail';
+}
+
+/** With such a clock, or without the servers, no code can be right: nobody is to be locked for it. */
+export function countsNowhere({ reason }: Judgement & { outcome: 'refused' }): boolean {
+  return reason === 'clock' || reason === 'unavailable';
+}
+
+/** Where a try comes from, for the throttle and the tallies. */
+export function originOf(facts: LoginFacts): string {
+  if (!facts.rootSocket) return `uid:${facts.peerUid}`;
+  // At this machine each user has tries of its own: nobody may use up those of the others.
+  return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
+}
+
+/**
+ * A refusal that is held back to the next beat, so that its time tells nothing.
+ * @param taken milliseconds since the answer came
+ */
+export function onTheBeat(verdict: Refusal, taken: number): Refusal {
+  return { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) };
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { startAuthenticator } from '../support/authenticator/index.ts';
+import {
+  compileSoftHelper,
+  killHelpers,
+  makeFrame,
+  RawHelper,
+  scratch,
+  shippedHelper,
+} from '../support/fido-rig.ts';
+import { repoRoot } from '../support/native.ts';
+
+/** The system calls that the unit leaves to the helper are those that it makes. */
+const folder = scratch('fido-confined');
+const unit = readFileSync(path.join(repoRoot, 'pam-config/systemd/sallyport-fido@.service'), 'utf8');
+const isHere = spawnSync('systemd-analyze', ['--version']).error === undefined;
+let soft = '';
+let shipped = '';
+
+before(async () => {
+  soft = await compileSoftHelper('plain');
+  shipped = await shippedHelper(folder.path);
+});
+after(() => {
+  killHelpers();
+  folder.remove();
+});
+
+/** A group of systemd's, or a call, as the names of calls. */
+function expanded(name: string): readonly string[] {
+  if (!name.startsWith('@')) return [name];
+  const listed = execFileSync('systemd-analyze', ['syscall-filter', name, '--no-pager'], {
+    encoding: 'utf8',
+  });
+  const names = [...listed.matchAll(/^ {4}([@\w-]+)$/gm)].map(([, each = '']) => each);
+  return names.flatMap((each) => expanded(each));
+}
+
+function allowed(): ReadonlySet<string> {
+  const calls = new Set<string>();
+  for (const [, line = ''] of unit.matchAll(/^SystemCallFilter=(.*)$/gm)) {
+    const takesAway = line.startsWith('~');
+    for (const name of line.replace(/^~/, '').split(' ').flatMap(expanded)) {
+      if (takesAway) calls.delete(name);
+      else calls.add(name);
+    }
+  }
+  return calls;
+}
+
+/** A program that runs `helper` under strace. */
+function traced(helper: string, calls: string): string {
+  const program = path.join(folder.path, `traced-${path.basename(calls)}`);
+  writeFileSync(program, `#!/bin/sh\nexec strace -f -qq -o ${calls} ${helper}\n`);
+  chmodSync(program, 0o755);
+  return program;
+}
+
+async function callsOf(helper: string, environment: Readonly<Record<string, string>>) {
+  const output = path.join(folder.path, `calls-${path.basename(path.dirname(helper))}`);
+  const run = new RawHelper(traced(helper, output), environment);
+  await run.send(makeFrame()).said('keys');
+  if (Object.keys(environment).length > 0) await run.said('made');
+  run.end();
+  await run.ended;
+  const names = [...readFileSync(output, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
+  // The exec is the service manager's.
+  return new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve'));
+}
+
+describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here' }, () => {
+  it('the helper makes no system call that is kept from it', async () => {
+    const key = await startAuthenticator({ socket: path.join(folder.path, 'key'), autoTouch: true });
+    const may = allowed();
+    assert.ok(may.size > 100 && !may.has('setpriority') && !may.has('mount'));
+    const made = await callsOf(soft, { SALLYPORT_FIDO_DEVICES: key.socket });
+    assert.ok(made.has('clone3') || made.has('clone'), 'the threads were not seen');
+    const shippedMade = await callsOf(shipped, {});
+    const kept = [...made, ...shippedMade].filter((name) => !may.has(name));
+    assert.deepEqual(kept, []);
+    // Sockets are the tests' alone.
+    assert.ok(!shippedMade.has('socket'));
+    await key.stop();
+  });
+});
