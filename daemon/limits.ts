@@ -52,8 +52,8 @@ export const limits = {
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
   credentialIdText: 1_364,
-  /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
-  appIdLength: 1_024,
+  /** Of legacy keys: what the FIDO helper takes as a relying party; a longer one would spoil the question for all. */
+  appIdLength: 255,
   /** Base64url of what a browser answers; a link with the longest name in it. */
   browserAnswer: 32_768,
   linkLength: 512,
@@ -85,6 +85,10 @@ export const limits = {
   /** docs/protocol.md, "The FIDO helper". Keys that are asked at a time: a hub full of them. */
   pluggedKeys: 8,
   keyNameLength: 128,
+  /** Relying parties in one question. */
+  fidoParties: 16,
+  /** Their ids and those of credentials in one question: the rest of a frame is for its other fields. */
+  fidoIdBytes: 14_336,
   fidoDetailLength: 256,
   /** Web Authentication: 1023 bytes at the most. */
   credentialIdLength: 1_023,

@@ -107,10 +107,15 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
   }
 }
 
+/** Whether a key was asked that may still say something. */
+function isBlinking({ key }: Asked): boolean {
+  return key !== undefined && key.now !== 'off';
+}
+
 function afterHold(then: Step, said: KeySaid): Step {
   const { state, effects } = then;
   if (state.at === 'withdrawing') return { state: { ...state, said }, effects };
-  if (state.at !== 'prompted') return then;
+  if (state.at !== 'prompted' || !isBlinking(state.asked)) return then;
   if (state.asked.key?.atTerminal) return withdraw(state.asked, said, effects);
   return { state: { ...state, asked: withKey(state.asked, said) }, effects };
 }
@@ -126,12 +131,12 @@ function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
     case 'withdrawing':
       return stay({ ...state, said });
     case 'prompted':
-      if (state.asked.key === undefined || state.asked.key.now === 'off') return stay(state);
-      if (state.asked.key.atTerminal) return withdraw(state.asked, said);
+      if (!isBlinking(state.asked)) return stay(state);
+      if (state.asked.key?.atTerminal) return withdraw(state.asked, said);
       return stay({ ...state, asked: withKey(state.asked, said) });
     case 'pin':
     case 'judging':
-      return stay({ ...state, asked: withKey(state.asked, said) });
+      return stay(isBlinking(state.asked) ? { ...state, asked: withKey(state.asked, said) } : state);
     case 'holding': {
       // Once the refusal leaves, the prompt is taken back at once; what the key says last counts.
       const then = afterHold(state.then, said);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
 import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../fido/contract.ts';
+import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
 import { placeOfKey } from '../policy/requirement.ts';
@@ -104,7 +105,7 @@ export function createTouches(helper: FidoHelper, randomness: Pick<Randomness, '
           rp: { id: rp.rpId, name: rp.rpName },
           user: { id: userId, name: account },
           algorithms,
-          exclude: exclude.map((id) => Buffer.from(id, 'base64url')),
+          exclude: thatFit(exclude).map((id) => Buffer.from(id, 'base64url')),
           resident: residentKey,
           userVerification,
           deadline,
@@ -190,14 +191,39 @@ export function questionFor(
   wanted: UserVerification,
 ): KeyQuestion | undefined {
   if (credentials.length === 0) return undefined;
+  // Those of our own relying party first, should there be more than one question can hold.
+  const ordered = [...credentials].sort((a, b) => Number(a.kind === 'u2f') - Number(b.kind === 'u2f'));
   const byParty = new Map<string, string[]>();
-  for (const record of credentials) {
+  let room: number = limits.fidoIdBytes;
+  for (const record of ordered) {
     const rpId = relyingPartyOf(record);
-    byParty.set(rpId, [...(byParty.get(rpId) ?? []), record.credentialId]);
+    const party = byParty.get(rpId);
+    const cost =
+      costOf(record.credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
+    if (cost > room || (party === undefined && byParty.size === limits.fidoParties)) continue;
+    room -= cost;
+    byParty.set(rpId, [...(party ?? []), record.credentialId]);
   }
   const isVerified = credentials.some((record) => record.kind === 'u2f' && record.verified);
   return {
     groups: [...byParty].map(([rpId, credentialIds]) => ({ rpId, credentialIds })),
     userVerification: wanted === 'discouraged' && isVerified ? 'preferred' : wanted,
   };
+}
+
+const fieldHeader = 3;
+
+/** Bytes that an id takes in a question. */
+function costOf(credentialId: string): number {
+  return fieldHeader + Buffer.byteLength(credentialId, 'base64url');
+}
+
+/** As many as a question can hold: one that is left out may be made again, and is refused when it is added. */
+function thatFit(credentialIds: readonly string[]): readonly string[] {
+  let room: number = limits.fidoIdBytes;
+  return credentialIds.filter((id) => {
+    const fits = costOf(id) <= room;
+    if (fits) room -= costOf(id);
+    return fits;
+  });
 }

@@ -258,7 +258,7 @@ describe('what is refused before a key blinks', () => {
       { ...body, credentialId: 'A'.repeat(1_365) },
       { ...body, credentialId: 'not base64url!' },
       { ...body, publicKey: 'A'.repeat(516) },
-      { ...body, appId: 'x'.repeat(1_025) },
+      { ...body, appId: 'x'.repeat(256) },
       { ...body, algorithm: 'es384' },
       { ...body, name: 'n'.repeat(257) },
     ])
