@@ -47,6 +47,15 @@
       "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["-pthread", "-pie", "<@(hardened_link)"],
       "libraries": ["-lfido2"]
+    },
+    {
+      "target_name": "sallyport-password",
+      "type": "executable",
+      "sources": ["native/password/main.c", "native/password/asker.c", "native/password/request.c",
+        "native/password/check.c", "native/frames/frames.c"],
+      "cflags": ["-std=c11", "-pedantic", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["-pie", "<@(hardened_link)"],
+      "libraries": ["-lpam"]
     }
   ]
 }
