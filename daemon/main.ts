@@ -81,9 +81,8 @@ async function check(file: string): Promise<number> {
 }
 
 async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const helper = nativeFile('sallyport-fido');
-  const fido = helper === undefined ? {} : { fidoHelper: helper };
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, ...fido });
+  const helpers = { fido: nativeFile('sallyport-fido'), password: nativeFile('sallyport-password') };
+  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, helpers });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
