@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -15,6 +15,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { createLog } from '../../daemon/log.ts';
+import { createPasswordHelper } from '../../daemon/password/helper.ts';
 import { scratch } from '../support/fido-rig.ts';
 import { compileC, repoRoot } from '../support/native.ts';
 import {
@@ -27,9 +30,11 @@ import {
   verdictIn,
 } from '../support/password-rig.ts';
 import { must, run, someoneListens, until } from '../support/rig/commands.ts';
+import { daemonMain } from '../support/rig/layout.ts';
 import { prepareMachine, syslog, work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, password, setUpRoot } from '../support/rig/people.ts';
+import { allowedCalls } from '../support/unit-calls.ts';
 
 /** The shipped program and the shipped stack, with pam_unix and accounts of a machine of its own. */
 const secret = 'Nobody-Has-This-1';
@@ -66,6 +71,8 @@ function addPeople(): void {
   appendFileSync('/etc/passwd', `sallyport:x:${daemonUid}:${daemonUid}::/:/usr/sbin/nologin\n`);
 }
 
+const hasAnalyze = spawnSync('systemd-analyze', ['--version']).error === undefined;
+const analyze = { skip: hasAnalyze ? false : 'systemd-analyze is not here' };
 const shippedStack = join(repoRoot, 'pam-config/pam.d/sallyport-password');
 
 await inNamespace(import.meta.filename, async () => {
@@ -251,6 +258,30 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
+  describe('below a folder of its own', () => {
+    it('init writes what asks about passwords there, and the daemon asks it', async () => {
+      const root = `${work}/own`;
+      const init = await run(process.execPath, [daemonMain, '--init', '--root', root]);
+      assert.equal(init.status, 0, init.stderr);
+      const file = `${root}/etc/sallyport.toml`;
+      const parsed = parseConfig(readFileSync(file, 'utf8'), file, 'host.example');
+      assert.ok(parsed.ok);
+      const { passwordHelper = '', passwordServiceDir = '' } = parsed.config.paths;
+      assert.equal(passwordServiceDir, `${root}/etc/pam.d`);
+      assert.ok(init.stdout.includes(`made ${root}/etc/pam.d/sallyport-password`), init.stdout);
+      const helper = createPasswordHelper({
+        where: { program: passwordHelper, confdir: passwordServiceDir },
+        log: createLog(() => undefined, false),
+      });
+      const check = (user: string, typed = password) => helper.check({ user, password: Buffer.from(typed) });
+      assert.equal(await check('alice'), 'right');
+      assert.equal(await check('alice', 'guess'), 'wrong');
+      assert.equal(await check('fresh'), 'expired');
+      assert.equal(await check('closed'), 'wrong');
+      assert.equal(await check('open', ''), 'wrong');
+    });
+  });
+
   describe('as its unit confines it', { concurrency: 2 }, () => {
     it('it needs no capability, no network and no audit socket', async () => {
       const only = compileC('only_unix.c', `${work}/only_unix`);
@@ -266,6 +297,26 @@ await inNamespace(import.meta.filename, async () => {
           expected,
           `${user} ${typed}`,
         );
+      const held = await run('setpriv', [...bare.slice(0, -1), '/bin/grep', '^CapPrm', '/proc/self/status']);
+      assert.match(held.stdout, /^CapPrm:\t0+$/m);
+    });
+
+    it('it makes no system call that is kept from it', analyze, async () => {
+      const may = allowedCalls(
+        readFileSync(join(repoRoot, 'pam-config/systemd/sallyport-password@.service'), 'utf8'),
+      );
+      assert.ok(may.size > 100 && !may.has('mount') && !may.has('setresuid'));
+      for (const bytes of [ask('alice'), ask('alice', 'guess'), ask('fresh'), ask('nobody-here')]) {
+        const trace = `${work}/calls`;
+        await verdictOf(bytes, 'strace', ['-f', '-qq', '-o', trace, program]);
+        const names = [...readFileSync(trace, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
+        const made = new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve'));
+        assert.ok(made.size > 20);
+        assert.deepEqual(
+          [...made].filter((name) => !may.has(name)),
+          [],
+        );
+      }
     });
   });
 
