@@ -111,6 +111,17 @@ export const limits = {
   /** Listing keys must not hold up a prompt. */
   fidoListWait: 1_000,
 
+  /** docs/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood. */
+  passwordChecks: 8,
+  /** sssd gives a directory 6 s by default. */
+  passwordWait: 10_000,
+  /** `deadline` of the helper, from both sides. */
+  shortestPasswordDeadline: 100,
+  longestPasswordDeadline: 30_000,
+  /** PAM's own longest answer twice (PAM_MAX_RESP_SIZE). */
+  passwordLength: 1_024,
+  passwordSourceLength: 256,
+
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
   /** Threads for NSS: a backend that hangs holds one each. */

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon, nativeFile } from './addon.ts';
-import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
+import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
@@ -23,7 +23,7 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
-import type { PasswordHelper } from './password/contract.ts';
+import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
@@ -54,14 +54,6 @@ const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** Until there is a helper: none can be checked. */
-const noPasswords: PasswordHelper = {
-  async check({ password }) {
-    password.fill(0);
-    return 'failed';
-  },
-};
-
 async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
@@ -74,9 +66,8 @@ async function check(file: string): Promise<number> {
 }
 
 async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const helper = nativeFile('sallyport-fido');
-  const fido = helper === undefined ? {} : { fidoHelper: helper };
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, ...fido });
+  const helpers = { fido: nativeFile('sallyport-fido'), password: nativeFile('sallyport-password') };
+  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, helpers });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
@@ -122,9 +113,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     });
   const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
   const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
-  const { fidoHelper, fidoSocket } = paths;
-  const where = fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
-  const touches = createTouches(createFidoHelper({ where, log }), systemRandomness);
+  const touches = createTouches(createFidoHelper({ where: placeOfKeys(paths), log }), systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -159,10 +148,16 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const signed = { accounts, clock, randomness: systemRandomness };
+  const portalUid = async () => {
+    const { portal } = configuration.current();
+    const found = portal === undefined ? undefined : await accounts.byName(portal.user, []);
+    return found?.status === 'found' ? found.account.uid : undefined;
+  };
   const tokens = createTokens({
     ...signed,
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
+    portalUid,
   });
   const signIns = createSignIns({
     ...signed,
@@ -170,7 +165,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     store,
     ledger: new Ledger(store, log),
     verifier,
-    passwords: noPasswords,
+    passwords: createPasswordHelper({ where: placeOfPasswords(paths), log }),
     tokens,
     links: createLinks(signed),
     throttle: throttleOf(),
@@ -197,6 +192,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
+    portalUid,
   });
 
   const at = (name: string, path: string): { path: string } | { fd: number } => {

@@ -15,6 +15,9 @@ const pathsSchema = v.strictObject(
     control_socket: v.optional(field.socketPath),
     fido_socket: v.optional(field.socketPath),
     fido_helper: v.optional(field.filePath),
+    password_socket: v.optional(field.socketPath),
+    password_helper: v.optional(field.filePath),
+    password_service_dir: v.optional(field.filePath),
   },
   'a table',
 );

@@ -163,7 +163,9 @@ export function createAdmin(options: AdministrationOptions): Admin {
           actor,
         });
         const write = { ...(record ?? emptyRecord(account, now)), invite };
-        return { kind: 'change', write, event, result: view };
+        const [origin] = configuration.current().portal?.origins ?? [];
+        const url = origin === undefined ? {} : { url: `${origin}/invite/${view.link}` };
+        return { kind: 'change', write, event, result: { ...view, ...url } };
       }),
     explain: createExplain(options),
     async audit({ user, since, from, limit }) {

@@ -44,7 +44,8 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
       if (approval === undefined) throw new SallyportError('no-such-approval', texts.over.text);
       return viewOf(approval, source, true);
     },
-    async answer(id, { number, ...given }) {
+    async answer(id, { number, credentialId, clientDataJSON, authenticatorData, signature }) {
+      const given = { credentialId, clientDataJSON, authenticatorData, signature };
       return texts[await approvals.answer(id, given, number)];
     },
     deny: (id) => texts[approvals.deny(id)],

@@ -15,7 +15,8 @@ export interface AuthoriseOptions {
   readonly adminGroup: () => string;
   /** Uids that count as root: 0, and below `init --root` the daemon's own. */
   readonly rootUids: ReadonlySet<number>;
-  readonly portalUid?: number;
+  /** Of the account that the portal runs as; it may change with the configuration. */
+  readonly portalUid?: () => Promise<number | undefined>;
   readonly hasRecord: (account: string) => Promise<boolean>;
 }
 
@@ -96,7 +97,7 @@ async function callerOf(
   options: AuthoriseOptions,
   uid: number,
 ): Promise<{ readonly caller: Caller; readonly uncertain: boolean }> {
-  const portal = uid === options.portalUid;
+  const portal = uid === (await options.portalUid?.());
   if (options.rootUids.has(uid))
     return { caller: { uid, root: true, portal, admin: false }, uncertain: false };
   if (portal) return { caller: { uid, root: false, portal, admin: false }, uncertain: false };

@@ -91,7 +91,8 @@ const signInAnswerBody = v.variant('kind', [
   v.strictObject({ kind: v.literal('typed'), answer: code }),
   v.strictObject({ kind: v.literal('assertion'), ...assertion }),
 ]);
-const keyBeginBody = v.strictObject({ name });
+/** The origin is what the portal was asked on; what counts is what the key signs. */
+const keyBeginBody = v.strictObject({ name, origin: v.exactOptional(text(limits.rhostLength)) });
 const attestationBody = v.strictObject({
   credentialId,
   clientDataJSON: binary,
@@ -101,6 +102,7 @@ const attestationBody = v.strictObject({
 const approvalAnswerBody = v.strictObject({
   ...assertion,
   number: v.exactOptional(v.pipe(v.string(), v.regex(/^\d{1,4}$/))),
+  source: v.exactOptional(text(limits.rhostLength)),
 });
 const inviteBody = v.strictObject({ withoutPassword: v.boolean() });
 const sourceQuery = v.strictObject({ source: v.exactOptional(text(limits.rhostLength)) });

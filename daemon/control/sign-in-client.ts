@@ -1,3 +1,5 @@
+import { type OperationName, operation } from './operations.ts';
+import { pathOf } from './router.ts';
 import type {
   ApprovalAnswerBody,
   ApprovalOutcome,
@@ -42,37 +44,21 @@ export type ApprovalEvent =
   | { readonly kind: 'approval'; readonly approval: ApprovalView }
   | { readonly kind: 'approval-over'; readonly id: string };
 
-/** Names, methods and paths of these operations. */
-export const signInOperations = {
-  'sign-in-begin': { method: 'POST', path: '/v1/sign-ins' },
-  'sign-in-answer': { method: 'POST', path: '/v1/sign-ins/:signin' },
-  'token-end': { method: 'DELETE', path: '/v1/tokens' },
-  'key-begin': { method: 'POST', path: '/v1/users/:user/keys' },
-  'key-finish': { method: 'POST', path: '/v1/users/:user/keys/:key' },
-  'approval-show': { method: 'GET', path: '/v1/approvals/:approval' },
-  'approval-answer': { method: 'POST', path: '/v1/approvals/:approval' },
-  'approval-deny': { method: 'POST', path: '/v1/approvals/:approval/deny' },
-  'approval-follow': { method: 'GET', path: '/v1/users/:user/approvals/follow' },
-  'user-invite': { method: 'POST', path: '/v1/users/:user/invite' },
-} as const;
-
 export function createSignInClient(options: ClientOptions): SignInClient {
-  const at = (name: keyof typeof signInOperations, ...parameters: readonly string[]) => {
-    const { method, path } = signInOperations[name];
-    const rest = [...parameters];
-    return { method, path: path.replaceAll(/:[a-z]+/g, () => encodeURIComponent(rest.shift() ?? '')) };
+  const at = (name: OperationName, parameters: Readonly<Record<string, string>> = {}) => {
+    return { method: operation(name).method, path: pathOf(name, parameters) };
   };
   return {
     beginSignIn: (body) => ask(options, { ...at('sign-in-begin'), body }),
-    answerSignIn: (signIn, body) => ask(options, { ...at('sign-in-answer', signIn), body }),
+    answerSignIn: (signIn, body) => ask(options, { ...at('sign-in-answer', { signin: signIn }), body }),
     endToken: async () => void (await ask(options, at('token-end'))),
-    beginKey: (user, body) => ask(options, { ...at('key-begin', user), body }),
-    finishKey: (user, key, body) => ask(options, { ...at('key-finish', user, key), body }),
-    approval: (id, source) => ask(options, { ...at('approval-show', id), query: { source } }),
-    answerApproval: (id, body) => ask(options, { ...at('approval-answer', id), body }),
-    denyApproval: (id) => ask(options, { ...at('approval-deny', id), body: {} }),
-    followApprovals: (user) => stream(options, at('approval-follow', user)),
+    beginKey: (user, body) => ask(options, { ...at('key-begin', { user }), body }),
+    finishKey: (user, key, body) => ask(options, { ...at('key-finish', { user, key }), body }),
+    approval: (id, source) => ask(options, { ...at('approval-show', { approval: id }), query: { source } }),
+    answerApproval: (id, body) => ask(options, { ...at('approval-answer', { approval: id }), body }),
+    denyApproval: (id) => ask(options, { ...at('approval-deny', { approval: id }), body: {} }),
+    followApprovals: (user) => stream(options, at('approval-follow', { user })),
     invite: (user, withoutPassword) =>
-      ask(options, { ...at('user-invite', user), body: { withoutPassword } }),
+      ask(options, { ...at('user-invite', { user }), body: { withoutPassword } }),
   };
 }

@@ -55,7 +55,7 @@ export type SignInStep =
     }
   | { readonly kind: 'done'; readonly person: PersonView; readonly token: TokenView; readonly text?: string }
   /** For `by: 'uid'`. */
-  | { readonly kind: 'link'; readonly link: string; readonly expires: number };
+  | ({ readonly kind: 'link' } & LinkView);
 
 export interface PersonView {
   readonly account: string;
@@ -137,7 +137,9 @@ export interface ApprovalOutcome {
 }
 
 export interface LinkView {
-  /** The secret part; the portal's origin stands before it. */
+  /** The secret part. */
   readonly link: string;
+  /** The whole of it, where there is a portal. */
+  readonly url?: string;
   readonly expires: number;
 }

@@ -64,7 +64,12 @@ export function createSignIns(options: SignInOptions): SignIns {
     running.delete(signIn.id);
   };
   const doneBy = async (person: Person, by: SignInBody['by'], text?: string): Promise<SignInStep> => {
-    if (by === 'uid') return { kind: 'link', ...options.links.make(person) };
+    if (by === 'uid') {
+      const made = options.links.make(person);
+      const [origin] = options.configuration.current().portal?.origins ?? [];
+      const url = origin === undefined ? {} : { url: `${origin}/sign-in?link=${made.link}` };
+      return { kind: 'link', ...made, ...url };
+    }
     const view = await tokens.view(person);
     return {
       kind: 'done',

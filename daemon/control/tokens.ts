@@ -24,7 +24,7 @@ export interface TokenOptions {
   readonly accounts: Accounts;
   readonly adminGroup: () => string;
   readonly rootUids: ReadonlySet<number>;
-  readonly portalUid?: () => number | undefined;
+  readonly portalUid?: () => Promise<number | undefined>;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly clock: { now(): number; monotonic(): number };
 }
@@ -66,7 +66,7 @@ export function createTokens(options: TokenOptions): Tokens {
     return {
       uid,
       root: options.rootUids.has(uid),
-      portal: uid === options.portalUid?.(),
+      portal: uid === (await options.portalUid?.()),
       admin: found.groups.get(group) === 'member',
     };
   };

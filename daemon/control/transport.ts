@@ -16,8 +16,10 @@ export class ControlError extends SallyportError<ClientCode> {
 
 export interface ClientOptions {
   readonly socket: string;
-  /** A change token; root needs none. */
+  /** A token; root needs none. */
   readonly token?: string;
+  /** Where one is needed and there is none: asks the person, once. */
+  readonly signIn?: () => Promise<string>;
   /** Milliseconds without a byte; NSS alone may take 8 s, twice. */
   readonly timeout?: number;
   /** Ends what is under way. */
@@ -34,6 +36,17 @@ export interface Request {
 
 /** @throws ControlError */
 export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T> {
+  try {
+    return await askOnce(options, wanted);
+  } catch (error) {
+    const { signIn, ...rest } = options;
+    if (signIn === undefined || !(error instanceof ControlError) || error.code !== 'token-needed')
+      throw error;
+    return askOnce({ ...rest, token: await signIn() }, wanted);
+  }
+}
+
+async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
   const response = await send(options, wanted);
   const text = await whole(response, options.socket);
   const parsed = parse(text, options.socket);

@@ -12,7 +12,7 @@
 #include <fido.h>
 
 #include "devices.h"
-#include "frames.h"
+#include "../frames/frames.h"
 #include "request.h"
 
 enum ending {

@@ -10,6 +10,7 @@ const nativeOutputs = [
   'build/Release/pam_sallyport.so',
   'build/Release/sallyport_addon.node',
   'build/Release/sallyport-fido',
+  'build/Release/sallyport-password',
 ];
 
 /** Compiles what changed since the last time, and nothing else. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -13,6 +13,7 @@ import {
   shippedHelper,
 } from '../support/fido-rig.ts';
 import { repoRoot } from '../support/native.ts';
+import { allowedCalls } from '../support/unit-calls.ts';
 
 /** The system calls that the unit leaves to the helper are those that it makes. */
 const folder = scratch('fido-confined');
@@ -29,28 +30,6 @@ after(() => {
   killHelpers();
   folder.remove();
 });
-
-/** A group of systemd's, or a call, as the names of calls. */
-function expanded(name: string): readonly string[] {
-  if (!name.startsWith('@')) return [name];
-  const listed = execFileSync('systemd-analyze', ['syscall-filter', name, '--no-pager'], {
-    encoding: 'utf8',
-  });
-  const names = [...listed.matchAll(/^ {4}([@\w-]+)$/gm)].map(([, each = '']) => each);
-  return names.flatMap((each) => expanded(each));
-}
-
-function allowed(): ReadonlySet<string> {
-  const calls = new Set<string>();
-  for (const [, line = ''] of unit.matchAll(/^SystemCallFilter=(.*)$/gm)) {
-    const takesAway = line.startsWith('~');
-    for (const name of line.replace(/^~/, '').split(' ').flatMap(expanded)) {
-      if (takesAway) calls.delete(name);
-      else calls.add(name);
-    }
-  }
-  return calls;
-}
 
 /** A program that runs `helper` under strace. */
 function traced(helper: string, calls: string): string {
@@ -80,7 +59,7 @@ describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here
       kind: 'u2f',
       autoTouch: true,
     });
-    const may = allowed();
+    const may = allowedCalls(unit);
     assert.ok(may.size > 100 && !may.has('setpriority') && !may.has('mount'));
     const elsewhere = path.join(folder.path, 'openssl.cnf');
     const environment = { SALLYPORT_FIDO_DEVICES: key.socket, OPENSSL_CONF: elsewhere };

@@ -12,6 +12,7 @@ import {
   compileSoftHelper,
   fidoFolder,
   fidoSources,
+  framesFolder,
   killHelpers,
   list,
   parts,
@@ -117,7 +118,9 @@ describe('the helper that ships', { concurrency: 4 }, () => {
 });
 
 describe('the numbers of the protocol', () => {
-  const header = readFileSync(path.join(fidoFolder, 'protocol.h'), 'utf8');
+  const header = [path.join(fidoFolder, 'protocol.h'), path.join(framesFolder, 'frames.h')]
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('');
   const inC = new Map(
     [...header.matchAll(/^ {4}(\w+) = (\w+),$/gm)].map(([, name = '', value]) => [name, Number(value)]),
   );

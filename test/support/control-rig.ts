@@ -178,7 +178,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
-    portalUid: uids.portal,
+    portalUid: async () => uids.portal,
     limits: limited,
   });
   await server.listen({ path: socket });
