@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { sendError, sendJson } from './answer.ts';
+import { isBodiless, sendError, sendJson } from './answer.ts';
 import { readJson } from './body.ts';
 import { clearCookie, readCookie, setCookie } from './cookie.ts';
 import type { Call, Desk, Visit } from './desk.ts';
@@ -66,10 +66,11 @@ function cookieOf({ at }: Visit, id: string | undefined): string {
   return id === undefined ? clearCookie(at.secure) : setCookie(at.secure, id);
 }
 
+/** What has no body and says no type is no form's either: forms always say one. */
 function demandOwnPage(desk: Desk, { request, at }: Visit): void {
   desk.site.demand(request.headers.origin, at);
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type === 'application/json') return;
+  if (type === 'application/json' || (type === undefined && isBodiless(request))) return;
   throw new PortalError('bad-request', 'changes are taken as JSON alone (Content-Type: application/json)', {
     status: 415,
   });
