@@ -13,7 +13,7 @@ import type { Session } from './sessions.ts';
  *
  * What MUST hold, in this order: a change comes from a page of ours and as JSON, which no form and no other
  * origin's page can send without asking first; only then is a cookie looked at, and only then a body.
- * @returns the route, for the log
+ * @param isRoute hears of the route before anything is answered
  */
 export async function serveApi(
   desk: Desk,
@@ -21,12 +21,14 @@ export async function serveApi(
   response: ServerResponse,
   path: string,
   query: string,
-): Promise<RouteName | 'none'> {
+  isRoute: (name: RouteName) => void,
+): Promise<void> {
   const { request } = visit;
   let name: RouteName | undefined;
   try {
     const found = route(request.method ?? '', path, query);
     name = found.name;
+    isRoute(name);
     if (request.method !== 'GET') demandOwnPage(desk, visit);
     const call: Call = {
       at: visit.at,
@@ -51,7 +53,6 @@ export async function serveApi(
       response.setHeader('set-cookie', cookieOf(visit, undefined));
     sendError(request, response, answer);
   }
-  return name ?? 'none';
 }
 
 export function sessionOf(desk: Desk, visit: Visit): Session | undefined {

@@ -257,6 +257,7 @@ describe('a request', () => {
     rig.logged.length = 0;
     const cookie = await signIn(rig);
     await ask(rig, 'POST /api/approvals/known/deny', { cookie });
+    await ask(rig, 'POST /api/sign-out', { headers: { origin: 'https://evil.example' } });
     await ask(rig, 'GET /approve/secret-link');
     await ask(rig, 'GET /api/users/alice?search=secret-query', { cookie });
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -265,6 +266,8 @@ describe('a request', () => {
       assert.ok(!log.includes(secret), secret);
     const line = JSON.parse(rig.logged.find((text) => text.includes('/deny')) ?? '{}');
     delete line.ms;
+    assert.ok(rig.logged.some((text) => text.includes('"POST /api/sign-out","status":403')));
+    assert.ok(!log.includes('evil'));
     assert.deepEqual(line, {
       level: 'info',
       event: 'request',
