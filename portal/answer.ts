@@ -32,7 +32,7 @@ export function send(
   request.resume();
 }
 
-function isBodiless({ headers }: IncomingMessage): boolean {
+export function isBodiless({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 

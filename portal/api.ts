@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { sendError, sendJson } from './answer.ts';
+import { isBodiless, sendError, sendJson } from './answer.ts';
 import { readJson } from './body.ts';
 import { clearCookie, readCookie, setCookie } from './cookie.ts';
 import type { Call, Desk, Visit } from './desk.ts';
@@ -13,7 +13,7 @@ import type { Session } from './sessions.ts';
  *
  * What MUST hold, in this order: a change comes from a page of ours and as JSON, which no form and no other
  * origin's page can send without asking first; only then is a cookie looked at, and only then a body.
- * @returns the route, for the log
+ * @param isRoute hears of the route before anything is answered
  */
 export async function serveApi(
   desk: Desk,
@@ -21,12 +21,14 @@ export async function serveApi(
   response: ServerResponse,
   path: string,
   query: string,
-): Promise<RouteName | 'none'> {
+  isRoute: (name: RouteName) => void,
+): Promise<void> {
   const { request } = visit;
   let name: RouteName | undefined;
   try {
     const found = route(request.method ?? '', path, query);
     name = found.name;
+    isRoute(name);
     if (request.method !== 'GET') demandOwnPage(desk, visit);
     const call: Call = {
       at: visit.at,
@@ -51,7 +53,6 @@ export async function serveApi(
       response.setHeader('set-cookie', cookieOf(visit, undefined));
     sendError(request, response, answer);
   }
-  return name ?? 'none';
 }
 
 export function sessionOf(desk: Desk, visit: Visit): Session | undefined {
@@ -66,10 +67,11 @@ function cookieOf({ at }: Visit, id: string | undefined): string {
   return id === undefined ? clearCookie(at.secure) : setCookie(at.secure, id);
 }
 
+/** What has no body and says no type is no form's either: forms always say one. */
 function demandOwnPage(desk: Desk, { request, at }: Visit): void {
   desk.site.demand(request.headers.origin, at);
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type === 'application/json') return;
+  if (type === 'application/json' || (type === undefined && isBodiless(request))) return;
   throw new PortalError('bad-request', 'changes are taken as JSON alone (Content-Type: application/json)', {
     status: 415,
   });

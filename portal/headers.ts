@@ -25,7 +25,6 @@ const always = {
     ...[
       'accelerometer',
       'autoplay',
-      'bluetooth',
       'browsing-topics',
       'camera',
       'clipboard-read',
@@ -48,7 +47,6 @@ const always = {
       'serial',
       'storage-access',
       'usb',
-      'web-share',
       'window-management',
       'xr-spatial-tracking',
     ].map((feature) => `${feature}=()`),

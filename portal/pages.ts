@@ -6,29 +6,30 @@ import type { Visit } from './desk.ts';
 const missing =
   'The pages of the portal are not here: they are made by `npm run build`, beside the program in dist/portal/public.';
 
-/**
- * Serves everything that is not /api: a file of the pages, or for the path of a page index.html.
- * @returns what it was, for the log: paths of pages may be secret links
- */
+/** For the log: paths of pages may be secret links. */
+export function kindOf(path: string): 'page' | 'asset' {
+  return /\.[A-Za-z0-9]+$/.test(path) ? 'asset' : 'page';
+}
+
+/** Serves everything that is not /api: a file of the pages, or for the path of a page index.html. */
 export function servePages(
   assets: Assets | undefined,
   { request }: Visit,
   response: ServerResponse,
   path: string,
-): string {
+): void {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     sendText(request, response, 405, 'Pages are only read.', { allow: 'GET, HEAD' });
-    return 'page';
+    return;
   }
   if (assets === undefined) {
     sendText(request, response, 503, missing);
-    return 'page';
+    return;
   }
-  const isPage = !/\.[A-Za-z0-9]+$/.test(path);
-  const asset = assets.get(isPage ? '/index.html' : path);
+  const asset = assets.get(kindOf(path) === 'page' ? '/index.html' : path);
   if (asset === undefined) {
     sendText(request, response, 404, 'There is no such file.');
-    return 'asset';
+    return;
   }
   const { encoding, body } = bodyFor(asset, request.headers['accept-encoding']?.toString());
   const headers: Headers = {
@@ -40,8 +41,7 @@ export function servePages(
   };
   if (request.headers['if-none-match'] === asset.tag) {
     response.writeHead(304, headers).end();
-    return isPage ? 'page' : 'asset';
+    return;
   }
   send(request, response, 200, headers, body);
-  return isPage ? 'page' : 'asset';
 }

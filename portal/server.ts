@@ -17,7 +17,7 @@ import { messageOf, PortalError, signedOut, told } from './errors.ts';
 import { securityHeaders } from './headers.ts';
 import { limits as usual } from './limits.ts';
 import { createLive } from './live.ts';
-import { servePages } from './pages.ts';
+import { kindOf, servePages } from './pages.ts';
 import { createPlaces } from './places.ts';
 import { malformed, refuse } from './refusal.ts';
 
@@ -136,8 +136,12 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
     }
     for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
       response.setHeader(name, value);
-    if (!path.startsWith('/api/')) isRoute(servePages(options.assets(), visit, response, path));
-    else isRoute(await serveApi(desk, visit, response, path, query));
+    if (path.startsWith('/api/')) {
+      await serveApi(desk, visit, response, path, query, isRoute);
+      return;
+    }
+    isRoute(kindOf(path));
+    servePages(options.assets(), visit, response, path);
   };
 
   /** @throws PortalError bad-request, origin */
