@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { createClient } from '../../../daemon/control/client.ts';
-import { operations } from '../../../daemon/control/operations.ts';
-import { signInOperations } from '../../../daemon/control/sign-in-client.ts';
 
 let folder: string;
 let server: Server;
@@ -102,12 +100,4 @@ test('a stream gives line by line, and ends with its signal', async () => {
   const end = performance.now() + 2_000;
   while (open > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(open, 0);
-});
-
-test('what the daemon knows of these operations is what the client says', () => {
-  const known: Readonly<Record<string, { readonly method: string; readonly path: string }>> = operations;
-  for (const [name, { method, path }] of Object.entries(signInOperations)) {
-    const { [name]: there } = known;
-    if (there !== undefined) assert.deepEqual([there.method, there.path], [method, path], name);
-  }
 });
