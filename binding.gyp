@@ -43,10 +43,19 @@
       "type": "executable",
       "sources": ["native/fido/main.c", "native/fido/session.c", "native/fido/workers.c", "native/fido/worker.c",
         "native/fido/ceremony.c", "native/fido/assert.c", "native/fido/make.c", "native/fido/key.c",
-        "native/fido/devices.c", "native/fido/request.c", "native/fido/frames.c", "native/fido/text.c"],
+        "native/fido/devices.c", "native/fido/request.c", "native/frames/frames.c", "native/fido/text.c"],
       "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["-pthread", "-pie", "<@(hardened_link)"],
       "libraries": ["-lfido2"]
+    },
+    {
+      "target_name": "sallyport-password",
+      "type": "executable",
+      "sources": ["native/password/main.c", "native/password/asker.c", "native/password/request.c",
+        "native/password/check.c", "native/frames/frames.c"],
+      "cflags": ["-std=c11", "-pedantic", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
+      "ldflags": ["-pie", "<@(hardened_link)"],
+      "libraries": ["-lpam"]
     }
   ]
 }

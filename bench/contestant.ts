@@ -1,6 +1,11 @@
 import type { Plan } from './driver.ts';
 
-export type ModuleName = 'empty stack' | 'pam_google_authenticator' | 'pam_oath' | 'pam_sallyport';
+export type ModuleName =
+  | 'empty stack'
+  | 'pam_google_authenticator'
+  | 'pam_oath'
+  | 'pam_sallyport'
+  | 'pam_sallyport, YubiKey';
 
 /** A module on its stack, with so many users. */
 export interface Contestant {

@@ -115,11 +115,6 @@ export function summary(logins: readonly Login[]): Run {
 }
 
 function middle(runs: readonly Run[]): Run {
-  const median = (values: readonly number[]): number =>
-    quantile(
-      values.toSorted((a, b) => a - b),
-      0.5,
-    );
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   const cpus = runs.map(({ cpu }) => cpu).filter((cpu) => cpu !== undefined);
   return {
@@ -131,6 +126,13 @@ function middle(runs: readonly Run[]): Run {
     runs: runs.length,
     ...(cpus.length === 0 ? {} : { cpu: median(cpus) }),
   };
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }
 
 /** The value that a share of the sorted ones does not exceed (nearest rank). */

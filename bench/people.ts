@@ -1,9 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { newYubikey, type Yubikey } from './otp.ts';
 
-/** An account that logs in, with its HOTP token. */
+/** An account that logs in, with its HOTP token and its YubiKey. */
 export interface Person {
   readonly name: string;
   readonly secret: Buffer;
+  readonly yubikey: Yubikey;
 }
 
 export const mostClients = 64;
@@ -12,6 +14,7 @@ export const mostClients = 64;
 export const people: readonly Person[] = Array.from({ length: mostClients }, (_, index) => ({
   name: `u${hex(index * (256 / mostClients), 2)}`,
   secret: randomBytes(20),
+  yubikey: newYubikey(),
 }));
 
 /**

@@ -4,32 +4,36 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rootedPaths } from '../daemon/config/defaults.ts';
 import { createClient } from '../daemon/control/client.ts';
-import type { Contestant } from './contestant.ts';
+import type { Contestant, ModuleName } from './contestant.ts';
+import type { Device } from './devices.ts';
 import type { Driver, Plan } from './driver.ts';
 import { fillStore } from './fill.ts';
 import { cliMain, daemonMain, must, repository, writeService } from './machine.ts';
-import { codesOf, mostClients, people } from './people.ts';
+import { mostClients, people } from './people.ts';
 
 const ticksPerSecond = Number(must('getconf', ['CLK_TCK']));
 const startDeadline = 30_000;
 
 /** sallyportd and pam_sallyport.so of this build, with a store of so many accounts. */
 export class Sallyport implements Contestant {
-  readonly module = 'pam_sallyport';
+  readonly module: ModuleName;
   readonly users: number;
   readonly service: string;
   readonly mostLogins = Number.POSITIVE_INFINITY;
   readonly warmUp: number;
   readonly #root: string;
+  readonly #device: Device;
   /** The next code of each account. */
   readonly #next = new Map<string, number>();
   #daemon: ChildProcess | undefined;
 
   /** @param warmUp it takes V8 some thousand logins to compile all that is used in one */
-  constructor(folder: string, users: number, warmUp: number) {
+  constructor(folder: string, users: number, warmUp: number, device: Device) {
+    this.module = device.module;
+    this.#device = device;
     this.users = users;
     this.warmUp = warmUp;
-    this.service = `sallyport-${users}`;
+    this.service = `sallyport-${device.name}-${users}`;
     this.#root = join(folder, this.service);
     const socket = rootedPaths(this.#root).pamSocket;
     const module = join(repository, 'build/Release/pam_sallyport.so');
@@ -42,10 +46,8 @@ export class Sallyport implements Contestant {
     if (this.users > mostClients) await fillStore(this.#root, this.users, progress);
     await this.start();
     const client = createClient({ socket: rootedPaths(this.#root).controlSocket });
-    for (const { name, secret } of people.slice(0, this.users)) {
-      const body = { kind: 'hotp', secret: secret.toString('base64'), digits: 6, algorithm: 'sha1' } as const;
-      await client.addFactor(name, { ...body, counter: 0, verify: false });
-    }
+    for (const person of people.slice(0, this.users))
+      await client.addFactor(person.name, this.#device.enrolment(person));
   }
 
   async start(): Promise<void> {
@@ -82,10 +84,10 @@ export class Sallyport implements Contestant {
   }
 
   plan(clients: number, logins: number): Plan[] {
-    return people.slice(0, clients).map(({ name, secret }) => {
-      const first = this.#next.get(name) ?? 0;
-      this.#next.set(name, first + logins);
-      return { user: name, codes: codesOf(secret, first, logins) };
+    return people.slice(0, clients).map((person) => {
+      const first = this.#next.get(person.name) ?? 0;
+      this.#next.set(person.name, first + logins);
+      return { user: person.name, codes: this.#device.codes(person, first, logins) };
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Goal } from './goals.ts';
 import type { Row } from './measure.ts';
+import type { Verification } from './verification.ts';
 
 /** Tables in Markdown, so that they can be put into a document as they are. */
 export function rowTable(rows: readonly Row[]): string {
@@ -15,6 +16,21 @@ export function rowTable(rows: readonly Row[]): string {
   ]);
   return table(
     ['module', 'users', 'clients', 'p50 ms', 'p95 ms', 'ok/s', 'right codes refused', 'daemon CPU s / 1000'],
+    cells,
+  );
+}
+
+export function verificationTable(verifications: readonly Verification[]): string {
+  const cells = verifications.map(({ by, p50, p95, rate, cpu, load }) => [
+    by,
+    number(p50, 3),
+    number(p95, 3),
+    number(rate, 0),
+    number(cpu, 2),
+    load === undefined ? '' : number(load, 0),
+  ]);
+  return table(
+    ['one assertion verified by', 'p50 ms', 'p95 ms', 'ok/s', 'CPU s / 1000', 'once, to load ms'],
     cells,
   );
 }

@@ -3,6 +3,7 @@ import { type ControlClient, createClient } from '../daemon/control/client.ts';
 import { CliError, type ExitStatus, exitStatus } from './errors.ts';
 import { createOutput, type Output } from './output.ts';
 import { createPrompt, type Prompt } from './prompt.ts';
+import { tokenAsker } from './sign-in.ts';
 import { controlSocket, defaultConfigFile } from './socket.ts';
 import type { World } from './world.ts';
 
@@ -15,6 +16,8 @@ export interface Context {
   readonly configFile: () => string;
   /** The daemon; found when first asked for, since `init` and `realm check` need none. */
   readonly client: () => ControlClient;
+  /** From now on with a token of one's own: for what must not be begun without. */
+  readonly signedIn: () => Promise<void>;
   /** What the command ends with, unless it throws. */
   readonly end: (status: ExitStatus | number) => void;
 }
@@ -26,6 +29,7 @@ export function createContext(
 ): { readonly context: Context; readonly status: () => number } {
   let status: number = exitStatus.done;
   let client: ControlClient | undefined;
+  let signInFirst: (() => Promise<string>) | undefined;
   const configFile = () => {
     const { config }: { config?: unknown } = program.opts();
     return typeof config === 'string' ? config : defaultConfigFile;
@@ -36,8 +40,20 @@ export function createContext(
     prompt: createPrompt(world),
     configFile,
     client: () => {
-      client ??= createClient({ socket: controlSocket(configFile()) });
+      if (client !== undefined) return client;
+      const socket = controlSocket(configFile());
+      const ask = tokenAsker(socket, context);
+      client = createClient({ socket, signIn: ask });
+      signInFirst = ask;
       return client;
+    },
+    signedIn: async () => {
+      context.client();
+      const token = await signInFirst?.();
+      client = createClient({
+        socket: controlSocket(configFile()),
+        ...(token === undefined ? {} : { token }),
+      });
     },
     end: (given) => {
       status = given;

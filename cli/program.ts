@@ -3,6 +3,7 @@ import { addAudit } from './commands/audit.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
+import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
 import { addStatus } from './commands/status.ts';
@@ -31,6 +32,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addVerify,
     addExplain,
     addAudit,
+    addPortal,
     addReload,
   ])
     add(program, context);

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Config } from './config/contract.ts';
-import { defaultConfigFile } from './config/defaults.ts';
+import { defaultConfigFile, type HelperPrograms, rootedPaths } from './config/defaults.ts';
 import { parseConfig } from './config/load.ts';
 import { configError } from './config/problem.ts';
-import { initialConfig } from './config/write.ts';
+import { initialConfig, rootedService } from './config/write.ts';
 import { SallyportError } from './errors.ts';
 import { createStore } from './store/create.ts';
 import { createDurably } from './store/durable.ts';
@@ -17,8 +17,8 @@ export interface InitOptions {
   /** The configuration file; undefined: its usual place. */
   readonly file: string | undefined;
   readonly host: string;
-  /** With a root: the program that asks the security keys of this machine. */
-  readonly fidoHelper?: string;
+  /** With a root: what is started as a child. */
+  readonly helpers?: HelperPrograms;
   readonly locks: Locks;
 }
 
@@ -28,6 +28,14 @@ export interface Initialised {
   readonly paths: Config['paths'];
   readonly made: readonly string[];
   readonly kept: readonly string[];
+}
+
+/** Undefined: the configuration was there before, and names another place, which is its owner's. */
+function ownServiceDir(root: string, paths: Config['paths']): string | undefined {
+  const { passwordHelper: password, passwordServiceDir } = paths;
+  return passwordServiceDir === rootedPaths(root, { password }).passwordServiceDir
+    ? passwordServiceDir
+    : undefined;
 }
 
 /**
@@ -66,7 +74,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
 
   folder(dirname(file), 0o755);
   once(file, () => {
-    createDurably(file, Buffer.from(initialConfig(root, options.fidoHelper)));
+    createDurably(file, Buffer.from(initialConfig(root, options.helpers)));
     // No secret stands in it, and the CLI of every user asks it for the control socket.
     chmodSync(file, 0o644);
   });
@@ -77,6 +85,12 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   folder(dirname(paths.masterKey), 0o755);
   for (const path of [paths.store, paths.anchor, paths.lastGood]) folder(dirname(path), 0o700);
   for (const path of [paths.pamSocket, paths.controlSocket]) folder(dirname(path), 0o755);
+  const serviceDir = root === undefined ? undefined : ownServiceDir(root, paths);
+  if (serviceDir !== undefined) {
+    folder(serviceDir, 0o755);
+    const service = join(serviceDir, rootedService.name);
+    once(service, () => createDurably(service, Buffer.from(rootedService.text)));
+  }
   if (existsSync(paths.store))
     throw new SallyportError(
       'store-exists',

@@ -52,8 +52,28 @@ export const limits = {
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
   credentialIdText: 1_364,
-  /** Of legacy keys; CTAP1 hashes it, so that only its use as text has a limit. */
-  appIdLength: 1_024,
+  /** Of legacy keys: what the FIDO helper takes as a relying party; a longer one would spoil the question for all. */
+  appIdLength: 255,
+  /** Base64url of what a browser answers; a link with the longest name in it. */
+  browserAnswer: 32_768,
+  linkLength: 512,
+  /** Tokens at a time, the one given first gives way; how long each is good for changes, unused, and in all. */
+  tokens: 4_096,
+  tokenChanges: 5 * 60_000,
+  tokenIdle: 15 * 60_000,
+  tokenReads: 8 * 3_600_000,
+  /** Sign-ins that wait for a factor, and how long each may. */
+  signIns: 1_024,
+  signInDeadline: 120_000,
+  /** Links of one's own: to be opened at once. */
+  links: 1_024,
+  linkDeadline: 10 * 60_000,
+  inviteDeadline: 24 * 3_600_000,
+  /** Pages that wait for logins of their person. */
+  approvalFollowers: 1_024,
+  /** Approvals in a browser: how long one waits, and how many of one account. */
+  approvalDeadline: 90_000,
+  approvalsPerAccount: 3,
   /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
    * nobody may ask before the keys stop blinking. */
   ceremonies: 16,
@@ -65,6 +85,10 @@ export const limits = {
   /** docs/protocol.md, "The FIDO helper". Keys that are asked at a time: a hub full of them. */
   pluggedKeys: 8,
   keyNameLength: 128,
+  /** Relying parties in one question. */
+  fidoParties: 16,
+  /** Their ids and those of credentials in one question: the rest of a frame is for its other fields. */
+  fidoIdBytes: 14_336,
   fidoDetailLength: 256,
   /** Web Authentication: 1023 bytes at the most. */
   credentialIdLength: 1_023,
@@ -86,6 +110,17 @@ export const limits = {
   fidoFarewell: 1_000,
   /** Listing keys must not hold up a prompt. */
   fidoListWait: 1_000,
+
+  /** docs/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood. */
+  passwordChecks: 8,
+  /** sssd gives a directory 6 s by default. */
+  passwordWait: 10_000,
+  /** `deadline` of the helper, from both sides. */
+  shortestPasswordDeadline: 100,
+  longestPasswordDeadline: 30_000,
+  /** PAM's own longest answer twice (PAM_MAX_RESP_SIZE). */
+  passwordLength: 1_024,
+  passwordSourceLength: 256,
 
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,

@@ -1,30 +1,36 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon, nativeFile } from './addon.ts';
-import { defaultConfigFile, rootedPaths } from './config/defaults.ts';
+import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
-import { noTokens } from './control/access.ts';
 import { createAdmin } from './control/admin.ts';
+import { createApprovalDesk } from './control/approval-desk.ts';
+import { createBrowserKeys } from './control/browser-keys.ts';
 import { createCeremonies } from './control/ceremonies.ts';
+import { createLinks } from './control/links.ts';
 import { createControlServer } from './control/server.ts';
+import { createSignIns } from './control/sign-ins.ts';
+import { createTokens } from './control/tokens.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
 import { initialise } from './initialise.ts';
 import { limits } from './limits.ts';
-import { createLog, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import { createPasswordHelper } from './password/helper.ts';
+import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
+import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
+import { Ledger } from './verifier/ledger.ts';
 import { createTally } from './verifier/tally.ts';
 import { createThrottle } from './verifier/throttle.ts';
 import { createTouches } from './verifier/touches.ts';
@@ -48,27 +54,6 @@ const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-function version(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
-    } catch {
-      // Built, the file lies one folder higher.
-    }
-  }
-  return 'unknown';
-}
-
-/** Soft limit of open files; Node raises it to the hard one when it starts. */
-function descriptorLimit(): number {
-  const line = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
-  return line === null ? 1_024 : Number(line[1]);
-}
-
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-}
-
 async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
@@ -81,9 +66,8 @@ async function check(file: string): Promise<number> {
 }
 
 async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const helper = nativeFile('sallyport-fido');
-  const fido = helper === undefined ? {} : { fidoHelper: helper };
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, ...fido });
+  const helpers = { fido: nativeFile('sallyport-fido'), password: nativeFile('sallyport-password') };
+  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, helpers });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
@@ -94,39 +78,6 @@ function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
   const rooted = rootOf(file);
   const own = rooted !== undefined && rootedPaths(rooted).controlSocket === controlSocket;
   return new Set(own ? [0, process.geteuid?.() ?? 0] : [0]);
-}
-
-/** sd_notify(3). A manager that does not listen is no reason to stop, or not to stop in order. */
-function tellManager(addon: Addon, message: string, log: Log): void {
-  try {
-    addon.notify(message);
-  } catch (error) {
-    log.warning('manager-not-told', { message: messageOf(error) });
-  }
-}
-
-/** A log that nobody takes, or a full disk behind it, must not end the daemon (design, rule 8). */
-function logToStderr(): Log {
-  process.stderr.on('error', () => undefined);
-  const write = (line: string): void => {
-    try {
-      process.stderr.write(line);
-    } catch {
-      // There is no other place to say so.
-    }
-  };
-  const log = createLog(write, process.env.JOURNAL_STREAM !== undefined);
-  // A defect: what state we are in is not known, so the service manager is to start us anew.
-  process.on('uncaughtException', (error) => {
-    log.error('defect', { message: messageOf(error), stack: error.stack });
-    process.exit(exits.failed);
-  });
-  return log;
-}
-
-/** Nothing here fetches by itself: a library that asked for revocation lists would tell others of our logins. */
-function forbidFetch(): void {
-  globalThis.fetch = () => Promise.reject(new Error('sallyportd fetches nothing'));
 }
 
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
@@ -152,11 +103,24 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
+  const throttleOf = () =>
+    createThrottle({
+      hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
+      monotonic: clock.monotonic,
+      entries: limits.throttleEntries,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    });
   const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
   const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
-  const { fidoHelper, fidoSocket } = paths;
-  const where = fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
-  const touches = createTouches(createFidoHelper({ where, log }), systemRandomness);
+  const touches = createTouches(createFidoHelper({ where: placeOfKeys(paths), log }), systemRandomness);
+  const assertions = createAssertions(log);
+  const approvals = createApprovals({
+    assertions,
+    randomness: systemRandomness,
+    clock,
+    origins: () => configuration.current().portal?.origins ?? [],
+  });
   const verifier = createVerifier({
     store,
     accounts,
@@ -164,15 +128,10 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     keyedHash: keyring.keyedHash('recovery'),
     randomness: systemRandomness,
     clock,
-    throttle: createThrottle({
-      hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
-      monotonic: clock.monotonic,
-      entries: limits.throttleEntries,
-      name: limits.throttleName,
-      source: limits.throttleSource,
-    }),
+    throttle: throttleOf(),
     validations: createValidations(createAskServers(log)),
-    assertions: createAssertions(log),
+    assertions,
+    approvals,
     touches,
     unknownNames,
     throttled,
@@ -183,9 +142,34 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     descriptors: descriptorLimit(),
     verifier,
     touches,
+    approvals,
     log,
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
+  });
+  const signed = { accounts, clock, randomness: systemRandomness };
+  const portalUid = async () => {
+    const { portal } = configuration.current();
+    const found = portal === undefined ? undefined : await accounts.byName(portal.user, []);
+    return found?.status === 'found' ? found.account.uid : undefined;
+  };
+  const tokens = createTokens({
+    ...signed,
+    adminGroup: () => configuration.current().adminGroup,
+    rootUids: rootUids(file, paths.controlSocket),
+    portalUid,
+  });
+  const signIns = createSignIns({
+    ...signed,
+    configuration,
+    store,
+    ledger: new Ledger(store, log),
+    verifier,
+    passwords: createPasswordHelper({ where: placeOfPasswords(paths), log }),
+    tokens,
+    links: createLinks(signed),
+    throttle: throttleOf(),
+    bootId: boot,
   });
   const control = createControlServer({
     admin: createAdmin({
@@ -202,9 +186,13 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts,
-    tokens: noTokens,
+    tokens,
+    signIns,
+    browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
+    portalUid,
   });
 
   const at = (name: string, path: string): { path: string } | { fd: number } => {

@@ -7,7 +7,14 @@ import { accept, acceptVerified } from './verifier/acceptance.ts';
 import { createAdding } from './verifier/adding.ts';
 import { type Asking, counted, judgeAnswer, madeReady } from './verifier/asking.ts';
 import { type Assessment, Assessor } from './verifier/assessment.ts';
-import type { Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './verifier/contract.ts';
+import type {
+  AbandonReason,
+  Opening,
+  OpenLogin,
+  Verdict,
+  Verifier,
+  VerifierOptions,
+} from './verifier/contract.ts';
 import { type Answer, type Judgement, mayBeAnAnswer } from './verifier/judge.ts';
 import { Ledger, untilSettled } from './verifier/ledger.ts';
 import { loginEvent } from './verifier/login-event.ts';
@@ -18,7 +25,7 @@ import { keyOfferFor } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
 import {
   countsNowhere,
-  hasRecovery,
+  hasMoreThanCodes,
   onTheBeat,
   originOf,
   type Refusal,
@@ -83,7 +90,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
-        const key = await keyOfferFor(decision, assessed.realm, this.#o.touches);
+        const hasPortal = this.#o.config().portal !== undefined;
+        const account = (subject.holder ?? subject.target).name;
+        const offer = { ...this.#o, hasPortal };
+        const key = await keyOfferFor(decision, assessed.realm, facts, account, offer);
         return {
           kind: 'ask',
           prompt,
@@ -109,9 +119,10 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     }
   }
 
-  async abandon(login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Promise<void> {
+  async abandon(login: OpenLogin, reason: AbandonReason): Promise<void> {
     if (!login.facts.proven || login.subject === undefined) return;
-    const said = { outcome: 'abandoned', reason, at: this.#o.clock.now() } as const;
+    const outcome = reason === 'denied' ? 'refused' : 'abandoned';
+    const said = { outcome, reason, at: this.#o.clock.now() } as const;
     await this.#ledger.note(loginEvent(login.subject.value, login.facts, said));
   }
 
@@ -241,7 +252,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
         await this.#ledger.note(refusal('codes-locked'));
         return refused(login, {
           result: 'maxtries',
-          again: hasRecovery(asking),
+          again: hasMoreThanCodes(asking),
           text: refusalText('codes-locked'),
         });
       case 'refused':
@@ -267,7 +278,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     const record = counted(asking, judgement);
     if (!(await this.#ledger.change(asking, record, event))) return undefined;
     const locked = lockedNow(record.lock, asking.realm.lockout, asking.now);
-    const isOver = locked === 'all' || (locked === 'codes' && !hasRecovery(asking));
+    const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
     const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;
     return refused(next, {
       result: isOver ? 'maxtries' : 'auth-err',

@@ -23,7 +23,13 @@ const tries = 3;
 export async function mayAdd(context: Context, user: string): Promise<UserView> {
   const found = await context.client().user(user);
   if (found.mayAdd) return found;
-  throw new ControlError('token-needed', 'adding a factor needs root for now; use sudo');
+  await context.signedIn();
+  const again = await context.client().user(user);
+  if (again.mayAdd) return again;
+  throw new ControlError(
+    'not-permitted',
+    'only root, an admin or the account itself adds a factor; use sudo',
+  );
 }
 
 /** What an option gave, or what is typed or piped in for "-". */

@@ -8,6 +8,7 @@ export type AuditKind =
   | 'factor-disabled'
   | 'factor-removed'
   | 'unlocked'
+  | 'invited'
   | 'store';
 
 export type AuditOutcome = 'success' | 'not-needed' | 'refused' | 'abandoned' | 'error' | 'done';

@@ -23,6 +23,9 @@ const keyOf: Readonly<Record<keyof Config['paths'], string>> = {
   controlSocket: 'control_socket',
   fidoSocket: 'fido_socket',
   fidoHelper: 'fido_helper',
+  passwordSocket: 'password_socket',
+  passwordHelper: 'password_helper',
+  passwordServiceDir: 'password_service_dir',
 };
 
 export function checkPaths(document: DocumentTable, report: Report): void {
@@ -34,6 +37,14 @@ export function checkPaths(document: DocumentTable, report: Report): void {
       show(paths.pamUserSocket),
       show(beside),
       'the PAM module knows only socket= and takes the user socket from beside it',
+    );
+  }
+  if (paths.passwordServiceDir !== undefined && paths.passwordHelper === undefined) {
+    report.add(
+      ['paths', 'password_service_dir'],
+      show(paths.passwordServiceDir),
+      'nothing here, or password_helper as well',
+      'behind password_socket the PAM service is that of the system',
     );
   }
   const seen = new Map<string, string>();

@@ -5,6 +5,7 @@ import type {
   UserVerification,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import type { Network } from './network.ts';
 
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {
@@ -23,6 +24,12 @@ export interface Config {
     readonly fidoSocket: string;
     /** Started as a child in its place, as the daemon's own user: for a folder of one's own. */
     readonly fidoHelper?: string;
+    /** Where the service manager starts `sallyport-password` for each connection. */
+    readonly passwordSocket: string;
+    /** Started as a child in its place, as the daemon's own user: for a folder of one's own. */
+    readonly passwordHelper?: string;
+    /** Where its PAM service file lies, instead of the system's places; never without passwordHelper. */
+    readonly passwordServiceDir?: string;
   };
   /** Name of the group whose members administer; an absent group means nobody. */
   readonly adminGroup: string;
@@ -30,6 +37,8 @@ export interface Config {
   readonly issuer: string;
   /** Undefined: no security key can be added, and none of this kind is used. */
   readonly webauthn?: RelyingParty;
+  /** Undefined: there is no portal. */
+  readonly portal?: PortalConfig;
   readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
   readonly realms: readonly Realm[];
 }
@@ -42,6 +51,22 @@ export interface RelyingParty {
   readonly rpId: string;
   /** Shown by browsers and by some keys. */
   readonly rpName: string;
+}
+
+/** The web server of users and administrators: a process of its own, under a uid of its own. */
+export interface PortalConfig {
+  /** As browsers send them in `Origin`; each of them the relying party's, or of a host below it. */
+  readonly origins: readonly string[];
+  /** A socket that the service manager passes on comes first. */
+  readonly listen: { readonly address: string; readonly port: number };
+  /** Undefined: plain HTTP, for proxies and this machine. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** X-Forwarded-For counts from these alone. */
+  readonly proxies: readonly Network[];
+  /** Shown as the name of the site. */
+  readonly name: string;
+  /** The account that it runs as, by which sallyportd knows it. */
+  readonly user: string;
 }
 
 export interface Realm {

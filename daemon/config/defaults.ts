@@ -13,6 +13,7 @@ export const systemPaths: Config['paths'] = {
   pamUserSocket: '/run/sallyport/pam-user.sock',
   controlSocket: '/run/sallyport/control.sock',
   fidoSocket: '/run/sallyport/fido.sock',
+  passwordSocket: '/run/sallyport/password.sock',
 };
 
 /** [paths] as the file writes it. */
@@ -26,6 +27,9 @@ export interface PathsTable {
   readonly control_socket?: string | undefined;
   readonly fido_socket?: string | undefined;
   readonly fido_helper?: string | undefined;
+  readonly password_socket?: string | undefined;
+  readonly password_helper?: string | undefined;
+  readonly password_service_dir?: string | undefined;
 }
 
 /** The PAM module derives the user socket from `socket=`: same folder, this name. */
@@ -45,14 +49,20 @@ export function pathsOf(table: PathsTable): Config['paths'] {
     controlSocket: table.control_socket ?? systemPaths.controlSocket,
     fidoSocket: table.fido_socket ?? systemPaths.fidoSocket,
     ...(table.fido_helper === undefined ? {} : { fidoHelper: table.fido_helper }),
+    passwordSocket: table.password_socket ?? systemPaths.passwordSocket,
+    ...(table.password_helper === undefined ? {} : { passwordHelper: table.password_helper }),
+    ...(table.password_service_dir === undefined ? {} : { passwordServiceDir: table.password_service_dir }),
   };
 }
 
-/**
- * Everything below one folder, for development and tests (`init --root`).
- * @param fidoHelper the program that lies beside this one
- */
-export function rootedPaths(root: string, fidoHelper?: string): Config['paths'] {
+/** The programs that lie beside this one, as far as they were built. */
+export interface HelperPrograms {
+  readonly fido?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/** Everything below one folder, for development and tests (`init --root`). */
+export function rootedPaths(root: string, { fido, password }: HelperPrograms = {}): Config['paths'] {
   return {
     store: `${root}/var/store`,
     anchor: `${root}/var/anchor`,
@@ -62,8 +72,21 @@ export function rootedPaths(root: string, fidoHelper?: string): Config['paths'] 
     pamUserSocket: `${root}/run/pam-user.sock`,
     controlSocket: `${root}/run/control.sock`,
     fidoSocket: `${root}/run/fido.sock`,
-    ...(fidoHelper === undefined ? {} : { fidoHelper }),
+    ...(fido === undefined ? {} : { fidoHelper: fido }),
+    passwordSocket: `${root}/run/password.sock`,
+    ...(password === undefined ? {} : { passwordHelper: password, passwordServiceDir: `${root}/etc/pam.d` }),
   };
+}
+
+/** Where the keys of this machine are asked: a socket of the service manager's, or a program of one's own. */
+export function placeOfKeys({ fidoHelper, fidoSocket }: Config['paths']) {
+  return fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
+}
+
+export function placeOfPasswords(paths: Config['paths']) {
+  const { passwordHelper: program, passwordServiceDir: confdir, passwordSocket: socket } = paths;
+  if (program === undefined) return { socket };
+  return { program, ...(confdir === undefined ? {} : { confdir }) };
 }
 
 export const defaultAdminGroup = 'sallyport-admin';
@@ -77,5 +100,6 @@ export const defaults = {
   totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
   validationServers: ['https://api.yubico.com/wsapi/2.0/verify'],
   webauthn: { userVerification: 'discouraged' },
+  portal: { listen: { address: '127.0.0.1', port: 8443 }, user: 'sallyport-portal' },
   lockout: { codes: 8, any: 100, forMs: hour },
 } as const;

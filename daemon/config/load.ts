@@ -4,9 +4,11 @@ import * as v from 'valibot';
 import { messageOf, SallyportError } from '../errors.ts';
 import { checkAccepts } from './accepts.ts';
 import { checkPaths, checkRealm, checkRealms, checkRules, type Placed } from './check.ts';
-import type { Config, Realm, Rule } from './contract.ts';
+import { checkPortal } from './check-portal.ts';
+import type { Config, PortalConfig, Realm, Rule } from './contract.ts';
 import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
 import { type KeyPath, locate } from './locate.ts';
+import type { PortalTable } from './portal-schema.ts';
 import { type ConfigProblem, printableKey, type Report, show } from './problem.ts';
 import {
   type DocumentTable,
@@ -16,7 +18,6 @@ import {
   type RuleTable,
   realmSchema,
   ruleSchema,
-  tablesOfLater,
 } from './schema.ts';
 import { isTable, namesOf, nearest, type StrangeKey, strangeKeys, type TableShape } from './unknown.ts';
 
@@ -48,6 +49,7 @@ export function parseConfig(text: string, file: string, host: string): ParsedCon
   };
   const document = readTable(documentSchema, raw, [], report);
   if (document !== undefined) checkPaths(document, report);
+  checkPortal(raw, report);
   const realms = readRealms(isTable(raw) ? raw.realm : undefined, report);
   if (problems.size > 0 || document === undefined) {
     return { ok: false, problems: [...problems.values()].sort((a, b) => a.line - b.line) };
@@ -133,9 +135,7 @@ function reportStrange(strange: StrangeKey, raw: unknown, above: KeyPath, report
   }
   const name = String(strange.path.at(-1));
   const near = nearest(name, strange.known);
-  const isLater = strange.path.length === 1 && tablesOfLater.includes(name);
-  const guess = near === undefined ? '' : `did you mean "${near}"?`;
-  const message = isLater ? `"${name}" is not in this version yet` : guess;
+  const message = near === undefined ? '' : `did you mean "${near}"?`;
   report.add(strange.path, `the unknown key ${printableKey(name)}`, namesOf(strange.known), message);
 }
 
@@ -163,11 +163,24 @@ function configOf(document: DocumentTable, realms: readonly Realm[], file: strin
         rpName: document.webauthn.rp_name ?? document.issuer ?? host,
       },
     }),
+    ...(document.portal !== undefined && { portal: portalOf(document.portal, document.issuer ?? host) }),
     audit: {
       keepForMs: document.audit?.keep ?? defaults.auditKeepForMs,
       keepEvents: document.audit?.keep_events ?? defaults.auditKeepEvents,
     },
     realms,
+  };
+}
+
+function portalOf(table: PortalTable, issuer: string): PortalConfig {
+  const { cert_file: certFile, key_file: keyFile } = table;
+  return {
+    origins: table.origins,
+    listen: table.listen ?? defaults.portal.listen,
+    ...(certFile !== undefined && keyFile !== undefined && { tls: { certFile, keyFile } }),
+    proxies: table.proxies ?? [],
+    name: table.name ?? issuer,
+    user: table.user ?? defaults.portal.user,
   };
 }
 

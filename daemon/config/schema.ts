@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as field from './fields.ts';
+import { portalSchema } from './portal-schema.ts';
 
 /** The tables of sallyport.toml. Rules within realms and realms within the file are read one by one. */
 
@@ -14,6 +15,9 @@ const pathsSchema = v.strictObject(
     control_socket: v.optional(field.socketPath),
     fido_socket: v.optional(field.socketPath),
     fido_helper: v.optional(field.filePath),
+    password_socket: v.optional(field.socketPath),
+    password_helper: v.optional(field.filePath),
+    password_service_dir: v.optional(field.filePath),
   },
   'a table',
 );
@@ -37,6 +41,7 @@ export const documentSchema = v.strictObject(
     admin_group: v.optional(field.groupName),
     issuer: v.optional(field.issuerName),
     webauthn: v.optional(relyingPartySchema),
+    portal: v.optional(portalSchema),
     audit: v.optional(auditSchema),
     realm: v.optional(v.unknown()),
   },
@@ -128,10 +133,8 @@ export const mustBeThere: Readonly<Record<string, string>> = {
   require: '"none", "any", or one or a list of "totp", "webauthn" and "yubikey"',
   rp_id: 'a domain that the portal and all hosts can share ("login.example.org")',
   action: field.actionAllowed,
+  origins: 'a list of origins: ["https://login.example.org"]',
 };
-
-/** Tables that other versions have: said politely, not as a misspelling. */
-export const tablesOfLater: readonly string[] = ['portal'];
 
 export type DocumentTable = v.InferOutput<typeof documentSchema>;
 export type RealmTable = v.InferOutput<typeof realmSchema>;

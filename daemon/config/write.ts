@@ -1,13 +1,13 @@
 import type { Config } from './contract.ts';
-import { defaultAdminGroup, rootedPaths, systemPaths } from './defaults.ts';
+import { defaultAdminGroup, type HelperPrograms, rootedPaths, systemPaths } from './defaults.ts';
 
 /**
  * The configuration that `init` writes: one realm that takes everybody and requires nothing.
  * @param root absolute; everything lies below it. Undefined: the usual system paths
- * @param fidoHelper with a root: the program that asks the security keys of this machine
+ * @param helpers with a root: what is started as a child, where there is no service manager
  */
-export function initialConfig(root?: string, fidoHelper?: string): string {
-  return `${head}\n${root === undefined ? systemSection : rootedSection(root, fidoHelper)}\n${rest}`;
+export function initialConfig(root?: string, helpers: HelperPrograms = {}): string {
+  return `${head}\n${root === undefined ? systemSection : rootedSection(root, helpers)}\n${rest}`;
 }
 
 const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is sallyport.toml.sample.
@@ -19,9 +19,9 @@ const systemSection = `# [paths] may be left out: these are the usual ones.
 ${pathLines(systemPaths, '# ')}
 `;
 
-function rootedSection(root: string, fidoHelper: string | undefined): string {
+function rootedSection(root: string, helpers: HelperPrograms): string {
   return `[paths]
-${pathLines(rootedPaths(root, fidoHelper), '')}
+${pathLines(rootedPaths(root, helpers), '')}
 `;
 }
 
@@ -36,6 +36,12 @@ const rest = `# Members of this group administer; as long as there is no such gr
 # [webauthn]
 # rp_id = "login.example.org"
 
+# The portal (docs/portal.md). Its origins are rp_id or hosts below it.
+# [portal]
+# origins   = ["https://login.example.org"]
+# cert_file = "/etc/sallyport/portal.crt"
+# key_file  = "/etc/sallyport/portal.key"
+
 # [audit]
 # keep        = "400d"
 # keep_events = 1000000
@@ -48,7 +54,7 @@ require = "none"      # who has a factor is asked for it, all others are let off
 `;
 
 function pathLines(paths: Config['paths'], before: string): string {
-  const pairs: [string, string][] = [
+  const pairs: readonly (readonly [string, string | undefined])[] = [
     ['store', paths.store],
     ['anchor', paths.anchor],
     ['master_key', paths.masterKey],
@@ -57,10 +63,26 @@ function pathLines(paths: Config['paths'], before: string): string {
     ['pam_user_socket', paths.pamUserSocket],
     ['control_socket', paths.controlSocket],
     ['fido_socket', paths.fidoSocket],
-    ...(paths.fidoHelper === undefined ? [] : [['fido_helper', paths.fidoHelper] as [string, string]]),
+    ['fido_helper', paths.fidoHelper],
+    ['password_socket', paths.passwordSocket],
+    ['password_helper', paths.passwordHelper],
+    ['password_service_dir', paths.passwordServiceDir],
   ];
-  return pairs.map(([key, path]) => `${before}${key.padEnd(15)} = ${tomlString(path)}`).join('\n');
+  return pairs
+    .flatMap(([key, path]) =>
+      path === undefined ? [] : [`${before}${key.padEnd(15)} = ${tomlString(path)}`],
+    )
+    .join('\n');
 }
+
+/** What stands in the PAM service below a root: the passwords of this machine, and nothing else. */
+export const rootedService = {
+  name: 'sallyport-password',
+  text: `# Asked by sallyport-password for the sallyportd of this folder; see pam-config/pam.d/sallyport-password.
+auth     required  pam_unix.so nodelay
+account  required  pam_unix.so
+`,
+};
 
 /** JSON's escapes are TOML's too, but for DEL. */
 function tomlString(text: string): string {

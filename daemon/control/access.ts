@@ -21,13 +21,19 @@ export interface Subject {
   readonly root: boolean;
 }
 
-/** Change tokens: sallyportd gives them for a password and a factor, for less than five minutes. */
-export interface TokenCheck {
-  /** The person who got this token, while it is good; undefined for everything else. */
-  holder(token: string): Promise<Caller | undefined>;
+/** Whoever signed in. */
+export interface Holder extends Caller {
+  /** Less than five minutes ago: good for changes. */
+  readonly fresh: boolean;
 }
 
-/** Tokens are not given yet: none is good. */
+/** Tokens: sallyportd gives them for a password and, where the account has one, a factor. */
+export interface TokenCheck {
+  /** The person who got this token, while it is good; undefined for everything else. */
+  holder(token: string): Promise<Holder | undefined>;
+}
+
+/** None is good. */
 export const noTokens: TokenCheck = { holder: async () => undefined };
 
 export type AccessDecision =
@@ -40,18 +46,19 @@ export type AccessDecision =
  * What MUST hold:
  * - root comes before portal: below `init --root` both may be the same uid;
  * - the portal is the portal whatever groups its uid is in and whatever its own account is;
- * - a token serves the uid that it was given to, or the portal, and never more than its holder may.
+ * - a token serves the uid that it was given to, or the portal, and never more than its holder may;
+ * - an old one serves for reading alone, whoever its holder is.
  */
 export function mayCall(
   name: OperationName,
   caller: Caller,
   subject: Subject | undefined,
-  holder: Caller | undefined,
+  holder: Holder | undefined,
 ): AccessDecision {
   const cell = operation(name).access[relationOf(caller, subject)];
   if (cell === 'allow') return { allowed: true };
   if (cell === 'deny') return refuse('not-permitted');
-  if (holder === undefined) return refuse('token-needed');
+  if (holder === undefined || (cell === 'token' && !holder.fresh)) return refuse('token-needed');
   if (caller.portal) return asPerson(name, holder, subject);
   return holder.uid === caller.uid ? { allowed: true } : refuse('token-needed');
 }

@@ -1,4 +1,5 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
+import type { LinkView } from './sign-in-views.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -27,7 +28,12 @@ export interface Admin {
   realms(): readonly Realm[];
   /** @throws SallyportError no-such-realm */
   realm(name: string): Realm;
-  users(page: { readonly after?: string; readonly limit: number }): Promise<UserPage>;
+  /** @param page search: what names begin with */
+  users(page: {
+    readonly after?: string;
+    readonly search?: string;
+    readonly limit: number;
+  }): Promise<UserPage>;
   user(account: string): Promise<Omit<UserView, 'mayAdd'>>;
   /** Whether the store has a record of that name: an account that NSS knows no more. */
   hasRecord(account: string): Promise<boolean>;
@@ -35,10 +41,18 @@ export interface Admin {
   factors(account: string): Promise<readonly FactorSummary[]>;
   /** @throws SallyportError no-such-factor, bad-name, name-taken */
   rename(actor: string, account: string, factor: string, name: string): Promise<ChangeView>;
-  /** @throws SallyportError no-such-factor */
-  setEnabled(actor: string, account: string, factor: string, enabled: boolean): Promise<ChangeView>;
-  /** @throws SallyportError no-such-factor */
-  remove(actor: string, account: string, factor: string): Promise<ChangeView>;
+  /** @param isSelf the account itself asks: then the last one that its realm takes stays @throws SallyportError no-such-factor, last-factor */
+  setEnabled(
+    actor: string,
+    account: string,
+    factor: string,
+    enabled: boolean,
+    isSelf?: boolean,
+  ): Promise<ChangeView>;
+  /** @throws SallyportError no-such-factor, last-factor */
+  remove(actor: string, account: string, factor: string, isSelf?: boolean): Promise<ChangeView>;
+  /** A link for somebody new; one more takes the place of the one before. */
+  invite(actor: string, account: string, withoutPassword: boolean): Promise<LinkView>;
   explain(account: string, query: ExplainQuery): Promise<ExplainView>;
   /** `user` in the query is a canonical name. */
   audit(query: AuditQuery): Promise<AuditPage>;

@@ -10,6 +10,8 @@ import { changeEvent } from '../verifier/login-event.ts';
 import type { Admin } from './admin-contract.ts';
 import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './change.ts';
 import { createExplain } from './explanation.ts';
+import { newInvite } from './links.ts';
+import type { LinkView } from './sign-in-views.ts';
 import { createStanding } from './standing.ts';
 import { statusOf } from './status.ts';
 import { userLine, viewUser } from './user-view.ts';
@@ -44,14 +46,21 @@ export function createAdmin(options: AdministrationOptions): Admin {
   const standing = createStanding(options);
   const recordOf = async (account: string) => (await store.account(account)).value;
 
+  /** Names from `search` on do not begin with the one that is it. */
+  const exact = async (account: string) => {
+    const record = await recordOf(account);
+    return record === undefined ? [] : [{ account, record }];
+  };
+
   const changeFactor = (
     kind: AuditKind,
     actor: string,
     account: string,
     id: string,
     edit: Edit,
+    isSelf = false,
   ): Promise<ChangeView> =>
-    commitChange(store, account, (record): Proposal<Done> => {
+    commitChange(store, account, async (record): Promise<Proposal<Done>> => {
       const factor = factorIn(record, id);
       const before = record ?? emptyRecord(account, options.now());
       const edited = edit(
@@ -63,9 +72,10 @@ export function createAdmin(options: AdministrationOptions): Admin {
         before,
         before.factors.flatMap((old) => (old === factor ? (edited ?? []) : old)),
       );
+      if (isSelf && (await standing.losesLast(account, before, after))) throw lastFactor(account);
       const event = changeEvent(kind, {
         outcome: 'done',
-        reason: 'by-admin',
+        reason: isSelf ? 'by-self' : 'by-admin',
         account,
         at: options.now(),
         actor,
@@ -99,9 +109,12 @@ export function createAdmin(options: AdministrationOptions): Admin {
     },
     realms: () => configuration.current().realms,
     realm: (name) => realmNamed(configuration.current().realms, name),
-    async users({ after, limit }) {
-      const found = await store.accounts({ limit, ...(after === undefined ? {} : { after }) });
-      const last = found.length === limit ? found.at(-1) : undefined;
+    async users({ after, search, limit }) {
+      const from = after ?? search;
+      const page = await store.accounts({ limit, ...(from === undefined ? {} : { after: from }) });
+      const first = after === undefined && search !== undefined ? await exact(search) : [];
+      const found = [...first, ...page.filter(({ account }) => account.startsWith(search ?? ''))];
+      const last = page.length === limit && found.length >= limit ? found.at(-1) : undefined;
       return { users: found.map(userLine), ...(last === undefined ? {} : { next: last.account }) };
     },
     async user(account) {
@@ -127,11 +140,33 @@ export function createAdmin(options: AdministrationOptions): Admin {
         const checked = checkedName(name, others);
         return checked === factor.name ? 'same' : { ...factor, name: checked };
       }),
-    setEnabled: (actor, account, id, enabled) =>
-      changeFactor(enabled ? 'factor-enabled' : 'factor-disabled', actor, account, id, (factor) =>
-        factor.enabled === enabled ? 'same' : { ...factor, enabled },
+    setEnabled: (actor, account, id, enabled, isSelf) =>
+      changeFactor(
+        enabled ? 'factor-enabled' : 'factor-disabled',
+        actor,
+        account,
+        id,
+        (factor) => (factor.enabled === enabled ? 'same' : { ...factor, enabled }),
+        isSelf,
       ),
-    remove: (actor, account, id) => changeFactor('factor-removed', actor, account, id, () => undefined),
+    remove: (actor, account, id, isSelf) =>
+      changeFactor('factor-removed', actor, account, id, () => undefined, isSelf),
+    invite: (actor, account, withoutPassword) =>
+      commitChange(store, account, (record): Proposal<LinkView> => {
+        const now = options.now();
+        const { invite, view } = newInvite(account, withoutPassword, now);
+        const event = changeEvent('invited', {
+          outcome: 'done',
+          reason: withoutPassword ? 'without-password' : 'with-password',
+          account,
+          at: now,
+          actor,
+        });
+        const write = { ...(record ?? emptyRecord(account, now)), invite };
+        const [origin] = configuration.current().portal?.origins ?? [];
+        const url = origin === undefined ? {} : { url: `${origin}/invite/${view.link}` };
+        return { kind: 'change', write, event, result: { ...view, ...url } };
+      }),
     explain: createExplain(options),
     async audit({ user, since, from, limit }) {
       const events = await store.events({
@@ -149,6 +184,13 @@ export function createAdmin(options: AdministrationOptions): Admin {
         if (user === undefined || event.account === user) listener(event);
       }),
   };
+}
+
+function lastFactor(account: string): SallyportError {
+  return new SallyportError(
+    'last-factor',
+    `${account} could not log in without it: add another factor that the realm takes first, or ask an administrator`,
+  );
 }
 
 function isUnlocked({ lock, grants }: AccountRecord): boolean {

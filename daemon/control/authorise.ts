@@ -3,7 +3,7 @@ import type { AccountLookup, Accounts } from '../accounts.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { createTurns } from '../verifier/turns.ts';
-import { type Caller, mayCall, type Subject, type TokenCheck } from './access.ts';
+import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from './access.ts';
 import { type OperationName, operation } from './operations.ts';
 import type { Route } from './router.ts';
 
@@ -15,7 +15,8 @@ export interface AuthoriseOptions {
   readonly adminGroup: () => string;
   /** Uids that count as root: 0, and below `init --root` the daemon's own. */
   readonly rootUids: ReadonlySet<number>;
-  readonly portalUid?: number;
+  /** Of the account that the portal runs as; it may change with the configuration. */
+  readonly portalUid?: () => Promise<number | undefined>;
   readonly hasRecord: (account: string) => Promise<boolean>;
 }
 
@@ -25,6 +26,9 @@ export interface Authorised {
   readonly actor: string;
   /** Canonical name of the account that it is about. */
   readonly account?: string;
+  readonly caller: Caller;
+  /** Whose deed it is and whom it is about are the same. */
+  readonly isSelf: boolean;
   /** Whether the same caller may do that to the same account. */
   readonly may: (name: OperationName) => boolean;
   /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
@@ -53,8 +57,10 @@ async function authorise(
   route: Route,
   headers: IncomingHttpHeaders,
 ): Promise<Authorised> {
-  const { caller, uncertain } = await callerOf(options, uid);
+  const asked = await callerOf(options, uid);
+  const { uncertain } = asked;
   const holder = await holderOf(options.tokens, headers);
+  const caller = narrowed(asked.caller, headers);
   const mayKnow = caller.root || caller.admin || holder?.root === true || holder?.admin === true;
   const target = await subjectOf(options, route, mayKnow);
   const judge = (name: OperationName) => mayCall(name, caller, target.subject, holder);
@@ -70,17 +76,28 @@ async function authorise(
   const actor = `uid:${holder !== undefined && caller.portal ? holder.uid : uid}`;
   return {
     actor,
+    caller,
+    isSelf: target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`,
     may,
     demand,
     ...(target.subject === undefined ? {} : { account: target.subject.name }),
   };
 }
 
+/**
+ * Root that shows a token acts for its holder, and may no more: below `init --root` the portal has the daemon's own
+ * uid. A token that is good no more leaves nothing.
+ */
+function narrowed(caller: Caller, headers: IncomingHttpHeaders): Caller {
+  if (!caller.root || headers.authorization === undefined) return caller;
+  return { uid: caller.uid, root: false, portal: true, admin: false };
+}
+
 async function callerOf(
   options: AuthoriseOptions,
   uid: number,
 ): Promise<{ readonly caller: Caller; readonly uncertain: boolean }> {
-  const portal = uid === options.portalUid;
+  const portal = uid === (await options.portalUid?.());
   if (options.rootUids.has(uid))
     return { caller: { uid, root: true, portal, admin: false }, uncertain: false };
   if (portal) return { caller: { uid, root: false, portal, admin: false }, uncertain: false };
@@ -137,9 +154,13 @@ function mayBeName(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= limits.userLength && !/\p{Cc}/u.test(name);
 }
 
-async function holderOf(tokens: TokenCheck, headers: IncomingHttpHeaders): Promise<Caller | undefined> {
-  const token = /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
+async function holderOf(tokens: TokenCheck, headers: IncomingHttpHeaders): Promise<Holder | undefined> {
+  const token = tokenIn(headers);
   return token === undefined ? undefined : await tokens.holder(token);
+}
+
+export function tokenIn(headers: IncomingHttpHeaders): string | undefined {
+  return /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
 }
 
 function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: OperationName): SallyportError {
@@ -147,7 +168,7 @@ function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: Oper
   return code === 'token-needed'
     ? new SallyportError(
         code,
-        `uid ${uid} may not do this by itself (${what}): this needs root for now; use sudo`,
+        `this needs a password, and a factor where there is one (${what}); or use sudo`,
       )
     : new SallyportError(code, `uid ${uid} may not do this (${what}); ask an admin, or use sudo`);
 }

@@ -26,10 +26,15 @@ export interface Ceremonies {
   close(): void;
 }
 
+export type CeremonyLimits = Readonly<
+  Record<'ceremonies' | 'ceremonyDeadline' | 'ceremonyPoll' | 'ceremonyIdle', number>
+>;
+
 export interface CeremonyOptions {
   readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
   readonly touches: Pick<Touches, 'begin' | 'make'>;
   readonly randomness: Pick<Randomness, 'bytes'>;
+  readonly limits?: CeremonyLimits;
 }
 
 interface Ceremony {
@@ -53,6 +58,7 @@ interface Ceremony {
  */
 export function createCeremonies(options: CeremonyOptions): Ceremonies {
   const { verifier, touches, randomness } = options;
+  const limit = options.limits ?? limits;
   const running = new Map<string, Ceremony>();
 
   const moveOn = (ceremony: Ceremony, step: Step): void => {
@@ -61,24 +67,24 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
     for (const wake of ceremony.waiting) wake();
     ceremony.waiting.clear();
   };
+  const isRunning = ({ id }: Ceremony): boolean => running.has(id);
+  /** Nobody asks while somebody types the PIN; no key blinks then either. */
   const touched = (ceremony: Ceremony): void => {
+    const isTyping = ceremony.step.kind === 'pin';
     clearTimeout(ceremony.idle);
-    ceremony.idle = setTimeout(() => {
-      ceremony.touch.cancel();
-      running.delete(ceremony.id);
-    }, limits.ceremonyIdle).unref();
+    ceremony.idle = setTimeout(
+      () => end(ceremony),
+      isTyping ? limit.ceremonyDeadline : limit.ceremonyIdle,
+    ).unref();
   };
   const find = (actor: string, account: string, id: string): Ceremony => {
     const found = running.get(id);
     if (found !== undefined && found.actor === actor && found.account === account) return found;
-    throw new SallyportError(
-      'no-such-ceremony',
-      'the enrolment of that security key is over, or was never begun; begin again',
-    );
+    throw noSuchCeremony();
   };
   const make = (actor: string, account: string): Ceremony => {
     for (const old of running.values()) if (old.account === account) end(old);
-    if (running.size >= limits.ceremonies)
+    if (running.size >= limit.ceremonies)
       throw new SallyportError(
         'too-many-ceremonies',
         'too many security keys are being added; try again soon',
@@ -101,6 +107,10 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
     ceremony.touch.cancel();
     running.delete(ceremony.id);
   };
+  /** Another one was begun for the account while this one was made ready, or the daemon stops. */
+  const refuseEnded = (ceremony: Ceremony): void => {
+    if (!isRunning(ceremony)) throw noSuchCeremony();
+  };
   const settle = <T extends object>(
     ceremony: Ceremony,
     touch: Touch<T>,
@@ -114,6 +124,7 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
         const code = isUnavailable.has(reason) ? 'key-unavailable' : 'key-refused';
         return { kind: 'failed', code, message: keyFailureText(reason) };
       }
+      refuseEnded(ceremony);
       moveOn(ceremony, { kind: 'working' });
       return { kind: 'done', added: await enrol(outcome) };
     };
@@ -130,14 +141,16 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
       try {
         if (body.kind === 'webauthn') {
           const wanted = await verifier.creationOptions(account);
-          settle(ceremony, touches.make(wanted, limits.ceremonyDeadline, watch), (registration) =>
+          refuseEnded(ceremony);
+          settle(ceremony, touches.make(wanted, limit.ceremonyDeadline, watch), (registration) =>
             verifier.enrol({ ...common, kind: 'webauthn', registration }),
           );
         } else {
           const { kind, name: _, publicKey, ...rest } = body;
           const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
           const question = await verifier.legacyQuestion(account, credential);
-          settle(ceremony, touches.begin(question, limits.ceremonyDeadline, watch), (assertion) =>
+          refuseEnded(ceremony);
+          settle(ceremony, touches.begin(question, limit.ceremonyDeadline, watch), (assertion) =>
             verifier.enrol({ ...common, kind, credential, assertion }),
           );
         }
@@ -148,12 +161,18 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
       return view(ceremony);
     },
     async next(actor, account, id, { seen, pin }) {
-      const ceremony = find(actor, account, id);
-      touched(ceremony);
-      if (pin !== undefined) ceremony.touch.pin(pin);
-      if (ceremony.step.number <= seen && !isOver(ceremony.step)) await nextStep(ceremony);
-      if (isOver(ceremony.step)) end(ceremony);
-      return view(ceremony);
+      try {
+        const ceremony = find(actor, account, id);
+        touched(ceremony);
+        if (pin !== undefined) ceremony.touch.pin(pin);
+        if (ceremony.step.number <= seen && !isOver(ceremony.step))
+          await nextStep(ceremony, limit.ceremonyPoll);
+        if (isOver(ceremony.step)) end(ceremony);
+        else if (isRunning(ceremony)) touched(ceremony);
+        return view(ceremony);
+      } finally {
+        pin?.fill(0);
+      }
     },
     cancel(actor, account, id) {
       const ceremony = find(actor, account, id);
@@ -190,9 +209,16 @@ function view({ id, step }: Ceremony): CeremonyView {
   return { id, step };
 }
 
-function nextStep(ceremony: Ceremony): Promise<void> {
+function noSuchCeremony(): SallyportError {
+  return new SallyportError(
+    'no-such-ceremony',
+    'the enrolment of that security key is over, or was never begun; begin again',
+  );
+}
+
+function nextStep(ceremony: Ceremony, atMost: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(wake, limits.ceremonyPoll);
+    const timer = setTimeout(wake, atMost);
     function wake(): void {
       clearTimeout(timer);
       ceremony.waiting.delete(wake);

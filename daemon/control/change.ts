@@ -24,11 +24,11 @@ export type Proposal<T> =
 export async function commitChange<T>(
   store: Pick<Store, 'account' | 'commit'>,
   account: string,
-  propose: (record: AccountRecord | undefined) => Proposal<T>,
+  propose: (record: AccountRecord | undefined) => Proposal<T> | Promise<Proposal<T>>,
 ): Promise<T> {
   for (let tries = 0; tries < limits.commitTries; tries += 1) {
     const { value, version } = await store.account(account);
-    const proposal = propose(value);
+    const proposal = await propose(value);
     if (proposal.kind === 'nothing') return proposal.result;
     const written = proposal.write === undefined ? {} : { write: proposal.write };
     const outcome = await store.commit({

@@ -8,11 +8,17 @@ export const httpStatus = {
   'not-permitted': 403,
   /** Needs a change token, which only root can do without. */
   'token-needed': 403,
+  /** Name, password or factor. */
+  'sign-in-refused': 403,
+  /** A link that does not stand for the password. */
+  'password-needed': 403,
   'no-such-operation': 404,
   'no-such-account': 404,
   'no-such-factor': 404,
   'no-such-realm': 404,
   'no-such-ceremony': 404,
+  'no-such-sign-in': 404,
+  'no-such-approval': 404,
   /** The client was too slow with its request. */
   'request-timeout': 408,
   /** A name that another factor of the account has. */
@@ -20,6 +26,8 @@ export const httpStatus = {
   /** The realm does not take factors of this kind. */
   'kind-refused': 409,
   'too-many-factors': 409,
+  /** Without it the account could not log in any more. */
+  'last-factor': 409,
   /** The configuration names no relying party to make security keys for. */
   'no-relying-party': 409,
   /** Commits kept meeting others. */
@@ -49,6 +57,8 @@ export const httpStatus = {
   'accounts-unavailable': 503,
   /** The servers that validate YubiKeys gave no answer. */
   'validation-unavailable': 503,
+  /** No password can be checked. */
+  'password-unavailable': 503,
   /** No security key was plugged in or touched in time, or none can be asked here. */
   'key-unavailable': 503,
   /** The metadata of the models that a realm allows. */

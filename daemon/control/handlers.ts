@@ -1,11 +1,15 @@
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
 import type { Admin } from './admin-contract.ts';
+import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
+import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import type { OperationName } from './operations.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
+import type { SignIns } from './sign-ins.ts';
+import type { Tokens } from './tokens.ts';
 import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from './views.ts';
 
 /** One request that may go on: the caller is known and allowed. */
@@ -13,20 +17,26 @@ export interface Call extends Authorised {
   readonly route: Route;
   /** Reads and parses the body; only those that take one ask for it. */
   readonly body: () => Promise<unknown>;
+  /** That came along, good or not. */
+  readonly token?: string;
 }
 
 export interface HandlerOptions {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
   readonly ceremonies: Ceremonies;
+  readonly signIns: SignIns;
+  readonly tokens: Pick<Tokens, 'end'>;
+  readonly browserKeys: BrowserKeys;
+  readonly approvals: ApprovalDesk;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
 export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 
-/** All but audit-follow, which is a stream, and the cases within others. */
+/** All but those that are streams, and the cases within others. */
 export const handlers: Readonly<
-  Record<Exclude<OperationName, 'audit-follow' | 'factor-add-unproven'>, Handler>
+  Record<Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'factor-add-unproven'>, Handler>
 > = {
   status: plain(async ({ admin }) => admin.status()),
   reload: change(async ({ admin }) => admin.reload()),
@@ -53,6 +63,38 @@ export const handlers: Readonly<
   'ceremony-cancel': change(async ({ ceremonies }, call) =>
     ceremonies.cancel(call.actor, accountOf(call), ceremonyOf(call)),
   ),
+  'sign-in-begin': async ({ signIns }, call) =>
+    signIns.begin(call.caller, schema.readSignIn(await call.body())),
+  'sign-in-answer': async ({ signIns }, call) =>
+    signIns.answer(
+      call.caller,
+      call.route.parameters.signin ?? '',
+      schema.readSignInAnswer(await call.body()),
+    ),
+  'token-end': change(async ({ tokens }, call) => {
+    if (call.token !== undefined) tokens.end(call.token);
+    return { done: true };
+  }),
+  'key-begin': async ({ browserKeys }, call) => {
+    const { name } = schema.readKeyBegin(await call.body());
+    return browserKeys.begin(call.actor, accountOf(call), name);
+  },
+  'key-finish': async ({ browserKeys }, call) =>
+    browserKeys.finish(
+      call.actor,
+      accountOf(call),
+      call.route.parameters.key ?? '',
+      schema.readAttestation(await call.body()),
+    ),
+  'approval-show': async ({ approvals }, call) =>
+    approvals.show(approvalOf(call), schema.readSource(call.route.query).source),
+  'approval-answer': async ({ approvals }, call) =>
+    approvals.answer(approvalOf(call), schema.readApprovalAnswer(await call.body())),
+  'approval-deny': change(async ({ approvals }, call) => approvals.deny(approvalOf(call))),
+  'user-invite': async ({ admin }, call) => {
+    const { withoutPassword } = schema.readInvite(await call.body());
+    return admin.invite(call.actor, accountOf(call), withoutPassword);
+  },
   'factor-rename': async ({ admin }, call) => {
     const { name } = schema.readRename(await call.body());
     return admin.rename(call.actor, accountOf(call), factorOf(call), name);
@@ -61,10 +103,10 @@ export const handlers: Readonly<
     admin.setEnabled(call.actor, accountOf(call), factorOf(call), true),
   ),
   'factor-disable': change(async ({ admin }, call) =>
-    admin.setEnabled(call.actor, accountOf(call), factorOf(call), false),
+    admin.setEnabled(call.actor, accountOf(call), factorOf(call), false, call.isSelf),
   ),
   'factor-remove': change(async ({ admin }, call) =>
-    admin.remove(call.actor, accountOf(call), factorOf(call)),
+    admin.remove(call.actor, accountOf(call), factorOf(call), call.isSelf),
   ),
   verify: async ({ verifier }, call) => verify(verifier, call, schema.readVerify(await call.body())),
   explain: async ({ admin }, call) => admin.explain(accountOf(call), schema.readExplain(call.route.query)),
@@ -135,6 +177,10 @@ async function verify(verifier: Pick<Verifier, 'verify'>, call: Call, body: Veri
 /** The path of these operations has a user, so authorisation found an account. */
 function accountOf(call: Call): string {
   return call.account ?? '';
+}
+
+function approvalOf(call: Call): string {
+  return call.route.parameters.approval ?? '';
 }
 
 function ceremonyOf(call: Call): string {

@@ -1,3 +1,17 @@
+import {
+  type Access,
+  administer,
+  anybody,
+  change,
+  own,
+  portalAlone,
+  read,
+  readAll,
+  rootAlone,
+} from './rights.ts';
+
+export type { Access, Cell, Relation } from './rights.ts';
+
 /**
  * What can be done over control.sock, and who may do it: one table, one cell for each caller.
  *
@@ -7,20 +21,6 @@
  * - only root changes what belongs to root, lets a factor in unproven, and reloads;
  * - the portal does nothing of its own: it shows a person's token, and that person's cell decides.
  */
-
-/** allow; token: a change token is needed; deny. */
-export type Cell = 'allow' | 'token' | 'deny';
-
-/**
- * Who asks, seen from the account that the operation is about:
- * root: uid 0, or below `init --root` the daemon's own uid;
- * admin: a member of the admin group, about another account or about none;
- * adminOfRoot: the same, about an account of root's, or one whose uid nobody knows;
- * self: the account itself; other: anybody else; portal: the portal's uid.
- */
-export type Relation = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal';
-
-export type Access = Readonly<Record<Relation, Cell>>;
 
 interface Operation {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -33,35 +33,6 @@ interface Operation {
   /** A stricter case of the named operation: the same request, judged a second time. */
   readonly within?: string;
 }
-
-const read: Access = {
-  root: 'allow',
-  admin: 'allow',
-  adminOfRoot: 'allow',
-  self: 'allow',
-  other: 'deny',
-  portal: 'token',
-};
-/** What is about no account has no self. */
-const readAll: Access = { ...read, self: 'deny' };
-const change: Access = {
-  root: 'allow',
-  admin: 'token',
-  adminOfRoot: 'deny',
-  self: 'token',
-  other: 'deny',
-  portal: 'token',
-};
-/** An admin's change that nobody makes for themselves. */
-const administer: Access = { ...change, self: 'deny' };
-const rootAlone: Access = {
-  root: 'allow',
-  admin: 'deny',
-  adminOfRoot: 'deny',
-  self: 'deny',
-  other: 'deny',
-  portal: 'deny',
-};
 
 export const operations = {
   status: {
@@ -155,6 +126,76 @@ export const operations = {
     about: 'path',
     what: 'Ends it: the keys stop blinking',
     access: change,
+  },
+  'sign-in-begin': {
+    method: 'POST',
+    path: '/v1/sign-ins',
+    about: 'none',
+    what: 'Begins to turn a password, a link or a uid, and a factor, into a token',
+    access: anybody,
+  },
+  'sign-in-answer': {
+    method: 'POST',
+    path: '/v1/sign-ins/:signin',
+    about: 'none',
+    what: 'Answers with a factor',
+    access: anybody,
+  },
+  'token-end': {
+    method: 'DELETE',
+    path: '/v1/tokens',
+    about: 'none',
+    what: 'Ends the token that comes with it',
+    access: anybody,
+  },
+  'key-begin': {
+    method: 'POST',
+    path: '/v1/users/:user/keys',
+    about: 'path',
+    what: 'What a browser is to ask a new security key for',
+    access: change,
+  },
+  'key-finish': {
+    method: 'POST',
+    path: '/v1/users/:user/keys/:key',
+    about: 'path',
+    what: 'Adds the security key that answered',
+    access: change,
+  },
+  'approval-show': {
+    method: 'GET',
+    path: '/v1/approvals/:approval',
+    about: 'none',
+    what: 'What a login that waits for an approval is about',
+    access: portalAlone,
+  },
+  'approval-answer': {
+    method: 'POST',
+    path: '/v1/approvals/:approval',
+    about: 'none',
+    what: 'Approves it with a security key',
+    access: portalAlone,
+  },
+  'approval-deny': {
+    method: 'POST',
+    path: '/v1/approvals/:approval/deny',
+    about: 'none',
+    what: 'Denies it',
+    access: portalAlone,
+  },
+  'approval-follow': {
+    method: 'GET',
+    path: '/v1/users/:user/approvals/follow',
+    about: 'path',
+    what: 'The logins of one account that wait for an approval, as they come, one JSON object a line',
+    access: own,
+  },
+  'user-invite': {
+    method: 'POST',
+    path: '/v1/users/:user/invite',
+    about: 'path',
+    what: 'Makes a link with which a new user adds a first factor',
+    access: administer,
   },
   'factor-rename': {
     method: 'POST',

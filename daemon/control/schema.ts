@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { ApprovalAnswerBody, AttestationBody, SignInAnswerBody, SignInBody } from './sign-in-views.ts';
 import type { AuditQuery, CeremonyBody, EnrolBody, ExplainQuery, VerifyBody } from './views.ts';
 
 /** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
@@ -65,6 +66,47 @@ const enrolBody = v.variant('kind', [
   v.strictObject({ kind: v.literal('recovery'), ...proof }),
 ]);
 
+/** What a browser sends of a key: certificates are the longest of it. */
+const binary = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]*$/), v.maxLength(limits.browserAnswer));
+const credentialId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText));
+const assertion = {
+  credentialId,
+  clientDataJSON: binary,
+  authenticatorData: binary,
+  signature: binary,
+};
+const signInCommon = { user: text(limits.userLength), source: v.exactOptional(text(limits.rhostLength)) };
+const password = v.pipe(text(limits.answerLength), v.minBytes(1));
+const signInBody = v.variant('by', [
+  v.strictObject({ ...signInCommon, by: v.literal('password'), password }),
+  v.strictObject({
+    ...signInCommon,
+    by: v.literal('link'),
+    link: text(limits.linkLength),
+    password: v.exactOptional(password),
+  }),
+  v.strictObject({ ...signInCommon, by: v.literal('uid') }),
+]);
+const signInAnswerBody = v.variant('kind', [
+  v.strictObject({ kind: v.literal('typed'), answer: code }),
+  v.strictObject({ kind: v.literal('assertion'), ...assertion }),
+]);
+/** The origin is what the portal was asked on; what counts is what the key signs. */
+const keyBeginBody = v.strictObject({ name, origin: v.exactOptional(text(limits.rhostLength)) });
+const attestationBody = v.strictObject({
+  credentialId,
+  clientDataJSON: binary,
+  attestationObject: binary,
+  transports: v.pipe(v.array(text(32)), v.maxLength(8)),
+});
+const approvalAnswerBody = v.strictObject({
+  ...assertion,
+  number: v.exactOptional(v.pipe(v.string(), v.regex(/^\d{1,4}$/))),
+  source: v.exactOptional(text(limits.rhostLength)),
+});
+const inviteBody = v.strictObject({ withoutPassword: v.boolean() });
+const sourceQuery = v.strictObject({ source: v.exactOptional(text(limits.rhostLength)) });
+
 const verifyBody = v.strictObject({ answer: code, previous: v.exactOptional(code) });
 const renameBody = v.strictObject({ name: text(4 * limits.factorNameLength) });
 const emptyBody = v.strictObject({});
@@ -85,6 +127,7 @@ const auditQuery = v.strictObject({
 });
 const pageQuery = v.strictObject({
   after: v.exactOptional(text(limits.userLength)),
+  search: v.exactOptional(v.pipe(text(limits.userLength), v.minBytes(1))),
   limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
 });
 const noQuery = v.strictObject({});
@@ -95,13 +138,21 @@ export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
 export const readCeremony = (input: Input): CeremonyBody => check(ceremonyBody, input);
 export const readCeremonyNext = (input: Input): { readonly seen: number; readonly pin?: string } =>
   check(ceremonyNextBody, input);
+export const readSignIn = (input: Input): SignInBody => check(signInBody, input);
+export const readSignInAnswer = (input: Input): SignInAnswerBody => check(signInAnswerBody, input);
+export const readKeyBegin = (input: Input): { readonly name?: string } => check(keyBeginBody, input);
+export const readAttestation = (input: Input): AttestationBody => check(attestationBody, input);
+export const readApprovalAnswer = (input: Input): ApprovalAnswerBody => check(approvalAnswerBody, input);
+export const readInvite = (input: Input): { readonly withoutPassword: boolean } => check(inviteBody, input);
+export const readSource = (query: Input): { readonly source?: string } => check(sourceQuery, query);
 export const readVerify = (input: Input): VerifyBody => check(verifyBody, input);
 export const readRename = (input: Input): { readonly name: string } => check(renameBody, input);
 export const readNothing = (input: Input): void => void check(emptyBody, input ?? {});
 export const readExplain = (query: Input): ExplainQuery => check(explainQuery, query);
 export const readAudit = (query: Input): AuditQuery => check(auditQuery, query);
-export const readPage = (query: Input): { readonly after?: string; readonly limit: number } =>
-  check(pageQuery, query);
+export const readPage = (
+  query: Input,
+): { readonly after?: string; readonly search?: string; readonly limit: number } => check(pageQuery, query);
 export const readNoQuery = (query: Input): void => void check(noQuery, query);
 
 /**

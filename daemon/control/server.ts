@@ -10,8 +10,10 @@ import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import type { Admin } from './admin-contract.ts';
-import { type Authorise, type AuthoriseOptions, createAuthorise } from './authorise.ts';
+import type { ApprovalDesk } from './approval-desk.ts';
+import { type Authorise, type AuthoriseOptions, createAuthorise, tokenIn } from './authorise.ts';
 import { readJson } from './body.ts';
+import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
 import { createPlaces } from './connections.ts';
@@ -19,6 +21,8 @@ import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
 import { type Route, route } from './router.ts';
 import { readAudit } from './schema.ts';
+import type { SignIns } from './sign-ins.ts';
+import type { Tokens } from './tokens.ts';
 
 type LimitName =
   | 'requestBody'
@@ -36,6 +40,10 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
   readonly ceremonies: Ceremonies;
+  readonly signIns: SignIns;
+  readonly tokens: Tokens;
+  readonly browserKeys: BrowserKeys;
+  readonly approvals: ApprovalDesk;
   readonly log: Log;
   readonly limits?: ControlLimits;
   readonly peerOf?: (socket: Socket) => PeerCredentials;
@@ -128,6 +136,8 @@ export function createControlServer(options: ControlOptions): ControlServer {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       followers.close();
       options.ceremonies.close();
+      options.signIns.close();
+      options.approvals.close();
       refusals.close();
       server.closeIdleConnections();
       setTimeout(() => server.closeAllConnections(), 1_000).unref();
@@ -174,8 +184,19 @@ async function serve(
       });
       return;
     }
+    if (found.name === 'approval-follow') {
+      request.socket.setTimeout(0);
+      desk.options.approvals.follow(response, authorised.account ?? '');
+      return;
+    }
     if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
-    const call = { ...authorised, route: found, body: () => readJson(request, desk.limit.requestBody) };
+    const token = tokenIn(request.headers);
+    const call = {
+      ...authorised,
+      route: found,
+      body: () => readJson(request, desk.limit.requestBody),
+      ...(token === undefined ? {} : { token }),
+    };
     send(request, response, 200, await handlers[found.name](desk.options, call));
   } catch (error) {
     if (response.headersSent) throw error;

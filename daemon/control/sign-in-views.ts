@@ -14,7 +14,12 @@ export type SignInBody = {
 } & (
   | { readonly by: 'password'; readonly password: string }
   /** A single-use link that the account's own uid made, or an invite. */
-  | { readonly by: 'link'; readonly link: string }
+  | {
+      readonly by: 'link';
+      readonly link: string;
+      /** Where an invite asks for it too: `password-needed` says so. */
+      readonly password?: string;
+    }
   /** The caller's own uid is the account's: gives a link for the portal, and no token. */
   | { readonly by: 'uid' }
 );
@@ -50,7 +55,7 @@ export type SignInStep =
     }
   | { readonly kind: 'done'; readonly person: PersonView; readonly token: TokenView; readonly text?: string }
   /** For `by: 'uid'`. */
-  | { readonly kind: 'link'; readonly link: string; readonly expires: number };
+  | ({ readonly kind: 'link' } & LinkView);
 
 export interface PersonView {
   readonly account: string;
@@ -132,7 +137,9 @@ export interface ApprovalOutcome {
 }
 
 export interface LinkView {
-  /** The secret part; the portal's origin stands before it. */
+  /** The secret part. */
   readonly link: string;
+  /** The whole of it, where there is a portal. */
+  readonly url?: string;
   readonly expires: number;
 }

@@ -26,6 +26,8 @@ export interface Standings {
   of(account: string): Promise<Standing>;
   /** What a change of factors costs: a sentence when logins are refused, or not asked, that were. */
   lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
+  /** Whether a change leaves an account without a factor that its realm takes, which had one. */
+  losesLast(account: string, before: AccountRecord, after: AccountRecord): Promise<boolean>;
 }
 
 export function createStanding(options: StandingOptions): Standings {
@@ -35,6 +37,12 @@ export function createStanding(options: StandingOptions): Standings {
   return {
     async of(account) {
       return standingOf(await lookUp(account), options);
+    },
+    async losesLast(account, before, after) {
+      const found = await lookUp(account);
+      // Who cannot be told about keeps what there is.
+      if (found.status !== 'found') return true;
+      return !hasNone(decideFor(found, before, options)) && hasNone(decideFor(found, after, options));
     },
     async lossOf(account, before, after) {
       const found = await lookUp(account);
@@ -51,6 +59,12 @@ export function createStanding(options: StandingOptions): Standings {
       return is === 'not-needed' ? `${account} is not asked for a second factor any more` : undefined;
     },
   };
+}
+
+/** A grace period that runs lets off whoever has nothing: that is no way to get rid of what is required. */
+function hasNone(decision: Decision): boolean {
+  if (decision.kind === 'not-needed') return decision.why === 'grace';
+  return decision.kind === 'refused' && ['no-factor', 'none-fits', 'all-disabled'].includes(decision.why);
 }
 
 function standingOf(found: AccountLookup, options: StandingOptions): Standing {

@@ -113,5 +113,7 @@ export type FidoReason =
   /** It was pulled out, or talks rubbish. */
   | 'key-failed'
   | 'cancelled'
+  /** Somebody said no, where a browser was asked. */
+  | 'denied'
   /** The helper is not there, died, or broke its protocol. */
   | 'helper-failed';

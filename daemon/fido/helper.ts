@@ -1,4 +1,5 @@
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import { type HelperLine, type HelperPlace, openLine } from '../helper-line.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { attestationObject } from './attestation.ts';
@@ -13,7 +14,6 @@ import type {
   Watch,
 } from './contract.ts';
 import { type HelperFrame, HelperReader } from './frames.ts';
-import { type HelperLine, type HelperPlace, openLine } from './line.ts';
 import { encodeAssert, encodeList, encodeMake, encodePin } from './requests.ts';
 
 export interface FidoHelperOptions {

@@ -4,7 +4,8 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import { isFailure, type KeyQuestion, type Touch, type Touches } from '../verifier/touches.ts';
+import type { Approvals } from '../verifier/approvals.ts';
+import { isFailure, type KeyOffer, type Touch, type Touches } from '../verifier/touches.ts';
 import type { Verifier } from '../verifier.ts';
 import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
 import { type Effect, type Event, type State, step } from './session.ts';
@@ -13,6 +14,8 @@ export interface ConversationOptions {
   readonly verifier: Verifier;
   /** The keys that are plugged into this machine. */
   readonly touches: Pick<Touches, 'begin'>;
+  /** Those who approve in a browser. */
+  readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
   /** HELLO and the peer -> facts; asks logind and the kernel what HELLO cannot say. */
   readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
@@ -124,7 +127,7 @@ export class Conversation {
         verifier.abandon(effect.login, effect.reason).catch((error: unknown) => this.#report(error));
         return;
       case 'touch':
-        this.#beginTouch(effect.question);
+        this.#beginTouch(effect.offer);
         return;
       case 'pin':
         if (this.#touch === undefined) effect.pin.fill(0);
@@ -156,16 +159,16 @@ export class Conversation {
   }
 
   /** What an earlier touch may still say is dropped. */
-  #beginTouch(question: KeyQuestion): void {
+  #beginTouch(offer: KeyOffer): void {
     this.#endTouch();
     const isCurrent = () => this.#touch === touch;
-    const touch = this.#options.touches.begin(
-      question,
-      Math.ceil(this.#deadline - performance.now()),
-      (said) => {
-        if (isCurrent()) this.#happened({ kind: 'key', said });
-      },
-    );
+    const left = Math.ceil(this.#deadline - performance.now());
+    const touch =
+      offer.place === 'approval'
+        ? this.#options.approvals.wait(offer.approval, left)
+        : this.#options.touches.begin(offer.question, left, (said) => {
+            if (isCurrent()) this.#happened({ kind: 'key', said });
+          });
     this.#touch = touch;
     this.#decide(
       touch.outcome.then((outcome): Event | undefined => {

@@ -1,6 +1,18 @@
+import type { FidoReason } from '../fido/contract.ts';
 import { limits } from '../limits.ts';
 import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt.ts';
-import { type Asked, type Effect, type KeySaid, result, type Step, send, withKey } from './state.ts';
+import type { OpenLogin } from '../verifier.ts';
+import {
+  type Asked,
+  abandoned,
+  type Effect,
+  type KeyAsked,
+  type KeySaid,
+  result,
+  type Step,
+  send,
+  withKey,
+} from './state.ts';
 
 /**
  * What stands on the screen of somebody who may type an answer or touch a security key.
@@ -17,18 +29,28 @@ export function ask(asked: Asked, before: readonly Effect[] = []): Step {
   const { key } = asked;
   const blinks = key !== undefined && key.now !== 'off';
   const open = blinks && key.atTerminal;
-  const how = !blinks ? 'enter' : key.atTerminal ? 'touch' : 'touch-and-enter';
-  const text = key === undefined ? asked.prompt : keyPrompt(how, key.offer.typed);
+  const text = key === undefined ? asked.prompt : keyPrompt(howToUse(key), key.offer.typed);
   const frame = { type: 'prompt', text, style: open ? 'terminal' : 'hidden' } as const;
   const step: Step = { state: { at: 'prompted', asked }, effects: [...before, { do: 'send', frame }] };
   // It was touched while nobody could be told.
   return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
 }
 
+function howToUse({ offer, atTerminal, now }: KeyAsked): Parameters<typeof keyPrompt>[0] {
+  if (now === 'off') return 'enter';
+  if (offer.place === 'approval') return atTerminal ? 'approve' : 'approve-and-enter';
+  return atTerminal ? 'touch' : 'touch-and-enter';
+}
+
 /** One try is over: the prompt again, or the end. */
 export function askAgain(asked: Asked, error: string | undefined, before: readonly Effect[] = []): Step {
   if (asked.answers >= limits.answersPerCall) return result('maxtries', error === undefined ? {} : { error });
   return ask(asked, [...send('error', error), ...before]);
+}
+
+/** A try that the verifier never saw: where it ends the call, that is written down. */
+export function unjudged(step: Step, login: OpenLogin): Step {
+  return step.state.at === 'over' ? abandoned(step, login, 'cancelled') : step;
 }
 
 export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] = []): Step {
@@ -38,7 +60,7 @@ export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] 
 
 /** Keys begin to blink. */
 export function touch(asked: Asked): readonly Effect[] {
-  return asked.key === undefined ? [] : [{ do: 'touch', question: asked.key.offer.question }];
+  return asked.key === undefined ? [] : [{ do: 'touch', offer: asked.key.offer }];
 }
 
 /** Enter alone, where a security key may answer. */
@@ -49,8 +71,10 @@ export function onEnter(asked: Asked): Step {
   if (key.now === 'off')
     return { state: { at: 'touching', asked: withKey(asked, 'on') }, effects: touch(asked) };
   // At a terminal nothing is lost by asking again, and a code can still be typed.
-  if (key.atTerminal) return askAgain({ ...asked, answers: asked.answers + 1 }, undefined);
-  return { state: { at: 'touching', asked }, effects: send('info', touchText('touch')) };
+  if (key.atTerminal)
+    return unjudged(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
+  const what = key.offer.place === 'approval' ? 'approve' : 'touch';
+  return { state: { at: 'touching', asked }, effects: send('info', touchText(what)) };
 }
 
 /** What a key said, now that no prompt is open. */
@@ -69,10 +93,22 @@ export function act(asked: Asked, said: KeySaid): Step {
       return { state: { at: 'pin', asked: withKey(asked, 'on') }, effects: [{ do: 'send', frame }] };
     }
     case 'failed': {
+      if (asked.key?.offer.place === 'approval') return notApproved(asked, said.reason);
       // Another key may be the right one; whatever else went wrong will go wrong again.
       const again = said.reason === 'wrong-key';
       const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
-      return askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
+      const step = askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
+      return unjudged(step, asked.login);
     }
   }
+}
+
+/** A no ends the login; a page that nobody answered leaves what can be typed. */
+function notApproved(asked: Asked, reason: FidoReason): Step {
+  const error = reason === 'denied' ? keyFailureText(reason) : 'It was not approved in time.';
+  if (reason === 'denied') return abandoned(result('auth-err', { error }), asked.login, 'denied');
+  if (asked.key?.offer.typed === undefined)
+    return abandoned(result('auth-err', { error }), asked.login, 'timed-out');
+  const { key: _, ...typedAlone } = asked;
+  return askAgain({ ...typedAlone, answers: asked.answers + 1 }, error);
 }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
-import { touchText } from '../verifier/prompt.ts';
+import { approvalText, touchText } from '../verifier/prompt.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
-import { act, ask, askAgain, onEnter, touch, withdraw } from './prompting.ts';
+import { act, ask, askAgain, onEnter, touch, unjudged, withdraw } from './prompting.ts';
 import {
   type Asked,
   abandoned,
   type Event,
   type KeyAsked,
+  type KeySaid,
   result,
   type State,
   type Step,
@@ -40,9 +41,12 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   const { prompt, login, key: offer, text } = opening;
   const asked = { prompt, login, answers: 0 };
   if (offer === undefined) return ask(asked, send('info', text));
-  const key: KeyAsked = { offer, atTerminal, now: offer.plugged ? 'on' : 'off' };
+  const atOnce = offer.place === 'approval' || (offer.place === 'here' && offer.plugged);
+  const key: KeyAsked = { offer, atTerminal, now: atOnce ? 'on' : 'off' };
   const withOffer: Asked = { ...asked, key };
-  return ask(withOffer, [...send('info', text), ...(offer.plugged ? touch(withOffer) : [])]);
+  const link =
+    offer.place === 'approval' ? approvalText(offer.approval.link, offer.approval.number) : undefined;
+  return ask(withOffer, [...send('info', text), ...send('info', link), ...(atOnce ? touch(withOffer) : [])]);
 }
 
 /** Told apart by digest, so that what was typed need not be kept. */
@@ -73,7 +77,7 @@ function onPin(asked: Asked, pin: Buffer): Step {
   }
   if (pin.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin }] };
   const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
-  return askAgain(next, undefined, [{ do: 'untouch' }]);
+  return unjudged(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
 }
 
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
@@ -103,6 +107,19 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
   }
 }
 
+/** Whether a key was asked that may still say something. */
+function isBlinking({ key }: Asked): boolean {
+  return key !== undefined && key.now !== 'off';
+}
+
+function afterHold(then: Step, said: KeySaid): Step {
+  const { state, effects } = then;
+  if (state.at === 'withdrawing') return { state: { ...state, said }, effects };
+  if (state.at !== 'prompted' || !isBlinking(state.asked)) return then;
+  if (state.asked.key?.atTerminal) return withdraw(state.asked, said, effects);
+  return { state: { ...state, asked: withKey(state.asked, said) }, effects };
+}
+
 function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
   if (said.kind === 'keys' || said.kind === 'touch') {
     if (state.at !== 'touching' || (said.kind === 'keys' && said.count > 0)) return stay(state);
@@ -114,19 +131,15 @@ function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
     case 'withdrawing':
       return stay({ ...state, said });
     case 'prompted':
-      if (state.asked.key === undefined || state.asked.key.now === 'off') return stay(state);
-      if (state.asked.key.atTerminal) return withdraw(state.asked, said);
+      if (!isBlinking(state.asked)) return stay(state);
+      if (state.asked.key?.atTerminal) return withdraw(state.asked, said);
       return stay({ ...state, asked: withKey(state.asked, said) });
     case 'pin':
     case 'judging':
-      return stay({ ...state, asked: withKey(state.asked, said) });
+      return stay(isBlinking(state.asked) ? { ...state, asked: withKey(state.asked, said) } : state);
     case 'holding': {
-      const { state: next, effects } = state.then;
-      // Once the refusal leaves, the prompt is taken back at once.
-      if (next.at !== 'prompted') return stay(state);
-      const then = next.asked.key?.atTerminal
-        ? withdraw(next.asked, said, effects)
-        : { state: { ...next, asked: withKey(next.asked, said) }, effects };
+      // Once the refusal leaves, the prompt is taken back at once; what the key says last counts.
+      const then = afterHold(state.then, said);
       return stay({ at: 'holding', then });
     }
     default:

@@ -1,8 +1,8 @@
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
 import type { Answer } from '../verifier/judge.ts';
-import type { KeyOffer, KeyQuestion } from '../verifier/touches.ts';
-import type { Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
+import type { KeyOffer } from '../verifier/touches.ts';
+import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from './frames.ts';
 
 /** A login that was asked, as it goes from one prompt to the next. */
@@ -68,10 +68,10 @@ export type Effect =
   | {
       readonly do: 'abandon';
       readonly login: OpenLogin;
-      readonly reason: 'cancelled' | 'timed-out' | 'disconnected';
+      readonly reason: AbandonReason;
     }
-  /** The keys of this machine blink, until one says something. */
-  | { readonly do: 'touch'; readonly question: KeyQuestion }
+  /** The keys of this machine blink, or a page waits, until one says something. */
+  | { readonly do: 'touch'; readonly offer: KeyOffer }
   | { readonly do: 'pin'; readonly pin: Buffer }
   /** They stop. */
   | { readonly do: 'untouch' }
@@ -104,11 +104,7 @@ export function result(
   return { state: { at: 'over' }, effects };
 }
 
-export function abandoned(
-  step: Step,
-  login: OpenLogin,
-  reason: 'cancelled' | 'timed-out' | 'disconnected',
-): Step {
+export function abandoned(step: Step, login: OpenLogin, reason: AbandonReason): Step {
   return { state: step.state, effects: [...step.effects, { do: 'abandon', login, reason }] };
 }
 

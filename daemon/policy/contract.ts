@@ -52,6 +52,8 @@ export interface LoginFacts {
   readonly proven: boolean;
   readonly rootSocket: boolean;
   readonly local: boolean;
+  /** Asked for by a page of the portal: what a browser can answer with, it can answer with at once. */
+  readonly browser?: true;
   /** FIDO keys that sshd has verified in this login (factors/ssh-key.ts); absent: none. */
   readonly sshKeys?: readonly string[];
   readonly mode: 'prompt' | 'password-and-code' | 'first-pass';

@@ -15,7 +15,7 @@ import {
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { selectRealm } from './realm.ts';
-import { factorsFor, isTypedCode, isUsableFrom, standingOf } from './requirement.ts';
+import { factorsFor, isTypedCode, isUsableFrom, namesOf, standingOf, whyNot } from './requirement.ts';
 import { matchingRule } from './rule.ts';
 
 export type { Decision } from './decision.ts';
@@ -96,7 +96,12 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       if (require === 'none')
         return pass('no-factor', say, line, `the realm requires nothing, and ${who} has no factor`);
       if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
-      return refuse('no-factor', say, line, `${who} has no factor, and the realm requires ${needs(realm)}`);
+      return refuse(
+        'no-factor',
+        say,
+        line,
+        `${who} has no factor, and the realm requires ${namesOf(realm.require)}`,
+      );
     case 'all-disabled':
       if (require === 'none')
         return pass(
@@ -107,13 +112,16 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
         );
       return refuse('all-disabled', say, line, `every factor that ${who} has is disabled`);
     case 'none-fits': {
-      const has = [...new Set(standing.enabled.map((factor) => factor.kind))].join(', ');
-      return refuse('none-fits', say, line, `${who} has ${has}, and the realm requires ${needs(realm)}`);
+      const { webauthn } = question.config;
+      const reasons = standing.enabled.map((factor) => whyNot(factor, realm, webauthn?.rpId)).join('; ');
+      return refuse('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
     }
     case 'some-fit': {
-      const usable = standing.fitting.filter((factor) => isUsableFrom(question.facts, factor));
+      const usable = standing.fitting.filter((factor) =>
+        isUsableFrom(question.facts, factor, question.config.portal !== undefined),
+      );
       if (usable.length > 0) return byLock(question, realm, rule, say, usable);
-      const sentence = `${who} has security keys alone, and they are used at the machine itself`;
+      const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
       return refuse('not-from-here', say, line, sentence);
     }
     default:
@@ -217,10 +225,6 @@ function pass(why: NotNeeded['why'], say: Say, line: number, sentence: string): 
 
 function refuse(why: RefusedWhy, say: Say, line: number, sentence: string): Refused {
   return { kind: 'refused', why, ...refusals[why], ...say, line, sentence };
-}
-
-function needs(realm: Realm): string {
-  return typeof realm.require === 'string' ? `${realm.require} factor` : realm.require.join(' or ');
 }
 
 /** To the minute, in UTC. */

@@ -29,7 +29,7 @@ export type RefusedWhy =
   | 'no-factor'
   | 'none-fits'
   | 'all-disabled'
-  /** Security keys alone, in a login that is not at the machine. */
+  /** Security keys alone, in a login that can ask none: not at the machine, and no portal to approve it on. */
   | 'not-from-here'
   | 'locked'
   | 'codes-locked'
@@ -100,7 +100,7 @@ export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'tex
   },
   'not-from-here': {
     result: 'auth-err',
-    text: 'Your security key works only at the machine itself. Ask your administrator for another factor.',
+    text: 'Your security key cannot be asked here, but at the machine itself. Ask your administrator for another factor.',
   },
   locked: {
     result: 'maxtries',

@@ -1,5 +1,5 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
+import type { CredentialRecord, FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
 import type { LoginFacts } from './contract.ts';
 
@@ -74,13 +74,64 @@ function isAllowed(
   }
 }
 
+/** Why an enabled factor does not fit, in part of a sentence for admins. */
+export function whyNot(
+  record: FactorRecord,
+  realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
+  rpId: string | undefined,
+): string {
+  const name = `${record.kind} "${record.name}"`;
+  const { require, webauthn } = realm;
+  if (!fits(require, record.kind)) return `the realm requires ${namesOf(require)}, and ${name} is none`;
+  switch (record.kind) {
+    case 'yubikey':
+      return `${name} is validated ${record.validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`;
+    case 'webauthn':
+      if (record.rpId !== rpId)
+        return `${name} was made for ${record.rpId}, and ${rpId === undefined ? 'no rp_id is set' : `rp_id is ${rpId}`}`;
+      if (webauthn.models !== undefined && !record.attested) return `${name} never proved its model`;
+      return `${name} is of model ${record.aaguid}, which the realm does not allow`;
+    case 'u2f':
+      return `${name} has no model, and the realm allows only some`;
+    default:
+      return `${name} cannot be used`;
+  }
+}
+
+/** What a realm requires, that requires something. */
+export function namesOf(require: Realm['require']): string {
+  return typeof require === 'string' ? 'one' : require.join(' or ');
+}
+
+/** Where a security key can answer a login: plugged into this machine, or in a browser. */
+export type KeyPlace = 'here' | 'browser';
+
 /**
- * MUST hold: keys that are plugged in blink for somebody at this machine alone, and only after the first factor:
- * nobody far away makes the key on the desk blink.
+ * MUST hold:
+ * - keys that are plugged in blink for somebody at this machine alone, and only after the first factor: nobody far
+ *   away makes the key on the desk blink;
+ * - elsewhere a browser answers, for a login that is proven, and with what a browser can use.
+ *
+ * @param hasPortal there is a page to approve a login on
  */
-export function isUsableFrom(facts: LoginFacts, { kind }: FactorRecord): boolean {
-  if (kind !== 'webauthn' && kind !== 'u2f') return true;
-  return facts.local && facts.proven && facts.rootSocket && facts.mode === 'prompt';
+export function placeOfKey(
+  facts: LoginFacts,
+  record: FactorRecord,
+  hasPortal: boolean,
+): KeyPlace | undefined {
+  if (!isBrowserKind(record) || !facts.proven || !facts.rootSocket || facts.mode !== 'prompt')
+    return undefined;
+  if (facts.local && facts.browser === undefined) return 'here';
+  const canBeBrowsers = record.kind === 'webauthn' || record.appId.startsWith('https://');
+  return canBeBrowsers && (facts.browser === true || hasPortal) ? 'browser' : undefined;
+}
+
+function isBrowserKind(record: FactorRecord): record is CredentialRecord {
+  return record.kind === 'webauthn' || record.kind === 'u2f';
+}
+
+export function isUsableFrom(facts: LoginFacts, record: FactorRecord, hasPortal: boolean): boolean {
+  return !isBrowserKind(record) || placeOfKey(facts, record, hasPortal) !== undefined;
 }
 
 /**

@@ -7,6 +7,14 @@ export interface AccountRecord extends AccountState {
   readonly account: string;
   /** Milliseconds since the epoch. */
   readonly created: number;
+  /** With which somebody new may add a first factor, once. */
+  readonly invite?: {
+    /** Of the secret in the link; base64. */
+    readonly digest: string;
+    readonly expires: number;
+    /** It stands for the password too. */
+    readonly withoutPassword: boolean;
+  };
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
 }
 

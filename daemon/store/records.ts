@@ -118,6 +118,7 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   account: v.pipe(text, v.minLength(1)),
   created: time,
   lastLogin: v.exactOptional(v.strictObject({ at: time, service: text, source: v.exactOptional(text) })),
+  invite: v.exactOptional(v.strictObject({ digest: base64, expires: time, withoutPassword: v.boolean() })),
   factors: v.array(factor),
   lock: v.strictObject({
     codes: count,
@@ -141,6 +142,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
     'factor-disabled',
     'factor-removed',
     'unlocked',
+    'invited',
     'store',
   ]),
   outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),

@@ -71,6 +71,7 @@ async function creationOptions(options: ProofOptions, user: string): Promise<Cre
     algorithms: keyAlgorithms,
     residentKey: realm.webauthn.residentKey,
     userVerification: realm.webauthn.userVerification,
+    attested: realm.webauthn.models !== undefined,
   };
 }
 

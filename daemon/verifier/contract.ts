@@ -14,6 +14,7 @@ import type { Log } from '../log.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Randomness } from '../randomness.ts';
 import type { Store } from '../store/contract.ts';
+import type { Approvals } from './approvals.ts';
 import type { Assertions } from './assertions.ts';
 import type { Clock } from './assessment.ts';
 import type { Answer } from './judge.ts';
@@ -73,13 +74,16 @@ export type Verdict =
       readonly login: OpenLogin;
     };
 
+/** denied: whoever was to approve it in a browser said no. */
+export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied';
+
 /** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
 export interface Verifier {
   open(facts: LoginFacts): Promise<Opening>;
   /** What was typed is wiped before it returns. */
   answer(login: OpenLogin, answer: Answer): Promise<Verdict>;
   /** The login ended without a decision: one event for a proven one. */
-  abandon(login: OpenLogin, reason: 'cancelled' | 'timed-out' | 'disconnected'): Promise<void>;
+  abandon(login: OpenLogin, reason: AbandonReason): Promise<void>;
   /** `sallyport verify`: spends a code as a login would, and counts as one. */
   verify(request: VerifyRequest): Promise<VerifyResult>;
   /** Adds a factor; a code that proves it is spent. */
@@ -181,6 +185,8 @@ export interface CreationOptions {
   readonly algorithms: readonly KeyAlgorithm[];
   readonly residentKey: boolean;
   readonly userVerification: UserVerification;
+  /** The realm allows only some models, which have to prove themselves. */
+  readonly attested: boolean;
 }
 
 export interface EnrolResult {
@@ -208,6 +214,7 @@ export interface VerifierOptions {
   readonly validations: Validations;
   readonly assertions: Assertions;
   readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly approvals: Pick<Approvals, 'open'>;
   /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
   readonly unknownNames: Tally;
   readonly throttled: Tally;

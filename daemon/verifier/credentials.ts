@@ -11,7 +11,7 @@ export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, key
   const key = coseKey(algorithm, credential.publicKey);
   if (key === undefined)
     throw new SallyportError('bad-secret', 'that is no public key of its kind; copy the line as it is');
-  if (!/^[A-Za-z0-9_-]+$/.test(credentialId) || credentialId.length > limits.credentialIdText)
+  if (!isCredentialId(credentialId))
     throw new SallyportError('bad-secret', 'that is no key handle; copy the line as it is');
   if (appId.length === 0 || appId.length > limits.appIdLength || !/^[\x21-\x7e]+$/.test(appId))
     throw new SallyportError(
@@ -20,6 +20,13 @@ export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, key
     );
   const publicKey = key.toString('base64');
   return { kind: 'u2f', credentialId, publicKey, algorithm, counter: 0, spent: [], appId, verified };
+}
+
+/** As the key will say it: what decodes to the same bytes but is written in another way would never be found. */
+function isCredentialId(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url');
+  const isSized = bytes.length > 0 && bytes.length <= limits.credentialIdLength;
+  return isSized && bytes.toString('base64url') === text;
 }
 
 /** @throws SallyportError `bad-secret` */

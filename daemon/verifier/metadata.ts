@@ -37,13 +37,20 @@ export async function readMetadata({
   const list = Array.isArray(parsed) ? parsed : at(parsed, 'entries');
   if (!Array.isArray(list))
     throw unreadable(metadataFile, 'it is no list of statements and has no "entries"');
+  // A model that is distrusted in one place is so in all: the same statement may stand there twice.
+  const bad = new Set(list.filter(isDistrusted).flatMap(modelsIn));
   return list.flatMap((entry: unknown): MetadataStatement[] => {
     const statement = at(entry, 'metadataStatement') ?? entry;
-    const aaguid = at(statement, 'aaguid');
-    if (typeof aaguid !== 'string' || !aaguids.includes(aaguid.toLowerCase()) || isDistrusted(entry))
-      return [];
-    return isStatement(statement) ? [{ ...statement, aaguid: aaguid.toLowerCase() }] : [];
+    const [aaguid] = modelsIn(statement);
+    if (aaguid === undefined || !aaguids.includes(aaguid) || bad.has(aaguid)) return [];
+    return isStatement(statement) ? [{ ...statement, aaguid }] : [];
   });
+}
+
+/** The AAGUIDs that an entry is about, or a statement. */
+function modelsIn(value: unknown): readonly string[] {
+  const named = [at(value, 'aaguid'), at(at(value, 'metadataStatement'), 'aaguid')];
+  return named.flatMap((aaguid) => (typeof aaguid === 'string' ? [aaguid.toLowerCase()] : []));
 }
 
 function isDistrusted(entry: unknown): boolean {

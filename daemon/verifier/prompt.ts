@@ -51,18 +51,37 @@ export function typedNames(factors: readonly FactorRecord[], codesLocked: boolea
  * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program has to be told;
  *   enter: it blinks after Enter
  */
-export function keyPrompt(how: 'touch' | 'touch-and-enter' | 'enter', typed: string | undefined): string {
+export function keyPrompt(
+  how: 'touch' | 'touch-and-enter' | 'enter' | 'approve' | 'approve-and-enter',
+  typed: string | undefined,
+): string {
   const asked = {
     touch: 'Touch your security key',
     'touch-and-enter': 'Touch your security key and press Enter',
     enter: 'Press Enter to use your security key',
+    approve: 'Waiting for your approval',
+    'approve-and-enter': 'Press Enter once it is approved',
   }[how];
   return typed === undefined ? `${asked}: ` : `${asked}, or type a ${typed}: `;
 }
 
 /** What to do with a security key. */
-export function touchText(what: 'touch' | 'insert'): string {
-  return what === 'touch' ? 'Touch your security key.' : 'Plug in your security key.';
+export function touchText(what: 'touch' | 'insert' | 'approve'): string {
+  switch (what) {
+    case 'touch':
+      return 'Touch your security key.';
+    case 'insert':
+      return 'Plug in your security key.';
+    case 'approve':
+      return 'Waiting for your approval in the browser.';
+    default:
+      return unreachable(what);
+  }
+}
+
+/** What to open, and the number that has to stand there too. */
+export function approvalText(link: string, number: string): string {
+  return `To use a security key, open ${link}\nand compare the number: ${number}`;
 }
 
 export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
@@ -133,6 +152,8 @@ export function keyFailureText(reason: FidoReason): string {
       return 'That security key has no room left. Remove a passkey from it first.';
     case 'key-failed':
       return 'The security key was pulled out, or does not answer as it should.';
+    case 'denied':
+      return 'This login was denied.';
     case 'cancelled':
       return 'The security key is not asked any more.';
     case 'helper-failed':

@@ -97,15 +97,20 @@ export async function verifyRegistration(registration: Registration, wanted: Wan
   };
 }
 
+/** CBOR says its length in two bytes. */
+const longestAuthData = 0xffff;
+
 /** What a browser sends where no attestation is wanted (W3C Web Authentication Level 3, 5.4.7, "none"). */
 async function withoutAttestation({ attestationObject }: Registration): Promise<Buffer> {
   const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers');
-  let authData: Uint8Array;
+  let authData: unknown;
   try {
     authData = decodeAttestationObject(new Uint8Array(attestationObject)).get('authData');
   } catch (error) {
     throw refused(messageOf(error));
   }
+  if (!(authData instanceof Uint8Array) || authData.length > longestAuthData)
+    throw refused('its authenticatorData is none');
   const length = Buffer.alloc(2);
   length.writeUInt16BE(authData.length);
   return Buffer.concat([

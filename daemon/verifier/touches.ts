@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
 import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../fido/contract.ts';
+import { limits } from '../limits.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
+import { placeOfKey } from '../policy/requirement.ts';
 import type { Randomness } from '../randomness.ts';
+import type { Approval, Approvals } from './approvals.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
 import type { CreationOptions } from './contract.ts';
 import { typedNames } from './prompt.ts';
@@ -15,14 +19,23 @@ export interface KeyQuestion {
   readonly userVerification: UserVerification;
 }
 
-/** A security key of this machine may answer a login too. */
-export interface KeyOffer {
+/** A security key may answer a login too. */
+export type KeyOffer = {
   readonly question: KeyQuestion;
-  /** One is plugged in: it may blink at once. */
-  readonly plugged: boolean;
   /** What may be typed in its place; undefined: nothing. */
   readonly typed?: string;
-}
+} & (
+  | {
+      /** One of this machine. */
+      readonly place: 'here';
+      /** One is plugged in: it may blink at once. */
+      readonly plugged: boolean;
+    }
+  /** Somewhere else, on a page that approves this login. */
+  | { readonly place: 'approval'; readonly approval: Approval }
+  /** On the very page that asks. */
+  | { readonly place: 'page' }
+);
 
 /** A touch that is waited for. */
 export interface Touch<T = Assertion> {
@@ -92,7 +105,7 @@ export function createTouches(helper: FidoHelper, randomness: Pick<Randomness, '
           rp: { id: rp.rpId, name: rp.rpName },
           user: { id: userId, name: account },
           algorithms,
-          exclude: exclude.map((id) => Buffer.from(id, 'base64url')),
+          exclude: thatFit(exclude).map((id) => Buffer.from(id, 'base64url')),
           resident: residentKey,
           userVerification,
           deadline,
@@ -139,16 +152,37 @@ export function clientDataFor(
   return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
 }
 
-/** @returns undefined: none of the factors that are asked is a security key */
+/** What an offer is made with. */
+export interface OfferOptions {
+  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly approvals: Pick<Approvals, 'open'>;
+  /** There is a portal. */
+  readonly hasPortal: boolean;
+}
+
+/**
+ * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
+ *
+ * @param account whose factors are asked
+ * @returns undefined: none of the factors that are asked is a security key
+ */
 export async function keyOfferFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   realm: Realm | undefined,
-  touches: Pick<Touches, 'isPlugged'>,
+  facts: LoginFacts,
+  account: string,
+  { touches, approvals, hasPortal }: OfferOptions,
 ): Promise<KeyOffer | undefined> {
-  const question = questionFor(factors.filter(isCredential), realm?.webauthn.userVerification ?? 'required');
-  if (question === undefined) return undefined;
+  const credentials = factors.filter(isCredential);
+  const [first] = credentials;
+  const question = questionFor(credentials, realm?.webauthn.userVerification ?? 'required');
+  if (first === undefined || question === undefined) return undefined;
   const typed = typedNames(factors, codesLocked);
-  return { question, plugged: await touches.isPlugged(), ...(typed === undefined ? {} : { typed }) };
+  const common = { question, ...(typed === undefined ? {} : { typed }) };
+  if (placeOfKey(facts, first, hasPortal) === 'here')
+    return { ...common, place: 'here', plugged: await touches.isPlugged() };
+  if (facts.browser === true) return { ...common, place: 'page' };
+  return { ...common, place: 'approval', approval: approvals.open(account, facts, question, credentials) };
 }
 
 /** What to ask the keys for; undefined: none of the factors is one. */
@@ -157,14 +191,39 @@ export function questionFor(
   wanted: UserVerification,
 ): KeyQuestion | undefined {
   if (credentials.length === 0) return undefined;
+  // Those of our own relying party first, should there be more than one question can hold.
+  const ordered = [...credentials].sort((a, b) => Number(a.kind === 'u2f') - Number(b.kind === 'u2f'));
   const byParty = new Map<string, string[]>();
-  for (const record of credentials) {
+  let room: number = limits.fidoIdBytes;
+  for (const record of ordered) {
     const rpId = relyingPartyOf(record);
-    byParty.set(rpId, [...(byParty.get(rpId) ?? []), record.credentialId]);
+    const party = byParty.get(rpId);
+    const cost =
+      costOf(record.credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
+    if (cost > room || (party === undefined && byParty.size === limits.fidoParties)) continue;
+    room -= cost;
+    byParty.set(rpId, [...(party ?? []), record.credentialId]);
   }
   const isVerified = credentials.some((record) => record.kind === 'u2f' && record.verified);
   return {
     groups: [...byParty].map(([rpId, credentialIds]) => ({ rpId, credentialIds })),
     userVerification: wanted === 'discouraged' && isVerified ? 'preferred' : wanted,
   };
+}
+
+const fieldHeader = 3;
+
+/** Bytes that an id takes in a question. */
+function costOf(credentialId: string): number {
+  return fieldHeader + Buffer.byteLength(credentialId, 'base64url');
+}
+
+/** As many as a question can hold: one that is left out may be made again, and is refused when it is added. */
+function thatFit(credentialIds: readonly string[]): readonly string[] {
+  let room: number = limits.fidoIdBytes;
+  return credentialIds.filter((id) => {
+    const fits = costOf(id) <= room;
+    if (fits) room -= costOf(id);
+    return fits;
+  });
 }

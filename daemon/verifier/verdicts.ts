@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { isTypedCode } from '../policy/requirement.ts';
 import type { Asking } from './asking.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
 import type { Judgement } from './judge.ts';
@@ -15,8 +16,9 @@ export function refused(
   return { kind: 'refused', result, again, delay, login, ...(text === undefined ? {} : { text }) };
 }
 
-export function hasRecovery(asking: Asking): boolean {
-  return asking.factors.some((factor) => factor.kind === 'recovery');
+/** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
+export function hasMoreThanCodes(asking: Asking): boolean {
+  return asking.factors.some((factor) => !isTypedCode(factor));
 }
 
 /** Where in an answer the factor stands. */

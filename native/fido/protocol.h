@@ -5,10 +5,6 @@
 enum {
     FIDO_PROTOCOL_VERSION = 1,
 
-    FRAME_HEADER = 4,
-    FRAME_LENGTH_MAX = 16384,
-    FIELD_HEADER = 3,
-
     HASH_LENGTH = 32,
     RP_ID_MAX = 255,
     RP_NAME_MAX = 64,

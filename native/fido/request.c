@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "frames.h"
+#include "../frames/frames.h"
 #include "text.h"
 
 enum {

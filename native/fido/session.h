@@ -12,7 +12,7 @@
 #include <fido.h>
 
 #include "devices.h"
-#include "frames.h"
+#include "../frames/frames.h"
 #include "request.h"
 
 enum ending {
@@ -53,6 +53,7 @@ struct worker {
     /* Number of the question for a PIN that is open; 0: none. */
     uint8_t ask;
     bool ask_told;
+    bool pin_asked;
     enum pin_why why;
     /* Negative: not told. */
     int retries;

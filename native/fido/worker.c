@@ -115,6 +115,7 @@ bool worker_ask_pin(struct worker *worker, enum pin_why why, int retries) {
     worker->retries = retries;
     worker->blinking = false;
     worker->ask_told = false;
+    worker->pin_asked = true;
     worker->ask = session->asks == UINT8_MAX ? 0 : ++session->asks;
     if (worker->ask == 0)
         worker->stop = true;

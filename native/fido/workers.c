@@ -118,7 +118,8 @@ void workers_reap(struct session *session) {
         (void)pthread_join(worker->thread, NULL);
         worker->running = false;
         if (worker->ending == ENDING_LOST) {
-            worker->failures++;
+            /* A key that takes a PIN and then talks rubbish gets no second one. */
+            worker->failures = worker->pin_asked ? FAILURES_MAX : worker->failures + 1;
             worker->not_before = session_now() + LOOK_MS;
         }
         leave_place(worker);

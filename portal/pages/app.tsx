@@ -105,7 +105,7 @@ export function App() {
 function Page({ place, session }: { readonly place: Place; readonly session: SessionView }) {
   const { path } = place;
   const approval = /^\/approve\/([^/]+)$/.exec(path)?.[1];
-  if (approval !== undefined) return <ApprovePage key={approval} id={decodeURIComponent(approval)} />;
+  if (approval !== undefined) return <ApprovePage key={approval} id={approval} />;
   if (path === '/sign-in' || path === '/invite' || path.startsWith('/invite/')) return <SignInPage />;
   if (session.person === null) return <ToSignIn place={place} />;
   if (path === '/') return <MyFactorsPage account={session.person.account} />;

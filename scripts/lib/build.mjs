@@ -6,11 +6,12 @@ import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
 const nativeStamp = 'build/.built';
-const programs = ['dist/daemon/main.js', 'dist/cli/main.js'];
+const programs = ['dist/daemon/main.js', 'dist/cli/main.js', 'dist/portal/main.js'];
 const nativeOutputs = [
   'build/Release/pam_sallyport.so',
   'build/Release/sallyport_addon.node',
   'build/Release/sallyport-fido',
+  'build/Release/sallyport-password',
 ];
 
 /** Compiles what changed since the last time, and nothing else. */
@@ -34,6 +35,7 @@ function buildTypeScript() {
 /** A test whose source is gone must not run on. */
 function removeOrphans(sources) {
   for (const output of filesBelow(root, 'dist')) {
+    // The pages are bundled, not compiled.
     if (output.startsWith(`${pagesFolder}/`)) continue;
     const source = output.replace(/^dist\//, '').replace(/\.js(\.map)?$/, '.ts');
     if (/\.js(\.map)?$/.test(output) && !sources.has(source)) rmSync(join(root, output));

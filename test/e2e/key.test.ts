@@ -46,6 +46,9 @@ const sudo = (person: Person): string[] => [...as(person), 'sudo', '-k', ...whoa
 const atDesk = (person: Person) => new Terminal(inSession('desk', sudo(person)));
 const fromAfar = (person: Person) => new Terminal(inSession('afar', sudo(person)));
 const sockets = `${work}/keys`;
+/** A terminal that calls itself /dev/NAME, as a console does. */
+const asConsole =
+  'umount -l "$0" 2>/dev/null; touch "$0"; mount --bind "$(tty)" "$0"; exec "$@" <>"$0" >&0 2>&0';
 
 await inNamespace(import.meta.filename, async () => {
   await prepareStacks(shippedModule);
@@ -57,6 +60,7 @@ await inNamespace(import.meta.filename, async () => {
   openSession('afar', false);
   allowSudo();
   useSnippet('sudo', 'sallyport-sudo');
+  useSnippet('login', 'sallyport-login');
   const plugged: Authenticator[] = [];
   after(async () => {
     for (const key of plugged) await key.stop();
@@ -136,7 +140,7 @@ await inNamespace(import.meta.filename, async () => {
     const seen = key.requests.length;
     const alone = fromAfar(bob);
     await alone.answer(/password for bob: /, password);
-    await alone.expect(/works only at the machine itself/);
+    await alone.expect(/cannot be asked here, but at the machine itself/);
     await alone.hangUp();
     const secret = await product.addTotp('bob');
     const typing = fromAfar(bob);
@@ -268,6 +272,27 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
     await key.stop();
   });
+
+  scenario(
+    product,
+    'at the console: the key blinks beside the prompt of login, and a touch lets in',
+    async () => {
+      addPerson('iris');
+      const key = await plug('one');
+      await enrol(key, 'iris');
+      const console = new Terminal(['bash', '-c', asConsole, '/dev/tty1', 'login']);
+      await console.answer(/login: /, 'iris');
+      await console.answer(/Password: /, password);
+      await console.expect(/Touch your security key: /);
+      await key.blinks();
+      key.touch();
+      await console.expect(/[$#] /);
+      console.send('echo "in-$(id -un)"\r');
+      await console.expect(/in-iris\r/);
+      await console.hangUp();
+      await key.stop();
+    },
+  );
 
   scenario(product, 'what cannot be added says why, before anything blinks', async () => {
     addPerson('olaf');

@@ -5,7 +5,7 @@ import type { Made } from '../../daemon/fido/contract.ts';
 import { decode } from '../support/authenticator/cbor.ts';
 import { newCredential } from '../support/authenticator/credential.ts';
 import { type CoseAlgorithm, eddsa, es256, rs256 } from '../support/authenticator/index.ts';
-import { groupOf, KeyRing, proven, rpId } from '../support/fido-keys.ts';
+import { groupOf, KeyRing, proven, rpId, stopKeys } from '../support/fido-keys.ts';
 import { compileSoftHelper, scratch } from '../support/fido-rig.ts';
 import type { Variant } from '../support/native.ts';
 
@@ -41,7 +41,10 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
     before(async () => {
       program = await compileSoftHelper(variant);
     });
-    after(() => folder.remove());
+    after(async () => {
+      await stopKeys();
+      folder.remove();
+    });
 
     for (const [name, cose] of [
       ['es256', es256],

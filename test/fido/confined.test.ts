@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startAuthenticator } from '../support/authenticator/index.ts';
-import { compileSoftHelper, makeFrame, RawHelper, scratch, shippedHelper } from '../support/fido-rig.ts';
+import {
+  compileSoftHelper,
+  killHelpers,
+  makeFrame,
+  RawHelper,
+  scratch,
+  shippedHelper,
+} from '../support/fido-rig.ts';
 import { repoRoot } from '../support/native.ts';
+import { allowedCalls } from '../support/unit-calls.ts';
 
 /** The system calls that the unit leaves to the helper are those that it makes. */
 const folder = scratch('fido-confined');
@@ -18,29 +26,10 @@ before(async () => {
   soft = await compileSoftHelper('plain');
   shipped = await shippedHelper(folder.path);
 });
-after(() => folder.remove());
-
-/** A group of systemd's, or a call, as the names of calls. */
-function expanded(name: string): readonly string[] {
-  if (!name.startsWith('@')) return [name];
-  const listed = execFileSync('systemd-analyze', ['syscall-filter', name, '--no-pager'], {
-    encoding: 'utf8',
-  });
-  const names = [...listed.matchAll(/^ {4}([@\w-]+)$/gm)].map(([, each = '']) => each);
-  return names.flatMap((each) => expanded(each));
-}
-
-function allowed(): ReadonlySet<string> {
-  const calls = new Set<string>();
-  for (const [, line = ''] of unit.matchAll(/^SystemCallFilter=(.*)$/gm)) {
-    const takesAway = line.startsWith('~');
-    for (const name of line.replace(/^~/, '').split(' ').flatMap(expanded)) {
-      if (takesAway) calls.delete(name);
-      else calls.add(name);
-    }
-  }
-  return calls;
-}
+after(() => {
+  killHelpers();
+  folder.remove();
+});
 
 /** A program that runs `helper` under strace. */
 function traced(helper: string, calls: string): string {
@@ -57,19 +46,29 @@ async function callsOf(helper: string, environment: Readonly<Record<string, stri
   if (Object.keys(environment).length > 0) await run.said('made');
   run.end();
   await run.ended;
-  const names = [...readFileSync(output, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
+  const text = readFileSync(output, 'latin1');
+  const names = [...text.matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
   // The exec is the service manager's.
-  return new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve'));
+  return { text, names: new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve')) };
 }
 
 describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here' }, () => {
   it('the helper makes no system call that is kept from it', async () => {
-    const key = await startAuthenticator({ socket: path.join(folder.path, 'key'), autoTouch: true });
-    const may = allowed();
+    const key = await startAuthenticator({
+      socket: path.join(folder.path, 'key'),
+      kind: 'u2f',
+      autoTouch: true,
+    });
+    const may = allowedCalls(unit);
     assert.ok(may.size > 100 && !may.has('setpriority') && !may.has('mount'));
-    const made = await callsOf(soft, { SALLYPORT_FIDO_DEVICES: key.socket });
+    const elsewhere = path.join(folder.path, 'openssl.cnf');
+    const environment = { SALLYPORT_FIDO_DEVICES: key.socket, OPENSSL_CONF: elsewhere };
+    const { names: made, text } = await callsOf(soft, environment);
+    // libcrypto was needed, and was told nothing by the environment.
+    assert.match(text, /openssl\.cnf/);
+    assert.ok(!text.includes(elsewhere));
     assert.ok(made.has('clone3') || made.has('clone'), 'the threads were not seen');
-    const shippedMade = await callsOf(shipped, {});
+    const { names: shippedMade } = await callsOf(shipped, {});
     const kept = [...made, ...shippedMade].filter((name) => !may.has(name));
     assert.deepEqual(kept, []);
     // Sockets are the tests' alone.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { newCredential } from '../support/authenticator/credential.ts';
 import type { Authenticator, AuthenticatorOptions } from '../support/authenticator/index.ts';
-import { groupOf, KeyRing, pin, proven, rpId } from '../support/fido-keys.ts';
+import { groupOf, KeyRing, pin, proven, rpId, stopKeys } from '../support/fido-keys.ts';
 import { compileSoftHelper, scratch } from '../support/fido-rig.ts';
 
 const folder = scratch('fido-pin');
@@ -11,7 +11,10 @@ let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
 });
-after(() => folder.remove());
+after(async () => {
+  await stopKeys();
+  folder.remove();
+});
 
 const right = '271828';
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });
@@ -37,7 +40,7 @@ describe('a PIN', { concurrency: 4 }, () => {
         const typed = pin(right);
         call.pin(typed);
         assert.deepEqual(typed, Buffer.alloc(6));
-        await key.blinks();
+        await Promise.all([key.blinks(), call.said('touch')]);
         key.touch();
         const outcome = await call.outcome;
         assert.equal(outcome.kind, 'asserted', JSON.stringify(outcome));
@@ -179,14 +182,14 @@ describe('a PIN', { concurrency: 4 }, () => {
     const other = await keys.key({ pin: '161803' });
     const token = await keys.key({ kind: 'u2f' });
     const call = keys.assert({ groups, userVerification: 'required' });
-    await Promise.all([key.blinks(), other.blinks(), token.blinks()]);
+    await Promise.all([key.blinks(), other.blinks(), token.blinks(), call.said('touch')]);
     assert.ok(!call.events.some(({ kind }) => kind === 'pin'));
     key.touch();
     await call.said('pin');
     await Promise.all([other.rests(), token.rests()]);
     assert.equal(other.cancelled, 1);
     call.pin(pin(right));
-    await key.blinks();
+    await Promise.all([key.blinks(), call.said('touch', 2)]);
     assert.equal(other.blinking, false);
     key.touch();
     const outcome = await call.outcome;
@@ -197,6 +200,18 @@ describe('a PIN', { concurrency: 4 }, () => {
       call.events.map(({ kind }) => kind),
       ['keys', 'touch', 'pin', 'touch'],
     );
+    await keys.stop();
+  });
+
+  it('is not asked for again by a key that takes it and then talks rubbish', async () => {
+    const { keys, key, groups } = await holder({ pin: right });
+    const call = keys.assert({ groups, userVerification: 'required' });
+    await call.said('pin');
+    key.misbehaviour = { rubbish: 'command' };
+    call.pin(pin(right));
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'key-failed', JSON.stringify(outcome));
+    assert.equal(call.events.filter(({ kind }) => kind === 'pin').length, 1);
     await keys.stop();
   });
 

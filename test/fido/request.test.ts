@@ -6,6 +6,7 @@ import { field, frame } from '../support/fake-daemon.ts';
 import {
   assertFrame,
   compileSoftHelper,
+  killHelpers,
   list,
   makeFrame,
   number,
@@ -14,6 +15,7 @@ import {
   RawHelper,
   scratch,
 } from '../support/fido-rig.ts';
+import { until } from '../support/until.ts';
 
 /** What the helper reads, under the sanitizers. */
 const folder = scratch('fido-request');
@@ -31,6 +33,7 @@ before(async () => {
   await new Promise<void>((resolve) => key.listen(device, resolve));
 });
 after(() => {
+  killHelpers();
   key.close();
   folder.remove();
 });
@@ -40,10 +43,11 @@ const ids = (count: number, length = 64) =>
 const groups = (count: number) =>
   Array.from({ length: count }, (_, index) => [parts.rpId(`${index}.example.org`), parts.id()]).flat();
 
-/** Without anything after it: the helper is not cancelled before it refuses. */
+/** Without anything after it, and long before the helper would stop waiting: it refuses what it read. */
 async function refused(bytes: Buffer): Promise<void> {
   visits = 0;
   const helper = new RawHelper(program, { SALLYPORT_FIDO_DEVICES: device }).send(bytes);
+  await until(() => helper.isOver, 3_000);
   const { code, signal } = await helper.ended;
   assert.deepEqual([code, signal, helper.errors], [1, null, '']);
   assert.deepEqual(helper.frames, []);

@@ -12,6 +12,8 @@ import {
   compileSoftHelper,
   fidoFolder,
   fidoSources,
+  framesFolder,
+  killHelpers,
   list,
   parts,
   RawHelper,
@@ -31,7 +33,10 @@ before(async () => {
   program = await shippedHelper(folder.path);
   soft = await compileSoftHelper('plain');
 });
-after(() => folder.remove());
+after(() => {
+  killHelpers();
+  folder.remove();
+});
 
 const tool = (name: string, file: string, ...args: readonly string[]) =>
   execFileSync(name, [...args, file], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
@@ -113,7 +118,9 @@ describe('the helper that ships', { concurrency: 4 }, () => {
 });
 
 describe('the numbers of the protocol', () => {
-  const header = readFileSync(path.join(fidoFolder, 'protocol.h'), 'utf8');
+  const header = [path.join(fidoFolder, 'protocol.h'), path.join(framesFolder, 'frames.h')]
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('');
   const inC = new Map(
     [...header.matchAll(/^ {4}(\w+) = (\w+),$/gm)].map(([, name = '', value]) => [name, Number(value)]),
   );

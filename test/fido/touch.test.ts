@@ -3,8 +3,15 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { newCredential } from '../support/authenticator/credential.ts';
 import type { Authenticator, AuthenticatorOptions, Misbehaviour } from '../support/authenticator/index.ts';
-import { groupOf, KeyRing, proven, rpId } from '../support/fido-keys.ts';
-import { assertFrame, compileSoftHelper, parts, RawHelper, scratch } from '../support/fido-rig.ts';
+import { groupOf, KeyRing, proven, rpId, stopKeys } from '../support/fido-keys.ts';
+import {
+  assertFrame,
+  compileSoftHelper,
+  killHelpers,
+  parts,
+  RawHelper,
+  scratch,
+} from '../support/fido-rig.ts';
 import { until } from '../support/until.ts';
 
 const folder = scratch('fido-touch');
@@ -12,7 +19,11 @@ let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
 });
-after(() => folder.remove());
+after(async () => {
+  await stopKeys();
+  killHelpers();
+  folder.remove();
+});
 
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });
 
@@ -33,7 +44,7 @@ describe('several keys', { concurrency: 4 }, () => {
     const [other] = second.credentials;
     assert.ok(other);
     const call = keys.assert({ groups: groupOf(credential, other) });
-    await Promise.all([key.blinks(), second.blinks(), third.blinks()]);
+    await Promise.all([key.blinks(), second.blinks(), third.blinks(), call.said('touch')]);
     second.touch();
     const outcome = await call.outcome;
     assert.equal(outcome.kind, 'asserted', JSON.stringify(outcome));
@@ -114,7 +125,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     it(`the only one may come back: ${kind}`, async () => {
       const { keys, key, groups } = await holder({ kind });
       const call = keys.assert({ groups });
-      await key.blinks();
+      await Promise.all([key.blinks(), call.said('touch')]);
       await key.unplug();
       assert.deepEqual(await call.said('keys', 2), { kind: 'keys', count: 0 });
       await key.plug();
@@ -125,6 +136,20 @@ describe('keys that come and go', { concurrency: 4 }, () => {
       await keys.stop();
     });
   }
+
+  it('the wrong one may come back too, and blinks again', async () => {
+    const { keys, key } = await holder();
+    const call = keys.assert({ groups: groupOf(newOne()) });
+    await key.blinks();
+    await key.unplug();
+    await call.said('keys', 2);
+    await key.plug();
+    await key.blinks();
+    key.touch();
+    const outcome = await call.outcome;
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'wrong-key');
+    await keys.stop();
+  });
 
   it('a key whose own patience ends blinks again, and nothing more is said', async () => {
     const { keys, key, groups } = await holder({ userActionTimeout: 100 });
@@ -203,7 +228,7 @@ describe('a key that misbehaves', { concurrency: 8 }, () => {
     it(`alone ends the call in time: ${what}`, async () => {
       const { keys, key, groups } = await holder();
       key.misbehaviour = misbehaviour;
-      const call = keys.assert({ groups, deadline: 1_500 });
+      const call = keys.assert({ groups, deadline: 700 });
       key.touch();
       const outcome = await call.outcome;
       assert.ok(

@@ -47,10 +47,14 @@ describe('the pages for administrators', () => {
     assert.equal(await page.getByRole('button', { name: 'Next' }).isDisabled(), true);
     await page.getByRole('button', { name: 'Previous' }).click();
     await page.getByRole('link', { name: 'user149' }).waitFor();
+    fake.person('user20.of.sales');
     await page.getByLabel('Search').fill('user20');
     await page.getByRole('link', { name: 'user200' }).waitFor();
     await page.getByRole('link', { name: 'user149' }).waitFor({ state: 'detached' });
-    assert.equal(await page.getByRole('row').count(), 11);
+    assert.equal(await page.getByRole('row').count(), 12);
+    await page.getByRole('link', { name: 'user20.of.sales' }).click();
+    await page.reload();
+    await page.getByRole('heading', { name: 'user20.of.sales' }).waitFor();
     await close();
   });
 
@@ -60,7 +64,7 @@ describe('the pages for administrators', () => {
       lock: { codes: 8, any: 8, codesLockedAt: Date.now() },
       factors: [newTotp('lost phone')],
     });
-    await open('/admin/users/bob');
+    await open('/admin/account?user=bob');
     await page.getByRole('button', { name: 'Unlock' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('may know the password').waitFor();
@@ -88,7 +92,7 @@ describe('the pages for administrators', () => {
   it('leave root alone', async () => {
     const { page, fake, open, close } = await asAdmin();
     fake.person('root', { uid: 0 });
-    await open('/admin/users/root');
+    await open('/admin/account?user=root');
     await page.getByRole('button', { name: 'Add', exact: true }).click();
     assert.equal(await page.getByRole('menuitem', { name: 'TOTP' }).getAttribute('aria-disabled'), 'true');
     assert.equal(await page.getByRole('button', { name: 'Invite' }).isDisabled(), true);

@@ -46,7 +46,7 @@ const pages: readonly { readonly at: string; readonly heading: string }[] = [
   { at: '/', heading: 'My second factors' },
   { at: '/approve/approval-1', heading: 'Approve a login' },
   { at: '/admin', heading: 'Accounts' },
-  { at: '/admin/users/alice', heading: 'alice' },
+  { at: '/admin/account?user=alice', heading: 'alice' },
   { at: '/admin/invite', heading: 'Invite' },
   { at: '/admin/audit', heading: 'Audit trail' },
   { at: '/sign-in', heading: 'Sign in' },
@@ -69,7 +69,7 @@ describe('each page', () => {
       for (const { at, heading } of pages) {
         await open(at);
         await page.getByRole('heading', { name: heading, exact: true }).waitFor();
-        await page.waitForFunction('document.querySelector(".empty") === null');
+        await page.getByText('Loading …').waitFor({ state: 'detached' });
         assert.deepEqual(await obstacles(page), [], at);
         assert.equal(await page.evaluate(overflow), 0, at);
       }
@@ -109,7 +109,7 @@ describe('whatever others have written', () => {
       '/',
       `/approve/${id}`,
       '/admin',
-      `/admin/users/${account}`,
+      `/admin/account?user=${account}`,
       `/admin/invite?user=${account}`,
       `/admin/audit?user=${account}`,
       `/sign-in?user=${account}`,
@@ -118,7 +118,7 @@ describe('whatever others have written', () => {
     ]) {
       await open(at);
       await page.getByRole('heading').first().waitFor();
-      await page.waitForFunction('document.querySelector(".empty") === null');
+      await page.getByText('Loading …').waitFor({ state: 'detached' });
       assert.equal(await page.locator('img, main script, main b:text-is("bold")').count(), 0, at);
       assert.equal(await page.title(), 'Sallyport', at);
     }

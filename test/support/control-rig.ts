@@ -6,15 +6,21 @@ import type { Config } from '../../daemon/config/contract.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Configuration } from '../../daemon/configuration.ts';
 import type { TokenCheck } from '../../daemon/control/access.ts';
-import { noTokens } from '../../daemon/control/access.ts';
 import { createAdmin } from '../../daemon/control/admin.ts';
-import { createCeremonies } from '../../daemon/control/ceremonies.ts';
+import { createApprovalDesk } from '../../daemon/control/approval-desk.ts';
+import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
+import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
+import { createLinks } from '../../daemon/control/links.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
+import { createSignIns } from '../../daemon/control/sign-ins.ts';
+import { createTokens } from '../../daemon/control/tokens.ts';
 import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
+import { createApprovals } from '../../daemon/verifier/approvals.ts';
 import { createAssertions } from '../../daemon/verifier/assertions.ts';
+import { Ledger } from '../../daemon/verifier/ledger.ts';
 import { createTally } from '../../daemon/verifier/tally.ts';
 import { createThrottle } from '../../daemon/verifier/throttle.ts';
 import { createTouches } from '../../daemon/verifier/touches.ts';
@@ -49,7 +55,7 @@ require = "none"
 
 export interface RigOptions {
   readonly config?: string;
-  readonly limits?: Partial<ControlLimits>;
+  readonly limits?: Partial<ControlLimits & CeremonyLimits>;
   readonly rootUids?: ReadonlySet<number>;
   readonly tokens?: TokenCheck;
 }
@@ -90,13 +96,21 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
   const touches = createTouches(keys, systemRandomness);
+  const assertions = createAssertions(log);
+  const approvals = createApprovals({
+    assertions,
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+    origins: () => [],
+  });
   const verifier = createVerifier({
     store,
     accounts: names,
     config: configuration.current,
     keyedHash,
-    assertions: createAssertions(log),
+    assertions,
     touches,
+    approvals,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic: () => performance.now() },
@@ -111,6 +125,39 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     throttled: createTally(log, 'throttled', 1_000),
     log,
   });
+  const signed = {
+    accounts: names,
+    randomness: systemRandomness,
+    clock: { now, monotonic: () => performance.now() },
+  };
+  const rootUids = options.rootUids ?? new Set([0]);
+  const made = createTokens({ ...signed, adminGroup: () => configuration.current().adminGroup, rootUids });
+  const tokens = options.tokens === undefined ? made : { ...made, ...options.tokens };
+  const signIns = createSignIns({
+    ...signed,
+    configuration,
+    store,
+    ledger: new Ledger(store, log),
+    verifier,
+    passwords: {
+      check: async ({ user, password }) => {
+        const isRight = password.toString() === `password of ${user}`;
+        password.fill(0);
+        return isRight ? 'right' : 'wrong';
+      },
+    },
+    tokens,
+    links: createLinks(signed),
+    throttle: createThrottle({
+      hash: (text) => text,
+      monotonic: () => performance.now(),
+      entries: 100,
+      name: limits.throttleName,
+      source: limits.throttleSource,
+    }),
+    bootId: 'boot',
+  });
+  const limited = { ...limits, ...options.limits };
   const server = createControlServer({
     admin: createAdmin({
       store,
@@ -122,14 +169,17 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       started: now(),
     }),
     verifier,
-    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
+    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
     log,
     accounts: names,
-    tokens: options.tokens ?? noTokens,
+    tokens,
+    signIns,
+    browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    approvals: createApprovalDesk(approvals),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
-    portalUid: uids.portal,
-    limits: { ...limits, ...options.limits },
+    portalUid: async () => uids.portal,
+    limits: limited,
   });
   await server.listen({ path: socket });
 

@@ -47,6 +47,13 @@ function watched<T>(start: (watch: (event: FidoEvent) => void) => FidoCall<T>): 
   };
 }
 
+const rings: KeyRing[] = [];
+
+/** After the tests of a file: what one that failed left behind would keep the process alive. */
+export async function stopKeys(): Promise<void> {
+  await Promise.all(rings.map((ring) => ring.stop()));
+}
+
 /** Keys of software in one folder, and a helper that sees them. */
 export class KeyRing {
   readonly logged: LogFields[] = [];
@@ -54,10 +61,12 @@ export class KeyRing {
   readonly #program: string;
   readonly #keys: Authenticator[] = [];
   readonly #sockets: string[] = [];
+  readonly #calls: { cancel(): void }[] = [];
 
   constructor(program: string, folder: string) {
     this.#program = program;
     this.#folder = folder;
+    rings.push(this);
   }
 
   /** @param options `plugged` false: it comes later; `label`: of the name that its maker gave it */
@@ -85,15 +94,21 @@ export class KeyRing {
 
   make(changes: Partial<MakeRequest> = {}) {
     const request = { ...makeRequest(), ...changes };
-    return { request, ...watched((watch) => this.helper.make(request, watch)) };
+    return { request, ...this.#noted(watched((watch) => this.helper.make(request, watch))) };
   }
 
   assert(changes: Partial<AssertRequest>) {
     const request = { ...assertRequest(), ...changes };
-    return { request, ...watched((watch) => this.helper.assert(request, watch)) };
+    return { request, ...this.#noted(watched((watch) => this.helper.assert(request, watch))) };
+  }
+
+  #noted<C extends { cancel(): void }>(call: C): C {
+    this.#calls.push(call);
+    return call;
   }
 
   async stop(): Promise<void> {
+    for (const call of this.#calls) call.cancel();
     await Promise.all(this.#keys.map((key) => key.stop()));
   }
 }

@@ -8,9 +8,12 @@ import { compileSources, hardenedLink, nativeTests, repoRoot, type Variant } fro
 import { until } from './until.ts';
 
 export const fidoFolder = path.join(repoRoot, 'native/fido');
-export const fidoSources = readdirSync(fidoFolder)
-  .filter((name) => name.endsWith('.c'))
-  .map((name) => path.join(fidoFolder, name));
+/** What both helpers are compiled of. */
+export const framesFolder = path.join(repoRoot, 'native/frames');
+const fidoFiles = [fidoFolder, framesFolder].flatMap((folder) =>
+  readdirSync(folder).map((name) => path.join(folder, name)),
+);
+export const fidoSources = fidoFiles.filter((file) => file.endsWith('.c'));
 
 const libraries = ['-pthread', '-lfido2'];
 
@@ -23,8 +26,7 @@ const newestOf = (paths: readonly string[]) => Math.max(...paths.map((each) => s
 export async function compileSoftHelper(variant: Variant): Promise<string> {
   const kept = path.join(repoRoot, `build/test/sallyport-fido-${variant}`);
   const devices = path.join(nativeTests, 'fido_devices.c');
-  const read = readdirSync(fidoFolder).map((name) => path.join(fidoFolder, name));
-  if (existsSync(kept) && newestOf([...read, devices]) < statSync(kept).mtimeMs) return kept;
+  if (existsSync(kept) && newestOf([...fidoFiles, devices]) < statSync(kept).mtimeMs) return kept;
   mkdirSync(path.dirname(kept), { recursive: true });
   const sources = fidoSources.filter((source) => path.basename(source) !== 'devices.c');
   const output = await compileSources({
@@ -40,8 +42,7 @@ export async function compileSoftHelper(variant: Variant): Promise<string> {
 /** The helper that ships: the built one when it is newer than its sources, else one compiled as it is. */
 export async function shippedHelper(folder: string): Promise<string> {
   const built = path.join(repoRoot, 'build/Release/sallyport-fido');
-  const names = readdirSync(fidoFolder).map((name) => path.join(fidoFolder, name));
-  if (existsSync(built) && newestOf(names) <= statSync(built).mtimeMs) return built;
+  if (existsSync(built) && newestOf(fidoFiles) <= statSync(built).mtimeMs) return built;
   const output = path.join(folder, 'sallyport-fido');
   return compileSources({ output, sources: fidoSources, flags: [...hardenedLink, ...libraries] });
 }
@@ -52,6 +53,13 @@ export const sanitizerOptions = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS:
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+const running = new Set<ChildProcess>();
+
+/** After the tests of a file: one that failed may have left its helper behind. */
+export function killHelpers(): void {
+  for (const child of running) child.kill('SIGKILL');
 }
 
 /** One process of the helper, spoken to in bytes. */
@@ -75,9 +83,11 @@ export class RawHelper {
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.errors += chunk.toString('latin1');
     });
+    running.add(this.child);
     this.ended = new Promise((resolve) => {
       this.child.on('close', (code, signal) => {
         this.isOver = true;
+        running.delete(this.child);
         resolve({ code, signal });
       });
     });

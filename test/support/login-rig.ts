@@ -8,6 +8,7 @@ import { factsOf } from '../../daemon/login/facts.ts';
 import { createLoginServer, type LoginServer, type LoginServerOptions } from '../../daemon/login/server.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
+import { createApprovals } from '../../daemon/verifier/approvals.ts';
 import type { Answer } from '../../daemon/verifier/judge.ts';
 import { createTouches } from '../../daemon/verifier/touches.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from '../../daemon/verifier.ts';
@@ -125,10 +126,24 @@ export class LoginRig {
   readonly userSocket = path.join(this.folder, 'pam-user.sock');
   readonly verifier = new FakeVerifier();
   readonly keys = new FakeKeys();
+  readonly approvals = createApprovals({
+    // Stands for the check of the signature: what says so is signed.
+    assertions: {
+      of: async (assertion) => {
+        const facts = { counter: 0, userVerified: false };
+        const isGood = assertion.signature.toString() === 'good';
+        return { waited: false, ...(isGood ? { signed: () => facts } : {}) };
+      },
+    },
+    randomness: systemRandomness,
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    origins: () => ['https://login.example.org'],
+  });
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
     touches: createTouches(this.keys, systemRandomness),
+    approvals: this.approvals,
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
     factsOf: (frame, peer, isRootSocket) =>
       factsOf(frame, peer, isRootSocket, { bootId: 'boot', sessionIsLocal: async () => false }),

@@ -47,7 +47,7 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   openFakes.add(fake);
   const context = await browser.newContext({ locale: 'en-GB', acceptDownloads: true, ...options });
   context.setDefaultTimeout(patience);
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: fake.origin });
+  await context.grantPermissions(['clipboard-write'], { origin: fake.origin });
   const page = await context.newPage();
   const faults: string[] = [];
   await page.exposeFunction('noteFault', (text: string) => faults.push(text));
@@ -57,6 +57,7 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
       note(`policy: ${event.violatedDirective} ${event.blockedURI}`);
     });
   });
+  await page.addInitScript(noteCopies);
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
   page.on('request', (request) => {
     const own = request.url().startsWith(`${fake.origin}/`) || /^(blob|data):/.test(request.url());
@@ -161,7 +162,16 @@ declare function addEventListener(
 ): void;
 declare function getComputedStyle(node: unknown): { getPropertyValue(name: string): string };
 
-export const clipboard = (page: Page): Promise<string> => page.evaluate('navigator.clipboard.readText()');
+/** What was copied last. Read off the call, since the portal's own headers let no page read the clipboard. */
+export const clipboard = (page: Page): Promise<string> => page.evaluate('globalThis.copied');
+
+const noteCopies = `
+  const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+  navigator.clipboard.writeText = async (text) => {
+    await write(text);
+    globalThis.copied = text;
+  };
+`;
 
 /** The label of the field, or the words of the button, that has the focus. */
 export const focused = (page: Page): Promise<string> =>

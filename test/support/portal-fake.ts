@@ -7,6 +7,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
 import type { StoredAuditEvent } from '../../daemon/control/views.ts';
 import type { LiveMessage } from '../../portal/contract.ts';
+import { securityHeaders } from '../../portal/headers.ts';
+import { kindOf } from '../../portal/pages.ts';
 import { assertionOptions } from './portal-fake-keys.ts';
 import { FakeError, type FakePerson, newPerson } from './portal-fake-people.ts';
 import {
@@ -36,14 +38,7 @@ export interface PortalFake {
   close(): Promise<void>;
 }
 
-/** As the portal's server says it. */
-const headers = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-};
+const headers = securityHeaders(false);
 const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -209,7 +204,7 @@ function sendJson(
 }
 
 function sendFile(request: IncomingMessage, response: ServerResponse, path: string): void {
-  const isAsset = path.startsWith('/assets/');
+  const isAsset = kindOf(path) === 'asset';
   const file = join(publicFolder, isAsset ? path : 'index.html');
   if (!file.startsWith(publicFolder) || !existsSync(file)) {
     response.writeHead(404, headers).end();

@@ -95,7 +95,7 @@ async function tour(there: Visit, picture: (name: string) => Promise<void>): Pro
   await open('/admin');
   await page.getByRole('link', { name: 'bob' }).waitFor();
   await picture('admin-accounts');
-  await open('/admin/users/bob');
+  await open('/admin/account?user=bob');
   await page.getByRole('button', { name: 'Unlock' }).waitFor();
   await picture('admin-account');
   await open('/admin/invite');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac, randomInt } from 'node:crypto';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
-import type { Config, Realm } from '../../daemon/config/contract.ts';
+import type { Config, Realm, RelyingParty } from '../../daemon/config/contract.ts';
 import type {
   FactorRecord,
   HotpRecord,
@@ -144,6 +144,8 @@ export interface Rig {
   servers: AskServers;
   /** Whether a security key is plugged in. */
   plugged: boolean;
+  /** [webauthn] of the configuration in force. */
+  relyingParty: RelyingParty | undefined;
   readonly verifier: Verifier;
   /** The configuration in force from now on. */
   setRealms(...realms: readonly Realm[]): void;
@@ -171,7 +173,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     createVerifier({
       store,
       accounts,
-      config: () => inForce,
+      config: () => (rig.relyingParty === undefined ? inForce : { ...inForce, webauthn: rig.relyingParty }),
       keyedHash,
       randomness: systemRandomness,
       clock,
@@ -179,6 +181,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       validations: createValidations((servers, otp) => rig.servers(servers, otp)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
       touches: { isPlugged: async () => rig.plugged },
+      approvals: { open: () => assert.fail('nobody is to approve this') },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
@@ -192,6 +195,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     throttled,
     servers: async () => 'unavailable',
     plugged: false,
+    relyingParty: undefined,
     verifier: anotherVerifier(),
     setRealms: (...next) => {
       inForce = config(...next);

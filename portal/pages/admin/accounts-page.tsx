@@ -101,7 +101,7 @@ function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
         {users.map((user) => (
           <tr key={user.account}>
             <th scope="row" data-label="Account">
-              <a href={`/admin/users/${encodeURIComponent(user.account)}`} onClick={follow}>
+              <a href={`/admin/account?user=${encodeURIComponent(user.account)}`} onClick={follow}>
                 {user.account}
               </a>
             </th>

@@ -6,7 +6,8 @@ import { InvitePage } from './invite-page.tsx';
 
 export function AdminPages({ place }: { readonly place: Place }) {
   const { path } = place;
-  const account = /^\/admin\/users\/([^/]+)$/.exec(path)?.[1];
+  // In the query, since a path that ends as a file's name does is not taken for a page's.
+  const account = path === '/admin/account' ? (place.query.get('user') ?? '') : undefined;
   const link = (address: string, text: string) => (
     <a href={address} onClick={follow} aria-current={path === address ? 'page' : undefined}>
       {text}
@@ -22,7 +23,7 @@ export function AdminPages({ place }: { readonly place: Place }) {
       {path === '/admin' && <AccountsPage />}
       {path === '/admin/invite' && <InvitePage />}
       {path === '/admin/audit' && <AuditPage user={place.query.get('user') ?? ''} />}
-      {account !== undefined && <AccountPage key={account} account={decodeURIComponent(account)} />}
+      {account !== undefined && <AccountPage key={account} account={account} />}
     </>
   );
 }

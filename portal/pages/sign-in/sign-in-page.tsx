@@ -38,7 +38,7 @@ export function SignInPage() {
 
 function linkIn(path: string, query: URLSearchParams): string | undefined {
   const invite = /^\/invite\/([^/]+)$/.exec(path)?.[1];
-  if (invite !== undefined) return decodeURIComponent(invite);
+  if (invite !== undefined) return invite;
   return query.get('link') ?? undefined;
 }
 

@@ -18,6 +18,7 @@ const oids = {
   keyUsage: '551d0f',
   ecdsaSha256: '2a8648ce3d040302',
   aaguid: '2b0601040182e51c010104',
+  crlDistributionPoints: '551d1f',
 };
 
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
@@ -55,11 +56,17 @@ function extension(id: string, critical: boolean, value: Buffer): Buffer {
 interface Wish {
   readonly subject: string;
   readonly aaguid?: Buffer;
+  /** Where a list of what was revoked would be. */
+  readonly crl?: string;
   /** None: it signs itself, and may sign others. */
   readonly issuer?: Certified;
 }
 
-function certify({ subject, aaguid, issuer }: Wish): Certified {
+function crlAt(url: string): Buffer {
+  return sequence(sequence(der(0xa0, der(0xa0, der(0x86, Buffer.from(url))))));
+}
+
+function certify({ subject, aaguid, crl, issuer }: Wish): Certified {
   const keys = newKeyPair(es256);
   const algorithm = sequence(oid(oids.ecdsaSha256));
   const isCa = issuer === undefined;
@@ -67,6 +74,7 @@ function certify({ subject, aaguid, issuer }: Wish): Certified {
     extension(oids.basicConstraints, true, sequence(...(isCa ? [yes] : []))),
     extension(oids.keyUsage, true, der(0x03, isCa ? Buffer.of(2, 0x04) : Buffer.of(7, 0x80))),
     ...(aaguid === undefined ? [] : [extension(oids.aaguid, false, der(0x04, aaguid))]),
+    ...(crl === undefined ? [] : [extension(oids.crlDistributionPoints, false, crlAt(crl))]),
   ];
   const signed = sequence(
     der(0xa0, der(0x02, Buffer.of(2))),
@@ -88,11 +96,12 @@ export function newRoot(subject = 'Sallyport test root'): Certified {
   return certify({ subject });
 }
 
-/** What a maker burns into a batch of keys. @param aaguid none for U2F */
-export function newAttestationCertificate(root: Certified, aaguid?: Buffer): Certified {
+/** What a maker burns into a batch of keys. @param aaguid none for U2F. @param crl a URL */
+export function newAttestationCertificate(root: Certified, aaguid?: Buffer, crl?: string): Certified {
   return certify({
     subject: 'Sallyport test key',
     issuer: root,
     ...(aaguid === undefined ? {} : { aaguid }),
+    ...(crl === undefined ? {} : { crl }),
   });
 }

@@ -16,6 +16,8 @@ const expected: Readonly<Record<string, number>> = {
   'shutting-down': 4,
   'not-permitted': 77,
   'token-needed': 77,
+  'sign-in-refused': 77,
+  'password-needed': 77,
   'config-invalid': 78,
   'no-relying-party': 78,
   'metadata-unreadable': 78,

@@ -94,9 +94,9 @@ test('4: the daemon is not reachable', async () => {
 test('77: not permitted, said before anything secret is made', async () => {
   await ends(77, at(strange, 'status'), /sudo/);
   await ends(77, at(strange, 'factor', 'add', 'totp', 'alice'), /sudo/);
-  // One's own factors may be read; to change them takes root for now.
-  await ends(77, at(strange, 'factor', 'add', 'totp', 'root'), /root for now/);
-  await ends(77, at(strange, 'verify', 'root'), /root for now/, '123456\n');
+  // One's own factors may be read; to change them takes a password.
+  await ends(77, at(strange, 'factor', 'add', 'totp', 'root'), /do not go together/, 'wrong\n');
+  await ends(2, at(strange, 'factor', 'add', 'totp', 'root'), /nothing on standard input/);
   await ends(77, at(strange, 'user', 'unlock', 'root'), /sudo/);
 });
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../../daemon/config/load.ts';
+import { portalSchema } from '../../../daemon/config/portal-schema.ts';
 import { describeProblem } from '../../../daemon/config/problem.ts';
 import { documentSchema, realmSchema, ruleSchema } from '../../../daemon/config/schema.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
@@ -19,7 +20,7 @@ const sample = textOf('pam-config', 'sallyport.toml.sample');
 
 describe('docs/realms.md', () => {
   it('names every key, and so does the sample', () => {
-    for (const schema of [documentSchema, realmSchema, ruleSchema]) {
+    for (const schema of [documentSchema, portalSchema, realmSchema, ruleSchema]) {
       for (const key of Object.keys(schema.entries)) {
         assert.match(page, new RegExp(`\\b${key}\\b`), key);
         assert.match(sample, new RegExp(`\\b${key}\\b`), key);

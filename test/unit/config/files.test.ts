@@ -42,15 +42,27 @@ describe('the configuration that init writes', () => {
         pamUserSocket: `${root}/run/pam-user.sock`,
         controlSocket: `${root}/run/control.sock`,
         fidoSocket: `${root}/run/fido.sock`,
+        passwordSocket: `${root}/run/password.sock`,
       });
     });
   }
+
+  it('names the programs that were built, and below a root alone', () => {
+    const helpers = { fido: '/opt/fido', password: '/opt/password' };
+    const { fidoHelper, passwordHelper, passwordServiceDir } = good(initialConfig('/tmp/x', helpers)).paths;
+    assert.deepEqual(
+      [fidoHelper, passwordHelper, passwordServiceDir],
+      ['/opt/fido', '/opt/password', '/tmp/x/etc/pam.d'],
+    );
+    assert.equal(good(initialConfig('/tmp/x', { fido: '/f' })).paths.passwordServiceDir, undefined);
+    assert.equal(good(initialConfig(undefined, helpers)).paths.passwordHelper, undefined);
+  });
 
   it('is refused when the root is too long for a socket', () => {
     const problems = bad(initialConfig(`/${'r'.repeat(93)}`));
     assert.deepEqual(
       problems.map(({ key }) => key),
-      ['paths.pam_user_socket', 'paths.control_socket', 'paths.fido_socket'],
+      ['paths.pam_user_socket', 'paths.control_socket', 'paths.fido_socket', 'paths.password_socket'],
     );
   });
 });

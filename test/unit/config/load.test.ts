@@ -22,6 +22,7 @@ describe('a good configuration', () => {
         pamUserSocket: '/run/sallyport/pam-user.sock',
         controlSocket: '/run/sallyport/control.sock',
         fidoSocket: '/run/sallyport/fido.sock',
+        passwordSocket: '/run/sallyport/password.sock',
       },
       adminGroup: 'sallyport-admin',
       issuer: 'host.example',
@@ -205,6 +206,14 @@ ${catchAll}`);
     assert.equal(until('2027-01-31 12:00:00Z'), Date.UTC(2027, 0, 31, 12));
   });
 
+  it('names who asks about passwords', () => {
+    const of = (text: string) => good(`[paths]\n${text}\n${catchAll}`).paths;
+    assert.equal(of('password_socket = "/run/x/p.sock"').passwordSocket, '/run/x/p.sock');
+    const { passwordHelper, passwordServiceDir } = of('password_helper = "/p"\npassword_service_dir = "/d"');
+    assert.deepEqual([passwordHelper, passwordServiceDir], ['/p', '/d']);
+    assert.equal(of('password_helper = "/p"').passwordServiceDir, undefined);
+  });
+
   it('derives the user socket from the root socket', () => {
     assert.equal(
       good(`paths.pam_socket = "/run/x/p.sock"\n${catchAll}`).paths.pamUserSocket,
@@ -285,15 +294,6 @@ const rows: Row[] = [
     /"services"/,
   ],
   [
-    'a table of a later version',
-    `[portal]\norigin = "x"\n${catchAll}`,
-    1,
-    'portal',
-    /portal/,
-    /realm/,
-    /not in this version yet/,
-  ],
-  [
     'relative path',
     `[paths]\nstore = "var/store"\n${catchAll}`,
     2,
@@ -334,6 +334,24 @@ const rows: Row[] = [
     'paths.pam_user_socket',
     /user\.sock/,
     /pam-user\.sock/,
+  ],
+  [
+    'a stack for passwords that no program reads',
+    `[paths]\npassword_service_dir = "/srv/pam.d"\n${catchAll}`,
+    2,
+    'paths.password_service_dir',
+    /"\/srv\/pam\.d"/,
+    /password_helper as well/,
+    /that of the system/,
+  ],
+  [
+    'a socket for passwords in the place of another',
+    `[paths]\npassword_socket = "/run/sallyport/fido.sock"\n${catchAll}`,
+    2,
+    'paths.password_socket',
+    /fido\.sock/,
+    /of its own/,
+    /paths\.fido_socket/,
   ],
   [
     'two sockets in one place',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Caller } from '../../../daemon/control/access.ts';
+import type { Holder } from '../../../daemon/control/access.ts';
 import {
   type Cell,
   type OperationName,
@@ -14,9 +14,9 @@ import { expectedCells } from './access-table.ts';
 
 /** Every cell of the table again, asked by processes that really run as those uids. */
 
-const persons: Readonly<Record<string, Caller>> = {
-  bobs: { uid: uids.bob, root: false, portal: false, admin: true },
-  alices: { uid: uids.alice, root: false, portal: false, admin: false },
+const persons: Readonly<Record<string, Holder>> = {
+  bobs: { uid: uids.bob, root: false, portal: false, admin: true, fresh: true },
+  alices: { uid: uids.alice, root: false, portal: false, admin: false, fresh: true },
 };
 let rig: ControlRig;
 
@@ -66,7 +66,7 @@ const asked = (relation: Relation) =>
   expectedCells.filter(
     (cell) =>
       cell.relation === relation &&
-      cell.operation !== 'audit-follow' &&
+      !cell.operation.endsWith('-follow') &&
       operation(cell.operation).within === undefined,
   );
 
@@ -79,7 +79,7 @@ function seen(relation: Relation, name: OperationName, cell: Cell): Cell {
 function judge(name: OperationName, cell: Cell, { status, body }: RawAnswer): void {
   const code = body.error?.code;
   if (cell === 'allow') assert.notEqual(status, 403, `${name}: ${code}`);
-  else assert.equal(code, cell === 'token' ? 'token-needed' : 'not-permitted', name);
+  else assert.equal(code, cell === 'deny' ? 'not-permitted' : 'token-needed', name);
 }
 
 for (const [relation, { uid, about }] of Object.entries(askers) as [

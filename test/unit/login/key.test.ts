@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Asserted } from '../../../daemon/fido/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
-import type { KeyOffer } from '../../../daemon/verifier/touches.ts';
 import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, withdrawn } from '../../support/module-frames.ts';
@@ -21,12 +20,12 @@ const question = {
 } as const;
 
 /** @param terminal the program takes a prompt back */
-function begin(terminal: boolean, offer: Partial<KeyOffer> = {}): Client {
+function begin(terminal: boolean, offer: { readonly plugged?: boolean } = {}): Client {
   rig.verifier.opening = async (facts) => ({
     kind: 'ask',
     prompt: 'Code: ',
     login: { facts },
-    key: { question, plugged: true, typed: 'verification code', ...offer },
+    key: { place: 'here', question, plugged: true, typed: 'verification code', ...offer },
   });
   rig.verifier.verdict = async (login, text) =>
     text === '123456' || text === 'touched b25l'
@@ -141,6 +140,8 @@ describe('at a terminal that takes a prompt back', () => {
     assert.equal(await login.result(), pam.maxtries);
     assert.equal(rig.keys.asserted.length, limits.answersPerCall);
     assert.deepEqual(rig.verifier.answers, []);
+    // The verifier judged nothing, and the trail is to say that somebody tried.
+    assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
   it('what else goes wrong makes nothing blink until Enter', async () => {
@@ -250,6 +251,51 @@ describe('at a terminal that takes a prompt back', () => {
     }
     assert.equal(await login.result(), pam.maxtries);
     assert.equal(rig.keys.asserted.length, 1);
+    assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
+  });
+
+  it('an empty PIN as the last answer ends the call, and that is written down', async () => {
+    const login = begin(true);
+    for (let number = 1; number < limits.answersPerCall; number += 1) {
+      await login.sees('prompt', number);
+      login.send(answer(''));
+    }
+    await login.sees('prompt', limits.answersPerCall);
+    (await rig.keys.asks()).watch({ kind: 'pin', why: 'first' });
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    await login.sees('prompt', limits.answersPerCall + 1);
+    login.send(answer(''));
+    assert.equal(await login.result(), pam.maxtries);
+    assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
+  });
+
+  it('wrong codes to the end leave the events of their verdicts, and no other', async () => {
+    const login = begin(true);
+    for (let number = 1; number <= limits.answersPerCall; number += 1) {
+      await login.sees('prompt', number);
+      login.send(answer(`11111${number}`));
+    }
+    assert.equal(await login.result(), pam.maxtries);
+    assert.deepEqual(rig.verifier.abandoned, []);
+  });
+
+  it('what a key says last counts, while a refusal is held back', async () => {
+    const login = begin(true);
+    await login.sees('prompt');
+    const asked = await rig.keys.asks();
+    rig.verifier.verdict = async (given) => {
+      setTimeout(() => {
+        asked.watch({ kind: 'pin', why: 'first' });
+        asked.answer(failed('key-failed'));
+      }, 50);
+      return { kind: 'refused', result: 'auth-err', again: true, delay: 300, login: given, text: 'Wrong.' };
+    };
+    login.send(answer('999999'));
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    assert.match(String((await promptOf(login, 3))[0]), /^Press Enter/);
+    assert.match(textsOf(login).join(), /pulled out/);
   });
 
   it('WITHDRAWN without a WITHDRAW breaks the protocol', async () => {
@@ -330,7 +376,7 @@ describe('where no key is plugged in', () => {
       kind: 'ask',
       prompt: 'Second factor: ',
       login: { facts },
-      key: { question, plugged: false },
+      key: { place: 'here', question, plugged: false },
     });
     assert.deepEqual(await promptOf(rig.begun()), ['Press Enter to use your security key: ', 0]);
   });

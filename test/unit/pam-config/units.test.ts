@@ -4,19 +4,23 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { systemPaths } from '../../../daemon/config/defaults.ts';
+import { limits } from '../../../daemon/limits.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** What systemd and udev make of the files for the helper that asks security keys. */
+/** What systemd and udev make of the files for the helpers that ask security keys and PAM. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-units-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const service = join(folder, 'sallyport-fido@.service');
-const socket = join(folder, 'sallyport-fido.socket');
+const helpers = ['sallyport-fido', 'sallyport-password'];
+const serviceOf = (helper: string) => join(folder, `${helper}@.service`);
+const socketOf = (helper: string) => join(folder, `${helper}.socket`);
 cpSync(join(shipped, 'systemd'), folder, { recursive: true });
 // What is not installed cannot be executed, and that is all that would be found.
-writeFileSync(service, readFileSync(service, 'utf8').replace(/^ExecStart=.*$/m, 'ExecStart=/bin/true'));
+for (const service of helpers.map(serviceOf))
+  writeFileSync(service, readFileSync(service, 'utf8').replace(/^ExecStart=.*$/m, 'ExecStart=/bin/true'));
 
 function run(program: string, ...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
@@ -34,29 +38,50 @@ const settings = (name: string, key: string) =>
 
 describe('the units', () => {
   it('are understood', analyze, () => {
-    assert.deepEqual(run('systemd-analyze', 'verify', socket, service), { status: 0, output: '' });
+    const units = helpers.flatMap((helper) => [socketOf(helper), serviceOf(helper)]);
+    assert.deepEqual(run('systemd-analyze', 'verify', ...units), { status: 0, output: '' });
   });
 
   it('leave little exposed', analyze, () => {
-    const { status, output } = run(
-      'systemd-analyze',
-      'security',
-      '--offline=true',
-      '--no-pager',
-      '--threshold=20',
-      service,
-    );
-    assert.equal(status, 0, output);
-    const level = Number(/Overall exposure level .*: ([\d.]+)/.exec(output)?.[1]);
-    assert.ok(level <= 1, `${level}`);
+    for (const service of helpers.map(serviceOf)) {
+      const options = ['--offline=true', '--no-pager', '--threshold=20'];
+      const { status, output } = run('systemd-analyze', 'security', ...options, service);
+      assert.equal(status, 0, output);
+      const level = Number(/Overall exposure level .*: ([\d.]+)/.exec(output)?.[1]);
+      assert.ok(level <= 1, `${level}`);
+    }
   });
 
   it('let sallyportd alone in, and bound the processes', () => {
-    const unit = 'systemd/sallyport-fido.socket';
-    assert.deepEqual(settings(unit, 'SocketUser'), ['sallyport']);
-    assert.deepEqual(settings(unit, 'SocketMode'), ['0600']);
-    assert.deepEqual(settings(unit, 'Accept'), ['yes']);
-    assert.ok(Number(settings(unit, 'MaxConnections')[0]) <= 16);
+    for (const [helper, most] of [
+      ['fido', 16],
+      ['password', limits.passwordChecks],
+    ] as const) {
+      const unit = `systemd/sallyport-${helper}.socket`;
+      assert.deepEqual(settings(unit, 'SocketUser'), ['sallyport']);
+      assert.deepEqual(settings(unit, 'SocketMode'), ['0600']);
+      assert.deepEqual(settings(unit, 'Accept'), ['yes']);
+      assert.deepEqual(settings(unit, 'ListenStream'), [systemPaths[`${helper}Socket`]]);
+      assert.equal(Number(settings(unit, 'MaxConnections')[0]), most);
+    }
+  });
+
+  it('give the helper that asks PAM the connection, and of what root can do nothing', () => {
+    const unit = 'systemd/sallyport-password@.service';
+    for (const [key, value] of Object.entries({
+      ExecStart: '/usr/libexec/sallyport/sallyport-password',
+      StandardInput: 'socket',
+      StandardOutput: 'socket',
+      CapabilityBoundingSet: '',
+      NoNewPrivileges: 'yes',
+      RestrictAddressFamilies: 'AF_UNIX',
+      RuntimeMaxSec: `${limits.longestPasswordDeadline / 1_000}`,
+      LimitCORE: '0',
+    }))
+      assert.deepEqual(settings(unit, key), [value], key);
+    // With it the uid of whoever asks could not be told.
+    assert.deepEqual(settings(unit, 'PrivateUsers'), []);
+    assert.deepEqual(settings(unit, 'User'), []);
   });
 
   it('give the helper its own uid, hidraw, the connection and no more time than a question takes', () => {

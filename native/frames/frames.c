@@ -19,13 +19,13 @@ static uint32_t get_u32(const uint8_t *at) {
     return get_u16(at) << 16 | get_u16(at + 2);
 }
 
-void frame_begin(struct frame_out *out, enum frame_type type) {
-    out->bytes[FRAME_HEADER] = (uint8_t)type;
+void frame_begin(struct frame_out *out, uint8_t type) {
+    out->bytes[FRAME_HEADER] = type;
     out->length = FRAME_HEADER + 1;
     out->overflow = false;
 }
 
-void frame_put(struct frame_out *out, enum field_tag tag, const void *value, size_t length) {
+void frame_put(struct frame_out *out, uint8_t tag, const void *value, size_t length) {
     uint8_t *at = out->bytes + out->length;
     size_t room = sizeof(out->bytes) - out->length;
 
@@ -33,14 +33,14 @@ void frame_put(struct frame_out *out, enum field_tag tag, const void *value, siz
         out->overflow = true;
         return;
     }
-    at[0] = (uint8_t)tag;
+    at[0] = tag;
     put_u16(at + 1, length);
     if (length > 0)
         memcpy(at + FIELD_HEADER, value, length);
     out->length += FIELD_HEADER + length;
 }
 
-void frame_put_u8(struct frame_out *out, enum field_tag tag, uint8_t value) {
+void frame_put_u8(struct frame_out *out, uint8_t tag, uint8_t value) {
     frame_put(out, tag, &value, sizeof(value));
 }
 

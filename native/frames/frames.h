@@ -1,12 +1,16 @@
-/* Frames of the FIDO helper as bytes, and the two descriptors that they travel on. */
-#ifndef SALLYPORT_FIDO_FRAMES_H
-#define SALLYPORT_FIDO_FRAMES_H
+/* Frames of docs/protocol.md as bytes, and the descriptors that the helpers speak on. */
+#ifndef SALLYPORT_FRAMES_H
+#define SALLYPORT_FRAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol.h"
+enum {
+    FRAME_HEADER = 4,
+    FRAME_LENGTH_MAX = 16384,
+    FIELD_HEADER = 3,
+};
 
 /* A frame under construction. What does not fit sets `overflow` and is not written. */
 struct frame_out {
@@ -34,9 +38,9 @@ struct field {
 
 enum read_status { READ_MORE, READ_FRAME, READ_END, READ_BAD };
 
-void frame_begin(struct frame_out *out, enum frame_type type);
-void frame_put(struct frame_out *out, enum field_tag tag, const void *value, size_t length);
-void frame_put_u8(struct frame_out *out, enum field_tag tag, uint8_t value);
+void frame_begin(struct frame_out *out, uint8_t type);
+void frame_put(struct frame_out *out, uint8_t tag, const void *value, size_t length);
+void frame_put_u8(struct frame_out *out, uint8_t tag, uint8_t value);
 /* Fills in the length. False: it did not fit, and must not be sent. */
 bool frame_end(struct frame_out *out);
 bool frame_write(int fd, const struct frame_out *out);

@@ -1,14 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { messageOf } from './errors.ts';
 
-/** Where the helper is: as installed behind a socket that starts one for each connection, else a program. */
-export type HelperPlace = { readonly program: string } | { readonly socket: string };
+/** Where a helper is: as installed behind a socket that starts one for each connection, else a program. */
+export type HelperPlace =
+  | { readonly program: string; readonly args?: readonly string[] }
+  | {
+      readonly socket: string;
+      /** Throws when whoever listens there is not to hear anything. */
+      readonly approve?: (connection: Socket) => void;
+    };
 
-/** One process of the helper. */
+/** One process of a helper, `sallyport-fido` or `sallyport-password`. */
 export interface HelperLine {
   /** @param sent called once, when the bytes are gone or never will be */
   write(bytes: Buffer, sent?: () => void): void;
-  /** Nothing more is written: to the helper that means cancel. */
+  /** Nothing more is written: to sallyport-fido that means cancel. */
   end(): void;
   /** Ends the process at once, or as far as a socket can. */
   kill(): void;
@@ -26,7 +33,9 @@ export function openLine(
   environment: Readonly<Record<string, string>>,
   ear: HelperEar,
 ): HelperLine {
-  return 'program' in place ? startProgram(place.program, environment, ear) : connectTo(place.socket, ear);
+  return 'program' in place
+    ? startProgram(place.program, place.args ?? [], environment, ear)
+    : connectTo(place.socket, place.approve, ear);
 }
 
 /** Tells of the end once, whatever comes first. */
@@ -47,10 +56,11 @@ function howItEnded(child: ChildProcess): string {
 
 function startProgram(
   program: string,
+  args: readonly string[],
   environment: Readonly<Record<string, string>>,
   ear: HelperEar,
 ): HelperLine {
-  const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
   const closed = once(ear);
   child.on('error', (error) => closed(error.message));
   // 'close' and not 'exit': what it said last is read first.
@@ -66,9 +76,22 @@ function startProgram(
   };
 }
 
-function connectTo(path: string, ear: HelperEar): HelperLine {
+function connectTo(
+  path: string,
+  approve: ((connection: Socket) => void) | undefined,
+  ear: HelperEar,
+): HelperLine {
   const socket = connect({ path, allowHalfOpen: true });
   const closed = once(ear);
+  // Before anything can be written: what is to be sent waits for the same event, behind this.
+  socket.once('connect', () => {
+    try {
+      approve?.(socket);
+    } catch (error) {
+      closed(messageOf(error));
+      socket.destroy();
+    }
+  });
   socket.on('error', (error) => closed(error.message));
   socket.on('close', () => closed('it closed the connection'));
   // The other end is the process: once it says nothing more it is gone.

@@ -1,0 +1,43 @@
+import type { EnrolBody } from '../daemon/control/views.ts';
+import type { ModuleName } from './contestant.ts';
+import { otpsOf } from './otp.ts';
+import { codesOf, type Person } from './people.ts';
+
+/** What people log in with; each code of it makes a durable success. */
+export interface Device {
+  /** As the table calls the module when this is typed. */
+  readonly module: ModuleName;
+  /** In names of services and folders. */
+  readonly name: string;
+  enrolment(person: Person): EnrolBody;
+  codes(person: Person, first: number, count: number): string[];
+}
+
+export const hotp: Device = {
+  module: 'pam_sallyport',
+  name: 'hotp',
+  enrolment: ({ secret }) => ({
+    kind: 'hotp',
+    secret: secret.toString('base64'),
+    digits: 6,
+    algorithm: 'sha1',
+    counter: 0,
+    verify: false,
+  }),
+  codes: ({ secret }, first, count) => codesOf(secret, first, count),
+};
+
+/** Validated here, with its AES key: no server is asked. */
+export const yubikey: Device = {
+  module: 'pam_sallyport, YubiKey',
+  name: 'yubikey',
+  enrolment: ({ yubikey: { publicId, privateId, aesKey } }) => ({
+    kind: 'yubikey',
+    validation: 'local',
+    publicId,
+    privateId: privateId.toString('base64'),
+    secret: aesKey.toString('base64'),
+    verify: false,
+  }),
+  codes: ({ yubikey: key }, first, count) => otpsOf(key, first, count),
+};

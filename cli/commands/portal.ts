@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { signIn } from '../sign-in.ts';
+import { controlSocket } from '../socket.ts';
+
+export function addPortal(program: Command, context: Context): void {
+  const portal = program.command('portal').description('the web portal');
+  portal
+    .command('link')
+    .description('a sign-in link for yourself, good once and for ten minutes, in the place of your password')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const step = await signIn(controlSocket(context.configFile()), 'uid', context);
+      if (step.kind !== 'link') throw new CliError('refused', 'the daemon gave no link');
+      const { link, url, expires } = step;
+      if (options.json === true) context.output.json({ link, url, expires });
+      else {
+        context.output.note('Open this in your browser; whoever has it is you until it is used.');
+        context.output.line(url ?? link);
+      }
+    });
+}

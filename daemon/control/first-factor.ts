@@ -1,0 +1,142 @@
+import type { Account, Accounts } from '../accounts.ts';
+import type { Configuration } from '../configuration.ts';
+import type { PasswordHelper, PasswordVerdict } from '../password/contract.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { portalService } from '../policy/rule.ts';
+import { emptyRecord, type Store } from '../store/contract.ts';
+import { type Ledger, untilSettled } from '../verifier/ledger.ts';
+import { loginEvent, shown } from '../verifier/login-event.ts';
+import type { Caller } from './access.ts';
+import { isInvited, type Links, readInvite } from './links.ts';
+import type { SignInBody } from './sign-in-views.ts';
+
+/** What proves who somebody is before any second factor: a password, a link, an invite, or the caller's own uid. */
+export interface FirstFactorOptions {
+  readonly accounts: Accounts;
+  readonly configuration: Pick<Configuration, 'current'>;
+  readonly store: Pick<Store, 'account'>;
+  readonly ledger: Ledger;
+  readonly passwords: PasswordHelper;
+  readonly links: Links;
+  readonly clock: { now(): number; monotonic(): number };
+}
+
+export type Proven = { readonly account: Account; readonly invited: boolean };
+export type NotProven = 'wrong' | 'expired' | 'unavailable' | 'not-permitted' | 'password-needed';
+
+/** Who it is, by what they know or are; the same work for a name that is none. */
+export async function firstFactor(
+  options: FirstFactorOptions,
+  caller: Caller,
+  body: SignInBody,
+  source: string | undefined,
+): Promise<Proven | NotProven> {
+  const byLink = body.by === 'link' ? await ownerOf(options, body) : undefined;
+  if (body.by === 'link' && typeof byLink === 'string') return byLink;
+  const found = await options.accounts.byName(typeof byLink === 'object' ? byLink.account : body.user, []);
+  if (found.status === 'unavailable') return 'unavailable';
+  const account = found.status === 'found' ? found.account : undefined;
+  const isOwn = account !== undefined && account.uid === caller.uid;
+  if (body.by === 'uid') return isOwn ? { account, invited: false } : 'not-permitted';
+  if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
+  if (typeof byLink === 'object' && !byLink.needsPassword)
+    return account === undefined ? 'wrong' : { account, invited: byLink.invited };
+  const { password } = body;
+  if (password === undefined) return 'password-needed';
+  const verdict = await options.passwords.check({
+    user: account?.name ?? body.user,
+    password: Buffer.from(password),
+    ...(source === undefined ? {} : { source }),
+  });
+  if (verdict !== 'right') {
+    if (account !== undefined) await notePassword(options, account, source, verdict);
+    return verdictWithout(verdict, account);
+  }
+  const invited = typeof byLink === 'object' && byLink.invited;
+  return account === undefined ? 'wrong' : { account, invited };
+}
+
+/** As often as the throttle lets through: nobody fills the trail of another. */
+async function notePassword(
+  { ledger, clock }: FirstFactorOptions,
+  account: Account,
+  source: string | undefined,
+  verdict: PasswordVerdict,
+): Promise<void> {
+  await ledger.note({
+    kind: 'login',
+    outcome: verdict === 'wrong' ? 'refused' : 'error',
+    reason: `password-${verdict}`,
+    at: clock.now(),
+    account: account.name,
+    service: portalService,
+    ...(source === undefined ? {} : { source: shown(source) }),
+    proven: false,
+  });
+}
+
+/** Nobody hears of an account whose password was not right. */
+function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Account | undefined): NotProven {
+  if (verdict === 'wrong' || account === undefined) return 'wrong';
+  return verdict === 'expired' ? 'expired' : 'unavailable';
+}
+
+interface Owner {
+  readonly account: string;
+  readonly invited: boolean;
+  readonly needsPassword: boolean;
+}
+
+/** Whose link it is; an invite that needs no password more is used up by it, in one commit. */
+async function ownerOf(
+  options: FirstFactorOptions,
+  { link, password }: SignInBody & { by: 'link' },
+): Promise<Owner | 'wrong' | 'password-needed'> {
+  const invite = readInvite(link);
+  if (invite === undefined) {
+    const person = options.links.take(link);
+    return person === undefined ? 'wrong' : { account: person.account, invited: false, needsPassword: false };
+  }
+  return untilSettled(async () => {
+    const now = options.clock.now();
+    const { value: record, version } = await options.store.account(invite.account);
+    if (record === undefined || !isInvited(record.invite, invite, now)) return 'wrong';
+    const needsPassword = record.invite?.withoutPassword !== true;
+    if (needsPassword && password === undefined) return 'password-needed';
+    const { invite: _, ...rest } = record;
+    const event = {
+      kind: 'invited',
+      outcome: 'success',
+      reason: 'used',
+      at: now,
+      account: record.account,
+    } as const;
+    if (!(await options.ledger.change({ record, version }, rest, event))) return undefined;
+    return { account: record.account, invited: true, needsPassword };
+  });
+}
+
+/** An account without any factor, where its first one may be added by itself. */
+export async function mayAddFirst(
+  { accounts, configuration, store, ledger, clock }: FirstFactorOptions,
+  account: Account,
+  facts: LoginFacts,
+  invited: boolean,
+): Promise<boolean> {
+  const config = configuration.current();
+  const now = clock.now();
+  const { value } = await store.account(account.name);
+  const record = value ?? emptyRecord(account.name, now);
+  if (record.factors.length > 0) return false;
+  const found = await accounts.byName(account.name, wantedGroups(config));
+  if (found.status !== 'found') return false;
+  const selected = selectRealm(config, found.account, found.groups);
+  if (selected.kind !== 'realm') return false;
+  const { realm } = selected;
+  if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return false;
+  const subject = { target: account, holder: account, groups: found.groups };
+  const said = { outcome: 'not-needed', reason: 'first-factor', at: now, realm: realm.name } as const;
+  await ledger.note(loginEvent(subject, facts, said));
+  return true;
+}

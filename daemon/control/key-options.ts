@@ -1,0 +1,40 @@
+import { limits } from '../limits.ts';
+import type { CreationOptions } from '../verifier/contract.ts';
+import type { KeyQuestion } from '../verifier/touches.ts';
+import type { AssertionOptions, CreationOptionsView } from './sign-in-views.ts';
+
+/**
+ * What a browser is asked for (W3C Web Authentication Level 3, 5.5). Credentials that were made for an AppID are
+ * asked for by the extension, and a browser takes one AppID.
+ */
+export function keyOptions(question: KeyQuestion, challenge: string): AssertionOptions {
+  const isAppId = ({ rpId }: { readonly rpId: string }) => rpId.startsWith('https://');
+  const own = question.groups.find((group) => !isAppId(group));
+  const legacy = question.groups.find(isAppId);
+  const ids = [...(own?.credentialIds ?? []), ...(legacy?.credentialIds ?? [])];
+  return {
+    challenge,
+    rpId: own?.rpId ?? new URL(legacy?.rpId ?? 'https://localhost').hostname,
+    allowCredentials: ids.map((id) => ({ id, transports: [] })),
+    userVerification: question.userVerification,
+    ...(legacy === undefined ? {} : { appid: legacy.rpId }),
+    timeout: limits.approvalDeadline,
+  };
+}
+
+const coseIds = { es256: -7, eddsa: -8, rs256: -257 } as const;
+
+export function creationOptions(wanted: CreationOptions, challenge: string): CreationOptionsView {
+  const { account, rp, userId } = wanted;
+  return {
+    challenge,
+    rp: { id: rp.rpId, name: rp.rpName },
+    user: { id: userId.toString('base64url'), name: account, displayName: account },
+    pubKeyCredParams: wanted.algorithms.map((algorithm) => coseIds[algorithm]),
+    excludeCredentials: wanted.exclude,
+    residentKey: wanted.residentKey ? 'required' : 'discouraged',
+    userVerification: wanted.userVerification,
+    attestation: wanted.attested ? 'direct' : 'none',
+    timeout: limits.approvalDeadline,
+  };
+}

@@ -1,0 +1,63 @@
+/** Who asks, what they may, and the rows that operations have in common. */
+
+/** allow; session: a token is needed; token: one that is fresh; deny. */
+export type Cell = 'allow' | 'session' | 'token' | 'deny';
+
+/**
+ * Who asks, seen from the account that the operation is about:
+ * root: uid 0, or below `init --root` the daemon's own uid;
+ * admin: a member of the admin group, about another account or about none;
+ * adminOfRoot: the same, about an account of root's, or one whose uid nobody knows;
+ * self: the account itself; other: anybody else; portal: the portal's uid.
+ */
+export type Relation = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal';
+
+export type Access = Readonly<Record<Relation, Cell>>;
+
+export const read: Access = {
+  root: 'allow',
+  admin: 'allow',
+  adminOfRoot: 'allow',
+  self: 'allow',
+  other: 'deny',
+  portal: 'session',
+};
+/** One's own alone: whoever sees it could meddle with a login. */
+export const own: Access = { ...read, admin: 'deny', adminOfRoot: 'deny' };
+/** What is about no account has no self. */
+export const readAll: Access = { ...read, self: 'deny' };
+export const change: Access = {
+  root: 'allow',
+  admin: 'token',
+  adminOfRoot: 'deny',
+  self: 'token',
+  other: 'deny',
+  portal: 'token',
+};
+/** An admin's change that nobody makes for themselves. */
+export const administer: Access = { ...change, self: 'deny' };
+/** What leads to a token, and what is secret enough to be its own right: whoever asks is judged by what is in it. */
+export const anybody: Access = {
+  root: 'allow',
+  admin: 'allow',
+  adminOfRoot: 'allow',
+  self: 'allow',
+  other: 'allow',
+  portal: 'allow',
+};
+/** What only the pages of the portal have to do with. */
+export const portalAlone: Access = {
+  ...anybody,
+  admin: 'deny',
+  adminOfRoot: 'deny',
+  self: 'deny',
+  other: 'deny',
+};
+export const rootAlone: Access = {
+  root: 'allow',
+  admin: 'deny',
+  adminOfRoot: 'deny',
+  self: 'deny',
+  other: 'deny',
+  portal: 'deny',
+};

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import type { Accounts } from '../accounts.ts';
+import { putLast } from '../bounded.ts';
+import { limits } from '../limits.ts';
+import type { Randomness } from '../randomness.ts';
+import type { Caller, TokenCheck } from './access.ts';
+import type { PersonView, TokenView } from './sign-in-views.ts';
+
+/** Who signed in. */
+export interface Person {
+  /** Canonical name. */
+  readonly account: string;
+  readonly uid: number;
+}
+
+export interface Tokens extends TokenCheck {
+  give(person: Person): TokenView;
+  end(token: string): void;
+  /** As it is now: groups change. */
+  view(person: Person): Promise<PersonView>;
+}
+
+export interface TokenOptions {
+  readonly accounts: Accounts;
+  readonly adminGroup: () => string;
+  readonly rootUids: ReadonlySet<number>;
+  readonly portalUid?: () => Promise<number | undefined>;
+  readonly randomness: Pick<Randomness, 'bytes'>;
+  readonly clock: { now(): number; monotonic(): number };
+}
+
+interface Given {
+  readonly person: Person;
+  /** Monotonic. */
+  readonly since: number;
+  used: number;
+}
+
+/**
+ * Tokens: what sallyportd gives for a password and, where the account has one, a factor.
+ *
+ * MUST hold:
+ * - 256 random bits, kept as a digest alone; a token is good for changes for five minutes from its making, and for
+ *   reading as long as it is used every quarter of an hour, eight hours at the most. Both by a clock that is never set;
+ * - who its holder is now, group of admins included, is asked of NSS at each use: an account that is gone, or has
+ *   another uid by now, holds nothing;
+ * - they live in memory, bounded, and die with the daemon.
+ */
+export function createTokens(options: TokenOptions): Tokens {
+  const { accounts, clock, randomness } = options;
+  const given = new Map<string, Given>();
+
+  const live = (token: string): Given | undefined => {
+    const key = digestOf(token);
+    const found = given.get(key);
+    if (found === undefined) return undefined;
+    const now = clock.monotonic();
+    const isOver = now - found.used >= limits.tokenIdle || now - found.since >= limits.tokenReads;
+    if (isOver) given.delete(key);
+    return isOver ? undefined : found;
+  };
+  const callerOf = async ({ account, uid }: Person): Promise<Caller | undefined> => {
+    const group = options.adminGroup();
+    const found = await accounts.byName(account, [group]);
+    if (found.status !== 'found' || found.account.uid !== uid) return undefined;
+    return {
+      uid,
+      root: options.rootUids.has(uid),
+      portal: uid === (await options.portalUid?.()),
+      admin: found.groups.get(group) === 'member',
+    };
+  };
+
+  return {
+    give(person) {
+      const token = randomness.bytes(32).toString('base64url');
+      const since = clock.monotonic();
+      putLast(given, digestOf(token), { person, since, used: since }, limits.tokens);
+      const now = clock.now();
+      return { token, changesUntil: now + limits.tokenChanges, readsUntil: now + limits.tokenReads };
+    },
+    async holder(token) {
+      const found = live(token);
+      if (found === undefined) return undefined;
+      found.used = clock.monotonic();
+      const caller = await callerOf(found.person);
+      if (caller === undefined) return undefined;
+      return { ...caller, fresh: found.used - found.since < limits.tokenChanges };
+    },
+    end: (token) => void given.delete(digestOf(token)),
+    async view(person) {
+      const caller = await callerOf(person);
+      return { ...person, admin: caller?.admin ?? false };
+    },
+  };
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}

@@ -1,0 +1,76 @@
+#define _GNU_SOURCE
+
+#include "asker.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* Whom sallyportd runs as on an installed system. */
+static const char daemon_account[] = "sallyport";
+
+/* What a pair of sockets has for a name; a connection has the name of its listener. */
+enum { UNNAMED = offsetof(struct sockaddr_un, sun_path) };
+
+static bool is_daemon(uid_t uid) {
+    const struct passwd *entry = getpwnam(daemon_account);
+
+    return entry != NULL && entry->pw_uid == uid;
+}
+
+/*
+ * Our own uid is no stranger: it could run this program itself. A connection is the kernel's word about the one
+ * who connected; a pair, about the one who made it.
+ */
+static bool trusted(const struct ucred *peer) {
+    return peer->uid == 0 || peer->uid == geteuid() || is_daemon(peer->uid);
+}
+
+/*
+ * MUST hold: behind a socket that somebody else could connect to, the stack is the system's. What comes in by a
+ * listener has its name; the pair that a program starts us with has none.
+ */
+static bool is_connection(int fd) {
+    struct sockaddr_un name = {.sun_family = AF_UNSPEC};
+    socklen_t length = sizeof(name);
+
+    return getsockname(fd, (struct sockaddr *)&name, &length) != 0 || length > UNNAMED;
+}
+
+static bool socket_may(int fd, bool has_confdir) {
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t size = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer)) {
+        syslog(LOG_ERR, "cannot tell who asks: %s", strerror(errno));
+        return false;
+    }
+    if (!trusted(&peer)) {
+        syslog(LOG_ALERT, "uid %lu asked for the password of an account, and is not %s: refused",
+               (unsigned long)peer.uid, daemon_account);
+        return false;
+    }
+    if (has_confdir && is_connection(fd)) {
+        syslog(LOG_ERR, "--confdir is not for a socket that others can connect to: refused");
+        return false;
+    }
+    return true;
+}
+
+/* A pipe has been made by whoever started us. */
+bool asker_may(int fd, bool has_confdir) {
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return false;
+    if (S_ISSOCK(status.st_mode))
+        return socket_may(fd, has_confdir);
+    return S_ISFIFO(status.st_mode);
+}

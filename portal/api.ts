@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http';
+import { isBodiless, sendError, sendJson } from './answer.ts';
+import { readJson } from './body.ts';
+import { clearCookie, readCookie, setCookie } from './cookie.ts';
+import type { Call, Desk, Visit } from './desk.ts';
+import { messageOf, PortalError, told } from './errors.ts';
+import { limits } from './limits.ts';
+import { handlers, type RouteName, route } from './routes.ts';
+import type { Session } from './sessions.ts';
+
+/**
+ * Serves /api.
+ *
+ * What MUST hold, in this order: a change comes from a page of ours and as JSON, which no form and no other
+ * origin's page can send without asking first; only then is a cookie looked at, and only then a body.
+ * @param isRoute hears of the route before anything is answered
+ */
+export async function serveApi(
+  desk: Desk,
+  visit: Visit,
+  response: ServerResponse,
+  path: string,
+  query: string,
+  isRoute: (name: RouteName) => void,
+): Promise<void> {
+  const { request } = visit;
+  let name: RouteName | undefined;
+  try {
+    const found = route(request.method ?? '', path, query);
+    name = found.name;
+    isRoute(name);
+    if (request.method !== 'GET') demandOwnPage(desk, visit);
+    const call: Call = {
+      at: visit.at,
+      source: visit.source,
+      session: sessionOf(desk, visit),
+      parameters: found.parameters,
+      query: found.query,
+      body: () => readJson(request, limits.requestBody),
+      keep: (id) => response.setHeader('set-cookie', cookieOf(visit, id)),
+    };
+    sendJson(request, response, 200, await handlers[name](desk, call));
+  } catch (error) {
+    if (response.headersSent) throw error;
+    const answer = told(error);
+    if (answer.status >= 500)
+      desk.log.error('request-failed', {
+        route: name ?? 'none',
+        code: answer.code,
+        message: messageOf(error),
+      });
+    if (answer.code === 'signed-out' && hasCookie(visit))
+      response.setHeader('set-cookie', cookieOf(visit, undefined));
+    sendError(request, response, answer);
+  }
+}
+
+export function sessionOf(desk: Desk, visit: Visit): Session | undefined {
+  return desk.sessions.find(readCookie(visit.request.headers.cookie, visit.at.secure));
+}
+
+function hasCookie({ request, at }: Visit): boolean {
+  return readCookie(request.headers.cookie, at.secure) !== undefined;
+}
+
+function cookieOf({ at }: Visit, id: string | undefined): string {
+  return id === undefined ? clearCookie(at.secure) : setCookie(at.secure, id);
+}
+
+/** What has no body and says no type is no form's either: forms always say one. */
+function demandOwnPage(desk: Desk, { request, at }: Visit): void {
+  desk.site.demand(request.headers.origin, at);
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type === 'application/json' || (type === undefined && isBodiless(request))) return;
+  throw new PortalError('bad-request', 'changes are taken as JSON alone (Content-Type: application/json)', {
+    status: 415,
+  });
+}

@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import { PortalError } from './errors.ts';
+
+/**
+ * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says; the request is left as
+ * it is, so that it can still be answered. The buffers are wiped: they hold passwords.
+ * @returns undefined for an empty body
+ * @throws PortalError body-too-large, bad-request
+ */
+export async function readJson(request: IncomingMessage, most: number): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  try {
+    await collect(request, most, chunks);
+    return chunks.length === 0 ? undefined : parse(chunks);
+  } finally {
+    for (const chunk of chunks) chunk.fill(0);
+  }
+}
+
+function collect(request: IncomingMessage, most: number, chunks: Buffer[]): Promise<void> {
+  const tooLarge = () =>
+    new PortalError('body-too-large', `the body of a request may have ${most} bytes at the most`);
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers['content-length'] ?? 0) > most) {
+      reject(tooLarge());
+      return;
+    }
+    let length = 0;
+    const stop = (): void => {
+      request.off('data', take);
+      request.off('end', done);
+      request.off('close', gone);
+    };
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= most) {
+        chunks.push(chunk);
+        return;
+      }
+      stop();
+      request.pause();
+      reject(tooLarge());
+    };
+    const done = (): void => {
+      stop();
+      resolve();
+    };
+    const gone = (): void => {
+      stop();
+      reject(new PortalError('bad-request', 'the request broke off'));
+    };
+    request.on('data', take);
+    request.once('end', done);
+    request.once('close', gone);
+    request.once('error', gone);
+  });
+}
+
+function parse(chunks: readonly Buffer[]): unknown {
+  const whole = Buffer.concat(chunks);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(whole));
+  } catch {
+    // The parser's own message quotes the text.
+    throw new PortalError('bad-request', 'the body of the request is not JSON in UTF-8');
+  } finally {
+    whole.fill(0);
+  }
+}

@@ -1,0 +1,169 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/control/portal-config.ts';
+import { takeActivatedSocket } from './activation.ts';
+import { createAddresses } from './address.ts';
+import { type Assets, loadAssets } from './assets.ts';
+import { createPortalDaemon } from './daemon.ts';
+import { messageOf } from './errors.ts';
+import { limits } from './limits.ts';
+import { type Log, logToStderr } from './log.ts';
+import { createPortalServer } from './server.ts';
+import { createSessions } from './sessions.ts';
+import { createSite } from './site.ts';
+import { createCertificate } from './tls.ts';
+import { createTries } from './tries.ts';
+
+/** Puts the parts together; nothing else does. */
+
+const usage = `usage: sallyport-portal [--config FILE]
+
+  --config FILE  the configuration, by default ${defaultConfigFile}
+`;
+
+/** docs: README, "Exit status"; the same as sallyportd's. */
+const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
+
+const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+function version(): string {
+  for (const place of ['../package.json', '../../package.json']) {
+    try {
+      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
+    } catch {
+      // Built, the file lies one folder higher.
+    }
+  }
+  return 'unknown';
+}
+
+/** The pages, read at the start and at SIGHUP. */
+function createPages(log: Log): { readonly current: () => Assets | undefined; readonly reload: () => void } {
+  const folder = join(import.meta.dirname, 'public');
+  let assets: Assets | undefined;
+  const reload = (): void => {
+    try {
+      assets = loadAssets(folder);
+      if (assets === undefined)
+        log.warning('pages-missing', {
+          folder,
+          message: 'there are no pages to serve; make them: npm run build',
+        });
+    } catch (error) {
+      log.error('pages-bad', { folder, message: messageOf(error) });
+    }
+  };
+  reload();
+  return { current: () => assets, reload };
+}
+
+async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): Promise<void> {
+  const daemon = createPortalDaemon(controlSocket);
+  const descriptor = takeActivatedSocket(process.env, process.pid);
+  const sessions = createSessions({
+    limits,
+    monotonic: clock.monotonic,
+    endToken: (token) => daemon.person(token).endToken(),
+  });
+  setInterval(sessions.sweep, limits.sessionSweep).unref();
+  const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
+    createTries({ ...of, entries: limits.tryEntries, monotonic: clock.monotonic });
+  const desk = {
+    site: createSite({ name: portal.name, rpId, origins: portal.origins }),
+    daemon,
+    sessions,
+    tries: {
+      signIns: tries(limits.signInTries),
+      wrong: tries(limits.wrongTries),
+      guesses: tries(limits.guessTries),
+    },
+    clock,
+    log,
+  };
+  const pages = createPages(log);
+  const certificate = portal.tls && createCertificate(portal.tls, log, (pair) => server.setCertificate(pair));
+  const server = createPortalServer({
+    desk,
+    addresses: createAddresses(portal.proxies),
+    assets: pages.current,
+    ...(certificate === undefined ? {} : { tls: certificate.first }),
+  });
+
+  process.on('SIGHUP', () => {
+    certificate?.check();
+    pages.reload();
+  });
+  // Before anybody is served: whoever stops us meanwhile must not be missed.
+  const toldToStop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  const { address, port } = await server.listen(
+    descriptor === undefined ? { host: portal.listen.address, port: portal.listen.port } : { fd: descriptor },
+  );
+  log.info('ready', {
+    version: version(),
+    pid: process.pid,
+    address,
+    port,
+    origins: portal.origins.join(' '),
+  });
+  await toldToStop;
+  log.info('stopping');
+  certificate?.close();
+  await server.close();
+}
+
+async function main(): Promise<number> {
+  process.umask(0o077);
+  // Nothing here fetches: the portal speaks with sallyportd and with browsers.
+  globalThis.fetch = () => Promise.reject(new Error('sallyport-portal fetches nothing'));
+  let options: ReturnType<typeof parse>;
+  try {
+    options = parse();
+  } catch (error) {
+    process.stderr.write(`sallyport-portal: ${messageOf(error)}\n${usage}`);
+    return exits.usage;
+  }
+  if (options.help === true) {
+    process.stdout.write(usage);
+    return exits.done;
+  }
+  if (options.version === true) {
+    process.stdout.write(`sallyport-portal ${version()}\n`);
+    return exits.done;
+  }
+  const read = await readPortalSetting(options.config ?? defaultConfigFile);
+  if (!read.ok) {
+    for (const problem of read.problems) process.stderr.write(`sallyport-portal: ${problem}\n`);
+    return exits.config;
+  }
+  const log = logToStderr(process.env);
+  // A defect: what state we are in is not known, so the service manager is to start us anew.
+  process.on('uncaughtException', (error) => {
+    log.error('defect', { message: messageOf(error), stack: error.stack });
+    process.exit(exits.failed);
+  });
+  await serve(read.setting, log);
+  return exits.done;
+}
+
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      version: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  return values;
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(`sallyport-portal: ${messageOf(error)}\n`);
+    process.exit(exits.failed);
+  },
+);

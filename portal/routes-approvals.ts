@@ -1,0 +1,47 @@
+import { readApproval, readNothing } from './bodies.ts';
+import type { Call, Desk } from './desk.ts';
+import { told } from './errors.ts';
+import type { Handlers } from './routes.ts';
+
+/**
+ * Logins that wait to be approved. Without signing in: the link is the secret, and the key decides.
+ *
+ * What MUST hold: whoever tries ids, numbers or assertions runs out of tries; a right one costs nothing.
+ */
+export const approvalRoutes = {
+  'GET /api/approvals/:id': (desk, call) =>
+    counted(desk, call, () => desk.daemon.nobody.approval(idOf(call), call.source)),
+
+  'POST /api/approvals/:id': async (desk, call) => {
+    const body = readApproval(await call.body());
+    const source = call.source === undefined ? {} : { source: call.source };
+    return counted(
+      desk,
+      call,
+      () => desk.daemon.nobody.answerApproval(idOf(call), { ...body, ...source }),
+      ({ outcome }) => outcome === 'approved',
+    );
+  },
+
+  'POST /api/approvals/:id/deny': async (desk, call) => {
+    readNothing(await call.body());
+    return counted(desk, call, () => desk.daemon.nobody.denyApproval(idOf(call)));
+  },
+} satisfies Partial<Handlers>;
+
+const idOf = (call: Call): string => call.parameters.id ?? '';
+
+async function counted<T>(
+  desk: Desk,
+  call: Call,
+  ask: () => Promise<T>,
+  isRight: (answer: T) => boolean = () => true,
+): Promise<T> {
+  desk.tries.guesses.take(call.source);
+  const answer = await ask().catch((error: unknown) => {
+    if (told(error).status >= 500) desk.tries.guesses.giveBack(call.source);
+    throw error;
+  });
+  if (isRight(answer)) desk.tries.guesses.giveBack(call.source);
+  return answer;
+}

@@ -1,0 +1,86 @@
+import { readEnrol } from '../daemon/control/schema.ts';
+import { changeAs, readAs } from './asking.ts';
+import { readAttestation, readInvite, readKey, readNothing, readRename } from './bodies.ts';
+import type { Call, Desk } from './desk.ts';
+import { PortalError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { Handlers } from './routes.ts';
+
+/** Accounts, their factors, and the audit trail. Whose they may be says sallyportd, by the token. */
+export const userRoutes = {
+  'GET /api/users/:user': (desk, call) => readAs(desk, call, (person) => person.user(userOf(call))),
+
+  'POST /api/users/:user/factors': async (desk, call) => {
+    // Nobody lets a factor in unproven from here, whatever the daemon would allow the portal's uid.
+    const body = { ...readEnrol(await call.body()), verify: true };
+    return changeAs(desk, call, (person) => person.addFactor(userOf(call), body));
+  },
+
+  'POST /api/users/:user/factors/:factor/rename': async (desk, call) => {
+    const { name } = readRename(await call.body());
+    return changeAs(desk, call, (person) => person.renameFactor(userOf(call), factorOf(call), name));
+  },
+
+  'POST /api/users/:user/factors/:factor/enable': (desk, call) =>
+    plainChange(desk, call, (person) => person.enableFactor(userOf(call), factorOf(call))),
+
+  'POST /api/users/:user/factors/:factor/disable': (desk, call) =>
+    plainChange(desk, call, (person) => person.disableFactor(userOf(call), factorOf(call))),
+
+  'DELETE /api/users/:user/factors/:factor': (desk, call) =>
+    plainChange(desk, call, (person) => person.removeFactor(userOf(call), factorOf(call))),
+
+  'POST /api/users/:user/keys': async (desk, call) => {
+    const body = { ...readKey(await call.body()), origin: call.at.text };
+    return changeAs(desk, call, (person) => person.beginKey(userOf(call), body));
+  },
+
+  'POST /api/users/:user/keys/:id': async (desk, call) => {
+    const body = readAttestation(await call.body());
+    return changeAs(desk, call, (person) => person.finishKey(userOf(call), call.parameters.id ?? '', body));
+  },
+
+  'GET /api/users': (desk, call) =>
+    readAs(desk, call, (person) => {
+      const { after, search } = call.query;
+      return person.users(after, limitIn(call), search);
+    }),
+
+  'POST /api/users/:user/unlock': (desk, call) =>
+    plainChange(desk, call, (person) => person.unlock(userOf(call))),
+
+  'POST /api/users/:user/invite': async (desk, call) => {
+    const { withoutPassword } = readInvite(await call.body());
+    return changeAs(desk, call, (person) => person.invite(userOf(call), withoutPassword));
+  },
+
+  'GET /api/audit': (desk, call) =>
+    readAs(desk, call, (person) => {
+      const { user, from } = call.query;
+      return person.audit({
+        ...(user === undefined ? {} : { user }),
+        ...(from === undefined ? {} : { from: numberIn(from, Number.MAX_SAFE_INTEGER) }),
+        limit: limitIn(call),
+      });
+    }),
+} satisfies Partial<Handlers>;
+
+/** A change that takes no body. */
+async function plainChange<T>(desk: Desk, call: Call, ask: Parameters<typeof changeAs<T>>[2]): Promise<T> {
+  readNothing(await call.body());
+  return changeAs(desk, call, ask);
+}
+
+const userOf = (call: Call): string => call.parameters.user ?? '';
+const factorOf = (call: Call): string => call.parameters.factor ?? '';
+
+function limitIn(call: Call): number {
+  const { limit } = call.query;
+  return limit === undefined ? limits.pageDefault : numberIn(limit, limits.pageMost);
+}
+
+function numberIn(text: string, most: number): number {
+  const number = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= most) return number;
+  throw new PortalError('bad-request', `a number in the query is none, or is over ${most}`);
+}

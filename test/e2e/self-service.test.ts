@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { base32, newSecret, totp } from '../support/codes.ts';
+import { run } from '../support/rig/commands.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addGroup, addPerson, as, type Person, password } from '../support/rig/people.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+
+/** People without root, with the real helper and the accounts of a machine of its own. */
+const realms = `
+[[realm]]
+name = "strict"
+members = { users = ["sven"] }
+require = "any"
+
+[[realm]]
+name = "graceful"
+members = { users = ["greta"] }
+require = "totp"
+enrol = "grace"
+grace = "14d"
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  /** The command as that person runs it, with what is typed, a line each. */
+  const by = (person: Person, words: readonly string[], ...typed: readonly string[]) => {
+    const [program = '', ...argv] = [...as(person), process.execPath, ...product.command(words)];
+    return run(program, argv, { input: typed.map((line) => `${line}\n`).join('') });
+  };
+  const kindsOf = async (user: string) => {
+    const { factors } = (await product.json(['user', 'show', user])) as { factors: { kind: string }[] };
+    return factors.map(({ kind }) => kind);
+  };
+
+  scenario(product, 'a first factor by password alone, the second one by password and factor', async () => {
+    const alice = addPerson('alice');
+    const first = await by(alice, ['factor', 'add', 'recovery', 'alice'], password);
+    assert.equal(first.status, 0, first.stderr);
+    const keys = first.stdout.trim().split('\n');
+    assert.equal(keys.length, 10);
+    const secret = newSecret();
+    const add = ['factor', 'add', 'totp', 'alice', '--secret', '-'];
+    const alone = await by(alice, add, password);
+    assert.equal(alone.status, 2, alone.stderr);
+    const wrong = await by(alice, add, password, 'aaaaa-bbbbb-ccccc-ddddd');
+    assert.notEqual(wrong.status, 0);
+    assert.deepEqual(await kindsOf('alice'), ['recovery']);
+    const both = await by(alice, add, password, keys[0] ?? '', base32(secret), totp(secret));
+    assert.equal(both.status, 0, both.stderr);
+    assert.deepEqual(await kindsOf('alice'), ['recovery', 'totp']);
+    assert.doesNotMatch(product.log(), new RegExp(`${password}|${keys[0] ?? ''}`));
+  });
+
+  scenario(
+    product,
+    'a wrong password, another account, and the same words for names that are none',
+    async () => {
+      const bob = addPerson('bob');
+      addPerson('carol');
+      const wrong = await by(bob, ['factor', 'add', 'recovery', 'bob'], 'wrong');
+      assert.equal(wrong.status, 77);
+      assert.match(wrong.stderr, /do not go together/);
+      const other = await by(bob, ['factor', 'add', 'recovery', 'carol'], password);
+      assert.equal(other.status, 77);
+      assert.match(other.stderr, /may not/);
+      assert.deepEqual(await kindsOf('carol'), []);
+      assert.equal((await product.events('bob')).at(-1)?.reason, 'password-wrong');
+    },
+  );
+
+  scenario(
+    product,
+    'where the realm wants a factor and enrolment is refused, the first one is an admin’s',
+    async () => {
+      const sven = addPerson('sven');
+      const refused = await by(sven, ['factor', 'add', 'recovery', 'sven'], password);
+      assert.equal(refused.status, 77);
+      assert.match(refused.stderr, /Ask your administrator to add one/);
+      const greta = addPerson('greta');
+      const allowed = await by(greta, ['factor', 'add', 'recovery', 'greta'], password);
+      assert.equal(allowed.status, 0, allowed.stderr);
+    },
+  );
+
+  scenario(product, 'nobody takes their own last factor away that the realm requires', async () => {
+    const person = personNamed('greta');
+    const secret = await product.addTotp('greta');
+    const list = (await product.json(['factor', 'list', 'greta'])) as {
+      factors: { id: string; kind: string }[];
+    };
+    const paper = list.factors.find(({ kind }) => kind === 'recovery')?.id ?? '';
+    const phone = list.factors.find(({ kind }) => kind === 'totp')?.id ?? '';
+    await product.must(['factor', 'remove', 'greta', paper, '--yes']);
+    const refused = await by(person, ['factor', 'remove', 'greta', phone, '--yes'], password, totp(secret));
+    assert.equal(refused.status, 1, refused.stderr);
+    assert.match(refused.stderr, /could not log in without it/);
+    assert.deepEqual(await kindsOf('greta'), ['totp']);
+  });
+
+  scenario(product, 'an admin without root does what the table says, with a token', async () => {
+    const admin = addPerson('dora');
+    addPerson('emil');
+    addGroup('sallyport-admin', 4800, ['dora']);
+    const unlock = await by(admin, ['user', 'unlock', 'emil'], password);
+    assert.equal(unlock.status, 0, unlock.stderr);
+    const root = await by(admin, ['user', 'unlock', 'root'], password);
+    assert.equal(root.status, 77);
+    const seen = await by(admin, ['user', 'list']);
+    assert.equal(seen.status, 0, seen.stderr);
+  });
+
+  scenario(product, 'a link of one’s own uid asks for the factor that there is', async () => {
+    const fred = addPerson('fred');
+    const link = await by(fred, ['portal', 'link']);
+    assert.equal(link.status, 0, link.stderr);
+    assert.match(link.stdout, /^[\w-]{22}\n$/);
+    const secret = await product.addTotp('fred');
+    const without = await by(fred, ['portal', 'link']);
+    assert.notEqual(without.status, 0);
+    const withFactor = await by(fred, ['portal', 'link'], totp(secret));
+    assert.equal(withFactor.status, 0, withFactor.stderr);
+  });
+
+  function personNamed(name: string): Person {
+    const line = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .find((each) => each.startsWith(`${name}:`));
+    const [, , uid = '', , , home = ''] = line?.split(':') ?? [];
+    return { name, uid: Number(uid), home };
+  }
+});

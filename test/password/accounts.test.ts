@@ -1,0 +1,374 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { createLog } from '../../daemon/log.ts';
+import { createPasswordHelper } from '../../daemon/password/helper.ts';
+import { scratch } from '../support/fido-rig.ts';
+import { compileC, repoRoot } from '../support/native.ts';
+import {
+  askFrame,
+  compileHelper,
+  confdir,
+  parts,
+  RawPasswordHelper,
+  shippedPasswordHelper,
+  verdictIn,
+} from '../support/password-rig.ts';
+import { must, run, someoneListens, until } from '../support/rig/commands.ts';
+import { daemonMain } from '../support/rig/layout.ts';
+import { prepareMachine, syslog, work } from '../support/rig/machine.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, password, setUpRoot } from '../support/rig/people.ts';
+import { allowedCalls } from '../support/unit-calls.ts';
+
+/** The shipped program and the shipped stack, with pam_unix and accounts of a machine of its own. */
+const secret = 'Nobody-Has-This-1';
+const daemonUid = 990;
+const listener = `${work}/password.sock`;
+
+const client = `
+use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, sockaddr_un($ARGV[0])) or die "connect: $!";
+$s->autoflush(1); local $/; my $ask = <STDIN>; print $s $ask; shutdown($s, 1); my $said = <$s>; print $said if defined $said;
+`;
+
+function setShadow(name: string, change: (fields: string[]) => void): void {
+  const lines = readFileSync('/etc/shadow', 'utf8').split('\n');
+  const changed = lines.map((line) => {
+    const fields = line.split(':');
+    if (fields[0] === name) change(fields);
+    return fields.join(':');
+  });
+  writeFileSync('/etc/shadow', changed.join('\n'));
+}
+
+function addPeople(): void {
+  setUpRoot();
+  for (const name of ['alice', 'bob', 'locked', 'closed', 'stale', 'fresh', 'dead', 'open', 'nologin'])
+    addPerson(name);
+  setShadow('locked', (fields) => fields.splice(1, 1, `!${fields[1]}`));
+  setShadow('closed', (fields) => fields.splice(7, 1, '1'));
+  setShadow('stale', (fields) => fields.splice(2, 3, '1', '0', '1'));
+  setShadow('fresh', (fields) => fields.splice(2, 1, '0'));
+  setShadow('dead', (fields) => fields.splice(2, 5, '1', '0', '1', '7', '1'));
+  setShadow('open', (fields) => fields.splice(1, 1, ''));
+  const passwd = readFileSync('/etc/passwd', 'utf8');
+  writeFileSync('/etc/passwd', passwd.replace(/^(nologin:.*:).*$/m, '$1/usr/sbin/nologin'));
+  appendFileSync('/etc/passwd', `sallyport:x:${daemonUid}:${daemonUid}::/:/usr/sbin/nologin\n`);
+}
+
+const hasAnalyze = spawnSync('systemd-analyze', ['--version']).error === undefined;
+const analyze = { skip: hasAnalyze ? false : 'systemd-analyze is not here' };
+const shippedStack = join(repoRoot, 'pam-config/pam.d/sallyport-password');
+
+await inNamespace(import.meta.filename, async () => {
+  const folder = scratch('password-accounts');
+  let program = '';
+  let sanitized = '';
+
+  before(async () => {
+    await prepareMachine();
+    addPeople();
+    copyFileSync(shippedStack, '/etc/pam.d/sallyport-password');
+    program = `${work}/sallyport-password`;
+    copyFileSync(await shippedPasswordHelper(), program);
+    sanitized = await compileHelper('asan');
+  });
+  after(() => folder.remove());
+
+  const ask = (user: string, typed = password, source?: string) =>
+    askFrame({
+      user: parts.user(user),
+      password: parts.password(typed),
+      source: source === undefined ? undefined : parts.source(source),
+    });
+
+  async function verdictOf(bytes: Buffer, which = program, args: readonly string[] = []) {
+    const { verdict, code, stderr } = await new RawPasswordHelper(which, args).send(bytes).ended;
+    assert.deepEqual([code, stderr], [0, '']);
+    return verdict;
+  }
+
+  const accounts: readonly (readonly [string, string, string, string?])[] = [
+    ['the password', 'right', 'alice'],
+    ['that of root', 'right', 'root'],
+    ['that of an account with another shell', 'right', 'nologin'],
+    ['a wrong password', 'wrong', 'alice', 'correct-hors'],
+    ['a password of another case', 'wrong', 'alice', 'Correct-horse'],
+    ['a name that is no account', 'wrong', 'nobody-here'],
+    ['a name that would be an option', 'wrong', '--confdir'],
+    ['a name that would be a path', 'wrong', '../../etc/passwd'],
+    ['an account without a password in shadow', 'wrong', 'sallyport'],
+    ['a locked account', 'wrong', 'locked'],
+    ['an expired account', 'wrong', 'closed'],
+    ['an expired password', 'expired', 'stale'],
+    ['a password that has to be changed', 'expired', 'fresh'],
+    ['an expired password that is wrong', 'wrong', 'stale', 'guess'],
+    ['a password that was not changed in time', 'wrong', 'dead'],
+    ['an account that needs no password', 'wrong', 'open'],
+    ['an account that needs no password, without one', 'wrong', 'open', ''],
+    ['a password of 1024 bytes', 'wrong', 'alice', 'x'.repeat(1024)],
+  ];
+
+  describe('the shipped stack', { concurrency: 2 }, () => {
+    for (const [what, expected, user, typed] of accounts)
+      it(`${expected}: ${what}`, async () => {
+        const bytes = ask(user, typed);
+        assert.equal(await verdictOf(bytes), expected);
+        assert.equal(await verdictOf(bytes, sanitized), expected, 'under the sanitizers');
+      });
+
+    it('tells the log who and from where, and not what was typed', async () => {
+      assert.equal(await verdictOf(ask('alice', secret, '192.0.2.99')), 'wrong');
+      await until('pam_unix has said so', () => syslog().includes('rhost=192.0.2.99'));
+      assert.match(syslog(), /pam_unix\(sallyport-password:auth\): authentication failure;.*user=alice/);
+      assert.ok(!syslog().includes(secret) && !syslog().includes(password));
+    });
+
+    it('answers a wrong password without delay', async () => {
+      const began = performance.now();
+      await verdictOf(ask('bob', 'guess'));
+      assert.ok(performance.now() - began < 1_500);
+    });
+
+    it('is what is asked: without it nothing is right, whatever "other" says', async () => {
+      const away = `${work}/other`;
+      mkdirSync(`${away}/etc/pam.d`, { recursive: true });
+      const script = `mount --bind ${away}/etc/pam.d /etc/pam.d && exec ${program}`;
+      writeFileSync(`${away}/etc/pam.d/other`, 'auth required pam_unix.so\naccount required pam_unix.so\n');
+      assert.equal(await verdictOf(ask('alice'), '/usr/bin/unshare', ['-m', 'sh', '-c', script]), 'failed');
+      copyFileSync(shippedStack, `${away}/etc/pam.d/sallyport-password`);
+      assert.equal(await verdictOf(ask('alice'), '/usr/bin/unshare', ['-m', 'sh', '-c', script]), 'right');
+    });
+  });
+
+  describe('the lines for a directory', { concurrency: 2 }, () => {
+    /** pam_debug in its place: what it says is known. */
+    const stack = (name: string, auth: string, account: string) =>
+      confdir(
+        join(folder.path, name),
+        readFileSync(shippedStack, 'utf8')
+          .replaceAll(/^#(auth|account) /gm, '$1 ')
+          .replaceAll(/pam_(sss|winbind)\.so( use_first_pass)?/g, `pam_debug.so auth=${auth} acct=${account}`)
+          .split('\n'),
+      );
+
+    it('leave the accounts of /etc/passwd to pam_unix', async () => {
+      const yes = ['--confdir', stack('yes', 'success', 'success')];
+      assert.equal(await verdictOf(ask('alice'), program, yes), 'right');
+      assert.equal(await verdictOf(ask('alice', 'guess'), program, yes), 'wrong');
+      assert.equal(await verdictOf(ask('closed'), program, yes), 'wrong');
+      assert.equal(await verdictOf(ask('fresh'), program, yes), 'expired');
+      const no = ['--confdir', stack('no', 'auth_err', 'perm_denied')];
+      assert.equal(await verdictOf(ask('alice'), program, no), 'right');
+      const away = ['--confdir', stack('away', 'authinfo_unavail', 'authinfo_unavail')];
+      assert.equal(await verdictOf(ask('alice'), program, away), 'right');
+      assert.equal(await verdictOf(ask('alice', 'guess'), program, away), 'wrong');
+    });
+
+    it('let the directory decide about its own', async () => {
+      const of = (auth: string, account: string) =>
+        verdictOf(ask('elsewhere'), program, ['--confdir', stack(`${auth}-${account}`, auth, account)]);
+      assert.equal(await of('success', 'success'), 'right');
+      assert.equal(await of('success', 'new_authtok_reqd'), 'expired');
+      assert.equal(await of('success', 'acct_expired'), 'wrong');
+      assert.equal(await of('success', 'authinfo_unavail'), 'failed');
+      assert.equal(await of('auth_err', 'success'), 'wrong');
+      assert.equal(await of('authinfo_unavail', 'success'), 'wrong');
+      assert.equal(await of('user_unknown', 'user_unknown'), 'wrong');
+    });
+  });
+
+  describe('who asks', { concurrency: 1 }, () => {
+    const activated = (args: readonly string[] = [], path = listener) => {
+      const child = spawn('systemd-socket-activate', ['-a', '--inetd', '-l', path, program, ...args], {
+        stdio: 'ignore',
+      });
+      child.unref();
+      return until('the listener', () => someoneListens(path)).then(() => chmodSync(path, 0o666));
+    };
+    before(() => activated());
+
+    async function askedBy(uid: number, path = listener): Promise<string | undefined> {
+      const ids = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+      const child = spawn('setpriv', [...ids, 'perl', '-MIO::Handle', '-e', client, path]);
+      const said: Buffer[] = [];
+      child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(ask('alice'));
+      await new Promise((resolve) => child.on('close', resolve));
+      const answer = Buffer.concat(said);
+      return answer.length === 0 ? 'nothing' : verdictIn(answer);
+    }
+
+    it('sallyportd and root are answered, over a socket that a service manager listens on', async () => {
+      assert.equal(await askedBy(daemonUid), 'right');
+      assert.equal(await askedBy(0), 'right');
+    });
+
+    it('nobody else is, and the log says who tried', async () => {
+      for (const uid of [65534, 3000, 989]) {
+        assert.equal(await askedBy(uid), 'nothing', `${uid}`);
+        await until('it is in the log', () =>
+          new RegExp(`sallyport-password\\[\\d+\\]: uid ${uid} asked for the password`).test(syslog()),
+        );
+      }
+    });
+
+    it('nobody is, where the stack is one that a folder brings', async () => {
+      const path = `${work}/with-confdir.sock`;
+      const own = confdir(join(folder.path, 'own'), readFileSync(shippedStack, 'utf8').split('\n'));
+      await activated(['--confdir', own], path);
+      for (const uid of [daemonUid, 0]) assert.equal(await askedBy(uid, path), 'nothing');
+      await until('it is in the log', () => syslog().includes('--confdir is not for a socket'));
+    });
+
+    it('a file, a terminal or nothing at all asks nothing', async () => {
+      const file = `${work}/ask`;
+      writeFileSync(file, ask('alice'));
+      for (const redirection of [`<${file}`, '</dev/null', '<&-', `<${file} >&-`, `<${file} 2>&-`]) {
+        const asked = await run('sh', ['-c', `exec ${program} ${redirection}`]);
+        assert.deepEqual([asked.status, asked.stdout], [1, ''], redirection);
+      }
+    });
+
+    it('without root there is an answer about oneself alone, through unix_chkpwd', async () => {
+      chmodSync(folder.path, 0o755);
+      const own = confdir(join(folder.path, 'self'), readFileSync(shippedStack, 'utf8').split('\n'));
+      const as = { uid: 3000, gid: 3000 };
+      const of = async (user: string, typed = password) =>
+        (await new RawPasswordHelper(program, ['--confdir', own], as).send(ask(user, typed)).ended).verdict;
+      assert.equal(await of('alice'), 'right');
+      assert.equal(await of('alice', 'guess'), 'wrong');
+      assert.notEqual(await of('bob'), 'right');
+    });
+  });
+
+  describe('below a folder of its own', () => {
+    it('init writes what asks about passwords there, and the daemon asks it', async () => {
+      const root = `${work}/own`;
+      const init = await run(process.execPath, [daemonMain, '--init', '--root', root]);
+      assert.equal(init.status, 0, init.stderr);
+      const file = `${root}/etc/sallyport.toml`;
+      const parsed = parseConfig(readFileSync(file, 'utf8'), file, 'host.example');
+      assert.ok(parsed.ok);
+      const { passwordHelper = '', passwordServiceDir = '' } = parsed.config.paths;
+      assert.equal(passwordServiceDir, `${root}/etc/pam.d`);
+      assert.ok(init.stdout.includes(`made ${root}/etc/pam.d/sallyport-password`), init.stdout);
+      const helper = createPasswordHelper({
+        where: { program: passwordHelper, confdir: passwordServiceDir },
+        log: createLog(() => undefined, false),
+      });
+      const check = (user: string, typed = password) => helper.check({ user, password: Buffer.from(typed) });
+      assert.equal(await check('alice'), 'right');
+      assert.equal(await check('alice', 'guess'), 'wrong');
+      assert.equal(await check('fresh'), 'expired');
+      assert.equal(await check('closed'), 'wrong');
+      assert.equal(await check('open', ''), 'wrong');
+    });
+  });
+
+  describe('as its unit confines it', { concurrency: 2 }, () => {
+    it('it needs no capability, no network and no audit socket', async () => {
+      const only = compileC('only_unix.c', `${work}/only_unix`);
+      const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', only, program];
+      for (const [user, typed, expected] of [
+        ['alice', password, 'right'],
+        ['alice', 'guess', 'wrong'],
+        ['fresh', password, 'expired'],
+        ['closed', password, 'wrong'],
+      ] as const)
+        assert.equal(
+          await verdictOf(ask(user, typed), '/usr/bin/setpriv', bare),
+          expected,
+          `${user} ${typed}`,
+        );
+      const held = await run('setpriv', [...bare.slice(0, -1), '/bin/grep', '^CapPrm', '/proc/self/status']);
+      assert.match(held.stdout, /^CapPrm:\t0+$/m);
+    });
+
+    it('it makes no system call that is kept from it', analyze, async () => {
+      const may = allowedCalls(
+        readFileSync(join(repoRoot, 'pam-config/systemd/sallyport-password@.service'), 'utf8'),
+      );
+      assert.ok(may.size > 100 && !may.has('mount') && !may.has('setresuid'));
+      for (const bytes of [ask('alice'), ask('alice', 'guess'), ask('fresh'), ask('nobody-here')]) {
+        const trace = `${work}/calls`;
+        await verdictOf(bytes, 'strace', ['-f', '-qq', '-o', trace, program]);
+        const names = [...readFileSync(trace, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];
+        const made = new Set(names.map(([, name = '']) => name).filter((name) => name !== 'execve'));
+        assert.ok(made.size > 20);
+        assert.deepEqual(
+          [...made].filter((name) => !may.has(name)),
+          [],
+        );
+      }
+    });
+  });
+
+  describe('the password', { concurrency: 2 }, () => {
+    it('is read once and written, sent or passed on nowhere', async () => {
+      const trace = `${work}/trace`;
+      const args = ['-f', '-s', '9999', '-o', trace, program];
+      assert.equal(await verdictOf(ask('alice', secret), 'strace', args), 'wrong');
+      const lines = readFileSync(trace, 'latin1').split('\n');
+      const holding = lines.filter((line) => line.includes(secret));
+      assert.ok(lines.length > 100 && holding.length === 1, `${holding.length}`);
+      assert.match(holding[0] ?? '', /^\d+ +read\(0, /);
+      const forks = /^\d+ +(?:clone|clone3|fork|vfork)\(/;
+      assert.deepEqual(
+        lines.filter((line) => forks.test(line)),
+        [],
+      );
+    });
+
+    it('is in memory no more when the verdict leaves', async () => {
+      const fifo = `${work}/verdict`;
+      must('mkfifo', [fifo]);
+      // A pipe that is full: the helper waits in the write of its verdict.
+      const full = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+      assert.throws(() => {
+        for (;;) writeSync(full, Buffer.alloc(4096));
+      }, /EAGAIN/);
+      const child = spawn('sh', ['-c', `exec ${program} >${fifo}`], { stdio: ['pipe', 'ignore', 'inherit'] });
+      child.stdin?.write(ask('alice', secret));
+      const at = (name: string) => `/proc/${child.pid}/${name}`;
+      await until('it writes', () =>
+        /pipe_(wait_)?write|anon_pipe_write/.test(readFileSync(at('wchan'), 'latin1')),
+      );
+      const held = memoryOf(at('maps'), at('mem'));
+      assert.ok(held.length > 100_000 && held.includes('sallyport-password'), `${held.length}`);
+      assert.equal(held.includes(secret), false);
+      child.kill('SIGKILL');
+      closeSync(full);
+    });
+  });
+});
+
+/** All that a process can write to. */
+function memoryOf(maps: string, mem: string): Buffer {
+  const descriptor = openSync(mem, 'r');
+  const pieces: Buffer[] = [];
+  for (const [, from = '', to = ''] of readFileSync(maps, 'latin1').matchAll(/^(\w+)-(\w+) rw/gm)) {
+    const start = Number.parseInt(from, 16);
+    const piece = Buffer.alloc(Number.parseInt(to, 16) - start);
+    readSync(descriptor, piece, 0, piece.length, start);
+    pieces.push(piece);
+  }
+  closeSync(descriptor);
+  return Buffer.concat(pieces);
+}

@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { scratch } from '../support/fido-rig.ts';
+import {
+  askFrame,
+  askingModule,
+  compileHelper,
+  confdir,
+  parts,
+  RawPasswordHelper,
+  verdictIn,
+} from '../support/password-rig.ts';
+
+/** What a stack can want and say, and what becomes of it. */
+const folder = scratch('password-stack');
+const programs: string[] = [];
+let module = '';
+let stacks = 0;
+
+before(async () => {
+  programs.push(...(await Promise.all([compileHelper('asan'), compileHelper('plain')])));
+  module = await askingModule();
+});
+after(() => folder.remove());
+
+/** A line for each option of test/native/pam_asks.c in `lines`; a line with a space is taken as it stands. */
+function stack(...lines: readonly string[]): readonly string[] {
+  const written = lines.map((line) => (/^(auth|account) /.test(line) ? line.replace('ASKS', module) : ''));
+  stacks += 1;
+  return ['--confdir', confdir(path.join(folder.path, `stack-${stacks}`), written)];
+}
+const asks = (options = '') => stack(`auth required ASKS ${options}`, `account required ASKS ${options}`);
+
+async function verdicts(args: readonly string[], expected: string, bytes = askFrame()): Promise<void> {
+  for (const program of programs) {
+    const asked = await new RawPasswordHelper(program, args).send(bytes).ended;
+    const seen = [asked.verdict, asked.code, asked.signal, asked.stderr];
+    assert.deepEqual(seen, [expected, 0, null, ''], path.basename(program));
+  }
+}
+
+const pam = {
+  success: 0,
+  openErr: 1,
+  serviceErr: 3,
+  systemErr: 4,
+  bufErr: 5,
+  permDenied: 6,
+  authErr: 7,
+  credInsufficient: 8,
+  authinfoUnavail: 9,
+  userUnknown: 10,
+  maxtries: 11,
+  newAuthtokReqd: 12,
+  acctExpired: 13,
+  credUnavail: 15,
+  credExpired: 16,
+  credErr: 17,
+  convErr: 19,
+  authtokErr: 20,
+  ignore: 25,
+  abort: 26,
+  authtokExpired: 27,
+};
+type Code = keyof typeof pam;
+const wrong: readonly Code[] = [
+  'permDenied',
+  'authErr',
+  'userUnknown',
+  'maxtries',
+  'acctExpired',
+  'credInsufficient',
+  'credUnavail',
+  'credExpired',
+  'credErr',
+  'authtokExpired',
+  // libpam itself says PERM_DENIED of a stack where nobody has an opinion.
+  'ignore',
+];
+const others = (Object.keys(pam) as Code[]).filter(
+  (code) => !['success', 'newAuthtokReqd', ...wrong].includes(code),
+);
+
+describe('what the auth part says', { concurrency: 2 }, () => {
+  it('right, when the answer is the password', async () => {
+    await verdicts(asks('password=correct-horse'), 'right');
+    await verdicts(
+      asks('password=correct-horse'),
+      'wrong',
+      askFrame({ password: parts.password('Correct-horse') }),
+    );
+  });
+  for (const code of wrong) it(`wrong: ${code}`, () => verdicts(asks(`auth=${pam[code]}`), 'wrong'));
+  for (const code of others) it(`failed: ${code}`, () => verdicts(asks(`auth=${pam[code]}`), 'failed'));
+  it('expired, unless the account says worse', async () => {
+    await verdicts(asks('auth=12'), 'expired');
+    await verdicts(asks('auth=12 account=13'), 'wrong');
+    await verdicts(asks('auth=12 account=4'), 'failed');
+  });
+});
+
+describe('what the account part says', { concurrency: 2 }, () => {
+  for (const code of wrong) it(`wrong: ${code}`, () => verdicts(asks(`account=${pam[code]}`), 'wrong'));
+  for (const code of others) it(`failed: ${code}`, () => verdicts(asks(`account=${pam[code]}`), 'failed'));
+  it('expired', () => verdicts(asks(`account=${pam.newAuthtokReqd}`), 'expired'));
+  it('is not heard when the password is wrong', () =>
+    verdicts(asks(`password=other account=${pam.newAuthtokReqd}`), 'wrong'));
+});
+
+describe('a stack that wants something else has failed, and is not content in the end', {
+  concurrency: 2,
+}, () => {
+  const failing: Readonly<Record<string, string>> = {
+    'asks twice': 'prompts=2',
+    'asks twice in one breath': 'prompts=2 together',
+    'asks more often than PAM allows': 'prompts=33 together',
+    'asks again for the account': 'account_asks',
+    'shows what is typed': 'style=2',
+    'wants bytes': 'style=7',
+    'wants a choice': 'style=5',
+    'wants nobody knows what': 'style=99',
+    'takes the account for another': 'user=root',
+  };
+  for (const [what, options] of Object.entries(failing)) it(what, () => verdicts(asks(options), 'failed'));
+
+  it('asks twice, and says wrong', () => verdicts(asks(`prompts=2 auth=${pam.authErr}`), 'failed'));
+  it('asks nothing: it has checked nothing', async () => {
+    await verdicts(asks('prompts=0'), 'failed');
+    await verdicts(asks(`prompts=0 auth=${pam.newAuthtokReqd}`), 'failed');
+    await verdicts(stack('auth required pam_permit.so', 'account required pam_permit.so'), 'failed');
+  });
+  it('asks nothing, and refuses: a lock may stand before the prompt', async () => {
+    await verdicts(asks(`prompts=0 auth=${pam.maxtries}`), 'wrong');
+    await verdicts(stack('auth required pam_deny.so', 'account required pam_deny.so'), 'wrong');
+  });
+  it('asks in the account part alone', () =>
+    verdicts(stack('auth required pam_permit.so', 'account required ASKS account_asks'), 'failed'));
+});
+
+describe('a stack', { concurrency: 2 }, () => {
+  it('may say what it likes', () => verdicts(asks('text password=correct-horse'), 'right'));
+
+  it('that wants a delay gets none', async () => {
+    const began = Date.now();
+    await verdicts(asks('delay password=other'), 'wrong');
+    assert.ok(Date.now() - began < 3_000);
+  });
+
+  it('that hangs is ended at the deadline, rounded up to a second', async () => {
+    const began = Date.now();
+    for (const program of programs) {
+      const bytes = askFrame({ deadline: parts.deadline(200) });
+      const asked = await new RawPasswordHelper(program, asks('hang')).send(bytes).ended;
+      assert.deepEqual([asked.signal, asked.stdout.length], ['SIGALRM', 0]);
+    }
+    assert.ok(Date.now() - began < 4_000);
+  });
+
+  it('that is not there has failed, and "other" is not asked', async () => {
+    const args = stack();
+    const [, where = ''] = args;
+    mkdirSync(`${where}/none`);
+    writeFileSync(`${where}/none/other`, `auth required ${module}\naccount required ${module}\n`);
+    await verdicts(['--confdir', `${where}/none`], 'failed');
+    await verdicts(['--confdir', `${where}/nowhere`], 'failed');
+    await verdicts(['--confdir', `/${'x/'.repeat(2_100)}`], 'failed');
+  });
+
+  it('that is empty or cannot be loaded has let nobody in', async () => {
+    for (const args of [stack(), stack('auth required pam_no_such.so'), stack('auth nonsense ASKS')]) {
+      const [program = ''] = programs;
+      const { verdict } = await new RawPasswordHelper(program, args).send(askFrame()).ended;
+      assert.ok(verdict === 'failed' || verdict === 'wrong', `${args} ${verdict}`);
+    }
+  });
+
+  it('without an account part lets nobody in', async () => {
+    const [program = ''] = programs;
+    const { verdict } = await new RawPasswordHelper(program, stack('auth required ASKS')).send(askFrame())
+      .ended;
+    assert.ok(verdict === 'failed' || verdict === 'wrong', verdict);
+  });
+});
+
+describe('around a stack', { concurrency: 2 }, () => {
+  /** The plain one: the sanitizers have descriptors and settings of their own. */
+  async function said(bytes: Buffer, owner: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv } = {}) {
+    const [, program = ''] = programs;
+    const place = scratch('password-said');
+    chmodSync(place.path, 0o777);
+    const own = path.join(place.path, 'sallyport-password');
+    const asking = path.join(place.path, 'asks.so');
+    copyFileSync(program, own);
+    copyFileSync(module, asking);
+    const file = path.join(place.path, 'said');
+    const where = confdir(path.join(place.path, 'pam.d'), [
+      `auth required ${asking} say=${file}`,
+      `account required ${asking}`,
+    ]);
+    const asked = await new RawPasswordHelper(own, ['--confdir', where], owner).send(bytes).ended;
+    const lines = readFileSync(file, 'utf8').trim().split('\n');
+    place.remove();
+    assert.equal(asked.verdict, 'right');
+    return lines;
+  }
+  const env = { SECRET: 'hunter2', PATH: '/tmp', LD_BIND_NOW: '1' };
+
+  it('there is what PAM has to know, no more, and nothing of whoever started it', async () => {
+    assert.deepEqual(await said(askFrame(), { env }), [
+      'service sallyport-password',
+      'user alice',
+      'rhost 192.0.2.7',
+      'tty -',
+      'ruser -',
+      // PAM_SILENT and PAM_DISALLOW_NULL_AUTHTOK.
+      'flags 8001',
+      'core 0 0',
+      'dumpable 0',
+      'privileges 1',
+      'umask 77',
+      'alarm 10',
+      'env PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      'fd 0',
+      'fd 1',
+      'fd 2',
+    ]);
+  });
+
+  it('there is no source where none is given, and no more time than is asked for', async () => {
+    const lines = await said(askFrame({ source: parts.source(''), deadline: parts.deadline(29_001) }));
+    assert.ok(lines.includes('rhost -') && lines.includes('alarm 30'), lines.join());
+  });
+
+  it('others than root keep what unix_chkpwd needs to check their own password', async () => {
+    const lines = await said(askFrame(), { uid: 65534, gid: 65534 });
+    assert.ok(lines.includes('privileges 0') && lines.includes('core 0 0'), lines.join());
+  });
+
+  it('who is not root has no stack but their own', async () => {
+    const [, program = ''] = programs;
+    const own = path.join(folder.path, 'own');
+    copyFileSync(program, own);
+    chmodSync(folder.path, 0o755);
+    const asked = await new RawPasswordHelper(own, [], { uid: 65534, gid: 65534 }).send(askFrame()).ended;
+    assert.equal(asked.verdict, 'failed');
+  });
+
+  it('set-id it does nothing', async () => {
+    const [, program = ''] = programs;
+    const raised = path.join(folder.path, 'raised');
+    copyFileSync(program, raised);
+    chmodSync(folder.path, 0o755);
+    chmodSync(raised, 0o4755);
+    for (const args of [[], asks()]) {
+      const asked = await new RawPasswordHelper(raised, args, { uid: 65534, gid: 65534 }).send(askFrame())
+        .ended;
+      assert.deepEqual([asked.code, asked.stdout.length], [1, 0]);
+    }
+  });
+
+  it('a verdict is never what was not written', () => {
+    assert.equal(verdictIn(Buffer.alloc(9)), undefined);
+  });
+});

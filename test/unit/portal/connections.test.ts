@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { limits } from '../../../portal/limits.ts';
+import { until } from '../../support/call.ts';
+import {
+  ask,
+  codeIn,
+  loopbackProxy,
+  origin,
+  type PortalRig,
+  rawSocket,
+  startPortal,
+} from '../../support/portal-rig.ts';
+
+let rig: PortalRig;
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await rig.close();
+});
+
+async function open(count: number): Promise<readonly Socket[]> {
+  const opened: Socket[] = [];
+  for (let n = 0; n < count; n++) opened.push(await rawSocket(rig));
+  sockets.push(...opened);
+  return opened;
+}
+
+function all(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve) => socket.once('close', () => resolve(String(Buffer.concat(chunks)))));
+}
+
+const head = (length: string) =>
+  `POST /api/sign-in HTTP/1.1\r\nhost: localhost:8443\r\norigin: ${origin}\r\n` +
+  `content-type: application/json\r\n${length}\r\n\r\n`;
+
+describe('connections', () => {
+  it('of 1 000 that do nothing do not keep out one that would', async () => {
+    rig = await startPortal();
+    await open(1_000);
+    for (let n = 0; n < 5; n++) {
+      const began = performance.now();
+      assert.equal((await ask(rig, 'GET /api/session')).status, 200);
+      assert.ok(performance.now() - began < 500);
+    }
+    assert.ok(rig.server.connections() <= limits.connectionsPerAddress);
+  });
+
+  it('through a proxy are bounded in all, not by its address', async () => {
+    rig = await startPortal({
+      proxies: [loopbackProxy],
+      limits: { connections: 40, connectionsPerAddress: 10 },
+    });
+    await open(100);
+    await until('the limit', () => rig.server.connections() === 40);
+    assert.equal((await ask(rig, 'GET /api/session')).status, 200);
+  });
+
+  it('that are busy do not give way', async () => {
+    rig = await startPortal({ limits: { connectionsPerAddress: 3 } });
+    const busy = await open(3);
+    for (const socket of busy) socket.write(head('content-length: 10'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await assert.rejects(ask(rig, 'GET /api/session'));
+    assert.ok(rig.logged.some((line) => line.includes('connection-refused')));
+    busy[0]?.destroy();
+    await until('a place', () => rig.server.connections() === 2);
+    assert.equal((await ask(rig, 'GET /api/session')).status, 200);
+  });
+
+  it('that say nothing are let go', async () => {
+    rig = await startPortal({ limits: { headWait: 300, requestWait: 300, checkInterval: 50 } });
+    const [silent] = await open(1);
+    assert.ok(silent);
+    assert.match(await all(silent), /^HTTP\/1\.1 408 /);
+  });
+
+  it('whose head comes slowly are let go', async () => {
+    rig = await startPortal({ limits: { headWait: 300, requestWait: 600, checkInterval: 50 } });
+    const [slow] = await open(1);
+    assert.ok(slow);
+    const answer = all(slow);
+    const drip = setInterval(() => slow.write('GET / HTTP/1.1\r\nx'[0] ?? ''), 40);
+    assert.match(await answer, /^HTTP\/1\.1 (408|400) /);
+    clearInterval(drip);
+  });
+
+  it('whose body comes slowly are let go', async () => {
+    rig = await startPortal({ limits: { headWait: 300, requestWait: 500, checkInterval: 50 } });
+    const [slow] = await open(1);
+    assert.ok(slow);
+    const answer = all(slow);
+    slow.write(head('content-length: 1000'));
+    const drip = setInterval(() => slow.write('{'), 40);
+    const began = performance.now();
+    await answer;
+    clearInterval(drip);
+    assert.ok(performance.now() - began < 3_000);
+    assert.ok(!rig.daemon.namesAsked().includes('beginSignIn'));
+  });
+
+  it('with a head that is too large are told so', async () => {
+    rig = await startPortal();
+    const answer = await ask(rig, 'GET /', { headers: { 'x-long': 'x'.repeat(limits.headerBytes) } });
+    assert.equal(codeIn(answer), '431 header-too-large');
+  });
+});
+
+describe('a body', () => {
+  const large = randomBytes(10 * 1_048_576);
+
+  it('of 10 MB is cut off, and the client hears why', async () => {
+    rig = await startPortal();
+    const answer = await ask(rig, 'POST /api/sign-in', { raw: large });
+    assert.equal(codeIn(answer), '413 body-too-large');
+    assert.equal(answer.headers.connection, 'close');
+  });
+
+  it('of 10 MB that does not say its length is cut off too', async () => {
+    rig = await startPortal();
+    const answer = await ask(rig, 'POST /api/sign-in', {
+      raw: large,
+      headers: { 'content-length': null, 'transfer-encoding': 'chunked' },
+    });
+    assert.equal(codeIn(answer), '413 body-too-large');
+    await until('the connection to be gone', () => rig.server.connections() === 0);
+  });
+
+  it('has 64 KiB at the most', async () => {
+    rig = await startPortal();
+    const of = (bytes: number) => ask(rig, 'POST /api/sign-in', { raw: `"${'x'.repeat(bytes - 2)}"` });
+    assert.equal(codeIn(await of(65_536)), '400 bad-request');
+    assert.equal(codeIn(await of(65_537)), '413 body-too-large');
+  });
+
+  it('that nobody reads does not become the next request', async () => {
+    rig = await startPortal();
+    const [socket] = await open(1);
+    assert.ok(socket);
+    const answer = all(socket);
+    const smuggled = 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n';
+    socket.write(`${head(`content-length: ${smuggled.length}`).replace(origin, 'https://evil.example')}`);
+    setTimeout(() => socket.write(smuggled), 50);
+    const text = await answer;
+    assert.match(text, /^HTTP\/1\.1 403 /);
+    assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1);
+  });
+
+  it('that breaks off asks the daemon nothing', async () => {
+    rig = await startPortal();
+    const [socket] = await open(1);
+    assert.ok(socket);
+    socket.write(`${head('content-length: 100')}{"by":`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    socket.destroy();
+    await until('it to be gone', () => rig.server.connections() === 0);
+    assert.deepEqual(rig.daemon.asked, []);
+  });
+});

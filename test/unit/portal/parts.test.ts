@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { takeActivatedSocket } from '../../../portal/activation.ts';
+import { countedAs, createAddresses } from '../../../portal/address.ts';
+import { bodyFor, loadAssets } from '../../../portal/assets.ts';
+import { readCookie } from '../../../portal/cookie.ts';
+import { limits } from '../../../portal/limits.ts';
+import { createSessions } from '../../../portal/sessions.ts';
+import { createTries } from '../../../portal/tries.ts';
+import { createTurns } from '../../../portal/turns.ts';
+import { ask, type PortalRig, startPortal } from '../../support/portal-rig.ts';
+
+describe('where a browser is', () => {
+  const { peer, isProxy } = createAddresses([
+    { family: 'ipv4', address: '10.0.0.0', prefix: 8 },
+    { family: 'ipv6', address: '2001:db8::', prefix: 32 },
+  ]);
+  for (const [what, address, forwarded, expected] of [
+    ['direct', '192.0.2.1', undefined, '192.0.2.1'],
+    ['direct, and says it is forwarded', '192.0.2.1', '203.0.113.9', '192.0.2.1'],
+    ['behind a proxy', '10.0.0.1', '203.0.113.9', '203.0.113.9'],
+    ['behind a proxy that Node writes as IPv6', '::ffff:10.0.0.1', '203.0.113.9', '203.0.113.9'],
+    ['behind two', '2001:db8::1', '203.0.113.9, 10.9.9.9', '203.0.113.9'],
+    ['behind a proxy, with something made up before', '10.0.0.1', '1.1.1.1, 203.0.113.9', '203.0.113.9'],
+    ['behind a stranger’s proxy', '10.0.0.1', '203.0.113.9, 198.51.100.7', '198.51.100.7'],
+    ['behind a proxy that says nothing', '10.0.0.1', undefined, '10.0.0.1'],
+    ['behind a proxy that says nonsense', '10.0.0.1', '203.0.113.9, unknown', '10.0.0.1'],
+    ['a proxy itself', '10.0.0.1', '10.0.0.2', '10.0.0.2'],
+    ['written as IPv6', '10.0.0.1', '::ffff:203.0.113.9', '203.0.113.9'],
+  ] as const)
+    it(what, () => assert.equal(peer(address, forwarded).source, expected));
+
+  it('is loopback by the connection, never by what is said', () => {
+    assert.equal(peer('10.0.0.1', '127.0.0.1').loopback, false);
+    assert.deepEqual(
+      ['::1', '127.9.9.9', '::ffff:127.0.0.1'].map((address) => peer(address, undefined).loopback),
+      [true, true, true],
+    );
+  });
+
+  it('knows its proxies', () => {
+    assert.deepEqual(['10.1.1.1', '::ffff:10.1.1.1', '11.1.1.1', '2001:db8::5', undefined].map(isProxy), [
+      true,
+      true,
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('is counted by network where addresses cost nothing', () => {
+    assert.equal(countedAs('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
+    assert.equal(countedAs('2001:db8::6'), countedAs('2001:db8:0:0:ffff::1'));
+    assert.notEqual(countedAs('2001:db8:0:1::6'), countedAs('2001:db8::6'));
+    assert.equal(countedAs('::1'), '0:0:0:0::/64');
+    assert.equal(countedAs('192.0.2.1'), '192.0.2.1');
+    assert.equal(countedAs(undefined), 'unknown');
+  });
+});
+
+describe('tries', () => {
+  const make = (entries = 10) => {
+    const clock = { now: 0 };
+    return { clock, tries: createTries({ burst: 3, forgetOneIn: 100, entries, monotonic: () => clock.now }) };
+  };
+  const spend = (tries: ReturnType<typeof make>['tries'], source: string) => {
+    for (let n = 0; n < 3; n++) tries.take(source);
+  };
+
+  it('are so many, and come back with time', () => {
+    const { tries, clock } = make();
+    spend(tries, 'a');
+    assert.throws(() => tries.take('a'), { code: 'too-many-tries' });
+    tries.take('b');
+    clock.now = 99;
+    assert.throws(() => tries.take('a'));
+    clock.now = 100;
+    tries.take('a');
+    assert.throws(() => tries.take('a'));
+  });
+
+  it('that are given back do not count', () => {
+    const { tries } = make();
+    for (let n = 0; n < 10; n++) {
+      tries.take('a');
+      tries.giveBack('a');
+    }
+  });
+
+  it('are kept for so many sources, the oldest gives way', () => {
+    const { tries } = make(2);
+    spend(tries, 'a');
+    spend(tries, 'b');
+    spend(tries, 'c');
+    assert.throws(() => tries.take('b'));
+    tries.take('a');
+  });
+});
+
+describe('sessions', () => {
+  const token = (text: string) => ({ token: text, changesUntil: 0, readsUntil: 0 });
+  const make = (more: Partial<Record<'sessions' | 'sessionsPerAccount', number>> = {}) => {
+    const clock = { now: 0 };
+    const ended: string[] = [];
+    const sessions = createSessions({
+      limits: { ...limits, ...more },
+      monotonic: () => clock.now,
+      endToken: async (text) => void ended.push(text),
+    });
+    const begin = (account: string, text = account) =>
+      sessions.begin({ account, uid: 1, admin: false }, token(text));
+    return { clock, ended, sessions, begin };
+  };
+
+  it('have ids of 256 bits that are not kept', () => {
+    const { sessions, begin } = make();
+    const id = begin('a');
+    assert.equal(Buffer.from(id, 'base64url').length, 32);
+    assert.deepEqual(sessions.find(id), {
+      person: { account: 'a', uid: 1, admin: false },
+      token: token('a'),
+    });
+    for (const other of ['', undefined, id.slice(1), `${id}=`]) assert.equal(sessions.find(other), undefined);
+  });
+
+  it('of one account push out its own, the longest idle first', () => {
+    const { clock, ended, sessions, begin } = make({ sessionsPerAccount: 2 });
+    const other = begin('b');
+    const ids = ['1', '2'].map((text) => {
+      clock.now += 1;
+      return begin('a', text);
+    });
+    clock.now += 1;
+    const first = sessions.find(ids[0]);
+    assert.ok(first);
+    sessions.use(first);
+    begin('a', '3');
+    assert.deepEqual(ended, ['2']);
+    assert.ok(sessions.find(other));
+  });
+
+  it('are so many in all', () => {
+    const { ended, sessions, begin, clock } = make({ sessions: 2 });
+    for (const account of ['a', 'b', 'c']) {
+      clock.now += 1;
+      begin(account);
+    }
+    assert.deepEqual([ended, sessions.count()], [['a'], 2]);
+  });
+
+  it('end with the portal, their tokens too', async () => {
+    const { ended, sessions, begin } = make();
+    begin('a');
+    begin('b');
+    await sessions.close();
+    assert.deepEqual([ended, sessions.count()], [['a', 'b'], 0]);
+  });
+
+  it('end once', () => {
+    const { sessions, begin } = make();
+    const session = sessions.find(begin('a'));
+    assert.ok(session);
+    const heard: string[] = [];
+    sessions.onEnd(session, (why) => heard.push(why));
+    sessions.end(session, 'signed-out');
+    sessions.end(session, 'expired');
+    assert.deepEqual([heard, sessions.isOver(session), sessions.left(session)], [['signed-out'], true, 0]);
+  });
+});
+
+describe('turns', () => {
+  it('run so many at a time, and refuse when too many wait', async () => {
+    const turns = createTurns(2, 1);
+    let running = 0;
+    let most = 0;
+    const task = () =>
+      turns.run(async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        running -= 1;
+      });
+    const tasks = [task(), task(), task()];
+    await assert.rejects(task(), { code: 'daemon-unreachable' });
+    await Promise.all(tasks);
+    await assert.rejects(
+      turns.run(async () => {
+        throw new Error('x');
+      }),
+      /x/,
+    );
+    await Promise.all([task(), task()]);
+    assert.equal(most, 2);
+  });
+});
+
+describe('a cookie', () => {
+  it('is read by its whole name, and not when there are two', () => {
+    assert.equal(readCookie('a=1; sallyport=x; b=2', false), 'x');
+    assert.equal(readCookie('sallyport=x', true), undefined);
+    assert.equal(readCookie('__Host-sallyport=x', false), undefined);
+    assert.equal(readCookie('__Host-sallyport=x', true), 'x');
+    assert.equal(readCookie('xsallyport=x', false), undefined);
+    assert.equal(readCookie('sallyport=x; sallyport=y', false), undefined);
+    assert.equal(readCookie(undefined, false), undefined);
+  });
+});
+
+describe('the socket of a service manager', () => {
+  it('is the one that was meant for us', () => {
+    const take = (fds: string, pid = '7') =>
+      takeActivatedSocket({ LISTEN_PID: pid, LISTEN_FDS: fds, LISTEN_FDNAMES: 'portal' }, 7);
+    assert.deepEqual(
+      [take('1'), take('1', '8'), take('0'), takeActivatedSocket({}, 7)],
+      [3, undefined, undefined, undefined],
+    );
+    assert.throws(() => take('2'), /takes one/);
+  });
+});
+
+describe('the pages', () => {
+  let folder: string;
+  let rig: PortalRig;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sallyport-pages-'));
+    mkdirSync(join(folder, 'assets'));
+    writeFileSync(join(folder, '..', 'sallyport-outside.txt'), 'outside');
+    symlinkSync('/etc/passwd', join(folder, 'passwd.txt'));
+    for (const [path, text] of [
+      ['index.html', '<!doctype html>'],
+      ['assets/main-ABCD2345.js', 'let page;'.repeat(100)],
+      ['assets/main-ABCD2345.js.map', '{}'],
+      ['assets/ready.css', 'a{}'],
+      ['assets/ready.css.br', 'packed'],
+      ['icon.svg', '<svg/>'],
+    ] as const)
+      writeFileSync(join(folder, path), text);
+    const assets = loadAssets(folder);
+    assert.ok(assets);
+    rig = await startPortal({ assets });
+  });
+  after(async () => {
+    await rig.close();
+    rmSync(folder, { recursive: true });
+    rmSync(join(folder, '..', 'sallyport-outside.txt'), { force: true });
+  });
+
+  it('are index.html wherever a page may be', async () => {
+    for (const path of ['/', '/factors', '/approve/x', '/approve/a.b/c?d=.js']) {
+      const answer = await ask(rig, `GET ${path}`);
+      assert.deepEqual([answer.status, answer.text], [200, '<!doctype html>'], path);
+      assert.match(String(answer.headers['content-type']), /^text\/html/);
+      assert.equal(answer.headers['cache-control'], 'no-cache');
+    }
+  });
+
+  it('have files that never change under their name', async () => {
+    const answer = await ask(rig, 'GET /assets/main-ABCD2345.js');
+    assert.equal(answer.headers['cache-control'], 'public, max-age=31536000, immutable');
+    assert.equal(answer.headers['content-encoding'], undefined);
+    for (const encoding of ['br', 'gzip']) {
+      const packed = await ask(rig, 'GET /assets/main-ABCD2345.js', {
+        headers: { 'accept-encoding': `identity, ${encoding};q=0.5` },
+      });
+      assert.equal(packed.headers['content-encoding'], encoding);
+      assert.ok(Number(packed.headers['content-length']) < 100);
+    }
+    const ready = await ask(rig, 'GET /assets/ready.css', { headers: { 'accept-encoding': 'br' } });
+    assert.equal(ready.text, 'packed');
+    const refused = await ask(rig, 'GET /assets/ready.css', { headers: { 'accept-encoding': 'br;q=0' } });
+    assert.equal(refused.text, 'a{}');
+    const tag = String(answer.headers.etag);
+    const same = await ask(rig, 'GET /assets/main-ABCD2345.js', { headers: { 'if-none-match': tag } });
+    assert.deepEqual([same.status, same.text], [304, '']);
+    const headOnly = await ask(rig, 'HEAD /icon.svg', { headers: { origin: null } });
+    assert.deepEqual([headOnly.status, headOnly.text, headOnly.headers['content-length']], [200, '', '6']);
+  });
+
+  for (const path of [
+    '/../sallyport-outside.txt',
+    '/..%2fsallyport-outside.txt',
+    '/%2e%2e/sallyport-outside.txt',
+    '/assets/../../sallyport-outside.txt',
+    '//etc/passwd.txt',
+    '/passwd.txt',
+    '/assets/..\\..\\sallyport-outside.txt',
+    '/assets/main-ABCD2345.js.map',
+    '/assets/ready.css.br',
+    '/__proto__.js',
+  ])
+    it(`are left by no path: ${path}`, async () => {
+      const answer = await ask(rig, `GET ${path}`);
+      assert.equal(answer.status, 404);
+    });
+
+  it('are only read', async () => {
+    const answer = await ask(rig, 'POST /factors', { body: {} });
+    assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, HEAD']);
+  });
+
+  it('that were not built say how they are', async () => {
+    const bare = await startPortal();
+    const answer = await ask(bare, 'GET /');
+    await bare.close();
+    assert.equal(answer.status, 503);
+    assert.match(answer.text, /npm run build/);
+    assert.equal(loadAssets(join(folder, 'assets')), undefined);
+  });
+
+  it('come packed only where it is said that they may', () => {
+    const asset = loadAssets(folder)?.get('/index.html');
+    assert.ok(asset);
+    for (const accepted of [undefined, '', 'deflate', 'br;q=0, gzip;q=0.0'])
+      assert.equal(bodyFor(asset, accepted).encoding, 'identity');
+  });
+});

@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { limits } from '../../../portal/limits.ts';
+import {
+  ask,
+  codeIn,
+  cookieIn,
+  loopbackProxy,
+  type PortalRig,
+  secureOrigin,
+  signIn,
+  startPortal,
+} from '../../support/portal-rig.ts';
+
+let rig: PortalRig;
+beforeEach(async () => {
+  rig = await startPortal();
+});
+afterEach(() => rig.close());
+
+const minutes = 60_000;
+const person = async (cookie: string) => (await ask(rig, 'GET /api/session', { cookie })).body.person;
+const mine = (cookie: string) => ask(rig, 'GET /api/users/alice', { cookie });
+
+describe('signing in', () => {
+  it('gives a session, and the token to nobody', async () => {
+    const begun = await ask(rig, 'POST /api/sign-in', {
+      body: { by: 'password', user: 'alice', password: 'right' },
+    });
+    assert.deepEqual(begun.body, { id: 'signin-1', step: { kind: 'factor', typed: 'Verification code' } });
+    assert.equal(cookieIn(begun), undefined);
+    const wrong = await ask(rig, 'POST /api/sign-in/signin-1', { body: { kind: 'typed', answer: '0' } });
+    assert.equal(cookieIn(wrong), undefined);
+    const done = await ask(rig, 'POST /api/sign-in/signin-1', { body: { kind: 'typed', answer: '123456' } });
+    const { step } = done.body as { step: { kind: string; session: { person: unknown } } };
+    assert.deepEqual(
+      [step.kind, step.session.person],
+      ['done', { account: 'alice', uid: 1_000, admin: false }],
+    );
+    assert.ok(!done.text.includes('secret-token'));
+    const cookie = cookieIn(done) ?? '';
+    const session = await ask(rig, 'GET /api/session', { cookie });
+    assert.deepEqual(session.body.site, { name: 'Example', host: 'localhost', rpId: 'localhost' });
+    assert.ok(!session.text.includes('secret-token'));
+    assert.equal((await mine(cookie)).status, 200);
+  });
+
+  it('sets a cookie that no script reads and no other site sends', async () => {
+    const done = await signInFully(rig);
+    assert.match(done, /^sallyport=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+  });
+
+  it('over https sets one that is Secure and bound to the host', async () => {
+    const secure = await startPortal({ origins: [secureOrigin], proxies: [loopbackProxy] });
+    const headers = { host: 'login.example.org', origin: secureOrigin };
+    const done = await signInFully(secure, headers);
+    assert.match(done, /^__Host-sallyport=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Secure$/);
+    const [pair = ''] = done.split(';');
+    const as = (cookie: string) => ask(secure, 'GET /api/users/alice', { headers, cookie });
+    assert.equal((await as(pair)).status, 200);
+    assert.equal(codeIn(await as(pair.replace('__Host-', ''))), '401 signed-out');
+    await secure.close();
+  });
+
+  it('takes no id that the browser brought', async () => {
+    const fixed = `sallyport=${'A'.repeat(43)}`;
+    const cookie = await signIn(rig, { cookie: fixed });
+    assert.notEqual(cookie, fixed);
+    assert.equal(codeIn(await mine(fixed)), '401 signed-out');
+  });
+
+  it('again gives another id and ends the one before, here and at the daemon', async () => {
+    const first = await signIn(rig);
+    const [token] = rig.daemon.tokens.keys();
+    const second = await signIn(rig, { cookie: first });
+    assert.notEqual(second, first);
+    assert.equal(codeIn(await mine(first)), '401 signed-out');
+    assert.equal((await mine(second)).status, 200);
+    assert.ok(!rig.daemon.tokens.has(token ?? ''));
+  });
+
+  it('is one of several at a time in other browsers', async () => {
+    const [first, second] = [await signIn(rig), await signIn(rig)];
+    assert.deepEqual([(await mine(first)).status, (await mine(second)).status], [200, 200]);
+  });
+
+  it('runs out of wrong tries, for one source', async () => {
+    const wrong = { body: { by: 'password', user: 'alice', password: 'wrong' } };
+    for (let n = 0; n < limits.wrongTries.burst; n++)
+      assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
+    const asked = rig.daemon.asked.length;
+    const refused = await ask(rig, 'POST /api/sign-in', wrong);
+    assert.equal(codeIn(refused), '429 too-many-tries');
+    assert.equal(refused.headers['retry-after'], '10');
+    assert.equal(rig.daemon.asked.length, asked);
+    rig.clock.ahead += 10_001;
+    assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
+  });
+
+  it('counts wrong codes, and guessed ids, as wrong tries', async () => {
+    await ask(rig, 'POST /api/sign-in', { body: { by: 'password', user: 'alice', password: 'right' } });
+    for (let n = 0; n < limits.wrongTries.burst; n++) {
+      const id = n % 2 === 0 ? 'signin-1' : `guess-${n}`;
+      const answer = await ask(rig, `POST /api/sign-in/${id}`, { body: { kind: 'typed', answer: '0' } });
+      assert.notEqual(answer.status, 429);
+    }
+    const answer = await ask(rig, 'POST /api/sign-in/signin-1', {
+      body: { kind: 'typed', answer: '123456' },
+    });
+    assert.equal(answer.status, 429);
+  });
+
+  it('has a limit however right it is', async () => {
+    const right = { body: { by: 'password', user: 'alice', password: 'right' } };
+    for (let n = 0; n < limits.signInTries.burst; n++)
+      assert.equal((await ask(rig, 'POST /api/sign-in', right)).status, 200);
+    assert.equal((await ask(rig, 'POST /api/sign-in', right)).status, 429);
+  });
+});
+
+describe('a session', () => {
+  it('ends when it was idle for 15 minutes, on both sides', async () => {
+    const cookie = await signIn(rig);
+    rig.clock.ahead += 15 * minutes - 1_000;
+    assert.equal((await mine(cookie)).status, 200);
+    rig.clock.ahead += 15 * minutes - 1_000;
+    assert.notEqual(await person(cookie), null);
+    rig.clock.ahead += 1_500;
+    assert.equal(await person(cookie), null);
+    assert.equal(rig.daemon.tokens.size, 0);
+  });
+
+  it('ends after 8 hours however much it is used', async () => {
+    const cookie = await signIn(rig);
+    for (let n = 0; n < 47; n++) {
+      rig.clock.ahead += 10 * minutes;
+      assert.equal((await mine(cookie)).status, 200, `${n}`);
+    }
+    rig.clock.ahead += 10 * minutes;
+    const over = await mine(cookie);
+    assert.equal(codeIn(over), '401 signed-out');
+    assert.match(String(over.headers['set-cookie']), /^sallyport=; .*Max-Age=0$/);
+  });
+
+  it('ends by itself, when nobody asks', async () => {
+    await signIn(rig);
+    rig.clock.ahead += 15 * minutes;
+    rig.sessions.sweep();
+    assert.deepEqual([rig.sessions.count(), rig.daemon.tokens.size], [0, 0]);
+  });
+
+  it('is not prolonged by asking whether it still is', async () => {
+    const cookie = await signIn(rig);
+    for (let n = 0; n < 3; n++) {
+      rig.clock.ahead += 5 * minutes;
+      await person(cookie);
+    }
+    assert.equal(codeIn(await mine(cookie)), '401 signed-out');
+  });
+
+  it('ends at sign-out, on both sides, and its cookie is worth nothing', async () => {
+    const cookie = await signIn(rig);
+    const out = await ask(rig, 'POST /api/sign-out', { cookie });
+    assert.deepEqual(out.body, { done: true });
+    assert.match(String(out.headers['set-cookie']), /^sallyport=; .*Max-Age=0$/);
+    assert.equal(codeIn(await mine(cookie)), '401 signed-out');
+    assert.equal(rig.daemon.tokens.size, 0);
+    assert.equal((await ask(rig, 'POST /api/sign-out', { cookie })).status, 200);
+  });
+
+  it('ends when the daemon knows its token no more', async () => {
+    for (const route of ['GET /api/users/alice', 'POST /api/users/alice/factors/f/enable']) {
+      const cookie = await signIn(rig);
+      rig.daemon.tokens.clear();
+      assert.equal(codeIn(await ask(rig, route, { cookie })), '401 signed-out');
+      assert.equal(rig.sessions.count(), 0);
+    }
+  });
+
+  it('is needed for everything that is somebody’s', async () => {
+    for (const route of [
+      'GET /api/users',
+      'GET /api/users/alice',
+      'GET /api/audit',
+      'POST /api/users/alice/unlock',
+      'DELETE /api/users/alice/factors/f',
+    ])
+      assert.equal(codeIn(await ask(rig, route)), '401 signed-out', route);
+    assert.deepEqual(rig.daemon.asked, []);
+  });
+
+  it('is none with two cookies of the name', async () => {
+    const cookie = await signIn(rig);
+    assert.equal(await person(`${cookie}; sallyport=x`), null);
+  });
+});
+
+describe('a change with an old token', () => {
+  it('wants a confirmation, and goes on after it', async () => {
+    const cookie = await signIn(rig);
+    for (const token of rig.daemon.tokens.values()) token.fresh = false;
+    const change = (as: string) => ask(rig, 'DELETE /api/users/alice/factors/f1', { cookie: as });
+    assert.equal(codeIn(await change(cookie)), '403 confirm-needed');
+    assert.equal((await mine(cookie)).status, 200);
+
+    const begun = await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right' } });
+    assert.equal((begun.body.step as { kind: string }).kind, 'factor');
+    const done = await ask(rig, `POST /api/sign-in/${String(begun.body.id)}`, {
+      cookie,
+      body: { kind: 'typed', answer: '123456' },
+    });
+    const renewed = cookieIn(done) ?? '';
+    assert.equal((await change(renewed)).status, 200);
+    assert.equal(codeIn(await mine(cookie)), '401 signed-out');
+    assert.equal(rig.daemon.tokens.size, 1);
+  });
+
+  it('is confirmed for the account of the session alone', async () => {
+    const cookie = await signIn(rig);
+    const more = await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right', user: 'bob' } });
+    assert.equal(codeIn(more), '400 bad-request');
+    await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right' } });
+    assert.deepEqual(rig.daemon.asked.at(-1)?.[1], {
+      user: 'alice',
+      by: 'password',
+      password: 'right',
+      source: '127.0.0.1',
+    });
+    assert.equal(
+      codeIn(await ask(rig, 'POST /api/confirm', { body: { password: 'right' } })),
+      '401 signed-out',
+    );
+  });
+});
+
+describe('approvals', () => {
+  const assertion = { credentialId: 'a', clientDataJSON: 'b', authenticatorData: 'c', signature: 'd' };
+
+  it('need no session, and tell the daemon where the browser is', async () => {
+    assert.equal((await ask(rig, 'GET /api/approvals/known')).body.account, 'alice');
+    assert.deepEqual(rig.daemon.asked.at(-1), ['approval', 'known', '127.0.0.1']);
+    const answer = await ask(rig, 'POST /api/approvals/known', { body: { ...assertion, number: '42' } });
+    assert.equal(answer.body.outcome, 'approved');
+    const given = { ...assertion, number: '42', source: '127.0.0.1' };
+    assert.deepEqual(rig.daemon.asked.at(-1), ['answerApproval', 'known', given]);
+    assert.equal((await ask(rig, 'POST /api/approvals/known/deny')).body.outcome, 'denied');
+    const made = await ask(rig, 'POST /api/approvals/known', { body: { ...assertion, source: '10.0.0.1' } });
+    assert.equal(codeIn(made), '400 bad-request');
+  });
+
+  it('let ids be guessed so many times and no more', async () => {
+    for (let n = 0; n < limits.guessTries.burst; n++)
+      assert.equal((await ask(rig, `GET /api/approvals/guess-${n}`)).status, 404);
+    assert.equal(codeIn(await ask(rig, 'GET /api/approvals/known')), '429 too-many-tries');
+    rig.clock.ahead += limits.guessTries.forgetOneIn + 1;
+    assert.equal((await ask(rig, 'GET /api/approvals/known')).status, 200);
+  });
+
+  it('count assertions that are refused', async () => {
+    for (let n = 0; n < limits.guessTries.burst; n++)
+      assert.equal((await ask(rig, 'POST /api/approvals/other', { body: assertion })).status, 200);
+    assert.equal((await ask(rig, 'POST /api/approvals/other', { body: assertion })).status, 429);
+  });
+});
+
+describe('users and the audit trail', () => {
+  it('take their query in bounds', async () => {
+    const cookie = await signIn(rig);
+    await ask(rig, 'GET /api/users?search=al&after=a&limit=7', { cookie });
+    assert.deepEqual(rig.daemon.asked.at(-1)?.slice(0, 4), ['users', 'a', 7, 'al']);
+    await ask(rig, 'GET /api/audit?user=alice&from=9', { cookie });
+    assert.deepEqual(rig.daemon.asked.at(-1)?.[1], { user: 'alice', from: 9, limit: limits.pageDefault });
+    for (const query of ['limit=1001', 'limit=-1', 'limit=1e2', 'limit=1&limit=2'])
+      assert.equal(codeIn(await ask(rig, `GET /api/users?${query}`, { cookie })), '400 bad-request', query);
+  });
+});
+
+async function signInFully(on: PortalRig, headers: Record<string, string> = {}): Promise<string> {
+  const begun = await ask(on, 'POST /api/sign-in', {
+    headers,
+    body: { by: 'password', user: 'alice', password: 'right' },
+  });
+  const done = await ask(on, `POST /api/sign-in/${String(begun.body.id)}`, {
+    headers,
+    body: { kind: 'typed', answer: '123456' },
+  });
+  return done.headers['set-cookie']?.[0] ?? '';
+}
