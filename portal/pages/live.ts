@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
 import type { StoredAuditEvent } from '../../daemon/control/views.ts';
 import type { LiveMessage } from '../contract.ts';
+import { call } from './api.ts';
 import { sessionEnded } from './session-events.ts';
 
 export interface Live {
@@ -44,7 +45,9 @@ export function useLive(account: string | undefined): Live {
         `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`,
       );
       socket = opened;
+      let wasOpen = false;
       opened.onopen = () => {
+        wasOpen = true;
         failures.current = 0;
         askForAudit();
       };
@@ -54,6 +57,7 @@ export function useLive(account: string | undefined): Live {
       };
       opened.onclose = () => {
         if (!wanted) return;
+        if (!wasOpen) void askWhetherOver();
         timer = setTimeout(connect, pauses[Math.min(failures.current, pauses.length - 1)]);
         failures.current += 1;
       };
@@ -83,6 +87,16 @@ export function useLive(account: string | undefined): Live {
   }, [account]);
 
   return { approvals, forget };
+}
+
+/** A connection that is refused may be the first to show that the session is gone, as when the server was restarted. */
+async function askWhetherOver(): Promise<void> {
+  try {
+    const { person } = await call('GET /api/session', {});
+    if (person === null) sessionEnded();
+  } catch {
+    // The server is away: that is no news about the session.
+  }
 }
 
 function readMessage(data: unknown): LiveMessage | undefined {

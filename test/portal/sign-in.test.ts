@@ -131,6 +131,27 @@ describe('signing in', () => {
   });
 });
 
+describe('an invite', () => {
+  it('asks for the password where it does not stand for it', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const alice = fake.person('alice');
+    fake.state.links.set('with-password-1', alice);
+    await open('/invite/with-password-1');
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    const password = page.getByLabel('Password');
+    await password.fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('Account name or password is wrong.').waitFor();
+    await password.fill(alice.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    await choose(page, 'Add', 'TOTP');
+    await page.getByRole('dialog').getByLabel('Password').waitFor();
+    await close();
+  });
+});
+
 describe('a session that runs out half-way', () => {
   for (const tell of [true, false])
     it(`keeps what was typed, but no password (${tell ? 'the server says so' : 'the next request hears of it'})`, async () => {

@@ -67,7 +67,7 @@ type Routes = {
 
 const minutes = 60_000;
 const site = { name: 'Sallyport', host: 'login.example.org', rpId: 'localhost' };
-const refused = () => new FakeError('not-permitted', 403, 'account name or password is wrong');
+const refused = () => new FakeError('sign-in-refused', 403, 'account name or password is wrong');
 
 export const fakeRoutes: Routes = {
   'GET /api/session': (call) => sessionView(sessionOf(call)),
@@ -77,7 +77,10 @@ export const fakeRoutes: Routes = {
     if (by === 'link') {
       const invited = call.state.links.get(link);
       if (person === undefined || invited !== person)
-        throw new FakeError('not-permitted', 403, 'the link is not good, or not any more');
+        throw new FakeError('sign-in-refused', 403, 'the link is not good, or not any more');
+      if (link.startsWith('with-password') && password === undefined)
+        throw new FakeError('password-needed', 403, 'this link asks for the password too');
+      if (password !== undefined && person.password !== password) throw refused();
       call.state.links.delete(link);
       return begin(call, person);
     }
@@ -86,7 +89,8 @@ export const fakeRoutes: Routes = {
   },
   'POST /api/sign-in/:id': async (call) => {
     const pending = call.state.signIns.get(call.path.id ?? '');
-    if (pending === undefined) throw new FakeError('not-permitted', 403, 'that sign-in is over; begin anew');
+    if (pending === undefined)
+      throw new FakeError('no-such-sign-in', 404, 'that sign-in is over; begin anew');
     const { person, key } = pending;
     const right =
       call.body.kind === 'typed'
@@ -362,7 +366,7 @@ function factorOf(call: FakeCall, person: FakePerson): FakeFactor {
 function demandAnother(person: FakePerson, factor: FakeFactor): void {
   const left = person.factors.filter((other) => other !== factor && other.enabled);
   if (person.require !== 'none' && left.length === 0)
-    throw new FakeError('not-permitted', 403, 'the realm requires a factor, and this is the last one');
+    throw new FakeError('last-factor', 409, 'the realm requires a factor, and this is the last one');
 }
 
 function nameIn(name: string, person: FakePerson): string {
@@ -374,6 +378,6 @@ function nameIn(name: string, person: FakePerson): string {
 function approvalOf(call: FakeCall): FakeApproval {
   const approval = call.state.approvals.get(call.path.id ?? '');
   if (approval === undefined || approval.outcome !== undefined)
-    throw new FakeError('no-such-operation', 404, 'there is no such request, or not any more');
+    throw new FakeError('no-such-approval', 404, 'there is no such request, or not any more');
   return approval;
 }

@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
 import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import { type Assets, bodyFor, loadAssets } from '../../portal/assets.ts';
 import type { LiveMessage } from '../../portal/contract.ts';
 import { securityHeaders } from '../../portal/headers.ts';
 import { kindOf } from '../../portal/pages.ts';
@@ -39,12 +38,8 @@ export interface PortalFake {
 }
 
 const headers = securityHeaders(false);
-const types: Readonly<Record<string, string>> = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
-const publicFolder = join(projectRoot, 'dist/portal/public');
+/** Read and compressed once, as the portal's server does. */
+let pages: Assets | undefined;
 const cookieName = 'sallyport';
 
 export async function startPortalFake(port = 0): Promise<PortalFake> {
@@ -204,21 +199,20 @@ function sendJson(
 }
 
 function sendFile(request: IncomingMessage, response: ServerResponse, path: string): void {
-  const isAsset = kindOf(path) === 'asset';
-  const file = join(publicFolder, isAsset ? path : 'index.html');
-  if (!file.startsWith(publicFolder) || !existsSync(file)) {
+  pages ??= loadAssets(join(projectRoot, 'dist/portal/public'));
+  const asset = pages?.get(kindOf(path) === 'page' ? '/index.html' : path);
+  if (asset === undefined) {
     response.writeHead(404, headers).end();
     return;
   }
-  const packed = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
-  const body = readFileSync(file);
+  const { encoding, body } = bodyFor(asset, request.headers['accept-encoding']?.toString());
   response.writeHead(200, {
     ...headers,
-    'content-type': types[extname(file)] ?? 'text/html; charset=utf-8',
-    'cache-control': isAsset ? 'max-age=31536000, immutable' : 'no-cache',
-    ...(packed ? { 'content-encoding': 'gzip' } : {}),
+    'content-type': asset.type,
+    'cache-control': asset.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+    ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }),
   });
-  response.end(packed ? gzipSync(body) : body);
+  response.end(body);
 }
 
 function routeFor(method: string, path: string) {

@@ -11,6 +11,8 @@ export interface InputExtras {
   readonly maxLength?: number;
   readonly inputMode?: 'text' | 'numeric';
   readonly class?: string;
+  /** It takes the focus as it appears. */
+  readonly autofocus?: boolean;
   /** Where a dialog begins. */
   readonly 'data-first'?: boolean | undefined;
 }
@@ -36,6 +38,9 @@ export function Field(props: FieldProps) {
   useLayoutEffect(() => {
     if (error !== undefined) ref.current?.focus();
   }, [error]);
+  useLayoutEffect(() => {
+    if (input.autofocus === true) ref.current?.focus();
+  }, [input.autofocus]);
   const described = [error === undefined ? [] : `${id}-error`, hint === undefined ? [] : `${id}-hint`].flat();
   return (
     <div class="field">

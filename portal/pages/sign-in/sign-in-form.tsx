@@ -23,11 +23,14 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
   const [password, setPassword] = useState('');
   const [answer, setAnswer] = useState('');
   const [asked, setAsked] = useState<{ readonly id: string; readonly step: FactorStep }>();
+  /** Some invites ask for the password too: the server says so once the account is named. */
+  const [passwordNeeded, setPasswordNeeded] = useState(false);
   const work = useWork();
+  const withPassword = link === undefined || passwordNeeded;
 
   const heard = ({ id, step }: SignInReply) => {
     if (step.kind === 'done') {
-      rememberHow(link === undefined ? 'password' : 'link');
+      rememberHow(withPassword ? 'password' : 'link');
       onDone(step.session, step.text);
       return;
     }
@@ -39,10 +42,15 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
       const body =
         link === undefined
           ? { user: user.trim(), by: 'password' as const, password }
-          : { user: user.trim(), by: 'link' as const, link };
-      const reply = await call('POST /api/sign-in', { body });
-      setPassword('');
-      heard(reply);
+          : { user: user.trim(), by: 'link' as const, link, ...(passwordNeeded ? { password } : {}) };
+      try {
+        const reply = await call('POST /api/sign-in', { body });
+        setPassword('');
+        heard(reply);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code !== 'password-needed' || passwordNeeded) throw error;
+        setPasswordNeeded(true);
+      }
     });
   const goOn = (id: string, body: SignInAnswerBody) =>
     work.run(async () => {
@@ -55,7 +63,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
       }
     });
 
-  const ready = asked === undefined ? user.trim() !== '' && (link !== undefined || password !== '') : true;
+  const ready = asked === undefined ? user.trim() !== '' && (!withPassword || password !== '') : true;
   return (
     <form
       novalidate
@@ -81,8 +89,9 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
               readOnly: fixed,
             }}
           />
-          {link === undefined && (
+          {withPassword && (
             <Field
+              key="password"
               label="Password"
               type="password"
               value={password}
@@ -91,6 +100,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
                 autocomplete: 'current-password',
                 required: true,
                 'data-first': fixed ? true : undefined,
+                autofocus: passwordNeeded,
               }}
             />
           )}
@@ -114,7 +124,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
             class="button button-main"
             disabled={work.busy || !ready || (asked !== undefined && answer.trim() === '')}
           >
-            {asked === undefined && link !== undefined ? 'Go on' : 'Sign in'}
+            {asked === undefined && !withPassword ? 'Go on' : 'Sign in'}
           </button>
         )}
         {asked !== undefined && (
