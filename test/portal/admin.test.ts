@@ -106,6 +106,8 @@ describe('the pages for administrators', () => {
     await page.getByLabel('Account names').fill('ann\nnobody\nben');
     await page.getByRole('button', { name: 'Invite 3 accounts' }).click();
     await page.getByText('There is no such account.').waitFor();
+    await page.getByRole('button', { name: 'Copy the link of ben' }).waitFor();
+    await page.getByRole('button', { name: 'Invite', exact: true }).waitFor();
     assert.equal(await page.getByLabel('Account names').inputValue(), 'nobody');
     const links = await page.locator('.links code').allInnerTexts();
     assert.equal(links.length, 2);

@@ -65,7 +65,7 @@ describe('the page of a login that waits', () => {
 
   it('says that a request has run out', async () => {
     const { page, fake, open, close } = await visit(browser);
-    const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 900 });
+    const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 300 });
     await open(`/approve/${id}`);
     await page.getByText('This request has run out.').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Approve with security key' }).count(), 0);

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import type {
   AssertionBody,
   AssertionOptions,
@@ -9,6 +8,9 @@ import type {
 import { FakeError, type FakeFactor, type FakePerson, newFactor } from './portal-fake-people.ts';
 
 /** Security keys as the fake portal asks and verifies them. */
+
+/** A third of a second, for those tests alone that use a key. */
+const library = () => import('@simplewebauthn/server');
 
 const algorithms = [-7, -8, -257];
 
@@ -38,6 +40,7 @@ export async function registered(
   origin: string,
   name: string,
 ): Promise<FakeFactor> {
+  const { verifyRegistrationResponse } = await library();
   const { verified, registrationInfo } = await verifyRegistrationResponse({
     response: {
       id: body.credentialId,
@@ -85,6 +88,7 @@ export async function signed(
   const factor = person.factors.find(({ credential }) => credential?.id === body.credentialId);
   const credential = factor?.credential;
   if (credential === undefined) return false;
+  const { verifyAuthenticationResponse } = await library();
   const { verified, authenticationInfo } = await verifyAuthenticationResponse({
     response: {
       id: body.credentialId,
