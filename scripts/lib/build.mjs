@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { filesBelow, fingerprint, isFresh, markFresh } from './fresh.mjs';
+import { buildPages, pagesFolder } from './pages.mjs';
 import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
@@ -17,11 +18,12 @@ const nativeOutputs = [
 export function build() {
   buildNative();
   buildTypeScript();
+  buildPages();
 }
 
 function buildTypeScript() {
   const sources = ['daemon', 'cli', 'portal', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
-  const typescript = sources.filter((path) => path.endsWith('.ts'));
+  const typescript = sources.filter((path) => path.endsWith('.ts') && !path.startsWith('portal/pages/'));
   const print = fingerprint(root, [...typescript, 'tsconfig.json', 'package-lock.json']);
   if (isFresh(root, typescriptStamp, print, programs)) return;
   step('compiling TypeScript …', join(root, 'node_modules/.bin/tsc'), []);
@@ -34,7 +36,7 @@ function buildTypeScript() {
 function removeOrphans(sources) {
   for (const output of filesBelow(root, 'dist')) {
     // The pages are bundled, not compiled.
-    if (output.startsWith('dist/portal/public/')) continue;
+    if (output.startsWith(`${pagesFolder}/`)) continue;
     const source = output.replace(/^dist\//, '').replace(/\.js(\.map)?$/, '.ts');
     if (/\.js(\.map)?$/.test(output) && !sources.has(source)) rmSync(join(root, output));
   }

@@ -61,6 +61,12 @@ const testing = [
     purpose: 'the headers of OpenSSL',
     file: '/usr/include/openssl/evp.h',
   },
+  {
+    name: 'chromium',
+    why: 'opens the pages of the portal, with a security key in software',
+    purpose: 'Chromium',
+    file: '/usr/bin/chromium',
+  },
 ];
 
 const takingLong = [

@@ -1,5 +1,5 @@
 /** What is quick and close to its cause first; what plays whole logins last. */
-const order = ['unit', 'native', 'module', 'fido', 'password', 'e2e'];
+const order = ['unit', 'native', 'module', 'fido', 'password', 'portal', 'e2e'];
 
 /**
  * @param {string[]} outputs paths below dist/test

@@ -7,7 +7,7 @@ import { loadScript } from './scripts/load.ts';
 
 const files = writtenFiles();
 const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
-const typescript = files.filter((path) => path.endsWith('.ts'));
+const typescript = files.filter((path) => /\.tsx?$/.test(path));
 
 interface Import {
   readonly from: string;
@@ -143,7 +143,7 @@ describe('every file', () => {
   });
 
   it('of the program has at most 300 lines', () => {
-    const program = files.filter((path) => /\.(ts|mjs|c|cc|h)$/.test(path) && !within('test')(path));
+    const program = files.filter((path) => /\.(ts|tsx|css|mjs|c|cc|h)$/.test(path) && !within('test')(path));
     const long = program.filter((path) => textOf(path).split('\n').length > 301);
     assert.deepEqual(long, []);
   });
@@ -165,7 +165,7 @@ describe('every file', () => {
   it('of tests runs, skips nothing and owes nothing', () => {
     const owed = /\b(test|it|describe)\.(skip|todo|only)\b|\bskip: *true|\bTO[D]O\b|\bFIX[M]E\b/;
     assert.deepEqual(
-      files.filter((path) => /\.(ts|mjs|c|cc|h|sh)$/.test(path) && owed.test(textOf(path))),
+      files.filter((path) => /\.(ts|tsx|mjs|c|cc|h|sh)$/.test(path) && owed.test(textOf(path))),
       [],
     );
   });

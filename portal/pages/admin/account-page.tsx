@@ -1,0 +1,131 @@
+import { useState } from 'preact/hooks';
+import { call } from '../api.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { Factors } from '../factors/factors.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { Message } from '../parts/message.tsx';
+import { follow, go } from '../router.ts';
+import { usePortal } from '../session.ts';
+import { useUser } from '../use-user.ts';
+import { lockText, requirementText, timeText } from '../words.ts';
+import { useWork } from '../work.ts';
+
+export function AccountPage({ account }: { readonly account: string }) {
+  const { session } = usePortal();
+  const { user, problem, reload } = useUser(account);
+  const [unlocking, setUnlocking] = useState(false);
+  const mine = session.person?.account === account;
+
+  return (
+    <>
+      <h1>{account}</h1>
+      {problem !== undefined && <Message kind="error">{problem}</Message>}
+      {user !== undefined && (
+        <>
+          <dl class="facts">
+            <dt>Uid</dt>
+            <dd>{user.uid ?? 'the account is gone, its record is left'}</dd>
+            <dt>Realm</dt>
+            <dd>
+              {user.realm === undefined
+                ? (user.realmProblem ?? 'none')
+                : `${user.realm.name}, requires ${requirementText(user.realm.require)}`}
+            </dd>
+            <dt>Last login</dt>
+            <dd>
+              {user.lastLogin === undefined
+                ? 'never'
+                : `${timeText(user.lastLogin.at)}, ${user.lastLogin.service}${
+                    user.lastLogin.source === undefined ? '' : `, from ${user.lastLogin.source}`
+                  }`}
+            </dd>
+            <dt>Wrong answers</dt>
+            <dd>
+              {user.lock.codes} of typed codes, {user.lock.any} in all
+            </dd>
+            {user.remembered > 0 && (
+              <>
+                <dt>Remembered</dt>
+                <dd>{user.remembered}</dd>
+              </>
+            )}
+          </dl>
+          <div class="button-row">
+            {lockText(user, Date.now()) !== undefined && (
+              <button type="button" class="button" onClick={() => setUnlocking(true)}>
+                Unlock
+              </button>
+            )}
+            <button
+              type="button"
+              class="button"
+              disabled={user.uid === 0}
+              onClick={() => go(`/admin/invite?user=${encodeURIComponent(account)}`)}
+            >
+              Invite
+            </button>
+            <a class="button" href={`/admin/audit?user=${encodeURIComponent(account)}`} onClick={follow}>
+              Audit trail
+            </a>
+          </div>
+          {user.uid === 0 && (
+            <Message kind="info">The factors of root are changed by root alone, at the machine.</Message>
+          )}
+          <h2>Second factors</h2>
+          <Factors user={user} mine={mine} reload={reload} />
+        </>
+      )}
+      {unlocking && <UnlockDialog account={account} onClose={() => setUnlocking(false)} reload={reload} />}
+    </>
+  );
+}
+
+interface UnlockDialogProps {
+  readonly account: string;
+  readonly onClose: () => void;
+  readonly reload: () => Promise<void>;
+}
+
+function UnlockDialog({ account, onClose, reload }: UnlockDialogProps) {
+  const { say } = usePortal();
+  const work = useWork();
+  const submit = () =>
+    work.run(async () => {
+      const change = await confirmation.run(() =>
+        call('POST /api/users/:user/unlock', { path: { user: account } }),
+      );
+      if (change === undefined) return;
+      const text = change.changed ? `${account} was unlocked.` : `${account} was not locked.`;
+      say({
+        kind: change.warning === undefined ? 'done' : 'warning',
+        text: `${text} ${change.warning ?? ''}`.trim(),
+      });
+      onClose();
+      await reload();
+    });
+  const confirmation = useConfirmation({ onProven: submit });
+  return (
+    <Dialog
+      title={`Unlock ${account}`}
+      onClose={onClose}
+      onSubmit={() => (confirmation.filled ? submit() : undefined)}
+      actions={
+        <>
+          <button type="submit" class="button button-main" disabled={!confirmation.filled || work.busy}>
+            Unlock
+          </button>
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+        </>
+      }
+    >
+      <Message kind="warning">
+        Whoever typed the wrong answers may know the password. Ask its owner, and have the password changed
+        when it was somebody else.
+      </Message>
+      {confirmation.fields}
+      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+    </Dialog>
+  );
+}

@@ -1,0 +1,139 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { UserLine, UserPage } from '../../../daemon/control/views.ts';
+import { call, messageOf } from '../api.ts';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { follow } from '../router.ts';
+import { usePortal } from '../session.ts';
+import { kindName, lockText, timeText } from '../words.ts';
+
+const pageSize = '50';
+
+export function AccountsPage() {
+  const { session } = usePortal();
+  const [search, setSearch] = useState('');
+  /** The names after which the pages before this one began; the last is this page's. */
+  const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined]);
+  const [page, setPage] = useState<UserPage>();
+  const [problem, setProblem] = useState<string>();
+  const newest = useRef(0);
+  const after = starts.at(-1);
+  const signedIn = session.person?.account;
+
+  useEffect(() => {
+    newest.current += 1;
+    const asked = newest.current;
+    const ask = async () => {
+      try {
+        const query = {
+          limit: pageSize,
+          ...(search.trim() === '' ? {} : { search: search.trim() }),
+          ...(after === undefined ? {} : { after }),
+        };
+        const found = await call('GET /api/users', { query });
+        // An answer to what was typed before must not stand below what is typed now.
+        if (asked === newest.current) {
+          setPage(found);
+          setProblem(undefined);
+        }
+      } catch (error) {
+        if (asked === newest.current) setProblem(messageOf(error));
+      }
+    };
+    const timer = setTimeout(() => void ask(), search === '' ? 0 : 150);
+    return () => clearTimeout(timer);
+  }, [search, after, signedIn]);
+
+  return (
+    <>
+      <h1>Accounts</h1>
+      <div class="toolbar">
+        <Field
+          label="Search"
+          type="search"
+          value={search}
+          onValue={(value) => {
+            setSearch(value);
+            setStarts([undefined]);
+          }}
+          hint="The beginning of a name."
+          input={{ autocomplete: 'off', autocapitalize: 'off', spellcheck: false }}
+        />
+      </div>
+      {problem !== undefined && <Message kind="error">{problem}</Message>}
+      {page !== undefined && <AccountTable users={page.users} />}
+      <nav class="pager" aria-label="Pages of the list">
+        <button
+          type="button"
+          class="button"
+          disabled={starts.length === 1}
+          onClick={() => setStarts(starts.slice(0, -1))}
+        >
+          Previous
+        </button>
+        <span>Page {starts.length}</span>
+        <button
+          type="button"
+          class="button"
+          disabled={page?.next === undefined}
+          onClick={() => setStarts([...starts, page?.next])}
+        >
+          Next
+        </button>
+      </nav>
+    </>
+  );
+}
+
+function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
+  if (users.length === 0) return <p class="empty">No account begins like that, or none has a record yet.</p>;
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Account</th>
+          <th scope="col">Second factors</th>
+          <th scope="col">Last login</th>
+          <th scope="col">State</th>
+        </tr>
+      </thead>
+      <tbody>
+        {users.map((user) => (
+          <tr key={user.account}>
+            <th scope="row" data-label="Account">
+              <a href={`/admin/account?user=${encodeURIComponent(user.account)}`} onClick={follow}>
+                {user.account}
+              </a>
+            </th>
+            <td data-label="Second factors">{factorsText(user)}</td>
+            <td data-label="Last login">
+              {user.lastLogin === undefined
+                ? 'never'
+                : `${timeText(user.lastLogin.at)}, ${user.lastLogin.service}`}
+            </td>
+            <td data-label="State">
+              <LineState user={user} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function LineState({ user }: { readonly user: UserLine }) {
+  if (user.damaged !== undefined) return <span class="state state-locked">damaged: {user.damaged}</span>;
+  if (lockText(user, Date.now()) !== undefined) return <span class="state state-locked">locked</span>;
+  return <span class="state state-enabled">fine</span>;
+}
+
+/** "TOTP ×2, Recovery keys, Security key (disabled)" */
+function factorsText(user: UserLine): string {
+  const counts = new Map<string, number>();
+  for (const { kind, enabled } of user.factors) {
+    const text = `${kindName(kind)}${enabled ? '' : ' (disabled)'}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  if (counts.size === 0) return 'none';
+  return [...counts].map(([text, count]) => (count === 1 ? text : `${text} ×${count}`)).join(', ');
+}

@@ -1,0 +1,143 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { StoredAuditEvent } from '../../../daemon/control/views.ts';
+import { call, messageOf } from '../api.ts';
+import { followAudit } from '../live.ts';
+import { Check, Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { go } from '../router.ts';
+import { usePortal } from '../session.ts';
+import { kindName, timeWithSeconds } from '../words.ts';
+
+const pageSize = 50;
+/** As many as a page can hold without growing slow. */
+const mostShown = 1_000;
+
+export function AuditPage({ user }: { readonly user: string }) {
+  const { session } = usePortal();
+  const [filter, setFilter] = useState(user);
+  const [events, setEvents] = useState<readonly StoredAuditEvent[]>([]);
+  const [whole, setWhole] = useState(false);
+  const [following, setFollowing] = useState(true);
+  const [problem, setProblem] = useState<string>();
+  const signedIn = session.person?.account;
+
+  const load = async (from: number | undefined) => {
+    try {
+      const query = {
+        limit: String(pageSize),
+        ...(user === '' ? {} : { user }),
+        ...(from === undefined ? {} : { from: String(from) }),
+      };
+      const page = await call('GET /api/audit', { query });
+      setEvents((held) => merged(from === undefined ? [] : held, page.events));
+      setWhole(page.events.length < pageSize);
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(messageOf(error));
+    }
+  };
+  useEffect(() => {
+    void load(undefined);
+  }, [user, signedIn]);
+  useEffect(() => {
+    if (!following) return;
+    return followAudit((event) => {
+      if (user === '' || event.account === user)
+        setEvents((held) => merged(held, [event]).slice(0, mostShown));
+    });
+  }, [following, user]);
+
+  const oldest = events.at(-1)?.seq;
+  return (
+    <>
+      <h1>Audit trail</h1>
+      <form
+        class="toolbar"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const name = filter.trim();
+          go(name === '' ? '/admin/audit' : `/admin/audit?user=${encodeURIComponent(name)}`);
+        }}
+      >
+        <Field
+          label="Account"
+          type="search"
+          value={filter}
+          onValue={setFilter}
+          input={{ autocomplete: 'off', autocapitalize: 'off', spellcheck: false }}
+          beside={
+            <button type="submit" class="button">
+              Show
+            </button>
+          }
+        />
+        <Check label="Follow live" checked={following} onChecked={setFollowing} />
+      </form>
+      {problem !== undefined && <Message kind="error">{problem}</Message>}
+      {events.length === 0 && problem === undefined && <p class="empty">No events.</p>}
+      {events.length > 0 && <AuditTable events={events} />}
+      <div class="pager">
+        <button
+          type="button"
+          class="button"
+          disabled={whole || oldest === undefined || oldest <= 1}
+          onClick={() => void load(oldest === undefined ? undefined : oldest - 1)}
+        >
+          Older
+        </button>
+      </div>
+    </>
+  );
+}
+
+function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Time</th>
+          <th scope="col">Account</th>
+          <th scope="col">What</th>
+          <th scope="col">Outcome</th>
+          <th scope="col">Service</th>
+          <th scope="col">From</th>
+          <th scope="col">Factor</th>
+        </tr>
+      </thead>
+      <tbody>
+        {events.map((event) => (
+          <tr key={event.seq}>
+            <td data-label="Time" class="nowrap">
+              {timeWithSeconds(event.at)}
+            </td>
+            <td data-label="Account">{event.account}</td>
+            <td data-label="What">{event.kind}</td>
+            <td data-label="Outcome">
+              <span class={`state state-${stateOf(event.outcome)}`}>{event.outcome}</span>
+              {event.reason !== '' && <small>{event.reason}</small>}
+            </td>
+            <td data-label="Service">{event.service ?? ''}</td>
+            <td data-label="From">{event.source ?? event.actor ?? ''}</td>
+            <td data-label="Factor">
+              {event.factor === undefined ? '' : `${event.factor.name} (${kindName(event.factor.kind)})`}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function stateOf(outcome: StoredAuditEvent['outcome']): string {
+  if (outcome === 'refused' || outcome === 'error') return 'locked';
+  return outcome === 'abandoned' ? 'disabled' : 'enabled';
+}
+
+/** Newest first, each once: what came live may come again with a page. */
+function merged(
+  held: readonly StoredAuditEvent[],
+  more: readonly StoredAuditEvent[],
+): readonly StoredAuditEvent[] {
+  const bySeq = new Map([...held, ...more].map((event) => [event.seq, event]));
+  return [...bySeq.values()].sort((a, b) => b.seq - a.seq);
+}

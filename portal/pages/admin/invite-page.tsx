@@ -1,0 +1,137 @@
+import { useId, useState } from 'preact/hooks';
+import { ApiError, call, messageOf } from '../api.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { CopyButton } from '../parts/copy-button.tsx';
+import { Check } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { usePlace } from '../router.ts';
+import { timeText } from '../words.ts';
+import { useWork } from '../work.ts';
+
+type Invited =
+  | { readonly account: string; readonly address: string; readonly expires: number }
+  | { readonly account: string; readonly problem: string };
+
+export function InvitePage() {
+  const { query } = usePlace();
+  const [names, setNames] = useState(query.get('user') ?? '');
+  const [withoutPassword, setWithoutPassword] = useState(false);
+  const [invited, setInvited] = useState<readonly Invited[]>([]);
+  const id = useId();
+  const work = useWork();
+  const accounts = [...new Set(names.split(/[\s,;]+/).filter((name) => name !== ''))];
+
+  const submit = () =>
+    work.run(async () => {
+      // The names that were refused stay in the field, to be mended and tried again.
+      const left: string[] = [];
+      for (const [index, account] of accounts.entries()) {
+        const result = await invite(account);
+        if (result === 'confirm') {
+          left.push(...accounts.slice(index));
+          break;
+        }
+        if ('problem' in result) left.push(account);
+        setInvited((before) => [...before.filter((one) => one.account !== account), result]);
+      }
+      setNames(left.join('\n'));
+    });
+  const confirmation = useConfirmation({ onProven: submit });
+  const invite = async (account: string): Promise<Invited | 'confirm'> => {
+    try {
+      const link = await confirmation.run(() =>
+        call('POST /api/users/:user/invite', { path: { user: account }, body: { withoutPassword } }),
+      );
+      if (link === undefined) return 'confirm';
+      return {
+        account,
+        address: `${location.origin}/invite/${encodeURIComponent(link.link)}`,
+        expires: link.expires,
+      };
+    } catch (error) {
+      if (error instanceof ApiError && ['signed-out', 'unreachable'].includes(error.code)) throw error;
+      return { account, problem: messageOf(error) };
+    }
+  };
+  const ready = accounts.length > 0 && confirmation.filled && !work.busy;
+
+  return (
+    <>
+      <h1>Invite</h1>
+      <p>
+        A link with which somebody who has no second factor yet adds one. It is good once, and for a day. Send
+        it by a way that only its receiver reads.
+      </p>
+      <form
+        novalidate
+        class="narrow"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (ready) void submit();
+        }}
+      >
+        <div class="field">
+          <label for={id}>Account names</label>
+          <textarea
+            id={id}
+            rows={4}
+            value={names}
+            onInput={(event) => setNames(event.currentTarget.value)}
+            autocapitalize="off"
+            spellcheck={false}
+            aria-describedby={`${id}-hint`}
+          />
+          <p class="hint" id={`${id}-hint`}>
+            One, or a list: one name a line.
+          </p>
+        </div>
+        <Check
+          label="Without a password: whoever has the link can enrol"
+          checked={withoutPassword}
+          onChecked={setWithoutPassword}
+        />
+        {withoutPassword && (
+          <Message kind="warning">
+            Such a link is all that it takes. Hand it over in person, or use it only for accounts that have no
+            password.
+          </Message>
+        )}
+        {confirmation.fields}
+        {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+        <div class="button-row">
+          <button type="submit" class="button button-main" disabled={!ready}>
+            {accounts.length > 1 ? `Invite ${accounts.length} accounts` : 'Invite'}
+          </button>
+        </div>
+      </form>
+      {invited.length > 0 && <InvitedList invited={invited} />}
+    </>
+  );
+}
+
+function InvitedList({ invited }: { readonly invited: readonly Invited[] }) {
+  return (
+    <section aria-label="Links">
+      <h2>Links</h2>
+      <Message kind="warning">
+        They are shown now and never again. Copy them before you leave this page.
+      </Message>
+      <ul class="links">
+        {invited.map((one) => (
+          <li key={one.account}>
+            <b>{one.account}</b>
+            {'problem' in one ? (
+              <p class="field-error">{one.problem}</p>
+            ) : (
+              <>
+                <code>{one.address}</code>
+                <span class="hint">until {timeText(one.expires)}</span>
+                <CopyButton text={one.address} of={`the link of ${one.account}`} />
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

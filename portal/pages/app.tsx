@@ -1,0 +1,135 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { SessionView } from '../contract.ts';
+import { AdminPages } from './admin/admin-pages.tsx';
+import { call, messageOf } from './api.ts';
+import { ApprovalBanner } from './approve/approval-banner.tsx';
+import { ApprovePage } from './approve/approve-page.tsx';
+import { MyFactorsPage } from './factors/my-factors-page.tsx';
+import { Header } from './header.tsx';
+import { useLive } from './live.ts';
+import { Message } from './parts/message.tsx';
+import { follow, go, type Place, usePlace } from './router.ts';
+import { type Notice, type Portal, PortalContext } from './session.ts';
+import { onSessionEnded } from './session-events.ts';
+import { SessionOver } from './sign-in/session-over.tsx';
+import { SignInPage } from './sign-in/sign-in-page.tsx';
+
+/** Longest that a timer of the browser can wait. */
+const longestTimer = 2_147_483_647;
+
+export function App() {
+  const place = usePlace();
+  const [session, setSession] = useState<SessionView>();
+  const [problem, setProblem] = useState<string>();
+  const [notice, setNotice] = useState<Notice>();
+  const [over, setOver] = useState(false);
+  const [ended, setEnded] = useState(0);
+  const main = useRef<HTMLElement>(null);
+  const firstPlace = useRef(true);
+
+  const update = useCallback((found: SessionView) => {
+    setSession(found);
+    setOver(false);
+  }, []);
+  useEffect(() => {
+    call('GET /api/session', {}).then(update, (error: unknown) => setProblem(messageOf(error)));
+  }, [update]);
+
+  const signedIn = session !== undefined && session.person !== null;
+  const end = useCallback(() => {
+    setOver(true);
+    setEnded((times) => times + 1);
+  }, []);
+  useEffect(() => (signedIn ? onSessionEnded(end) : undefined), [signedIn, end]);
+
+  // The server decides when a session is over. It is asked just after the time that it named: used since, it lives on.
+  const until = session?.readsUntil;
+  useEffect(() => {
+    if (!signedIn || over || until === undefined) return;
+    const look = () => {
+      call('GET /api/session', {}).then(
+        (found) => (found.person === null ? end() : setSession(found)),
+        () => {},
+      );
+    };
+    const timer = setTimeout(look, Math.min(longestTimer, Math.max(1_000, until - Date.now() + 1_000)));
+    return () => clearTimeout(timer);
+  }, [signedIn, over, until, end]);
+
+  // Who cannot see the page change hears its heading, and goes on from there.
+  useEffect(() => {
+    if (firstPlace.current) {
+      firstPlace.current = false;
+      return;
+    }
+    setNotice(undefined);
+    main.current?.focus();
+  }, [place.path]);
+
+  const live = useLive(signedIn && !over ? session.person?.account : undefined);
+  const portal = useMemo<Portal | undefined>(
+    () => (session === undefined ? undefined : { session, update, say: setNotice, ended }),
+    [session, update, ended],
+  );
+
+  if (portal === undefined || session === undefined)
+    return (
+      <main class="page">
+        {problem === undefined ? <p class="empty">Loading …</p> : <Message kind="error">{problem}</Message>}
+      </main>
+    );
+  return (
+    <PortalContext.Provider value={portal}>
+      <Header />
+      {signedIn && <ApprovalBanner live={live} />}
+      <main class="page" ref={main} tabIndex={-1}>
+        <div class="notice" role="status" aria-live="polite">
+          {notice !== undefined && <Message kind={notice.kind}>{notice.text}</Message>}
+        </div>
+        <Page place={place} session={session} />
+      </main>
+      {over && session?.person !== undefined && session.person !== null && (
+        <SessionOver
+          account={session.person.account}
+          onLeave={() => {
+            setOver(false);
+            setSession({ ...portal.session, person: null });
+            go('/sign-in');
+          }}
+        />
+      )}
+    </PortalContext.Provider>
+  );
+}
+
+function Page({ place, session }: { readonly place: Place; readonly session: SessionView }) {
+  const { path } = place;
+  const approval = /^\/approve\/([^/]+)$/.exec(path)?.[1];
+  if (approval !== undefined) return <ApprovePage key={approval} id={approval} />;
+  if (path === '/sign-in' || path === '/invite' || path.startsWith('/invite/')) return <SignInPage />;
+  if (session.person === null) return <ToSignIn place={place} />;
+  if (path === '/') return <MyFactorsPage account={session.person.account} />;
+  if (path === '/admin' || path.startsWith('/admin/')) {
+    if (session.person.admin) return <AdminPages place={place} />;
+    return <Message kind="error">These pages are for administrators.</Message>;
+  }
+  return (
+    <>
+      <h1>There is no such page</h1>
+      <p>
+        <a href="/" onClick={follow}>
+          My second factors
+        </a>
+      </p>
+    </>
+  );
+}
+
+function ToSignIn({ place }: { readonly place: Place }) {
+  useEffect(() => {
+    const query = place.query.toString();
+    const next = `${place.path}${query === '' ? '' : `?${query}`}`;
+    go(next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`, 'replace');
+  }, [place]);
+  return null;
+}

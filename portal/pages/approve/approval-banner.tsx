@@ -1,0 +1,104 @@
+import { useState } from 'preact/hooks';
+import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import type { Live } from '../live.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
+import { Outcome } from './outcome.tsx';
+import { useApproval } from './use-approval.ts';
+
+/** Logins of one's own that wait, in every page. */
+export function ApprovalBanner({ live }: { readonly live: Live }) {
+  const [looking, setLooking] = useState<ApprovalView>();
+  return (
+    <div role="status" aria-live="polite">
+      {live.approvals.map((approval) => (
+        <div key={approval.id} class="banner">
+          <p>
+            <b>A login waits for you:</b> {approval.service} on {approval.host}
+            {approval.source === undefined ? '' : `, from ${approval.source}`}
+          </p>
+          <button type="button" class="button" onClick={() => setLooking(approval)}>
+            Look at it
+          </button>
+        </div>
+      ))}
+      {looking !== undefined && (
+        <ApprovalDialog
+          key={looking.id}
+          approval={looking}
+          onClose={(over) => {
+            if (over) live.forget(looking.id);
+            setLooking(undefined);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+interface ApprovalDialogProps {
+  readonly approval: ApprovalView;
+  readonly onClose: (over: boolean) => void;
+}
+
+/** The number is not shown here: it has to be read at the prompt, and one wrong try ends the request. */
+function ApprovalDialog({ approval, onClose }: ApprovalDialogProps) {
+  const [number, setNumber] = useState('');
+  const { outcome, work, approve, deny } = useApproval(approval);
+  const seconds = useSecondsLeft(approval.expires);
+  const over = outcome !== undefined || seconds === 0;
+  const close = () => onClose(over);
+  if (over)
+    return (
+      <Dialog
+        title="Approve a login"
+        onClose={close}
+        onSubmit={close}
+        actions={
+          <button type="submit" class="button button-main">
+            Close
+          </button>
+        }
+      >
+        {outcome === undefined ? (
+          <Message kind="warning">This request has run out. Log in once more for a new one.</Message>
+        ) : (
+          <Outcome outcome={outcome} />
+        )}
+      </Dialog>
+    );
+  const whole = /^\d{2}$/.test(number.trim());
+  return (
+    <Dialog
+      title="Approve a login"
+      onClose={close}
+      onSubmit={() => (whole ? approve(number.trim()) : undefined)}
+      actions={
+        <>
+          <button type="submit" class="button button-main" disabled={!whole || work.busy}>
+            Approve with security key
+          </button>
+          <button type="button" class="button button-danger" disabled={work.busy} onClick={() => void deny()}>
+            Deny
+          </button>
+          <button type="button" class="button" onClick={close}>
+            Later
+          </button>
+        </>
+      }
+    >
+      <ApprovalFacts approval={approval} />
+      <Field
+        label="Number at the prompt"
+        value={number}
+        onValue={setNumber}
+        hint="The two digits that stand where you log in. A wrong one ends the request."
+        input={{ inputMode: 'numeric', autocomplete: 'off', maxLength: 2, class: 'mono' }}
+      />
+      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+      <p class="hint">{seconds} seconds left</p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,45 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import { Message } from '../parts/message.tsx';
+import { timeWithSeconds } from '../words.ts';
+
+/** Who logs in where, from where and when: what a person has to recognise. */
+export function ApprovalFacts({ approval }: { readonly approval: ApprovalView }) {
+  return (
+    <>
+      {approval.elsewhere && (
+        <Message kind="alarm">
+          <strong>This login comes from somewhere else than you.</strong> Its address is{' '}
+          <b>{approval.source ?? 'not known'}</b>, and that is not the address of this browser. If you did not
+          start it yourself just now, choose <b>Deny</b>: somebody has your password.
+        </Message>
+      )}
+      <dl class="facts">
+        <dt>Account</dt>
+        <dd>{approval.account}</dd>
+        <dt>Host</dt>
+        <dd>{approval.host}</dd>
+        <dt>Service</dt>
+        <dd>{approval.service}</dd>
+        <dt>From</dt>
+        <dd>
+          {approval.source ?? (approval.tty === undefined ? 'not known' : `this machine, ${approval.tty}`)}
+        </dd>
+        <dt>Time</dt>
+        <dd>{timeWithSeconds(approval.asked)}</dd>
+      </dl>
+    </>
+  );
+}
+
+/** Seconds until the request is over, once a second. */
+export function useSecondsLeft(expires: number): number {
+  const left = () => Math.max(0, Math.ceil((expires - Date.now()) / 1000));
+  const [seconds, setSeconds] = useState(left);
+  useEffect(() => {
+    setSeconds(left());
+    const timer = setInterval(() => setSeconds(left()), 1000);
+    return () => clearInterval(timer);
+  }, [expires]);
+  return seconds;
+}

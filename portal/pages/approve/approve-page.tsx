@@ -1,0 +1,60 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import { call, messageOf } from '../api.ts';
+import { Message } from '../parts/message.tsx';
+import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
+import { Outcome } from './outcome.tsx';
+import { useApproval } from './use-approval.ts';
+
+/** For whoever has the link that stands at the prompt: nobody need be signed in. */
+export function ApprovePage({ id }: { readonly id: string }) {
+  const [approval, setApproval] = useState<ApprovalView>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    call('GET /api/approvals/:id', { path: { id } }).then(setApproval, (error: unknown) =>
+      setProblem(messageOf(error)),
+    );
+  }, [id]);
+  return (
+    <div class="approve">
+      <h1>Approve a login</h1>
+      {problem !== undefined && <Message kind="error">{problem}</Message>}
+      {approval === undefined && problem === undefined && <p class="empty">Loading …</p>}
+      {approval !== undefined && <Request approval={approval} />}
+    </div>
+  );
+}
+
+function Request({ approval }: { readonly approval: ApprovalView }) {
+  const { outcome, work, approve, deny } = useApproval(approval);
+  const seconds = useSecondsLeft(approval.expires);
+  if (outcome !== undefined) return <Outcome outcome={outcome} />;
+  if (seconds === 0)
+    return (
+      <Message kind="warning">
+        <strong>Over.</strong> This request has run out. Log in once more for a new one.
+      </Message>
+    );
+  return (
+    <>
+      <ApprovalFacts approval={approval} />
+      {approval.number !== undefined && (
+        <div class="number-box">
+          <p>The same number must stand at the prompt where you log in:</p>
+          <p class="number">{approval.number}</p>
+          <p>Another number, or no such prompt? Deny.</p>
+        </div>
+      )}
+      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+      <div class="button-row button-row-large">
+        <button type="button" class="button button-main" disabled={work.busy} onClick={() => void approve()}>
+          Approve with security key
+        </button>
+        <button type="button" class="button button-danger" disabled={work.busy} onClick={() => void deny()}>
+          Deny
+        </button>
+      </div>
+      <p class="hint">{seconds} seconds left</p>
+    </>
+  );
+}

@@ -1,0 +1,29 @@
+import { useState } from 'preact/hooks';
+import type { ApprovalOutcome, ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import { call } from '../api.ts';
+import { askKey } from '../security-key.ts';
+import { useWork, type Work } from '../work.ts';
+
+export interface Approving {
+  readonly outcome: ApprovalOutcome | undefined;
+  readonly work: Work;
+  readonly approve: (number?: string) => Promise<void>;
+  readonly deny: () => Promise<void>;
+}
+
+export function useApproval(approval: ApprovalView): Approving {
+  const [outcome, setOutcome] = useState<ApprovalOutcome>();
+  const work = useWork();
+  const { id } = approval;
+  const approve = (number?: string) =>
+    work.run(async () => {
+      const assertion = await askKey(approval.key);
+      const body = { ...assertion, ...(number === undefined ? {} : { number }) };
+      setOutcome(await call('POST /api/approvals/:id', { path: { id }, body }));
+    });
+  const deny = () =>
+    work.run(async () => {
+      setOutcome(await call('POST /api/approvals/:id/deny', { path: { id } }));
+    });
+  return { outcome, work, approve, deny };
+}

@@ -1,0 +1,46 @@
+/** RFC 4648, section 6: the form in which authenticator apps show and take secrets. */
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** 160 bits, as RFC 4226 recommends; the browser's own random source. */
+export function randomSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return Array.from(bytes, (byte) => alphabet.charAt(byte & 31)).join('');
+}
+
+/** @returns undefined: that is no Base32, or it ends within a byte */
+export function base32Bytes(text: string): Uint8Array | undefined {
+  const symbols = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase();
+  if (!/^[A-Z2-7]+$/.test(symbols)) return undefined;
+  const bytes: number[] = [];
+  let held = 0;
+  let bits = 0;
+  for (const symbol of symbols) {
+    held = (held << 5) | alphabet.indexOf(symbol);
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push(held >>> bits);
+    held &= (1 << bits) - 1;
+  }
+  return bits >= 5 ? undefined : Uint8Array.from(bytes);
+}
+
+export function base32Text(bytes: Uint8Array): string {
+  let text = '';
+  let held = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    held = (held << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += alphabet.charAt((held >>> bits) & 31);
+    }
+    held &= (1 << bits) - 1;
+  }
+  return bits === 0 ? text : text + alphabet.charAt((held << (5 - bits)) & 31);
+}
+
+export function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}

@@ -1,0 +1,121 @@
+import { useState } from 'preact/hooks';
+import type { ChangeView, FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import { call } from '../api.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { kindName } from '../words.ts';
+import { problemAt, problemElsewhere, useWork } from '../work.ts';
+
+export type ChangeKind = 'rename' | 'enable' | 'disable' | 'remove';
+
+export interface ChangeDialogProps {
+  readonly kind: ChangeKind;
+  readonly user: UserView;
+  readonly factor: FactorSummary;
+  readonly onClose: () => void;
+  readonly onChanged: (change: ChangeView, kind: ChangeKind) => void;
+}
+
+const titles: Readonly<Record<ChangeKind, string>> = {
+  rename: 'Rename',
+  enable: 'Enable',
+  disable: 'Disable',
+  remove: 'Remove',
+};
+const nameCodes = ['bad-name', 'name-taken'];
+
+export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeDialogProps) {
+  const [name, setName] = useState(factor.name);
+  const work = useWork();
+  const path = { user: user.account, factor: factor.id };
+  const change = (): Promise<ChangeView> => {
+    switch (kind) {
+      case 'rename':
+        return call('POST /api/users/:user/factors/:factor/rename', { path, body: { name: name.trim() } });
+      case 'enable':
+        return call('POST /api/users/:user/factors/:factor/enable', { path });
+      case 'disable':
+        return call('POST /api/users/:user/factors/:factor/disable', { path });
+      case 'remove':
+        return call('DELETE /api/users/:user/factors/:factor', { path });
+    }
+  };
+  const submit = () =>
+    work.run(async () => {
+      const changed = await confirmation.run(change);
+      if (changed !== undefined) onChanged(changed, kind);
+    });
+  const confirmation = useConfirmation({ onProven: submit });
+  const named = kind !== 'rename' || (name.trim() !== '' && name.trim() !== factor.name);
+  const filled = named && confirmation.filled;
+  const elsewhere = problemElsewhere(work.problem, nameCodes);
+  const before = warningBefore(kind, user, factor);
+
+  return (
+    <Dialog
+      title={`${titles[kind]} ${kindName(factor.kind)}`}
+      onClose={onClose}
+      onSubmit={() => (filled ? submit() : undefined)}
+      actions={
+        <>
+          <button
+            type="submit"
+            class={kind === 'remove' ? 'button button-danger' : 'button button-main'}
+            disabled={!filled || work.busy}
+          >
+            {titles[kind]}
+          </button>
+          <button
+            type="button"
+            class="button"
+            data-first={kind === 'remove' ? true : undefined}
+            onClick={onClose}
+          >
+            Cancel
+          </button>
+        </>
+      }
+    >
+      {kind === 'rename' ? (
+        <Field
+          label="Name"
+          value={name}
+          onValue={(value) => {
+            setName(value);
+            work.clear();
+          }}
+          error={problemAt(work.problem, nameCodes)}
+          input={{ autocomplete: 'off', required: true, maxLength: 200 }}
+        />
+      ) : (
+        <p>
+          {sentences[kind]} <b>{factor.name}</b>
+          {kind === 'remove' ? '. This cannot be undone.' : '.'}
+        </p>
+      )}
+      {before !== undefined && <Message kind="warning">{before}</Message>}
+      {confirmation.fields}
+      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
+    </Dialog>
+  );
+}
+
+const sentences: Readonly<Record<Exclude<ChangeKind, 'rename'>, string>> = {
+  enable: 'It counts again in logins:',
+  disable: 'It stays in the list and counts for nothing until it is enabled again:',
+  remove: 'This second factor goes for good:',
+};
+
+/** What can be told before the server judges it; it has the last word. */
+function warningBefore(kind: ChangeKind, user: UserView, factor: FactorSummary): string | undefined {
+  if (kind !== 'remove' && kind !== 'disable') return undefined;
+  if (!factor.enabled) return undefined;
+  const others = user.factors.filter((other) => other.id !== factor.id && other.enabled);
+  if (others.length === 0)
+    return 'It is the last second factor that is enabled. Without one, logins are let in by the password alone where the realm allows that, and refused where it does not.';
+  if (others.every((other) => other.kind === 'recovery'))
+    return 'Only recovery keys are left then, and each is good for one login.';
+  return undefined;
+}

@@ -1,0 +1,84 @@
+import type { FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import { Menu } from '../parts/menu.tsx';
+import { kindName, stateOf, timeText } from '../words.ts';
+import type { ChangeKind } from './change-dialog.tsx';
+
+export interface FactorListProps {
+  readonly user: UserView;
+  readonly now: number;
+  readonly mine: boolean;
+  readonly onChange: (factor: FactorSummary, kind: ChangeKind) => void;
+  readonly onSwitch: (factor: FactorSummary) => void;
+}
+
+/** Columns as people know them from the list of the server's own dialog; on a phone each row is a card. */
+export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListProps) {
+  if (user.factors.length === 0)
+    return (
+      <p class="empty">
+        {mine ? 'You have' : `${user.account} has`} no second factor yet. Choose <b>Add</b>.
+      </p>
+    );
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Kind</th>
+          <th scope="col">Created</th>
+          <th scope="col">Last used</th>
+          <th scope="col">State</th>
+          <th scope="col">
+            <span class="only-read">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {user.factors.map((factor) => {
+          const state = stateOf(factor, user, now);
+          return (
+            <tr key={factor.id}>
+              <th scope="row" data-label="Name">
+                <span class="factor-name">{factor.name}</span>
+                {(factor.kind !== 'u2f' || !mine) && <small>{factor.detail}</small>}
+                {factor.kind === 'u2f' && mine && (
+                  <small class="advice">
+                    U2F is legacy: it still works, and WebAuthn is better.{' '}
+                    <button type="button" class="link" onClick={() => onSwitch(factor)}>
+                      Switch to WebAuthn
+                    </button>
+                  </small>
+                )}
+                {factor.left !== undefined && factor.left < 4 && (
+                  <small class="advice">Less than 4 left: make new ones.</small>
+                )}
+              </th>
+              <td data-label="Kind">{kindName(factor.kind)}</td>
+              <td data-label="Created">{factor.created === 0 ? 'not known' : timeText(factor.created)}</td>
+              <td data-label="Last used">
+                {factor.lastUsed === undefined ? 'never' : timeText(factor.lastUsed)}
+              </td>
+              <td data-label="State">
+                <span class={`state state-${state}`}>{state}</span>
+              </td>
+              <td class="list-actions">
+                <Menu
+                  label="Change"
+                  button="button button-small"
+                  of={factor.name}
+                  items={[
+                    { label: 'Rename', onChoose: () => onChange(factor, 'rename') },
+                    factor.enabled
+                      ? { label: 'Disable', onChoose: () => onChange(factor, 'disable') }
+                      : { label: 'Enable', onChoose: () => onChange(factor, 'enable') },
+                    { label: 'Remove', onChoose: () => onChange(factor, 'remove') },
+                  ]}
+                />
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,72 @@
+import { useState } from 'preact/hooks';
+import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
+import { call } from '../api.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { Message } from '../parts/message.tsx';
+import { useWork } from '../work.ts';
+import { RecoverySheet } from './recovery-sheet.tsx';
+
+export interface RecoveryDialogProps {
+  readonly user: UserView;
+  /** It is offered after something else was done, and may be put off. */
+  readonly offered: boolean;
+  readonly onClose: () => void;
+  readonly onAdded: (added: EnrolView) => void;
+}
+
+/** Makes the keys, and then shows them this once. */
+export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDialogProps) {
+  const [keys, setKeys] = useState<readonly string[]>();
+  const work = useWork();
+  const submit = () =>
+    work.run(async () => {
+      const added = await confirmation.run(() =>
+        call('POST /api/users/:user/factors', {
+          path: { user: user.account },
+          body: { kind: 'recovery', verify: true },
+        }),
+      );
+      if (added === undefined) return;
+      setKeys(added.recoveryKeys ?? []);
+      onAdded(added);
+    });
+  const confirmation = useConfirmation({ onProven: submit });
+  const old = user.factors.find(({ kind }) => kind === 'recovery');
+
+  if (keys !== undefined) return <RecoverySheet account={user.account} keys={keys} onClose={onClose} />;
+  return (
+    <Dialog
+      title={offered ? 'Recovery keys, for the day the device is lost' : 'Add recovery keys'}
+      onClose={onClose}
+      onSubmit={() => (confirmation.filled ? submit() : undefined)}
+      actions={
+        <>
+          <button
+            type="submit"
+            class="button button-main"
+            disabled={!confirmation.filled || work.busy}
+            data-first={confirmation.fields === null ? true : undefined}
+          >
+            {old === undefined ? 'Make recovery keys' : 'Replace them'}
+          </button>
+          <button type="button" class="button" onClick={onClose}>
+            {offered ? 'Not now' : 'Cancel'}
+          </button>
+        </>
+      }
+    >
+      <p>
+        Ten keys, each good for one login, in place of any other second factor. Print them and lock them away,
+        or keep them in a password vault: they let you in when everything else is lost.
+      </p>
+      {old !== undefined && (
+        <Message kind="warning">
+          There is a set already ({old.detail}). A new one ends it: its keys stop working at once.
+        </Message>
+      )}
+      {confirmation.fields}
+      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+    </Dialog>
+  );
+}

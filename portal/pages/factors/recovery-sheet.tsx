@@ -1,0 +1,92 @@
+import { useState } from 'preact/hooks';
+import { copyText } from '../copy.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Check } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { usePortal } from '../session.ts';
+import { timeText } from '../words.ts';
+
+export interface RecoverySheetProps {
+  readonly account: string;
+  readonly keys: readonly string[];
+  readonly onClose: () => void;
+}
+
+/** What Print prints and Download saves; it cannot be had again, so Escape does not close it by accident. */
+export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
+  const { session } = usePortal();
+  const [stored, setStored] = useState(false);
+  const [said, setSaid] = useState('');
+  const [made] = useState(() => timeText(Date.now()));
+  const heading = `Recovery keys of ${account} on ${session.site.host}`;
+  const text = `${heading}, made ${made}\nEach key is good for one login.\n\n${keys.join('\n')}\n`;
+
+  return (
+    <Dialog
+      title="Your recovery keys"
+      leavable={stored}
+      onClose={onClose}
+      onSubmit={() => (stored ? onClose() : undefined)}
+      actions={
+        <button type="submit" class="button button-main" disabled={!stored}>
+          Close
+        </button>
+      }
+    >
+      <Message kind="warning">They are shown now and never again. Store them before you go on.</Message>
+      <div class="sheet">
+        <p class="sheet-heading">{heading}</p>
+        <p class="sheet-heading sheet-made">made {made}</p>
+        <ol class="recovery-keys">
+          {keys.map((key) => (
+            <li key={key}>
+              <code>{key}</code>
+            </li>
+          ))}
+        </ol>
+        <p class="sheet-heading">Each key is good for one login.</p>
+      </div>
+      <div class="button-row">
+        <button
+          type="button"
+          class="button"
+          data-first
+          onClick={() => {
+            void copyText(text).then((done) =>
+              setSaid(done ? 'Copied.' : 'This browser does not let pages copy.'),
+            );
+          }}
+        >
+          Copy
+        </button>
+        <button type="button" class="button" onClick={() => print()}>
+          Print
+        </button>
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            download(`sallyport-recovery-keys-${account}.txt`, text);
+            setSaid('Downloaded.');
+          }}
+        >
+          Download
+        </button>
+        <span role="status" class="said">
+          {said}
+        </span>
+      </div>
+      <Check label="I have stored them" checked={stored} onChecked={setStored} />
+    </Dialog>
+  );
+}
+
+function download(name: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  // The browser reads it after the click has been handled.
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

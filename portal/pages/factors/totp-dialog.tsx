@@ -1,0 +1,144 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
+import { call } from '../api.ts';
+import { base32Bytes, base64, randomSecret } from '../base32.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { otpauthUri } from '../otpauth.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { QrCode } from '../parts/qr.tsx';
+import { problemAt, problemElsewhere, useWork } from '../work.ts';
+
+export interface AddDialogProps {
+  readonly user: UserView;
+  readonly onClose: () => void;
+  readonly onAdded: (added: EnrolView) => void;
+}
+
+const nameCodes = ['bad-name', 'name-taken'];
+const secretCodes = ['bad-secret'];
+const codeCodes = ['wrong-code'];
+
+export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
+  const { digits, period, algorithm, issuer: usualIssuer } = user.defaults;
+  const [name, setName] = useState('');
+  const [secret, setSecret] = useState(randomSecret);
+  const [issuer, setIssuer] = useState(usualIssuer);
+  const [code, setCode] = useState('');
+  const work = useWork();
+
+  const submit = () =>
+    work.run(async () => {
+      if (bytes === undefined) return;
+      const added = await confirmation.run(() =>
+        call('POST /api/users/:user/factors', {
+          path: { user: user.account },
+          body: {
+            kind: 'totp',
+            name: name.trim(),
+            secret: base64(bytes),
+            digits,
+            period,
+            algorithm,
+            code: code.replace(/\s/g, ''),
+            verify: true,
+          },
+        }),
+      );
+      if (added !== undefined) onAdded(added);
+    });
+  const confirmation = useConfirmation({ always: true, onProven: submit });
+
+  const bytes = useMemo(() => base32Bytes(secret), [secret]);
+  const uri =
+    bytes === undefined
+      ? undefined
+      : otpauthUri({ issuer, account: user.account, secret: bytes, defaults: user.defaults });
+  const codeIsWhole = new RegExp(`^\\d{${digits}}$`).test(code.replace(/\s/g, ''));
+  const filled = name.trim() !== '' && bytes !== undefined && codeIsWhole && confirmation.filled;
+  const { problem } = work;
+  const elsewhere = problemElsewhere(problem, [...nameCodes, ...secretCodes, ...codeCodes]);
+
+  return (
+    <Dialog
+      wide
+      title="Add a TOTP factor"
+      onClose={onClose}
+      onSubmit={() => (filled ? submit() : undefined)}
+      actions={
+        <>
+          <button type="submit" class="button button-main" disabled={!filled || work.busy}>
+            Add
+          </button>
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+        </>
+      }
+    >
+      <div class="totp">
+        <div class="totp-fields">
+          <Field
+            label="Name"
+            value={name}
+            onValue={(value) => {
+              setName(value);
+              work.clear();
+            }}
+            error={problemAt(problem, nameCodes)}
+            hint="For the device or application, such as “pixel-7 authy”."
+            input={{ autocomplete: 'off', required: true, maxLength: 200 }}
+          />
+          <Field
+            label="Secret"
+            value={secret}
+            onValue={(value) => {
+              setSecret(value);
+              work.clear();
+            }}
+            error={
+              bytes === undefined && secret !== ''
+                ? 'A secret is written in the letters A to Z and the digits 2 to 7.'
+                : problemAt(problem, secretCodes)
+            }
+            input={{ autocomplete: 'off', autocapitalize: 'characters', spellcheck: false, class: 'mono' }}
+            beside={
+              <button type="button" class="button" onClick={() => setSecret(randomSecret())}>
+                Randomize
+              </button>
+            }
+          />
+          <Field
+            label="Issuer name"
+            value={issuer}
+            onValue={setIssuer}
+            hint="What the app shows beside the code."
+            input={{ autocomplete: 'off', maxLength: 100 }}
+          />
+        </div>
+        <figure class="totp-code">
+          {uri === undefined ? (
+            <div class="qr qr-missing">The QR code appears with a secret.</div>
+          ) : (
+            <QrCode text={uri} label={`QR code for ${user.account}`} />
+          )}
+          <figcaption>{user.account}</figcaption>
+        </figure>
+      </div>
+      {confirmation.fields}
+      <Field
+        label="Verification code"
+        value={code}
+        onValue={(value) => {
+          setCode(value);
+          work.clear();
+        }}
+        error={problemAt(problem, codeCodes)}
+        hint={`The ${digits} digits that the app shows now, once it has scanned the code.`}
+        input={{ autocomplete: 'one-time-code', inputMode: 'numeric', required: true, class: 'mono' }}
+      />
+      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
+    </Dialog>
+  );
+}

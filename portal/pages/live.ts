@@ -1,0 +1,94 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
+import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import type { LiveMessage } from '../contract.ts';
+import { sessionEnded } from './session-events.ts';
+
+export interface Live {
+  /** Logins of one's own that wait. */
+  readonly approvals: readonly ApprovalView[];
+  readonly forget: (id: string) => void;
+}
+
+type AuditListener = (event: StoredAuditEvent) => void;
+const auditListeners = new Set<AuditListener>();
+let socket: WebSocket | undefined;
+
+/** Events as they happen, for as long as the page shows them. */
+export function followAudit(heard: AuditListener): () => void {
+  auditListeners.add(heard);
+  askForAudit();
+  return () => auditListeners.delete(heard);
+}
+
+function askForAudit(): void {
+  if (socket?.readyState === WebSocket.OPEN && auditListeners.size > 0)
+    socket.send(JSON.stringify({ kind: 'follow-audit' }));
+}
+
+const pauses = [1_000, 2_000, 5_000, 15_000, 30_000];
+
+/** What the server says by itself while somebody is signed in. A connection that breaks is made anew. */
+export function useLive(account: string | undefined): Live {
+  const [approvals, setApprovals] = useState<readonly ApprovalView[]>([]);
+  const failures = useRef(0);
+  const forget = (id: string) => setApprovals((held) => held.filter((approval) => approval.id !== id));
+
+  useEffect(() => {
+    setApprovals([]);
+    if (account === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let wanted = true;
+    const connect = () => {
+      const opened = new WebSocket(
+        `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`,
+      );
+      socket = opened;
+      opened.onopen = () => {
+        failures.current = 0;
+        askForAudit();
+      };
+      opened.onmessage = ({ data }) => {
+        const message = readMessage(data);
+        if (message !== undefined) take(message);
+      };
+      opened.onclose = () => {
+        if (!wanted) return;
+        timer = setTimeout(connect, pauses[Math.min(failures.current, pauses.length - 1)]);
+        failures.current += 1;
+      };
+    };
+    const take = (message: LiveMessage) => {
+      switch (message.kind) {
+        case 'approval':
+          setApprovals((held) => [...held.filter(({ id }) => id !== message.approval.id), message.approval]);
+          return;
+        case 'approval-over':
+          forget(message.id);
+          return;
+        case 'signed-out':
+          sessionEnded();
+          return;
+        case 'audit':
+          for (const heard of auditListeners) heard(message.event);
+      }
+    };
+    connect();
+    return () => {
+      wanted = false;
+      clearTimeout(timer);
+      socket?.close();
+      socket = undefined;
+    };
+  }, [account]);
+
+  return { approvals, forget };
+}
+
+function readMessage(data: unknown): LiveMessage | undefined {
+  try {
+    return JSON.parse(String(data)) as LiveMessage;
+  } catch {
+    return undefined;
+  }
+}

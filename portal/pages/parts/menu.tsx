@@ -1,0 +1,94 @@
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+export interface MenuItem {
+  readonly label: string;
+  /** Said below the label: what it is, or why it cannot be chosen. */
+  readonly note?: string | undefined;
+  readonly disabled?: boolean;
+  readonly onChoose: () => void;
+}
+
+export interface MenuProps {
+  readonly label: string;
+  readonly items: readonly MenuItem[];
+  readonly button?: string;
+  /** What the commands are about, for who cannot see where the button stands. */
+  readonly of?: string;
+}
+
+/** A button that opens a list: arrows, Home, End, Escape and Tab do what they do in every menu. */
+export function Menu({ label, items, button = 'button', of }: MenuProps) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const id = useId();
+
+  useLayoutEffect(() => {
+    if (open) root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+  }, [open]);
+  useEffect(() => {
+    if (!open) return;
+    const outside = (event: Event) => {
+      if (event.target instanceof Node && root.current?.contains(event.target) !== true) setOpen(false);
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [open]);
+
+  const close = () => {
+    setOpen(false);
+    opener.current?.focus();
+  };
+  const move = (event: KeyboardEvent) => {
+    const entries = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const at = entries.findIndex((entry) => entry.contains(document.activeElement));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 }[event.key];
+    if (event.key === 'Escape') close();
+    else if (event.key === 'Tab') setOpen(false);
+    else if (to !== undefined) entries[(to + entries.length) % entries.length]?.focus();
+    if (event.key !== 'Tab' && (to !== undefined || event.key === 'Escape')) event.preventDefault();
+  };
+
+  return (
+    <div class="menu" ref={root}>
+      <button
+        ref={opener}
+        type="button"
+        class={button}
+        aria-label={of === undefined ? undefined : `${label} ${of}`}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+        onKeyDown={(event) => {
+          if (event.key !== 'ArrowDown') return;
+          event.preventDefault();
+          setOpen(true);
+        }}
+      >
+        {label}
+        <span class="caret" aria-hidden="true" />
+      </button>
+      {open && (
+        <div class="menu-list" role="menu" aria-label={label} id={id} tabIndex={-1} onKeyDown={move}>
+          {items.map((item) => (
+            <button
+              key={item.label}
+              type="button"
+              role="menuitem"
+              aria-disabled={item.disabled === true}
+              onClick={() => {
+                if (item.disabled === true) return;
+                close();
+                item.onChoose();
+              }}
+            >
+              <span>{item.label}</span>
+              {item.note !== undefined && <small>{item.note}</small>}
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}

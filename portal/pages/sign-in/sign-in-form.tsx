@@ -1,0 +1,128 @@
+import { useState } from 'preact/hooks';
+import type { SignInAnswerBody } from '../../../daemon/control/sign-in-views.ts';
+import type { SessionView, SignInReply } from '../../contract.ts';
+import { ApiError, call } from '../api.ts';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { rememberHow } from '../session.ts';
+import { useWork } from '../work.ts';
+import { type FactorStep, SecondFactor } from './second-factor.tsx';
+
+export interface SignInFormProps {
+  /** Stands in the password's place. */
+  readonly link?: string | undefined;
+  readonly user?: string | undefined;
+  /** The account cannot be another one: what was begun belongs to it. */
+  readonly fixed?: boolean;
+  readonly onDone: (session: SessionView, text: string | undefined) => void;
+}
+
+/** Account and password, or a link; then the second factor. */
+export function SignInForm({ link, user: given = '', fixed = false, onDone }: SignInFormProps) {
+  const [user, setUser] = useState(given);
+  const [password, setPassword] = useState('');
+  const [answer, setAnswer] = useState('');
+  const [asked, setAsked] = useState<{ readonly id: string; readonly step: FactorStep }>();
+  const work = useWork();
+
+  const heard = ({ id, step }: SignInReply) => {
+    if (step.kind === 'done') {
+      rememberHow(link === undefined ? 'password' : 'link');
+      onDone(step.session, step.text);
+      return;
+    }
+    setAnswer('');
+    setAsked({ id, step });
+  };
+  const begin = () =>
+    work.run(async () => {
+      const body =
+        link === undefined
+          ? { user: user.trim(), by: 'password' as const, password }
+          : { user: user.trim(), by: 'link' as const, link };
+      const reply = await call('POST /api/sign-in', { body });
+      setPassword('');
+      heard(reply);
+    });
+  const goOn = (id: string, body: SignInAnswerBody) =>
+    work.run(async () => {
+      try {
+        heard(await call('POST /api/sign-in/:id', { path: { id }, body }));
+      } catch (error) {
+        // That sign-in is over: the next one begins with the password.
+        if (error instanceof ApiError && error.code !== 'unreachable') setAsked(undefined);
+        throw error;
+      }
+    });
+
+  const ready = asked === undefined ? user.trim() !== '' && (link !== undefined || password !== '') : true;
+  return (
+    <form
+      novalidate
+      class="sign-in-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (asked === undefined) {
+          if (ready) void begin();
+        } else if (answer.trim() !== '') void goOn(asked.id, { kind: 'typed', answer });
+      }}
+    >
+      {asked === undefined ? (
+        <>
+          <Field
+            label="Account name"
+            value={user}
+            onValue={setUser}
+            input={{
+              autocomplete: 'username',
+              autocapitalize: 'off',
+              spellcheck: false,
+              required: true,
+              readOnly: fixed,
+            }}
+          />
+          {link === undefined && (
+            <Field
+              label="Password"
+              type="password"
+              value={password}
+              onValue={setPassword}
+              input={{
+                autocomplete: 'current-password',
+                required: true,
+                'data-first': fixed ? true : undefined,
+              }}
+            />
+          )}
+        </>
+      ) : (
+        <SecondFactor
+          key={asked.id}
+          step={asked.step}
+          value={answer}
+          onValue={setAnswer}
+          error={work.busy ? undefined : asked.step.text}
+          onKey={(assertion) => goOn(asked.id, { kind: 'assertion', ...assertion })}
+          busy={work.busy}
+        />
+      )}
+      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
+      <div class="button-row">
+        {(asked === undefined || asked.step.typed !== undefined) && (
+          <button
+            type="submit"
+            class="button button-main"
+            disabled={work.busy || !ready || (asked !== undefined && answer.trim() === '')}
+          >
+            {asked === undefined && link !== undefined ? 'Go on' : 'Sign in'}
+          </button>
+        )}
+        {asked !== undefined && (
+          <button type="button" class="button" onClick={() => setAsked(undefined)}>
+            Start again
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}

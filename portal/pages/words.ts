@@ -1,0 +1,74 @@
+import type { FactorSummary, UserView } from '../../daemon/control/views.ts';
+
+/** The words of `sallyport factor list` and of docs/factors.md, as a person reads them. */
+const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
+  totp: 'TOTP',
+  hotp: 'HOTP',
+  yubikey: 'YubiKey OTP',
+  webauthn: 'Security key',
+  u2f: 'U2F (legacy)',
+  'ssh-sk': 'FIDO key of ssh',
+  recovery: 'Recovery keys',
+};
+
+export function kindName(kind: string): string {
+  return Object.entries(kinds).find(([known]) => known === kind)?.[1] ?? kind;
+}
+
+/** "2025-03-01 09:30", where the reader is. */
+export function timeText(at: number): string {
+  return `${dayText(at)} ${new Date(at).toTimeString().slice(0, 5)}`;
+}
+
+export function timeWithSeconds(at: number): string {
+  return `${dayText(at)} ${new Date(at).toTimeString().slice(0, 8)}`;
+}
+
+function dayText(at: number): string {
+  const day = new Date(at);
+  const two = (number: number) => String(number).padStart(2, '0');
+  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+}
+
+export type AddableKind = 'totp' | 'webauthn' | 'recovery' | 'yubikey';
+
+/** Why the realm, or whose account it is, forbids a new factor; undefined: nothing does. */
+export function whyNot(kind: AddableKind, user: UserView): string | undefined {
+  if (user.uid === 0) return 'The factors of root are changed by root alone, at the machine.';
+  if (user.uid === undefined) return 'There is no such account any more.';
+  if (user.realm === undefined) return user.realmProblem ?? 'No realm can be named for this account.';
+  const { require } = user.realm;
+  const yubikeyAlone = Array.isArray(require) && require.length === 1 && require[0] === 'yubikey';
+  if (yubikeyAlone && (kind === 'totp' || kind === 'webauthn'))
+    return `The realm "${user.realm.name}" takes YubiKey OTP alone.`;
+  return undefined;
+}
+
+/** How codes of this account's factors are held up; undefined: they are not. */
+export function lockText(user: Pick<UserView, 'lock'>, now: number): string | undefined {
+  const { lockedUntil, lockedAt, codesLockedAt } = user.lock;
+  if (lockedUntil !== undefined && lockedUntil > now)
+    return `After too many wrong answers everything is locked until ${timeText(lockedUntil)}.`;
+  if (codesLockedAt !== undefined)
+    return 'After too many wrong codes, typed codes are locked until a recovery key is used or an administrator unlocks them.';
+  if (lockedAt !== undefined && lockedUntil === undefined)
+    return 'Everything was locked after too many wrong answers.';
+  return undefined;
+}
+
+export type FactorState = 'enabled' | 'disabled' | 'locked';
+
+const typed: readonly string[] = ['totp', 'hotp', 'yubikey'];
+
+export function stateOf(factor: FactorSummary, user: Pick<UserView, 'lock'>, now: number): FactorState {
+  if (!factor.enabled) return 'disabled';
+  const { lockedUntil, codesLockedAt } = user.lock;
+  if (lockedUntil !== undefined && lockedUntil > now) return 'locked';
+  return codesLockedAt !== undefined && typed.includes(factor.kind) ? 'locked' : 'enabled';
+}
+
+export function requirementText(require: NonNullable<UserView['realm']>['require']): string {
+  if (require === 'none') return 'no second factor';
+  if (require === 'any') return 'a second factor of any kind';
+  return require.map(kindName).join(' or ');
+}

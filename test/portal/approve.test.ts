@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import {
+  choose,
+  plugIn,
+  startBrowser,
+  stopBrowser,
+  styleOf,
+  type Visit,
+  visit,
+} from '../support/portal-browser.ts';
+import type { FakePerson } from '../support/portal-fake-people.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => stopBrowser(browser));
+
+/** Somebody who is signed in and has a key that is plugged in. */
+async function withKey(): Promise<{ readonly there: Visit; readonly alice: FakePerson }> {
+  const there = await visit(browser);
+  const alice = there.fake.person('alice');
+  await there.enter(alice);
+  await plugIn(there.page);
+  await choose(there.page, 'Add', 'Security key');
+  await there.page.getByRole('dialog').getByLabel('Name').fill('blue');
+  await there.page.keyboard.press('Enter');
+  await there.page.getByRole('button', { name: 'Not now' }).click();
+  return { there, alice };
+}
+
+describe('the page of a login that waits', () => {
+  it('shows who, where, from where and the number, and approves with the key', async () => {
+    const { there, alice } = await withKey();
+    const { page, fake, open, close } = there;
+    const { id } = fake.approval(alice);
+    await open(`/approve/${id}`);
+    for (const text of ['alice', 'server1.example.org', 'sshd', '192.0.2.10', '47'])
+      await page.getByText(text, { exact: true }).first().waitFor();
+    const size = Number.parseFloat(await styleOf(page.getByText('47', { exact: true }), 'font-size'));
+    assert.ok(size >= 60);
+    assert.equal(await page.getByRole('alert').count(), 0);
+    await page.getByRole('button', { name: 'Approve with security key' }).click();
+    await page.getByText('The login goes on.').waitFor();
+    assert.equal(fake.state.approvals.get(id)?.outcome, 'approved');
+    await open(`/approve/${id}`);
+    await page.getByText('There is no such request, or not any more.').waitFor();
+    await close();
+  });
+
+  it('warns loudly of a login from elsewhere, and denies it without signing in', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const { id } = fake.approval(fake.person('alice'), { elsewhere: true, source: '203.0.113.9' });
+    await open(`/approve/${id}`);
+    const alarm = page.getByRole('alert');
+    assert.match(await alarm.innerText(), /comes from somewhere else than you/);
+    assert.match(await alarm.innerText(), /203\.0\.113\.9/);
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await page.getByText('The login was ended.').waitFor();
+    assert.equal(fake.state.approvals.get(id)?.outcome, 'denied');
+    await close();
+  });
+
+  it('says that a request has run out', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 900 });
+    await open(`/approve/${id}`);
+    await page.getByText('This request has run out.').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Approve with security key' }).count(), 0);
+    await close();
+  });
+});
+
+describe('a login that comes by itself', () => {
+  it('shows in every page, and its number has to be typed', async () => {
+    const { there, alice } = await withKey();
+    const { page, fake, close } = there;
+    const approval = fake.approval(alice);
+    fake.announce(approval);
+    await page.getByText('A login waits for you:').waitFor();
+    await page.getByRole('button', { name: 'Look at it' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('server1.example.org').waitFor();
+    assert.equal(await page.getByText('47', { exact: true }).count(), 0);
+    const approve = dialog.getByRole('button', { name: 'Approve with security key' });
+    assert.equal(await approve.isDisabled(), true);
+    await dialog.getByLabel('Number at the prompt').fill('47');
+    await approve.click();
+    await dialog.getByText('The login goes on.').waitFor();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await page.getByText('A login waits for you:').waitFor({ state: 'detached' });
+    await close();
+  });
+
+  it('is over after one wrong number', async () => {
+    const { there, alice } = await withKey();
+    const { page, fake, close } = there;
+    const approval = fake.approval(alice);
+    fake.announce(approval);
+    await page.getByRole('button', { name: 'Look at it' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Number at the prompt').fill('11');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('That is not the number at the prompt.').waitFor();
+    assert.equal(await dialog.getByRole('button', { name: 'Approve with security key' }).count(), 0);
+    assert.equal(fake.state.approvals.get(approval.id)?.outcome, 'refused');
+    await close();
+  });
+});

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import {
+  choose,
+  obstacles,
+  startBrowser,
+  stopBrowser,
+  type Visit,
+  visit,
+} from '../support/portal-browser.ts';
+import { newFactor, newRecovery, newTotp } from '../support/portal-fake-people.ts';
+import { loadScript } from '../unit/scripts/load.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => stopBrowser(browser));
+
+const dark = { colorScheme: 'dark' as const, viewport: { width: 360, height: 740 } };
+
+/** All that a page can hold at once. */
+async function furnished(options = {}): Promise<Visit> {
+  const there = await visit(browser, options);
+  const { fake, enter } = there;
+  const alice = fake.person('alice', {
+    admin: true,
+    factors: [
+      newTotp('phone', undefined, { lastUsed: Date.now() - 86_400_000 }),
+      newFactor('webauthn', 'blue', { enabled: false }),
+      newFactor('u2f', 'old key'),
+      newRecovery(['AAAAA', 'BBBBB']),
+    ],
+    lock: { codes: 8, any: 9, codesLockedAt: Date.now() - 60_000 },
+  });
+  fake.person('bob', { lastLogin: { at: Date.now(), service: 'sshd', source: '192.0.2.10' } });
+  fake.audit({ account: 'bob' });
+  fake.audit({ account: 'alice', outcome: 'refused', reason: 'wrong' });
+  fake.approval(alice, { elsewhere: true });
+  await enter(alice);
+  return there;
+}
+
+const pages: readonly { readonly at: string; readonly heading: string }[] = [
+  { at: '/', heading: 'My second factors' },
+  { at: '/approve/approval-1', heading: 'Approve a login' },
+  { at: '/admin', heading: 'Accounts' },
+  { at: '/admin/account?user=alice', heading: 'alice' },
+  { at: '/admin/invite', heading: 'Invite' },
+  { at: '/admin/audit', heading: 'Audit trail' },
+  { at: '/sign-in', heading: 'Sign in' },
+];
+const dialogs: readonly { readonly item: string; readonly title: string }[] = [
+  { item: 'TOTP', title: 'Add a TOTP factor' },
+  { item: 'Security key', title: 'Add a security key' },
+  { item: 'Recovery keys', title: 'Add recovery keys' },
+  { item: 'YubiKey OTP', title: 'Add a YubiKey OTP' },
+];
+const overflow = 'document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth';
+
+describe('each page', () => {
+  for (const [how, options] of [
+    ['light, on a desktop', {}],
+    ['dark, on a phone', dark],
+  ] as const)
+    it(`keeps nobody out (${how}): axe-core finds nothing serious, and nothing runs out of the screen`, async () => {
+      const { page, fake, open, close } = await furnished(options);
+      for (const { at, heading } of pages) {
+        await open(at);
+        await page.getByRole('heading', { name: heading, exact: true }).waitFor();
+        await page.getByText('Loading …').waitFor({ state: 'detached' });
+        assert.deepEqual(await obstacles(page), [], at);
+        assert.equal(await page.evaluate(overflow), 0, at);
+      }
+      await open('/');
+      for (const { item, title } of dialogs) {
+        await choose(page, 'Add', item);
+        await page.getByRole('dialog', { name: title }).waitFor();
+        assert.deepEqual(await obstacles(page), [], title);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+      }
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      assert.deepEqual(await obstacles(page), [], 'the menu');
+      await page.keyboard.press('Escape');
+      fake.endSessions(true);
+      await page.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
+      assert.deepEqual(await obstacles(page), [], 'the end of a session');
+      await close();
+    });
+});
+
+describe('whatever others have written', () => {
+  it('is text, and never HTML', async () => {
+    const { page, fake, enter, open, close } = await visit(browser);
+    const html = '<img src=x onerror="document.title=1"><b>bold</b><script>document.title=2</script>';
+    const eve = fake.person(html, {
+      admin: true,
+      issuer: html,
+      factors: [newFactor('totp', html, { detail: html }), newFactor('u2f', html, { detail: html })],
+      lastLogin: { at: Date.now(), service: html, source: html },
+    });
+    fake.audit({ account: html, service: html, source: html, reason: html });
+    const { id } = fake.approval(eve, { host: html, service: html, source: html, elsewhere: true });
+    await enter(eve);
+    const account = encodeURIComponent(html);
+    for (const at of [
+      '/',
+      `/approve/${id}`,
+      '/admin',
+      `/admin/account?user=${account}`,
+      `/admin/invite?user=${account}`,
+      `/admin/audit?user=${account}`,
+      `/sign-in?user=${account}`,
+      `/sign-in?link=${account}`,
+      `/${account}`,
+    ]) {
+      await open(at);
+      await page.getByRole('heading').first().waitFor();
+      await page.getByText('Loading …').waitFor({ state: 'detached' });
+      assert.equal(await page.locator('img, main script, main b:text-is("bold")').count(), 0, at);
+      assert.equal(await page.title(), 'Sallyport', at);
+    }
+    await open('/');
+    fake.announce(fake.approval(eve, { host: html, service: html, source: html }));
+    await page.getByText('A login waits for you:').waitFor();
+    await choose(page, 'Add', 'TOTP');
+    await page.getByRole('img', { name: 'QR code for' }).waitFor();
+    assert.equal(await page.locator('img, main script').count(), 0);
+    await close();
+  });
+});
+
+describe('the pages together', () => {
+  it('are smaller than 60 KB, compressed', async () => {
+    const { compressedSizes, pagesLimit } = await loadScript<{
+      compressedSizes(): readonly { readonly name: string; readonly bytes: number }[];
+      pagesLimit: number;
+    }>('lib/pages.mjs');
+    const sizes = compressedSizes();
+    assert.equal(sizes.length, 4);
+    assert.ok(sizes.reduce((sum, { bytes }) => sum + bytes, 0) < pagesLimit);
+  });
+});

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { newSecret, totp } from '../support/codes.ts';
+import { choose, plugIn, startBrowser, stopBrowser, visit } from '../support/portal-browser.ts';
+import { newRecovery, newTotp } from '../support/portal-fake-people.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => stopBrowser(browser));
+
+describe('signing in', () => {
+  it('asks for name and password, then for a code, and signs out', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const secret = newSecret();
+    fake.person('alice', { factors: [newTotp('phone', secret)] });
+    await open('/');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByLabel('Password').fill('password of alice');
+    await page.keyboard.press('Enter');
+    const code = page.getByLabel('Verification code');
+    await code.fill('000000');
+    await page.keyboard.press('Enter');
+    await page.getByText('That was not right. Try again.').waitFor();
+    await code.fill(totp(secret));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+
+    await choose(page, 'alice', 'Sign out');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    assert.equal(fake.state.sessions.size, 0);
+    await page.goBack();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await close();
+  });
+
+  it('refuses unknown names and wrong passwords in the same words', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    fake.person('alice');
+    const said: string[] = [];
+    for (const name of ['alice', 'nobody']) {
+      await open('/sign-in');
+      await page.getByLabel('Account name').fill(name);
+      await page.getByLabel('Password').fill('wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      said.push(await page.getByRole('alert').innerText());
+    }
+    assert.equal(said[0], said[1]);
+    await close();
+  });
+
+  it('takes a recovery key where a code is asked for', async () => {
+    const { page, fake, signIn, close } = await visit(browser);
+    const alice = fake.person('alice', { factors: [newTotp('phone'), newRecovery(['AAAAA-BBBBB'])] });
+    await signIn(alice, 'AAAAA-BBBBB');
+    await page.getByText('Recovery keys').first().waitFor();
+    await close();
+  });
+
+  it('takes a security key, and lets a cancelled touch be tried again', async () => {
+    const { page, fake, signIn, open, close } = await visit(browser);
+    const alice = fake.person('alice');
+    await signIn(alice);
+    const key = await plugIn(page);
+    await choose(page, 'Add', 'Security key');
+    await page.getByRole('textbox', { name: 'Name' }).fill('blue');
+    await page.getByRole('button', { name: 'Add', exact: true }).last().click();
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await choose(page, 'alice', 'Sign out');
+
+    await open('/sign-in');
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByLabel('Password').fill(alice.password);
+    await page.keyboard.press('Enter');
+    // A key that was made by somebody else answers that it knows no such credential.
+    const { credentials } = await key.cdp.send('WebAuthn.getCredentials', { authenticatorId: key.id });
+    await key.cdp.send('WebAuthn.clearCredentials', { authenticatorId: key.id });
+    await page.getByRole('button', { name: 'Use security key' }).click();
+    await page.getByText('Cancelled, or the time ran out. You can try again.').waitFor();
+    for (const credential of credentials)
+      await key.cdp.send('WebAuthn.addCredential', { authenticatorId: key.id, credential });
+    await page.getByRole('button', { name: 'Use security key' }).click();
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    await close();
+  });
+
+  it('goes on to the page that was wanted, and to none of another origin', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const admin = fake.person('root-admin', { admin: true });
+    await open('/admin/audit');
+    await page.getByLabel('Account name').fill(admin.account);
+    await page.getByLabel('Password').fill(admin.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Audit trail' }).waitFor();
+    await choose(page, admin.account, 'Sign out');
+    await open('/sign-in?next=//evil.example/');
+    await page.getByLabel('Account name').fill(admin.account);
+    await page.getByLabel('Password').fill(admin.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    assert.equal(page.url(), `${fake.origin}/`);
+    await close();
+  });
+
+  it('takes a link in the place of the password, which leaves the address bar at once', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const alice = fake.person('alice');
+    for (const [address, shown, button] of [
+      ['/sign-in?link=once', '/sign-in', 'Go on'],
+      ['/invite/invited', '/invite', 'Go on'],
+    ] as const) {
+      fake.state.links.set('once', alice).set('invited', alice);
+      await open(address);
+      await page.getByRole('button', { name: button }).waitFor();
+      assert.equal(page.url(), fake.origin + shown);
+      assert.equal(await page.getByLabel('Password').count(), 0);
+      await page.getByLabel('Account name').fill('alice');
+      await page.getByRole('button', { name: button }).click();
+      await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+      // There may be no password: none is asked for while the link's own proof is fresh.
+      await choose(page, 'Add', 'TOTP');
+      await page.getByRole('dialog').waitFor();
+      assert.equal(await page.getByLabel('Password').count(), 0);
+      await page.keyboard.press('Escape');
+      await choose(page, 'alice', 'Sign out');
+    }
+    await close();
+  });
+});
+
+describe('a session that runs out half-way', () => {
+  for (const tell of [true, false])
+    it(`keeps what was typed, but no password (${tell ? 'the server says so' : 'the next request hears of it'})`, async () => {
+      const { page, fake, signIn, close } = await visit(browser);
+      const alice = fake.person('alice');
+      await signIn(alice);
+      await choose(page, 'Add', 'TOTP');
+      const dialog = page.getByRole('dialog', { name: 'Add a TOTP factor' });
+      await dialog.getByLabel('Name', { exact: true }).fill('pixel-7 authy');
+      const secret = await dialog.getByLabel('Secret').inputValue();
+      await dialog.getByLabel('Password').fill(alice.password);
+      await dialog.getByLabel('Verification code').fill('123456');
+      fake.endSessions(tell);
+      if (!tell) await dialog.getByRole('button', { name: 'Add' }).click();
+      const over = page.getByRole('dialog', { name: 'Your session has ended' });
+      await over.waitFor();
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Escape');
+      assert.equal(await over.isVisible(), true);
+      assert.equal(await over.getByLabel('Account name').inputValue(), 'alice');
+      await over.getByLabel('Password').fill(alice.password);
+      await over.getByRole('button', { name: 'Sign in', exact: true }).click();
+      await over.waitFor({ state: 'detached' });
+      assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'pixel-7 authy');
+      assert.equal(await dialog.getByLabel('Secret').inputValue(), secret);
+      assert.equal(await dialog.getByLabel('Password').inputValue(), '');
+      await close();
+    });
+
+  it('can be left, and then nothing of it stays', async () => {
+    const { page, fake, signIn, close } = await visit(browser);
+    await signIn(fake.person('alice'));
+    fake.endSessions(true);
+    await page.getByRole('button', { name: 'Leave, or sign in as somebody else' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    assert.equal(await page.getByLabel('Account name').inputValue(), '');
+    await close();
+  });
+});
