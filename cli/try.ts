@@ -60,6 +60,9 @@ async function main(): Promise<number> {
   await sandbox.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void sandbox.stop());
   say(`sallyportd is up (pid ${sandbox.pid}); its log is ${sandbox.log}`);
+  const portal = await sandbox.startPortal();
+  if (portal === undefined) say(`The portal is not up; its log is ${sandbox.portalLog}`);
+  else say(`The portal is up: ${portal} (sign in with your account and password)`);
   if (process.stdin.isTTY && process.stdout.isTTY) await enrolAndLogIn(sandbox, user);
 
   const cli = `node dist/cli/main.js --config ${sandbox.config}`;

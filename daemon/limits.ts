@@ -169,9 +169,11 @@ export const limits = {
   requestBody: 65_536,
   controlConnections: 256,
   controlConnectionsPerUid: 32,
+  /** The portal's: its calls, and a stream for each page that is open. */
+  controlConnectionsOfPortal: 1_280,
   controlRequestWait: 10_000,
   /** `audit --follow` streams at a time. */
-  auditFollowers: 16,
+  auditFollowers: 64,
   /** What a follower may have unread before it is let go: some 4 000 events. */
   auditFollowUnread: 1_048_576,
   /** Our client sends five headers; Node's own limit is 16 KiB and 2 000. */

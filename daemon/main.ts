@@ -148,11 +148,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const signed = { accounts, clock, randomness: systemRandomness };
+  let lastPortalUid: number | undefined;
   const portalUid = async () => {
     const { portal } = configuration.current();
     const found = portal === undefined ? undefined : await accounts.byName(portal.user, []);
-    return found?.status === 'found' ? found.account.uid : undefined;
+    lastPortalUid = found?.status === 'found' ? found.account.uid : undefined;
+    return lastPortalUid;
   };
+  await portalUid();
   const tokens = createTokens({
     ...signed,
     adminGroup: () => configuration.current().adminGroup,
@@ -193,6 +196,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
     portalUid,
+    lastPortalUid: () => lastPortalUid,
   });
 
   const at = (name: string, path: string): { path: string } | { fd: number } => {

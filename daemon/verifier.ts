@@ -15,6 +15,7 @@ import type {
   Verifier,
   VerifierOptions,
 } from './verifier/contract.ts';
+import { answerFirst, openFirst } from './verifier/first-enrolment.ts';
 import { type Answer, type Judgement, mayBeAnAnswer } from './verifier/judge.ts';
 import { Ledger, untilSettled } from './verifier/ledger.ts';
 import { loginEvent } from './verifier/login-event.ts';
@@ -90,10 +91,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
-        const hasPortal = this.#o.config().portal !== undefined;
-        const account = (subject.holder ?? subject.target).name;
-        const offer = { ...this.#o, hasPortal };
-        const key = await keyOfferFor(decision, assessed.realm, facts, account, offer);
+        const key = await keyOfferFor(decision, assessed, facts, this.#o);
         return {
           kind: 'ask',
           prompt,
@@ -102,6 +100,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           ...(decision.codesLocked ? { text: refusalText('codes-locked') } : {}),
         };
       }
+      if (decision.kind === 'enrol') return openFirst(login, assessed, this.#o.config(), this.#o.randomness);
       if (!(await this.#assessor.settle(assessed, decision, facts))) return undefined;
       const result = decision.kind === 'not-needed' ? 'ignore' : decision.result;
       return { kind: 'done', result, ...(decision.text === undefined ? {} : { text: decision.text }) };
@@ -113,7 +112,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     try {
       if (login.facts.proven) return await this.#answerProven(login, answer);
       const verdict = await this.#answerUnproven(login, answer);
-      return verdict.kind === 'accepted' ? verdict : onTheBeat(verdict, this.#o.clock.monotonic() - arrived);
+      return verdict.kind === 'refused' ? onTheBeat(verdict, this.#o.clock.monotonic() - arrived) : verdict;
     } finally {
       if (Buffer.isBuffer(answer)) answer.fill(0);
     }
@@ -158,11 +157,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   }
 
   /** @param answer undefined: nothing is judged, only whether anything is needed */
-  async #answerOf(
-    login: OpenLogin,
-    answer: Answer | undefined,
-    origin: string,
-  ): Promise<Verdict | undefined> {
+  async #answerOf(login: OpenLogin, answer: Answer | undefined, origin: string) {
     const { facts } = login;
     const subject = await this.#assessor.subjectOf(facts);
     if (subject === undefined) {
@@ -193,6 +188,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   async #tryAnswer(login: OpenLogin, subject: Subject, answer: Answer): Promise<Verdict | undefined> {
     const assessed = await this.#assessor.assess(login.facts, subject);
     const { decision, versioned, realm, now } = assessed;
+    if (login.enrolment !== undefined)
+      return answerFirst({ ...this.#o, ledger: this.#ledger }, login, login.enrolment, assessed, answer);
     if (decision.kind !== 'ask') return this.#withoutFactor(login, assessed);
     const { value: record, version } = versioned;
     if (record === undefined || realm === undefined)
@@ -212,6 +209,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   async #withoutFactor(login: OpenLogin, assessed: Assessment): Promise<Verdict | undefined> {
     const { decision } = assessed;
     if (decision.kind === 'ask') throw new SallyportError('internal', 'an answer was not judged: a defect');
+    if (decision.kind === 'enrol')
+      return refused(login, { result: 'auth-err', text: refusalText('no-factor') });
     if (decision.kind === 'accept')
       return (await acceptVerified(this.#ledger, assessed, login.facts, decision))
         ? { kind: 'accepted', result: 'success', strip: 0 }

@@ -1,9 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { newSeed, type OtpauthToken, otpauthUri, readSeed, seedText } from '../../daemon/control/token.ts';
+import {
+  newSeed,
+  type OtpauthToken,
+  otpauthUri,
+  qrCode,
+  readSeed,
+  seedText,
+} from '../../daemon/control/token.ts';
 import type { UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { wholeNumber } from '../number.ts';
-import { qrCode } from '../qr.ts';
 import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
 import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';

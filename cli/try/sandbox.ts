@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const repository = join(import.meta.dirname, '../../..');
 const daemonMain = join(import.meta.dirname, '../../daemon/main.js');
 const cliMain = join(import.meta.dirname, '../main.js');
+const portalMain = join(import.meta.dirname, '../../portal/main.js');
 const module = join(repository, 'build/Release/pam_sallyport.so');
 const tryLogin = join(repository, 'build/Release/sallyport-try');
+
+const portalListen = '127.0.0.1:8866';
+const portalOrigin = 'http://localhost:8866';
 
 /** Milliseconds that sallyportd may take to listen; it takes about 300. */
 const startWait = 15_000;
@@ -24,12 +28,15 @@ export class Sandbox {
   readonly root: string;
   readonly config: string;
   readonly log: string;
+  readonly portalLog: string;
   #daemon: ChildProcess | undefined;
+  #portal: ChildProcess | undefined;
 
   constructor(root: string) {
     this.root = root;
     this.config = join(root, 'etc/sallyport.toml');
     this.log = join(root, 'var/sallyportd.log');
+    this.portalLog = join(root, 'var/portal.log');
   }
 
   get exists(): boolean {
@@ -41,8 +48,17 @@ export class Sandbox {
     return run(process.execPath, [cliMain, '--config', this.config, ...argv], input);
   }
 
-  init(): Promise<Ran> {
-    return run(process.execPath, [cliMain, 'init', '--root', this.root], '');
+  async init(): Promise<Ran> {
+    const laid = await run(process.execPath, [cliMain, 'init', '--root', this.root], '');
+    if (laid.status === 0) this.#addPortal();
+    return laid;
+  }
+
+  /** On this machine alone: security keys are made for localhost, and are good for nothing else. */
+  #addPortal(): void {
+    const text = readFileSync(this.config, 'utf8');
+    const tables = `[webauthn]\nrp_id = "localhost"\n\n[portal]\norigins = ["${portalOrigin}"]\nlisten  = "${portalListen}"\n`;
+    writeFileSync(this.config, text.replace(/^\[\[realm\]\]/m, `${tables}\n[[realm]]`));
   }
 
   /**
@@ -77,6 +93,23 @@ export class Sandbox {
     }
   }
 
+  /** @returns its address; undefined: the configuration has none, or it does not come up, which its log says */
+  async startPortal(): Promise<string | undefined> {
+    if (!/^\[portal\]/m.test(readFileSync(this.config, 'utf8'))) return undefined;
+    const log = openSync(this.portalLog, 'a', 0o600);
+    const portal = spawn(process.execPath, [portalMain, '--config', this.config], {
+      stdio: ['ignore', log, log],
+    });
+    this.#portal = portal;
+    const [host = '', port = ''] = portalListen.split(':');
+    const deadline = performance.now() + startWait;
+    while (!(await listens({ host, port: Number(port) }))) {
+      if (portal.exitCode !== null || performance.now() > deadline) return undefined;
+      await sleep(20);
+    }
+    return portal.exitCode === null ? portalOrigin : undefined;
+  }
+
   get pid(): number | undefined {
     return this.#daemon?.pid;
   }
@@ -89,14 +122,15 @@ export class Sandbox {
   }
 
   async stop(): Promise<void> {
+    this.#portal?.kill('SIGTERM');
     this.#daemon?.kill('SIGTERM');
     await this.ended();
   }
 }
 
-function listens(path: string): Promise<boolean> {
+function listens(where: string | { readonly host: string; readonly port: number }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path, () => {
+    const socket = connect(typeof where === 'string' ? { path: where } : where, () => {
       socket.destroy();
       resolve(true);
     });

@@ -131,7 +131,7 @@ function checkGrace(raw: Record<string, unknown>, path: KeyPath, report: Report)
   if (raw.enrol === 'grace' && given.length === 2) {
     report.add([...path, 'grace_until'], 'grace as well', 'either grace or grace_until, not both');
   }
-  if (raw.enrol !== undefined && raw.enrol !== 'refuse') return;
+  if (raw.enrol === 'grace') return;
   for (const key of given) {
     report.add(
       [...path, key],

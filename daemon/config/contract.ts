@@ -82,7 +82,8 @@ export interface Realm {
     readonly uids: readonly { readonly first: number; readonly last: number }[];
   };
   readonly require: 'none' | 'any' | readonly RequirableKind[];
-  readonly enrol: 'refuse' | 'grace';
+  /** at-login: a first TOTP factor is added in the login itself. */
+  readonly enrol: 'refuse' | 'grace' | 'at-login';
   /** With enrol = grace: exactly one of the two. */
   readonly graceMs?: number;
   /** Milliseconds since the epoch. */

@@ -105,7 +105,7 @@ export const realmSchema = v.strictObject(
     name: field.realmName,
     members: v.optional(membersSchema),
     require: field.requirement,
-    enrol: v.optional(field.oneOf(['refuse', 'grace'], ['at-login'])),
+    enrol: v.optional(field.oneOf(['refuse', 'grace', 'at-login'])),
     grace: v.optional(field.duration('1s', '3650d')),
     grace_until: v.optional(field.moment),
     totp: v.optional(totpSchema),

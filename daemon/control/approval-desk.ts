@@ -40,9 +40,9 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
   const open = new Set<ServerResponse>();
   return {
     show(id, source) {
-      const approval = approvals.show(id);
-      if (approval === undefined) throw new SallyportError('no-such-approval', texts.over.text);
-      return viewOf(approval, source, true);
+      const found = approvals.show(id);
+      if (found === undefined) throw new SallyportError('no-such-approval', texts.over.text);
+      return viewOf(found.approval, source, found.byLink);
     },
     async answer(id, { number, credentialId, clientDataJSON, authenticatorData, signature }) {
       const given = { credentialId, clientDataJSON, authenticatorData, signature };
@@ -60,7 +60,7 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
       const stop = approvals.follow(account, ({ approval, over }) =>
         write(
           over
-            ? { kind: 'approval-over', id: approval.id }
+            ? { kind: 'approval-over', id: approval.handle }
             : { kind: 'approval', approval: viewOf(approval, undefined, false) },
         ),
       );
@@ -80,10 +80,11 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
 }
 
 function viewOf(approval: Approval, browser: string | undefined, withNumber: boolean): ApprovalView {
-  const { id, number, account, facts, question, challenge, asked, expires } = approval;
+  const { number, account, facts, question, challenge, asked, expires } = approval;
   const source = facts.source ?? facts.rhost;
   return {
-    id,
+    // Whoever was told by the portal does not learn the link, on which the number stands.
+    id: withNumber ? approval.id : approval.handle,
     account,
     host: hostname(),
     service: shown(facts.service),

@@ -1,35 +1,41 @@
 /**
  * How many connections there are, and whose.
  *
- * What MUST hold: root is counted apart, so that no number of local users keeps the admin out; one
- * uid cannot take the places of all the others.
+ * What MUST hold: root and the portal are counted apart, so that no number of local users keeps them out, nor the
+ * pages of the portal the admin; one uid cannot take the places of all the others.
  */
 export interface Places {
   /** Takes a place; undefined: there is none. @returns how to give it back, once */
-  take(uid: number, root: boolean): (() => void) | undefined;
+  take(uid: number, of: Of): (() => void) | undefined;
   taken(): number;
 }
 
-export function createPlaces(limit: { readonly total: number; readonly perUid: number }): Places {
-  const perUid = new Map<number, number>();
-  let roots = 0;
-  let others = 0;
+export type Of = 'root' | 'portal' | 'others';
 
-  const takeRoot = () => {
-    if (roots >= limit.total) return undefined;
-    roots += 1;
+export function createPlaces(limit: {
+  readonly total: number;
+  readonly perUid: number;
+  readonly portal: number;
+}): Places {
+  const perUid = new Map<number, number>();
+  const taken: Record<Of, number> = { root: 0, portal: 0, others: 0 };
+  const most: Readonly<Record<Of, number>> = { root: limit.total, portal: limit.portal, others: limit.total };
+
+  const takeOf = (of: Of): (() => void) | undefined => {
+    if (taken[of] >= most[of]) return undefined;
+    taken[of] += 1;
     return () => {
-      roots -= 1;
+      taken[of] -= 1;
     };
   };
 
   const takeOther = (uid: number) => {
     const own = perUid.get(uid) ?? 0;
-    if (others >= limit.total || own >= limit.perUid) return undefined;
-    others += 1;
+    const release = own >= limit.perUid ? undefined : takeOf('others');
+    if (release === undefined) return undefined;
     perUid.set(uid, own + 1);
     return () => {
-      others -= 1;
+      release();
       const left = (perUid.get(uid) ?? 1) - 1;
       if (left === 0) perUid.delete(uid);
       else perUid.set(uid, left);
@@ -37,7 +43,7 @@ export function createPlaces(limit: { readonly total: number; readonly perUid: n
   };
 
   return {
-    take: (uid, root) => (root ? takeRoot() : takeOther(uid)),
-    taken: () => roots + others,
+    take: (uid, of) => (of === 'others' ? takeOther(uid) : takeOf(of)),
+    taken: () => taken.root + taken.portal + taken.others,
   };
 }

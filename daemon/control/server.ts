@@ -44,6 +44,8 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly tokens: Tokens;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
+  /** As it was known last: a connection does not wait for NSS. */
+  readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
   readonly limits?: ControlLimits;
   readonly peerOf?: (socket: Socket) => PeerCredentials;
@@ -68,7 +70,11 @@ export interface ControlServer {
 export function createControlServer(options: ControlOptions): ControlServer {
   const limit = options.limits ?? limits;
   const peers = new WeakMap<Duplex, number>();
-  const places = createPlaces({ total: limit.controlConnections, perUid: limit.controlConnectionsPerUid });
+  const places = createPlaces({
+    total: limit.controlConnections,
+    perUid: limit.controlConnectionsPerUid,
+    portal: limits.controlConnectionsOfPortal,
+  });
   const refusals = createRefusals(limits.controlRefusedLingering);
   const followers = createFollowers(options.admin, limit);
   const desk: Desk = {
@@ -92,7 +98,8 @@ export function createControlServer(options: ControlOptions): ControlServer {
   server.on('connection', (socket) => {
     const uid = uidOf(socket, options);
     if (uid === undefined) return;
-    const release = places.take(uid, options.rootUids.has(uid));
+    const isPortal = uid === options.lastPortalUid?.();
+    const release = places.take(uid, options.rootUids.has(uid) ? 'root' : isPortal ? 'portal' : 'others');
     if (release === undefined) {
       refusals.send(socket, refusal('too-many-connections'));
       return;

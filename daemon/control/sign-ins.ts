@@ -133,6 +133,8 @@ export function createSignIns(options: SignInOptions): SignIns {
         end(signIn);
         return { id: '', step: await doneBy(signIn.person, signIn.by, verdict.text) };
       }
+      if (verdict.kind === 'next')
+        throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
       await pause(verdict.delay);
       signIn.login = verdict.login;
       const isOver = !verdict.again || signIn.answers >= limits.answersPerCall;

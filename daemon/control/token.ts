@@ -6,13 +6,14 @@ import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
 import { otpauthUri } from '../factors/uri.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
+import { qrCode } from '../qr.ts';
 import { ControlError } from './client.ts';
 import type { U2fBody } from './views.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
 export type { OtpauthToken } from '../factors/uri.ts';
-export { otpauthUri };
+export { otpauthUri, qrCode };
 
 export function newSeed(): Buffer {
   return randomBytes(seedLengths.random);

@@ -94,6 +94,11 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
       const { result: code, strip, text } = verdict;
       return result(code, { strip, ...(text === undefined ? {} : { info: text }) });
     }
+    case 'next': {
+      const { prompt, text, login } = verdict;
+      const { last: _, ...rest } = asked;
+      return ask({ ...rest, prompt, login, answers: 0 }, send('info', text));
+    }
     case 'refused': {
       const { text, login, delay } = verdict;
       const then = verdict.again

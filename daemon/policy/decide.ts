@@ -15,8 +15,8 @@ import {
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { selectRealm } from './realm.ts';
-import { factorsFor, isTypedCode, isUsableFrom, namesOf, standingOf, whyNot } from './requirement.ts';
-import { matchingRule } from './rule.ts';
+import { factorsFor, fits, isTypedCode, isUsableFrom, namesOf, standingOf, whyNot } from './requirement.ts';
+import { matchingRule, portalService } from './rule.ts';
 
 export type { Decision } from './decision.ts';
 
@@ -96,6 +96,10 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       if (require === 'none')
         return pass('no-factor', say, line, `the realm requires nothing, and ${who} has no factor`);
       if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
+      if (realm.enrol === 'at-login' && !isCaller && mayEnrolIn(question.facts, realm)) {
+        const sentence = `${who} has no factor, and adds its first one in this login`;
+        return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
+      }
       return refuse(
         'no-factor',
         say,
@@ -127,6 +131,15 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     default:
       return unreachable(standing);
   }
+}
+
+/**
+ * Where nobody but the owner of the password sees a new secret: a login that is proven, that can show it, and in a
+ * realm that a TOTP factor satisfies. Who signs in to the portal adds a first factor there.
+ */
+function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
+  const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
+  return isShown && facts.service !== portalService && fits(require, 'totp');
 }
 
 function byGrace(question: Question, realm: Realm, say: Say): Decision {

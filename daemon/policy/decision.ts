@@ -41,7 +41,7 @@ export type RefusedWhy =
   /** su with su = "caller": the real uid is no account. */
   | 'su-caller-unknown';
 
-export type Decision = NotNeeded | Accept | Ask | Refused;
+export type Decision = NotNeeded | Accept | Ask | Enrol | Refused;
 
 export interface NotNeeded extends Ground {
   readonly kind: 'not-needed';
@@ -68,6 +68,12 @@ export interface Ask extends Ground {
   readonly codesLocked: boolean;
   /** A factor verified now is remembered (grants.ts, giveGrant). */
   readonly remember: boolean;
+}
+
+/** The account has no factor at all, and its first one is added in this very login. */
+export interface Enrol extends Ground {
+  readonly kind: 'enrol';
+  readonly why: 'no-factor';
 }
 
 export interface Refused extends Ground {

@@ -60,6 +60,8 @@ function headline(decision: Decision): string {
       return 'nothing is asked: the key that was used is the second factor';
     case 'ask':
       return 'a second factor is asked for';
+    case 'enrol':
+      return 'a first factor is added in the login';
     case 'refused':
       return `refused (${decision.why})`;
     default:

@@ -8,8 +8,10 @@ import type { KeyQuestion, Touch } from './touches.ts';
 
 /** A login that waits for somebody to approve it in a browser. */
 export interface Approval {
-  /** 80 random bits: whoever has it may see what it is about. */
+  /** 80 random bits: whoever has it has the link, and may see what it is about, the number too. */
   readonly id: string;
+  /** What a page of the person's own is told: nothing can be learned from it, and the number has to be typed. */
+  readonly handle: string;
   /** The page of it. */
   readonly link: string;
   /** Two digits, on the screen of the login: whoever approves compares or types them. */
@@ -51,8 +53,9 @@ export interface Approvals {
   ): Approval;
   /** Waits for it, on behalf of the login. @param deadline milliseconds from now */
   wait(approval: Approval, deadline: number): Touch;
-  show(id: string): Approval | undefined;
-  /** @param number undefined: whoever answers had the link, and sees the number */
+  /** @param id the link's, or the handle */
+  show(id: string): { readonly approval: Approval; readonly byLink: boolean } | undefined;
+  /** @param number may be left out by whoever had the link */
   answer(id: string, given: BrowserAnswer, number: string | undefined): Promise<ApprovalVerdict>;
   deny(id: string): ApprovalVerdict;
   pendingOf(account: string): readonly Approval[];
@@ -107,7 +110,7 @@ export function createApprovals(options: ApprovalOptions): Approvals {
     tell(found.approval, true);
   };
   const live = (id: string): Pending | undefined => {
-    const found = pending.get(id);
+    const found = pending.get(id) ?? [...pending.values()].find(({ approval }) => approval.handle === id);
     if (found === undefined || clock.monotonic() < found.ends) return found;
     end(found, failed('no-touch'));
     return undefined;
@@ -124,6 +127,7 @@ export function createApprovals(options: ApprovalOptions): Approvals {
       const id = Array.from({ length: 16 }, () => letters.charAt(randomness.int(letters.length))).join('');
       const approval: Approval = {
         id,
+        handle: randomness.bytes(10).toString('base64url'),
         link: `${options.origins()[0] ?? ''}/approve/${id}`,
         number: String(10 + randomness.int(90)),
         account,
@@ -151,11 +155,15 @@ export function createApprovals(options: ApprovalOptions): Approvals {
       const outcome = found.outcome.finally(() => clearTimeout(timer));
       return { outcome, ...nothing, cancel: () => end(found, failed('cancelled')) };
     },
-    show: (id) => live(id)?.approval,
+    show(id) {
+      const found = live(id);
+      return found && { approval: found.approval, byLink: found.approval.id === id };
+    },
     async answer(id, given, number) {
       const found = live(id);
       if (found === undefined) return 'over';
-      if (number !== undefined && number !== found.approval.number) {
+      const isRight = number === found.approval.number;
+      if (!isRight && (number !== undefined || found.approval.id !== id)) {
         end(found, failed('denied'));
         return 'wrong-number';
       }

@@ -17,6 +17,7 @@ import type { Store } from '../store/contract.ts';
 import type { Approvals } from './approvals.ts';
 import type { Assertions } from './assertions.ts';
 import type { Clock } from './assessment.ts';
+import type { FirstEnrolment } from './first-enrolment.ts';
 import type { Answer } from './judge.ts';
 import type { Registration } from './registrations.ts';
 import type { Subject } from './subject.ts';
@@ -51,9 +52,13 @@ export interface OpenLogin {
   readonly subject?: { readonly value: Subject; readonly at: number };
   /** What the last answer left to prove (HOTP, two codes in a row). */
   readonly resync?: Resync;
+  /** A first factor that is being added; nothing of it is stored before all of it is done. */
+  readonly enrolment?: FirstEnrolment;
 }
 
 export type Verdict =
+  /** What was answered was right, and there is one more question. */
+  | { readonly kind: 'next'; readonly prompt: string; readonly text: string; readonly login: OpenLogin }
   | {
       readonly kind: 'accepted';
       /** success after a factor; ignore when fresh records say that none is needed any more. */

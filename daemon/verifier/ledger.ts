@@ -31,11 +31,12 @@ export class Ledger {
   async change(
     from: ReadRecord,
     write: AccountRecord,
-    event: AuditEvent,
+    event: AuditEvent | readonly AuditEvent[],
     tokens: Commit['tokens'] = [],
   ): Promise<boolean> {
     const accounts = [{ account: from.record.account, version: from.version, write }];
-    return (await this.#store.commit({ accounts, tokens, events: [event] })) === 'committed';
+    const events = 'kind' in event ? [event] : event;
+    return (await this.#store.commit({ accounts, tokens, events })) === 'committed';
   }
 
   /**

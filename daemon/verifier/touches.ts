@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Realm } from '../config/contract.ts';
+import type { Config } from '../config/contract.ts';
 import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../fido/contract.ts';
 import { limits } from '../limits.ts';
@@ -9,6 +9,7 @@ import { placeOfKey } from '../policy/requirement.ts';
 import type { Randomness } from '../randomness.ts';
 import type { Approval, Approvals } from './approvals.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
+import type { Assessment } from './assessment.ts';
 import type { CreationOptions } from './contract.ts';
 import { typedNames } from './prompt.ts';
 import type { Registration } from './registrations.ts';
@@ -156,22 +157,19 @@ export function clientDataFor(
 export interface OfferOptions {
   readonly touches: Pick<Touches, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
-  /** There is a portal. */
-  readonly hasPortal: boolean;
+  readonly config: () => Pick<Config, 'portal'>;
 }
 
 /**
  * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
  *
- * @param account whose factors are asked
  * @returns undefined: none of the factors that are asked is a security key
  */
 export async function keyOfferFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
-  realm: Realm | undefined,
+  { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
   facts: LoginFacts,
-  account: string,
-  { touches, approvals, hasPortal }: OfferOptions,
+  { touches, approvals, config }: OfferOptions,
 ): Promise<KeyOffer | undefined> {
   const credentials = factors.filter(isCredential);
   const [first] = credentials;
@@ -179,9 +177,10 @@ export async function keyOfferFor(
   if (first === undefined || question === undefined) return undefined;
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
-  if (placeOfKey(facts, first, hasPortal) === 'here')
+  if (placeOfKey(facts, first, config().portal !== undefined) === 'here')
     return { ...common, place: 'here', plugged: await touches.isPlugged() };
   if (facts.browser === true) return { ...common, place: 'page' };
+  const account = (subject.holder ?? subject.target).name;
   return { ...common, place: 'approval', approval: approvals.open(account, facts, question, credentials) };
 }
 

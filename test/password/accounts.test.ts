@@ -244,6 +244,11 @@ await inNamespace(import.meta.filename, async () => {
         const asked = await run('sh', ['-c', `exec ${program} ${redirection}`]);
         assert.deepEqual([asked.status, asked.stdout], [1, ''], redirection);
       }
+      for (const closed of ['>&-', '2>&-']) {
+        const input = ask('alice').toString('latin1');
+        const asked = await run('sh', ['-c', `exec ${program} ${closed}`], { input });
+        assert.deepEqual([asked.status, asked.stdout], [1, ''], closed);
+      }
     });
 
     it('without root there is an answer about oneself alone, through unix_chkpwd', async () => {
@@ -255,6 +260,8 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await of('alice'), 'right');
       assert.equal(await of('alice', 'guess'), 'wrong');
       assert.notEqual(await of('bob'), 'right');
+      const system = await new RawPasswordHelper(program, [], as).send(ask('alice')).ended;
+      assert.equal(system.verdict, 'failed', 'with the stack of the system');
     });
   });
 

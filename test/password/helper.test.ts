@@ -16,6 +16,7 @@ import { until } from '../support/until.ts';
 /** The daemon's side of the helper: against the program itself, and against whatever else could answer. */
 const folder = scratch('password-helper');
 const servers: Server[] = [];
+const connections: Socket[] = [];
 const lines: string[] = [];
 const log = createLog((line) => lines.push(line), false);
 const typed = 'correct-horse-battery';
@@ -28,6 +29,7 @@ before(async () => {
 });
 after(() => {
   for (const server of servers) server.close();
+  for (const connection of connections) connection.destroy();
   folder.remove();
 });
 
@@ -52,6 +54,7 @@ async function fake(
   const socket = path.join(folder.path, `fake-${servers.length}`);
   const server = createServer((connection) => {
     const pieces: Buffer[] = [];
+    connections.push(connection);
     connection.on('error', () => undefined);
     connection.on('data', (piece: Buffer) => pieces.push(piece));
     talk(connection, () => Buffer.concat(pieces));

@@ -125,6 +125,13 @@ describe('a stack that wants something else has failed, and is not content in th
   };
   for (const [what, options] of Object.entries(failing)) it(what, () => verdicts(asks(options), 'failed'));
 
+  for (const style of [2, 5, 7, 99])
+    it(`asks for the password, and then in style ${style}`, async () => {
+      const lines = ['auth required ASKS password=correct-horse', `auth required ASKS style=${style}`];
+      await verdicts(stack(...lines, 'account required ASKS'), 'failed');
+      await verdicts(stack(...lines.reverse(), 'account required ASKS'), 'failed');
+    });
+
   it('asks twice, and says wrong', () => verdicts(asks(`prompts=2 auth=${pam.authErr}`), 'failed'));
   it('asks nothing: it has checked nothing', async () => {
     await verdicts(asks('prompts=0'), 'failed');
@@ -236,15 +243,6 @@ describe('around a stack', { concurrency: 2 }, () => {
   it('others than root keep what unix_chkpwd needs to check their own password', async () => {
     const lines = await said(askFrame(), { uid: 65534, gid: 65534 });
     assert.ok(lines.includes('privileges 0') && lines.includes('core 0 0'), lines.join());
-  });
-
-  it('who is not root has no stack but their own', async () => {
-    const [, program = ''] = programs;
-    const own = path.join(folder.path, 'own');
-    copyFileSync(program, own);
-    chmodSync(folder.path, 0o755);
-    const asked = await new RawPasswordHelper(own, [], { uid: 65534, gid: 65534 }).send(askFrame()).ended;
-    assert.equal(asked.verdict, 'failed');
   });
 
   it('set-id it does nothing', async () => {

@@ -100,7 +100,15 @@ export class RawPasswordHelper {
     owner: { readonly uid?: number; readonly gid?: number; readonly env?: NodeJS.ProcessEnv } = {},
   ) {
     const { env, ...ids } = owner;
-    this.child = spawn(program, args, { stdio: 'pipe', env: { ...sanitizerOptions, ...env }, ...ids });
+    // The fourth is one that somebody forgot to close.
+    const stdio = ['pipe', 'pipe', 'pipe', 'pipe'] as const;
+    const bounds = { timeout: 15_000, killSignal: 'SIGKILL' } as const;
+    this.child = spawn(program, args, {
+      ...bounds,
+      stdio: [...stdio],
+      env: { ...sanitizerOptions, ...env },
+      ...ids,
+    });
     this.ended = collected(this.child);
   }
 

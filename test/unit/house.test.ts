@@ -50,7 +50,7 @@ const stairs: readonly (readonly string[])[] = [
   ['accounts', 'sessions'],
   ['fido', 'password'],
   ['peer', 'refusals'],
-  ['process', 'addon', 'bounded', 'errors', 'helper-line', 'limits', 'log', 'randomness'],
+  ['process', 'addon', 'bounded', 'errors', 'helper-line', 'limits', 'log', 'qr', 'randomness'],
 ];
 
 function stepOf(path: string): number {

@@ -70,8 +70,6 @@ describe('the configuration that init writes', () => {
 describe('the sample configuration', async () => {
   const file = join(await repositoryRoot(), 'pam-config', 'sallyport.toml.sample');
   const sample = await readFile(file, 'utf8');
-  const lines = sample.split('\n');
-  const later = lines.flatMap((line, index) => (line.startsWith('#later# ') ? [index] : []));
 
   it('is good, and shows every key', () => {
     const config = good(sample);
@@ -94,31 +92,6 @@ describe('the sample configuration', async () => {
       'issuer',
     ]) {
       assert.match(sample, new RegExp(`^ *${key} *=`, 'm'), key);
-    }
-  });
-
-  it('says politely of each setting to come that it is not there yet', () => {
-    assert.ok(later.length > 0);
-    const blocks = later.filter((index) => !later.includes(index - 1));
-    for (const start of blocks) {
-      let end = start;
-      while (later.includes(end)) end++;
-      const block = lines.slice(start, end).map((line) => line.replace('#later# ', ''));
-      // What a setting to come takes the place of has to go.
-      const rest = lines.slice(end);
-      const head = lines.slice(0, start);
-      if (block.some((line) => line.includes('at-login'))) {
-        const from = head.lastIndexOf('[[realm]]');
-        for (let index = from; index < head.length; index++) {
-          if (/^(enrol|grace) /.test(head[index] ?? '')) head[index] = '';
-        }
-      }
-      const problems = bad([...head, ...block, ...rest].join('\n'));
-      assert.equal(problems.length, 1, problems.map(describeProblem).join('\n'));
-      const [problem] = problems;
-      assert.ok(problem);
-      assert.match(describeProblem(problem), /not in this version yet/);
-      assert.ok(problem.line > start && problem.line <= end, describeProblem(problem));
     }
   });
 });

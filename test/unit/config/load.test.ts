@@ -475,12 +475,12 @@ const rows: Row[] = [
     ],
   ),
   [
-    'enrol of a later version',
-    realm('require = "any"\nenrol = "at-login"'),
+    'enrol that is none',
+    realm('require = "any"\nenrol = "soon"'),
     5,
     'realm.enrol',
-    /at-login/,
-    /"at-login" is not in this version yet/,
+    /soon/,
+    /"refuse", "grace", "at-login"/,
   ],
   [
     'enrol misspelt',
@@ -824,7 +824,7 @@ addmin_group = "y"
 name = "a"
 members = {}
 require = []
-enrol = "at-login"
+enrol = "soon"
 totp = { digits = 5, skew = 99, wndow = 1 }
   [[realm.rule]]
   services = []

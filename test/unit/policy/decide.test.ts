@@ -36,6 +36,8 @@ function said(decision: Decision): string {
       return `not-needed ${decision.why}`;
     case 'accept':
       return `accept ${decision.factor.id}`;
+    case 'enrol':
+      return 'enrol';
     case 'refused':
       return `refused ${decision.why} ${decision.result}`;
   }

@@ -154,7 +154,7 @@ const anyQuestion: fc.Arbitrary<Question> = fc.record({
 
 /** Whether `b` lets in what `a` does not: passes more easily, or takes a factor that `a` would not take. */
 function isLaxer(b: Decision, a: Decision): boolean {
-  const rank = { refused: 0, ask: 1, accept: 2, 'not-needed': 2 };
+  const rank = { refused: 0, ask: 1, enrol: 2, accept: 2, 'not-needed': 2 };
   if (a.kind !== 'ask' || b.kind !== 'ask') return rank[b.kind] > rank[a.kind];
   const taken = new Set(a.factors.map(({ id }) => id));
   if (b.factors.some(({ id }) => !taken.has(id))) return true;
@@ -170,7 +170,7 @@ function neverLaxer(
   kinds: readonly Decision['kind'][] = ['refused', 'ask', 'not-needed'],
 ): void {
   const numRuns = 8000;
-  const seen = { refused: 0, ask: 0, accept: 0, 'not-needed': 0 };
+  const seen = { refused: 0, ask: 0, enrol: 0, accept: 0, 'not-needed': 0 };
   let changed = 0;
   fc.assert(
     fc.property(anyQuestion.map(prepare), change, (question, changeIt) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from 'uqr';
-import { qrCode } from '../../../cli/qr.ts';
+import { qrCode } from '../../daemon/qr.ts';
 
 const uri =
   'otpauth://totp/Host:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Host&algorithm=SHA1&digits=6&period=30';

@@ -1,12 +1,14 @@
 import { encode } from 'uqr';
 
 /** Modules of white around the code, as ISO/IEC 18004 asks for. */
-const quietZone = 4;
+const usualQuietZone = 4;
 
 export interface QrOptions {
   /** Says black and white by colour codes, so that dark and light terminals show the same. */
   readonly colour: boolean;
   readonly columns: number;
+  /** Modules around it, where room is dear; 4 by default. */
+  readonly quietZone?: number;
 }
 
 /**
@@ -15,6 +17,7 @@ export interface QrOptions {
  * @returns undefined: the terminal is too narrow for it
  */
 export function qrCode(text: string, options: QrOptions): string | undefined {
+  const { quietZone = usualQuietZone } = options;
   const { data, size } = encode(text, { ecc: 'L', border: 0 });
   const side = size + 2 * quietZone;
   if (side > options.columns) return undefined;

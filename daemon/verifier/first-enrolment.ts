@@ -1,0 +1,169 @@
+import type { Config } from '../config/contract.ts';
+import { SallyportError } from '../errors.ts';
+import { encodeBase32 } from '../factors/base32.ts';
+import type { FactorContext, RecoveryRecord, TotpRecord } from '../factors/contract.ts';
+import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from '../factors/recovery.ts';
+import { seedLengths } from '../factors/seed.ts';
+import { shapeOf } from '../factors/shape.ts';
+import { totp } from '../factors/totp.ts';
+import { otpauthUri } from '../factors/uri.ts';
+import { limits } from '../limits.ts';
+import { qrCode } from '../qr.ts';
+import type { Randomness } from '../randomness.ts';
+import { emptyRecord } from '../store/contract.ts';
+import { contextOf } from './asking.ts';
+import { type Assessment, withLogin } from './assessment.ts';
+import type { Opening, OpenLogin, Verdict } from './contract.ts';
+import type { Answer } from './judge.ts';
+import type { Ledger } from './ledger.ts';
+import { changeEvent, loginEvent } from './login-event.ts';
+import { refused } from './verdicts.ts';
+
+/** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
+export interface FirstEnrolment {
+  /** Not stored; once a code was right it carries the mark of that code. */
+  readonly factor: TotpRecord;
+  /** Shown once the code was right; not stored either. */
+  readonly recovery?: RecoveryRecord;
+}
+
+export interface FirstEnrolmentOptions {
+  readonly ledger: Ledger;
+  readonly keyedHash: FactorContext['keyedHash'];
+  readonly randomness: Randomness;
+}
+
+const codePrompt = 'Verification code: ';
+const storedPrompt = 'Type "yes" once you have stored them: ';
+
+/** Begins with a new secret: a QR code where there is room for it, and the secret in letters. */
+export function openFirst(
+  login: OpenLogin,
+  { realm, subject, now }: Assessment,
+  { issuer, portal }: Pick<Config, 'issuer' | 'portal'>,
+  randomness: Randomness,
+): Opening {
+  if (realm === undefined) throw new SallyportError('internal', 'a first factor without a realm: a defect');
+  const { digits, period, algorithm } = realm.totp;
+  const account = subject.target.name;
+  const seed = randomness.bytes(seedLengths.random);
+  const factor: TotpRecord = {
+    id: randomness.bytes(6).toString('hex'),
+    name: 'TOTP',
+    created: now,
+    enabled: true,
+    kind: 'totp',
+    secret: seed.toString('base64'),
+    digits,
+    period,
+    algorithm,
+    lastStep: -1,
+    drift: 0,
+  };
+  const uri = otpauthUri({ kind: 'totp', issuer, account, seed, digits, algorithm, period });
+  const secret = encodeBase32(seed);
+  seed.fill(0);
+  const words = [
+    'A second factor is required here, and you have none. Add one now:',
+    `scan this with an authenticator app, or type in the secret ${secret}`,
+    ...(portal === undefined ? [] : [`(or break off, and add one at ${portal.origins[0] ?? ''})`]),
+  ].join('\n');
+  const drawing = qrCode(uri, { colour: false, columns: 80, quietZone: 2 });
+  const whole = drawing === undefined ? words : `${drawing}\n${words}`;
+  const text = Buffer.byteLength(whole) <= limits.textLength ? whole : words;
+  return { kind: 'ask', prompt: codePrompt, text, login: { ...login, enrolment: { factor } } };
+}
+
+/**
+ * MUST hold:
+ * - nothing is stored before the code was right and the recovery keys are said to be stored; breaking off at any
+ *   point leaves nothing, and nobody in;
+ * - then all of it is one commit: both factors, the code's mark, the login and their events, on condition that
+ *   policy still asks for it and the account still has no factor.
+ *
+ * @returns undefined: the commit met another one; decide again
+ */
+export async function answerFirst(
+  options: FirstEnrolmentOptions,
+  login: OpenLogin,
+  enrolment: FirstEnrolment,
+  assessed: Assessment,
+  given: Answer,
+): Promise<Verdict | undefined> {
+  const { decision, realm, now } = assessed;
+  if (decision.kind !== 'enrol' || realm === undefined)
+    return refused(login, {
+      result: 'auth-err',
+      text: 'Your second factors were changed meanwhile. Log in again.',
+    });
+  const answer = Buffer.isBuffer(given) ? given : Buffer.alloc(0);
+  if (enrolment.recovery !== undefined)
+    return /^\s*yes\s*$/i.test(answer.toString())
+      ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery])
+      : refused(login, { result: 'auth-err', again: true, text: 'Store them first, then type: yes' });
+  const { factor } = enrolment;
+  const shape = shapeOf(answer, new Set([factor.digits]));
+  const verdict = totp.verify(factor, shape, contextOf(realm, now, options.keyedHash));
+  if (verdict.outcome === 'refused')
+    return refused(login, {
+      result: 'auth-err',
+      again: true,
+      text: 'That is no current code of this secret. Check the clock of your device.',
+    });
+  const { recovery, keys } = newRecovery(options, now);
+  const text = [
+    'Right. These recovery keys let you in when your device is lost; each opens one login. Store them now:',
+    ...keys,
+  ].join('\n');
+  return {
+    kind: 'next',
+    prompt: storedPrompt,
+    text,
+    login: { ...login, enrolment: { factor: verdict.record, recovery } },
+  };
+}
+
+function newRecovery(
+  { keyedHash, randomness }: FirstEnrolmentOptions,
+  now: number,
+): { readonly recovery: RecoveryRecord; readonly keys: readonly string[] } {
+  const keys = generateRecoveryKeys((max) => randomness.int(max));
+  const recovery: RecoveryRecord = {
+    id: randomness.bytes(6).toString('hex'),
+    name: 'Recovery keys',
+    created: now,
+    enabled: true,
+    kind: 'recovery',
+    ...hashRecoveryKeys(keys, randomness.bytes(recoverySaltLength), keyedHash),
+  };
+  return { recovery, keys };
+}
+
+async function finish(
+  { ledger }: FirstEnrolmentOptions,
+  login: OpenLogin,
+  assessed: Assessment,
+  factors: readonly [TotpRecord, RecoveryRecord],
+): Promise<Verdict | undefined> {
+  const { subject, versioned, decision, now } = assessed;
+  const account = subject.target.name;
+  const record = versioned.value ?? emptyRecord(account, now);
+  const { realm } = decision;
+  const enrolled = factors.map((factor) =>
+    changeEvent('enrol', {
+      outcome: 'done',
+      reason: factor.kind === 'totp' ? 'verified' : 'unverified',
+      account,
+      at: now,
+      actor: 'login',
+      realm,
+      factor,
+    }),
+  );
+  const [factor] = factors;
+  const success = { outcome: 'success', reason: 'enrolled', at: now, realm, factor } as const;
+  const events = [...enrolled, loginEvent(subject, login.facts, success)];
+  const write = { ...withLogin(record, assessed, login.facts), factors, grants: [] };
+  if (!(await ledger.change({ record, version: versioned.version }, write, events))) return undefined;
+  return { kind: 'accepted', result: 'success', strip: 0 };
+}
