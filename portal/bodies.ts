@@ -21,7 +21,12 @@ const password = text(limits.passwordLength);
 
 const signInBody = v.variant('by', [
   v.strictObject({ by: v.literal('password'), user: text(limits.userLength), password }),
-  v.strictObject({ by: v.literal('link'), user: text(limits.userLength), link: text(limits.linkLength) }),
+  v.strictObject({
+    by: v.literal('link'),
+    user: text(limits.userLength),
+    link: text(limits.linkLength),
+    password: v.exactOptional(password),
+  }),
 ]);
 
 /** A credential's id has 1 023 bytes at the most; of what else a key sends, twice what they send. */

@@ -45,6 +45,12 @@ describe('signing in', () => {
     assert.equal((await mine(cookie)).status, 200);
   });
 
+  it('passes a password on beside a link, for an invite that asks for both', async () => {
+    const both = { by: 'link', user: 'alice', link: 'invited', password: 'right' };
+    await ask(rig, 'POST /api/sign-in', { body: both });
+    assert.deepEqual(rig.daemon.asked.at(-1), ['beginSignIn', { ...both, source: '127.0.0.1' }]);
+  });
+
   it('sets a cookie that no script reads and no other site sends', async () => {
     const done = await signInFully(rig);
     assert.match(done, /^sallyport=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
