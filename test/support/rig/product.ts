@@ -13,6 +13,7 @@ export const controlSocket = `${root}/run/control.sock`;
 
 /** sallyportd and sallyport of this build, below one folder of the namespace. */
 export class Product {
+  readonly config = config;
   #daemon: ChildProcess | undefined;
 
   /** Lays the folder out and puts `realms` in place of the one realm that init writes. */
