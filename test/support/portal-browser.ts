@@ -104,6 +104,15 @@ export interface VirtualKey {
   touched(touched: boolean): Promise<void>;
 }
 
+/** The same security key at another tab too: Chromium's own belong to one. */
+export async function copyKey(from: VirtualKey, to: Page): Promise<VirtualKey> {
+  const { credentials } = await from.cdp.send('WebAuthn.getCredentials', { authenticatorId: from.id });
+  const key = await plugIn(to);
+  for (const credential of credentials)
+    await key.cdp.send('WebAuthn.addCredential', { authenticatorId: key.id, credential });
+  return key;
+}
+
 /** A security key of Chromium's own, over the DevTools protocol. */
 export async function plugIn(page: Page, kind: 'usb' | 'internal' = 'usb'): Promise<VirtualKey> {
   const cdp = await page.context().newCDPSession(page);
