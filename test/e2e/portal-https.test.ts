@@ -33,6 +33,7 @@ require = "none"
 `;
 
 await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
   const asked = [
     'req',
     '-x509',
@@ -45,7 +46,6 @@ await inNamespace(import.meta.filename, async () => {
     '2',
   ];
   must('openssl', [...asked, '-subj', `/CN=${host}`, '-keyout', keyFile, '-out', certFile]);
-  const product = await prepare(realms);
   useSnippet('sudo', 'sallyport-sudo');
   allowSudo();
   prepareSessions();
@@ -91,7 +91,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'a legacy key signs in, approves a login, and is switched in one dialog', async () => {
     const person = addPerson('alice');
-    const desk = await Desk.open(browser, { origin });
+    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, appId);
     await desk.signInByKey('alice');
     const { terminal, link } = await sudo(person);
@@ -120,7 +120,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'one that was made for another domain does not, and says so', async () => {
     const person = addPerson('bob');
-    const desk = await Desk.open(browser, { origin });
+    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, 'https://login.elsewhere.test');
     await desk.begin('bob');
     await desk.page.getByRole('button', { name: /security key/i }).click();

@@ -3,7 +3,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { copyKey, plugIn, type VirtualKey } from '../portal-browser.ts';
+import { copyKey, type KeyKind, plugIn, type VirtualKey } from '../portal-browser.ts';
 import { until } from './commands.ts';
 import { built } from './layout.ts';
 import { work } from './machine.ts';
@@ -60,7 +60,7 @@ export function startChromium(args: readonly string[] = []): Promise<Browser> {
 /** What a browser of a test differs in. */
 export interface DeskOptions {
   readonly origin?: string;
-  readonly kind?: 'usb' | 'internal';
+  readonly kind?: KeyKind;
   /** The only one that the key can, as COSE numbers it. */
   readonly algorithm?: number;
 }
