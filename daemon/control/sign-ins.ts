@@ -41,6 +41,7 @@ interface SignIn {
   readonly by: SignInBody['by'];
   readonly offer: KeyOffer | undefined;
   readonly challenge: string;
+  readonly rpId: string;
   login: OpenLogin;
   answers: number;
   readonly timer: NodeJS.Timeout;
@@ -113,6 +114,7 @@ export function createSignIns(options: SignInOptions): SignIns {
         by: body.by,
         offer: opening.key,
         challenge,
+        rpId: options.configuration.current().webauthn?.rpId ?? '',
         login: opening.login,
         answers: 0,
         timer,
@@ -167,11 +169,11 @@ function factsFor(account: Account, source: string | undefined, caller: Caller, 
 }
 
 function factorStep(signIn: SignIn, typed: string | undefined, text: string | undefined): SignInStep {
-  const { offer, challenge } = signIn;
+  const { offer, challenge, rpId } = signIn;
   return {
     kind: 'factor',
     ...(typed === undefined ? {} : { typed }),
-    ...(offer?.place === 'page' ? { key: keyOptions(offer.question, challenge) } : {}),
+    ...(offer?.place === 'page' ? { key: keyOptions(offer.question, challenge, rpId) } : {}),
     ...(text === undefined ? {} : { text }),
   };
 }

@@ -175,7 +175,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
-    approvals: createApprovalDesk(approvals),
+    approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: options.rootUids ?? new Set([0]),
     portalUid: async () => uids.portal,
