@@ -123,7 +123,7 @@ describe('no approval is raised', () => {
   });
 
   it('where there is no portal', async () => {
-    rig.setConfig(realms.replace(/\[portal\][^]*?\n\n/, ''));
+    rig.setConfig(realms.replace(/\[portal\][\s\S]*?\n\n/, ''));
     await client().reload();
     await open();
     none();
