@@ -227,7 +227,8 @@ describe('an enrolment', () => {
       body: JSON.stringify(body),
     });
     const [begun] = await callAs(uids.portal, rig.socket, [post(tokens.carol, '/v1/users/carol/keys', {})]);
-    const { id, options } = begun?.body as unknown as { id: string; options: CreationOptionsView };
+    assert.ok(begun !== undefined);
+    const { id, options } = begun.body as unknown as { id: string; options: CreationOptionsView };
     const { body } = made(options);
     const codes = (
       await callAs(uids.portal, rig.socket, [
