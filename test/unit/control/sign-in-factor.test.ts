@@ -15,6 +15,7 @@ import {
   trailOf,
   withPassword,
 } from '../../support/sign-ins.ts';
+import { softKey } from '../../support/soft-keys.ts';
 import { until } from '../../support/until.ts';
 import { recoveryFactor, recoveryKeys, wrongKey } from '../../support/verifier-rig.ts';
 import { phone, seed } from './records.ts';
@@ -174,7 +175,9 @@ describe('a sign-in that waits', () => {
   });
 
   it('raises no approval, wherever it was begun: nobody would wait for it', async () => {
+    await rig.store.put('alice', { factors: [phone, softKey().record] });
     await begin();
+    await rig.signIns.begin(callers.alice, withPassword('alice'));
     await rig.signIns.begin(callers.alice, { user: 'alice', by: 'uid' });
     assert.deepEqual(rig.approvals.pendingOf('alice'), []);
   });
