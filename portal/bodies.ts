@@ -5,6 +5,7 @@ import type {
   SignInAnswerBody,
   SignInBody,
 } from '../daemon/control/sign-in-views.ts';
+import type { Confirmation } from './contract.ts';
 import { PortalError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -29,6 +30,12 @@ const signInBody = v.variant('by', [
   }),
 ]);
 
+/** Accounts without a password have a link in its place. */
+const confirmBody = v.union([
+  v.strictObject({ password }),
+  v.strictObject({ link: text(limits.linkLength) }),
+]);
+
 /** A credential's id has 1 023 bytes at the most; of what else a key sends, twice what they send. */
 const assertion = {
   credentialId: base64url(1_364),
@@ -44,14 +51,14 @@ const answerBody = v.variant('kind', [
 
 const approvalBody = v.strictObject({
   ...assertion,
-  number: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9]{1,8}$/))),
+  number: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9]{1,4}$/))),
 });
 
 const attestationBody = v.strictObject({
   credentialId: base64url(1_364),
   clientDataJSON: base64url(8_192),
   attestationObject: base64url(49_152),
-  transports: v.pipe(v.array(text(32)), v.maxLength(16)),
+  transports: v.pipe(v.array(text(32)), v.maxLength(8)),
 });
 
 const name = v.pipe(v.string(), v.maxBytes(limits.nameLength));
@@ -60,8 +67,7 @@ export type BrowserSignIn = Exclude<SignInBody, { by: 'uid' }>;
 
 export const readSignIn = (input: unknown): BrowserSignIn => check(signInBody, input);
 export const readAnswer = (input: unknown): SignInAnswerBody => check(answerBody, input);
-export const readConfirm = (input: unknown): { readonly password: string } =>
-  check(v.strictObject({ password }), input);
+export const readConfirm = (input: unknown): Confirmation => check(confirmBody, input);
 export const readApproval = (input: unknown): ApprovalAnswerBody => check(approvalBody, input);
 export const readAttestation = (input: unknown): AttestationBody => check(attestationBody, input);
 export const readKey = (input: unknown): { readonly name?: string } =>

@@ -31,7 +31,7 @@ export interface PortalApi {
   'POST /api/sign-in': { readonly takes: SignInBody; readonly gives: SignInReply };
   /** Also for the sign-in that /api/confirm began. */
   'POST /api/sign-in/:id': { readonly takes: SignInAnswerBody; readonly gives: SignInReply };
-  'POST /api/confirm': { readonly takes: { readonly password: string }; readonly gives: SignInReply };
+  'POST /api/confirm': { readonly takes: Confirmation; readonly gives: SignInReply };
   'POST /api/sign-out': { readonly gives: Done };
 
   /** One's own account, or for an admin anybody's. */
@@ -101,3 +101,6 @@ export type LiveMessage =
   | { readonly kind: 'signed-out' }
   /** Admins, once they asked for it with `{ "kind": "follow-audit" }`. */
   | { readonly kind: 'audit'; readonly event: StoredAuditEvent };
+
+/** Before a change. Accounts without a password have a sign-in link in its place. */
+export type Confirmation = { readonly password: string } | { readonly link: string };

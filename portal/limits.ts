@@ -63,7 +63,7 @@ export const limits = {
   userLength: 256,
   passwordLength: 1_024,
   answerLength: 1_024,
-  linkLength: 256,
+  linkLength: 512,
   idLength: 128,
   nameLength: 256,
   pageDefault: 50,

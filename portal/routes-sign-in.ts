@@ -20,9 +20,13 @@ export const signInRoutes = {
   },
 
   'POST /api/confirm': async (desk, call) => {
-    const { password } = readConfirm(await call.body());
-    const { person } = demandSession(call);
-    return begin(desk, call, { user: person.account, by: 'password', password });
+    const proof = readConfirm(await call.body());
+    const { account: user } = demandSession(call).person;
+    return begin(
+      desk,
+      call,
+      'link' in proof ? { user, by: 'link', ...proof } : { user, by: 'password', ...proof },
+    );
   },
 
   'POST /api/sign-out': async (desk, call) => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
+import { canonicalAddress } from '../config/network.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Approval, Approvals, ApprovalVerdict } from '../verifier/approvals.ts';
@@ -98,7 +99,8 @@ function viewOf(
     asked,
     expires,
     ...(withNumber ? { number } : {}),
-    elsewhere: browser !== undefined && facts.source !== undefined && browser !== facts.source,
+    elsewhere:
+      browser !== undefined && facts.source !== undefined && canonicalAddress(browser) !== facts.source,
     key: keyOptions(question, challenge, rpId),
   };
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { AssertionBody, SignInAnswerBody } from '../../daemon/control/sign-in-views.ts';
-import type { SignInReply } from '../contract.ts';
+import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
 import { Field } from './parts/field.tsx';
 import { cameByLink, changesAreFree, usePortal } from './session.ts';
@@ -28,6 +28,12 @@ export interface ConfirmationOptions {
 interface Asked {
   readonly id: string;
   readonly step: FactorStep;
+}
+
+/** Whoever came by a link may have no password: then another link confirms, as it is printed. */
+function proofIn(typed: string, byLink: boolean): Proof {
+  const [, link] = (byLink && /^https?:\/\/[^/]+\/sign-in\?link=([^&#\s]+)$/.exec(typed.trim())) || [];
+  return link === undefined ? { password: typed } : { link };
 }
 
 export function useConfirmation(options: ConfirmationOptions): Confirmation {
@@ -70,7 +76,7 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
   const provePassword = async (isDemanded = demanded): Promise<boolean> => {
     setPasswordError(undefined);
     try {
-      const reply = await call('POST /api/confirm', { body: { password } });
+      const reply = await call('POST /api/confirm', { body: proofIn(password, byLink) });
       // The password is right, and the factor was used within the last minutes: that is proof enough.
       if (reply.step.kind === 'factor' && free && !isDemanded) {
         proven.current = true;
@@ -133,7 +139,7 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
   const fields = wanted ? (
     <div class="confirmation">
       <Field
-        label="Password"
+        label={byLink ? 'Password or sign-in link' : 'Password'}
         type="password"
         value={password}
         onValue={(value) => {
@@ -145,7 +151,7 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
         error={passwordError}
         hint={
           byLink
-            ? 'Your own. An account without a password: make a new link with "sallyport portal link" and sign in with it.'
+            ? 'Your own. Without a password: what "sallyport portal link" prints on the machine.'
             : `Your own, as ${session.person?.account ?? ''}: every change is confirmed by it.`
         }
         input={{ autocomplete: 'current-password', required: true }}

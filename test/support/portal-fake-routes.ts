@@ -112,7 +112,11 @@ export const fakeRoutes: Routes = {
   },
   'POST /api/confirm': (call) => {
     const { person } = demand(call);
-    if (call.body.password !== person.password) throw refused();
+    const isRight =
+      'link' in call.body
+        ? call.state.links.get(call.body.link) === person && call.state.links.delete(call.body.link)
+        : call.body.password === person.password;
+    if (!isRight) throw refused();
     return begin(call, person);
   },
   'POST /api/sign-out': (call) => {

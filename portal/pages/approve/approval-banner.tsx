@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import { call } from '../api.ts';
 import type { Live } from '../live.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
@@ -11,6 +12,9 @@ import { useApproval } from './use-approval.ts';
 /** Logins of one's own that wait, in every page. */
 export function ApprovalBanner({ live }: { readonly live: Live }) {
   const [looking, setLooking] = useState<ApprovalView>();
+  // What was told knows nothing of this browser's address: what is asked for does, and warns.
+  const look = ({ id }: ApprovalView) =>
+    call('GET /api/approvals/:id', { path: { id } }).then(setLooking, () => live.forget(id));
   return (
     <div role="status" aria-live="polite">
       {live.approvals.map((approval) => (
@@ -19,7 +23,7 @@ export function ApprovalBanner({ live }: { readonly live: Live }) {
             <b>A login waits for you:</b> {approval.service} on {approval.host}
             {approval.source === undefined ? '' : `, from ${approval.source}`}
           </p>
-          <button type="button" class="button" onClick={() => setLooking(approval)}>
+          <button type="button" class="button" onClick={() => void look(approval)}>
             Look at it
           </button>
         </div>

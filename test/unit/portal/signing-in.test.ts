@@ -225,13 +225,12 @@ describe('a change with an old token', () => {
     const cookie = await signIn(rig);
     const more = await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right', user: 'bob' } });
     assert.equal(codeIn(more), '400 bad-request');
-    await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right' } });
-    assert.deepEqual(rig.daemon.asked.at(-1)?.[1], {
-      user: 'alice',
-      by: 'password',
-      password: 'right',
-      source: '127.0.0.1',
-    });
+    for (const proof of [{ password: 'right' }, { link: 'of-alice' }]) {
+      await ask(rig, 'POST /api/confirm', { cookie, body: proof });
+      const by = 'link' in proof ? 'link' : 'password';
+      const [, asked] = rig.daemon.asked.at(-1) ?? [];
+      assert.deepEqual(asked, { user: 'alice', by, ...proof, source: '127.0.0.1' });
+    }
     assert.equal(
       codeIn(await ask(rig, 'POST /api/confirm', { body: { password: 'right' } })),
       '401 signed-out',

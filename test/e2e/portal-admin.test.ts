@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { totp } from '../support/codes.ts';
+import { choose } from '../support/portal-browser.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addGroup, addPerson, password } from '../support/rig/people.ts';
+import { Desk, portalOrigin, portalTables, startChromium, startPortal } from '../support/rig/portal.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
+import { useSnippet } from '../support/rig/stack.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** What the pages do with a real daemon behind them, and what the daemon keeps from whoever is no administrator. */
+const realms = `
+${portalTables}
+[[realm]]
+name = "rest"
+require = "none"
+`;
+const port = 2212;
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  useSnippet('sshd', 'sallyport-sshd');
+  makeSshKeys();
+  await startSshd(port, 'sallyport-password-code.conf');
+  const operator = addPerson('operator');
+  addGroup('sallyport-admin', 4900, ['operator']);
+  const operatorSecret = await product.addTotp('operator');
+  let step = -1;
+  /** Each code is good once: one after the other, from the step before this one. */
+  const nextCode = (): string => totp(operatorSecret, { step: step++ });
+  const portal = await startPortal(product);
+  const browser = await startChromium();
+  after(async () => {
+    await browser.close();
+    portal.kill('SIGTERM');
+    await product.stop();
+  });
+
+  const asOperator = async (): Promise<Desk> => {
+    const desk = await Desk.open(browser);
+    await desk.signIn(operator.name, nextCode());
+    return desk;
+  };
+  const statusOf = (desk: Desk, path: string): Promise<number> =>
+    desk.page.evaluate(`fetch(${JSON.stringify(path)}).then(({ status }) => status)`);
+
+  scenario(product, 'the user guide, word for word, and a login over ssh with what came of it', async () => {
+    addPerson('alice');
+    const desk = await Desk.open(browser);
+    await desk.signIn('alice');
+    const { page } = desk;
+    await page.getByRole('button', { name: 'alice' }).click();
+    await page.getByRole('menuitem', { name: 'TFA' }).click();
+    await choose(page, 'Add', 'TOTP');
+    const dialog = page.getByRole('dialog');
+    const first = await dialog.getByLabel('Secret').inputValue();
+    await dialog.getByRole('button', { name: 'Randomize' }).click();
+    const text = await dialog.getByLabel('Secret').inputValue();
+    assert.notEqual(text, first);
+    const secret = bytesOf(text);
+    const add = dialog.getByRole('button', { name: 'Add', exact: true });
+    await dialog.getByLabel('Password').fill('wrong');
+    await dialog.getByLabel('Name', { exact: true }).fill('pixel-7 authy');
+    await dialog.getByRole('img', { name: 'QR code for alice' }).waitFor();
+    await dialog.getByLabel('Verification code').fill(totp(secret, { step: -1 }));
+    await add.click();
+    await dialog.getByRole('alert').first().waitFor();
+    assert.equal(await product.must(['factor', 'list', 'alice']), '');
+    await dialog.getByLabel('Password').fill(password);
+    await add.click();
+    await page.getByText('“pixel-7 authy” was added.').waitFor();
+    await page.getByRole('button', { name: 'Make recovery keys' }).click();
+    await page.getByText('They are shown now and never again.').waitFor();
+
+    const terminal = new Terminal(ssh('alice', { port }, ['echo "in-$(id -un)"']));
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/code/, totp(secret, { step: 0 }));
+    await terminal.expect(/in-alice/);
+    await desk.close();
+  });
+
+  scenario(
+    product,
+    'an administrator finds an account, unlocks it, and takes a lost factor away',
+    async () => {
+      addPerson('bob');
+      await product.addTotp('bob');
+      while ((await product.failures('bob')).codes < 8) {
+        const wrong = new Terminal(ssh('bob', { port }, ['true']));
+        await wrong.answer(/Password: /, password);
+        await wrong.answer(/code: /, '000000');
+        await wrong.expect(/not right[\s\S]*code: |denied|locked|Password: /i);
+        await wrong.hangUp();
+      }
+      const desk = await asOperator();
+      const { page } = desk;
+      await page.getByRole('link', { name: 'Administration' }).click();
+      await page.getByLabel('Search').fill('bo');
+      await page.getByRole('link', { name: 'bob', exact: true }).click();
+      await page.getByRole('button', { name: 'Unlock' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Unlock' }).click();
+      await page.getByText('bob was unlocked.').waitFor();
+      assert.deepEqual(await product.failures('bob'), { codes: 0, any: 0 });
+      await page.getByRole('button', { name: /^Change / }).click();
+      await page.getByRole('menuitem', { name: 'Remove' }).click();
+      await dialog.getByRole('button', { name: 'Remove' }).click();
+      await page.getByText(/was removed/).waitFor();
+      assert.equal(await product.must(['factor', 'list', 'bob']), '');
+      await desk.close();
+    },
+  );
+
+  scenario(product, 'the factors of root are beyond an administrator', async () => {
+    await product.addTotp('root');
+    const desk = await asOperator();
+    await desk.page.goto(`${portalOrigin}/admin/account?user=root`);
+    await desk.page.getByRole('heading', { name: 'root' }).waitFor();
+    const user = (await product.json(['user', 'show', 'root'])) as { factors: { id: string }[] };
+    const answer = await desk.page.evaluate(
+      `fetch('/api/users/root/factors/${user.factors[0]?.id ?? ''}', {
+        method: 'DELETE', headers: { 'content-type': 'application/json' },
+      }).then(async (answer) => [answer.status, (await answer.json()).error?.code ?? ''].join(' '))`,
+    );
+    assert.match(String(answer), /^403 /);
+    assert.equal(((await product.json(['user', 'show', 'root'])) as typeof user).factors.length, 1);
+    await desk.close();
+  });
+
+  scenario(product, 'the audit trail shows a login as it happens', async () => {
+    addPerson('carol');
+    const secret = await product.addTotp('carol');
+    const desk = await asOperator();
+    await desk.page.goto(`${portalOrigin}/admin/audit`);
+    await desk.page.getByRole('cell', { name: 'operator' }).first().waitFor();
+    assert.equal(
+      await desk.page.getByRole('cell', { name: 'carol' }).count(),
+      1,
+      'the factor that was added',
+    );
+    const terminal = new Terminal(ssh('carol', { port }, ['echo in']));
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/code/, totp(secret));
+    await terminal.expect(/in/);
+    await desk.page.getByRole('cell', { name: 'carol' }).nth(1).waitFor();
+    await desk.close();
+  });
+
+  scenario(
+    product,
+    'whoever is no administrator gets no list, no account, no trail and no invite',
+    async () => {
+      addPerson('dora');
+      const desk = await Desk.open(browser);
+      await desk.signIn('dora');
+      for (const path of ['/api/users', '/api/users/operator', '/api/audit'])
+        assert.equal(await statusOf(desk, path), 403, path);
+      assert.equal(await statusOf(desk, '/api/users/dora'), 200);
+      await desk.close();
+    },
+  );
+
+  scenario(product, 'the cookie of a session that was signed out is worth nothing', async () => {
+    addPerson('emma');
+    const desk = await Desk.open(browser);
+    await desk.signIn('emma');
+    const context = desk.page.context();
+    const cookies = await context.cookies();
+    assert.equal(await statusOf(desk, '/api/users/emma'), 200);
+    await desk.signOut('emma');
+    await context.addCookies(cookies);
+    assert.equal(await statusOf(desk, '/api/users/emma'), 401);
+    await desk.close();
+  });
+
+  scenario(product, 'what was typed outlives a daemon that was restarted', async () => {
+    addPerson('fay');
+    const desk = await Desk.open(browser);
+    await desk.signIn('fay');
+    const { page } = desk;
+    await choose(page, 'Add', 'TOTP');
+    const dialog = page.getByRole('dialog', { name: 'Add' });
+    await dialog.getByLabel('Name', { exact: true }).fill('half written');
+    const secret = bytesOf(await dialog.getByLabel('Secret').inputValue());
+    await product.stop();
+    await product.start();
+    assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'half written');
+    await dialog.getByLabel('Password').fill(password);
+    await dialog.getByLabel('Verification code').fill(totp(secret));
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('“half written” was added.').waitFor();
+    await desk.close();
+  });
+});
+
+/** RFC 4648, as an authenticator app reads a secret. */
+function bytesOf(text: string): Buffer {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...text].map((symbol) => alphabet.indexOf(symbol).toString(2).padStart(5, '0')).join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+}
