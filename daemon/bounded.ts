@@ -10,3 +10,16 @@ export function putLast<K, V>(map: Map<K, V>, key: K, value: V, most: number): v
     map.delete(oldest);
   }
 }
+
+/** The same, and of one owner no more than `most.own`: nobody pushes out the entries of others. */
+export function putLastOf<K, V>(
+  map: Map<K, V>,
+  key: K,
+  value: V,
+  most: { readonly all: number; readonly own: number },
+  isOwn: (value: V) => boolean,
+): void {
+  const own = [...map].filter(([, other]) => isOwn(other)).map(([held]) => held);
+  for (const oldest of own.slice(0, Math.max(0, own.length - most.own + 1))) map.delete(oldest);
+  putLast(map, key, value, most.all);
+}

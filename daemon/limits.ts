@@ -57,16 +57,20 @@ export const limits = {
   /** Base64url of what a browser answers; a link with the longest name in it. */
   browserAnswer: 32_768,
   linkLength: 512,
-  /** Tokens at a time, the one given first gives way; how long each is good for changes, unused, and in all. */
+  /** Tokens at a time, in all and of one account, the one given first gives way; how long each is good for
+   * changes, unused, and in all. */
   tokens: 4_096,
+  tokensPerAccount: 32,
   tokenChanges: 5 * 60_000,
   tokenIdle: 15 * 60_000,
   tokenReads: 8 * 3_600_000,
-  /** Sign-ins that wait for a factor, and how long each may. */
+  /** Sign-ins that wait for a factor, of all and of one account, and how long each may; enrolments in browsers too. */
   signIns: 1_024,
+  signInsPerAccount: 8,
   signInDeadline: 120_000,
   /** Links of one's own: to be opened at once. */
   links: 1_024,
+  linksPerAccount: 8,
   linkDeadline: 10 * 60_000,
   inviteDeadline: 24 * 3_600_000,
   /** Pages that wait for logins of their person. */

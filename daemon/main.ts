@@ -192,7 +192,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
-    approvals: createApprovalDesk(approvals),
+    approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
     portalUid,

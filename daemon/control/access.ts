@@ -25,6 +25,8 @@ export interface Subject {
 export interface Holder extends Caller {
   /** Less than five minutes ago: good for changes. */
   readonly fresh: boolean;
+  /** Given without a factor where one is required: to add one's own first factor, whatever group one is in. */
+  readonly ownAlone?: true;
 }
 
 /** Tokens: sallyportd gives them for a password and, where the account has one, a factor. */
@@ -60,7 +62,9 @@ export function mayCall(
   if (cell === 'deny') return refuse('not-permitted');
   if (holder === undefined || (cell === 'token' && !holder.fresh)) return refuse('token-needed');
   if (caller.portal) return asPerson(name, holder, subject);
-  return holder.uid === caller.uid ? { allowed: true } : refuse('token-needed');
+  if (holder.uid !== caller.uid) return refuse('token-needed');
+  const isOwn = relationOf(caller, subject) === 'self';
+  return holder.ownAlone === true && !isOwn ? refuse('not-permitted') : { allowed: true };
 }
 
 export function relationOf(caller: Caller, subject: Subject | undefined): Relation {

@@ -120,8 +120,9 @@ export function createAdmin(options: AdministrationOptions): Admin {
       const from = after ?? search;
       const page = await store.accounts({ limit, ...(from === undefined ? {} : { after: from }) });
       const first = after === undefined && search !== undefined ? await exact(search) : [];
-      const found = [...first, ...page.filter(({ account }) => account.startsWith(search ?? ''))];
-      const last = page.length === limit && found.length >= limit ? found.at(-1) : undefined;
+      const fitting = [...first, ...page.filter(({ account }) => account.startsWith(search ?? ''))];
+      const found = fitting.slice(0, limit);
+      const last = page.length === limit && fitting.length >= limit ? found.at(-1) : undefined;
       return { users: found.map(userLine), ...(last === undefined ? {} : { next: last.account }) };
     },
     async user(account) {

@@ -36,13 +36,13 @@ const texts: Readonly<Record<ApprovalVerdict, ApprovalOutcome>> = {
 };
 
 /** MUST hold: whoever follows is told of one account alone, without numbers; what is unread is bounded. */
-export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
+export function createApprovalDesk(approvals: Approvals, rpId: () => string): ApprovalDesk {
   const open = new Set<ServerResponse>();
   return {
     show(id, source) {
       const found = approvals.show(id);
       if (found === undefined) throw new SallyportError('no-such-approval', texts.over.text);
-      return viewOf(found.approval, source, found.byLink);
+      return viewOf(found.approval, source, found.byLink, rpId());
     },
     async answer(id, { number, credentialId, clientDataJSON, authenticatorData, signature }) {
       const given = { credentialId, clientDataJSON, authenticatorData, signature };
@@ -61,7 +61,7 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
         write(
           over
             ? { kind: 'approval-over', id: approval.handle }
-            : { kind: 'approval', approval: viewOf(approval, undefined, false) },
+            : { kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) },
         ),
       );
       response.once('close', () => {
@@ -71,7 +71,7 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
       response.flushHeaders();
       for (const approval of approvals.pendingOf(account))
-        write({ kind: 'approval', approval: viewOf(approval, undefined, false) });
+        write({ kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) });
     },
     close() {
       for (const response of open) response.end();
@@ -79,7 +79,12 @@ export function createApprovalDesk(approvals: Approvals): ApprovalDesk {
   };
 }
 
-function viewOf(approval: Approval, browser: string | undefined, withNumber: boolean): ApprovalView {
+function viewOf(
+  approval: Approval,
+  browser: string | undefined,
+  withNumber: boolean,
+  rpId: string,
+): ApprovalView {
   const { number, account, facts, question, challenge, asked, expires } = approval;
   const source = facts.source ?? facts.rhost;
   return {
@@ -94,6 +99,6 @@ function viewOf(approval: Approval, browser: string | undefined, withNumber: boo
     expires,
     ...(withNumber ? { number } : {}),
     elsewhere: browser !== undefined && facts.source !== undefined && browser !== facts.source,
-    key: keyOptions(question, challenge),
+    key: keyOptions(question, challenge, rpId),
   };
 }

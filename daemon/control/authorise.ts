@@ -77,7 +77,8 @@ async function authorise(
   return {
     actor,
     caller,
-    isSelf: target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`,
+    // Root at the machine is whom everybody else is told to ask.
+    isSelf: !caller.root && target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`,
     may,
     demand,
     ...(target.subject === undefined ? {} : { account: target.subject.name }),

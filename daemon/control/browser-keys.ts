@@ -1,4 +1,4 @@
-import { putLast } from '../bounded.ts';
+import { putLastOf } from '../bounded.ts';
 import type { Configuration } from '../configuration.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -45,7 +45,9 @@ export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
       const id = randomness.bytes(16).toString('base64url');
       const challenge = randomness.bytes(32).toString('base64url');
       const ends = clock.monotonic() + limits.ceremonyDeadline;
-      putLast(asked, id, { actor, account, name, rpId: wanted.rp.rpId, challenge, ends }, limits.signIns);
+      const one = { actor, account, name, rpId: wanted.rp.rpId, challenge, ends };
+      const most = { all: limits.signIns, own: limits.signInsPerAccount };
+      putLastOf(asked, id, one, most, (other) => other.actor === actor);
       return { id, options: creationOptions(wanted, challenge) };
     },
     async finish(actor, account, id, answer) {

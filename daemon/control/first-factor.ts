@@ -3,12 +3,12 @@ import type { Configuration } from '../configuration.ts';
 import type { PasswordHelper, PasswordVerdict } from '../password/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
-import { portalService } from '../policy/rule.ts';
+import { matchingRule, portalService } from '../policy/rule.ts';
 import { emptyRecord, type Store } from '../store/contract.ts';
 import { type Ledger, untilSettled } from '../verifier/ledger.ts';
 import { loginEvent, shown } from '../verifier/login-event.ts';
 import type { Caller } from './access.ts';
-import { isInvited, type Links, readInvite } from './links.ts';
+import { type InviteLink, isInvited, type Links, readInvite } from './links.ts';
 import type { SignInBody } from './sign-in-views.ts';
 
 /** What proves who somebody is before any second factor: a password, a link, an invite, or the caller's own uid. */
@@ -40,8 +40,7 @@ export async function firstFactor(
   const isOwn = account !== undefined && account.uid === caller.uid;
   if (body.by === 'uid') return isOwn ? { account, invited: false } : 'not-permitted';
   if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
-  if (typeof byLink === 'object' && !byLink.needsPassword)
-    return account === undefined ? 'wrong' : { account, invited: byLink.invited };
+  if (typeof byLink === 'object' && !byLink.needsPassword) return proven(options, account, byLink);
   const { password } = body;
   if (password === undefined) return 'password-needed';
   const verdict = await options.passwords.check({
@@ -53,8 +52,18 @@ export async function firstFactor(
     if (account !== undefined) await notePassword(options, account, source, verdict);
     return verdictWithout(verdict, account);
   }
-  const invited = typeof byLink === 'object' && byLink.invited;
-  return account === undefined ? 'wrong' : { account, invited };
+  return proven(options, account, typeof byLink === 'object' ? byLink : undefined);
+}
+
+/** An invite is used up last: a slip of the finger does not cost a new one. */
+async function proven(
+  options: FirstFactorOptions,
+  account: Account | undefined,
+  owner: Owner | undefined,
+): Promise<Proven | 'wrong'> {
+  const invite = owner?.invite;
+  if (account === undefined || (invite !== undefined && !(await useUp(options, invite)))) return 'wrong';
+  return { account, invited: invite !== undefined };
 }
 
 /** As often as the throttle lets through: nobody fills the trail of another. */
@@ -84,11 +93,11 @@ function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Acc
 
 interface Owner {
   readonly account: string;
-  readonly invited: boolean;
+  readonly invite?: InviteLink;
   readonly needsPassword: boolean;
 }
 
-/** Whose link it is; an invite that needs no password more is used up by it, in one commit. */
+/** Whose link it is. One of one's own is used up by asking. */
 async function ownerOf(
   options: FirstFactorOptions,
   { link, password }: SignInBody & { by: 'link' },
@@ -96,14 +105,21 @@ async function ownerOf(
   const invite = readInvite(link);
   if (invite === undefined) {
     const person = options.links.take(link);
-    return person === undefined ? 'wrong' : { account: person.account, invited: false, needsPassword: false };
+    return person === undefined ? 'wrong' : { account: person.account, needsPassword: false };
   }
+  const { value: record } = await options.store.account(invite.account);
+  if (record === undefined || !isInvited(record.invite, invite, options.clock.now())) return 'wrong';
+  const needsPassword = record.invite?.withoutPassword !== true;
+  if (needsPassword && password === undefined) return 'password-needed';
+  return { account: record.account, invite, needsPassword };
+}
+
+/** Once, in one commit. @returns false: somebody else was faster, or another invite took its place */
+function useUp(options: FirstFactorOptions, invite: InviteLink): Promise<boolean> {
   return untilSettled(async () => {
     const now = options.clock.now();
     const { value: record, version } = await options.store.account(invite.account);
-    if (record === undefined || !isInvited(record.invite, invite, now)) return 'wrong';
-    const needsPassword = record.invite?.withoutPassword !== true;
-    if (needsPassword && password === undefined) return 'password-needed';
+    if (record === undefined || !isInvited(record.invite, invite, now)) return false;
     const { invite: _, ...rest } = record;
     const event = {
       kind: 'invited',
@@ -112,9 +128,14 @@ async function ownerOf(
       at: now,
       account: record.account,
     } as const;
-    if (!(await options.ledger.change({ record, version }, rest, event))) return undefined;
-    return { account: record.account, invited: true, needsPassword };
+    return (await options.ledger.change({ record, version }, rest, event)) ? true : undefined;
   });
+}
+
+/** What somebody may do who has no factor yet, and may add the first one. */
+export interface First {
+  /** Nothing but that: the realm requires a factor, and none was asked. */
+  readonly ownAlone: boolean;
 }
 
 /** An account without any factor, where its first one may be added by itself. */
@@ -123,20 +144,21 @@ export async function mayAddFirst(
   account: Account,
   facts: LoginFacts,
   invited: boolean,
-): Promise<boolean> {
+): Promise<First | undefined> {
   const config = configuration.current();
   const now = clock.now();
   const { value } = await store.account(account.name);
   const record = value ?? emptyRecord(account.name, now);
-  if (record.factors.length > 0) return false;
+  if (record.factors.length > 0) return undefined;
   const found = await accounts.byName(account.name, wantedGroups(config));
-  if (found.status !== 'found') return false;
+  if (found.status !== 'found') return undefined;
   const selected = selectRealm(config, found.account, found.groups);
-  if (selected.kind !== 'realm') return false;
+  if (selected.kind !== 'realm') return undefined;
   const { realm } = selected;
-  if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return false;
+  if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return undefined;
+  if (matchingRule(realm, facts)?.action.kind === 'refuse') return undefined;
   const subject = { target: account, holder: account, groups: found.groups };
   const said = { outcome: 'not-needed', reason: 'first-factor', at: now, realm: realm.name } as const;
   await ledger.note(loginEvent(subject, facts, said));
-  return true;
+  return { ownAlone: realm.require !== 'none' };
 }

@@ -5,16 +5,18 @@ import type { AssertionOptions, CreationOptionsView } from './sign-in-views.ts';
 
 /**
  * What a browser is asked for (W3C Web Authentication Level 3, 5.5). Credentials that were made for an AppID are
- * asked for by the extension, and a browser takes one AppID.
+ * asked for by the extension, and a browser takes one AppID. It always names the portal's own relying party: a
+ * page may name no other, and the AppID's host need not be the portal's.
+ *
+ * @param rpId of `[webauthn]`
  */
-export function keyOptions(question: KeyQuestion, challenge: string): AssertionOptions {
-  const isAppId = ({ rpId }: { readonly rpId: string }) => rpId.startsWith('https://');
-  const own = question.groups.find((group) => !isAppId(group));
-  const legacy = question.groups.find(isAppId);
+export function keyOptions(question: KeyQuestion, challenge: string, rpId: string): AssertionOptions {
+  const own = question.groups.find((group) => group.rpId === rpId);
+  const legacy = question.groups.find((group) => group.rpId.startsWith('https://'));
   const ids = [...(own?.credentialIds ?? []), ...(legacy?.credentialIds ?? [])];
   return {
     challenge,
-    rpId: own?.rpId ?? new URL(legacy?.rpId ?? 'https://localhost').hostname,
+    rpId,
     allowCredentials: ids.map((id) => ({ id, transports: [] })),
     userVerification: question.userVerification,
     ...(legacy === undefined ? {} : { appid: legacy.rpId }),

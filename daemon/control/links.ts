@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { putLast } from '../bounded.ts';
+import { putLastOf } from '../bounded.ts';
 import { limits } from '../limits.ts';
 import type { Randomness } from '../randomness.ts';
 import type { AccountRecord } from '../store/contract.ts';
@@ -25,7 +25,8 @@ export function createLinks({ randomness, clock }: LinkOptions): Links {
     make(person) {
       const link = randomness.bytes(16).toString('base64url');
       const ends = clock.monotonic() + limits.linkDeadline;
-      putLast(made, digestOf(link), { person, ends }, limits.links);
+      const most = { all: limits.links, own: limits.linksPerAccount };
+      putLastOf(made, digestOf(link), { person, ends }, most, (other) => other.person.uid === person.uid);
       return { link, expires: clock.now() + limits.linkDeadline };
     },
     take(link) {

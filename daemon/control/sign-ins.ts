@@ -6,13 +6,20 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { portalService } from '../policy/rule.ts';
 import type { Randomness } from '../randomness.ts';
 import { assertionOf } from '../verifier/approvals.ts';
-import type { OpenLogin, Verifier } from '../verifier/contract.ts';
+import type { AbandonReason, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Answer } from '../verifier/judge.ts';
 import type { Throttle } from '../verifier/throttle.ts';
 import type { KeyOffer } from '../verifier/touches.ts';
 import type { Caller } from './access.ts';
-import { type FirstFactorOptions, firstFactor, mayAddFirst, type NotProven } from './first-factor.ts';
+import {
+  type First,
+  type FirstFactorOptions,
+  firstFactor,
+  mayAddFirst,
+  type NotProven,
+} from './first-factor.ts';
 import { keyOptions } from './key-options.ts';
+import { readInvite } from './links.ts';
 import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from './sign-in-views.ts';
 import type { Person, Tokens } from './tokens.ts';
 
@@ -40,9 +47,14 @@ interface SignIn {
   readonly person: Person;
   readonly by: SignInBody['by'];
   readonly offer: KeyOffer | undefined;
+  /** What can be typed; undefined: nothing. */
+  readonly typed: string | undefined;
   readonly challenge: string;
+  readonly rpId: string;
   login: OpenLogin;
   answers: number;
+  /** Answers that the verifier has not judged yet. */
+  judging: number;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -53,17 +65,34 @@ interface SignIn {
  * - the factor is asked by the realm's policy, judged by the verifier and counted as in any login;
  * - a token without a factor is given only where policy needs none, or to an account that has none at all and whose
  *   realm, or an invite, lets its first one be added;
- * - whoever is neither root nor the portal signs in as itself alone, and only the portal is believed a source.
+ * - whoever is neither root nor the portal signs in as itself alone, uses up no tries of a name's, and is not believed
+ *   a source; nobody takes up the places of others.
  */
 export function createSignIns(options: SignInOptions): SignIns {
-  const { clock, tokens, throttle } = options;
+  const { tokens, throttle } = options;
   const running = new Map<string, SignIn>();
 
   const end = (signIn: SignIn): void => {
     clearTimeout(signIn.timer);
     running.delete(signIn.id);
   };
-  const doneBy = async (person: Person, by: SignInBody['by'], text?: string): Promise<SignInStep> => {
+  /** One account has a few places: the sign-in that was begun first gives way. */
+  const makeRoom = (uid: number): void => {
+    const own = [...running.values()].filter(({ person }) => person.uid === uid);
+    for (const oldest of own.slice(0, Math.max(0, own.length - limits.signInsPerAccount + 1)))
+      abandon(oldest, 'cancelled');
+    if (running.size >= limits.signIns) throw refused('Too many are signing in. Try again soon.');
+  };
+  const abandon = (signIn: SignIn, reason: AbandonReason): void => {
+    end(signIn);
+    // What is being judged has an event of its own.
+    if (signIn.judging === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
+  };
+  const doneBy = async (
+    person: Person,
+    by: SignInBody['by'],
+    { text, first }: { readonly text?: string | undefined; readonly first?: First } = {},
+  ): Promise<SignInStep> => {
     if (by === 'uid') {
       const made = options.links.make(person);
       const [origin] = options.configuration.current().portal?.origins ?? [];
@@ -71,10 +100,11 @@ export function createSignIns(options: SignInOptions): SignIns {
       return { kind: 'link', ...made, ...url };
     }
     const view = await tokens.view(person);
+    const ownAlone = first?.ownAlone === true;
     return {
       kind: 'done',
-      person: view,
-      token: tokens.give(person),
+      person: { ...view, admin: view.admin && !ownAlone },
+      token: tokens.give(person, ownAlone),
       ...(text === undefined ? {} : { text }),
     };
   };
@@ -83,55 +113,63 @@ export function createSignIns(options: SignInOptions): SignIns {
     async begin(caller, body) {
       const source = caller.portal || caller.root ? body.source : undefined;
       const origin = source ?? `uid:${caller.uid}`;
-      const began = clock.monotonic();
-      if (!throttle.allows(body.user, origin)) throw await later(refused(), began);
-      throttle.failed(body.user, origin);
+      const name = guessedIn(body);
+      const began = performance.now();
+      if (!throttle.allows(name, origin)) throw await later(refused(), began);
+      throttle.failed(name, origin);
       const proven = await firstFactor(options, caller, body, source);
+      if (proven !== 'wrong') {
+        throttle.forgive(name, origin);
+        // No name pays for what was no guess at its password; whoever asks in a flood does.
+        if (typeof proven === 'string' || body.by === 'uid') throttle.failed(undefined, origin);
+      }
       if (typeof proven === 'string') throw await later(refusalFor(proven, body), began);
-      throttle.forgive(body.user, origin);
       const { account, invited } = proven;
       const person = { account: account.name, uid: account.uid };
       const facts = factsFor(account, source, caller, options.bootId);
-      if (await mayAddFirst(options, account, facts, invited))
-        return { id: '', step: await doneBy(person, body.by) };
+      const first = await mayAddFirst(options, account, facts, invited);
+      if (first !== undefined) return { id: '', step: await doneBy(person, body.by, { first }) };
       const opening = await options.verifier.open(facts);
       if (opening.kind === 'done') {
         if (opening.result === 'ignore') return { id: '', step: await doneBy(person, body.by) };
         throw refused(opening.text);
       }
-      if (running.size >= limits.signIns) throw refused('Too many are signing in. Try again soon.');
+      makeRoom(person.uid);
       const id = options.randomness.bytes(16).toString('base64url');
       const challenge = options.randomness.bytes(32).toString('base64url');
-      const timer = setTimeout(() => {
-        running.delete(id);
-        options.verifier.abandon(signIn.login, 'timed-out').catch(() => undefined);
-      }, limits.signInDeadline).unref();
+      const timer = setTimeout(() => abandon(signIn, 'timed-out'), limits.signInDeadline).unref();
       const signIn: SignIn = {
         id,
         callerUid: caller.uid,
         person,
         by: body.by,
         offer: opening.key,
+        typed: opening.key === undefined ? opening.prompt.replace(/: $/, '') : opening.key.typed,
         challenge,
+        rpId: options.configuration.current().webauthn?.rpId ?? '',
         login: opening.login,
         answers: 0,
+        judging: 0,
         timer,
       };
       running.set(id, signIn);
-      return {
-        id,
-        step: factorStep(signIn, opening.key?.typed ?? typedIn(opening.prompt, opening.key), opening.text),
-      };
+      return { id, step: factorStep(signIn, opening.text) };
     },
     async answer(caller, id, body) {
       const signIn = running.get(id);
-      if (signIn === undefined || signIn.callerUid !== caller.uid)
+      const isOpen = signIn?.callerUid === caller.uid && signIn.answers < limits.answersPerCall;
+      if (signIn === undefined || !isOpen)
         throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
       signIn.answers += 1;
-      const verdict = await options.verifier.answer(signIn.login, answerOf(body, signIn, options));
+      signIn.judging += 1;
+      const verdict = await options.verifier
+        .answer(signIn.login, answerOf(body, signIn, options))
+        .finally(() => {
+          signIn.judging -= 1;
+        });
       if (verdict.kind === 'accepted') {
         end(signIn);
-        return { id: '', step: await doneBy(signIn.person, signIn.by, verdict.text) };
+        return { id: '', step: await doneBy(signIn.person, signIn.by, verdict) };
       }
       if (verdict.kind === 'next')
         throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
@@ -140,7 +178,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       const isOver = !verdict.again || signIn.answers >= limits.answersPerCall;
       if (isOver) end(signIn);
       if (isOver) throw refused(verdict.text);
-      return { id, step: factorStep(signIn, signIn.offer?.typed, verdict.text) };
+      return { id, step: factorStep(signIn, verdict.text) };
     },
     close() {
       for (const signIn of running.values()) end(signIn);
@@ -161,24 +199,25 @@ function factsFor(account: Account, source: string | undefined, caller: Caller, 
     proven: true,
     rootSocket: true,
     local: false,
-    ...(caller.portal || caller.root ? { browser: true as const } : {}),
+    // Whoever else asks has no page for an approval: it would wait for nobody.
+    browser: true,
     mode: 'prompt',
   };
 }
 
-function factorStep(signIn: SignIn, typed: string | undefined, text: string | undefined): SignInStep {
-  const { offer, challenge } = signIn;
+function factorStep({ offer, typed, challenge, rpId }: SignIn, text: string | undefined): SignInStep {
   return {
     kind: 'factor',
     ...(typed === undefined ? {} : { typed }),
-    ...(offer?.place === 'page' ? { key: keyOptions(offer.question, challenge) } : {}),
+    ...(offer?.place === 'page' ? { key: keyOptions(offer.question, challenge, rpId) } : {}),
     ...(text === undefined ? {} : { text }),
   };
 }
 
-/** Without a key to offer, the prompt names what can be typed. */
-function typedIn(prompt: string, offer: KeyOffer | undefined): string | undefined {
-  return offer === undefined ? prompt.replace(/: $/, '') : undefined;
+/** Whose password is tried; undefined: nobody's. An invite names its account itself, whatever name was typed. */
+function guessedIn(body: SignInBody): string | undefined {
+  if (body.by === 'uid') return undefined;
+  return (body.by === 'link' ? readInvite(body.link)?.account : undefined) ?? body.user;
 }
 
 function answerOf(body: SignInAnswerBody, { challenge }: SignIn, options: SignInOptions): Answer {

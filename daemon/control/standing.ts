@@ -61,8 +61,9 @@ export function createStanding(options: StandingOptions): Standings {
   };
 }
 
-/** A grace period that runs lets off whoever has nothing: that is no way to get rid of what is required. */
+/** Grace, or a first factor at login, are for whoever never had one: no way to get rid of what is required. */
 function hasNone(decision: Decision): boolean {
+  if (decision.kind === 'enrol') return true;
   if (decision.kind === 'not-needed') return decision.why === 'grace';
   return decision.kind === 'refused' && ['no-factor', 'none-fits', 'all-disabled'].includes(decision.why);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Accounts } from '../accounts.ts';
-import { putLast } from '../bounded.ts';
+import { putLastOf } from '../bounded.ts';
 import { limits } from '../limits.ts';
 import type { Randomness } from '../randomness.ts';
 import type { Caller, TokenCheck } from './access.ts';
@@ -14,7 +14,8 @@ export interface Person {
 }
 
 export interface Tokens extends TokenCheck {
-  give(person: Person): TokenView;
+  /** @param ownAlone good for one's own account alone: no factor was asked for it */
+  give(person: Person, ownAlone?: boolean): TokenView;
   end(token: string): void;
   /** As it is now: groups change. */
   view(person: Person): Promise<PersonView>;
@@ -31,6 +32,7 @@ export interface TokenOptions {
 
 interface Given {
   readonly person: Person;
+  readonly ownAlone: boolean;
   /** Monotonic. */
   readonly since: number;
   used: number;
@@ -44,6 +46,7 @@ interface Given {
  *   reading as long as it is used every quarter of an hour, eight hours at the most. Both by a clock that is never set;
  * - who its holder is now, group of admins included, is asked of NSS at each use: an account that is gone, or has
  *   another uid by now, holds nothing;
+ * - what was given without a factor where one is required serves its holder's own account, to add one, and no other;
  * - they live in memory, bounded, and die with the daemon.
  */
 export function createTokens(options: TokenOptions): Tokens {
@@ -72,10 +75,12 @@ export function createTokens(options: TokenOptions): Tokens {
   };
 
   return {
-    give(person) {
+    give(person, ownAlone = false) {
       const token = randomness.bytes(32).toString('base64url');
       const since = clock.monotonic();
-      putLast(given, digestOf(token), { person, since, used: since }, limits.tokens);
+      const one = { person, ownAlone, since, used: since };
+      const most = { all: limits.tokens, own: limits.tokensPerAccount };
+      putLastOf(given, digestOf(token), one, most, (other) => other.person.uid === person.uid);
       const now = clock.now();
       return { token, changesUntil: now + limits.tokenChanges, readsUntil: now + limits.tokenReads };
     },
@@ -85,7 +90,8 @@ export function createTokens(options: TokenOptions): Tokens {
       found.used = clock.monotonic();
       const caller = await callerOf(found.person);
       if (caller === undefined) return undefined;
-      return { ...caller, fresh: found.used - found.since < limits.tokenChanges };
+      const powers = found.ownAlone ? { root: false, admin: false, ownAlone: true as const } : {};
+      return { ...caller, ...powers, fresh: found.used - found.since < limits.tokenChanges };
     },
     end: (token) => void given.delete(digestOf(token)),
     async view(person) {

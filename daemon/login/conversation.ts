@@ -6,7 +6,7 @@ import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Approvals } from '../verifier/approvals.ts';
 import { isFailure, type KeyOffer, type Touch, type Touches } from '../verifier/touches.ts';
-import type { Verifier } from '../verifier.ts';
+import type { Opening, Verifier } from '../verifier.ts';
 import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
 import { type Effect, type Event, type State, step } from './session.ts';
 
@@ -112,7 +112,9 @@ export class Conversation {
           this.#options
             .factsOf(effect.hello, this.#peer, this.#rootSocket)
             .then(async (facts): Promise<Event> => {
-              return { kind: 'opened', opening: await verifier.open(facts) };
+              const opening = await verifier.open(facts);
+              this.#dropIfLate(opening);
+              return { kind: 'opened', opening };
             }),
         );
         return;
@@ -147,6 +149,12 @@ export class Conversation {
         this.#socket.destroySoon();
         return;
     }
+  }
+
+  /** The program has gone while the account was looked up: nobody waits for an approval any more. */
+  #dropIfLate(opening: Opening): void {
+    if (this.#state.at !== 'over' || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
+    this.#options.approvals.wait(opening.key.approval, 0).cancel();
   }
 
   /** One account, or one name that is none, cannot use up the places of the others. */

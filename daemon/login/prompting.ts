@@ -27,6 +27,11 @@ import {
 /** The prompt, and a state that waits for it. @param before what goes in front of it */
 export function ask(asked: Asked, before: readonly Effect[] = []): Step {
   const { key } = asked;
+  const denial = denialIn(key?.now);
+  if (denial !== undefined) {
+    const step = act(asked, denial);
+    return { state: step.state, effects: [...before, ...step.effects] };
+  }
   const blinks = key !== undefined && key.now !== 'off';
   const open = blinks && key.atTerminal;
   const text = key === undefined ? asked.prompt : keyPrompt(howToUse(key), key.offer.typed);
@@ -34,6 +39,12 @@ export function ask(asked: Asked, before: readonly Effect[] = []): Step {
   const step: Step = { state: { at: 'prompted', asked }, effects: [...before, { do: 'send', frame }] };
   // It was touched while nobody could be told.
   return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
+}
+
+/** Somebody said that this login is none of theirs. */
+export function denialIn(said: KeyAsked['now'] | undefined): KeySaid | undefined {
+  if (typeof said !== 'object' || said.kind !== 'failed' || said.reason !== 'denied') return undefined;
+  return said;
 }
 
 function howToUse({ offer, atTerminal, now }: KeyAsked): Parameters<typeof keyPrompt>[0] {

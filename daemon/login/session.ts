@@ -3,7 +3,7 @@ import { unreachable } from '../errors.ts';
 import { approvalText, touchText } from '../verifier/prompt.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
-import { act, ask, askAgain, onEnter, touch, unjudged, withdraw } from './prompting.ts';
+import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';
 import {
   type Asked,
   abandoned,
@@ -29,6 +29,7 @@ export type { Effect, Event, State, Step } from './state.ts';
  *   prompt is open;
  * - after RESULT nothing is sent, and a verdict or a touch that comes too late is dropped;
  * - one answer to one prompt; anything else ends the call;
+ * - once it was denied in a browser nothing that is typed lets it in;
  * - whatever fails ends in SYSTEM_ERR.
  */
 
@@ -55,6 +56,11 @@ function digest(answer: Buffer): string {
 }
 
 function onTyped(asked: Asked, answer: Buffer): Step {
+  const denial = denialIn(asked.key?.now);
+  if (denial !== undefined) {
+    answer.fill(0);
+    return act(asked, denial);
+  }
   if (answer.length === 0 && asked.key !== undefined) return onEnter(asked);
   const last = digest(answer);
   // A program that answers every prompt with the password would otherwise lock its user.
@@ -83,7 +89,8 @@ function onPin(asked: Asked, pin: Buffer): Step {
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
   if (answer === undefined) return act(asked, said);
   // It crossed: what was typed counts where the key has nothing to say.
-  if (said.kind === 'failed' && answer.length > 0) return onTyped(withKey(asked, 'off'), answer);
+  const isNo = denialIn(said) !== undefined;
+  if (said.kind === 'failed' && !isNo && answer.length > 0) return onTyped(withKey(asked, 'off'), answer);
   answer.fill(0);
   return act(asked, said);
 }

@@ -115,8 +115,17 @@ export function createApprovals(options: ApprovalOptions): Approvals {
     end(found, failed('no-touch'));
     return undefined;
   };
-  const of = (account: string): readonly Pending[] =>
-    [...pending.values()].filter(({ approval }) => approval.account === account);
+  /** The oldest stand first, and all live equally long. */
+  const sweep = (): void => {
+    for (const found of pending.values()) {
+      if (clock.monotonic() < found.ends) return;
+      end(found, failed('no-touch'));
+    }
+  };
+  const of = (account: string): readonly Pending[] => {
+    sweep();
+    return [...pending.values()].filter(({ approval }) => approval.account === account);
+  };
 
   return {
     open(account, facts, question, credentials) {

@@ -78,6 +78,7 @@ export function openFirst(
  * MUST hold:
  * - nothing is stored before the code was right and the recovery keys are said to be stored; breaking off at any
  *   point leaves nothing, and nobody in;
+ * - whatever is refused on the way leaves an event, and counts nowhere: there is nothing to guess yet;
  * - then all of it is one commit: both factors, the code's mark, the login and their events, on condition that
  *   policy still asks for it and the account still has no factor.
  *
@@ -91,22 +92,26 @@ export async function answerFirst(
   given: Answer,
 ): Promise<Verdict | undefined> {
   const { decision, realm, now } = assessed;
+  const no = async (reason: string, refusal: { readonly text: string; readonly again: boolean }) => {
+    const said = { outcome: 'refused', reason, at: now, realm: decision.realm } as const;
+    await options.ledger.note(loginEvent(assessed.subject, login.facts, said));
+    return refused(login, { result: 'auth-err', ...refusal });
+  };
   if (decision.kind !== 'enrol' || realm === undefined)
-    return refused(login, {
-      result: 'auth-err',
+    return no('factors-changed', {
+      again: false,
       text: 'Your second factors were changed meanwhile. Log in again.',
     });
   const answer = Buffer.isBuffer(given) ? given : Buffer.alloc(0);
   if (enrolment.recovery !== undefined)
     return /^\s*yes\s*$/i.test(answer.toString())
       ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery])
-      : refused(login, { result: 'auth-err', again: true, text: 'Store them first, then type: yes' });
+      : no('unconfirmed', { again: true, text: 'Store them first, then type: yes' });
   const { factor } = enrolment;
   const shape = shapeOf(answer, new Set([factor.digits]));
   const verdict = totp.verify(factor, shape, contextOf(realm, now, options.keyedHash));
   if (verdict.outcome === 'refused')
-    return refused(login, {
-      result: 'auth-err',
+    return no('wrong', {
       again: true,
       text: 'That is no current code of this secret. Check the clock of your device.',
     });

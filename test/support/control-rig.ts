@@ -12,20 +12,21 @@ import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
 import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { createLinks } from '../../daemon/control/links.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
-import { createSignIns } from '../../daemon/control/sign-ins.ts';
-import { createTokens } from '../../daemon/control/tokens.ts';
+import { createSignIns, type SignIns } from '../../daemon/control/sign-ins.ts';
+import { createTokens, type Tokens } from '../../daemon/control/tokens.ts';
 import { SallyportError } from '../../daemon/errors.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
+import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from '../../daemon/password/contract.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
-import { createApprovals } from '../../daemon/verifier/approvals.ts';
+import { type Approvals, createApprovals } from '../../daemon/verifier/approvals.ts';
 import { createAssertions } from '../../daemon/verifier/assertions.ts';
 import { Ledger } from '../../daemon/verifier/ledger.ts';
 import { createTally } from '../../daemon/verifier/tally.ts';
 import { createThrottle } from '../../daemon/verifier/throttle.ts';
 import { createTouches } from '../../daemon/verifier/touches.ts';
 import { createValidations } from '../../daemon/verifier/validations.ts';
-import { createVerifier } from '../../daemon/verifier.ts';
+import { createVerifier, type Verifier } from '../../daemon/verifier.ts';
 import { ProbedStore } from './control-store.ts';
 import { FakeKeys } from './fake-keys.ts';
 import { keyedHash } from './verifier-rig.ts';
@@ -72,7 +73,13 @@ export interface ControlRig {
   readonly server: ControlServer;
   /** What was logged. */
   readonly logged: string[];
-  readonly clock: { ahead: number };
+  /** Milliseconds by which the clock on the wall, and the one that is never set, are ahead. */
+  readonly clock: { ahead: number; mono: number };
+  readonly passwords: FakePasswords;
+  readonly tokens: Tokens;
+  readonly signIns: SignIns;
+  readonly approvals: Approvals;
+  readonly verifier: Verifier;
   /** The text that the next reload finds. */
   setConfig(text: string): void;
   close(): Promise<void>;
@@ -91,8 +98,10 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const names = new FakeNames();
   const logged: string[] = [];
   const log = createLog((line) => logged.push(line), false);
-  const clock = { ahead: 0 };
+  const clock = { ahead: 0, mono: 0 };
   const now = () => Date.now() + clock.ahead;
+  const monotonic = () => performance.now() + clock.mono;
+  const passwords = new FakePasswords();
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
   const touches = createTouches(keys, systemRandomness);
@@ -100,8 +109,8 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const approvals = createApprovals({
     assertions,
     randomness: systemRandomness,
-    clock: { now, monotonic: () => performance.now() },
-    origins: () => [],
+    clock: { now, monotonic },
+    origins: () => configuration.current().portal?.origins ?? [],
   });
   const verifier = createVerifier({
     store,
@@ -113,7 +122,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     approvals,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
-    clock: { now, monotonic: () => performance.now() },
+    clock: { now, monotonic },
     throttle: createThrottle({
       hash: (text) => text,
       monotonic: () => performance.now(),
@@ -128,10 +137,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const signed = {
     accounts: names,
     randomness: systemRandomness,
-    clock: { now, monotonic: () => performance.now() },
+    clock: { now, monotonic },
   };
+  const portalUid = async () => uids.portal;
   const rootUids = options.rootUids ?? new Set([0]);
-  const made = createTokens({ ...signed, adminGroup: () => configuration.current().adminGroup, rootUids });
+  const adminGroup = () => configuration.current().adminGroup;
+  const made = createTokens({ ...signed, adminGroup, rootUids, portalUid });
   const tokens = options.tokens === undefined ? made : { ...made, ...options.tokens };
   const signIns = createSignIns({
     ...signed,
@@ -139,18 +150,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     store,
     ledger: new Ledger(store, log),
     verifier,
-    passwords: {
-      check: async ({ user, password }) => {
-        const isRight = password.toString() === `password of ${user}`;
-        password.fill(0);
-        return isRight ? 'right' : 'wrong';
-      },
-    },
+    passwords,
     tokens,
     links: createLinks(signed),
     throttle: createThrottle({
       hash: (text) => text,
-      monotonic: () => performance.now(),
+      monotonic,
       entries: 100,
       name: limits.throttleName,
       source: limits.throttleSource,
@@ -175,10 +180,10 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
-    approvals: createApprovalDesk(approvals),
-    adminGroup: () => configuration.current().adminGroup,
-    rootUids: options.rootUids ?? new Set([0]),
-    portalUid: async () => uids.portal,
+    approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
+    adminGroup,
+    rootUids,
+    portalUid,
     limits: limited,
   });
   await server.listen({ path: socket });
@@ -193,12 +198,32 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     server,
     logged,
     clock,
+    passwords,
+    tokens,
+    signIns,
+    approvals,
+    verifier,
     setConfig: configuration.setText,
     async close() {
       await server.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** PAM as a rule: the password is "password of NAME". */
+export class FakePasswords implements PasswordHelper {
+  /** Whom it was asked about, and where from. */
+  readonly asked: (readonly [user: string, source: string | undefined])[] = [];
+  /** Said in place of that. */
+  verdict: PasswordVerdict | undefined;
+
+  async check({ user, password, source }: PasswordQuestion): Promise<PasswordVerdict> {
+    this.asked.push([user, source]);
+    const isRight = password.toString() === `password of ${user}`;
+    password.fill(0);
+    return this.verdict ?? (isRight ? 'right' : 'wrong');
+  }
 }
 
 /** NSS as a table. `ALICE` is another way to write alice. */

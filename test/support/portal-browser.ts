@@ -104,14 +104,26 @@ export interface VirtualKey {
   touched(touched: boolean): Promise<void>;
 }
 
+/** The same security key at another tab too: Chromium's own belong to one. */
+export async function copyKey(from: VirtualKey, to: Page): Promise<VirtualKey> {
+  const { credentials } = await from.cdp.send('WebAuthn.getCredentials', { authenticatorId: from.id });
+  const key = await plugIn(to);
+  for (const credential of credentials)
+    await key.cdp.send('WebAuthn.addCredential', { authenticatorId: key.id, credential });
+  return key;
+}
+
+/** `u2f`: one that knows nothing newer. */
+export type KeyKind = 'usb' | 'internal' | 'u2f';
+
 /** A security key of Chromium's own, over the DevTools protocol. */
-export async function plugIn(page: Page, kind: 'usb' | 'internal' = 'usb'): Promise<VirtualKey> {
+export async function plugIn(page: Page, kind: KeyKind = 'usb'): Promise<VirtualKey> {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('WebAuthn.enable');
   const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
     options: {
-      protocol: 'ctap2',
-      transport: kind,
+      protocol: kind === 'u2f' ? 'u2f' : 'ctap2',
+      transport: kind === 'internal' ? 'internal' : 'usb',
       hasResidentKey: kind === 'internal',
       hasUserVerification: kind === 'internal',
       isUserVerified: kind === 'internal',

@@ -3,7 +3,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { plugIn, type VirtualKey } from '../portal-browser.ts';
+import { copyKey, type KeyKind, plugIn, type VirtualKey } from '../portal-browser.ts';
 import { until } from './commands.ts';
 import { built } from './layout.ts';
 import { work } from './machine.ts';
@@ -48,38 +48,67 @@ function listens(): Promise<boolean> {
   });
 }
 
-export function startChromium(): Promise<Browser> {
+export function startChromium(args: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     headless: true,
+    args: [...args],
     env: { ...process.env, HOME: work, XDG_CONFIG_HOME: work, XDG_CACHE_HOME: work },
   });
 }
+
+/** What a browser of a test differs in. */
+export interface DeskOptions {
+  readonly origin?: string;
+  readonly kind?: KeyKind;
+  /** The only one that the key can, as COSE numbers it. */
+  readonly algorithm?: number;
+}
+
+const onlyThis = (algorithm: number): string => `
+  const create = navigator.credentials.create.bind(navigator.credentials);
+  navigator.credentials.create = (options) => {
+    const { publicKey } = options;
+    publicKey.pubKeyCredParams = publicKey.pubKeyCredParams.filter(({ alg }) => alg === ${algorithm});
+    return create(options);
+  };
+`;
 
 /** A person's own browser: cookies and a security key. */
 export class Desk {
   readonly page: Page;
   readonly key: VirtualKey;
 
-  private constructor(page: Page, key: VirtualKey) {
+  readonly origin: string;
+
+  private constructor(page: Page, key: VirtualKey, origin: string) {
     this.page = page;
     this.key = key;
+    this.origin = origin;
   }
 
-  static async open(browser: Browser): Promise<Desk> {
+  static async open(browser: Browser, options: DeskOptions = {}): Promise<Desk> {
+    const { origin = portalOrigin, kind = 'usb', algorithm } = options;
     const context = await browser.newContext({ locale: 'en-GB' });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
-    await page.goto(`${portalOrigin}/sign-in`);
-    return new Desk(page, await plugIn(page));
+    if (algorithm !== undefined) await page.addInitScript(onlyThis(algorithm));
+    await page.goto(`${origin}/sign-in`);
+    return new Desk(page, await plugIn(page, kind), origin);
+  }
+
+  /** Account name and password, and no further. */
+  async begin(user: string): Promise<void> {
+    const { page } = this;
+    await page.goto(`${this.origin}/sign-in`);
+    await page.getByLabel('Account name').fill(user);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
   }
 
   async signIn(user: string, answer?: string): Promise<void> {
     const { page } = this;
-    await page.goto(`${portalOrigin}/sign-in`);
-    await page.getByLabel('Account name').fill(user);
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await this.begin(user);
     if (answer !== undefined) {
       await page.getByLabel(/code|key/).fill(answer);
       await page.getByRole('button', { name: 'Sign in' }).click();
@@ -96,6 +125,26 @@ export class Desk {
     await page.getByRole('button', { name: 'Add', exact: true }).last().click();
     await page.getByRole('button', { name: 'Not now' }).click();
     await page.getByText(name).first().waitFor();
+  }
+
+  async signInByKey(user: string): Promise<void> {
+    await this.begin(user);
+    await this.page.getByRole('button', { name: /security key/i }).click();
+    await this.page.getByRole('heading', { name: 'My second factors' }).waitFor();
+  }
+
+  async signOut(user: string): Promise<void> {
+    const { page } = this;
+    await page.goto(this.origin);
+    await page.getByRole('button', { name: user, exact: true }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByLabel('Account name').waitFor();
+  }
+
+  /** Another tab of the same browser, with the same key. */
+  async tab(): Promise<Desk> {
+    const page = await this.page.context().newPage();
+    return new Desk(page, await copyKey(this.key, page), this.origin);
   }
 
   close(): Promise<void> {

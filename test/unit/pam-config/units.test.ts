@@ -4,11 +4,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { systemPaths } from '../../../daemon/config/defaults.ts';
+import { defaultConfigFile, systemPaths } from '../../../daemon/config/defaults.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { limits as portalLimits } from '../../../portal/limits.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** What systemd and udev make of the files for the helpers that ask security keys and PAM. */
+/** What systemd and udev make of the files for the portal, and for the helpers that ask security keys and PAM. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-units-'));
@@ -17,9 +18,11 @@ after(() => rmSync(folder, { recursive: true }));
 const helpers = ['sallyport-fido', 'sallyport-password'];
 const serviceOf = (helper: string) => join(folder, `${helper}@.service`);
 const socketOf = (helper: string) => join(folder, `${helper}.socket`);
+const portal = join(folder, 'sallyport-portal.service');
+const services = [...helpers.map(serviceOf), portal];
 cpSync(join(shipped, 'systemd'), folder, { recursive: true });
 // What is not installed cannot be executed, and that is all that would be found.
-for (const service of helpers.map(serviceOf))
+for (const service of services)
   writeFileSync(service, readFileSync(service, 'utf8').replace(/^ExecStart=.*$/m, 'ExecStart=/bin/true'));
 
 function run(program: string, ...args: readonly string[]) {
@@ -38,12 +41,12 @@ const settings = (name: string, key: string) =>
 
 describe('the units', () => {
   it('are understood', analyze, () => {
-    const units = helpers.flatMap((helper) => [socketOf(helper), serviceOf(helper)]);
+    const units = [...services, ...helpers.map(socketOf), socketOf('sallyport-portal')];
     assert.deepEqual(run('systemd-analyze', 'verify', ...units), { status: 0, output: '' });
   });
 
   it('leave little exposed', analyze, () => {
-    for (const service of helpers.map(serviceOf)) {
+    for (const service of services) {
       const options = ['--offline=true', '--no-pager', '--threshold=20'];
       const { status, output } = run('systemd-analyze', 'security', ...options, service);
       assert.equal(status, 0, output);
@@ -96,6 +99,41 @@ describe('the units', () => {
   });
 });
 
+describe('the unit of the portal', () => {
+  const unit = 'systemd/sallyport-portal.service';
+
+  it('gives it the port, and no network', () => {
+    const socket = 'systemd/sallyport-portal.socket';
+    // The portal takes one socket.
+    assert.deepEqual(settings(socket, 'ListenStream'), ['443']);
+    assert.deepEqual(settings(socket, 'Accept'), []);
+    for (const [key, value] of Object.entries({
+      Requires: 'sallyport-portal.socket',
+      PrivateNetwork: 'yes',
+      RestrictAddressFamilies: 'AF_UNIX',
+      IPAddressDeny: 'any',
+      CapabilityBoundingSet: '',
+      NoNewPrivileges: 'yes',
+      LimitCORE: '0',
+    }))
+      assert.deepEqual(settings(unit, key), [value], key);
+  });
+
+  it('runs it as the account by which sallyportd knows it', () => {
+    const [program] = settings(unit, 'ExecStart');
+    assert.ok(program?.endsWith(`/portal/main.js --config ${defaultConfigFile}`), program);
+    assert.deepEqual(settings(unit, 'User'), ['sallyport-portal']);
+    assert.match(text('sysusers.d/sallyport-portal.conf'), /^u sallyport-portal - /m);
+    assert.match(text('sallyport.toml.sample'), /^user += +"sallyport-portal"/m);
+  });
+
+  it('leaves it the descriptors that its limits allow', () => {
+    const { connections, liveSockets } = portalLimits;
+    const most = connections + liveSockets + limits.controlConnectionsOfPortal;
+    assert.ok(Number(settings(unit, 'LimitNOFILE')[0]) > most + 256, `${most}`);
+  });
+});
+
 describe('the udev rule', () => {
   const [rule = '', ...more] = lines('udev/70-sallyport-fido.rules');
 
@@ -116,15 +154,13 @@ describe('the udev rule', () => {
   });
 });
 
-describe('the user of the helper', () => {
-  it('is made by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
-    const { status, output } = run(
-      'systemd-sysusers',
-      '--dry-run',
-      `--root=${folder}`,
-      join(shipped, 'sysusers.d/sallyport-fido.conf'),
-    );
-    assert.equal(status, 0, output);
-    assert.match(output, /sallyport-fido/);
+describe('the users', () => {
+  it('are made by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
+    for (const name of ['sallyport-fido', 'sallyport-portal']) {
+      const file = join(shipped, `sysusers.d/${name}.conf`);
+      const { status, output } = run('systemd-sysusers', '--dry-run', `--root=${folder}`, file);
+      assert.equal(status, 0, output);
+      assert.match(output, new RegExp(`user '?${name}`));
+    }
   });
 });

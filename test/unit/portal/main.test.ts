@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createTcp } from 'node:net';
+import { connect, createServer as createTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { ask } from '../../support/portal-rig.ts';
 import { projectRoot } from '../../support/project.ts';
+import { until } from '../../support/until.ts';
 
 const main = join(projectRoot, 'dist/portal/main.js');
 let folder: string;
@@ -61,6 +62,19 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+const hasActivate = spawnSync('systemd-socket-activate', ['--version']).error === undefined;
+const activate = { skip: hasActivate ? false : 'systemd-socket-activate is not here' };
 
 describe('sallyport-portal', () => {
   it('says how it is used, and which version it is', async () => {
@@ -120,6 +134,22 @@ describe('sallyport-portal', () => {
       { line: 'DELETE /v1/tokens', token: 'Bearer tk', body: '' },
     ]);
     assert.ok(!log().includes('"tk"'));
+  });
+
+  it('takes the socket that systemd opened in the place of its own', activate, async () => {
+    const port = await freePort();
+    const host = `localhost:${port}`;
+    // Where it would listen nobody may.
+    const file = config('passed.toml', `[portal]\norigins = ["http://${host}"]\nlisten = "127.0.0.1:1"`);
+    const words = ['-l', `127.0.0.1:${port}`, process.execPath, main, '--config', file];
+    const child = spawn('systemd-socket-activate', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    // It starts nothing before somebody comes, and who comes waits.
+    await until(() => listens(port), 10_000);
+    const answer = await ask({ port }, 'GET /healthz', { headers: { host } });
+    assert.deepEqual([answer.status, answer.text], [200, 'ok\n']);
+    const ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
+    child.kill('SIGTERM');
+    assert.equal(await ended, 0);
   });
 });
 

@@ -91,8 +91,8 @@ describe('a first factor at login', () => {
     }
     await nothingStored();
     assert.deepEqual(
-      (await eventsOf(rig)).map(({ outcome }) => outcome),
-      ['abandoned'],
+      (await eventsOf(rig)).map(({ outcome, reason }) => [outcome, reason]),
+      [['abandoned', 'cancelled'], ...Array.from({ length: 5 }, () => ['refused', 'unconfirmed'])],
     );
   });
 
@@ -103,6 +103,12 @@ describe('a first factor at login', () => {
       assert.ok(verdict.kind === 'refused' && verdict.again);
     }
     await nothingStored();
+    // The third ends the call, and somebody has to be able to see why.
+    const events = (await eventsOf(rig)).map(({ kind, outcome, reason }) => [kind, outcome, reason]);
+    assert.deepEqual(
+      events,
+      Array.from({ length: 3 }, () => ['login', 'refused', 'wrong']),
+    );
   });
 
   it('a factor that was added meanwhile ends it', async () => {
@@ -111,6 +117,7 @@ describe('a first factor at login', () => {
     await put(rig, { factors: [totpFactor()] });
     const verdict = await answered(rig, stored.login, 'yes');
     assert.ok(verdict.kind === 'refused' && !verdict.again);
+    assert.equal((await eventsOf(rig)).at(-1)?.reason, 'factors-changed');
     assert.deepEqual(
       (await recordOf(rig)).factors.map(({ id }) => id),
       ['t1'],

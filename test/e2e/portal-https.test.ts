@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { after } from 'node:test';
+import { rawPoint } from '../support/authenticator/keys.ts';
+import { must } from '../support/rig/commands.ts';
+import { inSession, openSession, prepareSessions, removeSessions } from '../support/rig/local-session.ts';
+import { work } from '../support/rig/machine.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, allowSudo, as, type Person, password } from '../support/rig/people.ts';
+import { Desk, portalPort, startChromium, startPortal } from '../support/rig/portal.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+import { useSnippet } from '../support/rig/stack.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** Browsers take AppIDs over https alone, and on hosts of a domain: a portal as it stands in a company. */
+const host = 'login.example.test';
+const origin = `https://${host}:${portalPort}`;
+const appId = 'https://vault.example.test';
+const [certFile, keyFile] = [`${work}/portal.crt`, `${work}/portal.key`];
+const realms = `
+[webauthn]
+rp_id = "example.test"
+
+[portal]
+origins = ["${origin}"]
+listen = "127.0.0.1:${portalPort}"
+cert_file = "${certFile}"
+key_file = "${keyFile}"
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+  const asked = [
+    'req',
+    '-x509',
+    '-nodes',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-days',
+    '2',
+  ];
+  must('openssl', [...asked, '-subj', `/CN=${host}`, '-keyout', keyFile, '-out', certFile]);
+  useSnippet('sudo', 'sallyport-sudo');
+  allowSudo();
+  prepareSessions();
+  openSession('afar', false);
+  const portal = await startPortal(product);
+  const browser = await startChromium([
+    '--ignore-certificate-errors',
+    '--host-resolver-rules=MAP *.example.test 127.0.0.1',
+  ]);
+  after(async () => {
+    await browser.close();
+    portal.kill('SIGTERM');
+    await product.stop();
+    await removeSessions();
+  });
+
+  const sudo = async (person: Person): Promise<{ terminal: Terminal; link: string }> => {
+    const terminal = new Terminal(
+      inSession('afar', [...as(person), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']),
+    );
+    await terminal.answer(new RegExp(`password for ${person.name}: `), password);
+    const [, link = ''] = await terminal.expect(/open (https:\S+\/approve\/\w{16})/);
+    return { terminal, link };
+  };
+  /** A credential as a site made it years ago, in the key that this browser has. */
+  const legacy = async (person: Person, desk: Desk, forSite: string): Promise<void> => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const handle = createHash('sha256').update(person.name).digest();
+    await desk.key.cdp.send('WebAuthn.addCredential', {
+      authenticatorId: desk.key.id,
+      credential: {
+        credentialId: handle.toString('base64'),
+        isResidentCredential: false,
+        rpId: forSite,
+        privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
+        signCount: 7,
+      },
+    });
+    const credential = `${handle.toString('base64')},${rawPoint(publicKey).toString('base64')},es256,+presence`;
+    const words = ['factor', 'add', 'u2f', person.name, '--app-id', forSite, '--name', 'old'];
+    await product.must([...words, '--credential', credential, '--no-verify']);
+  };
+
+  scenario(product, 'a legacy key signs in, approves a login, and is switched in one dialog', async () => {
+    const person = addPerson('alice');
+    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
+    await legacy(person, desk, appId);
+    await desk.signInByKey('alice');
+    const { terminal, link } = await sudo(person);
+    await desk.page.goto(link);
+    await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
+    await terminal.expect(/in-root/);
+    assert.equal(await terminal.ended(), 0);
+    const last = (await product.events('alice')).at(-1);
+    assert.deepEqual([last?.outcome, last?.factor?.kind], ['success', 'u2f']);
+
+    await desk.page.goto(origin);
+    await desk.page.getByRole('button', { name: 'Switch to WebAuthn' }).click();
+    await desk.page
+      .getByRole('dialog')
+      .getByRole('button', { name: /Switch|Add/ })
+      .click();
+    await desk.page
+      .getByText(/switched|was added|removed/i)
+      .first()
+      .waitFor();
+    const listed = await product.must(['factor', 'list', 'alice']);
+    assert.match(listed, /webauthn/);
+    assert.doesNotMatch(listed, /u2f/);
+    await desk.close();
+  });
+
+  scenario(product, 'one that was made for another domain does not, and says so', async () => {
+    const person = addPerson('bob');
+    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
+    await legacy(person, desk, 'https://login.elsewhere.test');
+    await desk.begin('bob');
+    await desk.page.getByRole('button', { name: /security key/i }).click();
+    await desk.page.getByRole('alert').first().waitFor();
+    await desk.close();
+  });
+
+  scenario(product, 'the cookie is for https and this host alone', async () => {
+    addPerson('carol');
+    const desk = await Desk.open(browser, { origin });
+    await desk.signIn('carol');
+    const cookies = await desk.page.context().cookies();
+    assert.deepEqual(
+      cookies.map(({ name, secure, httpOnly, sameSite, domain, path }) => ({
+        ...{ name: name.startsWith('__Host-'), secure, httpOnly, sameSite, domain, path },
+      })),
+      [{ name: true, secure: true, httpOnly: true, sameSite: 'Strict', domain: host, path: '/' }],
+    );
+    await desk.close();
+  });
+});

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import type { Approval, BrowserAnswer } from '../../../daemon/verifier/approvals.ts';
+import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
+import { answer, cancel, u32, withdrawn } from '../../support/module-frames.ts';
+
+/** Logins that may be approved in a browser: what stands on the screen, and what comes of it. */
+
+let rig: LoginRig;
+let raised: Approval[];
+beforeEach(async () => {
+  rig = await LoginRig.start();
+  raised = [];
+});
+afterEach(() => rig.stop());
+
+const question = {
+  groups: [{ rpId: 'login.example.org', credentialIds: ['b25l'] }],
+  userVerification: 'discouraged',
+} as const;
+
+/** @param typed what may be typed; undefined: nothing */
+function begin(
+  terminal: boolean,
+  typed: string | undefined = 'verification code',
+  deadline?: number,
+): Client {
+  rig.verifier.opening = async (facts: LoginFacts) => {
+    const approval = rig.approvals.open(facts.user, facts, question, [{} as never]);
+    raised.push(approval);
+    const offer = {
+      place: 'approval',
+      question,
+      approval,
+      ...(typed === 'nothing' ? {} : { typed }),
+    } as const;
+    return { kind: 'ask', prompt: 'Code: ', login: { facts }, key: offer };
+  };
+  rig.verifier.verdict = async (login, text) =>
+    text === '123456' || text === 'touched b25l'
+      ? { kind: 'accepted', result: 'success', strip: 0 }
+      : { kind: 'refused', result: 'auth-err', again: true, delay: 0, login, text: 'Wrong.' };
+  return rig.begun({
+    ...(terminal ? { terminal: Buffer.from([1]) } : {}),
+    ...(deadline === undefined ? {} : { deadline: u32(deadline) }),
+  });
+}
+
+const given = (signature: string): BrowserAnswer => ({
+  credentialId: 'b25l',
+  clientDataJSON: '',
+  authenticatorData: '',
+  signature: Buffer.from(signature).toString('base64url'),
+});
+async function approval(): Promise<Approval> {
+  await until(() => raised.length > 0, 'an approval is raised');
+  const [first] = raised;
+  assert.ok(first !== undefined);
+  return first;
+}
+const approve = async (signature = 'good') =>
+  rig.approvals.answer((await approval()).id, given(signature), undefined);
+const deny = async () => rig.approvals.deny((await approval()).handle);
+const over = async () => assert.equal(rig.approvals.show((await approval()).id), undefined, 'it still waits');
+
+const promptOf = async (login: Client, number = 1) => {
+  const prompt = await login.sees('prompt', number);
+  return prompt.type === 'prompt' ? [prompt.text, prompt.style] : [];
+};
+const textsOf = (login: Client) =>
+  login.frames.flatMap((frame) => ('text' in frame && frame.type !== 'prompt' ? [frame.text] : []));
+
+describe('what stands on the screen', () => {
+  it('is the link and the number, in front of the prompt, and no control characters', async () => {
+    const login = begin(false);
+    const [prompt] = await promptOf(login);
+    assert.equal(prompt, 'Press Enter once it is approved, or type a verification code: ');
+    const { link, number } = await approval();
+    const [text = ''] = textsOf(login);
+    assert.equal(text, `To use a security key, open ${link}\nand compare the number: ${number}`);
+    assert.doesNotMatch(text, /[^\P{Cc}\n]/u);
+    assert.ok(
+      login.frames.findIndex(({ type }) => type === 'info') <
+        login.frames.findIndex(({ type }) => type === 'prompt'),
+    );
+  });
+
+  it('names only what will do', async () => {
+    assert.equal(
+      (await promptOf(begin(true)))[0],
+      'Waiting for your approval, or type a verification code: ',
+    );
+    assert.equal((await promptOf(begin(true, 'nothing')))[0], 'Waiting for your approval: ');
+    assert.equal((await promptOf(begin(false, 'nothing')))[0], 'Press Enter once it is approved: ');
+  });
+
+  it('of two logins differs', async () => {
+    await Promise.all([promptOf(begin(true)), promptOf(begin(true))]);
+    assert.notEqual(raised[0]?.link, raised[1]?.link);
+  });
+});
+
+describe('at a terminal that takes a prompt back', () => {
+  it('the login goes on by itself, within a second', async () => {
+    const login = begin(true);
+    await promptOf(login);
+    const began = performance.now();
+    assert.equal(await approve(), 'approved');
+    await login.sees('withdraw');
+    assert.deepEqual(login.ofType('result'), [], 'nothing leaves while a prompt is open');
+    login.send(withdrawn);
+    assert.equal(await login.result(), pam.success);
+    assert.ok(performance.now() - began < 1_000);
+    assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [['touched b25l'], []]);
+  });
+
+  it('Enter asks again and leaves the approval where it is', async () => {
+    const login = begin(true);
+    await promptOf(login);
+    login.send(answer(''));
+    await promptOf(login, 2);
+    assert.equal(await approve(), 'approved');
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    assert.equal(await login.result(), pam.success);
+  });
+
+  it('denied ends it, with one event', async () => {
+    const login = begin(true);
+    await promptOf(login);
+    assert.equal(await deny(), 'denied');
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    assert.equal(await login.result(), pam.authErr);
+    assert.equal(textsOf(login).at(-1), 'This login was denied.');
+    await until(() => rig.verifier.abandoned.length > 0, 'the event');
+    assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [[], ['denied']]);
+  });
+
+  it('denied ends it too when a code crossed on its way', async () => {
+    const login = begin(true);
+    await promptOf(login);
+    await deny();
+    await login.sees('withdraw');
+    login.send(answer('123456'));
+    await login.result();
+    // Whoever denies says that it is somebody else's login.
+    assert.deepEqual(rig.verifier.answers, []);
+    assert.deepEqual(rig.verifier.abandoned, ['denied']);
+  });
+});
+
+describe('elsewhere', () => {
+  it('Enter goes on with what was approved meanwhile', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    assert.equal(await approve(), 'approved');
+    assert.deepEqual(login.ofType('withdraw'), []);
+    login.send(answer(''));
+    assert.equal(await login.result(), pam.success);
+  });
+
+  it('Enter before that waits for it', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    login.send(answer(''));
+    await until(() => textsOf(login).includes('Waiting for your approval in the browser.'), 'it says so');
+    assert.deepEqual(login.ofType('result'), []);
+    assert.equal(await approve(), 'approved');
+    assert.equal(await login.result(), pam.success);
+  });
+
+  it('Enter after a denial ends it, with one event', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    await deny();
+    login.send(answer(''));
+    assert.equal(await login.result(), pam.authErr);
+    await until(() => rig.verifier.abandoned.length > 0, 'the event');
+    assert.deepEqual(rig.verifier.abandoned, ['denied']);
+  });
+
+  it('a code typed after a denial lets nobody in', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    await deny();
+    login.send(answer('123456'));
+    assert.equal(await login.result(), pam.authErr);
+    await until(() => rig.verifier.abandoned.length > 0, 'the event');
+    assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [[], ['denied']]);
+  });
+
+  it('a denial while a wrong code is judged ends it, and nothing is asked again', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    const wrong = rig.verifier.verdict;
+    rig.verifier.verdict = async (given, text) => {
+      await deny();
+      return wrong(given, text);
+    };
+    login.send(answer('999999'));
+    assert.equal(await login.result(), pam.authErr);
+    assert.equal(login.ofType('prompt').length, 1);
+    await until(() => rig.verifier.abandoned.length > 0, 'the event');
+    assert.deepEqual(rig.verifier.abandoned, ['denied']);
+  });
+
+  it('a signature that is none leaves it waiting', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    login.send(answer(''));
+    await until(() => textsOf(login).length > 1, 'it waits');
+    assert.equal(await approve('bad'), 'refused');
+    assert.deepEqual(login.ofType('result'), []);
+    assert.equal(await approve(), 'approved');
+    assert.equal(await login.result(), pam.success);
+  });
+});
+
+describe('an approval and what is typed', () => {
+  for (const terminal of [true, false])
+    it(`a code lets in while it waits, and then it is over (${terminal ? 'at a terminal' : 'elsewhere'})`, async () => {
+      const login = begin(terminal);
+      await promptOf(login);
+      login.send(answer('123456'));
+      assert.equal(await login.result(), pam.success);
+      await over();
+      assert.equal(await approve(), 'over');
+      assert.deepEqual(rig.verifier.answers, ['123456']);
+    });
+
+  it('a wrong code leaves it waiting', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    login.send(answer('999999'));
+    await promptOf(login, 2);
+    assert.equal(await approve(), 'approved');
+    login.send(answer(''));
+    assert.equal(await login.result(), pam.success);
+    assert.deepEqual(rig.verifier.answers, ['999999', 'touched b25l']);
+  });
+
+  it('that gave way to newer ones leaves what can be typed', async () => {
+    const login = begin(true);
+    await promptOf(login);
+    for (let times = 0; times < 3; times += 1)
+      rig.approvals.open('alice', (await approval()).facts, question, []);
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    assert.deepEqual((await promptOf(login, 2))[0], 'Code: ');
+    assert.ok(textsOf(login).includes('It was not approved in time.'));
+    login.send(answer('123456'));
+    assert.equal(await login.result(), pam.success);
+  });
+
+  it('that gave way ends the login where nothing can be typed', async () => {
+    const login = begin(true, 'nothing');
+    await promptOf(login);
+    for (let times = 0; times < 3; times += 1)
+      rig.approvals.open('alice', (await approval()).facts, question, []);
+    await login.sees('withdraw');
+    login.send(withdrawn);
+    assert.equal(await login.result(), pam.authErr);
+    await until(() => rig.verifier.abandoned.length > 0, 'the event');
+    assert.deepEqual(rig.verifier.abandoned, ['timed-out']);
+  });
+});
+
+describe('an approval is over', () => {
+  it('when the program goes away', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    login.socket.destroy();
+    await rig.nothingIsLeft();
+    await over();
+    assert.equal(await approve(), 'over');
+    assert.deepEqual(rig.verifier.abandoned, ['disconnected']);
+  });
+
+  it('when the program goes away while its account is looked up', async () => {
+    const login = begin(false);
+    const opening = rig.verifier.opening;
+    let release: () => void = () => undefined;
+    const looked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    rig.verifier.opening = async (facts) => {
+      await looked;
+      return opening(facts);
+    };
+    await until(() => rig.verifier.asked.length > 0, 'it is looked up');
+    login.socket.destroy();
+    await rig.nothingIsLeft();
+    release();
+    await over();
+    assert.deepEqual(rig.approvals.pendingOf('alice'), []);
+  });
+
+  it('at ^C', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    login.send(cancel);
+    assert.equal(await login.result(), pam.authErr);
+    await over();
+    assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
+  });
+
+  it('with the time of its login, and nobody is in', async () => {
+    const login = begin(false, 'nothing', 2_000);
+    await promptOf(login);
+    login.send(answer(''));
+    assert.equal(await login.result(), pam.authErr);
+    await over();
+    assert.equal(await approve(), 'over');
+  });
+
+  it('when the daemon stops', async () => {
+    const login = begin(false);
+    await promptOf(login);
+    const stopped = rig.server.close();
+    assert.equal(await login.result(), pam.systemErr);
+    await stopped;
+    await over();
+  });
+});
