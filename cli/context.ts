@@ -42,7 +42,8 @@ export function createContext(
     client: () => {
       if (client !== undefined) return client;
       const socket = controlSocket(configFile());
-      const ask = tokenAsker(socket, context);
+      const { link }: { link?: unknown } = program.opts();
+      const ask = tokenAsker(socket, link === true ? 'link' : 'password', context);
       client = createClient({ socket, signIn: ask });
       signInFirst = ask;
       return client;

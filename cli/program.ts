@@ -3,6 +3,7 @@ import { addAudit } from './commands/audit.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
+import { addInvite } from './commands/invite.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
@@ -32,6 +33,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addVerify,
     addExplain,
     addAudit,
+    addInvite,
     addPortal,
     addReload,
   ])
@@ -54,6 +56,7 @@ function configure(program: Command, world: World): void {
     .description('The second factor of the logins on this machine')
     .version(world.version)
     .option('--config <file>', `the configuration, by default ${defaultConfigFile}`)
+    .option('--link', 'where your password is needed, ask for a sign-in link in its place')
     .exitOverride()
     .showHelpAfterError('try: sallyport --help')
     .configureOutput({

@@ -1,30 +1,38 @@
 import { userInfo } from 'node:os';
-import { ControlError, createClient } from '../daemon/control/client.ts';
+import { type ControlClient, ControlError, createClient } from '../daemon/control/client.ts';
 import type { SignInBody, SignInStep, SignInView } from '../daemon/control/sign-in-views.ts';
 import { CliError } from './errors.ts';
+import { linkIn } from './link.ts';
 import type { Output } from './output.ts';
 import type { Prompt } from './prompt.ts';
 
 /** What it leads to. */
 export type SignedIn = Exclude<SignInStep, { kind: 'factor' }>;
 
+interface Tools {
+  readonly prompt: Prompt;
+  readonly output: Output;
+}
+
 /**
- * Asks the person for password and factor, as a login would.
+ * Asks the person for password (or a link) and factor, as a login would.
  * @throws ControlError, CliError
  */
 export async function signIn(
   socket: string,
-  by: 'password' | 'uid',
-  { prompt, output }: { readonly prompt: Prompt; readonly output: Output },
+  by: SignInBody['by'],
+  { prompt, output }: Tools,
 ): Promise<SignedIn> {
   const client = createClient({ socket });
   const { username: user } = userInfo();
   let view: SignInView;
-  if (by === 'password') {
-    output.note('This needs your password, and a second factor if you have one.');
+  if (by === 'uid') view = await client.beginSignIn({ user, by });
+  else if (by === 'link') view = await beginByLink(client, user, { prompt, output });
+  else {
+    output.note('This needs your password (with --link, a link), and a second factor if you have one.');
     const password = await secret(prompt, `Password of ${user}: `);
-    view = await client.beginSignIn({ user, by, password } satisfies SignInBody);
-  } else view = await client.beginSignIn({ user, by });
+    view = await client.beginSignIn({ user, by, password });
+  }
   while (view.step.kind === 'factor') {
     const { step, id } = view;
     if (step.text !== undefined) output.note(step.text);
@@ -37,16 +45,32 @@ export async function signIn(
   return view.step;
 }
 
+/** Some invites ask for the password too; the daemon says so before the link is spent. */
+async function beginByLink(
+  client: ControlClient,
+  user: string,
+  { prompt, output }: Tools,
+): Promise<SignInView> {
+  output.note(
+    'This needs a link (of "sallyport portal link", or an invite), and a second factor if you have one.',
+  );
+  const link = linkIn(await secret(prompt, 'Link: '));
+  try {
+    return await client.beginSignIn({ user, by: 'link', link });
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'password-needed') throw error;
+    const password = await secret(prompt, `Password of ${user}: `);
+    return client.beginSignIn({ user, by: 'link', link, password });
+  }
+}
+
 /** A token for changes to one's own factors, asked for once in a command. */
-export function tokenAsker(
-  socket: string,
-  tools: { readonly prompt: Prompt; readonly output: Output },
-): () => Promise<string> {
+export function tokenAsker(socket: string, by: 'password' | 'link', tools: Tools): () => Promise<string> {
   let asked: Promise<string> | undefined;
   return () => {
-    asked ??= signIn(socket, 'password', tools).then((step) => {
+    asked ??= signIn(socket, by, tools).then((step) => {
       if (step.kind === 'done') return step.token.token;
-      throw new ControlError('internal', 'the daemon gave a link for a password: a defect');
+      throw new ControlError('internal', 'the daemon gave a link where a token was asked for: a defect');
     });
     return asked;
   };

@@ -6,9 +6,9 @@ import type { Visit } from './desk.ts';
 const missing =
   'The pages of the portal are not here: they are made by `npm run build`, beside the program in dist/portal/public.';
 
-/** For the log: paths of pages may be secret links. */
+/** For the log: paths of pages may be secret links. There is a dot in every invite. */
 export function kindOf(path: string): 'page' | 'asset' {
-  return /\.[A-Za-z0-9]+$/.test(path) ? 'asset' : 'page';
+  return !path.startsWith('/invite/') && /\.[A-Za-z0-9]+$/.test(path) ? 'asset' : 'page';
 }
 
 /** Serves everything that is not /api: a file of the pages, or for the path of a page index.html. */

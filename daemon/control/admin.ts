@@ -48,8 +48,15 @@ export function createAdmin(options: AdministrationOptions): Admin {
 
   /** Names from `search` on do not begin with the one that is it. */
   const exact = async (account: string) => {
-    const record = await recordOf(account);
-    return record === undefined ? [] : [{ account, record }];
+    try {
+      const record = await recordOf(account);
+      return record === undefined ? [] : [{ account, record }];
+    } catch (error) {
+      // As in a page: whoever searches for a damaged record is to see that it is.
+      if (error instanceof SallyportError && error.code === 'record-damaged')
+        return [{ account, damaged: error.message }];
+      throw error;
+    }
   };
 
   const changeFactor = (

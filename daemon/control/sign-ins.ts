@@ -123,7 +123,7 @@ export function createSignIns(options: SignInOptions): SignIns {
         // No name pays for what was no guess at its password; whoever asks in a flood does.
         if (typeof proven === 'string' || body.by === 'uid') throttle.failed(undefined, origin);
       }
-      if (typeof proven === 'string') throw await later(refusalFor(proven), began);
+      if (typeof proven === 'string') throw await later(refusalFor(proven, body), began);
       const { account, invited } = proven;
       const person = { account: account.name, uid: account.uid };
       const facts = factsFor(account, source, caller, options.bootId);
@@ -229,10 +229,17 @@ function refused(text?: string): SallyportError {
   return new SallyportError('sign-in-refused', text ?? 'That name and password do not go together here.');
 }
 
-function refusalFor(why: NotProven): SallyportError {
+/** For a link too the words are the same whatever is wrong with it. */
+const wrongLink =
+  'That link is good no more here: it was used already, has run out, or is none. Ask for a new one.';
+const wrongWithLink =
+  'That link and password do not go together; or the link was used already, or has run out.';
+
+function refusalFor(why: NotProven, body: SignInBody): SallyportError {
   switch (why) {
     case 'wrong':
-      return refused();
+      if (body.by !== 'link') return refused();
+      return refused(body.password === undefined ? wrongLink : wrongWithLink);
     case 'expired':
       return refused('Your password has expired. Change it on the machine first, with: passwd');
     case 'password-needed':

@@ -132,7 +132,7 @@ describe('signing in', () => {
 });
 
 describe('an invite', () => {
-  it('asks for the password where it does not stand for it', async () => {
+  it('asks for the password where it does not stand for it, and not again for the first factor', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     fake.state.links.set('with-password-1', alice);
@@ -147,7 +147,9 @@ describe('an invite', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
     await choose(page, 'Add', 'TOTP');
-    await page.getByRole('dialog').getByLabel('Password').waitFor();
+    // Where enrolment is refused, the password alone proves nothing until there is a factor.
+    await page.getByRole('dialog').getByLabel('Verification code').waitFor();
+    assert.equal(await page.getByRole('dialog').getByLabel('Password').count(), 0);
     await close();
   });
 });

@@ -30,7 +30,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
 
   const heard = ({ id, step }: SignInReply) => {
     if (step.kind === 'done') {
-      rememberHow(withPassword ? 'password' : 'link');
+      rememberHow(link === undefined ? 'password' : 'link');
       onDone(step.session, step.text);
       return;
     }

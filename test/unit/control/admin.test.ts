@@ -288,3 +288,61 @@ describe('the client', () => {
     answer();
   });
 });
+
+describe('the list of accounts', () => {
+  const name = (index: number) => `u${String(index).padStart(4, '0')}`;
+  beforeEach(async () => {
+    for (let index = 0; index < 400; index += 1) await rig.store.put(name(index), {});
+  });
+  /** Counts what the store is asked for, and what it gives. */
+  const counted = async (ask: () => Promise<unknown>) => {
+    const { store } = rig;
+    const [page, one] = [store.accounts, store.account];
+    let read = 0;
+    store.accounts = async (options) => {
+      const given = await page.call(store, options);
+      read += given.length;
+      return given;
+    };
+    store.account = async (account) => {
+      read += 1;
+      return one.call(store, account);
+    };
+    await ask();
+    Object.assign(store, { accounts: page, account: one });
+    return read;
+  };
+
+  test('a page takes as many records as it has lines, and one for the name that was typed in full', async () => {
+    assert.equal(await counted(() => client.users(undefined, 20)), 20);
+    assert.equal(await counted(() => client.users(name(200), 20)), 20);
+    assert.ok((await counted(() => client.users(undefined, 20, 'u01'))) <= 21);
+    assert.ok((await counted(() => client.users(undefined, 20, name(399)))) <= 21);
+    assert.ok((await counted(() => client.users(undefined, 20, 'zebra'))) <= 21);
+  });
+
+  test('a search finds what begins so, page after page, each once', async () => {
+    const found: string[] = [];
+    let after: string | undefined;
+    do {
+      const page = await client.users(after, 30, 'u01');
+      found.push(...page.users.map(({ account }) => account));
+      after = page.next;
+    } while (after !== undefined);
+    assert.deepEqual(
+      found,
+      Array.from({ length: 100 }, (_, index) => name(100 + index)),
+    );
+    const [one] = (await client.users(undefined, 30, name(7))).users;
+    assert.equal(one?.account, name(7));
+  });
+
+  test('a damaged record is found, and shown as one', async () => {
+    rig.store.damage(name(7));
+    const { users } = await client.users(undefined, 30, name(7));
+    assert.deepEqual(
+      users.map(({ account, damaged }) => [account, typeof damaged]),
+      [[name(7), 'string']],
+    );
+  });
+});

@@ -295,6 +295,12 @@ describe('the pages', () => {
       assert.equal(answer.status, 404);
     });
 
+  for (const path of ['/', '/factors', '/invite/YWxpY2U.abcdefghijklmnop012345'])
+    it(`are one document at every address, an invite’s with its dot too: ${path}`, async () => {
+      const answer = await ask(rig, `GET ${path}`);
+      assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'text/html; charset=utf-8']);
+    });
+
   it('are only read', async () => {
     const answer = await ask(rig, 'POST /factors', { body: {} });
     assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, HEAD']);

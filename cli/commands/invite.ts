@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { ControlError } from '../../daemon/control/client.ts';
+import type { LinkView } from '../../daemon/control/sign-in-views.ts';
+import type { Context } from '../context.ts';
+import { CliError, exitStatusOf } from '../errors.ts';
+
+interface InviteOptions {
+  readonly from?: string;
+  readonly withoutPassword: boolean;
+  readonly json?: boolean;
+}
+
+interface Invited extends LinkView {
+  readonly account: string;
+}
+
+interface NotInvited {
+  readonly account: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What the next account would meet too: going on would only say it once for each. */
+const hopeless: ReadonlySet<string> = new Set([
+  'daemon-unreachable',
+  'shutting-down',
+  'sign-in-refused',
+  'token-needed',
+  'password-needed',
+  'password-unavailable',
+]);
+
+export function addInvite(program: Command, context: Context): void {
+  program
+    .command('invite [users...]')
+    .description('links for people who have no second factor yet: good once, for a day, to add the first')
+    .option('--from <file>', 'names, one a line, "#" begins a comment; "-": from standard input')
+    .option('--without-password', 'the link alone will do: for accounts that have no password', false)
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'A new invite ends the one before. The link asks for the password of the account too, unless',
+        '--without-password was said; then whoever has it can enrol.',
+        'An account that fails does not keep the others from theirs. Exit status: 0 when all have their link,',
+        'else that of the first account that failed.',
+      ].join('\n'),
+    )
+    .action((users: readonly string[], options: InviteOptions) => invite(context, users, options));
+}
+
+async function invite(context: Context, given: readonly string[], options: InviteOptions): Promise<void> {
+  const { output } = context;
+  const listed = options.from === undefined ? [] : namesIn(await readList(context, options.from));
+  const accounts = [...new Set([...given, ...listed])];
+  if (accounts.length === 0)
+    throw new CliError('usage', 'there is nobody to invite; name accounts, or a list with --from FILE');
+  const invited: Invited[] = [];
+  const failed: NotInvited[] = [];
+  for (const [index, account] of accounts.entries()) {
+    try {
+      const link = await context.client().invite(account, options.withoutPassword);
+      invited.push({ account, ...link });
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      const { code, message } = error;
+      if (failed.length === 0) context.end(exitStatusOf(error));
+      failed.push({ account, code, message });
+      output.error(`${account}: ${message}`);
+      if (!hopeless.has(code)) continue;
+      const left = accounts.slice(index + 1);
+      for (const one of left) failed.push({ account: one, code, message });
+      if (left.length > 0) output.error(`not tried: ${left.join(' ')}`);
+      break;
+    }
+  }
+  if (options.json === true) output.json({ invited, failed });
+  else if (invited.length > 0) tell(context, invited);
+}
+
+function tell({ output }: Context, invited: readonly Invited[]): void {
+  output.note(
+    'Each of these is good once, and they are shown this once; send them where only their receivers read.',
+  );
+  if (invited.some(({ url }) => url === undefined))
+    output.warn('the configuration has no [portal] origins: these are the secret parts of links alone');
+  output.table(
+    ['USER', 'LINK', 'GOOD UNTIL'],
+    invited.map(({ account, link, url, expires }) => [account, url ?? link, output.time(expires)]),
+  );
+}
+
+/** @throws CliError usage: a file that cannot be read */
+async function readList({ world }: Context, file: string): Promise<string> {
+  if (file === '-') return text(world.input);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CliError('usage', `${file} cannot be read (${why}); check what --from says`);
+  }
+}
+
+function namesIn(list: string): readonly string[] {
+  return list
+    .split(/\r?\n/)
+    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+    .filter((name) => name !== '');
+}
