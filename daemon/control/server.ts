@@ -33,6 +33,7 @@ type LimitName =
   | 'controlHeaders'
   | 'auditFollowers'
   | 'auditFollowUnread'
+  | 'followCheck'
   | 'pageSize';
 export type ControlLimits = { readonly [Name in LimitName]: number };
 
@@ -185,6 +186,7 @@ async function serve(
       const query = readAudit(found.query);
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
+      endWithToken(desk, request, response);
       await desk.followers.start(response, {
         ...user,
         ...(query.from === undefined ? {} : { from: query.from }),
@@ -193,6 +195,7 @@ async function serve(
     }
     if (found.name === 'approval-follow') {
       request.socket.setTimeout(0);
+      endWithToken(desk, request, response);
       desk.options.approvals.follow(response, authorised.account ?? '');
       return;
     }
@@ -210,6 +213,16 @@ async function serve(
     const { code, message } = told(desk.options.log, error, uid, found);
     send(request, response, httpStatus[code], { error: { code, message } });
   }
+}
+
+/** MUST hold: nobody goes on to listen once the session that let them begin is over. */
+function endWithToken({ options, limit }: Desk, request: IncomingMessage, response: ServerResponse): void {
+  const token = tokenIn(request.headers);
+  if (token === undefined) return;
+  const timer = setInterval(() => {
+    if (!options.tokens.stands(token)) response.end();
+  }, limit.followCheck).unref();
+  response.once('close', () => clearInterval(timer));
 }
 
 /** What the client hears of an error. What we did not raise on purpose stays in the log. */

@@ -17,6 +17,8 @@ export interface Tokens extends TokenCheck {
   /** @param ownAlone good for one's own account alone: no factor was asked for it */
   give(person: Person, ownAlone?: boolean): TokenView;
   end(token: string): void;
+  /** Looks without using it: whoever only listens stays idle. */
+  stands(token: string): boolean;
   /** As it is now: groups change. */
   view(person: Person): Promise<PersonView>;
 }
@@ -94,6 +96,7 @@ export function createTokens(options: TokenOptions): Tokens {
       return { ...caller, ...powers, fresh: found.used - found.since < limits.tokenChanges };
     },
     end: (token) => void given.delete(digestOf(token)),
+    stands: (token) => live(token) !== undefined,
     async view(person) {
       const caller = await callerOf(person);
       return { ...person, admin: caller?.admin ?? false };

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { get, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { AuditEvent, StoredAuditEvent } from '../../../daemon/audit/event.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/control/client.ts';
+import { limits } from '../../../daemon/limits.ts';
 import { rawConnection, until } from '../../support/call.ts';
 import { type ControlRig, type RigOptions, startControl } from '../../support/control-rig.ts';
 
@@ -119,3 +121,21 @@ test('the daemon’s end is told', async () => {
   );
   await closed;
 });
+
+for (const path of ['/v1/audit/follow', '/v1/users/root/approvals/follow'])
+  test(`whoever follows ${path} with a token is let go when it ends`, async () => {
+    await begin({ limits: { followCheck: 10 } });
+    const { token } = rig.tokens.give({ account: 'root', uid: 0 });
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}` };
+      get({ socketPath: rig.socket, path, agent: false, headers }, resolve).on('error', reject);
+    });
+    let isOver = false;
+    response.resume().once('end', () => {
+      isOver = true;
+    });
+    assert.equal(response.statusCode, 200);
+    assert.equal(isOver, false);
+    rig.clock.mono += limits.tokenIdle;
+    await until('the stream is over', () => isOver);
+  });

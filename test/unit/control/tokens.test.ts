@@ -55,6 +55,15 @@ describe('a token', () => {
     assert.notEqual(await tokens.holder(token), undefined);
   });
 
+  it('may be looked at, and idles all the same', async () => {
+    const token = given();
+    clock.pass(limits.tokenIdle - 1);
+    assert.equal(tokens.stands(token), true);
+    clock.pass(1);
+    assert.equal(tokens.stands(token), false);
+    assert.equal(await tokens.holder(token), undefined);
+  });
+
   it('says until when, by the clock on the wall', () => {
     const { changesUntil, readsUntil } = tokens.give(alice);
     assert.deepEqual([changesUntil - clock.at, readsUntil - clock.at], [5 * minute, 8 * 60 * minute]);
