@@ -8,6 +8,9 @@ export function addReload(program: Command, context: Context): void {
     .action(async () => {
       const { file, realms, problem } = await context.client().reload();
       context.output.note(`${file} is in force: ${realms} ${realms === 1 ? 'realm' : 'realms'}`);
+      context.output.note(
+        'The portal reads [portal] and [webauthn] when it starts: restart it where they changed.',
+      );
       if (problem !== undefined) context.output.warn(problem);
     });
 }

@@ -92,6 +92,8 @@ function viewOf(
     // Whoever was told by the portal does not learn the link, on which the number stands.
     id: withNumber ? approval.id : approval.handle,
     account,
+    // Elsewhere it is the same account, by a name that may be another of its names.
+    ...(/^su(-l)?$/.test(facts.service) && facts.user !== account ? { target: shown(facts.user) } : {}),
     host: hostname(),
     service: shown(facts.service),
     ...(source === undefined ? {} : { source: shown(source) }),

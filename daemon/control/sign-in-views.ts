@@ -111,6 +111,8 @@ export interface AttestationBody {
 export interface ApprovalView {
   readonly id: string;
   readonly account: string;
+  /** Whom the login would become, where that is somebody else: su that asks its caller. */
+  readonly target?: string;
   readonly host: string;
   readonly service: string;
   /** Where the login comes from; absent: not known. */

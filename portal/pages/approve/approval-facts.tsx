@@ -17,6 +17,12 @@ export function ApprovalFacts({ approval }: { readonly approval: ApprovalView })
       <dl class="facts">
         <dt>Account</dt>
         <dd>{approval.account}</dd>
+        {approval.target !== undefined && (
+          <>
+            <dt>Becomes</dt>
+            <dd>{approval.target}</dd>
+          </>
+        )}
         <dt>Host</dt>
         <dd>{approval.host}</dd>
         <dt>Service</dt>

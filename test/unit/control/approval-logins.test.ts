@@ -144,6 +144,8 @@ describe('su that asks its caller', () => {
     const opening = await open({ service: 'su', realUid: uids.carol });
     const approval = approvalIn(opening);
     assert.equal(approval.account, 'carol');
+    const { account, target } = await client().approval(approval.id, undefined);
+    assert.deepEqual([account, target], ['carol', 'alice']);
     assert.deepEqual(rig.approvals.pendingOf('alice'), []);
     assert.deepEqual(
       approval.question.groups.flatMap(({ credentialIds }) => credentialIds),
@@ -185,6 +187,8 @@ describe('the page', () => {
     });
     assert.equal((await client().approval(approval.id, '192.0.2.8')).elsewhere, true);
     assert.equal((await client().approval(approval.id, undefined)).elsewhere, false);
+    // The same address, as a proxy may write it.
+    assert.equal((await client().approval(approval.id, '::ffff:192.0.2.7')).elsewhere, false);
   });
 
   it('of somebody who was told by the portal says neither number nor link', async () => {
