@@ -22,7 +22,7 @@ import { loginEvent } from './verifier/login-event.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './verifier/prompt.ts';
 import { createProofs } from './verifier/proof.ts';
 import type { Subject } from './verifier/subject.ts';
-import { keyOfferFor } from './verifier/touches.ts';
+import { boundTo, keyOfferFor, ofThis } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
 import {
   countsNowhere,
@@ -95,7 +95,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
         return {
           kind: 'ask',
           prompt,
-          login,
+          login: boundTo(login, key),
           ...(key === undefined ? {} : { key }),
           ...(decision.codesLocked ? { text: refusalText('codes-locked') } : {}),
         };
@@ -181,7 +181,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
 
   #settleAnswer(login: OpenLogin, subject: Subject, answer: Answer): Promise<Verdict> {
     const account = (subject.holder ?? subject.target).name;
-    return this.#inTurn(account, () => untilSettled(() => this.#tryAnswer(login, subject, answer)));
+    const bound = ofThis(login, answer);
+    return this.#inTurn(account, () => untilSettled(() => this.#tryAnswer(login, subject, bound)));
   }
 
   /** @returns undefined: the commit met another one; decide again */

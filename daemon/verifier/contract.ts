@@ -50,6 +50,8 @@ export interface OpenLogin {
   readonly facts: LoginFacts;
   /** What NSS said, and when by the monotonic clock; asked again for an answer that comes later. */
   readonly subject?: { readonly value: Subject; readonly at: number };
+  /** What its approval has to sign; whatever another login's did is judged against this. */
+  readonly challenge?: string;
   /** What the last answer left to prove (HOTP, two codes in a row). */
   readonly resync?: Resync;
   /** A first factor that is being added; nothing of it is stored before all of it is done. */

@@ -10,7 +10,8 @@ import type { Randomness } from '../randomness.ts';
 import type { Approval, Approvals } from './approvals.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
 import type { Assessment } from './assessment.ts';
-import type { CreationOptions } from './contract.ts';
+import type { CreationOptions, OpenLogin } from './contract.ts';
+import type { Answer } from './judge.ts';
 import { typedNames } from './prompt.ts';
 import type { Registration } from './registrations.ts';
 
@@ -182,6 +183,16 @@ export async function keyOfferFor(
   if (facts.browser === true) return { ...common, place: 'page' };
   const account = (subject.holder ?? subject.target).name;
   return { ...common, place: 'approval', approval: approvals.open(account, facts, question, credentials) };
+}
+
+/** MUST hold: what approves a login was asked for by that very login (rule 1). */
+export function boundTo(login: OpenLogin, offer: KeyOffer | undefined): OpenLogin {
+  return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
+}
+
+/** The answer as this login asked for it: one to another challenge is then no signature of this one. */
+export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
+  return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
 }
 
 /** What to ask the keys for; undefined: none of the factors is one. */
