@@ -2,11 +2,10 @@ import { useState } from 'preact/hooks';
 import type { ChangeView, FactorSummary, UserView } from '../../../daemon/control/views.ts';
 import { call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';
 import { kindName } from '../words.ts';
-import { problemAt, problemElsewhere, useWork } from '../work.ts';
+import { useWork } from '../work.ts';
+import { FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 export type ChangeKind = 'rename' | 'enable' | 'disable' | 'remove';
 
@@ -24,7 +23,6 @@ const titles: Readonly<Record<ChangeKind, string>> = {
   disable: 'Disable',
   remove: 'Remove',
 };
-const nameCodes = ['bad-name', 'name-taken'];
 
 export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeDialogProps) {
   const [name, setName] = useState(factor.name);
@@ -50,45 +48,22 @@ export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeD
   const confirmation = useConfirmation({ onProven: submit });
   const named = kind !== 'rename' || (name.trim() !== '' && name.trim() !== factor.name);
   const filled = named && confirmation.filled;
-  const elsewhere = problemElsewhere(work.problem, nameCodes);
   const before = warningBefore(kind, user, factor);
 
   return (
-    <Dialog
+    <FactorDialog
       title={`${titles[kind]} ${kindName(factor.kind)}`}
+      action={titles[kind]}
+      isDangerous={kind === 'remove'}
+      first={kind === 'remove' ? 'leave' : undefined}
+      filled={filled}
+      work={work}
+      codesOfFields={nameCodes}
+      onSubmit={submit}
       onClose={onClose}
-      onSubmit={() => (filled ? submit() : undefined)}
-      actions={
-        <>
-          <button
-            type="submit"
-            class={kind === 'remove' ? 'button button-danger' : 'button button-main'}
-            disabled={!filled || work.busy}
-          >
-            {titles[kind]}
-          </button>
-          <button
-            type="button"
-            class="button"
-            data-first={kind === 'remove' ? true : undefined}
-            onClick={onClose}
-          >
-            Cancel
-          </button>
-        </>
-      }
     >
       {kind === 'rename' ? (
-        <Field
-          label="Name"
-          value={name}
-          onValue={(value) => {
-            setName(value);
-            work.clear();
-          }}
-          error={problemAt(work.problem, nameCodes)}
-          input={{ autocomplete: 'off', required: true, maxLength: 200 }}
-        />
+        <NameField name={name} onName={setName} work={work} />
       ) : (
         <p>
           {sentences[kind]} <b>{factor.name}</b>
@@ -97,8 +72,7 @@ export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeD
       )}
       {before !== undefined && <Message kind="warning">{before}</Message>}
       {confirmation.fields}
-      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
-    </Dialog>
+    </FactorDialog>
   );
 }
 

@@ -2,9 +2,9 @@ import { useState } from 'preact/hooks';
 import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
 import { call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
-import { Dialog } from '../parts/dialog.tsx';
 import { Message } from '../parts/message.tsx';
 import { useWork } from '../work.ts';
+import { FactorDialog } from './factor-dialog.tsx';
 import { RecoverySheet } from './recovery-sheet.tsx';
 
 export interface RecoveryDialogProps {
@@ -36,25 +36,16 @@ export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDial
 
   if (keys !== undefined) return <RecoverySheet account={user.account} keys={keys} onClose={onClose} />;
   return (
-    <Dialog
+    <FactorDialog
       title={offered ? 'Recovery keys, for the day the device is lost' : 'Add recovery keys'}
+      action={old === undefined ? 'Make recovery keys' : 'Replace them'}
+      leave={offered ? 'Not now' : 'Cancel'}
+      first={confirmation.fields === null ? 'action' : undefined}
+      filled={confirmation.filled}
+      work={work}
+      codesOfFields={[]}
+      onSubmit={submit}
       onClose={onClose}
-      onSubmit={() => (confirmation.filled ? submit() : undefined)}
-      actions={
-        <>
-          <button
-            type="submit"
-            class="button button-main"
-            disabled={!confirmation.filled || work.busy}
-            data-first={confirmation.fields === null ? true : undefined}
-          >
-            {old === undefined ? 'Make recovery keys' : 'Replace them'}
-          </button>
-          <button type="button" class="button" onClick={onClose}>
-            {offered ? 'Not now' : 'Cancel'}
-          </button>
-        </>
-      }
     >
       <p>
         Ten keys, each good for one login, in place of any other second factor. Print them and lock them away,
@@ -66,7 +57,6 @@ export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDial
         </Message>
       )}
       {confirmation.fields}
-      {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
-    </Dialog>
+    </FactorDialog>
   );
 }

@@ -2,13 +2,9 @@ import { useState } from 'preact/hooks';
 import type { FactorSummary, UserView } from '../../../daemon/control/views.ts';
 import { call, messageOf } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
-import { problemAt, problemElsewhere, useWork } from '../work.ts';
+import { useWork } from '../work.ts';
+import { FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 import { addKey } from './key-dialog.tsx';
-
-const nameCodes = ['bad-name', 'name-taken'];
 
 export interface SwitchDialogProps {
   readonly user: UserView;
@@ -38,40 +34,23 @@ export function SwitchDialog({ user, factor, onClose, onSwitched }: SwitchDialog
     });
   const confirmation = useConfirmation({ onProven: submit });
   const filled = name.trim() !== '' && confirmation.filled;
-  const elsewhere = problemElsewhere(work.problem, nameCodes);
 
   return (
-    <Dialog
+    <FactorDialog
       title="Switch to WebAuthn"
+      action={work.problem?.code === 'key' ? 'Try again' : 'Switch'}
+      filled={filled}
+      work={work}
+      codesOfFields={nameCodes}
+      onSubmit={submit}
       onClose={onClose}
-      onSubmit={() => (filled ? submit() : undefined)}
-      actions={
-        <>
-          <button type="submit" class="button button-main" disabled={!filled || work.busy}>
-            {work.problem?.code === 'key' ? 'Try again' : 'Switch'}
-          </button>
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-        </>
-      }
     >
       <p>
         Plug in the key that is listed as <b>{factor.name}</b>. It is added anew as a security key (WebAuthn),
         and then the legacy entry is removed. Nothing is removed before the key has been added.
       </p>
-      <Field
-        label="Name"
-        value={name}
-        onValue={(value) => {
-          setName(value);
-          work.clear();
-        }}
-        error={problemAt(work.problem, nameCodes)}
-        input={{ autocomplete: 'off', required: true, maxLength: 200 }}
-      />
+      <NameField name={name} onName={setName} work={work} />
       {confirmation.fields}
-      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
-    </Dialog>
+    </FactorDialog>
   );
 }

@@ -1,22 +1,13 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
 import { call } from '../api.ts';
 import { base32Bytes, base64, randomSecret } from '../base32.ts';
 import { useConfirmation } from '../confirmation.tsx';
 import { otpauthUri } from '../otpauth.ts';
-import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
 import { QrCode } from '../parts/qr.tsx';
-import { problemAt, problemElsewhere, useWork } from '../work.ts';
+import { problemAt, useWork } from '../work.ts';
+import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
-export interface AddDialogProps {
-  readonly user: UserView;
-  readonly onClose: () => void;
-  readonly onAdded: (added: EnrolView) => void;
-}
-
-const nameCodes = ['bad-name', 'name-taken'];
 const secretCodes = ['bad-secret'];
 const codeCodes = ['wrong-code'];
 
@@ -58,37 +49,25 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
   const codeIsWhole = new RegExp(`^\\d{${digits}}$`).test(code.replace(/\s/g, ''));
   const filled = name.trim() !== '' && bytes !== undefined && codeIsWhole && confirmation.filled;
   const { problem } = work;
-  const elsewhere = problemElsewhere(problem, [...nameCodes, ...secretCodes, ...codeCodes]);
 
   return (
-    <Dialog
+    <FactorDialog
       wide
       title="Add a TOTP factor"
+      action="Add"
+      filled={filled}
+      work={work}
+      codesOfFields={[...nameCodes, ...secretCodes, ...codeCodes]}
+      onSubmit={submit}
       onClose={onClose}
-      onSubmit={() => (filled ? submit() : undefined)}
-      actions={
-        <>
-          <button type="submit" class="button button-main" disabled={!filled || work.busy}>
-            Add
-          </button>
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-        </>
-      }
     >
       <div class="totp">
         <div class="totp-fields">
-          <Field
-            label="Name"
-            value={name}
-            onValue={(value) => {
-              setName(value);
-              work.clear();
-            }}
-            error={problemAt(problem, nameCodes)}
+          <NameField
+            name={name}
+            onName={setName}
+            work={work}
             hint="For the device or application, such as “pixel-7 authy”."
-            input={{ autocomplete: 'off', required: true, maxLength: 200 }}
           />
           <Field
             label="Secret"
@@ -138,7 +117,6 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
         hint={`The ${digits} digits that the app shows now, once it has scanned the code.`}
         input={{ autocomplete: 'one-time-code', inputMode: 'numeric', required: true, class: 'mono' }}
       />
-      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
-    </Dialog>
+    </FactorDialog>
   );
 }

@@ -1,13 +1,11 @@
 import { useState } from 'preact/hooks';
 import { call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
-import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';
-import { problemAt, problemElsewhere, useWork } from '../work.ts';
-import type { AddDialogProps } from './totp-dialog.tsx';
+import { problemAt, useWork } from '../work.ts';
+import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
-const nameCodes = ['bad-name', 'name-taken'];
 const touchCodes = ['wrong-code', 'bad-secret'];
 
 export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
@@ -28,34 +26,18 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
   // A YubiKey ends what it types with Enter, and must not send a form that is half filled.
   const filled = name.trim() !== '' && touch.trim().length >= 32 && confirmation.filled;
   const { problem } = work;
-  const elsewhere = problemElsewhere(problem, [...nameCodes, ...touchCodes]);
 
   return (
-    <Dialog
+    <FactorDialog
       title="Add a YubiKey OTP"
+      action="Add"
+      filled={filled}
+      work={work}
+      codesOfFields={[...nameCodes, ...touchCodes]}
+      onSubmit={submit}
       onClose={onClose}
-      onSubmit={() => (filled ? submit() : undefined)}
-      actions={
-        <>
-          <button type="submit" class="button button-main" disabled={!filled || work.busy}>
-            Add
-          </button>
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-        </>
-      }
     >
-      <Field
-        label="Name"
-        value={name}
-        onValue={(value) => {
-          setName(value);
-          work.clear();
-        }}
-        error={problemAt(problem, nameCodes)}
-        input={{ autocomplete: 'off', required: true, maxLength: 200 }}
-      />
+      <NameField name={name} onName={setName} work={work} />
       {confirmation.fields}
       <Field
         label="Touch of the YubiKey"
@@ -77,7 +59,6 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
       <Message kind="info">
         Most YubiKeys can be added as a security key too. That is the better choice where the realm takes it.
       </Message>
-      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
-    </Dialog>
+    </FactorDialog>
   );
 }

@@ -1,0 +1,95 @@
+import type { ComponentChildren } from 'preact';
+import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Field } from '../parts/field.tsx';
+import { Message } from '../parts/message.tsx';
+import { problemAt, problemElsewhere, type Work } from '../work.ts';
+
+/** Of each dialog that adds a factor. */
+export interface AddDialogProps {
+  readonly user: UserView;
+  readonly onClose: () => void;
+  readonly onAdded: (added: EnrolView) => void;
+}
+
+export interface FactorDialogProps {
+  readonly title: string;
+  readonly wide?: boolean;
+  /** What the button says that does it. */
+  readonly action: string;
+  readonly isDangerous?: boolean;
+  /** What the button says that does nothing. */
+  readonly leave?: string;
+  /** The button that has the focus first, where it is none of the fields. */
+  readonly first?: 'action' | 'leave' | undefined;
+  readonly filled: boolean;
+  readonly work: Work;
+  /** Of problems that a field shows. */
+  readonly codesOfFields: readonly string[];
+  readonly onSubmit: () => Promise<void>;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** A change of factors: it can be sent once all is filled in, and says what went wrong beside no field. */
+export function FactorDialog(props: FactorDialogProps) {
+  const { first, filled, work } = props;
+  const elsewhere = problemElsewhere(work.problem, props.codesOfFields);
+  return (
+    <Dialog
+      wide={props.wide === true}
+      title={props.title}
+      onClose={props.onClose}
+      onSubmit={() => (filled ? props.onSubmit() : undefined)}
+      actions={
+        <>
+          <button
+            type="submit"
+            class={props.isDangerous === true ? 'button button-danger' : 'button button-main'}
+            disabled={!filled || work.busy}
+            data-first={first === 'action' ? true : undefined}
+          >
+            {props.action}
+          </button>
+          <button
+            type="button"
+            class="button"
+            data-first={first === 'leave' ? true : undefined}
+            onClick={props.onClose}
+          >
+            {props.leave ?? 'Cancel'}
+          </button>
+        </>
+      }
+    >
+      {props.children}
+      {elsewhere !== undefined && <Message kind="error">{elsewhere}</Message>}
+    </Dialog>
+  );
+}
+
+/** Problems that are about the name of a factor. */
+export const nameCodes = ['bad-name', 'name-taken'];
+
+export interface NameFieldProps {
+  readonly name: string;
+  readonly onName: (name: string) => void;
+  readonly work: Work;
+  readonly hint?: string;
+}
+
+export function NameField({ name, onName, work, hint }: NameFieldProps) {
+  return (
+    <Field
+      label="Name"
+      value={name}
+      onValue={(value) => {
+        onName(value);
+        work.clear();
+      }}
+      error={problemAt(work.problem, nameCodes)}
+      {...(hint === undefined ? {} : { hint })}
+      input={{ autocomplete: 'off', required: true, maxLength: 200 }}
+    />
+  );
+}
