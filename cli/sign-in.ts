@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { type ControlClient, ControlError, createClient } from '../daemon/control/client.ts';
+import { linkIn } from '../daemon/control/link-text.ts';
 import type { SignInBody, SignInStep, SignInView } from '../daemon/control/sign-in-views.ts';
 import { CliError } from './errors.ts';
-import { linkIn } from './link.ts';
 import type { Output } from './output.ts';
 import type { Prompt } from './prompt.ts';
 

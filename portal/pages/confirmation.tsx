@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { linkIn } from '../../daemon/control/link-text.ts';
 import type { AssertionBody, SignInAnswerBody } from '../../daemon/control/sign-in-views.ts';
 import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
@@ -32,8 +33,8 @@ interface Asked {
 
 /** Whoever came by a link may have no password: then another link confirms, as it is printed. */
 function proofIn(typed: string, byLink: boolean): Proof {
-  const [, link] = (byLink && /^https?:\/\/[^/]+\/sign-in\?link=([^&#\s]+)$/.exec(typed.trim())) || [];
-  return link === undefined ? { password: typed } : { link };
+  const link = linkIn(typed);
+  return byLink && link !== typed.trim() ? { link } : { password: typed };
 }
 
 export function useConfirmation(options: ConfirmationOptions): Confirmation {
