@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 import { until } from '../support/rig/commands.ts';
-import { inSession, openSession, prepareSessions, removeSessions } from '../support/rig/local-session.ts';
+import { openSessionFromAfar, sudoFromAfar } from '../support/rig/local-session.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
-import { addPerson, allowSudo, as, type Person, password } from '../support/rig/people.ts';
-import { Desk, type DeskOptions, portalTables, startChromium, startPortal } from '../support/rig/portal.ts';
+import { addPerson, allowSudo, type Person, password } from '../support/rig/people.ts';
+import {
+  approvalOn,
+  approve,
+  Desk,
+  type DeskOptions,
+  openPortal,
+  portalTables,
+} from '../support/rig/portal.ts';
 import type { Event } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
@@ -33,16 +39,8 @@ await inNamespace(import.meta.filename, async () => {
   allowSudo();
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');
-  prepareSessions();
-  openSession('afar', false);
-  const portal = await startPortal(product);
-  const browser = await startChromium();
-  after(async () => {
-    await browser.close();
-    portal.kill('SIGTERM');
-    await product.stop();
-    await removeSessions();
-  });
+  openSessionFromAfar();
+  const browser = await openPortal(product);
 
   const enrolled = async (person: Person, options: DeskOptions = {}): Promise<Desk> => {
     const desk = await Desk.open(browser, options);
@@ -51,16 +49,8 @@ await inNamespace(import.meta.filename, async () => {
     return desk;
   };
   const sudo = async (person: Person): Promise<{ terminal: Terminal; link: string }> => {
-    const terminal = new Terminal(
-      inSession('afar', [...as(person), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']),
-    );
-    await terminal.answer(new RegExp(`password for ${person.name}: `), password);
-    const [, link = ''] = await terminal.expect(/open (http:\S+\/approve\/\w{16})/);
-    return { terminal, link };
-  };
-  const approve = async (desk: Desk, link: string): Promise<void> => {
-    await desk.page.goto(link);
-    await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
+    const terminal = await sudoFromAfar(person);
+    return { terminal, link: (await approvalOn(terminal)).link };
   };
   const letIn = async (terminal: Terminal): Promise<void> => {
     await terminal.expect(/in-root/);
@@ -172,7 +162,7 @@ await inNamespace(import.meta.filename, async () => {
     const desk = await enrolled(person);
     const terminal = new Terminal(ssh('uma', { port }, ['echo in']));
     await terminal.answer(/Password: /, password);
-    const [, link = ''] = await terminal.expect(/open (http:\S+\/approve\/\w{16})/);
+    const { link } = await approvalOn(terminal);
     await desk.page.goto(link);
     const button = desk.page.getByRole('button', { name: 'Approve with security key' });
     await button.waitFor();

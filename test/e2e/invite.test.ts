@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { after } from 'node:test';
 import type { Page } from 'playwright-core';
 import { base32, newSecret, totp } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, as, type Person, password } from '../support/rig/people.ts';
-import {
-  Desk,
-  portalLog,
-  portalOrigin,
-  portalTables,
-  startChromium,
-  startPortal,
-} from '../support/rig/portal.ts';
+import { Desk, openPortal, portalLog, portalOrigin, portalTables } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
@@ -39,13 +31,7 @@ await inNamespace(import.meta.filename, async () => {
   useSnippet('sshd', 'sallyport-sshd');
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');
-  const portal = await startPortal(product);
-  const browser = await startChromium();
-  after(async () => {
-    await browser.close();
-    portal.kill('SIGTERM');
-    await product.stop();
-  });
+  const browser = await openPortal(product);
 
   const by = (person: Person, words: readonly string[], ...typed: readonly string[]) => {
     const [program = '', ...argv] = [...as(person), process.execPath, ...product.command(words)];

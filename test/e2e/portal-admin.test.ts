@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 import { totp } from '../support/codes.ts';
 import { choose } from '../support/portal-browser.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addGroup, addPerson, password } from '../support/rig/people.ts';
-import { Desk, portalOrigin, portalTables, startChromium, startPortal } from '../support/rig/portal.ts';
+import { Desk, openPortal, portalOrigin, portalTables } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
@@ -30,13 +29,7 @@ await inNamespace(import.meta.filename, async () => {
   let step = -1;
   /** Each code is good once: one after the other, from the step before this one. */
   const nextCode = (): string => totp(operatorSecret, { step: step++ });
-  const portal = await startPortal(product);
-  const browser = await startChromium();
-  after(async () => {
-    await browser.close();
-    portal.kill('SIGTERM');
-    await product.stop();
-  });
+  const browser = await openPortal(product);
 
   const asOperator = async (): Promise<Desk> => {
     const desk = await Desk.open(browser);

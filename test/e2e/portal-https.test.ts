@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { after } from 'node:test';
 import { rawPoint } from '../support/authenticator/keys.ts';
 import { must } from '../support/rig/commands.ts';
-import { inSession, openSession, prepareSessions, removeSessions } from '../support/rig/local-session.ts';
+import { openSessionFromAfar, sudoFromAfar } from '../support/rig/local-session.ts';
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
-import { addPerson, allowSudo, as, type Person, password } from '../support/rig/people.ts';
-import { Desk, portalPort, startChromium, startPortal } from '../support/rig/portal.ts';
+import { addPerson, allowSudo, type Person } from '../support/rig/people.ts';
+import { approvalOn, approve, Desk, openPortal, portalPort } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
-import { Terminal } from '../support/rig/terminal.ts';
 
 /** Browsers take AppIDs over https alone, and on hosts of a domain: a portal as it stands in a company. */
 const host = 'login.example.test';
@@ -48,28 +46,12 @@ await inNamespace(import.meta.filename, async () => {
   must('openssl', [...asked, '-subj', `/CN=${host}`, '-keyout', keyFile, '-out', certFile]);
   useSnippet('sudo', 'sallyport-sudo');
   allowSudo();
-  prepareSessions();
-  openSession('afar', false);
-  const portal = await startPortal(product);
-  const browser = await startChromium([
+  openSessionFromAfar();
+  const browser = await openPortal(product, [
     '--ignore-certificate-errors',
     '--host-resolver-rules=MAP *.example.test 127.0.0.1',
   ]);
-  after(async () => {
-    await browser.close();
-    portal.kill('SIGTERM');
-    await product.stop();
-    await removeSessions();
-  });
 
-  const sudo = async (person: Person): Promise<{ terminal: Terminal; link: string }> => {
-    const terminal = new Terminal(
-      inSession('afar', [...as(person), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']),
-    );
-    await terminal.answer(new RegExp(`password for ${person.name}: `), password);
-    const [, link = ''] = await terminal.expect(/open (https:\S+\/approve\/\w{16})/);
-    return { terminal, link };
-  };
   /** A credential as a site made it years ago, in the key that this browser has. */
   const legacy = async (person: Person, desk: Desk, forSite: string): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -94,9 +76,8 @@ await inNamespace(import.meta.filename, async () => {
     const desk = await Desk.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, appId);
     await desk.signInByKey('alice');
-    const { terminal, link } = await sudo(person);
-    await desk.page.goto(link);
-    await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
+    const terminal = await sudoFromAfar(person);
+    await approve(desk, (await approvalOn(terminal)).link);
     await terminal.expect(/in-root/);
     assert.equal(await terminal.ended(), 0);
     const last = (await product.events('alice')).at(-1);

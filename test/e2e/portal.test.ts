@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { after } from 'node:test';
 import { totp } from '../support/codes.ts';
-import { inSession, openSession, prepareSessions, removeSessions } from '../support/rig/local-session.ts';
+import { openSessionFromAfar, sudoFromAfar } from '../support/rig/local-session.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
-import { addPerson, allowSudo, as, password } from '../support/rig/people.ts';
+import { addPerson, allowSudo, type Person, password } from '../support/rig/people.ts';
 import {
+  approvalOn,
+  approve,
   Desk,
+  openPortal,
   portalLog,
   portalOrigin,
   portalTables,
-  startChromium,
-  startPortal,
 } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
@@ -39,32 +38,19 @@ await inNamespace(import.meta.filename, async () => {
   allowSudo();
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');
-  prepareSessions();
-  openSession('afar', false);
-  const portal = await startPortal(product);
-  const browser = await startChromium();
-  after(async () => {
-    await browser.close();
-    portal.kill('SIGTERM');
-    await product.stop();
-    await removeSessions();
-  });
+  openSessionFromAfar();
+  const browser = await openPortal(product);
 
   const connect = (user: string): Terminal => new Terminal(ssh(user, { port }, ['echo "in-$(id -un)"']));
-  /** The link and the number that stand in front of the prompt. */
-  const approvalOn = async (terminal: Terminal): Promise<{ link: string; number: string }> => {
-    const [, link = ''] = await terminal.expect(/open (http:\S+\/approve\/\w{16})/);
-    const [, number = ''] = await terminal.expect(/compare the number: (\d\d)/);
-    return { link, number };
-  };
   /** With a key of the browser's. */
-  const enrolled = async (user: string): Promise<Desk> => {
-    addPerson(user);
+  const enrolledPerson = async (user: string): Promise<{ desk: Desk; person: Person }> => {
+    const person = addPerson(user);
     const desk = await Desk.open(browser);
     await desk.signIn(user);
     await desk.addKey('blue');
-    return desk;
+    return { desk, person };
   };
+  const enrolled = async (user: string): Promise<Desk> => (await enrolledPerson(user)).desk;
 
   scenario(product, 'a login over ssh, from the prompt to the shell', async () => {
     const desk = await enrolled('alice');
@@ -93,16 +79,11 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'in sudo over ssh it goes on by itself', async () => {
-    const desk = await enrolled('bob');
-    const bob = personOf('bob');
-    const terminal = new Terminal(
-      inSession('afar', [...as(bob), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']),
-    );
-    await terminal.answer(/password for bob: /, password);
+    const { desk, person } = await enrolledPerson('bob');
+    const terminal = await sudoFromAfar(person);
     const { link } = await approvalOn(terminal);
     await terminal.expect(/Waiting for your approval: /);
-    await desk.page.goto(link);
-    await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
+    await approve(desk, link);
     await terminal.expect(/in-root/);
     assert.equal(await terminal.ended(), 0);
     await desk.close();
@@ -156,8 +137,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminal = connect('emil');
     await terminal.answer(/Password: /, password);
     const { link } = await approvalOn(terminal);
-    await fred.page.goto(link);
-    await fred.page.getByRole('button', { name: 'Approve with security key' }).click();
+    await approve(fred, link);
     await fred.page.getByRole('alert').first().waitFor();
     const secret = await product.addTotp('emil');
     await terminal.hangUp();
@@ -180,12 +160,4 @@ await inNamespace(import.meta.filename, async () => {
     await desk.page.getByRole('heading', { name: 'My second factors' }).waitFor();
     await desk.close();
   });
-
-  function personOf(name: string) {
-    const line = readFileSync('/etc/passwd', 'utf8')
-      .split('\n')
-      .find((each) => each.startsWith(`${name}:`));
-    const [, , uid = '', , , home = ''] = line?.split(':') ?? [];
-    return { name, uid: Number(uid), home };
-  }
 });

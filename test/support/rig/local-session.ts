@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { after } from 'node:test';
 import { must, until } from './commands.ts';
 import { work } from './machine.ts';
+import { as, type Person, password } from './people.ts';
+import { Terminal } from './terminal.ts';
 
 /** Sessions as logind makes them: a scope in the tree of control groups, and a file that says what it is. */
 
@@ -41,4 +44,19 @@ export async function removeSessions(): Promise<void> {
       return false;
     }
   });
+}
+
+/** From here on somebody can sit in a session that came over the network. */
+export function openSessionFromAfar(): void {
+  prepareSessions();
+  openSession('afar', false);
+  after(() => removeSessions());
+}
+
+/** sudo in that session, up to what comes after the password. */
+export async function sudoFromAfar(person: Person): Promise<Terminal> {
+  const command = ['sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"'];
+  const terminal = new Terminal(inSession('afar', [...as(person), ...command]));
+  await terminal.answer(new RegExp(`password for ${person.name}: `), password);
+  return terminal;
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { copyKey, type KeyKind, plugIn, type VirtualKey } from '../portal-browser.ts';
 import { until } from './commands.ts';
@@ -9,6 +10,7 @@ import { built } from './layout.ts';
 import { work } from './machine.ts';
 import { password } from './people.ts';
 import type { Product } from './product.ts';
+import type { Terminal } from './terminal.ts';
 
 /** The portal of this build in the namespace, and a real browser that is on it. */
 
@@ -26,7 +28,7 @@ origins = ["${portalOrigin}"]
 listen = "127.0.0.1:${portalPort}"
 `;
 
-export async function startPortal(product: Product): Promise<ChildProcess> {
+async function startPortal(product: Product): Promise<ChildProcess> {
   const out = openSync(log, 'a');
   const portal = spawn(process.execPath, [join(built, 'portal/main.js'), '--config', product.config], {
     stdio: ['ignore', out, out],
@@ -48,7 +50,22 @@ function listens(): Promise<boolean> {
   });
 }
 
-export function startChromium(args: readonly string[] = []): Promise<Browser> {
+/** The portal and a browser for the tests of a file; both end before sallyportd does. */
+export async function openPortal(
+  product: Product,
+  browserArguments: readonly string[] = [],
+): Promise<Browser> {
+  const portal = await startPortal(product);
+  const browser = await startChromium(browserArguments);
+  after(async () => {
+    await browser.close();
+    portal.kill('SIGTERM');
+    await product.stop();
+  });
+  return browser;
+}
+
+function startChromium(args: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     headless: true,
@@ -150,4 +167,17 @@ export class Desk {
   close(): Promise<void> {
     return this.page.context().close();
   }
+}
+
+/** What stands in front of a prompt that a browser can approve. */
+export async function approvalOn(terminal: Terminal): Promise<{ link: string; number: string }> {
+  const [, link = ''] = await terminal.expect(/open (https?:\S+\/approve\/\w{16})/);
+  const [, number = ''] = await terminal.expect(/compare the number: (\d\d)/);
+  return { link, number };
+}
+
+/** On the page that the link leads to. */
+export async function approve(desk: Desk, link: string): Promise<void> {
+  await desk.page.goto(link);
+  await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
 }
