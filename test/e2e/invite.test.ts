@@ -34,7 +34,7 @@ await inNamespace(import.meta.filename, async () => {
   const browser = await openPortal(product);
 
   const by = (person: Person, words: readonly string[], ...typed: readonly string[]) => {
-    const [program = '', ...argv] = [...as(person), process.execPath, ...product.command(words)];
+    const [program = '', ...argv] = [...as(person), process.execPath, ...product.commandForPeople(words)];
     return run(program, argv, { input: typed.map((line) => `${line}\n`).join('') });
   };
   const invite = async (...words: readonly string[]): Promise<string> => {

@@ -29,7 +29,7 @@ await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
   /** The command as that person runs it, with what is typed, a line each. */
   const by = (person: Person, words: readonly string[], ...typed: readonly string[]) => {
-    const [program = '', ...argv] = [...as(person), process.execPath, ...product.command(words)];
+    const [program = '', ...argv] = [...as(person), process.execPath, ...product.commandForPeople(words)];
     return run(program, argv, { input: typed.map((line) => `${line}\n`).join('') });
   };
   const kindsOf = async (user: string) => {

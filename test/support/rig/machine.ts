@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { must, until } from './commands.ts';
+import { cliMain, repository } from './layout.ts';
 
 /**
  * Makes the namespace look like a machine of its own: /etc is an overlay, /run, /home, /root, /var/log
@@ -21,7 +23,16 @@ export async function prepareMachine(): Promise<void> {
     writeFileSync(file, '', { mode: 0o600 });
   privateDevices();
   must('ip', ['link', 'set', 'lo', 'up']);
+  showProgram();
   await startSyslog();
+}
+
+/** A clone may lie where nobody but root may look, such as below /root: people run the CLI by this path. */
+export const cliForPeople = join(work, 'program', relative(repository, cliMain));
+
+function showProgram(): void {
+  mkdirSync(`${work}/program`);
+  must('mount', ['--bind', repository, `${work}/program`]);
 }
 
 function mountTmpfs(path: string): void {

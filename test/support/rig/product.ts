@@ -3,7 +3,7 @@ import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { base32, newSecret } from '../codes.ts';
 import { connectionsAt, type Finished, run, someoneListens, until } from './commands.ts';
 import { cliMain, daemonMain } from './layout.ts';
-import { work } from './machine.ts';
+import { cliForPeople, work } from './machine.ts';
 
 const root = `${work}/sallyport`;
 const config = `${root}/etc/sallyport.toml`;
@@ -73,6 +73,11 @@ export class Product {
   /** What node is given to run it. */
   command(argv: readonly string[]): string[] {
     return [cliMain, '--config', config, ...argv];
+  }
+
+  /** The same for people other than root. */
+  commandForPeople(argv: readonly string[]): string[] {
+    return [cliForPeople, '--config', config, ...argv];
   }
 
   cli(argv: readonly string[], input = ''): Promise<Finished> {
