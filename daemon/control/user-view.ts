@@ -50,8 +50,9 @@ export function viewUser(
 
 const noLock: LockState = { codes: 0, any: 0 };
 
-function named({ name, line, require }: Realm): NonNullable<UserView['realm']> {
-  return { name, line, require };
+function named({ name, line, require, yubikey }: Realm): NonNullable<UserView['realm']> {
+  const validatesYubikeys = yubikey.servers !== undefined && yubikey.validation !== 'local';
+  return { name, line, require, validatesYubikeys };
 }
 
 /** Without a realm nobody can tell for how long everything is locked. */

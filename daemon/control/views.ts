@@ -79,6 +79,8 @@ export interface UserView {
     readonly name: string;
     readonly line: number;
     readonly require: 'none' | 'any' | readonly RequirableKind[];
+    /** Whether YubiKeys can be added by a touch alone: there are servers that validate them. */
+    readonly validatesYubikeys: boolean;
   };
   /** Why no realm can be named. */
   readonly realmProblem?: string;

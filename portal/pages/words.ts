@@ -37,7 +37,9 @@ export function whyNot(kind: AddableKind, user: UserView): string | undefined {
   if (user.uid === 0) return 'The factors of root are changed by root alone, at the machine.';
   if (user.uid === undefined) return 'There is no such account any more.';
   if (user.realm === undefined) return user.realmProblem ?? 'No realm can be named for this account.';
-  const { require } = user.realm;
+  const { require, validatesYubikeys } = user.realm;
+  if (kind === 'yubikey' && !validatesYubikeys)
+    return `The realm "${user.realm.name}" has no servers that validate a YubiKey. Administrators add one at the machine.`;
   const yubikeyAlone = Array.isArray(require) && require.length === 1 && require[0] === 'yubikey';
   if (yubikeyAlone && (kind === 'totp' || kind === 'webauthn'))
     return `The realm "${user.realm.name}" takes YubiKey OTP alone.`;

@@ -410,6 +410,12 @@ describe('the list', () => {
     }
     for (const name of [/^Recovery keys/, /^YubiKey OTP/])
       assert.equal(await page.getByRole('menuitem', { name }).getAttribute('aria-disabled'), 'false');
+    alice.validatesYubikeys = false;
+    await page.reload();
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    const yubikey = page.getByRole('menuitem', { name: /^YubiKey OTP/ });
+    assert.equal(await yubikey.getAttribute('aria-disabled'), 'true');
+    assert.match(await yubikey.innerText(), /has no servers that validate a YubiKey/);
     await close();
   });
 });

@@ -24,6 +24,7 @@ export interface FakePerson {
   password: string;
   admin: boolean;
   require: NonNullable<UserView['realm']>['require'];
+  validatesYubikeys: boolean;
   factors: FakeFactor[];
   lock: UserView['lock'];
   lastLogin?: UserView['lastLogin'];
@@ -51,6 +52,7 @@ export function newPerson(account: string, given: Partial<FakePerson> = {}): Fak
     password: `password of ${account}`,
     admin: false,
     require: 'none',
+    validatesYubikeys: true,
     factors: [],
     lock: { codes: 0, any: 0 },
     issuer: 'Sallyport login.example.org',
@@ -129,7 +131,7 @@ export function viewOf(person: FakePerson, mayAdd: boolean): UserView {
   return {
     account: person.account,
     uid: person.uid,
-    realm: { name: 'staff', line: 12, require: person.require },
+    realm: { name: 'staff', line: 12, require: person.require, validatesYubikeys: person.validatesYubikeys },
     defaults: { issuer: person.issuer, digits: 6, period: 30, algorithm: 'sha1' },
     factors: person.factors.map(summaryOf),
     mayAdd,
