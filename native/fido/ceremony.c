@@ -198,7 +198,7 @@ enum ending ceremony_run(struct ceremony *ceremony) {
             pin_known = ending == ENDING_NONE;
             continue;
         }
-        (void)fido_dev_set_timeout(ceremony->key->device, worker_left(worker));
+        (void)fido_dev_set_timeout(ceremony->key->device, worker_patience(worker));
         worker_enter(worker, ceremony->key->device);
         status = ceremony->perform(ceremony, pin_known ? worker->pin : NULL, &frame);
         worker_leave(worker);

@@ -13,6 +13,8 @@
 enum {
     /* A key answers INIT and getInfo within milliseconds. */
     OPEN_MS = 2000,
+    /* More than the farewell takes. */
+    BEYOND_MS = 1000,
 };
 
 static void wake(struct session *session) {
@@ -38,10 +40,10 @@ bool worker_stopped(struct worker *worker) {
     return stop;
 }
 
-int worker_left(const struct worker *worker) {
+int worker_patience(const struct worker *worker) {
     int64_t left = worker->session->deadline - session_now();
 
-    return left < 1 ? 1 : (int)left;
+    return (int)(left < 0 ? 0 : left) + BEYOND_MS;
 }
 
 void worker_enter(struct worker *worker, fido_dev_t *device) {

@@ -8,8 +8,11 @@
 void *worker_main(void *worker);
 
 bool worker_stopped(struct worker *worker);
-/* Milliseconds until the deadline, at least 1. */
-int worker_left(const struct worker *worker);
+/*
+ * Milliseconds that libfido2 may wait for the key. MUST be beyond the deadline and the farewell: what ends a wait
+ * is a cancel, and whoever gave up before it would leave the key blinking.
+ */
+int worker_patience(const struct worker *worker);
 /* Around each call that waits for a finger. */
 void worker_enter(struct worker *worker, fido_dev_t *device);
 void worker_leave(struct worker *worker);
