@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
-import { type Addon, loadAddon, nativeFile } from './addon.ts';
+import { type Addon, loadAddon } from './addon.ts';
+import { check, exits, init, parseCommandLine, usage } from './command-line.ts';
 import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
-import { readConfig } from './config/load.ts';
-import { describeProblem } from './config/problem.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
 import { createAdmin } from './control/admin.ts';
 import { createApprovalDesk } from './control/approval-desk.ts';
@@ -18,7 +16,6 @@ import { createSignIns } from './control/sign-ins.ts';
 import { createTokens } from './control/tokens.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
-import { initialise } from './initialise.ts';
 import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
@@ -40,38 +37,7 @@ import { createVerifier } from './verifier.ts';
 
 /** Puts the parts together; nothing else does. */
 
-const usage = `usage: sallyportd [--config FILE]
-       sallyportd --init [--root DIR] [--config FILE]
-       sallyportd --check [--config FILE]
-
-  --config FILE  the configuration, by default ${defaultConfigFile}
-  --init         lay out configuration, master key and store; with --root below one folder
-  --check        read the configuration, name every problem in it, and change nothing
-`;
-
-/** docs: README, "Exit status"; the same as the CLI's. */
-const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
-
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-
-async function check(file: string): Promise<number> {
-  const parsed = await readConfig(file, hostname());
-  if (parsed.ok) {
-    const count = parsed.config.realms.length;
-    process.stdout.write(`${file}: good, ${count} ${count === 1 ? 'realm' : 'realms'}\n`);
-    return exits.done;
-  }
-  for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);
-  return exits.config;
-}
-
-async function init(root: string | undefined, file: string | undefined, addon: Addon): Promise<number> {
-  const helpers = { fido: nativeFile('sallyport-fido'), password: nativeFile('sallyport-password') };
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, helpers });
-  for (const path of made) process.stdout.write(`made ${path}\n`);
-  for (const path of kept) process.stdout.write(`kept ${path}\n`);
-  return exits.done;
-}
 
 /** Below `init --root` the daemon's own uid counts as root on control.sock. */
 function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
@@ -234,9 +200,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
 
 async function main(): Promise<number> {
   process.umask(0o077);
-  let options: ReturnType<typeof parse>;
+  let options: ReturnType<typeof parseCommandLine>;
   try {
-    options = parse();
+    options = parseCommandLine();
   } catch (error) {
     process.stderr.write(`sallyportd: ${messageOf(error)}\n${usage}`);
     return exits.usage;
@@ -258,20 +224,6 @@ async function main(): Promise<number> {
   forbidFetch();
   await serve(file, addon, logToStderr());
   return exits.done;
-}
-
-function parse() {
-  const { values } = parseArgs({
-    options: {
-      config: { type: 'string' },
-      init: { type: 'boolean' },
-      root: { type: 'string' },
-      check: { type: 'boolean' },
-      version: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  return values;
 }
 
 main().then(

@@ -38,6 +38,7 @@ const within = (folder: string) => (path: string) => path.startsWith(`${folder}/
 const verifierStep = 'verifier';
 const stairs: readonly (readonly string[])[] = [
   ['main'],
+  ['command-line'],
   ['initialise', 'activation'],
   ['control'],
   ['login'],
