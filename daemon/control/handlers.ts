@@ -4,6 +4,7 @@ import type { Admin } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
+import { giveBypass } from './bypass.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import type { OperationName } from './operations.ts';
 import type { Route } from './router.ts';
@@ -95,6 +96,7 @@ export const handlers: Readonly<
     const { withoutPassword } = schema.readInvite(await call.body());
     return admin.invite(call.actor, accountOf(call), withoutPassword);
   },
+  'bypass-give': giveBypass,
   'factor-rename': async ({ admin }, call) => {
     const { name } = schema.readRename(await call.body());
     return admin.rename(call.actor, accountOf(call), factorOf(call), name);
