@@ -7,6 +7,7 @@ import { addInvite } from './commands/invite.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
+import { addReport } from './commands/report.ts';
 import { addStatus } from './commands/status.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
@@ -34,6 +35,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addExplain,
     addAudit,
     addInvite,
+    addReport,
     addPortal,
     addReload,
   ])

@@ -139,6 +139,15 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
     v.strictObject({ realm: text, service: text, origin: text, target: v.exactOptional(text), since: time }),
   ),
   graceStarted: v.exactOptional(time),
+  exemption: v.exactOptional(
+    v.strictObject({
+      since: time,
+      until: time,
+      services: v.exactOptional(v.array(text)),
+      reason: v.exactOptional(text),
+      by: text,
+    }),
+  ),
 });
 
 const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
@@ -152,9 +161,10 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
     'factor-removed',
     'unlocked',
     'invited',
+    'exempted',
     'store',
   ]),
-  outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),
+  outcome: v.picklist(['success', 'not-needed', 'observed', 'refused', 'abandoned', 'error', 'done']),
   at: time,
   account: text,
   reason: text,
@@ -166,6 +176,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
   actor: v.exactOptional(text),
   caller: v.exactOptional(text),
+  would: v.exactOptional(text),
+  until: v.exactOptional(time),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */

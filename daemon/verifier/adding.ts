@@ -123,15 +123,19 @@ async function tryEnrol(
   const context = { ...contextOf(realm, now, options.keyedHash), ...said };
   const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
   const made = enrolled(request, record, realm, context, options.randomness, all);
-  const event = changeEvent('enrol', {
-    outcome: 'done',
-    reason: reasonOf(request),
-    account,
-    at: now,
-    actor: request.actor,
-    realm: realm.name,
-    factor: made.factor,
-  });
+  const until = made.factor.kind === 'bypass' ? { until: made.factor.until } : {};
+  const event = {
+    ...changeEvent('enrol', {
+      outcome: 'done',
+      reason: reasonOf(request),
+      account,
+      at: now,
+      actor: request.actor,
+      realm: realm.name,
+      factor: made.factor,
+    }),
+    ...until,
+  };
   const mark = markOf(made.factor, found.touched?.marks ?? new Map());
   const warning = whyIdle(request, realm, made.record, now);
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;

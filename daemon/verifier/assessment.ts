@@ -90,8 +90,7 @@ export class Assessor {
     decision: NotNeeded | Refused,
     facts: LoginFacts,
   ): Promise<boolean> {
-    const { kind: outcome, why: reason, realm } = decision;
-    const event = loginEvent(subject, facts, { outcome, reason, at: now, realm });
+    const event = loginEvent(subject, facts, { ...told(decision), at: now, realm: decision.realm });
     const { version } = versioned;
     const account = subject.holder?.name;
     if (account === undefined) return this.#ledger.note(event);
@@ -105,6 +104,18 @@ export class Assessor {
     }
     return this.#ledger.note(event, { account, version });
   }
+}
+
+/** What the audit says of a decision that was made without an answer. */
+function told(decision: NotNeeded | Refused) {
+  const { kind: outcome, why: reason } = decision;
+  const { would } = decision.kind === 'not-needed' ? decision : {};
+  if (would === undefined) return { outcome, reason } as const;
+  return {
+    outcome: 'observed',
+    reason: would.kind === 'ask' ? 'ask' : would.why,
+    would: would.kind,
+  } as const;
 }
 
 /** su of a caller: a grant for one target is none for another. */

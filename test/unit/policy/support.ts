@@ -29,6 +29,7 @@ export function realm(part: Partial<Realm> = {}): Realm {
     webauthn: { userVerification: 'discouraged', residentKey: false },
     lockout: defaults.lockout,
     su: 'target',
+    observe: false,
     rules: [],
     ...part,
   };
