@@ -8,6 +8,7 @@ import { addInvite } from './commands/invite.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
+import { addReport } from './commands/report.ts';
 import { addStatus } from './commands/status.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
@@ -35,6 +36,7 @@ export function programOf(world: World): {
     addExplain,
     addAudit,
     addInvite,
+    addReport,
     addPortal,
     addReload,
     addCompletion,

@@ -58,6 +58,14 @@ const lengths: Readonly<Record<string, number>> = {
 export function parseSince(text: string, now: number): number | undefined {
   const length = /^(\d{1,9})([smhdw])$/.exec(text);
   if (length) return Math.max(0, now - Number(length[1]) * (lengths[length[2] ?? ''] ?? 0));
+  return parseDate(text);
+}
+
+/**
+ * A date with or without a time, local unless it says otherwise.
+ * @returns milliseconds since the epoch; undefined: it is none
+ */
+export function parseDate(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text))
     return undefined;
   // A date alone is UTC to Date; here it is the day as it began where the admin sits.

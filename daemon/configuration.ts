@@ -28,6 +28,16 @@ export interface Configuration {
   reload(): Config;
 }
 
+/** What has to be heard at every start and reload, and in `status`, as long as it lasts. */
+export function observingWarnings({ realms, file }: Config): readonly string[] {
+  return realms
+    .filter(({ observe }) => observe)
+    .map(
+      ({ name, line }) =>
+        `the realm "${name}" (${file}:${line}) only observes: nobody in it is asked for a second factor or refused; "sallyport report" says who would be`,
+    );
+}
+
 export interface ConfigurationOptions {
   readonly file: string;
   /** The issuer where the file names none. */
@@ -148,6 +158,10 @@ export function loadConfiguration(
   }
   const { paths } = good.config;
   let current = good.config;
+  const warn = () => {
+    for (const message of observingWarnings(current)) options.log.warning('realm-observes', { message });
+  };
+  warn();
   return {
     keyring,
     configuration: {
@@ -165,6 +179,7 @@ export function loadConfiguration(
           current = { ...fresh.config, paths };
           loaded = options.now();
           options.log.info('config-loaded', { file: options.file, realms: current.realms.length });
+          warn();
           return current;
         } catch (error) {
           problem = messageOf(error);

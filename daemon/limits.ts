@@ -164,7 +164,11 @@ export const limits = {
   /** Retries of a commit that met another one: each loser saw a winner. */
   commitTries: 256,
 
+  /** What an admin may let an account off for: a holiday, not for good. */
+  exemption: { shortest: 60_000, longest: 30 * 86_400_000, services: 16, reasonLength: 256 },
   factorsPerAccount: 32,
+  /** How long a code of an admin is good: from a call on the phone to a working day. */
+  bypass: { shortest: 60_000, usual: 3_600_000, longest: 86_400_000 },
   grantsPerAccount: 32,
   factorNameLength: 64,
   /** A .pub file: a FIDO key takes up to 600 characters; the rest is its comment. */
@@ -186,6 +190,9 @@ export const limits = {
   controlHeaderBytes: 8_192,
   controlHeaders: 32,
   pageSize: 1_000,
+  /** Accounts in one question of `report`, and how many of them are looked up at once: half of what NSS does. */
+  reportAccounts: 200,
+  reportAtOnce: 4,
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,

@@ -36,7 +36,8 @@ export function addAudit(program: Command, context: Context): void {
     });
 }
 
-function sinceOf(text: string, now: number): number {
+/** For commander: a moment in the past. */
+export function sinceOf(text: string, now: number): number {
   const since = parseSince(text, now);
   if (since === undefined)
     throw new InvalidArgumentError('It must be a length of time (30m, 12h, 1d) or a date (2025-03-01).');

@@ -74,6 +74,7 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['webauthn', webauthnOf(realm)],
     ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${lockout.forMs / 1000} s`],
     ['su', realm.su],
+    ['only observes', realm.observe ? 'yes' : 'no'],
   ];
 }
 

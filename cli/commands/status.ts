@@ -37,6 +37,8 @@ function show(output: Output, status: StatusView): void {
     ],
     ['last scrub', store.scrub.lastFinished === undefined ? '' : output.time(store.scrub.lastFinished)],
     ['damage found', String(store.scrub.findings.length)],
+    ['realms that only observe', status.observing.join(',')],
+    ['accounts let off', `${status.exemptions.running}${status.exemptions.complete ? '' : ' or more'}`],
     ['warnings', String(status.warnings.length)],
   ]);
 }

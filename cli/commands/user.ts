@@ -3,6 +3,7 @@ import type { LockView, UserLine, UserView } from '../../daemon/control/views.ts
 import type { Context } from '../context.ts';
 import { factorTable } from '../factor-table.ts';
 import type { Output } from '../output.ts';
+import { addUserExempt } from './user-exempt.ts';
 
 /** What the daemon gives at a time. */
 const pageSize = 500;
@@ -18,7 +19,7 @@ export function addUser(program: Command, context: Context): void {
       if (options.json === true) context.output.json({ users });
       else
         context.output.table(
-          ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD'],
+          ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD', 'EXEMPT UNTIL'],
           users.map((one) => lineOf(one, context.output)),
         );
     });
@@ -38,6 +39,7 @@ export function addUser(program: Command, context: Context): void {
       const { account, changed } = await context.client().unlock(name);
       context.output.note(changed ? `${account} is unlocked` : `${account} was not locked`);
     });
+  addUserExempt(user, context);
 }
 
 async function allUsers(context: Context): Promise<readonly UserLine[]> {
@@ -59,6 +61,7 @@ function lineOf(user: UserLine, output: Output): readonly string[] {
     lockWord(user.lock),
     user.lastLogin === undefined ? '' : output.time(user.lastLogin.at),
     user.damaged === undefined ? 'good' : 'damaged',
+    user.exemption === undefined ? '' : output.time(user.exemption.until),
   ];
 }
 
@@ -66,6 +69,13 @@ function lineOf(user: UserLine, output: Output): readonly string[] {
 function lockWord(lock: LockView): string {
   if (lock.lockedUntil !== undefined || lock.lockedAt !== undefined) return 'all';
   return lock.codesLockedAt === undefined ? '' : 'codes';
+}
+
+function exemptionText(output: Output, { exemption }: UserView): string {
+  if (exemption === undefined) return '';
+  const { until, services, by, reason } = exemption;
+  const where = services === undefined ? '' : `, for ${services.join(', ')}`;
+  return `until ${output.time(until)}${where}, by ${by}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 function show(output: Output, user: UserView): void {
@@ -82,6 +92,7 @@ function show(output: Output, user: UserView): void {
     ['locked until', moment(lock.lockedUntil)],
     ['remembered logins', String(user.remembered)],
     ['grace since', moment(user.graceStarted)],
+    ['exempt', exemptionText(output, user)],
     [
       'last login',
       lastLogin === undefined

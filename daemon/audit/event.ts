@@ -9,9 +9,10 @@ export type AuditKind =
   | 'factor-removed'
   | 'unlocked'
   | 'invited'
+  | 'exempted'
   | 'store';
 
-export type AuditOutcome = 'success' | 'not-needed' | 'refused' | 'abandoned' | 'error' | 'done';
+export type AuditOutcome = 'success' | 'not-needed' | 'observed' | 'refused' | 'abandoned' | 'error' | 'done';
 
 /** One audit event. Holds no secret: no answer, no seed, no hash. */
 export interface AuditEvent {
@@ -34,6 +35,10 @@ export interface AuditEvent {
   readonly factor?: { readonly id: string; readonly kind: string; readonly name: string };
   /** Who did it, for changes: "uid:0". */
   readonly actor?: string;
+  /** outcome = observed: the kind of decision that it would have been; `reason` is its reason. */
+  readonly would?: string;
+  /** Until when what was given is good: an exemption, a bypass code. Milliseconds since the epoch. */
+  readonly until?: number;
 }
 
 /** As it is stored and listed: with its place in the one order of all events. */

@@ -109,6 +109,8 @@ export interface Realm {
   };
   readonly lockout: { readonly codes: number; readonly any: number; readonly forMs: number };
   readonly su: 'target' | 'caller';
+  /** Nobody is asked or refused: what would have been decided is written down. */
+  readonly observe: boolean;
   readonly rules: readonly Rule[];
 }
 

@@ -215,6 +215,7 @@ function realmOf(table: RealmTable, rules: readonly Placed<Rule>[], line: number
       forMs: lockout?.for ?? defaults.lockout.forMs,
     },
     su: table.su ?? 'target',
+    observe: table.observe ?? false,
     rules: rules.map(({ item }) => item),
   };
 }

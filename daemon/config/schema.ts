@@ -113,6 +113,7 @@ export const realmSchema = v.strictObject(
     webauthn: v.optional(webauthnSchema),
     lockout: v.optional(lockoutSchema),
     su: v.optional(field.oneOf(['target', 'caller'])),
+    observe: v.optional(v.boolean('true or false')),
     rule: v.optional(v.unknown()),
   },
   'a table',

@@ -1,4 +1,6 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
+import type { Exempting } from './exemptions.ts';
+import type { Reporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import type {
   AuditPage,
@@ -21,7 +23,7 @@ import type {
  * Each change is one commit together with its audit event, ends whatever is remembered for the
  * account, and is decided anew from fresh records when it meets another.
  */
-export interface Admin {
+export interface Admin extends Exempting, Reporting {
   status(): StatusView;
   /** @throws SallyportError config-invalid: the last good configuration stays in force */
   reload(): Promise<ReloadView>;

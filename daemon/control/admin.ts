@@ -9,8 +9,10 @@ import { checkedName } from '../verifier/factor-name.ts';
 import { changeEvent } from '../verifier/login-event.ts';
 import type { Admin } from './admin-contract.ts';
 import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './change.ts';
+import { createExempting, createExemptionCount } from './exemptions.ts';
 import { createExplain } from './explanation.ts';
 import { newInvite } from './links.ts';
+import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding } from './standing.ts';
 import { statusOf } from './status.ts';
@@ -44,6 +46,7 @@ interface Done {
 export function createAdmin(options: AdministrationOptions): Admin {
   const { store, configuration } = options;
   const standing = createStanding(options);
+  const exemptions = createExemptionCount(store, options.now);
   const recordOf = async (account: string) => (await store.account(account)).value;
 
   /** Names from `search` on do not begin with the one that is it. */
@@ -104,7 +107,9 @@ export function createAdmin(options: AdministrationOptions): Admin {
   };
 
   return {
-    status: () => statusOf(options),
+    status: () => statusOf({ ...options, exemptions }),
+    ...createReporting(options),
+    ...createExempting({ store, now: options.now, changed: exemptions.changed }),
     async reload() {
       const config = configuration.reload();
       const problem = configuration.problem();
@@ -123,7 +128,10 @@ export function createAdmin(options: AdministrationOptions): Admin {
       const fitting = [...first, ...page.filter(({ account }) => account.startsWith(search ?? ''))];
       const found = fitting.slice(0, limit);
       const last = page.length === limit && fitting.length >= limit ? found.at(-1) : undefined;
-      return { users: found.map(userLine), ...(last === undefined ? {} : { next: last.account }) };
+      return {
+        users: found.map((entry) => userLine(entry, options.now())),
+        ...(last === undefined ? {} : { next: last.account }),
+      };
     },
     async user(account) {
       return viewUser(account, await recordOf(account), await standing.of(account), options);

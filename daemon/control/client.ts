@@ -1,4 +1,7 @@
+import type { BypassBody, BypassView } from './bypass.ts';
+import type { ExemptBody, ExemptView } from './exemptions.ts';
 import { type OperationName, operation } from './operations.ts';
+import type { ReportView } from './report.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
 import { ask, type ClientOptions, type Request, stream } from './transport.ts';
@@ -33,10 +36,16 @@ export interface ControlClient extends SignInClient {
   realm(name: string): Promise<Realm>;
   /** @param search the beginning of a name */
   users(after: string | undefined, limit: number, search?: string): Promise<UserPage>;
+  /** At most `reportLimit` names. */
+  report(accounts: readonly string[]): Promise<ReportView>;
   user(name: string): Promise<UserView>;
   unlock(user: string): Promise<ChangeView>;
+  exempt(user: string, body: ExemptBody): Promise<ExemptView>;
+  endExemption(user: string): Promise<ChangeView>;
   factors(user: string): Promise<readonly FactorSummary[]>;
   addFactor(user: string, body: EnrolBody): Promise<EnrolView>;
+  /** A code for one login, that an admin reads to somebody. */
+  giveBypass(user: string, body: BypassBody): Promise<BypassView>;
   /** A security key of this machine; its steps follow with `nextStep`. */
   beginCeremony(user: string, body: CeremonyBody): Promise<CeremonyView>;
   /** Waits for a step after the one given; the same one again: nothing happened yet. */
@@ -69,11 +78,15 @@ export function createClient(options: ClientOptions): ControlClient {
     realms: async () => (await call<{ realms: readonly Realm[] }>('realm-list')).realms,
     realm: (realm) => call('realm-show', { parameters: { realm } }),
     users: (after, limit, search) => call('user-list', { query: { after, search, limit } }),
+    report: (accounts) => call('report', { body: { accounts } }),
     user: (user) => call('user-show', { parameters: { user } }),
     unlock: (user) => call('user-unlock', { parameters: { user } }),
+    exempt: (user, body) => call('user-exempt', { parameters: { user }, body }),
+    endExemption: (user) => call('user-exempt-end', { parameters: { user } }),
     factors: async (user) =>
       (await call<{ factors: readonly FactorSummary[] }>('factor-list', { parameters: { user } })).factors,
     addFactor: (user, body) => call('factor-add', { parameters: { user }, body }),
+    giveBypass: (user, body) => call('bypass-give', { parameters: { user }, body }),
     beginCeremony: (user, body) => call('ceremony-begin', { parameters: { user }, body }),
     nextStep: (user, { id, step }, pin) =>
       call('ceremony-next', {

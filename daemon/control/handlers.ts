@@ -4,8 +4,11 @@ import type { Admin } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
+import { giveBypass } from './bypass.ts';
 import type { Ceremonies } from './ceremonies.ts';
+import { readExempt } from './exemptions.ts';
 import type { OperationName } from './operations.ts';
+import { readReport } from './report.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
 import type { SignIns } from './sign-ins.ts';
@@ -42,11 +45,15 @@ export const handlers: Readonly<
   reload: change(async ({ admin }) => admin.reload()),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
+  report: async ({ admin }, call) => admin.report(readReport(await call.body())),
   'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),
   'user-show': plain(async ({ admin }, call): Promise<UserView> => {
     return { ...(await admin.user(accountOf(call))), mayAdd: call.may('factor-add') };
   }),
   'user-unlock': change(async ({ admin }, call) => admin.unlock(call.actor, accountOf(call))),
+  'user-exempt': async ({ admin }, call) =>
+    admin.exempt(call.actor, accountOf(call), readExempt(await call.body())),
+  'user-exempt-end': change(async ({ admin }, call) => admin.endExemption(call.actor, accountOf(call))),
   'factor-list': plain(async ({ admin }, call) => ({ factors: await admin.factors(accountOf(call)) })),
   'factor-add': async ({ verifier }, call) => {
     const body = schema.readEnrol(await call.body());
@@ -95,6 +102,7 @@ export const handlers: Readonly<
     const { withoutPassword } = schema.readInvite(await call.body());
     return admin.invite(call.actor, accountOf(call), withoutPassword);
   },
+  'bypass-give': giveBypass,
   'factor-rename': async ({ admin }, call) => {
     const { name } = schema.readRename(await call.body());
     return admin.rename(call.actor, accountOf(call), factorOf(call), name);

@@ -63,6 +63,13 @@ export const operations = {
     what: 'One realm with its rules',
     access: readAll,
   },
+  report: {
+    method: 'POST',
+    path: '/v1/report',
+    about: 'none',
+    what: 'What each of the accounts named in the request would meet if its realm asked; changes nothing',
+    access: readAll,
+  },
   'user-list': {
     method: 'GET',
     path: '/v1/users',
@@ -82,6 +89,20 @@ export const operations = {
     path: '/v1/users/:user/unlock',
     about: 'path',
     what: 'Lifts both locks, sets both counts to 0, ends what is remembered',
+    access: administer,
+  },
+  'user-exempt': {
+    method: 'POST',
+    path: '/v1/users/:user/exemption',
+    about: 'path',
+    what: 'Lets an account off the second factor until a date',
+    access: administer,
+  },
+  'user-exempt-end': {
+    method: 'DELETE',
+    path: '/v1/users/:user/exemption',
+    about: 'path',
+    what: 'Ends that',
     access: administer,
   },
   'factor-list': {
@@ -195,6 +216,13 @@ export const operations = {
     path: '/v1/users/:user/invite',
     about: 'path',
     what: 'Makes a link with which a new user adds a first factor',
+    access: administer,
+  },
+  'bypass-give': {
+    method: 'POST',
+    path: '/v1/users/:user/bypass',
+    about: 'path',
+    what: 'Gives a code for one login of another',
     access: administer,
   },
   'factor-rename': {

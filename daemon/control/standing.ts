@@ -1,8 +1,9 @@
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import type { Realm } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
-import type { LoginFacts } from '../policy/contract.ts';
+import type { LockState, LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
+import { ifEnforced } from '../policy/observing.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import type { AccountRecord } from '../store/contract.ts';
 
@@ -79,10 +80,21 @@ function standingOf(found: AccountLookup, options: StandingOptions): Standing {
 }
 
 /** A plain login that no rule on services or sources speaks of, without locks: only the factors count. */
-function decideFor(
-  found: Extract<AccountLookup, { status: 'found' }>,
-  record: AccountRecord,
-  options: StandingOptions,
+function decideFor(found: Found, record: AccountRecord, options: StandingOptions): Decision {
+  return plainLogin(found, record, { codes: 0, any: 0 }, options);
+}
+
+type Found = Extract<AccountLookup, { status: 'found' }>;
+
+/**
+ * What a proven login meets that no rule on services or sources speaks of, with the account's own factors: as if
+ * its realm did not only observe, and nobody had let it off.
+ */
+export function plainLogin(
+  found: Found,
+  record: AccountRecord | undefined,
+  lock: LockState,
+  options: Pick<StandingOptions, 'configuration' | 'now' | 'bootId'>,
 ): Decision {
   const facts: LoginFacts = {
     service: '',
@@ -95,13 +107,23 @@ function decideFor(
     local: false,
     mode: 'prompt',
   };
-  return decide({
+  const decision = decide({
     config: options.configuration.current(),
     account: found.account,
     groups: found.groups,
     holderKnown: true,
-    state: { ...record, lock: { codes: 0, any: 0 }, grants: [] },
+    state: { factors: record === undefined ? [] : ownFactors(record), lock, grants: [], ...graceOf(record) },
     facts,
     now: options.now(),
   });
+  return ifEnforced(decision);
+}
+
+/** What an admin gave for one login is nothing that an account stands on. */
+function ownFactors({ factors }: AccountRecord): AccountRecord['factors'] {
+  return factors.filter(({ kind }) => kind !== 'bypass');
+}
+
+function graceOf(record: AccountRecord | undefined): Pick<AccountRecord, 'graceStarted'> {
+  return record?.graceStarted === undefined ? {} : { graceStarted: record.graceStarted };
 }

@@ -1,6 +1,8 @@
 import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
+import { observingWarnings } from '../configuration.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
+import type { ExemptionCount } from './exemptions.ts';
 import type { StatusView } from './views.ts';
 
 export interface StatusOptions {
@@ -11,6 +13,7 @@ export interface StatusOptions {
   readonly started: number;
   /** Logins that are under way. */
   readonly openLogins?: () => number;
+  readonly exemptions: ExemptionCount;
 }
 
 /** How things are. What is wrong is said in `warnings`, whatever else says it too. */
@@ -19,6 +22,7 @@ export function statusOf(options: StatusOptions): StatusView {
   const config = configuration.current();
   const problem = configuration.problem();
   const store = options.store.health();
+  const exemptions = options.exemptions.now();
   return {
     version: options.version,
     pid: process.pid,
@@ -36,7 +40,15 @@ export function statusOf(options: StatusOptions): StatusView {
       askedBy: config.paths.fidoHelper ?? config.paths.fidoSocket,
     },
     store,
-    warnings: [...storeWarnings(store), ...configWarnings(problem), ...keyWarnings(config)],
+    observing: config.realms.filter(({ observe }) => observe).map(({ name }) => name),
+    exemptions,
+    warnings: [
+      ...storeWarnings(store),
+      ...configWarnings(problem),
+      ...observingWarnings(config),
+      ...exemptionWarnings(exemptions),
+      ...keyWarnings(config),
+    ],
   };
 }
 
@@ -49,6 +61,15 @@ function storeWarnings(store: StoreHealth): readonly string[] {
         ];
   const findings = store.scrub.findings.map((finding) => `the store is damaged: ${finding}`);
   return [...state, ...findings];
+}
+
+function exemptionWarnings({ running, complete }: StatusView['exemptions']): readonly string[] {
+  if (running === 0) return [];
+  const [accounts, are] = running === 1 ? ['account', 'is'] : ['accounts', 'are'];
+  const least = complete ? '' : ' (at least: not all records are read yet)';
+  return [
+    `${running} ${accounts} ${are} let off the second factor for a while${least}; "sallyport user list" shows which`,
+  ];
 }
 
 function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {

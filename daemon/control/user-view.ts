@@ -3,17 +3,21 @@ import { defaults } from '../config/defaults.ts';
 import type { Configuration } from '../configuration.ts';
 import { summaryOf } from '../factors/summary.ts';
 import type { LockState } from '../policy/contract.ts';
+import { isRunning } from '../policy/exemption.ts';
 import { lockedUntil } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { Standing } from './standing.ts';
 import type { LockView, UserLine, UserView } from './views.ts';
 
 /** A line of `user list`: from the record alone, since NSS is not asked for everybody. */
-export function userLine(entry: {
-  readonly account: string;
-  readonly record?: AccountRecord;
-  readonly damaged?: string;
-}): UserLine {
+export function userLine(
+  entry: {
+    readonly account: string;
+    readonly record?: AccountRecord;
+    readonly damaged?: string;
+  },
+  now: number,
+): UserLine {
   const { account, record, damaged } = entry;
   return {
     account,
@@ -21,7 +25,14 @@ export function userLine(entry: {
     lock: lockView(record?.lock ?? noLock),
     ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
     ...(damaged === undefined ? {} : { damaged }),
+    ...exemptionOf(record, now),
   };
+}
+
+/** One that is over, or that a clock set back has voided, is not told of. */
+function exemptionOf(record: AccountRecord | undefined, now: number): Pick<UserView, 'exemption'> {
+  const exemption = record?.exemption;
+  return exemption !== undefined && isRunning(exemption, now) ? { exemption } : {};
 }
 
 export function viewUser(
@@ -43,6 +54,7 @@ export function viewUser(
     lock,
     remembered: record?.grants.length ?? 0,
     ...(record?.graceStarted === undefined ? {} : { graceStarted: record.graceStarted }),
+    ...exemptionOf(record, options.now()),
     ...(record === undefined ? {} : { created: record.created }),
     ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
   };

@@ -2,6 +2,7 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
 import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
+import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth } from '../store/contract.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
@@ -11,7 +12,7 @@ import type { ControlCode } from './codes.ts';
  * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
  * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception.
  */
-export type { FactorSummary, Realm, StoredAuditEvent, StoreHealth };
+export type { Exemption, FactorSummary, Realm, StoredAuditEvent, StoreHealth };
 
 export interface StatusView {
   readonly version: string;
@@ -34,6 +35,10 @@ export interface StatusView {
     readonly askedBy: string;
   };
   readonly store: StoreHealth;
+  /** Realms that ask nobody, and only write down what they would decide. */
+  readonly observing: readonly string[];
+  /** Accounts that an admin lets off for a while; `complete`: all records were looked at since the start. */
+  readonly exemptions: { readonly running: number; readonly complete: boolean };
   /** What an admin should see to, worst first; empty: all is well. */
   readonly warnings: readonly string[];
 }
@@ -52,6 +57,8 @@ export interface UserLine {
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
   /** Why the record cannot be read: its account is refused. */
   readonly damaged?: string;
+  /** That runs now. */
+  readonly exemption?: Exemption;
 }
 
 export interface UserPage {
@@ -98,6 +105,8 @@ export interface UserView {
   /** Running `remember`s. */
   readonly remembered: number;
   readonly graceStarted?: number;
+  /** That runs now. */
+  readonly exemption?: Exemption;
   readonly created?: number;
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
 }

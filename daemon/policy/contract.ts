@@ -24,6 +24,19 @@ export interface Grant {
   readonly since: number;
 }
 
+/** An admin lets an account off for a while. */
+export interface Exemption {
+  /** Milliseconds since the epoch; void when the clock stands before it. */
+  readonly since: number;
+  readonly until: number;
+  /** PAM services; undefined: all. */
+  readonly services?: readonly string[];
+  /** In the admin's words. */
+  readonly reason?: string;
+  /** Who gave it: "uid:0". */
+  readonly by: string;
+}
+
 /** What policy needs to know of an account's record; an account without one has the empty state. */
 export interface AccountState {
   readonly factors: readonly FactorRecord[];
@@ -31,6 +44,7 @@ export interface AccountState {
   readonly grants: readonly Grant[];
   /** When the first proven login of the grace period was. */
   readonly graceStarted?: number;
+  readonly exemption?: Exemption;
 }
 
 /** Facts about one login, as HELLO and the peer's socket tell them. */

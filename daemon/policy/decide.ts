@@ -1,22 +1,27 @@
 import type { Account, Membership } from '../accounts.ts';
 import type { Config, Realm, Rule } from '../config/contract.ts';
-import { formatDuration } from '../config/duration.ts';
 import { unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
-import {
-  type Decision,
-  type Ground,
-  type NotNeeded,
-  type Refused,
-  type RefusedWhy,
-  refusals,
-} from './decision.ts';
+import type { Decision, RefusedWhy } from './decision.ts';
+import { runningExemption } from './exemption.ts';
+import { byGrace } from './grace.ts';
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
+import { observed, observes, rest } from './observing.ts';
 import { selectRealm } from './realm.ts';
-import { factorsFor, fits, isTypedCode, isUsableFrom, namesOf, standingOf, whyNot } from './requirement.ts';
+import {
+  bypassCodes,
+  factorsFor,
+  fits,
+  isTypedCode,
+  isUsableFrom,
+  namesOf,
+  standingOf,
+  whyNot,
+} from './requirement.ts';
 import { matchingRule, portalService } from './rule.ts';
+import { date, pass, refuse, type Say } from './saying.ts';
 
 export type { Decision } from './decision.ts';
 
@@ -34,17 +39,16 @@ export interface Question {
   readonly now: number;
 }
 
-type Say = Omit<Ground, 'line' | 'sentence'>;
-
 /**
  * What a login meets. Pure; asked anew whenever an answer is judged.
  *
  * MUST hold:
  * - what is not known (a group, a source, a session, a caller) never makes the decision laxer;
- * - a clock set back voids what lets in (grants, grace) and keeps what refuses (locks);
+ * - a clock set back voids what lets in (grants, grace, exemptions) and keeps what refuses (locks);
  * - `remember` takes the place of an answer that would be asked and could be given now, of nothing else;
  * - `accept` does so only for a key that sshd has verified, and that the account has, enabled;
- * - on pam-user.sock no rule matches and nothing starts.
+ * - on pam-user.sock no rule matches and nothing starts;
+ * - a realm that observes lets off whatever it would have decided, and the portal is none of its business.
  */
 export function decide(question: Question): Decision {
   const { config, account, groups, facts } = question;
@@ -52,24 +56,32 @@ export function decide(question: Question): Decision {
   if (selected.kind === 'unresolved') {
     const { realm, group } = selected;
     const sentence = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
-    return refuse('groups-unresolved', { realm: realm.name, because: 'not known' }, realm.line, sentence);
+    const say = { realm: realm.name, because: 'not known' };
+    const decision = refuse('groups-unresolved', say, realm.line, sentence);
+    // The account is of this realm or of one after it: only where all of them observe is it let off.
+    return rest(config, realm).every((one) => observes(one, facts)) ? observed(decision) : decision;
   }
-  const { realm, because } = selected;
+  const decision = decideIn(question, selected.realm, selected.because);
+  return observes(selected.realm, facts) ? observed(decision) : decision;
+}
+
+function decideIn(question: Question, realm: Realm, because: string): Decision {
+  const { facts, now } = question;
   const rule = matchingRule(realm, facts);
   const say: Say = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
-  if (rule === undefined) return byFactors(question, realm, rule, say);
-  switch (rule.action.kind) {
-    case 'refuse':
-      return refuse('rule-refuse', say, rule.line, 'a rule refuses this service from there');
-    case 'skip':
-      return pass('skip', say, rule.line, 'a rule lets this service from there off');
-    case 'ask':
-    case 'remember':
-    case 'accept':
-      return byFactors(question, realm, rule, say);
-    default:
-      return unreachable(rule.action);
+  if (rule?.action.kind === 'refuse')
+    return refuse('rule-refuse', say, rule.line, 'a rule refuses this service from there');
+  if (rule?.action.kind === 'skip')
+    return pass('skip', say, rule.line, 'a rule lets this service from there off');
+  const isPortal = facts.service === portalService;
+  const exemption = runningExemption(question.state.exemption, facts, isPortal, now);
+  if (exemption !== undefined) {
+    const { until, by, reason } = exemption;
+    const told = reason === undefined ? '' : `: ${reason}`;
+    const sentence = `an admin (${by}) lets the account off until ${date(until)}${told}`;
+    return pass('exempt', say, realm.line, sentence);
   }
+  return byFactors(question, realm, rule, say);
 }
 
 /** Whose factors, counts and locks a login is about. */
@@ -79,8 +91,36 @@ export function whoseFactors(realm: Realm, facts: LoginFacts): 'target' | 'calle
   return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
 }
 
-/** The table of the design, row by row. */
+/**
+ * What an admin gave is asked for where a factor is wanted or missing. Where nothing is asked, it is not either: a
+ * bypass code makes no login harder.
+ */
 function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say: Say): Decision {
+  const isKnown = whoseFactors(realm, question.facts) === 'target' || question.holderKnown;
+  const given = isKnown ? bypassCodes(question.state.factors, question.now) : [];
+  const decision = byOwnFactors(question, realm, rule, say, given);
+  const isMissing = decision.kind === 'enrol' || (decision.kind === 'refused' && missing.has(decision.why));
+  return given.length > 0 && isMissing ? byLock(question, realm, rule, say, given) : decision;
+}
+
+/** Refused for want of a factor: what a bypass code is given for. */
+const missing: ReadonlySet<RefusedWhy> = new Set([
+  'no-factor',
+  'none-fits',
+  'all-disabled',
+  'not-from-here',
+  'grace-over',
+  'grace-clock',
+]);
+
+/** The table of the design, row by row. @param given asked for beside the account's own */
+function byOwnFactors(
+  question: Question,
+  realm: Realm,
+  rule: Rule | undefined,
+  say: Say,
+  given: readonly FactorRecord[],
+): Decision {
   const { line, require } = realm;
   const isCaller = whoseFactors(realm, question.facts) === 'caller';
   const who = isCaller ? 'the caller of su' : 'the account';
@@ -90,7 +130,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     return refuse('su-caller-unknown', say, line, sentence);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
-  const standing = standingOf(factors, realm, question.config.webauthn?.rpId);
+  const standing = standingOf(factors, realm, question.config.webauthn?.rpId, question.now);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')
@@ -124,7 +164,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       const usable = standing.fitting.filter((factor) =>
         isUsableFrom(question.facts, factor, question.config.portal !== undefined),
       );
-      if (usable.length > 0) return byLock(question, realm, rule, say, usable);
+      if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
       const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
       return refuse('not-from-here', say, line, sentence);
     }
@@ -140,36 +180,6 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
   return isShown && facts.service !== portalService && fits(require, 'totp');
-}
-
-function byGrace(question: Question, realm: Realm, say: Say): Decision {
-  const { state, facts, now } = question;
-  const { line } = realm;
-  const started = state.graceStarted;
-  const span = realm.graceMs === undefined ? '' : ` of ${formatDuration(realm.graceMs)}`;
-  if (started !== undefined && now < started) {
-    const sentence = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
-    return refuse('grace-clock', say, line, sentence);
-  }
-  const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
-  if (now >= end) {
-    return refuse(
-      'grace-over',
-      say,
-      line,
-      `the account has no factor, and its grace period${span} ended on ${date(end)}`,
-    );
-  }
-  const text = `A second factor is required from ${date(end)} on. Ask your administrator to add one.`;
-  if (started !== undefined) {
-    return { ...pass('grace', say, line, `the grace period${span} goes on until ${date(end)}`), text };
-  }
-  if (!facts.proven) {
-    const sentence = 'the account has no factor, and a login that is not proven starts no grace period';
-    return refuse('no-factor', say, line, sentence);
-  }
-  const sentence = `the grace period${span} begins with this login and goes on until ${date(end)}`;
-  return { ...pass('grace', say, line, sentence), startGrace: true, text };
 }
 
 function byLock(
@@ -230,17 +240,4 @@ function refuseLocked(question: Question, realm: Realm, say: Say): Decision {
     until,
     ...(lockedAt !== undefined && lockedAt !== lock.lockedAt && { relockAt: lockedAt }),
   };
-}
-
-function pass(why: NotNeeded['why'], say: Say, line: number, sentence: string): NotNeeded {
-  return { kind: 'not-needed', why, ...say, line, sentence };
-}
-
-function refuse(why: RefusedWhy, say: Say, line: number, sentence: string): Refused {
-  return { kind: 'refused', why, ...refusals[why], ...say, line, sentence };
-}
-
-/** To the minute, in UTC. */
-function date(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

@@ -21,7 +21,11 @@ export type NotNeededWhy =
   /** A rule lets the login off. */
   | 'skip'
   | 'remembered'
-  | 'grace';
+  | 'grace'
+  /** An admin lets the account off until a date. */
+  | 'exempt'
+  /** The realm asks nobody, and writes down what it would have decided. */
+  | 'observed';
 
 /** Stable; they stand in audit events. */
 export type RefusedWhy =
@@ -48,6 +52,8 @@ export interface NotNeeded extends Ground {
   readonly why: NotNeededWhy;
   /** The grace period begins with this login: MUST be committed with it. */
   readonly startGrace?: true;
+  /** why = observed: the decision in the place of which this one stands. */
+  readonly would?: Decision;
   /** What a person should hear: until when it goes on like this. */
   readonly text?: string;
 }

@@ -5,6 +5,7 @@ import { unreachable } from '../errors.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
+import { ifEnforced } from './observing.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */
 export interface Explanation {
@@ -18,6 +19,8 @@ export interface Explanation {
   /** The line of the file that made the decision. */
   readonly line: number;
   readonly sentence: string;
+  /** why = observed: what it would be if the realm did not only observe. */
+  readonly would?: { readonly decision: Decision['kind']; readonly why: string };
   /** For people, one fact a line. */
   readonly lines: readonly string[];
 }
@@ -26,7 +29,8 @@ export function explain(question: Question): Explanation {
   const { config, account, facts } = question;
   const decision = decide(question);
   const { realm, because, rule, line, sentence } = decision;
-  const why = decision.kind === 'ask' ? 'ask' : decision.why;
+  const why = whyOf(decision);
+  const enforced = ifEnforced(decision);
   const realmLine = config.realms.find((candidate) => candidate.name === realm)?.line ?? line;
   const text = rule === undefined ? undefined : ruleText(rule);
   const rows: [string, string][] = [
@@ -48,14 +52,21 @@ export function explain(question: Question): Explanation {
     file: config.file,
     line,
     sentence,
+    ...(enforced !== decision && { would: { decision: enforced.kind, why: whyOf(enforced) } }),
     lines: rows.map(([name, value]) => `${name.padEnd(10)}  ${printable(value)}`),
   };
+}
+
+function whyOf(decision: Decision): string {
+  return decision.kind === 'ask' ? 'ask' : decision.why;
 }
 
 function headline(decision: Decision): string {
   switch (decision.kind) {
     case 'not-needed':
-      return 'no second factor is needed';
+      return decision.would === undefined
+        ? 'no second factor is needed'
+        : `nobody is asked or refused, the realm only observes; otherwise ${headline(decision.would)}`;
     case 'accept':
       return 'nothing is asked: the key that was used is the second factor';
     case 'ask':

@@ -38,6 +38,9 @@ const credential = {
   spent: v.array(base64),
 };
 
+const salted = { keyId: v.pipe(text, v.minLength(1)), salt: base64 };
+const hashedSet = { ...salted, hashes: v.array(v.nullable(base64)) };
+
 const factor = v.variant('kind', [
   v.strictObject({
     ...factorBase,
@@ -101,11 +104,17 @@ const factor = v.variant('kind', [
   }),
   v.strictObject({
     ...factorBase,
+    ...hashedSet,
     kind: v.literal('recovery'),
-    keyId: v.pipe(text, v.minLength(1)),
-    salt: base64,
-    hashes: v.array(v.nullable(base64)),
+    legacy: v.exactOptional(
+      v.strictObject({
+        scheme: v.literal('proxmox'),
+        secret: v.pipe(text, v.regex(/^[0-9a-fA-F]{16}$/)),
+      }),
+    ),
   }),
+  v.strictObject({ ...factorBase, ...hashedSet, kind: v.literal('scratch'), digits: v.literal(8) }),
+  v.strictObject({ ...factorBase, ...salted, kind: v.literal('bypass'), hash: base64, until: time }),
 ]);
 
 const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({
@@ -130,6 +139,15 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
     v.strictObject({ realm: text, service: text, origin: text, target: v.exactOptional(text), since: time }),
   ),
   graceStarted: v.exactOptional(time),
+  exemption: v.exactOptional(
+    v.strictObject({
+      since: time,
+      until: time,
+      services: v.exactOptional(v.array(text)),
+      reason: v.exactOptional(text),
+      by: text,
+    }),
+  ),
 });
 
 const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
@@ -143,9 +161,10 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
     'factor-removed',
     'unlocked',
     'invited',
+    'exempted',
     'store',
   ]),
-  outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),
+  outcome: v.picklist(['success', 'not-needed', 'observed', 'refused', 'abandoned', 'error', 'done']),
   at: time,
   account: text,
   reason: text,
@@ -157,6 +176,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
   actor: v.exactOptional(text),
   caller: v.exactOptional(text),
+  would: v.exactOptional(text),
+  until: v.exactOptional(time),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */

@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
 import { codeOf } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
@@ -89,8 +90,7 @@ export class Assessor {
     decision: NotNeeded | Refused,
     facts: LoginFacts,
   ): Promise<boolean> {
-    const { kind: outcome, why: reason, realm } = decision;
-    const event = loginEvent(subject, facts, { outcome, reason, at: now, realm });
+    const event = loginEvent(subject, facts, { ...told(decision), at: now, realm: decision.realm });
     const { version } = versioned;
     const account = subject.holder?.name;
     if (account === undefined) return this.#ledger.note(event);
@@ -106,6 +106,18 @@ export class Assessor {
   }
 }
 
+/** What the audit says of a decision that was made without an answer. */
+function told(decision: NotNeeded | Refused) {
+  const { kind: outcome, why: reason } = decision;
+  const { would } = decision.kind === 'not-needed' ? decision : {};
+  if (would === undefined) return { outcome, reason } as const;
+  return {
+    outcome: 'observed',
+    reason: would.kind === 'ask' ? 'ask' : would.why,
+    would: would.kind,
+  } as const;
+}
+
 /** su of a caller: a grant for one target is none for another. */
 function targetOfGrant(subject: Subject): string | undefined {
   return subject.holder?.name === subject.target.name ? undefined : subject.target.name;
@@ -116,16 +128,20 @@ function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
   return { ...record, grants: record.grants.filter((grant) => grant.target === target) };
 }
 
-/** The record with what a login that was let in leaves: when and from where, and what is remembered. */
+/**
+ * The record with what a login that was let in leaves: when and from where, and what is remembered. A bypass code
+ * opens one login, so after it nothing is.
+ */
 export function withLogin(
   record: AccountRecord,
   { decision, subject, now }: Assessment,
   facts: LoginFacts,
+  factor?: FactorRecord,
 ): AccountRecord {
   const source = facts.source ?? facts.rhost;
   const from = source === undefined ? {} : { source: shown(source) };
   const lastLogin = { at: now, service: shown(facts.service), ...from };
-  const remember = decision.kind === 'ask' && decision.remember;
+  const remember = decision.kind === 'ask' && decision.remember && factor?.kind !== 'bypass';
   const grants = remember
     ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;

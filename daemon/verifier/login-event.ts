@@ -10,10 +10,14 @@ interface Said {
   readonly at: number;
   readonly realm?: string | undefined;
   readonly factor?: FactorRecord | undefined;
+  /** outcome = observed: what it would have been. */
+  readonly would?: string | undefined;
 }
 
 function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> {
-  return factor === undefined ? {} : { factor: { id: factor.id, kind: factor.kind, name: factor.name } };
+  if (factor === undefined) return {};
+  const { id, kind, name } = factor;
+  return { factor: { id, kind, name } };
 }
 
 /** What a program said of itself, without what a terminal would take for a command. */
@@ -38,6 +42,7 @@ export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): Aud
     proven: facts.proven,
     ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
     ...factorOf(said.factor),
+    ...(said.would === undefined ? {} : { would: said.would }),
   };
 }
 

@@ -9,7 +9,7 @@ import { addPerson, password, setUpRoot } from '../support/rig/people.ts';
 import { pamSocket } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
-import { Terminal } from '../support/rig/terminal.ts';
+import { onTty, Terminal } from '../support/rig/terminal.ts';
 
 /** login(1), as pam-config ships its stack, with root's way in. */
 const realms = `
@@ -22,12 +22,6 @@ require = "any"
 name = "rest"
 require = "none"
 `;
-
-/** A terminal that calls itself /dev/NAME, as a console does. */
-const asConsole =
-  'umount -l "$0" 2>/dev/null; touch "$0"; mount --bind "$(tty)" "$0"; exec "$@" <>"$0" >&0 2>&0';
-const onTty = (name: string, ...options: string[]): Terminal =>
-  new Terminal(['bash', '-c', asConsole, `/dev/${name}`, 'login', ...options]);
 
 async function type(terminal: Terminal, user: string, secret: string): Promise<void> {
   await terminal.answer(/login: /, user);

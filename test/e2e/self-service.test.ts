@@ -112,6 +112,34 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(root.status, 77);
     const seen = await by(admin, ['user', 'list']);
     assert.equal(seen.status, 0, seen.stderr);
+    for (const words of [
+      ['factor', 'add', 'bypass'],
+      ['user', 'exempt', '--for', '1h'],
+    ]) {
+      const about = (name: string) => by(admin, [...words, name], password);
+      for (const name of ['dora', 'root']) {
+        const denied = await about(name);
+        assert.equal(denied.status, 77, `${words.join(' ')} ${name}: ${denied.stderr}`);
+      }
+      const allowed = await about('emil');
+      assert.equal(allowed.status, 0, allowed.stderr);
+      const own = await by(personNamed('emil'), [...words, 'emil'], password);
+      assert.equal(own.status, 77, own.stderr);
+    }
+    await product.must(['user', 'exempt', 'emil', '--end']);
+    const given = (await product.events('emil')).find(({ reason }) => reason === 'given');
+    assert.equal(given?.actor, `uid:${admin.uid}`);
+  });
+
+  scenario(product, 'a bypass code is the factor of whoever comes back to add one', async () => {
+    const lost = addPerson('gina');
+    await product.addTotp('gina');
+    const code = (await product.must(['factor', 'add', 'bypass', 'gina'])).trim();
+    const added = await by(lost, ['factor', 'add', 'recovery', 'gina'], password, code);
+    assert.equal(added.status, 0, added.stderr);
+    assert.deepEqual((await kindsOf('gina')).toSorted(), ['recovery', 'totp']);
+    const again = await by(lost, ['factor', 'rename', 'gina', 'TOTP', 'old'], password, code);
+    assert.equal(again.status, 77, again.stderr);
   });
 
   scenario(product, 'a link of one’s own uid asks for the factor that there is', async () => {

@@ -43,6 +43,17 @@ export function AccountPage({ account }: { readonly account: string }) {
             <dd>
               {user.lock.codes} of typed codes, {user.lock.any} in all
             </dd>
+            {user.exemption !== undefined && (
+              <>
+                <dt>Let off</dt>
+                <dd>
+                  until {timeText(user.exemption.until)}
+                  {user.exemption.services !== undefined && `, for ${user.exemption.services.join(', ')}`}, by{' '}
+                  {user.exemption.by}
+                  {user.exemption.reason !== undefined && `: ${user.exemption.reason}`}
+                </dd>
+              </>
+            )}
             {user.remembered > 0 && (
               <>
                 <dt>Remembered</dt>

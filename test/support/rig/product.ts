@@ -146,5 +146,6 @@ export interface Event {
   readonly outcome: string;
   readonly reason: string;
   readonly service?: string;
+  readonly actor?: string;
   readonly factor?: { readonly kind: string; readonly name: string };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { must, run, until } from './commands.ts';
 import { repository } from './layout.ts';
 import { work } from './machine.ts';
@@ -29,12 +29,12 @@ export function authorizeKeys(person: Person, lines: readonly string[]): void {
 
 /**
  * A real sshd with a drop-in as it is shipped.
- * @param dropIn a file of pam-config/sshd_config.d, read first as Debian's sshd_config does
+ * @param dropIn a file of pam-config/sshd_config.d, or any by its whole path; read first as Debian's sshd_config does
  */
 export async function startSshd(port: number, dropIn: string, extra: readonly string[] = []): Promise<void> {
   const file = `${work}/sshd-${port}.conf`;
   const lines = [
-    `Include ${join(repository, 'pam-config/sshd_config.d', dropIn)}`,
+    `Include ${resolve(repository, 'pam-config/sshd_config.d', dropIn)}`,
     ...[`Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `PidFile ${work}/sshd-${port}.pid`],
     ...['Subsystem sftp internal-sftp', 'MaxStartups 200', 'UseDNS no', 'PrintMotd no', ...extra],
   ];

@@ -120,3 +120,12 @@ export class Terminal {
     return new Error(`${this.#command}: ${what}\n--- terminal\n${this.#output}\n---`);
   }
 }
+
+/** The terminal calls itself /dev/NAME. */
+const asConsole =
+  'umount -l "$0" 2>/dev/null; touch "$0"; mount --bind "$(tty)" "$0"; exec "$@" <>"$0" >&0 2>&0';
+
+/** login(1) on a terminal that calls itself /dev/NAME, as a console does. */
+export function onTty(name: string, ...options: string[]): Terminal {
+  return new Terminal(['bash', '-c', asConsole, `/dev/${name}`, 'login', ...options]);
+}

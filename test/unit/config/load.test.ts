@@ -38,6 +38,7 @@ describe('a good configuration', () => {
           webauthn: { userVerification: 'discouraged', residentKey: false },
           lockout: { codes: 8, any: 100, forMs: 3_600_000 },
           su: 'target',
+          observe: false,
           rules: [],
         },
       ],
@@ -171,6 +172,7 @@ ${catchAll}`);
       webauthn: { userVerification: 'discouraged', residentKey: false },
       lockout: { codes: 3, any: 30, forMs: 900_000 },
       su: 'caller',
+      observe: false,
       rules: [
         {
           line: 17,
@@ -645,6 +647,14 @@ const rows: Row[] = [
     'realm.lockout.any',
     /7/,
     /codes is 8/,
+  ],
+  [
+    'observe that is no yes or no',
+    realm('require = "any"\nobserve = "yes"'),
+    5,
+    'realm.observe',
+    /yes/,
+    /true or false/,
   ],
   ['su misspelt', realm('require = "any"\nsu = "root"'), 5, 'realm.su', /root/, /"target", "caller"/],
   ['rule is no list', realm('require = "any"\nrule = 5'), 5, 'realm.rule', /5/, /\[\[realm\.rule\]\]/],

@@ -12,9 +12,12 @@ status                A     A      A            -     -      s
 reload                A     -      -            -     -      -
 realm-list            A     A      A            -     -      s
 realm-show            A     A      A            -     -      s
+report                A     A      A            -     -      s
 user-list             A     A      A            -     -      s
 user-show             A     A      A            A     -      s
 user-unlock           A     t      -            -     -      t
+user-exempt           A     t      -            -     -      t
+user-exempt-end       A     t      -            -     -      t
 factor-list           A     A      A            A     -      s
 factor-add            A     t      -            t     -      t
 factor-add-unproven   A     -      -            -     -      -
@@ -31,6 +34,7 @@ approval-answer       A     -      -            -     -      A
 approval-deny         A     -      -            -     -      A
 approval-follow       A     -      -            A     -      s
 user-invite           A     t      -            -     -      t
+bypass-give           A     t      -            -     -      t
 factor-rename         A     t      -            t     -      t
 factor-enable         A     t      -            t     -      t
 factor-disable        A     t      -            t     -      t

@@ -1,0 +1,73 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { exemptionLimits } from '../../daemon/control/asking.ts';
+import type { ExemptBody } from '../../daemon/control/exemptions.ts';
+import type { Context } from '../context.ts';
+import { lengthOfTime } from '../duration.ts';
+import { CliError } from '../errors.ts';
+import { parseDate } from '../time.ts';
+
+interface ExemptOptions {
+  readonly until?: number;
+  readonly for?: number;
+  readonly service?: readonly string[];
+  readonly reason?: string;
+  readonly end?: boolean;
+  readonly json?: boolean;
+}
+
+export function addUserExempt(user: Command, context: Context): void {
+  const { shortest, longest } = exemptionLimits;
+  user
+    .command('exempt <user>')
+    .description('let an account off the second factor until a date, 30 days at most')
+    .option('--until <date>', 'the day that it ends on, at its start: 2025-03-01, "2025-03-01 12:00"', dateOf)
+    .option('--for <time>', 'or for how long: 8h, 3d', lengthOfTime(shortest, longest))
+    .option(
+      '--service <name>',
+      'for this PAM service alone; more than once for several',
+      (name, before?: string[]) => [...(before ?? []), name],
+    )
+    .option('--reason <text>', 'why, for whoever reads it later')
+    .option('--end', 'end the one that runs')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'While it runs the password alone lets the account in, and every login under it is in the audit trail.',
+        'It never holds in the portal, nor where a rule of the realm refuses. A new one ends the one before.',
+      ].join('\n'),
+    )
+    .action((name: string, options: ExemptOptions) => exempt(context, name, options));
+}
+
+async function exempt(context: Context, name: string, options: ExemptOptions): Promise<void> {
+  const { output } = context;
+  const { until, for: length, service: services, reason } = options;
+  if ([until, length, options.end].filter((each) => each !== undefined).length !== 1)
+    throw new CliError('usage', 'say one of --until DATE, --for TIME and --end');
+  if (options.end === true) {
+    const ended = await context.client().endExemption(name);
+    if (options.json === true) output.json(ended);
+    else
+      output.note(ended.changed ? `${ended.account} is exempt no more` : `${ended.account} was not exempt`);
+    return;
+  }
+  const body: ExemptBody = {
+    until: until ?? context.world.now() + (length ?? 0),
+    ...(services === undefined ? {} : { services }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+  const given = await context.client().exempt(name, body);
+  if (options.json === true) output.json(given);
+  else
+    output.note(
+      `${given.account} is let off the second factor until ${output.time(given.exemption.until)}${services === undefined ? '' : `, for ${services.join(', ')}`}`,
+    );
+}
+
+function dateOf(text: string): number {
+  const date = parseDate(text);
+  if (date !== undefined) return date;
+  throw new InvalidArgumentError('It must be a date: 2025-03-01, or "2025-03-01 12:00".');
+}

@@ -1,0 +1,120 @@
+import * as v from 'valibot';
+import type { Accounts } from '../accounts.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { FactorKind } from '../factors/contract.ts';
+import { limits } from '../limits.ts';
+import type { LockState } from '../policy/contract.ts';
+import type { Decision } from '../policy/decision.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import type { AccountRecord, Store } from '../store/contract.ts';
+import { check } from './schema.ts';
+import { plainLogin, type StandingOptions } from './standing.ts';
+
+/**
+ * What an account would meet if its realm asked:
+ * ready: it is asked, and has what will do; off: nothing is required of it; grace: let off for a while yet;
+ * enrol: it adds a first factor in the login; refused: it is locked out; gone: NSS knows it no more;
+ * unknown: NSS cannot tell.
+ */
+export type Readiness = 'ready' | 'off' | 'grace' | 'enrol' | 'refused' | 'gone' | 'unknown';
+
+export interface ReportLine {
+  readonly account: string;
+  readonly readiness: Readiness;
+  /** Stable: why, as in the audit. */
+  readonly why: string;
+  /** The same in a sentence for people. */
+  readonly sentence: string;
+  readonly realm?: string;
+  /** Whether the realm only observes as yet. */
+  readonly observed: boolean;
+  readonly factors: readonly { readonly kind: FactorKind; readonly enabled: boolean }[];
+  /** Until when an exemption runs that puts it off. Milliseconds since the epoch. */
+  readonly exemptUntil?: number;
+}
+
+export interface ReportView {
+  readonly lines: readonly ReportLine[];
+}
+
+const reportBody = v.strictObject({
+  accounts: v.pipe(
+    v.array(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.userLength))),
+    v.maxLength(limits.reportAccounts),
+  ),
+});
+
+export const readReport = (input: unknown): readonly string[] => check(reportBody, input).accounts;
+
+export interface Reporting {
+  /**
+   * How each of these accounts stands, in that order: for a plain login that is proven, that no rule on services or
+   * sources speaks of.
+   */
+  report(accounts: readonly string[]): Promise<ReportView>;
+}
+
+export interface ReportingOptions extends StandingOptions {
+  readonly store: Pick<Store, 'account'>;
+  readonly accounts: Accounts;
+}
+
+/** MUST hold: it changes nothing, and asks NSS a few names at a time, so that logins find it free. */
+export function createReporting(options: ReportingOptions): Reporting {
+  return {
+    async report(accounts) {
+      const lines: ReportLine[] = [];
+      for (let at = 0; at < accounts.length; at += limits.reportAtOnce) {
+        const some = accounts.slice(at, at + limits.reportAtOnce);
+        lines.push(...(await Promise.all(some.map((account) => lineOf(options, account)))));
+      }
+      return { lines };
+    },
+  };
+}
+
+async function lineOf(options: ReportingOptions, account: string): Promise<ReportLine> {
+  const config = options.configuration.current();
+  const nothing = { account, observed: false, factors: [] } as const;
+  const found = await options.accounts.byName(account, wantedGroups(config));
+  if (found.status === 'absent')
+    return { ...nothing, readiness: 'gone', why: 'gone', sentence: 'the name service knows it no more' };
+  if (found.status === 'unavailable')
+    return { ...nothing, readiness: 'unknown', why: 'accounts-unavailable', sentence: found.why };
+  const selected = selectRealm(config, found.account, found.groups);
+  const { realm } = selected;
+  const told = { ...nothing, realm: realm.name, observed: selected.kind === 'realm' && realm.observe };
+  let record: AccountRecord | undefined;
+  try {
+    record = (await options.store.account(found.account.name)).value;
+  } catch (error) {
+    return { ...told, readiness: 'refused', why: codeOf(error), sentence: messageOf(error) };
+  }
+  const lock = record?.lock ?? noLock;
+  const decision = plainLogin(found, record, lock, options);
+  const now = options.now();
+  const { exemption } = record ?? {};
+  return {
+    ...told,
+    readiness: readinessOf(decision),
+    why: decision.kind === 'ask' ? 'ask' : decision.why,
+    sentence: decision.sentence,
+    factors: (record?.factors ?? []).map(({ kind, enabled }) => ({ kind, enabled })),
+    ...(exemption !== undefined && now < exemption.until ? { exemptUntil: exemption.until } : {}),
+  };
+}
+
+const noLock: LockState = { codes: 0, any: 0 };
+
+function readinessOf(decision: Decision): Readiness {
+  switch (decision.kind) {
+    case 'ask':
+    case 'accept':
+      return 'ready';
+    case 'enrol':
+    case 'refused':
+      return decision.kind;
+    case 'not-needed':
+      return decision.why === 'grace' ? 'grace' : 'off';
+  }
+}

@@ -1,0 +1,38 @@
+import type { Config, Realm } from '../config/contract.ts';
+import type { LoginFacts } from './contract.ts';
+import type { Decision, NotNeeded } from './decision.ts';
+import { portalService } from './rule.ts';
+
+/** Whoever changes factors in the portal is asked for one, whatever the realm does at logins. */
+export function observes(realm: Realm, { service }: Pick<LoginFacts, 'service'>): boolean {
+  return realm.observe && service !== portalService;
+}
+
+/** This realm and those after it. */
+export function rest({ realms }: Config, realm: Realm): readonly Realm[] {
+  return realms.slice(realms.indexOf(realm));
+}
+
+/**
+ * What is decided where a realm observes.
+ *
+ * MUST hold: it leaves nothing behind but its event. No grace begins, no lock, no mark moves, and nobody is told.
+ */
+export function observed(would: Decision): NotNeeded {
+  const { realm, because, rule, line, sentence } = would;
+  return {
+    kind: 'not-needed',
+    why: 'observed',
+    would,
+    realm,
+    because,
+    ...(rule !== undefined && { rule }),
+    line,
+    sentence,
+  };
+}
+
+/** The decision as it would be if the realm did not observe. */
+export function ifEnforced(decision: Decision): Decision {
+  return decision.kind === 'not-needed' && decision.would !== undefined ? decision.would : decision;
+}

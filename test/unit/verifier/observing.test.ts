@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { portalService } from '../../../daemon/policy/rule.ts';
+import {
+  answered,
+  eventsOf,
+  makeRig,
+  opened,
+  put,
+  type Rig,
+  recordOf,
+  totpFactor,
+  wrongCode,
+} from '../../support/verifier-rig.ts';
+import { day, facts, hour, realm, rule } from '../policy/support.ts';
+
+const observing = (part: Parameters<typeof realm>[0] = {}) => realm({ ...part, observe: true });
+
+describe('a realm that observes', () => {
+  let rig: Rig;
+  beforeEach(() => {
+    rig = makeRig(observing());
+  });
+
+  it('lets in without a word, and writes down what it would have decided', async () => {
+    await put(rig, { factors: [totpFactor()] });
+    assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
+    assert.deepEqual(await rig.verifier.open(facts({ user: 'bob', service: 'sudo' })), {
+      kind: 'done',
+      result: 'ignore',
+    });
+    const told = (await eventsOf(rig)).map(({ kind, outcome, reason, would, account, service }) => [
+      kind,
+      outcome,
+      reason,
+      would,
+      account,
+      service,
+    ]);
+    assert.deepEqual(told, [
+      ['login', 'observed', 'ask', 'ask', 'alice', 'sshd'],
+      ['login', 'observed', 'no-factor', 'refused', 'bob', 'sudo'],
+    ]);
+  });
+
+  for (const [what, part] of [
+    ['a grace period', { enrol: 'grace', graceMs: day }],
+    ['a first factor', { enrol: 'at-login' }],
+    ['a refusal', { rules: [rule({ kind: 'refuse' })] }],
+  ] as const) {
+    it(`leaves nothing in the store but the event: ${what}`, async () => {
+      rig.setRealms(observing(part));
+      await rig.verifier.open(facts());
+      assert.equal((await rig.store.account('alice')).value, undefined);
+      assert.equal((await eventsOf(rig)).length, 1);
+    });
+  }
+
+  it('keeps a lock as it is, also with a clock that stands before it', async () => {
+    const lock = { codes: 8, any: 100, lockedAt: rig.clock.at + hour };
+    await put(rig, { factors: [totpFactor()], lock });
+    assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
+    assert.deepEqual((await recordOf(rig)).lock, lock);
+  });
+
+  it('meets a login that is not proven with the prompt of all names, and takes any answer', async () => {
+    await put(rig, { factors: [totpFactor()] });
+    const before = await recordOf(rig);
+    const prompts: string[] = [];
+    for (const user of ['alice', 'bob', 'nobody-at-all']) {
+      const opening = await rig.verifier.open(facts({ user, proven: false }));
+      assert.ok(opening.kind === 'ask');
+      prompts.push(opening.prompt);
+      for (const text of ['', 'hunter2', wrongCode(rig)]) {
+        const verdict = await answered(rig, await opened(rig, { user, proven: false }), text);
+        const { kind, result } = verdict.kind === 'next' ? { kind: verdict.kind, result: '' } : verdict;
+        const expected = user === 'nobody-at-all' ? ['refused', 'auth-err'] : ['accepted', 'ignore'];
+        assert.deepEqual([kind, result], expected, `${user} ${text}`);
+      }
+    }
+    assert.equal(new Set(prompts).size, 1);
+    assert.deepEqual(await recordOf(rig), before);
+  });
+
+  it('is not spoken of by the throttle: many answers, all let in', async () => {
+    for (let tries = 0; tries < 40; tries += 1) {
+      const verdict = await answered(rig, await opened(rig, { proven: false }), wrongCode(rig));
+      assert.equal(verdict.kind, 'accepted');
+    }
+  });
+
+  it('asks in the portal all the same', async () => {
+    await put(rig, { factors: [totpFactor()] });
+    assert.equal((await rig.verifier.open(facts({ service: portalService }))).kind, 'ask');
+  });
+
+  it('that asks from now on asks whoever stands at the prompt', async () => {
+    await put(rig, { factors: [totpFactor()] });
+    const login = await opened(rig, { proven: false });
+    rig.setRealms(realm());
+    assert.equal((await answered(rig, login, wrongCode(rig))).kind, 'refused');
+  });
+});
+
+describe('an exemption', () => {
+  it('lets in with its event, each time, and is void again once the clock stands before it', async () => {
+    const rig = makeRig();
+    const start = rig.clock.at;
+    await put(rig, {
+      factors: [totpFactor()],
+      exemption: { since: start, until: start + day, by: 'uid:0' },
+    });
+    const open = async () => (await rig.verifier.open(facts())).kind;
+    assert.deepEqual([await open(), await open()], ['done', 'done']);
+    const told = (await eventsOf(rig)).map(({ outcome, reason }) => [outcome, reason]);
+    assert.deepEqual(told, [
+      ['not-needed', 'exempt'],
+      ['not-needed', 'exempt'],
+    ]);
+    rig.clock.at = start - 1;
+    assert.equal(await open(), 'ask');
+    rig.clock.at = start + day;
+    assert.equal(await open(), 'ask');
+  });
+});
