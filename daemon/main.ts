@@ -218,7 +218,7 @@ async function main(): Promise<number> {
   const file = options.config ?? defaultConfigFile;
   if (options.check === true) return check(file);
   const addon = loadAddon();
-  if (options.init === true) return init(options.root, options.config, addon);
+  if (options.init === true) return init(options.root, options.config, addon, options.user);
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
   forbidFetch();
