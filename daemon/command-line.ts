@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Addon, type NssAnswer, nativeFile } from './addon.ts';
@@ -7,6 +9,7 @@ import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
 import { limits } from './limits.ts';
+import type { FileOwner } from './store/durable.ts';
 
 /** Whom the service unit runs sallyportd as. */
 const daemonUser = 'sallyport';
@@ -103,10 +106,23 @@ async function daemonAccount(
     throw new SallyportError('bad-user', `there is no account ${name}; make it first: systemd-sysusers`);
   }
   const { uid, gid } = answer;
-  const become = (): void => {
-    process.setgroups?.([gid]);
-    process.setgid?.(gid);
-    process.setuid?.(uid);
-  };
-  return { uid, gid, become };
+  return { uid, gid, makeStore: (path) => initAs({ uid, gid }, path) };
+}
+
+/** In a process of its own: Node cannot give root up where it may have begun to use io_uring. */
+async function initAs(account: FileOwner, file: string): Promise<void> {
+  const [, program = ''] = process.argv;
+  const child = spawn(process.execPath, [program, '--init', '--config', file], {
+    ...account,
+    cwd: '/',
+    env: {},
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [status] = await once(child, 'close');
+  if (status !== 0)
+    throw new SallyportError('init-failed', said.replace(/^sallyportd: /, '').trim() || `status ${status}`);
 }

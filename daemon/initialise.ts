@@ -26,8 +26,8 @@ export interface InitOptions {
 
 /** The account that sallyportd runs as. */
 export interface DaemonAccount extends FileOwner {
-  /** Gives root up for good, and is that account from then on. */
-  become(): void;
+  /** Makes the store as that account, by the same `initialise`. @throws SallyportError: what it said */
+  makeStore(file: string): Promise<void>;
 }
 
 /** What `init` made, and what was there already and was left alone. */
@@ -108,9 +108,12 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
       `there is a store in ${paths.store} already; it was left as it is. Nothing more is needed to start sallyportd.`,
     );
   once(paths.masterKey, () => createMasterKey(paths.masterKey, daemon));
-  daemon?.become();
-  const keyring = loadKeyring({ path: paths.masterKey });
-  await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
+  if (daemon !== undefined) {
+    await daemon.makeStore(file);
+  } else {
+    const keyring = loadKeyring({ path: paths.masterKey });
+    await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
+  }
   made.push(paths.store, paths.anchor);
   return { file, paths, made, kept };
 }
