@@ -31,7 +31,10 @@ export interface LoginServer {
   listen(kind: 'root' | 'user', where: Listen): Promise<void>;
   /** Logins that are under way, for status. */
   open(): number;
-  /** Stops listening, removes its sockets, and ends what is under way with SYSTEM_ERR. */
+  /**
+   * Stops listening and removes its own sockets; a socket of a service manager's queues those who come. What is
+   * decided goes out, and all others hear in words and as SYSTEM_ERR that they must try again.
+   */
   close(): Promise<void>;
 }
 
@@ -143,9 +146,9 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     open: () => logins.size,
     async close() {
       const closed = doors.map((door) => new Promise<void>((resolve) => door.server.close(() => resolve())));
-      for (const login of logins) login.end();
+      const ended = [...logins].map((login) => login.stop(limits.stopWait));
       refusals.close();
-      await Promise.all(closed);
+      await Promise.all([...closed, ...ended]);
       refused.flush();
     },
   };
