@@ -26,6 +26,8 @@ export const limits = {
   waitInterval: 4_000,
   /** The daemon ends before the module does, so that the user reads why. */
   deadlineMargin: 1_000,
+  /** After connections could not be taken for want of descriptors or memory; they wait in the queue. */
+  acceptPause: 100,
   /** When the daemon stops: what is being decided has so long to come out, for its code is spent already. */
   stopWait: 3_000,
   /** `timeout=` of the module, from both sides. */
