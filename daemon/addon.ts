@@ -41,6 +41,14 @@ export interface FileLock {
   release(): void;
 }
 
+/** Takes connections from a listening socket. */
+export interface Acceptor {
+  /** After an error. */
+  resume(): void;
+  /** Closes the listening descriptor. */
+  close(): void;
+}
+
 /** The calls that Node does not have. Errors carry `code`: an errno name, or what is said here. */
 export interface Addon {
   /** Throws not-unix and not-connected. */
@@ -55,6 +63,11 @@ export interface Addon {
   /** prctl(2), PR_SET_DUMPABLE. */
   readonly setDumpable: (flag: boolean) => void;
   readonly closeOnExec: (descriptor: number) => void;
+  /**
+   * accept(2) without listen(2). `errno` is 0 and `connection` a descriptor, or nothing more is taken before resume().
+   * Throws not-listening.
+   */
+  readonly acceptFrom: (descriptor: number, taken: (connection: number, errno: number) => void) => Acceptor;
 }
 
 interface NativeAddon extends Addon {

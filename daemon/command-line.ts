@@ -1,19 +1,29 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Addon, nativeFile } from './addon.ts';
+import { type Addon, type NssAnswer, nativeFile } from './addon.ts';
 import { defaultConfigFile } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
-import { initialise } from './initialise.ts';
+import { SallyportError } from './errors.ts';
+import { type DaemonAccount, initialise } from './initialise.ts';
+import { limits } from './limits.ts';
+import type { FileOwner } from './store/durable.ts';
+
+/** Whom the service unit runs sallyportd as. */
+const daemonUser = 'sallyport';
 
 /** What sallyportd takes on its command line, and what it does there besides serving. */
 
 export const usage = `usage: sallyportd [--config FILE]
-       sallyportd --init [--root DIR] [--config FILE]
+       sallyportd --init [--root DIR | --user NAME] [--config FILE]
        sallyportd --check [--config FILE]
 
   --config FILE  the configuration, by default ${defaultConfigFile}
   --init         lay out configuration, master key and store; with --root below one folder
+  --user NAME    with --init, by root: the account that sallyportd runs as, which gets key and store;
+                 by default ${daemonUser}, where there is such an account
   --check        read the configuration, name every problem in it, and change nothing
 `;
 
@@ -27,6 +37,7 @@ export function parseCommandLine() {
       config: { type: 'string' },
       init: { type: 'boolean' },
       root: { type: 'string' },
+      user: { type: 'string' },
       check: { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -52,10 +63,66 @@ export async function init(
   root: string | undefined,
   file: string | undefined,
   addon: Addon,
+  user?: string,
 ): Promise<number> {
   const helpers = { fido: nativeFile('sallyport-fido'), password: nativeFile('sallyport-password') };
-  const { made, kept } = await initialise({ root, file, host: hostname(), locks: addon, helpers });
+  const daemon = await daemonAccount(root, user, addon);
+  const { made, kept } = await initialise({
+    root,
+    file,
+    host: hostname(),
+    locks: addon,
+    helpers,
+    ...(daemon === undefined ? {} : { daemon }),
+  });
   for (const path of made) process.stdout.write(`made ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}\n`);
   return exits.done;
+}
+
+/** @throws SallyportError `bad-user`: asked for by somebody who cannot have it */
+async function daemonAccount(
+  root: string | undefined,
+  user: string | undefined,
+  { lookupAccount }: Addon,
+): Promise<DaemonAccount | undefined> {
+  if (root !== undefined || process.geteuid?.() !== 0) {
+    if (user === undefined) return undefined;
+    throw new SallyportError('bad-user', '--user is for root, and not for what lies below --root');
+  }
+  const name = user ?? daemonUser;
+  let late: NodeJS.Timeout | undefined;
+  // A question to NSS keeps no process alive by itself, and may never be answered.
+  const silence = new Promise<NssAnswer>((resolve) => {
+    const why = 'no answer in time';
+    late = setTimeout(() => resolve({ status: 'unavailable', why }), limits.nssWait);
+  });
+  const answer = await Promise.race([lookupAccount({ name }, [], limits.nssWait), silence]);
+  clearTimeout(late);
+  if (answer.status === 'unavailable')
+    throw new SallyportError('bad-user', `the account ${name} cannot be looked up: ${answer.why}; try again`);
+  if (answer.status !== 'found') {
+    if (user === undefined && answer.status === 'absent') return undefined;
+    throw new SallyportError('bad-user', `there is no account ${name}; make it first: systemd-sysusers`);
+  }
+  const { uid, gid } = answer;
+  return { uid, gid, makeStore: (path) => initAs({ uid, gid }, path) };
+}
+
+/** In a process of its own: Node cannot give root up where it may have begun to use io_uring. */
+async function initAs(account: FileOwner, file: string): Promise<void> {
+  const [, program = ''] = process.argv;
+  const child = spawn(process.execPath, [program, '--init', '--config', file], {
+    ...account,
+    cwd: '/',
+    env: {},
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [status] = await once(child, 'close');
+  if (status !== 0)
+    throw new SallyportError('init-failed', said.replace(/^sallyportd: /, '').trim() || `status ${status}`);
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Config } from './config/contract.ts';
 import { defaultConfigFile, type HelperPrograms, rootedPaths } from './config/defaults.ts';
@@ -7,7 +7,7 @@ import { configError } from './config/problem.ts';
 import { initialConfig, rootedService } from './config/write.ts';
 import { SallyportError } from './errors.ts';
 import { createStore } from './store/create.ts';
-import { createDurably } from './store/durable.ts';
+import { createDurably, type FileOwner } from './store/durable.ts';
 import { createMasterKey, loadKeyring } from './store/keyring.ts';
 import type { Locks } from './store/lock.ts';
 
@@ -20,6 +20,14 @@ export interface InitOptions {
   /** With a root: what is started as a child. */
   readonly helpers?: HelperPrograms;
   readonly locks: Locks;
+  /** By root, without a root folder: the account that sallyportd runs as. Undefined: whoever calls. */
+  readonly daemon?: DaemonAccount;
+}
+
+/** The account that sallyportd runs as. */
+export interface DaemonAccount extends FileOwner {
+  /** Makes the store as that account, by the same `initialise`. @throws SallyportError: what it said */
+  makeStore(file: string): Promise<void>;
 }
 
 /** What `init` made, and what was there already and was left alone. */
@@ -43,12 +51,13 @@ function ownServiceDir(root: string, paths: Config['paths']): string | undefined
  *
  * MUST hold:
  * - nothing that exists is written over: a second `init` changes nothing and says so;
- * - the store comes last, and only together with a key that is on disk.
+ * - the store comes last, and only together with a key that is on disk;
+ * - run by root, the configuration stays root's, and nothing is done as root in a folder of the daemon's.
  *
  * @throws SallyportError `store-exists`, `config-bad`, `store-key`, `bad-path`
  */
 export async function initialise(options: InitOptions): Promise<Initialised> {
-  const { root } = options;
+  const { root, daemon } = options;
   if (root !== undefined && !isAbsolute(root))
     throw new SallyportError('bad-path', `--root takes an absolute path, and ${root} is none`);
   const file = options.file ?? (root === undefined ? defaultConfigFile : join(root, 'etc/sallyport.toml'));
@@ -62,11 +71,13 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     make();
     made.push(path);
   };
-  const folder = (path: string, mode: number): void => {
+  const folder = (path: string, mode: number, owner?: FileOwner): void => {
     // The umask is strict for the store's sake; what other users have to pass must not suffer from it.
     const umask = process.umask(0o022);
     try {
-      if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
+      if (mkdirSync(path, { recursive: true }) === undefined) return;
+      chmodSync(path, mode);
+      if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
     } finally {
       process.umask(umask);
     }
@@ -83,7 +94,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   const { paths } = parsed.config;
 
   folder(dirname(paths.masterKey), 0o755);
-  for (const path of [paths.store, paths.anchor, paths.lastGood]) folder(dirname(path), 0o700);
+  for (const path of [paths.store, paths.anchor, paths.lastGood]) folder(dirname(path), 0o700, daemon);
   for (const path of [paths.pamSocket, paths.controlSocket]) folder(dirname(path), 0o755);
   const serviceDir = root === undefined ? undefined : ownServiceDir(root, paths);
   if (serviceDir !== undefined) {
@@ -96,9 +107,13 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
       'store-exists',
       `there is a store in ${paths.store} already; it was left as it is. Nothing more is needed to start sallyportd.`,
     );
-  once(paths.masterKey, () => createMasterKey(paths.masterKey));
-  const keyring = loadKeyring({ path: paths.masterKey });
-  await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
+  once(paths.masterKey, () => createMasterKey(paths.masterKey, daemon));
+  if (daemon !== undefined) {
+    await daemon.makeStore(file);
+  } else {
+    const keyring = loadKeyring({ path: paths.masterKey });
+    await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
+  }
   made.push(paths.store, paths.anchor);
   return { file, paths, made, kept };
 }

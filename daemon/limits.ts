@@ -26,6 +26,10 @@ export const limits = {
   waitInterval: 4_000,
   /** The daemon ends before the module does, so that the user reads why. */
   deadlineMargin: 1_000,
+  /** After connections could not be taken for want of descriptors or memory; they wait in the queue. */
+  acceptPause: 100,
+  /** When the daemon stops: what is being decided has so long to come out, for its code is spent already. */
+  stopWait: 3_000,
   /** `timeout=` of the module, from both sides. */
   shortestDeadline: 1_000,
   longestDeadline: 600_000,
@@ -131,6 +135,16 @@ export const limits = {
   /** Threads for NSS: a backend that hangs holds one each. */
   nssThreads: 8,
   nssQueue: 4_096,
+
+  /** The service manager is told every third of this that the start goes on; a store of any size is read in an
+   * hour. */
+  startExtension: 30_000,
+  longestStart: 3_600_000,
+  /** A disk may hold a sync up for seconds; what takes longer does not come back by itself. */
+  stuckWrite: 15_000,
+  /** Where no watchdog asks, the line of `systemctl status` is brought up to date this often, and how long it is. */
+  statusInterval: 15_000,
+  statusLength: 512,
 
   /** Commits that wait for one sync together. */
   commitsPerSync: 512,

@@ -20,8 +20,9 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import { checkOf, createManager, statusLine } from './manager.ts';
 import { createPasswordHelper } from './password/helper.ts';
-import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
+import { bootId, descriptorLimit, forbidFetch, logToStderr, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
@@ -48,6 +49,7 @@ function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
 
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const started = clock.now();
+  const manager = createManager({ addon, log, environment: process.env, pid: process.pid });
   const boot = bootId();
   const options: ConfigurationOptions = { file, host: hostname(), now: clock.now, log };
   const credentials = process.env.CREDENTIALS_DIRECTORY;
@@ -57,7 +59,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const { paths } = configuration.current();
   process.on('SIGHUP', () => {
     try {
-      configuration.reload();
+      manager.reloading(configuration.reload);
     } catch {
       // It is in the log and in `status`; the last good one stays in force.
     }
@@ -65,7 +67,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const activated = takeActivatedSockets(process.env, process.pid);
   for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
 
-  const store = await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+  const store = await manager.starting('Checking the store', () =>
+    openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon }),
+  );
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
@@ -185,11 +189,11 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   };
   prune();
   setInterval(prune, limits.pruneInterval).unref();
-  tellManager(addon, 'READY=1', log);
+  manager.ready(() => statusLine(store, configuration, login.open()), checkOf(store));
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
   await toldToStop;
-  tellManager(addon, 'STOPPING=1', log);
+  manager.stopping('Stopping: logins under way hear that they must try again');
   log.info('stopping');
   await login.close();
   await control.close();
@@ -218,7 +222,7 @@ async function main(): Promise<number> {
   const file = options.config ?? defaultConfigFile;
   if (options.check === true) return check(file);
   const addon = loadAddon();
-  if (options.init === true) return init(options.root, options.config, addon);
+  if (options.init === true) return init(options.root, options.config, addon, options.user);
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
   forbidFetch();

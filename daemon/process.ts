@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Addon } from './addon.ts';
 import { messageOf } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 
@@ -25,15 +24,6 @@ export function descriptorLimit(): number {
 
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-}
-
-/** sd_notify(3). A manager that does not listen is no reason to stop, or not to stop in order. */
-export function tellManager(addon: Pick<Addon, 'notify'>, message: string, log: Log): void {
-  try {
-    addon.notify(message);
-  } catch (error) {
-    log.warning('manager-not-told', { message: messageOf(error) });
-  }
 }
 
 /** A log that nobody takes, or a full disk behind it, must not end the daemon (design, rule 8). */

@@ -8,7 +8,8 @@ import type { Approvals } from '../verifier/approvals.ts';
 import { isFailure, type KeyOffer, type Touch, type Touches } from '../verifier/touches.ts';
 import type { Opening, Verifier } from '../verifier.ts';
 import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
-import { type Effect, type Event, type State, step } from './session.ts';
+import { type Effect, type Event, type State, type Step, step } from './session.ts';
+import { isUndecided, stepWhileStopping, told } from './stopping.ts';
 
 export interface ConversationOptions {
   readonly verifier: Verifier;
@@ -46,6 +47,10 @@ export class Conversation {
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
   #touch: Touch | undefined;
+  /** The daemon stops. */
+  #stopping = false;
+  /** What the verifier is asked beside the conversation. */
+  readonly #notes = new Set<Promise<void>>();
 
   constructor(
     socket: Socket,
@@ -70,9 +75,23 @@ export class Conversation {
     this.#arm();
   }
 
-  /** The daemon stops: whoever is at a prompt is to try again. */
-  end(): void {
-    this.#happened({ kind: 'failed' });
+  /**
+   * The daemon stops: whoever is at a prompt is to try again; what is being decided has `ms` to come out.
+   * Resolves when nothing of the login is under way any more.
+   */
+  async stop(ms: number): Promise<void> {
+    this.#stopping = true;
+    if (isUndecided(this.#state)) {
+      let late: NodeJS.Timeout | undefined;
+      const closed = new Promise<void>((resolve) => this.#socket.once('close', resolve));
+      const end = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, ms);
+      });
+      await Promise.race([closed, end]);
+      clearTimeout(late);
+    }
+    if (this.#state.at !== 'over') this.#take(told(this.#state));
+    await Promise.all(this.#notes);
   }
 
   #received(chunk: Buffer): void {
@@ -85,7 +104,10 @@ export class Conversation {
   }
 
   #happened(event: Event): void {
-    const { state, effects } = step(this.#state, event);
+    this.#take((this.#stopping ? stepWhileStopping : step)(this.#state, event));
+  }
+
+  #take({ state, effects }: Step): void {
     const working = ['opening', 'judging', 'holding', 'touching'].includes(state.at);
     if (!working) this.#nextWait = undefined;
     else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
@@ -126,7 +148,7 @@ export class Conversation {
         );
         return;
       case 'abandon':
-        verifier.abandon(effect.login, effect.reason).catch((error: unknown) => this.#report(error));
+        this.#note(verifier.abandon(effect.login, effect.reason));
         return;
       case 'touch':
         this.#beginTouch(effect.offer);
@@ -151,9 +173,17 @@ export class Conversation {
     }
   }
 
-  /** The program has gone while the account was looked up: nobody waits for an approval any more. */
+  #note(written: Promise<void>): void {
+    const note = written
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => this.#notes.delete(note));
+    this.#notes.add(note);
+  }
+
+  /** Nobody waits for an approval any more: the program has gone while the account was looked up, or we go. */
   #dropIfLate(opening: Opening): void {
-    if (this.#state.at !== 'over' || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
+    const isLate = this.#stopping || this.#state.at === 'over';
+    if (!isLate || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
     this.#options.approvals.wait(opening.key.approval, 0).cancel();
   }
 

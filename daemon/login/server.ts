@@ -1,12 +1,12 @@
 import { chmodSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
-import { removeStale } from '../socket-file.ts';
 import { createTally } from '../verifier/tally.ts';
 import { Conversation, type ConversationOptions, type TakeName } from './conversation.ts';
+import { type Listen, type Listener, openDoor } from './door.ts';
 import { encodeDaemonFrame } from './frames.ts';
 
 /**
@@ -24,20 +24,19 @@ export interface LoginServerOptions extends ConversationOptions {
   readonly descriptors?: number;
 }
 
-/** Where a socket comes from: a path of our own, or a listening descriptor of systemd's. */
-export type Listen = { readonly path: string } | { readonly fd: number };
-
 export interface LoginServer {
   listen(kind: 'root' | 'user', where: Listen): Promise<void>;
   /** Logins that are under way, for status. */
   open(): number;
-  /** Stops listening, removes its sockets, and ends what is under way with SYSTEM_ERR. */
+  /**
+   * Stops listening and removes its own sockets; a socket of a service manager's queues those who come. What is
+   * decided goes out, and all others hear in words and as SYSTEM_ERR that they must try again.
+   */
   close(): Promise<void>;
 }
 
 interface Door {
   readonly kind: 'root' | 'user';
-  readonly server: Server;
   readonly perUid: Map<number, number>;
   connections: number;
 }
@@ -54,11 +53,8 @@ function placesFor(descriptors: number): { readonly root: number; readonly user:
   };
 }
 
-/** Node's default backlog of 511 refuses logins under a flood; the kernel caps it at somaxconn. */
-const backlog = 4096;
-
 export function createLoginServer(options: LoginServerOptions): LoginServer {
-  const doors: Door[] = [];
+  const listeners: Listener[] = [];
   const logins = new Set<Conversation>();
   const names = new Map<string, number>();
   const refusals = createRefusals(limits.refusedLingering);
@@ -122,30 +118,21 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
 
   return {
     async listen(kind, where) {
-      const server = createServer();
-      const door: Door = { kind, server, perUid: new Map(), connections: 0 };
-      server.on('connection', (socket) => accept(door, socket));
-      doors.push(door);
-      if ('path' in where) removeStale(where.path);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ ...where, backlog }, () => {
-          server.off('error', reject);
-          server.on('error', (error) =>
-            options.log.error('accept-failed', { door: kind, message: error.message }),
-          );
-          resolve();
-        });
+      const door: Door = { kind, perUid: new Map(), connections: 0 };
+      const listener = await openDoor(where, {
+        connected: (socket) => accept(door, socket),
+        failed: (message) => options.log.error('accept-failed', { door: kind, message }),
       });
+      listeners.push(listener);
       // Root passes every mode; anybody else could fill the backlog, and so look like a dead daemon to root.
       if ('path' in where) chmodSync(where.path, kind === 'root' ? 0o600 : 0o666);
     },
     open: () => logins.size,
     async close() {
-      const closed = doors.map((door) => new Promise<void>((resolve) => door.server.close(() => resolve())));
-      for (const login of logins) login.end();
+      const closed = listeners.map((listener) => listener.close());
+      const ended = [...logins].map((login) => login.stop(limits.stopWait));
       refusals.close();
-      await Promise.all(closed);
+      await Promise.all([...closed, ...ended]);
       refused.flush();
     },
   };

@@ -187,7 +187,7 @@ function onFrame(state: State, frame: ModuleFrame): Step {
 }
 
 /** Who has a person in front of it that has to do something. */
-function waitingFor(state: State): Asked | undefined {
+export function waitingFor(state: State): Asked | undefined {
   const { at } = state;
   return at === 'prompted' || at === 'withdrawing' || at === 'touching' || at === 'pin'
     ? state.asked

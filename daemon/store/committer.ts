@@ -40,6 +40,8 @@ export class Committer {
   #queue: Waiting[] = [];
   #draining: Promise<void> | undefined;
   #refusal: Error | undefined;
+  /** When the write under way began; monotonic. */
+  #writingSince: number | undefined;
 
   constructor(handle: Handle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
     this.#handle = handle;
@@ -51,6 +53,11 @@ export class Committer {
   /** As of the last durable turn. */
   get meta(): Meta {
     return this.#meta;
+  }
+
+  /** Milliseconds; undefined: none is under way. */
+  get writingFor(): number | undefined {
+    return this.#writingSince === undefined ? undefined : performance.now() - this.#writingSince;
   }
 
   submit(change: Change): Promise<CommitOutcome> {
@@ -102,11 +109,14 @@ export class Committer {
     const answers = waiting.map((one) => answerOf(turn, one));
     if (turn.operations.length > 0) {
       const meta = turn.finish();
+      this.#writingSince = performance.now();
       try {
         await write(db, turn.operations);
       } catch (error) {
         this.#fail(error, waiting);
         return;
+      } finally {
+        this.#writingSince = undefined;
       }
       this.#meta = meta;
       this.#events.durable(meta, turn.events);

@@ -75,6 +75,8 @@ export interface StoreHealth {
   /** Why it is unwritable, since when. */
   readonly reason?: string;
   readonly since?: number;
+  /** How long the write that is under way has been, in milliseconds. */
+  readonly writingFor?: number;
   readonly commit: number;
   readonly accounts: number;
   /** The first and the last place in the audit trail. */

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fchownSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Makes creations, renames and removals in a folder survive a power cut. */
@@ -11,10 +11,17 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Whom a file is made for, where root makes it. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Creates a file that only its owner may use, durable together with its name. Fails with EEXIST. */
-export function createDurably(path: string, contents: Buffer): void {
+export function createDurably(path: string, contents: Buffer, owner?: FileOwner): void {
   const fd = openSync(path, 'wx', 0o600);
   try {
+    if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
     writeFully(fd, contents, 0);
     fsyncSync(fd);
   } finally {

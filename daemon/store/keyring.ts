@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } fr
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
-import { createDurably } from './durable.ts';
+import { createDurably, type FileOwner } from './durable.ts';
 import { storeError, systemCode } from './error.ts';
 
 /** What a derived key is for. No key serves two purposes. */
@@ -46,11 +46,11 @@ export function loadKeyring(options: { readonly path: string; readonly credentia
 }
 
 /** Makes a new master key, durable before it returns; an existing file is never touched. */
-export function createMasterKey(path: string): void {
+export function createMasterKey(path: string, owner?: FileOwner): void {
   const id = randomBytes(4).toString('hex');
   const text = `${HEADER}\n${id} ${randomBytes(KEY_BYTES).toString('base64')}\n`;
   try {
-    createDurably(path, Buffer.from(text));
+    createDurably(path, Buffer.from(text), owner);
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') {
       throw storeError('store-key', `Cannot create the master key ${path}: ${messageOf(error)}.`, error);

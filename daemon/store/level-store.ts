@@ -140,8 +140,10 @@ export class LevelStore implements Store {
   health(): StoreHealth {
     const { commit, accounts, first, last } = this.#committer.meta;
     const state = this.#state;
+    const { writingFor } = this.#committer;
     return {
       state: state.kind,
+      ...(writingFor === undefined ? {} : { writingFor }),
       ...(state.kind === 'unwritable' ? { reason: state.reason, since: state.since } : {}),
       commit,
       accounts,

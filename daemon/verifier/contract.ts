@@ -81,8 +81,8 @@ export type Verdict =
       readonly login: OpenLogin;
     };
 
-/** denied: whoever was to approve it in a browser said no. */
-export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied';
+/** denied: whoever was to approve it in a browser said no; stopped: the daemon was. */
+export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied' | 'stopped';
 
 /** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
 export interface Verifier {

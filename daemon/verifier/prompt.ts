@@ -11,6 +11,9 @@ import type { LoginFacts } from '../policy/contract.ts';
  * reads "Password:", which sudo would replace by its own.
  */
 
+/** Who is at a prompt while the daemon stops or is upgraded; told to everybody alike. */
+export const stoppingText = 'Sallyport is being restarted. Please try again.';
+
 /** Below this many the user is told after each use. */
 const fewRecoveryKeys = 4;
 

@@ -70,6 +70,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("lookupAccount", Napi::Function::New(env, lookupAccount, "lookupAccount"));
   addSystem(env, exports);
   addLocks(env, exports);
+  addAcceptor(env, exports);
   return exports;
 }
 

@@ -8,5 +8,7 @@ namespace sallyport {
 void addSystem(Napi::Env env, Napi::Object exports);
 /** lockFile and lockIsHeld. */
 void addLocks(Napi::Env env, Napi::Object exports);
+/** acceptFrom. */
+void addAcceptor(Napi::Env env, Napi::Object exports);
 
 }  // namespace sallyport

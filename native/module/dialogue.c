@@ -107,7 +107,7 @@ static void on_result(struct dialogue *dialogue, const struct wire_frame *frame)
 
 static const struct dispatch dispatch_table[] = {
     {FRAME_INFO, STATE_TALKING, on_info},
-    {FRAME_ERROR, STATE_TALKING, on_error},
+    {FRAME_ERROR, STATE_TALKING | STATE_PROMPTED | STATE_PROMPTED_AT_TERMINAL, on_error},
     {FRAME_PROMPT, STATE_TALKING, prompt_open},
     {FRAME_WAIT, STATE_TALKING, on_wait},
     {FRAME_WITHDRAW, STATE_TALKING | STATE_PROMPTED_AT_TERMINAL, prompt_withdraw},

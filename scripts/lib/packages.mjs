@@ -81,6 +81,15 @@ const takingLong = [
   },
 ];
 
+const packing = [
+  {
+    name: 'dpkg-dev',
+    why: 'names the libraries that the native parts need, and the machine that they are for',
+    purpose: 'dpkg and dpkg-dev: a Debian package is built on Debian',
+    file: '/usr/bin/dpkg-shlibdeps',
+  },
+];
+
 const comparing = [
   { name: 'oathtool', why: 'codes for the comparison', purpose: 'oathtool', file: '/usr/bin/oathtool' },
   { name: 'libpam-oath', why: 'a module to compare with', purpose: 'pam_oath', file: null },
@@ -98,4 +107,5 @@ export const packagesFor = {
   test: [...building, ...testing],
   long: [...building, ...testing, ...takingLong],
   bench: [...building, ...comparing],
+  package: [...building, ...packing],
 };

@@ -7,11 +7,17 @@ import { packagesFor } from './packages.mjs';
 import { aptCommand, decide, isDebianLike, missingFrom, missingLines, nodeComplaint } from './plan.mjs';
 import { root, say, step, stop } from './run.mjs';
 
-const spoken = { start: 'start', test: 'test', long: 'run test:long', bench: 'run bench' };
+const spoken = {
+  start: 'start',
+  test: 'test',
+  long: 'run test:long',
+  bench: 'run bench',
+  package: 'run package',
+};
 
 /**
  * Makes the machine ready for a command, and says what for. Never changes it unasked, unless root or CI runs it.
- * @param {'start' | 'test' | 'long' | 'bench'} command
+ * @param {'start' | 'test' | 'long' | 'bench' | 'package'} command
  */
 export async function setUp(command) {
   const complaint = nodeComplaint(process.versions.node);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { field, frame, info, pam, prompt, result, say, wait } from '../support/fake-daemon.ts';
+import { error, info, pam, prompt, result, say, wait } from '../support/fake-daemon.ts';
 import { answer, ModuleRig } from '../support/module-rig.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
@@ -41,7 +41,12 @@ describe('while a PROMPT is open', { concurrency: 4 }, () => {
   const frames: readonly (readonly [what: string, bytes: Buffer, code: number])[] = [
     ['a second PROMPT', prompt(), pam.systemErr],
     ['INFO', info('x'), pam.systemErr],
-    ['ERROR', frame(0x12, field(0x30, 'x')), pam.systemErr],
+    ['ERROR and the end', error('x'), pam.systemErr],
+    ['ERROR and INFO', Buffer.concat([error('x'), info('x')]), pam.systemErr],
+    ['ERROR and a second PROMPT', Buffer.concat([error('x'), prompt()]), pam.systemErr],
+    ['ERROR and SUCCESS', Buffer.concat([error('x'), result(pam.success)]), pam.systemErr],
+    ['ERROR and IGNORE', Buffer.concat([error('x'), result(pam.ignore)]), pam.systemErr],
+    ['ERROR and a refusal, which holds', Buffer.concat([error('x'), result(pam.authErr)]), pam.authErr],
     ['WAIT', wait(), pam.systemErr],
     ['half a frame and the end', wait().subarray(0, 2), pam.systemErr],
     ['rubbish', Buffer.from('rubbish'), pam.systemErr],
@@ -65,6 +70,9 @@ describe('while a PROMPT is open', { concurrency: 4 }, () => {
       await login.shown();
       login.child.stdin?.end('123456\n');
       assert.equal((await login.outcome).code, code);
+      const { messages } = await login.outcome;
+      const isTold = messages.some(({ text }) => text === 'x');
+      assert.equal(isTold, what.startsWith('ERROR'), 'why it ends is said, and nothing else');
       const types = daemon.peers[0]?.received.map(({ type }) => type);
       assert.deepEqual(types, ['hello'], 'no answer goes to a daemon that does not wait for it');
     });

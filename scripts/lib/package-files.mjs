@@ -1,0 +1,91 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { filesBelow } from './fresh.mjs';
+import { putNative } from './package-bundle.mjs';
+import { root } from './run.mjs';
+
+/** Where each kind of file of pam-config/ is read by others. The rest lies where commands look for it. */
+const homes = {
+  systemd: 'usr/lib/systemd/system',
+  'sysusers.d': 'usr/lib/sysusers.d',
+  'tmpfiles.d': 'usr/lib/tmpfiles.d',
+  udev: 'usr/lib/udev/rules.d',
+  'pam-configs': 'usr/share/pam-configs',
+  // A file of that name has to be asked about first: nothing of the system's is meant to be replaced.
+  fail2ban: 'usr/share/doc/sallyport/fail2ban',
+};
+
+const completionHomes = [
+  { ending: '.bash', file: 'usr/share/bash-completion/completions/sallyport' },
+  { ending: '.zsh', file: 'usr/share/zsh/vendor-completions/_sallyport' },
+  { ending: '.fish', file: 'usr/share/fish/vendor_completions.d/sallyport.fish' },
+];
+
+/**
+ * Puts into the tree all that is no bundled program.
+ * MUST hold: nothing in it is set-id or writable for others, and the one file below /etc is the service that
+ * passwords are asked through, which nothing includes.
+ * @returns how to put the generated files in
+ */
+export function putFiles(tree, triplet) {
+  const text = (path, contents, mode = 0o644) => {
+    mkdirSync(join(tree, dirname(path)), { recursive: true });
+    writeFileSync(join(tree, path), contents);
+    chmodSync(join(tree, path), mode);
+  };
+  const copy = (from, to) => text(to, readFileSync(join(root, from)));
+  // Without name and time, so that the same text gives the same bytes.
+  const packed = (path, contents) => text(path, gzipSync(contents, { level: 9 }));
+  const native = (name, to, mode) => {
+    mkdirSync(join(tree, dirname(to)), { recursive: true });
+    putNative(join(root, 'build/Release', name), join(tree, to), mode);
+  };
+  const link = (path, target) => {
+    mkdirSync(join(tree, dirname(path)), { recursive: true });
+    symlinkSync(target, join(tree, path));
+  };
+
+  native('pam_sallyport.so', `usr/lib/${triplet}/security/pam_sallyport.so`, 0o644);
+  for (const helper of ['sallyport-fido', 'sallyport-password']) {
+    native(helper, `usr/libexec/sallyport/${helper}`, 0o755);
+    // Where a build has it: "init --root" writes its place down.
+    link(`usr/lib/sallyport/build/Release/${helper}`, `../../../../libexec/sallyport/${helper}`);
+  }
+  link('usr/bin/sallyport', '../lib/sallyport/dist/cli/main.js');
+  link('usr/sbin/sallyportd', '../lib/sallyport/dist/daemon/main.js');
+  link('usr/sbin/sallyport-portal', '../lib/sallyport/dist/portal/main.js');
+
+  for (const path of filesBelow(root, 'pam-config')) {
+    const [, kind = ''] = path.split('/');
+    const home = homes[kind];
+    copy(
+      path,
+      home === undefined ? `usr/lib/sallyport/${path}` : `${home}/${path.split('/').slice(2).join('/')}`,
+    );
+  }
+  copy('pam-config/pam.d/sallyport-password', 'etc/pam.d/sallyport-password');
+
+  copy('README.md', 'usr/share/doc/sallyport/README.md');
+  for (const name of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')))
+    copy(`docs/${name}`, `usr/share/doc/sallyport/docs/${name}`);
+
+  for (const path of filesBelow(root, 'man')) {
+    const section = /\.([1-8])$/.exec(path)?.[1];
+    if (section !== undefined)
+      packed(`usr/share/man/man${section}/${basename(path)}.gz`, readFileSync(join(root, path)));
+  }
+  for (const { ending, file } of completionHomes) {
+    const from = filesBelow(root, 'completions').find((path) => path.endsWith(ending));
+    if (from !== undefined && existsSync(join(root, from))) copy(from, file);
+  }
+  return { text, packed };
+}
