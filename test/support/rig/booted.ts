@@ -98,6 +98,11 @@ export class Booted {
     return this.must(['journalctl', '--no-pager', '--output=cat', `--unit=${unit}`]);
   }
 
+  /** What systemd itself has said. */
+  log(): string {
+    return readFileSync(join(this.folder, 'boot.log'), 'utf8');
+  }
+
   /** Writes a file in the machine while it runs. */
   async write(path: string, text: string, mode = '644'): Promise<void> {
     const script = 'umask 077 && mkdir -p -m 755 "$3" && cat > "$1" && chmod "$2" "$1"';
