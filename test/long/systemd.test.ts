@@ -8,6 +8,7 @@ import { credentialTests } from '../support/systemd/credentials.ts';
 import { queueTests } from '../support/systemd/queue.ts';
 import { reloadTests } from '../support/systemd/reload.ts';
 import { sandboxTests } from '../support/systemd/sandbox.ts';
+import { sshTests } from '../support/systemd/ssh.ts';
 import { watchdogTests } from '../support/systemd/watchdog.ts';
 
 /**
@@ -43,6 +44,7 @@ for (const suite of ['bookworm', 'trixie'] as const) {
     sandboxTests(rig);
     reloadTests(rig, suite === 'trixie');
     credentialTests(rig);
+    sshTests(rig);
     queueTests(rig, people);
     watchdogTests(rig, people);
   });

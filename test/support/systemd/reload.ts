@@ -15,7 +15,10 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
       await edit('s/^require = "any"/require = "sometimes"/');
       const failed = await rig().machine.run(['systemctl', 'reload', 'sallyportd']);
       assert.notEqual(failed.status, 0);
-      assert.match(await rig().machine.journal('sallyportd'), /sallyport\.toml:\d+: realm\[0\]\.require/);
+      assert.match(
+        await rig().machine.journal('sallyportd'),
+        /sallyport\.toml:\d+: realm\.require: found "sometimes"/,
+      );
       assert.equal((await rig().sallyport('reload')).status === 0, false);
       await edit('s/^require = "sometimes"/require = "any"/');
       assert.deepEqual(await rig().logins(['alice']), [0]);
