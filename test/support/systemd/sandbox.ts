@@ -27,7 +27,7 @@ $! = 0; my $ran = system { '/var/lib/sallyport/program' } 'program'; said('run a
 unlink '/var/lib/sallyport/program', '/var/lib/sallyport/probe';
 $! = 0; said('unshare', syscall(272, 0x10000000) == 0);
 $! = 0; said('become root', POSIX::setuid(0)) if eval { require POSIX };
-print 'name service: ', (getpwnam('dynamic') // 'none'), "\n";
+print 'name service: ', ((getpwnam('dynamic'))[0] // 'none'), "\n";
 `;
 
 /** What the unit leaves to sallyportd, seen from where it runs. */
