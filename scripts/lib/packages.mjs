@@ -74,6 +74,12 @@ const testing = [
 
 const takingLong = [
   {
+    name: 'mmdebstrap',
+    why: 'Debian systems whose systemd is booted',
+    purpose: 'mmdebstrap',
+    file: '/usr/bin/mmdebstrap',
+  },
+  {
     name: 'yubiserver',
     why: 'a validation server for YubiKeys; it is not started now, but Debian enables it for the next boot',
     purpose: 'yubiserver',
