@@ -122,7 +122,7 @@ function flattened(
     // A missing "@include" ends the service; a missing "auth include" the logins alone.
     if (file === undefined) breaks(line, `there is no ${line.target}`, depth, via, all);
     else if (active.includes(file.path) || active.length >= deepestInclude)
-      breaks(line, `${line.target} includes itself`, depth, via, all);
+      breaks(line, `${line.target} includes itself, at which libpam falls over`, depth, via, true);
     else if (line.substack && depth >= deepestSubstack)
       breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
     else {
