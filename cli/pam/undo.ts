@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
@@ -9,9 +8,8 @@ import { overlaid } from './plan.ts';
 import { filesOf, placeOf, readLines, readStack } from './read.ts';
 import { type FileChange, type Recorded, recordedText } from './record.ts';
 import { replaceLine, swapOf } from './rewrite.ts';
-import { isService } from './services.ts';
+import { dropIns, isService } from './services.ts';
 import { dropInFolder } from './sshd.ts';
-import { readText } from './write.ts';
 
 const folder = '/etc/pam.d';
 const ours = /^sallyport-(?!password$)/;
@@ -46,7 +44,7 @@ export function planDisable(
         'refused',
         `${service} comes by ${placeOf(line)}, which is not a line of this command; take it out there, or in the file that includes it`,
       );
-    return service === 'sshd' ? dropIns() : [];
+    return service === 'sshd' ? dropInChanges(files) : [];
   }
   let text = file.text;
   // From the end, so that the lines before keep their numbers.
@@ -56,7 +54,7 @@ export function planDisable(
   const own: FileChange = { path: file.path, before: file.text, after: made ? undefined : text };
   const after = overlaid(files, [own]);
   return [
-    ...(service === 'sshd' ? dropIns() : []),
+    ...(service === 'sshd' ? dropInChanges(files) : []),
     own,
     ...[...new Set(lines.map(({ target }) => target))].flatMap((target) => unneeded(after, target, past)),
   ];
@@ -97,17 +95,18 @@ function newest(
 }
 
 /** A drop-in of ours asks for what the stack no longer does, so it goes even where it was edited. */
-function dropIns(): readonly FileChange[] {
-  return namesIn(dropInFolder)
-    .filter((name) => /^(?:00-)?sallyport-(?:password-code|key-code|one-prompt)\.conf$/.test(name))
-    .map((name) => join(dropInFolder, name))
-    .map((path) => ({ path, before: readText(path), after: undefined }));
+function dropInChanges(files: PamFiles): readonly FileChange[] {
+  const names = Object.values(dropIns).flatMap((name) => [`00-${name}`, name]);
+  return names.flatMap((name) => {
+    const file = files.read(join(dropInFolder, name));
+    return file === undefined ? [] : [{ path: file.path, before: file.text, after: undefined }];
+  });
 }
 
 /** The stack itself, once nobody includes it, unless somebody has written in it. */
 function unneeded(after: PamFiles, target: string, past: readonly Recorded[]): readonly FileChange[] {
   const path = join(folder, target);
-  const text = readText(path);
+  const text = after.read(path)?.text;
   if (text === undefined) return [];
   if (after.names().some((name) => name !== target && filesOf(after, name).includes(path))) return [];
   const wrote = newest(past, path, (record, index) => recordedText(record, index, 'after') === text);
@@ -120,13 +119,5 @@ function namesShipped(target: string): boolean {
     return shipped(`pam.d/${target}`) !== '';
   } catch {
     return false;
-  }
-}
-
-function namesIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path).sort();
-  } catch {
-    return [];
   }
 }
