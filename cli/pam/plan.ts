@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
 import { checkService, guards } from './check.ts';
@@ -153,20 +153,18 @@ function sharedFile(files: PamFiles, name: string): string {
 /** The files as they would be. */
 export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFiles {
   const changed = new Map(changes.map(({ path, after }) => [path, after]));
+  const added = [...changed].flatMap(([path, after]) =>
+    after !== undefined && dirname(path) === folder ? [basename(path)] : [],
+  );
   return {
-    names: () =>
-      [
-        ...new Set([
-          ...files.names(),
-          ...[...changed.keys()]
-            .filter((path) => path.startsWith(`${folder}/`))
-            .map((path) => path.slice(folder.length + 1)),
-        ]),
-      ].sort(),
+    names: () => [...new Set([...files.names(), ...added])].sort(),
     read(name) {
       const path = name.startsWith('/') ? name : join(folder, name);
       const text = changed.get(path);
-      return text === undefined ? files.read(name) : { path, text };
+      if (text !== undefined) return { path, text };
+      if (!changed.has(path)) return files.read(name);
+      // What is gone from /etc no longer stands before the vendor's file.
+      return name.startsWith('/') ? undefined : files.read(join('/usr/lib/pam.d', name));
     },
   };
 }

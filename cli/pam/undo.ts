@@ -13,6 +13,8 @@ import { dropInFolder } from './sshd.ts';
 
 const folder = '/etc/pam.d';
 const ours = /^sallyport-(?!password$)/;
+/** Files that distributions share between services. */
+const shared: readonly string[] = ['password-auth', 'system-auth', 'common-auth'];
 
 /** Services whose own file has our line, sorted. */
 export function changedServices(files: PamFiles): readonly string[] {
@@ -48,7 +50,8 @@ export function planDisable(
   }
   let text = file.text;
   // From the end, so that the lines before keep their numbers.
-  for (const line of lines.toReversed()) text = replaceLine(text, line, originalOf(files, file, line, past));
+  for (const line of lines.toReversed())
+    text = replaceLine(text, line, originalOf(files, service, file.text, line, past));
   const record = newest(past, file.path, (one, index) => recordedText(one, index, 'after') === file.text);
   const made = record !== undefined && recordedText(record.record, record.index, 'before') === undefined;
   const own: FileChange = { path: file.path, before: file.text, after: made ? undefined : text };
@@ -62,16 +65,20 @@ export function planDisable(
 
 function originalOf(
   files: PamFiles,
-  { path, text }: { readonly path: string; readonly text: string },
+  service: string,
+  text: string,
   line: IncludeLine,
   past: readonly Recorded[],
 ): string {
   const row = text.split('\n')[line.line - 1] ?? '';
-  const found = newest(past, path, (record, index) => record.files[index]?.swap?.ours === row);
+  const found = newest(past, line.file, (record, index) => record.files[index]?.swap?.ours === row);
   const original = found?.record.files[found.index]?.swap?.original;
   if (original !== undefined) return original;
-  // Put there by hand: the file that such a line names on this system.
-  const usual = line.phase === 'all' ? ['common-auth'] : ['password-auth', 'system-auth', 'common-auth'];
+  // Put there by hand: the file that the other phases of the service take theirs from.
+  const others = readLines(files, service).flatMap((one) =>
+    one.kind === 'include' && one.phase !== 'auth' && shared.includes(one.target) ? [one.target] : [],
+  );
+  const usual = line.phase === 'all' ? ['common-auth'] : [...others, ...shared];
   const target = usual.find((name) => files.read(name) !== undefined);
   if (target === undefined)
     throw new CliError(
