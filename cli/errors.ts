@@ -25,7 +25,13 @@ export const exitStatuses: readonly { readonly status: ExitStatus; readonly mean
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 
 /** What the CLI finds out by itself. */
-export type CliCode = 'usage' | 'refused' | 'cancelled' | 'no-such-factor' | 'config-unreadable';
+export type CliCode =
+  | 'usage'
+  | 'refused'
+  | 'cancelled'
+  | 'no-such-factor'
+  | 'config-unreadable'
+  | 'root-needed';
 
 export class CliError extends Error {
   readonly code: CliCode;
@@ -43,6 +49,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   refused: exitStatus.refused,
   cancelled: exitStatus.refused,
   'config-unreadable': exitStatus.config,
+  'root-needed': exitStatus.notPermitted,
   'daemon-unreachable': exitStatus.unreachable,
   'shutting-down': exitStatus.unreachable,
   'not-permitted': exitStatus.notPermitted,

@@ -5,6 +5,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
+import { addPam } from './commands/pam.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
@@ -38,6 +39,7 @@ export function programOf(world: World): {
     addInvite,
     addReport,
     addPortal,
+    addPam,
     addReload,
     addCompletion,
   ])

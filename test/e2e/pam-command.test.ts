@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type Finished, run } from '../support/rig/commands.ts';
+import { append } from '../support/rig/unguarded.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { PamCommand, said } from '../support/rig/pam-command.ts';
+import { as, password } from '../support/rig/people.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** sallyport pam show, enable and disable; trials have a file of their own. */
+const sudoFile = '/etc/pam.d/sudo';
+
+await inNamespace(import.meta.filename, async () => {
+  const pam = await PamCommand.prepare();
+  const { product, before } = pam;
+  await pam.add('alice');
+
+  pam.change('sudo asks for the code, and is as before once it is disabled', async () => {
+    const done = await pam.must('alice', 'enable', 'sudo', '--yes');
+    assert.match(done.stdout, /^-@include common-auth\n\+@include sallyport-sudo$/m);
+    const terminal = await pam.sudo('alice', 'id', '-un');
+    await terminal.expect(/root/);
+    const shown = (await product.json(['pam', 'show'])) as {
+      services: { service: string; module?: string }[];
+    };
+    assert.deepEqual(
+      shown.services.flatMap(({ service, module }) => (module === undefined ? [] : [[service, module]])),
+      [['sudo', '/etc/pam.d/sallyport-sudo:19']],
+    );
+    assert.match((await pam.must('alice', 'enable', 'sudo', '--yes')).stdout, /guarded already/);
+  });
+
+  pam.change('su reaches su-l, which is said and done', async () => {
+    const done = await pam.must('alice', 'enable', 'su', '--yes');
+    assert.match(done.stderr, /includes it: su-l/);
+    await pam.add('bob');
+    for (const options of [[], ['-']]) {
+      const su = ['su', ...options, 'bob', '-c', 'echo "in-$(id -un)"'];
+      const terminal = new Terminal([...as(pam.person('alice')), ...su]);
+      await terminal.answer(/Password: /, password);
+      await terminal.answer(/code: /, pam.code('bob'));
+      await terminal.expect(/in-bob/);
+    }
+    assert.match((await pam.must('alice', 'enable', 'su-l', '--yes')).stdout, /guarded already/);
+    const shown = await pam.must('alice', 'show', 'su-l');
+    assert.match(
+      shown.stdout,
+      /^>>\tauth requisite pam_sallyport\.so first_factor=passed\t\/etc\/pam\.d\/sallyport-su:/m,
+    );
+    assert.match(shown.stderr, /root itself is asked for nothing/);
+  });
+
+  pam.change('an edit of somebody else stays when it is disabled', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--yes');
+    append(sudoFile, '# mine\n');
+    await pam.must('alice', 'disable', 'sudo', '--yes');
+    assert.equal(readFileSync(sudoFile, 'latin1'), `${before[sudoFile]}# mine\n`);
+    writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
+  });
+
+  pam.change('nothing is changed where somebody would be locked out', async () => {
+    await pam.add('carol', false);
+    const cases: readonly (readonly [RegExp, () => Promise<Finished>])[] = [
+      [
+        /carol could not log in.*first: sallyport factor add totp carol/s,
+        () => pam.run('carol', 'enable', 'sudo', '--yes'),
+      ],
+      [/needs a yes/, () => pam.run('alice', 'enable', 'sudo')],
+      [/--with key, or --with password/, () => pam.run('alice', 'enable', 'sshd', '--yes')],
+      [
+        /a change there reaches .*sshd.*pam-auth-update/s,
+        () => pam.run('alice', 'enable', 'common-auth', '--stack', 'sudo'),
+      ],
+      [/takes its stack from su/, () => pam.run('alice', 'enable', 'su-l', '--yes')],
+      [/there is no \/etc\/pam\.d\/remote/, () => pam.run('alice', 'enable', 'remote', '--yes')],
+      [/--stack one-prompt/, () => pam.run('alice', 'enable', 'chsh', '--yes')],
+      [/no name of a service/, () => pam.run('alice', 'enable', '../shadow', '--yes')],
+    ];
+    for (const [message, action] of cases) {
+      const refused = await action();
+      assert.notEqual(refused.status, 0, `${message}`);
+      assert.match(refused.stderr, message, said(refused));
+      assert.deepEqual(pam.files(), before, `${message}`);
+    }
+    const others = await pam.must('alice', 'enable', 'sudo', '--dry-run');
+    assert.match(others.stderr, /could not log in through sudo any more: carol/);
+    await product.stop();
+    const away = await pam.run('alice', 'enable', 'sudo', '--yes');
+    assert.equal(away.status, 1);
+    assert.match(away.stderr, /sallyportd does not answer/);
+    await product.start();
+  });
+
+  pam.change('what sshd would make of it counts', async () => {
+    const enable = ['enable', 'sshd', '--with', 'key', '--yes'] as const;
+    const cases: readonly (readonly [string, RegExp])[] = [
+      // Read before ours, and it wins.
+      [
+        '/etc/ssh/sshd_config.d/00-a.conf',
+        /sshd would have PasswordAuthentication yes and not no, which .*00-a\.conf:1/,
+      ],
+      ['/etc/ssh/sshd_config.d/50-match.conf', /for alice sshd would have AuthenticationMethods publickey/],
+    ];
+    for (const [file, message] of cases) {
+      const match = file.includes('match');
+      writeFileSync(
+        file,
+        match ? 'Match user alice\nAuthenticationMethods publickey\n' : 'PasswordAuthentication yes\n',
+      );
+      const with_ = pam.files();
+      const refused = await pam.run('alice', ...enable);
+      assert.equal(refused.status, 1, said(refused));
+      assert.match(refused.stderr, message, said(refused));
+      assert.deepEqual(pam.files(), with_);
+      await run('rm', [file]);
+    }
+    writeFileSync('/etc/ssh/sshd_config.d/99-broken.conf', 'NoSuchKeyword yes\n');
+    assert.match(
+      (await pam.run('alice', ...enable)).stderr,
+      /does not like its configuration as it is.*NoSuchKeyword/s,
+    );
+    await run('rm', ['/etc/ssh/sshd_config.d/99-broken.conf']);
+    await pam.add('dave', false);
+    await product.addHotp('dave');
+    await run('rm', [`${pam.person('dave').home}/.ssh/authorized_keys`]);
+    assert.match((await pam.run('dave', ...enable)).stderr, /dave has no key in authorized_keys/);
+  });
+
+  pam.change('without a way for root there is no change, but for a trial', async () => {
+    const shadow = readFileSync('/etc/shadow', 'latin1');
+    writeFileSync('/etc/shadow', shadow.replace(/^root:/m, 'root:!'), 'latin1');
+    const refused = await pam.run('alice', 'enable', 'sshd', '--with', 'key', '--yes');
+    assert.match(refused.stderr, /root has no password for the console/, said(refused));
+    await pam.must('alice', 'enable', 'sshd', '--with', 'key', '--yes', '--try', '1h');
+    writeFileSync('/etc/shadow', shadow, 'latin1');
+  });
+
+  pam.change('the module must be where the stack names it', async () => {
+    const [folder = ''] = (
+      await run('find', ['/lib/', '/usr/lib/', '-name', 'pam_sallyport.so'])
+    ).stdout.split('\n');
+    await run('mv', [folder, `${folder}.away`]);
+    const refused = await pam.run('alice', 'enable', 'sudo', '--yes');
+    assert.match(refused.stderr, /names pam_sallyport\.so, which is not installed/, said(refused));
+    assert.deepEqual(pam.files(), before);
+    await run('mv', [`${folder}.away`, folder]);
+  });
+
+  pam.change('it is taken out while sallyportd is down', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--yes');
+    await product.stop();
+    await pam.must('alice', 'disable', '--all', '--yes');
+    assert.deepEqual(pam.files(), before);
+    await product.start();
+  });
+
+  pam.change('others than root are told to use sudo', async () => {
+    const [program = '', ...argv] = [
+      ...as(pam.person('alice')),
+      process.execPath,
+      ...product.commandForPeople(['pam', 'show']),
+    ];
+    const asked = await run(program, argv);
+    assert.equal(asked.status, 77, said(asked));
+    assert.match(asked.stderr, /by root alone/);
+  });
+});
