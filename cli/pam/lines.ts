@@ -1,0 +1,151 @@
+import { type Control, parseControl } from './control.ts';
+
+/** Files of /etc/pam.d as libpam reads them: line by line, nothing resolved (pam.d(5)). */
+
+export const phases = ['auth', 'account', 'password', 'session'] as const;
+export type Phase = (typeof phases)[number];
+
+/** Where something stands; the first line is 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+interface Written extends Place {
+  /** The last line of it: lines that end in a backslash go on. */
+  readonly lastLine: number;
+  /** As libpam sees it: joined, without the comment. */
+  readonly text: string;
+}
+
+export interface ModuleLine extends Written {
+  readonly kind: 'module';
+  readonly phase: Phase;
+  /** "-auth": a module that is missing is not logged. It is missed all the same. */
+  readonly quiet: boolean;
+  readonly control: Control;
+  /** "required", "[success=1 default=ignore]". */
+  readonly controlText: string;
+  /** As written: "pam_unix.so", or a path. */
+  readonly module: string;
+  readonly options: readonly string[];
+}
+
+export interface IncludeLine extends Written {
+  readonly kind: 'include';
+  /** `all`: Debian's "@include", every phase of the file. */
+  readonly phase: Phase | 'all';
+  /** What ends the file ends that file alone. */
+  readonly substack: boolean;
+  /** A service, or a path. */
+  readonly target: string;
+}
+
+/** What libpam does not understand: it refuses every login that comes by. */
+export interface BrokenLine extends Written {
+  readonly kind: 'broken';
+  /** Absent: not even that is known. libpam takes it for the phase that it is reading, "auth" at the top. */
+  readonly phase?: Phase;
+  readonly why: string;
+  /** libpam gives the whole service up. */
+  readonly fatal: boolean;
+}
+
+export type PamLine = ModuleLine | IncludeLine | BrokenLine;
+
+/** @param text of a file; @param file its name, for places. Never throws: what is wrong is a BrokenLine. */
+export function parseLines(text: string, file: string): readonly PamLine[] {
+  return joined(text).map((line) => parseLine({ file, ...line }));
+}
+
+interface Joined {
+  readonly line: number;
+  readonly lastLine: number;
+  readonly text: string;
+  readonly unfinished: boolean;
+}
+
+/**
+ * Comments end at the end of their own line, wherever they begin; a backslash at the end, which may have spaces
+ * behind it, goes on in the next line that is not empty.
+ */
+function joined(text: string): readonly Joined[] {
+  const found: Joined[] = [];
+  let open: { first: number; text: string } | undefined;
+  const rows = text.split('\n');
+  for (const [index, row] of rows.entries()) {
+    const bare = trimmed(row.replace(/#.*$/s, ''));
+    if (bare === '') continue;
+    const goesOn = bare.endsWith('\\');
+    const whole = `${open === undefined ? '' : `${open.text} `}${goesOn ? trimmed(bare.slice(0, -1)) : bare}`;
+    const first = open?.first ?? index + 1;
+    if (goesOn) open = { first, text: whole };
+    else {
+      found.push({ line: first, lastLine: index + 1, text: whole, unfinished: false });
+      open = undefined;
+    }
+  }
+  if (open !== undefined)
+    found.push({ line: open.first, lastLine: rows.length, text: open.text, unfinished: true });
+  return found;
+}
+
+/** A carriage return is part of a word to libpam, and spoils it. */
+function trimmed(text: string): string {
+  return text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
+}
+
+/** Words are parted by spaces and tabs; in brackets spaces stay, and "\]" is a bracket. */
+function wordsOf(text: string): readonly string[] {
+  return [...text.matchAll(/\[(?:\\\]|[^\]])*(?:\]|$)|[^ \t[][^ \t]*/g)].map(([word]) => word);
+}
+
+function unbracketed(word: string): string {
+  return word.startsWith('[') ? word.replace(/^\[|\]$/g, '').replaceAll('\\]', ']') : word;
+}
+
+function parseLine(row: Place & Joined): PamLine {
+  const { unfinished, ...written } = row;
+  const broken = (why: string, fatal: boolean, phase?: Phase): BrokenLine => ({
+    kind: 'broken',
+    ...written,
+    why,
+    fatal,
+    ...(phase === undefined ? {} : { phase }),
+  });
+  if (unfinished) return broken('the file ends in a backslash, so the line never ends', true);
+  const [first = '', second, third, ...options] = wordsOf(row.text);
+  if (first.toLowerCase() === '@include') {
+    if (second === undefined) return broken('@include of nothing', true);
+    return { kind: 'include', ...written, phase: 'all', substack: false, target: unbracketed(second) };
+  }
+  const quiet = first.startsWith('-');
+  const type = (quiet ? first.slice(1) : first).toLowerCase();
+  const phase = phases.find((one) => one === type);
+  if (phase === undefined) return broken(`"${first}" is no phase: auth, account, password or session`, false);
+  if (second === undefined) return broken('the control is missing (required, requisite …)', false, phase);
+  const word = second.toLowerCase();
+  if (word === 'include' || word === 'substack') {
+    if (third === undefined) return broken(`${word} of nothing`, true, phase);
+    return {
+      kind: 'include',
+      ...written,
+      phase,
+      substack: word === 'substack',
+      target: unbracketed(third),
+    };
+  }
+  const control = parseControl(second);
+  if (control === undefined) return broken(`libpam does not understand "${second}"`, false, phase);
+  if (third === undefined) return broken('the module is missing', false, phase);
+  return {
+    kind: 'module',
+    ...written,
+    phase,
+    quiet,
+    control,
+    controlText: second,
+    module: unbracketed(third),
+    options: options.map(unbracketed),
+  };
+}

@@ -1,0 +1,151 @@
+import type { PamFile, PamFiles } from './files.ts';
+import {
+  type BrokenLine,
+  type IncludeLine,
+  type ModuleLine,
+  type PamLine,
+  type Phase,
+  parseLines,
+} from './lines.ts';
+
+/**
+ * The stack of a service as libpam resolves it: includes, substacks and "other" followed, every line with the
+ * place where it stands. Reads and judges nothing else; `check.ts` says what is wrong in it.
+ */
+export type StackEntry =
+  | { readonly kind: 'module'; readonly line: ModuleLine; readonly depth: number; readonly via: Via }
+  /** A substack begins; its lines follow, one deeper. It counts as one line for jumps of its own depth. */
+  | { readonly kind: 'substack'; readonly line: IncludeLine; readonly depth: number; readonly via: Via }
+  /** libpam refuses every login that comes by here. */
+  | {
+      readonly kind: 'broken';
+      readonly line: BrokenLine | IncludeLine;
+      readonly why: string;
+      readonly depth: number;
+      readonly via: Via;
+    };
+
+/** The includes that lead to a line, the outermost first. */
+export type Via = readonly IncludeLine[];
+
+export interface Stack {
+  readonly service: string;
+  readonly phase: Phase;
+  /** Where it begins; absent: there is no file, not even "other", and libpam refuses. */
+  readonly file?: string;
+  /** The service says nothing of this phase, so that of "other" is used. */
+  readonly other: boolean;
+  readonly entries: readonly StackEntry[];
+  /** libpam gives the whole service up, whatever else stands in it. */
+  readonly fatal?: StackEntry & { readonly kind: 'broken' };
+}
+
+/** libpam's own limit. */
+const deepestSubstack = 15;
+/** Includes have no limit but the number of open files; nobody nests so many. */
+const deepestInclude = 64;
+
+/** @returns the stack of one phase, flattened */
+export function readStack(files: PamFiles, service: string, phase: Phase): Stack {
+  const own = flattened(files, service, phase);
+  if (own.fatal !== undefined || own.entries.length > 0 || service === 'other')
+    return { service, phase, other: false, ...own };
+  return { service, phase, other: true, ...flattened(files, 'other', phase) };
+}
+
+/** The lines of a service's own file, nothing followed. */
+export function readLines(files: PamFiles, service: string): readonly PamLine[] {
+  const file = files.read(service);
+  return file === undefined ? [] : parseLines(file.text, file.path);
+}
+
+/** Every file that the service reads in any phase, its own first. */
+export function filesOf(files: PamFiles, service: string): readonly string[] {
+  const found = new Set<string>();
+  const visit = (name: string) => {
+    const file = files.read(name);
+    if (file === undefined || found.has(file.path)) return;
+    found.add(file.path);
+    for (const line of parseLines(file.text, file.path)) if (line.kind === 'include') visit(line.target);
+  };
+  visit(service);
+  return [...found];
+}
+
+/** Every service that a change to this file would reach, sorted; a service's own file reaches itself. */
+export function servicesReaching(files: PamFiles, path: string): readonly string[] {
+  return files.names().filter((service) => filesOf(files, service).includes(path));
+}
+
+type Broken = StackEntry & { readonly kind: 'broken' };
+
+function flattened(
+  files: PamFiles,
+  service: string,
+  phase: Phase,
+): { readonly file?: string; readonly entries: readonly StackEntry[]; readonly fatal?: Broken } {
+  const start = files.read(service);
+  if (start === undefined) return { entries: [] };
+  const entries: StackEntry[] = [];
+  let fatal: Broken | undefined;
+
+  const walk = (
+    file: PamFile,
+    via: Via,
+    depth: number,
+    reading: Phase | 'all',
+    active: readonly string[],
+  ) => {
+    for (const line of parseLines(file.text, file.path)) {
+      if (line.kind === 'include') follow(line, via, depth, reading, active);
+      // What has no phase counts for the one that libpam reads; at the top, for auth.
+      else if ((line.phase ?? (reading === 'all' ? 'auth' : reading)) !== phase && !isFatal(line)) continue;
+      else if (line.kind === 'module') entries.push({ kind: 'module', line, depth, via });
+      else breaks(line, line.why, depth, via, line.fatal);
+    }
+  };
+  const breaks = (line: BrokenLine | IncludeLine, why: string, depth: number, via: Via, ends: boolean) => {
+    const entry = { kind: 'broken', line, why, depth, via } as const;
+    entries.push(entry);
+    if (ends) fatal ??= entry;
+  };
+  const follow = (
+    line: IncludeLine,
+    via: Via,
+    depth: number,
+    reading: Phase | 'all',
+    active: readonly string[],
+  ) => {
+    const all = line.phase === 'all';
+    if (!all && line.phase !== phase) return;
+    const file = files.read(line.target);
+    // A missing "@include" ends the service; a missing "auth include" the logins alone.
+    if (file === undefined) breaks(line, `there is no ${line.target}`, depth, via, all);
+    else if (active.includes(file.path) || active.length >= deepestInclude)
+      breaks(line, `${line.target} includes itself, at which libpam falls over`, depth, via, true);
+    else if (line.substack && depth >= deepestSubstack)
+      breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
+    else {
+      if (line.substack) entries.push({ kind: 'substack', line, depth, via });
+      const deeper = line.substack ? depth + 1 : depth;
+      walk(file, [...via, line], deeper, line.phase === 'all' ? reading : line.phase, [...active, file.path]);
+    }
+  };
+  walk(start, [], 0, 'all', [start.path]);
+  return { file: start.path, entries, ...(fatal === undefined ? {} : { fatal }) };
+}
+
+/** A line that ends the service does so whichever phase was asked for. */
+function isFatal(line: PamLine): boolean {
+  return line.kind === 'broken' && line.fatal;
+}
+
+/** Whether a line calls this project's module, wherever it lies. */
+export function isOurs(line: ModuleLine): boolean {
+  return /(?:^|\/)pam_sallyport\.so$/.test(line.module);
+}
+
+/** "/etc/pam.d/sshd:4". */
+export function placeOf({ file, line }: { readonly file: string; readonly line: number }): string {
+  return `${file}:${line}`;
+}

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { returnNames } from '../../cli/pam/control.ts';
+import { type PamFiles, pamFiles } from '../../cli/pam/files.ts';
+import { outcomes } from '../../cli/pam/outcome.ts';
+import { readStack, type Stack } from '../../cli/pam/read.ts';
+import { projectRoot } from './project.ts';
+
+/** Stacks in a folder of their own, read by this program and by libpam itself. */
+export class Stacks {
+  readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-pam-'));
+  readonly files: PamFiles = pamFiles([this.folder]);
+  readonly #application = join(this.folder, '.pam_app');
+
+  constructor() {
+    after(() => rmSync(this.folder, { recursive: true }));
+    const source = join(projectRoot, 'test/native/pam_app.c');
+    const compiled = spawnSync('cc', ['-o', this.#application, source, '-lpam'], { encoding: 'utf8' });
+    if (compiled.status !== 0) throw new Error(compiled.stderr);
+  }
+
+  /** "@/NAME" stands for a file of the folder: with a folder of one's own libpam finds includes by path alone. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text.replaceAll('@/', `${this.folder}/`), 'latin1');
+  }
+
+  stack(service: string): Stack {
+    return readStack(this.files, service, 'auth');
+  }
+
+  /** What libpam answers; undefined: it does not even begin, or falls over ("auth include" of nothing). */
+  libpam(service: string): string | undefined {
+    const argv = ['--confdir', this.folder, service, 'nobody'];
+    const run = spawnSync(this.#application, argv, { encoding: 'utf8' });
+    if (run.status === 101 || run.signal === 'SIGSEGV') return undefined;
+    const code = /^authenticate (\d+)/m.exec(run.stdout)?.[1];
+    if (code === undefined) throw new Error(`status ${run.status}: ${run.stdout}${run.stderr}`);
+    return returnNames[Number(code)];
+  }
+
+  /** What this program says that libpam answers. */
+  told(service: string): string | undefined {
+    const stack = this.stack(service);
+    if (stack.fatal !== undefined) return undefined;
+    if (stack.entries.length === 0) return 'perm_denied';
+    const [only, ...others] = outcomes(stack.entries, (line) => [answerOf(line.module, line.options)]);
+    if (only === undefined || others.length > 0) throw new Error('not one outcome');
+    return only.status;
+  }
+}
+
+function answerOf(module: string, options: readonly string[]): string {
+  if (module === 'pam_permit.so') return 'success';
+  if (module === 'pam_deny.so') return 'auth_err';
+  if (module !== 'pam_debug.so') return 'module_unknown';
+  return options.find((option) => option.startsWith('auth='))?.slice(5) ?? 'success';
+}
