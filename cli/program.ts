@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
@@ -27,6 +28,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   for (const add of [
     addInit,
     addStatus,
+    addDoctor,
     addRealm,
     addUser,
     addFactor,

@@ -22,7 +22,9 @@ export const catalogue = {
   'check-too-slow': warning('nothing is known about this part; something it asks does not answer'),
 
   'daemon.down': danger('guarded logins are refused, but for root’s way in at the console'),
-  'daemon.not-running': warning('nothing is guarded yet, so nobody is locked out; whoever is guarded now would be'),
+  'daemon.not-running': warning(
+    'nothing is guarded yet, so nobody is locked out; whoever is guarded now would be',
+  ),
   'daemon.not-initialised': warning('there is nothing to check factors against'),
   'daemon.other-version': warning('what this command says may not be what the daemon does'),
 
@@ -34,12 +36,16 @@ export const catalogue = {
 
   'mode.writable': danger('whoever can write there decides who gets in'),
   'mode.owner': danger('that account decides who gets in, or sallyportd refuses to start'),
-  'mode.readable': danger('others can read a secret; sallyportd refuses a master key like that at its next start'),
+  'mode.readable': danger(
+    'others can read a secret; sallyportd refuses a master key like that at its next start',
+  ),
   'mode.store-open': warning('others can copy the sealed store, and need only the master key to read it'),
 
   'key.missing': danger('no record can be read after the next start: every member is refused'),
   'key.changed': warning('where it is not the key of this store, the next start fails'),
-  'key.in-git': warning('whoever can read that repository or a copy of it can read every seed of a copied store'),
+  'key.in-git': warning(
+    'whoever can read that repository or a copy of it can read every seed of a copied store',
+  ),
   'key.beside-store': warning('one stolen backup holds both the sealed seeds and the key to them'),
 
   'store.missing': danger('sallyportd does not start: guarded logins are refused'),
@@ -53,7 +59,9 @@ export const catalogue = {
   'socket.owner': danger('the module refuses a server that is neither root nor the service manager'),
   'socket.silent': danger('whoever comes that way waits, and is refused'),
   'socket.stranger': danger('logins ask a program that is not sallyportd'),
-  'socket.open': warning('any local user can fill its backlog, which looks like no daemon and opens root’s way in'),
+  'socket.open': warning(
+    'any local user can fill its backlog, which looks like no daemon and opens root’s way in',
+  ),
   'socket.closed': warning('users cannot use the command, and screen lockers stay locked'),
 
   'helper.password-away': warning('the portal and “sallyport factor” of users cannot check a password'),
@@ -61,7 +69,9 @@ export const catalogue = {
   'helper.password-service': warning('every password typed into Sallyport itself is refused'),
   'helper.fido-away': note('security keys plugged into this machine cannot be asked'),
 
-  'clock.unsynchronised': warning('codes of apps are refused once the clock is off by more than the realm’s skew'),
+  'clock.unsynchronised': warning(
+    'codes of apps are refused once the clock is off by more than the realm’s skew',
+  ),
   'clock.behind': danger('codes of apps and grace periods are refused until the clock is right'),
   'clock.no-skew': note('a code is refused as soon as its period ends, which slow typists meet'),
 
@@ -69,7 +79,9 @@ export const catalogue = {
   'realm.group-unknown': danger('while the directory is away, whoever no earlier realm takes is refused'),
   'realm.group-empty': note('the group brings nobody into the realm'),
   'realm.user-gone': warning('the name brings nobody into the realm; a slip of the pen leaves somebody out'),
-  'realm.nobody': warning('the realm decides for nobody; those meant fall to a later one, perhaps a laxer one'),
+  'realm.nobody': warning(
+    'the realm decides for nobody; those meant fall to a later one, perhaps a laxer one',
+  ),
 
   'member.no-factor': danger('they are refused'),
   'member.none-fits': danger('they are refused'),
@@ -91,23 +103,30 @@ export const catalogue = {
   'sshd.first-alone': danger('these logins never reach the second factor'),
   'sshd.no-conversation': danger('the code can be asked for in no way that is on: everybody is refused'),
   'sshd.password-answers-twice': warning('clients that use the password method are refused, code or not'),
-  'sshd.root-shut-out': warning('sshd lets root in by nothing but a key alone, which its methods do not allow'),
+  'sshd.root-shut-out': warning(
+    'sshd lets root in by nothing but a key alone, which its methods do not allow',
+  ),
   'sshd.empty-passwords': warning('for accounts without a password the code is the only factor'),
   'sshd.drop-in-unread': warning('what the file says does not count'),
   'sshd.grace-short': warning('logins end before a code is typed'),
-  'sshd.penalties': note('after some wrong codes in a row an address is shut out for a while, with all behind it'),
+  'sshd.penalties': note(
+    'after some wrong codes in a row an address is shut out for a while, with all behind it',
+  ),
   'sshd.key-untouched': warning('a plugged-in key counts as the second factor without anybody touching it'),
 
   'pam.nothing-guarded': note('logins are as they were: nobody is asked for a second factor'),
-  'pam.unreadable-stack': danger('logins through this stack fail, or do what nobody can tell'),
+  'pam.service-refused': danger('libpam refuses every login of this service'),
+  'pam.line-broken': danger('logins that come by this line are refused'),
   'pam.module-missing': danger('logins through this stack fail'),
-  'pam.passed-by': danger('there is a way through the stack that asks for no second factor'),
-  'pam.refusal-ignored': danger('a wrong code does not end the login'),
-  'pam.never-succeeds': danger('nobody gets in through this stack'),
-  'pam.not-needed-refused': danger('whoever needs no second factor is refused'),
-  'pam.unproven': danger('who does not know the password is asked for a code as if they did, and can lock others'),
+  'pam.skipped': danger('there is a way through the stack that asks for no second factor'),
+  'pam.answer-not-binding': danger('a refusal of the second factor does not end the login'),
+  'pam.ignore-refused': danger('whoever needs no second factor is refused'),
+  'pam.first-factor-not-proven': danger(
+    'who does not know the password is treated as if they did, and can lock others',
+  ),
+  'pam.asked-twice': danger('the second question wants another code than the first: most are refused'),
+  'pam.wrong-phase': warning('the line does nothing'),
   'pam.other-socket': danger('the module asks a socket on which this sallyportd does not listen'),
-  'pam.fails-open': warning('while sallyportd is away, the second factor is not asked for'),
   'pam.sibling': warning('the same program has a way in that asks for no second factor'),
   'pam.reach': note('these programs ask for the second factor too, and not all of them can'),
   'pam.try-open': note('the change is put back by itself unless it is confirmed'),

@@ -26,7 +26,9 @@ export const configCheck: Check = {
       return [notSeen(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon')];
     const { problem, loaded } = status.value.config;
     if (problem !== undefined)
-      findings.push(finding('config.not-in-force', problem, 'sallyport reload, or systemctl restart sallyportd'));
+      findings.push(
+        finding('config.not-in-force', problem, 'sallyport reload, or systemctl restart sallyportd'),
+      );
     else if ('changed' in entry && entry.changed > loaded + 1_000)
       findings.push(
         finding('config.not-loaded', `${file} was changed after it was loaded`, 'sallyport reload'),

@@ -101,7 +101,10 @@ export function runProgram(argv: readonly string[], limit: number): Promise<Ran>
 }
 
 /** Whether somebody accepts there; the connection is closed at once. */
-export function connectTo(path: string, limit: number): Promise<'accepts' | 'silent' | 'absent' | 'forbidden'> {
+export function connectTo(
+  path: string,
+  limit: number,
+): Promise<'accepts' | 'silent' | 'absent' | 'forbidden'> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const end = (result: 'accepts' | 'silent' | 'absent' | 'forbidden') => {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 import { isoLocal } from '../time.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 import { parentsOf } from './owners.ts';
 
 /** Where systemd puts what LoadCredential= and LoadCredentialEncrypted= of the unit name. */
@@ -44,7 +44,8 @@ async function absent(machine: Machine, path: string, store: string): Promise<re
   if ((await machine.files.look(store)).kind === 'absent') return [];
   const status = await machine.status();
   // A credential of another unit or of a container manager is seen by the daemon alone.
-  if (status.ok && !machine.rooted) return [notSeen(`${path} is not there: sallyportd has a credential, or had it`)];
+  if (status.ok && !machine.rooted)
+    return [notSeen(`${path} is not there: sallyportd has a credential, or had it`)];
   return [
     finding('key.missing', `there is no ${path}`, `put it back from its backup, owner and mode included`),
   ];
@@ -58,7 +59,8 @@ async function inRepository(machine: Machine, path: string): Promise<readonly Fi
       ...['git', '-c', 'safe.directory=*', '-C', folder, 'check-ignore', '--quiet', path],
     ]);
     if (ignored.status === 0) return [];
-    if (ignored.status !== 1) return [notSeen(`whether the repository in ${folder} takes ${path}`, 'look yourself')];
+    if (ignored.status !== 1)
+      return [notSeen(`whether the repository in ${folder} takes ${path}`, 'look yourself')];
     return [
       finding(
         'key.in-git',

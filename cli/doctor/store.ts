@@ -13,18 +13,31 @@ export const storeCheck: Check = {
   async run(machine) {
     const paths = await pathsOf(machine);
     const status = await machine.status();
-    if (!status.ok) return status.code === 'daemon-unreachable' ? withoutDaemon(machine) : [notSeen(status.message)];
+    if (!status.ok)
+      return status.code === 'daemon-unreachable' ? withoutDaemon(machine) : [notSeen(status.message)];
     const { store } = status.value;
     const findings: Finding[] = [];
     if (store.state !== 'ok')
       findings.push(
-        finding('store.unwritable', `${store.state}: ${store.reason ?? 'no reason is known'}`, `df -h ${paths.store}`),
+        finding(
+          'store.unwritable',
+          `${store.state}: ${store.reason ?? 'no reason is known'}`,
+          `df -h ${paths.store}`,
+        ),
       );
     for (const one of store.scrub.findings)
       findings.push(
-        finding('store.damaged', one, 'keep a copy of the store as it is, then take the record from a backup'),
+        finding(
+          'store.damaged',
+          one,
+          'keep a copy of the store as it is, then take the record from a backup',
+        ),
       );
-    findings.push(...(await anchor(machine, status.value)), ...unread(status.value), ...(await reserve(machine)));
+    findings.push(
+      ...(await anchor(machine, status.value)),
+      ...unread(status.value),
+      ...(await reserve(machine)),
+    );
     return orGood(findings, `${count(store.accounts, 'account')}, ${store.state}, commit ${store.commit}`);
   },
 };

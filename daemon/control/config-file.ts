@@ -21,7 +21,11 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   try {
     const parsed = await readConfig(file, hostname());
     if (parsed.ok) return { kind: 'good', config: parsed.config };
-    return { kind: 'bad', problems: parsed.problems.map(describeProblem), paths: likelyPaths(file, undefined) };
+    return {
+      kind: 'bad',
+      problems: parsed.problems.map(describeProblem),
+      paths: likelyPaths(file, undefined),
+    };
   } catch (error) {
     const kind = isAbsence(error instanceof Error ? error.cause : undefined) ? 'absent' : 'unseen';
     return { kind, why: messageOf(error), paths: likelyPaths(file, undefined) };
