@@ -1,0 +1,239 @@
+import type { PamFiles } from './files.ts';
+import type { ModuleLine, Place } from './lines.ts';
+import { moduleName, roleOf, saysPassed } from './modules.ts';
+import { type Outcome, outcomes, type Step } from './outcome.ts';
+import { isOurs, placeOf, readStack, type Stack } from './read.ts';
+
+/** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
+export interface Finding {
+  readonly code: FindingCode;
+  /** error: lets in or keeps out whom it should not. note: fine, and said. */
+  readonly level: 'error' | 'warning' | 'note';
+  readonly place?: Place;
+  readonly message: string;
+}
+
+export type FindingCode =
+  | 'service-refused'
+  | 'line-broken'
+  | 'first-factor-not-proven'
+  | 'skipped'
+  | 'root-not-asked'
+  | 'answer-not-binding'
+  | 'roots-way-in'
+  | 'ignore-refused'
+  | 'asked-twice'
+  | 'wrong-phase';
+
+/** Whether a login of the service may come by pam_sallyport at all. */
+export function guards(stack: Stack): boolean {
+  return ourLines(stack).length > 0;
+}
+
+export function ourLines(stack: Stack): readonly ModuleLine[] {
+  return stack.entries.flatMap((entry) =>
+    entry.kind === 'module' && isOurs(entry.line) ? [entry.line] : [],
+  );
+}
+
+/** Reads the service in every phase. A service that does not reach pam_sallyport has no findings but broken lines. */
+export function checkService(files: PamFiles, service: string): readonly Finding[] {
+  return [...checkStack(readStack(files, service, 'auth')), ...wrongPhases(files, service)];
+}
+
+/** @param stack of the phase auth */
+export function checkStack(stack: Stack): readonly Finding[] {
+  const broken = brokenLines(stack);
+  if (stack.fatal !== undefined || !guards(stack)) return broken;
+  return [
+    ...broken,
+    ...firstFactor(stack),
+    ...skips(stack),
+    ...bindings(stack),
+    ...ignored(stack),
+    ...twice(stack),
+  ];
+}
+
+function brokenLines(stack: Stack): readonly Finding[] {
+  if (stack.fatal !== undefined)
+    return [
+      finding('service-refused', 'error', stack.fatal.line, `${stack.fatal.why}: libpam refuses every login`),
+    ];
+  return stack.entries.flatMap((entry) =>
+    entry.kind === 'broken'
+      ? [finding('line-broken', 'error', entry.line, `${entry.why}: who comes by here is refused`)]
+      : [],
+  );
+}
+
+const either = ['success', 'auth_err'];
+const failures = ['auth_err', 'user_unknown', 'authinfo_unavail'];
+
+type Answers = (line: ModuleLine) => readonly string[];
+
+/** @param first what the modules of first factors answer; @param ours what pam_sallyport does */
+function answering(first: readonly string[], ours: readonly string[]): Answers {
+  return (line) => {
+    switch (roleOf(line)) {
+      case 'ours':
+        return ours;
+      case 'first':
+        return first;
+      case 'deny':
+        return ['auth_err'];
+      case 'permit':
+        return ['success'];
+      case 'quiet':
+        return ['ignore'];
+      case 'other':
+        return moduleName(line) === 'faillock' ? ['ignore'] : either;
+    }
+  };
+}
+
+/** first_factor=passed must be true: nobody gets there whose password was wrong. */
+function firstFactor(stack: Stack): readonly Finding[] {
+  const wrong = outcomes(stack.entries, answering(failures, ['success']));
+  const reached = wrong.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line) && saysPassed(line)));
+  return uniquePlaces(reached.map(({ line }) => line)).map((line) =>
+    finding(
+      'first-factor-not-proven',
+      'error',
+      line,
+      'first_factor=passed is not true here: a login with a wrong password gets to this line. ' +
+        'The line of the password must end such a login (requisite)',
+    ),
+  );
+}
+
+/** Whoever is let in without having come by. */
+function skips(stack: Stack): readonly Finding[] {
+  const all = outcomes(stack.entries, answering(['success', 'auth_err'], ['success']));
+  const around = all.filter(
+    ({ status, steps }) => status === 'success' && !steps.some(({ line }) => isOurs(line)),
+  );
+  return uniquePlaces(around.flatMap(({ steps }) => blamed(steps) ?? [])).map((line) =>
+    moduleName(line) === 'rootok'
+      ? finding('root-not-asked', 'note', line, 'root itself is asked for nothing, which is as it should be')
+      : finding(
+          'skipped',
+          'error',
+          line,
+          `${moduleName(line)} lets in without pam_sallyport: whom it accepts is asked for no second factor`,
+        ),
+  );
+}
+
+/** The last line that ended the stack or jumped. */
+function blamed(steps: readonly Step[]): ModuleLine | undefined {
+  const last = steps.findLast(({ action }) => action === 'done' || typeof action === 'number');
+  return last?.line ?? steps.at(-1)?.line;
+}
+
+const refusals = ['auth_err', 'perm_denied', 'maxtries', 'system_err', 'service_err', 'conv_err'];
+
+/** A refusal must refuse. With "no daemon answers" root may be let in, where the stack says so. */
+function bindings(stack: Stack): readonly Finding[] {
+  const open = (answers: readonly string[]) =>
+    outcomes(stack.entries, answering(['success'], answers)).filter(
+      ({ status, steps }) => status === 'success' && steps.some(({ line }) => isOurs(line)),
+    );
+  const lax = uniquePlaces(open(refusals).flatMap(lastOurs));
+  if (lax.length > 0)
+    return lax.map((line) =>
+      finding(
+        'answer-not-binding',
+        'error',
+        line,
+        `"${line.controlText}" lets in although pam_sallyport refuses: say requisite`,
+      ),
+    );
+  return uniquePlaces(open(['authinfo_unavail']).flatMap(lastOurs)).map((line) => {
+    const forRoot = open(['authinfo_unavail']).every(onlyRoot);
+    return forRoot
+      ? finding('roots-way-in', 'note', line, 'root gets in at the console while sallyportd is away')
+      : finding('answer-not-binding', 'error', line, 'everybody gets in while sallyportd is away');
+  });
+}
+
+function onlyRoot({ steps }: Outcome): boolean {
+  return steps.some(
+    ({ line, answer }) =>
+      answer === 'success' &&
+      moduleName(line) === 'succeed_if' &&
+      / uid = 0(?: |$)/.test(` ${line.options.join(' ')}`),
+  );
+}
+
+function lastOurs({ steps }: Outcome): readonly ModuleLine[] {
+  const last = steps.findLast(({ line }) => isOurs(line));
+  return last === undefined ? [] : [last.line];
+}
+
+/** Where nothing is needed the answer is IGNORE, and a stack of nothing else is a refusal. */
+function ignored(stack: Stack): readonly Finding[] {
+  const letIn = (answer: string) =>
+    new Map(
+      outcomes(stack.entries, answering(['success'], [answer]))
+        .filter(({ status }) => status === 'success')
+        .map(({ steps }) => [others(steps), steps] as const),
+    );
+  const needed = letIn('success');
+  const notNeeded = letIn('ignore');
+  const lost = [...needed].filter(([key]) => !notNeeded.has(key));
+  const line = lost.flatMap(([, steps]) => lastOurs({ status: 'success', steps }))[0];
+  if (line === undefined) return [];
+  return [
+    finding(
+      'ignore-refused',
+      'error',
+      line,
+      'whoever needs no second factor is refused: end the stack in "auth required pam_permit.so"',
+    ),
+  ];
+}
+
+/** What the other modules answered, as a key; behind ours the ways may part. */
+function others(steps: readonly Step[]): string {
+  const until = steps.findIndex(({ line }) => isOurs(line));
+  return steps
+    .slice(0, until < 0 ? undefined : until)
+    .map(({ line, answer }) => `${placeOf(line)}=${answer}`)
+    .join(' ');
+}
+
+function twice(stack: Stack): readonly Finding[] {
+  const all = outcomes(stack.entries, answering(['success'], ['success', 'ignore']));
+  const second = all.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line))[1]?.line ?? []);
+  return uniquePlaces(second).map((line) =>
+    finding('asked-twice', 'error', line, 'one login comes by pam_sallyport twice, and is asked twice'),
+  );
+}
+
+function wrongPhases(files: PamFiles, service: string): readonly Finding[] {
+  return (['account', 'session', 'password'] as const).flatMap((phase) => {
+    const stack = readStack(files, service, phase);
+    return ourLines(stack).map((line) =>
+      finding(
+        'wrong-phase',
+        'warning',
+        line,
+        `pam_sallyport does nothing in ${phase}: it belongs to auth alone`,
+      ),
+    );
+  });
+}
+
+function finding(
+  code: FindingCode,
+  level: Finding['level'],
+  { file, line }: Place,
+  message: string,
+): Finding {
+  return { code, level, place: { file, line }, message };
+}
+
+function uniquePlaces(lines: readonly ModuleLine[]): readonly ModuleLine[] {
+  return [...new Map(lines.map((line) => [placeOf(line), line])).values()];
+}

@@ -1,0 +1,58 @@
+import type { ModuleLine } from './lines.ts';
+import { isOurs } from './read.ts';
+
+/**
+ * What a module does in the auth phase:
+ * - `ours`
+ * - `first`: proves who it is, by password, finger or token
+ * - `deny`, `permit`: always that answer
+ * - `quiet`: sets something up; whatever it answers, it proves nothing
+ * - `other`: a condition, or something that this table does not know
+ */
+export type Role = 'ours' | 'first' | 'deny' | 'permit' | 'quiet' | 'other';
+
+const roles: readonly (readonly [Role, readonly string[]])[] = [
+  [
+    'first',
+    [
+      ...['unix', 'unix_auth', 'sss', 'ldap', 'krb5', 'krb5_afs', 'winbind', 'himmelblau', 'kanidm', 'authd'],
+      ...[
+        'systemd_home',
+        'pwdfile',
+        'userdb',
+        'mysql',
+        'pgsql',
+        'radius_auth',
+        'tacplus',
+        'lwidentity',
+        'lsass',
+      ],
+      ...['fprintd', 'ssh_agent_auth', 'pkcs11', 'p11', 'oslogin_login', 'vas3', 'aad', 'smbpass'],
+    ],
+  ],
+  ['deny', ['deny']],
+  ['permit', ['permit']],
+  [
+    'quiet',
+    [
+      ...['env', 'faildelay', 'group', 'cap', 'keyinit', 'issue', 'warn', 'motd', 'mail', 'echo', 'umask'],
+      ...['gnome_keyring', 'kwallet', 'kwallet5', 'mount', 'ecryptfs', 'selinux', 'systemd', 'limits'],
+    ],
+  ],
+];
+
+const table = new Map(roles.flatMap(([role, names]) => names.map((name) => [name, role] as const)));
+
+/** "unix" of "pam_unix.so", "/lib/security/pam_unix.so". */
+export function moduleName({ module }: Pick<ModuleLine, 'module'>): string {
+  return /(?:^|\/)pam_([\w.-]+?)(?:\.so)?$/.exec(module)?.[1] ?? module;
+}
+
+export function roleOf(line: ModuleLine): Role {
+  if (isOurs(line)) return 'ours';
+  return table.get(moduleName(line)) ?? 'other';
+}
+
+export function saysPassed(line: ModuleLine): boolean {
+  return line.options.includes('first_factor=passed');
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { checkService, type FindingCode, guards } from '../../../../cli/pam/check.ts';
+import { readStack } from '../../../../cli/pam/read.ts';
+import { Stacks } from '../../../support/pam-stacks.ts';
+import { projectRoot } from '../../../support/project.ts';
+
+const stacks = new Stacks();
+const shipped = join(projectRoot, 'pam-config/pam.d');
+
+function codes(text: string): readonly FindingCode[] {
+  stacks.write('service', text);
+  return checkService(stacks.files, 'service').map(({ code }) => code);
+}
+
+const ours = 'auth requisite pam_sallyport.so first_factor=passed\n';
+const permit = 'auth required pam_permit.so\n';
+const password = 'auth requisite pam_unix.so\n';
+/** Debian's common-auth. */
+const debian = `auth [success=1 default=ignore] pam_unix.so nullok
+auth requisite pam_deny.so
+auth required pam_permit.so
+auth optional pam_cap.so
+`;
+/** Fedora's password-auth. */
+const fedora = `auth required pam_env.so
+auth sufficient pam_unix.so nullok
+auth required pam_deny.so
+`;
+
+describe('every shipped stack', () => {
+  for (const name of readdirSync(shipped).filter((one) => one !== 'sallyport-password'))
+    it(`${name} has no fault`, () => {
+      const found = codes(readFileSync(join(shipped, name), 'utf8'));
+      assert.deepEqual(found, name === 'sallyport-login' ? ['roots-way-in'] : []);
+      assert.ok(guards(readStack(stacks.files, 'service', 'auth')));
+    });
+});
+
+describe('what is wrong in a stack', () => {
+  const cases: readonly (readonly [string, string, readonly FindingCode[]])[] = [
+    ['nothing, behind Debian’s common-auth', `${debian}${ours}${permit}`, []],
+    ['nothing, where the module is not there', debian, []],
+    [
+      'a password that does not end',
+      `auth required pam_unix.so\n${ours}${permit}`,
+      ['first-factor-not-proven'],
+    ],
+    ['no password at all', `${ours}${permit}`, ['first-factor-not-proven']],
+    [
+      'a password in a substack, which ends the substack alone',
+      `auth substack @/fedora\n${ours}${permit}`,
+      ['first-factor-not-proven'],
+    ],
+    [
+      'one that says nothing of the password',
+      `auth required pam_unix.so\nauth requisite pam_sallyport.so\n${permit}`,
+      [],
+    ],
+    [
+      'sufficient in front',
+      `auth sufficient pam_unix.so\n${ours}${permit}`,
+      ['first-factor-not-proven', 'skipped'],
+    ],
+    [
+      'an include that is done, and does not die',
+      `auth include @/fedora\n${ours}${permit}`,
+      ['first-factor-not-proven', 'skipped'],
+    ],
+    [
+      'a jump over it',
+      `auth [success=1 default=ignore] pam_succeed_if.so user ingroup x\n${password}${ours}${permit}`,
+      ['first-factor-not-proven'],
+    ],
+    [
+      'a jump over both',
+      `${password}auth [success=1 default=ignore] pam_succeed_if.so user ingroup x\n${ours}${permit}`,
+      ['skipped'],
+    ],
+    [
+      'su, where root is asked for nothing',
+      `auth sufficient pam_rootok.so\n${password}${ours}${permit}`,
+      ['root-not-asked'],
+    ],
+    ['wheel with trust', `auth sufficient pam_wheel.so trust\n${password}${ours}${permit}`, ['skipped']],
+    [
+      'optional',
+      `${password}auth optional pam_sallyport.so first_factor=passed\n${permit}`,
+      ['answer-not-binding'],
+    ],
+    [
+      'sufficient, and let in behind',
+      `${password}auth sufficient pam_sallyport.so first_factor=passed\n${permit}`,
+      ['answer-not-binding'],
+    ],
+    [
+      'open to everybody while the daemon is away',
+      `${password}auth [success=ok ignore=ignore authinfo_unavail=ignore default=die] pam_sallyport.so first_factor=passed\n${permit}`,
+      ['answer-not-binding'],
+    ],
+    [
+      'nothing that vouches behind it',
+      'auth [success=ignore default=die] pam_unix.so\nauth requisite pam_sallyport.so first_factor=passed\n',
+      ['ignore-refused'],
+    ],
+    ['the module alone', 'auth requisite pam_sallyport.so\n', ['ignore-refused']],
+    ['twice', `${password}${ours}${ours}${permit}`, ['asked-twice']],
+    [
+      'in the account phase',
+      `${password}${ours}${permit}account required pam_sallyport.so\n`,
+      ['wrong-phase'],
+    ],
+    ['in the session phase alone', `${debian}session optional pam_sallyport.so\n`, ['wrong-phase']],
+    ['a missing file', `auth include @/none\n${password}${ours}${permit}`, ['line-broken']],
+    ['a missing @include', `@include @/none\n${password}${ours}${permit}`, ['service-refused']],
+    ['no phase', `foo bar\n${debian}`, ['line-broken']],
+  ];
+  stacks.write('fedora', fedora);
+  for (const [name, text, expected] of cases) it(`${name}`, () => assert.deepEqual(codes(text), expected));
+
+  it('is said with the line that is to blame', () => {
+    stacks.write('service', `auth include @/fedora\n${ours}${permit}`);
+    const found = checkService(stacks.files, 'service').find(({ code }) => code === 'skipped');
+    assert.deepEqual(found?.place, { file: `${stacks.folder}/fedora`, line: 2 });
+  });
+});
