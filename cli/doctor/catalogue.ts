@@ -21,7 +21,7 @@ export const catalogue = {
   'check-failed': warning('nothing is known about this part; the check itself has a defect'),
   'check-too-slow': warning('nothing is known about this part; something it asks does not answer'),
 
-  'daemon.down': danger('guarded logins are refused, but for root’s way in at the console'),
+  'daemon.down': danger("guarded logins are refused, but for root's way in at the console"),
   'daemon.not-running': warning(
     'nothing is guarded yet, so nobody is locked out; whoever is guarded now would be',
   ),
@@ -60,17 +60,17 @@ export const catalogue = {
   'socket.silent': danger('whoever comes that way waits, and is refused'),
   'socket.stranger': danger('logins ask a program that is not sallyportd'),
   'socket.open': warning(
-    'any local user can fill its backlog, which looks like no daemon and opens root’s way in',
+    'any local user can fill its backlog, which looks like no daemon: a way in for root at the console',
   ),
   'socket.closed': warning('users cannot use the command, and screen lockers stay locked'),
 
-  'helper.password-away': warning('the portal and “sallyport factor” of users cannot check a password'),
+  'helper.password-away': warning('the portal and "sallyport factor" of users cannot check a password'),
   'helper.password-none': note('users cannot look after their own factors'),
   'helper.password-service': warning('every password typed into Sallyport itself is refused'),
   'helper.fido-away': note('security keys plugged into this machine cannot be asked'),
 
   'clock.unsynchronised': warning(
-    'codes of apps are refused once the clock is off by more than the realm’s skew',
+    'codes of apps are refused once the clock is off by more than totp.skew of the realm',
   ),
   'clock.behind': danger('codes of apps and grace periods are refused until the clock is right'),
   'clock.no-skew': note('a code is refused as soon as its period ends, which slow typists meet'),
@@ -133,7 +133,7 @@ export const catalogue = {
 
   'root.no-way-in': warning('while sallyportd is away, nobody gets in at the console either'),
   'root.no-password': warning('root cannot log in at the console, with sallyportd away or not'),
-  'root.no-shell': warning('root’s login ends at once'),
+  'root.no-shell': warning('a login of root ends at once'),
 
   'disk.full': danger('nothing can be stored: logins that need a factor are refused'),
   'disk.low': warning('when it is full, logins that need a factor are refused'),

@@ -51,7 +51,7 @@ async function behind(machine: Machine): Promise<readonly Finding[]> {
   const built = await machine.built();
   if (built !== undefined && built > now + tolerance) return [behindIt('this program', built)];
   const status = await machine.status();
-  // The daemon’s absence is told by its own check, and takes nothing from what the clock itself says.
+  // The daemon's absence is told by its own check, and takes nothing from what the clock itself says.
   if (!status.ok) return [];
   const newest = (await machine.daemon.audit({ limit: 1 })).events[0];
   return newest !== undefined && newest.at > now + tolerance

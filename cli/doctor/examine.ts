@@ -1,3 +1,4 @@
+import { commandWith } from '../socket.ts';
 import { adminsCheck } from './admins.ts';
 import { catalogue, type Severity } from './catalogue.ts';
 import { clockCheck } from './clock.ts';
@@ -7,7 +8,7 @@ import { daemonCheck } from './daemon.ts';
 import { diskCheck } from './disk.ts';
 import { helpersCheck } from './helpers.ts';
 import { masterKeyCheck } from './master-key.ts';
-import { membersCheck } from './members.ts';
+import { createMembersCheck } from './members.ts';
 import { modesCheck } from './modes.ts';
 import { pamCheck } from './pam.ts';
 import { portalCheck } from './portal.ts';
@@ -32,7 +33,7 @@ export const checks: readonly Check[] = [
   sshdCheck,
   rootWayCheck,
   realmsCheck,
-  membersCheck,
+  createMembersCheck(),
   adminsCheck,
   portalCheck,
 ];
@@ -58,7 +59,7 @@ export async function examine(
     these.map(async (check) => {
       const findings = await within(check, machine);
       done(check);
-      return { check: check.id, findings };
+      return { check: check.id, findings: findings.map((one) => withConfig(one, machine.configFile)) };
     }),
   );
 }
@@ -81,6 +82,12 @@ async function within(check: Check, machine: Machine): Promise<readonly Finding[
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Commands are to be typed as they stand. */
+function withConfig(one: Finding, file: string): Finding {
+  if (one.severity === 'ok') return one;
+  return { ...one, mend: commandWith(one.mend, file) };
 }
 
 const order: readonly Severity[] = ['ok', 'note', 'warning', 'danger'];

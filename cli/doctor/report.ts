@@ -24,8 +24,10 @@ export function asJson(examined: readonly Examined[], version: string, now: numb
 /** A terminal gets what is wrong, by check; a pipe one finding a line: severity, id, check, what, cost, mend. */
 export function tell(output: Output, examined: readonly Examined[], verbose: boolean): void {
   if (!output.terminal) {
+    const rows: (readonly string[])[] = [];
     for (const { check, findings } of examined)
-      for (const one of findings) output.line(fields(check, one).map(oneLine).join('\t'));
+      for (const one of findings) rows.push(fields(check, one).map(oneLine));
+    output.table([], rows);
     return;
   }
   output.line(headline(examined));
@@ -43,7 +45,7 @@ export function tell(output: Output, examined: readonly Examined[], verbose: boo
 }
 
 function fields(check: string, one: Finding): readonly string[] {
-  if (one.severity === 'ok') return ['ok', '-', check, one.what, '-', '-'];
+  if (one.severity === 'ok') return ['ok', '', check, one.what, '', ''];
   return [one.severity, one.id, check, one.what, one.cost, one.mend];
 }
 

@@ -23,7 +23,9 @@ export async function resolveSshd(machine: Machine, { user, address }: Probe): P
   if (missing === true) return { kind: 'absent', why: 'there is no sshd' };
   if (status !== 0) {
     const why = stderr.trim() || 'sshd -T says nothing';
-    return { kind: machine.uid === 0 ? 'bad' : 'unseen', why };
+    // That folder is made when sshd starts: it says nothing of the configuration.
+    const blind = machine.uid !== 0 || /privilege separation directory/i.test(why);
+    return { kind: blind ? 'unseen' : 'bad', why };
   }
   return { kind: 'settings', settings: readSettings(stdout) };
 }

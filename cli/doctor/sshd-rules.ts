@@ -66,7 +66,7 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
   return [
     {
       id: 'sshd.password-answers-twice',
-      what: 'PasswordAuthentication is on, which gives the password as the answer to the code’s prompt too',
+      what: 'PasswordAuthentication is on, which gives the password as the answer to the prompt for the code too',
       mend: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
     },
   ];

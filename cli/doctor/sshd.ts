@@ -11,6 +11,7 @@ const folder = '/etc/ssh';
 /** People whose settings are asked for beside root's and those that Match blocks name. */
 const people = 5;
 const probesAtMost = 40;
+const asRoot = 'run it as root: sudo sallyport doctor';
 
 /** sshd as sshd itself resolves its configuration, for root, for people and for whom Match blocks speak of. */
 export const sshdCheck: Check = {
@@ -23,7 +24,13 @@ export const sshdCheck: Check = {
     const stack = services.services.find(({ service }) => service === 'sshd');
     const first = await resolveSshd(machine, { user: 'root', address: outside });
     if (first.kind === 'absent') return [{ severity: 'ok', what: first.why }];
-    if (first.kind === 'unseen') return [notSeen(`sshd’s configuration (${first.why})`)];
+    if (first.kind === 'unseen')
+      return [
+        notSeen(
+          `the configuration of sshd (${first.why})`,
+          machine.uid === 0 ? 'systemctl start ssh' : asRoot,
+        ),
+      ];
     if (first.kind === 'bad')
       return [finding('sshd.config-bad', first.why, 'mend the line named, then: sshd -t')];
     const dropIns = await unread(machine);
