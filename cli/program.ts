@@ -41,6 +41,12 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   ])
     add(program, context);
   try {
+    if (world.output.isTTY === true && isAlone(program, words)) {
+      // What it looks at is of no use to the commands, and takes time to load.
+      const { overview } = await import('./overview.ts');
+      await overview(context);
+      return status();
+    }
     await program.parseAsync(words, { from: 'user' });
     return status();
   } catch (error) {
@@ -50,6 +56,12 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   } finally {
     context.prompt.close();
   }
+}
+
+/** No command, and nothing that asks for help. */
+function isAlone(program: Command, words: readonly string[]): boolean {
+  const { operands, unknown } = program.parseOptions([...words]);
+  return operands.length === 0 && unknown.length === 0;
 }
 
 /** Before commands are added: they take these settings over. */
