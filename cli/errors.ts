@@ -14,7 +14,13 @@ export const exitStatus = {
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 
 /** What the CLI finds out by itself. */
-export type CliCode = 'usage' | 'refused' | 'cancelled' | 'no-such-factor' | 'config-unreadable';
+export type CliCode =
+  | 'usage'
+  | 'refused'
+  | 'cancelled'
+  | 'no-such-factor'
+  | 'config-unreadable'
+  | 'root-needed';
 
 export class CliError extends Error {
   readonly code: CliCode;
@@ -32,6 +38,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   refused: exitStatus.refused,
   cancelled: exitStatus.refused,
   'config-unreadable': exitStatus.config,
+  'root-needed': exitStatus.notPermitted,
   'daemon-unreachable': exitStatus.unreachable,
   'shutting-down': exitStatus.unreachable,
   'not-permitted': exitStatus.notPermitted,

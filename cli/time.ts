@@ -64,3 +64,16 @@ export function parseSince(text: string, now: number): number | undefined {
   const moment = Date.parse(text.length === 10 ? `${text}T00:00:00` : text.replace(' ', 'T'));
   return Number.isNaN(moment) || moment < 0 ? undefined : moment;
 }
+
+/** "10m", "90s", "2h", or seconds. @returns seconds; undefined: no length of time */
+export function parseLength(text: string): number | undefined {
+  const length = /^(\d{1,6})([smhd]?)$/.exec(text);
+  if (length === null) return undefined;
+  return (Number(length[1]) * (lengths[length[2] || 's'] ?? 0)) / 1_000;
+}
+
+/** "9 min", "45 s". */
+export function lengthText(seconds: number): string {
+  const unit = units.find(([, length]) => seconds * 1_000 >= length);
+  return unit === undefined ? '0 s' : `${Math.floor((seconds * 1_000) / unit[1])} ${unit[0]}`;
+}

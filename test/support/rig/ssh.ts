@@ -52,10 +52,29 @@ export async function startSshd(port: number, dropIn: string, extra: readonly st
   writeFileSync(file, `${lines.join('\n')}\n`);
   const sshd = spawn('/usr/sbin/sshd', ['-D', '-f', file, '-E', log], { stdio: 'ignore' });
   sshd.unref();
+  await listening(port);
+}
+
+async function listening(port: number): Promise<void> {
   await until(`sshd on port ${port}`, async () => {
     const answer = await run('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${port} && head -c 4 <&3`]);
     return answer.stdout === 'SSH-';
   });
+}
+
+/** sshd with the configuration of the distribution, and what a test needs behind it. */
+export async function startDistributedSshd(port: number): Promise<void> {
+  const extra = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${hostKey}`,
+    'MaxStartups 200',
+    'UseDNS no',
+  ];
+  writeFileSync('/etc/ssh/sshd_config.d/zz-test.conf', `${extra.join('\n')}\n`);
+  const sshd = spawn('/usr/sbin/sshd', ['-D', '-E', log], { stdio: 'ignore' });
+  sshd.unref();
+  await listening(port);
 }
 
 interface SshOptions {

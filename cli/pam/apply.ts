@@ -1,0 +1,56 @@
+import { CliError } from '../errors.ts';
+import { begin, type Change, end, type FileChange, noteWritten, writeFiles } from './record.ts';
+import { disagreements, dropInFolder, sshdFault, sshdSettings } from './sshd.ts';
+import { revertNow, type Watch, watch } from './watch.ts';
+
+/**
+ * Makes the change.
+ *
+ * What MUST hold:
+ * - Watchers run before the first file is written: should this process end in between, they put back what it wrote.
+ * - The drop-in of sshd comes first and is judged by sshd itself; whatever it has against it, all is put back.
+ *   A running sshd does not read it before it is told to.
+ * @param users whose logins through sshd must come out as the drop-in says
+ */
+export function apply(change: Change, files: readonly FileChange[], users: readonly string[]): Watch {
+  begin(change, files);
+  try {
+    const watching = watch(change.id, change.trial !== undefined);
+    const dropIns = files.filter(({ path }) => path.startsWith(dropInFolder));
+    writeFiles(dropIns);
+    for (const { after } of dropIns) if (after !== undefined) judgeDropIn(after, users);
+    writeFiles(files.filter((file) => !dropIns.includes(file)));
+    noteWritten();
+    if (change.trial === undefined) end(change.id);
+    return watching;
+  } catch (error) {
+    if (!revertNow())
+      throw new CliError(
+        'refused',
+        `${messageOf(error)}\nand not everything could be put back; see: sallyport pam show`,
+      );
+    throw error;
+  }
+}
+
+function judgeDropIn(text: string, users: readonly string[]): void {
+  const fault = sshdFault();
+  if (fault !== undefined) throw new CliError('refused', `nothing was changed: ${fault}`);
+  const found = new Set([
+    ...disagreements(text, sshdSettings()),
+    ...users.flatMap((user) => disagreements(text, sshdSettings(user)).map((one) => `for ${user} ${one}`)),
+  ]);
+  if (found.size > 0)
+    throw new CliError(
+      'refused',
+      [
+        'nothing was changed: the logins of ssh would not come by PAM as they must',
+        ...found,
+        `the line "Include ${dropInFolder}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`,
+      ].join('\n'),
+    );
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

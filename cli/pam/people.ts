@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readText } from './write.ts';
+
+/** An account as NSS tells of it. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+/** @param key a name or a uid; absent: all that NSS lists */
+export function accounts(key?: string | number): readonly Account[] {
+  const argv = ['passwd', ...(key === undefined ? [] : [String(key)])];
+  const run = spawnSync('getent', argv, { encoding: 'utf8', timeout: 20_000, maxBuffer: 64 << 20 });
+  return (run.stdout ?? '').split('\n').flatMap((line) => {
+    const [name = '', , uid = '', , , home = '', shell = ''] = line.split(':');
+    return /^\d+$/.test(uid) ? [{ name, uid: Number(uid), home, shell }] : [];
+  });
+}
+
+const noUid = 4_294_967_295;
+
+/** The person who runs this: behind sudo, else whoever logged in, else root. */
+export function caller(environment: Readonly<Record<string, string | undefined>>): Account | undefined {
+  const { SUDO_UID: sudo = '' } = environment;
+  const uid = /^\d{1,10}$/.test(sudo) ? Number(sudo) : loginUid();
+  return accounts(uid)[0];
+}
+
+function loginUid(): number {
+  try {
+    const uid = Number(readFileSync('/proc/self/loginuid', 'latin1'));
+    return uid === noUid ? 0 : uid;
+  } catch {
+    return 0;
+  }
+}
+
+/** Those who may log in at all, by their shell. */
+export function mayLogIn({ shell }: Account): boolean {
+  return !/\/(?:nologin|false|sync|shutdown|halt)$/.test(shell);
+}
+
+/** @returns undefined: /etc/shadow does not know the account; a directory may */
+export function hasPassword(name: string): boolean | undefined {
+  const line = (readText('/etc/shadow') ?? '').split('\n').find((one) => one.startsWith(`${name}:`));
+  const hash = line?.split(':')[1];
+  return hash === undefined ? undefined : hash !== '' && !/^[!*]/.test(hash);
+}

@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+import { CliError } from '../errors.ts';
+import { shipped } from '../pam-config.ts';
+import { checkService, guards } from './check.ts';
+import type { PamFiles } from './files.ts';
+import type { IncludeLine, ModuleLine } from './lines.ts';
+import { placeOf, readStack, type Stack, servicesReaching } from './read.ts';
+import type { FileChange } from './record.ts';
+import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
+import { dropIns, isService, isTwinOf, knownService } from './services.ts';
+import { dropInFolder } from './sshd.ts';
+import { readText } from './write.ts';
+
+/** What `enable` would do; nothing is done yet. */
+export interface Plan {
+  readonly service: string;
+  /** Everything that reads the file, the service itself first. */
+  readonly services: readonly string[];
+  readonly stackName: string;
+  /** In the order in which they are written: what makes the others count comes last. */
+  readonly files: readonly FileChange[];
+  /** As libpam would resolve it then. */
+  readonly after: PamFiles;
+  readonly stack: Stack;
+  /** Lines that the service no longer comes by. */
+  readonly lost: readonly ModuleLine[];
+  /** The drop-in of sshd, where there is one. */
+  readonly dropIn: string | undefined;
+}
+
+const folder = '/etc/pam.d';
+
+/** @param stackName a file of pam-config/pam.d. @throws CliError refused, usage: what to do by hand */
+export function planEnable(files: PamFiles, service: string, stackName: string): Plan {
+  const stack = readStack(files, service, 'auth');
+  const file = files.read(service);
+  if (!isService(service)) throw new CliError('refused', sharedFile(files, service));
+  if (file === undefined)
+    throw new CliError(
+      'refused',
+      `there is no ${folder}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
+    );
+  const fresh = guards(stack) ? [] : pamChanges(file, stack, stackName);
+  const changes = [...(service === 'sshd' ? dropInChange(stackName) : []), ...fresh];
+  const after = overlaid(files, changes);
+  const faults = checkService(after, service).filter(({ level }) => level === 'error');
+  if (faults.length > 0) {
+    const lines = faults.map(
+      ({ place, message }) => `${place === undefined ? '' : `${placeOf(place)}: `}${message}`,
+    );
+    throw new CliError('refused', ['the stack would be wrong, so nothing is changed:', ...lines].join('\n'));
+  }
+  const path = join(folder, service);
+  const others = servicesReaching(files, file.path).filter((name) => name !== service && isService(name));
+  const replaced = passwordLine(stack);
+  const now = readStack(after, service, 'auth');
+  return {
+    service,
+    services: [service, ...others],
+    stackName,
+    files: changes.filter(({ before, after: text }) => before !== text),
+    after,
+    stack: now,
+    lost:
+      changes.some((change) => change.path === path) && replaced.kind === 'found'
+        ? lostModules(replaced.includes, now)
+        : [],
+    dropIn: service === 'sshd' ? dropIns[stackName] : undefined,
+  };
+}
+
+function pamChanges(
+  file: { readonly path: string; readonly text: string },
+  stack: Stack,
+  stackName: string,
+): readonly FileChange[] {
+  const { service } = stack;
+  const found = passwordLine(stack);
+  if (found.kind === 'unclear')
+    throw new CliError(
+      'refused',
+      `${file.path} cannot be changed by a command: ${found.why}; put the lines of ${stackName} there by hand ` +
+        `(pam-config/README.md says where), and see: sallyport pam show ${service}`,
+    );
+  const { line } = found;
+  if (isTwinOf(service, line.target))
+    throw new CliError(
+      'refused',
+      `${file.path} takes its stack from ${line.target}: change that, which reaches ${service} too: ` +
+        `sallyport pam enable ${line.target}`,
+    );
+  const swap = swapOf(file.text, line, stackName);
+  // What the distribution keeps in /usr/lib is not edited: a file of /etc goes before it.
+  const own = join(folder, service);
+  const changed: FileChange = {
+    path: own,
+    before: own === file.path ? file.text : undefined,
+    after: replaceLine(file.text, line, swap.ours),
+    swap,
+  };
+  const path = join(folder, stackName);
+  const there = readText(path);
+  const text = there ?? stackText(stackName, line, found.includes, service);
+  return [{ path, before: there, after: text }, changed];
+}
+
+/**
+ * The ready stack. It asks pam_unix alone: where passwords come from elsewhere too, the line that was there before
+ * goes in its place, and whether that ends a wrong password is checked with the rest of the stack.
+ */
+function stackText(
+  name: string,
+  line: IncludeLine,
+  includes: readonly ModuleLine[],
+  service: string,
+): string {
+  const text = shipped(`pam.d/${name}`);
+  const sources = otherSources(includes);
+  const password = /^auth\s+requisite\s+pam_unix\.so$/m;
+  if (sources.length === 0 || name === 'sallyport-sshd-key') return text;
+  if (password.test(text)) return text.replace(password, () => line.text);
+  throw new CliError(
+    'refused',
+    `${service} takes passwords from ${sources.join(', ')} too, which ${name} does not ask; write its stack by hand ` +
+      '(pam-config/README.md)',
+  );
+}
+
+function dropInChange(stackName: string): readonly FileChange[] {
+  const name = dropIns[stackName];
+  if (name === undefined)
+    throw new CliError('usage', `sshd needs one of: --with key, --with password, --with one-prompt`);
+  const byHand = join(dropInFolder, name);
+  // sshd takes the first value that it reads, so ours is read first: cloud images bring a 50-cloud-init.conf.
+  const path = readText(byHand) === undefined ? join(dropInFolder, `00-${name}`) : byHand;
+  const before = readText(path);
+  return [{ path, before, after: before ?? shipped(`sshd_config.d/${name}`) }];
+}
+
+function sharedFile(files: PamFiles, name: string): string {
+  const read = files.read(name);
+  if (read === undefined) return `there is no service ${name}`;
+  const reached = servicesReaching(files, read.path).filter(isService).join(', ');
+  const managed = /pam-auth-update/.test(read.text)
+    ? ' It is written by pam-auth-update, which would overwrite what is put into its block.'
+    : '';
+  return (
+    `${read.path} is shared: a change there reaches ${reached === '' ? 'no service' : reached}.${managed} ` +
+    'Change the services that are meant, one by one: sallyport pam enable SERVICE'
+  );
+}
+
+/** The files as they would be. */
+export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFiles {
+  const changed = new Map(changes.map(({ path, after }) => [path, after]));
+  return {
+    names: () =>
+      [
+        ...new Set([
+          ...files.names(),
+          ...[...changed.keys()]
+            .filter((path) => path.startsWith(`${folder}/`))
+            .map((path) => path.slice(folder.length + 1)),
+        ]),
+      ].sort(),
+    read(name) {
+      const path = name.startsWith('/') ? name : join(folder, name);
+      const text = changed.get(path);
+      return text === undefined ? files.read(name) : { path, text };
+    },
+  };
+}
+
+/** @param given the option --stack, with or without "sallyport-". @throws CliError usage */
+export function stackFor(service: string, given: string | undefined, known: readonly string[]): string {
+  if (given !== undefined) {
+    const name = given.startsWith('sallyport-') ? given : `sallyport-${given}`;
+    if (known.includes(name)) return name;
+    const choices = known.map((one) => one.replace('sallyport-', '')).join(', ');
+    throw new CliError('usage', `there is no stack ${given}; there are: ${choices}`);
+  }
+  const found = knownService(service)?.stack;
+  if (found !== undefined) return found;
+  throw new CliError(
+    'usage',
+    `${service} has no stack of its own; say which fits: --stack one-prompt for a program that asks once, ` +
+      '--stack sudo for one that can ask twice',
+  );
+}

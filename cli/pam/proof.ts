@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import { CliError } from '../errors.ts';
+import { accounts } from './people.ts';
+import { startOf, type Trial } from './record.ts';
+import { knownService } from './services.ts';
+
+/** Ticks of /proc, a constant of Linux. */
+const ticks = 100;
+
+export interface Process {
+  readonly pid: number;
+  readonly name: string;
+  readonly uid: number;
+  /** Seconds since the machine started. */
+  readonly started: number;
+}
+
+/**
+ * That a login through the changed service works is shown by two things together:
+ * - sallyportd has recorded one since the change, of an account of whoever confirms;
+ * - whoever confirms sits in it: the program of the login (sshd, sudo, su, login) that this command runs below has
+ *   started after the last file was written. A session from before proves nothing, whatever others did meanwhile.
+ * Services whose program stays the same, such as lockers, have the first alone.
+ * @throws CliError refused: what is missing, and what to do
+ */
+export async function proveNewLogin(trial: Trial, client: ControlClient): Promise<void> {
+  const { change, written } = trial;
+  const services = change.services.join(' or ');
+  const again = `log in anew through ${services}, and say there: sallyport pam confirm`;
+  if (written === undefined) throw new CliError('refused', 'the change is not written yet');
+  const programs = new Set(change.services.flatMap((service) => knownService(service)?.programs ?? []));
+  const chain = ancestors();
+  const at = chain.findIndex(({ name, started }) => programs.has(name) && started > written);
+  if (programs.size > 0 && at < 0)
+    throw new CliError(
+      'refused',
+      `this session is older than the change, so it proves nothing; ${again} (outside of tmux and screen)`,
+    );
+  // The login program itself and what it runs below: sudo asks for the caller's factor, su for the target's.
+  const names = new Set(
+    chain.slice(0, at < 0 ? undefined : at + 2).flatMap(({ uid }) => accounts(uid)[0]?.name ?? []),
+  );
+  if (!(await hasLogin(trial, client, names)))
+    throw new CliError(
+      'refused',
+      `sallyportd knows of no login of ${[...names].join(' or ')} through ${services} since the change; ${again}`,
+    );
+}
+
+const page = 1_000;
+
+async function hasLogin(
+  { change }: Trial,
+  client: ControlClient,
+  names: ReadonlySet<string>,
+): Promise<boolean> {
+  const since = change.auditSeq ?? -1;
+  let from: number | undefined;
+  for (;;) {
+    const { events } = await client.audit({ limit: page, ...(from === undefined ? {} : { from }) });
+    for (const event of events) {
+      if (event.seq <= since) return false;
+      const whose = names.has(event.account) || (event.caller !== undefined && names.has(event.caller));
+      const letIn = event.outcome === 'success' || event.outcome === 'not-needed';
+      if (event.kind === 'login' && letIn && whose && change.services.includes(event.service ?? ''))
+        return true;
+    }
+    const last = events.at(-1);
+    if (last === undefined || events.length < page || last.seq === 0) return false;
+    from = last.seq - 1;
+  }
+}
+
+/** This process, its parent, and so on, as far as /proc shows. */
+export function ancestors(): readonly Process[] {
+  const found: Process[] = [];
+  for (let pid = process.pid; pid > 0; ) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+      const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
+      found.push({ pid, name: field('Name'), uid: Number(field('Uid')), started: startOf(pid) / ticks });
+      pid = Number(field('PPid'));
+    } catch {
+      break;
+    }
+  }
+  return found;
+}

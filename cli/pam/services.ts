@@ -1,0 +1,64 @@
+/** What is known of services by name; every other one takes --stack. */
+export interface KnownService {
+  /** A file of pam-config/pam.d. */
+  readonly stack: string;
+  /** How the program of a login is called in /proc, for the proof that a login is new. */
+  readonly programs: readonly string[];
+}
+
+const table: Readonly<Record<string, KnownService>> = {
+  sshd: { stack: 'sallyport-sshd', programs: ['sshd', 'sshd-session', 'sshd-auth'] },
+  sudo: { stack: 'sallyport-sudo', programs: ['sudo'] },
+  'sudo-i': { stack: 'sallyport-sudo', programs: ['sudo'] },
+  su: { stack: 'sallyport-su', programs: ['su'] },
+  'su-l': { stack: 'sallyport-su', programs: ['su'] },
+  login: { stack: 'sallyport-login', programs: ['login'] },
+  remote: { stack: 'sallyport-remote', programs: ['login'] },
+};
+
+const lockers = new Set([
+  ...[
+    'i3lock',
+    'swaylock',
+    'xsecurelock',
+    'xscreensaver',
+    'waylock',
+    'gtklock',
+    'hyprlock',
+    'physlock',
+    'vlock',
+  ],
+  ...['slock', 'light-locker', 'xlock', 'xtrlock'],
+]);
+
+export function knownService(service: string): KnownService | undefined {
+  if (lockers.has(service)) return { stack: 'sallyport-locker', programs: [] };
+  return Object.hasOwn(table, service) ? table[service] : undefined;
+}
+
+/** Files that services include and that are none themselves. */
+const fragment =
+  /^(?:common-|sallyport-|system-auth|password-auth|smartcard-auth|fingerprint-auth|postlogin|config-util)/;
+
+export function isService(name: string): boolean {
+  return !fragment.test(name);
+}
+
+/** Services that are the same program as another one, whose file they include. */
+const twins: Readonly<Record<string, string>> = { 'su-l': 'su', 'sudo-i': 'sudo', remote: 'login' };
+
+export function isTwinOf(service: string, other: string): boolean {
+  return Object.hasOwn(twins, service) && twins[service] === other;
+}
+
+/** libpam opens what it is told; this program opens files of /etc/pam.d alone. */
+export function isServiceName(name: string): boolean {
+  return /^[A-Za-z0-9][\w.@-]{0,63}$/.test(name);
+}
+
+/** The drop-in that goes with a stack of sshd. */
+export const dropIns: Readonly<Record<string, string>> = {
+  'sallyport-sshd': 'sallyport-password-code.conf',
+  'sallyport-sshd-key': 'sallyport-key-code.conf',
+  'sallyport-one-prompt': 'sallyport-one-prompt.conf',
+};

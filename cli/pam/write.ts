@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/**
+ * Files that decide who may log in, written so that every moment of it is whole.
+ *
+ * What MUST hold:
+ * - Whoever reads sees the old file or the new one, after a power cut too: a new file beside it, synced, renamed.
+ * - Mode, owner and SELinux context stay; a new file is root's, 0644.
+ * - A link stays a link: what it points to is written.
+ * - The file beside it has a name that neither libpam nor sshd's Include takes for one of theirs.
+ */
+export function writeAtomically(path: string, text: string): void {
+  const target = existsSync(path) ? realpathSync(path) : path;
+  const folder = dirname(target);
+  const temporary = join(folder, `.sallyport-${process.pid}.new`);
+  const old = statOf(target);
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeFileSync(file, text, 'latin1');
+    fchmodSync(file, old === undefined ? 0o644 : old.mode & 0o7777);
+    fchownSync(file, old?.uid ?? 0, old?.gid ?? 0);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  keepContext(temporary, target, old !== undefined);
+  renameSync(temporary, target);
+  syncFolder(folder);
+}
+
+/** A file that is gone already is no error. */
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true });
+  syncFolder(dirname(path));
+}
+
+/** @returns undefined: there is no such file */
+export function readText(path: string): string | undefined {
+  return statOf(path) === undefined ? undefined : readFileSync(path, 'latin1');
+}
+
+/** Writes a file of our own records and syncs it; the folder is synced by the caller, once. */
+export function writeSynced(path: string, text: string, like?: string): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(file, text, 'latin1');
+    const owner = like === undefined ? undefined : statOf(like);
+    if (owner !== undefined) {
+      fchmodSync(file, owner.mode & 0o7777);
+      chownSync(path, owner.uid, owner.gid);
+    }
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function statOf(path: string) {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+/** Node reads no extended attributes; where SELinux is on, its own programs are there. */
+function keepContext(temporary: string, target: string, replaces: boolean): void {
+  if (!existsSync('/sys/fs/selinux/enforce')) return;
+  if (replaces) spawnSync('chcon', ['--reference', target, temporary]);
+  // A new file gets what the policy says for its final name.
+  else {
+    const policy = spawnSync('matchpathcon', ['-n', target], { encoding: 'utf8' });
+    if (policy.status === 0) spawnSync('chcon', [policy.stdout.trim(), temporary]);
+  }
+}
+
+/** Root alone may have been there: whoever can write here decides what is put back. */
+export function isRootsOwn(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isSymbolicLink() && found.uid === 0 && (found.mode & 0o022) === 0;
+}
