@@ -71,7 +71,7 @@ async function look(
     factors: own?.factors,
     locked: own === undefined ? undefined : isLocked(own),
     guarded: services,
-    openTry: undefined,
+    openTry: machine.trial()?.services.join(', '),
     observing: [],
     dangers,
   };

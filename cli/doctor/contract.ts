@@ -2,6 +2,7 @@ import type { ControlClient } from '../../daemon/control/client.ts';
 import type { ConfigFile } from '../../daemon/control/config-file.ts';
 import type { StatusView } from '../../daemon/control/views.ts';
 import type { PamFiles } from '../pam/files.ts';
+import type { TrialView } from '../pam/trial.ts';
 import { catalogue, type FindingId, type Severity } from './catalogue.ts';
 import type { Files, Ran } from './files.ts';
 
@@ -62,6 +63,8 @@ export interface Machine {
   readonly connects: (path: string) => Promise<'accepts' | 'silent' | 'absent' | 'forbidden'>;
   /** The folders of the PAM stacks. */
   readonly pam: PamFiles;
+  /** The change to a stack that is under way; undefined: none, or none that may be seen. */
+  readonly trial: () => TrialView | undefined;
   readonly wait: (milliseconds: number) => Promise<void>;
 }
 

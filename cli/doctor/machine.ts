@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlError, createClient } from '../../daemon/control/client.ts';
 import { readConfigFile, rootOf } from '../../daemon/control/config-file.ts';
 import { pamFiles } from '../pam/files.ts';
+import { currentTrial } from '../pam/record.ts';
+import { trialView } from '../pam/trial.ts';
 import { controlSocket } from '../socket.ts';
 import type { World } from '../world.ts';
 import type { Answer, Machine } from './contract.ts';
@@ -31,6 +33,10 @@ export function thisMachine(world: World, configFile: string): Machine {
     daemon,
     connects: (path) => connectTo(path, connectLimit),
     pam: pamFiles(),
+    trial: () => {
+      const trial = currentTrial();
+      return trial === undefined ? undefined : trialView(trial);
+    },
     wait: async (milliseconds) => void (await sleep(milliseconds)),
   };
 }

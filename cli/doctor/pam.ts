@@ -37,6 +37,7 @@ export const pamCheck: Check = {
     const stacks = programs(found.services);
     if (stacks.length === 0)
       return [
+        ...trial(machine),
         finding(
           'pam.nothing-guarded',
           'no program asks for a second factor',
@@ -44,6 +45,7 @@ export const pamCheck: Check = {
         ),
       ];
     const findings = [
+      ...trial(machine),
       ...(await Promise.all(stacks.map((stack) => modules(machine, stack)))).flat(),
       ...(await otherSockets(machine, stacks)),
       ...stacks.flatMap(({ service }) => order(machine, service)),
@@ -56,6 +58,20 @@ export const pamCheck: Check = {
     );
   },
 };
+
+function trial(machine: Machine): readonly Finding[] {
+  const running = machine.trial();
+  if (running === undefined) return [];
+  const { services, state, left } = running;
+  const when = left === undefined ? '' : `, ${left} s left`;
+  return [
+    finding(
+      'pam.try-open',
+      `${services.join(', ')}: ${state}${when}`,
+      'from a new login: sallyport pam confirm',
+    ),
+  ];
+}
 
 function order({ pam }: Machine, service: string): readonly Finding[] {
   return checkService(pam, service).flatMap(({ code, place, message }): readonly Finding[] => {

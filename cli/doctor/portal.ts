@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Config } from '../../daemon/control/config-file.ts';
 import { isoLocal } from '../time.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
@@ -101,9 +102,9 @@ function dates(certificate: X509Certificate, file: string, now: number): readonl
 
 function names(certificate: X509Certificate, file: string, origins: readonly string[]): readonly Finding[] {
   const hosts = origins.map((origin) => new URL(origin).hostname.replace(/^\[|\]$/g, ''));
-  const strange = hosts.filter(
-    (host) => certificate.checkHost(host) === undefined && certificate.checkIP(host) === undefined,
-  );
+  const fits = (host: string) =>
+    isIP(host) === 0 ? certificate.checkHost(host) !== undefined : certificate.checkIP(host) !== undefined;
+  const strange = hosts.filter((host) => !fits(host));
   return strange.map((host) =>
     finding(
       'portal.certificate-name',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Answer, Machine } from '../../cli/doctor/contract.ts';
 import type { Entry, Files, Ran, Space } from '../../cli/doctor/files.ts';
 import type { PamFiles } from '../../cli/pam/files.ts';
+import type { TrialView } from '../../cli/pam/trial.ts';
 import { systemPaths } from '../../daemon/config/defaults.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { describeProblem } from '../../daemon/config/problem.ts';
@@ -253,6 +254,9 @@ export class FakeMachine implements Machine {
   };
 
   connects = async (path: string) => this.connections[path] ?? 'accepts';
+
+  trialNow: TrialView | undefined;
+  trial = () => this.trialNow;
 
   get pam(): PamFiles {
     return {

@@ -35,6 +35,10 @@ const store =
     machine.statusNow = { ...machine.statusNow, store: { ...machine.statusNow.store, ...change } };
   };
 
+/** A table up to the next one; the bracket of a list does not begin a line. */
+const portal = /\[portal\](?:.|\n(?!\[))*/;
+const webauthn = /\[webauthn\](?:.|\n(?!\[\[))*/;
+
 const breaks: Readonly<Record<FindingId, Break>> = {
   'not-seen': (machine) => machine.unseen.add(systemPaths.masterKey),
   'check-failed': (machine) => {
@@ -119,7 +123,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.connections[systemPaths.passwordSocket] = 'absent';
   },
   'helper.password-none': (machine) => {
-    config(/\[portal\][^[]*/, '')(machine);
+    config(portal, '')(machine);
     machine.connections[systemPaths.passwordSocket] = 'absent';
   },
   'helper.password-service': (machine) => machine.things.delete('/etc/pam.d/sallyport-password'),
@@ -263,7 +267,9 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.stacks['common-auth'] = machine.stacks.sudo ?? '';
     machine.stacks['polkit-1'] = '@include common-auth\n';
   },
-  'pam.try-open': () => undefined,
+  'pam.try-open': (machine) => {
+    machine.trialNow = { id: '1', services: ['sshd'], state: 'on-trial', left: 500 };
+  },
 
   'root.no-way-in': (machine) => {
     machine.stacks.login = machine.stacks.sudo ?? '';
@@ -303,8 +309,8 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'portal.user-gone': (machine) => {
     machine.accounts['sallyport-portal'] = undefined;
   },
-  'portal.localhost': config(/\[webauthn\][^[]*\[portal\][^[]*/, '[webauthn]\nrp_id = "localhost"\n\n'),
-  'portal.no-relying-party': config(/\[webauthn\][^[]*\[portal\][^[]*/, ''),
+  'portal.localhost': config(webauthn, '[webauthn]\nrp_id = "localhost"\n\n'),
+  'portal.no-relying-party': config(webauthn, ''),
 };
 
 async function idsOn(machine: FakeMachine): Promise<readonly string[]> {
