@@ -1,3 +1,4 @@
+import { systemPaths } from '../../daemon/control/config-file.ts';
 import { checkService, type FindingCode } from '../pam/check.ts';
 import type { ModuleLine } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
@@ -111,15 +112,19 @@ async function placesOf({ files }: Machine, { module }: ModuleLine): Promise<rea
 
 async function otherSockets(machine: Machine, stacks: readonly Stack[]): Promise<readonly Finding[]> {
   const { pamSocket } = await pathsOf(machine);
-  return stacks.flatMap((stack) =>
-    oursIn(stack).flatMap((line) => {
-      const named = line.options.findLast((option) => option.startsWith('socket='))?.slice('socket='.length);
-      const socket = named ?? '/run/sallyport/pam.sock';
-      if (socket === pamSocket) return [];
+  const real = async (path: string) => (await machine.files.real(path)) ?? path;
+  const ours = await real(pamSocket);
+  const lines = stacks.flatMap((stack) => oursIn(stack).map((line) => ({ stack, line })));
+  const findings = await Promise.all(
+    lines.map(async ({ stack, line }): Promise<readonly Finding[]> => {
+      const named = line.options.findLast((option) => option.startsWith('socket='));
+      const socket = named?.slice('socket='.length) ?? systemPaths.pamSocket;
+      if (socket === pamSocket || (await real(socket)) === ours) return [];
       const what = `${stack.service} (${placeOf(line)}): the module asks ${socket}, and sallyportd listens on ${pamSocket}`;
       return [finding('pam.other-socket', what, `say socket=${pamSocket} on that line`)];
     }),
   );
+  return findings.flat();
 }
 
 function unguardedSiblings({ pam }: Machine, stacks: readonly Stack[]): readonly Finding[] {
