@@ -49,6 +49,8 @@ function alone(settings: SshdSettings): readonly Setting[] {
 function conversation(settings: SshdSettings, { onePrompt }: Circumstances): readonly Setting[] {
   const on = (keyword: string) => settings.get(keyword) === 'yes';
   const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
+  // Where no list asks, the first factor alone lets in, which is told above.
+  if (asking.length === 0 && methodLists(settings).length > 0) return [];
   const takesPassword = asking.some((list) => list.includes('password')) && on('passwordauthentication');
   const converses =
     asking.some((list) => list.includes('keyboard-interactive')) && on('kbdinteractiveauthentication');
