@@ -6,7 +6,7 @@ import { checks, examine, worst } from './doctor/examine.ts';
 import { guarded, programs } from './doctor/guarded.ts';
 import { thisMachine } from './doctor/machine.ts';
 import { createMembersCheck } from './doctor/members.ts';
-import { realmsOf } from './doctor/realms.ts';
+import { observing, realmsOf } from './doctor/realms.ts';
 import { exitStatus } from './errors.ts';
 import { nextStep, type State } from './next-step.ts';
 import { commandWith } from './socket.ts';
@@ -72,7 +72,7 @@ async function look(
     locked: own === undefined ? undefined : isLocked(own),
     guarded: services,
     openTry: machine.trial()?.services.join(', '),
-    observing: [],
+    observing: observing(realms ?? []),
     dangers,
   };
   return { facts, state };

@@ -79,6 +79,7 @@ export const catalogue = {
   'realm.group-unknown': danger('while the directory is away, whoever no earlier realm takes is refused'),
   'realm.group-empty': note('the group brings nobody into the realm'),
   'realm.user-gone': warning('the name brings nobody into the realm; a slip of the pen leaves somebody out'),
+  'realm.observing': warning('nobody of the realm is asked or refused, whatever it requires'),
   'realm.nobody': warning(
     'the realm decides for nobody; those meant fall to a later one, perhaps a laxer one',
   ),

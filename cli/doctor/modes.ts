@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 import type { Entry } from './files.ts';
 import { daemonUid, octal, parentsOf } from './owners.ts';
@@ -36,6 +37,8 @@ async function thingsOf(machine: Machine): Promise<readonly Guarded[]> {
     { path: paths.store, readers: 'nobody' },
     { path: paths.anchor, readers: 'all' },
     { path: paths.lastGood, readers: 'all' },
+    // Whoever can write there can put a socket of their own in the place of ours.
+    { path: dirname(paths.pamSocket), readers: 'all' },
     ...(portal === undefined ? [] : [{ path: portal.keyFile, readers: 'group' as const }]),
     ...servers.map(({ keyFile }) => ({ path: keyFile, readers: 'group' as const })),
   ];

@@ -11,7 +11,16 @@ export const realmsCheck: Check = {
     const realms = await realmsOf(machine);
     if (realms === undefined)
       return [notSeen('the realms: there is no good configuration', 'see the configuration')];
-    const findings = (await Promise.all(realms.map((realm) => judge(machine, realm)))).flat();
+    const findings = [
+      ...observing(realms).map((name) =>
+        finding(
+          'realm.observing',
+          `the realm "${name}" only writes down what it would decide`,
+          'sallyport report; when all are ready: take observe out of the realm, then sallyport reload',
+        ),
+      ),
+      ...(await Promise.all(realms.map((realm) => judge(machine, realm)))).flat(),
+    ];
     return orGood(findings, `${count(realms.length, 'realm')}: all that they name is there`);
   },
 };
@@ -22,6 +31,11 @@ export async function realmsOf(machine: Machine): Promise<readonly Realm[] | und
   if (status.ok) return machine.daemon.realms();
   const read = await machine.config();
   return read.kind === 'good' ? read.config.realms : undefined;
+}
+
+/** Their names. */
+export function observing(realms: readonly Realm[]): readonly string[] {
+  return realms.flatMap((realm) => ('observe' in realm && realm.observe === true ? realm.name : []));
 }
 
 async function judge(machine: Machine, realm: Realm): Promise<readonly Finding[]> {

@@ -158,6 +158,11 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'realm.user-gone': (machine) => {
     machine.accounts.alice = undefined;
   },
+  'realm.observing': (machine) => {
+    const realms = async () =>
+      (await new FakeMachine().daemon.realms()).map((realm) => ({ ...realm, observe: true }));
+    machine.daemon = { ...machine.daemon, realms };
+  },
   'realm.nobody': (machine) => {
     machine.accounts.alice = undefined;
     machine.groups.staff = 'staff:x:50:';
