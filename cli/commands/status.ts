@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { StatusView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
+import { warnRunningTrial } from '../pam/trial.ts';
 
 export function addStatus(program: Command, context: Context): void {
   program
@@ -18,6 +19,7 @@ export function addStatus(program: Command, context: Context): void {
 function show(output: Output, status: StatusView): void {
   const { store, config } = status;
   for (const warning of status.warnings) output.warn(warning);
+  warnRunningTrial(output);
   output.facts([
     ['version', status.version],
     ['pid', String(status.pid)],

@@ -62,31 +62,42 @@ interface Joined {
   readonly line: number;
   readonly lastLine: number;
   readonly text: string;
-  readonly unfinished: boolean;
+  /** Why libpam cannot make one line of it, or makes another one in another version. */
+  readonly fault?: { readonly why: string; readonly fatal: boolean };
 }
+
+const unclear = {
+  why: 'an empty line or a comment in the middle of a line that goes on, which versions of libpam read differently',
+  fatal: false,
+};
+const unfinished = { why: 'the file ends in a backslash, so the line never ends', fatal: true };
 
 /**
  * Comments end at the end of their own line, wherever they begin; a backslash at the end, which may have spaces
- * behind it, goes on in the next line that is not empty.
+ * behind it, goes on in the next line.
  */
 function joined(text: string): readonly Joined[] {
   const found: Joined[] = [];
-  let open: { first: number; text: string } | undefined;
+  let open: { first: number; text: string; unclear: boolean } | undefined;
   const rows = text.split('\n');
   for (const [index, row] of rows.entries()) {
     const bare = trimmed(row.replace(/#.*$/s, ''));
-    if (bare === '') continue;
+    if (bare === '') {
+      if (open !== undefined) open.unclear = true;
+      continue;
+    }
     const goesOn = bare.endsWith('\\');
     const whole = `${open === undefined ? '' : `${open.text} `}${goesOn ? trimmed(bare.slice(0, -1)) : bare}`;
     const first = open?.first ?? index + 1;
-    if (goesOn) open = { first, text: whole };
+    const spoiled = open?.unclear === true;
+    if (goesOn) open = { first, text: whole, unclear: spoiled };
     else {
-      found.push({ line: first, lastLine: index + 1, text: whole, unfinished: false });
+      found.push({ line: first, lastLine: index + 1, text: whole, ...(spoiled ? { fault: unclear } : {}) });
       open = undefined;
     }
   }
   if (open !== undefined)
-    found.push({ line: open.first, lastLine: rows.length, text: open.text, unfinished: true });
+    found.push({ line: open.first, lastLine: rows.length, text: open.text, fault: unfinished });
   return found;
 }
 
@@ -105,7 +116,7 @@ function unbracketed(word: string): string {
 }
 
 function parseLine(row: Place & Joined): PamLine {
-  const { unfinished, ...written } = row;
+  const { fault, ...written } = row;
   const broken = (why: string, fatal: boolean, phase?: Phase): BrokenLine => ({
     kind: 'broken',
     ...written,
@@ -113,7 +124,7 @@ function parseLine(row: Place & Joined): PamLine {
     fatal,
     ...(phase === undefined ? {} : { phase }),
   });
-  if (unfinished) return broken('the file ends in a backslash, so the line never ends', true);
+  if (fault !== undefined) return broken(fault.why, fault.fatal);
   const [first = '', second, third, ...options] = wordsOf(row.text);
   if (first.toLowerCase() === '@include') {
     if (second === undefined) return broken('@include of nothing', true);

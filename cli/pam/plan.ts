@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
 import { checkService, guards } from './check.ts';
@@ -9,7 +9,6 @@ import type { FileChange } from './record.ts';
 import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
 import { dropIns, isService, isTwinOf, knownService } from './services.ts';
 import { dropInFolder } from './sshd.ts';
-import { readText } from './write.ts';
 
 /** What `enable` would do; nothing is done yet. */
 export interface Plan {
@@ -40,8 +39,8 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
       'refused',
       `there is no ${folder}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
     );
-  const fresh = guards(stack) ? [] : pamChanges(file, stack, stackName);
-  const changes = [...(service === 'sshd' ? dropInChange(stackName) : []), ...fresh];
+  const fresh = guards(stack) ? [] : pamChanges(files, file, stack, stackName);
+  const changes = [...(service === 'sshd' ? dropInChange(files, stackName) : []), ...fresh];
   const after = overlaid(files, changes);
   const faults = checkService(after, service).filter(({ level }) => level === 'error');
   if (faults.length > 0) {
@@ -70,6 +69,7 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
 }
 
 function pamChanges(
+  files: PamFiles,
   file: { readonly path: string; readonly text: string },
   stack: Stack,
   stackName: string,
@@ -99,7 +99,7 @@ function pamChanges(
     swap,
   };
   const path = join(folder, stackName);
-  const there = readText(path);
+  const there = files.read(path)?.text;
   const text = there ?? stackText(stackName, line, found.includes, service);
   return [{ path, before: there, after: text }, changed];
 }
@@ -126,14 +126,14 @@ function stackText(
   );
 }
 
-function dropInChange(stackName: string): readonly FileChange[] {
+function dropInChange(files: PamFiles, stackName: string): readonly FileChange[] {
   const name = dropIns[stackName];
   if (name === undefined)
     throw new CliError('usage', `sshd needs one of: --with key, --with password, --with one-prompt`);
   const byHand = join(dropInFolder, name);
   // sshd takes the first value that it reads, so ours is read first: cloud images bring a 50-cloud-init.conf.
-  const path = readText(byHand) === undefined ? join(dropInFolder, `00-${name}`) : byHand;
-  const before = readText(path);
+  const path = files.read(byHand) === undefined ? join(dropInFolder, `00-${name}`) : byHand;
+  const before = files.read(path)?.text;
   return [{ path, before, after: before ?? shipped(`sshd_config.d/${name}`) }];
 }
 
@@ -153,20 +153,18 @@ function sharedFile(files: PamFiles, name: string): string {
 /** The files as they would be. */
 export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFiles {
   const changed = new Map(changes.map(({ path, after }) => [path, after]));
+  const added = [...changed].flatMap(([path, after]) =>
+    after !== undefined && dirname(path) === folder ? [basename(path)] : [],
+  );
   return {
-    names: () =>
-      [
-        ...new Set([
-          ...files.names(),
-          ...[...changed.keys()]
-            .filter((path) => path.startsWith(`${folder}/`))
-            .map((path) => path.slice(folder.length + 1)),
-        ]),
-      ].sort(),
+    names: () => [...new Set([...files.names(), ...added])].sort(),
     read(name) {
       const path = name.startsWith('/') ? name : join(folder, name);
       const text = changed.get(path);
-      return text === undefined ? files.read(name) : { path, text };
+      if (text !== undefined) return { path, text };
+      if (!changed.has(path)) return files.read(name);
+      // What is gone from /etc no longer stands before the vendor's file.
+      return name.startsWith('/') ? undefined : files.read(join('/usr/lib/pam.d', name));
     },
   };
 }

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
@@ -9,12 +8,13 @@ import { overlaid } from './plan.ts';
 import { filesOf, placeOf, readLines, readStack } from './read.ts';
 import { type FileChange, type Recorded, recordedText } from './record.ts';
 import { replaceLine, swapOf } from './rewrite.ts';
-import { isService } from './services.ts';
+import { dropIns, isService } from './services.ts';
 import { dropInFolder } from './sshd.ts';
-import { readText } from './write.ts';
 
 const folder = '/etc/pam.d';
 const ours = /^sallyport-(?!password$)/;
+/** Files that distributions share between services. */
+const shared: readonly string[] = ['password-auth', 'system-auth', 'common-auth'];
 
 /** Services whose own file has our line, sorted. */
 export function changedServices(files: PamFiles): readonly string[] {
@@ -46,17 +46,18 @@ export function planDisable(
         'refused',
         `${service} comes by ${placeOf(line)}, which is not a line of this command; take it out there, or in the file that includes it`,
       );
-    return service === 'sshd' ? dropIns() : [];
+    return service === 'sshd' ? dropInChanges(files) : [];
   }
   let text = file.text;
   // From the end, so that the lines before keep their numbers.
-  for (const line of lines.toReversed()) text = replaceLine(text, line, originalOf(files, file, line, past));
+  for (const line of lines.toReversed())
+    text = replaceLine(text, line, originalOf(files, service, file.text, line, past));
   const record = newest(past, file.path, (one, index) => recordedText(one, index, 'after') === file.text);
   const made = record !== undefined && recordedText(record.record, record.index, 'before') === undefined;
   const own: FileChange = { path: file.path, before: file.text, after: made ? undefined : text };
   const after = overlaid(files, [own]);
   return [
-    ...(service === 'sshd' ? dropIns() : []),
+    ...(service === 'sshd' ? dropInChanges(files) : []),
     own,
     ...[...new Set(lines.map(({ target }) => target))].flatMap((target) => unneeded(after, target, past)),
   ];
@@ -64,16 +65,20 @@ export function planDisable(
 
 function originalOf(
   files: PamFiles,
-  { path, text }: { readonly path: string; readonly text: string },
+  service: string,
+  text: string,
   line: IncludeLine,
   past: readonly Recorded[],
 ): string {
   const row = text.split('\n')[line.line - 1] ?? '';
-  const found = newest(past, path, (record, index) => record.files[index]?.swap?.ours === row);
+  const found = newest(past, line.file, (record, index) => record.files[index]?.swap?.ours === row);
   const original = found?.record.files[found.index]?.swap?.original;
   if (original !== undefined) return original;
-  // Put there by hand: the file that such a line names on this system.
-  const usual = line.phase === 'all' ? ['common-auth'] : ['password-auth', 'system-auth', 'common-auth'];
+  // Put there by hand: the file that the other phases of the service take theirs from.
+  const others = readLines(files, service).flatMap((one) =>
+    one.kind === 'include' && one.phase !== 'auth' && shared.includes(one.target) ? [one.target] : [],
+  );
+  const usual = line.phase === 'all' ? ['common-auth'] : [...others, ...shared];
   const target = usual.find((name) => files.read(name) !== undefined);
   if (target === undefined)
     throw new CliError(
@@ -97,17 +102,18 @@ function newest(
 }
 
 /** A drop-in of ours asks for what the stack no longer does, so it goes even where it was edited. */
-function dropIns(): readonly FileChange[] {
-  return namesIn(dropInFolder)
-    .filter((name) => /^(?:00-)?sallyport-(?:password-code|key-code|one-prompt)\.conf$/.test(name))
-    .map((name) => join(dropInFolder, name))
-    .map((path) => ({ path, before: readText(path), after: undefined }));
+function dropInChanges(files: PamFiles): readonly FileChange[] {
+  const names = Object.values(dropIns).flatMap((name) => [`00-${name}`, name]);
+  return names.flatMap((name) => {
+    const file = files.read(join(dropInFolder, name));
+    return file === undefined ? [] : [{ path: file.path, before: file.text, after: undefined }];
+  });
 }
 
 /** The stack itself, once nobody includes it, unless somebody has written in it. */
 function unneeded(after: PamFiles, target: string, past: readonly Recorded[]): readonly FileChange[] {
   const path = join(folder, target);
-  const text = readText(path);
+  const text = after.read(path)?.text;
   if (text === undefined) return [];
   if (after.names().some((name) => name !== target && filesOf(after, name).includes(path))) return [];
   const wrote = newest(past, path, (record, index) => recordedText(record, index, 'after') === text);
@@ -120,13 +126,5 @@ function namesShipped(target: string): boolean {
     return shipped(`pam.d/${target}`) !== '';
   } catch {
     return false;
-  }
-}
-
-function namesIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path).sort();
-  } catch {
-    return [];
   }
 }

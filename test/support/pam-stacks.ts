@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -57,4 +57,25 @@ function answerOf(module: string, options: readonly string[]): string {
   if (module === 'pam_deny.so') return 'auth_err';
   if (module !== 'pam_debug.so') return 'module_unknown';
   return options.find((option) => option.startsWith('auth='))?.slice(5) ?? 'success';
+}
+
+/** Files in memory, as if they lay in /etc/pam.d. */
+export function memoryFiles(texts: Readonly<Record<string, string>>): PamFiles {
+  const names = Object.keys(texts).filter((name) => !name.startsWith('/'));
+  return {
+    names: () => names.toSorted(),
+    read(name) {
+      const path = name.startsWith('/') ? name : `/etc/pam.d/${name}`;
+      const text = texts[name] ?? texts[path.replace(/^\/etc\/pam\.d\//, '')];
+      return text === undefined ? undefined : { path, text };
+    },
+  };
+}
+
+/** The files of a distribution, as it installs them. */
+export function distribution(name: string): Readonly<Record<string, string>> {
+  const folder = join(projectRoot, 'test/vectors/pam', name);
+  return Object.fromEntries(
+    readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'latin1')]),
+  );
 }

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run, until } from '../support/rig/commands.ts';
+import { append } from '../support/rig/installed.ts';
+import { repository } from '../support/rig/layout.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { PamCommand, records, said, typed } from '../support/rig/pam-command.ts';
+import { password } from '../support/rig/people.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** sallyport pam enable --try: what puts itself back, and what keeps it. */
+const sudoFile = '/etc/pam.d/sudo';
+
+await inNamespace(import.meta.filename, async () => {
+  const pam = await PamCommand.prepare();
+  const { product, before } = pam;
+  await pam.add('alice');
+  const confirm = [process.execPath, ...product.command(['pam', 'confirm'])];
+  const onSshd = ['enable', 'sshd', '--with', 'key', '--try', '1h', '--yes', '--reload'] as const;
+
+  pam.change('sshd is put back once the time is over, though the shell is gone', async () => {
+    const shell = new Terminal([
+      'bash',
+      '-c',
+      '"$@"; echo done; sleep 600',
+      'bash',
+      ...pam.command('alice', ...onSshd),
+    ]);
+    await shell.expect(/done/);
+    await shell.hangUp();
+    await until('sshd asks for the code', async () => !(await pam.opensWithoutCode('alice')));
+    for (const command of [['pam', 'show'], ['status']])
+      assert.match(
+        (await product.cli(command)).stderr,
+        /sshd on trial: put back in 59 min/,
+        command.join(' '),
+      );
+    writeFileSync(`${records}/try/deadline`, '0\n');
+    await pam.isBack();
+    assert.deepEqual(pam.files(), before);
+    await until('sshd has read it again', () => pam.opensWithoutCode('alice'));
+  });
+
+  pam.change('a login from after the change confirms it, and one from before does not', async () => {
+    const shell = ['exec', 'bash', '--norc'];
+    const inside = `sudo -k ${confirm.join(' ')}; echo "status-$?"`;
+    const asked = async (terminal: Terminal, answer: RegExp, status: number) => {
+      terminal.send(`${inside}\r`);
+      await typed(terminal, /password for alice: /, password);
+      await terminal.expect(answer);
+      await terminal.expect(new RegExp(`status-${status}`));
+    };
+    const old = pam.keyLogin('alice', shell, ['RequestTTY=force']);
+    await old.expect(/\$ /);
+    await pam.must('alice', ...onSshd);
+    await until('sshd asks for the code', async () => !(await pam.opensWithoutCode('alice')));
+    // Nobody has logged in yet; then somebody has, which makes the old session no younger.
+    await asked(old, /older than the change/, 1);
+    const fresh = pam.keyLogin('alice', shell, ['RequestTTY=force']);
+    await fresh.answer(/code: /, pam.code('alice'));
+    await fresh.expect(/\$ /);
+    await asked(old, /older than the change/, 1);
+    await asked(fresh, /confirmed, and stays/, 0);
+    assert.equal(existsSync(`${records}/try`), false);
+    await until('nobody waits to put it back', () => pam.watchers().length === 0);
+    assert.equal(await pam.opensWithoutCode('alice'), false);
+  });
+
+  pam.change('what is new confirms nothing without a login through the service', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '10m', '--yes');
+    // A sudo of root's, which is asked for nothing.
+    const asRoot = await run('sudo', confirm);
+    assert.equal(asRoot.status, 1, said(asRoot));
+    assert.match(asRoot.stderr, /knows of no login/);
+    const plain = await product.cli(['pam', 'confirm']);
+    assert.match(plain.stderr, /older than the change/, said(plain));
+    const terminal = await pam.sudo('alice', ...confirm);
+    await terminal.expect(/confirmed, and stays/);
+    assert.equal(await terminal.ended(), 0);
+  });
+
+  pam.change('a trial ends by itself, and late is too late', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '5', '--yes');
+    await pam.isBack();
+    assert.deepEqual(pam.files(), before);
+    const late = await product.cli(['pam', 'confirm']);
+    assert.equal(late.status, 1);
+    assert.match(late.stderr, /no change is on trial/);
+  });
+
+  pam.change('there is one at a time, and to disable it is to put it back', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
+    const second = await pam.run('alice', 'enable', 'su', '--yes');
+    assert.equal(second.status, 1);
+    assert.match(second.stderr, /on trial, and there is one at a time/);
+    const off = await pam.must('alice', 'disable', 'sudo', '--yes');
+    assert.match(off.stderr, /on trial/);
+    assert.deepEqual(pam.files(), before);
+  });
+
+  pam.change('an edit made meanwhile stays, and our line goes', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
+    append(sudoFile, '# mine\n');
+    const back = await pam.must('alice', 'revert');
+    assert.match(back.stdout, /edited meanwhile: our line alone/);
+    assert.equal(readFileSync(sudoFile, 'latin1'), `${before[sudoFile]}# mine\n`);
+    writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
+  });
+
+  pam.change('a drop-in that was edited meanwhile goes all the same, and is kept', async () => {
+    await pam.must('alice', ...onSshd);
+    append('/etc/ssh/sshd_config.d/00-sallyport-key-code.conf', 'LogLevel DEBUG\n');
+    const back = await pam.must('alice', 'revert');
+    assert.match(back.stdout, /taken out, and kept in the record/);
+    assert.deepEqual(pam.files(), before);
+  });
+
+  pam.change('a restart of the machine puts back what nobody has confirmed', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
+    assert.ok(pam.watchers().length > 0);
+    const unit = readFileSync(join(repository, 'pam-config/systemd/sallyport-pam-revert.service'), 'utf8');
+    const [program = '', ...argv] = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
+    await run(program, argv);
+    assert.ok(existsSync(`${records}/try`), 'the unit leaves a trial of this start of the machine alone');
+    // Nothing of what ran survives a restart, and the machine has another name for its next start.
+    for (const pid of pam.watchers()) process.kill(pid, 'SIGKILL');
+    writeFileSync(`${records}/try/boot`, '00000000-0000-0000-0000-000000000000\n');
+    const started = await run(program, argv);
+    assert.equal(started.status, 0, said(started));
+    assert.deepEqual(pam.files(), before);
+  });
+
+  pam.change('putting back that was ended in the middle is begun again', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
+    for (const pid of pam.watchers()) process.kill(pid, 'SIGKILL');
+    for (let call = 1; call <= 3; call += 1) {
+      const killed = [
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=renameat2',
+        '-e',
+        `inject=renameat2:signal=KILL:when=${call}`,
+      ];
+      await run('strace', [...killed, '/bin/sh', `${records}/revert`, 'now'], { timeout: 60_000 });
+    }
+    const done = await pam.run('alice', 'revert');
+    assert.equal(existsSync(`${records}/reverting`), false, said(done));
+    assert.deepEqual(pam.files(), before);
+  });
+
+  pam.change('a crash between any two files leaves all of them old, or all of them new', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--yes');
+    const complete = pam.files();
+    await pam.must('alice', 'disable', 'sudo', '--yes');
+    const ends = new Set<string>();
+    for (let step = 1; step <= 4; step += 1) {
+      const killed = [
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=rename',
+        '-e',
+        `inject=rename:signal=KILL:when=${step}`,
+      ];
+      await run('strace', [...killed, ...pam.command('alice', 'enable', 'sudo', '--yes')], {
+        timeout: 90_000,
+      });
+      await pam.isBack();
+      const now = JSON.stringify(pam.files());
+      const end =
+        now === JSON.stringify(before) ? 'old' : now === JSON.stringify(complete) ? 'new' : `step ${step}`;
+      ends.add(end);
+      await pam.run('root', 'disable', 'sudo', '--yes');
+    }
+    assert.deepEqual([...ends].sort(), ['new', 'old']);
+  });
+});

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { checkService } from '../../../../cli/pam/check.ts';
+import { unifiedDiff } from '../../../../cli/pam/diff.ts';
+import type { PamFiles } from '../../../../cli/pam/files.ts';
+import { overlaid, type Plan, planEnable, stackFor } from '../../../../cli/pam/plan.ts';
+import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
+import { planDisable } from '../../../../cli/pam/undo.ts';
+import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-change-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** The record that the change would leave. */
+let records = 0;
+function recorded(plan: Plan): Recorded {
+  const place = mkdtempSync(join(folder, 'record-'));
+  for (const [index, { before, after }] of plan.files.entries()) {
+    if (before !== undefined) writeFileSync(join(place, `${index}.before`), before, 'latin1');
+    if (after !== undefined) writeFileSync(join(place, `${index}.after`), after, 'latin1');
+  }
+  records += 1;
+  const { service, services, files } = plan;
+  return { id: `${records}`, action: 'enable', service, services, at: records, files, folder: place };
+}
+
+const textsOf = (files: PamFiles) =>
+  Object.fromEntries(files.names().map((name) => [name, files.read(name)?.text]));
+/** Files that are gone are gone from the list too. */
+function applied(
+  texts: Readonly<Record<string, string>>,
+  changes: readonly FileChange[],
+): Record<string, string> {
+  const result = { ...texts };
+  for (const { path, after } of changes) {
+    const name = path.replace('/etc/pam.d/', '');
+    if (after === undefined) delete result[name];
+    else result[name] = after;
+  }
+  return result;
+}
+
+const stackNames = [
+  'sallyport-sshd',
+  'sallyport-sshd-key',
+  'sallyport-sudo',
+  'sallyport-su',
+  'sallyport-login',
+  'sallyport-remote',
+  'sallyport-one-prompt',
+  'sallyport-locker',
+];
+const cases: readonly (readonly [string, readonly string[]])[] = [
+  ['debian-12', ['sshd', 'sudo', 'sudo-i', 'su', 'login']],
+  ['debian-13', ['sshd', 'sudo', 'sudo-i', 'su', 'login']],
+  ['fedora', ['sshd', 'sudo', 'su', 'login', 'remote', 'polkit-1']],
+];
+
+for (const [name, services] of cases)
+  describe(`with the files of ${name}`, () => {
+    const texts = distribution(name);
+    const files = memoryFiles(texts);
+    for (const service of services) {
+      const stack = stackFor(service, service === 'polkit-1' ? 'one-prompt' : undefined, stackNames);
+
+      it(`${service} is changed in one line, and its stack has no fault`, () => {
+        const plan = planEnable(files, service, stack);
+        const own = plan.files.find(({ path }) => path === `/etc/pam.d/${service}`);
+        const [was, now] = [own?.before?.split('\n') ?? [], own?.after?.split('\n') ?? []];
+        assert.equal(was.length, now.length);
+        const different = now.flatMap((row, index) => (row === was[index] ? [] : [[was[index], row]]));
+        assert.equal(different.length, 1, JSON.stringify(different));
+        const [[before = '', changed = ''] = []] = different;
+        assert.equal(
+          changed.replace(stack, 'X'),
+          before.replace(/common-auth|password-auth|system-auth/, 'X'),
+        );
+        assert.deepEqual(
+          checkService(plan.after, service).filter(({ level }) => level === 'error'),
+          [],
+        );
+        assert.equal(plan.files.at(-1), own, 'what makes the others count comes last');
+      });
+
+      it(`${service} comes back byte for byte, with the record and without`, () => {
+        const plan = planEnable(files, service, stack);
+        const changed = applied(texts, plan.files);
+        for (const past of [[recorded(plan)], []])
+          assert.deepEqual(applied(changed, planDisable(memoryFiles(changed), service, past)), texts);
+      });
+
+      it(`${service} comes back with what others wrote meanwhile`, () => {
+        const plan = planEnable(files, service, stack);
+        const changed = applied(texts, plan.files);
+        const edited = { ...changed, [service]: `# first\n${changed[service]}# last\n` };
+        const back = applied(edited, planDisable(memoryFiles(edited), service, [recorded(plan)]));
+        assert.equal(back[service], `# first\n${texts[service]}# last\n`);
+      });
+    }
+
+    it('is changed once', () => {
+      const plan = planEnable(files, 'sudo', 'sallyport-sudo');
+      assert.deepEqual(planEnable(plan.after, 'sudo', 'sallyport-sudo').files, []);
+    });
+
+    it('says whom a change reaches', () => {
+      assert.deepEqual(planEnable(files, 'su', 'sallyport-su').services, ['su', 'su-l']);
+    });
+
+    it('shares a stack that two services use', () => {
+      const first = planEnable(files, 'sudo', 'sallyport-sudo');
+      const both = planEnable(first.after, 'login', 'sallyport-sudo');
+      assert.deepEqual(
+        both.files.map(({ path }) => path),
+        ['/etc/pam.d/login'],
+      );
+      const off = planDisable(both.after, 'sudo', [recorded(first)]);
+      assert.deepEqual(
+        off.map(({ path }) => path),
+        ['/etc/pam.d/sudo'],
+      );
+    });
+  });
+
+describe('passwords from elsewhere', () => {
+  it('are asked on Debian by the line that was there, which ends a wrong one', () => {
+    const texts = {
+      ...distribution('debian-12'),
+      'common-auth': `auth [success=2 default=ignore] pam_unix.so nullok
+auth [success=1 default=ignore] pam_sss.so use_first_pass
+auth requisite pam_deny.so
+auth required pam_permit.so
+`,
+    };
+    const plan = planEnable(memoryFiles(texts), 'sudo', 'sallyport-sudo');
+    assert.match(plan.files[0]?.after ?? '', /^@include common-auth\n/m);
+    assert.doesNotMatch(plan.files[0]?.after ?? '', /^auth.*pam_unix/m);
+    assert.throws(
+      () => planEnable(memoryFiles(texts), 'sudo', 'sallyport-one-prompt'),
+      /takes passwords from sss too/,
+    );
+  });
+
+  it('are no reason to ask nobody: on Fedora nothing is changed', () => {
+    for (const service of ['sshd', 'sudo', 'login'])
+      assert.throws(
+        () => planEnable(memoryFiles(distribution('fedora-sssd')), service, `sallyport-${service}`),
+        /stack would be wrong/,
+      );
+  });
+});
+
+describe('what no command can change', () => {
+  const debian = distribution('debian-12');
+  const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+    ['a password of its own', { ftp: 'auth required pam_unix.so\n' }, /a line of its own \(line 1\)/],
+    ['no password', { ftp: 'auth required pam_permit.so\n' }, /no password/],
+    ['two files', { ftp: '@include common-auth\nauth include login\n' }, /several files/],
+    ['a shared file', { 'common-auth': debian['common-auth'] ?? '' }, /is shared/],
+  ];
+  for (const [name, more, message] of refused)
+    it(name, () => {
+      const [service = ''] = Object.keys(more);
+      assert.throws(
+        () => planEnable(memoryFiles({ ...debian, ...more }), service, 'sallyport-sudo'),
+        message,
+      );
+    });
+
+  it('a line of the module that somebody wrote', () => {
+    const texts = { ...debian, ftp: '@include common-auth\nauth required pam_sallyport.so\n' };
+    assert.throws(() => planDisable(memoryFiles(texts), 'ftp', []), /comes by \/etc\/pam\.d\/ftp:2/);
+  });
+});
+
+describe('a service of the vendor’s folder', () => {
+  it('gets a file of /etc, which is gone afterwards', () => {
+    const texts = distribution('debian-12');
+    const vendor = { path: '/usr/lib/pam.d/polkit-1', text: '@include common-auth\n' };
+    const plain = memoryFiles(texts);
+    const files: PamFiles = {
+      names: () => [...plain.names(), 'polkit-1'],
+      read: (name) => (name === 'polkit-1' || name === vendor.path ? vendor : plain.read(name)),
+    };
+    const plan = planEnable(files, 'polkit-1', 'sallyport-sudo');
+    assert.deepEqual(plan.files.at(-1)?.path, '/etc/pam.d/polkit-1');
+    assert.equal(plan.files.at(-1)?.before, undefined);
+    const changes = planDisable(plan.after, 'polkit-1', [recorded(plan)]);
+    assert.deepEqual(textsOf(overlaid(plan.after, changes))['polkit-1'], vendor.text);
+    assert.equal(changes.find(({ path }) => path === '/etc/pam.d/polkit-1')?.after, undefined);
+  });
+});
+
+describe('a diff', () => {
+  const lines = fc.array(fc.constantFrom('a', 'b', 'c', '', 'd'), { maxLength: 12 });
+  it('says what `patch` needs to make one file of the other', () => {
+    fc.assert(
+      fc.property(lines, lines, fc.boolean(), (before, after, ended) => {
+        const [was, now] = [before, after].map(
+          (rows) => rows.join('\n') + (ended && rows.length > 0 ? '\n' : ''),
+        );
+        const path = join(folder, 'patched');
+        writeFileSync(path, was ?? '');
+        const diff = unifiedDiff('patched', was, now);
+        if (diff.length === 0) return assert.equal(was, now);
+        const run = spawnSync('git', ['apply', '--unidiff-zero', '--recount', '-'], {
+          cwd: folder,
+          input: `${diff.join('\n').replace('--- patched', '--- a/patched').replace('+++ patched', '+++ b/patched')}\n`,
+          encoding: 'utf8',
+        });
+        assert.equal(run.status, 0, `${run.stderr}${diff.join('\n')}`);
+        const cat = spawnSync('cat', [path], { encoding: 'utf8' });
+        assert.equal(cat.stdout, now);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
