@@ -4,7 +4,7 @@ import { type Check, type Finding, finding, type Machine, notSeen, orGood } from
 import { guarded, programs } from './guarded.ts';
 import { meet } from './member-decisions.ts';
 import { told } from './member-findings.ts';
-import { groupNamed, localAccounts, logsIn } from './names.ts';
+import { groupNamed, localPeople } from './names.ts';
 import { realmsOf } from './realms.ts';
 
 /** Accounts that are looked at, and services for each; a directory of 100 000 is not walked. */
@@ -65,7 +65,7 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
     users.push(...page.users);
     after = page.next;
   } while (after !== undefined && users.length < most);
-  const local = (await localAccounts(machine)).filter(logsIn).map(({ name }) => name);
+  const local = (await localPeople(machine)).map(({ name }) => name);
   const realms = (await realmsOf(machine)) ?? [];
   const groups = await Promise.all(
     [...new Set(realms.flatMap(({ members }) => members?.groups ?? []))].map((name) =>

@@ -54,6 +54,21 @@ export async function localAccounts(machine: Machine): Promise<readonly PasswdLi
   return read.kind === 'text' ? read.text.split('\n').flatMap((line) => passwdLine(line) ?? []) : [];
 }
 
+/** The first uid of people on Debian (login.defs, UID_MIN). */
+const firstPerson = 1_000;
+
+/**
+ * The accounts of this machine that somebody could log in with: those with a shell, but for those of services
+ * (postgres) that have no password. Where passwords cannot be seen they are taken to have one.
+ */
+export async function localPeople(machine: Machine): Promise<readonly PasswdLine[]> {
+  const shadow = await machine.files.read('/etc/shadow');
+  const lines = shadow.kind === 'text' ? shadow.text.split('\n') : [];
+  const locked = new Set(lines.flatMap((line) => /^([^:]+):[!*]/.exec(line)?.[1] ?? []));
+  const isService = ({ name, uid }: PasswdLine) => uid !== 0 && uid < firstPerson && locked.has(name);
+  return (await localAccounts(machine)).filter((one) => logsIn(one) && !isService(one));
+}
+
 /** An empty shell is /bin/sh. */
 export function logsIn({ shell }: PasswdLine): boolean {
   return !/(?:nologin|\/false|\/sync|\/halt|\/shutdown)$/.test(shell);

@@ -2,7 +2,7 @@ import { join } from 'node:path/posix';
 import { count } from './config.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, oursIn } from './guarded.ts';
-import { groupNamed, localAccounts, logsIn } from './names.ts';
+import { groupNamed, localAccounts, localPeople } from './names.ts';
 import { realmsOf } from './realms.ts';
 import { matchNames, outside, type Probe, resolveSshd } from './sshd-config.ts';
 import { judgeSettings, type Setting } from './sshd-rules.ts';
@@ -70,7 +70,7 @@ async function probesOf(machine: Machine): Promise<readonly Probe[]> {
   const match = matchNames(await configTexts(machine));
   const groups = await Promise.all(match.groups.map((name) => groupNamed(machine, name)));
   const accounts = await localAccounts(machine);
-  const local = accounts.filter((one) => one.uid !== 0 && logsIn(one)).slice(0, people);
+  const local = (await localPeople(machine)).filter(({ uid }) => uid !== 0).slice(0, people);
   const ofGroup = groups.flatMap((group) => {
     if (group.kind !== 'found') return [];
     const { gid, members } = group.value;
