@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
@@ -30,6 +31,7 @@ export function programOf(world: World): {
   for (const add of [
     addInit,
     addStatus,
+    addDoctor,
     addRealm,
     addUser,
     addFactor,
@@ -55,6 +57,12 @@ export function programOf(world: World): {
 export async function run(words: readonly string[], world: World): Promise<number> {
   const { program, context, status } = programOf(world);
   try {
+    if (world.output.isTTY === true && isAlone(program, words)) {
+      // What it looks at is of no use to the commands, and takes time to load.
+      const { overview } = await import('./overview.ts');
+      await overview(context);
+      return status();
+    }
     await program.parseAsync(words, { from: 'user' });
     return status();
   } catch (error) {
@@ -64,6 +72,12 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   } finally {
     context.prompt.close();
   }
+}
+
+/** No command, and nothing that asks for help. */
+function isAlone(program: Command, words: readonly string[]): boolean {
+  const { operands, unknown } = program.parseOptions([...words]);
+  return operands.length === 0 && unknown.length === 0;
 }
 
 /** Before commands are added: they take these settings over. */

@@ -43,3 +43,9 @@ function socketBeside(file: string): string {
   const root = /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
   return root === undefined ? defaultSocket : `${root}/run/control.sock`;
 }
+
+/** Every "sallyport COMMAND" of a text, with --config where the configuration lies in no usual place. */
+export function commandWith(text: string, file: string): string {
+  if (file === defaultConfigFile) return text;
+  return text.replaceAll(/\bsallyport(?= [a-z])/g, `sallyport --config ${file}`);
+}

@@ -1,0 +1,22 @@
+import { type Check, finding, notSeen, orGood } from './contract.ts';
+import { groupNamed } from './names.ts';
+
+/** Who administers besides root. */
+export const adminsCheck: Check = {
+  id: 'administrators',
+  what: 'who administers besides root',
+  async run(machine) {
+    const read = await machine.config();
+    if (read.kind !== 'good') return [notSeen('which group administers', 'see the configuration')];
+    const { adminGroup } = read.config;
+    const group = await groupNamed(machine, adminGroup);
+    if (group.kind === 'unknown') return [notSeen(`who is in ${adminGroup}`, `getent group ${adminGroup}`)];
+    const members = group.kind === 'found' ? group.value.members : [];
+    if (members.length === 0) {
+      const why = group.kind === 'gone' ? 'is not there' : 'has no member';
+      const mend = `where more should: groupadd --system ${adminGroup}; usermod -aG ${adminGroup} NAME`;
+      return [finding('admin.nobody', `the group ${adminGroup} ${why}`, mend)];
+    }
+    return orGood([], `root, and of ${adminGroup}: ${members.join(', ')}`);
+  },
+};

@@ -1,0 +1,72 @@
+import { isoLocal } from '../time.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+
+/** Two clocks that are looked at one after the other. */
+const tolerance = 10_000;
+
+/** Whether the clock is right: codes of apps are made from it. */
+export const clockCheck: Check = {
+  id: 'clock',
+  what: 'it is synchronised, and not behind what was written before',
+  async run(machine) {
+    const findings = [
+      ...(await synchronised(machine)),
+      ...(await behind(machine)),
+      ...(await skews(machine)),
+    ];
+    return orGood(findings, 'synchronised');
+  },
+};
+
+/** timedatectl says what the kernel does, whoever keeps it; without systemd chrony is asked. */
+async function synchronised(machine: Machine): Promise<readonly Finding[]> {
+  const asked = await machine.run(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);
+  const said = asked.status === 0 ? asked.stdout.trim() : '';
+  if (said === 'yes') return [];
+  if (said === 'no') return [unsynchronised('the kernel says that nothing keeps the clock right')];
+  if ((await machine.files.look('/run/systemd/timesync/synchronized')).kind === 'file') return [];
+  const chrony = await machine.run(['chronyc', '-c', 'tracking']);
+  // The last field is the state of the leap second, and says whether there is a source at all.
+  const leap = chrony.status === 0 ? chrony.stdout.trim().split(',').at(-1) : undefined;
+  if (leap === 'Normal' || leap?.endsWith('second') === true) return [];
+  if (leap !== undefined) return [unsynchronised(`chrony says: ${leap}`)];
+  return [
+    notSeen('whether the clock is synchronised: neither timedatectl nor chronyc says', 'look yourself'),
+  ];
+}
+
+function unsynchronised(what: string): Finding {
+  return finding('clock.unsynchronised', what, 'timedatectl set-ntp true, or: apt install systemd-timesyncd');
+}
+
+/** Nothing that was written can lie in the future. */
+async function behind(machine: Machine): Promise<readonly Finding[]> {
+  const now = machine.now();
+  const behindIt = (what: string, at: number) =>
+    finding(
+      'clock.behind',
+      `the clock says ${isoLocal(now)}, and ${what} is of ${isoLocal(at)}`,
+      'set the clock: timedatectl set-ntp true, or: date -s',
+    );
+  const built = await machine.built();
+  if (built !== undefined && built > now + tolerance) return [behindIt('this program', built)];
+  const status = await machine.status();
+  // The daemon's absence is told by its own check, and takes nothing from what the clock itself says.
+  if (!status.ok) return [];
+  const newest = (await machine.daemon.audit({ limit: 1 })).events[0];
+  return newest !== undefined && newest.at > now + tolerance
+    ? [behindIt('the newest event of the audit trail', newest.at)]
+    : [];
+}
+
+async function skews(machine: Machine): Promise<readonly Finding[]> {
+  const read = await machine.config();
+  const strict = read.kind === 'good' ? read.config.realms.filter(({ totp }) => totp.skew === 0) : [];
+  return strict.map(({ name, line }) =>
+    finding(
+      'clock.no-skew',
+      `the realm "${name}" (line ${line}) has totp.skew = 0`,
+      'skew = 1 takes the code before and the one after too',
+    ),
+  );
+}

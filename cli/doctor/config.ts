@@ -1,0 +1,49 @@
+import { type Check, type Finding, finding, notSeen, orGood } from './contract.ts';
+
+/** The configuration file, and whether it is what decides. */
+export const configCheck: Check = {
+  id: 'configuration',
+  what: 'the file is good, and it is the one in force',
+  async run(machine) {
+    const file = machine.configFile;
+    const [read, status, entry] = await Promise.all([
+      machine.config(),
+      machine.status(),
+      machine.files.look(file),
+    ]);
+    switch (read.kind) {
+      case 'absent':
+        return [finding('config.missing', `there is no ${file}`, 'put it back, or: sallyport init')];
+      case 'unseen':
+        return [notSeen(read.why)];
+      case 'bad':
+        return [await bad(read.problems, read.paths.lastGood)];
+      case 'good':
+        break;
+    }
+    const findings: Finding[] = [];
+    if (!status.ok)
+      return [notSeen(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon')];
+    const { problem, loaded } = status.value.config;
+    if (problem !== undefined)
+      findings.push(
+        finding('config.not-in-force', problem, 'sallyport reload, or systemctl restart sallyportd'),
+      );
+    else if ('changed' in entry && entry.changed > loaded + 1_000)
+      findings.push(
+        finding('config.not-loaded', `${file} was changed after it was loaded`, 'sallyport reload'),
+      );
+    return orGood(findings, `${file} is good: ${count(read.config.realms.length, 'realm')}`);
+
+    async function bad(problems: readonly string[], lastGood: string): Promise<Finding> {
+      const what = problems.join('\n');
+      const mend = `mend the lines named, then: sallyport realm check && sallyport reload`;
+      const alone = !status.ok && (await machine.files.look(lastGood)).kind === 'absent';
+      return finding(alone ? 'config.bad-alone' : 'config.bad', what, mend);
+    }
+  },
+};
+
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,96 @@
+import type { ControlClient } from '../../daemon/control/client.ts';
+import type { ConfigFile } from '../../daemon/control/config-file.ts';
+import type { StatusView } from '../../daemon/control/views.ts';
+import type { PamFiles } from '../pam/files.ts';
+import type { TrialView } from '../pam/trial.ts';
+import { catalogue, type FindingId, type Severity } from './catalogue.ts';
+import type { Files, Ran } from './files.ts';
+
+/** One thing that a check says. */
+export type Finding =
+  | { readonly severity: 'ok'; readonly what: string }
+  | {
+      readonly severity: Exclude<Severity, 'ok'>;
+      readonly id: FindingId;
+      /** What is wrong, and where. */
+      readonly what: string;
+      /** What it causes. */
+      readonly cost: string;
+      /** The command that mends it, or what to do. */
+      readonly mend: string;
+      /** All accounts that it is about, where `what` names some of them. */
+      readonly accounts?: readonly string[];
+    };
+
+/** One file a check. It changes nothing, and says of nothing that it is good unless it saw it. */
+export interface Check {
+  /** Short and stable: the heading of its findings. */
+  readonly id: string;
+  readonly what: string;
+  /** Milliseconds; what takes longer is given up. */
+  readonly limit?: number;
+  run(machine: Machine): Promise<readonly Finding[]>;
+}
+
+/** What the daemon answered, or why it did not. */
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** What checks look at: passed in, so that a test can be any machine. All of it is for reading. */
+export interface Machine {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Who looks. */
+  readonly uid: number;
+  readonly user: string;
+  readonly configFile: string;
+  /** Below `init --root`: everything belongs to whoever ran that. */
+  readonly rooted: boolean;
+  /** Of this command. */
+  readonly version: string;
+  /** When this build was made; milliseconds since the epoch. */
+  readonly built: () => Promise<number | undefined>;
+  readonly files: Files;
+  /** Runs a program that only reads, without a shell. Never throws. */
+  readonly run: (argv: readonly string[]) => Promise<Ran>;
+  /** The configuration file as it stands. */
+  readonly config: () => Promise<ConfigFile>;
+  /** Asked once. */
+  readonly status: () => Promise<Answer<StatusView>>;
+  readonly daemon: Pick<ControlClient, 'status' | 'realms' | 'users' | 'user' | 'explain' | 'audit'>;
+  /** Whether somebody accepts on a Unix socket. */
+  readonly connects: (path: string) => Promise<'accepts' | 'silent' | 'absent' | 'forbidden'>;
+  /** The folders of the PAM stacks. */
+  readonly pam: PamFiles;
+  /** The change to a stack that is under way; undefined: none, or none that may be seen. */
+  readonly trial: () => TrialView | undefined;
+  readonly wait: (milliseconds: number) => Promise<void>;
+}
+
+export function finding(
+  id: FindingId,
+  what: string,
+  mend: string,
+  more: { readonly accounts?: readonly string[] } = {},
+): Finding {
+  const { severity, cost } = catalogue[id];
+  return { id, severity, what, cost, mend, ...more };
+}
+
+/** For what this user, or this moment, cannot see. */
+export function notSeen(what: string, mend = 'run it as root: sudo sallyport doctor'): Finding {
+  return finding('not-seen', what, mend);
+}
+
+/** `good` is said only where nothing is wrong and everything was seen; notes stand beside it. */
+export function orGood(findings: readonly Finding[], good: string): readonly Finding[] {
+  const seenAndGood = findings.every((one) => one.severity === 'note' && one.id !== 'not-seen');
+  return seenAndGood ? [...findings, { severity: 'ok', what: good }] : findings;
+}
+
+/** The places that the configuration names, or most likely would. */
+export async function pathsOf(machine: Machine) {
+  const read = await machine.config();
+  return read.kind === 'good' ? read.config.paths : read.paths;
+}

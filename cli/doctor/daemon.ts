@@ -1,0 +1,41 @@
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { guarded } from './guarded.ts';
+
+/** Whether sallyportd is there, answers, and is the one that was installed. */
+export const daemonCheck: Check = {
+  id: 'daemon',
+  what: 'sallyportd answers, in the version of this command',
+  async run(machine) {
+    const status = await machine.status();
+    if (status.ok) {
+      const { version, pid } = status.value;
+      return orGood(
+        version === machine.version ? [] : [otherVersion(version, machine.version)],
+        `sallyportd ${version} answers (pid ${pid})`,
+      );
+    }
+    if (status.code === 'daemon-unreachable') return [await away(machine, status.message)];
+    return [notSeen(`sallyportd answers, and tells ${machine.user} nothing (${status.message})`)];
+  },
+};
+
+function otherVersion(daemon: string, command: string): Finding {
+  return finding(
+    'daemon.other-version',
+    `sallyportd is version ${daemon}, and this command is ${command}: an older one is still running`,
+    'systemctl restart sallyportd',
+  );
+}
+
+async function away(machine: Machine, message: string): Promise<Finding> {
+  const { store } = await pathsOf(machine);
+  const config = await machine.files.look(machine.configFile);
+  const found = await machine.files.look(store);
+  if (config.kind === 'absent' && found.kind === 'absent')
+    return finding('daemon.not-initialised', 'there is no configuration and no store yet', 'sallyport init');
+  const mend = 'systemctl start sallyportd; what keeps it from starting: journalctl -u sallyportd -e';
+  const services = guarded(machine);
+  if (services.kind === 'seen' && services.services.length === 0)
+    return finding('daemon.not-running', message, mend);
+  return finding('daemon.down', message, mend);
+}

@@ -1,0 +1,37 @@
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { parentsOf } from './owners.ts';
+
+const MiB = 1024 * 1024;
+/** Less than this and the next compaction of the store may fail. */
+const full = 16 * MiB;
+const low = 256 * MiB;
+
+/** Room, in bytes and inodes, where the store and where the log lie. */
+export const diskCheck: Check = {
+  id: 'disk',
+  what: 'there is room for the store and for the log',
+  async run(machine) {
+    const { store } = await pathsOf(machine);
+    const findings = [...(await room(machine, store, 'store')), ...(await room(machine, '/var/log', 'log'))];
+    return orGood(findings, 'there is room for store and log');
+  },
+};
+
+async function room(machine: Machine, path: string, what: 'store' | 'log'): Promise<readonly Finding[]> {
+  // A store that is not there yet would come to lie where its folder does.
+  for (const at of [path, ...parentsOf(path)]) {
+    const space = await machine.files.space(at);
+    if (space.kind === 'absent') continue;
+    if (space.kind === 'unseen') return [notSeen(`the room for the ${what} in ${at} (${space.why})`)];
+    const { bytes, free, inodes, freeInodes } = space;
+    const inodesGone = inodes > 0 && freeInodes === 0;
+    const inodesLow = inodes > 0 && freeInodes < Math.min(1_000, inodes / 20);
+    const said = `${Math.floor(free / MiB)} MiB of ${Math.floor(bytes / MiB)} and ${freeInodes} inodes are free in ${at}`;
+    const mend = `make room there: df -h ${at}; df -i ${at}`;
+    const isLow = free < Math.min(low, bytes / 10) || inodesLow;
+    if (what === 'log') return isLow ? [finding('disk.log', said, mend)] : [];
+    if (free < full || inodesGone) return [finding('disk.full', said, mend)];
+    return isLow ? [finding('disk.low', said, mend)] : [];
+  }
+  return [];
+}

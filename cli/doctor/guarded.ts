@@ -1,0 +1,30 @@
+import { isOurs, readStack, type Stack } from '../pam/read.ts';
+import type { Machine } from './contract.ts';
+
+/** The services whose logins come to pam_sallyport, or why nobody can tell. */
+export type Guarded =
+  | { readonly kind: 'seen'; readonly services: readonly Stack[] }
+  | { readonly kind: 'unseen'; readonly why: string };
+
+/** The auth stacks that hold the module. */
+export function guarded({ pam }: Pick<Machine, 'pam'>): Guarded {
+  try {
+    const stacks = pam.names().map((service) => readStack(pam, service, 'auth'));
+    return { kind: 'seen', services: stacks.filter((stack) => oursIn(stack).length > 0) };
+  } catch (error) {
+    return { kind: 'unseen', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The lines of a stack that call the module. */
+export function oursIn({ entries }: Stack) {
+  return entries.flatMap((entry) => (entry.kind === 'module' && isOurs(entry.line) ? [entry.line] : []));
+}
+
+/** Files that others include are no logins: they have no program of that name. */
+const partsOnly = /^(?:common-\w+|sallyport-[\w-]+|system-auth\S*|password-auth\S*|other)$/;
+
+/** The services that are programs. */
+export function programs(stacks: readonly Stack[]): readonly Stack[] {
+  return stacks.filter(({ service }) => !partsOnly.test(service));
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path/posix';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+
+/** The helper programs, which sallyportd asks about passwords and plugged-in keys. */
+export const helpersCheck: Check = {
+  id: 'helpers',
+  what: 'passwords can be checked, and plugged-in keys asked',
+  async run(machine) {
+    const read = await machine.config();
+    if (read.kind !== 'good') return [notSeen('where the helpers are', 'see the configuration')];
+    const { paths, portal, webauthn } = read.config;
+    const password = await away(machine, paths.passwordHelper, paths.passwordSocket);
+    const keys = webauthn === undefined ? undefined : await away(machine, paths.fidoHelper, paths.fidoSocket);
+    const findings: Finding[] = [];
+    if (password === 'unseen') findings.push(notSeen(`whether ${paths.passwordSocket} is answered`));
+    else if (password !== undefined)
+      findings.push(
+        finding(
+          portal === undefined ? 'helper.password-none' : 'helper.password-away',
+          password,
+          'systemctl enable --now sallyport-password.socket (pam-config/README.md)',
+        ),
+      );
+    else findings.push(...(await service(machine, paths.passwordServiceDir)));
+    if (keys === 'unseen') findings.push(notSeen(`whether ${paths.fidoSocket} is answered`));
+    else if (keys !== undefined)
+      findings.push(
+        finding(
+          'helper.fido-away',
+          keys,
+          'systemctl enable --now sallyport-fido.socket (pam-config/README.md)',
+        ),
+      );
+    return orGood(findings, webauthn === undefined ? 'passwords can be checked' : 'both are there');
+  },
+};
+
+/** @returns what is wrong; undefined: nothing. A connection starts a helper, which ends with it. */
+async function away(
+  machine: Machine,
+  program: string | undefined,
+  socket: string,
+): Promise<string | 'unseen' | undefined> {
+  if (program !== undefined) {
+    const entry = await machine.files.look(program);
+    if (entry.kind === 'unseen') return 'unseen';
+    if (entry.kind === 'absent') return `there is no ${program}`;
+    return (entry.mode & 0o111) === 0 ? `${program} cannot be run: its mode has no x` : undefined;
+  }
+  switch (await machine.connects(socket)) {
+    case 'accepts':
+      return undefined;
+    case 'forbidden':
+      return 'unseen';
+    case 'absent':
+      return `there is no ${socket}`;
+    case 'silent':
+      return `nobody answers on ${socket}`;
+  }
+}
+
+/** Without a file of its own it refuses all; one that asks for a second factor waits for itself. */
+async function service(machine: Machine, folder = '/etc/pam.d'): Promise<readonly Finding[]> {
+  const path = join(folder, 'sallyport-password');
+  const mend = `install pam-config/pam.d/sallyport-password as ${path}`;
+  const read = await machine.files.read(path);
+  if (read.kind === 'unseen') return [notSeen(`${path} (${read.why})`)];
+  if (read.kind === 'absent') return [finding('helper.password-service', `there is no ${path}`, mend)];
+  if (/^[^#]*(?:pam_sallyport\.so|@?include\s+common-auth)/m.test(read.text))
+    return [
+      finding('helper.password-service', `${path} asks for the second factor, or includes common-auth`, mend),
+    ];
+  return [];
+}

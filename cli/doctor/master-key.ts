@@ -1,0 +1,73 @@
+import { dirname } from 'node:path/posix';
+import { isoLocal } from '../time.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { parentsOf } from './owners.ts';
+
+/** Where systemd puts what LoadCredential= and LoadCredentialEncrypted= of the unit name. */
+const credential = '/run/credentials/sallyportd.service/master.key';
+
+/** The master key: there, the one of this store, and nowhere where copies of it go astray. */
+export const masterKeyCheck: Check = {
+  id: 'master key',
+  what: 'it is there, it is the key of this store, and no backup or repository holds both',
+  async run(machine) {
+    const { masterKey: path, store } = await pathsOf(machine);
+    if (!machine.rooted && (await machine.files.look(credential)).kind === 'file')
+      return [{ severity: 'ok', what: 'systemd hands it over as a credential' }];
+    const entry = await machine.files.look(path);
+    if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+    if (entry.kind === 'absent') return absent(machine, path, store);
+    const status = await machine.status();
+    const findings: Finding[] = [...(await inRepository(machine, path))];
+    if (status.ok && 'changed' in entry && entry.changed > status.value.started)
+      findings.push(
+        finding(
+          'key.changed',
+          `${path} was changed at ${isoLocal(entry.changed)}, after sallyportd had read it`,
+          `compare it with its backup before the next start`,
+        ),
+      );
+    if (`${dirname(path)}/` === `${dirname(store)}/` || path.startsWith(`${store}/`))
+      findings.push(
+        finding(
+          'key.beside-store',
+          `${path} lies beside the store ${store}`,
+          'move it, and say where in [paths] master_key; or hand it over by LoadCredentialEncrypted= of systemd',
+        ),
+      );
+    if (!status.ok) findings.push(notSeen('whether it is the key of this store', 'see the daemon'));
+    return orGood(findings, `${path} opened this store`);
+  },
+};
+
+async function absent(machine: Machine, path: string, store: string): Promise<readonly Finding[]> {
+  if ((await machine.files.look(store)).kind === 'absent') return [];
+  const status = await machine.status();
+  // A credential of another unit or of a container manager is seen by the daemon alone.
+  if (status.ok && !machine.rooted)
+    return [notSeen(`${path} is not there: sallyportd has a credential, or had it`)];
+  return [
+    finding('key.missing', `there is no ${path}`, `put it back from its backup, owner and mode included`),
+  ];
+}
+
+async function inRepository(machine: Machine, path: string): Promise<readonly Finding[]> {
+  for (const folder of parentsOf(path)) {
+    const repository = await machine.files.look(`${folder}/.git`);
+    if (repository.kind === 'absent') continue;
+    const ignored = await machine.run([
+      ...['git', '-c', 'safe.directory=*', '-C', folder, 'check-ignore', '--quiet', path],
+    ]);
+    if (ignored.status === 0) return [];
+    if (ignored.status !== 1)
+      return [notSeen(`whether the repository in ${folder} takes ${path}`, 'look yourself')];
+    return [
+      finding(
+        'key.in-git',
+        `${path} lies in the repository ${folder}/.git, which does not ignore it`,
+        `add it to ${folder}/.gitignore, take it out of the history, then change the key`,
+      ),
+    ];
+  }
+  return [];
+}

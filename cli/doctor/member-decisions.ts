@@ -1,0 +1,106 @@
+import type { ExplainView } from '../../daemon/control/views.ts';
+import type { Machine } from './contract.ts';
+import { realmsOf } from './realms.ts';
+import { outside, resolveSshd } from './sshd-config.ts';
+
+/** Questions under way: sallyportd takes 32 connections of one uid. */
+const atATime = 8;
+/** Milliseconds; then it stops where it is. 10 000 accounts take half of it. */
+const budget = 45_000;
+
+/** What a login of an account to a service would meet now. */
+export type Met = { readonly account: string; readonly service: string } & (
+  | {
+      readonly kind: 'decided';
+      readonly explained: ExplainView;
+      /** From where they would be let in all the same. */
+      readonly from?: string;
+    }
+  /** The directory does not say who this is. */
+  | { readonly kind: 'unresolved'; readonly why: string }
+);
+
+/** A network that a rule lets off. */
+interface LetOff {
+  readonly realm: string;
+  readonly services: readonly string[] | undefined;
+  readonly address: string;
+  readonly text: string;
+}
+
+/**
+ * The same decision as a login's, for each account and service; accounts that are gone are left out.
+ * @returns `asked`: for how many accounts there was time
+ */
+export async function meet(
+  machine: Machine,
+  names: readonly string[],
+  services: readonly string[],
+): Promise<{ readonly met: readonly Met[]; readonly asked: number }> {
+  const end = machine.now() + budget;
+  // Where sshd shuts root out by itself, no second factor is missing.
+  const sshd = await resolveSshd(machine, { user: 'root', address: outside });
+  const rootOverSsh = sshd.kind !== 'settings' || sshd.settings.get('permitrootlogin') !== 'no';
+  const pairs = names
+    .flatMap((account) => services.map((service) => ({ account, service })))
+    .filter(({ account, service }) => account !== 'root' || service !== 'sshd' || rootOverSsh);
+  const networks = await letOff(machine);
+  const met: Met[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let pair = pairs[next]; pair !== undefined && machine.now() < end; pair = pairs[next]) {
+      next += 1;
+      const one = await ask(machine, pair.account, pair.service);
+      if (one !== undefined) met.push(await elsewhere(machine, one, networks));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, worker));
+  const waiting = new Set(pairs.slice(next).map(({ account }) => account));
+  return { met, asked: names.length - waiting.size };
+}
+
+async function letOff(machine: Machine): Promise<readonly LetOff[]> {
+  const realms = (await realmsOf(machine)) ?? [];
+  return realms.flatMap(({ name: realm, rules }) =>
+    rules.flatMap(({ action, from, services }) =>
+      (action.kind === 'skip' ? (from ?? []) : []).flatMap((source) =>
+        source.kind === 'network'
+          ? [{ realm, services, address: source.address, text: `${source.address}/${source.prefix}` }]
+          : [],
+      ),
+    ),
+  );
+}
+
+/** Automation that comes from one network alone is let in there, and locked out nowhere. */
+async function elsewhere(machine: Machine, one: Met, networks: readonly LetOff[]): Promise<Met> {
+  if (one.kind !== 'decided' || one.explained.decision !== 'refused' || one.service !== 'sshd') return one;
+  const open = networks.find(
+    ({ realm, services }) => realm === one.explained.realm && (services?.includes(one.service) ?? true),
+  );
+  if (open === undefined) return one;
+  const there = await ask(machine, one.account, one.service, open.address);
+  const letIn = there?.kind === 'decided' && there.explained.decision !== 'refused';
+  return letIn ? { ...one, from: open.text } : one;
+}
+
+/** As these programs come: login on a console, the others without an address that a rule could know. */
+async function ask(
+  machine: Machine,
+  account: string,
+  service: string,
+  from?: string,
+): Promise<Met | undefined> {
+  const place = from !== undefined ? { from } : service === 'login' ? { tty: 'tty1' } : {};
+  try {
+    const explained = await machine.daemon.explain(account, { service, ...place });
+    return { account, service, kind: 'decided', explained };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'accounts-unavailable')
+      return { account, service, kind: 'unresolved', why: 'the directory does not answer' };
+    // Gone from the directory, or named by a realm alone: another check says so. A damaged record was told.
+    if (code === 'no-such-account' || code === 'record-damaged') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,78 @@
+import type { FindingId } from './catalogue.ts';
+import { type Finding, finding } from './contract.ts';
+import type { Met } from './member-decisions.ts';
+
+/** Accounts that a finding names; `--json` has all of them. */
+const namedAtMost = 8;
+
+/** One finding for each reason and realm, with those whom it is about. */
+export function told(met: readonly Met[], inForce: boolean, services: readonly string[]): Finding[] {
+  const groups = new Map<string, Group>();
+  for (const one of met) {
+    const found = judge(one, inForce);
+    if (found === undefined) continue;
+    const key = `${found.id} ${one.kind === 'decided' ? one.explained.realm : ''}`;
+    const group = groups.get(key) ?? { ...found, accounts: new Set(), services: new Set() };
+    group.accounts.add(one.account);
+    group.services.add(one.service);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map((group) => tell(group, services));
+}
+
+interface Judged {
+  readonly id: FindingId;
+  readonly why: string;
+}
+
+interface Group extends Judged {
+  readonly accounts: Set<string>;
+  readonly services: Set<string>;
+}
+
+function tell({ id, why, accounts, services }: Group, all: readonly string[]): Finding {
+  const names = [...accounts];
+  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
+  const which = services.size === all.length ? '' : ` for ${[...services].join(', ')}`;
+  const what = `${names.slice(0, namedAtMost).join(', ')}${more}${which}: ${why}`;
+  return finding(id, what, mends[id] ?? addOne, { accounts: names });
+}
+
+function judge(met: Met, inForce: boolean): Judged | undefined {
+  if (met.kind === 'unresolved') return { id: 'member.unresolved', why: met.why };
+  const { decision, why, realm, line, sentence } = met.explained;
+  const where = `realm "${realm}" (line ${line})`;
+  if (decision === 'not-needed' && why === 'grace')
+    return { id: 'member.grace', why: `${where}: a grace period runs` };
+  if (decision !== 'refused') return undefined;
+  if (met.from !== undefined)
+    return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
+  const id = idOf[why] ?? 'member.no-factor';
+  return { id: id === 'member.by-rule' || inForce ? id : 'member.not-ready', why: `${where}: ${sentence}` };
+}
+
+const idOf: Readonly<Record<string, FindingId>> = {
+  'rule-refuse': 'member.by-rule',
+  'no-factor': 'member.no-factor',
+  'none-fits': 'member.none-fits',
+  'all-disabled': 'member.all-disabled',
+  'not-from-here': 'member.not-from-here',
+  locked: 'member.locked',
+  'codes-locked': 'member.locked',
+  'groups-unresolved': 'member.unresolved',
+  'grace-over': 'member.grace-over',
+  'grace-clock': 'member.grace-over',
+};
+
+const mends: Readonly<Partial<Record<FindingId, string>>> = {
+  'member.by-rule': 'sallyport explain USER --service SERVICE names the rule',
+  'member.none-fits':
+    'sallyport explain USER --service SERVICE says which would fit; add one: sallyport factor add totp USER',
+  'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
+  'member.not-from-here': 'sallyport factor add recovery USER, or set the portal up (docs/portal.md)',
+  'member.locked': 'sallyport user unlock USER',
+  'member.unresolved': 'look after the directory (sssd, winbind): id USER',
+  'member.grace': 'sallyport invite USER',
+  'member.only-from': 'sallyport invite USER, where they should get in from elsewhere',
+};
+const addOne = 'sallyport invite USER, or: sallyport factor add totp USER';

@@ -1,0 +1,93 @@
+import type { UserLine } from '../../daemon/control/views.ts';
+import { count } from './config.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { guarded, programs } from './guarded.ts';
+import { meet } from './member-decisions.ts';
+import { told } from './member-findings.ts';
+import { groupNamed, localPeople } from './names.ts';
+import { realmsOf } from './realms.ts';
+
+/** Accounts that are looked at, and services for each; a directory of 100 000 is not walked. */
+const accountsAtMost = 10_000;
+const servicesAtMost = 4;
+const pageSize = 500;
+
+/**
+ * Who could not log in today, and why: the decision that a login would meet, asked of sallyportd for each account.
+ * @param most accounts that are looked at
+ */
+export function createMembersCheck(most: number = accountsAtMost): Check {
+  return {
+    id: 'members',
+    what: 'everybody who logs in has what their realm asks for',
+    limit: 60_000,
+    run: (machine) => look(machine, most),
+  };
+}
+
+async function look(machine: Machine, most: number): Promise<readonly Finding[]> {
+  const status = await machine.status();
+  if (!status.ok) {
+    const readable = status.code === 'not-permitted' || status.code === 'token-needed';
+    return readable
+      ? self(machine)
+      : [notSeen('who could log in: only sallyportd decides that', 'see the daemon')];
+  }
+  const services = servicesOf(machine);
+  const { names, all, damaged } = await accountsOf(machine, most, status.value.store.accounts);
+  const { met, asked } = await meet(machine, names, services.names);
+  const findings = [...damaged, ...told(met, services.inForce, services.names)];
+  if (asked < all)
+    findings.push(
+      notSeen(
+        `${all - asked} of ${count(all, 'account')}: it stops after ${most}, and when its time is over`,
+        'ask for one: sallyport explain USER --service sshd',
+      ),
+    );
+  return orGood(findings, `${count(asked, 'account')} looked at, for ${services.names.join(', ')}`);
+}
+
+/** The best known first; without any, what sshd would be. */
+function servicesOf(machine: Machine): { readonly names: readonly string[]; readonly inForce: boolean } {
+  const found = guarded(machine);
+  const names = found.kind === 'seen' ? programs(found.services).map(({ service }) => service) : [];
+  const known = ['sshd', 'login', 'sudo', 'su'].filter((name) => names.includes(name));
+  const some = [...known, ...names.filter((name) => !known.includes(name))].slice(0, servicesAtMost);
+  return some.length === 0 ? { names: ['sshd'], inForce: false } : { names: some, inForce: true };
+}
+
+/** Those of the store, those of /etc/passwd with a shell, and those whom realms name or whose groups they name. */
+async function accountsOf(machine: Machine, most: number, stored: number) {
+  const users: UserLine[] = [];
+  let after: string | undefined;
+  do {
+    const page = await machine.daemon.users(after, pageSize);
+    users.push(...page.users);
+    after = page.next;
+  } while (after !== undefined && users.length < most);
+  const local = (await localPeople(machine)).map(({ name }) => name);
+  const realms = (await realmsOf(machine)) ?? [];
+  const groups = await Promise.all(
+    [...new Set(realms.flatMap(({ members }) => members?.groups ?? []))].map((name) =>
+      groupNamed(machine, name),
+    ),
+  );
+  const ofGroups = groups.flatMap((group) => (group.kind === 'found' ? group.value.members : []));
+  const named = realms.flatMap(({ members }) => members?.users ?? []);
+  const all = [...new Set([...local, ...named, ...ofGroups, ...users.map(({ account }) => account)])];
+  const damaged = users
+    .filter((one) => one.damaged !== undefined)
+    .map(({ account, damaged: why }) =>
+      finding('member.damaged', `${account}: ${why}`, `take the record of ${account} from a backup`, {
+        accounts: [account],
+      }),
+    );
+  return { names: all.slice(0, most), all: Math.max(all.length, stored), damaged };
+}
+
+/** What people may ask about themselves. */
+async function self(machine: Machine): Promise<readonly Finding[]> {
+  const services = servicesOf(machine);
+  const { met } = await meet(machine, [machine.user], services.names);
+  return [...told(met, services.inForce, services.names), notSeen('the other accounts')];
+}

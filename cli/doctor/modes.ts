@@ -1,0 +1,105 @@
+import { dirname } from 'node:path/posix';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import type { Entry } from './files.ts';
+import { daemonUid, octal, parentsOf } from './owners.ts';
+
+/** Who may read a thing besides its owner. */
+type Readers = 'all' | 'group' | 'nobody';
+
+interface Guarded {
+  readonly path: string;
+  readonly readers: Readers;
+}
+
+/** Owners and modes of what decides and of what is secret, and of every folder above it. */
+export const modesCheck: Check = {
+  id: 'owners and modes',
+  what: 'nobody but root and sallyportd can write what decides, or read what is secret',
+  async run(machine) {
+    const owner = await daemonUid(machine);
+    const things = await thingsOf(machine);
+    const findings: Finding[] = [];
+    for (const thing of things) findings.push(...(await judge(machine, thing, owner)));
+    const folders = new Set(things.flatMap(({ path }) => parentsOf(path)));
+    for (const folder of folders) findings.push(...(await judgeFolder(machine, folder, owner)));
+    return orGood(findings, `${things.length} files and ${folders.size} folders above them`);
+  },
+};
+
+async function thingsOf(machine: Machine): Promise<readonly Guarded[]> {
+  const paths = await pathsOf(machine);
+  const read = await machine.config();
+  const portal = read.kind === 'good' ? read.config.portal?.tls : undefined;
+  const servers = read.kind === 'good' ? read.config.realms.flatMap((one) => one.yubikey.servers ?? []) : [];
+  return [
+    { path: machine.configFile, readers: 'all' },
+    { path: paths.masterKey, readers: 'nobody' },
+    { path: paths.store, readers: 'nobody' },
+    { path: paths.anchor, readers: 'all' },
+    { path: paths.lastGood, readers: 'all' },
+    // Whoever can write there can put a socket of their own in the place of ours.
+    { path: dirname(paths.pamSocket), readers: 'all' },
+    ...(portal === undefined ? [] : [{ path: portal.keyFile, readers: 'group' as const }]),
+    ...servers.map(({ keyFile }) => ({ path: keyFile, readers: 'group' as const })),
+  ];
+}
+
+async function judge(
+  machine: Machine,
+  { path, readers }: Guarded,
+  owner: number | undefined,
+): Promise<readonly Finding[]> {
+  const entry = await machine.files.look((await machine.files.real(path)) ?? path);
+  // What is missing is found by the check that needs it.
+  if (entry.kind === 'absent') return [];
+  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  return [...written(path, entry, owner), ...readable(path, entry, readers)];
+}
+
+function written(path: string, entry: Entry, owner: number | undefined): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (canWrite(entry))
+    findings.push(finding('mode.writable', `${path} has mode ${octal(entry.mode)}`, `chmod go-w ${path}`));
+  if (owner !== undefined && entry.uid !== 0 && entry.uid !== owner)
+    findings.push(
+      finding(
+        'mode.owner',
+        `${path} belongs to uid ${entry.uid}, which is neither root nor sallyportd (uid ${owner})`,
+        `look who that is (getent passwd ${entry.uid}), then: chown ${owner} ${path}`,
+      ),
+    );
+  return findings;
+}
+
+function readable(path: string, { kind, mode }: Entry, readers: Readers): readonly Finding[] {
+  const open = readers === 'all' ? 0 : mode & (readers === 'group' ? 0o007 : 0o077);
+  if (open === 0) return [];
+  if (kind === 'folder')
+    return [finding('mode.store-open', `${path} has mode ${octal(mode)}`, `chmod 0700 ${path}`)];
+  const right = readers === 'group' ? '0640' : '0600';
+  return [
+    finding(
+      'mode.readable',
+      `${path} has mode ${octal(mode)}`,
+      `think about who may have read it, then: chmod ${right} ${path}`,
+    ),
+  ];
+}
+
+/** A sticky folder lets others write, and not replace what belongs to somebody else. */
+async function judgeFolder(
+  machine: Machine,
+  path: string,
+  owner: number | undefined,
+): Promise<readonly Finding[]> {
+  const entry = await machine.files.look((await machine.files.real(path)) ?? path);
+  if (entry.kind === 'absent') return [];
+  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  const sticky = (entry.mode & 0o1000) !== 0;
+  return sticky ? [] : written(path, entry, owner);
+}
+
+/** The group of root is root. */
+function canWrite({ mode, gid }: Entry): boolean {
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
+}

@@ -1,0 +1,75 @@
+import type { Machine } from './contract.ts';
+
+/** Accounts and groups, asked of NSS by getent(1), as the C library finds them. */
+export type Asked<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'gone' | 'unknown' };
+
+export interface PasswdLine {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly shell: string;
+}
+
+export interface GroupLine {
+  readonly name: string;
+  readonly gid: number;
+  /** Those whose primary group it is are not among them. */
+  readonly members: readonly string[];
+}
+
+/** getent(1): 2 is "not found", everything else an error. */
+async function ask(machine: Machine, database: 'passwd' | 'group', name: string): Promise<Asked<string>> {
+  // A name that begins with "-" is none of an option.
+  const { status, stdout } = await machine.run(['getent', '--', database, name]);
+  if (status === 0) return { kind: 'found', value: stdout.split('\n')[0] ?? '' };
+  return { kind: status === 2 ? 'gone' : 'unknown' };
+}
+
+export async function groupNamed(machine: Machine, name: string): Promise<Asked<GroupLine>> {
+  const asked = await ask(machine, 'group', name);
+  if (asked.kind !== 'found') return asked;
+  const [found = '', , gid, members = ''] = asked.value.split(':');
+  const list = members.split(',').filter((member) => member !== '');
+  return { kind: 'found', value: { name: found, gid: Number(gid), members: list } };
+}
+
+export async function accountNamed(machine: Machine, name: string): Promise<Asked<PasswdLine>> {
+  const asked = await ask(machine, 'passwd', name);
+  const parsed = asked.kind === 'found' ? passwdLine(asked.value) : undefined;
+  return asked.kind === 'found'
+    ? parsed === undefined
+      ? { kind: 'unknown' }
+      : { kind: 'found', value: parsed }
+    : asked;
+}
+
+export function passwdLine(line: string): PasswdLine | undefined {
+  const [name = '', , uid, gid, , , shell = ''] = line.split(':');
+  return name === '' || uid === undefined ? undefined : { name, uid: Number(uid), gid: Number(gid), shell };
+}
+
+/** Those of /etc/passwd; a directory may know many more, and is not walked. */
+export async function localAccounts(machine: Machine): Promise<readonly PasswdLine[]> {
+  const read = await machine.files.read('/etc/passwd');
+  return read.kind === 'text' ? read.text.split('\n').flatMap((line) => passwdLine(line) ?? []) : [];
+}
+
+/** The first uid of people on Debian (login.defs, UID_MIN). */
+const firstPerson = 1_000;
+
+/**
+ * The accounts of this machine that somebody could log in with: those with a shell, but for those of services
+ * (postgres) that have no password. Where passwords cannot be seen they are taken to have one.
+ */
+export async function localPeople(machine: Machine): Promise<readonly PasswdLine[]> {
+  const shadow = await machine.files.read('/etc/shadow');
+  const lines = shadow.kind === 'text' ? shadow.text.split('\n') : [];
+  const locked = new Set(lines.flatMap((line) => /^([^:]+):[!*]/.exec(line)?.[1] ?? []));
+  const isService = ({ name, uid }: PasswdLine) => uid !== 0 && uid < firstPerson && locked.has(name);
+  return (await localAccounts(machine)).filter((one) => logsIn(one) && !isService(one));
+}
+
+/** An empty shell is /bin/sh. */
+export function logsIn({ shell }: PasswdLine): boolean {
+  return !/(?:nologin|\/false|\/sync|\/halt|\/shutdown)$/.test(shell);
+}

@@ -1,0 +1,162 @@
+import { systemPaths } from '../../daemon/control/config-file.ts';
+import { checkService, type FindingCode } from '../pam/check.ts';
+import type { ModuleLine } from '../pam/lines.ts';
+import { placeOf, readStack, type Stack } from '../pam/read.ts';
+import type { FindingId } from './catalogue.ts';
+import { count } from './config.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { guarded, oursIn, programs } from './guarded.ts';
+
+/** What the check of the stacks calls it, and what it is here; undefined: as it should be. */
+const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
+  'service-refused': 'pam.service-refused',
+  'line-broken': 'pam.line-broken',
+  'first-factor-not-proven': 'pam.first-factor-not-proven',
+  skipped: 'pam.skipped',
+  'root-not-asked': undefined,
+  'answer-not-binding': 'pam.answer-not-binding',
+  'roots-way-in': undefined,
+  'ignore-refused': 'pam.ignore-refused',
+  'asked-twice': 'pam.asked-twice',
+  'wrong-phase': 'pam.wrong-phase',
+};
+
+/** The services that programs know under two names. */
+const siblings: readonly (readonly [string, string])[] = [
+  ['su', 'su-l'],
+  ['sudo', 'sudo-i'],
+  ['login', 'remote'],
+];
+
+/** The stacks and their order: every way through them, as libpam would go it. */
+export const pamCheck: Check = {
+  id: 'PAM stacks',
+  what: 'no way through a guarded stack goes past the second factor, and none ends in a wall',
+  async run(machine) {
+    const found = guarded(machine);
+    if (found.kind === 'unseen') return [notSeen(`the PAM stacks (${found.why})`)];
+    const stacks = programs(found.services);
+    if (stacks.length === 0)
+      return [
+        ...trial(machine),
+        finding(
+          'pam.nothing-guarded',
+          'no program asks for a second factor',
+          'sallyport pam enable sshd --try 10m',
+        ),
+      ];
+    const findings = [
+      ...trial(machine),
+      ...(await Promise.all(stacks.map((stack) => modules(machine, stack)))).flat(),
+      ...(await otherSockets(machine, stacks)),
+      ...stacks.flatMap(({ service }) => order(machine, service)),
+      ...unguardedSiblings(machine, stacks),
+      ...reach(stacks),
+    ];
+    return orGood(
+      unique(findings),
+      `${count(stacks.length, 'service')}: ${stacks.map(({ service }) => service).join(', ')}`,
+    );
+  },
+};
+
+function trial(machine: Machine): readonly Finding[] {
+  const running = machine.trial();
+  if (running === undefined) return [];
+  const { services, state, left } = running;
+  const when = left === undefined ? '' : `, ${left} s left`;
+  return [
+    finding(
+      'pam.try-open',
+      `${services.join(', ')}: ${state}${when}`,
+      'from a new login: sallyport pam confirm',
+    ),
+  ];
+}
+
+function order({ pam }: Machine, service: string): readonly Finding[] {
+  return checkService(pam, service).flatMap(({ code, place, message }): readonly Finding[] => {
+    const id = ids[code];
+    if (id === undefined) return [];
+    const where = place === undefined ? service : `${service} (${placeOf(place)})`;
+    return [finding(id, `${where}: ${message}`, `sallyport pam show ${service}`)];
+  });
+}
+
+/** One line that five services include is one finding. */
+function unique(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((one) => [one.what, one])).values()];
+}
+
+async function modules(machine: Machine, stack: Stack): Promise<readonly Finding[]> {
+  const findings = await Promise.all(
+    oursIn(stack).map(async (line): Promise<readonly Finding[]> => {
+      const places = line.module.startsWith('/') ? [line.module] : await placesOf(machine, line);
+      const entries = await Promise.all(places.map((path) => machine.files.look(path)));
+      if (entries.some(({ kind }) => kind === 'file' || kind === 'link')) return [];
+      if (entries.some(({ kind }) => kind === 'unseen')) return [notSeen(`whether ${line.module} is there`)];
+      const what = `${stack.service} (${placeOf(line)}): there is no ${line.module}`;
+      return [finding('pam.module-missing', what, 'install the package again, or take the line out')];
+    }),
+  );
+  return findings.flat();
+}
+
+/** Where libpam looks for modules: Debian has a folder for each architecture. */
+async function placesOf({ files }: Machine, { module }: ModuleLine): Promise<readonly string[]> {
+  const listed = await files.list('/usr/lib');
+  const triplets = listed.kind === 'names' ? listed.names.filter((name) => /-linux-gnu/.test(name)) : [];
+  const folders = [...triplets.map((name) => `/usr/lib/${name}`), '/usr/lib64', '/usr/lib', '/lib64', '/lib'];
+  return folders.map((folder) => `${folder}/security/${module}`);
+}
+
+async function otherSockets(machine: Machine, stacks: readonly Stack[]): Promise<readonly Finding[]> {
+  const { pamSocket } = await pathsOf(machine);
+  const real = async (path: string) => (await machine.files.real(path)) ?? path;
+  const ours = await real(pamSocket);
+  const lines = stacks.flatMap((stack) => oursIn(stack).map((line) => ({ stack, line })));
+  const findings = await Promise.all(
+    lines.map(async ({ stack, line }): Promise<readonly Finding[]> => {
+      const named = line.options.findLast((option) => option.startsWith('socket='));
+      const socket = named?.slice('socket='.length) ?? systemPaths.pamSocket;
+      if (socket === pamSocket || (await real(socket)) === ours) return [];
+      const what = `${stack.service} (${placeOf(line)}): the module asks ${socket}, and sallyportd listens on ${pamSocket}`;
+      return [finding('pam.other-socket', what, `say socket=${pamSocket} on that line`)];
+    }),
+  );
+  return findings.flat();
+}
+
+function unguardedSiblings({ pam }: Machine, stacks: readonly Stack[]): readonly Finding[] {
+  const is = (service: string) => stacks.some((stack) => stack.service === service);
+  return siblings.flatMap((pair) => {
+    const [on] = pair.filter(is);
+    const [off] = pair.filter((service) => !is(service));
+    if (on === undefined || off === undefined || pam.read(off) === undefined) return [];
+    if (readStack(pam, off, 'auth').entries.length === 0) return [];
+    return [
+      finding(
+        'pam.sibling',
+        `${on} asks for the second factor, and ${off} does not`,
+        `sallyport pam enable ${off}`,
+      ),
+    ];
+  });
+}
+
+/** Those that come by the module only because a file that many share holds it. */
+function reach(stacks: readonly Stack[]): readonly Finding[] {
+  const shared = stacks.filter(({ entries }) =>
+    entries.some(
+      (entry) =>
+        entry.kind === 'module' &&
+        entry.via.some(({ target }) => /^(?:common-|system-|password-)auth/.test(target)),
+    ),
+  );
+  const names = shared.filter((stack) =>
+    oursIn(stack).some((line) => /\/(?:common|system|password)-auth/.test(line.file)),
+  );
+  if (names.length === 0) return [];
+  const what = `a shared file brings these to the module: ${names.map(({ service }) => service).join(', ')}`;
+  return [finding('pam.reach', what, 'where one of them cannot ask: sallyport pam show NAME')];
+}

@@ -1,0 +1,123 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Config } from '../../daemon/control/config-file.ts';
+import { isoLocal } from '../time.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { accountNamed } from './names.ts';
+
+const day = 86_400_000;
+/** A certificate that renews itself is renewed a month before its end. */
+const soon = 14 * day;
+
+/** The portal's certificate, and whom security keys are made for. */
+export const portalCheck: Check = {
+  id: 'portal',
+  what: 'browsers take the certificate, and security keys fit its name',
+  async run(machine) {
+    const read = await machine.config();
+    if (read.kind !== 'good') return [notSeen('what the portal is set to', 'see the configuration')];
+    const { portal, webauthn } = read.config;
+    const findings: Finding[] = [...relyingParty(read.config)];
+    if (portal === undefined)
+      return orGood(
+        findings,
+        webauthn === undefined ? 'there is none' : 'there is none; keys are used plugged in',
+      );
+    if ((await accountNamed(machine, portal.user)).kind === 'gone')
+      findings.push(
+        finding(
+          'portal.user-gone',
+          `there is no account ${portal.user}`,
+          'systemd-sysusers, or say another in [portal] user',
+        ),
+      );
+    if (portal.tls !== undefined) findings.push(...(await certificate(machine, portal.tls, portal.origins)));
+    return orGood(findings, `for ${portal.origins.join(', ')}`);
+  },
+};
+
+function relyingParty({ webauthn, realms }: Config): readonly Finding[] {
+  if (webauthn === undefined) {
+    const waiting = realms.filter(({ require }) => Array.isArray(require) && require.includes('webauthn'));
+    return waiting.map(({ name, line }) =>
+      finding(
+        'portal.no-relying-party',
+        `the realm "${name}" (line ${line}) takes security keys, and [webauthn] names no rp_id`,
+        'say a domain of yours in [webauthn] rp_id (docs/portal.md); it cannot be changed later',
+      ),
+    );
+  }
+  if (webauthn.rpId !== 'localhost') return [];
+  return [
+    finding(
+      'portal.localhost',
+      'keys are made for "localhost"',
+      'before people enrol: say a domain of yours in [webauthn] rp_id; it cannot be changed later',
+    ),
+  ];
+}
+
+async function certificate(
+  machine: Machine,
+  { certFile, keyFile }: { readonly certFile: string; readonly keyFile: string },
+  origins: readonly string[],
+): Promise<readonly Finding[]> {
+  const [text, secret] = await Promise.all([machine.files.read(certFile), machine.files.read(keyFile)]);
+  if (text.kind === 'unseen') return [notSeen(`the certificate ${certFile} (${text.why})`)];
+  const parsed = text.kind === 'text' ? parse(() => new X509Certificate(text.text)) : undefined;
+  if (parsed === undefined) {
+    const what =
+      text.kind === 'absent' ? `there is no ${certFile}` : `${certFile} holds no certificate in PEM`;
+    return [finding('portal.certificate-unreadable', what, 'put the certificate there, its chain behind it')];
+  }
+  const findings = [...dates(parsed, certFile, machine.now()), ...names(parsed, certFile, origins)];
+  if (secret.kind === 'unseen') return [...findings, notSeen(`whether ${keyFile} is the key of ${certFile}`)];
+  const key = secret.kind === 'text' ? parse((): KeyObject => createPrivateKey(secret.text)) : undefined;
+  if (key === undefined || !parsed.checkPrivateKey(key)) {
+    const what =
+      secret.kind === 'absent' ? `there is no ${keyFile}` : `${keyFile} is not the key of ${certFile}`;
+    findings.push(finding('portal.certificate-key', what, 'put both there from the same issue'));
+  }
+  return findings;
+}
+
+function dates(certificate: X509Certificate, file: string, now: number): readonly Finding[] {
+  const from = Date.parse(certificate.validFrom);
+  const to = Date.parse(certificate.validTo);
+  const mend = 'renew it, then: systemctl reload sallyport-portal';
+  if (now > to)
+    return [finding('portal.certificate-expired', `${file} was good until ${isoLocal(to)}`, mend)];
+  if (now < from)
+    return [
+      finding(
+        'portal.certificate-early',
+        `${file} is good from ${isoLocal(from)} on`,
+        'look at the clock: date',
+      ),
+    ];
+  return to - now < soon
+    ? [finding('portal.certificate-ends', `${file} is good until ${isoLocal(to)}`, mend)]
+    : [];
+}
+
+function names(certificate: X509Certificate, file: string, origins: readonly string[]): readonly Finding[] {
+  const hosts = origins.map((origin) => new URL(origin).hostname.replace(/^\[|\]$/g, ''));
+  const fits = (host: string) =>
+    isIP(host) === 0 ? certificate.checkHost(host) !== undefined : certificate.checkIP(host) !== undefined;
+  const strange = hosts.filter((host) => !fits(host));
+  return strange.map((host) =>
+    finding(
+      'portal.certificate-name',
+      `${file} is not for ${host}`,
+      'have one issued for every origin of [portal]',
+    ),
+  );
+}
+
+function parse<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Output } from '../output.ts';
+import type { Severity } from './catalogue.ts';
+import type { Finding } from './contract.ts';
+import { complete, type Examined, worst } from './examine.ts';
+
+const words: Readonly<Record<Severity, string>> = {
+  ok: 'ok',
+  note: 'note',
+  warning: 'WARNING',
+  danger: 'DANGER',
+};
+
+/** What `--json` gives; docs/doctor.md. */
+export function asJson(examined: readonly Examined[], version: string, now: number) {
+  return {
+    version,
+    at: now,
+    worst: worst(examined),
+    complete: complete(examined),
+    findings: examined.flatMap(({ check, findings }) => findings.map((one) => ({ check, ...one }))),
+  };
+}
+
+/** A terminal gets what is wrong, by check; a pipe one finding a line: severity, id, check, what, cost, mend. */
+export function tell(output: Output, examined: readonly Examined[], verbose: boolean): void {
+  if (!output.terminal) {
+    const rows: (readonly string[])[] = [];
+    for (const { check, findings } of examined)
+      for (const one of findings) rows.push(fields(check, one).map(oneLine));
+    output.table([], rows);
+    return;
+  }
+  output.line(headline(examined));
+  for (const { check, findings } of examined) {
+    const shown = findings.filter(({ severity }) => verbose || severity !== 'ok');
+    if (shown.length === 0) continue;
+    output.line('');
+    output.line(check);
+    for (const one of shown) for (const line of linesOf(one)) output.line(line);
+  }
+  const good = examined.filter(({ findings }) => findings.some(({ severity }) => severity === 'ok'));
+  if (verbose || good.length === 0) return;
+  output.line('');
+  output.line(`good: ${good.map(({ check }) => check).join(', ')} (--verbose says more)`);
+}
+
+function fields(check: string, one: Finding): readonly string[] {
+  if (one.severity === 'ok') return ['ok', '', check, one.what, '', ''];
+  return [one.severity, one.id, check, one.what, one.cost, one.mend];
+}
+
+/** One finding is one line of a pipe; printable() would show the break as \u{a}. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\n\t]+/g, ' ');
+}
+
+function linesOf(one: Finding): readonly string[] {
+  const [first = '', ...more] = one.what.split('\n');
+  const label = words[one.severity].padEnd(8);
+  const head = [
+    `  ${label} ${first}${one.severity === 'ok' ? '' : `  [${one.id}]`}`,
+    ...more.map((line) => `           ${line}`),
+  ];
+  return one.severity === 'ok'
+    ? head
+    : [...head, `           causes: ${one.cost}`, `           mend:   ${one.mend}`];
+}
+
+function headline(examined: readonly Examined[]): string {
+  const all = examined.flatMap(({ findings }) => findings.map(({ severity }) => severity));
+  const number = (wanted: Severity) => all.filter((severity) => severity === wanted).length;
+  const said = (['danger', 'warning', 'note'] as const)
+    .filter((severity) => number(severity) > 0)
+    .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
+  if (said.length > 0) return said.join(', ');
+  return 'all is well';
+}

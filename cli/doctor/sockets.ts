@@ -1,0 +1,75 @@
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { daemonUid, octal } from './owners.ts';
+
+/** The three sockets: there, owned and open as they must be, and sallyportd is who listens. */
+export const socketsCheck: Check = {
+  id: 'sockets',
+  what: 'sallyportd listens on all of them, and the right people reach them',
+  async run(machine) {
+    const status = await machine.status();
+    if (!status.ok && status.code === 'daemon-unreachable')
+      return [notSeen('the sockets, while sallyportd is away', 'see the daemon')];
+    const { pamSocket, pamUserSocket, controlSocket } = await pathsOf(machine);
+    const owner = await daemonUid(machine);
+    const sockets = [
+      { path: pamSocket, forRootAlone: true },
+      { path: pamUserSocket, forRootAlone: false },
+      { path: controlSocket, forRootAlone: false },
+    ];
+    const judged = await Promise.all(sockets.map((socket) => judge(machine, socket, owner)));
+    const strangers = await listeners(machine, [pamSocket, pamUserSocket, controlSocket]);
+    return orGood([...judged.flat(), ...strangers], 'all three are answered');
+  },
+};
+
+interface Socket {
+  readonly path: string;
+  readonly forRootAlone: boolean;
+}
+
+async function judge(
+  machine: Machine,
+  { path, forRootAlone }: Socket,
+  owner: number | undefined,
+): Promise<readonly Finding[]> {
+  const restart = 'systemctl restart sallyportd';
+  const entry = await machine.files.look(path);
+  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind === 'absent') return [finding('socket.missing', `there is no ${path}`, restart)];
+  const findings: Finding[] = [];
+  if (owner !== undefined && entry.uid !== 0 && entry.uid !== owner)
+    findings.push(
+      finding('socket.owner', `${path} belongs to uid ${entry.uid}`, `look who made it, then: ${restart}`),
+    );
+  if (forRootAlone && (entry.mode & 0o066) !== 0)
+    findings.push(finding('socket.open', `${path} has mode ${octal(entry.mode)}`, `chmod 0600 ${path}`));
+  if (!forRootAlone && (entry.mode & 0o002) === 0)
+    findings.push(finding('socket.closed', `${path} has mode ${octal(entry.mode)}`, `chmod 0666 ${path}`));
+  const answer = await machine.connects(path);
+  if (answer === 'forbidden') findings.push(notSeen(`whether somebody answers on ${path}`));
+  if (answer === 'silent' || answer === 'absent')
+    findings.push(finding('socket.silent', `nobody answers on ${path}`, restart));
+  return findings;
+}
+
+/** Under socket activation the service manager (pid 1) listens beside sallyportd. */
+async function listeners(machine: Machine, paths: readonly string[]): Promise<readonly Finding[]> {
+  const status = await machine.status();
+  if (machine.uid !== 0 || !status.ok) return [notSeen('which process listens on the sockets')];
+  const { stdout, status: ended } = await machine.run(['ss', '--no-header', '-xlp']);
+  if (ended !== 0)
+    return [notSeen('which process listens: ss (iproute2) says nothing', 'apt install iproute2')];
+  return stdout.split('\n').flatMap((line) => {
+    const path = paths.find((one) => line.split(/\s+/).includes(one));
+    const pids = [...line.matchAll(/\bpid=(\d+)/g)].map(([, pid]) => Number(pid));
+    const strange = pids.filter((pid) => pid !== 1 && pid !== status.value.pid);
+    if (path === undefined || strange.length === 0) return [];
+    return [
+      finding(
+        'socket.stranger',
+        `on ${path} listens process ${strange.join(', ')}, which is not sallyportd (pid ${status.value.pid})`,
+        `look what it is: ps -fp ${strange[0]}; then end it and: systemctl restart sallyportd`,
+      ),
+    ];
+  });
+}

@@ -1,0 +1,85 @@
+import type { Machine } from './contract.ts';
+
+/** sshd_config as sshd itself resolves it: keywords in lower case, values as "sshd -T" prints them. */
+export type SshdSettings = ReadonlyMap<string, string>;
+
+export type Resolved =
+  | { readonly kind: 'settings'; readonly settings: SshdSettings }
+  | { readonly kind: 'bad' | 'absent' | 'unseen'; readonly why: string };
+
+/** A connection that Match blocks are asked about. */
+export interface Probe {
+  readonly user: string;
+  readonly address: string;
+}
+
+/** An address that nobody has (RFC 5737): what Match says of the world outside. */
+export const outside = '192.0.2.1';
+
+/** Asks sshd, which reads its host keys for it: root alone can. */
+export async function resolveSshd(machine: Machine, { user, address }: Probe): Promise<Resolved> {
+  const connection = `user=${user},host=${address},addr=${address},laddr=0.0.0.0,lport=22`;
+  const { status, stdout, stderr, missing } = await machine.run(['sshd', '-T', '-C', connection]);
+  if (missing === true) return { kind: 'absent', why: 'there is no sshd' };
+  if (status !== 0) {
+    const why = stderr.trim() || 'sshd -T says nothing';
+    // That folder is made when sshd starts: it says nothing of the configuration.
+    const blind = machine.uid !== 0 || /privilege separation directory/i.test(why);
+    return { kind: blind ? 'unseen' : 'bad', why };
+  }
+  return { kind: 'settings', settings: readSettings(stdout) };
+}
+
+/** @param text of "sshd -T"; a keyword that comes again (AcceptEnv) keeps its first value */
+export function readSettings(text: string): SshdSettings {
+  const settings = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, keyword = '', value = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (keyword !== '' && !settings.has(keyword)) settings.set(keyword, value);
+  }
+  return settings;
+}
+
+/** One list of AuthenticationMethods: all of them, in order. "any": one of those that are on. */
+export function methodLists(settings: SshdSettings): readonly (readonly string[])[] {
+  const text = settings.get('authenticationmethods') ?? 'any';
+  if (text !== 'any')
+    return text.split(/\s+/).map((list) => list.split(',').map((method) => method.split(':')[0] ?? ''));
+  const on = (keyword: string) => settings.get(keyword) === 'yes';
+  return [
+    ...(on('pubkeyauthentication') ? [['publickey']] : []),
+    ...(on('passwordauthentication') ? [['password']] : []),
+    ...(on('kbdinteractiveauthentication') ? [['keyboard-interactive']] : []),
+    ...(on('hostbasedauthentication') ? [['hostbased']] : []),
+    ...(on('gssapiauthentication') ? [['gssapi-with-mic']] : []),
+  ];
+}
+
+/** Whom Match blocks speak of: patterns and negations ask for nobody in particular. */
+export interface MatchNames {
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+/** @param texts of sshd_config and the files that it includes */
+export function matchNames(texts: readonly string[]): MatchNames {
+  const found = { users: new Set<string>(), groups: new Set<string>(), addresses: new Set<string>() };
+  for (const [, criteria = ''] of texts.join('\n').matchAll(/^\s*match\s+(.*)$/gim)) {
+    const words = criteria.replaceAll('"', '').split(/[\s=]+/);
+    for (let at = 0; at + 1 < words.length; at += 2) {
+      const values = (words[at + 1] ?? '').split(',').filter((value) => value !== '' && !/[*?!]/.test(value));
+      const kind = words[at]?.toLowerCase();
+      const into =
+        kind === 'user'
+          ? found.users
+          : kind === 'group'
+            ? found.groups
+            : kind === 'address'
+              ? found.addresses
+              : undefined;
+      for (const value of values) into?.add(value);
+    }
+  }
+  return { users: [...found.users], groups: [...found.groups], addresses: [...found.addresses] };
+}

@@ -1,0 +1,126 @@
+import type { FindingId } from './catalogue.ts';
+import { methodLists, type SshdSettings } from './sshd-config.ts';
+
+/** What is wrong with the settings of one connection. Pure. */
+export interface Setting {
+  readonly id: FindingId & `sshd.${string}`;
+  readonly what: string;
+  readonly mend: string;
+}
+
+export interface Circumstances {
+  readonly user: string;
+  /** The stack of sshd takes password and code in one answer. */
+  readonly onePrompt: boolean;
+  /** A rule takes a FIDO key of ssh as the second factor. */
+  readonly acceptsKeys: boolean;
+}
+
+/** Methods in which sshd asks the auth stack of PAM. */
+const asksPam: ReadonlySet<string> = new Set(['keyboard-interactive', 'password']);
+/** What the module allows a login (timeout=); below it sshd ends the login first. */
+const graceSeconds = 100;
+
+const restart = 'then: sshd -t && systemctl reload ssh';
+
+/** The stack of sshd holds the module; so each way in must come by it, and be able to ask. */
+export function judgeSettings(settings: SshdSettings, about: Circumstances): readonly Setting[] {
+  const is = (keyword: string, value: string) => settings.get(keyword) === value;
+  if (is('permitrootlogin', 'no') && about.user === 'root') return [];
+  if (!is('usepam', 'yes'))
+    return [{ id: 'sshd.pam-off', what: 'UsePAM is off', mend: `say "UsePAM yes" in a drop-in, ${restart}` }];
+  return [
+    ...alone(settings),
+    ...conversation(settings, about),
+    ...rootsWay(settings, about),
+    ...small(settings, about),
+  ];
+}
+
+function alone(settings: SshdSettings): readonly Setting[] {
+  const lists = methodLists(settings).filter((list) => !list.some((method) => asksPam.has(method)));
+  return lists.map((list) => ({
+    id: 'sshd.first-alone',
+    what: `"${list.join(',')}" alone lets in`,
+    mend: `install one of pam-config/sshd_config.d: AuthenticationMethods must name keyboard-interactive:pam in every list; ${restart}`,
+  }));
+}
+
+function conversation(settings: SshdSettings, { onePrompt }: Circumstances): readonly Setting[] {
+  const on = (keyword: string) => settings.get(keyword) === 'yes';
+  const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
+  // Where no list asks, the first factor alone lets in, which is told above.
+  if (asking.length === 0 && methodLists(settings).length > 0) return [];
+  const takesPassword = asking.some((list) => list.includes('password')) && on('passwordauthentication');
+  const converses =
+    asking.some((list) => list.includes('keyboard-interactive')) && on('kbdinteractiveauthentication');
+  if (!converses && (onePrompt ? !takesPassword : true))
+    return [
+      {
+        id: 'sshd.no-conversation',
+        what: onePrompt
+          ? 'neither PasswordAuthentication nor KbdInteractiveAuthentication can ask'
+          : 'the stack asks twice, and KbdInteractiveAuthentication is off',
+        mend: `say "KbdInteractiveAuthentication yes" in a drop-in, ${restart}`,
+      },
+    ];
+  if (onePrompt || !takesPassword) return [];
+  return [
+    {
+      id: 'sshd.password-answers-twice',
+      what: 'PasswordAuthentication is on, which gives the password as the answer to the prompt for the code too',
+      mend: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
+    },
+  ];
+}
+
+/** sshd takes root's login by key alone at its word: no other method counts for root then. */
+function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Setting[] {
+  const permit = settings.get('permitrootlogin');
+  if (user !== 'root' || (permit !== 'without-password' && permit !== 'prohibit-password')) return [];
+  const keysAlone = new Set(['publickey', 'hostbased', 'gssapi-with-mic']);
+  if (methodLists(settings).some((list) => list.every((method) => keysAlone.has(method)))) return [];
+  return [
+    {
+      id: 'sshd.root-shut-out',
+      what: `PermitRootLogin is ${permit}, and every list of AuthenticationMethods has more than a key`,
+      mend: `say "PermitRootLogin yes" (the code is still asked for) or "no" in a drop-in, ${restart}`,
+    },
+  ];
+}
+
+function small(settings: SshdSettings, { acceptsKeys }: Circumstances): readonly Setting[] {
+  const found: Setting[] = [];
+  if (settings.get('permitemptypasswords') === 'yes')
+    found.push({
+      id: 'sshd.empty-passwords',
+      what: 'PermitEmptyPasswords is on',
+      mend: `say "PermitEmptyPasswords no" in a drop-in, ${restart}`,
+    });
+  const grace = Number(settings.get('logingracetime'));
+  if (grace > 0 && grace < graceSeconds)
+    found.push({
+      id: 'sshd.grace-short',
+      what: `LoginGraceTime is ${grace} s, less than the ${graceSeconds} s that the module gives a login`,
+      mend: `say "LoginGraceTime 120" in a drop-in, or timeout= on the line of the module; ${restart}`,
+    });
+  const penalties = settings.get('persourcepenalties');
+  if (
+    penalties !== undefined &&
+    penalties !== 'no' &&
+    settings.get('persourcepenaltyexemptlist') === undefined
+  )
+    found.push({
+      id: 'sshd.penalties',
+      what: 'PerSourcePenalties is on',
+      mend: 'where many people share an address, name it in PerSourcePenaltyExemptList',
+    });
+  const touch = (settings.get('pubkeyauthoptions') ?? '').split(/[\s,]+/).includes('touch-required');
+  if (acceptsKeys && !touch)
+    found.push({
+      id: 'sshd.key-untouched',
+      what: 'a rule accepts FIDO keys of ssh, and PubkeyAuthOptions does not ask for a touch',
+      mend: `install pam-config/sshd_config.d/sallyport-security-key.conf, ${restart}`,
+    });
+  return found;
+}

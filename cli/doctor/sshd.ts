@@ -1,0 +1,145 @@
+import { join } from 'node:path/posix';
+import { count } from './config.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { guarded, oursIn } from './guarded.ts';
+import { groupNamed, localAccounts, localPeople } from './names.ts';
+import { realmsOf } from './realms.ts';
+import { matchNames, outside, type Probe, resolveSshd } from './sshd-config.ts';
+import { judgeSettings, type Setting } from './sshd-rules.ts';
+
+const folder = '/etc/ssh';
+/** People whose settings are asked for beside root's and those that Match blocks name. */
+const people = 5;
+const probesAtMost = 40;
+const asRoot = 'run it as root: sudo sallyport doctor';
+
+/** sshd as sshd itself resolves its configuration, for root, for people and for whom Match blocks speak of. */
+export const sshdCheck: Check = {
+  id: 'sshd',
+  what: 'sshd asks PAM, the code can be asked for, and no way in goes past it',
+  limit: 20_000,
+  async run(machine) {
+    const services = guarded(machine);
+    if (services.kind === 'unseen') return [notSeen(`the stack of sshd (${services.why})`)];
+    const stack = services.services.find(({ service }) => service === 'sshd');
+    const first = await resolveSshd(machine, { user: 'root', address: outside });
+    if (first.kind === 'absent') return [{ severity: 'ok', what: first.why }];
+    if (first.kind === 'unseen')
+      return [
+        notSeen(
+          `the configuration of sshd (${first.why})`,
+          machine.uid === 0 ? 'systemctl start ssh' : asRoot,
+        ),
+      ];
+    if (first.kind === 'bad')
+      return [finding('sshd.config-bad', first.why, 'mend the line named, then: sshd -t')];
+    const dropIns = await unread(machine);
+    if (stack === undefined) return orGood(dropIns, 'sshd is not guarded; its configuration is good');
+    const lines = oursIn(stack);
+    const onePrompt = lines.some(({ options }) =>
+      options.some((one) => /^(?:password_and_code|first_pass)$/.test(one)),
+    );
+    const acceptsKeys = (await realmsOf(machine))?.some(({ rules }) =>
+      rules.some(({ action }) => action.kind === 'accept'),
+    );
+    const probes = await probesOf(machine);
+    const judged = await Promise.all(
+      probes.map(async (probe): Promise<readonly Setting[]> => {
+        const resolved = await resolveSshd(machine, probe);
+        if (resolved.kind !== 'settings') return [];
+        return judgeSettings(resolved.settings, { ...probe, onePrompt, acceptsKeys: acceptsKeys === true });
+      }),
+    );
+    const letOff = await letOffByRealm(machine, probes);
+    return orGood(
+      [...dropIns, ...merged(judged, probes, letOff)],
+      `asked for ${count(probes.length, 'connection')}`,
+    );
+  },
+};
+
+async function configTexts(machine: Machine): Promise<readonly string[]> {
+  const main = await machine.files.read(`${folder}/sshd_config`);
+  const listed = await machine.files.list(`${folder}/sshd_config.d`);
+  const names = listed.kind === 'names' ? listed.names.filter((name) => name.endsWith('.conf')) : [];
+  const parts = await Promise.all(names.map((name) => machine.files.read(`${folder}/sshd_config.d/${name}`)));
+  return [main, ...parts].flatMap((read) => (read.kind === 'text' ? [read.text] : []));
+}
+
+async function probesOf(machine: Machine): Promise<readonly Probe[]> {
+  const match = matchNames(await configTexts(machine));
+  const groups = await Promise.all(match.groups.map((name) => groupNamed(machine, name)));
+  const accounts = await localAccounts(machine);
+  const local = (await localPeople(machine)).filter(({ uid }) => uid !== 0).slice(0, people);
+  const ofGroup = groups.flatMap((group) => {
+    if (group.kind !== 'found') return [];
+    const { gid, members } = group.value;
+    return members[0] ?? accounts.find((account) => account.gid === gid)?.name ?? [];
+  });
+  const users = [...new Set(['root', ...local.map(({ name }) => name), ...match.users, ...ofGroup])];
+  const addresses = [outside, ...match.addresses.map((one) => one.split('/')[0] ?? one)];
+  return users.flatMap((user) => addresses.map((address) => ({ user, address }))).slice(0, probesAtMost);
+}
+
+/** Who needs no second factor over ssh anyway loses none by a way past it. */
+async function letOffByRealm(machine: Machine, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
+  const status = await machine.status();
+  if (!status.ok) return new Set();
+  const off = await Promise.all(
+    probes.map(async ({ user, address }) => {
+      try {
+        const { decision } = await machine.daemon.explain(user, { service: 'sshd', from: address });
+        return decision === 'not-needed' ? [keyOf({ user, address })] : [];
+      } catch {
+        // A user of a Match block who is no account.
+        return [];
+      }
+    }),
+  );
+  return new Set(off.flat());
+}
+
+function keyOf({ user, address }: Probe): string {
+  return `${user} from ${address}`;
+}
+
+/** One finding for each thing that is wrong, with those whom it is about. */
+function merged(
+  judged: readonly (readonly Setting[])[],
+  probes: readonly Probe[],
+  letOff: ReadonlySet<string>,
+): readonly Finding[] {
+  const byText = new Map<string, { setting: Setting; whose: string[] }>();
+  judged.forEach((settings, index) => {
+    const probe = probes[index];
+    if (probe === undefined) return;
+    for (const setting of settings) {
+      if (setting.id === 'sshd.first-alone' && letOff.has(keyOf(probe))) continue;
+      const key = `${setting.id} ${setting.what}`;
+      const known = byText.get(key) ?? { setting, whose: [] };
+      known.whose.push(probe.address === outside ? probe.user : keyOf(probe));
+      byText.set(key, known);
+    }
+  });
+  return [...byText.values()].map(({ setting: { id, what, mend }, whose }) => {
+    const whom = whose.length === probes.length ? 'everybody asked for' : [...new Set(whose)].join(', ');
+    return finding(id, `${what} (${whom})`, mend);
+  });
+}
+
+/** A drop-in that nobody includes, or that a line before it has made void, is seen in what sshd resolves. */
+async function unread(machine: Machine): Promise<readonly Finding[]> {
+  const listed = await machine.files.list(`${folder}/sshd_config.d`);
+  const ours = listed.kind === 'names' ? listed.names.filter((name) => /^sallyport.*\.conf$/.test(name)) : [];
+  const main = await machine.files.read(`${folder}/sshd_config`);
+  if (ours.length === 0 || main.kind !== 'text') return [];
+  const before = main.text.split(/^\s*match\s/im)[0] ?? '';
+  if (/^\s*include\s+.*sshd_config\.d\//im.test(before)) return [];
+  return ours.map((name) =>
+    finding(
+      'sshd.drop-in-unread',
+      `${join(folder, 'sshd_config.d', name)} is there, and ${folder}/sshd_config does not include it`,
+      `put "Include ${folder}/sshd_config.d/*.conf" at the top of ${folder}/sshd_config, then: systemctl reload ssh`,
+    ),
+  );
+}

@@ -1,0 +1,110 @@
+import type { StatusView } from '../../daemon/control/views.ts';
+import { count } from './config.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+
+const day = 86_400_000;
+/** The scrub reads everything once a day. */
+const scrubbed = 8 * day;
+
+/** What sallyportd says of its store; without it, whether there is one. */
+export const storeCheck: Check = {
+  id: 'store',
+  what: 'it is whole, can be written, and its anchor follows it',
+  async run(machine) {
+    const paths = await pathsOf(machine);
+    const status = await machine.status();
+    if (!status.ok)
+      return status.code === 'daemon-unreachable' ? withoutDaemon(machine) : [notSeen(status.message)];
+    const { store } = status.value;
+    const findings: Finding[] = [];
+    if (store.state !== 'ok')
+      findings.push(
+        finding(
+          'store.unwritable',
+          `${store.state}: ${store.reason ?? 'no reason is known'}`,
+          `df -h ${paths.store}`,
+        ),
+      );
+    for (const one of store.scrub.findings)
+      findings.push(
+        finding(
+          'store.damaged',
+          one,
+          'keep a copy of the store as it is, then take the record from a backup',
+        ),
+      );
+    findings.push(
+      ...(await anchor(machine, status.value)),
+      ...unread(status.value),
+      ...(await reserve(machine)),
+    );
+    return orGood(findings, `${count(store.accounts, 'account')}, ${store.state}, commit ${store.commit}`);
+  },
+};
+
+/** It is at most a second behind; so it is looked at once more. */
+async function anchor(machine: Machine, { store }: StatusView): Promise<readonly Finding[]> {
+  if (store.anchorCommit >= store.commit) return [];
+  await machine.wait(2_000);
+  const again = await machine.daemon.status();
+  if (again.store.anchorCommit >= store.commit) return [];
+  const { anchor: path } = await pathsOf(machine);
+  return [
+    finding(
+      'store.anchor-behind',
+      `the anchor ${path} stands at commit ${again.store.anchorCommit} of ${again.store.commit}`,
+      `look whether sallyportd can write there: df -h ${path}; journalctl -u sallyportd -e`,
+    ),
+  ];
+}
+
+function unread({ store, started, now }: StatusView): readonly Finding[] {
+  const { lastFinished } = store.scrub;
+  if (now - (lastFinished ?? started) < scrubbed) return [];
+  return [
+    finding(
+      'store.unread',
+      'the background scrub has not read the whole store for more than a week',
+      'journalctl -u sallyportd -e; then: systemctl restart sallyportd',
+    ),
+  ];
+}
+
+async function reserve(machine: Machine): Promise<readonly Finding[]> {
+  const { store } = await pathsOf(machine);
+  const path = `${store}.reserve`;
+  const entry = await machine.files.look(path);
+  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind !== 'absent') return [];
+  return [
+    finding(
+      'store.no-reserve',
+      `the reserve ${path} was given up, or there was never room for it`,
+      'make room for 64 MiB; sallyportd makes it anew by itself',
+    ),
+  ];
+}
+
+async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
+  const { store, anchor, masterKey } = await pathsOf(machine);
+  const [folder, current, mark, key] = await Promise.all(
+    [store, `${store}/CURRENT`, anchor, masterKey].map((path) => machine.files.look(path)),
+  );
+  const unseen = [folder, current, mark].find((one) => one?.kind === 'unseen');
+  if (unseen !== undefined) return [notSeen(`the store ${store}`)];
+  const lost = [
+    ...(folder?.kind === 'absent' ? [store] : current?.kind === 'absent' ? [`${store}/CURRENT`] : []),
+    ...(mark?.kind === 'absent' ? [anchor] : []),
+  ];
+  // Nothing at all: it was never made.
+  if (folder?.kind === 'absent' && mark?.kind === 'absent' && key?.kind === 'absent') return [];
+  if (lost.length > 0)
+    return [
+      finding(
+        'store.missing',
+        `${lost.join(' and ')} ${lost.length === 1 ? 'is' : 'are'} gone`,
+        'put store and anchor back from the same backup; what sallyportd says of it: journalctl -u sallyportd -e',
+      ),
+    ];
+  return [notSeen(`whether the records in ${store} are whole only sallyportd can tell`, 'see the daemon')];
+}

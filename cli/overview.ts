@@ -1,0 +1,127 @@
+import { ControlError } from '../daemon/control/client.ts';
+import type { UserView } from '../daemon/control/views.ts';
+import type { Context } from './context.ts';
+import { type Machine, pathsOf } from './doctor/contract.ts';
+import { checks, examine, worst } from './doctor/examine.ts';
+import { guarded, programs } from './doctor/guarded.ts';
+import { thisMachine } from './doctor/machine.ts';
+import { createMembersCheck } from './doctor/members.ts';
+import { observing, realmsOf } from './doctor/realms.ts';
+import { exitStatus } from './errors.ts';
+import { nextStep, type State } from './next-step.ts';
+import { commandWith } from './socket.ts';
+
+const day = 86_400_000;
+/** An overview is short: it looks at so many accounts, and so many events, and leaves the rest to doctor. */
+const accountsAtMost = 50;
+const eventsAtMost = 500;
+
+/** `sallyport` alone on a terminal: what state the machine is in, and the next sensible step. */
+export async function overview(context: Context): Promise<void> {
+  const { output, world } = context;
+  const file = context.configFile();
+  const machine = thisMachine(world, file);
+  const user = machine.uid === 0 ? (world.environment.SUDO_USER ?? machine.user) : machine.user;
+  const own = await ownOf(machine, user);
+  const { facts, state } = await look(machine, user, own);
+  output.facts([...facts, ...factsOf(user, own, (at) => output.time(at))]);
+  const step = nextStep(state);
+  output.line('');
+  output.line(step.command === undefined ? step.why : `${step.why}; next:`);
+  if (step.command !== undefined) output.line(`  ${commandWith(step.command, file)}`);
+  output.line('all commands: sallyport --help');
+  context.end(exitStatus.done);
+}
+
+type Fact = readonly [string, string];
+
+async function look(
+  machine: Machine,
+  you: string,
+  own: UserView | undefined,
+): Promise<{ readonly facts: readonly Fact[]; readonly state: State }> {
+  const [status, read, paths] = await Promise.all([machine.status(), machine.config(), pathsOf(machine)]);
+  const store = await machine.files.look(paths.store);
+  const initialised = store.kind === 'unseen' ? undefined : store.kind !== 'absent' && read.kind !== 'absent';
+  const answers = status.ok || status.code !== 'daemon-unreachable';
+  const found = guarded(machine);
+  const services = found.kind === 'seen' ? programs(found.services).map(({ service }) => service) : undefined;
+  const realms = machine.uid === 0 || status.ok ? await realmsOf(machine) : undefined;
+  const dangers = answers && status.ok ? await dangersOf(machine) : 0;
+  const facts: Fact[] = [
+    ['sallyport', machine.version],
+    ['set up', initialised === undefined ? 'not seen from here' : initialised ? 'yes' : 'no'],
+    [
+      'sallyportd',
+      status.ok ? `answers, version ${status.value.version}` : answers ? 'answers' : 'does not answer',
+    ],
+    ['configuration', read.kind === 'good' ? 'good' : `${read.kind}: ${machine.configFile}`],
+    ...(realms === undefined ? [] : [['realms', realms.map(({ name }) => name).join(', ')] as const]),
+    ['guarded', services === undefined ? 'not seen from here' : services.join(', ') || 'no service'],
+    ...(status.ok ? await accountsAndEvents(machine, status.value.store.accounts) : []),
+    ...(dangers === 0
+      ? []
+      : [['doctor', `${dangers} findings lock somebody out or let somebody in`] as const]),
+  ];
+  const state: State = {
+    you,
+    root: machine.uid === 0 || machine.rooted,
+    initialised,
+    answers,
+    factors: own?.factors,
+    locked: own === undefined ? undefined : isLocked(own),
+    guarded: services,
+    openTry: machine.trial()?.services.join(', '),
+    observing: observing(realms ?? []),
+    dangers,
+  };
+  return { facts, state };
+}
+
+/** Undefined: the daemon is away, or knows nobody of that name. */
+async function ownOf(machine: Machine, user: string): Promise<UserView | undefined> {
+  try {
+    return await machine.daemon.user(user);
+  } catch (error) {
+    if (error instanceof ControlError) return undefined;
+    throw error;
+  }
+}
+
+function isLocked({ lock }: UserView): boolean {
+  return lock.codesLockedAt !== undefined || lock.lockedUntil !== undefined;
+}
+
+function factsOf(user: string, own: UserView | undefined, time: (at: number) => string): readonly Fact[] {
+  if (own === undefined) return [];
+  const { factors, lastLogin } = own;
+  const said = factors.map(({ kind, enabled }) => (enabled ? kind : `${kind} (disabled)`)).join(', ');
+  return [
+    [`factors of ${user}`, said || 'none'],
+    ...(lastLogin === undefined
+      ? []
+      : [['last login', `${time(lastLogin.at)} ${lastLogin.service}`] as const]),
+    ...(isLocked(own) ? [['lock', 'locked'] as const] : []),
+  ];
+}
+
+async function dangersOf(machine: Machine): Promise<number> {
+  const quick = checks.map((check) =>
+    check.id === 'members' ? createMembersCheck(accountsAtMost) : { ...check, limit: 5_000 },
+  );
+  const examined = await examine(machine, quick);
+  if (worst(examined) !== 'danger') return 0;
+  return examined.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'danger')).length;
+}
+
+async function accountsAndEvents(machine: Machine, accounts: number): Promise<readonly Fact[]> {
+  const since = machine.now() - day;
+  const { events } = await machine.daemon.audit({ since, limit: eventsAtMost });
+  const refused = events.filter(({ kind, outcome }) => kind === 'login' && outcome === 'refused');
+  const locked = refused.filter(({ reason }) => reason === 'locked' || reason === 'codes-locked').length;
+  const more = events.length === eventsAtMost ? ' or more' : '';
+  return [
+    ['accounts', String(accounts)],
+    ['refused in a day', `${refused.length}${more}${locked === 0 ? '' : `, ${locked} of them by a lock`}`],
+  ];
+}

@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { must, run } from '../support/rig/commands.ts';
+import { prepareInstalled, snapshot } from '../support/rig/unguarded.ts';
+import { cliMain, repository } from '../support/rig/layout.ts';
+import { work } from '../support/rig/machine.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addGroup, addPerson, as, setUpRoot } from '../support/rig/people.ts';
+import { scenario } from '../support/rig/scenario.ts';
+import { makeSshKeys, startDistributedSshd } from '../support/rig/ssh.ts';
+import { useSnippet } from '../support/rig/stack.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** `sallyport doctor` on a machine with real stacks, a real sshd and sallyportd: one thing after the other breaks. */
+const realms = `
+[[realm]]
+name = "ops"
+members = { groups = ["ops"] }
+require = "any"
+
+[[realm]]
+name = "staff"
+members = { uids = ["3000-3999"] }
+require = "any"
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+
+interface Found {
+  readonly severity: string;
+  readonly id?: string;
+  readonly check: string;
+  readonly what: string;
+  readonly mend?: string;
+  readonly accounts?: readonly string[];
+}
+interface Report {
+  readonly status: number | null;
+  readonly worst: string;
+  readonly complete: boolean;
+  readonly findings: readonly Found[];
+}
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepareInstalled(realms);
+  setUpRoot();
+  const alice = addPerson('alice');
+  addGroup('ops', 4000, ['alice']);
+  for (const user of ['alice', 'root']) await product.addRecovery(user);
+  makeSshKeys();
+  await startDistributedSshd(2241);
+  const pam = join(repository, 'pam-config/pam.d');
+  for (const name of readdirSync(pam)) copyFileSync(join(pam, name), join('/etc/pam.d', name));
+  useSnippet('sshd', 'sallyport-sshd-key');
+  for (const name of ['sudo', 'su', 'login']) useSnippet(name, `sallyport-${name}`);
+  useSnippet('sudo-i', 'sallyport-sudo');
+  const dropIn = 'sallyport-key-code.conf';
+  const folder = '/etc/ssh/sshd_config.d';
+  copyFileSync(join(repository, 'pam-config/sshd_config.d', dropIn), join(folder, dropIn));
+  writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin no\n');
+
+  const config = readFileSync(product.config, 'utf8');
+  const ask = async (command: readonly string[]): Promise<Report> => {
+    const { status, stdout, stderr } = await run(process.execPath, command, { timeout: 90_000 });
+    try {
+      return { status, ...(JSON.parse(stdout) as Omit<Report, 'status'>) };
+    } catch {
+      throw new Error(`status ${status}\n${stdout}${stderr}`);
+    }
+  };
+  const doctor = (): Promise<Report> => ask(product.command(['doctor', '--json']));
+  const dangers = ({ findings }: Report) => findings.filter(({ severity }) => severity === 'danger');
+  const told = (report: Report) => report.findings.map(({ id, what }) => `${id ?? 'ok'}: ${what}`).join('\n');
+
+  /** Breaks something, sees it found, and mends it. */
+  function broken(
+    id: string,
+    harm: () => void | Promise<void>,
+    mend: () => void | Promise<void>,
+    says: RegExp,
+  ) {
+    scenario(product, `${id}: found, status 1`, async () => {
+      await harm();
+      try {
+        const report = await doctor();
+        const found = report.findings.filter((one) => one.id === id);
+        assert.ok(found.length > 0, told(report));
+        assert.match(found.map(({ what }) => what).join('\n'), says);
+        assert.equal(found[0]?.severity, 'danger');
+        assert.equal(report.status, 1);
+        assert.ok(!found[0]?.mend?.match(/\bsallyport (?!--config)[a-z]/), 'commands are complete');
+      } finally {
+        await mend();
+      }
+    });
+  }
+  /** With a line or a table of the test's own, put into force. */
+  const configured = async (text: string): Promise<void> => {
+    writeFileSync(product.config, text);
+    await product.must(['reload']);
+  };
+  const file = (path: string, text: string) => [() => writeFileSync(path, text), () => rmSync(path)] as const;
+
+  scenario(product, 'a good machine: no danger, status 0, and nothing was touched', async () => {
+    // The anchor follows the store by itself, up to a second behind.
+    const look = () => [
+      snapshot('/etc/pam.d', '/etc/ssh', folder),
+      must('find', [
+        `${work}/sallyport/etc`,
+        `${work}/sallyport/var`,
+        ...['-not', '-name', 'anchor'],
+        '-printf',
+        '%p %m %T@ %s\n',
+      ]),
+    ];
+    const before = look();
+    const report = await doctor();
+    assert.deepEqual(dangers(report), []);
+    assert.equal(report.status, 0);
+    const good = report.findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
+    for (const check of [
+      'daemon',
+      'store',
+      'owners and modes',
+      'sockets',
+      'sshd',
+      'realms',
+      'members',
+      'way in for root',
+    ])
+      assert.ok(good.includes(check), `${check} is not called good\n${told(report)}`);
+    const [first, stacks] = ['daemon', 'PAM stacks'].map((name) =>
+      report.findings.find(({ check }) => check === name),
+    );
+    assert.equal(report.findings[0], first, 'the daemon comes first');
+    for (const name of ['sshd', 'sudo', 'su', 'login'])
+      assert.match(stacks?.what ?? '', new RegExp(`\\b${name}\\b`));
+    assert.deepEqual(look(), before);
+  });
+
+  broken(
+    'mode.writable',
+    () => chmodSync(product.config, 0o666),
+    () => chmodSync(product.config, 0o644),
+    /sallyport\.toml has mode 0666/,
+  );
+
+  const sudo = readFileSync('/etc/pam.d/sallyport-sudo', 'utf8');
+  broken(
+    'pam.skipped',
+    () => writeFileSync('/etc/pam.d/sallyport-sudo', `auth sufficient pam_unix.so\n${sudo}`),
+    () => writeFileSync('/etc/pam.d/sallyport-sudo', sudo),
+    /sallyport-sudo:1\)/,
+  );
+
+  broken('sshd.pam-off', ...file(join(folder, '00.conf'), 'UsePAM no\n'), /UsePAM is off \(.*alice/);
+
+  broken(
+    'sshd.first-alone',
+    ...file(join(folder, 'zz.conf'), 'Match User alice\n  AuthenticationMethods publickey\n'),
+    /"publickey" alone lets in \(alice\)$/,
+  );
+
+  broken(
+    'member.no-factor',
+    () => void addPerson('carol'),
+    () => product.addRecovery('carol').then(() => undefined),
+    /^carol.*: realm "staff"/,
+  );
+
+  const group = readFileSync('/etc/group', 'utf8');
+  broken(
+    'realm.group-gone',
+    () => writeFileSync('/etc/group', group.replace(/^ops:.*\n/m, '')),
+    () => writeFileSync('/etc/group', group),
+    /the group ops, which is not there/,
+  );
+
+  broken(
+    'portal.certificate-expired',
+    async () => {
+      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-batch'];
+      const [crt, secret] = [`${work}/portal.crt`, `${work}/portal.key`];
+      const name = ['-subj', '/CN=login.example.org', '-addext', 'subjectAltName=DNS:login.example.org'];
+      const command = [
+        'openssl',
+        'req',
+        '-x509',
+        ...key,
+        '-keyout',
+        secret,
+        '-out',
+        crt,
+        '-days',
+        '1',
+        ...name,
+      ];
+      must('faketime', ['-f', '-30d', ...command]);
+      const portal = `[webauthn]\nrp_id = "login.example.org"\n[portal]\norigins = ["https://login.example.org"]\nuser = "alice"\ncert_file = "${crt}"\nkey_file = "${secret}"\n`;
+      await configured(config.replace('[[realm]]', `${portal}[[realm]]`));
+    },
+    () => configured(config),
+    /was good until/,
+  );
+
+  const store = `${work}/sallyport/var/store`;
+  broken(
+    'store.missing',
+    async () => {
+      await product.stop();
+      renameSync(`${store}/CURRENT`, `${work}/CURRENT`);
+    },
+    async () => {
+      renameSync(`${work}/CURRENT`, `${store}/CURRENT`);
+      await product.start();
+    },
+    /CURRENT is gone/,
+  );
+
+  scenario(product, 'sallyportd away: that comes first, and what can be seen is looked at', async () => {
+    await product.stop();
+    try {
+      chmodSync(`${work}/sallyport/etc/master.key`, 0o644);
+      const report = await doctor();
+      assert.equal(report.findings[0]?.id, 'daemon.down');
+      assert.equal(report.status, 1);
+      assert.ok(!report.complete);
+      assert.ok(
+        report.findings.some(({ id }) => id === 'mode.readable'),
+        told(report),
+      );
+      assert.deepEqual(
+        report.findings.filter(({ check, severity }) => check === 'store' && severity === 'ok'),
+        [],
+      );
+    } finally {
+      chmodSync(`${work}/sallyport/etc/master.key`, 0o600);
+      await product.start();
+    }
+  });
+
+  scenario(product, 'a full disk', async () => {
+    const small = `${work}/small`;
+    mkdirSync(small);
+    must('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', small]);
+    must(process.execPath, [cliMain, 'init', '--root', `${small}/root`]);
+    writeFileSync(`${small}/filler`, Buffer.alloc(20 * 1024 * 1024));
+    const { findings } = await ask([
+      ...[cliMain, '--config', `${small}/root/etc/sallyport.toml`, 'doctor', '--json'],
+    ]);
+    must('umount', [small]);
+    assert.ok(
+      findings.some(({ id }) => id === 'disk.full'),
+      findings.map(({ id }) => id).join(', '),
+    );
+  });
+
+  scenario(
+    product,
+    'for somebody else than root: what is not seen is said, and never called good',
+    async () => {
+      const { stdout, status } = await run('setpriv', [
+        ...as(alice).slice(1),
+        ...[process.execPath, ...product.commandForPeople(['doctor', '--json'])],
+      ]);
+      const report = { status, ...(JSON.parse(stdout) as Omit<Report, 'status'>) };
+      assert.ok(!report.complete);
+      const good = report.findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
+      for (const check of [
+        'daemon',
+        'store',
+        'master key',
+        'owners and modes',
+        'sockets',
+        'sshd',
+        'members',
+        'way in for root',
+      ])
+        assert.ok(!good.includes(check), `${check} is called good`);
+      assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), told(report));
+    },
+  );
+
+  scenario(product, 'on a terminal what is good is folded; alone, it says what comes next', async () => {
+    const full = new Terminal([process.execPath, ...product.command(['doctor'])]);
+    assert.equal(await full.ended(), 0);
+    assert.match(full.transcript, /good: daemon, /);
+    assert.doesNotMatch(full.transcript, /answers \(pid/);
+    const alone = new Terminal([process.execPath, ...product.command([])]);
+    assert.equal(await alone.ended(), 0);
+    assert.match(alone.transcript, /guarded.*sshd/);
+    assert.match(alone.transcript, /all is well/);
+    const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
+    assert.equal(await own.ended(), 0);
+    assert.match(own.transcript, /factors of alice.*recovery/);
+    appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
+    const danger = new Terminal([process.execPath, ...product.command([])]);
+    assert.equal(await danger.ended(), 0);
+    assert.match(danger.transcript, /sallyport --config \S+ doctor/);
+    rmSync('/etc/ssh/sshd_config.d/00.conf');
+    const piped = await product.cli([]);
+    assert.equal(piped.status, 2);
+    assert.equal(piped.stdout, '');
+    assert.match(piped.stderr, /Usage: sallyport/);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connectTo, realFiles, runProgram } from '../../../../cli/doctor/files.ts';
+
+let folder: string;
+let server: Server;
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-look-'));
+  writeFileSync(join(folder, 'file'), 'text', { mode: 0o640 });
+  symlinkSync('nowhere', join(folder, 'link'));
+  server = createServer((socket) => socket.on('error', () => undefined));
+  await new Promise<void>((done) => server.listen(join(folder, 'socket'), done));
+});
+after(async () => {
+  await new Promise((done) => server.close(done));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const kindOf = async (name: string) => (await realFiles.look(join(folder, name))).kind;
+
+test('what is there, what is not, and links as what they are', async () => {
+  const names = ['file', '.', 'link', 'socket', 'missing', 'file/below'];
+  assert.deepEqual(await Promise.all(names.map(kindOf)), [
+    ...['file', 'folder', 'link', 'socket', 'absent', 'absent'],
+  ]);
+  const entry = await realFiles.look(join(folder, 'file'));
+  assert.ok('mode' in entry && entry.mode === 0o640 && entry.size === 4);
+  assert.equal((await realFiles.read(join(folder, 'missing'))).kind, 'absent');
+  assert.equal((await realFiles.read(folder)).kind, 'unseen');
+  const space = await realFiles.space(folder);
+  assert.ok(space.kind === 'space' && space.bytes > 0 && space.free <= space.bytes);
+});
+
+test('programs: their status, none there, and one that does not end', async () => {
+  assert.deepEqual(await runProgram(['sh', '-c', 'echo a; echo b >&2; exit 3'], 20_000), {
+    ...{ status: 3, stdout: 'a\n', stderr: 'b\n' },
+  });
+  assert.equal((await runProgram(['no-such-program-anywhere'], 20_000)).missing, true);
+  const hung = await runProgram(['sleep', '600'], 50);
+  assert.deepEqual([hung.status, hung.missing], [undefined, undefined]);
+  assert.equal((await runProgram(['sh', '-c', 'cat; echo $LC_ALL'], 20_000)).stdout, 'C\n');
+});
+
+test('sockets: somebody, nobody, nothing', async () => {
+  assert.equal(await connectTo(join(folder, 'socket'), 20_000), 'accepts');
+  assert.equal(await connectTo(join(folder, 'file'), 20_000), 'silent');
+  assert.equal(await connectTo(join(folder, 'missing'), 20_000), 'absent');
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Finding } from '../../../../cli/doctor/contract.ts';
+import { examine } from '../../../../cli/doctor/examine.ts';
+import { createMembersCheck } from '../../../../cli/doctor/members.ts';
+import { ControlError } from '../../../../daemon/control/client.ts';
+import { FakeMachine } from '../../../support/doctor-machine.ts';
+
+async function found(machine: FakeMachine, most?: number): Promise<readonly Finding[]> {
+  const [one] = await examine(machine, [createMembersCheck(most)]);
+  return one?.findings ?? [];
+}
+const about = (findings: readonly Finding[], id: string) =>
+  findings.find((one) => one.severity !== 'ok' && one.id === id);
+
+describe('who is looked at', () => {
+  test('root, people with a shell, whom realms name; of services those with a password alone', async () => {
+    const machine = new FakeMachine();
+    machine.passwd = [
+      ...['root:x:0:0::/root:/bin/bash', 'dave:x:1001:1001::/:/bin/sh', 'daemon:x:1:1::/:/usr/sbin/nologin'],
+      ...['postgres:x:110:110::/:/bin/bash', 'backup:x:34:34::/:/bin/sh'],
+    ].join('\n');
+    machine.change('/etc/shadow', {}, 'root:*:1\npostgres:!:1\nbackup:$6$x$y:1\ndave:!:1\n');
+    const asked = new Set<string>();
+    machine.explained = (user) => {
+      asked.add(user);
+      return {};
+    };
+    await found(machine);
+    assert.deepEqual([...asked].sort(), ['alice', 'backup', 'bob', 'dave', 'root']);
+  });
+
+  test('no more than there is room for, and it says so', async () => {
+    const machine = new FakeMachine();
+    machine.statusNow = { ...machine.statusNow, store: { ...machine.statusNow.store, accounts: 500 } };
+    const findings = await found(machine, 2);
+    assert.match(about(findings, 'not-seen')?.what ?? '', /^498 of 500 accounts/);
+    assert.ok(
+      findings.every(({ severity }) => severity !== 'ok'),
+      'it is not called good',
+    );
+  });
+
+  test('no longer than there is time for, and what was found until then is told', async () => {
+    const machine = new FakeMachine();
+    const start = machine.time;
+    machine.explained = () => {
+      machine.time += 20_000;
+      return { decision: 'refused', why: 'no-factor' };
+    };
+    const findings = await found(machine);
+    assert.ok(about(findings, 'member.no-factor') !== undefined);
+    assert.match(about(findings, 'not-seen')?.what ?? '', /^\d of 3 accounts/);
+    assert.ok(machine.time - start < 300_000);
+  });
+});
+
+describe('what is said', () => {
+  test('one finding for each reason and realm, all accounts in it, eight by name', async () => {
+    const machine = new FakeMachine();
+    const names = Array.from({ length: 12 }, (_, index) => `user${index}`);
+    machine.groups.staff = `staff:x:50:${names.join(',')}`;
+    machine.explained = (user) =>
+      user.startsWith('user') ? { decision: 'refused', why: 'no-factor', sentence: 'none' } : {};
+    const findings = await found(machine);
+    const one = about(findings, 'member.no-factor');
+    assert.equal(findings.filter(({ severity }) => severity === 'danger').length, 1);
+    assert.match(one?.what ?? '', /and 4 more: realm "staff" \(line 11\): none$/);
+    assert.deepEqual(
+      one !== undefined && 'accounts' in one ? one.accounts?.toSorted() : [],
+      names.toSorted(),
+    );
+  });
+
+  test('services are named where it is not all of them', async () => {
+    const machine = new FakeMachine();
+    machine.explained = (user, service) =>
+      user === 'alice' && service === 'sudo' ? { decision: 'refused', why: 'none-fits' } : {};
+    assert.match(about(await found(machine), 'member.none-fits')?.what ?? '', /^alice for sudo: /);
+  });
+
+  test('root, whom sshd shuts out by itself, lacks nothing there', async () => {
+    const machine = new FakeMachine();
+    machine.stacks = { sshd: machine.stacks.sshd ?? '' };
+    machine.explained = (user) => (user === 'root' ? { decision: 'refused', why: 'no-factor' } : {});
+    assert.ok(about(await found(machine), 'member.no-factor') !== undefined);
+    machine.sshd = machine.sshd.replace('permitrootlogin yes', 'permitrootlogin no');
+    assert.equal(about(await found(machine), 'member.no-factor'), undefined);
+  });
+
+  test('an account that is gone is no finding; a daemon that goes away meanwhile is one', async () => {
+    const machine = new FakeMachine();
+    machine.explained = (user) => (user === 'bob' ? new ControlError('no-such-account', 'gone') : {});
+    assert.ok((await found(machine)).every(({ severity }) => severity === 'ok'));
+    machine.explained = () => new ControlError('daemon-unreachable', 'gone');
+    assert.ok(about(await found(machine), 'check-failed') !== undefined);
+  });
+
+  test('somebody else than root hears of themselves, and that the others were not seen', async () => {
+    const machine = new FakeMachine();
+    machine.uid = 1000;
+    machine.user = 'alice';
+    machine.statusError = new ControlError('not-permitted', 'root and its administrators may');
+    machine.explained = (user) => (user === 'alice' ? { decision: 'refused', why: 'no-factor' } : {});
+    const findings = await found(machine);
+    assert.match(about(findings, 'member.no-factor')?.what ?? '', /^alice: /);
+    assert.equal(about(findings, 'not-seen')?.what, 'the other accounts');
+  });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { examine } from '../../../../cli/doctor/examine.ts';
+import { sshdCheck } from '../../../../cli/doctor/sshd.ts';
+import { matchNames, methodLists, readSettings } from '../../../../cli/doctor/sshd-config.ts';
+import { judgeSettings } from '../../../../cli/doctor/sshd-rules.ts';
+import { FakeMachine } from '../../../support/doctor-machine.ts';
+
+const settings = (...lines: readonly string[]) =>
+  readSettings(
+    ['usepam yes', 'pubkeyauthentication yes', 'logingracetime 120', ...lines].toReversed().join('\n'),
+  );
+const judged = (lines: readonly string[], about: Partial<Parameters<typeof judgeSettings>[1]> = {}) =>
+  judgeSettings(settings(...lines), { user: 'alice', onePrompt: false, acceptsKeys: false, ...about }).map(
+    ({ id }) => id,
+  );
+
+describe('ways in, as sshd resolves them', () => {
+  test('every list of methods must come by PAM', () => {
+    const on = ['kbdinteractiveauthentication yes', 'passwordauthentication no'];
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      ['publickey,keyboard-interactive:pam', []],
+      ['keyboard-interactive:pam', []],
+      ['any', ['sshd.first-alone']],
+      ['publickey', ['sshd.first-alone']],
+      ['publickey,keyboard-interactive:pam publickey,publickey', ['sshd.first-alone']],
+      ['hostbased keyboard-interactive', ['sshd.first-alone']],
+    ];
+    for (const [methods, ids] of cases)
+      assert.deepEqual(judged([...on, `authenticationmethods ${methods}`]), ids, methods);
+    assert.deepEqual(judged([...on, 'pubkeyauthentication no', 'authenticationmethods any']), []);
+  });
+
+  test('a stack that asks once takes the password method, one that asks twice does not', () => {
+    const password = [
+      'kbdinteractiveauthentication no',
+      'passwordauthentication yes',
+      'authenticationmethods password',
+    ];
+    assert.deepEqual(judged(password, { onePrompt: true }), []);
+    assert.deepEqual(judged(password), ['sshd.no-conversation']);
+  });
+
+  test('root by key alone, where a key alone will not do', () => {
+    const lines = [
+      ...['kbdinteractiveauthentication yes', 'authenticationmethods publickey,keyboard-interactive:pam'],
+      'permitrootlogin without-password',
+    ];
+    assert.deepEqual(judged(lines, { user: 'root' }), ['sshd.root-shut-out']);
+    assert.deepEqual(judged(lines), []);
+    assert.deepEqual(judged(['permitrootlogin no', 'usepam no'], { user: 'root' }), [], 'root never gets in');
+  });
+
+  test('methods that are not named are those that are on', () => {
+    assert.deepEqual(methodLists(settings('authenticationmethods any', 'gssapiauthentication yes')), [
+      ['publickey'],
+      ['gssapi-with-mic'],
+    ]);
+  });
+});
+
+describe('whom Match blocks speak of', () => {
+  test('names and networks, in whatever spelling; patterns name nobody', () => {
+    const text =
+      'Match User bob,!eve,ad* Address 10.0.0.0/8\n  PermitTTY no\n\tmatch group=sftp\nMatch all\n';
+    assert.deepEqual(matchNames([text]), { users: ['bob'], groups: ['sftp'], addresses: ['10.0.0.0/8'] });
+  });
+
+  test('they are asked for, from inside and outside', async () => {
+    const machine = new FakeMachine();
+    machine.change(
+      '/etc/ssh/sshd_config',
+      {},
+      'Match User bob Address 10.0.0.0/8\n AuthenticationMethods publickey\n',
+    );
+    machine.commands['sshd -T -C user=bob,host=10.0.0.0'] = {
+      stdout: machine.sshd.replace(/^authenticationmethods .*$/m, 'authenticationmethods publickey'),
+    };
+    const [{ findings } = { findings: [] }] = await examine(machine, [sshdCheck]);
+    assert.deepEqual(
+      findings.map((one) => (one.severity === 'ok' ? 'ok' : `${one.id} ${one.what}`)),
+      ['sshd.first-alone "publickey" alone lets in (bob from 10.0.0.0)'],
+    );
+  });
+});
+
+test('whoever needs no second factor over ssh loses none by a way past it', async () => {
+  const machine = new FakeMachine();
+  machine.sshd = machine.sshd.replace(/^authenticationmethods .*$/m, 'authenticationmethods any');
+  machine.explained = () => ({ decision: 'not-needed', why: 'no-factor' });
+  const [{ findings } = { findings: [] }] = await examine(machine, [sshdCheck]);
+  assert.deepEqual(
+    findings.map(({ severity }) => severity),
+    ['ok'],
+  );
+});
