@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
 import { addExplain } from './commands/explain.ts';
+import { addExport } from './commands/export.ts';
 import { addFactor } from './commands/factor.ts';
+import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
 import { addPortal } from './commands/portal.ts';
@@ -36,6 +38,8 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addInvite,
     addPortal,
     addReload,
+    addImport,
+    addExport,
   ])
     add(program, context);
   try {

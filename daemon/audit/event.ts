@@ -9,6 +9,9 @@ export type AuditKind =
   | 'factor-removed'
   | 'unlocked'
   | 'invited'
+  /** Came from another system; left for one. */
+  | 'imported'
+  | 'exported'
   | 'store';
 
 export type AuditOutcome = 'success' | 'not-needed' | 'refused' | 'abandoned' | 'error' | 'done';

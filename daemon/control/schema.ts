@@ -158,7 +158,7 @@ export const readNoQuery = (query: Input): void => void check(noQuery, query);
 /**
  * @throws SallyportError bad-request: which field, and what kind of fault; never what was sent
  */
-function check<S extends v.GenericSchema>(schema: S, input: Input): v.InferOutput<S> {
+export function check<S extends v.GenericSchema>(schema: S, input: Input): v.InferOutput<S> {
   const result = v.safeParse(schema, input, { abortEarly: true, abortPipeEarly: true });
   if (result.success) return result.output;
   const issue = result.issues[0];

@@ -143,6 +143,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
     'factor-removed',
     'unlocked',
     'invited',
+    'imported',
+    'exported',
     'store',
   ]),
   outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),
