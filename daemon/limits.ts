@@ -165,6 +165,8 @@ export const limits = {
   commitTries: 256,
 
   factorsPerAccount: 32,
+  /** How long a code of an admin is good: from a call on the phone to a working day. */
+  bypass: { shortest: 60_000, usual: 3_600_000, longest: 86_400_000 },
   grantsPerAccount: 32,
   factorNameLength: 64,
   /** A .pub file: a FIDO key takes up to 600 characters; the rest is its comment. */
@@ -176,6 +178,8 @@ export const limits = {
   movedAccounts: 256,
   /** Factors of one account of another system: twice what may come over, so that each can be told why not. */
   movedFactors: 64,
+  /** Codes of one set: both systems make ten or fewer. */
+  movedCodes: 64,
   /** A name is cut to fit; what is longer than this is none. */
   movedNameLength: 1_024,
   controlConnections: 256,

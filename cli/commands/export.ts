@@ -103,7 +103,8 @@ async function write(
   for (const factor of factors) {
     const text = format === 'csv' ? csvOf(account, factor) : uriOf(account, factor, issuer);
     if (text === undefined) {
-      tell(factor.kind, factor.name, 'no URI of this kind is read by apps; CSV holds it');
+      const why = factor.enabled ? 'apps read no URI of this kind' : 'it is disabled, which no URI says';
+      tell(factor.kind, factor.name, `${why}; CSV holds it`);
       continue;
     }
     counts.factors += 1;
@@ -120,7 +121,7 @@ function csvOf(account: string, factor: Exported): string | undefined {
 }
 
 function uriOf(account: string, factor: Exported, issuer: string): string | undefined {
-  if (factor.kind !== 'totp' && factor.kind !== 'hotp') return undefined;
+  if ((factor.kind !== 'totp' && factor.kind !== 'hotp') || !factor.enabled) return undefined;
   const { digits, algorithm } = factor;
   const common = { issuer, account, seed: Buffer.from(factor.secret, 'base64'), digits, algorithm };
   return factor.kind === 'totp'

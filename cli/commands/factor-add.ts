@@ -11,6 +11,7 @@ import type { UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { wholeNumber } from '../number.ts';
 import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
+import { addFactorAddBypass } from './factor-add-bypass.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
 import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';
 import { addFactorAddYubikey } from './factor-add-yubikey.ts';
@@ -60,6 +61,7 @@ export function addFactorAdd(factor: Command, context: Context): void {
     .option('--name <name>', 'what the set is called')
     .option('--yes', 'do not ask before a set is replaced')
     .action((user: string, options: RecoveryOptions) => addRecovery(context, user, options));
+  addFactorAddBypass(add, context);
 }
 
 function tokenOptions(command: Command): Command {

@@ -40,9 +40,9 @@ export function addFactor(program: Command, context: Context): void {
       const left = (await context.client().factors(user)).filter(
         ({ enabled, id }) => enabled && id !== found.id,
       );
-      // Keys of ssh are none on the console and in sudo.
-      const last = found.enabled && left.every(({ kind }) => kind === 'ssh-sk');
-      const beside = left.length === 0 ? '' : ' beside keys of ssh';
+      // Keys of ssh are none on the console and in sudo, and a bypass code is one for one login.
+      const last = found.enabled && left.every(({ kind }) => kind === 'ssh-sk' || kind === 'bypass');
+      const beside = left.length === 0 ? '' : ' beside keys of ssh and bypass codes';
       const question = `"${found.name}" is the last enabled factor of ${user}${beside}. Disable it?`;
       await context.prompt.confirm(question, options.yes === true || !last);
       tell(context, await context.client().disableFactor(user, found.id), 'is disabled');

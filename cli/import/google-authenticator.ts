@@ -1,3 +1,4 @@
+import { movedLimits } from '../../daemon/control/moving-limits.ts';
 import type { MovedFactor } from '../../daemon/control/moving-views.ts';
 import { readSeed } from '../../daemon/control/token.ts';
 import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
@@ -32,7 +33,9 @@ function read(source: Source, user: string | undefined, text: string): Parsed {
     if (text.includes('\0')) throw new ImportError('it is no text');
     const [first = '', ...lines] = text.split('\n');
     const options = optionsIn(lines);
+    const codes = scratchIn(lines);
     const factors: MovedFactor[] = [tokenOf(seedOf(first), options)];
+    if (codes.length > 0) factors.push({ kind: 'scratch', enabled: true, codes });
     // Nobody said whose it is, so it is its owner's.
     return {
       ...found(source, undefined, user, factors),
@@ -58,6 +61,19 @@ function seedOf(line: string): string {
   const text = seed.toString('base64');
   seed.fill(0);
   return text;
+}
+
+/** The module looks no further than the first line that is neither an option nor a code. */
+function scratchIn(lines: readonly string[]): readonly string[] {
+  const codes: string[] = [];
+  for (const line of lines) {
+    const text = line.replace(/[ \t\r]+$/, '');
+    if (text.startsWith('"') || text === '') continue;
+    if (!/^[1-9]\d{7}$/.test(text)) break;
+    codes.push(text);
+  }
+  if (codes.length > movedLimits.codes) throw new ImportError('it has more scratch codes than are ever made');
+  return codes;
 }
 
 /** The first of each name counts; the value is what stands behind it. */

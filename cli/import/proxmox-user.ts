@@ -46,6 +46,7 @@ export function readUser(value: Json, name: string, settings: Settings): User {
       return [];
     }),
   ];
+  if (value.recovery !== undefined && value.recovery !== null) factors.push(recovery(value.recovery));
   const until = value['tfa-locked-until'];
   const codes = value['totp-locked'] === true;
   const isLocked = codes || typeof until === 'number';
@@ -99,6 +100,21 @@ function yubico(base: Base, entry: Json): MovedFactor {
   } catch {
     throw new ImportError('one of its Yubico entries is no public id');
   }
+}
+
+function recovery(value: Json): MovedFactor {
+  const { secret, entries, created } = isObject(value) ? value : {};
+  const hashes = (Array.isArray(entries) ? entries : []) as readonly Json[];
+  const isSet = (hash: Json) => hash === null || (typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash));
+  if (typeof secret !== 'string' || !/^[0-9a-f]{16}$/i.test(secret) || !hashes.every(isSet))
+    throw new ImportError('its recovery keys are no set that is known here');
+  return {
+    kind: 'recovery',
+    enabled: true,
+    secret,
+    hashes: hashes.map((hash) => (typeof hash === 'string' ? hash : null)),
+    ...(typeof created === 'number' && created > 0 ? { created: Math.floor(created * 1_000) } : {}),
+  };
 }
 
 function u2f(base: Base, entry: Json, appId: string): MovedFactor {

@@ -1,3 +1,4 @@
+import type { BypassBody, BypassView } from './bypass.ts';
 import type { ExportBody, ExportPage, ImportBody, ImportedAccount, ImportView } from './moving-views.ts';
 import { type OperationName, operation } from './operations.ts';
 import { pathOf } from './router.ts';
@@ -38,6 +39,8 @@ export interface ControlClient extends SignInClient {
   unlock(user: string): Promise<ChangeView>;
   factors(user: string): Promise<readonly FactorSummary[]>;
   addFactor(user: string, body: EnrolBody): Promise<EnrolView>;
+  /** A code for one login, that an admin reads to somebody. */
+  giveBypass(user: string, body: BypassBody): Promise<BypassView>;
   /** A security key of this machine; its steps follow with `nextStep`. */
   beginCeremony(user: string, body: CeremonyBody): Promise<CeremonyView>;
   /** Waits for a step after the one given; the same one again: nothing happened yet. */
@@ -77,6 +80,7 @@ export function createClient(options: ClientOptions): ControlClient {
     factors: async (user) =>
       (await call<{ factors: readonly FactorSummary[] }>('factor-list', { parameters: { user } })).factors,
     addFactor: (user, body) => call('factor-add', { parameters: { user }, body }),
+    giveBypass: (user, body) => call('bypass-give', { parameters: { user }, body }),
     beginCeremony: (user, body) => call('ceremony-begin', { parameters: { user }, body }),
     nextStep: (user, { id, step }, pin) =>
       call('ceremony-next', {

@@ -5,6 +5,7 @@ import type { Admin } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
+import { giveBypass } from './bypass.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import { movingHandlers } from './moving.ts';
 import type { OperationName } from './operations.ts';
@@ -99,6 +100,7 @@ export const handlers: Readonly<
     const { withoutPassword } = schema.readInvite(await call.body());
     return admin.invite(call.actor, accountOf(call), withoutPassword);
   },
+  'bypass-give': giveBypass,
   'factor-rename': async ({ admin }, call) => {
     const { name } = schema.readRename(await call.body());
     return admin.rename(call.actor, accountOf(call), factorOf(call), name);

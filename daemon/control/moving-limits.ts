@@ -5,5 +5,6 @@ export const movedLimits = {
   accounts: limits.movedAccounts,
   factors: limits.movedFactors,
   bytes: limits.importBody,
+  codes: limits.movedCodes,
   name: limits.movedNameLength,
 } as const;

@@ -63,6 +63,20 @@ const factor = v.variant('kind', [
     counter: v.pipe(whole, v.maxValue(2 ** 32 - 1)),
     rpId: text(limits.appIdLength),
   }),
+  v.strictObject({
+    ...base,
+    kind: v.literal('scratch'),
+    codes: v.pipe(v.array(v.pipe(v.string(), v.regex(/^[1-9][0-9]{7}$/))), v.maxLength(limits.movedCodes)),
+  }),
+  v.strictObject({
+    ...base,
+    kind: v.literal('recovery'),
+    secret: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/i)),
+    hashes: v.pipe(
+      v.array(v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/i)))),
+      v.maxLength(limits.movedCodes),
+    ),
+  }),
 ]);
 
 const entry = v.pipe(

@@ -197,6 +197,13 @@ export const operations = {
     what: 'Makes a link with which a new user adds a first factor',
     access: administer,
   },
+  'bypass-give': {
+    method: 'POST',
+    path: '/v1/users/:user/bypass',
+    about: 'path',
+    what: 'Gives a code for one login of another',
+    access: administer,
+  },
   'factor-rename': {
     method: 'POST',
     path: '/v1/users/:user/factors/:factor/rename',

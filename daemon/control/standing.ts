@@ -78,6 +78,11 @@ function standingOf(found: AccountLookup, options: StandingOptions): Standing {
     : { uid: account.uid, problem: `the group "${selected.group}" does not resolve, so logins are refused` };
 }
 
+/** What an admin gave for one login is nothing that an account stands on. */
+function ownFactors({ factors }: AccountRecord): AccountRecord['factors'] {
+  return factors.filter(({ kind }) => kind !== 'bypass');
+}
+
 /** A plain login that no rule on services or sources speaks of, without locks: only the factors count. */
 function decideFor(
   found: Extract<AccountLookup, { status: 'found' }>,
@@ -100,7 +105,7 @@ function decideFor(
     account: found.account,
     groups: found.groups,
     holderKnown: true,
-    state: { ...record, lock: { codes: 0, any: 0 }, grants: [] },
+    state: { ...record, factors: ownFactors(record), lock: { codes: 0, any: 0 }, grants: [] },
     facts,
     now: options.now(),
   });

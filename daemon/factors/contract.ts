@@ -121,15 +121,40 @@ export interface SshSkRecord extends FactorBase {
 /** What can be asked for an assertion. */
 export type CredentialRecord = WebauthnRecord | U2fRecord;
 
-/** One set of single-use recovery keys; an account has one at the most. */
-export interface RecoveryRecord extends FactorBase {
-  readonly kind: 'recovery';
+/** Single-use answers, kept as keyed hashes. */
+export interface HashedSet {
   /** The master key under which the set was hashed: a hash cannot be moved to another one. */
   readonly keyId: string;
   /** Base64, one for the set. */
   readonly salt: string;
-  /** Base64 of the keyed hash of each key; null once it is used. The index is the key's number. */
+  /** Base64 of the keyed hash of each; null once it is used. The index is its number. */
   readonly hashes: readonly (string | null)[];
+}
+
+/** One set of single-use recovery keys; an account has one at the most. */
+export interface RecoveryRecord extends FactorBase, HashedSet {
+  readonly kind: 'recovery';
+  /** A set that was made elsewhere: what is hashed are the hashes that were kept there. */
+  readonly legacy?: {
+    readonly scheme: 'proxmox';
+    /** 16 hex digits: the key of their hash. */
+    readonly secret: string;
+  };
+}
+
+/** Scratch codes of google-authenticator, imported; an account has one set at the most. */
+export interface ScratchRecord extends FactorBase, HashedSet {
+  readonly kind: 'scratch';
+  readonly digits: 8;
+}
+
+/** A single-use code that an admin gave, good from `created`; an account has one at the most. */
+export interface BypassRecord extends FactorBase, Pick<HashedSet, 'keyId' | 'salt'> {
+  readonly kind: 'bypass';
+  /** Base64; null once it is used: such a record is never stored. */
+  readonly hash: string | null;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
 }
 
 export type FactorRecord =
@@ -139,10 +164,12 @@ export type FactorRecord =
   | WebauthnRecord
   | U2fRecord
   | SshSkRecord
-  | RecoveryRecord;
+  | RecoveryRecord
+  | ScratchRecord
+  | BypassRecord;
 export type FactorKind = FactorRecord['kind'];
 
-/** Keyed hash for recovery keys: HMAC-SHA256 under a key derived from a master key. */
+/** Keyed hash for recovery keys, scratch and bypass codes: HMAC-SHA256 under a key derived from a master key. */
 export interface RecoveryHash {
   /** The master key for new sets. */
   readonly keyId: string;
@@ -216,8 +243,11 @@ export interface Factor<R extends FactorRecord = FactorRecord> {
   readonly kind: R['kind'];
   /** Typed codes share `lockout.codes`; recovery keys do not. */
   readonly countsAsCode: boolean;
-  /** Whether it can still let anybody in: a used-up recovery set is no factor. */
-  usable(record: R): boolean;
+  /**
+   * Whether it can let anybody in now: a used-up recovery set is no factor, nor is a bypass code at its end.
+   * @param now milliseconds since the epoch
+   */
+  usable(record: R, now: number): boolean;
   /** Whether an answer of this shape may be for this record. */
   takes(record: R, shape: Shape): boolean;
   /** Pure. Never throws for any answer. On acceptance `record` is what MUST be committed before SUCCESS. */

@@ -1,17 +1,16 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Factor, FactorContext, FactorVerdict, RecoveryHash, RecoveryRecord } from './contract.ts';
 import { recoveryAlphabet, recoveryGroups, type Shape } from './shape.ts';
+import { hashedSet, leftIn, spendFrom } from './single-use.ts';
 
 export const recoveryKeyCount = 10;
-/** Bytes of a set's salt. */
-export const recoverySaltLength = 16;
 
 /** Single-use keys, to print or to keep in a vault. Kept only as keyed hashes: nobody can read them back. */
 export const recovery: Factor<RecoveryRecord> = {
   kind: 'recovery',
   countsAsCode: false,
   usable: (record) => keysLeft(record) > 0,
-  takes: (_record, shape) => shape.kind === 'recovery',
+  takes: (record, shape) => shape.kind === shapeOfKeys(record),
   verify,
 };
 
@@ -31,32 +30,48 @@ export function hashRecoveryKeys(
   salt: Buffer,
   keyedHash: RecoveryHash,
 ): Pick<RecoveryRecord, 'keyId' | 'salt' | 'hashes'> {
-  const { keyId } = keyedHash;
-  const hashes = keys.map((key) => keyedHash.of(keyId, salt, key.replaceAll('-', '')).toString('base64'));
-  return { keyId, salt: salt.toString('base64'), hashes };
+  return hashedSet(
+    keys.map((key) => key.replaceAll('-', '')),
+    salt,
+    keyedHash,
+  );
+}
+
+/**
+ * What a record keeps of a set that Proxmox VE, Backup Server or Mail Gateway made. Their hash is hashed once
+ * more under our key: whoever reads the record alone has nothing to guess against.
+ * @param secret of the set, as its file writes it: 16 hex digits
+ * @param entries of the set: 64 hex digits each; null: used
+ */
+export function hashLegacyRecovery(
+  secret: string,
+  entries: readonly (string | null)[],
+  salt: Buffer,
+  keyedHash: RecoveryHash,
+): Pick<RecoveryRecord, 'keyId' | 'salt' | 'hashes' | 'legacy'> {
+  const digests = entries.map((entry) => entry?.toLowerCase() ?? null);
+  return { ...hashedSet(digests, salt, keyedHash), legacy: { scheme: 'proxmox', secret } };
 }
 
 export function keysLeft(record: RecoveryRecord): number {
-  return record.hashes.filter((hash) => hash !== null).length;
+  return leftIn(record);
 }
 
-/*
- * - An accepted key MUST leave the record: its hash is gone, so it can never fit again, and a used key
- *   cannot be told from one that never was.
- * - Every place is compared, the empty ones too: the time taken tells neither which key fits nor how many
- *   are left.
- */
+/** Which form the keys of this set have. */
+export function shapeOfKeys({ legacy }: RecoveryRecord): 'recovery' | 'legacy-recovery' {
+  return legacy === undefined ? 'recovery' : 'legacy-recovery';
+}
+
 function verify(record: RecoveryRecord, shape: Shape, context: FactorContext): FactorVerdict<RecoveryRecord> {
-  if (shape.kind !== 'recovery') return { outcome: 'refused', reason: 'wrong' };
-  const given = context.keyedHash.of(record.keyId, Buffer.from(record.salt, 'base64'), shape.text);
-  const nothing = Buffer.alloc(given.length);
-  let fits = -1;
-  for (const [index, hash] of record.hashes.entries()) {
-    const kept = hash === null ? nothing : Buffer.from(hash, 'base64');
-    const same = kept.length === given.length && timingSafeEqual(kept, given);
-    if (same && hash !== null) fits = index;
-  }
-  if (fits < 0) return { outcome: 'refused', reason: 'wrong' };
-  const hashes = record.hashes.map((hash, index) => (index === fits ? null : hash));
+  if (shape.kind !== shapeOfKeys(record) || !('text' in shape))
+    return { outcome: 'refused', reason: 'wrong' };
+  const hashes = spendFrom(record, hashedText(record, shape.text), context.keyedHash);
+  if (hashes === undefined) return { outcome: 'refused', reason: 'wrong' };
   return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };
+}
+
+/** proxmox-tfa, api/recovery.rs: HMAC-SHA256 of the key with its dashes; its key is the hex text of the secret. */
+function hashedText({ legacy }: RecoveryRecord, text: string): string {
+  if (legacy === undefined) return text;
+  return createHmac('sha256', legacy.secret).update(text).digest('hex');
 }

@@ -1,7 +1,9 @@
 import { unreachable } from '../errors.ts';
+import { bypass } from './bypass.ts';
 import type { Factor, FactorRecord } from './contract.ts';
 import { hotp } from './hotp.ts';
 import { recovery } from './recovery.ts';
+import { scratch } from './scratch.ts';
 import { sshSk } from './ssh-sk.ts';
 import { totp } from './totp.ts';
 import { u2f, webauthn } from './webauthn.ts';
@@ -24,6 +26,10 @@ export function factorFor(record: FactorRecord): Factor {
       return sshSk;
     case 'recovery':
       return recovery;
+    case 'scratch':
+      return scratch;
+    case 'bypass':
+      return bypass;
     default:
       return unreachable(record);
   }

@@ -3,11 +3,14 @@ import type { Assertion } from './contract.ts';
 /**
  * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
  * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
- * a YubiKey OTP in lower case.
+ * one of a legacy set with its dashes, a YubiKey OTP in lower case.
  */
 export type Shape =
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'recovery'; readonly text: string }
+  /** With its dashes, which are part of what was hashed. */
+  | { readonly kind: 'legacy-recovery'; readonly text: string }
+  | { readonly kind: 'bypass'; readonly text: string }
   | { readonly kind: 'yubikey'; readonly text: string }
   /** Of a security key; nobody types it. */
   | { readonly kind: 'assertion'; readonly assertion: Assertion }
@@ -28,12 +31,19 @@ export interface Tail {
 export const recoveryAlphabet = '23456789abcdefghjkmnpqrstuvwxyz';
 export const recoveryGroups: readonly number[] = [5, 5, 5, 5];
 
+/** Recovery keys of Proxmox VE: "0123-4567-89ab-cdef". */
+const legacyGroups: readonly number[] = [4, 4, 4, 4];
+
+/** Codes of admins: nine digits, read out by threes. No code of a device is as long. */
+export const bypassGroups: readonly number[] = [3, 3, 3];
+
 /** Yubico's keyboard-independent hex digits; the block is 32 of them, the public id up to 16 more. */
 const modhex = bytesOf('cbdefghijklnrtuv', 'CBDEFGHIJKLNRTUV');
 const shortestOtp = 32;
 const longestOtp = 48;
 
 const decimal = bytesOf('0123456789');
+const hex = bytesOf('0123456789abcdef', 'ABCDEF');
 const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase());
 const separators = bytesOf('- ');
 const blanks = bytesOf(' \t');
@@ -48,18 +58,27 @@ const blanks = bytesOf(' \t');
 export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape {
   if (answer.length === 0) return { kind: 'enter' };
   const core = withoutBlanks(answer);
-  return codeShape(core, digitsInUse) ?? otpShape(core) ?? recoveryShape(core) ?? { kind: 'none' };
+  return (
+    codeShape(core, digitsInUse) ??
+    otpShape(core) ??
+    recoveryShape(core) ??
+    legacyShape(core) ??
+    bypassShape(core) ?? { kind: 'none' }
+  );
 }
+
+/** Shapes that are of one length each, whatever the account has. */
+export type FixedShape = Extract<Shape['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
 
 /**
  * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
- * @param wanted the factors that the account has: lengths of its codes and OTPs, and whether it has recovery keys
+ * @param wanted the factors that the account has: lengths of its codes and OTPs, and what else it has
  */
 export function tailsOf(
   answer: Buffer,
   wanted: {
     readonly digits: ReadonlySet<number>;
-    readonly recovery: boolean;
+    readonly fixed: ReadonlySet<FixedShape>;
     /** Public ids of its YubiKeys. */
     readonly otps: ReadonlySet<string>;
   },
@@ -75,8 +94,9 @@ export function tailsOf(
   }
   // The end of an OTP may look like a recovery key, and would be tried as one too.
   if (tails.length > 0) return tails;
-  if (wanted.recovery) {
-    for (const length of recoveryLengths()) add(recoveryShape(lastBytes(answer, length)), length);
+  for (const { kind, groups, shape } of fixedShapes) {
+    if (!wanted.fixed.has(kind)) continue;
+    for (const length of lengthsOf(groups)) add(shape(lastBytes(answer, length)), length);
   }
   for (const length of [...wanted.digits].sort((a, b) => b - a)) {
     add(asCode(lastBytes(answer, length), [length]), length);
@@ -123,10 +143,29 @@ function recoveryShape(bytes: Buffer): Shape | undefined {
   return text === undefined ? undefined : { kind: 'recovery', text: text.toLowerCase() };
 }
 
-/** With all its dashes, and with none. */
-function recoveryLengths(): readonly number[] {
-  const symbols = recoveryGroups.reduce((sum, size) => sum + size, 0);
-  return [symbols + recoveryGroups.length - 1, symbols];
+function legacyShape(bytes: Buffer): Shape | undefined {
+  const text = grouped(bytes, legacyGroups, hex)?.toLowerCase();
+  return text === undefined
+    ? undefined
+    : { kind: 'legacy-recovery', text: text.replace(/....(?!$)/g, '$&-') };
+}
+
+function bypassShape(bytes: Buffer): Shape | undefined {
+  const text = grouped(bytes, bypassGroups, decimal);
+  return text === undefined ? undefined : { kind: 'bypass', text };
+}
+
+/** The longest first. */
+const fixedShapes = [
+  { kind: 'recovery', groups: recoveryGroups, shape: recoveryShape },
+  { kind: 'legacy-recovery', groups: legacyGroups, shape: legacyShape },
+  { kind: 'bypass', groups: bypassGroups, shape: bypassShape },
+] as const;
+
+/** With all its separators, and with none. */
+function lengthsOf(groups: readonly number[]): readonly number[] {
+  const symbols = groups.reduce((sum, size) => sum + size, 0);
+  return [symbols + groups.length - 1, symbols];
 }
 
 /** The symbols of `bytes`, if they are groups of these sizes with at most one separator between two. */

@@ -1,6 +1,7 @@
 import { unreachable } from '../errors.ts';
 import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm } from './contract.ts';
 import { keysLeft } from './recovery.ts';
+import { codesLeft } from './scratch.ts';
 import { fingerprintOf } from './ssh-key.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */
@@ -13,8 +14,10 @@ export interface FactorSummary {
   readonly enabled: boolean;
   /** Short facts for people: "6 digits, 30 s, SHA-1", "7 of 10 left". */
   readonly detail: string;
-  /** Recovery keys left. */
+  /** Recovery keys or scratch codes left. */
   readonly left?: number;
+  /** When a bypass code ends. Milliseconds since the epoch. */
+  readonly until?: number;
 }
 
 const algorithmNames: Readonly<Record<OtpAlgorithm, string>> = {
@@ -39,6 +42,8 @@ export function summaryOf(record: FactorRecord): FactorSummary {
     enabled: record.enabled,
     detail: detailOf(record),
     ...(record.kind === 'recovery' ? { left: keysLeft(record) } : {}),
+    ...(record.kind === 'scratch' ? { left: codesLeft(record) } : {}),
+    ...(record.kind === 'bypass' ? { until: record.until } : {}),
   };
 }
 
@@ -57,7 +62,11 @@ function detailOf(record: FactorRecord): string {
     case 'ssh-sk':
       return `${record.keyType}, ${fingerprintOf(record)}`;
     case 'recovery':
-      return `${keysLeft(record)} of ${record.hashes.length} left`;
+      return `${keysLeft(record)} of ${record.hashes.length} left${record.legacy === undefined ? '' : ', legacy'}`;
+    case 'scratch':
+      return `${codesLeft(record)} of ${record.hashes.length} left, legacy: make recovery keys, then remove this`;
+    case 'bypass':
+      return `one login, until ${new Date(record.until).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
     default:
       return unreachable(record);
   }

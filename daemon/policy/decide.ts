@@ -15,7 +15,16 @@ import {
 import { mayRemember, runningGrant } from './grants.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { selectRealm } from './realm.ts';
-import { factorsFor, fits, isTypedCode, isUsableFrom, namesOf, standingOf, whyNot } from './requirement.ts';
+import {
+  bypassCodes,
+  factorsFor,
+  fits,
+  isTypedCode,
+  isUsableFrom,
+  namesOf,
+  standingOf,
+  whyNot,
+} from './requirement.ts';
 import { matchingRule, portalService } from './rule.ts';
 
 export type { Decision } from './decision.ts';
@@ -79,8 +88,36 @@ export function whoseFactors(realm: Realm, facts: LoginFacts): 'target' | 'calle
   return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
 }
 
-/** The table of the design, row by row. */
+/**
+ * What an admin gave is asked for where a factor is wanted or missing. Where nothing is asked, it is not either: a
+ * bypass code makes no login harder.
+ */
 function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say: Say): Decision {
+  const isKnown = whoseFactors(realm, question.facts) === 'target' || question.holderKnown;
+  const given = isKnown ? bypassCodes(question.state.factors, question.now) : [];
+  const decision = byOwnFactors(question, realm, rule, say, given);
+  const isMissing = decision.kind === 'enrol' || (decision.kind === 'refused' && missing.has(decision.why));
+  return given.length > 0 && isMissing ? byLock(question, realm, rule, say, given) : decision;
+}
+
+/** Refused for want of a factor: what a bypass code is given for. */
+const missing: ReadonlySet<RefusedWhy> = new Set([
+  'no-factor',
+  'none-fits',
+  'all-disabled',
+  'not-from-here',
+  'grace-over',
+  'grace-clock',
+]);
+
+/** The table of the design, row by row. @param given asked for beside the account's own */
+function byOwnFactors(
+  question: Question,
+  realm: Realm,
+  rule: Rule | undefined,
+  say: Say,
+  given: readonly FactorRecord[],
+): Decision {
   const { line, require } = realm;
   const isCaller = whoseFactors(realm, question.facts) === 'caller';
   const who = isCaller ? 'the caller of su' : 'the account';
@@ -90,7 +127,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
     return refuse('su-caller-unknown', say, line, sentence);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
-  const standing = standingOf(factors, realm, question.config.webauthn?.rpId);
+  const standing = standingOf(factors, realm, question.config.webauthn?.rpId, question.now);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')
@@ -124,7 +161,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
       const usable = standing.fitting.filter((factor) =>
         isUsableFrom(question.facts, factor, question.config.portal !== undefined),
       );
-      if (usable.length > 0) return byLock(question, realm, rule, say, usable);
+      if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
       const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
       return refuse('not-from-here', say, line, sentence);
     }

@@ -37,7 +37,7 @@ export function lockedUntil(lock: LockState, rules: Rules, now: number): number 
 
 /**
  * After a wrong answer of a proven login. What is typed while it is locked counts nowhere.
- * @param isCode a typed code: TOTP, HOTP, YubiKey, bypass
+ * @param isCode a typed code: TOTP, HOTP, YubiKey, scratch, bypass
  */
 export function afterWrong(lock: LockState, isCode: boolean, rules: Rules, now: number): LockState {
   const current = lockAt(lock, rules, now);

@@ -12,6 +12,9 @@ const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
   u2f: 'webauthn',
   'ssh-sk': 'webauthn',
   recovery: 'each',
+  // Made beside a TOTP or HOTP secret, to stand in for it alone.
+  scratch: 'totp',
+  bypass: 'each',
 };
 
 export function fits(require: Realm['require'], kind: FactorKind): boolean {
@@ -20,7 +23,7 @@ export function fits(require: Realm['require'], kind: FactorKind): boolean {
   return met === 'each' || require.includes(met);
 }
 
-/** What an account's factors come to in a realm. */
+/** What an account's factors come to in a realm; bypass codes, which are none of its own, apart. */
 export type Standing =
   | { readonly kind: 'no-factor' }
   | { readonly kind: 'all-disabled' }
@@ -30,20 +33,25 @@ export type Standing =
 /**
  * MUST hold:
  * - a disabled factor still counts as one that the account has: disabling is no way to "no factor at all";
- * - only a recovery set whose keys are used up is no factor; whatever else cannot be used is one that
- *   does not fit.
+ * - only a set whose keys or codes are used up is no factor; whatever else cannot be used is one that
+ *   does not fit;
+ * - a bypass code is no factor that the account has: it makes nobody asked, and stands for nothing once it ends.
  */
 export function standingOf(
   factors: readonly FactorRecord[],
   realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
   rpId: string | undefined,
+  now: number,
 ): Standing {
-  const present = factors.filter((record) => record.kind !== 'recovery' || canStillBeUsed(record));
+  const present = factors.filter(
+    (record) => record.kind !== 'bypass' && (!isSet(record) || canStillBeUsed(record, now)),
+  );
   if (present.length === 0) return { kind: 'no-factor' };
   const enabled = present.filter((record) => record.enabled);
   if (enabled.length === 0) return { kind: 'all-disabled' };
   const fitting = enabled.filter(
-    (record) => fits(realm.require, record.kind) && isAllowed(record, realm, rpId) && canStillBeUsed(record),
+    (record) =>
+      fits(realm.require, record.kind) && isAllowed(record, realm, rpId) && canStillBeUsed(record, now),
   );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
 }
@@ -152,8 +160,19 @@ export function factorsFor(
   return factors.filter((record) => record.kind !== 'ssh-sk' || verified.includes(record.publicKey));
 }
 
-function canStillBeUsed(record: FactorRecord): boolean {
-  return factorFor(record).usable(record.enabled ? record : { ...record, enabled: true });
+/** Codes that an admin gave, and that are good now. */
+export function bypassCodes(factors: readonly FactorRecord[], now: number): readonly FactorRecord[] {
+  return factors.filter(
+    (record) => record.kind === 'bypass' && record.enabled && canStillBeUsed(record, now),
+  );
+}
+
+function isSet({ kind }: FactorRecord): boolean {
+  return kind === 'recovery' || kind === 'scratch';
+}
+
+function canStillBeUsed(record: FactorRecord, now: number): boolean {
+  return factorFor(record).usable(record.enabled ? record : { ...record, enabled: true }, now);
 }
 
 export function isTypedCode(record: FactorRecord): boolean {

@@ -38,6 +38,9 @@ const credential = {
   spent: v.array(base64),
 };
 
+const salted = { keyId: v.pipe(text, v.minLength(1)), salt: base64 };
+const hashedSet = { ...salted, hashes: v.array(v.nullable(base64)) };
+
 const factor = v.variant('kind', [
   v.strictObject({
     ...factorBase,
@@ -101,11 +104,17 @@ const factor = v.variant('kind', [
   }),
   v.strictObject({
     ...factorBase,
+    ...hashedSet,
     kind: v.literal('recovery'),
-    keyId: v.pipe(text, v.minLength(1)),
-    salt: base64,
-    hashes: v.array(v.nullable(base64)),
+    legacy: v.exactOptional(
+      v.strictObject({
+        scheme: v.literal('proxmox'),
+        secret: v.pipe(text, v.regex(/^[0-9a-fA-F]{16}$/)),
+      }),
+    ),
   }),
+  v.strictObject({ ...factorBase, ...hashedSet, kind: v.literal('scratch'), digits: v.literal(8) }),
+  v.strictObject({ ...factorBase, ...salted, kind: v.literal('bypass'), hash: base64, until: time }),
 ]);
 
 const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({

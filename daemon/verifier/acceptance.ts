@@ -33,7 +33,7 @@ export async function accept(
   const said = { outcome: 'success', reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return ledger.change(
     { record, version },
-    withLogin(spent(record, factor), assessed, facts),
+    withLogin(spent(record, factor), assessed, facts, factor),
     loginEvent(subject, facts, said),
     markOf(factor, tokens),
   );

@@ -10,11 +10,11 @@ import { isCredential } from './assertions.ts';
 import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from './contract.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
+import { whyIdle } from './idle.ts';
 import { untilSettled } from './ledger.ts';
 import { changeEvent } from './login-event.ts';
 import { accountOf, type ProofOptions } from './proof.ts';
 import { keyAlgorithms, type NewCredential, verifyRegistration } from './registrations.ts';
-import { idleSshSk } from './ssh-enrolment.ts';
 import { questionFor } from './touches.ts';
 import { markOf, marksIn } from './yubikey-marks.ts';
 
@@ -125,7 +125,7 @@ async function tryEnrol(
   const made = enrolled(request, record, realm, context, options.randomness, all);
   const event = changeEvent('enrol', {
     outcome: 'done',
-    reason: request.verify && hasCode(request.kind) ? 'verified' : 'unverified',
+    reason: reasonOf(request),
     account,
     at: now,
     actor: request.actor,
@@ -133,15 +133,22 @@ async function tryEnrol(
     factor: made.factor,
   });
   const mark = markOf(made.factor, found.touched?.marks ?? new Map());
-  const warning = request.kind === 'ssh-sk' ? idleSshSk(realm) : undefined;
+  const warning = whyIdle(request, realm, made.record, now);
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
     factor: summaryOf(made.factor),
     replaced: made.replaced.map(summaryOf),
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(made.bypassCode === undefined ? {} : { bypassCode: made.bypassCode }),
     ...(warning === undefined ? {} : { warning }),
   };
+}
+
+/** What the audit says of it: whether a code proved it, or an admin gave it. */
+function reasonOf({ kind, verify }: EnrolRequest): string {
+  if (kind === 'bypass') return 'given';
+  return verify && hasCode(kind) ? 'verified' : 'unverified';
 }
 
 interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {

@@ -77,11 +77,12 @@ export async function madeReady(
   return { ...(await withMarks(store, factors)), ...said };
 }
 
-/** The record once `factor` was accepted: its mark moved, the row of failures ended. */
+/** The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended. */
 export function spent(record: AccountRecord, factor: FactorRecord): AccountRecord {
+  const kept = factor.kind === 'bypass' ? [] : [factor];
   return {
     ...record,
-    factors: record.factors.map((old) => (old.id === factor.id ? factor : old)),
+    factors: record.factors.flatMap((old) => (old.id === factor.id ? kept : [old])),
     lock: afterVerified(record.lock, factor.kind),
   };
 }

@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
 import { codeOf } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
@@ -116,16 +117,20 @@ function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
   return { ...record, grants: record.grants.filter((grant) => grant.target === target) };
 }
 
-/** The record with what a login that was let in leaves: when and from where, and what is remembered. */
+/**
+ * The record with what a login that was let in leaves: when and from where, and what is remembered. A bypass code
+ * opens one login, so after it nothing is.
+ */
 export function withLogin(
   record: AccountRecord,
   { decision, subject, now }: Assessment,
   facts: LoginFacts,
+  factor?: FactorRecord,
 ): AccountRecord {
   const source = facts.source ?? facts.rhost;
   const from = source === undefined ? {} : { source: shown(source) };
   const lastLogin = { at: now, service: shown(facts.service), ...from };
-  const remember = decision.kind === 'ask' && decision.remember;
+  const remember = decision.kind === 'ask' && decision.remember && factor?.kind !== 'bypass';
   const grants = remember
     ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;

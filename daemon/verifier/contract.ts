@@ -168,6 +168,8 @@ export type EnrolRequest = {
   /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
+  /** A code that an admin gives, good for so many milliseconds. */
+  | { readonly kind: 'bypass'; readonly forMs: number }
 );
 
 /** A legacy credential, as it was made elsewhere. */
@@ -201,7 +203,9 @@ export interface EnrolResult {
   readonly factor: FactorSummary;
   /** The ten keys in clear, once; only for kind recovery. */
   readonly recoveryKeys?: readonly string[];
-  /** Factors that a new one put out of use: the old recovery set. */
+  /** In clear, once, "123 456 789"; only for kind bypass. */
+  readonly bypassCode?: string;
+  /** Factors that a new one put out of use: the old recovery set, the old bypass code. */
   readonly replaced: readonly FactorSummary[];
   /** Why it counts for nothing as things stand. */
   readonly warning?: string;

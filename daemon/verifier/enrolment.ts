@@ -1,5 +1,6 @@
 import type { Realm } from '../config/contract.ts';
 import { SallyportError } from '../errors.ts';
+import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
 import type {
   CloudYubikey,
   FactorBase,
@@ -11,12 +12,14 @@ import type {
   YubikeyRecord,
   YubikeyValidation,
 } from '../factors/contract.ts';
-import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from '../factors/recovery.ts';
+import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
 import { checkSeed } from '../factors/seed.ts';
 import { type Shape, shapeOf } from '../factors/shape.ts';
+import { saltLength } from '../factors/single-use.ts';
 import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
 import { limits } from '../limits.ts';
+import { fits } from '../policy/requirement.ts';
 import type { Randomness } from '../randomness.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from './contract.ts';
@@ -32,6 +35,7 @@ export interface Enrolled {
   readonly factor: FactorRecord;
   /** In clear, once. */
   readonly recoveryKeys?: readonly string[];
+  readonly bypassCode?: string;
   readonly replaced: readonly FactorRecord[];
 }
 
@@ -68,8 +72,8 @@ export function enrolled(
   found: Found = {},
 ): Enrolled {
   refuseKind(request, realm);
-  const replaced: readonly FactorRecord[] =
-    request.kind === 'recovery' ? record.factors.filter((old) => old.kind === 'recovery') : [];
+  const isSingle = request.kind === 'recovery' || request.kind === 'bypass';
+  const replaced = isSingle ? record.factors.filter((old) => old.kind === request.kind) : [];
   const kept = record.factors.filter((old) => !replaced.includes(old));
   refuseOneMore(kept);
   const made = make(request, kept, context, randomness, found);
@@ -79,6 +83,7 @@ export function enrolled(
     factor,
     replaced,
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(made.bypassCode === undefined ? {} : { bypassCode: made.bypassCode }),
   };
 }
 
@@ -93,7 +98,7 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
 
 /** Whether anything can be typed or touched that proves a new factor of this kind. */
 export function hasCode(kind: FactorKind): boolean {
-  return kind !== 'recovery' && kind !== 'ssh-sk';
+  return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
 }
 
 /** @throws SallyportError `kind-refused` */
@@ -110,14 +115,18 @@ export function refuseKind(
     );
   const yubikeyAlone =
     Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
-  if (kind === 'recovery' || kind === 'yubikey' || !yubikeyAlone) return;
+  if (fits(realm.require, kind) || !yubikeyAlone) return;
   throw new SallyportError(
     'kind-refused',
     `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
   );
 }
 
-type Made = { readonly factor: FactorRecord; readonly recoveryKeys?: readonly string[] };
+type Made = {
+  readonly factor: FactorRecord;
+  readonly recoveryKeys?: readonly string[];
+  readonly bypassCode?: string;
+};
 
 function make(
   request: EnrolRequest,
@@ -134,8 +143,14 @@ function make(
   };
   if (request.kind === 'recovery') {
     const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
-    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(recoverySaltLength), context.keyedHash);
+    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(saltLength), context.keyedHash);
     return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
+  }
+  if (request.kind === 'bypass') {
+    const bypassCode = generateBypassCode((max) => randomness.int(max));
+    const hashed = hashBypassCode(bypassCode, randomness.bytes(saltLength), context.keyedHash);
+    const until = context.now + request.forMs;
+    return { factor: { ...base, kind: 'bypass', ...hashed, until }, bypassCode };
   }
   if (request.kind === 'yubikey') {
     if (touched === undefined) throw new SallyportError('internal', 'a YubiKey without its marks: a defect');

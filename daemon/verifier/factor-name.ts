@@ -10,6 +10,8 @@ const defaultNames: Readonly<Record<FactorKind, string>> = {
   u2f: 'U2F key',
   'ssh-sk': 'SSH key',
   recovery: 'Recovery keys',
+  scratch: 'Scratch codes',
+  bypass: 'Bypass code',
 };
 
 /** @throws SallyportError `bad-name`, `name-taken` */

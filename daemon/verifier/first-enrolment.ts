@@ -2,9 +2,10 @@ import type { Config } from '../config/contract.ts';
 import { SallyportError } from '../errors.ts';
 import { encodeBase32 } from '../factors/base32.ts';
 import type { FactorContext, RecoveryRecord, TotpRecord } from '../factors/contract.ts';
-import { generateRecoveryKeys, hashRecoveryKeys, recoverySaltLength } from '../factors/recovery.ts';
+import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { shapeOf } from '../factors/shape.ts';
+import { saltLength } from '../factors/single-use.ts';
 import { totp } from '../factors/totp.ts';
 import { otpauthUri } from '../factors/uri.ts';
 import { limits } from '../limits.ts';
@@ -139,7 +140,7 @@ function newRecovery(
     created: now,
     enabled: true,
     kind: 'recovery',
-    ...hashRecoveryKeys(keys, randomness.bytes(recoverySaltLength), keyedHash),
+    ...hashRecoveryKeys(keys, randomness.bytes(saltLength), keyedHash),
   };
   return { recovery, keys };
 }

@@ -98,6 +98,10 @@ function movedOf(factor: FactorRecord): MovedFactor | string {
       return 'the key is in ~/.ssh already; enrol its .pub file there';
     case 'recovery':
       return 'only hashes of recovery keys are kept; make a new set there';
+    case 'scratch':
+      return 'only hashes of scratch codes are kept; make recovery keys there';
+    case 'bypass':
+      return 'a bypass code is good here alone, and ends by itself';
     default:
       return unreachable(factor);
   }

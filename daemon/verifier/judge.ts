@@ -6,8 +6,9 @@ import type {
   NotAccepted,
   Resync,
 } from '../factors/contract.ts';
+import { shapeOfKeys } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
-import { endsLikeOtp, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
+import { endsLikeOtp, type FixedShape, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Judgement =
@@ -63,11 +64,24 @@ function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
   if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
   const digits = digitsInUse(question.factors);
   if (question.where === 'whole') return [{ shape: shapeOf(answer, digits), length: answer.length }];
-  const recovery = question.factors.some((factor) => factor.kind === 'recovery');
-  return tailsOf(answer, { digits, recovery, otps: publicIdsOf(question.factors) });
+  return tailsOf(answer, {
+    digits,
+    fixed: fixedShapesOf(question.factors),
+    otps: publicIdsOf(question.factors),
+  });
+}
+
+function fixedShapesOf(factors: readonly FactorRecord[]): ReadonlySet<FixedShape> {
+  return new Set(
+    factors.flatMap((factor) => {
+      if (factor.kind === 'recovery') return [shapeOfKeys(factor)];
+      return factor.kind === 'bypass' ? [factor.kind] : [];
+    }),
+  );
 }
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
+const anyFixed: ReadonlySet<FixedShape> = new Set(['recovery', 'legacy-recovery', 'bypass']);
 const noOtp: ReadonlySet<string> = new Set();
 
 /**
@@ -77,7 +91,7 @@ const noOtp: ReadonlySet<string> = new Set();
 export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
   if (where === 'tail')
     return (
-      endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, recovery: true, otps: noOtp }).length > 0
+      endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, fixed: anyFixed, otps: noOtp }).length > 0
     );
   const { kind } = shapeOf(answer, anyDigits);
   return kind !== 'none' && kind !== 'enter';

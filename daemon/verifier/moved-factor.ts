@@ -17,11 +17,12 @@ import type { Commit } from '../store/contract.ts';
 import { isCredential } from './assertions.ts';
 import { legacyCredential } from './credentials.ts';
 import { isSameKey, significant } from './enrolment.ts';
+import { madeSet, type SetSetting, setOfKind, thinnedSet } from './moved-set.ts';
 import type { MovedFactor } from './moving-contract.ts';
 import type { Tokens } from './yubikey-marks.ts';
 
 /** What a factor of another system is judged by. */
-export interface Setting {
+export interface Setting extends SetSetting {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Of the configuration; undefined: there is none. */
@@ -58,6 +59,9 @@ export function sameAs(moved: MovedFactor, kept: readonly FactorRecord[]): Facto
     case 'u2f':
     case 'webauthn':
       return kept.find((factor) => isCredential(factor) && factor.credentialId === moved.credentialId);
+    case 'scratch':
+    case 'recovery':
+      return setOfKind(moved, kept);
     default:
       return unreachable(moved);
   }
@@ -120,6 +124,9 @@ export function madeOf(
     }
     case 'webauthn':
       return plain(credentialOf(moved, base, realm, setting));
+    case 'scratch':
+    case 'recovery':
+      return plain(madeSet(moved, base, setting));
     default:
       return unreachable(moved);
   }
@@ -155,6 +162,10 @@ export function raisedBy(
     return moved.lastPress > old.lastPress && moved.lastPress <= highestPress
       ? pressed({ ...old, lastPress: moved.lastPress }, tokens)
       : undefined;
+  }
+  if (moved.kind === 'scratch' || moved.kind === 'recovery') {
+    const thinned = thinnedSet(moved, old, setting);
+    return thinned === undefined ? undefined : plain(thinned);
   }
   if (moved.kind === 'webauthn' && isCredential(old) && moved.counter > old.counter)
     return plain({ ...old, counter: moved.counter });

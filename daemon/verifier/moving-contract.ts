@@ -64,6 +64,15 @@ export type MovedFactor = {
       readonly counter: number;
       readonly rpId: string;
     }
+  /** In plain text, as google-authenticator keeps them: what is left of the set. */
+  | { readonly kind: 'scratch'; readonly codes: readonly string[] }
+  /** A set of Proxmox VE's: its hashes, null where a key is used. */
+  | {
+      readonly kind: 'recovery';
+      /** 16 hex digits. */
+      readonly secret: string;
+      readonly hashes: readonly (string | null)[];
+    }
 );
 
 export type MovedKind = MovedFactor['kind'];

@@ -12,7 +12,7 @@ import { marksIn, type Tokens } from './yubikey-marks.ts';
 
 export type MovingOptions = Pick<
   ProofOptions,
-  'store' | 'accounts' | 'config' | 'randomness' | 'clock' | 'ledger' | 'log'
+  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
 >;
 
 /**
@@ -83,6 +83,7 @@ async function tryTake(
   entry: ImportEntry,
   { account, realm, rpId }: Awaited<ReturnType<typeof subjectOf>>,
 ): Promise<ImportedAccount | undefined> {
+  const { keyedHash, randomness } = options;
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
@@ -90,8 +91,7 @@ async function tryTake(
     entry,
     record,
     realm,
-    setting: { now, ...(rpId === undefined ? {} : { rpId }) },
-    randomness: options.randomness,
+    setting: { now, keyedHash, randomness, ...(rpId === undefined ? {} : { rpId }) },
     tokens: await tokensOf(options, entry),
     actor,
     source,

@@ -2,6 +2,7 @@ import { unreachable } from '../errors.ts';
 import type { FactorKind, FactorRecord } from '../factors/contract.ts';
 import { keysLeft } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
+import { codesLeft } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 
@@ -21,6 +22,8 @@ const words: Record<FactorKind, string> = {
   u2f: 'security key',
   'ssh-sk': 'security key of ssh',
   recovery: 'recovery key',
+  scratch: 'scratch code',
+  bypass: 'bypass code',
 };
 
 /** Where we are reached unproven the prompt is the same for everybody. */
@@ -165,9 +168,18 @@ export function keyFailureText(reason: FidoReason): string {
 
 /** What a person should hear after a login; undefined: nothing. */
 export function successText(factor: FactorRecord): string | undefined {
+  if (factor.kind === 'scratch') return scratchText(codesLeft(factor));
+  if (factor.kind === 'bypass') return 'That code is used up. Add a factor of your own now.';
   if (factor.kind !== 'recovery') return undefined;
   const left = keysLeft(factor);
   if (left >= fewRecoveryKeys) return undefined;
   if (left === 0) return 'That was your last recovery key. Make a new set now.';
   return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
+}
+
+/** They lay in a file in plain text: whoever uses one is to replace them. */
+function scratchText(left: number): string {
+  const advice = 'Make recovery keys instead: sallyport factor add recovery';
+  if (left === 0) return `That was your last scratch code. ${advice}`;
+  return `${left} scratch ${left === 1 ? 'code is' : 'codes are'} left. ${advice}`;
 }

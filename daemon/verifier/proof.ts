@@ -75,7 +75,7 @@ async function tryVerify(
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
   const factors = record.factors.filter(
-    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor),
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor, now),
   );
   const locked = lockedNow(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>

@@ -4,7 +4,6 @@ import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import type { LockState } from '../policy/contract.ts';
 import { lockAt } from '../policy/lockout.ts';
-import type { Randomness } from '../randomness.ts';
 import type { AccountRecord, Commit } from '../store/contract.ts';
 import { refuseKind, refuseOneMore } from './enrolment.ts';
 import { fittingName } from './factor-name.ts';
@@ -26,7 +25,6 @@ export interface TakeOverOptions {
   readonly record: AccountRecord;
   readonly realm: Realm;
   readonly setting: Setting;
-  readonly randomness: Randomness;
   /** Of the YubiKeys in the entry. */
   readonly tokens: Tokens;
   readonly actor: string;
@@ -41,6 +39,7 @@ export interface TakeOverOptions {
  *   ever gets a higher one;
  * - nothing of a factor that is here is overwritten, and one seed or key is never there twice;
  * - what the realm takes from nobody it takes from an import neither (R8);
+ * - scratch codes come with the secret beside them and never after it: those used here would be good again;
  * - a lock comes with new factors alone: one that was lifted here does not come back by reading the file again;
  * - done twice, the second time changes nothing.
  */
@@ -106,7 +105,7 @@ function locked(lock: LockState, moved: ImportEntry['lock'], { lockout }: Realm,
 function takeOne(
   moved: MovedFactor,
   kept: readonly FactorRecord[],
-  { realm, setting, randomness, tokens }: TakeOverOptions,
+  { entry, record, realm, setting, tokens }: TakeOverOptions,
 ): Taken {
   const { kind } = moved;
   const wanted = { kind, ...(moved.name === undefined ? {} : { name: moved.name }) };
@@ -119,10 +118,13 @@ function takeOne(
         said: { kind, name: old.name, outcome: raised === undefined ? 'unchanged' : 'raised' },
       };
     }
+    // The secret that they were made beside has come before: what of them was used here is not known to the file.
+    if (kind === 'scratch' && entry.factors.some((other) => isToken(other) && sameAs(other, record.factors)))
+      return { said: { kind, name: moved.name ?? '', outcome: 'unchanged' } };
     refuseKind(kind === 'yubikey' ? { kind, validation: moved.validation } : { kind }, realm);
     refuseOneMore(kept);
     const base = {
-      id: randomness.bytes(6).toString('hex'),
+      id: setting.randomness.bytes(6).toString('hex'),
       name: fittingName(wanted, kept),
       created: Math.min(moved.created ?? setting.now, setting.now),
       enabled: moved.enabled,
@@ -134,4 +136,8 @@ function takeOne(
     const name = moved.name ?? '';
     return { said: { kind, name, outcome: 'refused', code: codeOf(error), message: messageOf(error) } };
   }
+}
+
+function isToken({ kind }: MovedFactor): boolean {
+  return kind === 'totp' || kind === 'hotp';
 }

@@ -9,6 +9,8 @@ const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
   u2f: 'U2F (legacy)',
   'ssh-sk': 'FIDO key of ssh',
   recovery: 'Recovery keys',
+  scratch: 'Scratch codes (legacy)',
+  bypass: 'Bypass code',
 };
 
 export function kindName(kind: string): string {

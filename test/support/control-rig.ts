@@ -185,6 +185,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       ...signed,
       store,
       config: configuration.current,
+      keyedHash,
       ledger: new Ledger(store, log),
       log,
     }),

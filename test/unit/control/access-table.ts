@@ -31,6 +31,7 @@ approval-answer       A     -      -            -     -      A
 approval-deny         A     -      -            -     -      A
 approval-follow       A     -      -            A     -      s
 user-invite           A     t      -            -     -      t
+bypass-give           A     t      -            -     -      t
 factor-rename         A     t      -            t     -      t
 factor-enable         A     t      -            t     -      t
 factor-disable        A     t      -            t     -      t

@@ -1,12 +1,16 @@
 import { createHmac } from 'node:crypto';
+import { hashBypassCode } from '../../../daemon/factors/bypass.ts';
 import type {
+  BypassRecord,
   FactorContext,
   HotpRecord,
   RecoveryHash,
   RecoveryRecord,
+  ScratchRecord,
   TotpRecord,
 } from '../../../daemon/factors/contract.ts';
-import { hashRecoveryKeys } from '../../../daemon/factors/recovery.ts';
+import { hashLegacyRecovery, hashRecoveryKeys } from '../../../daemon/factors/recovery.ts';
+import { hashScratchCodes } from '../../../daemon/factors/scratch.ts';
 
 /** Records and contexts with what a test does not care about filled in. */
 
@@ -24,6 +28,23 @@ export function hotpRecord(changes: Partial<HotpRecord> = {}): HotpRecord {
 
 export function recoveryRecord(keys: readonly string[]): RecoveryRecord {
   return { ...base, kind: 'recovery', ...hashRecoveryKeys(keys, Buffer.alloc(16, 7), keyedHash) };
+}
+
+export function scratchRecord(codes: readonly string[]): ScratchRecord {
+  return { ...base, kind: 'scratch', ...hashScratchCodes(codes, Buffer.alloc(16, 7), keyedHash) };
+}
+
+export function bypassRecord(code: string, part: { created: number; until: number }): BypassRecord {
+  return { ...base, kind: 'bypass', ...hashBypassCode(code, Buffer.alloc(16, 7), keyedHash), ...part };
+}
+
+/** As Proxmox VE keeps it. */
+export function legacyRecord(secret: string, entries: readonly (string | null)[]): RecoveryRecord {
+  return {
+    ...base,
+    kind: 'recovery',
+    ...hashLegacyRecovery(secret, entries, Buffer.alloc(16, 7), keyedHash),
+  };
 }
 
 export function contextAt(now: number, changes: Partial<FactorContext> = {}): FactorContext {

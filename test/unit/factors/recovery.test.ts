@@ -12,7 +12,7 @@ import {
 } from '../../../daemon/factors/recovery.ts';
 import { recoveryAlphabet, shapeOf } from '../../../daemon/factors/shape.ts';
 import { factorContract } from './contract.ts';
-import { contextAt, recoveryRecord, rotated } from './records.ts';
+import { contextAt, legacyRecord, recoveryRecord, rotated } from './records.ts';
 
 const keys = generateRecoveryKeys((max) => randomInt(max));
 const [first = '', second = '', ...others] = keys;
@@ -39,6 +39,64 @@ factorContract('recovery', () => ({
   },
   usedUp: { ...record, hashes: record.hashes.map(() => null) },
 }));
+
+/** Vectors of proxmox-tfa: this secret, and what it makes of these keys. */
+const legacySecret = '0011223344556677';
+const legacy = legacyRecord(legacySecret, [
+  '6ddff9ef3a11c7a64439faffddf663ac89b4a5e6bf5b14bd7189211ce71003a7',
+  null,
+  'ba0335a18035b1ecd717bfde48a66f204e2537e47aba11f0511c9846f7cb0bd6',
+  '1a94f0caed7e6d27a7895be2fc1c576dfbaa12570be92342edfd7d494cf1a203',
+]);
+
+factorContract('recovery, a legacy set', () => ({
+  factor: recovery,
+  record: legacy,
+  context: contextAt(1_700_000_000_000),
+  right: ['0123-4567-89ab-cdef', 'ffff-ffff-ffff-ffff', '0000-0000-0000-0000'],
+  wrong: '0123-4567-89ab-cdee',
+  next: { answer: 'ffff-ffff-ffff-ffff' },
+  older: undefined,
+  edges: {
+    inside: [
+      { answer: '0123-4567-89AB-CDEF' },
+      { answer: '0123456789abcdef' },
+      { answer: '0123 4567 89ab cdef' },
+    ],
+    outside: [{ answer: '0123-4567-89ab-cde' }, { answer: '0123-4567-89ab-cdef0' }],
+  },
+  usedUp: { ...legacy, hashes: legacy.hashes.map(() => null) },
+}));
+
+describe('a legacy recovery set', () => {
+  it('keeps nothing that was in the file: its hashes are hashed once more, under our key', () => {
+    const kept = JSON.stringify(legacy);
+    assert.ok(!kept.includes('6ddff9ef3a11c7a6'));
+    const raw = Buffer.from('6ddff9ef3a11c7a64439faffddf663ac89b4a5e6bf5b14bd7189211ce71003a7', 'hex');
+    assert.ok(!kept.includes(raw.toString('base64')));
+    const others = contextAt(0, { keyedHash: { keyId: 'k1', of: () => Buffer.alloc(32) } });
+    const shape = shapeOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
+    assert.equal(recovery.verify(legacy, shape, others).outcome, 'refused');
+  });
+
+  it('takes no key in the form of our own, and our own sets none of its', () => {
+    const ours = shapeOf(Buffer.from(first), new Set());
+    const theirs = shapeOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
+    assert.deepEqual([recovery.takes(legacy, ours), recovery.takes(record, theirs)], [false, false]);
+    assert.equal(recovery.verify(record, theirs, contextAt(0)).outcome, 'refused');
+  });
+
+  it('takes entries whatever their case, and secrets as they stand there', () => {
+    const upper = legacyRecord(legacySecret, [
+      '6DDFF9EF3A11C7A64439FAFFDDF663AC89B4A5E6BF5B14BD7189211CE71003A7',
+    ]);
+    assert.equal(verify(upper, '0123-4567-89ab-cdef').outcome, 'accepted');
+    assert.equal(
+      verify({ ...upper, legacy: { scheme: 'proxmox', secret: '00' } }, '0123-4567-89ab-cdef').outcome,
+      'refused',
+    );
+  });
+});
 
 describe('recovery keys', () => {
   it('are ten, all different, each of at least 80 bits in symbols that nobody misreads', () => {
@@ -80,7 +138,7 @@ describe('recovery keys', () => {
           assert.equal(keysLeft(current), 9 - index);
           assert.equal(verify(current, key).outcome, 'refused');
         }
-        assert.equal(recovery.usable(current), false);
+        assert.equal(recovery.usable(current, 0), false);
       }),
       { numRuns: 20 },
     );

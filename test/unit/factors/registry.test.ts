@@ -2,10 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { factorFor } from '../../../daemon/factors/registry.ts';
 import { summaryOf } from '../../../daemon/factors/summary.ts';
-import { hotpRecord, recoveryRecord, totpRecord } from './records.ts';
+import { bypassRecord, hotpRecord, recoveryRecord, scratchRecord, totpRecord } from './records.ts';
 
 const keys = ['22222-22222-22222-22222', '33333-33333-33333-33333'];
-const records = [totpRecord(), hotpRecord(), recoveryRecord(keys)];
+const records = [
+  totpRecord(),
+  hotpRecord(),
+  recoveryRecord(keys),
+  scratchRecord(['12345678', '23456789']),
+  bypassRecord('123 456 789', { created: 0, until: Date.UTC(2026, 0, 2, 3, 4) }),
+];
 
 describe('the factor of a record', () => {
   it('is of its kind', () => {
@@ -15,7 +21,7 @@ describe('the factor of a record', () => {
   it('counts typed codes and not recovery keys', () => {
     assert.deepEqual(
       records.map((record) => factorFor(record).countsAsCode),
-      [true, true, false],
+      [true, true, false, true, true],
     );
   });
 });
@@ -29,6 +35,8 @@ describe('the summary of a record', () => {
       '6 digits, 30 s, SHA-1',
       '6 digits, by counter, SHA-1',
       '2 of 2 left',
+      '2 of 2 left, legacy: make recovery keys, then remove this',
+      'one login, until 2026-01-02 03:04 UTC',
       '8 digits, 60 s, SHA-512',
     ]);
   });
@@ -41,13 +49,14 @@ describe('the summary of a record', () => {
   });
 
   it('holds nothing that helps to make a code', () => {
-    const known = ['id', 'kind', 'name', 'created', 'lastUsed', 'enabled', 'detail', 'left'];
+    const known = ['id', 'kind', 'name', 'created', 'lastUsed', 'enabled', 'detail', 'left', 'until'];
     for (const record of records) {
       const summary = summaryOf({ ...record, lastUsed: 1 });
       for (const key of Object.keys(summary)) assert.ok(known.includes(key), key);
       const text = JSON.stringify(summary);
       assert.ok(!('secret' in record) || !text.includes(record.secret));
       assert.ok(!('salt' in record) || !text.includes(record.salt));
+      assert.ok(!('hash' in record && record.hash !== null) || !text.includes(record.hash));
     }
   });
 });

@@ -18,7 +18,7 @@ describe('the shape of an answer', () => {
     assert.deepEqual(of('12345678'), { kind: 'code', text: '12345678' });
     assert.deepEqual(of('1234567', six), { kind: 'none' });
     assert.deepEqual(of('123456', new Set()), { kind: 'none' });
-    for (const answer of ['12345', '123456789', '12345a', '+12345', '-123456', '1e5']) {
+    for (const answer of ['12345', '1234567890', '12345a', '+12345', '-123456', '1e5']) {
       assert.deepEqual(of(answer), { kind: 'none' }, answer);
     }
   });
@@ -49,6 +49,25 @@ describe('the shape of an answer', () => {
       key.replace('2', '0'),
     ];
     for (const answer of others) assert.deepEqual(of(answer), { kind: 'none' }, answer);
+  });
+
+  it('is a key of a legacy set for 16 hex digits, with its dashes', () => {
+    for (const answer of ['0123-4567-89ab-cdef', '0123456789ABCDEF', '0123 4567 89ab cdef'])
+      assert.deepEqual(of(answer), { kind: 'legacy-recovery', text: '0123-4567-89ab-cdef' }, answer);
+    for (const answer of [
+      '0123-4567-89ab-cde',
+      '0123-4567-89ab-cdefa',
+      '0123--4567-89ab-cdef',
+      '012-34567-89ab-cdef',
+    ])
+      assert.deepEqual(of(answer), { kind: 'none' }, answer);
+  });
+
+  it('is a bypass code for nine digits, by threes or not', () => {
+    for (const answer of ['123456789', '123 456 789', '123-456-789', ' 123456789', '123456 789'])
+      assert.deepEqual(of(answer), { kind: 'bypass', text: '123456789' }, answer);
+    for (const answer of ['12 3456789', '1234 56789', '123  456 789', '123456789-', '12345678a'])
+      assert.deepEqual(of(answer), { kind: 'none' }, answer);
   });
 
   it('is a YubiKey OTP for 32 to 48 modhex characters in any case', () => {
@@ -97,11 +116,11 @@ describe('the shape of an answer', () => {
 
 describe('what the end of a password and code may be', () => {
   const tails = (answer: string | Buffer, digits: ReadonlySet<number>, recovery: boolean) =>
-    tailsOf(Buffer.from(answer), { digits, recovery, otps: new Set() }).map(({ shape, length }) => [
-      shape.kind,
-      'text' in shape ? shape.text : '',
-      length,
-    ]);
+    tailsOf(Buffer.from(answer), {
+      digits,
+      fixed: new Set(recovery ? ['recovery'] : []),
+      otps: new Set(),
+    }).map(({ shape, length }) => [shape.kind, 'text' in shape ? shape.text : '', length]);
 
   it('is tried longest first, for the factors of the account alone', () => {
     assert.deepEqual(tails('secret12345678', all, true), [
@@ -123,6 +142,26 @@ describe('what the end of a password and code may be', () => {
     ]);
   });
 
+  it('is a bypass code or a key of a legacy set where the account has one, longest first', () => {
+    const fixed = new Set(['legacy-recovery', 'bypass'] as const);
+    const found = (answer: string) =>
+      tailsOf(Buffer.from(answer), { digits: six, fixed, otps: new Set() }).map(({ shape, length }) => [
+        shape.kind,
+        length,
+      ]);
+    assert.deepEqual(found('secret123 456 789'), [['bypass', 11]]);
+    assert.deepEqual(found('secret123456789'), [
+      ['bypass', 9],
+      ['code', 6],
+    ]);
+    assert.deepEqual(found('secret0123-4567-89ab-cdef'), [['legacy-recovery', 19]]);
+    assert.deepEqual(found('secret89abcdef00000000'), [
+      ['legacy-recovery', 16],
+      ['code', 6],
+    ]);
+    assert.deepEqual(tails('secret123456789', six, true), [['code', '456789', 6]]);
+  });
+
   it('leaves any rest in front, an empty one and one that is no text too', () => {
     assert.deepEqual(tails('123456', all, true), [['code', '123456', 6]]);
     assert.deepEqual(tails(dashed, six, true), [['recovery', key, 23]]);
@@ -142,7 +181,11 @@ describe('what the end of a password and code may be', () => {
     fc.assert(
       fc.property(fc.array(symbol, { maxLength: 30 }), (symbols) => {
         const answer = Buffer.from(symbols.join(''));
-        const found = tailsOf(answer, { digits: all, recovery: true, otps: new Set(['vvcccccccclb', 'cc']) });
+        const found = tailsOf(answer, {
+          digits: all,
+          fixed: new Set(['recovery', 'legacy-recovery', 'bypass']),
+          otps: new Set(['vvcccccccclb', 'cc']),
+        });
         const lengths = found.map((tail) => tail.length);
         assert.deepEqual(
           lengths,

@@ -20,8 +20,8 @@ describe('a FIDO key of ssh', () => {
 
   it('is of its kind, is no typed code, and never ends', () => {
     assert.deepEqual([factor.kind, factor.countsAsCode], ['ssh-sk', false]);
-    assert.equal(factor.usable(record), true);
-    assert.equal(factor.usable({ ...record, enabled: false }), true);
+    assert.equal(factor.usable(record, 0), true);
+    assert.equal(factor.usable({ ...record, enabled: false }, 0), true);
   });
 
   it('takes no answer of any shape, its own public key included', () => {

@@ -100,18 +100,18 @@ describe('what an account has, in a realm (the first table)', () => {
 
 describe('what meets a requirement (the second table)', () => {
   for (const [require, kinds] of [
-    [['totp'], ['totp', 'hotp', 'recovery']],
-    [['webauthn'], ['recovery']],
-    [['yubikey'], ['recovery']],
+    [['totp'], ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
+    [['webauthn'], ['recovery', 'bypass']],
+    [['yubikey'], ['recovery', 'bypass']],
     [
       ['webauthn', 'totp'],
-      ['totp', 'hotp', 'recovery'],
+      ['totp', 'hotp', 'scratch', 'recovery', 'bypass'],
     ],
-    ['any', ['totp', 'hotp', 'recovery']],
-    ['none', ['totp', 'hotp', 'recovery']],
+    ['any', ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
+    ['none', ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
   ] as const) {
     it(`${JSON.stringify(require)} is met by ${kinds.join(', ')} alone`, () => {
-      for (const kind of ['totp', 'hotp', 'recovery'] as const) {
+      for (const kind of ['totp', 'hotp', 'scratch', 'recovery', 'bypass'] as const) {
         assert.equal(fits(require, kind), (kinds as readonly string[]).includes(kind), kind);
       }
     });

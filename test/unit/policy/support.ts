@@ -1,7 +1,13 @@
 import type { Account, Membership } from '../../../daemon/accounts.ts';
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
 import { defaults, systemPaths } from '../../../daemon/config/defaults.ts';
-import type { HotpRecord, RecoveryRecord, TotpRecord } from '../../../daemon/factors/contract.ts';
+import type {
+  BypassRecord,
+  HotpRecord,
+  RecoveryRecord,
+  ScratchRecord,
+  TotpRecord,
+} from '../../../daemon/factors/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { Question } from '../../../daemon/policy/decide.ts';
 
@@ -81,6 +87,29 @@ export const recovery: RecoveryRecord = {
   keyId: 'k1',
   salt: Buffer.alloc(16, 3).toString('base64'),
   hashes: [null, Buffer.alloc(32, 4).toString('base64')],
+};
+export const scratch: ScratchRecord = {
+  ...base,
+  id: 's1',
+  kind: 'scratch',
+  name: 'file',
+  keyId: 'k1',
+  salt: Buffer.alloc(16, 3).toString('base64'),
+  hashes: [null, Buffer.alloc(32, 4).toString('base64')],
+  digits: 8,
+};
+export const spentScratch: ScratchRecord = { ...scratch, id: 's2', hashes: [null] };
+/** Given a minute ago, for an hour. */
+export const bypass: BypassRecord = {
+  ...base,
+  id: 'b1',
+  kind: 'bypass',
+  name: 'Bypass code',
+  created: now - minute,
+  keyId: 'k1',
+  salt: Buffer.alloc(16, 3).toString('base64'),
+  hash: Buffer.alloc(32, 4).toString('base64'),
+  until: now + 59 * minute,
 };
 export const usedUp: RecoveryRecord = { ...recovery, id: 'r2', hashes: [null, null] };
 export const disabled = <R extends { readonly enabled: boolean }>(record: R): R => ({

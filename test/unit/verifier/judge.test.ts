@@ -213,11 +213,26 @@ describe('a password and a factor in one answer', () => {
 
 describe('whether an answer may be one for anybody', () => {
   it('says yes to every kind, and no to what is none', () => {
-    for (const answer of ['123456', '1234567', '12345678', '123 456', key, key.toUpperCase()])
+    for (const answer of [
+      '123456',
+      '1234567',
+      '12345678',
+      '123 456',
+      '123 456 789',
+      key,
+      key.toUpperCase(),
+      '0123-4567-89ab-cdef',
+    ])
       assert.ok(mayBeAnAnswer(Buffer.from(answer), 'whole'), answer);
-    for (const answer of ['', 'hunter2', '12345', '123456789', 'hunter2123456'])
+    for (const answer of ['', 'hunter2', '12345', '1234567890', 'hunter2123456'])
       assert.ok(!mayBeAnAnswer(Buffer.from(answer), 'whole'), answer);
-    for (const answer of ['hunter2123456', `hunter2${key}`, '123456'])
+    for (const answer of [
+      'hunter2123456',
+      `hunter2${key}`,
+      '123456',
+      'hunter2123 456 789',
+      'hunter20123-4567-89ab-cdef',
+    ])
       assert.ok(mayBeAnAnswer(Buffer.from(answer), 'tail'), answer);
     for (const answer of ['', 'hunter2', '12345'])
       assert.ok(!mayBeAnAnswer(Buffer.from(answer), 'tail'), answer);
