@@ -67,8 +67,9 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
     throw new ImportError(reasonOf(error));
   }
   try {
-    const { uid, mode, ...stat } = await handle.stat();
-    if (!stat.isFile()) throw new ImportError('it is no regular file');
+    const status = await handle.stat();
+    const { uid, mode } = status;
+    if (!status.isFile()) throw new ImportError('it is no regular file');
     if ((mode & mask) !== 0)
       throw new ImportError(
         `others may ${(mode & mask & 0o022) !== 0 ? 'write' : 'read'} it, so it proves nothing; look at what is in it, then: chmod go-rwx`,
