@@ -20,6 +20,22 @@ const building = [
   },
 ];
 
+/** What people come from: to move over, and to compare with. */
+const peers = [
+  {
+    name: 'libpam-oath',
+    why: 'a module to compare with, and to move over from',
+    purpose: 'pam_oath',
+    file: null,
+  },
+  {
+    name: 'libpam-google-authenticator',
+    why: 'a module to compare with, and to move over from',
+    purpose: 'pam_google_authenticator',
+    file: '/usr/bin/google-authenticator',
+  },
+];
+
 const testing = [
   {
     name: 'openssh-server',
@@ -67,6 +83,7 @@ const testing = [
     purpose: 'Chromium',
     file: '/usr/bin/chromium',
   },
+  ...peers,
 ];
 
 const takingLong = [
@@ -80,13 +97,7 @@ const takingLong = [
 
 const comparing = [
   { name: 'oathtool', why: 'codes for the comparison', purpose: 'oathtool', file: '/usr/bin/oathtool' },
-  { name: 'libpam-oath', why: 'a module to compare with', purpose: 'pam_oath', file: null },
-  {
-    name: 'libpam-google-authenticator',
-    why: 'a module to compare with',
-    purpose: 'pam_google_authenticator',
-    file: null,
-  },
+  ...peers,
 ];
 
 /** What each command needs. */
