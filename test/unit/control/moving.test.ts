@@ -170,6 +170,8 @@ describe('what is here already', () => {
     await take([entry]);
     const before = await rig.store.get('bob');
     const trail = rig.store.trail.length;
+    // What was guessed at the first import is not guessed anew.
+    rig.clock.ahead += 10 * 30_000;
     const [said] = await take([entry]);
     assert.deepEqual(said, {
       account: 'bob',
@@ -368,7 +370,11 @@ describe('locks', () => {
   test('do not come back by a second import', async () => {
     await take([lock()]);
     await client.unlock('alice');
-    await take([lock()]);
+    for (const mark of [-1, stepNow()]) {
+      const [said] = await take([{ ...lock(), factors: [moved(mark)] }]);
+      assert.equal(said?.locked, false);
+    }
+    assert.deepEqual(rig.store.trail.map(({ reason }) => reason).slice(-1), ['raised']);
     assert.equal((await client.user('alice')).lock.codesLockedAt, undefined);
   });
 });

@@ -395,6 +395,19 @@ describe('pskc', () => {
     assert.match(wrong.join(), /another key or password/);
   });
 
+  for (const [what, from, to] of [
+    ['a MAC of something else', 'Su+NvtQ', 'Su+NvtR'],
+    ['a secret whose first bits were turned', '>AAECAw', '>BAECAw'],
+    ['no MAC', '<ValueMAC>Su+NvtQfmvfJzF6bmQiJqoLRExc=</ValueMAC>', ''],
+  ] as const)
+    test(`refused: ${what}`, async () => {
+      const text = (await golden('encrypted.pskc').whole(100_000)).toString();
+      assert.ok(text.includes(from));
+      const ask = async () => '12345678901234567890123456789012';
+      const [said] = await all(pskc({ user: 'alice', ask, now }), sourceOf(text.replace(from, to)));
+      assert.equal(said?.kind, 'problem');
+    });
+
   for (const [what, text, said] of [
     ['a document type', '<!DOCTYPE x [<!ENTITY a "b">]><KeyContainer>&a;</KeyContainer>', /DOCTYPE/],
     ['an entity', '<KeyContainer>&a;</KeyContainer>', /well-formed/],
