@@ -176,6 +176,10 @@ export const limits = {
   /** One that imports: its accounts are committed together and share a sync. */
   importBody: 1_048_576,
   movedAccounts: 256,
+  /** Of nssThreads, for accounts that move: the other half is for logins. */
+  movingLookups: 4,
+  /** One request that imports: 256 accounts of a directory that takes a second for each. */
+  importWait: 120_000,
   /** Factors of one account of another system: twice what may come over, so that each can be told why not. */
   movedFactors: 64,
   /** Codes of one set: both systems make ten or fewer. */

@@ -18,6 +18,9 @@ interface Common {
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
+interface GoogleOptions extends Common {
+  readonly byName?: boolean;
+}
 interface OathOptions extends Common {
   readonly window: number;
 }
@@ -45,15 +48,17 @@ export function addImport(program: Command, context: Context): void {
     'google-authenticator',
     'files of google-authenticator, or homes that hold one',
     'whose file it is; by default its owner’s',
-  ).action((paths: readonly string[], options: Common) =>
-    run(options, {
-      source: 'google-authenticator',
-      paths,
-      inHome: '.google_authenticator',
-      secret: true,
-      parse: googleAuthenticator(options.user),
-    }),
-  );
+  )
+    .option('--by-name', 'files are called as their accounts, as with secret=/…/${USER}')
+    .action((paths: readonly string[], options: GoogleOptions) =>
+      run(options, {
+        source: 'google-authenticator',
+        paths,
+        inHome: '.google_authenticator',
+        secret: true,
+        parse: googleAuthenticator(options),
+      }),
+    );
   common(group, 'oath', 'users.oath of pam_oath', 'this account alone')
     .option('--window <steps>', 'what pam_oath was told in window=', wholeNumber(0, 1_000), oathWindow)
     .action((paths: readonly string[], options: OathOptions) =>

@@ -37,6 +37,8 @@ export interface Source {
   readonly file: string;
   /** Whom it belongs to. */
   readonly uid: number;
+  /** It was found in a home, which is that uid's too. */
+  readonly inHome: boolean;
   /** The same, where that is not root's or the caller's own: it speaks for that uid alone. */
   readonly owner?: number;
   /** Lines without their ends; one that is too long comes as undefined. */

@@ -80,6 +80,7 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
     return {
       file,
       uid,
+      inHome: home !== undefined,
       ...(isTrusted ? {} : { owner: uid }),
       lines: () => linesOf(chunksOf(handle)),
       chunks: () => chunksOf(handle),

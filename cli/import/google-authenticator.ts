@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { movedLimits } from '../../daemon/control/moving-limits.ts';
 import type { MovedFactor } from '../../daemon/control/moving-views.ts';
 import { readSeed } from '../../daemon/control/token.ts';
@@ -12,10 +13,24 @@ const latestStep = 60;
 
 /**
  * `.google_authenticator` (FILEFORMAT of google-authenticator-libpam, and its fork with ALGORITHM and DIGITS): one
- * file, one account.
+ * file, one account. Whose it is is said, or its name, or its owner.
  */
-export function googleAuthenticator(user: string | undefined): Parser {
+export function googleAuthenticator({
+  user: named,
+  byName,
+}: {
+  readonly user?: string;
+  /** Files are called as their accounts. */
+  readonly byName?: boolean;
+}): Parser {
   return async function* parse(source) {
+    const user = byName === true ? basename(source.file) : named;
+    // Files of root's in a folder of their own are other people's, one each: root must not get them all.
+    if (user === undefined && source.uid === 0 && !source.inHome) {
+      const why = 'it is in no home and belongs to root: say whose it is, --user or --by-name';
+      yield problem({ file: source.file }, why);
+      return;
+    }
     const bytes = await source.whole(mostBytes);
     try {
       yield read(source, user, bytes.toString('latin1'));

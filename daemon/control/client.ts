@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import type { BypassBody, BypassView } from './bypass.ts';
 import type { ExportBody, ExportPage, ImportBody, ImportedAccount, ImportView } from './moving-views.ts';
 import { type OperationName, operation } from './operations.ts';
@@ -93,7 +94,10 @@ export function createClient(options: ClientOptions): ControlClient {
     disableFactor: (user, factor) => call('factor-disable', at(user, factor)),
     removeFactor: (user, factor) => call('factor-remove', at(user, factor)),
     verify: (user, body) => call('verify', { parameters: { user }, body }),
-    import: async (body) => (await call<ImportView>('import', { body })).accounts,
+    import: async (body) => {
+      const patient = { ...options, timeout: limits.importWait };
+      return (await ask<ImportView>(patient, requestOf('import', { body }))).accounts;
+    },
     export: (body) => call('export', { body }),
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),

@@ -205,6 +205,7 @@ async function serve(
     if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
     const token = tokenIn(request.headers);
     const { name } = found;
+    if (name === 'import') request.socket.setTimeout(limits.importWait);
     const call = {
       ...authorised,
       route: found,

@@ -16,13 +16,16 @@ export function createGiving(options: MovingOptions): Moving['give'] {
   return async (request) => {
     const { users, after, limit } = request;
     if (users !== undefined) {
-      const accounts = await Promise.all(users.map((user) => give(options, request, user)));
-      const missing = users.find((_, index) => accounts[index] === undefined);
+      const named = [...new Set(users)];
+      const records = await Promise.all(named.map((user) => options.store.account(user)));
+      const missing = named.find((_, index) => (records[index]?.value?.factors.length ?? 0) === 0);
+      // Before any event says that something went out.
       if (missing !== undefined)
         throw new SallyportError(
           'no-such-account',
           `${missing} has no factors here; nothing can be exported`,
         );
+      const accounts = await Promise.all(named.map((user) => give(options, request, user)));
       return { accounts: accounts.flatMap((one) => one ?? []) };
     }
     const page = await options.store.accounts({ limit, ...(after === undefined ? {} : { after }) });

@@ -1,7 +1,10 @@
+import type { Realm } from '../config/contract.ts';
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import type { YubikeyRecord } from '../factors/contract.ts';
+import { limits } from '../limits.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import { emptyRecord } from '../store/contract.ts';
+import { createGate } from './gate.ts';
 import { createGiving } from './giving.ts';
 import { untilSettled } from './ledger.ts';
 import type { ImportEntry, ImportedAccount, ImportRequest, Moving } from './moving-contract.ts';
@@ -21,11 +24,15 @@ export type MovingOptions = Pick<
  * MUST hold:
  * - a name that is no account leaves nothing behind (rule 7); a file that is not root's speaks for its owner alone;
  * - each account is one commit, conditional on what was read, with its events in it;
- * - whatever becomes of one account, the others go on.
+ * - whatever becomes of one account, the others go on;
+ * - logins go on meanwhile: only some of NSS's threads are ever asked about accounts that move.
  */
 export function createMoving(options: MovingOptions): Moving {
+  const gate = createGate(limits.movingLookups);
+  const take = (request: ImportRequest, entry: ImportEntry) =>
+    takeEntry(options, request, entry, () => gate(() => subjectOf(options, entry)));
   return {
-    take: (request) => Promise.all(request.entries.map((entry) => takeEntry(options, request, entry))),
+    take: (request) => Promise.all(request.entries.map((entry) => take(request, entry))),
     give: createGiving(options),
   };
 }
@@ -34,9 +41,10 @@ async function takeEntry(
   options: MovingOptions,
   request: ImportRequest,
   entry: ImportEntry,
+  lookUp: () => Promise<MovingSubject>,
 ): Promise<ImportedAccount> {
   try {
-    const subject = await subjectOf(options, entry);
+    const subject = await lookUp();
     return await untilSettled(() => tryTake(options, request, entry, subject));
   } catch (error) {
     if (error instanceof SallyportError) return refused(codeOf(error), messageOf(error));
@@ -49,8 +57,18 @@ function refused(code: string, message: string): ImportedAccount {
   return { outcome: 'refused', code, message, factors: [], locked: false };
 }
 
+/** Who moves. */
+interface MovingSubject {
+  readonly account: string;
+  readonly realm: Realm;
+  readonly rpId: string | undefined;
+}
+
 /** @throws SallyportError `no-such-account`, `wrong-owner`, `accounts-unavailable` */
-async function subjectOf({ config, accounts }: MovingOptions, { user, owner }: ImportEntry) {
+async function subjectOf(
+  { config, accounts }: MovingOptions,
+  { user, owner }: ImportEntry,
+): Promise<MovingSubject> {
   const current = config();
   const groups = wantedGroups(current);
   const found = known(
@@ -81,7 +99,7 @@ async function tryTake(
   options: MovingOptions,
   { actor, source, dryRun }: ImportRequest,
   entry: ImportEntry,
-  { account, realm, rpId }: Awaited<ReturnType<typeof subjectOf>>,
+  { account, realm, rpId }: MovingSubject,
 ): Promise<ImportedAccount | undefined> {
   const { keyedHash, randomness } = options;
   const now = options.clock.now();

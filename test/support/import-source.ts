@@ -15,6 +15,7 @@ export function sourceOf(
   return {
     file,
     uid,
+    inHome: false,
     ...(owner === undefined ? {} : { owner }),
     lines: () => linesOf(chunks()),
     chunks,

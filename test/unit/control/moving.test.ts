@@ -437,6 +437,15 @@ describe('the way in', () => {
     assert.equal((await factorsOf('bob')).length, 21);
   });
 
+  test('NSS keeps threads free for logins', async () => {
+    rig.names.slow = 1;
+    const [nobody] = await take([{ user: 'nobody-at-all', factors: [] }]);
+    assert.ok(nobody);
+    rig.names.most = 0;
+    await take(Array(limits.movedAccounts).fill({ user: 'nobody-at-all', factors: [] }));
+    assert.equal(rig.names.most, limits.movingLookups);
+  });
+
   test('what a request may hold, from both sides', async () => {
     const entry = { user: 'nobody-at-all', factors: [] };
     const refused = (code: string) => (error: unknown) =>
@@ -517,10 +526,13 @@ describe('the way out', () => {
     });
   });
 
-  test('who has none is named', async () => {
+  test('who has none is named, before anything goes out', async () => {
+    await rig.store.put('alice', { factors: [phone] });
     await assert.rejects(
-      client.export({ users: ['bob'] }),
+      client.export({ users: ['alice', 'bob'] }),
       (error: unknown) => error instanceof ControlError && error.code === 'no-such-account',
     );
+    assert.deepEqual(events(), []);
+    assert.equal((await client.export({ users: ['alice', 'alice'] })).accounts.length, 1);
   });
 });

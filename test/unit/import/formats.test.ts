@@ -33,10 +33,10 @@ async function read(parse: Parser, name: string): Promise<Record<string, unknown
 
 describe('google-authenticator', () => {
   const one = async (text: string, user?: string): Promise<Parsed | undefined> =>
-    (await all(googleAuthenticator(user), sourceOf(text)))[0];
+    (await all(googleAuthenticator(user === undefined ? {} : { user }), sourceOf(text)))[0];
 
   test('TOTP: the highest step used is the mark, the skew the drift, the codes a set', async () => {
-    assert.deepEqual(await read(googleAuthenticator('alice'), 'google-totp'), {
+    assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-totp'), {
       alice: [
         { ...token, ...total, name: 'Google Authenticator', drift: 2, mark: 56666668 },
         { kind: 'scratch', enabled: true, codes: ['12345678', '87654321', '99999999'] },
@@ -45,7 +45,7 @@ describe('google-authenticator', () => {
   });
 
   test('HOTP: the next counter', async () => {
-    assert.deepEqual(await read(googleAuthenticator('alice'), 'google-hotp'), {
+    assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-hotp'), {
       alice: [
         { ...token, kind: 'hotp', name: 'Google Authenticator', counter: 42 },
         { kind: 'scratch', enabled: true, codes: ['10000001'] },
@@ -54,7 +54,7 @@ describe('google-authenticator', () => {
   });
 
   test('the hardened fork: seconds become steps', async () => {
-    assert.deepEqual(await read(googleAuthenticator('alice'), 'google-hardened'), {
+    assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-hardened'), {
       alice: [
         {
           ...token,
@@ -70,7 +70,7 @@ describe('google-authenticator', () => {
   });
 
   test('without a list of used codes nobody knows: the mark is now; a strange line ends the codes', async () => {
-    assert.deepEqual(await read(googleAuthenticator('alice'), 'google-reuse'), {
+    assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-reuse'), {
       alice: [
         { ...token, ...total, name: 'Google Authenticator', mark: 'now' },
         { kind: 'scratch', enabled: true, codes: ['12345678'] },
@@ -80,11 +80,25 @@ describe('google-authenticator', () => {
 
   test('nobody named: it is its owner’s', async () => {
     const [parsed] = await all(
-      googleAuthenticator(undefined),
+      googleAuthenticator({}),
       sourceOf('GEZDGNBVGY3TQOJQ\n" TOTP_AUTH\n', { uid: 1_000 }),
     );
     assert.ok(parsed?.kind === 'found');
     assert.deepEqual([parsed.user, parsed.owner], [undefined, 1_000]);
+  });
+
+  test('files of root’s outside of a home are nobody’s, unless it is said: by name, or one', async () => {
+    const text = 'GEZDGNBVGY3TQOJQ\n" TOTP_AUTH\n';
+    const nobody = await all(googleAuthenticator({}), sourceOf(text, { file: '/etc/ga/alice' }));
+    assert.deepEqual(
+      nobody.map(({ kind, user }) => [kind, user]),
+      [['problem', undefined]],
+    );
+    const named = await all(googleAuthenticator({ byName: true }), sourceOf(text, { file: '/etc/ga/alice' }));
+    assert.deepEqual(
+      named.map(({ kind, user }) => [kind, user]),
+      [['found', 'alice']],
+    );
   });
 
   test('0, 1 and 8 are the letters that they look like, and bits beyond the last byte are dropped', async () => {

@@ -15,7 +15,7 @@ import { all, golden, sourceOf } from '../../support/import-source.ts';
 
 const parsers: Readonly<Record<string, { readonly parse: Parser; readonly files: readonly string[] }>> = {
   'google-authenticator': {
-    parse: googleAuthenticator('a'),
+    parse: googleAuthenticator({ user: 'a' }),
     files: ['google-totp', 'google-hotp', 'google-hardened'],
   },
   oath: { parse: oath({ window: 20 }), files: ['users.oath'] },
