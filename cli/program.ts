@@ -3,7 +3,9 @@ import { addAudit } from './commands/audit.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
+import { addExport } from './commands/export.ts';
 import { addFactor } from './commands/factor.ts';
+import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
 import { addPam } from './commands/pam.ts';
@@ -44,6 +46,8 @@ export function programOf(world: World): {
     addPam,
     addReload,
     addCompletion,
+    addImport,
+    addExport,
   ])
     add(program, context);
   return { program, context, status };

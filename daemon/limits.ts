@@ -189,6 +189,19 @@ export const limits = {
   sshKeyText: 4_096,
   /** A request body on control.sock: an enrolment is under 2 KiB. */
   requestBody: 65_536,
+  /** One that imports: its accounts are committed together and share a sync. */
+  importBody: 1_048_576,
+  movedAccounts: 256,
+  /** Of nssThreads, for accounts that move: the other half is for logins. */
+  movingLookups: 4,
+  /** One request that imports: 256 accounts of a directory that takes a second for each. */
+  importWait: 120_000,
+  /** Factors of one account of another system: twice what may come over, so that each can be told why not. */
+  movedFactors: 64,
+  /** Codes of one set: both systems make ten or fewer. */
+  movedCodes: 64,
+  /** A name is cut to fit; what is longer than this is none. */
+  movedNameLength: 1_024,
   controlConnections: 256,
   controlConnectionsPerUid: 32,
   /** The portal's: its calls, and a stream for each page that is open. */

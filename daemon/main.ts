@@ -29,6 +29,7 @@ import { openStore } from './store/open.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { Ledger } from './verifier/ledger.ts';
+import { createMoving } from './verifier/moving.ts';
 import { createTally } from './verifier/tally.ts';
 import { createThrottle } from './verifier/throttle.ts';
 import { createTouches } from './verifier/touches.ts';
@@ -126,6 +127,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     return lastPortalUid;
   };
   await portalUid();
+  const ledger = new Ledger(store, log);
   const tokens = createTokens({
     ...signed,
     adminGroup: () => configuration.current().adminGroup,
@@ -136,7 +138,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     ...signed,
     configuration,
     store,
-    ledger: new Ledger(store, log),
+    ledger,
     verifier,
     passwords: createPasswordHelper({ where: placeOfPasswords(paths), log }),
     tokens,
@@ -162,6 +164,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    moving: createMoving({
+      ...signed,
+      store,
+      config: configuration.current,
+      keyedHash: keyring.keyedHash('recovery'),
+      ledger,
+      log,
+    }),
     approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),

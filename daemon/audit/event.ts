@@ -10,6 +10,9 @@ export type AuditKind =
   | 'unlocked'
   | 'invited'
   | 'exempted'
+  /** Came from another system; left for one. */
+  | 'imported'
+  | 'exported'
   | 'store';
 
 export type AuditOutcome = 'success' | 'not-needed' | 'observed' | 'refused' | 'abandoned' | 'error' | 'done';

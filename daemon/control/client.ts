@@ -1,5 +1,7 @@
+import { limits } from '../limits.ts';
 import type { BypassBody, BypassView } from './bypass.ts';
 import type { ExemptBody, ExemptView } from './exemptions.ts';
+import type { ExportBody, ExportPage, ImportBody, ImportedAccount, ImportView } from './moving-views.ts';
 import { type OperationName, operation } from './operations.ts';
 import type { ReportView } from './report.ts';
 import { pathOf } from './router.ts';
@@ -56,6 +58,8 @@ export interface ControlClient extends SignInClient {
   disableFactor(user: string, factor: string): Promise<ChangeView>;
   removeFactor(user: string, factor: string): Promise<ChangeView>;
   verify(user: string, body: VerifyBody): Promise<VerifyView>;
+  import(body: ImportBody): Promise<readonly ImportedAccount[]>;
+  export(body: ExportBody): Promise<ExportPage>;
   explain(user: string, query: ExplainQuery): Promise<ExplainView>;
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Events after the place `from`, as they come, until the daemon ends the stream. */
@@ -99,6 +103,11 @@ export function createClient(options: ClientOptions): ControlClient {
     disableFactor: (user, factor) => call('factor-disable', at(user, factor)),
     removeFactor: (user, factor) => call('factor-remove', at(user, factor)),
     verify: (user, body) => call('verify', { parameters: { user }, body }),
+    import: async (body) => {
+      const patient = { ...options, timeout: limits.importWait };
+      return (await ask<ImportView>(patient, requestOf('import', { body }))).accounts;
+    },
+    export: (body) => call('export', { body }),
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
     follow: (query) => stream(options, requestOf('audit-follow', { query })),

@@ -1,5 +1,6 @@
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
+import type { Moving } from '../verifier/moving-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
@@ -7,6 +8,7 @@ import type { BrowserKeys } from './browser-keys.ts';
 import { giveBypass } from './bypass.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import { readExempt } from './exemptions.ts';
+import { movingHandlers } from './moving.ts';
 import type { OperationName } from './operations.ts';
 import { readReport } from './report.ts';
 import type { Route } from './router.ts';
@@ -32,6 +34,7 @@ export interface HandlerOptions {
   readonly tokens: Pick<Tokens, 'end'>;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
+  readonly moving: Moving;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -41,6 +44,7 @@ export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 export const handlers: Readonly<
   Record<Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'factor-add-unproven'>, Handler>
 > = {
+  ...movingHandlers,
   status: plain(async ({ admin }) => admin.status()),
   reload: change(async ({ admin }) => admin.reload()),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),

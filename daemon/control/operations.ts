@@ -18,7 +18,7 @@ export type { Access, Cell, Relation } from './rights.ts';
  * What MUST hold:
  * - what is not said to be allowed is denied; a caller is exactly one of the columns;
  * - whoever is not root needs a token for every change;
- * - only root changes what belongs to root, lets a factor in unproven, and reloads;
+ * - only root changes what belongs to root, lets a factor in unproven, moves accounts in or out, and reloads;
  * - the portal does nothing of its own: it shows a person's token, and that person's cell decides.
  */
 
@@ -259,6 +259,20 @@ export const operations = {
     about: 'path',
     what: 'Spends a code as a login would, and counts as one',
     access: change,
+  },
+  import: {
+    method: 'POST',
+    path: '/v1/import',
+    about: 'none',
+    what: 'Takes accounts over from another system, with what is spent of their factors',
+    access: rootAlone,
+  },
+  export: {
+    method: 'POST',
+    path: '/v1/export',
+    about: 'none',
+    what: 'Hands out the secrets of accounts, for another system',
+    access: rootAlone,
   },
   explain: {
     method: 'GET',

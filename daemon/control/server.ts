@@ -9,6 +9,7 @@ import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
 import type { Verifier } from '../verifier/contract.ts';
+import type { Moving } from '../verifier/moving-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import { type Authorise, type AuthoriseOptions, createAuthorise, tokenIn } from './authorise.ts';
@@ -19,6 +20,7 @@ import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
 import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
+import type { OperationName } from './operations.ts';
 import { type Route, route } from './router.ts';
 import { readAudit } from './schema.ts';
 import type { SignIns } from './sign-ins.ts';
@@ -45,6 +47,7 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly tokens: Tokens;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
+  readonly moving: Moving;
   /** As it was known last: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
@@ -201,10 +204,12 @@ async function serve(
     }
     if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
     const token = tokenIn(request.headers);
+    const { name } = found;
+    if (name === 'import') request.socket.setTimeout(limits.importWait);
     const call = {
       ...authorised,
       route: found,
-      body: () => readJson(request, desk.limit.requestBody),
+      body: () => readJson(request, mostBytes(desk.limit, name)),
       ...(token === undefined ? {} : { token }),
     };
     send(request, response, 200, await handlers[found.name](desk.options, call));
@@ -213,6 +218,10 @@ async function serve(
     const { code, message } = told(desk.options.log, error, uid, found);
     send(request, response, httpStatus[code], { error: { code, message } });
   }
+}
+
+function mostBytes({ requestBody }: ControlLimits, name: OperationName): number {
+  return name === 'import' ? limits.importBody : requestBody;
 }
 
 /** MUST hold: nobody goes on to listen once the session that let them begin is over. */

@@ -10,7 +10,8 @@ import type { ControlCode } from './codes.ts';
 
 /**
  * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
- * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception.
+ * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception, and
+ * what moves in and out (moving-views.ts).
  */
 export type { Exemption, FactorSummary, Realm, StoredAuditEvent, StoreHealth };
 

@@ -162,6 +162,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
     'unlocked',
     'invited',
     'exempted',
+    'imported',
+    'exported',
     'store',
   ]),
   outcome: v.picklist(['success', 'not-needed', 'observed', 'refused', 'abandoned', 'error', 'done']),

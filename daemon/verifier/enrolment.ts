@@ -208,13 +208,14 @@ function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: read
     );
 }
 
-function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+/** One key, whatever it is validated by. */
+export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
   const sharesId = idMark(a) === idMark(b);
   return sharesId || (a.validation === 'local' && b.validation === 'local' && keyMark(a) === keyMark(b));
 }
 
 /** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
-function significant(secret: string): string {
+export function significant(secret: string): string {
   return Buffer.from(secret, 'base64')
     .toString('hex')
     .replace(/(?:00)+$/, '');

@@ -20,12 +20,31 @@ export function nameFor(
   kept: readonly FactorRecord[],
 ): string {
   if (request.name !== undefined) return checkedName(request.name, kept);
-  const wanted = defaultNames[request.kind];
+  return freeName(defaultNames[request.kind], kept);
+}
+
+/** The name that another system gave, made to fit: without what may not stand in one, and with a number if taken. */
+export function fittingName(
+  request: { readonly kind: FactorKind; readonly name?: string },
+  kept: readonly FactorRecord[],
+): string {
+  const cleaned = (request.name ?? '').normalize('NFC').replaceAll(forbidden, ' ').trim();
+  // Room for a number behind it.
+  const short = [...cleaned]
+    .slice(0, limits.factorNameLength - 4)
+    .join('')
+    .trim();
+  return freeName(short === '' ? defaultNames[request.kind] : short, kept);
+}
+
+function freeName(wanted: string, kept: readonly FactorRecord[]): string {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? wanted : `${wanted} ${number}`;
     if (!isTaken(name, kept)) return name;
   }
 }
+
+const forbidden = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu;
 
 function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
   return factors.some((factor) => factor.name.toLowerCase() === name.toLowerCase() || factor.id === name);
@@ -39,11 +58,7 @@ function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
 export function checkedName(name: string, others: readonly FactorRecord[]): string {
   const trimmed = name.normalize('NFC').trim();
   const length = [...trimmed].length;
-  if (
-    length === 0 ||
-    length > limits.factorNameLength ||
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(trimmed)
-  )
+  if (length === 0 || length > limits.factorNameLength || trimmed.search(forbidden) >= 0)
     throw new SallyportError(
       'bad-name',
       `a name has 1 to ${limits.factorNameLength} characters and no control characters; choose another`,

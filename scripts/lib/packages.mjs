@@ -20,6 +20,22 @@ const building = [
   },
 ];
 
+/** What people come from: to move over, and to compare with. */
+const peers = [
+  {
+    name: 'libpam-oath',
+    why: 'a module to compare with, and to move over from',
+    purpose: 'pam_oath',
+    file: null,
+  },
+  {
+    name: 'libpam-google-authenticator',
+    why: 'a module to compare with, and to move over from',
+    purpose: 'pam_google_authenticator',
+    file: '/usr/bin/google-authenticator',
+  },
+];
+
 const testing = [
   {
     name: 'openssh-server',
@@ -70,6 +86,7 @@ const testing = [
   { name: 'mandoc', why: 'reads the manual pages', purpose: 'mandoc', file: '/usr/bin/mandoc' },
   { name: 'zsh', why: 'completes commands', purpose: 'zsh', file: '/bin/zsh' },
   { name: 'fish', why: 'completes commands', purpose: 'fish', file: '/usr/bin/fish' },
+  ...peers,
 ];
 
 const takingLong = [
@@ -98,13 +115,7 @@ const packing = [
 
 const comparing = [
   { name: 'oathtool', why: 'codes for the comparison', purpose: 'oathtool', file: '/usr/bin/oathtool' },
-  { name: 'libpam-oath', why: 'a module to compare with', purpose: 'pam_oath', file: null },
-  {
-    name: 'libpam-google-authenticator',
-    why: 'a module to compare with',
-    purpose: 'pam_google_authenticator',
-    file: null,
-  },
+  ...peers,
 ];
 
 /** What each command needs. */

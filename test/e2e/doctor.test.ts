@@ -12,7 +12,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { must, run } from '../support/rig/commands.ts';
-import { prepareInstalled, snapshot } from '../support/rig/unguarded.ts';
 import { cliMain, repository } from '../support/rig/layout.ts';
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
@@ -21,6 +20,7 @@ import { scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, startDistributedSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
+import { prepareInstalled, snapshot } from '../support/rig/unguarded.ts';
 
 /** `sallyport doctor` on a machine with real stacks, a real sshd and sallyportd: one thing after the other breaks. */
 const realms = `

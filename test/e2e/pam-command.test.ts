@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Finished, run } from '../support/rig/commands.ts';
-import { append } from '../support/rig/unguarded.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, said } from '../support/rig/pam-command.ts';
 import { as, password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
+import { append } from '../support/rig/unguarded.ts';
 
 /** sallyport pam show, enable and disable; trials have a file of their own. */
 const sudoFile = '/etc/pam.d/sudo';

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, until } from '../support/rig/commands.ts';
-import { append } from '../support/rig/unguarded.ts';
 import { repository } from '../support/rig/layout.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, records, said, typed } from '../support/rig/pam-command.ts';
 import { password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
+import { append } from '../support/rig/unguarded.ts';
 
 /** sallyport pam enable --try: what puts itself back, and what keeps it. */
 const sudoFile = '/etc/pam.d/sudo';

@@ -22,6 +22,7 @@ import { systemRandomness } from '../../daemon/randomness.ts';
 import { type Approvals, createApprovals } from '../../daemon/verifier/approvals.ts';
 import { createAssertions } from '../../daemon/verifier/assertions.ts';
 import { Ledger } from '../../daemon/verifier/ledger.ts';
+import { createMoving } from '../../daemon/verifier/moving.ts';
 import { createTally } from '../../daemon/verifier/tally.ts';
 import { createThrottle } from '../../daemon/verifier/throttle.ts';
 import { createTouches } from '../../daemon/verifier/touches.ts';
@@ -180,6 +181,14 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
+    moving: createMoving({
+      ...signed,
+      store,
+      config: configuration.current,
+      keyedHash,
+      ledger: new Ledger(store, log),
+      log,
+    }),
     approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup,
     rootUids,

@@ -171,6 +171,8 @@ export class FakeMachine implements Machine {
       now: noon,
       config: { file: configFile, loaded: noon - day, realms: 2 },
       securityKeys: { rpId: 'login.example.org', askedBy: systemPaths.fidoSocket },
+      observing: [],
+      exemptions: { running: 0, complete: true },
       store: {
         state: 'ok',
         commit: 9,

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { hotp } from '../codes.ts';
 import { type Finished, run, until } from './commands.ts';
-import { prepareInstalled, snapshot } from './unguarded.ts';
 import { addPerson, allowSudo, as, type Person, password, setUpRoot } from './people.ts';
 import type { Product } from './product.ts';
 import { scenario } from './scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startDistributedSshd } from './ssh.ts';
 import { sudoFlush, Terminal } from './terminal.ts';
+import { prepareInstalled, snapshot } from './unguarded.ts';
 
 const realms = `
 [[realm]]

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cliMain } from '../../support/cli-child.ts';
 import { totp } from '../../support/codes.ts';
@@ -53,6 +56,28 @@ test('removing is asked about: no is no, yes is yes, ^C is no', async () => {
   await yes.answer(/\[y\/N\] /, 'yes');
   assert.equal(await yes.ended(), 0);
   assert.equal((await rig.store.get('alice'))?.factors.length, 1);
+});
+
+test('an import draws how far it is on a terminal; an export asks first', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-terminal-'));
+  const file = join(folder, 'users.oath');
+  writeFileSync(file, `HOTP bob - ${Buffer.from('a seed of 20 bytes..').toString('hex')}\n`, { mode: 0o600 });
+  const importing = at(['import', 'oath', file, '--dry-run']);
+  assert.equal(await importing.ended(), 0);
+  assert.match(importing.transcript, /\[#{30}\] 1 of 1 accounts/);
+  assert.match(importing.transcript, /bob {2}hotp "OATH" {2}added/);
+  const words = ['export', 'alice', '--format', 'otpauth', '-o', join(folder, 'out')];
+  await rig.store.put('alice', { factors: [phone] });
+  const no = at(words);
+  await no.answer(/can make their codes. Go on\? \[y\/N\] /, 'n');
+  assert.equal(await no.ended(), 1);
+  assert.equal(existsSync(join(folder, 'out')), false);
+  const yes = at(words);
+  await yes.answer(/\[y\/N\] /, 'y');
+  assert.equal(await yes.ended(), 0);
+  assert.match(readFileSync(join(folder, 'out'), 'utf8'), /^otpauth:/);
+  assert.ok(!yes.transcript.includes('otpauth'));
+  rmSync(folder, { recursive: true });
 });
 
 test('tables have a heading and colour, and no colour where NO_COLOR or a dumb terminal says so', async () => {

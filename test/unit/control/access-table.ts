@@ -40,6 +40,8 @@ factor-enable         A     t      -            t     -      t
 factor-disable        A     t      -            t     -      t
 factor-remove         A     t      -            t     -      t
 verify                A     t      -            t     -      t
+import                A     -      -            -     -      -
+export                A     -      -            -     -      -
 explain               A     A      A            A     -      s
 audit-read            A     A      A            A     -      s
 audit-follow          A     A      A            A     -      s

@@ -1,0 +1,130 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import { movedLimits } from '../../daemon/control/moving-limits.ts';
+import type { ExportedAccount, ExportPage } from '../../daemon/control/moving-views.ts';
+import { otpauthUri } from '../../daemon/control/token.ts';
+import type { Context } from '../context.ts';
+import { CliError, exitStatus } from '../errors.ts';
+import { columns, rowOf } from '../import/csv-columns.ts';
+import { lineOf } from '../import/csv-line.ts';
+
+interface ExportOptions {
+  readonly all?: boolean;
+  readonly format: 'otpauth' | 'csv';
+  readonly output: string;
+  readonly issuer: string;
+  readonly yes?: boolean;
+}
+
+export function addExport(program: Command, context: Context): void {
+  program
+    .command('export [user...]')
+    .description('write the secrets of accounts into a file, for another system; root alone, and audited')
+    .option('--all', 'of all accounts')
+    .addOption(
+      new Option('--format <format>', 'URIs that apps read, or CSV with all that is known')
+        .choices(['otpauth', 'csv'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('-o, --output <file>', 'a new file, which its owner alone may read')
+    .option('--issuer <name>', 'what apps show beside the account', 'Sallyport')
+    .option('--yes', 'do not ask')
+    .action((users: readonly string[], options: ExportOptions) => run(context, users, options));
+}
+
+async function run(context: Context, users: readonly string[], options: ExportOptions): Promise<void> {
+  if (users.length > 0 === (options.all === true))
+    throw new CliError('usage', 'name the accounts, or say --all');
+  if (users.length > movedLimits.accounts)
+    throw new CliError('usage', `name at most ${movedLimits.accounts} accounts, or say --all`);
+  const whose = options.all === true ? 'all accounts' : users.join(', ');
+  await context.prompt.confirm(
+    `This writes the secrets of ${whose} into ${options.output}: whoever reads it can make their codes. Go on?`,
+    options.yes === true,
+  );
+  const file = await created(options.output);
+  const counts = { accounts: 0, factors: 0, left: 0 };
+  try {
+    if (options.format === 'csv') await file.write(`${lineOf(columns)}\n`);
+    for await (const account of accountsOf(context.client(), users)) {
+      counts.accounts += 1;
+      await write(file, context, account, options, counts);
+    }
+    await file.sync();
+  } catch (error) {
+    // Half of it would pass for the whole.
+    await rm(options.output, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  context.output.note(
+    `${counts.factors} factors of ${counts.accounts} accounts are in ${options.output}, ${counts.left} are not. Whoever has this file has their codes: delete it when it has been read in.`,
+  );
+  if (counts.left > 0) context.end(exitStatus.refused);
+}
+
+async function created(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const why = code === 'EEXIST' ? 'it is there already, and nothing is overwritten' : code;
+    throw new CliError('usage', `${path} cannot be created (${why}); name a new file`);
+  }
+}
+
+async function* accountsOf(
+  client: Pick<ControlClient, 'export'>,
+  users: readonly string[],
+): AsyncGenerator<ExportedAccount> {
+  let page: ExportPage = await client.export(users.length > 0 ? { users } : {});
+  for (;;) {
+    yield* page.accounts;
+    if (page.next === undefined) return;
+    page = await client.export({ after: page.next });
+  }
+}
+
+async function write(
+  file: FileHandle,
+  { output }: Context,
+  { account, factors, left }: ExportedAccount,
+  { format, issuer }: ExportOptions,
+  counts: { factors: number; left: number },
+): Promise<void> {
+  const tell = (kind: string, name: string, why: string) => {
+    counts.left += 1;
+    if (output.terminal) output.line(`${account}  ${kind} "${name}"  stays: ${why}`);
+    else output.table([], [[account, kind, name, 'stays', why]]);
+  };
+  for (const factor of factors) {
+    const text = format === 'csv' ? csvOf(account, factor) : uriOf(account, factor, issuer);
+    if (text === undefined) {
+      const why = factor.enabled ? 'apps read no URI of this kind' : 'it is disabled, which no URI says';
+      tell(factor.kind, factor.name, `${why}; CSV holds it`);
+      continue;
+    }
+    counts.factors += 1;
+    await file.write(`${text}\n`);
+  }
+  for (const { kind, name, why } of left) tell(kind, name, why);
+}
+
+type Exported = ExportedAccount['factors'][number];
+
+function csvOf(account: string, factor: Exported): string | undefined {
+  const row = rowOf(account, factor);
+  return row === undefined ? undefined : lineOf(columns.map((column) => row[column] ?? ''));
+}
+
+function uriOf(account: string, factor: Exported, issuer: string): string | undefined {
+  if ((factor.kind !== 'totp' && factor.kind !== 'hotp') || !factor.enabled) return undefined;
+  const { digits, algorithm } = factor;
+  const common = { issuer, account, seed: Buffer.from(factor.secret, 'base64'), digits, algorithm };
+  return factor.kind === 'totp'
+    ? otpauthUri({ ...common, kind: 'totp', period: factor.period })
+    : otpauthUri({ ...common, kind: 'hotp', counter: factor.counter });
+}

@@ -1,0 +1,58 @@
+import type { ImportEntry } from '../../daemon/control/moving-views.ts';
+import { type Found, ImportError, type Parsed, type Parser, type Place, problem } from './contract.ts';
+import { type Named, openSource } from './files.ts';
+
+/** Factors of one account that are sent at a time; what more there are follow. */
+const mostFactors = 32;
+
+/** Whose something is, as a name for maps. */
+export function keyOf({ user, owner }: Pick<ImportEntry, 'user' | 'owner'>): string {
+  return user ?? `uid:${owner ?? ''}`;
+}
+
+export function placeText({ file, line }: Place): string {
+  return line === undefined ? file : `${file}:${line}`;
+}
+
+/** All that the files hold, one after the other; a file that cannot be read is one problem. */
+export async function* parsedIn(files: readonly Named[], parse: Parser): AsyncGenerator<Parsed> {
+  for (const named of files) {
+    const place = { file: named.file };
+    try {
+      const source = await openSource(named);
+      try {
+        yield* parse(source);
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      if (!(error instanceof ImportError)) throw error;
+      yield problem(place, error.message);
+    }
+  }
+}
+
+/** What stands in a row for one account, put together: it is one commit then. */
+export async function* grouped(all: AsyncIterable<Parsed>): AsyncGenerator<Parsed> {
+  let waiting: Found | undefined;
+  for await (const one of all) {
+    if (
+      waiting !== undefined &&
+      one.kind === 'found' &&
+      keyOf(one) === keyOf(waiting) &&
+      one.owner === waiting.owner &&
+      waiting.factors.length + one.factors.length <= mostFactors
+    ) {
+      waiting = {
+        ...waiting,
+        factors: [...waiting.factors, ...one.factors],
+        cannot: [...waiting.cannot, ...one.cannot],
+      };
+      continue;
+    }
+    if (waiting !== undefined) yield waiting;
+    waiting = one.kind === 'found' ? one : undefined;
+    if (one.kind === 'problem') yield one;
+  }
+  if (waiting !== undefined) yield waiting;
+}

@@ -1,0 +1,105 @@
+import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import { readPublicId, readYubikeyHex } from '../../daemon/control/token.ts';
+
+/** A line of another system's CSV. */
+export type Token =
+  | { readonly kind: 'token'; readonly user?: string; readonly factor: MovedFactor }
+  | { readonly kind: 'none'; readonly user?: string; readonly why: string };
+
+const oathTypes = ['hotp', 'totp', 'ocra', 'tan'];
+const digitsBy = { '6': 6, '7': 7, '8': 8 } as const;
+
+export function tokenIn(fields: readonly string[]): Token {
+  const [first = '', , third = ''] = fields;
+  if (/^(?:yubico otp|oath-hotp|static password|challenge-response.*)$/i.test(first))
+    return loggedKey(fields);
+  // The user, resolver and realm of a "# version: 2" stand before the token or behind it.
+  if (oathTypes.includes((fields[5] ?? '').toLowerCase())) return oath(fields.slice(3), fields[0]);
+  if (oathTypes.includes(third.toLowerCase())) return oath(fields, fields.length > 6 ? fields[5] : undefined);
+  if (/^\d{1,12}$/.test(first) && fields.length >= 6) return writtenKey(fields);
+  return none(
+    'it is no line of a CSV that is known here: docs/moving.md names them, and a heading that any tool can write',
+  );
+}
+
+function none(why: string, user?: string): Token {
+  return { kind: 'none', why, ...(user ? { user } : {}) };
+}
+
+/** `serial, key in hex, hotp|totp, digits, counter or period[, algorithm]` */
+function oath(
+  [serial = '', key = '', type = '', length = '', moving = '', hash = '']: readonly string[],
+  user?: string,
+): Token {
+  const kind = type.toLowerCase();
+  if (kind !== 'hotp' && kind !== 'totp')
+    return none(`${kind} is no kind of factor here; add another one`, user);
+  if (!/^(?:[0-9a-f]{2})+$/i.test(key)) return none('its key is no hex digits', user);
+  const digits = digitsBy[(length || '6') as keyof typeof digitsBy];
+  if (digits === undefined) return none('its codes have neither 6 nor 7 nor 8 digits', user);
+  if (!/^\d{0,15}$/.test(moving)) return none('its counter or period is no number', user);
+  const named = /^sha(?:1|256|512)$/i.test(hash) ? hash.toLowerCase() : undefined;
+  // LinOTP tells the hash by the length of the key.
+  const algorithm = named ?? { 64: 'sha256', 128: 'sha512' }[key.length] ?? 'sha1';
+  const common = {
+    name: serial,
+    enabled: true,
+    secret: Buffer.from(key, 'hex').toString('base64'),
+    digits,
+    algorithm: algorithm as 'sha1' | 'sha256' | 'sha512',
+  };
+  const owner = user ? { user } : {};
+  if (kind === 'hotp')
+    return { kind: 'token', ...owner, factor: { ...common, kind, counter: Number(moving || 0) } };
+  const period = Number(moving || 30);
+  if (period < 15 || period > 300) return none('its codes last less than 15 s or more than 300', user);
+  return { kind: 'token', ...owner, factor: { ...common, kind, period, mark: 'now', drift: 0 } };
+}
+
+/** Yubico's traditional log: `Yubico OTP, time, slot, public id, private id, AES key, …` */
+function loggedKey(fields: readonly string[]): Token {
+  const [type = '', , , publicId = '', privateId = '', key = ''] = fields;
+  switch (type.toLowerCase()) {
+    case 'yubico otp':
+      return yubikey(publicId, privateId, key, '');
+    case 'oath-hotp':
+      return publicId === '' ? hotpOf(key, '', fields[11] === '8' ? '8' : '6') : none(typesItsId);
+    default:
+      return none(
+        `${type.toLowerCase()} is no kind of factor here; add the key anew: sallyport factor add webauthn`,
+      );
+  }
+}
+
+const typesItsId = 'it types its id in front of each code; program it without, then import it again';
+
+/** Yubico's own log: `serial, public id, private id, key, access code, time,`; 0 for a private id: OATH. */
+function writtenKey([serial = '', publicId = '', privateId = '', key = '']: readonly string[]): Token {
+  if (privateId === '') return none('a static password is no factor here');
+  if (privateId === '0') return publicId === '' ? hotpOf(key, serial, '6') : none(typesItsId);
+  return yubikey(publicId, privateId, key, serial);
+}
+
+function hotpOf(key: string, name: string, digits: '6' | '8'): Token {
+  return oath([name, key, 'hotp', digits, '0']);
+}
+
+function yubikey(publicId: string, privateId: string, key: string, serial: string): Token {
+  try {
+    return {
+      kind: 'token',
+      factor: {
+        kind: 'yubikey',
+        validation: 'local',
+        enabled: true,
+        name: serial === '' ? 'YubiKey' : `YubiKey ${serial}`,
+        publicId: readPublicId(publicId),
+        privateId: readYubikeyHex(privateId, 'privateId').toString('base64'),
+        secret: readYubikeyHex(key, 'aesKey').toString('base64'),
+        lastPress: -1,
+      },
+    };
+  } catch (error) {
+    return none(error instanceof Error ? error.message : '');
+  }
+}

@@ -1,0 +1,163 @@
+import { basename } from 'node:path';
+import { movedLimits } from '../../daemon/control/moving-limits.ts';
+import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import { readSeed } from '../../daemon/control/token.ts';
+import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
+
+/** The module itself reads no more. */
+const mostBytes = 65_536;
+/** Above it is the time of day in seconds, as one fork writes it, and no number of a step. */
+const firstSecond = 1_000_000_000;
+/** What the module takes. */
+const latestStep = 60;
+
+/**
+ * `.google_authenticator` (FILEFORMAT of google-authenticator-libpam, and its fork with ALGORITHM and DIGITS): one
+ * file, one account. Whose it is is said, or its name, or its owner.
+ */
+export function googleAuthenticator({
+  user: named,
+  byName,
+}: {
+  readonly user?: string;
+  /** Files are called as their accounts. */
+  readonly byName?: boolean;
+}): Parser {
+  return async function* parse(source) {
+    const user = byName === true ? basename(source.file) : named;
+    // Files of root's in a folder of their own are other people's, one each: root must not get them all.
+    if (user === undefined && source.uid === 0 && !source.inHome) {
+      const why = 'it is in no home and belongs to root: say whose it is, --user or --by-name';
+      yield problem({ file: source.file }, why);
+      return;
+    }
+    const bytes = await source.whole(mostBytes);
+    try {
+      yield read(source, user, bytes.toString('latin1'));
+    } finally {
+      bytes.fill(0);
+    }
+  };
+}
+
+function read(source: Source, user: string | undefined, text: string): Parsed {
+  const no = (line: number | undefined, why: string) =>
+    problem({ file: source.file, ...(line === undefined ? {} : { line }) }, why, user);
+  try {
+    if (text === '') throw new ImportError('it is empty');
+    if (text.includes('\0')) throw new ImportError('it is no text');
+    const [first = '', ...lines] = text.split('\n');
+    const options = optionsIn(lines);
+    const codes = scratchIn(lines);
+    const factors: MovedFactor[] = [tokenOf(seedOf(first), options)];
+    if (codes.length > 0) factors.push({ kind: 'scratch', enabled: true, codes });
+    // Nobody said whose it is, so it is its owner's.
+    return {
+      ...found(source, undefined, user, factors),
+      ...(user === undefined ? { owner: source.uid } : {}),
+    };
+  } catch (error) {
+    if (error instanceof ImportError) return no(undefined, error.message);
+    return no(1, 'the first line is no secret in Base32');
+  }
+}
+
+/** As the module reads it: 0, 1 and 8 stand for the letters that they look like. */
+function seedOf(line: string): string {
+  const written = line
+    .replaceAll(/[\s-]/g, '')
+    .replaceAll('0', 'O')
+    .replaceAll('1', 'L')
+    .replaceAll('8', 'B');
+  if (!/^[A-Za-z2-7]+$/.test(written)) throw new Error('no Base32');
+  // The module drops the bits after the last whole byte, whatever they are.
+  const whole = written.slice(0, Math.floor((Math.floor((written.length * 5) / 8) * 8 + 4) / 5));
+  const seed = readSeed(whole);
+  const text = seed.toString('base64');
+  seed.fill(0);
+  return text;
+}
+
+/** The module looks no further than the first line that is neither an option nor a code. */
+function scratchIn(lines: readonly string[]): readonly string[] {
+  const codes: string[] = [];
+  for (const line of lines) {
+    const text = line.replace(/[ \t\r]+$/, '');
+    if (text.startsWith('"') || text === '') continue;
+    if (!/^[1-9]\d{7}$/.test(text)) break;
+    codes.push(text);
+  }
+  if (codes.length > movedLimits.codes) throw new ImportError('it has more scratch codes than are ever made');
+  return codes;
+}
+
+/** The first of each name counts; the value is what stands behind it. */
+function optionsIn(lines: readonly string[]): ReadonlyMap<string, string> {
+  const options = new Map<string, string>();
+  for (const line of lines) {
+    const match = /^" ([A-Z0-9_]+)(?:[ \t\r]+(.*))?$/.exec(line);
+    const key = match?.[1];
+    if (key !== undefined && !options.has(key)) options.set(key, (match?.[2] ?? '').trim());
+  }
+  return options;
+}
+
+function tokenOf(secret: string, options: ReadonlyMap<string, string>): MovedFactor {
+  const digits = oneOf(options, 'DIGITS', ['6', '7', '8'], '6');
+  const algorithm = oneOf(options, 'ALGORITHM', ['sha1', 'sha256', 'sha512'], 'sha1');
+  const common = {
+    name: 'Google Authenticator',
+    enabled: true,
+    secret,
+    digits: Number(digits) as 6 | 7 | 8,
+    algorithm: algorithm as 'sha1' | 'sha256' | 'sha512',
+  };
+  const counter = whole(options, 'HOTP_COUNTER', 0, 2 ** 48, 0);
+  if (counter > 0) return { ...common, kind: 'hotp', counter };
+  if (!options.has('TOTP_AUTH'))
+    throw new ImportError('it has neither TOTP_AUTH nor HOTP_COUNTER, so no code of it was ever accepted');
+  const period = whole(options, 'STEP_SIZE', 1, latestStep, 30);
+  if (period < 15)
+    throw new ImportError(
+      `its codes last ${period} s, and at least 15 are needed to type one; add a new factor`,
+    );
+  const drift = whole(options, 'TIME_SKEW', -1_000_000_000, 1_000_000_000, 0);
+  return { ...common, kind: 'totp', period, drift, mark: markOf(options.get('DISALLOW_REUSE'), period) };
+}
+
+/** The last step spent. Without the list codes could be used again, and nobody knows which were. */
+function markOf(list: string | undefined, period: number): number | 'now' {
+  if (list === undefined) return 'now';
+  const used = list.split(/[ \t]+/).filter((word) => word !== '');
+  if (used.some((word) => !/^\d{1,15}$/.test(word)))
+    throw new ImportError('its list of used codes (DISALLOW_REUSE) is no list of numbers');
+  const steps = used
+    .map(Number)
+    .map((number) => (number > firstSecond ? Math.floor(number / period) : number));
+  return Math.max(-1, ...steps);
+}
+
+function whole(
+  options: ReadonlyMap<string, string>,
+  key: string,
+  least: number,
+  most: number,
+  absent: number,
+): number {
+  const text = options.get(key);
+  if (text === undefined) return absent;
+  const number = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new ImportError(`its ${key} is no number from ${least} to ${most}`);
+}
+
+function oneOf(
+  options: ReadonlyMap<string, string>,
+  key: string,
+  allowed: readonly string[],
+  absent: string,
+): string {
+  const text = options.get(key)?.toLowerCase() ?? absent;
+  if (allowed.includes(text)) return text;
+  throw new ImportError(`its ${key} is none of ${allowed.join(', ')}`);
+}

@@ -1,0 +1,129 @@
+import type { ImportEntry, MovedFactor } from '../../daemon/control/moving-views.ts';
+import { readPublicId, readU2f } from '../../daemon/control/token.ts';
+import { type Cannot, ImportError } from './contract.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
+import { readOtpauth } from './otpauth.ts';
+import { readWebauthn } from './proxmox-key.ts';
+
+interface Settings {
+  readonly rpId?: string;
+  readonly appId?: string;
+}
+
+interface User {
+  readonly factors: readonly MovedFactor[];
+  readonly cannot: readonly Cannot[];
+  readonly lock?: ImportEntry['lock'];
+}
+
+/** Above all of it stand the facts that every entry has. */
+interface Base {
+  readonly name?: string;
+  readonly created?: number;
+  readonly enabled: boolean;
+}
+
+/** @throws ImportError: one entry cannot be read, so nothing of this user comes over */
+export function readUser(value: Json, name: string, settings: Settings): User {
+  if (!isObject(value)) throw new ImportError('what stands there is no user');
+  const strange = Object.keys(value).find((key) => !known.has(key));
+  if (strange !== undefined)
+    throw new ImportError(
+      'it has a field that no version known here writes; update Sallyport, or add the factors anew',
+    );
+  const cannot: Cannot[] = [];
+  const factors: MovedFactor[] = [
+    ...entriesOf(value, 'totp').map(({ base, entry }) => totp(base, entry)),
+    ...entriesOf(value, 'yubico').map(({ base, entry }): MovedFactor => yubico(base, entry)),
+    ...entriesOf(value, 'u2f').flatMap(({ base, entry }): MovedFactor[] => {
+      if (settings.appId !== undefined) return [u2f(base, entry, settings.appId)];
+      cannot.push(unsaid(base, 'U2F key', '--app-id with the appid of u2f', name));
+      return [];
+    }),
+    ...entriesOf(value, 'webauthn').flatMap(({ base, entry }): MovedFactor[] => {
+      if (settings.rpId !== undefined) return [{ ...base, ...readWebauthn(entry, settings.rpId) }];
+      cannot.push(unsaid(base, 'security key', '--rp-id with the id of webauthn', name));
+      return [];
+    }),
+  ];
+  if (value.recovery !== undefined && value.recovery !== null) factors.push(recovery(value.recovery));
+  const until = value['tfa-locked-until'];
+  const codes = value['totp-locked'] === true;
+  const isLocked = codes || typeof until === 'number';
+  const lock = {
+    codes,
+    ...(typeof until === 'number' && until >= 0 ? { until: Math.floor(until * 1_000) } : {}),
+  };
+  return { factors, cannot, ...(isLocked ? { lock } : {}) };
+}
+
+const known = new Set(['totp', 'u2f', 'webauthn', 'recovery', 'yubico', 'totp-locked', 'tfa-locked-until']);
+
+function unsaid({ name }: Base, kind: string, option: string, user: string): Cannot {
+  return {
+    what: name === undefined ? kind : `${kind} "${name}"`,
+    why: `the file does not say whom it was made for: say ${option} in datacenter.cfg, or add the key anew: sallyport factor add webauthn ${user}`,
+  };
+}
+
+function entriesOf(user: JsonObject, kind: string): readonly { readonly base: Base; readonly entry: Json }[] {
+  const list = user[kind] ?? [];
+  if (!Array.isArray(list)) throw new ImportError(`its ${kind} is no list`);
+  return (list as readonly Json[]).map((one) => {
+    if (!isObject(one) || one.entry === undefined)
+      throw new ImportError(`one of its ${kind} entries is none`);
+    const { description, created, enable, entry } = one;
+    return {
+      base: {
+        enabled: enable !== false,
+        ...(typeof description === 'string' && description !== '' ? { name: description.slice(0, 255) } : {}),
+        ...(typeof created === 'number' && created > 0 ? { created: Math.floor(created * 1_000) } : {}),
+      },
+      entry,
+    };
+  });
+}
+
+function totp(base: Base, entry: Json): MovedFactor {
+  const uri = isObject(entry) ? entry.totp : entry;
+  const last = isObject(entry) ? entry['last-count'] : undefined;
+  const token = typeof uri === 'string' ? readOtpauth(uri) : undefined;
+  if (token?.kind !== 'totp') throw new ImportError('one of its TOTP entries holds no URI that makes codes');
+  // Before its first login it has none: what was typed when it was added is not written down there.
+  const mark = typeof last === 'number' ? Math.max(-1, Math.floor(last)) : 'now';
+  return { ...token, ...base, mark };
+}
+
+function yubico(base: Base, entry: Json): MovedFactor {
+  try {
+    return { ...base, kind: 'yubikey', validation: 'cloud', publicId: readPublicId(String(entry)) };
+  } catch {
+    throw new ImportError('one of its Yubico entries is no public id');
+  }
+}
+
+function recovery(value: Json): MovedFactor {
+  const { secret, entries, created } = isObject(value) ? value : {};
+  const hashes = (Array.isArray(entries) ? entries : []) as readonly Json[];
+  const isSet = (hash: Json) => hash === null || (typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash));
+  if (typeof secret !== 'string' || !/^[0-9a-f]{16}$/i.test(secret) || !hashes.every(isSet))
+    throw new ImportError('its recovery keys are no set that is known here');
+  return {
+    kind: 'recovery',
+    enabled: true,
+    secret,
+    hashes: hashes.map((hash) => (typeof hash === 'string' ? hash : null)),
+    ...(typeof created === 'number' && created > 0 ? { created: Math.floor(created * 1_000) } : {}),
+  };
+}
+
+function u2f(base: Base, entry: Json, appId: string): MovedFactor {
+  const key = isObject(entry) ? entry.key : undefined;
+  const handle = isObject(key) ? key.keyHandle : undefined;
+  const point = isObject(entry) ? entry['public-key'] : undefined;
+  try {
+    return { ...base, kind: 'u2f', ...readU2f(`${handle},${point}`, appId) };
+  } catch {
+    throw new ImportError('one of its U2F entries is no key handle and public key');
+  }
+}

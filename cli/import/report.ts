@@ -1,0 +1,131 @@
+import type { ImportedFactor } from '../../daemon/control/moving-views.ts';
+import type { Output } from '../output.ts';
+import type { World } from '../world.ts';
+import { keyOf, placeText } from './accounts.ts';
+import type { Problem } from './contract.ts';
+import type { Answered } from './send.ts';
+
+/** One line of what an import says; `outcome` is stable. */
+interface Line {
+  readonly user: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly outcome: ImportedFactor['outcome'] | 'cannot' | 'locked';
+  readonly why: string;
+}
+
+export interface Report {
+  answered(one: Answered): void;
+  problem(one: Problem): void;
+  /** How far it is, of how many; on a terminal alone. */
+  progress(done: number, total: number): void;
+  /** The last words. @returns whether all came over, or was there */
+  end(): boolean;
+}
+
+export interface ReportOptions {
+  readonly output: Output;
+  readonly world: World;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Progress is drawn this often at the most. Milliseconds. */
+const drawEvery = 100;
+
+export function createReport({ output, world, json, dryRun }: ReportOptions): Report {
+  const counts = { accounts: 0, added: 0, raised: 0, unchanged: 0, refused: 0, legacy: 0, unreadable: 0 };
+  const terminal = world.error.isTTY === true;
+  let drawn = 0;
+  const clear = () => {
+    if (terminal && drawn > 0) world.error.write('\r\x1b[K');
+  };
+  const tell = (line: Line) => {
+    if (line.outcome === 'refused' || line.outcome === 'cannot') counts.refused += 1;
+    else if (line.outcome !== 'locked') counts[line.outcome] += 1;
+    const isQuiet =
+      !dryRun && (line.outcome === 'added' || line.outcome === 'unchanged' || line.outcome === 'raised');
+    if (json || isQuiet) return;
+    clear();
+    const { user, kind, name, outcome, why } = line;
+    if (output.terminal)
+      output.line(
+        `${user}  ${kind}${name === '' ? '' : ` "${name}"`}  ${outcome}${why === '' ? '' : `: ${why}`}`,
+      );
+    else output.table([], [[user, kind, name, outcome, why]]);
+  };
+  return {
+    answered({ found, said }) {
+      counts.accounts += 1;
+      const user = said.account ?? found.user ?? keyOf(found);
+      if (json) {
+        clear();
+        const { place, cannot } = found;
+        output.jsonLine({ place: placeText(place), user, ...said, cannot });
+      }
+      if (said.message !== undefined)
+        tell({
+          user,
+          kind: '',
+          name: '',
+          outcome: 'refused',
+          why: `${said.message} (${placeText(found.place)})`,
+        });
+      for (const factor of said.factors) {
+        const why = factor.outcome === 'refused' ? `${factor.message} (${placeText(found.place)})` : '';
+        if (factor.outcome === 'added' && isLegacy(factor.kind)) counts.legacy += 1;
+        tell({ user, kind: factor.kind, name: factor.name, outcome: factor.outcome, why });
+      }
+      for (const { what, why } of found.cannot)
+        tell({ user, kind: what, name: '', outcome: 'cannot', why: `${why} (${placeText(found.place)})` });
+      if (said.locked)
+        tell({
+          user,
+          kind: '',
+          name: '',
+          outcome: 'locked',
+          why: `as it was there; sallyport user unlock ${user}`,
+        });
+    },
+    problem({ place, user, why }) {
+      counts.unreadable += 1;
+      if (json) {
+        clear();
+        output.jsonLine({
+          place: placeText(place),
+          ...(user === undefined ? {} : { user }),
+          outcome: 'unreadable',
+          message: why,
+        });
+      } else {
+        clear();
+        output.error(`${placeText(place)}: ${user === undefined ? '' : `${user}: `}${why}`);
+      }
+    },
+    progress(done, total) {
+      if (!terminal || (world.now() - drawn < drawEvery && done < total)) return;
+      drawn = world.now();
+      const share = total === 0 ? 1 : done / total;
+      const bar = '#'.repeat(Math.round(share * 30)).padEnd(30, '.');
+      world.error.write(`\r\x1b[K[${bar}] ${done} of ${total} accounts`);
+    },
+    end() {
+      clear();
+      const { accounts, added, raised, unchanged, refused, unreadable, legacy } = counts;
+      if (json) output.jsonLine({ dryRun, ...counts });
+      const would = dryRun ? ' Nothing was changed: this was a dry run.' : '';
+      output.note(
+        `${accounts} accounts: ${added} factors added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${unreadable} lines or files not read.${would}`,
+      );
+      if (legacy > 0 && !dryRun)
+        output.note(
+          `${legacy} of them are legacy: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
+        );
+      return refused === 0 && unreadable === 0;
+    },
+  };
+}
+
+function isLegacy(kind: string): boolean {
+  return kind === 'scratch' || kind === 'u2f';
+}

@@ -1,0 +1,65 @@
+import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import { readU2f } from '../../daemon/control/token.ts';
+import { type Cannot, found, type Parsed, type Parser, problem, type Source } from './contract.ts';
+
+/** The authfile of pam_u2f: `user:credential[:credential…]`; of several lines for one user the last one counts. */
+export function u2f({ user, appId }: { readonly user?: string; readonly appId: string }): Parser {
+  return async function* parse(source) {
+    const last = await lastLines(source);
+    for await (const { text, number } of source.lines()) {
+      if (number === 1 && text?.startsWith('-----BEGIN OPENSSH PRIVATE KEY') === true) {
+        yield problem(
+          { file: source.file },
+          'this is a key of ssh (sshformat); add its .pub file: sallyport factor add ssh-sk',
+          user,
+        );
+        return;
+      }
+      if (text === undefined) {
+        yield problem({ file: source.file, line: number }, 'the line is too long');
+        continue;
+      }
+      if (text.trim() === '' || text.startsWith('#')) continue;
+      const [name = '', ...credentials] = text.trim().split(/:+/);
+      if (user !== undefined && user !== name) continue;
+      if (last.get(name) === number) yield lineOf(source, number, name, credentials, appId);
+    }
+  };
+}
+
+/** Of each name the number of the line that counts: as many numbers as there are names. */
+async function lastLines(source: Source): Promise<ReadonlyMap<string, number>> {
+  const last = new Map<string, number>();
+  for await (const { text, number } of source.lines())
+    last.set((text ?? '').split(':', 1)[0]?.trim() ?? '', number);
+  return last;
+}
+
+function lineOf(
+  source: Source,
+  line: number,
+  name: string,
+  credentials: readonly string[],
+  appId: string,
+): Parsed {
+  const place = { file: source.file, line };
+  if (name === '') return problem(place, 'there is no name before the first colon');
+  const factors: MovedFactor[] = [];
+  const cannot: Cannot[] = [];
+  for (const credential of credentials.filter((one) => one !== '')) {
+    if (credential.startsWith('*,')) {
+      cannot.push({
+        what: 'resident key',
+        why: `its id is in the key alone; add the key anew: sallyport factor add webauthn ${name}`,
+      });
+      continue;
+    }
+    try {
+      factors.push({ kind: 'u2f', enabled: true, ...readU2f(credential, appId) });
+    } catch {
+      return problem(place, 'one of its credentials is none of pam_u2f; it refuses the whole line too', name);
+    }
+  }
+  if (factors.length + cannot.length === 0) return problem(place, 'it names no key', name);
+  return found(source, line, name, factors, { cannot });
+}

@@ -1,0 +1,45 @@
+import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import { readPublicId } from '../../daemon/control/token.ts';
+import { found, type Parsed, type Parser, problem, type Source } from './contract.ts';
+
+/** authorized_yubikeys of pam_yubico, the one for all and those in homes: `user:publicid[:publicid…]`. */
+export function yubico(user: string | undefined): Parser {
+  return async function* parse(source) {
+    for await (const { text, number } of source.lines()) {
+      const isChallenge = number === 1 && /^v[12]:[0-9a-f]+:/i.test(text ?? '');
+      if (isChallenge) {
+        yield problem(
+          { file: source.file },
+          'this is the state of a challenge-response slot, which works with the key plugged in and this file alone; add the key anew: sallyport factor add webauthn',
+          user,
+        );
+        return;
+      }
+      if (text === undefined) {
+        yield problem(
+          { file: source.file, line: number },
+          'the line is longer than any that pam_yubico reads',
+        );
+        continue;
+      }
+      if (text.startsWith('#') || text.trim() === '') continue;
+      const [name = '', ...ids] = text.trim().split(':');
+      if (user === undefined || user === name) yield lineOf(source, number, name, ids);
+    }
+  };
+}
+
+function lineOf(source: Source, line: number, name: string, ids: readonly string[]): Parsed {
+  const place = { file: source.file, line };
+  if (name === '') return problem(place, 'there is no name before the first colon');
+  const factors: MovedFactor[] = [];
+  for (const id of new Set(ids.filter((one) => one !== ''))) {
+    try {
+      factors.push({ kind: 'yubikey', validation: 'cloud', enabled: true, publicId: readPublicId(id) });
+    } catch {
+      return problem(place, 'one of its public ids is not 2 to 16 modhex symbols (cbdefghijklnrtuv)', name);
+    }
+  }
+  if (factors.length === 0) return problem(place, 'it names no YubiKey', name);
+  return found(source, line, name, factors);
+}

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { type CliRun, runCli } from '../../support/cli-child.ts';
+import { hotp } from '../../support/codes.ts';
+import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
+import { fob, paper, phone, seed } from '../control/records.ts';
+
+/** `import` and `export` as real processes, on real files, against a real control socket. */
+
+let rig: ControlRig;
+let folder: string;
+beforeEach(async () => {
+  rig = await startControl();
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-import-'));
+});
+afterEach(async () => {
+  await rig.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const cli = (...words: readonly string[]) => runCli(['--config', rig.configFile, ...words]);
+const file = (name: string, text: string, { mode = 0o600, uid = 0 } = {}): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  chownSync(path, uid, uid);
+  return path;
+};
+const hex = seed.toString('hex');
+const secretIn = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
+const google = `${secretIn}\n" DISALLOW_REUSE 12\n" TOTP_AUTH\n12345678\n`;
+const factorsOf = async (user: string) => (await rig.store.get(user))?.factors ?? [];
+const silent = ({ out, err }: CliRun) => {
+  for (const secret of [hex, secretIn, seed.toString('base64'), '12345678'])
+    assert.ok(!`${out}${err}`.includes(secret), 'no secret is printed');
+};
+
+test('oath: what comes over, what cannot, and the statuses', async () => {
+  const path = file(
+    'users.oath',
+    [
+      `HOTP alice - ${hex} 6 123456 2023-11-14T22:13:20L`,
+      `HOTP bob 99 ${hex}`,
+      `HOTP nobody-at-all - ${hex}`,
+      'HOTP carol - xx',
+      '',
+    ].join('\n'),
+  );
+  const dry = await cli('import', 'oath', path, '--dry-run');
+  assert.equal(dry.status, 1);
+  assert.equal(rig.store.commits.length, 0);
+  assert.deepEqual(
+    dry.lines.map((line) => line.split('\t').slice(0, 4)),
+    [
+      ['alice', 'hotp', 'OATH', 'added'],
+      ['bob', 'hotp', 'OATH', 'added'],
+      ['bob', 'static PIN', '-', 'cannot'],
+      ['nobody-at-all', '-', '-', 'refused'],
+    ],
+  );
+  assert.match(dry.err, /users\.oath:4: carol: its key is no hex/);
+  assert.match(dry.err, /dry run/);
+  const run = await cli('import', 'oath', path);
+  assert.equal(run.status, 1);
+  assert.deepEqual(
+    run.lines.map((line) => line.split('\t').slice(0, 4)),
+    dry.lines.slice(2).map((line) => line.split('\t').slice(0, 4)),
+  );
+  const [token] = await factorsOf('alice');
+  assert.ok(token?.kind === 'hotp');
+  assert.equal(token.counter, 7);
+  for (const one of [dry, run]) silent(one);
+  const again = await cli('import', 'oath', path, '--user', 'alice');
+  assert.deepEqual([again.status, again.lines], [0, []]);
+  assert.match(again.err, /1 accounts: 0 factors added, 0 with a higher mark, 1 there already/);
+});
+
+test('a bad line stops its account, wherever the account stands, and no other', async () => {
+  const other = Buffer.from('another seed of 20 b').toString('hex');
+  const path = file(
+    'users.oath',
+    `HOTP alice - ${hex}\nHOTP bob - ${hex}\nHOTP alice - zz\nHOTP alice - ${other}\n`,
+  );
+  const run = await cli('import', 'oath', path);
+  assert.equal(run.status, 1);
+  assert.deepEqual(await factorsOf('alice'), []);
+  assert.equal((await factorsOf('bob')).length, 1);
+  assert.match(run.err, /users\.oath:1: alice: nothing of this account comes over before .*users\.oath:3/);
+});
+
+test('JSON: one object an account, and the counts', async () => {
+  const path = file('users.oath', `HOTP bob - ${hex}\nHOTP alice - zz\n`);
+  const run = await cli('import', 'oath', path, '--json');
+  const said = run.lines.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    said.map(({ user, outcome, unreadable }) => user ?? outcome ?? unreadable),
+    ['alice', 'bob', 1],
+  );
+  assert.equal(said[1]?.factors[0].outcome, 'added');
+  silent(run);
+});
+
+describe('google-authenticator', () => {
+  test('homes: the owner’s, and those without a file are passed over', async () => {
+    const homes = ['alice', 'bob', 'carol'].map((name) => {
+      const home = join(folder, name);
+      mkdirSync(home);
+      chownSync(home, uids[name as 'alice'], uids[name as 'alice']);
+      return home;
+    });
+    file('alice/.google_authenticator', google, { uid: uids.alice, mode: 0o400 });
+    file('bob/.google_authenticator', google.replace('" DISALLOW_REUSE 12\n', ''), { uid: uids.bob });
+    const run = await cli('import', 'google-authenticator', ...homes);
+    assert.deepEqual([run.status, run.lines], [0, []]);
+    assert.deepEqual(
+      (await factorsOf('alice')).map(({ kind }) => kind),
+      ['totp', 'scratch'],
+    );
+    const [token] = await factorsOf('alice');
+    assert.ok(token?.kind === 'totp' && token.lastStep === 12);
+    assert.equal((await factorsOf('bob')).length, 2);
+    assert.match(run.err, /recovery keys/);
+    silent(run);
+  });
+
+  const refused = async (path: string, said: RegExp, ...more: readonly string[]) => {
+    const run = await cli('import', 'google-authenticator', path, ...more);
+    assert.equal(run.status, 1);
+    assert.match(`${run.out}${run.err}`, said);
+    assert.equal(rig.store.commits.length, 0);
+    silent(run);
+  };
+
+  test('a symbolic link is followed nowhere', async () => {
+    const real = file('real', google);
+    symlinkSync(real, join(folder, 'link'));
+    await refused(join(folder, 'link'), /symbolic link/, '--user', 'bob');
+  });
+
+  test('what others may read, a folder’s stranger, a pipe and nothing are refused', async () => {
+    await refused(file('open', google, { mode: 0o644 }), /others may read/, '--user', 'bob');
+    await refused(file('writable', google, { mode: 0o620 }), /others may write/, '--user', 'bob');
+    mkdirSync(join(folder, 'home'));
+    chownSync(join(folder, 'home'), uids.carol, uids.carol);
+    // As a link of carol's in her home may lead to: a file of root's, with words of somebody else's in it.
+    file('home/.google_authenticator', google);
+    await refused(join(folder, 'home'), /belongs to uid 0/);
+    await refused('/dev/null', /no regular file/);
+    await refused(join(folder, 'gone'), /no such file/);
+  });
+
+  test('a file of somebody else’s is none of the account that is named', () =>
+    refused(file('bobs', google, { uid: uids.bob }), /speaks for its owner alone/, '--user', 'alice'));
+});
+
+test('the password of a PSKC file comes from standard input, once', async () => {
+  const path = file('password.pskc', readFileSync('test/vectors/import/password.pskc', 'utf8'));
+  const words = ['--config', rig.configFile, 'import', 'pskc', path];
+  const none = await runCli(words);
+  assert.equal(none.status, 2);
+  const run = await runCli(words, 'qwerty\n');
+  assert.equal(run.status, 0, run.err);
+  assert.equal((await factorsOf('alice')).length, 1);
+  assert.equal((await runCli(words, 'wrong\n')).status, 1);
+});
+
+test('usage: 2', async () => {
+  for (const words of [
+    ['import'],
+    ['import', 'oath'],
+    ['import', 'nothing', 'x'],
+    ['export', '--format', 'csv', '-o', 'x'],
+    ['export', '--all', '-o', 'x'],
+  ])
+    assert.equal((await cli(...words)).status, 2, words.join(' '));
+});
+
+test('no daemon: 4', async () => {
+  const path = file('users.oath', `HOTP bob - ${hex}\n`);
+  await rig.server.close();
+  assert.equal((await cli('import', 'oath', path)).status, 4);
+});
+
+describe('export', () => {
+  const target = () => join(folder, 'out');
+  beforeEach(async () => {
+    await rig.store.put('bob', {
+      factors: [
+        { ...phone, lastStep: 99 },
+        { ...fob, counter: 5, name: 'a "fob", mine' },
+      ],
+    });
+  });
+
+  test('CSV comes back with its marks, names and flags', async () => {
+    await rig.store.put('carol', { factors: [{ ...fob, enabled: false }, paper] });
+    const run = await cli('export', '--all', '--format', 'csv', '-o', target(), '--yes');
+    assert.equal(run.status, 1, 'recovery keys stay');
+    assert.deepEqual(run.lines, [
+      'carol\trecovery\tpaper\tstays\tonly hashes of recovery keys are kept; make a new set there',
+    ]);
+    assert.equal(statSync(target()).mode & 0o777, 0o600);
+    const before = [await factorsOf('bob'), (await factorsOf('carol')).slice(0, 1)];
+    silent(run);
+    for (const user of ['bob', 'carol']) await rig.store.put(user, { factors: [] });
+    const back = await cli('import', 'csv', target());
+    assert.equal(back.status, 0, back.err + back.out);
+    const ids = (factors: Awaited<ReturnType<typeof factorsOf>>) =>
+      factors.map((factor) => ({ ...factor, id: '' }));
+    assert.deepEqual([ids(await factorsOf('bob')), ids(await factorsOf('carol'))], before.map(ids));
+    assert.deepEqual(rig.store.trail.map(({ kind }) => kind).sort(), [
+      'exported',
+      'exported',
+      'imported',
+      'imported',
+      'imported',
+    ]);
+  });
+
+  test('URIs: what apps read, and nothing that is disabled', async () => {
+    await rig.store.put('bob', { factors: [phone, { ...fob, enabled: false }] });
+    const run = await cli('export', 'bob', '--format', 'otpauth', '-o', target(), '--yes');
+    assert.equal(run.status, 1);
+    assert.match(readFileSync(target(), 'utf8'), /^otpauth:\/\/totp\/Sallyport:bob\?secret=GEZD[^\n]*\n$/);
+    assert.match(run.out, /fob\tstays\tit is disabled/);
+  });
+
+  test('asks first, overwrites nothing, and leaves no half of a file', async () => {
+    const words = ['export', 'bob', '--format', 'csv', '-o', target()];
+    assert.equal((await cli(...words)).status, 2);
+    assert.throws(() => statSync(target()));
+    const missing = await cli('export', 'bob', 'carol', '--format', 'csv', '-o', target(), '--yes');
+    assert.equal(missing.status, 3);
+    assert.throws(() => statSync(target()));
+    writeFileSync(target(), 'mine');
+    assert.equal((await cli(...words, '--yes')).status, 2);
+    assert.equal(readFileSync(target(), 'utf8'), 'mine');
+    assert.equal(rig.store.trail.filter(({ account }) => account === 'carol').length, 0);
+  });
+});
+
+test('an HOTP token goes on where it stood', async () => {
+  await cli('import', 'oath', file('users.oath', `HOTP bob - ${hex} 6 123456 2023-11-14T22:13:20L\n`));
+  const said = async (counter: number) =>
+    (await runCli(['--config', rig.configFile, 'verify', 'bob'], `${hotp(seed, counter)}\n`)).status;
+  assert.deepEqual([await said(6), await said(7), await said(7)], [1, 0, 1]);
+});
