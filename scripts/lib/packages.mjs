@@ -20,6 +20,15 @@ const building = [
   },
 ];
 
+const packing = [
+  {
+    name: 'dpkg-dev',
+    why: 'names the libraries that the native parts need, and the machine that they are for',
+    purpose: 'dpkg and dpkg-dev: a Debian package is built on Debian',
+    file: '/usr/bin/dpkg-shlibdeps',
+  },
+];
+
 const testing = [
   {
     name: 'openssh-server',
@@ -70,20 +79,12 @@ const testing = [
 ];
 
 const takingLong = [
+  { name: 'lintian', why: 'faults of the Debian package', purpose: 'lintian', file: '/usr/bin/lintian' },
   {
     name: 'yubiserver',
     why: 'a validation server for YubiKeys; it is not started now, but Debian enables it for the next boot',
     purpose: 'yubiserver',
     file: '/usr/bin/yubiserver',
-  },
-];
-
-const packing = [
-  {
-    name: 'dpkg-dev',
-    why: 'names the libraries that the native parts need, and the machine that they are for',
-    purpose: 'dpkg and dpkg-dev: a Debian package is built on Debian',
-    file: '/usr/bin/dpkg-shlibdeps',
   },
 ];
 
@@ -101,8 +102,8 @@ const comparing = [
 /** What each command needs. */
 export const packagesFor = {
   start: building,
-  test: [...building, ...testing],
-  long: [...building, ...testing, ...takingLong],
+  test: [...building, ...packing, ...testing],
+  long: [...building, ...packing, ...testing, ...takingLong],
   bench: [...building, ...comparing],
   package: [...building, ...packing],
 };
