@@ -81,6 +81,12 @@ const testing = [
 const takingLong = [
   { name: 'lintian', why: 'faults of the Debian package', purpose: 'lintian', file: '/usr/bin/lintian' },
   {
+    name: 'mmdebstrap',
+    why: 'Debian systems whose systemd is booted',
+    purpose: 'mmdebstrap',
+    file: '/usr/bin/mmdebstrap',
+  },
+  {
     name: 'yubiserver',
     why: 'a validation server for YubiKeys; it is not started now, but Debian enables it for the next boot',
     purpose: 'yubiserver',

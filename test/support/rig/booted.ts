@@ -98,6 +98,11 @@ export class Booted {
     return this.must(['journalctl', '--no-pager', '--output=cat', `--unit=${unit}`]);
   }
 
+  /** What systemd itself has said. */
+  log(): Promise<string> {
+    return this.must(['journalctl', '--no-pager', '--output=cat', '_PID=1']);
+  }
+
   /** Writes a file in the machine while it runs. */
   async write(path: string, text: string, mode = '644'): Promise<void> {
     const script = 'umask 077 && mkdir -p -m 755 "$3" && cat > "$1" && chmod "$2" "$1"';
@@ -161,7 +166,7 @@ umount -l /oldroot
 # systemd hands credentials over in mounts that it makes elsewhere.
 mount --make-rshared /
 exec env -i container=sallyport-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd --system \\
-  --unit=multi-user.target --log-target=console --show-status=no
+  --unit=multi-user.target --log-target=journal --show-status=no
 `;
 
 /** Where this machine shows control groups of version 2, which systemd needs one of. */

@@ -65,15 +65,18 @@ export class Installed {
 
   /**
    * Real logins through the module and the socket, all beginning at the same moment, each with the next code.
+   * @param as whom the programs run as
    * @returns what pam_authenticate returned
    */
-  async logins(users: readonly string[], each = 1): Promise<number[]> {
+  async logins(users: readonly string[], each = 1, as = 'root'): Promise<number[]> {
     const lines = users.map((user) =>
       [user, ...Array.from({ length: each }, () => this.code(user))].join(' '),
     );
     const plan = `/tmp/plan-${++plans}`;
     await this.machine.write(plan, `${lines.join('\n')}\n`, '600');
-    const done = await this.machine.run([`${own}/drive`, '/etc/pam.d', 'code', plan]);
+    await this.machine.must(['chown', as, plan]);
+    const who = ['setpriv', `--reuid=${as}`, '--clear-groups'];
+    const done = await this.machine.run([...who, `${own}/drive`, '/etc/pam.d', 'code', plan]);
     if (done.status !== 0) throw new Error(`drive: status ${done.status}\n${done.stderr}`);
     return done.stdout
       .trim()

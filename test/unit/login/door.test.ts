@@ -112,7 +112,11 @@ describe('a socket that root made listen', { skip }, () => {
       'nobody is closed without a word',
     );
     const answers = await Promise.all(sockets.map((socket) => answer(socket)));
-    assert.deepEqual(answers.filter((text) => text !== 'served: x'), [], said);
+    assert.deepEqual(
+      answers.filter((text) => text !== 'served: x'),
+      [],
+      said,
+    );
     assert.equal(child.exitCode, null);
   });
 

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Installed } from '../rig/installed.ts';
+import { until } from '../until.ts';
+
+const config = '/etc/sallyport/sallyport.toml';
+
+export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): void {
+  const status = () => rig().machine.show('sallyportd', 'StatusText');
+  const edit = (script: string) => rig().machine.must(['sed', '-i', script, config]);
+
+  describe('a reload', () => {
+    it('of a file with a mistake fails, says where, and changes nothing', async () => {
+      const pid = await rig().mainPid();
+      await edit('s/^require = "any"/require = "sometimes"/');
+      const failed = await rig().machine.run(['systemctl', 'reload', 'sallyportd']);
+      assert.notEqual(failed.status, 0);
+      assert.match(
+        await rig().machine.journal('sallyportd'),
+        /sallyport\.toml:\d+: realm\.require: found "sometimes"/,
+      );
+      assert.equal((await rig().sallyport('reload')).status === 0, false);
+      await edit('s/^require = "sometimes"/require = "any"/');
+      assert.deepEqual(await rig().logins(['alice']), [0]);
+      assert.equal(await rig().mainPid(), pid);
+    });
+
+    it('of a good one works by systemctl and by sallyport', async () => {
+      await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
+      await until(async () => (await status()).startsWith('Serving'), 20_000);
+      assert.equal((await rig().sallyport('reload')).status, 0);
+      assert.equal(await rig().machine.show('sallyportd', 'ActiveState'), 'active');
+    });
+
+    it('can be waited for where systemd knows Type=notify-reload', { skip: !hasNotifyReload }, async () => {
+      await rig().dropIn('notify-reload', '[Service]\nType=notify-reload\nExecReload=\n');
+      await rig().machine.must(['systemctl', 'restart', 'sallyportd']);
+      await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
+      assert.equal(await rig().machine.show('sallyportd', 'ActiveState'), 'active');
+      await rig().withoutDropIn('notify-reload');
+      await rig().machine.must(['systemctl', 'restart', 'sallyportd']);
+    });
+  });
+}
