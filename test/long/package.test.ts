@@ -40,10 +40,14 @@ const units = [
 ];
 const sums = 'cd /etc/pam.d && md5sum $(ls | grep -v ^sallyport-)';
 
-it("lintian finds no error in the package", () => {
-  const { status, stdout, stderr } = spawnSync('lintian', ['--fail-on', 'error', join(packages, basename(current))], {
-    encoding: 'utf8',
-  });
+it('lintian finds no error in the package', () => {
+  const { status, stdout, stderr } = spawnSync(
+    'lintian',
+    ['--fail-on', 'error', join(packages, basename(current))],
+    {
+      encoding: 'utf8',
+    },
+  );
   assert.equal(status, 0, stdout + stderr);
 });
 

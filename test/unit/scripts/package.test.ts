@@ -168,7 +168,16 @@ describe('preinst', () => {
 
   it('refuses what is older, missing or strange, before an upgrade too, and says what to do', () => {
     for (const node of [
-      ...['echo v18.20.4', 'echo v20.18.9', 'echo v9.99.0', 'echo v20', 'echo none', 'true', 'echo v.20.1', 'echo v22.x.1'],
+      ...[
+        'echo v18.20.4',
+        'echo v20.18.9',
+        'echo v9.99.0',
+        'echo v20',
+        'echo none',
+        'true',
+        'echo v.20.1',
+        'echo v22.x.1',
+      ],
       ...['exit 1', undefined],
     ])
       for (const action of ['install', 'upgrade']) {
