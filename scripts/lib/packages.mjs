@@ -36,6 +36,15 @@ const peers = [
   },
 ];
 
+const packing = [
+  {
+    name: 'dpkg-dev',
+    why: 'names the libraries that the native parts need, and the machine that they are for',
+    purpose: 'dpkg and dpkg-dev: a Debian package is built on Debian',
+    file: '/usr/bin/dpkg-shlibdeps',
+  },
+];
+
 const testing = [
   {
     name: 'openssh-server',
@@ -90,6 +99,7 @@ const testing = [
 ];
 
 const takingLong = [
+  { name: 'lintian', why: 'faults of the Debian package', purpose: 'lintian', file: '/usr/bin/lintian' },
   {
     name: 'mmdebstrap',
     why: 'Debian systems whose systemd is booted',
@@ -104,15 +114,6 @@ const takingLong = [
   },
 ];
 
-const packing = [
-  {
-    name: 'dpkg-dev',
-    why: 'names the libraries that the native parts need, and the machine that they are for',
-    purpose: 'dpkg and dpkg-dev: a Debian package is built on Debian',
-    file: '/usr/bin/dpkg-shlibdeps',
-  },
-];
-
 const comparing = [
   { name: 'oathtool', why: 'codes for the comparison', purpose: 'oathtool', file: '/usr/bin/oathtool' },
   ...peers,
@@ -121,8 +122,8 @@ const comparing = [
 /** What each command needs. */
 export const packagesFor = {
   start: building,
-  test: [...building, ...testing],
-  long: [...building, ...testing, ...takingLong],
+  test: [...building, ...packing, ...testing],
+  long: [...building, ...packing, ...testing, ...takingLong],
   bench: [...building, ...comparing],
   package: [...building, ...packing],
 };

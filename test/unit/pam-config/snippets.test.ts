@@ -154,3 +154,48 @@ describe('key and code', () => {
     assert.notEqual(outcome(forging, 'success'), 0);
   });
 });
+
+describe('the profile of pam-auth-update', () => {
+  const profile = readFileSync(join(repository, 'pam-config/pam-configs/sallyport'), 'utf8');
+  const lines = [...profile.matchAll(/^\t(.*)$/gm)].map((match) => `auth\t${match[1]}\n`).join('');
+  /** As pam-auth-update writes common-auth, with another profile behind ours. */
+  const common = `auth [success=1 default=ignore] pam_unix.so nullok
+auth requisite pam_deny.so
+auth required pam_permit.so
+${lines}auth optional pam_debug.so
+`;
+  const without = common.replace(/^auth.*pam_succeed_if.*\n/m, '');
+
+  test('is off until somebody turns it on, and stands behind the password', () => {
+    assert.match(profile, /^Default: no$/m);
+    assert.match(profile, /^Auth-Type: Additional$/m);
+    assert.doesNotMatch(profile, /^(Account|Session|Password)/m);
+  });
+
+  test('success and ignore let in, nothing else does, and no wrong password ever', () => {
+    for (const [stack, login] of [
+      [common, {}],
+      [common, { tty: 'ssh', rhost: '192.0.2.1' }],
+      [common, { user: 'nobody', tty: 'tty1' }],
+      [without, { tty: 'tty1' }],
+    ] as const)
+      for (const answer of answers) {
+        const expected = answer === 'success' || answer === 'ignore' ? 0 : codes[answer];
+        assert.equal(outcome(stack, answer, login), expected, `${answer} ${JSON.stringify(login)}`);
+        assert.notEqual(outcome(stack, answer, login, 'auth_err'), 0, answer);
+      }
+  });
+
+  test('root on a local terminal gets in with the password when no daemon answers, and then alone', () => {
+    assert.equal(outcome(common, 'authinfo_unavail', { tty: 'tty1' }), 0);
+    assert.equal(outcome(common, 'authinfo_unavail', { tty: '/dev/tty1' }), 0);
+    assert.notEqual(outcome(common, 'authinfo_unavail', { tty: 'tty1' }, 'auth_err'), 0);
+    for (const answer of answers.filter((one) => !['success', 'ignore', 'authinfo_unavail'].includes(one)))
+      assert.equal(outcome(common, answer, { tty: 'tty1' }), codes[answer], answer);
+  });
+
+  test('its terminals are those of the console', () => {
+    const terminals = (text: string) => /tty in (\S+)/.exec(text)?.[1];
+    assert.equal(terminals(profile), terminals(read('sallyport-login')));
+  });
+});
