@@ -67,6 +67,19 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await pam.opensWithoutCode('alice'), false);
   });
 
+  pam.change('at the console, the program that waited for the name is older than the login', async () => {
+    // As getty: it is there before the change, and becomes login(1) once somebody types.
+    const getty = new Terminal(['bash', '-c', 'read -r name; exec login "$name"']);
+    await pam.must('alice', 'enable', 'login', '--try', '1h', '--yes');
+    getty.send('alice\r');
+    await getty.answer(/Password: /, password);
+    await getty.answer(/code: /, pam.code('alice'));
+    await getty.expect(/\$ /);
+    getty.send(`sudo -k ${confirm.join(' ')}\r`);
+    await typed(getty, /password for alice: /, password);
+    await getty.expect(/login: confirmed, and stays/);
+  });
+
   pam.change('what is new confirms nothing without a login through the service', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '10m', '--yes');
     // A sudo of root's, which is asked for nothing.
