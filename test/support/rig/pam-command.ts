@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { hotp } from '../codes.ts';
 import { type Finished, run, until } from './commands.ts';
+import { preparePamMachine, snapshot } from './pam-machine.ts';
 import { addPerson, allowSudo, as, type Person, password, setUpRoot } from './people.ts';
 import type { Product } from './product.ts';
 import { scenario } from './scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startDistributedSshd } from './ssh.ts';
 import { sudoFlush, Terminal } from './terminal.ts';
-import { prepareInstalled, snapshot } from './unguarded.ts';
 
 const realms = `
 [[realm]]
@@ -39,7 +39,7 @@ export class PamCommand {
   readonly #people = new Map<string, Guarded>();
 
   static async prepare(): Promise<PamCommand> {
-    const product = await prepareInstalled(realms);
+    const product = await preparePamMachine(realms);
     setUpRoot();
     allowSudo();
     makeSshKeys();
