@@ -3,6 +3,7 @@ import type { Configuration } from '../configuration.ts';
 import type { PasswordHelper, PasswordVerdict } from '../password/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { standingOf } from '../policy/requirement.ts';
 import { matchingRule, portalService } from '../policy/rule.ts';
 import { emptyRecord, type Store } from '../store/contract.ts';
 import { type Ledger, untilSettled } from '../verifier/ledger.ts';
@@ -149,12 +150,13 @@ export async function mayAddFirst(
   const now = clock.now();
   const { value } = await store.account(account.name);
   const record = value ?? emptyRecord(account.name, now);
-  if (record.factors.length > 0) return undefined;
   const found = await accounts.byName(account.name, wantedGroups(config));
   if (found.status !== 'found') return undefined;
   const selected = selectRealm(config, found.account, found.groups);
   if (selected.kind !== 'realm') return undefined;
   const { realm } = selected;
+  // A set that is used up and a code that an admin gave are none: whoever has nothing else gets no more for them.
+  if (standingOf(record.factors, realm, config.webauthn?.rpId, now).kind !== 'no-factor') return undefined;
   if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return undefined;
   if (matchingRule(realm, facts)?.action.kind === 'refuse') return undefined;
   const subject = { target: account, holder: account, groups: found.groups };

@@ -2,6 +2,8 @@ import type { Rule, Source } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
 import { formatNetwork } from '../config/network.ts';
 import { unreachable } from '../errors.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { factorFor } from '../factors/registry.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
@@ -106,8 +108,13 @@ function factorsText(question: Question, realmName: string): string {
     realm !== undefined && whoseFactors(realm, question.facts) === 'caller' ? ', of the caller of su' : '';
   const { factors } = question.state;
   if (factors.length === 0) return `none${whose}`;
-  const each = factors.map(({ kind, name, enabled }) => `${kind} "${name}"${enabled ? '' : ' (disabled)'}`);
+  const each = factors.map((factor) => `${factor.kind} "${factor.name}"${stateOf(factor, question.now)}`);
   return `${each.join(', ')}${whose}`;
+}
+
+function stateOf(factor: FactorRecord, now: number): string {
+  if (!factor.enabled) return ' (disabled)';
+  return factorFor(factor).usable(factor, now) ? '' : ' (no longer good)';
 }
 
 /** "skip for sshd from 10.0.0.0/8, local". */

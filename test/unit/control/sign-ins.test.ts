@@ -235,6 +235,34 @@ describe('an account without a factor', () => {
     assert.deepEqual(trailOf(rig), ['login refused all-disabled']);
   });
 
+  it('gets no more for recovery keys that are used up, or for a bypass code that has ended', async () => {
+    rig.names.admins.add('dave');
+    const salted = { keyId: 'k1', salt: 'AAAA' };
+    const ended = {
+      ...salted,
+      kind: 'bypass',
+      hash: 'AAAA',
+      until: 2_000,
+      id: 'b1',
+      name: 'b',
+      created: 1_000,
+    } as const;
+    const usedUp = {
+      ...salted,
+      kind: 'recovery',
+      hashes: [null],
+      id: 'r1',
+      name: 'r',
+      created: 1_000,
+    } as const;
+    for (const left of [ended, usedUp]) {
+      await rig.store.put('dave', { factors: [{ ...left, enabled: true }] });
+      const { token } = done(await begin('dave'));
+      const holder = await rig.tokens.holder(token.token);
+      assert.deepEqual([holder?.admin, holder?.ownAlone], [false, true], left.kind);
+    }
+  });
+
   it('is let off while the store cannot be written, and the log has the event', async () => {
     rig.store.breakWrites('disk full');
     assert.equal(await outcomeOf(begin('carol')), 'done');

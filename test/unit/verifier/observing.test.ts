@@ -89,6 +89,12 @@ describe('a realm that observes', () => {
     }
   });
 
+  it('lets in while the store cannot be written, and the log has it', async () => {
+    rig.store.breakWrites('disk full');
+    assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
+    assert.ok(rig.logged.some(({ outcome, reason }) => outcome === 'observed' && reason === 'no-factor'));
+  });
+
   it('asks in the portal all the same', async () => {
     await put(rig, { factors: [totpFactor()] });
     assert.equal((await rig.verifier.open(facts({ service: portalService }))).kind, 'ask');
