@@ -302,6 +302,7 @@ await inNamespace(import.meta.filename, async () => {
     const alone = new Terminal([process.execPath, ...product.command([])]);
     assert.equal(await alone.ended(), 0);
     assert.match(alone.transcript, /guarded.*sshd/);
+    assert.match(alone.transcript, /accounts.*3, with a factor: 3/);
     assert.match(alone.transcript, /all is well/);
     const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
     assert.equal(await own.ended(), 0);

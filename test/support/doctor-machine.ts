@@ -140,6 +140,8 @@ export class FakeMachine implements Machine {
     () => ({});
   newest: StoredAuditEvent | undefined;
   throwIn: string | undefined;
+  /** Where a path leads to. */
+  links: Record<string, string> = {};
   certificate = certificates();
 
   constructor() {
@@ -217,7 +219,7 @@ export class FakeMachine implements Machine {
       const names = [...new Set(under.map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))];
       return names.length === 0 ? { kind: 'absent' } : { kind: 'names', names };
     },
-    real: async (path) => path,
+    real: async (path) => this.links[path] ?? path,
     space: async (path) => (this.things.has(path) ? this.room : { kind: 'absent' }),
   };
 

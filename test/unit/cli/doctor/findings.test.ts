@@ -349,6 +349,34 @@ describe('broken, it is found', () => {
     });
 });
 
+test('a socket that the module reaches by a link is the same one', async () => {
+  const machine = new FakeMachine();
+  breaks['pam.other-socket'](machine);
+  machine.links['/run/other/pam.sock'] = systemPaths.pamSocket;
+  assert.deepEqual(await idsOn(machine), []);
+});
+
+test('while sallyportd is away that comes first, the rest is looked at, and nothing of its own is called good', async () => {
+  const machine = new FakeMachine();
+  machine.away();
+  machine.change(systemPaths.masterKey, { mode: 0o644 });
+  const examined = await examine(machine);
+  const [first] = examined;
+  assert.deepEqual(
+    first?.findings.map((one) => one.severity !== 'ok' && one.id),
+    ['daemon.down'],
+  );
+  assert.ok((await idsOn(machine)).includes('mode.readable'));
+  for (const name of ['store', 'master key', 'configuration', 'sockets', 'members']) {
+    const findings = examined.find(({ check }) => check === name)?.findings ?? [];
+    assert.ok(findings.length > 0, `${name} says nothing`);
+    assert.ok(
+      findings.every(({ severity }) => severity !== 'ok'),
+      `${name} is called good`,
+    );
+  }
+});
+
 describe('what cannot be seen', () => {
   test('is never called good', async () => {
     const machine = new FakeMachine();
