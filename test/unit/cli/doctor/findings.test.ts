@@ -311,6 +311,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   ),
   'portal.certificate-key': (machine) =>
     machine.change('/etc/sallyport/portal.key', {}, machine.certificate.otherKey),
+  'portal.key-closed': (machine) => machine.change('/etc/sallyport/portal.key', { gid: 0 }),
   'portal.user-gone': (machine) => {
     machine.accounts['sallyport-portal'] = undefined;
   },
@@ -347,6 +348,17 @@ describe('broken, it is found', () => {
       breaks[id](machine);
       assert.ok((await idsOn(machine)).includes(id), `found: ${(await idsOn(machine)).join(', ')}`);
     });
+});
+
+test('the portal reads its key by a group of its own or one that it is in, and passes the folders above', async () => {
+  const machine = new FakeMachine();
+  machine.change('/etc/sallyport/portal.key', { gid: 104 });
+  machine.groups['104'] = 'ssl-cert:x:104:sallyport-portal';
+  assert.deepEqual(await idsOn(machine), []);
+  machine.links['/etc/sallyport/portal.key'] = '/etc/live/portal.key';
+  machine.change('/etc/live/portal.key', { mode: 0o640, gid: 997 });
+  machine.change('/etc/live', { kind: 'folder', mode: 0o700 });
+  assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
 });
 
 test('a socket that the module reaches by a link is the same one', async () => {
