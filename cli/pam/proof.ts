@@ -29,9 +29,14 @@ export async function proveNewLogin(trial: Trial, client: ControlClient): Promis
   const services = change.services.join(' or ');
   const again = `log in anew through ${services}, and say there: sallyport pam confirm`;
   if (written === undefined) throw new CliError('refused', 'the change is not written yet');
-  const programs = new Set(change.services.flatMap((service) => knownService(service)?.programs ?? []));
+  const known = change.services.flatMap((service) => knownService(service) ?? []);
+  const programs = new Set(known.flatMap((one) => one.programs));
+  const waiting = new Set(known.flatMap((one) => (one.waits === true ? one.programs : [])));
   const chain = ancestors();
-  const at = chain.findIndex(({ name, started }) => programs.has(name) && started > written);
+  const at = chain.findIndex(({ name, started }, index) => {
+    const since = waiting.has(name) ? chain[index - 1]?.started : started;
+    return programs.has(name) && since !== undefined && since > written;
+  });
   if (programs.size > 0 && at < 0)
     throw new CliError(
       'refused',

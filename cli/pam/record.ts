@@ -67,8 +67,9 @@ export function clock(): Clock {
   };
 }
 
-/** @throws CliError refused: another change is under way */
+/** @throws CliError refused: another change is under way, or a file is no longer what was shown */
 export function begin(change: Change, files: readonly FileChange[]): void {
+  mustBeAsShown(files);
   prepareFolder();
   const fresh = written(change, files);
   try {
@@ -83,6 +84,7 @@ export function begin(change: Change, files: readonly FileChange[]): void {
 
 /** For what must not be put back by itself: straight to what is done. */
 export function keep(change: Change, files: readonly FileChange[]): void {
+  mustBeAsShown(files);
   prepareFolder();
   renameSync(written(change, files), join(done, change.id));
   syncFolder(done);
@@ -164,6 +166,16 @@ export function writeFiles(files: readonly FileChange[]): void {
     if (after === undefined) removeDurably(path);
     else writeAtomically(path, after);
   }
+}
+
+/** Between the diff and the yes somebody may have edited, and that must not be lost. */
+function mustBeAsShown(files: readonly FileChange[]): void {
+  const edited = files.find(({ path, before }) => readText(path) !== before);
+  if (edited !== undefined)
+    throw new CliError(
+      'refused',
+      `${edited.path} has changed since it was shown, so nothing was changed; again, please`,
+    );
 }
 
 function prepareFolder(): void {

@@ -4,6 +4,8 @@ export interface KnownService {
   readonly stack: string;
   /** How the program of a login is called in /proc, for the proof that a login is new. */
   readonly programs: readonly string[];
+  /** The program is there before anybody logs in (getty becomes login): what it starts then shows when that was. */
+  readonly waits?: true;
 }
 
 const table: Readonly<Record<string, KnownService>> = {
@@ -12,8 +14,8 @@ const table: Readonly<Record<string, KnownService>> = {
   'sudo-i': { stack: 'sallyport-sudo', programs: ['sudo'] },
   su: { stack: 'sallyport-su', programs: ['su'] },
   'su-l': { stack: 'sallyport-su', programs: ['su'] },
-  login: { stack: 'sallyport-login', programs: ['login'] },
-  remote: { stack: 'sallyport-remote', programs: ['login'] },
+  login: { stack: 'sallyport-login', programs: ['login'], waits: true },
+  remote: { stack: 'sallyport-remote', programs: ['login'], waits: true },
 };
 
 const lockers = new Set([

@@ -58,6 +58,36 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
   });
 
+  pam.change('an edit made while the question stands there is not lost', async () => {
+    const terminal = new Terminal(pam.command('alice', 'enable', 'sudo'));
+    await terminal.expect(/\+@include sallyport-sudo/);
+    await terminal.expect(/Change sudo\? \[y\/N\] /);
+    append(sudoFile, '# mine\n');
+    terminal.send('y\r');
+    await terminal.expect(/has changed since it was shown/);
+    assert.equal(await terminal.ended(), 1);
+    assert.equal(readFileSync(sudoFile, 'latin1'), `${before[sudoFile]}# mine\n`);
+    writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
+    const no = new Terminal(pam.command('alice', 'enable', 'sudo'));
+    await no.answer(/\[y\/N\] /, 'n');
+    await no.expect(/nothing was changed/);
+    assert.deepEqual(pam.files(), before);
+  });
+
+  pam.change('changes made side by side are made one after the other, or not', async () => {
+    const both = await Promise.all(
+      ['sudo', 'su', 'login'].map((one) => pam.run('alice', 'enable', one, '--yes')),
+    );
+    for (const done of both)
+      if (done.status !== 0) assert.match(done.stderr, /under way|one at a time/, said(done));
+    assert.ok(both.some(({ status }) => status === 0));
+    const shown = (await product.json(['pam', 'show'])) as {
+      services: { service: string; guarded: boolean }[];
+    };
+    for (const [index, service] of ['sudo', 'su', 'login'].entries())
+      assert.equal(shown.services.find((one) => one.service === service)?.guarded, both[index]?.status === 0);
+  });
+
   pam.change('nothing is changed where somebody would be locked out', async () => {
     await pam.add('carol', false);
     const cases: readonly (readonly [RegExp, () => Promise<Finished>])[] = [

@@ -55,6 +55,25 @@ describe('the units', () => {
     }
   });
 
+  it('that puts a trial back may write to /etc, and not much else', analyze, () => {
+    const unit = join(folder, 'sallyport-pam-revert.service');
+    assert.deepEqual(run('systemd-analyze', 'verify', unit), { status: 0, output: '' });
+    const { status, output } = run(
+      'systemd-analyze',
+      'security',
+      '--offline=true',
+      '--no-pager',
+      '--threshold=15',
+      unit,
+    );
+    assert.equal(status, 0, output);
+    // "full" and "strict" make /etc read-only, whatever ReadWritePaths says.
+    assert.deepEqual(settings('systemd/sallyport-pam-revert.service', 'ProtectSystem'), ['yes']);
+    const before = settings('systemd/sallyport-pam-revert.service', 'Before').join(' ').split(' ');
+    for (const login of ['ssh.service', 'sshd.service', 'systemd-user-sessions.service'])
+      assert.ok(before.includes(login));
+  });
+
   it('let sallyportd alone in, and bound the processes', () => {
     for (const [helper, most] of [
       ['fido', 16],
