@@ -15,6 +15,7 @@ const day = 86_400_000;
 /** An overview is short: it looks at so many accounts, and so many events, and leaves the rest to doctor. */
 const accountsAtMost = 50;
 const eventsAtMost = 500;
+const usersAtMost = 500;
 
 /** `sallyport` alone on a terminal: what state the machine is in, and the next sensible step. */
 export async function overview(context: Context): Promise<void> {
@@ -116,12 +117,19 @@ async function dangersOf(machine: Machine): Promise<number> {
 
 async function accountsAndEvents(machine: Machine, accounts: number): Promise<readonly Fact[]> {
   const since = machine.now() - day;
-  const { events } = await machine.daemon.audit({ since, limit: eventsAtMost });
+  const [{ events }, { users, next }] = await Promise.all([
+    machine.daemon.audit({ since, limit: eventsAtMost }),
+    machine.daemon.users(undefined, usersAtMost),
+  ]);
+  const least = next === undefined ? '' : ' or more';
+  const able = users.filter(({ factors }) => factors.some(({ enabled }) => enabled)).length;
+  const codes = users.filter(({ lock }) => lock.codesLockedAt !== undefined).length;
   const refused = events.filter(({ kind, outcome }) => kind === 'login' && outcome === 'refused');
   const locked = refused.filter(({ reason }) => reason === 'locked' || reason === 'codes-locked').length;
   const more = events.length === eventsAtMost ? ' or more' : '';
   return [
-    ['accounts', String(accounts)],
+    ['accounts', `${accounts}, with a factor: ${able}${least}`],
+    ...(codes === 0 ? [] : [['codes locked', `${codes}${least}`] as const]),
     ['refused in a day', `${refused.length}${more}${locked === 0 ? '' : `, ${locked} of them by a lock`}`],
   ];
 }

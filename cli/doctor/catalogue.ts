@@ -146,6 +146,7 @@ export const catalogue = {
   'portal.certificate-ends': warning('from then on browsers refuse the portal'),
   'portal.certificate-name': danger('browsers refuse the portal under that name'),
   'portal.certificate-key': danger('the portal does not start: keys in browsers approve no login'),
+  'portal.key-closed': danger('the portal does not start: keys in browsers approve no login'),
   'portal.user-gone': warning('sallyportd takes nobody for the portal: nobody can sign in there'),
   'portal.localhost': note('keys work in browsers on this machine alone'),
   'portal.no-relying-party': warning('the realm takes security keys, and none can be added or used'),

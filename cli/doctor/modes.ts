@@ -20,7 +20,10 @@ export const modesCheck: Check = {
     const things = await thingsOf(machine);
     const findings: Finding[] = [];
     for (const thing of things) findings.push(...(await judge(machine, thing, owner)));
-    const folders = new Set(things.flatMap(({ path }) => parentsOf(path)));
+    const real = await Promise.all(things.map(({ path }) => machine.files.real(path)));
+    const folders = new Set(
+      things.flatMap(({ path }, index) => [...parentsOf(path), ...parentsOf(real[index] ?? path)]),
+    );
     for (const folder of folders) findings.push(...(await judgeFolder(machine, folder, owner)));
     return orGood(findings, `${things.length} files and ${folders.size} folders above them`);
   },

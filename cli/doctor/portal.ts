@@ -4,6 +4,7 @@ import type { Config } from '../../daemon/control/config-file.ts';
 import { isoLocal } from '../time.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { accountNamed } from './names.ts';
+import { closedTo } from './reach.ts';
 
 const day = 86_400_000;
 /** A certificate that renews itself is renewed a month before its end. */
@@ -31,7 +32,11 @@ export const portalCheck: Check = {
           'systemd-sysusers, or say another in [portal] user',
         ),
       );
-    if (portal.tls !== undefined) findings.push(...(await certificate(machine, portal.tls, portal.origins)));
+    if (portal.tls !== undefined) {
+      findings.push(...(await certificate(machine, portal.tls, portal.origins)));
+      for (const path of [portal.tls.certFile, portal.tls.keyFile])
+        findings.push(...(await closedTo(machine, portal.user, path)));
+    }
     return orGood(findings, `for ${portal.origins.join(', ')}`);
   },
 };

@@ -296,15 +296,14 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'on a terminal what is good is folded; alone, it says what comes next', async () => {
     const full = new Terminal([process.execPath, ...product.command(['doctor'])]);
-    assert.equal(await full.ended(), 0);
+    const alone = new Terminal([process.execPath, ...product.command([])]);
+    const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
+    for (const terminal of [full, alone, own]) assert.equal(await terminal.ended(), 0, terminal.transcript);
     assert.match(full.transcript, /good: daemon, /);
     assert.doesNotMatch(full.transcript, /answers \(pid/);
-    const alone = new Terminal([process.execPath, ...product.command([])]);
-    assert.equal(await alone.ended(), 0);
     assert.match(alone.transcript, /guarded.*sshd/);
+    assert.match(alone.transcript, /accounts.*3, with a factor: 3/);
     assert.match(alone.transcript, /all is well/);
-    const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
-    assert.equal(await own.ended(), 0);
     assert.match(own.transcript, /factors of alice.*recovery/);
     appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
     const danger = new Terminal([process.execPath, ...product.command([])]);

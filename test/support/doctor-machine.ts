@@ -140,6 +140,8 @@ export class FakeMachine implements Machine {
     () => ({});
   newest: StoredAuditEvent | undefined;
   throwIn: string | undefined;
+  /** Where a path leads to. */
+  links: Record<string, string> = {};
   certificate = certificates();
 
   constructor() {
@@ -159,6 +161,8 @@ export class FakeMachine implements Machine {
     put(systemPaths.controlSocket, entry('socket', 0o666, sallyport));
     put('/etc/sallyport/portal.crt', { ...entry('file', 0o644), text: this.certificate.crt });
     put('/etc/sallyport/portal.key', { ...entry('file', 0o640), text: this.certificate.key });
+    // chgrp sallyport-portal
+    this.change('/etc/sallyport/portal.key', { gid: 997 });
     put('/etc/pam.d/sallyport-password', { ...entry('file', 0o644), text: 'auth sufficient pam_unix.so\n' });
     put('/etc/shadow', { ...entry('file', 0o640), text: 'root:$6$salt$hash:19000:0:99999:7:::\n' });
     put('/etc/ssh/sshd_config', { ...entry('file', 0o644), text: 'Include /etc/ssh/sshd_config.d/*.conf\n' });
@@ -219,7 +223,7 @@ export class FakeMachine implements Machine {
       const names = [...new Set(under.map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))];
       return names.length === 0 ? { kind: 'absent' } : { kind: 'names', names };
     },
-    real: async (path) => path,
+    real: async (path) => this.links[path] ?? path,
     space: async (path) => (this.things.has(path) ? this.room : { kind: 'absent' }),
   };
 

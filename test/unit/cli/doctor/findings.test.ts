@@ -311,6 +311,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   ),
   'portal.certificate-key': (machine) =>
     machine.change('/etc/sallyport/portal.key', {}, machine.certificate.otherKey),
+  'portal.key-closed': (machine) => machine.change('/etc/sallyport/portal.key', { gid: 0 }),
   'portal.user-gone': (machine) => {
     machine.accounts['sallyport-portal'] = undefined;
   },
@@ -347,6 +348,45 @@ describe('broken, it is found', () => {
       breaks[id](machine);
       assert.ok((await idsOn(machine)).includes(id), `found: ${(await idsOn(machine)).join(', ')}`);
     });
+});
+
+test('the portal reads its key by a group of its own or one that it is in, and passes the folders above', async () => {
+  const machine = new FakeMachine();
+  machine.change('/etc/sallyport/portal.key', { gid: 104 });
+  machine.groups['104'] = 'ssl-cert:x:104:sallyport-portal';
+  assert.deepEqual(await idsOn(machine), []);
+  machine.links['/etc/sallyport/portal.key'] = '/etc/live/portal.key';
+  machine.change('/etc/live/portal.key', { mode: 0o640, gid: 997 });
+  machine.change('/etc/live', { kind: 'folder', mode: 0o700 });
+  assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
+});
+
+test('a socket that the module reaches by a link is the same one', async () => {
+  const machine = new FakeMachine();
+  breaks['pam.other-socket'](machine);
+  machine.links['/run/other/pam.sock'] = systemPaths.pamSocket;
+  assert.deepEqual(await idsOn(machine), []);
+});
+
+test('while sallyportd is away that comes first, the rest is looked at, and nothing of its own is called good', async () => {
+  const machine = new FakeMachine();
+  machine.away();
+  machine.change(systemPaths.masterKey, { mode: 0o644 });
+  const examined = await examine(machine);
+  const [first] = examined;
+  assert.deepEqual(
+    first?.findings.map((one) => one.severity !== 'ok' && one.id),
+    ['daemon.down'],
+  );
+  assert.ok((await idsOn(machine)).includes('mode.readable'));
+  for (const name of ['store', 'master key', 'configuration', 'sockets', 'members']) {
+    const findings = examined.find(({ check }) => check === name)?.findings ?? [];
+    assert.ok(findings.length > 0, `${name} says nothing`);
+    assert.ok(
+      findings.every(({ severity }) => severity !== 'ok'),
+      `${name} is called good`,
+    );
+  }
 });
 
 describe('what cannot be seen', () => {

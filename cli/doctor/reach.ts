@@ -1,0 +1,32 @@
+import { type Finding, finding, type Machine } from './contract.ts';
+import type { Entry } from './files.ts';
+import { accountNamed, groupNamed } from './names.ts';
+import { octal, parentsOf } from './owners.ts';
+
+/**
+ * Whether the account of the portal can read a file: every folder above it must let it pass.
+ * Access lists are not looked at; below `init --root` the portal runs as whoever started it.
+ */
+export async function closedTo(machine: Machine, user: string, path: string): Promise<readonly Finding[]> {
+  const account = await accountNamed(machine, user);
+  if (machine.rooted || account.kind !== 'found') return [];
+  const { uid, gid } = account.value;
+  const real = (await machine.files.real(path)) ?? path;
+  const may = async (entry: Entry, bit: 4 | 1): Promise<boolean> => {
+    if (uid === 0 || (entry.mode & bit) !== 0) return true;
+    if (entry.uid === uid) return (entry.mode & (bit << 6)) !== 0;
+    if ((entry.mode & (bit << 3)) === 0) return false;
+    if (entry.gid === gid) return true;
+    const group = await groupNamed(machine, String(entry.gid));
+    return group.kind === 'found' && group.value.members.includes(user);
+  };
+  for (const [at, bit] of [[real, 4] as const, ...parentsOf(real).map((folder) => [folder, 1] as const)]) {
+    const entry = await machine.files.look(at);
+    // What is missing, or not seen, is told by the check of the certificate.
+    if (!('mode' in entry) || (await may(entry, bit))) continue;
+    const what = `${user} cannot ${bit === 4 ? 'read' : 'pass'} ${at} (mode ${octal(entry.mode)}), where ${path} leads`;
+    const mend = `chgrp ${user} ${at} && chmod ${bit === 4 ? 'g+r' : 'g+x'} ${at}`;
+    return [finding('portal.key-closed', what, mend)];
+  }
+  return [];
+}
