@@ -15,12 +15,12 @@ import { must, run } from '../support/rig/commands.ts';
 import { cliMain, repository } from '../support/rig/layout.ts';
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
+import { preparePamMachine, snapshot } from '../support/rig/pam-machine.ts';
 import { addGroup, addPerson, as, setUpRoot } from '../support/rig/people.ts';
 import { scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, startDistributedSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
-import { prepareInstalled, snapshot } from '../support/rig/unguarded.ts';
 
 /** `sallyport doctor` on a machine with real stacks, a real sshd and sallyportd: one thing after the other breaks. */
 const realms = `
@@ -55,7 +55,7 @@ interface Report {
 }
 
 await inNamespace(import.meta.filename, async () => {
-  const product = await prepareInstalled(realms);
+  const product = await preparePamMachine(realms);
   setUpRoot();
   const alice = addPerson('alice');
   addGroup('ops', 4000, ['alice']);
