@@ -159,6 +159,10 @@ export const limits = {
   scrubFindings: 100,
   /** Events in a row that are too old, after which a search by time ends: a clock may have been set back. */
   oldEventsInRow: 1_000,
+  /** Places of the trail that one search, or one check of the chain, reads: a third of a second's work. */
+  trailScan: 20_000,
+  /** Faults of one check that are named; all are counted. */
+  trailFindings: 100,
   /** How often a store that cannot be written is tried again. */
   reopenInterval: 1_000,
   /** Retries of a commit that met another one: each loser saw a winner. */
