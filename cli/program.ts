@@ -4,6 +4,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
+import { addMetrics } from './commands/metrics.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
@@ -33,6 +34,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addVerify,
     addExplain,
     addAudit,
+    addMetrics,
     addInvite,
     addPortal,
     addReload,

@@ -10,6 +10,8 @@ export const limits = {
   /** Longest text in a PROMPT, INFO or ERROR frame: a QR code in half blocks fits. */
   textLength: 4096,
   serviceLength: 64,
+  /** Names of realms have 64 characters at the most (config/fields.ts). */
+  realmLength: 256,
   /** LOGIN_NAME_MAX on Linux; longer names are no account. */
   userLength: 256,
   rhostLength: 256,
@@ -159,10 +161,15 @@ export const limits = {
   scrubFindings: 100,
   /** Events in a row that are too old, after which a search by time ends: a clock may have been set back. */
   oldEventsInRow: 1_000,
+  /** Lines of the audit trail that wait for a journal that is slow: some 2 MB. */
+  auditLines: 10_000,
   /** Places of the trail that one search, or one check of the chain, reads: a third of a second's work. */
   trailScan: 20_000,
   /** Faults of one check that are named; all are counted. */
   trailFindings: 100,
+  /** A count of locked accounts that is older is made anew when somebody asks, who waits for it so long. */
+  lockCountAge: 60_000,
+  lockCountWait: 500,
   /** How often a store that cannot be written is tried again. */
   reopenInterval: 1_000,
   /** Retries of a commit that met another one: each loser saw a winner. */

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
+import { createAuditJournal } from './audit/journal.ts';
 import { check, exits, init, parseCommandLine, usage } from './command-line.ts';
 import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
@@ -20,6 +21,9 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import { createCounts } from './metrics/counts.ts';
+import { measuredStore, measuredVerifier } from './metrics/measured.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
@@ -65,7 +69,12 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const activated = takeActivatedSockets(process.env, process.pid);
   for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
 
-  const store = await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+  const counts = createCounts();
+  const opened = await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+  const store = measuredStore(opened, counts);
+  const journal = createAuditJournal(2, process.env.JOURNAL_STREAM !== undefined);
+  store.follow(counts.note);
+  store.follow(journal.note);
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
@@ -77,8 +86,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       name: limits.throttleName,
       source: limits.throttleSource,
     });
-  const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
-  const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
+  const tallyOf = (event: string) => createTally(log, event, limits.unknownNamesInterval);
+  const unknownNames = counts.tally('unknown-name', tallyOf('unknown-names'));
+  const throttled = counts.tally('throttled', tallyOf('throttled'));
   const touches = createTouches(createFidoHelper({ where: placeOfKeys(paths), log }), systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
@@ -87,7 +97,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     clock,
     origins: () => configuration.current().portal?.origins ?? [],
   });
-  const verifier = createVerifier({
+  const judge = createVerifier({
     store,
     accounts,
     config: configuration.current,
@@ -104,6 +114,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     log,
   });
 
+  const verifier = measuredVerifier(judge, counts);
   const login = createLoginServer({
     descriptors: descriptorLimit(),
     verifier,
@@ -152,6 +163,16 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       openLogins: login.open,
     }),
     verifier,
+    metrics: createMetrics({
+      counts,
+      store,
+      config: configuration.current,
+      openLogins: () => login.open(),
+      now: clock.now,
+      version: version(),
+      started,
+      keyId: keyring.current,
+    }),
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts,
@@ -177,11 +198,17 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.listen(at('control', paths.controlSocket));
   await login.listen('user', at('pam-user', paths.pamUserSocket));
   await login.listen('root', at('pam', paths.pamSocket));
+  // Kept elsewhere with the journal, it shows that nothing before it was changed: `audit verify --expect`.
+  const tellHead = (): void => {
+    const { events, trail } = store.health();
+    if (trail?.head !== undefined) log.info('audit-head', { place: events.last, link: trail.head });
+  };
   const prune = (): void => {
-    const { keepForMs, keepEvents } = configuration.current().audit;
+    const { keepForMs, keepEvents, keepBytes } = configuration.current().audit;
     store
-      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents })
-      .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }));
+      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents, keepBytes })
+      .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }))
+      .finally(tellHead);
   };
   prune();
   setInterval(prune, limits.pruneInterval).unref();
@@ -195,7 +222,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.close();
   unknownNames.flush();
   throttled.flush();
+  tellHead();
   await store.close();
+  await journal.close();
 }
 
 async function main(): Promise<number> {

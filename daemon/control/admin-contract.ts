@@ -1,4 +1,5 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
+import type { TrailCheck } from '../store/contract.ts';
 import type { LinkView } from './sign-in-views.ts';
 import type {
   AuditPage,
@@ -10,6 +11,7 @@ import type {
   Realm,
   ReloadView,
   StatusView,
+  TrailQuery,
   UserPage,
   UserView,
 } from './views.ts';
@@ -58,6 +60,8 @@ export interface Admin {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Oldest first, from the place `from`. */
   auditFrom(from: number, user: string | undefined, limit: number): Promise<readonly StoredAuditEvent[]>;
+  /** A stretch of the chain, checked. */
+  checkTrail(query: TrailQuery): Promise<TrailCheck>;
   /** Calls back after each event that is committed, in order. @returns how to stop */
   follow(user: string | undefined, listener: (event: StoredAuditEvent) => void): () => void;
 }

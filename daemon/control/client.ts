@@ -1,7 +1,7 @@
 import { type OperationName, operation } from './operations.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
-import { ask, type ClientOptions, type Request, stream } from './transport.ts';
+import { ask, askText, type ClientOptions, type Request, stream } from './transport.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -13,10 +13,13 @@ import type {
   ExplainQuery,
   ExplainView,
   FactorSummary,
+  FollowQuery,
   Realm,
   ReloadView,
   StatusView,
   StoredAuditEvent,
+  TrailCheck,
+  TrailQuery,
   UserPage,
   UserView,
   VerifyBody,
@@ -28,6 +31,8 @@ export { type ClientCode, type ClientOptions, ControlError } from './transport.t
 /** sallyportd over its control socket. Every call may throw a ControlError. */
 export interface ControlClient extends SignInClient {
   status(): Promise<StatusView>;
+  /** Prometheus' text format. */
+  metrics(): Promise<string>;
   reload(): Promise<ReloadView>;
   realms(): Promise<readonly Realm[]>;
   realm(name: string): Promise<Realm>;
@@ -49,8 +54,10 @@ export interface ControlClient extends SignInClient {
   verify(user: string, body: VerifyBody): Promise<VerifyView>;
   explain(user: string, query: ExplainQuery): Promise<ExplainView>;
   audit(query: AuditQuery): Promise<AuditPage>;
+  /** A stretch of the chain of audit events, checked. */
+  checkTrail(query: TrailQuery): Promise<TrailCheck>;
   /** Events after the place `from`, as they come, until the daemon ends the stream. */
-  follow(query: { readonly user?: string; readonly from?: number }): AsyncIterable<StoredAuditEvent>;
+  follow(query: FollowQuery): AsyncIterable<StoredAuditEvent>;
 }
 
 interface Wanted {
@@ -65,6 +72,7 @@ export function createClient(options: ClientOptions): ControlClient {
   const at = (user: string, factor: string) => ({ parameters: { user, factor } });
   return {
     status: () => call('status'),
+    metrics: () => askText(options, requestOf('metrics', {})),
     reload: () => call('reload'),
     realms: async () => (await call<{ realms: readonly Realm[] }>('realm-list')).realms,
     realm: (realm) => call('realm-show', { parameters: { realm } }),
@@ -88,6 +96,7 @@ export function createClient(options: ClientOptions): ControlClient {
     verify: (user, body) => call('verify', { parameters: { user }, body }),
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
+    checkTrail: (query) => call('audit-verify', { query }),
     follow: (query) => stream(options, requestOf('audit-follow', { query })),
     ...createSignInClient(options),
   };

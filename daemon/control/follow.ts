@@ -1,12 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { StoredAuditEvent } from '../audit/event.ts';
+import { fitting } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
 import type { Admin } from './admin-contract.ts';
+import type { FollowQuery } from './views.ts';
 
 /** Streams of `audit --follow`: one JSON object a line. */
 export interface Followers {
   /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
-  start(response: ServerResponse, query: { readonly user?: string; readonly from?: number }): Promise<void>;
+  start(response: ServerResponse, query: FollowQuery): Promise<void>;
   count(): number;
   close(): void;
 }
@@ -31,7 +33,7 @@ export function createFollowers(admin: Pick<Admin, 'auditFrom' | 'follow'>, limi
         `the audit trail is being followed by ${open.size} already; end one of them`,
       );
     open.add(response);
-    const stream = createStream(response, limit.auditFollowUnread);
+    const stream = createStream(response, limit.auditFollowUnread, fitting(query));
     const stop = admin.follow(query.user, stream.live);
     response.once('close', () => {
       stop();
@@ -64,7 +66,11 @@ interface Stream {
   readonly catchUp: () => void;
 }
 
-function createStream(response: ServerResponse, mostUnread: number): Stream {
+function createStream(
+  response: ServerResponse,
+  mostUnread: number,
+  fits: (event: StoredAuditEvent) => boolean,
+): Stream {
   let told = -1;
   let waiting: StoredAuditEvent[] | undefined = [];
   let waitingBytes = 0;
@@ -85,7 +91,7 @@ function createStream(response: ServerResponse, mostUnread: number): Stream {
 
   return {
     live(event) {
-      if (response.writableEnded) return;
+      if (response.writableEnded || !fits(event)) return;
       if (waiting === undefined) {
         write(event);
         if (response.writableLength > mostUnread) letGo();
@@ -96,7 +102,7 @@ function createStream(response: ServerResponse, mostUnread: number): Stream {
       if (waitingBytes > mostUnread) letGo();
     },
     async past(event) {
-      if (!write(event)) await drained(response);
+      if (fits(event) && !write(event)) await drained(response);
       return !response.writableEnded && !response.destroyed;
     },
     catchUp() {

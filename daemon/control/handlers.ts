@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
 import type { Admin } from './admin-contract.ts';
@@ -6,6 +7,7 @@ import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import type { OperationName } from './operations.ts';
+import { metricsType, PlainText } from './plain-text.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
 import type { SignIns } from './sign-ins.ts';
@@ -29,6 +31,7 @@ export interface HandlerOptions {
   readonly tokens: Pick<Tokens, 'end'>;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
+  readonly metrics: Metrics;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -39,6 +42,7 @@ export const handlers: Readonly<
   Record<Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'factor-add-unproven'>, Handler>
 > = {
   status: plain(async ({ admin }) => admin.status()),
+  metrics: plain(async ({ metrics }) => new PlainText(await metrics.text(), metricsType)),
   reload: change(async ({ admin }) => admin.reload()),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
@@ -114,6 +118,7 @@ export const handlers: Readonly<
     const query = schema.readAudit(call.route.query);
     return admin.audit(call.account === undefined ? query : { ...query, user: call.account });
   },
+  'audit-verify': async ({ admin }, call) => admin.checkTrail(schema.readTrail(call.route.query)),
 };
 
 /** Takes neither query nor body. */

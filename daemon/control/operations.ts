@@ -42,6 +42,13 @@ export const operations = {
     what: 'How the daemon, its store and its configuration are',
     access: readAll,
   },
+  metrics: {
+    method: 'GET',
+    path: '/v1/metrics',
+    about: 'none',
+    what: 'Figures for Prometheus, as text',
+    access: readAll,
+  },
   reload: {
     method: 'POST',
     path: '/v1/reload',
@@ -245,6 +252,13 @@ export const operations = {
     about: 'query',
     what: 'The audit trail, newest first',
     access: read,
+  },
+  'audit-verify': {
+    method: 'GET',
+    path: '/v1/audit/verify',
+    about: 'none',
+    what: 'Whether each event of the trail follows on the one before, a stretch at a time',
+    access: readAll,
   },
   'audit-follow': {
     method: 'GET',

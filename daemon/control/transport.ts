@@ -36,6 +36,11 @@ export interface Request {
 
 /** @throws ControlError */
 export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T> {
+  return parse(await askText(options, wanted), options.socket) as T;
+}
+
+/** For an answer that is no JSON. @throws ControlError */
+export async function askText(options: ClientOptions, wanted: Request): Promise<string> {
   try {
     return await askOnce(options, wanted);
   } catch (error) {
@@ -46,12 +51,11 @@ export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T
   }
 }
 
-async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
+async function askOnce(options: ClientOptions, wanted: Request): Promise<string> {
   const response = await send(options, wanted);
   const text = await whole(response, options.socket);
-  const parsed = parse(text, options.socket);
-  if (response.statusCode === 200) return parsed as T;
-  throw errorIn(parsed, options.socket);
+  if (response.statusCode === 200) return text;
+  throw errorIn(parse(text, options.socket), options.socket);
 }
 
 /** An answer of one JSON object a line. @throws ControlError */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { AuditEvent } from '../audit/event.ts';
+import { type AuditEvent, auditKinds, auditOutcomes } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
 import { isMarkName, isPublicId } from '../factors/yubikey.ts';
 import type { AccountRecord, TokenRecord } from './contract.ts';
@@ -133,19 +133,8 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
 });
 
 const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
-  kind: v.picklist([
-    'login',
-    'verify',
-    'enrol',
-    'factor-renamed',
-    'factor-enabled',
-    'factor-disabled',
-    'factor-removed',
-    'unlocked',
-    'invited',
-    'store',
-  ]),
-  outcome: v.picklist(['success', 'not-needed', 'refused', 'abandoned', 'error', 'done']),
+  kind: v.picklist(auditKinds),
+  outcome: v.picklist(auditOutcomes),
   at: time,
   account: text,
   reason: text,
@@ -157,6 +146,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
   actor: v.exactOptional(text),
   caller: v.exactOptional(text),
+  locked: v.exactOptional(v.picklist(['codes', 'any'])),
+  left: v.exactOptional(count),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */

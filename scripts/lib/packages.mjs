@@ -67,6 +67,12 @@ const testing = [
     purpose: 'Chromium',
     file: '/usr/bin/chromium',
   },
+  {
+    name: 'fail2ban',
+    why: 'reads the lines of the audit trail; it is not started now, but Debian enables it for the next boot',
+    purpose: 'fail2ban-regex',
+    file: '/usr/bin/fail2ban-regex',
+  },
 ];
 
 const takingLong = [

@@ -41,6 +41,7 @@ const stairs: readonly (readonly string[])[] = [
   ['command-line'],
   ['initialise', 'activation'],
   ['control'],
+  ['metrics'],
   ['login'],
   [verifierStep],
   ['store'],

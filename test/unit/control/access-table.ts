@@ -9,6 +9,7 @@ import type { Cell, OperationName, Relation } from '../../../daemon/control/oper
 const written = `
                       root  admin  adminOfRoot  self  other  portal
 status                A     A      A            -     -      s
+metrics               A     A      A            -     -      s
 reload                A     -      -            -     -      -
 realm-list            A     A      A            -     -      s
 realm-show            A     A      A            -     -      s
@@ -38,6 +39,7 @@ factor-remove         A     t      -            t     -      t
 verify                A     t      -            t     -      t
 explain               A     A      A            A     -      s
 audit-read            A     A      A            A     -      s
+audit-verify          A     A      A            -     -      s
 audit-follow          A     A      A            A     -      s
 `;
 
