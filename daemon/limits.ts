@@ -167,8 +167,8 @@ export const limits = {
   trailScan: 20_000,
   /** Faults of one check that are named; all are counted. */
   trailFindings: 100,
-  /** A count of locked accounts that is older is made anew when somebody asks, who waits for it so long. */
-  lockCountAge: 60_000,
+  /** Locked accounts are counted anew for whoever asks, at most a tenth of the time; and who asks waits so long. */
+  lockCountRest: 10,
   lockCountWait: 500,
   /** How often a store that cannot be written is tried again. */
   reopenInterval: 1_000,

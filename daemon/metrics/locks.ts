@@ -28,10 +28,12 @@ export interface LockCountOptions {
  */
 export function createLockCounts(options: LockCountOptions): LockCounts {
   let last: LockCount | undefined;
+  let notBefore = 0;
   let counting: Promise<void> | undefined;
 
   const count = async (): Promise<void> => {
     const at = options.now();
+    const began = performance.now();
     let codes = 0;
     let any = 0;
     for (let after: string | undefined; ; ) {
@@ -49,12 +51,13 @@ export function createLockCounts(options: LockCountOptions): LockCounts {
       await pause(limits.scrubPause);
     }
     last = { codes, any, at };
+    const ended = performance.now();
+    notBefore = ended + limits.lockCountRest * (ended - began);
   };
 
   return {
     async current() {
-      const isOld = last === undefined || options.now() - last.at > limits.lockCountAge;
-      if (isOld && counting === undefined)
+      if (performance.now() >= notBefore && counting === undefined)
         counting = count()
           .catch(() => undefined)
           .finally(() => {

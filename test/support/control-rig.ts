@@ -180,7 +180,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
-    metrics: { text: async () => '# HELP a b\n# TYPE a gauge\na 1\n' },
+    metrics: { text: async () => '{}' },
     approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup,
     rootUids,
