@@ -191,6 +191,8 @@ export const limits = {
   auditFollowers: 64,
   /** What a follower may have unread before it is let go: some 4 000 events. */
   auditFollowUnread: 1_048_576,
+  /** Between two looks at how the store is, for those who follow. */
+  troubleCheck: 1_000,
   /** Between two looks at whether the token of whoever follows is still good. */
   followCheck: 5_000,
   /** Our client sends five headers; Node's own limit is 16 KiB and 2 000. */

@@ -5,7 +5,13 @@ import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { createAuditJournal } from './audit/journal.ts';
 import { check, exits, init, parseCommandLine, usage } from './command-line.ts';
-import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
+import {
+  defaultConfigFile,
+  notifyUser,
+  placeOfKeys,
+  placeOfPasswords,
+  rootedPaths,
+} from './config/defaults.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
 import { createAdmin } from './control/admin.ts';
 import { createApprovalDesk } from './control/approval-desk.ts';
@@ -125,11 +131,13 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const signed = { accounts, clock, randomness: systemRandomness };
+  const uidOf = async (name: string | undefined): Promise<number | undefined> => {
+    const found = name === undefined ? undefined : await accounts.byName(name, []);
+    return found?.status === 'found' ? found.account.uid : undefined;
+  };
   let lastPortalUid: number | undefined;
   const portalUid = async () => {
-    const { portal } = configuration.current();
-    const found = portal === undefined ? undefined : await accounts.byName(portal.user, []);
-    lastPortalUid = found?.status === 'found' ? found.account.uid : undefined;
+    lastPortalUid = await uidOf(configuration.current().portal?.user);
     return lastPortalUid;
   };
   await portalUid();
@@ -183,6 +191,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
     portalUid,
+    notifyUid: () => uidOf(configuration.current().notify && notifyUser),
     lastPortalUid: () => lastPortalUid,
   });
 

@@ -90,6 +90,8 @@ export function placeOfPasswords(paths: Config['paths']) {
 }
 
 export const defaultAdminGroup = 'sallyport-admin';
+/** The account that sallyport-notify runs as. */
+export const notifyUser = 'sallyport-notify';
 
 const hour = 3_600_000;
 

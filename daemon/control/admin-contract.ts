@@ -64,4 +64,6 @@ export interface Admin {
   checkTrail(query: TrailQuery): Promise<TrailCheck>;
   /** Calls back after each event that is committed, in order. @returns how to stop */
   follow(user: string | undefined, listener: (event: StoredAuditEvent) => void): () => void;
+  /** Calls back when the store cannot be written, can again, or is found damaged; with events at place 0. */
+  followTroubles(listener: (event: StoredAuditEvent) => void): () => void;
 }

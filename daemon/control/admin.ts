@@ -16,6 +16,7 @@ import { newInvite } from './links.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding } from './standing.ts';
 import { statusOf } from './status.ts';
+import { createTroubles } from './troubles.ts';
 import { userLine, viewUser } from './user-view.ts';
 import type { ChangeView, Realm } from './views.ts';
 
@@ -185,6 +186,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
     checkTrail: (query) => store.checkTrail({ ...query, scan: limits.trailScan }),
     auditFrom: (from, user, limit) =>
       store.events({ from, limit, forward: true, ...(user === undefined ? {} : { account: user }) }),
+    followTroubles: createTroubles(() => store.health(), options.now),
     follow: (user, listener) =>
       store.follow((event) => {
         if (user === undefined || event.account === user) listener(event);

@@ -1,3 +1,4 @@
+import { newestPlace } from './follow-head.ts';
 import { type OperationName, operation } from './operations.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
@@ -56,8 +57,11 @@ export interface ControlClient extends SignInClient {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** A stretch of the chain of audit events, checked. */
   checkTrail(query: TrailQuery): Promise<TrailCheck>;
-  /** Events after the place `from`, as they come, until the daemon ends the stream. */
-  follow(query: FollowQuery): AsyncIterable<StoredAuditEvent>;
+  /**
+   * Events after the place `from`, as they come, until the daemon ends the stream. At place 0: how the store is.
+   * @param opened hears which place is the newest
+   */
+  follow(query: FollowQuery, opened?: (newest: number) => void): AsyncIterable<StoredAuditEvent>;
 }
 
 interface Wanted {
@@ -97,7 +101,10 @@ export function createClient(options: ClientOptions): ControlClient {
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
     checkTrail: (query) => call('audit-verify', { query }),
-    follow: (query) => stream(options, requestOf('audit-follow', { query })),
+    follow: (query, opened) =>
+      stream(options, requestOf('audit-follow', { query }), (headers) =>
+        opened?.(Number(headers[newestPlace] ?? 0)),
+      ),
     ...createSignInClient(options),
   };
 }

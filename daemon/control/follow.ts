@@ -3,12 +3,13 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
 import type { Admin } from './admin-contract.ts';
+import { newestPlace } from './follow-head.ts';
 import type { FollowQuery } from './views.ts';
 
 /** Streams of `audit --follow`: one JSON object a line. */
 export interface Followers {
   /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
-  start(response: ServerResponse, query: FollowQuery): Promise<void>;
+  start(response: ServerResponse, query: FollowQuery, withTroubles: boolean): Promise<void>;
   count(): number;
   close(): void;
 }
@@ -23,10 +24,13 @@ export interface FollowLimits {
  * What MUST hold: no event is left out and none comes twice, also where the trail grows while what
  * lies behind is read; a follower that does not read costs a bounded amount of memory.
  */
-export function createFollowers(admin: Pick<Admin, 'auditFrom' | 'follow'>, limit: FollowLimits): Followers {
+export function createFollowers(
+  admin: Pick<Admin, 'auditFrom' | 'follow' | 'followTroubles' | 'status'>,
+  limit: FollowLimits,
+): Followers {
   const open = new Set<ServerResponse>();
 
-  const start: Followers['start'] = async (response, query) => {
+  const start: Followers['start'] = async (response, query, withTroubles) => {
     if (open.size >= limit.auditFollowers)
       throw new SallyportError(
         'too-many-followers',
@@ -35,11 +39,16 @@ export function createFollowers(admin: Pick<Admin, 'auditFrom' | 'follow'>, limi
     open.add(response);
     const stream = createStream(response, limit.auditFollowUnread, fitting(query));
     const stop = admin.follow(query.user, stream.live);
+    const stopTroubles = withTroubles ? admin.followTroubles(stream.trouble) : () => undefined;
     response.once('close', () => {
       stop();
+      stopTroubles();
       open.delete(response);
     });
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.writeHead(200, {
+      'content-type': 'application/x-ndjson',
+      [newestPlace]: String(admin.status().store.events.last),
+    });
     response.flushHeaders();
     await replay(admin, query, limit.pageSize, stream);
   };
@@ -62,6 +71,8 @@ interface Stream {
   readonly live: (event: StoredAuditEvent) => void;
   /** What lay behind. @returns whether more may follow */
   readonly past: (event: StoredAuditEvent) => Promise<boolean>;
+  /** What cannot stand in the trail: that the store cannot be written. */
+  readonly trouble: (event: StoredAuditEvent) => void;
   /** The past is told: on with what came meanwhile. */
   readonly catchUp: () => void;
 }
@@ -100,6 +111,9 @@ function createStream(
       waiting.push(event);
       waitingBytes += JSON.stringify(event).length;
       if (waitingBytes > mostUnread) letGo();
+    },
+    trouble(event) {
+      if (!response.writableEnded && fits(event)) response.write(`${JSON.stringify(event)}\n`);
     },
     async past(event) {
       if (fits(event) && !write(event)) await drained(response);

@@ -190,7 +190,8 @@ async function serve(
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
-      await desk.followers.start(response, { ...query, ...user });
+      // The portal's pages show the trail alone.
+      await desk.followers.start(response, { ...query, ...user }, !authorised.caller.portal);
       return;
     }
     if (found.name === 'approval-follow') {

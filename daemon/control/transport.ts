@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type ControlCode, isControlCode } from './codes.ts';
@@ -58,12 +58,17 @@ async function askOnce(options: ClientOptions, wanted: Request): Promise<string>
   throw errorIn(parse(text, options.socket), options.socket);
 }
 
-/** An answer of one JSON object a line. @throws ControlError */
-export async function* stream<T>(options: ClientOptions, wanted: Request): AsyncIterable<T> {
+/** An answer of one JSON object a line. @param opened hears its head @throws ControlError */
+export async function* stream<T>(
+  options: ClientOptions,
+  wanted: Request,
+  opened?: (headers: IncomingHttpHeaders) => void,
+): AsyncIterable<T> {
   const response = await send(options, wanted);
   if (response.statusCode !== 200)
     throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);
   response.socket.setTimeout(0);
+  opened?.(response.headers);
   try {
     for await (const line of linesOf(response)) {
       const parsed = parse(line, options.socket);

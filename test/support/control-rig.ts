@@ -36,7 +36,14 @@ import { otp } from './yubikey.ts';
 export const validOtp = otp({ use: 1, session: 1 });
 
 /** Uids that nobody has: callers are real processes that run as them. */
-export const uids = { root: 0, alice: 61_001, bob: 61_002, carol: 61_003, portal: 61_009 } as const;
+export const uids = {
+  root: 0,
+  alice: 61_001,
+  bob: 61_002,
+  carol: 61_003,
+  portal: 61_009,
+  notify: 61_008,
+} as const;
 export const adminGroup = 'sallyport-admin';
 
 const sampleConfig = `
@@ -185,6 +192,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     adminGroup,
     rootUids,
     portalUid,
+    notifyUid: async () => uids.notify,
     limits: limited,
   });
   await server.listen({ path: socket });
