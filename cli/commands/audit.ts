@@ -140,7 +140,7 @@ async function search(context: Context, options: AuditOptions, progress: Progres
       ...(end === undefined ? {} : { end }),
     };
     from = page.next;
-    if (from !== undefined) progress.show(`${count} found, looking before event ${from} …`);
+    if (from !== undefined && count < limit) progress.show(`${count} found, looking before event ${from} …`);
   } while (from !== undefined && found.count < limit);
   return found;
 }

@@ -26,18 +26,24 @@ const priorityOf = ({ outcome }: StoredAuditEvent) =>
  * @param descriptor that lines go to; @param journal whether lines begin with their priority (sd-daemon(3))
  */
 export function createAuditJournal(descriptor: number, journal: boolean): AuditJournal {
-  const waiting: string[] = [];
+  const waiting: StoredAuditEvent[] = [];
   let dropped = 0;
   let writing: Promise<void> | undefined;
 
-  const push = (line: string, prefix: string): void => void waiting.push(`${journal ? prefix : ''}${line}\n`);
+  const line = (priority: string, text: string): string => `${journal ? priority : ''}${text}\n`;
+  /** Lines are made here and not as events come: a login waits for whoever hears of it. */
   const next = (): Buffer => {
-    if (dropped > 0 && waiting.length < limits.auditLines) {
-      push(`sallyport-audit: lines-dropped count=${dropped}`, '<4>');
+    let text = '';
+    for (let event = waiting[0]; event !== undefined; event = waiting[0]) {
+      const more = line(priorityOf(event), lineOf(event));
+      if (text !== '' && text.length + more.length > mostAtOnce) break;
+      waiting.shift();
+      text += more;
+    }
+    if (dropped > 0 && waiting.length === 0) {
+      text += line('<4>', `sallyport-audit: lines-dropped count=${dropped}`);
       dropped = 0;
     }
-    let text = waiting.shift() ?? '';
-    while (waiting[0] !== undefined && text.length + waiting[0].length <= mostAtOnce) text += waiting.shift();
     return Buffer.from(text, 'latin1');
   };
   const writeAll = async (): Promise<void> => {
@@ -51,7 +57,7 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
         dropped += 1;
         return;
       }
-      push(lineOf(event), priorityOf(event));
+      waiting.push(event);
       writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeAll);
     },
     close: () =>

@@ -39,10 +39,8 @@ export function createFollowers(
     open.add(response);
     const stream = createStream(response, limit.auditFollowUnread, fitting(query));
     const stop = admin.follow(query.user, stream.live);
-    const stopTroubles = withTroubles ? admin.followTroubles(stream.trouble) : () => undefined;
     response.once('close', () => {
       stop();
-      stopTroubles();
       open.delete(response);
     });
     response.writeHead(200, {
@@ -50,6 +48,8 @@ export function createFollowers(
       [newestPlace]: String(admin.status().store.events.last),
     });
     response.flushHeaders();
+    // Behind the head: what is wrong already is told at once.
+    if (withTroubles) response.once('close', admin.followTroubles(stream.trouble));
     await replay(admin, query, limit.pageSize, stream);
   };
 
