@@ -20,6 +20,8 @@ export interface Output {
   /** One JSON object on one line. */
   jsonLine(value: unknown): void;
   time(at: number): string;
+  /** Resolves once whoever reads has taken most of what was printed. */
+  drained(): Promise<void>;
   /** Whether standard error is a terminal that takes colour. */
   readonly drawsColour: boolean;
   /** To standard error: what is for people and not for pipes. */
@@ -70,6 +72,10 @@ export function createOutput(world: World): Output {
     },
     json: (value) => line(printableJson(value, 2)),
     jsonLine: (value) => line(printableJson(value)),
+    drained: () =>
+      world.output.writableNeedDrain === true
+        ? new Promise((resolve) => world.output.once('drain', () => resolve()))
+        : Promise.resolve(),
     time: (at) => (terminal ? withHint(at, world.now()) : isoLocal(at)),
     note: (text) => complain(printable(text)),
     warn: (text) => complain(paint('yellow', `sallyport: warning: ${lines(text)}`, world.error.isTTY)),

@@ -8,6 +8,7 @@ import { addFactor } from './commands/factor.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
+import { addMetrics } from './commands/metrics.ts';
 import { addPam } from './commands/pam.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
@@ -40,6 +41,7 @@ export function programOf(world: World): {
     addVerify,
     addExplain,
     addAudit,
+    addMetrics,
     addInvite,
     addReport,
     addPortal,

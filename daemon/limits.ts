@@ -10,6 +10,8 @@ export const limits = {
   /** Longest text in a PROMPT, INFO or ERROR frame: a QR code in half blocks fits. */
   textLength: 4096,
   serviceLength: 64,
+  /** Names of realms have 64 characters at the most (config/fields.ts). */
+  realmLength: 256,
   /** LOGIN_NAME_MAX on Linux; longer names are no account. */
   userLength: 256,
   rhostLength: 256,
@@ -173,6 +175,15 @@ export const limits = {
   scrubFindings: 100,
   /** Events in a row that are too old, after which a search by time ends: a clock may have been set back. */
   oldEventsInRow: 1_000,
+  /** Lines of the audit trail that wait for a journal that is slow: some 2 MB. */
+  auditLines: 10_000,
+  /** Places of the trail that one search, or one check of the chain, reads: a third of a second's work. */
+  trailScan: 20_000,
+  /** Faults of one check that are named; all are counted. */
+  trailFindings: 100,
+  /** Locked accounts are counted anew for whoever asks, at most a tenth of the time; and who asks waits so long. */
+  lockCountRest: 10,
+  lockCountWait: 500,
   /** How often a store that cannot be written is tried again. */
   reopenInterval: 1_000,
   /** Retries of a commit that met another one: each loser saw a winner. */
@@ -211,6 +222,8 @@ export const limits = {
   auditFollowers: 64,
   /** What a follower may have unread before it is let go: some 4 000 events. */
   auditFollowUnread: 1_048_576,
+  /** Between two looks at how the store is, for those who follow. */
+  troubleCheck: 1_000,
   /** Between two looks at whether the token of whoever follows is still good. */
   followCheck: 5_000,
   /** Our client sends five headers; Node's own limit is 16 KiB and 2 000. */

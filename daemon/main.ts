@@ -3,8 +3,15 @@ import { hostname } from 'node:os';
 import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
+import { createAuditJournal } from './audit/journal.ts';
 import { check, exits, init, parseCommandLine, usage } from './command-line.ts';
-import { defaultConfigFile, placeOfKeys, placeOfPasswords, rootedPaths } from './config/defaults.ts';
+import {
+  defaultConfigFile,
+  notifyUser,
+  placeOfKeys,
+  placeOfPasswords,
+  rootedPaths,
+} from './config/defaults.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
 import { createAdmin } from './control/admin.ts';
 import { createApprovalDesk } from './control/approval-desk.ts';
@@ -21,6 +28,9 @@ import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
 import { checkOf, createManager, statusLine } from './manager.ts';
+import { createCounts } from './metrics/counts.ts';
+import { measuredStore, measuredVerifier } from './metrics/measured.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
@@ -68,9 +78,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const activated = takeActivatedSockets(process.env, process.pid);
   for (const descriptor of activated.values()) addon.closeOnExec(descriptor);
 
-  const store = await manager.starting('Checking the store', () =>
+  const counts = createCounts();
+  const opened = await manager.starting('Checking the store', () =>
     openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon }),
   );
+  const store = measuredStore(opened, counts);
+  const journal = createAuditJournal(2, process.env.JOURNAL_STREAM !== undefined);
+  store.follow(counts.note);
+  store.follow(journal.note);
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
@@ -82,8 +97,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       name: limits.throttleName,
       source: limits.throttleSource,
     });
-  const unknownNames = createTally(log, 'unknown-names', limits.unknownNamesInterval);
-  const throttled = createTally(log, 'throttled', limits.unknownNamesInterval);
+  const tallyOf = (event: string) => createTally(log, event, limits.unknownNamesInterval);
+  const unknownNames = counts.tally('unknown-name', tallyOf('unknown-names'));
+  const throttled = counts.tally('throttled', tallyOf('throttled'));
   const touches = createTouches(createFidoHelper({ where: placeOfKeys(paths), log }), systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
@@ -92,7 +108,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     clock,
     origins: () => configuration.current().portal?.origins ?? [],
   });
-  const verifier = createVerifier({
+  const judge = createVerifier({
     store,
     accounts,
     config: configuration.current,
@@ -109,6 +125,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     log,
   });
 
+  const verifier = measuredVerifier(judge, counts);
   const login = createLoginServer({
     descriptors: descriptorLimit(),
     verifier,
@@ -119,11 +136,13 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const signed = { accounts, clock, randomness: systemRandomness };
+  const uidOf = async (name: string | undefined): Promise<number | undefined> => {
+    const found = name === undefined ? undefined : await accounts.byName(name, []);
+    return found?.status === 'found' ? found.account.uid : undefined;
+  };
   let lastPortalUid: number | undefined;
   const portalUid = async () => {
-    const { portal } = configuration.current();
-    const found = portal === undefined ? undefined : await accounts.byName(portal.user, []);
-    lastPortalUid = found?.status === 'found' ? found.account.uid : undefined;
+    lastPortalUid = await uidOf(configuration.current().portal?.user);
     return lastPortalUid;
   };
   await portalUid();
@@ -158,6 +177,16 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       openLogins: login.open,
     }),
     verifier,
+    metrics: createMetrics({
+      counts,
+      store,
+      config: configuration.current,
+      openLogins: () => login.open(),
+      now: clock.now,
+      version: version(),
+      started,
+      keyId: keyring.current,
+    }),
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     log,
     accounts,
@@ -176,6 +205,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
     portalUid,
+    notifyUid: () => uidOf(configuration.current().notify && notifyUser),
     lastPortalUid: () => lastPortalUid,
   });
 
@@ -191,11 +221,17 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.listen(at('control', paths.controlSocket));
   await login.listen('user', at('pam-user', paths.pamUserSocket));
   await login.listen('root', at('pam', paths.pamSocket));
+  // Kept elsewhere with the journal, it shows that nothing before it was changed: `audit verify --expect`.
+  const tellHead = (): void => {
+    const { events, trail } = store.health();
+    if (trail?.head !== undefined) log.info('audit-head', { place: events.last, link: trail.head });
+  };
   const prune = (): void => {
-    const { keepForMs, keepEvents } = configuration.current().audit;
+    const { keepForMs, keepEvents, keepBytes } = configuration.current().audit;
     store
-      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents })
-      .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }));
+      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents, keepBytes })
+      .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }))
+      .finally(tellHead);
   };
   prune();
   setInterval(prune, limits.pruneInterval).unref();
@@ -209,7 +245,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.close();
   unknownNames.flush();
   throttled.flush();
+  tellHead();
   await store.close();
+  await journal.close();
 }
 
 async function main(): Promise<number> {

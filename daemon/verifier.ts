@@ -18,7 +18,7 @@ import type {
 import { answerFirst, openFirst } from './verifier/first-enrolment.ts';
 import { type Answer, type Judgement, mayBeAnAnswer } from './verifier/judge.ts';
 import { Ledger, untilSettled } from './verifier/ledger.ts';
-import { loginEvent } from './verifier/login-event.ts';
+import { loginEvent, withLock } from './verifier/login-event.ts';
 import { genericPrompt, promptFor, refusalText, successText } from './verifier/prompt.ts';
 import { createProofs } from './verifier/proof.ts';
 import type { Subject } from './verifier/subject.ts';
@@ -276,7 +276,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
     }
     const record = counted(asking, judgement);
-    if (!(await this.#ledger.change(asking, record, event))) return undefined;
+    const told = withLock(event, asking.record.lock, record.lock);
+    if (!(await this.#ledger.change(asking, record, told))) return undefined;
     const locked = lockedNow(record.lock, asking.realm.lockout, asking.now);
     const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
     const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;

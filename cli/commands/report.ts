@@ -4,7 +4,7 @@ import type { Readiness, ReportLine } from '../../daemon/control/report.ts';
 import type { StoredAuditEvent } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
-import { sinceOf } from './audit.ts';
+import { momentOf } from './audit.ts';
 
 interface ReportOptions {
   readonly realm?: string;
@@ -51,7 +51,7 @@ export function addReport(program: Command, context: Context): void {
     )
     .option('--realm <name>', 'the members of one realm alone')
     .option('--since <when>', 'logins from then on: 12h, 7d, 2025-03-01; by default 7d', (text) =>
-      sinceOf(text, context.world.now()),
+      momentOf(text, context.world.now()),
     )
     .option('--json', 'as JSON')
     .addHelpText(

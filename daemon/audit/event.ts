@@ -1,21 +1,32 @@
-/** What a decision was about; each leaves one event, in the commit of the change that it describes. */
-export type AuditKind =
-  | 'login'
-  | 'verify'
-  | 'enrol'
-  | 'factor-renamed'
-  | 'factor-enabled'
-  | 'factor-disabled'
-  | 'factor-removed'
-  | 'unlocked'
-  | 'invited'
-  | 'exempted'
+/** What a decision was about (docs/audit.md); each leaves one event, in the commit of the change that it describes. */
+export const auditKinds = [
+  'login',
+  'verify',
+  'enrol',
+  'factor-renamed',
+  'factor-enabled',
+  'factor-disabled',
+  'factor-removed',
+  'unlocked',
+  'invited',
+  'exempted',
   /** Came from another system; left for one. */
-  | 'imported'
-  | 'exported'
-  | 'store';
+  'imported',
+  'exported',
+  'store',
+] as const;
+export type AuditKind = (typeof auditKinds)[number];
 
-export type AuditOutcome = 'success' | 'not-needed' | 'observed' | 'refused' | 'abandoned' | 'error' | 'done';
+export const auditOutcomes = [
+  'success',
+  'not-needed',
+  'observed',
+  'refused',
+  'abandoned',
+  'error',
+  'done',
+] as const;
+export type AuditOutcome = (typeof auditOutcomes)[number];
 
 /** One audit event. Holds no secret: no answer, no seed, no hash. */
 export interface AuditEvent {
@@ -36,12 +47,19 @@ export interface AuditEvent {
   /** su with su = "caller": whose factors and counts they were. */
   readonly caller?: string;
   readonly factor?: { readonly id: string; readonly kind: string; readonly name: string };
-  /** Who did it, for changes: "uid:0". */
+  /**
+   * Who did it, for changes: "uid:0". Of a login on pam-user.sock the uid of its program, whose word service, source
+   * and tty are.
+   */
   readonly actor?: string;
   /** outcome = observed: the kind of decision that it would have been; `reason` is its reason. */
   readonly would?: string;
   /** Until when what was given is good: an exemption, a bypass code. Milliseconds since the epoch. */
   readonly until?: number;
+  /** This wrong answer locked: typed codes, or everything. */
+  readonly locked?: 'codes' | 'any';
+  /** A recovery key was used; so many are left. */
+  readonly left?: number;
 }
 
 /** As it is stored and listed: with its place in the one order of all events. */

@@ -39,7 +39,9 @@ export interface Config {
   readonly webauthn?: RelyingParty;
   /** Undefined: there is no portal. */
   readonly portal?: PortalConfig;
-  readonly audit: { readonly keepForMs: number; readonly keepEvents: number };
+  readonly audit: { readonly keepForMs: number; readonly keepEvents: number; readonly keepBytes: number };
+  /** Run for what somebody should hear of, by sallyport-notify; undefined: nobody is told. */
+  readonly notify?: readonly [program: string, ...words: string[]];
   readonly realms: readonly Realm[];
 }
 

@@ -90,6 +90,8 @@ export function placeOfPasswords(paths: Config['paths']) {
 }
 
 export const defaultAdminGroup = 'sallyport-admin';
+/** The account that sallyport-notify runs as. */
+export const notifyUser = 'sallyport-notify';
 
 const hour = 3_600_000;
 
@@ -97,6 +99,7 @@ const hour = 3_600_000;
 export const defaults = {
   auditKeepForMs: 400 * 24 * hour,
   auditKeepEvents: 1_000_000,
+  auditKeepBytes: 1024 ** 3,
   totp: { digits: 6, period: 30, algorithm: 'sha1', skew: 1 },
   validationServers: ['https://api.yubico.com/wsapi/2.0/verify'],
   webauthn: { userVerification: 'discouraged' },

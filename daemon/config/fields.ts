@@ -4,6 +4,7 @@ import { limits } from '../limits.ts';
 import type { Realm, Rule, Source } from './contract.ts';
 import { parseDuration } from './duration.ts';
 import { parseNetwork } from './network.ts';
+import { parseSize } from './size.ts';
 import { isTable } from './unknown.ts';
 
 /**
@@ -55,6 +56,14 @@ export function duration(least: string, most: string) {
   return reads(`a time from "${least}" to "${most}", as in "90s", "15m", "1h", "14d"`, (input) => {
     const ms = typeof input === 'string' ? parseDuration(input) : undefined;
     return ms !== undefined && ms >= from && ms <= to ? ms : undefined;
+  });
+}
+
+export function size(least: string, most: string) {
+  const [from, to] = [parseSize(least) ?? 0, parseSize(most) ?? 0];
+  return reads(`a size from "${least}" to "${most}", as in "64M", "1G"`, (input) => {
+    const bytes = typeof input === 'string' ? parseSize(input) : undefined;
+    return bytes !== undefined && bytes >= from && bytes <= to ? bytes : undefined;
   });
 }
 
@@ -210,6 +219,18 @@ const isAbsolute = (value: string) =>
   isPlain(value, 4096) && value.startsWith('/') && value !== '/' && !/\/\/|\/\.{1,2}(\/|$)|\/$/.test(value);
 
 export const filePath = text('an absolute path without "..", "//" and a "/" at the end', isAbsolute);
+
+/** A program in full and its arguments, as execve(2) takes them: there is no shell. */
+export const program = reads(
+  'a list of texts: the program with its whole path, and its arguments ["/usr/local/bin/tell", "--short"]',
+  (input): readonly [string, ...string[]] | undefined => {
+    if (!Array.isArray(input) || input.length > 64) return undefined;
+    const words = input.filter((word): word is string => typeof word === 'string' && !/\p{Cc}/u.test(word));
+    const [path, ...rest] = words;
+    if (path === undefined || words.length < input.length || !isAbsolute(path)) return undefined;
+    return [path, ...rest];
+  },
+);
 
 export const serverUrl = text(
   'an address that begins with https:// or http://, up to its query',

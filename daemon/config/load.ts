@@ -164,9 +164,11 @@ function configOf(document: DocumentTable, realms: readonly Realm[], file: strin
       },
     }),
     ...(document.portal !== undefined && { portal: portalOf(document.portal, document.issuer ?? host) }),
+    ...(document.notify !== undefined && { notify: document.notify }),
     audit: {
       keepForMs: document.audit?.keep ?? defaults.auditKeepForMs,
       keepEvents: document.audit?.keep_events ?? defaults.auditKeepEvents,
+      keepBytes: document.audit?.keep_bytes ?? defaults.auditKeepBytes,
     },
     realms,
   };

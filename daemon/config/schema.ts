@@ -26,6 +26,7 @@ const auditSchema = v.strictObject(
   {
     keep: v.optional(field.duration('1d', '3650d')),
     keep_events: v.optional(field.wholeNumber(100, 100_000_000)),
+    keep_bytes: v.optional(field.size('1M', '1T')),
   },
   'a table',
 );
@@ -43,6 +44,7 @@ export const documentSchema = v.strictObject(
     webauthn: v.optional(relyingPartySchema),
     portal: v.optional(portalSchema),
     audit: v.optional(auditSchema),
+    notify: v.optional(field.program),
     realm: v.optional(v.unknown()),
   },
   'a table',

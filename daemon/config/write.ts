@@ -45,6 +45,7 @@ const rest = `# Members of this group administer; as long as there is no such gr
 # [audit]
 # keep        = "400d"
 # keep_events = 1000000
+# keep_bytes  = "1G"
 
 # Realms are tried in this order; the first that an account is a member of decides.
 # The last has no members line and takes everybody else.

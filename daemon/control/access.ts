@@ -8,6 +8,8 @@ export interface Caller {
   readonly root: boolean;
   /** The portal's uid: it acts only with a person's token. */
   readonly portal: boolean;
+  /** The uid of sallyport-notify. */
+  readonly notify?: boolean;
   /** A member of the admin group; false whenever that cannot be told. */
   readonly admin: boolean;
 }
@@ -47,6 +49,7 @@ export type AccessDecision =
  *
  * What MUST hold:
  * - root comes before portal: below `init --root` both may be the same uid;
+ * - sallyport-notify is itself alone, whatever groups its uid is in;
  * - the portal is the portal whatever groups its uid is in and whatever its own account is;
  * - a token serves the uid that it was given to, or the portal, and never more than its holder may;
  * - an old one serves for reading alone, whoever its holder is.
@@ -70,6 +73,7 @@ export function mayCall(
 export function relationOf(caller: Caller, subject: Subject | undefined): Relation {
   if (caller.root) return 'root';
   if (caller.portal) return 'portal';
+  if (caller.notify === true) return 'notify';
   if (subject?.uid !== undefined && subject.uid === caller.uid) return 'self';
   if (!caller.admin) return 'other';
   if (subject === undefined) return 'admin';

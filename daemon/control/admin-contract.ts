@@ -1,4 +1,5 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
+import type { TrailCheck } from '../store/contract.ts';
 import type { Exempting } from './exemptions.ts';
 import type { Reporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
@@ -12,6 +13,7 @@ import type {
   Realm,
   ReloadView,
   StatusView,
+  TrailQuery,
   UserPage,
   UserView,
 } from './views.ts';
@@ -60,6 +62,10 @@ export interface Admin extends Exempting, Reporting {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Oldest first, from the place `from`. */
   auditFrom(from: number, user: string | undefined, limit: number): Promise<readonly StoredAuditEvent[]>;
+  /** A stretch of the chain, checked. */
+  checkTrail(query: TrailQuery): Promise<TrailCheck>;
   /** Calls back after each event that is committed, in order. @returns how to stop */
   follow(user: string | undefined, listener: (event: StoredAuditEvent) => void): () => void;
+  /** Calls back when the store cannot be written, can again, or is found damaged; with events at place 0. */
+  followTroubles(listener: (event: StoredAuditEvent) => void): () => void;
 }

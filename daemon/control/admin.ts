@@ -1,9 +1,11 @@
 import type { Accounts } from '../accounts.ts';
 import type { AuditKind } from '../audit/event.ts';
+import { fitting } from '../audit/filter.ts';
 import type { Configuration } from '../configuration.ts';
 import { SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { summaryOf } from '../factors/summary.ts';
+import { limits } from '../limits.ts';
 import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';
 import { checkedName } from '../verifier/factor-name.ts';
 import { changeEvent } from '../verifier/login-event.ts';
@@ -16,6 +18,7 @@ import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding } from './standing.ts';
 import { statusOf } from './status.ts';
+import { createTroubles } from './troubles.ts';
 import { userLine, viewUser } from './user-view.ts';
 import type { ChangeView, Realm } from './views.ts';
 
@@ -184,17 +187,14 @@ export function createAdmin(options: AdministrationOptions): Admin {
         return { kind: 'change', write, event, result: { ...view, ...url } };
       }),
     explain: createExplain(options),
-    async audit({ user, since, from, limit }) {
-      const events = await store.events({
-        limit,
-        ...(user === undefined ? {} : { account: user }),
-        ...(since === undefined ? {} : { since }),
-        ...(from === undefined ? {} : { from }),
-      });
-      return { events };
+    async audit(query) {
+      const { last } = store.health().events;
+      return { ...(await store.search({ ...query, fits: fitting(query), scan: limits.trailScan })), last };
     },
+    checkTrail: (query) => store.checkTrail({ ...query, scan: limits.trailScan }),
     auditFrom: (from, user, limit) =>
       store.events({ from, limit, forward: true, ...(user === undefined ? {} : { account: user }) }),
+    followTroubles: createTroubles(() => store.health(), options.now),
     follow: (user, listener) =>
       store.follow((event) => {
         if (user === undefined || event.account === user) listener(event);

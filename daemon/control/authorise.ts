@@ -17,6 +17,8 @@ export interface AuthoriseOptions {
   readonly rootUids: ReadonlySet<number>;
   /** Of the account that the portal runs as; it may change with the configuration. */
   readonly portalUid?: () => Promise<number | undefined>;
+  /** Of the account that sallyport-notify runs as; undefined: there is nothing to run. */
+  readonly notifyUid?: () => Promise<number | undefined>;
   readonly hasRecord: (account: string) => Promise<boolean>;
 }
 
@@ -102,6 +104,8 @@ async function callerOf(
   if (options.rootUids.has(uid))
     return { caller: { uid, root: true, portal, admin: false }, uncertain: false };
   if (portal) return { caller: { uid, root: false, portal, admin: false }, uncertain: false };
+  if (uid === (await options.notifyUid?.()))
+    return { caller: { uid, root: false, portal: false, notify: true, admin: false }, uncertain: false };
   const group = options.adminGroup();
   const found = await options.accounts.byUid(uid, [group]);
   const admin = found.status === 'found' && found.groups.get(group) === 'member';

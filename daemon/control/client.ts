@@ -1,12 +1,13 @@
 import { limits } from '../limits.ts';
 import type { BypassBody, BypassView } from './bypass.ts';
 import type { ExemptBody, ExemptView } from './exemptions.ts';
+import { newestPlace } from './follow-head.ts';
 import type { ExportBody, ExportPage, ImportBody, ImportedAccount, ImportView } from './moving-views.ts';
 import { type OperationName, operation } from './operations.ts';
 import type { ReportView } from './report.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
-import { ask, type ClientOptions, type Request, stream } from './transport.ts';
+import { ask, askText, type ClientOptions, type Request, stream } from './transport.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -18,10 +19,13 @@ import type {
   ExplainQuery,
   ExplainView,
   FactorSummary,
+  FollowQuery,
   Realm,
   ReloadView,
   StatusView,
   StoredAuditEvent,
+  TrailCheck,
+  TrailQuery,
   UserPage,
   UserView,
   VerifyBody,
@@ -33,6 +37,8 @@ export { type ClientCode, type ClientOptions, ControlError } from './transport.t
 /** sallyportd over its control socket. Every call may throw a ControlError. */
 export interface ControlClient extends SignInClient {
   status(): Promise<StatusView>;
+  /** Prometheus' text format. */
+  metrics(): Promise<string>;
   reload(): Promise<ReloadView>;
   realms(): Promise<readonly Realm[]>;
   realm(name: string): Promise<Realm>;
@@ -62,8 +68,13 @@ export interface ControlClient extends SignInClient {
   export(body: ExportBody): Promise<ExportPage>;
   explain(user: string, query: ExplainQuery): Promise<ExplainView>;
   audit(query: AuditQuery): Promise<AuditPage>;
-  /** Events after the place `from`, as they come, until the daemon ends the stream. */
-  follow(query: { readonly user?: string; readonly from?: number }): AsyncIterable<StoredAuditEvent>;
+  /** A stretch of the chain of audit events, checked. */
+  checkTrail(query: TrailQuery): Promise<TrailCheck>;
+  /**
+   * Events after the place `from`, as they come, until the daemon ends the stream. At place 0: how the store is.
+   * @param opened hears which place is the newest
+   */
+  follow(query: FollowQuery, opened?: (newest: number) => void): AsyncIterable<StoredAuditEvent>;
 }
 
 interface Wanted {
@@ -78,6 +89,7 @@ export function createClient(options: ClientOptions): ControlClient {
   const at = (user: string, factor: string) => ({ parameters: { user, factor } });
   return {
     status: () => call('status'),
+    metrics: () => askText(options, requestOf('metrics', {})),
     reload: () => call('reload'),
     realms: async () => (await call<{ realms: readonly Realm[] }>('realm-list')).realms,
     realm: (realm) => call('realm-show', { parameters: { realm } }),
@@ -110,7 +122,11 @@ export function createClient(options: ClientOptions): ControlClient {
     export: (body) => call('export', { body }),
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
-    follow: (query) => stream(options, requestOf('audit-follow', { query })),
+    checkTrail: (query) => call('audit-verify', { query }),
+    follow: (query, opened) =>
+      stream(options, requestOf('audit-follow', { query }), (headers) =>
+        opened?.(Number(headers[newestPlace] ?? 0)),
+      ),
     ...createSignInClient(options),
   };
 }

@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { StoredAuditEvent } from '../audit/event.ts';
+import { fitting } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
 import type { Admin } from './admin-contract.ts';
+import { newestPlace } from './follow-head.ts';
+import type { FollowQuery } from './views.ts';
 
 /** Streams of `audit --follow`: one JSON object a line. */
 export interface Followers {
   /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
-  start(response: ServerResponse, query: { readonly user?: string; readonly from?: number }): Promise<void>;
+  start(response: ServerResponse, query: FollowQuery, withTroubles: boolean): Promise<void>;
   count(): number;
   close(): void;
 }
@@ -21,24 +24,32 @@ export interface FollowLimits {
  * What MUST hold: no event is left out and none comes twice, also where the trail grows while what
  * lies behind is read; a follower that does not read costs a bounded amount of memory.
  */
-export function createFollowers(admin: Pick<Admin, 'auditFrom' | 'follow'>, limit: FollowLimits): Followers {
+export function createFollowers(
+  admin: Pick<Admin, 'auditFrom' | 'follow' | 'followTroubles' | 'status'>,
+  limit: FollowLimits,
+): Followers {
   const open = new Set<ServerResponse>();
 
-  const start: Followers['start'] = async (response, query) => {
+  const start: Followers['start'] = async (response, query, withTroubles) => {
     if (open.size >= limit.auditFollowers)
       throw new SallyportError(
         'too-many-followers',
         `the audit trail is being followed by ${open.size} already; end one of them`,
       );
     open.add(response);
-    const stream = createStream(response, limit.auditFollowUnread);
+    const stream = createStream(response, limit.auditFollowUnread, fitting(query));
     const stop = admin.follow(query.user, stream.live);
     response.once('close', () => {
       stop();
       open.delete(response);
     });
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.writeHead(200, {
+      'content-type': 'application/x-ndjson',
+      [newestPlace]: String(admin.status().store.events.last),
+    });
     response.flushHeaders();
+    // Behind the head: what is wrong already is told at once.
+    if (withTroubles) response.once('close', admin.followTroubles(stream.trouble));
     await replay(admin, query, limit.pageSize, stream);
   };
 
@@ -60,11 +71,17 @@ interface Stream {
   readonly live: (event: StoredAuditEvent) => void;
   /** What lay behind. @returns whether more may follow */
   readonly past: (event: StoredAuditEvent) => Promise<boolean>;
+  /** What cannot stand in the trail: that the store cannot be written. */
+  readonly trouble: (event: StoredAuditEvent) => void;
   /** The past is told: on with what came meanwhile. */
   readonly catchUp: () => void;
 }
 
-function createStream(response: ServerResponse, mostUnread: number): Stream {
+function createStream(
+  response: ServerResponse,
+  mostUnread: number,
+  fits: (event: StoredAuditEvent) => boolean,
+): Stream {
   let told = -1;
   let waiting: StoredAuditEvent[] | undefined = [];
   let waitingBytes = 0;
@@ -85,7 +102,7 @@ function createStream(response: ServerResponse, mostUnread: number): Stream {
 
   return {
     live(event) {
-      if (response.writableEnded) return;
+      if (response.writableEnded || !fits(event)) return;
       if (waiting === undefined) {
         write(event);
         if (response.writableLength > mostUnread) letGo();
@@ -95,8 +112,11 @@ function createStream(response: ServerResponse, mostUnread: number): Stream {
       waitingBytes += JSON.stringify(event).length;
       if (waitingBytes > mostUnread) letGo();
     },
+    trouble(event) {
+      if (!response.writableEnded && fits(event)) response.write(`${JSON.stringify(event)}\n`);
+    },
     async past(event) {
-      if (!write(event)) await drained(response);
+      if (fits(event) && !write(event)) await drained(response);
       return !response.writableEnded && !response.destroyed;
     },
     catchUp() {

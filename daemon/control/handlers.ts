@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
 import type { Moving } from '../verifier/moving-contract.ts';
@@ -10,6 +11,7 @@ import type { Ceremonies } from './ceremonies.ts';
 import { readExempt } from './exemptions.ts';
 import { movingHandlers } from './moving.ts';
 import type { OperationName } from './operations.ts';
+import { metricsType, PlainText } from './plain-text.ts';
 import { readReport } from './report.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
@@ -35,6 +37,7 @@ export interface HandlerOptions {
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
   readonly moving: Moving;
+  readonly metrics: Metrics;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -46,6 +49,7 @@ export const handlers: Readonly<
 > = {
   ...movingHandlers,
   status: plain(async ({ admin }) => admin.status()),
+  metrics: plain(async ({ metrics }) => new PlainText(await metrics.text(), metricsType)),
   reload: change(async ({ admin }) => admin.reload()),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
@@ -126,6 +130,7 @@ export const handlers: Readonly<
     const query = schema.readAudit(call.route.query);
     return admin.audit(call.account === undefined ? query : { ...query, user: call.account });
   },
+  'audit-verify': async ({ admin }, call) => admin.checkTrail(schema.readTrail(call.route.query)),
 };
 
 /** Takes neither query nor body. */

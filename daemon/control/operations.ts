@@ -3,6 +3,7 @@ import {
   administer,
   anybody,
   change,
+  follow,
   own,
   portalAlone,
   read,
@@ -19,7 +20,8 @@ export type { Access, Cell, Relation } from './rights.ts';
  * - what is not said to be allowed is denied; a caller is exactly one of the columns;
  * - whoever is not root needs a token for every change;
  * - only root changes what belongs to root, lets a factor in unproven, moves accounts in or out, and reloads;
- * - the portal does nothing of its own: it shows a person's token, and that person's cell decides.
+ * - the portal does nothing of its own: it shows a person's token, and that person's cell decides;
+ * - whoever runs programs for events follows them, and may nothing else.
  */
 
 interface Operation {
@@ -40,6 +42,13 @@ export const operations = {
     path: '/v1/status',
     about: 'none',
     what: 'How the daemon, its store and its configuration are',
+    access: readAll,
+  },
+  metrics: {
+    method: 'GET',
+    path: '/v1/metrics',
+    about: 'none',
+    what: 'Figures for Prometheus, as text',
     access: readAll,
   },
   reload: {
@@ -288,12 +297,19 @@ export const operations = {
     what: 'The audit trail, newest first',
     access: read,
   },
+  'audit-verify': {
+    method: 'GET',
+    path: '/v1/audit/verify',
+    about: 'none',
+    what: 'Whether each event of the trail follows on the one before, a stretch at a time',
+    access: readAll,
+  },
   'audit-follow': {
     method: 'GET',
     path: '/v1/audit/follow',
     about: 'query',
     what: 'The audit trail as it grows, one JSON object a line',
-    access: read,
+    access: follow,
   },
 } as const satisfies Record<string, Operation>;
 

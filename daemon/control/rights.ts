@@ -8,9 +8,10 @@ export type Cell = 'allow' | 'session' | 'token' | 'deny';
  * root: uid 0, or below `init --root` the daemon's own uid;
  * admin: a member of the admin group, about another account or about none;
  * adminOfRoot: the same, about an account of root's, or one whose uid nobody knows;
- * self: the account itself; other: anybody else; portal: the portal's uid.
+ * self: the account itself; other: anybody else; portal: the portal's uid; notify: that of sallyport-notify, which
+ * follows events and does nothing else.
  */
-export type Relation = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal';
+export type Relation = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal' | 'notify';
 
 export type Access = Readonly<Record<Relation, Cell>>;
 
@@ -21,7 +22,10 @@ export const read: Access = {
   self: 'allow',
   other: 'deny',
   portal: 'session',
+  notify: 'deny',
 };
+/** Events as they come. */
+export const follow: Access = { ...read, notify: 'allow' };
 /** One's own alone: whoever sees it could meddle with a login. */
 export const own: Access = { ...read, admin: 'deny', adminOfRoot: 'deny' };
 /** What is about no account has no self. */
@@ -33,6 +37,7 @@ export const change: Access = {
   self: 'token',
   other: 'deny',
   portal: 'token',
+  notify: 'deny',
 };
 /** An admin's change that nobody makes for themselves. */
 export const administer: Access = { ...change, self: 'deny' };
@@ -44,6 +49,7 @@ export const anybody: Access = {
   self: 'allow',
   other: 'allow',
   portal: 'allow',
+  notify: 'deny',
 };
 /** What only the pages of the portal have to do with. */
 export const portalAlone: Access = {
@@ -60,4 +66,5 @@ export const rootAlone: Access = {
   self: 'deny',
   other: 'deny',
   portal: 'deny',
+  notify: 'deny',
 };

@@ -1,8 +1,18 @@
 import * as v from 'valibot';
+import { auditKinds, auditOutcomes } from '../audit/event.ts';
+import { parseNetwork } from '../config/network.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ApprovalAnswerBody, AttestationBody, SignInAnswerBody, SignInBody } from './sign-in-views.ts';
-import type { AuditQuery, CeremonyBody, EnrolBody, ExplainQuery, VerifyBody } from './views.ts';
+import type {
+  AuditQuery,
+  CeremonyBody,
+  EnrolBody,
+  ExplainQuery,
+  FollowQuery,
+  TrailQuery,
+  VerifyBody,
+} from './views.ts';
 
 /** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
 const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
@@ -119,12 +129,23 @@ const explainQuery = v.strictObject({
   tty: v.exactOptional(text(limits.ttyLength)),
   sshKey: v.exactOptional(text(limits.sshKeyText)),
 });
-const auditQuery = v.strictObject({
+const eventQuery = {
   user: userQuery,
-  since: v.exactOptional(whole),
+  realm: v.exactOptional(text(limits.realmLength)),
+  service: v.exactOptional(text(limits.serviceLength)),
+  source: v.exactOptional(v.pipe(text(limits.rhostLength), v.check(isSource))),
+  outcome: v.exactOptional(v.picklist(auditOutcomes)),
+  kind: v.exactOptional(v.picklist(auditKinds)),
   from: v.exactOptional(whole),
+};
+const auditQuery = v.strictObject({
+  ...eventQuery,
+  since: v.exactOptional(whole),
+  until: v.exactOptional(whole),
   limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
 });
+const followQuery = v.strictObject(eventQuery);
+const trailQuery = v.strictObject({ from: v.exactOptional(whole), linkOf: v.exactOptional(whole) });
 const pageQuery = v.strictObject({
   after: v.exactOptional(text(limits.userLength)),
   search: v.exactOptional(v.pipe(text(limits.userLength), v.minBytes(1))),
@@ -150,10 +171,18 @@ export const readRename = (input: Input): { readonly name: string } => check(ren
 export const readNothing = (input: Input): void => void check(emptyBody, input ?? {});
 export const readExplain = (query: Input): ExplainQuery => check(explainQuery, query);
 export const readAudit = (query: Input): AuditQuery => check(auditQuery, query);
+export const readFollow = (query: Input): FollowQuery => check(followQuery, query);
+export const readTrail = (query: Input): TrailQuery => check(trailQuery, query);
 export const readPage = (
   query: Input,
 ): { readonly after?: string; readonly search?: string; readonly limit: number } => check(pageQuery, query);
 export const readNoQuery = (query: Input): void => void check(noQuery, query);
+
+/** An address or a network in full, or a name. A network with host bits would find nothing. */
+function isSource(value: string): boolean {
+  const read = parseNetwork(value);
+  return read.ok || read.why !== 'host-bits';
+}
 
 /**
  * @throws SallyportError bad-request: which field, and what kind of fault; never what was sent

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
 import { removeStale } from '../socket-file.ts';
@@ -21,8 +22,9 @@ import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
 import type { OperationName } from './operations.ts';
+import { PlainText } from './plain-text.ts';
 import { type Route, route } from './router.ts';
-import { readAudit } from './schema.ts';
+import { readFollow } from './schema.ts';
 import type { SignIns } from './sign-ins.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -48,6 +50,7 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
   readonly moving: Moving;
+  readonly metrics: Metrics;
   /** As it was known last: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
@@ -186,14 +189,12 @@ async function serve(
     found = route(request.method ?? '', request.url ?? '');
     const authorised = await desk.authorise(uid, found, request.headers);
     if (found.name === 'audit-follow') {
-      const query = readAudit(found.query);
+      const query = readFollow(found.query);
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
-      await desk.followers.start(response, {
-        ...user,
-        ...(query.from === undefined ? {} : { from: query.from }),
-      });
+      // The portal's pages show the trail alone.
+      await desk.followers.start(response, { ...query, ...user }, !authorised.caller.portal);
       return;
     }
     if (found.name === 'approval-follow') {
@@ -261,11 +262,12 @@ function told(
 }
 
 function send(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
+  const plain = body instanceof PlainText ? body : undefined;
+  const text = plain?.text ?? JSON.stringify(body);
   // What is left of a body that was not read must not pass for the next request.
   const rest = request.complete ? {} : { connection: 'close' };
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': plain?.type ?? 'application/json',
     'content-length': Buffer.byteLength(text),
     ...rest,
   });

@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type ControlCode, isControlCode } from './codes.ts';
@@ -36,6 +36,11 @@ export interface Request {
 
 /** @throws ControlError */
 export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T> {
+  return parse(await askText(options, wanted), options.socket) as T;
+}
+
+/** For an answer that is no JSON. @throws ControlError */
+export async function askText(options: ClientOptions, wanted: Request): Promise<string> {
   try {
     return await askOnce(options, wanted);
   } catch (error) {
@@ -46,20 +51,24 @@ export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T
   }
 }
 
-async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
+async function askOnce(options: ClientOptions, wanted: Request): Promise<string> {
   const response = await send(options, wanted);
   const text = await whole(response, options.socket);
-  const parsed = parse(text, options.socket);
-  if (response.statusCode === 200) return parsed as T;
-  throw errorIn(parsed, options.socket);
+  if (response.statusCode === 200) return text;
+  throw errorIn(parse(text, options.socket), options.socket);
 }
 
-/** An answer of one JSON object a line. @throws ControlError */
-export async function* stream<T>(options: ClientOptions, wanted: Request): AsyncIterable<T> {
+/** An answer of one JSON object a line. @param opened hears its head @throws ControlError */
+export async function* stream<T>(
+  options: ClientOptions,
+  wanted: Request,
+  opened?: (headers: IncomingHttpHeaders) => void,
+): AsyncIterable<T> {
   const response = await send(options, wanted);
   if (response.statusCode !== 200)
     throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);
   response.socket.setTimeout(0);
+  opened?.(response.headers);
   try {
     for await (const line of linesOf(response)) {
       const parsed = parse(line, options.socket);

@@ -1,10 +1,11 @@
-import type { StoredAuditEvent } from '../audit/event.ts';
+import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.ts';
+import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
 import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
-import type { StoreHealth } from '../store/contract.ts';
+import type { StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
 
@@ -13,7 +14,18 @@ import type { ControlCode } from './codes.ts';
  * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception, and
  * what moves in and out (moving-views.ts).
  */
-export type { Exemption, FactorSummary, Realm, StoredAuditEvent, StoreHealth };
+export { auditKinds, auditOutcomes } from '../audit/event.ts';
+export type {
+  AuditKind,
+  AuditOutcome,
+  Exemption,
+  FactorSummary,
+  Realm,
+  StoredAuditEvent,
+  StoreHealth,
+  TrailCheck,
+  TrailFault,
+};
 
 export interface StatusView {
   readonly version: string;
@@ -223,16 +235,32 @@ export interface ExplainView extends Explanation {
   readonly service: string;
 }
 
-export interface AuditQuery {
-  readonly user?: string;
-  /** Milliseconds since the epoch. */
+export interface AuditQuery extends EventFilter {
+  /** Milliseconds since the epoch: the first moment wanted, and the first that is too late. */
   readonly since?: number;
-  /** The newest place wanted; for following, the last place already seen. */
+  readonly until?: number;
+  /** The newest place wanted. */
   readonly from?: number;
   readonly limit: number;
+}
+
+export interface FollowQuery extends EventFilter {
+  /** The last place already seen. */
+  readonly from?: number;
+}
+
+export interface TrailQuery {
+  /** Where the check goes on. */
+  readonly from?: number;
+  /** Whose link is to be told. */
+  readonly linkOf?: number;
 }
 
 export interface AuditPage {
   /** Newest first. */
   readonly events: readonly StoredAuditEvent[];
+  /** Where to go on: one page reads a bounded stretch of the trail, whatever it finds. Absent: there is no more. */
+  readonly next?: number;
+  /** The newest place of the trail, whatever was asked for. */
+  readonly last?: number;
 }

@@ -12,8 +12,8 @@ export interface Change {
     readonly write?: Buffer | null;
   }[];
   readonly events: readonly { readonly event: AuditEvent; readonly bytes: Buffer }[];
-  /** Events up to this one are dropped. */
-  readonly dropEventsTo?: number;
+  /** Events up to this one are dropped; they take up `bytes`, and the last of them has this link. */
+  readonly drop?: { readonly to: number; readonly bytes: number; readonly link?: string };
 }
 
 /** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */

@@ -1,5 +1,6 @@
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
+import type { SegmentReason } from './chain.ts';
 
 /** All that is kept of one account. */
 export interface AccountRecord extends AccountState {
@@ -81,6 +82,8 @@ export interface StoreHealth {
   readonly accounts: number;
   /** The first and the last place in the audit trail. */
   readonly events: { readonly first: number; readonly last: number };
+  /** Bytes that the trail takes up, and the link of the last event that has one (chain.ts). */
+  readonly trail?: { readonly bytes: number; readonly head?: string };
   readonly anchorCommit: number;
   readonly scrub: {
     readonly lastFinished?: number;
@@ -88,6 +91,45 @@ export interface StoreHealth {
     /** What the last pass found: sentences for people, the account named. */
     readonly findings: readonly string[];
   };
+}
+
+/** What is wrong with one place of the trail; docs/audit.md says what each means. */
+export type TrailFault =
+  | 'missing'
+  | 'damaged'
+  | 'broken'
+  | 'no-link'
+  | 'segment'
+  | 'beginning'
+  | 'head'
+  | 'beyond';
+
+/** A stretch of the trail, checked. */
+export interface TrailCheck {
+  /** The trail as it was then. */
+  readonly first: number;
+  readonly last: number;
+  /** How many places were read. */
+  readonly checked: number;
+  /** Where to go on; absent: the end was reached, and `head` is the link of the last event. */
+  readonly next?: number;
+  readonly head?: string;
+  /** Events of a version without a chain; the first that carries a link. */
+  readonly unchained: number;
+  readonly chainedFrom?: number;
+  /** Where segments begin. */
+  readonly segments: readonly {
+    readonly seq: number;
+    readonly at: number;
+    readonly daemon: string;
+    readonly segment: number;
+    readonly reason: SegmentReason;
+  }[];
+  /** How many places are wrong, and the first of them. */
+  readonly faults: number;
+  readonly findings: readonly { readonly seq: number; readonly fault: TrailFault }[];
+  /** The link of the event that was asked for; absent: it has none, or is not in this stretch. */
+  readonly link?: string;
 }
 
 /** The store as the daemon sees it. LevelDB now; PostgreSQL later, behind the same contract. */
@@ -113,12 +155,36 @@ export interface Store {
     readonly limit: number;
     readonly forward?: boolean;
   }): Promise<readonly StoredAuditEvent[]>;
+  /**
+   * A page of the events that fit, in bounded time: at most `scan` places are read, and `next` says where to go on.
+   * Absent: there is nothing more. `until` is the first moment that is too late.
+   */
+  search(options: {
+    readonly from?: number;
+    readonly since?: number;
+    readonly until?: number;
+    readonly fits: (event: StoredAuditEvent) => boolean;
+    readonly limit: number;
+    readonly scan: number;
+    readonly forward?: boolean;
+  }): Promise<{ readonly events: readonly StoredAuditEvent[]; readonly next?: number }>;
+  /** Whether each event follows on the one before; from the place `from`, `scan` places at the most. */
+  checkTrail(options: {
+    readonly from?: number;
+    readonly scan: number;
+    /** Whose link is to be told. */
+    readonly linkOf?: number;
+  }): Promise<TrailCheck>;
   /** Called after each commit with events, in order. Returns how to stop. */
   follow(listener: (event: StoredAuditEvent) => void): () => void;
   health(): StoreHealth;
   /** Reads everything once; findings are in health(). Runs by itself in the background too. */
   scrub(): Promise<void>;
-  /** Drops audit events over age or count; the store's size stays bounded. */
-  pruneEvents(options: { readonly before: number; readonly keep: number }): Promise<number>;
+  /** Drops audit events over age, count or size; the store's size stays bounded. */
+  pruneEvents(options: {
+    readonly before: number;
+    readonly keep: number;
+    readonly keepBytes?: number;
+  }): Promise<number>;
   close(): Promise<void>;
 }

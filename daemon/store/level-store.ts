@@ -2,6 +2,7 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { AnchorFollower } from './anchor-follower.ts';
+import { checkChain } from './chain-check.ts';
 import { encodeCommit } from './change.ts';
 import { Committer } from './committer.ts';
 import type {
@@ -18,7 +19,7 @@ import { Handle } from './handle.ts';
 import type { Keyring } from './keyring.ts';
 import { behindTokens, tokenName } from './keys.ts';
 import type { StoreLock } from './lock.ts';
-import type { Meta } from './meta.ts';
+import { type Meta, trailBytes } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
@@ -27,7 +28,7 @@ import { decodeAccount, decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
-import { lastToDrop, readEvents } from './trail.ts';
+import { readEvents, rowToDrop, searchEvents } from './trail.ts';
 
 export interface LevelStoreParts {
   readonly files: StoreFiles;
@@ -130,6 +131,14 @@ export class LevelStore implements Store {
     return this.#handle.use((db) => readEvents(db, this.#parts.sealer, options));
   }
 
+  search(options: Parameters<Store['search']>[0]): ReturnType<Store['search']> {
+    return this.#handle.use((db) => searchEvents(db, this.#parts.sealer, options));
+  }
+
+  checkTrail(options: Parameters<Store['checkTrail']>[0]): ReturnType<Store['checkTrail']> {
+    return this.#handle.use((db) => checkChain(db, this.#parts.sealer, options));
+  }
+
   follow(listener: (event: StoredAuditEvent) => void): () => void {
     // Wrapped, so that the same function can listen twice.
     const own = (event: StoredAuditEvent): void => listener(event);
@@ -138,7 +147,8 @@ export class LevelStore implements Store {
   }
 
   health(): StoreHealth {
-    const { commit, accounts, first, last } = this.#committer.meta;
+    const { meta } = this.#committer;
+    const { commit, accounts, first, last, chain } = meta;
     const state = this.#state;
     const { writingFor } = this.#committer;
     return {
@@ -148,6 +158,7 @@ export class LevelStore implements Store {
       commit,
       accounts,
       events: { first, last },
+      trail: { bytes: trailBytes(meta), ...(chain === undefined ? {} : { head: chain.head }) },
       anchorCommit: this.#anchor.commit,
       scrub: this.#scrubs.report(),
     };
@@ -157,14 +168,14 @@ export class LevelStore implements Store {
     return this.#scrubs.run();
   }
 
-  async pruneEvents({ before, keep }: { before: number; keep: number }): Promise<number> {
-    const wanted = { before, keep, limit: limits.pageSize };
+  async pruneEvents(options: Parameters<Store['pruneEvents']>[0]): Promise<number> {
+    const wanted = { keepBytes: Number.POSITIVE_INFINITY, ...options, limit: limits.pageSize };
     for (let dropped = 0; ; ) {
       const { first } = this.#committer.meta;
-      const upTo = await this.#handle.use((db) => lastToDrop(db, this.#parts.sealer, wanted));
-      if (upTo < first) return dropped;
-      await this.#committer.submit({ records: [], events: [], dropEventsTo: upTo });
-      dropped += upTo - first + 1;
+      const drop = await this.#handle.use((db) => rowToDrop(db, this.#parts.sealer, wanted));
+      if (drop === undefined || drop.to < first) return dropped;
+      await this.#committer.submit({ records: [], events: [], drop });
+      dropped += drop.to - first + 1;
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ChainState } from './chain.ts';
 import { storeError } from './error.ts';
 import { metaKey } from './keys.ts';
 import type { Sealer } from './seal.ts';
@@ -12,6 +13,18 @@ export interface Meta {
   /** First and last event in the audit trail; last = first - 1: there is none. */
   readonly first: number;
   readonly last: number;
+  /** Absent: no event was written since there are chains. */
+  readonly chain?: ChainState;
+  /** What the trail takes up, keys included; absent: as above. */
+  readonly eventBytes?: number;
+}
+
+/** What an event of a version that did not count took up, by a guess that is thrown away with it. */
+const BYTES_OF_AN_EVENT = 320;
+
+/** What the trail takes up. */
+export function trailBytes({ first, last, eventBytes }: Meta): number {
+  return last < first ? 0 : (eventBytes ?? (last - first + 1) * BYTES_OF_AN_EVENT);
 }
 
 export function sealMeta(sealer: Sealer, meta: Meta): Buffer {
@@ -29,6 +42,11 @@ export function openMeta(sealer: Sealer, envelope: Buffer): Meta {
 
 function isBody(body: unknown): body is Omit<Meta, 'commit'> {
   if (typeof body !== 'object' || body === null) return false;
-  const { storeId, accounts, first, last } = body as Partial<Record<string, unknown>>;
-  return typeof storeId === 'string' && [accounts, first, last].every(Number.isSafeInteger);
+  const { storeId, accounts, first, last, chain, eventBytes = 0 } = body as Partial<Record<string, unknown>>;
+  const isChained = chain === undefined || (typeof chain === 'object' && chain !== null && 'head' in chain);
+  return (
+    typeof storeId === 'string' &&
+    isChained &&
+    [accounts, first, last, eventBytes].every(Number.isSafeInteger)
+  );
 }

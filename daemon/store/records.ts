@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { AuditEvent } from '../audit/event.ts';
+import { type AuditEvent, auditKinds, auditOutcomes } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
 import { isMarkName, isPublicId } from '../factors/yubikey.ts';
 import type { AccountRecord, TokenRecord } from './contract.ts';
@@ -151,22 +151,8 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
 });
 
 const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
-  kind: v.picklist([
-    'login',
-    'verify',
-    'enrol',
-    'factor-renamed',
-    'factor-enabled',
-    'factor-disabled',
-    'factor-removed',
-    'unlocked',
-    'invited',
-    'exempted',
-    'imported',
-    'exported',
-    'store',
-  ]),
-  outcome: v.picklist(['success', 'not-needed', 'observed', 'refused', 'abandoned', 'error', 'done']),
+  kind: v.picklist(auditKinds),
+  outcome: v.picklist(auditOutcomes),
   at: time,
   account: text,
   reason: text,
@@ -180,6 +166,8 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   caller: v.exactOptional(text),
   would: v.exactOptional(text),
   until: v.exactOptional(time),
+  locked: v.exactOptional(v.picklist(['codes', 'any'])),
+  left: v.exactOptional(count),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */

@@ -1,9 +1,10 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { limits } from '../limits.ts';
+import { type ChainMark, linkOf, parted } from './chain.ts';
 import type { Store } from './contract.ts';
 import type { Db } from './handle.ts';
 import { eventKey, metaKey, seqOf } from './keys.ts';
-import { openMeta } from './meta.ts';
+import { openMeta, trailBytes } from './meta.ts';
 import type { Snapshot } from './reader.ts';
 import { decodeEvent } from './records.ts';
 import type { Sealer } from './seal.ts';
@@ -15,25 +16,45 @@ export interface Slot {
   readonly seq: number;
   readonly event: StoredAuditEvent | undefined;
   readonly problem?: 'event-missing' | 'event-damaged';
+  /** What it takes up, key included. */
+  readonly size: number;
+  /** What was sealed, of which its link is made. */
+  readonly plaintext?: Buffer;
+  /** Absent: it comes from a version without a chain, or there is a problem. */
+  readonly mark?: ChainMark;
 }
+
+type Search = Parameters<Store['search']>[0];
 
 /** Events that match. One that is missing or damaged stands in the list as an event of kind `store`. */
 export async function readEvents(db: Db, sealer: Sealer, wanted: Wanted): Promise<StoredAuditEvent[]> {
+  const { account } = wanted;
+  const fits = (event: StoredAuditEvent) => account === undefined || event.account === account;
+  const { events } = await searchEvents(db, sealer, { ...wanted, fits, scan: Number.POSITIVE_INFINITY });
+  return [...events];
+}
+
+/** A page of what fits. Whoever goes on from `next` sees each place once, however few of them fit. */
+export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): ReturnType<Store['search']> {
+  const { since, until, forward } = wanted;
   const snapshot = db.snapshot();
   try {
-    const found: StoredAuditEvent[] = [];
+    const events: StoredAuditEvent[] = [];
     let old = 0;
+    let seen = 0;
     for await (const { seq, event, problem } of slots(db, sealer, snapshot, wanted)) {
-      if (found.length >= wanted.limit || old >= limits.oldEventsInRow) break;
+      if (events.length >= wanted.limit || seen >= wanted.scan) return { events, next: seq };
+      if (old >= limits.oldEventsInRow) return { events };
+      seen += 1;
       if (!event) {
-        found.push(unreadable(seq, problem ?? 'event-damaged'));
+        events.push(unreadable(seq, problem ?? 'event-damaged'));
         continue;
       }
-      const inTime = wanted.since === undefined || event.at >= wanted.since;
-      old = inTime || wanted.forward ? 0 : old + 1;
-      if (inTime && (wanted.account === undefined || event.account === wanted.account)) found.push(event);
+      const isOld = since !== undefined && event.at < since;
+      old = isOld && !forward ? old + 1 : 0;
+      if (!isOld && (until === undefined || event.at < until) && wanted.fits(event)) events.push(event);
     }
-    return found;
+    return { events };
   } finally {
     await snapshot.close();
   }
@@ -70,12 +91,16 @@ async function readPage(
 }
 
 function slot(sealer: Sealer, seq: number, value: Buffer | undefined): Slot {
-  if (!value) return { seq, event: undefined, problem: 'event-missing' };
+  if (!value) return { seq, event: undefined, problem: 'event-missing', size: 0 };
+  const key = eventKey(seq);
+  const size = key.length + value.length;
   try {
-    const { plaintext } = sealer.open('audit', eventKey(seq), value);
-    return { seq, event: { ...decodeEvent(plaintext), seq } };
+    const { plaintext } = sealer.open('audit', key, value);
+    const { json, mark } = parted(plaintext);
+    const event = { ...decodeEvent(json), seq };
+    return { seq, event, size, plaintext, ...(mark === undefined ? {} : { mark }) };
   } catch {
-    return { seq, event: undefined, problem: 'event-damaged' };
+    return { seq, event: undefined, problem: 'event-damaged', size };
   }
 }
 
@@ -87,28 +112,47 @@ function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
 }
 
+export interface ToDrop {
+  readonly before: number;
+  readonly keep: number;
+  /** What the trail may take up. */
+  readonly keepBytes: number;
+  readonly limit: number;
+}
+
+/** A row at the old end that is to go: its last event, what all of it takes up, and the link of its last. */
+export interface Row {
+  readonly to: number;
+  readonly bytes: number;
+  readonly link?: string;
+}
+
 /**
- * The last event of a row at the old end that is to go, at most `limit` long; below the first one: none.
+ * The row of events at the old end that is to go, at most `limit` long; undefined: none is.
  * One that cannot be read goes with one behind it.
  */
-export async function lastToDrop(
-  db: Db,
-  sealer: Sealer,
-  wanted: { readonly before: number; readonly keep: number; readonly limit: number },
-): Promise<number> {
+export async function rowToDrop(db: Db, sealer: Sealer, wanted: ToDrop): Promise<Row | undefined> {
   const snapshot = db.snapshot();
   try {
-    const meta = await db.get(metaKey, { snapshot });
-    if (!meta) return 0;
-    const { first, last } = openMeta(sealer, meta);
-    let upTo = first - 1;
-    for await (const { seq, event } of slots(db, sealer, snapshot, { forward: true })) {
+    const stored = await db.get(metaKey, { snapshot });
+    if (!stored) return undefined;
+    const meta = openMeta(sealer, stored);
+    const { first, last, chain } = meta;
+    const total = trailBytes(meta);
+    let row: Row | undefined;
+    let bytes = 0;
+    for await (const { seq, event, size, mark, plaintext } of slots(db, sealer, snapshot, {
+      forward: true,
+    })) {
       if (seq - first >= wanted.limit) break;
-      if (last - seq >= wanted.keep) upTo = seq;
-      else if (event && event.at < wanted.before) upTo = seq;
-      else if (event) break;
+      const isOver = last - seq >= wanted.keep || total - bytes > wanted.keepBytes;
+      bytes += size;
+      if (!isOver && event && event.at >= wanted.before) break;
+      if (!isOver && !event) continue;
+      const link = chain && mark && plaintext && linkOf(chain.key, seq, plaintext);
+      row = { to: seq, bytes, ...(link === undefined ? {} : { link }) };
     }
-    return upTo;
+    return row;
   } finally {
     await snapshot.close();
   }

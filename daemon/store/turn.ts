@@ -1,10 +1,11 @@
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
+import { chained, newChain } from './chain.ts';
 import type { Change } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Db } from './handle.ts';
 import { eventKey, isTokenName, markerKey, metaKey, recordKey, told } from './keys.ts';
-import { type Meta, sealMeta } from './meta.ts';
+import { type Meta, sealMeta, trailBytes } from './meta.ts';
 import { claimedVersion, type Sealer } from './seal.ts';
 
 export type Operation =
@@ -17,7 +18,8 @@ const EMPTY = Buffer.alloc(0);
  * Commits that become durable together, in one batch. MUST hold here:
  * - each is judged against the versions on disk and what those before it in this turn write;
  * - record and marker of an account are always written together, with the number of their commit as version;
- * - a change that is refused leaves nothing behind.
+ * - a change that is refused leaves nothing behind;
+ * - each event carries the link of the one before it, and the store's own record that of the last.
  */
 export class Turn {
   readonly operations: Operation[] = [];
@@ -38,7 +40,7 @@ export class Turn {
     const expected = change.records.every(({ name, version }) => this.#versionOf(name) === version);
     if (!expected) return 'conflict';
     const writes = change.records.filter(({ write }) => write !== undefined);
-    const drops = change.dropEventsTo ?? 0;
+    const drops = change.drop?.to ?? 0;
     if (writes.length === 0 && change.events.length === 0 && drops === 0) return 'committed';
 
     this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
@@ -47,7 +49,7 @@ export class Turn {
       else this.#remove(name, version);
     }
     for (const { event, bytes } of change.events) this.#append(event, bytes);
-    if (drops > 0) this.#drop(drops);
+    if (change.drop) this.#drop(change.drop);
     return 'committed';
   }
 
@@ -96,17 +98,25 @@ export class Turn {
   #append(event: AuditEvent, bytes: Buffer): void {
     const seq = this.#meta.last + 1;
     const key = eventKey(seq);
-    const value = this.#sealer.seal('audit', key, this.#meta.commit, bytes);
+    const before = this.#meta.chain ?? newChain(seq === 1 ? 'new-store' : 'earlier-version');
+    const { plaintext, chain } = chained(before, seq, bytes);
+    const value = this.#sealer.seal('audit', key, this.#meta.commit, plaintext);
     this.operations.push({ type: 'put', key, value });
     this.events.push({ ...event, seq });
-    this.#meta = { ...this.#meta, last: seq };
+    const eventBytes = trailBytes(this.#meta) + key.length + value.length;
+    this.#meta = { ...this.#meta, last: seq, chain, eventBytes };
   }
 
-  #drop(upTo: number): void {
-    const last = Math.min(upTo, this.#meta.last);
-    for (let seq = this.#meta.first; seq <= last; seq += 1) {
-      this.operations.push({ type: 'del', key: eventKey(seq) });
-    }
-    this.#meta = { ...this.#meta, first: Math.max(this.#meta.first, last + 1) };
+  /** The beginning moves on, and keeps the link of what stood before it. */
+  #drop({ to, bytes, link }: NonNullable<Change['drop']>): void {
+    const { first, last, chain } = this.#meta;
+    const end = Math.min(to, last);
+    if (end < first) return;
+    for (let seq = first; seq <= end; seq += 1) this.operations.push({ type: 'del', key: eventKey(seq) });
+    const eventBytes = end === last ? 0 : Math.max(0, trailBytes(this.#meta) - bytes);
+    this.#meta = { ...this.#meta, first: end + 1, eventBytes };
+    if (chain === undefined) return;
+    const { base: _, ...rest } = chain;
+    this.#meta = { ...this.#meta, chain: { ...rest, ...(link === undefined ? {} : { base: link }) } };
   }
 }

@@ -1,6 +1,6 @@
 import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
 import type { FactorRecord } from '../factors/contract.ts';
-import type { LoginFacts } from '../policy/contract.ts';
+import type { LockState, LoginFacts } from '../policy/contract.ts';
 import type { Subject } from './subject.ts';
 
 interface Said {
@@ -41,8 +41,10 @@ export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): Aud
     ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
     proven: facts.proven,
     ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
+    ...(facts.rootSocket ? {} : { actor: `uid:${facts.peerUid}` }),
     ...factorOf(said.factor),
     ...(said.would === undefined ? {} : { would: said.would }),
+    ...leftOf(said),
   };
 }
 
@@ -60,5 +62,19 @@ export function changeEvent(
     actor: said.actor,
     ...(said.realm === undefined ? {} : { realm: said.realm }),
     ...factorOf(said.factor),
+    ...(kind === 'verify' ? leftOf(said) : {}),
   };
+}
+
+/** The event of a wrong answer, with what it locked that was open before. */
+export function withLock(event: AuditEvent, before: LockState, after: LockState): AuditEvent {
+  if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'any' };
+  const codes = after.codesLockedAt !== undefined && after.codesLockedAt !== before.codesLockedAt;
+  return codes ? { ...event, locked: 'codes' } : event;
+}
+
+/** Recovery keys that are left once one was used. */
+function leftOf({ outcome, factor }: Said): Pick<AuditEvent, 'left'> {
+  if (outcome !== 'success' || factor?.kind !== 'recovery') return {};
+  return { left: factor.hashes.filter((hash) => hash !== null).length };
 }

@@ -10,7 +10,7 @@ import { emptyRecord } from '../store/contract.ts';
 import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
-import { changeEvent } from './login-event.ts';
+import { changeEvent, withLock } from './login-event.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
 import { known } from './subject.ts';
 import type { InTurn } from './turns.ts';
@@ -117,8 +117,9 @@ async function tryVerify(
     case 'refused': {
       const { reason } = judgement;
       if (countsNowhere(judgement)) return no(reason);
-      if (!(await ledger.change(asking, counted(asking, judgement), event('refused', reason))))
-        return undefined;
+      const after = counted(asking, judgement);
+      const told = withLock(event('refused', reason), record.lock, after.lock);
+      if (!(await ledger.change(asking, after, told))) return undefined;
       return {
         outcome: 'refused',
         reason,

@@ -6,7 +6,7 @@ import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
 const nativeStamp = 'build/.built';
-const programs = ['dist/daemon/main.js', 'dist/cli/main.js', 'dist/portal/main.js'];
+const programs = ['dist/daemon/main.js', 'dist/cli/main.js', 'dist/portal/main.js', 'dist/notify/main.js'];
 const nativeOutputs = [
   'build/Release/pam_sallyport.so',
   'build/Release/sallyport_addon.node',
@@ -22,7 +22,7 @@ export function build() {
 }
 
 function buildTypeScript() {
-  const sources = ['daemon', 'cli', 'manual', 'portal', 'bench', 'test'].flatMap((top) =>
+  const sources = ['daemon', 'cli', 'manual', 'portal', 'notify', 'bench', 'test'].flatMap((top) =>
     filesBelow(root, top),
   );
   const typescript = sources.filter((path) => path.endsWith('.ts') && !path.startsWith('portal/pages/'));

@@ -96,6 +96,12 @@ const testing = [
   { name: 'zsh', why: 'completes commands', purpose: 'zsh', file: '/bin/zsh' },
   { name: 'fish', why: 'completes commands', purpose: 'fish', file: '/usr/bin/fish' },
   ...peers,
+  {
+    name: 'fail2ban',
+    why: 'reads the lines of the audit trail; it is not started now, but Debian enables it for the next boot',
+    purpose: 'fail2ban-regex',
+    file: '/usr/bin/fail2ban-regex',
+  },
 ];
 
 const takingLong = [

@@ -39,6 +39,21 @@ process.stdin.on('data', (chunk) => { given += chunk; }).on('end', async () => {
   process.stdout.write(JSON.stringify(answers));
 });`;
 
+/** The status with which a process of this uid may begin to follow all events. */
+export async function beginsToFollow(uid: number, socketPath: string): Promise<number> {
+  const ask = `require('node:http').get({ socketPath: process.argv[1], path: '/v1/audit/follow', agent: false },
+    ({ statusCode }) => { process.stdout.write(String(statusCode), () => process.exit()); });`;
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const child = spawn(process.execPath, ['-e', ask, socketPath], {
+    uid,
+    gid: uid,
+    cwd: '/',
+    stdio: [...stdio],
+  });
+  if (child.stdout === null) throw new Error('no output');
+  return Number(await text(child.stdout));
+}
+
 /** Sends requests from a process that runs as this uid: one after the other, unless `atOnce` is said. */
 export async function callAs(
   uid: number,

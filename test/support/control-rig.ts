@@ -37,7 +37,14 @@ import { otp } from './yubikey.ts';
 export const validOtp = otp({ use: 1, session: 1 });
 
 /** Uids that nobody has: callers are real processes that run as them. */
-export const uids = { root: 0, alice: 61_001, bob: 61_002, carol: 61_003, portal: 61_009 } as const;
+export const uids = {
+  root: 0,
+  alice: 61_001,
+  bob: 61_002,
+  carol: 61_003,
+  portal: 61_009,
+  notify: 61_008,
+} as const;
 export const adminGroup = 'sallyport-admin';
 
 const sampleConfig = `
@@ -189,10 +196,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       ledger: new Ledger(store, log),
       log,
     }),
+    metrics: { text: async () => '{}' },
     approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup,
     rootUids,
     portalUid,
+    notifyUid: async () => uids.notify,
     limits: limited,
   });
   await server.listen({ path: socket });

@@ -106,6 +106,24 @@ export class MemoryStore implements Store {
       .slice(0, limit);
   }
 
+  async search(options: Parameters<Store['search']>[0]): ReturnType<Store['search']> {
+    const { from, since, until, fits, limit, scan, forward } = options;
+    const order = forward === undefined ? {} : { forward };
+    const all = await this.events({ ...order, ...(from === undefined ? {} : { from }), limit: scan + 1 });
+    const inTime = (at: number) =>
+      (since === undefined || at >= since) && (until === undefined || at < until);
+    const found = all.slice(0, scan).filter((event) => inTime(event.at) && fits(event));
+    const next = found.length > limit ? found[limit]?.seq : all[scan]?.seq;
+    return { events: found.slice(0, limit), ...(next === undefined ? {} : { next }) };
+  }
+
+  async checkTrail(): ReturnType<Store['checkTrail']> {
+    await this.#turn();
+    const { first, last } = this.health().events;
+    const nothing = { unchained: last - first + 1, segments: [], faults: 0, findings: [] };
+    return { first, last, checked: last - first + 1, ...nothing };
+  }
+
   follow(listener: (event: StoredAuditEvent) => void): () => void {
     const own = (event: StoredAuditEvent): void => listener(event);
     this.#listeners.add(own);

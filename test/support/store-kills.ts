@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Store } from '../../daemon/store/contract.ts';
 import { Acknowledged } from './store-acknowledged.ts';
 import { StoreRig } from './store-rig.ts';
 import { until } from './until.ts';
@@ -15,6 +17,7 @@ export async function killWriters(rounds: number): Promise<number> {
       const store = await rig.open();
       try {
         await acknowledged.check(store, 1);
+        await checkChain(store);
       } finally {
         await store.close();
       }
@@ -23,6 +26,13 @@ export async function killWriters(rounds: number): Promise<number> {
   } finally {
     rig.remove();
   }
+}
+
+/** Whatever the kill cut off, what is left is one chain from the first event to the last. */
+async function checkChain(store: Store): Promise<void> {
+  const { first, last } = store.health().events;
+  const { faults, findings, checked } = await store.checkTrail({ scan: Number.POSITIVE_INFINITY });
+  assert.deepEqual({ faults, findings, checked }, { faults: 0, findings: [], checked: last - first + 1 });
 }
 
 async function killOne(rig: StoreRig, acknowledged: Acknowledged): Promise<void> {

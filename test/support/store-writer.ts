@@ -7,7 +7,7 @@ import { StoreRig } from './store-rig.ts';
  * Opens the store below argv[2] and counts accounts up, all at once, until it is killed. A line for each
  * commit that was acknowledged goes to stdout: "NAME COUNTER". Says "open" first.
  */
-const CLIENTS = 16;
+const CLIENTS = 64;
 const [root = ''] = process.argv.slice(2);
 
 async function countUp(store: Store, account: string): Promise<void> {

@@ -41,6 +41,7 @@ const stairs: readonly (readonly string[])[] = [
   ['command-line'],
   ['initialise', 'activation'],
   ['control'],
+  ['metrics'],
   ['login'],
   [verifierStep],
   ['store'],
@@ -127,10 +128,11 @@ describe('policy and factors', () => {
   });
 });
 
-describe('portal and cli', () => {
+describe('portal, notify and cli', () => {
   it("take from the daemon the control socket's client and types, and nothing else", () => {
     const outside = imports.filter(
-      ({ from, to }) => (within('cli')(from) || within('portal')(from)) && within('daemon')(to),
+      ({ from, to }) =>
+        ['cli', 'portal', 'notify'].some((room) => within(room)(from)) && within('daemon')(to),
     );
     const wrong = outside.filter(({ to, typesOnly }) => !within('daemon/control')(to) && !typesOnly);
     assert.deepEqual(wrong.map(described), []);

@@ -26,7 +26,7 @@ describe('a good configuration', () => {
       },
       adminGroup: 'sallyport-admin',
       issuer: 'host.example',
-      audit: { keepForMs: 400 * 86_400_000, keepEvents: 1_000_000 },
+      audit: { keepForMs: 400 * 86_400_000, keepEvents: 1_000_000, keepBytes: 1024 ** 3 },
       realms: [
         {
           name: 'rest',
@@ -150,7 +150,13 @@ su      = "caller"
 ${catchAll}`);
     assert.equal(config.adminGroup, 'wheel');
     assert.equal(config.issuer, 'Example');
-    assert.deepEqual(config.audit, { keepForMs: 30 * 86_400_000, keepEvents: 5000 });
+    assert.deepEqual(config.audit, {
+      keepForMs: 30 * 86_400_000,
+      keepEvents: 5000,
+      keepBytes: 1024 ** 3,
+    });
+    assert.equal(good(`[audit]\nkeep_bytes = "64M"\n${catchAll}`).audit.keepBytes, 64 * 1024 ** 2);
+    assert.deepEqual(good(`notify = ["/bin/tell", "a b"]\n${catchAll}`).notify, ['/bin/tell', 'a b']);
     assert.deepEqual(config.realms[0], {
       name: 'staff',
       line: 7,
@@ -384,6 +390,38 @@ const rows: Row[] = [
     'audit.keep_events',
     /99/,
     /from 100 /,
+  ],
+  [
+    'audit.keep_bytes too small',
+    `[audit]\nkeep_bytes = "1K"\n${catchAll}`,
+    2,
+    'audit.keep_bytes',
+    /"1K"/,
+    /from "1M" to "1T"/,
+  ],
+  [
+    'audit.keep_bytes as a number',
+    `[audit]\nkeep_bytes = 1000000\n${catchAll}`,
+    2,
+    'audit.keep_bytes',
+    /1000000/,
+    /"64M"/,
+  ],
+  [
+    'notify without a whole path',
+    `notify = ["mail", "root"]\n${catchAll}`,
+    1,
+    'notify',
+    /mail/,
+    /whole path/,
+  ],
+  [
+    'notify as a shell would take it',
+    `notify = "/usr/bin/mail root"\n${catchAll}`,
+    1,
+    'notify',
+    /mail/,
+    /a list/,
   ],
   ['no name', `[[realm]]\nrequire = "none"`, 1, 'realm.name', /nothing/, /name/],
   ['bad name', `[[realm]]\nname = "a b"\nrequire = "none"`, 2, 'realm.name', /"a b"/, /letters/],

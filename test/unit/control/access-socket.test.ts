@@ -8,7 +8,7 @@ import {
   type Relation,
 } from '../../../daemon/control/operations.ts';
 import { pathOf } from '../../../daemon/control/router.ts';
-import { callAs, type RawAnswer, type RawCall } from '../../support/call-as.ts';
+import { beginsToFollow, callAs, type RawAnswer, type RawCall } from '../../support/call-as.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
 import { expectedCells } from './access-table.ts';
 
@@ -32,6 +32,7 @@ const askers: Readonly<Record<Relation, { readonly uid: number; readonly about: 
   self: { uid: uids.alice, about: 'alice' },
   other: { uid: uids.carol, about: 'alice' },
   portal: { uid: uids.portal, about: 'alice' },
+  notify: { uid: uids.notify, about: 'alice' },
 };
 
 const bodies: Partial<Record<OperationName, object>> = {
@@ -98,6 +99,11 @@ for (const [relation, { uid, about }] of Object.entries(askers) as [
     }
   });
 }
+
+test('sallyport-notify follows events over a real socket', async () => {
+  assert.equal(await beginsToFollow(uids.notify, rig.socket), 200);
+  assert.equal(await beginsToFollow(uids.carol, rig.socket), 403);
+});
 
 test('audit-follow is refused over a real socket to whoever may not', async () => {
   const [carol] = await callAs(uids.carol, rig.socket, [callFor('audit-follow', 'alice')]);

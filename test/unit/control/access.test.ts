@@ -16,6 +16,7 @@ const situations: Readonly<Record<Relation, { caller: Caller; subject: Subject }
   self: { caller: nobody, subject: own },
   other: { caller: nobody, subject: other },
   portal: { caller: { ...nobody, portal: true }, subject: other },
+  notify: { caller: { ...nobody, notify: true, admin: true }, subject: other },
 };
 
 for (const { operation, relation, cell } of expectedCells) {

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { defaultConfigFile, systemPaths } from '../../../daemon/config/defaults.ts';
+import { defaultConfigFile, notifyUser, systemPaths } from '../../../daemon/config/defaults.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { limits as portalLimits } from '../../../portal/limits.ts';
 import { projectRoot } from '../../support/project.ts';
@@ -19,7 +19,8 @@ const helpers = ['sallyport-fido', 'sallyport-password'];
 const serviceOf = (helper: string) => join(folder, `${helper}@.service`);
 const socketOf = (helper: string) => join(folder, `${helper}.socket`);
 const portal = join(folder, 'sallyport-portal.service');
-const services = [...helpers.map(serviceOf), portal];
+const notify = join(folder, 'sallyport-notify.service');
+const services = [...helpers.map(serviceOf), portal, notify];
 cpSync(join(shipped, 'systemd'), folder, { recursive: true });
 // What is not installed cannot be executed, and that is all that would be found.
 for (const service of services)
@@ -153,6 +154,27 @@ describe('the unit of the portal', () => {
   });
 });
 
+describe('the unit of the hook', () => {
+  const unit = 'systemd/sallyport-notify.service';
+
+  it('runs it as the account that may follow events, without network, keys or store', () => {
+    const [program] = settings(unit, 'ExecStart');
+    assert.ok(program?.endsWith(`/notify/main.js --config ${defaultConfigFile}`), program);
+    assert.match(text('sysusers.d/sallyport-notify.conf'), new RegExp(`^u ${notifyUser} - `, 'm'));
+    for (const [key, value] of Object.entries({
+      User: notifyUser,
+      StateDirectory: 'sallyport-notify',
+      PrivateNetwork: 'yes',
+      RestrictAddressFamilies: 'AF_UNIX',
+      CapabilityBoundingSet: '',
+      NoNewPrivileges: 'yes',
+      KillMode: 'control-group',
+      InaccessiblePaths: '-/etc/sallyport/master.key -/var/lib/sallyport',
+    }))
+      assert.deepEqual(settings(unit, key), [value], key);
+  });
+});
+
 describe('the udev rule', () => {
   const [rule = '', ...more] = lines('udev/70-sallyport-fido.rules');
 
@@ -175,7 +197,7 @@ describe('the udev rule', () => {
 
 describe('the users', () => {
   it('are made by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
-    for (const name of ['sallyport-fido', 'sallyport-portal']) {
+    for (const name of ['sallyport-fido', 'sallyport-notify', 'sallyport-portal']) {
       const file = join(shipped, `sysusers.d/${name}.conf`);
       const { status, output } = run('systemd-sysusers', '--dry-run', `--root=${folder}`, file);
       assert.equal(status, 0, output);

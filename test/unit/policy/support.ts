@@ -51,7 +51,11 @@ export function config(...realms: readonly Realm[]): Config {
     paths: systemPaths,
     adminGroup: 'sallyport-admin',
     issuer: 'host.example',
-    audit: { keepForMs: defaults.auditKeepForMs, keepEvents: defaults.auditKeepEvents },
+    audit: {
+      keepForMs: defaults.auditKeepForMs,
+      keepEvents: defaults.auditKeepEvents,
+      keepBytes: defaults.auditKeepBytes,
+    },
     realms,
   };
 }

@@ -1,0 +1,56 @@
+import { isIP } from 'node:net';
+import type { AuditEvent } from './event.ts';
+
+/**
+ * One event as one line of text, for syslog, the journal and what reads them (docs/audit.md, "In the journal"):
+ *
+ *   sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" … seq=42
+ *
+ * MUST hold: what somebody else typed or a program claimed stands in quotes and holds there nothing but letters,
+ * digits and `@._:+,/-`; all else is a byte as \xHH. So it makes no line, no field and no address that is not there.
+ * `from` is an address of a program that root runs, or "-".
+ */
+export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
+  const { kind, outcome, reason, source, factor, proven, left, seq } = event;
+  const address = believed(event);
+  return [
+    `sallyport-audit: ${word(kind)} ${word(outcome)} reason=${word(reason)} from=${address ?? '-'}`,
+    quoted('service', event.service),
+    quoted('account', event.account),
+    quoted('realm', event.realm),
+    address === undefined ? quoted('rhost', source) : '',
+    quoted('tty', event.tty),
+    quoted('caller', event.caller),
+    quoted('actor', event.actor),
+    quoted('factor', factor?.kind),
+    quoted('name', factor?.name),
+    proven === undefined ? '' : `proven=${proven ? 'yes' : 'no'}`,
+    event.locked === undefined ? '' : `locked=${event.locked}`,
+    left === undefined ? '' : `left=${left}`,
+    seq === undefined ? '' : `seq=${seq}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/** Of a login on pam-user.sock `source` is the word of a program that anybody may run: nobody is banned for it. */
+function believed({ kind, actor, source }: AuditEvent): string | undefined {
+  if (kind !== 'login' || actor !== undefined || source === undefined) return undefined;
+  return isIP(source) !== 0 && !source.includes('%') ? source : undefined;
+}
+
+/** Codes of our own, but whatever they are they are one word. */
+function word(text: string): string {
+  return text.replace(/[^a-z0-9-]/g, '_');
+}
+
+function quoted(name: string, value: string | undefined): string {
+  if (value === undefined || value === '') return '';
+  return `${name}="${escaped(value)}"`;
+}
+
+function escaped(value: string): string {
+  return value.replace(/[^A-Za-z0-9@._:+,/-]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}

@@ -1,0 +1,115 @@
+import type { AuditEvent } from '../audit/event.ts';
+import type { Tally } from '../verifier/tally.ts';
+import { createCounter, createHistogram, type Family } from './exposition.ts';
+
+/**
+ * What is counted as it happens.
+ *
+ * MUST hold: no name of an account, no address and nothing typed becomes a label; each label has few values, which
+ * the configuration or the program's own words give.
+ */
+export interface Counts {
+  /** After an event was committed. */
+  note(event: AuditEvent): void;
+  /** HELLO to prompt, or to a result without one; answer to result, without the time that a wrong one is held back. */
+  opened(seconds: number): void;
+  answered(seconds: number): void;
+  /** Answers that are being judged, or wait for their turn. */
+  judging(by: 1 | -1): void;
+  committing(by: 1 | -1): void;
+  committed(seconds: number, outcome: 'committed' | 'conflict' | 'failed'): void;
+  tally(what: 'unknown-name' | 'throttled', tally: Tally): Tally;
+  families(): readonly Family[];
+}
+
+const wrongReasons = ['wrong', 'replay', 'counter', 'clock', 'no-shape'] as const;
+const outcomes = ['committed', 'conflict', 'failed'] as const;
+
+export function createCounts(): Counts {
+  const logins = createCounter(
+    'sallyport_logins_total',
+    'Logins, by realm, kind of the factor that was used, and outcome.',
+  );
+  const wrong = createCounter(
+    'sallyport_wrong_answers_total',
+    'Answers that were not accepted, by why.',
+    wrongReasons.map((reason) => ({ reason })),
+  );
+  const locks = createCounter(
+    'sallyport_locks_total',
+    'Locks that wrong answers led to: of typed codes, or of everything.',
+    [{ what: 'codes' }, { what: 'any' }],
+  );
+  const changes = createCounter('sallyport_changes_total', 'Changes of factors and accounts, by kind.');
+  const turnedAway = createCounter(
+    'sallyport_turned_away_total',
+    'Tries that no account was asked for: of a name that is none, or throttled.',
+    [{ why: 'unknown-name' }, { why: 'throttled' }],
+  );
+  const prompt = createHistogram(
+    'sallyport_prompt_seconds',
+    'From HELLO to the prompt, or to a result without one.',
+  );
+  const answer = createHistogram(
+    'sallyport_answer_seconds',
+    'From an answer to its result, without the time by which wrong ones are held back.',
+  );
+  const commit = createHistogram(
+    'sallyport_commit_seconds',
+    'From a change to its being on disk, waiting included.',
+  );
+  const commits = createCounter(
+    'sallyport_commits_total',
+    'Changes that were offered to the store, by outcome; after a conflict all is decided again.',
+    outcomes.map((outcome) => ({ outcome })),
+  );
+  let judging = 0;
+  let committing = 0;
+
+  return {
+    note(event) {
+      const { kind, realm = 'none', factor, outcome, reason, locked } = event;
+      if (kind === 'login') logins.add({ realm, factor: factor?.kind ?? 'none', outcome });
+      else changes.add({ kind, outcome });
+      const why = wrongReasons.find((known) => known === reason);
+      if (outcome === 'refused' && why !== undefined) wrong.add({ reason: why });
+      if (locked !== undefined) locks.add({ what: locked });
+    },
+    opened: prompt.observe,
+    answered: answer.observe,
+    judging(by) {
+      judging += by;
+    },
+    committing(by) {
+      committing += by;
+    },
+    committed(seconds, outcome) {
+      if (outcome === 'committed') commit.observe(seconds);
+      commits.add({ outcome });
+    },
+    tally: (why, tally) => ({
+      add(source) {
+        turnedAway.add({ why });
+        tally.add(source);
+      },
+      flush: () => tally.flush(),
+    }),
+    families: () => [
+      ...[logins, wrong, locks, changes, turnedAway, prompt, answer, commit, commits].map((one) =>
+        one.family(),
+      ),
+      {
+        name: 'sallyport_answers_waiting',
+        help: 'Answers that are being judged, or wait for their turn.',
+        type: 'gauge',
+        samples: [{ value: judging }],
+      },
+      {
+        name: 'sallyport_commits_waiting',
+        help: 'Changes that are not on disk yet.',
+        type: 'gauge',
+        samples: [{ value: committing }],
+      },
+    ],
+  };
+}

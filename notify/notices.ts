@@ -1,0 +1,52 @@
+import type { StoredAuditEvent } from '../daemon/control/views.ts';
+
+/** What somebody should hear of (docs/audit.md, "The hook"). The names are stable. */
+export const noticeNames = [
+  'locked',
+  'recovery-key-used',
+  'last-recovery-key-used',
+  'factor-added',
+  'factor-disabled',
+  'factor-removed',
+  'bypass-given',
+  'approval-denied',
+  'store-trouble',
+  'store-recovered',
+  'dropped',
+] as const;
+export type NoticeName = (typeof noticeNames)[number];
+
+/** What the program gets on its standard input, as one line of JSON. */
+export interface Notice {
+  readonly notice: NoticeName;
+  readonly host: string;
+  /** Absent for `dropped`. */
+  readonly event?: StoredAuditEvent;
+  /** Of `dropped`: how many notices were not told, and the places of the first and the last of them. */
+  readonly count?: number;
+  readonly first?: number;
+  readonly last?: number;
+}
+
+/** undefined: nobody needs to hear of it. */
+export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
+  const { kind, outcome, reason, locked, left, factor } = event;
+  if (locked !== undefined) return 'locked';
+  switch (kind) {
+    case 'login':
+    case 'verify':
+      if (left !== undefined) return left === 0 ? 'last-recovery-key-used' : 'recovery-key-used';
+      return outcome === 'refused' && reason === 'denied' ? 'approval-denied' : undefined;
+    case 'enrol':
+      if (outcome !== 'done' && outcome !== 'success') return undefined;
+      return factor?.kind === 'bypass' ? 'bypass-given' : 'factor-added';
+    case 'factor-disabled':
+      return 'factor-disabled';
+    case 'factor-removed':
+      return 'factor-removed';
+    case 'store':
+      return outcome === 'done' ? 'store-recovered' : 'store-trouble';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import type { Notice, NoticeName } from './notices.ts';
+
+interface Waiting {
+  /** The place that is told with it; 0: how the store is, which has none. */
+  readonly seq: number;
+  readonly notice: Notice;
+}
+
+/** What waits for the program, in order. Beyond its bound events are counted, and the count is told in their place. */
+export class Queue {
+  readonly #most: number;
+  readonly #host: string;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(most: number, host: string) {
+    this.#most = most;
+    this.#host = host;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  first(): Waiting | undefined {
+    return this.#waiting[0];
+  }
+
+  /** The one that was told goes. */
+  shift(): void {
+    this.#waiting.shift();
+  }
+
+  /** @returns whether it will be told; false: it was counted */
+  push(name: NoticeName, event: StoredAuditEvent): boolean {
+    const { seq } = event;
+    if (this.#waiting.length < this.#most) {
+      this.#waiting.push({ seq, notice: { notice: name, host: this.#host, event } });
+      return true;
+    }
+    const last = this.#waiting.at(-1);
+    const isCount = last?.notice.notice === 'dropped';
+    const before = isCount ? this.#waiting.pop() : undefined;
+    const { count = 0, first = seq } = before?.notice ?? {};
+    this.#waiting.push({
+      seq: before?.seq ?? seq,
+      notice: { notice: 'dropped', host: this.#host, count: count + 1, first, last: seq },
+    });
+    return false;
+  }
+
+  /** Up to where everything was told, when everything up to `seen` was heard. */
+  toldUpTo(seen: number): number {
+    const first = this.#waiting.find(({ seq }) => seq > 0);
+    return first === undefined ? seen : Math.min(seen, first.seq - 1);
+  }
+}

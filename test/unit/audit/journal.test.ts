@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
+import { createAuditJournal } from '../../../daemon/audit/journal.ts';
+import { limits } from '../../../daemon/limits.ts';
+import { until } from '../../support/until.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const eventOf = (seq: number): StoredAuditEvent => ({
+  kind: 'login',
+  outcome: 'refused',
+  reason: 'wrong',
+  at: 1,
+  seq,
+  account: 'alice',
+});
+
+describe('the journal', () => {
+  it('gets every line, in order, with its priority where systemd listens', async () => {
+    const path = join(folder, 'lines');
+    const file = openSync(path, 'a');
+    const journal = createAuditJournal(file, true);
+    for (let seq = 1; seq <= 500; seq += 1) journal.note(eventOf(seq));
+    await journal.close();
+    closeSync(file);
+    const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+    assert.deepEqual(
+      lines.map((line) => Number(/seq=(\d+)$/.exec(line)?.[1])),
+      Array.from({ length: 500 }, (_, index) => index + 1),
+    );
+    assert.ok(lines.every((line) => line.startsWith('<5>sallyport-audit: ')));
+  });
+
+  it('that takes nothing holds nobody up, and hears how many lines were dropped', {
+    timeout: 60_000,
+  }, async () => {
+    const path = join(folder, 'pipe');
+    assert.equal(spawnSync('mkfifo', [path]).status, 0);
+    const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const journal = createAuditJournal(pipe, false);
+    const most = limits.auditLines + 5_000;
+    for (let seq = 1; seq <= most; seq += 1) journal.note(eventOf(seq));
+    // Now somebody reads.
+    let text = '';
+    const chunk = Buffer.alloc(65_536);
+    await until(() => {
+      try {
+        text += chunk.toString('latin1', 0, readSync(pipe, chunk));
+      } catch {
+        // Nothing is there just now.
+      }
+      return text.includes('lines-dropped');
+    }, 30_000);
+    const dropped = Number(/lines-dropped count=(\d+)/.exec(text)?.[1]);
+    assert.equal(dropped, most - limits.auditLines);
+    await journal.close();
+    closeSync(pipe);
+  });
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { cliMain, runCli } from '../../support/cli-child.ts';
+import { type ControlRig, startControl } from '../../support/control-rig.ts';
+import { Terminal } from '../../support/rig/terminal.ts';
+
+/** A trail of some length, in a pipe and on a terminal. */
+const count = 25_000;
+let rig: ControlRig;
+before(async () => {
+  rig = await startControl();
+  const events = Array.from({ length: count }, (_, index) => ({
+    kind: 'login' as const,
+    outcome: index % 2 === 0 ? ('success' as const) : ('refused' as const),
+    at: Date.now() - 60_000 + index,
+    account: index % 1_000 === 0 ? 'rare' : 'common',
+    reason: index % 2 === 0 ? 'verified' : 'wrong',
+    source: '192.0.2.7',
+  }));
+  await rig.store.commit({ accounts: [], events });
+});
+after(() => rig.close());
+
+const cli = (...words: string[]) => runCli(['--config', rig.configFile, 'audit', ...words]);
+const placesOf = (lines: readonly string[]) => lines.map((line) => Number(line.split('\t')[1]));
+const rising = (list: readonly number[]) =>
+  list.every((place, at) => at === 0 || place > (list[at - 1] ?? 0));
+
+test('all of it, oldest first, each once, however many there are', async () => {
+  const places = placesOf((await cli('--all')).lines);
+  assert.equal(places.length, count);
+  assert.ok(rising(places));
+  const refused = placesOf((await cli('--all', '--outcome', 'refused')).lines);
+  assert.equal(refused.length, count / 2);
+  assert.ok(rising(refused));
+  const last = placesOf((await cli('--limit', '11000', '--outcome', 'refused')).lines);
+  assert.deepEqual(last, refused.slice(-11_000));
+});
+
+test('what is rare is found wherever it stands, and what is not there is not', async () => {
+  const none = await cli('--source', '10.0.0.0/8');
+  assert.deepEqual([none.status, none.out, none.err], [0, '', '']);
+  assert.deepEqual(placesOf((await cli('--since', '1h', '--until', '0s', '--limit', '1')).lines), [count]);
+  assert.equal((await cli('--limit', '3')).lines.length, 3);
+  assert.equal((await cli('--limit', '0')).lines.length, 0);
+});
+
+const at = (...words: string[]) =>
+  new Terminal([process.execPath, cliMain, '--config', rig.configFile, 'audit', ...words], { TERM: 'xterm' });
+
+test('on a terminal it is a table, the newest last', async () => {
+  const terminal = at('--limit', '2');
+  assert.equal(await terminal.ended(), 0);
+  const lines = terminal.transcript.trim().split(/\r?\n/);
+  assert.equal(lines.length, 3);
+  assert.match(lines[0] ?? '', /^Time +Account +What +Why +Realm +Service +From +Factor +By$/);
+  assert.match(lines[2] ?? '', / common +login refused +wrong +- +- +192\.0\.2\.7 +- +-$/);
+  const column = (line: string | undefined, word: string) => (line ?? '').indexOf(word);
+  assert.equal(column(lines[0], 'What'), column(lines[2], 'login refused'));
+});
+
+test('a search that finds nothing shows how far it has come, and takes that away', async () => {
+  const terminal = at('--source', '10.0.0.0/8');
+  assert.equal(await terminal.ended(), 0);
+  assert.match(terminal.transcript, /0 found, looking before event \d+/);
+  assert.ok(terminal.transcript.endsWith('\r\x1b[K'), JSON.stringify(terminal.transcript.slice(-60)));
+});

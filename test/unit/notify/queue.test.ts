@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
+import { noticeOf } from '../../../notify/notices.ts';
+import { Queue } from '../../../notify/queue.ts';
+import { eventOf } from '../../support/store-records.ts';
+
+const at = (seq: number): StoredAuditEvent => ({ ...eventOf('alice'), seq });
+
+describe('which events are told', () => {
+  const name = (fields: Partial<StoredAuditEvent>) => noticeOf({ ...at(1), ...fields });
+  const factor = (kind: string) => ({ factor: { id: 'i', kind, name: 'n' } });
+  const refused = { outcome: 'refused', reason: 'wrong' } as const;
+
+  for (const [wanted, fields] of [
+    ['locked', { ...refused, locked: 'any' }],
+    ['locked', { kind: 'verify', ...refused, locked: 'codes' }],
+    ['recovery-key-used', { left: 3, ...factor('recovery') }],
+    ['last-recovery-key-used', { left: 0, ...factor('recovery') }],
+    ['factor-added', { kind: 'enrol', outcome: 'done', ...factor('totp') }],
+    ['bypass-given', { kind: 'enrol', outcome: 'done', ...factor('bypass') }],
+    ['factor-disabled', { kind: 'factor-disabled', outcome: 'done' }],
+    ['factor-removed', { kind: 'factor-removed', outcome: 'done' }],
+    ['approval-denied', { outcome: 'refused', reason: 'denied' }],
+    ['store-trouble', { kind: 'store', outcome: 'error', reason: 'unwritable' }],
+    ['store-recovered', { kind: 'store', outcome: 'done', reason: 'writable-again' }],
+    [undefined, {}],
+    [undefined, refused],
+    [undefined, { kind: 'enrol', ...refused }],
+    [undefined, { kind: 'factor-renamed', outcome: 'done' }],
+  ] as const)
+    it(`${wanted ?? 'nothing'}: ${JSON.stringify(fields)}`, () => assert.equal(name(fields), wanted));
+});
+
+describe('the queue', () => {
+  it('keeps the order, and counts what is too much in its place', () => {
+    const queue = new Queue(3, 'host');
+    for (let seq = 1; seq <= 10; seq += 1) queue.push('locked', at(seq));
+    assert.equal(queue.length, 4);
+    assert.equal(queue.toldUpTo(10), 0);
+    for (let told = 0; told < 2; told += 1) queue.shift();
+    assert.equal(queue.toldUpTo(10), 2);
+    queue.push('locked', at(11));
+    queue.push('locked', at(12));
+    queue.shift();
+    const counted = queue.first()?.notice;
+    assert.deepEqual([counted?.notice, counted?.count, counted?.first, counted?.last], ['dropped', 7, 4, 10]);
+    assert.equal(queue.toldUpTo(12), 3);
+    queue.shift();
+    assert.equal(queue.first()?.seq, 11);
+    queue.shift();
+  });
+
+  it('goes on counting while it is full', () => {
+    const queue = new Queue(3, 'host');
+    for (let seq = 1; seq <= 5; seq += 1) queue.push('locked', at(seq));
+    queue.shift();
+    queue.push('locked', at(6));
+    assert.equal(queue.length, 3);
+    queue.shift();
+    queue.push('locked', at(7));
+    const told = [queue.first()];
+    queue.shift();
+    told.push(queue.first());
+    queue.shift();
+    told.push(queue.first());
+    assert.deepEqual(
+      told.map((one) => [one?.notice.notice, one?.seq, one?.notice.count]),
+      [
+        ['locked', 3, undefined],
+        ['dropped', 4, 3],
+        ['locked', 7, undefined],
+      ],
+    );
+  });
+
+  it('has no place for how the store is', () => {
+    const queue = new Queue(3, 'host');
+    queue.push('store-trouble', at(0));
+    assert.equal(queue.toldUpTo(7), 7);
+  });
+});
