@@ -22,7 +22,7 @@ import type { World } from './world.ts';
  */
 export async function run(words: readonly string[], world: World): Promise<number> {
   const program = new Command('sallyport');
-  const { context, status } = createContext(world, program);
+  const { context, status, close } = createContext(world, program);
   configure(program, world);
   for (const add of [
     addInit,
@@ -47,6 +47,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     return exitStatusOf(error);
   } finally {
     context.prompt.close();
+    await close();
   }
 }
 
@@ -57,6 +58,7 @@ function configure(program: Command, world: World): void {
     .version(world.version)
     .option('--config <file>', `the configuration, by default ${defaultConfigFile}`)
     .option('--link', 'where your password is needed, ask for a sign-in link in its place')
+    .option('--offline', 'while sallyportd is stopped: work on the store itself; root alone')
     .exitOverride()
     .showHelpAfterError('try: sallyport --help')
     .configureOutput({

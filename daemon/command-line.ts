@@ -11,10 +11,12 @@ import { initialise } from './initialise.ts';
 export const usage = `usage: sallyportd [--config FILE]
        sallyportd --init [--root DIR] [--config FILE]
        sallyportd --check [--config FILE]
+       sallyportd --offline [--config FILE]
 
   --config FILE  the configuration, by default ${defaultConfigFile}
   --init         lay out configuration, master key and store; with --root below one folder
   --check        read the configuration, name every problem in it, and change nothing
+  --offline      answer what "sallyport --offline" asks, from a store that no daemon has open
 `;
 
 /** docs: README, "Exit status"; the same as the CLI's. */
@@ -28,6 +30,7 @@ export function parseCommandLine() {
       init: { type: 'boolean' },
       root: { type: 'string' },
       check: { type: 'boolean' },
+      offline: { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },

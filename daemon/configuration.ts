@@ -53,7 +53,7 @@ export function likelyPaths(file: string, text: string | undefined): Config['pat
   return { ...defaults, ...(text === undefined ? {} : pathsIn(text)) };
 }
 
-function pathsIn(text: string): Partial<Pick<Config['paths'], 'masterKey' | 'lastGood'>> {
+function pathsIn(text: string): Partial<Pick<Config['paths'], 'store' | 'masterKey' | 'lastGood'>> {
   let paths: unknown;
   try {
     paths = parse(text).paths;
@@ -65,9 +65,11 @@ function pathsIn(text: string): Partial<Pick<Config['paths'], 'masterKey' | 'las
     const value: unknown = Object.getOwnPropertyDescriptor(paths, key)?.value;
     return typeof value === 'string' && value.startsWith('/') ? value : undefined;
   };
+  const store = named('store');
   const masterKey = named('master_key');
   const lastGood = named('last_good');
   return {
+    ...(store === undefined ? {} : { store }),
     ...(masterKey === undefined ? {} : { masterKey }),
     ...(lastGood === undefined ? {} : { lastGood }),
   };

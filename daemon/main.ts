@@ -20,6 +20,7 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
+import { offline } from './offline/administration.ts';
 import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
@@ -222,6 +223,10 @@ async function main(): Promise<number> {
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
   forbidFetch();
+  if (options.offline === true) {
+    await offline(file, addon, process.stdin, process.stdout);
+    return exits.done;
+  }
   await serve(file, addon, logToStderr());
   return exits.done;
 }

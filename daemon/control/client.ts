@@ -23,7 +23,7 @@ import type {
   VerifyView,
 } from './views.ts';
 
-export { type ClientCode, type ClientOptions, ControlError } from './transport.ts';
+export { type Carrier, type ClientCode, type ClientOptions, ControlError } from './transport.ts';
 
 /** sallyportd over its control socket. Every call may throw a ControlError. */
 export interface ControlClient extends SignInClient {

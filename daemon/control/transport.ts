@@ -16,6 +16,8 @@ export class ControlError extends SallyportError<ClientCode> {
 
 export interface ClientOptions {
   readonly socket: string;
+  /** Carries requests in the socket's place: to a sallyportd that serves nobody else. */
+  readonly carrier?: Carrier;
   /** A token; root needs none. */
   readonly token?: string;
   /** Where one is needed and there is none: asks the person, once. */
@@ -25,6 +27,14 @@ export interface ClientOptions {
   /** Ends what is under way. */
   readonly signal?: AbortSignal;
 }
+
+/** @returns the answer, its body as JSON gives it */
+export type Carrier = (request: {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}) => Promise<{ readonly status: number; readonly body: unknown }>;
 
 /** One request, its parameters in its path. */
 export interface Request {
@@ -47,6 +57,12 @@ export async function ask<T>(options: ClientOptions, wanted: Request): Promise<T
 }
 
 async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
+  if (options.carrier !== undefined) {
+    const path = `${wanted.path}${queryText(wanted.query)}`;
+    const { status, body } = await options.carrier({ method: wanted.method, path, body: wanted.body });
+    if (status === 200) return body as T;
+    throw errorIn(body, options.socket);
+  }
   const response = await send(options, wanted);
   const text = await whole(response, options.socket);
   const parsed = parse(text, options.socket);
@@ -56,6 +72,8 @@ async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
 
 /** An answer of one JSON object a line. @throws ControlError */
 export async function* stream<T>(options: ClientOptions, wanted: Request): AsyncIterable<T> {
+  if (options.carrier !== undefined)
+    throw new ControlError('bad-request', 'nothing can be followed while sallyportd is stopped');
   const response = await send(options, wanted);
   if (response.statusCode !== 200)
     throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);
