@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
+import { addBackup } from './commands/backup.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
@@ -36,6 +37,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addInvite,
     addPortal,
     addReload,
+    addBackup,
   ])
     add(program, context);
   try {

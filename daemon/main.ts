@@ -114,6 +114,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
+  const ledger = new Ledger(store, log);
   const signed = { accounts, clock, randomness: systemRandomness };
   let lastPortalUid: number | undefined;
   const portalUid = async () => {
@@ -133,7 +134,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     ...signed,
     configuration,
     store,
-    ledger: new Ledger(store, log),
+    ledger,
     verifier,
     passwords: createPasswordHelper({ where: placeOfPasswords(paths), log }),
     tokens,
@@ -154,6 +155,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     }),
     verifier,
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
+    keeping: { store, keyring, ledger, log, version: version(), now: clock.now },
     log,
     accounts,
     tokens,

@@ -1,7 +1,7 @@
 import { type OperationName, operation } from './operations.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
-import { ask, type ClientOptions, type Request, stream } from './transport.ts';
+import { ask, type ClientOptions, download, type Request, stream } from './transport.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -51,6 +51,8 @@ export interface ControlClient extends SignInClient {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Events after the place `from`, as they come, until the daemon ends the stream. */
   follow(query: { readonly user?: string; readonly from?: number }): AsyncIterable<StoredAuditEvent>;
+  /** Everything in the store (backup-format.ts). */
+  backup(withMasterKey: boolean): AsyncGenerator<Buffer>;
 }
 
 interface Wanted {
@@ -89,6 +91,7 @@ export function createClient(options: ClientOptions): ControlClient {
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
     follow: (query) => stream(options, requestOf('audit-follow', { query })),
+    backup: (withMasterKey) => download(options, requestOf('backup', { body: { withMasterKey } })),
     ...createSignInClient(options),
   };
 }

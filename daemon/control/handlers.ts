@@ -36,7 +36,10 @@ export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 
 /** All but those that are streams, and the cases within others. */
 export const handlers: Readonly<
-  Record<Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'factor-add-unproven'>, Handler>
+  Record<
+    Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'backup' | 'factor-add-unproven'>,
+    Handler
+  >
 > = {
   status: plain(async ({ admin }) => admin.status()),
   reload: change(async ({ admin }) => admin.reload()),

@@ -49,6 +49,13 @@ export const operations = {
     what: 'Reads the configuration again; a bad one changes nothing',
     access: rootAlone,
   },
+  backup: {
+    method: 'POST',
+    path: '/v1/backup',
+    about: 'none',
+    what: 'Everything in the store as it is now, still sealed; with the master key, if that is asked for',
+    access: rootAlone,
+  },
   'realm-list': {
     method: 'GET',
     path: '/v1/realms',

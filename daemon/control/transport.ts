@@ -70,6 +70,21 @@ async function askOnce<T>(options: ClientOptions, wanted: Request): Promise<T> {
   throw errorIn(parsed, options.socket);
 }
 
+/** An answer of bytes, however many; it ends with an error when the daemon did not come to its end. */
+export async function* download(options: ClientOptions, wanted: Request): AsyncGenerator<Buffer> {
+  if (options.carrier !== undefined) throw new ControlError('bad-request', 'that needs a running sallyportd');
+  const response = await send({ ...options, timeout: limits.backupStall }, wanted);
+  if (response.statusCode !== 200)
+    throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw unreachable(options.socket, error);
+  } finally {
+    response.destroy();
+  }
+}
+
 /** An answer of one JSON object a line. @throws ControlError */
 export async function* stream<T>(options: ClientOptions, wanted: Request): AsyncIterable<T> {
   if (options.carrier !== undefined)

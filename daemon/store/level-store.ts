@@ -27,6 +27,7 @@ import { decodeAccount, decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
+import { type StoreSnapshot, takeSnapshot } from './snapshot.ts';
 import { lastToDrop, readEvents } from './trail.ts';
 
 export interface LevelStoreParts {
@@ -149,6 +150,11 @@ export class LevelStore implements Store {
       anchorCommit: this.#anchor.commit,
       scrub: this.#scrubs.report(),
     };
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    const db = await this.#handle.use(async (open) => open);
+    return takeSnapshot(db, this.#parts.sealer);
   }
 
   scrub(): Promise<void> {

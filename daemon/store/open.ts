@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { limits } from '../limits.ts';
-import type { Store } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Keyring } from './keyring.ts';
 import { LevelStore } from './level-store.ts';
@@ -30,7 +29,7 @@ export interface OpenOptions {
  * @throws store-missing, store-damaged, store-locked, store-anchor, store-key, store-schema, store-unreadable,
  *   store-unwritable
  */
-export async function openStore(options: OpenOptions): Promise<Store> {
+export async function openStore(options: OpenOptions): Promise<LevelStore> {
   const { folder, anchor, keyring, locks } = options;
   // LevelDB makes its files readable by all; that lasts for the life of the process.
   process.umask(0o077);

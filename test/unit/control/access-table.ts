@@ -10,6 +10,7 @@ const written = `
                       root  admin  adminOfRoot  self  other  portal
 status                A     A      A            -     -      s
 reload                A     -      -            -     -      -
+backup                A     -      -            -     -      -
 realm-list            A     A      A            -     -      s
 realm-show            A     A      A            -     -      s
 user-list             A     A      A            -     -      s
