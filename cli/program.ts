@@ -8,7 +8,9 @@ import { addInvite } from './commands/invite.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
+import { addRestore } from './commands/restore.ts';
 import { addStatus } from './commands/status.ts';
+import { addStore } from './commands/store.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
 import { createContext } from './context.ts';
@@ -38,6 +40,8 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addPortal,
     addReload,
     addBackup,
+    addRestore,
+    addStore,
   ])
     add(program, context);
   try {

@@ -20,7 +20,7 @@ import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
-import { offline } from './offline/administration.ts';
+import { offlineWork, offlineWorkIn } from './offline/main.ts';
 import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
@@ -225,10 +225,8 @@ async function main(): Promise<number> {
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
   forbidFetch();
-  if (options.offline === true) {
-    await offline(file, addon, process.stdin, process.stdout);
-    return exits.done;
-  }
+  const work = offlineWorkIn(options);
+  if (work !== undefined) return (await offlineWork(work, file, addon)) ? exits.done : exits.failed;
   await serve(file, addon, logToStderr());
   return exits.done;
 }

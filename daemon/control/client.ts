@@ -51,6 +51,8 @@ export interface ControlClient extends SignInClient {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Events after the place `from`, as they come, until the daemon ends the stream. */
   follow(query: { readonly user?: string; readonly from?: number }): AsyncIterable<StoredAuditEvent>;
+  /** Begins a scrub: `status` says how far it came. @returns since when one that finished counts */
+  checkStore(): Promise<{ readonly since: number }>;
   /** Everything in the store (backup-format.ts). */
   backup(withMasterKey: boolean): AsyncGenerator<Buffer>;
 }
@@ -91,6 +93,7 @@ export function createClient(options: ClientOptions): ControlClient {
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
     follow: (query) => stream(options, requestOf('audit-follow', { query })),
+    checkStore: () => call('store-check'),
     backup: (withMasterKey) => download(options, requestOf('backup', { body: { withMasterKey } })),
     ...createSignInClient(options),
   };

@@ -5,6 +5,7 @@ import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
+import { beginCheck, type Keeping } from './keeping.ts';
 import type { OperationName } from './operations.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
@@ -29,6 +30,7 @@ export interface HandlerOptions {
   readonly tokens: Pick<Tokens, 'end'>;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalDesk;
+  readonly keeping?: Keeping;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -43,6 +45,7 @@ export const handlers: Readonly<
 > = {
   status: plain(async ({ admin }) => admin.status()),
   reload: change(async ({ admin }) => admin.reload()),
+  'store-check': change(async ({ keeping }) => beginCheck(keeping)),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
   'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),

@@ -14,13 +14,23 @@ import type { BackupBody } from './keeping-schema.ts';
 
 /** What keeping a store safe needs beside what people ask of it. */
 export interface Keeping {
-  readonly store: { snapshot(): Promise<StoreSnapshot> };
+  readonly store: { snapshot(): Promise<StoreSnapshot>; scrub(): Promise<void> };
   readonly keyring: Pick<Keyring, 'current' | 'key' | 'text'>;
   readonly ledger: Pick<Ledger, 'note'>;
   readonly log: Log;
   readonly version: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** A scrub at full speed, beside everything else. @returns since when one that finished counts */
+export function beginCheck(keeping: Keeping | undefined): { readonly since: number } {
+  if (keeping === undefined) throw new SallyportError('no-such-operation', 'this store cannot be checked');
+  const since = keeping.now();
+  keeping.store
+    .scrub()
+    .catch((error: unknown) => keeping.log.error('check-not-finished', { message: messageOf(error) }));
+  return { since };
 }
 
 /** What a backup of this very moment holds. */

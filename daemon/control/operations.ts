@@ -56,6 +56,13 @@ export const operations = {
     what: 'Everything in the store as it is now, still sealed; with the master key, if that is asked for',
     access: rootAlone,
   },
+  'store-check': {
+    method: 'POST',
+    path: '/v1/store/check',
+    about: 'none',
+    what: 'Begins to read everything in the store; status says how far it came and what it found',
+    access: rootAlone,
+  },
   'realm-list': {
     method: 'GET',
     path: '/v1/realms',

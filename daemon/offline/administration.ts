@@ -77,7 +77,12 @@ function notOffline(): SallyportError {
  * - a change goes through the same admin and verifier, and leaves its event in the same commit;
  * - whoever started it is root or the store's own user: there is nobody else to tell apart.
  */
-export async function offline(file: string, addon: Addon, input: Readable, output: Writable): Promise<void> {
+export async function offline(
+  file: string,
+  addon: Addon,
+  input: Readable,
+  output: Writable,
+): Promise<boolean> {
   const say = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
   let store: Store | undefined;
   try {
@@ -89,8 +94,10 @@ export async function offline(file: string, addon: Addon, input: Readable, outpu
     for await (const line of createInterface({ input, terminal: false })) {
       say(await answer(line, desk, accounts));
     }
+    return true;
   } catch (error) {
     say({ error: { code: codeOf(error), message: messageOf(error) } });
+    return false;
   } finally {
     await store?.close();
   }

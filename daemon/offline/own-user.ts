@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { SallyportError } from '../errors.ts';
 
 /** Whose store it is: of the folder itself, or of the one that it lies in, where it is gone. */
-function ownerOf(store: string): { readonly uid: number; readonly gid: number } {
+export function ownerOf(store: string): { readonly uid: number; readonly gid: number } {
   for (const path of [store, dirname(store)]) {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found !== undefined) return found;

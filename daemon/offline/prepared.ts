@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Config } from '../config/contract.ts';
 import { type Configuration, likelyPaths, loadConfiguration } from '../configuration.ts';
 import type { Log } from '../log.ts';
-import { type Keyring, loadKeyring } from '../store/keyring.ts';
-import { becomeOwnerOf } from './own-user.ts';
+import { createMasterKey, type Keyring, loadKeyring } from '../store/keyring.ts';
+import { becomeOwnerOf, ownerOf } from './own-user.ts';
 
 /** What every work on a store without a daemon begins with. */
 export interface Prepared {
@@ -25,9 +25,10 @@ export const quiet: Log = {
  * Reads the configuration and the master key, as the user whose store it is; a key of root's, which the service
  * manager passes on to the daemon, is read before that.
  *
+ * @param options makeKey: where there is no master key, a new one is made
  * @throws SallyportError config-invalid, store-key, store-missing, not-permitted
  */
-export function prepare(file: string, log: Log = quiet): Prepared {
+export function prepare(file: string, options: { readonly makeKey?: boolean } = {}): Prepared {
   let text: string | undefined;
   try {
     text = readFileSync(file, 'utf8');
@@ -37,11 +38,16 @@ export function prepare(file: string, log: Log = quiet): Prepared {
   const likely = likelyPaths(file, text);
   const ofRoot = statSync(likely.masterKey, { throwIfNoEntry: false })?.uid === 0;
   const early = ofRoot ? loadKeyring({ path: likely.masterKey }) : undefined;
+  if (options.makeKey === true && !existsSync(likely.masterKey)) {
+    createMasterKey(likely.masterKey);
+    const { uid, gid } = ownerOf(likely.store);
+    if (process.geteuid?.() === 0) chownSync(likely.masterKey, uid, gid);
+  }
   becomeOwnerOf(likely.store);
   const credentials = process.env.CREDENTIALS_DIRECTORY;
-  const options = { file, host: hostname(), now: Date.now, log };
+  const asked = { file, host: hostname(), now: Date.now, log: quiet };
   const { configuration, keyring } = loadConfiguration(
-    options,
+    asked,
     (path) => early ?? loadKeyring({ path, ...(credentials === undefined ? {} : { credentials }) }),
   );
   return { configuration, keyring, paths: configuration.current().paths };

@@ -148,6 +148,18 @@ export function parseKeyring(text: string, source: KeySource): Keyring {
   return keyringOf(parseKeys(text, path), source);
 }
 
+/** The keys of both, the first one's current. @throws store-key: one id for two keys */
+export function mergedKeyring(first: Keyring, second: Keyring): Keyring {
+  const path = first.source.path;
+  const keys = new Map(parseKeys(first.text(), path));
+  for (const [id, bytes] of parseKeys(second.text(), path)) {
+    if (keys.get(id)?.equals(bytes) === false)
+      throw storeError('store-key', `There are two master keys that are called ${id}. Nothing was changed.`);
+    keys.set(id, bytes);
+  }
+  return keyringOf(keys, first.source);
+}
+
 function parseKeys(text: string, path: string): ReadonlyMap<string, Buffer> {
   const keys = new Map<string, Buffer>();
   for (const [index, line] of text.split('\n').entries()) {

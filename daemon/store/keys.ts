@@ -4,6 +4,7 @@
  */
 const RECORD = 0x10;
 const META = 0x20;
+const HASH_KEY = 0x21;
 const EVENT = 0x30;
 const MARKER = 0x40;
 
@@ -64,6 +65,12 @@ export function behindTokens(name = ''): Buffer {
   return after.compare(endOfTokens) < 0 ? endOfTokens : after;
 }
 
+/** Of the key that recovery sets were hashed with under a master key that may be gone. */
+export function hashKeyKey(keyId: string): Buffer {
+  return named(HASH_KEY, keyId);
+}
+
+export const hashKeyRange = range(HASH_KEY);
 export const recordRange = range(RECORD);
 export const markerRange = range(MARKER);
 export const eventRange = range(EVENT);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { limits } from '../limits.ts';
 import { storeError } from './error.ts';
+import { loadHashKeys } from './hash-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { LevelStore } from './level-store.ts';
 import { type Locks, lockStore } from './lock.ts';
@@ -45,6 +46,7 @@ export async function openStore(options: OpenOptions): Promise<LevelStore> {
     const checkBytes = options.checkBytes ?? limits.checkAtOpenBytes;
     const files = { folder, anchor, reserve: reservePath(folder), checkBytes };
     const opened = await openFiles(files, keyring, sealer);
+    await loadHashKeys(opened.db, sealer, keyring);
     return new LevelStore({
       files,
       keyring,

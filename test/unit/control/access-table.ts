@@ -11,6 +11,7 @@ const written = `
 status                A     A      A            -     -      s
 reload                A     -      -            -     -      -
 backup                A     -      -            -     -      -
+store-check           A     -      -            -     -      -
 realm-list            A     A      A            -     -      s
 realm-show            A     A      A            -     -      s
 user-list             A     A      A            -     -      s
