@@ -5,6 +5,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
+import { addKey } from './commands/key.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
@@ -42,6 +43,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addBackup,
     addRestore,
     addStore,
+    addKey,
   ])
     add(program, context);
   try {

@@ -26,6 +26,8 @@ export interface Configuration {
   problem(): string | undefined;
   /** @throws SallyportError `config-invalid` */
   reload(): Config;
+  /** Seals the copy of the one in force anew, with the present master key. */
+  keep(): void;
 }
 
 export interface ConfigurationOptions {
@@ -150,12 +152,14 @@ export function loadConfiguration(
   }
   const { paths } = good.config;
   let current = good.config;
+  let { text } = good;
   return {
     keyring,
     configuration: {
       current: () => current,
       loaded: () => loaded,
       problem: () => problem,
+      keep: () => keep({ config: current, text }, keyring, options),
       reload() {
         try {
           const fresh = read(options);
@@ -165,6 +169,7 @@ export function loadConfiguration(
             ? '[paths] has changed: restart sallyportd to use it; all else is in force'
             : undefined;
           current = { ...fresh.config, paths };
+          text = fresh.text;
           loaded = options.now();
           options.log.info('config-loaded', { file: options.file, realms: current.realms.length });
           return current;

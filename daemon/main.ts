@@ -10,6 +10,7 @@ import { createAdmin } from './control/admin.ts';
 import { createApprovalDesk } from './control/approval-desk.ts';
 import { createBrowserKeys } from './control/browser-keys.ts';
 import { createCeremonies } from './control/ceremonies.ts';
+import { keysView } from './control/keys.ts';
 import { createLinks } from './control/links.ts';
 import { createControlServer } from './control/server.ts';
 import { createSignIns } from './control/sign-ins.ts';
@@ -26,6 +27,7 @@ import { bootId, descriptorLimit, forbidFetch, logToStderr, tellManager, version
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
+import { createRotation } from './store/rotation.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { Ledger } from './verifier/ledger.ts';
@@ -115,6 +117,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const ledger = new Ledger(store, log);
+  const rotation = createRotation({ store, keyring, resealOthers: configuration.keep, log });
   const signed = { accounts, clock, randomness: systemRandomness };
   let lastPortalUid: number | undefined;
   const portalUid = async () => {
@@ -152,10 +155,11 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       version: version(),
       started,
       openLogins: login.open,
+      keys: () => keysView(keyring, rotation),
     }),
     verifier,
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
-    keeping: { store, keyring, ledger, log, version: version(), now: clock.now },
+    keeping: { store, keyring, rotation, ledger, log, version: version(), now: clock.now },
     log,
     accounts,
     tokens,
@@ -188,6 +192,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   };
   prune();
   setInterval(prune, limits.pruneInterval).unref();
+  rotation.start();
   tellManager(addon, 'READY=1', log);
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
@@ -198,6 +203,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.close();
   unknownNames.flush();
   throttled.flush();
+  await rotation.stop();
   await store.close();
 }
 

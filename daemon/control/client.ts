@@ -13,6 +13,7 @@ import type {
   ExplainQuery,
   ExplainView,
   FactorSummary,
+  KeysView,
   Realm,
   ReloadView,
   StatusView,
@@ -51,6 +52,8 @@ export interface ControlClient extends SignInClient {
   audit(query: AuditQuery): Promise<AuditPage>;
   /** Events after the place `from`, as they come, until the daemon ends the stream. */
   follow(query: { readonly user?: string; readonly from?: number }): AsyncIterable<StoredAuditEvent>;
+  /** After a change of the master key file. `status` says how far it came. */
+  adoptKeys(): Promise<KeysView>;
   /** Begins a scrub: `status` says how far it came. @returns since when one that finished counts */
   checkStore(): Promise<{ readonly since: number }>;
   /** Everything in the store (backup-format.ts). */
@@ -93,6 +96,7 @@ export function createClient(options: ClientOptions): ControlClient {
     explain: (user, query) => call('explain', { parameters: { user }, query }),
     audit: (query) => call('audit-read', { query }),
     follow: (query) => stream(options, requestOf('audit-follow', { query })),
+    adoptKeys: () => call('keys-adopt'),
     checkStore: () => call('store-check'),
     backup: (withMasterKey) => download(options, requestOf('backup', { body: { withMasterKey } })),
     ...createSignInClient(options),

@@ -6,6 +6,7 @@ import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import { beginCheck, type Keeping } from './keeping.ts';
+import { adoptKeys } from './keys.ts';
 import type { OperationName } from './operations.ts';
 import type { Route } from './router.ts';
 import * as schema from './schema.ts';
@@ -46,6 +47,7 @@ export const handlers: Readonly<
   status: plain(async ({ admin }) => admin.status()),
   reload: change(async ({ admin }) => admin.reload()),
   'store-check': change(async ({ keeping }) => beginCheck(keeping)),
+  'keys-adopt': change(async ({ keeping }, call) => adoptKeys(keeping, call.actor)),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
   'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),

@@ -7,6 +7,7 @@ import { messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Keyring } from '../store/keyring.ts';
+import type { Rotation } from '../store/rotation.ts';
 import type { StoreSnapshot } from '../store/snapshot.ts';
 import type { Ledger } from '../verifier/ledger.ts';
 import { type BackupContents, writeBackup } from './backup-format.ts';
@@ -15,7 +16,8 @@ import type { BackupBody } from './keeping-schema.ts';
 /** What keeping a store safe needs beside what people ask of it. */
 export interface Keeping {
   readonly store: { snapshot(): Promise<StoreSnapshot>; scrub(): Promise<void> };
-  readonly keyring: Pick<Keyring, 'current' | 'key' | 'text'>;
+  readonly keyring: Keyring;
+  readonly rotation: Rotation;
   readonly ledger: Pick<Ledger, 'note'>;
   readonly log: Log;
   readonly version: string;
@@ -35,7 +37,7 @@ export function beginCheck(keeping: Keeping | undefined): { readonly since: numb
 
 /** What a backup of this very moment holds. */
 export function backupOf(
-  { keyring, version, now }: Omit<Keeping, 'ledger' | 'log' | 'store'>,
+  { keyring, version, now }: Pick<Keeping, 'keyring' | 'version' | 'now'>,
   snapshot: StoreSnapshot,
   { withMasterKey }: BackupBody,
 ): BackupContents {

@@ -63,6 +63,13 @@ export const operations = {
     what: 'Begins to read everything in the store; status says how far it came and what it found',
     access: rootAlone,
   },
+  'keys-adopt': {
+    method: 'POST',
+    path: '/v1/keys/adopt',
+    about: 'none',
+    what: 'Reads the master key file again, and seals everything with its first key',
+    access: rootAlone,
+  },
   'realm-list': {
     method: 'GET',
     path: '/v1/realms',

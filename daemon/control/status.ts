@@ -1,7 +1,7 @@
 import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
-import type { StatusView } from './views.ts';
+import type { KeysView, StatusView } from './views.ts';
 
 export interface StatusOptions {
   readonly store: Pick<Store, 'health'>;
@@ -11,6 +11,7 @@ export interface StatusOptions {
   readonly started: number;
   /** Logins that are under way. */
   readonly openLogins?: () => number;
+  readonly keys?: () => KeysView;
 }
 
 /** How things are. What is wrong is said in `warnings`, whatever else says it too. */
@@ -19,6 +20,7 @@ export function statusOf(options: StatusOptions): StatusView {
   const config = configuration.current();
   const problem = configuration.problem();
   const store = options.store.health();
+  const keys = options.keys?.();
   return {
     version: options.version,
     pid: process.pid,
@@ -36,7 +38,13 @@ export function statusOf(options: StatusOptions): StatusView {
       askedBy: config.paths.fidoHelper ?? config.paths.fidoSocket,
     },
     store,
-    warnings: [...storeWarnings(store), ...configWarnings(problem), ...keyWarnings(config)],
+    ...(keys === undefined ? {} : { keys }),
+    warnings: [
+      ...storeWarnings(store),
+      ...rotationWarnings(keys),
+      ...configWarnings(problem),
+      ...keyWarnings(config),
+    ],
   };
 }
 
@@ -49,6 +57,13 @@ function storeWarnings(store: StoreHealth): readonly string[] {
         ];
   const findings = store.scrub.findings.map((finding) => `the store is damaged: ${finding}`);
   return [...state, ...findings];
+}
+
+function rotationWarnings(keys: KeysView | undefined): readonly string[] {
+  if (keys?.rotation.kind !== 'failed') return [];
+  return [
+    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport key rotate`,
+  ];
 }
 
 function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {

@@ -8,6 +8,22 @@ const HASH_KEY = 0x21;
 const EVENT = 0x30;
 const MARKER = 0x40;
 
+/** What an entry is sealed for; undefined: the store's own record, and what is not known. */
+export function purposeOf(key: Buffer): 'record' | 'marker' | 'audit' | 'hash-key' | undefined {
+  switch (key[0]) {
+    case RECORD:
+      return 'record';
+    case MARKER:
+      return 'marker';
+    case EVENT:
+      return 'audit';
+    case HASH_KEY:
+      return 'hash-key';
+    default:
+      return undefined;
+  }
+}
+
 export interface KeyRange {
   readonly gte: Buffer;
   readonly lt: Buffer;

@@ -292,6 +292,7 @@ function fakeConfiguration(
     current: () => current,
     loaded: () => loaded,
     problem: () => problem,
+    keep: () => undefined,
     reload() {
       try {
         current = read();

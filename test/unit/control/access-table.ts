@@ -12,6 +12,7 @@ status                A     A      A            -     -      s
 reload                A     -      -            -     -      -
 backup                A     -      -            -     -      -
 store-check           A     -      -            -     -      -
+keys-adopt            A     -      -            -     -      -
 realm-list            A     A      A            -     -      s
 realm-show            A     A      A            -     -      s
 user-list             A     A      A            -     -      s
