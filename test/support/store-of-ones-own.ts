@@ -77,11 +77,31 @@ export class Own {
     return [...words, '--identity', this.identityFile];
   }
 
-  async start(): Promise<ControlClient> {
+  start(): Promise<ControlClient> {
+    return this.#start({});
+  }
+
+  /** With a clock of its own: "+1d". */
+  startAt(offset: string): Promise<ControlClient> {
+    return this.#start({
+      LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
+      FAKETIME: offset,
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    });
+  }
+
+  /** How long a file the daemon may write: a cheap full disk. */
+  async limitFiles(bytes: string): Promise<void> {
+    const set = await run('prlimit', ['--pid', String(this.#daemon?.pid), `--fsize=${bytes}:unlimited`]);
+    assert.equal(set.status, 0, set.stderr);
+  }
+
+  async #start(environment: NodeJS.ProcessEnv): Promise<ControlClient> {
     // Of a test that failed.
     await this.stop();
     const daemon = spawn(process.execPath, [daemonMain, '--config', this.config], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...environment },
     });
     let log = '';
     daemon.stderr.setEncoding('utf8').on('data', (text: string) => {
