@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type ControlClient, createClient } from '../daemon/control/client.ts';
 import { CliError, type ExitStatus, exitStatus } from './errors.ts';
+import { type OfflineDaemon, startOffline } from './offline.ts';
 import { createOutput, type Output } from './output.ts';
 import { createPrompt, type Prompt } from './prompt.ts';
 import { tokenAsker } from './sign-in.ts';
@@ -26,9 +27,10 @@ export interface Context {
 export function createContext(
   world: World,
   program: Command,
-): { readonly context: Context; readonly status: () => number } {
+): { readonly context: Context; readonly status: () => number; readonly close: () => Promise<void> } {
   let status: number = exitStatus.done;
   let client: ControlClient | undefined;
+  let offline: OfflineDaemon | undefined;
   let signInFirst: (() => Promise<string>) | undefined;
   const configFile = () => {
     const { config }: { config?: unknown } = program.opts();
@@ -41,6 +43,12 @@ export function createContext(
     configFile,
     client: () => {
       if (client !== undefined) return client;
+      const { offline: isOffline }: { offline?: unknown } = program.opts();
+      if (isOffline === true) {
+        offline = startOffline(world, configFile());
+        client = createClient({ socket: 'sallyportd --offline', carrier: offline.carrier });
+        return client;
+      }
       const socket = controlSocket(configFile());
       const { link }: { link?: unknown } = program.opts();
       const ask = tokenAsker(socket, link === true ? 'link' : 'password', context);
@@ -60,7 +68,7 @@ export function createContext(
       status = given;
     },
   };
-  return { context, status: () => status };
+  return { context, status: () => status, close: async () => offline?.close() };
 }
 
 /** A word of the command line that must be there. @throws CliError usage */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
+import { addBackup } from './commands/backup.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
@@ -8,13 +9,16 @@ import { addFactor } from './commands/factor.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
+import { addKey } from './commands/key.ts';
 import { addMetrics } from './commands/metrics.ts';
 import { addPam } from './commands/pam.ts';
 import { addPortal } from './commands/portal.ts';
 import { addRealm } from './commands/realm.ts';
 import { addReload } from './commands/reload.ts';
 import { addReport } from './commands/report.ts';
+import { addRestore } from './commands/restore.ts';
 import { addStatus } from './commands/status.ts';
+import { addStore } from './commands/store.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
 import { type Context, createContext } from './context.ts';
@@ -27,9 +31,10 @@ export function programOf(world: World): {
   readonly program: Command;
   readonly context: Context;
   readonly status: () => number;
+  readonly close: () => Promise<void>;
 } {
   const program = new Command('sallyport');
-  const { context, status } = createContext(world, program);
+  const { context, status, close } = createContext(world, program);
   configure(program, world);
   for (const add of [
     addInit,
@@ -47,12 +52,16 @@ export function programOf(world: World): {
     addPortal,
     addPam,
     addReload,
+    addBackup,
+    addRestore,
+    addStore,
+    addKey,
     addCompletion,
     addImport,
     addExport,
   ])
     add(program, context);
-  return { program, context, status };
+  return { program, context, status, close };
 }
 
 /**
@@ -61,7 +70,7 @@ export function programOf(world: World): {
  * @returns the exit status
  */
 export async function run(words: readonly string[], world: World): Promise<number> {
-  const { program, context, status } = programOf(world);
+  const { program, context, status, close } = programOf(world);
   try {
     if (world.output.isTTY === true && isAlone(program, words)) {
       // What it looks at is of no use to the commands, and takes time to load.
@@ -77,6 +86,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     return exitStatusOf(error);
   } finally {
     context.prompt.close();
+    await close();
   }
 }
 
@@ -93,6 +103,7 @@ function configure(program: Command, world: World): void {
     .version(world.version)
     .option('--config <file>', `the configuration, by default ${defaultConfigFile}`)
     .option('--link', 'where your password is needed, ask for a sign-in link in its place')
+    .option('--offline', 'while sallyportd is stopped: work on the store itself; root alone')
     .exitOverride()
     .showHelpAfterError('try: sallyport --help')
     .configureOutput({

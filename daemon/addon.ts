@@ -62,6 +62,8 @@ export interface Addon {
   readonly notify: (message: string) => boolean;
   /** prctl(2), PR_SET_DUMPABLE. */
   readonly setDumpable: (flag: boolean) => void;
+  /** renameat2(2), RENAME_EXCHANGE: two names of one file system change places in one step. */
+  readonly exchange: (a: string, b: string) => void;
   readonly closeOnExec: (descriptor: number) => void;
   /**
    * accept(2) without listen(2). `errno` is 0 and `connection` a descriptor, or nothing more is taken before resume().

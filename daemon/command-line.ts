@@ -19,12 +19,18 @@ const daemonUser = 'sallyport';
 export const usage = `usage: sallyportd [--config FILE]
        sallyportd --init [--root DIR | --user NAME] [--config FILE]
        sallyportd --check [--config FILE]
+       sallyportd --offline|--restore|--check-store|--repair-store|--stores-aside [--config FILE]
 
   --config FILE  the configuration, by default ${defaultConfigFile}
   --init         lay out configuration, master key and store; with --root below one folder
   --user NAME    with --init, by root: the account that sallyportd runs as, which gets key and store;
                  by default ${daemonUser}, where there is such an account
   --check        read the configuration, name every problem in it, and change nothing
+  --restore      make a store out of the backup that comes on standard input; --dry-run, --ignore-store, --old-key FILE
+  --check-store  read all of a store that no daemon has open, and change nothing
+  --repair-store make a new store out of what can be read of it
+  --stores-aside name the stores that others took the place of; with --discard remove them
+  --offline      answer what "sallyport --offline" asks, from a store that no daemon has open
 `;
 
 /** docs: README, "Exit status"; the same as the CLI's. */
@@ -39,6 +45,15 @@ export function parseCommandLine() {
       root: { type: 'string' },
       user: { type: 'string' },
       check: { type: 'boolean' },
+      offline: { type: 'boolean' },
+      restore: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      'ignore-store': { type: 'boolean' },
+      'old-key': { type: 'string' },
+      'check-store': { type: 'boolean' },
+      'repair-store': { type: 'boolean' },
+      'stores-aside': { type: 'boolean' },
+      discard: { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },

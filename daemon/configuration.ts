@@ -26,6 +26,8 @@ export interface Configuration {
   problem(): string | undefined;
   /** @throws SallyportError `config-invalid` */
   reload(): Config;
+  /** Seals the copy of the one in force anew, with the present master key. */
+  keep(): void;
 }
 
 /** What has to be heard at every start and reload, and in `status`, as long as it lasts. */
@@ -63,7 +65,7 @@ export function likelyPaths(file: string, text: string | undefined): Config['pat
   return { ...defaults, ...(text === undefined ? {} : pathsIn(text)) };
 }
 
-function pathsIn(text: string): Partial<Pick<Config['paths'], 'masterKey' | 'lastGood'>> {
+function pathsIn(text: string): Partial<Pick<Config['paths'], 'store' | 'masterKey' | 'lastGood'>> {
   let paths: unknown;
   try {
     paths = parse(text).paths;
@@ -75,9 +77,11 @@ function pathsIn(text: string): Partial<Pick<Config['paths'], 'masterKey' | 'las
     const value: unknown = Object.getOwnPropertyDescriptor(paths, key)?.value;
     return typeof value === 'string' && value.startsWith('/') ? value : undefined;
   };
+  const store = named('store');
   const masterKey = named('master_key');
   const lastGood = named('last_good');
   return {
+    ...(store === undefined ? {} : { store }),
     ...(masterKey === undefined ? {} : { masterKey }),
     ...(lastGood === undefined ? {} : { lastGood }),
   };
@@ -162,12 +166,14 @@ export function loadConfiguration(
     for (const message of observingWarnings(current)) options.log.warning('realm-observes', { message });
   };
   warn();
+  let { text } = good;
   return {
     keyring,
     configuration: {
       current: () => current,
       loaded: () => loaded,
       problem: () => problem,
+      keep: () => keep({ config: current, text }, keyring, options),
       reload() {
         try {
           const fresh = read(options);
@@ -177,6 +183,7 @@ export function loadConfiguration(
             ? '[paths] has changed: restart sallyportd to use it; all else is in force'
             : undefined;
           current = { ...fresh.config, paths };
+          text = fresh.text;
           loaded = options.now();
           options.log.info('config-loaded', { file: options.file, realms: current.realms.length });
           warn();

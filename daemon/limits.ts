@@ -171,6 +171,13 @@ export const limits = {
   /** Records read at a time by scrub and prune, and the rest between: a fifth of one core at the most. */
   scrubBatch: 256,
   scrubPause: 25,
+  /** Entries that are sealed anew in one commit, and milliseconds between two: logins go first. */
+  resealBatch: 64,
+  resealPause: 5,
+  /** The longest piece of a backup: an account with all the factors that it may have takes 100 KiB. */
+  backupFrame: 16 * 1024 * 1024,
+  /** How long whoever takes a backup may take nothing of it. */
+  backupStall: 120_000,
   /** Sentences about damage that are kept: enough to see what it is. */
   scrubFindings: 100,
   /** Events in a row that are too old, after which a search by time ends: a clock may have been set back. */

@@ -17,6 +17,7 @@ import { createAdmin } from './control/admin.ts';
 import { createApprovalDesk } from './control/approval-desk.ts';
 import { createBrowserKeys } from './control/browser-keys.ts';
 import { createCeremonies } from './control/ceremonies.ts';
+import { keysView } from './control/keys.ts';
 import { createLinks } from './control/links.ts';
 import { createControlServer } from './control/server.ts';
 import { createSignIns } from './control/sign-ins.ts';
@@ -31,11 +32,13 @@ import { checkOf, createManager, statusLine } from './manager.ts';
 import { createCounts } from './metrics/counts.ts';
 import { measuredStore, measuredVerifier } from './metrics/measured.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import { offlineWork, offlineWorkIn } from './offline/main.ts';
 import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit, forbidFetch, logToStderr, version } from './process.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
+import { createRotation } from './store/rotation.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { Ledger } from './verifier/ledger.ts';
@@ -135,6 +138,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     factsOf: (hello, peer, rootSocket) =>
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
+  const rotation = createRotation({ store: opened, keyring, resealOthers: configuration.keep, log });
   const signed = { accounts, clock, randomness: systemRandomness };
   const uidOf = async (name: string | undefined): Promise<number | undefined> => {
     const found = name === undefined ? undefined : await accounts.byName(name, []);
@@ -175,6 +179,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       version: version(),
       started,
       openLogins: login.open,
+      keys: () => keysView(keyring, rotation),
     }),
     verifier,
     metrics: createMetrics({
@@ -188,6 +193,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       keyId: keyring.current,
     }),
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
+    keeping: { store: opened, keyring, rotation, ledger, log, version: version(), now: clock.now },
     log,
     accounts,
     tokens,
@@ -235,6 +241,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   };
   prune();
   setInterval(prune, limits.pruneInterval).unref();
+  rotation.start();
   manager.ready(() => statusLine(store, configuration, login.open()), checkOf(store));
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
@@ -245,6 +252,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await control.close();
   unknownNames.flush();
   throttled.flush();
+  await rotation.stop();
   tellHead();
   await store.close();
   await journal.close();
@@ -274,6 +282,8 @@ async function main(): Promise<number> {
   // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
   addon.setDumpable(false);
   forbidFetch();
+  const work = offlineWorkIn(options);
+  if (work !== undefined) return (await offlineWork(work, file, addon)) ? exits.done : exits.failed;
   await serve(file, addon, logToStderr());
   return exits.done;
 }

@@ -16,6 +16,13 @@ export function addStatus(program: Command, context: Context): void {
     });
 }
 
+function keysOf({ keys }: StatusView): string {
+  if (keys === undefined) return '';
+  const { ids, current, rotation } = keys;
+  if (rotation.kind !== 'running') return ids.join(', ');
+  return `${ids.join(', ')}; sealing with ${current}: ${rotation.read} of ${rotation.total}`;
+}
+
 function show(output: Output, status: StatusView): void {
   const { store, config } = status;
   for (const warning of status.warnings) output.warn(warning);
@@ -33,6 +40,7 @@ function show(output: Output, status: StatusView): void {
     ['accounts', String(store.accounts)],
     ['commit', String(store.commit)],
     ['anchor', String(store.anchorCommit)],
+    ['master keys', keysOf(status)],
     [
       'audit events',
       store.events.last < store.events.first ? '' : `${store.events.first} to ${store.events.last}`,

@@ -11,9 +11,8 @@ export function addVerify(program: Command, context: Context): void {
       const first = await answer(context, `Code of ${user}: `);
       let result = await context.client().verify(user, { answer: first });
       if (result.outcome === 'refused' && result.resync) {
-        context.output.note(
-          `${result.text} The token may have run ahead: the next code in a row would prove it.`,
-        );
+        const ahead = ' The token may have run ahead: the next code in a row would prove it.';
+        context.output.note(`${result.text}${result.reason === 'first-of-two' ? '' : ahead}`);
         const next = await context.prompt.ask('Next code: ');
         if (next !== undefined && next !== '')
           result = await context.client().verify(user, { answer: next, previous: first });

@@ -26,6 +26,7 @@ export const auditReasons = {
   wrong: 'a wrong answer',
   replay: 'an answer that was used before',
   counter: 'the counter of a security key stepped back: it may be a copy',
+  'first-of-two': 'right, but after a restore two in a row are asked for',
   clock: 'no code can be right with such a clock',
   unavailable: 'the servers that validate YubiKeys gave no answer',
   'no-shape': 'what was typed can be no factor of the account',

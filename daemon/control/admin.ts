@@ -20,7 +20,7 @@ import { createStanding } from './standing.ts';
 import { statusOf } from './status.ts';
 import { createTroubles } from './troubles.ts';
 import { userLine, viewUser } from './user-view.ts';
-import type { ChangeView, Realm } from './views.ts';
+import type { ChangeView, KeysView, Realm } from './views.ts';
 
 export interface AdministrationOptions {
   readonly store: Store;
@@ -33,6 +33,7 @@ export interface AdministrationOptions {
   readonly started: number;
   /** Logins that are under way. */
   readonly openLogins?: () => number;
+  readonly keys?: () => KeysView;
 }
 
 /** What is to become of a factor; undefined: it goes; same: it is so already. */

@@ -7,7 +7,7 @@ import { type OperationName, operation } from './operations.ts';
 import type { ReportView } from './report.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
-import { ask, askText, type ClientOptions, type Request, stream } from './transport.ts';
+import { ask, askText, type ClientOptions, download, type Request, stream } from './transport.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -20,6 +20,7 @@ import type {
   ExplainView,
   FactorSummary,
   FollowQuery,
+  KeysView,
   Realm,
   ReloadView,
   StatusView,
@@ -32,7 +33,7 @@ import type {
   VerifyView,
 } from './views.ts';
 
-export { type ClientCode, type ClientOptions, ControlError } from './transport.ts';
+export { type Carrier, type ClientCode, type ClientOptions, ControlError } from './transport.ts';
 
 /** sallyportd over its control socket. Every call may throw a ControlError. */
 export interface ControlClient extends SignInClient {
@@ -75,6 +76,12 @@ export interface ControlClient extends SignInClient {
    * @param opened hears which place is the newest
    */
   follow(query: FollowQuery, opened?: (newest: number) => void): AsyncIterable<StoredAuditEvent>;
+  /** After a change of the master key file. `status` says how far it came. */
+  adoptKeys(): Promise<KeysView>;
+  /** Begins a scrub: `status` says how far it came. @returns since when one that finished counts */
+  checkStore(): Promise<{ readonly since: number }>;
+  /** Everything in the store (backup-format.ts). */
+  backup(withMasterKey: boolean): AsyncGenerator<Buffer>;
 }
 
 interface Wanted {
@@ -127,6 +134,9 @@ export function createClient(options: ClientOptions): ControlClient {
       stream(options, requestOf('audit-follow', { query }), (headers) =>
         opened?.(Number(headers[newestPlace] ?? 0)),
       ),
+    adoptKeys: () => call('keys-adopt'),
+    checkStore: () => call('store-check'),
+    backup: (withMasterKey) => download(options, requestOf('backup', { body: { withMasterKey } })),
     ...createSignInClient(options),
   };
 }

@@ -30,6 +30,8 @@ export const httpStatus = {
   'last-factor': 409,
   /** The configuration names no relying party to make security keys for. */
   'no-relying-party': 409,
+  /** The master key file does not hold what it must. */
+  'keys-refused': 409,
   /** Commits kept meeting others. */
   conflict: 409,
   'body-too-large': 413,

@@ -9,6 +9,8 @@ import type { BrowserKeys } from './browser-keys.ts';
 import { giveBypass } from './bypass.ts';
 import type { Ceremonies } from './ceremonies.ts';
 import { readExempt } from './exemptions.ts';
+import { beginCheck, type Keeping } from './keeping.ts';
+import { adoptKeys } from './keys.ts';
 import { movingHandlers } from './moving.ts';
 import type { OperationName } from './operations.ts';
 import { metricsType, PlainText } from './plain-text.ts';
@@ -38,6 +40,7 @@ export interface HandlerOptions {
   readonly approvals: ApprovalDesk;
   readonly moving: Moving;
   readonly metrics: Metrics;
+  readonly keeping?: Keeping;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
@@ -45,12 +48,17 @@ export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 
 /** All but those that are streams, and the cases within others. */
 export const handlers: Readonly<
-  Record<Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'factor-add-unproven'>, Handler>
+  Record<
+    Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'backup' | 'factor-add-unproven'>,
+    Handler
+  >
 > = {
   ...movingHandlers,
   status: plain(async ({ admin }) => admin.status()),
   metrics: plain(async ({ metrics }) => new PlainText(await metrics.text(), metricsType)),
   reload: change(async ({ admin }) => admin.reload()),
+  'store-check': change(async ({ keeping }) => beginCheck(keeping)),
+  'keys-adopt': change(async ({ keeping }, call) => adoptKeys(keeping, call.actor)),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
   report: async ({ admin }, call) => admin.report(readReport(await call.body())),

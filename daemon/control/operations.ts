@@ -58,6 +58,27 @@ export const operations = {
     what: 'Reads the configuration again; a bad one changes nothing',
     access: rootAlone,
   },
+  backup: {
+    method: 'POST',
+    path: '/v1/backup',
+    about: 'none',
+    what: 'Everything in the store as it is now, still sealed; with the master key, if that is asked for',
+    access: rootAlone,
+  },
+  'store-check': {
+    method: 'POST',
+    path: '/v1/store/check',
+    about: 'none',
+    what: 'Begins to read everything in the store; status says how far it came and what it found',
+    access: rootAlone,
+  },
+  'keys-adopt': {
+    method: 'POST',
+    path: '/v1/keys/adopt',
+    about: 'none',
+    what: 'Reads the master key file again, and seals everything with its first key',
+    access: rootAlone,
+  },
   'realm-list': {
     method: 'GET',
     path: '/v1/realms',

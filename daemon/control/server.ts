@@ -21,6 +21,8 @@ import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
 import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
+import { type Keeping, sendBackup } from './keeping.ts';
+import { readBackupBody } from './keeping-schema.ts';
 import type { OperationName } from './operations.ts';
 import { PlainText } from './plain-text.ts';
 import { type Route, route } from './router.ts';
@@ -51,6 +53,8 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
   readonly approvals: ApprovalDesk;
   readonly moving: Moving;
   readonly metrics: Metrics;
+  /** Undefined: of this store no backup can be taken. */
+  readonly keeping?: Keeping;
   /** As it was known last: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
@@ -201,6 +205,11 @@ async function serve(
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
       desk.options.approvals.follow(response, authorised.account ?? '');
+      return;
+    }
+    if (found.name === 'backup') {
+      const asked = readBackupBody(await readJson(request, desk.limit.requestBody));
+      await sendBackup(desk.options.keeping, authorised.actor, asked, response);
       return;
     }
     if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');

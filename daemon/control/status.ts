@@ -3,7 +3,7 @@ import type { Configuration } from '../configuration.ts';
 import { observingWarnings } from '../configuration.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { ExemptionCount } from './exemptions.ts';
-import type { StatusView } from './views.ts';
+import type { KeysView, StatusView } from './views.ts';
 
 export interface StatusOptions {
   readonly store: Pick<Store, 'health'>;
@@ -14,6 +14,7 @@ export interface StatusOptions {
   /** Logins that are under way. */
   readonly openLogins?: () => number;
   readonly exemptions: ExemptionCount;
+  readonly keys?: () => KeysView;
 }
 
 /** How things are. What is wrong is said in `warnings`, whatever else says it too. */
@@ -23,6 +24,7 @@ export function statusOf(options: StatusOptions): StatusView {
   const problem = configuration.problem();
   const store = options.store.health();
   const exemptions = options.exemptions.now();
+  const keys = options.keys?.();
   return {
     version: options.version,
     pid: process.pid,
@@ -42,8 +44,10 @@ export function statusOf(options: StatusOptions): StatusView {
     store,
     observing: config.realms.filter(({ observe }) => observe).map(({ name }) => name),
     exemptions,
+    ...(keys === undefined ? {} : { keys }),
     warnings: [
       ...storeWarnings(store),
+      ...rotationWarnings(keys),
       ...configWarnings(problem),
       ...observingWarnings(config),
       ...exemptionWarnings(exemptions),
@@ -69,6 +73,13 @@ function exemptionWarnings({ running, complete }: StatusView['exemptions']): rea
   const least = complete ? '' : ' (at least: not all records are read yet)';
   return [
     `${running} ${accounts} ${are} let off the second factor for a while${least}; "sallyport user list" shows which`,
+  ];
+}
+
+function rotationWarnings(keys: KeysView | undefined): readonly string[] {
+  if (keys?.rotation.kind !== 'failed') return [];
+  return [
+    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport key rotate`,
   ];
 }
 

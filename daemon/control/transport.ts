@@ -16,6 +16,8 @@ export class ControlError extends SallyportError<ClientCode> {
 
 export interface ClientOptions {
   readonly socket: string;
+  /** Carries requests in the socket's place: to a sallyportd that serves nobody else. */
+  readonly carrier?: Carrier;
   /** A token; root needs none. */
   readonly token?: string;
   /** Where one is needed and there is none: asks the person, once. */
@@ -25,6 +27,14 @@ export interface ClientOptions {
   /** Ends what is under way. */
   readonly signal?: AbortSignal;
 }
+
+/** @returns the answer, its body as JSON gives it */
+export type Carrier = (request: {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}) => Promise<{ readonly status: number; readonly body: unknown }>;
 
 /** One request, its parameters in its path. */
 export interface Request {
@@ -52,10 +62,31 @@ export async function askText(options: ClientOptions, wanted: Request): Promise<
 }
 
 async function askOnce(options: ClientOptions, wanted: Request): Promise<string> {
+  if (options.carrier !== undefined) {
+    const path = `${wanted.path}${queryText(wanted.query)}`;
+    const { status, body } = await options.carrier({ method: wanted.method, path, body: wanted.body });
+    if (status === 200) return JSON.stringify(body);
+    throw errorIn(body, options.socket);
+  }
   const response = await send(options, wanted);
   const text = await whole(response, options.socket);
   if (response.statusCode === 200) return text;
   throw errorIn(parse(text, options.socket), options.socket);
+}
+
+/** An answer of bytes, however many; it ends with an error when the daemon did not come to its end. */
+export async function* download(options: ClientOptions, wanted: Request): AsyncGenerator<Buffer> {
+  if (options.carrier !== undefined) throw new ControlError('bad-request', 'that needs a running sallyportd');
+  const response = await send({ ...options, timeout: limits.backupStall }, wanted);
+  if (response.statusCode !== 200)
+    throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw unreachable(options.socket, error);
+  } finally {
+    response.destroy();
+  }
 }
 
 /** An answer of one JSON object a line. @param opened hears its head @throws ControlError */
@@ -64,6 +95,8 @@ export async function* stream<T>(
   wanted: Request,
   opened?: (headers: IncomingHttpHeaders) => void,
 ): AsyncIterable<T> {
+  if (options.carrier !== undefined)
+    throw new ControlError('bad-request', 'nothing can be followed while sallyportd is stopped');
   const response = await send(options, wanted);
   if (response.statusCode !== 200)
     throw errorIn(parse(await whole(response, options.socket), options.socket), options.socket);

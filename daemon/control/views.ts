@@ -6,6 +6,7 @@ import type { FactorSummary } from '../factors/summary.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
+import type { RotationState } from '../store/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
 
@@ -52,8 +53,21 @@ export interface StatusView {
   readonly observing: readonly string[];
   /** Accounts that an admin lets off for a while; `complete`: all records were looked at since the start. */
   readonly exemptions: { readonly running: number; readonly complete: boolean };
+  readonly keys?: KeysView;
   /** What an admin should see to, worst first; empty: all is well. */
   readonly warnings: readonly string[];
+}
+
+/** The master keys. No view holds more of one than its id. */
+export interface KeysView {
+  readonly file: string;
+  /** It comes from the service manager: a change needs a restart. */
+  readonly credential: boolean;
+  /** What is sealed now is sealed with this one. */
+  readonly current: string;
+  /** The current one first; what older ones sealed can still be read. */
+  readonly ids: readonly string[];
+  readonly rotation: RotationState;
 }
 
 export interface ReloadView {

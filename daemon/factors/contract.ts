@@ -32,6 +32,12 @@ export interface TotpRecord extends FactorBase {
   readonly drift: number;
 }
 
+/**
+ * The mark is that of an older copy of the store: what is above it may be spent too. Two answers in a row, each
+ * above the one before, end the doubt.
+ */
+export type InDoubt = true;
+
 /** RFC 4226. */
 export interface HotpRecord extends FactorBase {
   readonly kind: 'hotp';
@@ -40,6 +46,7 @@ export interface HotpRecord extends FactorBase {
   readonly algorithm: OtpAlgorithm;
   /** The next moving factor expected; all below are spent. */
   readonly counter: number;
+  readonly inDoubt?: InDoubt;
 }
 
 /** A YubiKey in slot OTP, validated the way it was added. */
@@ -63,6 +70,7 @@ export interface LocalYubikey extends YubikeyBase {
   readonly secret: string;
   /** Use counter * 256 + session counter of the last press accepted; -1: none yet. */
   readonly lastPress: number;
+  readonly inDoubt?: InDoubt;
 }
 
 /** Validated by servers that have its AES key. */
@@ -222,7 +230,10 @@ export interface SignedFacts {
   readonly userVerified: boolean;
 }
 
-/** A first HOTP code far ahead: the code at `counter` proves that the device really is there. */
+/**
+ * A first HOTP code far ahead: the code at `counter` proves that the device really is there. Of a YubiKey in doubt:
+ * a press at or above `counter`.
+ */
 export interface Resync {
   readonly factor: string;
   readonly counter: number;
@@ -233,10 +244,10 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
   | { readonly outcome: 'refused'; readonly reason: NotAccepted; readonly resync?: Resync };
 
 /**
- * wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; unavailable: those
+ * first-of-two: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; unavailable: those
  * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
  */
-export type NotAccepted = 'wrong' | 'replay' | 'clock' | 'unavailable' | 'counter';
+export type NotAccepted = 'wrong' | 'first-of-two' | 'replay' | 'clock' | 'unavailable' | 'counter';
 
 /** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface Factor<R extends FactorRecord = FactorRecord> {

@@ -27,6 +27,7 @@ export const hotp: Factor<HotpRecord> = {
  *   code to come as well: tried twice at once, they would be good twice.
  * - A code beyond the look-ahead is a wrong answer. It only names the one counter at which the very next
  *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
+ * - Of a record in doubt no single code MUST be accepted, not even the expected one: it may be spent.
  */
 function verify(record: HotpRecord, shape: Shape, context: FactorContext): FactorVerdict<HotpRecord> {
   if (shape.kind !== 'code' || shape.text.length !== record.digits)
@@ -36,17 +37,20 @@ function verify(record: HotpRecord, shape: Shape, context: FactorContext): Facto
 
   if (find(Math.max(0, expected - 1), expected - 1) !== undefined)
     return { outcome: 'refused', reason: 'replay' };
-  const near = find(expected, expected + lookAhead) ?? proven(record, shape.text, context);
-  if (near !== undefined) {
-    return { outcome: 'accepted', record: { ...record, counter: near + 1, lastUsed: context.now } };
+  const near = record.inDoubt ? undefined : find(expected, expected + lookAhead);
+  const right = near ?? proven(record, shape.text, context);
+  if (right !== undefined) {
+    const { inDoubt: _, ...sure } = record;
+    return { outcome: 'accepted', record: { ...sure, counter: right + 1, lastUsed: context.now } };
   }
   // Asked last: it only tells a replay from a slip of the finger, and a right code need not wait for it.
   if (find(Math.max(0, expected - remembered), expected - 2) !== undefined) {
     return { outcome: 'refused', reason: 'replay' };
   }
-  const far = find(expected + lookAhead + 1, expected + resyncAhead);
+  const far = find(record.inDoubt ? expected : expected + lookAhead + 1, expected + resyncAhead);
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
-  return { outcome: 'refused', reason: 'wrong', resync: { factor: record.id, counter: far + 1 } };
+  const reason = record.inDoubt ? 'first-of-two' : 'wrong';
+  return { outcome: 'refused', reason, resync: { factor: record.id, counter: far + 1 } };
 }
 
 /** The second of two codes in a row. The record may have moved since the first, so all is asked anew. */

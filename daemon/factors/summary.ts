@@ -47,14 +47,18 @@ export function summaryOf(record: FactorRecord): FactorSummary {
   };
 }
 
+function doubt({ inDoubt }: { readonly inDoubt?: true }): string {
+  return inDoubt ? ', restored: waits for two in a row' : '';
+}
+
 function detailOf(record: FactorRecord): string {
   switch (record.kind) {
     case 'totp':
       return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}`;
     case 'hotp':
-      return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}`;
+      return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}${doubt(record)}`;
     case 'yubikey':
-      return `${record.publicId}, validated ${record.validation === 'local' ? 'here' : 'by servers'}`;
+      return `${record.publicId}, validated ${record.validation === 'local' ? `here${doubt(record)}` : 'by servers'}`;
     case 'webauthn':
       return `${record.rpId}, ${algorithmsOfKeys[record.algorithm]}${record.resident ? ', resident' : ''}`;
     case 'u2f':

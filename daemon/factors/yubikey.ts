@@ -41,6 +41,7 @@ export const yubikey: Factor<YubikeyRecord> = {
  *
  * - Only a block under this very AES key, with its CRC and private id right, MUST be accepted.
  * - Only a press above the last one accepted MUST be accepted; all below it are spent with it.
+ * - Of a record in doubt no single press MUST be accepted, only one above another in the same call.
  * - The key may be enrolled for other accounts too: whoever stores the record MUST have brought `lastPress` and
  *   `spent` up to the marks that all of them share, and move those in the same commit.
  */
@@ -55,7 +56,12 @@ function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): 
   block.fill(0);
   if (!isRight) return { outcome: 'refused', reason: 'wrong' };
   if (press <= record.lastPress || isSpent(record, otp)) return { outcome: 'refused', reason: 'replay' };
-  return { outcome: 'accepted', record: { ...spentBy(record, otp, context), lastPress: press } };
+  const { resync } = context;
+  const follows = resync?.factor === record.id && press >= resync.counter;
+  if (record.inDoubt && !follows)
+    return { outcome: 'refused', reason: 'first-of-two', resync: { factor: record.id, counter: press + 1 } };
+  const { inDoubt: _, ...sure } = spentBy(record, otp, context);
+  return { outcome: 'accepted', record: { ...sure, lastPress: press } };
 }
 
 /*

@@ -50,6 +50,12 @@ export class AnchorFollower {
     this.#anchor.writeNow(commit, clean);
   }
 
+  /** Both slots anew, as the present master key makes them. */
+  async rewrite(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    if (!this.#stopped) this.finish(this.#latest, false);
+  }
+
   close(): void {
     this.#anchor.close();
   }

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { closeSync, fdatasync, fdatasyncSync, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
-import { createDurably, readFully, writeFully } from './durable.ts';
+import { createDurably, readFully, replaceDurably, writeFully } from './durable.ts';
 import { storeError, systemCode } from './error.ts';
 import type { Keyring } from './keyring.ts';
 
@@ -54,10 +54,19 @@ export function readAnchor(path: string, keyring: Keyring): AnchorState {
 }
 
 export function createAnchor(path: string, keyring: Keyring, storeId: string, commit: number): void {
+  createDurably(path, anchorBytes(keyring, storeId, commit));
+}
+
+/** An anchor in place of another, in one step. */
+export function replaceAnchor(path: string, keyring: Keyring, storeId: string, commit: number): void {
+  replaceDurably(path, anchorBytes(keyring, storeId, commit));
+}
+
+function anchorBytes(keyring: Keyring, storeId: string, commit: number): Buffer {
   const bytes = Buffer.alloc(FILE_BYTES);
   makeSlot(keyring, { storeId, commit, turn: 1, clean: true }).copy(bytes, 0);
   makeSlot(keyring, { storeId, commit, turn: 2, clean: true }).copy(bytes, SLOT_DISTANCE);
-  createDurably(path, bytes);
+  return bytes;
 }
 
 const writeAsync = promisify(write);

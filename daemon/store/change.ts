@@ -1,7 +1,10 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Commit } from './contract.ts';
+import type { HashKey } from './hash-keys.ts';
 import { tokenName } from './keys.ts';
 import { encodeAccount, encodeEvent, encodeToken } from './records.ts';
+
+export type Entry = readonly [key: Buffer, value: Buffer];
 
 /** A commit whose parts are checked and encoded. */
 export interface Change {
@@ -12,6 +15,10 @@ export interface Change {
     readonly write?: Buffer | null;
   }[];
   readonly events: readonly { readonly event: AuditEvent; readonly bytes: Buffer }[];
+  /** Entries as they were read, to be sealed with the present master key; those that changed since are left alone. */
+  readonly reseal?: readonly Entry[];
+  /** To be sealed and kept. */
+  readonly hashKeys?: readonly HashKey[];
   /** Events up to this one are dropped; they take up `bytes`, and the last of them has this link. */
   readonly drop?: { readonly to: number; readonly bytes: number; readonly link?: string };
 }

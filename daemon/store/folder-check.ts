@@ -45,6 +45,12 @@ export async function checkFolder(folder: string, checkBytes: number): Promise<F
   }
 }
 
+/** The same without the tables: whether any change was dropped or overlooked. @throws store-damaged, Error */
+export function checkTrail(folder: string): void {
+  const names = listFolder(folder);
+  checkLogs(folder, names, readCurrent(folder, names).manifest.logNumber);
+}
+
 /** @throws store-missing, store-unreadable */
 export function refuseMissing(folder: string): void {
   listFolder(folder);

@@ -22,6 +22,12 @@ export async function openLevel(folder: string, create: boolean): Promise<Db> {
   return db;
 }
 
+/** LevelDB's own: it keeps what it can find, older values too. Only ever for a copy. */
+export async function repairLevel(folder: string): Promise<void> {
+  // The types of `level` are those that browsers have too.
+  await (Level as unknown as { repair(location: string): Promise<void> }).repair(folder);
+}
+
 /** Whether LevelDB could not be opened for want of room. */
 export function isDiskFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {

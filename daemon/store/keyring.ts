@@ -6,7 +6,17 @@ import { createDurably, type FileOwner } from './durable.ts';
 import { storeError, systemCode } from './error.ts';
 
 /** What a derived key is for. No key serves two purposes. */
-export type Purpose = 'record' | 'marker' | 'audit' | 'meta' | 'anchor' | 'recovery' | 'throttle' | 'config';
+export type Purpose =
+  | 'record'
+  | 'marker'
+  | 'audit'
+  | 'meta'
+  | 'anchor'
+  | 'recovery'
+  | 'hash-key'
+  | 'backup'
+  | 'throttle'
+  | 'config';
 
 /** HMAC-SHA256 over salt and text, unambiguously joined, under a key that is derived from a master key. */
 export interface KeyedHash {
@@ -20,11 +30,29 @@ export interface KeyedHash {
 export interface Keyring {
   /** The id of the key that new records are sealed with. */
   readonly current: string;
+  /** All of them, the current one first. */
+  readonly ids: readonly string[];
+  /** The file that they came from. */
+  readonly source: KeySource;
   has(keyId: string): boolean;
   /** @throws store-key when the master key file has no such key */
   key(purpose: Purpose, keyId: string): KeyObject;
   /** For recovery keys and for names that nobody proved. */
   keyedHash(purpose: 'recovery' | 'throttle'): KeyedHash;
+  /** The file's text: for a backup that is to hold it, and for nothing else. */
+  text(): string;
+  /** Takes another set of keys over, for all who have this keyring. Recovery keys of the former stay known. */
+  adopt(other: Keyring): void;
+  /** The key that recovery keys were hashed with under that master key; undefined: it is not known. */
+  recoveryKey(keyId: string): KeyObject | undefined;
+  /** One of a master key that may be gone: recovery sets that were hashed with it stay usable. */
+  addRecoveryKey(keyId: string, key: Buffer): void;
+}
+
+export interface KeySource {
+  readonly path: string;
+  /** Passed on by the service manager: the daemon cannot read a newer one before it is started anew. */
+  readonly credential: boolean;
 }
 
 const HEADER = '# Sallyport master keys. Whoever can read this file can read every seed.';
@@ -42,13 +70,26 @@ export function loadKeyring(options: { readonly path: string; readonly credentia
   const credential = options.credentials ? join(options.credentials, 'master.key') : undefined;
   const fromCredential = credential !== undefined && existsSync(credential);
   const path = fromCredential ? credential : options.path;
-  return parseKeyring(readKeyFile(path, fromCredential), path);
+  return parseKeyring(readKeyFile(path, fromCredential), { path, credential: fromCredential });
+}
+
+interface MasterKey {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+export function newMasterKey(): MasterKey {
+  return { id: randomBytes(4).toString('hex'), bytes: randomBytes(KEY_BYTES) };
+}
+
+/** A line for each key; the first is the current one. */
+export function keyFileText(keys: readonly MasterKey[]): string {
+  return `${[HEADER, ...keys.map(({ id, bytes }) => `${id} ${bytes.toString('base64')}`)].join('\n')}\n`;
 }
 
 /** Makes a new master key, durable before it returns; an existing file is never touched. */
 export function createMasterKey(path: string, owner?: FileOwner): void {
-  const id = randomBytes(4).toString('hex');
-  const text = `${HEADER}\n${id} ${randomBytes(KEY_BYTES).toString('base64')}\n`;
+  const text = keyFileText([newMasterKey()]);
   try {
     createDurably(path, Buffer.from(text), owner);
   } catch (error) {
@@ -101,7 +142,25 @@ function refuseOpenToOthers(fd: number, path: string): void {
   }
 }
 
-function parseKeyring(text: string, path: string): Keyring {
+/** @throws store-key */
+export function parseKeyring(text: string, source: KeySource): Keyring {
+  const { path } = source;
+  return keyringOf(parseKeys(text, path), source);
+}
+
+/** The keys of both, the first one's current. @throws store-key: one id for two keys */
+export function mergedKeyring(first: Keyring, second: Keyring): Keyring {
+  const path = first.source.path;
+  const keys = new Map(parseKeys(first.text(), path));
+  for (const [id, bytes] of parseKeys(second.text(), path)) {
+    if (keys.get(id)?.equals(bytes) === false)
+      throw storeError('store-key', `There are two master keys that are called ${id}. Nothing was changed.`);
+    keys.set(id, bytes);
+  }
+  return keyringOf(keys, first.source);
+}
+
+function parseKeys(text: string, path: string): ReadonlyMap<string, Buffer> {
   const keys = new Map<string, Buffer>();
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
@@ -114,15 +173,17 @@ function parseKeyring(text: string, path: string): Keyring {
     }
     keys.set(id, Buffer.from(key, 'base64'));
   }
-  const [current] = keys.keys();
-  if (current === undefined) {
+  if (keys.size === 0) {
     throw storeError('store-key', `The master key ${path} holds no key. Put it back from its backup.`);
   }
-  return keyringOf(keys, current, path);
+  return keys;
 }
 
-function keyringOf(masters: ReadonlyMap<string, Buffer>, current: string, path: string): Keyring {
+function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyring {
+  let masters = first;
   const derived = new Map<string, KeyObject>();
+  const recoveryKeys = new Map<string, KeyObject>();
+  const current = (): string => [...masters.keys()][0] ?? '';
 
   function key(purpose: Purpose, keyId: string): KeyObject {
     const info = `sallyport/1/${purpose}/${keyId}`;
@@ -132,7 +193,7 @@ function keyringOf(masters: ReadonlyMap<string, Buffer>, current: string, path: 
     if (!master) {
       throw storeError(
         'store-key',
-        `Sealed with master key ${keyId}, which ${path} does not hold (it holds ${[...masters.keys()].join(', ')}). Put that key back.`,
+        `Sealed with master key ${keyId}, which ${source.path} does not hold (it holds ${[...masters.keys()].join(', ')}). Put that key back.`,
       );
     }
     const fresh = createSecretKey(Buffer.from(hkdfSync('sha256', master, '', info, KEY_BYTES)));
@@ -140,18 +201,47 @@ function keyringOf(masters: ReadonlyMap<string, Buffer>, current: string, path: 
     return fresh;
   }
 
+  const recoveryKey = (keyId: string): KeyObject | undefined =>
+    masters.has(keyId) ? key('recovery', keyId) : recoveryKeys.get(keyId);
+  const hashKey = (purpose: 'recovery' | 'throttle', keyId: string): KeyObject =>
+    (purpose === 'recovery' ? recoveryKey(keyId) : undefined) ?? key(purpose, keyId);
+
   return {
-    current,
+    source,
+    get current() {
+      return current();
+    },
+    get ids() {
+      return [...masters.keys()];
+    },
     has: (keyId) => masters.has(keyId),
     key,
     keyedHash: (purpose) => ({
-      keyId: current,
+      get keyId() {
+        return current();
+      },
       of(keyId, salt, text) {
         const length = Buffer.allocUnsafe(4);
         length.writeUInt32BE(salt.length);
-        const hmac = createHmac('sha256', key(purpose, keyId));
+        const hmac = createHmac('sha256', hashKey(purpose, keyId));
         return hmac.update(length).update(salt).update(text, 'utf8').digest();
       },
     }),
+    text: () => keyFileText([...masters].map(([id, bytes]) => ({ id, bytes }))),
+    adopt(other) {
+      for (const id of masters.keys()) recoveryKeys.set(id, key('recovery', id));
+      const fresh = parseKeys(other.text(), source.path);
+      // An id stands for one key for good.
+      for (const [id, bytes] of fresh)
+        if (masters.get(id)?.equals(bytes) === false)
+          throw storeError(
+            'store-key',
+            `The master key ${id} in ${source.path} is another one now. Put it back.`,
+          );
+      masters = fresh;
+      derived.clear();
+    },
+    recoveryKey,
+    addRecoveryKey: (keyId, bytes) => void recoveryKeys.set(keyId, createSecretKey(bytes)),
   };
 }

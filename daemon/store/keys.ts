@@ -4,8 +4,25 @@
  */
 const RECORD = 0x10;
 const META = 0x20;
+const HASH_KEY = 0x21;
 const EVENT = 0x30;
 const MARKER = 0x40;
+
+/** What an entry is sealed for; undefined: the store's own record, and what is not known. */
+export function purposeOf(key: Buffer): 'record' | 'marker' | 'audit' | 'hash-key' | undefined {
+  switch (key[0]) {
+    case RECORD:
+      return 'record';
+    case MARKER:
+      return 'marker';
+    case EVENT:
+      return 'audit';
+    case HASH_KEY:
+      return 'hash-key';
+    default:
+      return undefined;
+  }
+}
 
 export interface KeyRange {
   readonly gte: Buffer;
@@ -64,6 +81,12 @@ export function behindTokens(name = ''): Buffer {
   return after.compare(endOfTokens) < 0 ? endOfTokens : after;
 }
 
+/** Of the key that recovery sets were hashed with under a master key that may be gone. */
+export function hashKeyKey(keyId: string): Buffer {
+  return named(HASH_KEY, keyId);
+}
+
+export const hashKeyRange = range(HASH_KEY);
 export const recordRange = range(RECORD);
 export const markerRange = range(MARKER);
 export const eventRange = range(EVENT);

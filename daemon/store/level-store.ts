@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { AnchorFollower } from './anchor-follower.ts';
 import { checkChain } from './chain-check.ts';
-import { encodeCommit } from './change.ts';
+import { type Entry, encodeCommit } from './change.ts';
 import { Committer } from './committer.ts';
 import type {
   AccountRecord,
@@ -16,6 +16,7 @@ import type {
 } from './contract.ts';
 import { storeError } from './error.ts';
 import { Handle } from './handle.ts';
+import type { HashKey } from './hash-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { behindTokens, tokenName } from './keys.ts';
 import type { StoreLock } from './lock.ts';
@@ -28,6 +29,7 @@ import { decodeAccount, decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
+import { type StoreSnapshot, takeSnapshot } from './snapshot.ts';
 import { readEvents, rowToDrop, searchEvents } from './trail.ts';
 
 export interface LevelStoreParts {
@@ -162,6 +164,21 @@ export class LevelStore implements Store {
       anchorCommit: this.#anchor.commit,
       scrub: this.#scrubs.report(),
     };
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    const db = await this.#handle.use(async (open) => open);
+    return takeSnapshot(db, this.#parts.sealer);
+  }
+
+  /** For a change of master keys: entries under the present key, and hash keys of older ones. */
+  async reseal(entries: readonly Entry[], hashKeys: readonly HashKey[] = []): Promise<void> {
+    await this.#committer.submit({ records: [], events: [], reseal: entries, hashKeys });
+  }
+
+  /** The anchor under the present key. */
+  resealAnchor(): Promise<void> {
+    return this.#anchor.rewrite();
   }
 
   scrub(): Promise<void> {

@@ -119,7 +119,7 @@ function compare(files: StoreFiles, meta: Meta, anchor: AnchorState, atLeast: nu
 }
 
 /** LevelDB would drop them as well, but takes one in the MANIFEST for damage. */
-function cutTornEnds(folder: string, check: FolderCheck): void {
+export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): void {
   try {
     for (const { path, at } of check.torn) {
       const fd = openSync(path, 'r+');

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { limits } from '../limits.ts';
-import type { Store } from './contract.ts';
 import { storeError } from './error.ts';
+import { loadHashKeys } from './hash-keys.ts';
 import type { Keyring } from './keyring.ts';
 import { LevelStore } from './level-store.ts';
 import { type Locks, lockStore } from './lock.ts';
@@ -30,7 +30,7 @@ export interface OpenOptions {
  * @throws store-missing, store-damaged, store-locked, store-anchor, store-key, store-schema, store-unreadable,
  *   store-unwritable
  */
-export async function openStore(options: OpenOptions): Promise<Store> {
+export async function openStore(options: OpenOptions): Promise<LevelStore> {
   const { folder, anchor, keyring, locks } = options;
   // LevelDB makes its files readable by all; that lasts for the life of the process.
   process.umask(0o077);
@@ -46,6 +46,7 @@ export async function openStore(options: OpenOptions): Promise<Store> {
     const checkBytes = options.checkBytes ?? limits.checkAtOpenBytes;
     const files = { folder, anchor, reserve: reservePath(folder), checkBytes };
     const opened = await openFiles(files, keyring, sealer);
+    await loadHashKeys(opened.db, sealer, keyring);
     return new LevelStore({
       files,
       keyring,

@@ -21,6 +21,9 @@ const digits = v.picklist([6, 7, 8]);
 const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 const publicId = v.pipe(text, v.check(isPublicId));
 
+/** Only where a store was restored or repaired. */
+const inDoubt = v.exactOptional(v.literal(true));
+
 const factorBase = {
   id: v.pipe(text, v.minLength(1)),
   name: text,
@@ -59,6 +62,7 @@ const factor = v.variant('kind', [
     digits,
     algorithm,
     counter: count,
+    inDoubt,
   }),
   v.variant('validation', [
     v.strictObject({
@@ -70,6 +74,7 @@ const factor = v.variant('kind', [
       secret: base64,
       lastPress,
       spent: v.array(base64),
+      inDoubt,
     }),
     v.strictObject({
       ...factorBase,

@@ -19,14 +19,16 @@ export interface Sealer {
   open(purpose: SealPurpose, key: Buffer, envelope: Buffer): Opened;
 }
 
-export type SealPurpose = Exclude<Purpose, 'anchor' | 'recovery' | 'throttle'>;
+export type SealPurpose = Exclude<Purpose, 'anchor' | 'recovery' | 'backup' | 'throttle'>;
 
 export interface Opened {
   readonly version: number;
   readonly plaintext: Buffer;
 }
 
-const SCHEMA = 1;
+/** Of all that is sealed. */
+export const sealSchema = 1;
+const SCHEMA = sealSchema;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';
@@ -79,6 +81,13 @@ export function claimedVersion(envelope: Buffer): number | undefined {
   const idLength = envelope[1];
   if (idLength === undefined || envelope.length < 10 + idLength) return undefined;
   return envelope.readUInt32BE(2 + idLength) * HIGH + envelope.readUInt32BE(6 + idLength);
+}
+
+/** The master key that an envelope says it was sealed with; its tag is not checked. */
+export function claimedKey(envelope: Buffer): string | undefined {
+  const idLength = envelope[1];
+  if (idLength === undefined || envelope.length < 10 + idLength) return undefined;
+  return envelope.toString('latin1', 2, 2 + idLength);
 }
 
 function writeHeader(keyId: string, version: number): Buffer {

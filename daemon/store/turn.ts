@@ -1,10 +1,21 @@
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import { chained, newChain } from './chain.ts';
-import type { Change } from './change.ts';
+import type { Change, Entry } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
 import { storeError } from './error.ts';
 import type { Db } from './handle.ts';
-import { eventKey, isTokenName, markerKey, metaKey, recordKey, told } from './keys.ts';
+import { sealedHashKey } from './hash-keys.ts';
+import {
+  eventKey,
+  isTokenName,
+  markerKey,
+  metaKey,
+  nameOf,
+  purposeOf,
+  recordKey,
+  seqOf,
+  told,
+} from './keys.ts';
 import { type Meta, sealMeta, trailBytes } from './meta.ts';
 import { claimedVersion, type Sealer } from './seal.ts';
 
@@ -41,8 +52,11 @@ export class Turn {
     if (!expected) return 'conflict';
     const writes = change.records.filter(({ write }) => write !== undefined);
     const drops = change.drop?.to ?? 0;
-    if (writes.length === 0 && change.events.length === 0 && drops === 0) return 'committed';
+    const { reseal = [], hashKeys = [] } = change;
+    if (writes.length + change.events.length + drops + reseal.length + hashKeys.length === 0)
+      return 'committed';
 
+    const anew = reseal.flatMap((entry) => this.#resealed(entry));
     this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
     for (const { name, version, write } of writes) {
       if (write) this.#put(name, version, write);
@@ -50,6 +64,11 @@ export class Turn {
     }
     for (const { event, bytes } of change.events) this.#append(event, bytes);
     if (change.drop) this.#drop(change.drop);
+    this.operations.push(...anew);
+    for (const one of hashKeys) {
+      const { key, value } = sealedHashKey(this.#sealer, one, this.#meta.commit);
+      this.operations.push({ type: 'put', key, value });
+    }
     return 'committed';
   }
 
@@ -93,6 +112,20 @@ export class Turn {
     this.operations.push({ type: 'del', key: recordKey(name) }, { type: 'del', key: markerKey(name) });
     this.#written.set(name, 0);
     if (!isTokenName(name)) this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
+  }
+
+  /**
+   * Under the version that it has: it says the same as before, and nobody who read it has to decide again. MUST
+   * hold: what was written or dropped since it was read stays so.
+   */
+  #resealed([key, value]: Entry): readonly Operation[] {
+    const purpose = purposeOf(key);
+    if (purpose === undefined || this.#db.getSync(key)?.equals(value) !== true) return [];
+    if (purpose === 'audit' && seqOf(key) < this.#meta.first) return [];
+    const isPair = purpose === 'record' || purpose === 'marker';
+    if (isPair && this.#written.has(nameOf(key).toString())) return [];
+    const { version, plaintext } = this.#sealer.open(purpose, key, value);
+    return [{ type: 'put', key, value: this.#sealer.seal(purpose, key, version, plaintext) }];
   }
 
   #append(event: AuditEvent, bytes: Buffer): void {

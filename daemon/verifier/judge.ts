@@ -98,7 +98,7 @@ export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean
 }
 
 /** What counts nowhere must be the word of every factor that was asked. */
-const gravity = { counter: 3, replay: 2, wrong: 1, clock: 0, unavailable: 0 } as const;
+const gravity = { counter: 3, replay: 2, 'first-of-two': 2, wrong: 1, clock: 0, unavailable: 0 } as const;
 
 function worse(
   a: Judgement & { outcome: 'refused' },

@@ -103,6 +103,7 @@ function sentence(text: string): string {
 /** Why an answer was refused, for a person whose password is already proven, or for an admin. */
 export type RefusalReason =
   | 'wrong'
+  | 'first-of-two'
   | 'replay'
   | 'clock'
   | 'unavailable'
@@ -116,6 +117,8 @@ export function refusalText(reason: RefusalReason): string {
   switch (reason) {
     case 'wrong':
       return 'That was not right.';
+    case 'first-of-two':
+      return 'That fits. The store was restored since you used it last: now give the next one, to show that yours is in step.';
     case 'replay':
       return 'That code was used before. Wait for the next one.';
     case 'clock':

@@ -1,6 +1,7 @@
 #include "system.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -97,12 +98,23 @@ void closeOnExec(const Napi::CallbackInfo& info) {
   }
 }
 
+/** exchange(a, b): each takes the other's name, in one step; whoever looks finds one of the two. */
+void exchange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string a = textOf(info[0], "the first path");
+  const std::string b = textOf(info[1], "the second path");
+  if (renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) != 0) {
+    throwErrno(env, errno, "exchanging " + a + " and " + b);
+  }
+}
+
 }  // namespace
 
 void addSystem(Napi::Env env, Napi::Object exports) {
   exports.Set("peerCredentials", Napi::Function::New(env, peerCredentials, "peerCredentials"));
   exports.Set("notify", Napi::Function::New(env, notify, "notify"));
   exports.Set("setDumpable", Napi::Function::New(env, setDumpable, "setDumpable"));
+  exports.Set("exchange", Napi::Function::New(env, exchange, "exchange"));
   exports.Set("closeOnExec", Napi::Function::New(env, closeOnExec, "closeOnExec"));
 }
 

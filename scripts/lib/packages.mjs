@@ -73,6 +73,7 @@ const testing = [
   },
   { name: 'libclang-rt-dev', why: 'their runtime', purpose: "clang's compiler-rt", file: null },
   { name: 'faketime', why: 'clocks that are set back', purpose: 'libfaketime', file: '/usr/bin/faketime' },
+  { name: 'age', why: 'opens backups, as the tool of others', purpose: 'age', file: '/usr/bin/age' },
   { name: 'oathtool', why: 'a second opinion on codes', purpose: 'oathtool', file: '/usr/bin/oathtool' },
   {
     name: 'openssl',

@@ -310,6 +310,7 @@ function fakeConfiguration(
     current: () => current,
     loaded: () => loaded,
     problem: () => problem,
+    keep: () => undefined,
     reload() {
       try {
         current = read();

@@ -3,9 +3,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAddon } from '../../daemon/addon.ts';
-import type { Store } from '../../daemon/store/contract.ts';
 import { createStore } from '../../daemon/store/create.ts';
 import { createMasterKey, loadKeyring } from '../../daemon/store/keyring.ts';
+import type { LevelStore } from '../../daemon/store/level-store.ts';
 import { type OpenOptions, openStore } from '../../daemon/store/open.ts';
 
 /** Everything of one store lies below one folder, so that it can be copied and put back as a whole. */
@@ -50,7 +50,7 @@ export class StoreRig {
     };
   }
 
-  open(options: Partial<OpenOptions> = {}): Promise<Store> {
+  open(options: Partial<OpenOptions> = {}): Promise<LevelStore> {
     return openStore({ ...this.options(), ...options });
   }
 

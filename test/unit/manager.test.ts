@@ -212,6 +212,7 @@ describe('the check', () => {
       loaded: () => 0,
       problem: () => problem,
       reload: () => ({}) as never,
+      keep: () => undefined,
     });
     const line = (more: Partial<StoreHealth>, problem?: string) =>
       statusLine({ health: () => health(more) }, configuration(problem), 1);

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { type BackupHeader, readBackup } from '../../daemon/control/backup-format.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { oldPassphrase, type PassphraseOptions, passphraseOptions } from './passphrase.ts';
+import { type OpenWith, opened } from './sealing.ts';
+
+export interface OpenOptions extends PassphraseOptions {
+  readonly identity?: string;
+}
+
+export function openOptions(command: Command): Command {
+  return passphraseOptions(
+    command.option(
+      '--identity <file>',
+      'the private key of age that a backup to a public key is opened with',
+    ),
+  );
+}
+
+export async function howToOpen(context: Context, options: OpenOptions): Promise<OpenWith> {
+  if (options.identity !== undefined) return { identityFile: options.identity };
+  return { passphrase: await oldPassphrase(context, options) };
+}
+
+export interface Verified {
+  readonly header: BackupHeader;
+  readonly entries: number;
+}
+
+/** Reads all of it, to the end. @throws CliError refused */
+export async function verified(file: string, how: OpenWith): Promise<Verified> {
+  let header: BackupHeader | undefined;
+  try {
+    for await (const part of readBackup(await opened(file, how))) {
+      if (part.kind === 'header') header = part.header;
+      if (part.kind === 'end' && header !== undefined) return { header, entries: part.trailer.entries };
+    }
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError('refused', error instanceof Error ? error.message : String(error));
+  }
+  throw new CliError('refused', `${file} has no end`);
+}
+
+export function tellHeader({ output }: Context, { header, entries }: Verified): void {
+  output.facts([
+    ['taken', output.time(header.taken)],
+    ['host', header.host],
+    ['version', header.version],
+    ['schema', String(header.schema)],
+    ['store', header.storeId],
+    ['commit', String(header.commit)],
+    ['accounts', String(header.accounts)],
+    ['audit events', String(Math.max(0, header.events.last - header.events.first + 1))],
+    ['entries', String(entries)],
+    ['sealed with master key', header.keyId],
+    ['holds the master key', header.withMasterKey ? 'yes' : 'no'],
+  ]);
+}

@@ -1,0 +1,95 @@
+import { createReadStream, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeStream } from 'node:stream/web';
+import { Decrypter, Encrypter } from 'age-encryption';
+import { CliError } from '../errors.ts';
+
+/**
+ * Backups are sealed as age files (age-encryption.org/v1), so that they can be opened without Sallyport too:
+ * age -d FILE.
+ */
+export type SealTo = { readonly passphrase: string } | { readonly recipients: readonly string[] };
+export type OpenWith = { readonly passphrase: string } | { readonly identityFile: string };
+
+/** 2^18, what age itself takes: about a second for each guess. */
+const workFactor = 18;
+
+/** In pieces of 64 KiB, however much it is. @throws CliError usage: no public key of age */
+export async function sealed(
+  plain: AsyncIterable<Uint8Array>,
+  to: SealTo,
+): Promise<AsyncIterable<Uint8Array>> {
+  const encrypter = new Encrypter();
+  if ('passphrase' in to) {
+    encrypter.setPassphrase(to.passphrase);
+    encrypter.setScryptWorkFactor(workFactor);
+  } else for (const recipient of to.recipients) addRecipient(encrypter, recipient);
+  const source = Readable.toWeb(Readable.from(plain)) as ReadableStream<Uint8Array>;
+  return (await encrypter.encrypt(source)) as NodeStream<Uint8Array>;
+}
+
+function addRecipient(encrypter: Encrypter, recipient: string): void {
+  try {
+    encrypter.addRecipient(recipient);
+  } catch {
+    throw new CliError(
+      'usage',
+      `${recipient} is no public key of age; "age-keygen -o key.txt" makes a pair and shows the public one (age1…)`,
+    );
+  }
+}
+
+/**
+ * What a backup holds. Ends with an error where a byte is missing or is not what was written.
+ * @throws CliError refused: with this passphrase or key it cannot be opened
+ */
+export async function opened(file: string, how: OpenWith): Promise<AsyncIterable<Uint8Array>> {
+  const decrypter = new Decrypter();
+  if ('passphrase' in how) decrypter.addPassphrase(how.passphrase);
+  else
+    for (const identity of identitiesIn(how.identityFile)) addIdentity(decrypter, identity, how.identityFile);
+  // In pieces of half of what age seals at a time: the reader behind it is content with any size.
+  const source = Readable.toWeb(createReadStream(file, { highWaterMark: 64 * 1024 }));
+  let plain: NodeStream<Uint8Array>;
+  try {
+    plain = (await decrypter.decrypt(source as ReadableStream<Uint8Array>)) as NodeStream<Uint8Array>;
+  } catch (error) {
+    throw notOpened(file, error);
+  }
+  return checked(plain, file);
+}
+
+async function* checked(plain: NodeStream<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of plain) yield chunk;
+  } catch (error) {
+    throw notOpened(file, error);
+  }
+}
+
+function notOpened(file: string, error: unknown): CliError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const why = code ?? (error instanceof Error ? error.message : String(error));
+  return new CliError(
+    'refused',
+    `${file} cannot be opened (${why}): it is cut off or damaged, or the passphrase or key is not the right one. Nothing was changed.`,
+  );
+}
+
+function identitiesIn(file: string): readonly string[] {
+  try {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CliError('usage', `the key file ${file} cannot be read (${why})`);
+  }
+}
+
+function addIdentity(decrypter: Decrypter, identity: string, file: string): void {
+  try {
+    decrypter.addIdentity(identity);
+  } catch {
+    throw new CliError('usage', `${file} is no key file of age: it holds lines of AGE-SECRET-KEY-…`);
+  }
+}

@@ -1,0 +1,181 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { createAccounts } from '../accounts.ts';
+import type { Addon } from '../addon.ts';
+import { createAdmin } from '../control/admin.ts';
+import type { Admin } from '../control/admin-contract.ts';
+import { httpStatus, isControlCode } from '../control/codes.ts';
+import type { OperationName } from '../control/operations.ts';
+import { type Route, route } from '../control/router.ts';
+import * as schema from '../control/schema.ts';
+import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import { bootId, version } from '../process.ts';
+import { systemRandomness } from '../randomness.ts';
+import type { Store } from '../store/contract.ts';
+import { isStoreError } from '../store/error.ts';
+import { openStore } from '../store/open.ts';
+import { createAdding } from '../verifier/adding.ts';
+import type { Verifier } from '../verifier/contract.ts';
+import { Ledger } from '../verifier/ledger.ts';
+import { createTurns } from '../verifier/turns.ts';
+import { nothingToAsk } from './nothing-to-ask.ts';
+import { offlineActor } from './own-user.ts';
+import { type Prepared, prepare, quiet } from './prepared.ts';
+
+/** One line of what comes in: an operation of control.sock, as its client would ask it. */
+interface Asked {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+interface Desk {
+  readonly admin: Admin;
+  readonly verifier: Pick<Verifier, 'enrol'>;
+}
+
+type Work = (desk: Desk, account: string, route: Route, body: unknown) => Promise<unknown>;
+
+/** What root needs to get back in, and no more. Whatever wants a proof or a person's token needs the daemon. */
+const works: Partial<Record<OperationName, Work>> = {
+  'user-list': async ({ admin }, _, { query }) => admin.users(schema.readPage(query)),
+  'user-show': async ({ admin }, account) => ({ ...(await admin.user(account)), mayAdd: true }),
+  'user-unlock': async ({ admin }, account) => admin.unlock(offlineActor, account),
+  'factor-list': async ({ admin }, account) => ({ factors: await admin.factors(account) }),
+  'factor-add': async ({ verifier }, user, _, body) => {
+    const { kind, name } = schema.readEnrol(body);
+    if (kind !== 'recovery') throw notOffline();
+    const named = name === undefined ? {} : { name };
+    return verifier.enrol({ actor: offlineActor, user, kind, verify: true, ...named });
+  },
+  'factor-enable': async ({ admin }, account, { parameters }) =>
+    admin.setEnabled(offlineActor, account, parameters.factor ?? '', true),
+  'factor-disable': async ({ admin }, account, { parameters }) =>
+    admin.setEnabled(offlineActor, account, parameters.factor ?? '', false),
+  'factor-remove': async ({ admin }, account, { parameters }) =>
+    admin.remove(offlineActor, account, parameters.factor ?? ''),
+  'audit-read': async ({ admin }, account, { query }) => {
+    const asked = schema.readAudit(query);
+    return admin.audit(account === '' ? asked : { ...asked, user: account });
+  },
+};
+
+function notOffline(): SallyportError {
+  return new SallyportError(
+    'bad-request',
+    'this needs a running sallyportd; --offline does: user list, show and unlock, factor list, add recovery, enable, disable and remove, audit',
+  );
+}
+
+/**
+ * `sallyportd --offline`: answers the questions of control.sock on standard input and output, one JSON object a
+ * line, from the store itself.
+ *
+ * MUST hold:
+ * - the store's own lock is held before a byte is read, so that no daemon runs beside it;
+ * - a change goes through the same admin and verifier, and leaves its event in the same commit;
+ * - whoever started it is root or the store's own user: there is nobody else to tell apart.
+ */
+export async function offline(
+  file: string,
+  addon: Addon,
+  input: Readable,
+  output: Writable,
+): Promise<boolean> {
+  const say = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
+  let store: Store | undefined;
+  try {
+    const prepared = prepare(file);
+    store = await open(prepared, addon);
+    const desk = deskOf(prepared, store, addon);
+    const accounts = createAccounts({ lookup: addon.lookupAccount });
+    say({ ready: true });
+    for await (const line of createInterface({ input, terminal: false })) {
+      say(await answer(line, desk, accounts));
+    }
+    return true;
+  } catch (error) {
+    say({ error: { code: codeOf(error), message: messageOf(error) } });
+    return false;
+  } finally {
+    await store?.close();
+  }
+}
+
+async function open({ paths, keyring }: Prepared, addon: Addon): Promise<Store> {
+  try {
+    return await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+  } catch (error) {
+    throw isStoreError(error, 'store-locked') ? running() : error;
+  }
+}
+
+/** For whatever must have the store to itself. */
+export function running(): SallyportError {
+  return new SallyportError(
+    'store-locked',
+    'sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first: systemctl stop sallyportd.socket sallyportd',
+  );
+}
+
+function deskOf({ configuration, keyring }: Prepared, store: Store, addon: Addon): Desk {
+  const accounts = createAccounts({ lookup: addon.lookupAccount });
+  const started = Date.now();
+  return {
+    admin: createAdmin({
+      store,
+      accounts,
+      configuration,
+      now: Date.now,
+      bootId: bootId(),
+      version: version(),
+      started,
+    }),
+    verifier: createAdding({
+      ...nothingToAsk,
+      store,
+      accounts,
+      config: configuration.current,
+      keyedHash: keyring.keyedHash('recovery'),
+      randomness: systemRandomness,
+      clock: { now: Date.now, monotonic: () => performance.now() },
+      log: quiet,
+      ledger: new Ledger(store, quiet),
+      inTurn: createTurns(),
+    }),
+  };
+}
+
+async function answer(
+  line: string,
+  desk: Desk,
+  accounts: ReturnType<typeof createAccounts>,
+): Promise<{ status: number; body: unknown }> {
+  try {
+    const { method, path, body } = JSON.parse(line) as Asked;
+    const found = route(method, path);
+    const work = works[found.name];
+    if (work === undefined) throw notOffline();
+    const account = await accountIn(found, desk.admin, accounts);
+    return { status: 200, body: await work(desk, account, found, body) };
+  } catch (error) {
+    const known = error instanceof SallyportError && isControlCode(error.code);
+    const code = known && isControlCode(error.code) ? error.code : 'internal';
+    return { status: httpStatus[code], body: { error: { code, message: messageOf(error) } } };
+  }
+}
+
+/** The canonical name; that of a record, where NSS knows the account no more or cannot say. */
+async function accountIn(
+  { parameters, query }: Route,
+  admin: Admin,
+  accounts: ReturnType<typeof createAccounts>,
+): Promise<string> {
+  const name = parameters.user ?? query.user ?? '';
+  if (name === '') return name;
+  const found = await accounts.byName(name, []);
+  if (found.status === 'found') return found.account.name;
+  if (await admin.hasRecord(name)) return name;
+  throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
+}

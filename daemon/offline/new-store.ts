@@ -1,0 +1,140 @@
+import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { AuditEvent } from '../audit/event.ts';
+import type { AccountRecord, TokenRecord } from '../store/contract.ts';
+import { syncFolder } from '../store/durable.ts';
+import { checkFolder } from '../store/folder-check.ts';
+import { type Db, openLevel } from '../store/handle.ts';
+import { type HashKey, sealedHashKey } from '../store/hash-keys.ts';
+import { eventKey, isTokenName, markerKey, metaKey, recordKey, tokenName } from '../store/keys.ts';
+import { sealMeta } from '../store/meta.ts';
+import { encodeAccount, encodeEvent, encodeToken } from '../store/records.ts';
+import type { Sealer } from '../store/seal.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** Operations that are written at a time. */
+const pageOf = 512;
+
+/**
+ * A store that is written from the beginning, beside the one that is in use.
+ *
+ * MUST hold: it is a store only once finish() is through, which ends with everything on disk; until then it says
+ * nothing of itself, and nobody opens it.
+ */
+export class NewStore {
+  readonly #db: Db;
+  readonly #folder: string;
+  readonly #sealer: Sealer;
+  readonly #commit: number;
+  #operations: { type: 'put'; key: Buffer; value: Buffer }[] = [];
+  #accounts = 0;
+  #first = 1;
+  #last = 0;
+
+  private constructor(db: Db, folder: string, sealer: Sealer, commit: number) {
+    this.#db = db;
+    this.#folder = folder;
+    this.#sealer = sealer;
+    this.#commit = commit;
+  }
+
+  /** @param commit the number of the one commit that all of it is */
+  static async begin(folder: string, sealer: Sealer, commit: number): Promise<NewStore> {
+    return new NewStore(await openLevel(folder, true), folder, sealer, commit);
+  }
+
+  get accounts(): number {
+    return this.#accounts;
+  }
+
+  account(record: AccountRecord): Promise<void> {
+    return this.#pair(record.account, encodeAccount(record, record.account));
+  }
+
+  token(record: TokenRecord): Promise<void> {
+    return this.#pair(tokenName(record.token), encodeToken(record));
+  }
+
+  /** A marker without its record: the account is refused, and not taken for one that never was. */
+  async refused(name: string): Promise<void> {
+    const key = markerKey(name);
+    this.#count(name);
+    await this.#put(key, this.#sealer.seal('marker', key, this.#commit, EMPTY));
+  }
+
+  /** In their order, without a gap. @param bytes as it was encoded, whoever did @param version of its commit */
+  async event(seq: number, bytes: Buffer, version: number): Promise<void> {
+    if (this.#last < this.#first) this.#first = seq;
+    this.#last = seq;
+    const key = eventKey(seq);
+    await this.#put(key, this.#sealer.seal('audit', key, version, bytes));
+  }
+
+  /** In the place of one that is lost. */
+  lostEvent(seq: number): Promise<void> {
+    const lost: AuditEvent = { kind: 'store', outcome: 'error', at: 0, account: '', reason: 'event-lost' };
+    return this.event(seq, encodeEvent(lost), this.#commit);
+  }
+
+  async hashKey(hashKey: HashKey): Promise<void> {
+    const { key, value } = sealedHashKey(this.#sealer, hashKey, this.#commit);
+    await this.#put(key, value);
+  }
+
+  /** @param said what stands last in the trail: what was done */
+  async finish(storeId: string, said: AuditEvent): Promise<void> {
+    const seq = this.#last < this.#first ? this.#first : this.#last + 1;
+    await this.event(seq, encodeEvent(said), this.#commit);
+    await this.#flush();
+    const meta = {
+      storeId,
+      commit: this.#commit,
+      accounts: this.#accounts,
+      first: this.#first,
+      last: this.#last,
+    };
+    await this.#db.put(metaKey, sealMeta(this.#sealer, meta), { sync: true });
+    await this.#db.close();
+    syncAll(this.#folder);
+    await checkFolder(this.#folder, Number.POSITIVE_INFINITY);
+  }
+
+  async abandon(): Promise<void> {
+    await this.#db.close();
+  }
+
+  async #pair(name: string, plaintext: Buffer): Promise<void> {
+    const record = recordKey(name);
+    const marker = markerKey(name);
+    this.#count(name);
+    await this.#put(record, this.#sealer.seal('record', record, this.#commit, plaintext));
+    await this.#put(marker, this.#sealer.seal('marker', marker, this.#commit, EMPTY));
+  }
+
+  #count(name: string): void {
+    if (!isTokenName(name)) this.#accounts += 1;
+  }
+
+  async #put(key: Buffer, value: Buffer): Promise<void> {
+    this.#operations.push({ type: 'put', key, value });
+    if (this.#operations.length >= pageOf) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#db.batch(this.#operations.splice(0));
+  }
+}
+
+/** LevelDB syncs the log that it writes last, and no log before it. */
+export function syncAll(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const fd = openSync(join(folder, name), 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  syncFolder(folder);
+  syncFolder(dirname(folder));
+}

@@ -1,0 +1,19 @@
+import type { ProofOptions } from '../verifier/proof.ts';
+
+const nobody = (): never => {
+  throw new Error('there is nobody to ask without a running sallyportd: a defect');
+};
+
+/** Security keys, validation servers and browsers are asked by a running daemon alone. */
+export const nothingToAsk: Pick<
+  ProofOptions,
+  'throttle' | 'validations' | 'assertions' | 'touches' | 'approvals' | 'unknownNames' | 'throttled'
+> = {
+  throttle: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
+  validations: { of: async () => ({ waited: false }) },
+  assertions: { of: nobody },
+  touches: { isPlugged: async () => false },
+  approvals: { open: nobody },
+  unknownNames: { add: nobody, flush: () => undefined },
+  throttled: { add: nobody, flush: () => undefined },
+};

@@ -1,0 +1,103 @@
+import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AnchorState, readAnchor } from '../store/anchor.ts';
+import { checkFolder, checkTrail } from '../store/folder-check.ts';
+import { type Db, openLevel, repairLevel } from '../store/handle.ts';
+import type { Keyring } from '../store/keyring.ts';
+import { metaKey } from '../store/keys.ts';
+import { type Meta, openMeta } from '../store/meta.ts';
+import { cutTornEnds } from '../store/open-files.ts';
+import { createSealer, type Sealer } from '../store/seal.ts';
+
+/** A store as it lies on disk, as far as it can be read. */
+export interface OldCopy {
+  readonly db: Db;
+  readonly sealer: Sealer;
+  readonly meta: Meta | undefined;
+  readonly anchor: AnchorState | undefined;
+  /** It is known to be the newest there is: the anchor says so, and nothing had to be guessed. */
+  readonly isNewest: boolean;
+  /** What is wrong with it, and with its anchor; empty: nothing. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Opens a copy of a store, since LevelDB writes when it opens. MUST hold: the store itself is read and never
+ * written; tables, which nobody ever changes, are linked and not copied.
+ *
+ * @returns undefined: there is nothing that could be read
+ */
+export async function openCopy(
+  paths: { readonly store: string; readonly anchor: string },
+  keyring: Keyring,
+  to: string,
+): Promise<OldCopy | undefined> {
+  const problems: string[] = [];
+  const anchor = await tried(problems, async () => readAnchor(paths.anchor, keyring));
+  const isThere = await tried(problems, async () => {
+    copyFolder(paths.store, to);
+    return true;
+  });
+  if (!isThere) return undefined;
+  const check = await tried(problems, () => checkFolder(to, Number.POSITIVE_INFINITY));
+  if (check !== undefined) cutTornEnds(to, check);
+  // One damaged block of a table cannot hide a change without its marker showing it; a damaged log can.
+  const hasAllChanges =
+    (await tried(check === undefined ? [] : problems, async () => checkTrail(to) ?? true)) === true;
+  const opened = await opening(to, problems);
+  if (opened === undefined) return undefined;
+  const { db, guessed } = opened;
+  const sealer = createSealer(keyring);
+  const meta = await tried(problems, async () => {
+    const stored = await db.get(metaKey);
+    if (stored === undefined) throw new Error('The store does not say any more what it holds.');
+    return openMeta(sealer, stored);
+  });
+  const fits = anchor !== undefined && meta !== undefined && anchor.storeId === meta.storeId;
+  if (anchor !== undefined && meta !== undefined && !fits)
+    problems.push(`The anchor ${paths.anchor} belongs to another store than ${paths.store}.`);
+  if (fits && meta.commit < anchor.commit)
+    problems.push(`The store stands at commit ${meta.commit}, and was at ${anchor.commit} before.`);
+  const isNewest = fits && hasAllChanges && !guessed && meta.commit >= anchor.commit;
+  return { db, sealer, meta, anchor, isNewest, problems };
+}
+
+async function tried<T>(problems: string[], work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+function copyFolder(from: string, to: string): void {
+  const names = readdirSync(from);
+  mkdirSync(to, { mode: 0o700 });
+  for (const name of names) {
+    if (/^(LOCK|LOG|LOG\.old|probe)$/.test(name)) continue;
+    if (name.endsWith('.ldb')) {
+      try {
+        linkSync(join(from, name), join(to, name));
+        continue;
+      } catch {
+        // A file system without hard links.
+      }
+    }
+    copyFileSync(join(from, name), join(to, name));
+  }
+}
+
+/** LevelDB's own repair may let older values shine through: what comes of it is a guess. */
+async function opening(
+  folder: string,
+  problems: string[],
+): Promise<{ readonly db: Db; readonly guessed: boolean } | undefined> {
+  const db = await tried(problems, () => openLevel(folder, false));
+  if (db !== undefined) return { db, guessed: false };
+  const repaired = await tried(problems, async () => {
+    await repairLevel(folder);
+    return openLevel(folder, false);
+  });
+  return repaired === undefined ? undefined : { db: repaired, guessed: true };
+}

@@ -1,0 +1,42 @@
+import { lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { SallyportError } from '../errors.ts';
+
+/** Whose store it is: of the folder itself, or of the one that it lies in, where it is gone. */
+export function ownerOf(store: string): { readonly uid: number; readonly gid: number } {
+  for (const path of [store, dirname(store)]) {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found !== undefined) return found;
+  }
+  throw new SallyportError(
+    'store-missing',
+    `there is neither a store in ${store} nor the folder that it lies in; mount it, or make the first one with: sallyport init`,
+  );
+}
+
+/** Who asked, as it stands in the audit trail. */
+export const offlineActor = `uid:${process.getuid?.() ?? 0} offline`;
+
+/**
+ * Called by root, sallyportd works on the store as the user whose store it is: files of root's in it would keep
+ * the daemon from its own store, and nothing that is parsed here is worth root's rights.
+ *
+ * MUST hold: the groups go first and the uid last, and there is no way back.
+ *
+ * @returns who that is
+ * @throws SallyportError `not-permitted`: somebody who is neither root nor that user
+ */
+export function becomeOwnerOf(store: string): { readonly uid: number; readonly gid: number } {
+  const { uid, gid } = ownerOf(store);
+  const self = process.geteuid?.() ?? 0;
+  if (self === uid) return { uid, gid };
+  if (self !== 0)
+    throw new SallyportError(
+      'not-permitted',
+      `the store belongs to uid ${uid}, and only that user and root may work on it while sallyportd is stopped; use sudo`,
+    );
+  process.setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  return { uid, gid };
+}

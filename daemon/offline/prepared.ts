@@ -1,0 +1,54 @@
+import { chownSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Config } from '../config/contract.ts';
+import { type Configuration, likelyPaths, loadConfiguration } from '../configuration.ts';
+import type { Log } from '../log.ts';
+import { createMasterKey, type Keyring, loadKeyring } from '../store/keyring.ts';
+import { becomeOwnerOf, ownerOf } from './own-user.ts';
+
+/** What every work on a store without a daemon begins with. */
+export interface Prepared {
+  readonly configuration: Configuration;
+  readonly keyring: Keyring;
+  readonly paths: Config['paths'];
+}
+
+/** The log of a command: what a person at the terminal has to see. */
+export const quiet: Log = {
+  info: () => undefined,
+  warning: () => undefined,
+  error: (event, fields) =>
+    void process.stderr.write(`sallyportd: ${event} ${JSON.stringify(fields ?? {})}\n`),
+};
+
+/**
+ * Reads the configuration and the master key, as the user whose store it is; a key of root's, which the service
+ * manager passes on to the daemon, is read before that.
+ *
+ * @param options makeKey: where there is no master key, a new one is made
+ * @throws SallyportError config-invalid, store-key, store-missing, not-permitted
+ */
+export function prepare(file: string, options: { readonly makeKey?: boolean } = {}): Prepared {
+  let text: string | undefined;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    // Said below, with what else there is to say of it.
+  }
+  const likely = likelyPaths(file, text);
+  const ofRoot = statSync(likely.masterKey, { throwIfNoEntry: false })?.uid === 0;
+  const early = ofRoot ? loadKeyring({ path: likely.masterKey }) : undefined;
+  if (options.makeKey === true && !existsSync(likely.masterKey)) {
+    createMasterKey(likely.masterKey);
+    const { uid, gid } = ownerOf(likely.store);
+    if (process.geteuid?.() === 0) chownSync(likely.masterKey, uid, gid);
+  }
+  becomeOwnerOf(likely.store);
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  const asked = { file, host: hostname(), now: Date.now, log: quiet };
+  const { configuration, keyring } = loadConfiguration(
+    asked,
+    (path) => early ?? loadKeyring({ path, ...(credentials === undefined ? {} : { credentials }) }),
+  );
+  return { configuration, keyring, paths: configuration.current().paths };
+}

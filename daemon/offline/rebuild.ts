@@ -1,0 +1,175 @@
+import { limits } from '../limits.ts';
+import type { AccountRecord, TokenRecord, Versioned } from '../store/contract.ts';
+import type { Db } from '../store/handle.ts';
+import { eventRange, isTokenName, seqOf } from '../store/keys.ts';
+import { openPair, type Pair, readPairs } from '../store/reader.ts';
+import { decodeAccount, decodeToken } from '../store/records.ts';
+import type { Sealer } from '../store/seal.ts';
+import { cautious, cautiousToken, type Noted, type Now, type Other } from './caution.ts';
+import type { NewStore } from './new-store.ts';
+
+/** A store that is read. */
+export interface Side {
+  readonly db: Db;
+  readonly sealer: Sealer;
+}
+
+export interface Rebuild {
+  /** What is brought back. */
+  readonly from: Side;
+  /** The store that it takes the place of, as far as it can be read. */
+  readonly other?: Side & { readonly isNewest: boolean; readonly sameLine: boolean };
+  /** Whose audit trail goes on. */
+  readonly trail: Side;
+  /** The records of `from` are known to be the newest: they stay as they are. */
+  readonly isNewest: boolean;
+  readonly into: NewStore;
+  readonly at: Now;
+  readonly say: (noted: Noted) => void;
+  readonly progress: (accounts: number) => void;
+}
+
+/**
+ * Writes a new store out of one that is read, and out of the one that it replaces.
+ *
+ * MUST hold:
+ * - a record or marker that cannot be opened is never left out: its account is refused;
+ * - memory is bounded whatever the number of accounts and events.
+ */
+export async function rebuild(job: Rebuild): Promise<void> {
+  const others = job.other === undefined ? noPairs() : pairsOf(job.other.db);
+  let theirs = await others.next();
+  for await (const ours of pairsOf(job.from.db)) {
+    while (theirs.value !== undefined && theirs.value.name.compare(ours.name) < 0) {
+      await onlyTheirs(job, theirs.value);
+      theirs = await others.next();
+    }
+    const same = theirs.value?.name.equals(ours.name) === true ? theirs.value : undefined;
+    await bring(job, ours, same);
+    if (same !== undefined) theirs = await others.next();
+    job.progress(job.into.accounts);
+  }
+  for (; theirs.value !== undefined; theirs = await others.next()) await onlyTheirs(job, theirs.value);
+  await copyTrail(job);
+}
+
+type NamedPair = Pair & { readonly name: Buffer };
+
+async function* noPairs(): AsyncGenerator<NamedPair, undefined> {}
+
+async function* pairsOf(db: Db): AsyncGenerator<NamedPair, undefined> {
+  const snapshot = db.snapshot();
+  try {
+    for (let after: Buffer | undefined; ; ) {
+      const page = await readPairs(db, { after, limit: limits.scrubBatch, snapshot });
+      yield* page;
+      after = page.at(-1)?.name;
+      if (after === undefined) return;
+    }
+  } finally {
+    if (db.status === 'open') await snapshot.close();
+  }
+}
+
+/** @returns undefined: it cannot be opened; value undefined: there is none */
+function read<T>(
+  { sealer }: Side,
+  pair: Pair,
+  decode: (plaintext: Buffer, name: string) => T,
+): Versioned<T> | undefined {
+  try {
+    return openPair(sealer, pair, decode);
+  } catch {
+    return undefined;
+  }
+}
+
+async function bring(job: Rebuild, ours: NamedPair, theirs: NamedPair | undefined): Promise<void> {
+  const { from, other, into } = job;
+  if (isTokenName(ours.account)) {
+    const token = read<TokenRecord>(from, ours, decodeToken)?.value;
+    const same = other && theirs ? read<TokenRecord>(other, theirs, decodeToken)?.value : undefined;
+    if (token !== undefined) await into.token(cautiousToken(token, same));
+    else if (same !== undefined && other?.isNewest === true) await into.token(same);
+    else await into.refused(ours.account);
+    return;
+  }
+  const { account } = ours;
+  const record = read(from, ours, decodeAccount)?.value;
+  const known = otherOf(job, record, theirs);
+  if (record !== undefined) {
+    await put(job, record, known);
+  } else if (known.kind === 'newest') {
+    job.say({ account, note: 'record-from-store' });
+    await put(job, known.record, known);
+  } else {
+    job.say({ account, note: 'record-lost' });
+    await into.refused(account);
+  }
+}
+
+function otherOf(job: Rebuild, record: AccountRecord | undefined, theirs: NamedPair | undefined): Other {
+  const { other } = job;
+  if (other === undefined) return { kind: 'unknown' };
+  if (theirs === undefined) return { kind: other.isNewest && other.sameLine ? 'removed' : 'unknown' };
+  const found = read(other, theirs, decodeAccount)?.value;
+  if (found === undefined) return { kind: 'unknown' };
+  // A store that was restored on another machine goes on under another id: its factors tell.
+  const shares = found.factors.some(({ id }) => record?.factors.some((factor) => factor.id === id));
+  const isHeir = other.sameLine || shares || record === undefined;
+  if (!other.isNewest) return { kind: 'some', record: found };
+  return { kind: isHeir ? 'newest' : 'beside', record: found };
+}
+
+async function put(job: Rebuild, record: AccountRecord, other: Other): Promise<void> {
+  if (job.isNewest) {
+    await job.into.account(record);
+    return;
+  }
+  const made = cautious(record, other, job.at);
+  for (const noted of made.notes) job.say(noted);
+  await job.into.account(made.record);
+}
+
+/** Since the backup was taken: what is newer stays. A store of unknown age adds nothing but refusals. */
+async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
+  const { other, into } = job;
+  if (other === undefined) return;
+  if (isTokenName(pair.account)) {
+    const token = read<TokenRecord>(other, pair, decodeToken)?.value;
+    if (token !== undefined) await into.token(token);
+    else await into.refused(pair.account);
+    return;
+  }
+  const record = read(other, pair, decodeAccount)?.value;
+  if (record === undefined) {
+    job.say({ account: pair.account, note: 'record-lost' });
+    await into.refused(pair.account);
+  } else if (other.isNewest) {
+    for (const factor of record.factors) {
+      const { kind, name } = factor;
+      job.say({ account: record.account, note: 'added-since', factor: { kind, name } });
+    }
+    const made = cautious(record, { kind: 'newest', record }, job.at);
+    for (const noted of made.notes) job.say(noted);
+    await into.account(made.record);
+  }
+}
+
+/** Every event that can be opened, and one that says so for each that cannot. */
+async function copyTrail({ trail, into }: Rebuild): Promise<void> {
+  let next: number | undefined;
+  for await (const [key, value] of trail.db.iterator({ ...eventRange, fillCache: false })) {
+    const seq = seqOf(key);
+    for (next ??= seq; next < seq; next += 1) await into.lostEvent(next);
+    next = seq + 1;
+    let opened: ReturnType<Sealer['open']>;
+    try {
+      opened = trail.sealer.open('audit', key, value);
+    } catch {
+      await into.lostEvent(seq);
+      continue;
+    }
+    await into.event(seq, opened.plaintext, opened.version);
+  }
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Addon } from '../addon.ts';
+import { SallyportError } from '../errors.ts';
+import type { Db } from '../store/handle.ts';
+import { readHashKeys } from '../store/hash-keys.ts';
+import { markerRange, recordRange } from '../store/keys.ts';
+import { claimedVersion, createSealer } from '../store/seal.ts';
+import { findingsIn } from './check.ts';
+import { NewStore } from './new-store.ts';
+import { openCopy } from './old-copy.ts';
+import { offlineActor } from './own-user.ts';
+import type { Prepared } from './prepared.ts';
+import { rebuild } from './rebuild.ts';
+import { putInPlace } from './swap.ts';
+import { type Work, widestSkew, withStore } from './work.ts';
+
+/**
+ * `sallyportd --repair-store`: makes a new store out of what can be read of the one that is there, and an anchor
+ * for it: here, and after a restore, and nowhere else.
+ *
+ * MUST hold:
+ * - only records whose tags are right are saved; all others are refused from then on, and said;
+ * - unless the anchor says that it is the newest store, it is taken for an old one: as in a restore, nothing that
+ *   may be spent comes back;
+ * - a store that is whole is left as it is.
+ *
+ * @throws SallyportError store-locked, store-damaged, store-unwritable
+ */
+export function repair(prepared: Prepared, addon: Addon, work: Work): Promise<void> {
+  return withStore(prepared, addon, async (folder) => {
+    const { paths, keyring } = prepared;
+    mkdirSync(folder, { mode: 0o700 });
+    const old = await openCopy(paths, keyring, join(folder, 'old'));
+    if (old === undefined)
+      throw new SallyportError(
+        'store-damaged',
+        `nothing of the store ${paths.store} can be read. Nothing was changed; restore it from a backup: sallyport restore FILE`,
+      );
+    const now = Date.now();
+    const sealer = createSealer(keyring);
+    let into: NewStore | undefined;
+    try {
+      const findings = await findingsIn(old, join(folder, 'old'), work);
+      for (const problem of [...old.problems, ...findings]) work.tell({ problem });
+      if (old.isNewest && old.problems.length === 0 && findings.length === 0) {
+        work.tell({ done: { whole: true, accounts: old.meta?.accounts ?? 0 } });
+        return;
+      }
+      const stood = old.meta?.commit ?? (await highestVersion(old.db));
+      const commit = 1 + Math.max(stood, old.anchor?.commit ?? 0);
+      const storeId = old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex');
+      into = await NewStore.begin(join(folder, 'new'), sealer, commit);
+      await rebuild({
+        from: old,
+        trail: old,
+        isNewest: old.isNewest,
+        into,
+        at: { now, skew: widestSkew(prepared) },
+        say: (noted) => work.tell({ noted }),
+        progress: (accounts) => work.progress(accounts),
+      });
+      for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
+      await into.finish(storeId, {
+        kind: 'store',
+        outcome: 'done',
+        at: now,
+        account: '',
+        reason: `repaired from what could be read at commit ${stood}`,
+        actor: offlineActor,
+      });
+      const { accounts } = into;
+      into = undefined;
+      const aside = putInPlace({
+        store: paths.store,
+        anchor: paths.anchor,
+        keyring,
+        exchange: addon.exchange,
+        oldAnchor: old.anchor,
+        fresh: { folder: join(folder, 'new'), storeId, commit },
+        now,
+      });
+      work.tell({ done: { whole: false, accounts, commit, storeWasNewest: old.isNewest, aside } });
+    } finally {
+      await into?.abandon().catch(() => undefined);
+      await old.db.close();
+    }
+  });
+}
+
+/** Where the store does not say itself how far it came. */
+async function highestVersion(db: Db): Promise<number> {
+  let highest = 0;
+  for (const range of [recordRange, markerRange])
+    for await (const [, value] of db.iterator({ ...range, fillCache: false }))
+      highest = Math.max(highest, claimedVersion(value) ?? 0);
+  return highest;
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { hotp, newSecret } from '../support/codes.ts';
+import { until } from '../support/rig/commands.ts';
+import { Own } from '../support/store-of-ones-own.ts';
+
+/** Looking for damage, saving what can be saved, and changing the key that all of it is sealed with. */
+let own: Own;
+const counter = newSecret();
+let keys: readonly string[] = [];
+const pristine = (): string => join(own.root, 'pristine');
+
+before(async () => {
+  own = await Own.init();
+  await own.start();
+  await own.addToken('hotp', 'mail', counter);
+  await own.addToken('hotp', 'games', counter);
+  keys = await own.addRecovery('mail');
+  assert.equal(await own.verify('mail', keys[0] ?? ''), 'accepted');
+  await own.stop();
+  cpSync(join(own.root, 'var'), pristine(), { recursive: true });
+});
+after(() => own.remove());
+
+async function putBack(): Promise<void> {
+  await own.stop();
+  rmSync(join(own.root, 'var'), { recursive: true });
+  cpSync(pristine(), join(own.root, 'var'), { recursive: true });
+}
+
+/** What the store wrote last. */
+function log(): string {
+  const name = readdirSync(own.store).find((candidate) => candidate.endsWith('.log'));
+  assert.ok(name !== undefined);
+  return join(own.store, name);
+}
+
+describe('store check', () => {
+  test('says that a whole store is whole, running and stopped, and changes nothing', async () => {
+    await putBack();
+    const found = own.bytes();
+    const stopped = await own.cli(['store', 'check', '--json']);
+    assert.equal(stopped.status, 0, stopped.stderr);
+    assert.equal(JSON.parse(stopped.stdout).whole, true);
+    assert.ok(own.bytes().equals(found));
+    assert.deepEqual(own.leftovers(), []);
+    await own.start();
+    const running = await own.cli(['store', 'check', '--json']);
+    assert.deepEqual([running.status, JSON.parse(running.stdout).accounts], [0, 2]);
+    await own.stop();
+  });
+
+  test('finds a byte that was changed, and an anchor that is gone', async () => {
+    await putBack();
+    const bytes = readFileSync(log());
+    bytes.writeUInt8(bytes.readUInt8(Math.floor(bytes.length / 2)) ^ 1, Math.floor(bytes.length / 2));
+    writeFileSync(log(), bytes);
+    const damaged = await own.cli(['store', 'check']);
+    assert.equal(damaged.status, 1);
+    assert.match(damaged.stdout, /damaged/);
+    await putBack();
+    rmSync(join(own.root, 'var/anchor'));
+    const lost = await own.cli(['store', 'check']);
+    assert.equal(lost.status, 1);
+    assert.match(lost.stdout, /anchor/);
+  });
+});
+
+describe('store repair', () => {
+  test('leaves a whole store as it is', async () => {
+    await putBack();
+    const found = own.bytes();
+    const done = await own.cli(['store', 'repair', '--yes']);
+    assert.match(done.stderr, /nothing was changed/);
+    assert.ok(own.bytes().equals(found));
+  });
+
+  test('makes a lost anchor anew, and then takes nothing for unspent', async () => {
+    await putBack();
+    rmSync(join(own.root, 'var/anchor'));
+    const told = await own.must(['store', 'repair', '--yes']);
+    assert.match(told, /^mail\trecovery-void\t/m);
+    const client = await own.start();
+    for (const key of keys.slice(0, 2)) assert.notEqual(await own.verify('mail', key), 'accepted');
+    assert.equal((await client.verify('mail', { answer: hotp(counter, 0) })).outcome, 'refused');
+    const two = { answer: hotp(counter, 1), previous: hotp(counter, 0) };
+    assert.equal((await client.verify('mail', two)).outcome, 'accepted');
+    assert.match(await own.must(['audit']), /repaired from what could be read/);
+    await own.stop();
+  });
+
+  test('of a store with a damaged log saves what it can, and names whom it could not', async () => {
+    await putBack();
+    const bytes = readFileSync(log());
+    const at = bytes.lastIndexOf(Buffer.from('games'));
+    assert.ok(at > 0);
+    bytes.writeUInt8(bytes.readUInt8(at + 30) ^ 1, at + 30);
+    writeFileSync(log(), bytes);
+    const told = await own.must(['store', 'repair', '--yes']);
+    assert.match(told, /recovery-void|record-lost|two-in-a-row/);
+    const client = await own.start();
+    assert.equal((await client.status()).store.state, 'ok');
+    assert.equal(
+      (await own.cli(['store', 'check'])).status,
+      (await client.status()).store.scrub.findings.length > 0 ? 1 : 0,
+    );
+    await own.stop();
+  });
+
+  test('refuses while sallyportd runs', async () => {
+    await putBack();
+    await own.start();
+    const done = await own.cli(['store', 'repair', '--yes']);
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /systemctl stop/);
+    await own.stop();
+  });
+});
+
+describe('key rotate', () => {
+  test('seals everything anew while logins go on, and recovery keys stay usable', async () => {
+    await putBack();
+    const client = await own.start();
+    const [before] = (await own.must(['key', 'list'])).split('\t');
+    const rotating = own.must(['key', 'rotate', '--yes']);
+    for (let step = 0; step < 10; step += 1)
+      assert.equal((await client.verify('games', { answer: hotp(counter, step) })).outcome, 'accepted');
+    await rotating;
+    const keysNow = await client.status();
+    assert.equal(keysNow.keys?.rotation.kind, 'done');
+    assert.deepEqual([keysNow.keys?.ids.length, keysNow.keys?.ids[1]], [2, before]);
+    const { mode, uid } = statSync(own.keyFile);
+    assert.deepEqual([mode & 0o777, uid], [0o600, process.getuid?.()]);
+    assert.equal(await own.verify('mail', keys[1] ?? ''), 'accepted');
+  });
+
+  test('an older key goes only when it is asked to, and never while it is needed', async () => {
+    const [present, older] = (await own.must(['key', 'list']))
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t')[0] ?? '');
+    assert.equal((await own.cli(['key', 'forget', present ?? '', '--yes'])).status, 1);
+    await own.must(['key', 'forget', older ?? '', '--yes']);
+    assert.ok(!readFileSync(own.keyFile, 'utf8').includes(older ?? '?'));
+    await own.stop('SIGKILL');
+    await own.start();
+    assert.equal(await own.verify('mail', keys[2] ?? ''), 'accepted', 'hashed under a key that is gone');
+    assert.notEqual(await own.verify('mail', keys[2] ?? ''), 'accepted');
+    assert.equal((await own.cli(['store', 'check'])).status, 0);
+    await own.stop();
+  });
+
+  test('a key that something is sealed with cannot be taken away by hand', async () => {
+    const client = await own.start();
+    const good = readFileSync(own.keyFile, 'utf8');
+    writeFileSync(own.keyFile, `other ${Buffer.alloc(32, 7).toString('base64')}\n`);
+    await assert.rejects(client.adoptKeys(), { code: 'keys-refused' });
+    writeFileSync(own.keyFile, good);
+    await own.stop();
+  });
+
+  test('one that was begun and not told to the daemon goes on at its next start', async () => {
+    await own.start();
+    await own.stop();
+    const text = readFileSync(own.keyFile, 'utf8');
+    await own.must(['key', 'rotate', '--key-file', own.keyFile]);
+    assert.notEqual(readFileSync(own.keyFile, 'utf8'), text);
+    const client = await own.start();
+    await until('it is sealed anew', async () => (await client.status()).keys?.rotation.kind === 'done');
+    await own.stop();
+  });
+});
