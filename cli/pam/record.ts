@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { pamConfig } from '../pam-config.ts';
 import { isRootsOwn, readText, removeDurably, syncFolder, writeAtomically, writeSynced } from './write.ts';
@@ -180,7 +180,7 @@ function mustBeAsShown(files: readonly FileChange[]): void {
 
 function prepareFolder(): void {
   mkdirSync(done, { recursive: true, mode: 0o700 });
-  for (const folder of [recordsFolder, done])
+  for (const folder of [dirname(recordsFolder), recordsFolder, done])
     if (!isRootsOwn(folder))
       throw new CliError(
         'refused',

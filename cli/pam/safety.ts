@@ -118,9 +118,9 @@ async function peopleFaults({ plan, client, environment }: SafetyOptions): Promi
   return { blockers, warnings: await others(plan, ask, new Set(meant.keys())) };
 }
 
-/** root is not asked by sudo at all, and by sshd where it may not log in. */
-function asksRoot({ service, dropIn }: Plan): boolean {
-  if (service === 'sudo' || service === 'sudo-i') return false;
+/** root is not asked by sudo at all, locks no screen, and comes over ssh only where it may. */
+function asksRoot({ service, stackName, dropIn }: Plan): boolean {
+  if (service === 'sudo' || service === 'sudo-i' || stackName === 'sallyport-locker') return false;
   return dropIn === undefined || sshdSettings('root').get('permitrootlogin') === 'yes';
 }
 

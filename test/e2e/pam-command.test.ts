@@ -50,6 +50,21 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(shown.stderr, /root itself is asked for nothing/);
   });
 
+  pam.change('a locker asks in its own way', async () => {
+    const locker = '/etc/pam.d/i3lock';
+    writeFileSync(locker, '#\nauth include login\n');
+    await pam.must('alice', 'enable', 'i3lock', '--yes');
+    assert.equal(readFileSync(locker, 'utf8'), '#\nauth include sallyport-locker\n');
+    const shown = (await product.json(['pam', 'show', 'i3lock'])) as {
+      guarded: boolean;
+      findings: unknown[];
+    };
+    assert.deepEqual([shown.guarded, shown.findings], [true, []]);
+    await pam.must('alice', 'disable', 'i3lock', '--yes');
+    assert.equal(readFileSync(locker, 'utf8'), '#\nauth include login\n');
+    await run('rm', [locker]);
+  });
+
   pam.change('an edit of somebody else stays when it is disabled', async () => {
     await pam.must('alice', 'enable', 'sudo', '--yes');
     append(sudoFile, '# mine\n');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { hotp } from '../codes.ts';
 import { type Finished, run, until } from './commands.ts';
 import { preparePamMachine, snapshot } from './pam-machine.ts';
@@ -121,8 +122,9 @@ export class PamCommand {
       try {
         await body();
       } finally {
-        await this.run('root', 'revert');
-        await this.run('root', 'disable', '--all', '--yes', '--reload');
+        if (existsSync(`${records}/try`)) await this.run('root', 'revert');
+        if (!isDeepStrictEqual(this.files(), this.before))
+          await this.run('root', 'disable', '--all', '--yes', '--reload');
       }
       assert.deepEqual(this.files(), this.before);
     });
