@@ -1,3 +1,4 @@
+import type { BypassView } from '../daemon/control/bypass.ts';
 import type {
   ApprovalAnswerBody,
   ApprovalOutcome,
@@ -62,6 +63,8 @@ export interface PortalApi {
     readonly gives: UserPage;
   };
   'POST /api/users/:user/unlock': { readonly gives: ChangeView };
+  /** A code for one login of another, good for an hour. */
+  'POST /api/users/:user/bypass': { readonly gives: BypassView };
   'POST /api/users/:user/invite': {
     readonly takes: { readonly withoutPassword: boolean };
     readonly gives: LinkView;

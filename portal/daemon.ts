@@ -15,6 +15,7 @@ export type AskedByPerson = Pick<
   | 'user'
   | 'users'
   | 'unlock'
+  | 'giveBypass'
   | 'invite'
   | 'audit'
   | 'addFactor'
@@ -64,6 +65,7 @@ export function createPortalDaemon(socket: string): PortalDaemon {
         user: queued(client.user),
         users: queued(client.users),
         unlock: queued(client.unlock),
+        giveBypass: queued(client.giveBypass),
         invite: queued(client.invite),
         audit: queued(client.audit),
         addFactor: queued(client.addFactor),

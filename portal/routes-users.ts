@@ -49,6 +49,9 @@ export const userRoutes = {
   'POST /api/users/:user/unlock': (desk, call) =>
     plainChange(desk, call, (person) => person.unlock(userOf(call))),
 
+  'POST /api/users/:user/bypass': (desk, call) =>
+    plainChange(desk, call, (person) => person.giveBypass(userOf(call), {})),
+
   'POST /api/users/:user/invite': async (desk, call) => {
     const { withoutPassword } = readInvite(await call.body());
     return changeAs(desk, call, (person) => person.invite(userOf(call), withoutPassword));

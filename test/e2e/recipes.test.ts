@@ -42,7 +42,7 @@ await inNamespace(import.meta.filename, async () => {
     const at = port++;
     if (recipe.sshd !== '') {
       const dropIn = `${work}/recipe-${at}.conf`;
-      writeFileSync(dropIn, `${recipe.sshd}\nMatch all\n`);
+      writeFileSync(dropIn, recipe.sshd);
       await startSshd(at, dropIn);
     }
     return { recipe, at };

@@ -89,6 +89,32 @@ describe('the pages for administrators', () => {
     await close();
   });
 
+  it('give a bypass code to others, and see who is let off', async () => {
+    const { page, fake, open, close } = await asAdmin();
+    const until = Date.now() + 3_600_000;
+    const bob = fake.person('bob', {
+      factors: [newTotp('lost phone')],
+      exemption: { since: 0, until, by: 'uid:0', services: ['sudo'], reason: 'repair' },
+    });
+    await open('/admin/account?user=bob');
+    await page.getByText(', for sudo, by uid:0: repair').waitFor();
+    await page.getByRole('button', { name: 'Bypass code' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Be sure who is on the phone').waitFor();
+    await dialog.getByRole('button', { name: 'Make the code' }).click();
+    await dialog.getByText('123 456 789').waitFor();
+    await dialog.getByRole('button', { name: 'Done' }).click();
+    await page.getByText('one login, until').waitFor();
+    assert.deepEqual(
+      bob.factors.map(({ kind }) => kind),
+      ['totp', 'bypass'],
+    );
+    await open('/admin/account?user=operator');
+    await page.getByRole('heading', { name: 'operator' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Bypass code' }).isDisabled(), true);
+    await close();
+  });
+
   it('leave root alone', async () => {
     const { page, fake, open, close } = await asAdmin();
     fake.person('root', { uid: 0 });

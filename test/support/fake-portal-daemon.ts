@@ -88,6 +88,8 @@ export class FakePortalDaemon implements PortalDaemon {
       user: (name) => read(userView(name), 'user', name),
       users: (after, limit, search) => read({ users: [] }, 'users', after, limit, search),
       audit: (query) => read({ events: [] }, 'audit', query),
+      giveBypass: (user, body) =>
+        change({ account: user, factor, replaced: [], bypassCode: '123 456 789' }, 'giveBypass', user, body),
       unlock: (user) => change(changed, 'unlock', user),
       invite: (user, without) => change({ link: 'L', expires: 1 }, 'invite', user, without),
       addFactor: (user, body) => change({ account: user, factor, replaced: [] }, 'addFactor', user, body),

@@ -28,6 +28,7 @@ export interface FakePerson {
   factors: FakeFactor[];
   lock: UserView['lock'];
   lastLogin?: UserView['lastLogin'];
+  exemption?: UserView['exemption'];
   issuer: string;
 }
 
@@ -62,6 +63,7 @@ export function newPerson(account: string, given: Partial<FakePerson> = {}): Fak
 
 /** As the daemon words them. */
 export const details: Readonly<Record<string, string>> = {
+  bypass: 'one login, until 2026-01-02 03:04 UTC',
   totp: '6 digits, 30 s, SHA-1',
   hotp: '6 digits, by counter, SHA-1',
   webauthn: 'localhost, ES256',
@@ -139,6 +141,7 @@ export function viewOf(person: FakePerson, mayAdd: boolean): UserView {
     remembered: 0,
     created: 1_740_000_000_000,
     ...(person.lastLogin === undefined ? {} : { lastLogin: person.lastLogin }),
+    ...(person.exemption === undefined ? {} : { exemption: person.exemption }),
   };
 }
 

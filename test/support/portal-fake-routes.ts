@@ -241,6 +241,13 @@ export const fakeRoutes: Routes = {
     person.lock = { codes: 0, any: 0 };
     return { account: person.account, changed: true };
   },
+  'POST /api/users/:user/bypass': (call) => {
+    demandAdmin(call);
+    const person = changing(call);
+    const factor = newFactor('bypass', 'Bypass code', { until: Date.now() + 60 * minutes });
+    person.factors = [...person.factors.filter(({ kind }) => kind !== 'bypass'), factor];
+    return { account: person.account, factor: summaryOf(factor), replaced: [], bypassCode: '123 456 789' };
+  },
   'POST /api/users/:user/invite': (call) => {
     demandAdmin(call);
     const person = changing(call);

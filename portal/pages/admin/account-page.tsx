@@ -9,11 +9,13 @@ import { usePortal } from '../session.ts';
 import { useUser } from '../use-user.ts';
 import { lockText, requirementText, timeText } from '../words.ts';
 import { useWork } from '../work.ts';
+import { BypassDialog } from './bypass-dialog.tsx';
 
 export function AccountPage({ account }: { readonly account: string }) {
   const { session } = usePortal();
   const { user, problem, reload } = useUser(account);
   const [unlocking, setUnlocking] = useState(false);
+  const [giving, setGiving] = useState(false);
   const mine = session.person?.account === account;
 
   return (
@@ -70,6 +72,14 @@ export function AccountPage({ account }: { readonly account: string }) {
             <button
               type="button"
               class="button"
+              disabled={user.uid === 0 || mine}
+              onClick={() => setGiving(true)}
+            >
+              Bypass code
+            </button>
+            <button
+              type="button"
+              class="button"
               disabled={user.uid === 0}
               onClick={() => go(`/admin/invite?user=${encodeURIComponent(account)}`)}
             >
@@ -86,6 +96,7 @@ export function AccountPage({ account }: { readonly account: string }) {
           <Factors user={user} mine={mine} reload={reload} />
         </>
       )}
+      {giving && <BypassDialog account={account} onClose={() => setGiving(false)} reload={reload} />}
       {unlocking && <UnlockDialog account={account} onClose={() => setUnlocking(false)} reload={reload} />}
     </>
   );

@@ -123,6 +123,7 @@ describe('a change', () => {
     ['DELETE /api/users/alice/factors/f', undefined],
     ['POST /api/users/alice/keys', {}],
     ['POST /api/users/alice/unlock', undefined],
+    ['POST /api/users/alice/bypass', undefined],
     ['POST /api/users/alice/invite', { withoutPassword: false }],
     ['POST /api/approvals/known', undefined],
     ['POST /api/approvals/known/deny', undefined],

@@ -189,6 +189,7 @@ describe('a session', () => {
       'GET /api/users/alice',
       'GET /api/audit',
       'POST /api/users/alice/unlock',
+      'POST /api/users/alice/bypass',
       'DELETE /api/users/alice/factors/f',
     ])
       assert.equal(codeIn(await ask(rig, route)), '401 signed-out', route);

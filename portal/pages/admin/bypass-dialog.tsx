@@ -1,0 +1,71 @@
+import { useState } from 'preact/hooks';
+import type { BypassView } from '../../../daemon/control/bypass.ts';
+import { call } from '../api.ts';
+import { useConfirmation } from '../confirmation.tsx';
+import { FactorDialog } from '../factors/factor-dialog.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { Message } from '../parts/message.tsx';
+import { timeText } from '../words.ts';
+import { useWork } from '../work.ts';
+
+export interface BypassDialogProps {
+  readonly account: string;
+  readonly onClose: () => void;
+  readonly reload: () => Promise<void>;
+}
+
+/** Makes a code for one login, and shows it this once. */
+export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
+  const [given, setGiven] = useState<BypassView>();
+  const work = useWork();
+  const submit = () =>
+    work.run(async () => {
+      const view = await confirmation.run(() =>
+        call('POST /api/users/:user/bypass', { path: { user: account } }),
+      );
+      if (view === undefined) return;
+      setGiven(view);
+      await reload();
+    });
+  const confirmation = useConfirmation({ onProven: submit });
+
+  if (given !== undefined)
+    return (
+      <Dialog
+        title={`Bypass code of ${account}`}
+        onClose={onClose}
+        onSubmit={onClose}
+        actions={
+          <button type="submit" class="button button-main">
+            Done
+          </button>
+        }
+      >
+        <p>Read it out; it is shown this once.</p>
+        <p>
+          <code>{given.bypassCode}</code>
+        </p>
+        <p>Good for one login, until {timeText(given.factor.until ?? 0)}.</p>
+        {given.warning !== undefined && <Message kind="warning">{given.warning}</Message>}
+      </Dialog>
+    );
+  return (
+    <FactorDialog
+      title={`Give ${account} a bypass code`}
+      action="Make the code"
+      first={confirmation.fields === null ? 'action' : undefined}
+      filled={confirmation.filled}
+      work={work}
+      codesOfFields={[]}
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p>For one login within the next hour, in place of any other second factor. A code before it ends.</p>
+      <Message kind="warning">
+        Whoever has the password and this code is in. Be sure who is on the phone: call back on a number that
+        you know.
+      </Message>
+      {confirmation.fields}
+    </FactorDialog>
+  );
+}
