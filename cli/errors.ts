@@ -11,6 +11,17 @@ export const exitStatus = {
   config: 78,
 } as const;
 
+/** What they mean to people: --help, the manual page and the README say it in these words. */
+export const exitStatuses: readonly { readonly status: ExitStatus; readonly meaning: string }[] = [
+  { status: exitStatus.done, meaning: 'done' },
+  { status: exitStatus.refused, meaning: 'refused' },
+  { status: exitStatus.usage, meaning: 'usage' },
+  { status: exitStatus.noSuchThing, meaning: 'no such thing' },
+  { status: exitStatus.unreachable, meaning: 'daemon not reachable' },
+  { status: exitStatus.notPermitted, meaning: 'not permitted' },
+  { status: exitStatus.config, meaning: 'configuration' },
+];
+
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 
 /** What the CLI finds out by itself. */

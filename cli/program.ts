@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './commands/audit.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFactor } from './commands/factor.ts';
 import { addInit } from './commands/init.ts';
@@ -10,17 +11,17 @@ import { addReload } from './commands/reload.ts';
 import { addStatus } from './commands/status.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
-import { createContext } from './context.ts';
+import { type Context, createContext } from './context.ts';
 import { exitStatus, exitStatusOf } from './errors.ts';
 import { defaultConfigFile } from './socket.ts';
 import type { World } from './world.ts';
 
-/**
- * Runs one command line.
- * @param words what stands behind the program's name
- * @returns the exit status
- */
-export async function run(words: readonly string[], world: World): Promise<number> {
+/** The whole tree of commands: what runs, what --help and the manual page say, and what shells complete. */
+export function programOf(world: World): {
+  readonly program: Command;
+  readonly context: Context;
+  readonly status: () => number;
+} {
   const program = new Command('sallyport');
   const { context, status } = createContext(world, program);
   configure(program, world);
@@ -36,8 +37,19 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     addInvite,
     addPortal,
     addReload,
+    addCompletion,
   ])
     add(program, context);
+  return { program, context, status };
+}
+
+/**
+ * Runs one command line.
+ * @param words what stands behind the program's name
+ * @returns the exit status
+ */
+export async function run(words: readonly string[], world: World): Promise<number> {
+  const { program, context, status } = programOf(world);
   try {
     await program.parseAsync(words, { from: 'user' });
     return status();

@@ -22,7 +22,9 @@ export function build() {
 }
 
 function buildTypeScript() {
-  const sources = ['daemon', 'cli', 'portal', 'bench', 'test'].flatMap((top) => filesBelow(root, top));
+  const sources = ['daemon', 'cli', 'manual', 'portal', 'bench', 'test'].flatMap((top) =>
+    filesBelow(root, top),
+  );
   const typescript = sources.filter((path) => path.endsWith('.ts') && !path.startsWith('portal/pages/'));
   const print = fingerprint(root, [...typescript, 'tsconfig.json', 'package-lock.json']);
   if (isFresh(root, typescriptStamp, print, programs)) return;

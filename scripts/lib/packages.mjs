@@ -76,6 +76,9 @@ const testing = [
     purpose: 'Chromium',
     file: '/usr/bin/chromium',
   },
+  { name: 'mandoc', why: 'reads the manual pages', purpose: 'mandoc', file: '/usr/bin/mandoc' },
+  { name: 'zsh', why: 'completes commands', purpose: 'zsh', file: '/bin/zsh' },
+  { name: 'fish', why: 'completes commands', purpose: 'fish', file: '/usr/bin/fish' },
 ];
 
 const takingLong = [

@@ -140,7 +140,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminals = Array.from({ length: 4 }, () => connect('grace'));
     for (const terminal of terminals) await terminal.expect(/code: /);
     assert.equal(product.openCalls(), 4);
-    await Promise.all(terminals.map((terminal) => terminal.hangUp()));
+    await Promise.all(terminals.map((terminal) => terminal.vanish()));
     await until('sshd and its children have gone', () => servingSshd() === 0);
     await until('sallyportd has dropped the calls', () => product.openCalls() === 0);
     await until('the ends are recorded', async () => {

@@ -45,7 +45,7 @@ export function run(
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  ms = 15_000,
+  ms = 45_000,
 ): Promise<void> {
   const end = performance.now() + ms;
   while (!(await holds())) {

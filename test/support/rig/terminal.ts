@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 /** Time that any one answer of a program may take on a busy machine. */
 const patience = 30_000;
@@ -94,6 +95,14 @@ export class Terminal {
   async hangUp(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
+  }
+
+  /** Ends the program at once, before it can say anything: a client whose machine is gone. */
+  async vanish(): Promise<void> {
+    const children = `/proc/${this.#child.pid}/task/${this.#child.pid}/children`;
+    for (const pid of readFileSync(children, 'utf8').trim().split(' ').filter(Boolean).map(Number))
+      process.kill(pid, 'SIGKILL');
+    await this.hangUp();
   }
 
   async #more(end: number): Promise<void> {

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromMarkdown } from './from-markdown.ts';
+import { lines, type PageHead, pageHead } from './mdoc.ts';
+import { filesSection, seeAlsoSection } from './sections.ts';
+
+/** A manual page out of one of docs/: its first heading goes, what stands before the second is the description. */
+export function docsPage(
+  root: string,
+  file: string,
+  head: PageHead & { readonly synopsis: readonly string[] },
+): string {
+  const markdown = readFileSync(join(root, 'docs', file), 'utf8').replace(/^# .*\n/, '');
+  return lines([
+    pageHead(head),
+    '.Sh SYNOPSIS',
+    ...head.synopsis,
+    '.Sh DESCRIPTION',
+    fromMarkdown(markdown),
+    filesSection(),
+    seeAlsoSection(head.names[0] ?? ''),
+  ]);
+}

@@ -1,0 +1,30 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { manualPages } from './pages.ts';
+
+/**
+ * node dist/manual/main.js FOLDER: writes the manual pages, from what --help and docs/ say.
+ * Their date is SOURCE_DATE_EPOCH (reproducible-builds.org), or when the program was built.
+ */
+const folder = process.argv[2];
+if (folder === undefined) {
+  process.stderr.write('usage: node dist/manual/main.js FOLDER\n');
+  process.exit(2);
+}
+const root = join(import.meta.dirname, '../..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const epoch = process.env.SOURCE_DATE_EPOCH;
+const day = epoch === undefined ? statSync(import.meta.filename).mtime : new Date(Number(epoch) * 1000);
+const date = day.toLocaleDateString('en-US', { dateStyle: 'long', timeZone: 'UTC' });
+const world = {
+  input: process.stdin,
+  output: process.stdout,
+  error: process.stderr,
+  environment: {},
+  daemonMain: '',
+  version: String(version),
+  now: () => Date.now(),
+  onInterrupt: () => undefined,
+};
+mkdirSync(folder, { recursive: true });
+for (const [name, page] of manualPages(root, world, date)) writeFileSync(join(folder, name), `${page}\n`);
