@@ -1,17 +1,20 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { filesBelow } from './fresh.mjs';
 import { putNative } from './package-bundle.mjs';
-import { root } from './run.mjs';
+import { root, stop } from './run.mjs';
 
 /** Where each kind of file of pam-config/ is read by others. The rest lies where commands look for it. */
 const homes = {
@@ -24,11 +27,11 @@ const homes = {
   fail2ban: 'usr/share/doc/sallyport/fail2ban',
 };
 
-const completionHomes = [
-  { ending: '.bash', file: 'usr/share/bash-completion/completions/sallyport' },
-  { ending: '.zsh', file: 'usr/share/zsh/vendor-completions/_sallyport' },
-  { ending: '.fish', file: 'usr/share/fish/vendor_completions.d/sallyport.fish' },
-];
+const completionHomes = {
+  bash: 'usr/share/bash-completion/completions/sallyport',
+  zsh: 'usr/share/zsh/vendor-completions/_sallyport',
+  fish: 'usr/share/fish/vendor_completions.d/sallyport.fish',
+};
 
 /**
  * Puts into the tree all that is no bundled program.
@@ -78,14 +81,22 @@ export function putFiles(tree, triplet) {
   for (const name of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')))
     copy(`docs/${name}`, `usr/share/doc/sallyport/docs/${name}`);
 
-  for (const path of filesBelow(root, 'man')) {
-    const section = /\.([1-8])$/.exec(path)?.[1];
-    if (section !== undefined)
-      packed(`usr/share/man/man${section}/${basename(path)}.gz`, readFileSync(join(root, path)));
+  const pages = mkdtempSync(join(tmpdir(), 'sallyport-manual-'));
+  try {
+    output('dist/manual/main.js', pages);
+    for (const name of readdirSync(pages))
+      packed(`usr/share/man/man${name.at(-1)}/${name}.gz`, readFileSync(join(pages, name)));
+  } finally {
+    rmSync(pages, { recursive: true });
   }
-  for (const { ending, file } of completionHomes) {
-    const from = filesBelow(root, 'completions').find((path) => path.endsWith(ending));
-    if (from !== undefined && existsSync(join(root, from))) copy(from, file);
-  }
+  for (const [shell, path] of Object.entries(completionHomes))
+    text(path, output('dist/cli/main.js', 'completion', shell));
   return { text, packed };
+}
+
+/** What a program of this build writes. */
+function output(...argv) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) stop(`failed: node ${argv.join(' ')}\n${stderr}`);
+  return stdout;
 }

@@ -90,6 +90,18 @@ describe('what the package unpacks', () => {
         assert.ok(existsSync(join(tree, to, name)), name);
   });
 
+  it('has the manual pages, and completion for three shells', () => {
+    const share = join(tree, 'usr/share');
+    assert.deepEqual(readdirSync(join(share, 'man/man8')), ['pam_sallyport.8.gz', 'sallyport.8.gz']);
+    assert.deepEqual(readdirSync(join(share, 'man/man5')), ['sallyport.toml.5.gz']);
+    for (const path of [
+      'bash-completion/completions/sallyport',
+      'zsh/vendor-completions/_sallyport',
+      'fish/vendor_completions.d/sallyport.fish',
+    ])
+      assert.match(readFileSync(join(share, path), 'utf8'), /sallyport complete|complete/);
+  });
+
   it('names the licence of every library that is in it', () => {
     const text = readFileSync(join(tree, 'usr/share/doc/sallyport/copyright'), 'utf8');
     for (const name of [
