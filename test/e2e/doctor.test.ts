@@ -12,10 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { must, run } from '../support/rig/commands.ts';
-import { prepareInstalled, snapshot } from '../support/rig/installed.ts';
 import { cliMain, repository } from '../support/rig/layout.ts';
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
+import { preparePamMachine, snapshot } from '../support/rig/pam-machine.ts';
 import { addGroup, addPerson, as, setUpRoot } from '../support/rig/people.ts';
 import { scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startDistributedSshd, startSshd } from '../support/rig/ssh.ts';
@@ -55,7 +55,7 @@ interface Report {
 }
 
 await inNamespace(import.meta.filename, async () => {
-  const product = await prepareInstalled(realms);
+  const product = await preparePamMachine(realms);
   setUpRoot();
   const alice = addPerson('alice');
   addGroup('ops', 4000, ['alice']);

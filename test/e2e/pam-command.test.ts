@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Finished, run } from '../support/rig/commands.ts';
-import { append } from '../support/rig/installed.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, said } from '../support/rig/pam-command.ts';
+import { append } from '../support/rig/pam-machine.ts';
 import { as, password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, until } from '../support/rig/commands.ts';
-import { append } from '../support/rig/installed.ts';
 import { repository } from '../support/rig/layout.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, records, said, typed } from '../support/rig/pam-command.ts';
+import { append } from '../support/rig/pam-machine.ts';
 import { password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { hotp } from '../codes.ts';
 import { type Finished, run, until } from './commands.ts';
-import { prepareInstalled, snapshot } from './installed.ts';
+import { preparePamMachine, snapshot } from './pam-machine.ts';
 import { addPerson, allowSudo, as, type Person, password, setUpRoot } from './people.ts';
 import type { Product } from './product.ts';
 import { scenario } from './scenario.ts';
@@ -39,7 +39,7 @@ export class PamCommand {
   readonly #people = new Map<string, Guarded>();
 
   static async prepare(): Promise<PamCommand> {
-    const product = await prepareInstalled(realms);
+    const product = await preparePamMachine(realms);
     setUpRoot();
     allowSudo();
     makeSshKeys();

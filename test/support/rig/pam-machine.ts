@@ -9,7 +9,7 @@ import { Product } from './product.ts';
  * A machine where Sallyport lies as it is installed: the module beside libpam's own, the socket where the module
  * looks for it, and nothing in any PAM stack. Folders that `sallyport pam` writes to are its own.
  */
-export async function prepareInstalled(realms: string): Promise<Product> {
+export async function preparePamMachine(realms: string): Promise<Product> {
   await prepareMachine();
   installModule();
   for (const folder of ['/var/backups']) {
