@@ -18,7 +18,7 @@ import { inNamespace } from '../support/rig/namespace.ts';
 import { preparePamMachine, snapshot } from '../support/rig/pam-machine.ts';
 import { addGroup, addPerson, as, setUpRoot } from '../support/rig/people.ts';
 import { scenario } from '../support/rig/scenario.ts';
-import { makeSshKeys, startDistributedSshd } from '../support/rig/ssh.ts';
+import { authorizeKey, makeSshKeys, ssh, startDistributedSshd, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
@@ -59,7 +59,8 @@ await inNamespace(import.meta.filename, async () => {
   setUpRoot();
   const alice = addPerson('alice');
   addGroup('ops', 4000, ['alice']);
-  for (const user of ['alice', 'root']) await product.addRecovery(user);
+  await product.addRecovery('alice');
+  const keys = await product.addRecovery('root');
   makeSshKeys();
   await startDistributedSshd(2241);
   const pam = join(repository, 'pam-config/pam.d');
@@ -250,6 +251,28 @@ await inNamespace(import.meta.filename, async () => {
       chmodSync(`${work}/sallyport/etc/master.key`, 0o600);
       await product.start();
     }
+  });
+
+  scenario(product, 'what is said of root and PermitRootLogin is what sshd does', async () => {
+    authorizeKey({ name: 'root', uid: 0, home: '/home/root' });
+    const login = async (port: number, permit: string): Promise<number | null> => {
+      await startSshd(port, dropIn, [`PermitRootLogin ${permit}`]);
+      const terminal = new Terminal(ssh('root', { port, key: true }, ['true']));
+      await terminal.answer(/Recovery key: /, keys.shift() ?? '');
+      // Refused, the client asks again; let in, it ends.
+      const again = terminal.expect(/(?:Recovery key|password): /);
+      return again.then(
+        () => null,
+        () => terminal.ended(),
+      );
+    };
+    assert.equal(await login(2242, 'yes'), 0);
+    assert.notEqual(await login(2243, 'prohibit-password'), 0);
+    writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin prohibit-password\n');
+    const report = await doctor();
+    writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin no\n');
+    assert.match(told(report), /^sshd\.root-shut-out: .*\(root\)$/m);
+    assert.equal(report.status, 0);
   });
 
   scenario(product, 'a full disk', async () => {
