@@ -49,7 +49,7 @@ export function addImport(program: Command, context: Context): void {
     'files of google-authenticator, or homes that hold one',
     'whose file it is; by default its owner’s',
   )
-    .option('--by-name', 'files are called as their accounts, as with secret=/…/${USER}')
+    .option('--by-name', 'files are called as their accounts, as with secret=/etc/ga/USER')
     .action((paths: readonly string[], options: GoogleOptions) =>
       run(options, {
         source: 'google-authenticator',
