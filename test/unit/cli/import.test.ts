@@ -101,6 +101,19 @@ test('a bad line stops its account, wherever the account stands, and no other', 
   assert.match(run.err, /users\.oath:1: alice: nothing of this account comes over before .*users\.oath:3/);
 });
 
+test('what sallyportd could not even read is told by account, and stops no other', async () => {
+  const long = 'x'.repeat(300);
+  const path = file('users.oath', `HOTP bob - ${hex}\nHOTP ${long} - ${hex}\nHOTP carol - ${hex}\n`);
+  const run = await cli('import', 'oath', path);
+  assert.equal(run.status, 1);
+  assert.deepEqual(
+    run.lines.map((line) => line.split('\t')[0]),
+    [long],
+  );
+  assert.deepEqual([(await factorsOf('bob')).length, (await factorsOf('carol')).length], [1, 1]);
+  silent(run);
+});
+
 test('JSON: one object an account, and the counts', async () => {
   const path = file('users.oath', `HOTP bob - ${hex}\nHOTP alice - zz\n`);
   const run = await cli('import', 'oath', path, '--json');
