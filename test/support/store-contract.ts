@@ -256,6 +256,34 @@ function trail(store: () => Store): void {
     assert.deepEqual(store().health().events, { first: 1, last: 5 });
   });
 
+  it('is searched a bounded stretch at a time, and nothing is left out or comes twice', async () => {
+    const events = Array.from({ length: 50 }, (_, index) =>
+      eventOf(index % 10 === 0 ? 'rare' : 'usual', index),
+    );
+    await store().commit({ accounts: [], events });
+    const fits = ({ account }: StoredAuditEvent) => account === 'rare';
+    for (const forward of [false, true])
+      for (const [limit, scan] of [
+        [100, 7],
+        [1, 100],
+        [2, 13],
+        [100, 1],
+      ] as const) {
+        const found: number[] = [];
+        let pages = 0;
+        for (let from: number | undefined = forward ? 1 : 50; from !== undefined; pages += 1) {
+          const page = await store().search({ from, fits, limit, scan, forward });
+          found.push(...seqs(page.events));
+          from = page.next;
+        }
+        const expected = [1, 11, 21, 31, 41];
+        assert.deepEqual(found, forward ? expected : expected.toReversed(), `${limit} of ${scan}`);
+        assert.ok(pages >= 50 / scan && (limit > 5 || pages >= 5 / limit), `${pages} pages`);
+      }
+    const inTime = await store().search({ fits: () => true, since: 10, until: 20, limit: 99, scan: 99 });
+    assert.deepEqual(seqs(inTime.events), [20, 19, 18, 17, 16, 15, 14, 13, 12, 11]);
+  });
+
   it('tells followers each event once, in order, when it can be read, and stops when told', async () => {
     const heard: number[] = [];
     const other: number[] = [];
