@@ -26,7 +26,7 @@ export const usage = `usage: sallyportd [--config FILE]
   --user NAME    with --init, by root: the account that sallyportd runs as, which gets key and store;
                  by default ${daemonUser}, where there is such an account
   --check        read the configuration, name every problem in it, and change nothing
-  --restore      make a store out of the backup that comes on standard input; --dry-run, --ignore-store, --old-key FILE
+  --restore      make a store out of the backup that comes on standard input; --dry-run, --ignore-store, --new-key, --old-key FILE
   --check-store  read all of a store that no daemon has open, and change nothing
   --repair-store make a new store out of what can be read of it
   --stores-aside name the stores that others took the place of; with --discard remove them
@@ -49,6 +49,7 @@ export function parseCommandLine() {
       restore: { type: 'boolean' },
       'dry-run': { type: 'boolean' },
       'ignore-store': { type: 'boolean' },
+      'new-key': { type: 'boolean' },
       'old-key': { type: 'string' },
       'check-store': { type: 'boolean' },
       'repair-store': { type: 'boolean' },

@@ -90,9 +90,9 @@ async function rotate(context: Context, options: KeyOptions): Promise<void> {
 function credentialText({ file }: KeysView): string {
   return [
     `the master key is passed on by the service manager (${file}), so that it has to be encrypted anew. As root:`,
-    'systemd-creds decrypt --name=master.key /etc/credstore.encrypted/master.key /run/master.key',
+    'systemd-creds decrypt --name=master.key /etc/credstore.encrypted/sallyport-master.key /run/master.key',
     'sallyport key rotate --key-file /run/master.key',
-    'systemd-creds encrypt --name=master.key /run/master.key /etc/credstore.encrypted/master.key',
+    'systemd-creds encrypt --name=master.key /run/master.key /etc/credstore.encrypted/sallyport-master.key',
     'shred -u /run/master.key && systemctl restart sallyportd',
     'sallyportd seals everything anew once it is started; "sallyport key list" says how far it came',
   ].join('\n');

@@ -10,6 +10,7 @@ import { workOnStore } from '../store-work.ts';
 interface RestoreOptions extends OpenOptions {
   readonly dryRun?: boolean;
   readonly ignoreStore?: boolean;
+  readonly newKey?: boolean;
   readonly oldKey?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
@@ -22,6 +23,7 @@ export function addRestore(program: Command, context: Context): void {
       .description('while sallyportd is stopped: a store out of a backup; nothing that was spent comes back')
       .option('--dry-run', 'do all of it but the change, and say what would come of it')
       .option('--old-key <file>', 'a master key file of before, for a backup without its master key')
+      .option('--new-key', 'the master key is lost: make a new one')
       .option('--ignore-store', 'do not read the store that is there: all recovery keys are void')
       .option('--yes', 'do not ask')
       .option('--json', 'as JSON, one object a line'),
@@ -41,6 +43,7 @@ async function restore(context: Context, file: string, options: RestoreOptions):
     '--restore',
     ...(dryRun ? ['--dry-run'] : []),
     ...(options.ignoreStore === true ? ['--ignore-store'] : []),
+    ...(options.newKey === true ? ['--new-key'] : []),
     ...(options.oldKey === undefined ? [] : ['--old-key', resolve(options.oldKey)]),
   ];
   const { done } = await workOnStore(context, words, options.json === true, plain);

@@ -111,11 +111,14 @@ async function open({ paths, keyring }: Prepared, addon: Addon): Promise<Store> 
   }
 }
 
+const stopCommand =
+  'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd';
+
 /** For whatever must have the store to itself. */
 export function running(): SallyportError {
   return new SallyportError(
     'store-locked',
-    'sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first: systemctl stop sallyportd.socket sallyportd',
+    `sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first, and the sockets that would start it again: ${stopCommand}`,
   );
 }
 

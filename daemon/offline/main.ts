@@ -15,6 +15,7 @@ export interface OfflineOptions {
   readonly restore?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly 'ignore-store'?: boolean | undefined;
+  readonly 'new-key'?: boolean | undefined;
   readonly 'old-key'?: string | undefined;
   readonly 'check-store'?: boolean | undefined;
   readonly 'repair-store'?: boolean | undefined;
@@ -29,6 +30,7 @@ type OfflineWork =
       readonly kind: 'restore';
       readonly dryRun: boolean;
       readonly ignoreStore: boolean;
+      readonly newKey: boolean;
       readonly oldKey: string | undefined;
     };
 
@@ -43,6 +45,7 @@ export function offlineWorkIn(options: OfflineOptions): OfflineWork | undefined 
     kind: 'restore',
     dryRun: options['dry-run'] === true,
     ignoreStore: options['ignore-store'] === true,
+    newKey: options['new-key'] === true,
     oldKey: options['old-key'],
   };
 }
@@ -65,11 +68,11 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
       });
     case 'restore':
       return working(output, (work) => {
-        const { oldKey, dryRun, ignoreStore } = what;
+        const { oldKey, dryRun, ignoreStore, newKey } = what;
         // Before anything else: it may be readable for root alone.
         const oldKeys = oldKey === undefined ? undefined : loadKeyring({ path: oldKey });
         return restore(
-          prepare(file, { makeKey: !dryRun }),
+          prepare(file, { makeKey: newKey && !dryRun }),
           addon,
           { input, dryRun, ignoreStore, oldKeys },
           work,

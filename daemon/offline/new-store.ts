@@ -7,7 +7,7 @@ import { checkFolder } from '../store/folder-check.ts';
 import { type Db, openLevel } from '../store/handle.ts';
 import { type HashKey, sealedHashKey } from '../store/hash-keys.ts';
 import { eventKey, isTokenName, markerKey, metaKey, recordKey, tokenName } from '../store/keys.ts';
-import { sealMeta } from '../store/meta.ts';
+import { type Meta, openMeta, sealMeta } from '../store/meta.ts';
 import { encodeAccount, encodeEvent, encodeToken } from '../store/records.ts';
 import type { Sealer } from '../store/seal.ts';
 
@@ -81,12 +81,16 @@ export class NewStore {
     await this.#put(key, value);
   }
 
-  /** @param said what stands last in the trail: what was done */
-  async finish(storeId: string, said: AuditEvent): Promise<void> {
+  /**
+   * @param said what stands last in the trail: what was done
+   * @param trail what the store said of itself whose trail this is; what it says of that goes on
+   */
+  async finish(storeId: string, said: AuditEvent, trail?: Meta): Promise<void> {
     const seq = this.#last < this.#first ? this.#first : this.#last + 1;
     await this.event(seq, encodeEvent(said), this.#commit);
     await this.#flush();
     const meta = {
+      ...trail,
       storeId,
       commit: this.#commit,
       accounts: this.#accounts,
@@ -122,6 +126,22 @@ export class NewStore {
 
   async #flush(): Promise<void> {
     await this.#db.batch(this.#operations.splice(0));
+  }
+}
+
+/** Undefined: it does not say, or cannot be read. */
+export async function metaIn({
+  db,
+  sealer,
+}: {
+  readonly db: Db;
+  readonly sealer: Sealer;
+}): Promise<Meta | undefined> {
+  try {
+    const stored = await db.get(metaKey);
+    return stored === undefined ? undefined : openMeta(sealer, stored);
+  } catch {
+    return undefined;
   }
 }
 

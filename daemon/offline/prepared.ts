@@ -2,6 +2,7 @@ import { chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Config } from '../config/contract.ts';
 import { type Configuration, likelyPaths, loadConfiguration } from '../configuration.ts';
+import { SallyportError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createMasterKey, type Keyring, loadKeyring } from '../store/keyring.ts';
 import { becomeOwnerOf, ownerOf } from './own-user.ts';
@@ -25,7 +26,7 @@ export const quiet: Log = {
  * Reads the configuration and the master key, as the user whose store it is; a key of root's, which the service
  * manager passes on to the daemon, is read before that.
  *
- * @param options makeKey: where there is no master key, a new one is made
+ * @param options makeKey: where there is no master key a new one is made, or it is said how one can be
  * @throws SallyportError config-invalid, store-key, store-missing, not-permitted
  */
 export function prepare(file: string, options: { readonly makeKey?: boolean } = {}): Prepared {
@@ -43,6 +44,11 @@ export function prepare(file: string, options: { readonly makeKey?: boolean } = 
     const { uid, gid } = ownerOf(likely.store);
     if (process.geteuid?.() === 0) chownSync(likely.masterKey, uid, gid);
   }
+  if (options.makeKey === false && !existsSync(likely.masterKey))
+    throw new SallyportError(
+      'store-key',
+      `there is no master key in ${likely.masterKey}. Where the service manager passes it on, decrypt it to there first; where it is lost, a restore with --new-key makes a new one. Nothing was changed.`,
+    );
   becomeOwnerOf(likely.store);
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   const asked = { file, host: hostname(), now: Date.now, log: quiet };

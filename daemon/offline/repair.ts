@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Addon } from '../addon.ts';
+import type { AuditEvent } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
 import type { Db } from '../store/handle.ts';
 import { readHashKeys } from '../store/hash-keys.ts';
@@ -62,14 +63,15 @@ export function repair(prepared: Prepared, addon: Addon, work: Work): Promise<vo
         progress: (accounts) => work.progress(accounts),
       });
       for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
-      await into.finish(storeId, {
+      const said: AuditEvent = {
         kind: 'store',
         outcome: 'done',
         at: now,
         account: '',
         reason: `repaired from what could be read at commit ${stood}`,
         actor: offlineActor,
-      });
+      };
+      await into.finish(storeId, said, old.meta);
       const { accounts } = into;
       into = undefined;
       const aside = putInPlace({

@@ -3,13 +3,14 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Addon } from '../addon.ts';
+import type { AuditEvent } from '../audit/event.ts';
 import { type BackupHeader, type BackupTrailer, readBackup } from '../control/backup-format.ts';
 import { SallyportError } from '../errors.ts';
 import { type Db, openLevel } from '../store/handle.ts';
 import { readHashKeys } from '../store/hash-keys.ts';
 import { type Keyring, mergedKeyring, parseKeyring } from '../store/keyring.ts';
 import { createSealer, sealSchema } from '../store/seal.ts';
-import { NewStore } from './new-store.ts';
+import { metaIn, NewStore } from './new-store.ts';
 import { openCopy } from './old-copy.ts';
 import { offlineActor } from './own-user.ts';
 import type { Prepared } from './prepared.ts';
@@ -61,11 +62,12 @@ export function restore(
     const from: Side = { db: taken.db, sealer: createSealer(keys) };
     const sameLine = old?.meta?.storeId === header.storeId;
     const now = Date.now();
+    const trail = old?.isNewest === true && sameLine ? old : from;
     try {
       await rebuild({
         from,
         ...(old === undefined ? {} : { other: { ...old, sameLine } }),
-        trail: old?.isNewest === true && sameLine ? old : from,
+        trail,
         isNewest: false,
         into,
         at: { now, skew: widestSkew(prepared) },
@@ -76,14 +78,15 @@ export function restore(
       const theirs = old === undefined ? [] : await readHashKeys(old.db, old.sealer);
       const byId = new Map([...theirs, ...known].map((one) => [one.keyId, one]));
       for (const one of byId.values()) if (!keyring.has(one.keyId)) await into.hashKey(one);
-      await into.finish(storeId, {
+      const said: AuditEvent = {
         kind: 'store',
         outcome: 'done',
         at: now,
         account: '',
         reason: `restored from backup of ${new Date(header.taken).toISOString()} at commit ${header.commit}`,
         actor: offlineActor,
-      });
+      };
+      await into.finish(storeId, said, await metaIn(trail));
     } catch (error) {
       await into.abandon();
       throw error;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Encrypter } from 'age-encryption';
+import { type BackupHeader, readBackup, writeBackup } from '../../daemon/control/backup-format.ts';
 import { hotp, newSecret, totp } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
 import { Own } from '../support/store-of-ones-own.ts';
@@ -15,6 +17,29 @@ before(async () => {
   own = await Own.init();
 });
 after(() => own.remove());
+
+/** A whole backup that was not made with the master key: sealed to the same public key, its digest right. */
+async function forged(inside: string): Promise<Uint8Array> {
+  let header: BackupHeader | undefined;
+  const page: [Buffer, Buffer][] = [];
+  const bytes = (async function* () {
+    yield readFileSync(inside);
+  })();
+  for await (const part of readBackup(bytes)) {
+    if (part.kind === 'header') header = part.header;
+    if (part.kind === 'entry') page.push([part.key, part.value]);
+  }
+  assert.ok(header !== undefined);
+  const entries = (async function* () {
+    yield page.slice(1);
+  })();
+  const chunks: Buffer[] = [];
+  const mac = () => '00'.repeat(32);
+  for await (const chunk of writeBackup({ header, entries, mac })) chunks.push(chunk);
+  const encrypter = new Encrypter();
+  encrypter.addRecipient(own.recipient);
+  return encrypter.encrypt(Buffer.concat(chunks));
+}
 
 let count = 0;
 const fresh = (): string => join(own.root, `backup${++count}`);
@@ -198,6 +223,11 @@ describe('a restore', () => {
       assert.ok(own.bytes().equals(found));
       assert.deepEqual(own.leftovers(), []);
     }
+    writeFileSync(bad, await forged(join(own.root, 'inside')));
+    const foreign = await own.cli(own.opening('restore', bad, '--yes'));
+    assert.equal(foreign.status, 1);
+    assert.match(foreign.stderr, /somebody has put it together/);
+    assert.ok(own.bytes().equals(found));
     const wrong = await own.cli(['restore', file, '--yes', '--identity', `${own.root}/k`]);
     assert.equal(wrong.status, 1, 'another private key');
     assert.ok(own.bytes().equals(found));
@@ -262,7 +292,10 @@ describe('a restore', () => {
       await other.must(own.opening('restore', without, '--yes', '--old-key', own.keyFile));
       await other.must(own.opening('restore', file, '--yes'));
       rmSync(other.keyFile);
-      await other.must(own.opening('restore', file, '--yes'));
+      const lost = await other.cli(own.opening('restore', file, '--yes'));
+      assert.equal(lost.status, 1);
+      assert.match(lost.stderr, /--new-key/);
+      await other.must(own.opening('restore', file, '--yes', '--new-key'));
       const client = await other.start();
       const two = { answer: hotp(counter, 8), previous: hotp(counter, 7) };
       assert.equal((await client.verify('mail', two)).outcome, 'accepted');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hotp, totp, wrongHotp } from '../support/codes.ts';
 import { someoneListens, until } from '../support/rig/commands.ts';
+import { repository } from '../support/rig/layout.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, password, setUpRoot } from '../support/rig/people.ts';
 import { pamSocket } from '../support/rig/product.ts';
@@ -38,6 +39,14 @@ async function isIn(terminal: Terminal, user: string): Promise<void> {
 async function isRefused(terminal: Terminal): Promise<void> {
   await terminal.expect(/incorrect|Maximum number of tries exceeded/);
   await terminal.hangUp();
+}
+
+/** What the page has root type there; the words behind `sallyport`. */
+function offlineCommands(user: string): readonly (readonly string[])[] {
+  const page = readFileSync(`${repository}/docs/recovery.md`, 'utf8');
+  const lines = page.split('\n').filter((line) => /^sallyport .* --offline$/.test(line));
+  assert.ok(lines.length >= 3);
+  return lines.map((line) => line.replace('USER', user).split(' ').slice(1));
 }
 
 /** Something of another uid that listens where sallyportd should. */
@@ -112,6 +121,27 @@ await inNamespace(import.meta.filename, async () => {
       await product.start();
     },
   );
+
+  scenario(product, 'everybody locked out: root gets in and follows docs/recovery.md', async () => {
+    addPerson('erin');
+    const secret = await product.addHotp('erin');
+    for (let wrong = 0; wrong < 8; wrong += 1)
+      await product.cli(['verify', 'erin'], `${wrongHotp(secret, 0)}\n`);
+    await product.stop();
+    const root = onTty('tty2');
+    await type(root, 'root', password);
+    await root.expect(/# /);
+    for (const words of offlineCommands('erin')) {
+      root.send(`${process.execPath} ${product.command(words).join(' ')}; echo "ended-$?"\r`);
+      await root.expect(/ended-0\r/);
+    }
+    await root.hangUp();
+    await product.start();
+    const terminal = new Terminal(['login']);
+    await type(terminal, 'erin', password);
+    await terminal.answer(/Verification code: /, hotp(secret, 0));
+    await isIn(terminal, 'erin');
+  });
 
   scenario(product, "root's way in is shut when something of another uid has the socket", async () => {
     await product.stop();

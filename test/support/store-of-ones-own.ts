@@ -15,7 +15,8 @@ export class Own {
   readonly root: string;
   readonly passphraseFile: string;
   readonly identityFile: string;
-  #recipient = '';
+  /** A public key of age. */
+  recipient = '';
   #daemon: ChildProcess | undefined;
 
   private constructor(root: string) {
@@ -31,7 +32,7 @@ export class Own {
     writeFileSync(own.passphraseFile, 'correct horse battery\n', { mode: 0o600 });
     const identity = await generateX25519Identity();
     writeFileSync(own.identityFile, `${identity}\n`, { mode: 0o600 });
-    own.#recipient = await identityToRecipient(identity);
+    own.recipient = await identityToRecipient(identity);
     return own;
   }
 
@@ -69,7 +70,7 @@ export class Own {
 
   /** A backup, to the public key of this folder. */
   backup(file: string, ...words: readonly string[]): readonly string[] {
-    return ['backup', file, '--recipient', this.#recipient, ...words];
+    return ['backup', file, '--recipient', this.recipient, ...words];
   }
 
   /** What opens one, with the private key of this folder. */
