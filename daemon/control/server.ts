@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import { messageOf, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -12,19 +12,19 @@ import { removeStale } from '../socket-file.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import type { Moving } from '../verifier/moving-contract.ts';
 import type { Admin } from './admin-contract.ts';
+import { malformed, refusal, send, told } from './answers.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import { type Authorise, type AuthoriseOptions, createAuthorise, tokenIn } from './authorise.ts';
 import { readJson } from './body.ts';
 import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
-import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
+import { httpStatus } from './codes.ts';
 import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
 import { type Keeping, sendBackup } from './keeping.ts';
 import { readBackupBody } from './keeping-schema.ts';
 import type { OperationName } from './operations.ts';
-import { PlainText } from './plain-text.ts';
 import { type Route, route } from './router.ts';
 import { readFollow } from './schema.ts';
 import type { SignIns } from './sign-ins.ts';
@@ -242,65 +242,4 @@ function endWithToken({ options, limit }: Desk, request: IncomingMessage, respon
     if (!options.tokens.stands(token)) response.end();
   }, limit.followCheck).unref();
   response.once('close', () => clearInterval(timer));
-}
-
-/** What the client hears of an error. What we did not raise on purpose stays in the log. */
-function told(
-  log: Log,
-  error: unknown,
-  uid: number,
-  found: Route | undefined,
-): { readonly code: ControlCode; readonly message: string } {
-  const operation = found?.name ?? 'none';
-  if (error instanceof SallyportError && isControlCode(error.code)) {
-    const { code, message } = error;
-    if (httpStatus[code] >= 500) log.error('control-error', { operation, uid, code, message });
-    else if (httpStatus[code] === 403) log.info('control-refused', { operation, uid, code });
-    return { code, message };
-  }
-  log.error('control-error', {
-    operation,
-    uid,
-    code: codeOf(error),
-    message: messageOf(error),
-  });
-  return {
-    code: 'internal',
-    message: 'something failed in sallyportd; its log says what: journalctl -u sallyportd',
-  };
-}
-
-function send(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
-  const plain = body instanceof PlainText ? body : undefined;
-  const text = plain?.text ?? JSON.stringify(body);
-  // What is left of a body that was not read must not pass for the next request.
-  const rest = request.complete ? {} : { connection: 'close' };
-  response.writeHead(status, {
-    'content-type': plain?.type ?? 'application/json',
-    'content-length': Buffer.byteLength(text),
-    ...rest,
-  });
-  response.end(text);
-  if (!request.complete) request.resume();
-}
-
-const malformed: Readonly<Record<string, keyof typeof refusedWith>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
-  HPE_HEADER_OVERFLOW: 'header-too-large',
-};
-
-/** What is said where no request could be read. */
-const refusedWith = {
-  'request-timeout': 'the request took too long to arrive',
-  'header-too-large': 'the head of the request is too large',
-  'bad-request': 'this is no HTTP request',
-  'too-many-connections': 'there are too many connections to sallyportd; try again',
-} satisfies Partial<Record<ControlCode, string>>;
-
-function refusal(code: keyof typeof refusedWith): string {
-  const text = JSON.stringify({ error: { code, message: refusedWith[code] } });
-  return (
-    `HTTP/1.1 ${httpStatus[code]} ${code}\r\ncontent-type: application/json\r\n` +
-    `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
-  );
 }

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/contract.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { Counts } from './counts.ts';

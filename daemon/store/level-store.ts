@@ -18,14 +18,15 @@ import { storeError } from './error.ts';
 import { Handle } from './handle.ts';
 import type { HashKey } from './hash-keys.ts';
 import type { Keyring } from './keyring.ts';
-import { behindTokens, tokenName } from './keys.ts';
+import { tokenName } from './keys.ts';
+import { listAccounts } from './listing.ts';
 import type { StoreLock } from './lock.ts';
 import { type Meta, trailBytes } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
-import { createPairOpener, openPair, type PairOpener, readPairs } from './reader.ts';
-import { decodeAccount, decodeToken } from './records.ts';
+import { createPairOpener, openPair, type PairOpener } from './reader.ts';
+import { decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
@@ -109,24 +110,7 @@ export class LevelStore implements Store {
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
-    const after = behindTokens(options.after);
-    return this.#handle.use(async (db) => {
-      const snapshot = db.snapshot();
-      try {
-        const pairs = await readPairs(db, { after, limit: options.limit, snapshot });
-        return pairs.map((pair) => {
-          const { account } = pair;
-          try {
-            const { value } = openPair(this.#parts.sealer, pair, decodeAccount);
-            return value ? { account, record: value } : { account };
-          } catch (error) {
-            return { account, damaged: messageOf(error) };
-          }
-        });
-      } finally {
-        await snapshot.close();
-      }
-    });
+    return this.#handle.use((db) => listAccounts(db, this.#parts.sealer, options));
   }
 
   events(options: Parameters<Store['events']>[0]): ReturnType<Store['events']> {
