@@ -1,66 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
 import { type Addon, type NssAnswer, nativeFile } from './addon.ts';
-import { defaultConfigFile } from './config/defaults.ts';
 import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
 import { limits } from './limits.ts';
 import type { FileOwner } from './store/durable.ts';
+import { daemonUser, exits } from './usage.ts';
 
-/** Whom the service unit runs sallyportd as. */
-const daemonUser = 'sallyport';
-
-/** What sallyportd takes on its command line, and what it does there besides serving. */
-
-export const usage = `usage: sallyportd [--config FILE]
-       sallyportd --init [--root DIR | --user NAME] [--config FILE]
-       sallyportd --check [--config FILE]
-       sallyportd --offline|--restore|--check-store|--repair-store|--stores-aside [--config FILE]
-
-  --config FILE  the configuration, by default ${defaultConfigFile}
-  --init         lay out configuration, master key and store; with --root below one folder
-  --user NAME    with --init, by root: the account that sallyportd runs as, which gets key and store;
-                 by default ${daemonUser}, where there is such an account
-  --check        read the configuration, name every problem in it, and change nothing
-  --restore      make a store out of the backup that comes on standard input; --dry-run, --ignore-store, --new-key, --old-key FILE
-  --check-store  read all of a store that no daemon has open, and change nothing
-  --repair-store make a new store out of what can be read of it
-  --stores-aside name the stores that others took the place of; with --discard remove them
-  --offline      answer what "sallyport --offline" asks, from a store that no daemon has open
-`;
-
-/** docs: README, "Exit status"; the same as the CLI's. */
-export const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
-
-/** @throws TypeError for what is not in `usage` */
-export function parseCommandLine() {
-  const { values } = parseArgs({
-    options: {
-      config: { type: 'string' },
-      init: { type: 'boolean' },
-      root: { type: 'string' },
-      user: { type: 'string' },
-      check: { type: 'boolean' },
-      offline: { type: 'boolean' },
-      restore: { type: 'boolean' },
-      'dry-run': { type: 'boolean' },
-      'ignore-store': { type: 'boolean' },
-      'new-key': { type: 'boolean' },
-      'old-key': { type: 'string' },
-      'check-store': { type: 'boolean' },
-      'repair-store': { type: 'boolean' },
-      'stores-aside': { type: 'boolean' },
-      discard: { type: 'boolean' },
-      version: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  return values;
-}
+/** What sallyportd does besides serving, and needs no store for. */
 
 /** @returns the exit status */
 export async function check(file: string): Promise<number> {

@@ -4,7 +4,7 @@ import { createAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { createAuditJournal } from './audit/journal.ts';
-import { check, exits, init, parseCommandLine, usage } from './command-line.ts';
+import { check, init } from './command-line.ts';
 import {
   defaultConfigFile,
   notifyUser,
@@ -39,6 +39,7 @@ import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createRotation } from './store/rotation.ts';
+import { exits, parseCommandLine, usage } from './usage.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { Ledger } from './verifier/ledger.ts';
@@ -264,11 +265,11 @@ async function main(): Promise<number> {
   try {
     options = parseCommandLine();
   } catch (error) {
-    process.stderr.write(`sallyportd: ${messageOf(error)}\n${usage}`);
+    process.stderr.write(`sallyportd: ${messageOf(error)}\n${usage()}`);
     return exits.usage;
   }
   if (options.help === true) {
-    process.stdout.write(usage);
+    process.stdout.write(usage());
     return exits.done;
   }
   if (options.version === true) {

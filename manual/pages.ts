@@ -1,12 +1,14 @@
 import { programOf } from '../cli/program.ts';
 import type { World } from '../cli/world.ts';
 import { cliPage } from './cli-page.ts';
+import { daemonPage } from './daemon-page.ts';
 import { docsPage } from './docs-page.ts';
 
 /** Every manual page, by the name of its file. */
 export function manualPages(root: string, world: World, date: string): ReadonlyMap<string, string> {
   return new Map([
     ['sallyport.8', cliPage(programOf(world).program, date)],
+    ['sallyportd.8', daemonPage(date)],
     [
       'sallyport.toml.5',
       docsPage(root, 'realms.md', {

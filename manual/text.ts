@@ -14,3 +14,14 @@ export const files: readonly (readonly [path: string, about: string])[] = [
   ['/var/lib/sallyport/anchor', 'tells an older copy of the store from the present one'],
   ['/run/sallyport/', 'the sockets'],
 ];
+
+export const environment: readonly (readonly [name: string, about: string])[] = [
+  ['CREDENTIALS_DIRECTORY', 'where systemd has put the credential master.key; it comes before the file'],
+  ['LISTEN_FDS', 'sockets that the service manager passes on, named pam, pam-user and control'],
+  ['NOTIFY_SOCKET', 'whom to tell of readiness, of how things are and, with WATCHDOG_USEC, of being alive'],
+];
+
+export const signals: readonly (readonly [name: string, about: string])[] = [
+  ['HUP', 'reads the configuration again; a bad one leaves the last good one in force'],
+  ['TERM , INT', 'ends: answers that are being judged are judged, prompts are told to try again'],
+];

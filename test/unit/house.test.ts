@@ -39,6 +39,7 @@ const verifierStep = 'verifier';
 const stairs: readonly (readonly string[])[] = [
   ['main'],
   ['command-line'],
+  ['usage'],
   ['offline'],
   ['initialise', 'activation'],
   ['control'],
