@@ -259,11 +259,12 @@ export const fakeRoutes: Routes = {
     demandAdmin(call);
     const user = call.query.get('user');
     const from = Number(call.query.get('from') ?? Number.MAX_SAFE_INTEGER);
-    const events = call.state.audit
+    const limit = Number(call.query.get('limit') ?? '50');
+    const fitting = call.state.audit
       .filter(({ account, seq }) => (user === null || account === user) && seq <= from)
-      .sort((a, b) => b.seq - a.seq)
-      .slice(0, Number(call.query.get('limit') ?? '50'));
-    return { events };
+      .sort((a, b) => b.seq - a.seq);
+    const next = fitting[limit]?.seq;
+    return { events: fitting.slice(0, limit), ...(next === undefined ? {} : { next }) };
   },
 };
 

@@ -16,7 +16,8 @@ export function AuditPage({ user }: { readonly user: string }) {
   const { session } = usePortal();
   const [filter, setFilter] = useState(user);
   const [events, setEvents] = useState<readonly StoredAuditEvent[]>([]);
-  const [whole, setWhole] = useState(false);
+  /** Where older ones go on; one page reads a bounded stretch, whatever it finds there. */
+  const [next, setNext] = useState<number>();
   const [following, setFollowing] = useState(true);
   const [problem, setProblem] = useState<string>();
   const signedIn = session.person?.account;
@@ -30,7 +31,7 @@ export function AuditPage({ user }: { readonly user: string }) {
       };
       const page = await call('GET /api/audit', { query });
       setEvents((held) => merged(from === undefined ? [] : held, page.events));
-      setWhole(page.events.length < pageSize);
+      setNext(page.next);
       setProblem(undefined);
     } catch (error) {
       setProblem(messageOf(error));
@@ -43,11 +44,15 @@ export function AuditPage({ user }: { readonly user: string }) {
     if (!following) return;
     return followAudit((event) => {
       if (user === '' || event.account === user)
-        setEvents((held) => merged(held, [event]).slice(0, mostShown));
+        setEvents((held) => {
+          const all = merged(held, [event]);
+          const oldest = all[mostShown - 1]?.seq;
+          if (all.length > mostShown && oldest !== undefined) setNext(oldest - 1);
+          return all.slice(0, mostShown);
+        });
     });
   }, [following, user]);
 
-  const oldest = events.at(-1)?.seq;
   return (
     <>
       <h1>Audit trail</h1>
@@ -74,15 +79,12 @@ export function AuditPage({ user }: { readonly user: string }) {
         <Check label="Follow live" checked={following} onChecked={setFollowing} />
       </form>
       {problem !== undefined && <Message kind="error">{problem}</Message>}
-      {events.length === 0 && problem === undefined && <p class="empty">No events.</p>}
+      {events.length === 0 && problem === undefined && (
+        <p class="empty">{next === undefined ? 'No events.' : 'None among the newest.'}</p>
+      )}
       {events.length > 0 && <AuditTable events={events} />}
       <div class="pager">
-        <button
-          type="button"
-          class="button"
-          disabled={whole || oldest === undefined || oldest <= 1}
-          onClick={() => void load(oldest === undefined ? undefined : oldest - 1)}
-        >
+        <button type="button" class="button" disabled={next === undefined} onClick={() => void load(next)}>
           Older
         </button>
       </div>
