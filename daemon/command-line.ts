@@ -18,7 +18,7 @@ export const usage = `usage: sallyportd [--config FILE]
   --check        read the configuration, name every problem in it, and change nothing
   --restore      make a store out of the backup that comes on standard input; --dry-run, --ignore-store, --new-key, --old-key FILE
   --check-store  read all of a store that no daemon has open, and change nothing
-  --repair-store make a new store out of what can be read of it
+  --repair-store make a new store out of what can be read of it; --give-up USER
   --stores-aside name the stores that others took the place of; with --discard remove them
   --offline      answer what "sallyport --offline" asks, from a store that no daemon has open
 `;
@@ -42,6 +42,7 @@ export function parseCommandLine() {
       'old-key': { type: 'string' },
       'check-store': { type: 'boolean' },
       'repair-store': { type: 'boolean' },
+      'give-up': { type: 'string', multiple: true },
       'stores-aside': { type: 'boolean' },
       discard: { type: 'boolean' },
       version: { type: 'boolean' },

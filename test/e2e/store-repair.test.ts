@@ -128,6 +128,15 @@ describe('store repair', () => {
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /damaged/);
     await own.stop();
+    assert.equal(
+      await own.must(['store', 'repair', '--yes', '--give-up', 'games']),
+      'games\tgiven-up\t-\t-\n',
+    );
+    assert.equal(await own.must(['store', 'check']), '');
+    await own.start();
+    await own.addToken('hotp', 'games', counter);
+    assert.equal(await own.verify('mail', hotp(counter, 1)), 'accepted');
+    await own.stop();
   });
 
   test('refuses while sallyportd runs', async () => {
