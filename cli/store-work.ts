@@ -87,7 +87,9 @@ const words: Readonly<Record<string, string>> = {
   'two-in-a-row': 'asks once for two codes in a row, or two touches',
   'back-disabled': 'was removed or disabled since; it is back, and disabled',
   'added-since': 'was added since; it stays',
-  'record-lost': 'cannot be read: the account is refused until its factors are set up anew',
+  'record-lost':
+    'cannot be read: the account is refused; "sallyport store repair --give-up USER" lets it begin anew',
+  'given-up': 'begins anew, without a factor',
   'record-from-store': 'cannot be read in the backup; the one in the store stays',
 };
 

@@ -8,7 +8,10 @@ import { workOnStore } from '../store-work.ts';
 interface StoreOptions {
   readonly yes?: boolean;
   readonly json?: boolean;
+  readonly giveUp?: readonly string[];
 }
+
+const collect = (one: string, before: readonly string[] = []): readonly string[] => [...before, one];
 
 /** Milliseconds between two looks at a scrub that runs. */
 const lookEvery = 200;
@@ -23,6 +26,11 @@ export function addStore(program: Command, context: Context): void {
   store
     .command('repair')
     .description('while sallyportd is stopped: a new store, and a new anchor, out of what can be read')
+    .option(
+      '--give-up <user>',
+      'an account whose record is lost begins anew, without a factor; may be repeated',
+      collect,
+    )
     .option('--yes', 'do not ask')
     .option('--json', 'as JSON, one object a line')
     .action((options: StoreOptions) => repair(context, options));
@@ -80,7 +88,11 @@ function tell(
 async function repair(context: Context, options: StoreOptions): Promise<void> {
   const { output, prompt } = context;
   await prompt.confirm('Make a new store out of what can be read of this one?', options.yes === true);
-  const { done } = await workOnStore(context, ['--repair-store'], options.json === true);
+  const { done } = await workOnStore(
+    context,
+    ['--repair-store', ...(options.giveUp ?? []).flatMap((user) => ['--give-up', user])],
+    options.json === true,
+  );
   if (options.json === true) {
     output.jsonLine({ done });
     return;

@@ -31,6 +31,8 @@ export type Note =
   | 'added-since'
   /** Neither copy of the record can be read: the account is refused. */
   | 'record-lost'
+  /** As root has said: the account begins anew, without a factor. */
+  | 'given-up'
   /** The copy in the backup cannot be read; that of the store stays. */
   | 'record-from-store';
 

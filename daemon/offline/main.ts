@@ -19,12 +19,14 @@ export interface OfflineOptions {
   readonly 'old-key'?: string | undefined;
   readonly 'check-store'?: boolean | undefined;
   readonly 'repair-store'?: boolean | undefined;
+  readonly 'give-up'?: readonly string[] | undefined;
   readonly 'stores-aside'?: boolean | undefined;
   readonly discard?: boolean | undefined;
 }
 
 type OfflineWork =
-  | { readonly kind: 'administration' | 'check' | 'repair' }
+  | { readonly kind: 'administration' | 'check' }
+  | { readonly kind: 'repair'; readonly giveUp: readonly string[] }
   | { readonly kind: 'aside'; readonly discard: boolean }
   | {
       readonly kind: 'restore';
@@ -38,7 +40,7 @@ type OfflineWork =
 export function offlineWorkIn(options: OfflineOptions): OfflineWork | undefined {
   if (options.offline === true) return { kind: 'administration' };
   if (options['check-store'] === true) return { kind: 'check' };
-  if (options['repair-store'] === true) return { kind: 'repair' };
+  if (options['repair-store'] === true) return { kind: 'repair', giveUp: options['give-up'] ?? [] };
   if (options['stores-aside'] === true) return { kind: 'aside', discard: options.discard === true };
   if (options.restore !== true) return undefined;
   return {
@@ -59,7 +61,7 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
     case 'check':
       return working(output, (work) => checkStore(prepare(file), addon, work));
     case 'repair':
-      return working(output, (work) => repair(prepare(file), addon, work));
+      return working(output, (work) => repair(prepare(file), addon, work, what.giveUp));
     case 'aside':
       return working(output, async (work) => {
         const aside = asideOf(prepare(file).paths.store);

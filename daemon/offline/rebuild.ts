@@ -24,6 +24,8 @@ export interface Rebuild {
   /** The records of `from` are known to be the newest: they stay as they are. */
   readonly isNewest: boolean;
   readonly into: NewStore;
+  /** Accounts whose lost records are given up: they begin anew, without a factor, as root has said. */
+  readonly giveUp?: ReadonlySet<string>;
   readonly at: Now;
   readonly say: (noted: Noted) => void;
   readonly progress: (accounts: number) => void;
@@ -102,10 +104,13 @@ async function bring(job: Rebuild, ours: NamedPair, theirs: NamedPair | undefine
   } else if (known.kind === 'newest') {
     job.say({ account, note: 'record-from-store' });
     await put(job, known.record, known);
-  } else {
-    job.say({ account, note: 'record-lost' });
-    await into.refused(account);
-  }
+  } else await lost(job, account);
+}
+
+async function lost({ giveUp, say, into }: Rebuild, account: string): Promise<void> {
+  const isGivenUp = giveUp?.has(account) === true;
+  say({ account, note: isGivenUp ? 'given-up' : 'record-lost' });
+  if (!isGivenUp) await into.refused(account);
 }
 
 function otherOf(job: Rebuild, record: AccountRecord | undefined, theirs: NamedPair | undefined): Other {
@@ -143,8 +148,7 @@ async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
   }
   const record = read(other, pair, decodeAccount)?.value;
   if (record === undefined) {
-    job.say({ account: pair.account, note: 'record-lost' });
-    await into.refused(pair.account);
+    await lost(job, pair.account);
   } else if (other.isNewest) {
     for (const factor of record.factors) {
       const { kind, name } = factor;

@@ -27,9 +27,15 @@ import { type Work, widestSkew, withStore } from './work.ts';
  *   may be spent comes back;
  * - a store that is whole is left as it is.
  *
+ * @param giveUp accounts that begin anew if their records are lost
  * @throws SallyportError store-locked, store-damaged, store-unwritable
  */
-export function repair(prepared: Prepared, addon: Addon, work: Work): Promise<void> {
+export function repair(
+  prepared: Prepared,
+  addon: Addon,
+  work: Work,
+  giveUp: readonly string[] = [],
+): Promise<void> {
   return withStore(prepared, addon, async (folder) => {
     const { paths, keyring } = prepared;
     mkdirSync(folder, { mode: 0o700 });
@@ -57,6 +63,7 @@ export function repair(prepared: Prepared, addon: Addon, work: Work): Promise<vo
         from: old,
         trail: old,
         isNewest: old.isNewest,
+        giveUp: new Set(giveUp),
         into,
         at: { now, skew: widestSkew(prepared) },
         say: (noted) => work.tell({ noted }),
@@ -68,7 +75,7 @@ export function repair(prepared: Prepared, addon: Addon, work: Work): Promise<vo
         outcome: 'done',
         at: now,
         account: '',
-        reason: `repaired from what could be read at commit ${stood}`,
+        reason: `repaired from what could be read at commit ${stood}${giveUp.length === 0 ? '' : `, given up: ${giveUp.join(', ')}`}`,
         actor: offlineActor,
       };
       await into.finish(storeId, said, old.meta);

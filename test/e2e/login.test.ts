@@ -139,7 +139,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.start();
     const terminal = new Terminal(['login']);
     await type(terminal, 'erin', password);
-    await terminal.answer(/Verification code: /, hotp(secret, 0));
+    await terminal.answer(/Verification code or recovery key: /, hotp(secret, 0));
     await isIn(terminal, 'erin');
   });
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { openLevel } from '../../daemon/store/handle.ts';
+import { recordKey } from '../../daemon/store/keys.ts';
 import { hotp, newSecret } from '../support/codes.ts';
 import { until } from '../support/rig/commands.ts';
 import { Own } from '../support/store-of-ones-own.ts';
@@ -106,6 +108,34 @@ describe('store repair', () => {
       (await own.cli(['store', 'check'])).status,
       (await client.status()).store.scrub.findings.length > 0 ? 1 : 0,
     );
+    await own.stop();
+  });
+
+  test('of the newest store with one damaged record saves all others as they are, and refuses that one', async () => {
+    await putBack();
+    const db = await openLevel(own.store, false);
+    const record = await db.get(recordKey('games'));
+    assert.ok(record !== undefined);
+    record.writeUInt8(record.readUInt8(60) ^ 1, 60);
+    await db.put(recordKey('games'), record, { sync: true });
+    await db.close();
+    assert.equal((await own.cli(['store', 'check'])).status, 1);
+    assert.equal(await own.must(['store', 'repair', '--yes']), 'games\trecord-lost\t-\t-\n');
+    await own.start();
+    assert.equal(await own.verify('mail', keys[1] ?? ''), 'accepted', 'nothing of it is void');
+    assert.equal(await own.verify('mail', hotp(counter, 0)), 'accepted');
+    const refused = await own.cli(['factor', 'list', 'games']);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /damaged/);
+    await own.stop();
+    assert.equal(
+      await own.must(['store', 'repair', '--yes', '--give-up', 'games']),
+      'games\tgiven-up\t-\t-\n',
+    );
+    assert.equal(await own.must(['store', 'check']), '');
+    await own.start();
+    await own.addToken('hotp', 'games', counter);
+    assert.equal(await own.verify('mail', hotp(counter, 1)), 'accepted');
     await own.stop();
   });
 
