@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -24,13 +25,12 @@ export class Booted {
   readonly #group: string;
   readonly #launcher: ChildProcess;
   /** Process 1 as this machine numbers it. */
-  readonly #init: number;
+  #init = 0;
 
-  private constructor(folder: string, group: string, launcher: ChildProcess, init: number) {
+  private constructor(folder: string, group: string, launcher: ChildProcess) {
     this.folder = folder;
     this.#group = group;
     this.#launcher = launcher;
-    this.#init = init;
   }
 
   /**
@@ -58,14 +58,21 @@ export class Booted {
       ['--pdeathsig', 'KILL', 'bash', '-c', launch, 'bash', folder, root, group, start],
       { stdio: ['ignore', log, log] },
     );
-    const init = await processOne(folder, launcher);
-    const booted = new Booted(folder, group, launcher, init);
-    await until(
-      `the machine is up\n${readFileSync(join(folder, 'boot.log'), 'utf8')}`,
-      async () => /^(running|degraded)$/m.test((await booted.run(['systemctl', 'is-system-running'])).stdout),
-      120_000,
-    );
+    closeSync(log);
+    const booted = new Booted(folder, group, launcher);
+    try {
+      booted.#init = await processOne(launcher);
+      await until('the machine is up', () => booted.#isUp(), 120_000);
+    } catch (error) {
+      const said = readFileSync(join(folder, 'boot.log'), 'utf8');
+      await booted.end();
+      throw new Error(`the machine does not start; it said: ${said}`, { cause: error });
+    }
     return booted;
+  }
+
+  async #isUp(): Promise<boolean> {
+    return /^(running|degraded)$/m.test((await this.run(['systemctl', 'is-system-running'])).stdout);
   }
 
   /** Runs a command in the machine, as its root. */
@@ -202,7 +209,7 @@ function removeGroup(group: string): boolean {
 }
 
 /** The child of unshare, which is process 1 in there. */
-async function processOne(folder: string, launcher: ChildProcess): Promise<number> {
+async function processOne(launcher: ChildProcess): Promise<number> {
   const pid = launcher.pid ?? 0;
   const found = (): number => {
     const file = `/proc/${pid}/task/${pid}/children`;
@@ -215,8 +222,7 @@ async function processOne(folder: string, launcher: ChildProcess): Promise<numbe
   await until(
     'systemd is process 1',
     () => {
-      if (launcher.exitCode !== null)
-        throw new Error(`the machine ended:\n${readFileSync(join(folder, 'boot.log'), 'utf8')}`);
+      if (launcher.exitCode !== null) throw new Error('the machine ended');
       return found() > 0;
     },
     60_000,

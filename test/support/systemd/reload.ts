@@ -25,6 +25,16 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
       assert.equal(await rig().mainPid(), pid);
     });
 
+    it('is not needed for a start with a bad file: the last good one is in force, and the status says so', async () => {
+      await edit('s/^require = "any"/require = "sometimes"/');
+      await rig().machine.must(['systemctl', 'restart', 'sallyportd']);
+      assert.match(await status(), /^Serving; the configuration file is not in force/);
+      assert.deepEqual(await rig().logins(['alice']), [0]);
+      await edit('s/^require = "sometimes"/require = "any"/');
+      await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
+      await until(async () => /^Serving; \d+ account/.test(await status()), 20_000);
+    });
+
     it('of a good one works by systemctl and by sallyport', async () => {
       await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
       await until(async () => (await status()).startsWith('Serving'), 20_000);

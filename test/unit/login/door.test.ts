@@ -23,9 +23,9 @@ const server = `
     },
     failed: (message) => console.log('failed ' + message),
   });
-  console.log('ready');
   process.on('SIGTERM', async () => { await listener.close(); console.log('closed'); });
   process.on('SIGUSR2', () => console.log('alive'));
+  console.log('ready');
 `;
 const activate = `
   use Socket; use Fcntl; use POSIX;

@@ -82,6 +82,25 @@ describe('group commit', () => {
     assert.deepEqual(told, ['durable 2', 'committed', 'conflict', 'conflict', 'committed']);
   });
 
+  it('says how long the write under way has been, and of no other time', async () => {
+    const { db, committer, submit } = rig();
+    assert.equal(committer.writingFor, undefined);
+    submit(change('alice'));
+    await settle();
+    const first = committer.writingFor ?? -1;
+    assert.ok(first >= 0);
+    await settle();
+    assert.ok((committer.writingFor ?? -1) > first, 'it grows');
+    db.syncs[0]?.done();
+    await settle();
+    assert.equal(committer.writingFor, undefined);
+    submit(change('bob'));
+    await settle();
+    db.syncs[1]?.fail(new Error('EIO'));
+    await settle();
+    assert.equal(committer.writingFor, undefined, 'a write that failed is over');
+  });
+
   it('begins the next turn only after the one before is on disk, and takes all that wait', async () => {
     const { db, told, submit } = rig();
     submit(change('alice'));
