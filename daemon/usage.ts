@@ -33,7 +33,10 @@ export const options: readonly { readonly flags: string; readonly about: string 
       'make a store out of the backup that comes on standard input; with --dry-run, --ignore-store, --new-key and --old-key FILE as in "sallyport restore"',
   },
   { flags: '--check-store', about: 'read all of a store that no daemon has open, and change nothing' },
-  { flags: '--repair-store', about: 'make a new store out of what can be read of it; with --give-up USER without the account named' },
+  {
+    flags: '--repair-store',
+    about: 'make a new store out of what can be read of it; with --give-up USER without the account named',
+  },
   {
     flags: '--stores-aside',
     about: 'name the stores that others took the place of; with --discard remove them',

@@ -122,10 +122,10 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       const since = await openSince();
       const before = await there.must('sallyport factor list alice --json');
       const oldPid = await there.machine.show('sallyportd', 'MainPID');
-      // A start that takes its time, so that others can begin in it.
+      // A start that takes its time, so that others can begin in it; the module waits 5 s for a first word.
       await there.machine.write(
         '/run/systemd/system/sallyportd.service.d/slow.conf',
-        '[Service]\nExecStartPre=/usr/bin/sleep 4\n',
+        '[Service]\nExecStartPre=/usr/bin/sleep 2\n',
       );
       await there.must('systemctl daemon-reload');
       const overSsh = there.login('alice', second, '/tmp/ssh');
