@@ -1,5 +1,4 @@
 import { createReadStream, readFileSync } from 'node:fs';
-import { Readable } from 'node:stream';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { CliError } from '../errors.ts';
@@ -24,8 +23,25 @@ export async function sealed(
     encrypter.setPassphrase(to.passphrase);
     encrypter.setScryptWorkFactor(workFactor);
   } else for (const recipient of to.recipients) addRecipient(encrypter, recipient);
-  const source = Readable.toWeb(Readable.from(plain)) as ReadableStream<Uint8Array>;
-  return (await encrypter.encrypt(source)) as NodeStream<Uint8Array>;
+  return (await encrypter.encrypt(streamOf(plain))) as NodeStream<Uint8Array>;
+}
+
+/** Nothing is read ahead: what Node makes of a stream of bytes by itself would take 65 536 chunks into memory. */
+function streamOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const chunks = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 function addRecipient(encrypter: Encrypter, recipient: string): void {
@@ -48,11 +64,10 @@ export async function opened(file: string, how: OpenWith): Promise<AsyncIterable
   if ('passphrase' in how) decrypter.addPassphrase(how.passphrase);
   else
     for (const identity of identitiesIn(how.identityFile)) addIdentity(decrypter, identity, how.identityFile);
-  // In pieces of half of what age seals at a time: the reader behind it is content with any size.
-  const source = Readable.toWeb(createReadStream(file, { highWaterMark: 64 * 1024 }));
+  const source = streamOf(createReadStream(file) as AsyncIterable<Uint8Array>);
   let plain: NodeStream<Uint8Array>;
   try {
-    plain = (await decrypter.decrypt(source as ReadableStream<Uint8Array>)) as NodeStream<Uint8Array>;
+    plain = (await decrypter.decrypt(source)) as NodeStream<Uint8Array>;
   } catch (error) {
     throw notOpened(file, error);
   }
