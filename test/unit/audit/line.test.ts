@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { AuditEvent } from '../../../daemon/audit/event.ts';
 import { fitting } from '../../../daemon/audit/filter.ts';
 import { lineOf } from '../../../daemon/audit/line.ts';
+import { fc } from '../../support/property.ts';
 
 const wrong: AuditEvent & { seq: number } = {
   kind: 'login',

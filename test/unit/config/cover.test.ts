@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Rule, Source } from '../../../daemon/config/contract.ts';
 import { coveredBy } from '../../../daemon/config/cover.ts';
 import { contains, parseNetwork } from '../../../daemon/config/network.ts';
+import { fc } from '../../support/property.ts';
 
 function rule(line: number, services?: readonly string[], from?: readonly string[]): Rule {
   const sources = from?.map((text): Source => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { formatDuration, parseDuration } from '../../../daemon/config/duration.ts';
+import { fc } from '../../support/property.ts';
 
 describe('durations', () => {
   for (const [text, ms] of [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { type KeyPath, locate } from '../../../daemon/config/locate.ts';
+import { fc } from '../../support/property.ts';
 
 describe('locate', () => {
   it('finds every kind of key in a hand-written file', () => {

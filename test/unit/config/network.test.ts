@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { BlockList, isIP } from 'node:net';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import {
   canonicalAddress,
   contains,
@@ -9,6 +8,7 @@ import {
   parseNetwork,
   rangeOf,
 } from '../../../daemon/config/network.ts';
+import { fc } from '../../support/property.ts';
 
 function network(text: string) {
   const parsed = parseNetwork(text);

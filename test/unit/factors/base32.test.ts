@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { ScureBase32Plugin } from 'otplib';
 import { SallyportError } from '../../../daemon/errors.ts';
 import { decodeBase32, encodeBase32 } from '../../../daemon/factors/base32.ts';
 import { checkSeed } from '../../../daemon/factors/seed.ts';
+import { fc } from '../../support/property.ts';
 import { anyText } from './contract.ts';
 
 const messageFor = (text: string): string => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Factor, FactorContext, FactorRecord } from '../../../daemon/factors/contract.ts';
 import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
+import { fc } from '../../support/property.ts';
 
 /** An answer as it is typed, and what else differs from the fixture's context. */
 export interface Attempt {

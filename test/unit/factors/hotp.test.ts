@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { codeAt } from '../../../daemon/factors/code.ts';
 import type { FactorVerdict, HotpRecord, Resync } from '../../../daemon/factors/contract.ts';
 import { highestFirstCounter, hotp } from '../../../daemon/factors/hotp.ts';
+import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, hotpRecord } from './records.ts';
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { RecoveryRecord } from '../../../daemon/factors/contract.ts';
 import {
   generateRecoveryKeys,
@@ -11,6 +10,7 @@ import {
   recoveryKeyCount,
 } from '../../../daemon/factors/recovery.ts';
 import { recoveryAlphabet, shapeOf } from '../../../daemon/factors/shape.ts';
+import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, legacyRecord, recoveryRecord, rotated } from './records.ts';
 

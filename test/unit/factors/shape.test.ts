@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type Shape, shapeOf, tailsOf } from '../../../daemon/factors/shape.ts';
+import { fc } from '../../support/property.ts';
 
 const six: ReadonlySet<number> = new Set([6]);
 const all: ReadonlySet<number> = new Set([6, 7, 8]);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { fingerprintOf, readSshSkKey, sshSkKeysIn } from '../../../daemon/factors/ssh-key.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { fc } from '../../support/property.ts';
 import {
   blobOf,
   certificate,

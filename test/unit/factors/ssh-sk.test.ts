@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { factorFor } from '../../../daemon/factors/registry.ts';
 import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
 import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import { anyText, deepFreeze } from './contract.ts';
 import { contextAt } from './records.ts';

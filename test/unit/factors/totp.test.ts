@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { codeAt } from '../../../daemon/factors/code.ts';
 import type { FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
 import { totp } from '../../../daemon/factors/totp.ts';
+import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, totpRecord } from './records.ts';
 

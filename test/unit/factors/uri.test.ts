@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { decodeBase32 } from '../../../daemon/factors/base32.ts';
 import { type OtpauthToken, otpauthUri } from '../../../daemon/factors/uri.ts';
+import { fc } from '../../support/property.ts';
 
 const seed = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
 const token: OtpauthToken = {

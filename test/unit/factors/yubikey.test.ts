@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type {
   CloudYubikey,
   LocalYubikey,
@@ -9,6 +8,7 @@ import type {
 } from '../../../daemon/factors/contract.ts';
 import { shapeOf } from '../../../daemon/factors/shape.ts';
 import { isPublicId, yubikey } from '../../../daemon/factors/yubikey.ts';
+import { fc } from '../../support/property.ts';
 import { modhexOf, otp, programmed } from '../../support/yubikey.ts';
 import { factorContract } from './contract.ts';
 import { contextAt } from './records.ts';

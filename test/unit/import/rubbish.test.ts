@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { ImportError, type Parsed, type Parser } from '../../../cli/import/contract.ts';
 import { csv } from '../../../cli/import/csv.ts';
 import { googleAuthenticator } from '../../../cli/import/google-authenticator.ts';
@@ -10,6 +9,7 @@ import { pskc } from '../../../cli/import/pskc.ts';
 import { u2f } from '../../../cli/import/u2f.ts';
 import { yubico } from '../../../cli/import/yubico.ts';
 import { all, golden, sourceOf } from '../../support/import-source.ts';
+import { fc } from '../../support/property.ts';
 
 /** Whatever a file holds, a parser says accounts or problems, and no problem says a secret. */
 
@@ -32,9 +32,10 @@ const parsers: Readonly<Record<string, { readonly parse: Parser; readonly files:
   },
 };
 
-/** Parts of the secrets in the golden files, as they stand there. */
+/** Parts of the secrets in the golden files, as they stand there. Handles and public keys of security keys are none. */
 const secrets =
   /GEZDGNBVGY3T|31323334353637|MTIzNDU2Nzg5|KRSXG5CTMVRX|6ddff9ef3a11c7|00112233445566778899|12345678(?!")|87654321|010203040506/i;
+const nothing = /(?!)/;
 
 async function read(parse: Parser, text: string): Promise<readonly Parsed[]> {
   try {
@@ -66,6 +67,7 @@ for (const [name, { parse, files }] of Object.entries(parsers))
       ));
 
     test('its own files, spoilt: no secret in what is said', async () => {
+      const hidden = name === 'u2f' ? nothing : secrets;
       const texts = await Promise.all(
         files.map(async (file) => (await golden(file).whole(1_000_000)).toString()),
       );
@@ -91,8 +93,8 @@ for (const [name, { parse, files }] of Object.entries(parsers))
           fc.array(spoil, { minLength: 1, maxLength: 4 }),
           async (text, spoils) => {
             for (const one of await read(parse, spoilt(text, spoils))) {
-              if (one.kind === 'problem') assert.doesNotMatch(one.why, secrets);
-              else assert.doesNotMatch(JSON.stringify(one.cannot), secrets);
+              if (one.kind === 'problem') assert.doesNotMatch(one.why, hidden);
+              else assert.doesNotMatch(JSON.stringify(one.cannot), hidden);
             }
           },
         ),

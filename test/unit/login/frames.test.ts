@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { SallyportError } from '../../../daemon/errors.ts';
 import {
   type DaemonFrame,
@@ -22,6 +21,7 @@ import {
   u32,
 } from '../../support/module-frames.ts';
 import { vectors } from '../../support/native.ts';
+import { fc } from '../../support/property.ts';
 import { type GoodVector, vectorBytes, vectorIndex } from '../../support/vectors.ts';
 
 const modes = ['prompt', 'password-and-code', 'first-pass'];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import type { Assertion } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { OpenLogin } from '../../../daemon/verifier/contract.ts';
+import { fc } from '../../support/property.ts';
 import { onTerminal } from '../policy/support.ts';
 
 /** Logins with keys, events in whatever order: what holds in all of them. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { createCounts } from '../../../daemon/metrics/counts.ts';
 import { createCounter, createHistogram, gauge, textOf } from '../../../daemon/metrics/exposition.ts';
 import { createLockCounts } from '../../../daemon/metrics/locks.ts';
 import { measuredStore } from '../../../daemon/metrics/measured.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
+import { fc } from '../../support/property.ts';
 import { eventOf, recordOf } from '../../support/store-records.ts';
 import { readMetrics } from './parser.ts';
 

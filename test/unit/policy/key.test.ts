@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
 import type { CredentialRecord, FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, decide, type Question } from '../../../daemon/policy/decide.ts';
 import { fits } from '../../../daemon/policy/requirement.ts';
+import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {
   alice,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Account, Membership } from '../../../daemon/accounts.ts';
 import type { Config, Realm, Rule, Source } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, decide, type Question } from '../../../daemon/policy/decide.ts';
+import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {
   config,

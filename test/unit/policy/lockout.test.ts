@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { LockState } from '../../../daemon/policy/contract.ts';
 import {
   afterVerified,
@@ -11,6 +10,7 @@ import {
   lockedUntil,
   unlocked,
 } from '../../../daemon/policy/lockout.ts';
+import { fc } from '../../support/property.ts';
 import { day, hour, minute, now, second } from './support.ts';
 
 const rules = { codes: 3, any: 5, forMs: hour };

@@ -92,7 +92,11 @@ describe('what the package unpacks', () => {
 
   it('has the manual pages, and completion for three shells', () => {
     const share = join(tree, 'usr/share');
-    assert.deepEqual(readdirSync(join(share, 'man/man8')), ['pam_sallyport.8.gz', 'sallyport.8.gz']);
+    assert.deepEqual(readdirSync(join(share, 'man/man8')), [
+      'pam_sallyport.8.gz',
+      'sallyport.8.gz',
+      'sallyportd.8.gz',
+    ]);
     assert.deepEqual(readdirSync(join(share, 'man/man5')), ['sallyport.toml.5.gz']);
     for (const path of [
       'bash-completion/completions/sallyport',

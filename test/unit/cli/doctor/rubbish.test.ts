@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
+import { fc } from '../../../support/property.ts';
 
 const programs = ['getent', 'sshd', 'timedatectl', 'chronyc', 'ss ', 'git'];
 const text = fc.oneof(

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import fc from 'fast-check';
 import { checkService } from '../../../../cli/pam/check.ts';
 import { unifiedDiff } from '../../../../cli/pam/diff.ts';
 import type { PamFiles } from '../../../../cli/pam/files.ts';
@@ -12,6 +11,7 @@ import { overlaid, type Plan, planEnable, stackFor } from '../../../../cli/pam/p
 import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
 import { planDisable } from '../../../../cli/pam/undo.ts';
 import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
+import { fc } from '../../../support/property.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-change-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { pamFiles } from '../../../../cli/pam/files.ts';
 import { parseLines } from '../../../../cli/pam/lines.ts';
 import { filesOf, placeOf, readStack, servicesReaching } from '../../../../cli/pam/read.ts';
 import { Stacks } from '../../../support/pam-stacks.ts';
+import { fc } from '../../../support/property.ts';
 
 const stacks = new Stacks();
 const permit = 'auth required pam_permit.so\n';
