@@ -237,9 +237,11 @@ export const limits = {
   controlHeaderBytes: 8_192,
   controlHeaders: 32,
   pageSize: 1_000,
-  /** Accounts in one question of `report`, and how many of them are looked up at once: half of what NSS does. */
+  /** Accounts in one question of `report`; how many are looked up at once, of all questions: beside accounts that
+   * move it leaves NSS a thread for logins; and how long it goes on asking, since whoever asks waits for 32 s. */
   reportAccounts: 200,
-  reportAtOnce: 4,
+  reportAtOnce: 3,
+  reportWait: 16_000,
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,
