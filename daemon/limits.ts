@@ -225,8 +225,10 @@ export const limits = {
   /** The portal's: its calls, and a stream for each page that is open. */
   controlConnectionsOfPortal: 1_280,
   controlRequestWait: 10_000,
-  /** `audit --follow` streams at a time. */
+  /** `audit --follow` streams at a time; how many are kept for root and sallyport-notify; and of one other uid. */
   auditFollowers: 64,
+  auditFollowersKept: 8,
+  auditFollowersPerUid: 4,
   /** What a follower may have unread before it is let go: some 4 000 events. */
   auditFollowUnread: 1_048_576,
   /** Between two looks at how the store is, for those who follow. */
