@@ -225,8 +225,10 @@ export const limits = {
   /** The portal's: its calls, and a stream for each page that is open. */
   controlConnectionsOfPortal: 1_280,
   controlRequestWait: 10_000,
-  /** `audit --follow` streams at a time. */
+  /** `audit --follow` streams at a time; how many are kept for root and sallyport-notify; and of one other uid. */
   auditFollowers: 64,
+  auditFollowersKept: 8,
+  auditFollowersPerUid: 4,
   /** What a follower may have unread before it is let go: some 4 000 events. */
   auditFollowUnread: 1_048_576,
   /** Between two looks at how the store is, for those who follow. */
@@ -237,9 +239,11 @@ export const limits = {
   controlHeaderBytes: 8_192,
   controlHeaders: 32,
   pageSize: 1_000,
-  /** Accounts in one question of `report`, and how many of them are looked up at once: half of what NSS does. */
+  /** Accounts in one question of `report`; how many are looked up at once, of all questions: beside accounts that
+   * move it leaves NSS a thread for logins; and how long it goes on asking, since whoever asks waits for 32 s. */
   reportAccounts: 200,
-  reportAtOnce: 4,
+  reportAtOnce: 3,
+  reportWait: 16_000,
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,

@@ -112,7 +112,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
     try {
       if (login.facts.proven) return await this.#answerProven(login, answer);
       const verdict = await this.#answerUnproven(login, answer);
-      return verdict.kind === 'refused' ? onTheBeat(verdict, this.#o.clock.monotonic() - arrived) : verdict;
+      return onTheBeat(verdict, this.#o.clock.monotonic() - arrived);
     } finally {
       if (Buffer.isBuffer(answer)) answer.fill(0);
     }

@@ -21,7 +21,7 @@ export async function* parsedIn(files: readonly Named[], parse: Parser): AsyncGe
     try {
       const source = await openSource(named);
       try {
-        yield* parse(source);
+        for await (const one of parse(source)) yield bySource(one, source.owner);
       } finally {
         await source.close();
       }
@@ -30,6 +30,10 @@ export async function* parsedIn(files: readonly Named[], parse: Parser): AsyncGe
       yield problem(place, error.message);
     }
   }
+}
+
+function bySource(one: Parsed, owner: number | undefined): Parsed {
+  return one.kind === 'problem' && owner !== undefined ? { ...one, owner } : one;
 }
 
 /** What stands in a row for one account, put together: it is one commit then. */

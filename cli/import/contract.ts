@@ -26,6 +26,8 @@ export interface Problem {
   readonly kind: 'problem';
   readonly place: Place;
   readonly user?: string;
+  /** As in ImportEntry: such a file stops nothing of what others say. */
+  readonly owner?: number;
   /** What is wrong and what to do; never what stands there. */
   readonly why: string;
 }

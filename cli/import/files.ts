@@ -1,11 +1,14 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { ImportError, type Source } from './contract.ts';
 
 /** More than a line of any of these files; pam_u2f's with all keys of one person comes nearest. */
 const longestLine = 262_144;
 const chunkBytes = 65_536;
+/** Of what speaks for its owner alone: a file without end would keep root reading. */
+const mostOfOwn = 1_048_576;
 
 /** A file to be read, and how. */
 export interface Named {
@@ -38,9 +41,18 @@ export async function namedFiles(
       () => true,
       () => false,
     );
-    if (isThere) named.push({ file, mask, home: found.uid });
+    if (!isThere) continue;
+    const isSomebodys = found.uid !== 0 || (await isRootsHome(found));
+    named.push({ file, mask, ...(isSomebodys ? { home: found.uid } : {}) });
   }
   return named;
+}
+
+/** Homes that belong to root and are other people's exist: sshd wants them so for ChrootDirectory. */
+async function isRootsHome({ dev, ino }: { readonly dev: number; readonly ino: number }): Promise<boolean> {
+  const { uid, homedir } = userInfo();
+  const own = uid === 0 ? await stat(homedir).catch(() => undefined) : undefined;
+  return own !== undefined && own.dev === dev && own.ino === ino;
 }
 
 export interface Opened extends Source {
@@ -55,7 +67,8 @@ export interface Opened extends Source {
  *   no device, no pipe that nobody writes;
  * - owner and mode are asked of what is open, not of its name;
  * - a file that others may write is nobody's word;
- * - what is reached through somebody's home is theirs and speaks for them alone: folders on the way may be links.
+ * - what is reached through somebody's home is theirs and speaks for them alone: folders on the way may be links;
+ * - what is not root's ends.
  *
  * @throws ImportError
  */
@@ -77,13 +90,15 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
     if (home !== undefined && uid !== home)
       throw new ImportError(`it belongs to uid ${uid}, and the home that it lies in to uid ${home}`);
     const isTrusted = uid === 0 || (uid === process.geteuid?.() && home === undefined);
+    const most = isTrusted ? Number.POSITIVE_INFINITY : mostOfOwn;
+    if (status.size > most) throw tooLarge(most);
     return {
       file,
       uid,
       inHome: home !== undefined,
       ...(isTrusted ? {} : { owner: uid }),
-      lines: () => linesOf(chunksOf(handle)),
-      chunks: () => chunksOf(handle),
+      lines: () => linesOf(chunksOf(handle, most)),
+      chunks: () => chunksOf(handle, most),
       whole: (most) => wholeOf(handle, most),
       close: () => handle.close(),
     };
@@ -104,7 +119,12 @@ function reasonOf(error: unknown): string {
   return known[code] ?? `it cannot be opened (${code})`;
 }
 
-async function* chunksOf(handle: FileHandle): AsyncGenerator<string> {
+function tooLarge(most: number): ImportError {
+  return new ImportError(`it is larger than ${most} bytes`);
+}
+
+/** @throws ImportError: it has more than `most` bytes by now */
+async function* chunksOf(handle: FileHandle, most: number): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8');
   const chunk = Buffer.alloc(chunkBytes);
   try {
@@ -112,6 +132,7 @@ async function* chunksOf(handle: FileHandle): AsyncGenerator<string> {
       const { bytesRead } = await handle.read(chunk, 0, chunkBytes, position);
       if (bytesRead === 0) break;
       position += bytesRead;
+      if (position > most) throw tooLarge(most);
       yield decoder.decode(chunk.subarray(0, bytesRead), { stream: true });
     }
     yield decoder.decode();
@@ -151,7 +172,7 @@ export async function* linesOf(
 
 async function wholeOf(handle: FileHandle, most: number): Promise<Buffer> {
   const { size } = await handle.stat();
-  if (size > most) throw new ImportError(`it is larger than ${most} bytes`);
+  if (size > most) throw tooLarge(most);
   // One byte more: it may have grown since.
   const buffer = Buffer.alloc(Math.min(size, most) + 1);
   let length = 0;

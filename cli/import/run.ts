@@ -23,7 +23,8 @@ export interface ImportOptions {
  * Reads files of another system and sends what is in them to sallyportd.
  *
  * What MUST hold: a line that cannot be read stops its account, wherever in the files the account stands, and no
- * other; so all is read once before anything is sent. What is kept of it is counts, and the names in bad lines.
+ * other; so all is read once before anything is sent. What is kept of it is counts, and the names in bad lines. A file
+ * that speaks for its owner alone stops nothing but what its owner says: in it anybody's name may stand.
  */
 export async function runImport(context: Context, options: ImportOptions): Promise<void> {
   const { output, world } = context;
@@ -33,7 +34,10 @@ export async function runImport(context: Context, options: ImportOptions): Promi
   let total = 0;
   for await (const one of read()) {
     if (one.kind === 'found') total += 1;
-    else if (one.user !== undefined && !bad.has(one.user)) bad.set(one.user, placeText(one.place));
+    else if (one.user !== undefined) {
+      const key = badKey(one.user, one.owner);
+      if (!bad.has(key)) bad.set(key, placeText(one.place));
+    }
   }
   const report = createReport({ output, world, json: options.json, dryRun: options.dryRun });
   let done = 0;
@@ -55,7 +59,7 @@ export async function runImport(context: Context, options: ImportOptions): Promi
       report.problem(one);
       continue;
     }
-    const place = bad.get(keyOf(one));
+    const place = bad.get(badKey(keyOf(one))) ?? bad.get(badKey(keyOf(one), one.owner));
     if (place === undefined) {
       await sender.send(one);
       continue;
@@ -67,4 +71,8 @@ export async function runImport(context: Context, options: ImportOptions): Promi
   }
   await sender.end();
   if (!report.end()) context.end(exitStatus.refused);
+}
+
+function badKey(user: string, owner?: number): string {
+  return `${owner ?? ''}:${user}`;
 }

@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Caller } from './access.ts';
 import type { Admin } from './admin-contract.ts';
 import { newestPlace } from './follow-head.ts';
 import type { FollowQuery } from './views.ts';
@@ -9,7 +11,7 @@ import type { FollowQuery } from './views.ts';
 /** Streams of `audit --follow`: one JSON object a line. */
 export interface Followers {
   /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
-  start(response: ServerResponse, query: FollowQuery, withTroubles: boolean): Promise<void>;
+  start(response: ServerResponse, query: FollowQuery, caller: Caller): Promise<void>;
   count(): number;
   close(): void;
 }
@@ -22,21 +24,28 @@ export interface FollowLimits {
 
 /**
  * What MUST hold: no event is left out and none comes twice, also where the trail grows while what
- * lies behind is read; a follower that does not read costs a bounded amount of memory.
+ * lies behind is read; a follower that does not read costs a bounded amount of memory; local users, however many,
+ * leave places to root and to sallyport-notify, which would tell nobody of anything without one.
  */
 export function createFollowers(
   admin: Pick<Admin, 'auditFrom' | 'follow' | 'followTroubles' | 'status'>,
   limit: FollowLimits,
 ): Followers {
-  const open = new Set<ServerResponse>();
+  const open = new Map<ServerResponse, number>();
 
-  const start: Followers['start'] = async (response, query, withTroubles) => {
-    if (open.size >= limit.auditFollowers)
+  const hasPlace = ({ uid, root, portal, notify }: Caller): boolean => {
+    const free = limit.auditFollowers - open.size;
+    if (root || notify === true) return free > 0;
+    const own = [...open.values()].filter((other) => other === uid).length;
+    return free > limits.auditFollowersKept && (portal || own < limits.auditFollowersPerUid);
+  };
+  const start: Followers['start'] = async (response, query, caller) => {
+    if (!hasPlace(caller))
       throw new SallyportError(
         'too-many-followers',
         `the audit trail is being followed by ${open.size} already; end one of them`,
       );
-    open.add(response);
+    open.set(response, caller.uid);
     const stream = createStream(response, limit.auditFollowUnread, fitting(query));
     const stop = admin.follow(query.user, stream.live);
     response.once('close', () => {
@@ -49,7 +58,8 @@ export function createFollowers(
     });
     response.flushHeaders();
     // Behind the head: what is wrong already is told at once.
-    if (withTroubles) response.once('close', admin.followTroubles(stream.trouble));
+    // The portal's pages show the trail alone.
+    if (!caller.portal) response.once('close', admin.followTroubles(stream.trouble));
     await replay(admin, query, limit.pageSize, stream);
   };
 
@@ -57,7 +67,7 @@ export function createFollowers(
     start,
     count: () => open.size,
     close: () => {
-      for (const response of open)
+      for (const response of open.keys())
         response.end(errorLine('shutting-down', 'sallyportd is going down; follow again when it is back'));
     },
   };

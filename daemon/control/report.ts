@@ -7,6 +7,7 @@ import type { LockState } from '../policy/contract.ts';
 import type { Decision } from '../policy/decision.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
+import { createGate } from '../verifier/gate.ts';
 import { check } from './schema.ts';
 import { plainLogin, type StandingOptions } from './standing.ts';
 
@@ -57,19 +58,35 @@ export interface Reporting {
 export interface ReportingOptions extends StandingOptions {
   readonly store: Pick<Store, 'account'>;
   readonly accounts: Accounts;
+  /** Milliseconds after which no more names are looked up; by default `limits.reportWait`. */
+  readonly reportWait?: number;
 }
 
-/** MUST hold: it changes nothing, and asks NSS a few names at a time, so that logins find it free. */
+/**
+ * MUST hold: it changes nothing, and asks NSS about a few names at a time, however many ask for a report, so that
+ * logins find it free; a name service that hangs is not asked about name after name.
+ */
 export function createReporting(options: ReportingOptions): Reporting {
+  const gate = createGate(limits.reportAtOnce);
   return {
     async report(accounts) {
-      const lines: ReportLine[] = [];
-      for (let at = 0; at < accounts.length; at += limits.reportAtOnce) {
-        const some = accounts.slice(at, at + limits.reportAtOnce);
-        lines.push(...(await Promise.all(some.map((account) => lineOf(options, account)))));
-      }
-      return { lines };
+      const began = performance.now();
+      const isLate = () => performance.now() - began > (options.reportWait ?? limits.reportWait);
+      const line = (account: string) =>
+        gate(async () => (isLate() ? tooLate(account) : lineOf(options, account)));
+      return { lines: await Promise.all(accounts.map(line)) };
     },
+  };
+}
+
+function tooLate(account: string): ReportLine {
+  return {
+    account,
+    observed: false,
+    factors: [],
+    readiness: 'unknown',
+    why: 'accounts-unavailable',
+    sentence: 'the name service is too slow to be asked about all of them; try again',
   };
 }
 

@@ -197,8 +197,7 @@ async function serve(
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
-      // The portal's pages show the trail alone.
-      await desk.followers.start(response, { ...query, ...user }, !authorised.caller.portal);
+      await desk.followers.start(response, { ...query, ...user }, authorised.caller);
       return;
     }
     if (found.name === 'approval-follow') {

@@ -98,8 +98,8 @@ function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Bu
 function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step {
   switch (verdict.kind) {
     case 'accepted': {
-      const { result: code, strip, text } = verdict;
-      return result(code, { strip, ...(text === undefined ? {} : { info: text }) });
+      const { result: code, strip, text, delay = 0 } = verdict;
+      return held(result(code, { strip, ...(text === undefined ? {} : { info: text }) }), delay);
     }
     case 'next': {
       const { prompt, text, login } = verdict;
@@ -111,12 +111,15 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
       const then = verdict.again
         ? askAgain({ ...asked, login }, text)
         : result(verdict.result, text === undefined ? {} : { error: text });
-      if (delay <= 0) return then;
-      return { state: { at: 'holding', then }, effects: [{ do: 'hold', ms: delay }] };
+      return held(then, delay);
     }
     default:
       return unreachable(verdict);
   }
+}
+
+function held(then: Step, ms: number): Step {
+  return ms <= 0 ? then : { state: { at: 'holding', then }, effects: [{ do: 'hold', ms }] };
 }
 
 /** Whether a key was asked that may still say something. */

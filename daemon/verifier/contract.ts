@@ -67,6 +67,8 @@ export type Verdict =
       readonly result: 'success' | 'ignore';
       /** Bytes at the end of the answer that were the factor; 0 in mode prompt. */
       readonly strip: number;
+      /** As below; absent: none. */
+      readonly delay?: number;
       /** "3 recovery keys are left." */
       readonly text?: string;
     }

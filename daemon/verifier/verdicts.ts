@@ -39,9 +39,12 @@ export function originOf(facts: LoginFacts): string {
 }
 
 /**
- * A refusal that is held back to the next beat, so that its time tells nothing.
+ * What an unproven login hears, held back to the next beat, so that its time tells nothing: "not needed" too, which
+ * only accounts hear, while the password is still to be asked. A factor that was right has nothing to hide.
  * @param taken milliseconds since the answer came
  */
-export function onTheBeat(verdict: Refusal, taken: number): Refusal {
-  return { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) };
+export function onTheBeat(verdict: Verdict, taken: number): Verdict {
+  const isTelling =
+    verdict.kind === 'refused' || (verdict.kind === 'accepted' && verdict.result === 'ignore');
+  return isTelling ? { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) } : verdict;
 }

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -177,6 +178,61 @@ describe('google-authenticator', () => {
 
   test('a file of somebody else’s is none of the account that is named', () =>
     refused(file('bobs', google, { uid: uids.bob }), /speaks for its owner alone/, '--user', 'alice'));
+});
+
+describe('what users may put into files that root reads', () => {
+  const homeOf = (name: string, uid: number): string => {
+    const home = join(folder, name);
+    mkdirSync(home);
+    chownSync(home, uid, uid);
+    return home;
+  };
+
+  test('a file of root’s in a home of root’s that is not /root is not root’s factor', async () => {
+    // As sshd wants it for ChrootDirectory; and the seed is whose phone has it.
+    const home = homeOf('sftp-alice', 0);
+    file('sftp-alice/.google_authenticator', google, { mode: 0o400 });
+    const run = await cli('import', 'google-authenticator', home);
+    assert.equal(run.status, 1);
+    assert.match(run.err, /say whose it is/);
+    assert.equal(rig.store.commits.length, 0);
+    const said = await cli('import', 'google-authenticator', home, '--user', 'alice');
+    assert.equal(said.status, 0);
+    assert.ok((await factorsOf('alice')).length > 0);
+  });
+
+  test('and its owner’s own file in such a home speaks for the owner', async () => {
+    const home = homeOf('sftp-bob', 0);
+    file('sftp-bob/.google_authenticator', google, { uid: uids.bob });
+    const run = await cli('import', 'google-authenticator', home);
+    assert.deepEqual([run.status, (await factorsOf('bob')).length], [0, 2]);
+  });
+
+  test('a bad line in somebody’s file stops nobody else', async () => {
+    const path = file('users.oath', `HOTP alice - ${hex}\nHOTP bob - ${hex}\n`);
+    const own = file('own.oath', 'HOTP alice - zz\nHOTP bob - zz\n', { uid: uids.bob });
+    const run = await cli('import', 'oath', path, own);
+    assert.equal(run.status, 1);
+    assert.match(run.err, /own\.oath:1: alice: its key is no hex/);
+    assert.deepEqual([(await factorsOf('alice')).length, (await factorsOf('bob')).length], [1, 1]);
+  });
+
+  test('but what its owner says in it, and a bad line of root’s stops that too', async () => {
+    const own = file('own.oath', `HOTP bob - ${hex}\nHOTP bob - zz\n`, { uid: uids.bob });
+    assert.equal((await cli('import', 'oath', own)).status, 1);
+    const good = file('good.oath', `HOTP bob - ${hex}\n`, { uid: uids.bob });
+    assert.equal((await cli('import', 'oath', good, file('users.oath', 'HOTP bob - zz\n'))).status, 1);
+    assert.deepEqual(await factorsOf('bob'), []);
+  });
+
+  test('a file without end is not read to its end', async () => {
+    const path = file('own.oath', `HOTP bob - ${hex}\n`, { uid: uids.bob });
+    truncateSync(path, 2 ** 40);
+    const run = await cli('import', 'oath', path);
+    assert.equal(run.status, 1);
+    assert.match(run.err, /own\.oath: it is larger than 1048576 bytes/);
+    assert.equal(rig.store.commits.length, 0);
+  });
 });
 
 test('the password of a PSKC file comes from standard input, once', async () => {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { AuditEvent, StoredAuditEvent } from '../../../daemon/audit/event.ts';
+import type { Caller } from '../../../daemon/control/access.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/control/client.ts';
+import { createFollowers } from '../../../daemon/control/follow.ts';
+import { SallyportError } from '../../../daemon/errors.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { rawConnection, until } from '../../support/call.ts';
-import { type ControlRig, type RigOptions, startControl } from '../../support/control-rig.ts';
+import { type ControlRig, type RigOptions, startControl, uids } from '../../support/control-rig.ts';
 
 let rig: ControlRig;
 let client: ControlClient;
@@ -139,3 +143,38 @@ for (const path of ['/v1/audit/follow', '/v1/users/root/approvals/follow'])
     rig.clock.mono += limits.tokenIdle;
     await until('the stream is over', () => isOver);
   });
+
+test('local users leave places to root and to who tells of events', async () => {
+  const none = { root: false, portal: false, admin: false };
+  const status = await client.status();
+  const admin = {
+    auditFrom: async () => [],
+    follow: () => () => undefined,
+    followTroubles: () => () => undefined,
+    status: () => status,
+  };
+  const followers = createFollowers(admin, limits);
+  const follow = (caller: Caller): Promise<void> => {
+    const response = Object.assign(new PassThrough(), {
+      writeHead: () => undefined,
+      flushHeaders: () => undefined,
+    });
+    return followers.start(response as unknown as ServerResponse, {}, caller);
+  };
+  const isFull = (error: unknown) => error instanceof SallyportError && error.code === 'too-many-followers';
+  let uid = 1_000;
+  while (followers.count() < limits.auditFollowers - limits.auditFollowersKept) {
+    for (let own = 0; own < limits.auditFollowersPerUid; own += 1) await follow({ ...none, uid });
+    await assert.rejects(follow({ ...none, uid }), isFull);
+    uid += 1;
+  }
+  for (const caller of [
+    { ...none, uid },
+    { ...none, uid: uids.portal, portal: true },
+    { ...none, uid, admin: true },
+  ])
+    await assert.rejects(follow(caller), isFull);
+  await follow({ ...none, uid: uids.notify, notify: true });
+  while (followers.count() < limits.auditFollowers) await follow({ ...none, uid: 0, root: true });
+  await assert.rejects(follow({ ...none, uid: 0, root: true }), isFull);
+});

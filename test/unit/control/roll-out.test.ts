@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import type { Accounts } from '../../../daemon/accounts.ts';
+import type { Configuration } from '../../../daemon/configuration.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/control/client.ts';
 import { createExempting, createExemptionCount } from '../../../daemon/control/exemptions.ts';
+import { createReporting } from '../../../daemon/control/report.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { until } from '../../support/call.ts';
 import { runCli } from '../../support/cli-child.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { ProbedStore } from '../../support/control-store.ts';
+import { config as configOf, realm } from '../policy/support.ts';
 import { fob, phone } from './records.ts';
 
 /** Bypass codes, exemptions and the report, over the real socket as root. */
@@ -271,6 +275,42 @@ describe('the report', () => {
     await assert.rejects(client.report([...most, 'one-more']), refusedAs('bad-request'));
     await assert.rejects(client.report(['']), refusedAs('bad-request'));
     assert.deepEqual((await client.report([])).lines, []);
+  });
+
+  it('leaves NSS to logins however many ask for one, with accounts that move beside it', async () => {
+    rig.names.slow = 5;
+    rig.names.most = 0;
+    const names = Array.from({ length: 12 }, (_, each) => `user${each}`);
+    await Promise.all(Array.from({ length: 4 }, () => client.report(names)));
+    rig.names.slow = 0;
+    assert.ok(rig.names.most <= limits.reportAtOnce, String(rig.names.most));
+    assert.ok(limits.reportAtOnce + limits.movingLookups < limits.nssThreads);
+  });
+
+  it('ends while the name service hangs, and says of whom it does not know', async () => {
+    let asked = 0;
+    const accounts: Accounts = {
+      byName: async () => {
+        asked += 1;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return { status: 'unavailable', why: 'no answer' };
+      },
+      byUid: async () => ({ status: 'absent' }),
+      sessionIsLocal: async () => false,
+    };
+    const configuration: Partial<Configuration> = { current: () => configOf(realm()) };
+    const reporting = createReporting({
+      accounts,
+      configuration: configuration as Configuration,
+      store: new ProbedStore(),
+      now: Date.now,
+      bootId: '',
+      reportWait: 10,
+    });
+    const { lines } = await reporting.report(Array.from({ length: 200 }, (_, each) => `user${each}`));
+    assert.equal(lines.length, 200);
+    assert.ok(lines.every(({ readiness, why }) => readiness === 'unknown' && why === 'accounts-unavailable'));
+    assert.ok(asked <= limits.reportAtOnce, String(asked));
   });
 });
 

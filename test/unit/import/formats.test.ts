@@ -44,6 +44,14 @@ describe('google-authenticator', () => {
     });
   });
 
+  test('blanks behind a code are none of it, and a line of blanks before rubbish is no work', async () => {
+    const text = `${'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'}\n" TOTP_AUTH\n12345678 \t\r\n${' '.repeat(65_000)}x\n`;
+    const parsed = await one(text, 'alice');
+    assert.ok(parsed?.kind === 'found');
+    const [, scratch] = parsed.factors;
+    assert.deepEqual(scratch, { kind: 'scratch', enabled: true, codes: ['12345678'] });
+  });
+
   test('HOTP: the next counter', async () => {
     assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-hotp'), {
       alice: [

@@ -57,6 +57,7 @@ const events: Record<string, () => Event> = {
   'opened: refused with text': () => opened({ kind: 'done', result: 'perm-denied', text: 'No.' }),
   'judged: success': () => judged({ kind: 'accepted', result: 'success', strip: 6, text: 'Few.' }),
   'judged: ignore': () => judged({ kind: 'accepted', result: 'ignore', strip: 0 }),
+  'judged: ignore, held': () => judged({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
   'judged: again': () => wrong({ text: 'Wrong.' }),
   'judged: again, held': () => wrong({ text: 'Wrong.', delay: 1000 }),
   'judged: again, locked': () => wrong({ result: 'maxtries', text: 'Locked.' }),
@@ -86,6 +87,10 @@ const ways: Record<string, () => Event[]> = {
   'judging third': () => [...take('prompted third'), answered('333333')],
   'holding a prompt': () => [...take('judging first'), wrong({ text: 'Wrong.', delay: 1000 })],
   'holding an end': () => [...take('judging third'), wrong({ text: 'Wrong.', delay: 1000 })],
+  'holding an IGNORE': () => [
+    ...take('judging first'),
+    judged({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
+  ],
   'over by RESULT': () => [...take('opening'), opened({ kind: 'done', result: 'ignore' })],
   'over by closing': () => [...take('judging first'), { kind: 'closed' }],
 };
@@ -155,6 +160,7 @@ function whileJudging(row: Record<EventName, Row>): Record<EventName, Row> {
   return usual({
     'judged: success': over(send.info('Few.'), send.result('success', 6), close),
     'judged: ignore': over(...ends('ignore')),
+    'judged: ignore, held': to('holding', { do: 'hold', ms: 250 }),
     'judged: end': over(...ends('maxtries', send.error('Locked.'))),
     'judged: end, held': to('holding', { do: 'hold', ms: 5000 }),
     'judged: again, held': to('holding', { do: 'hold', ms: 1000 }),
@@ -184,6 +190,7 @@ const table: Record<string, Record<EventName, Row>> = {
   }),
   'holding a prompt': usual({ held: to('prompted', send.error('Wrong.'), send.prompt) }),
   'holding an end': usual({ held: over(...ends('maxtries', send.error('Wrong.'))) }),
+  'holding an IGNORE': usual({ held: over(...ends('ignore')) }),
   'over by RESULT': everyEvent(nothing),
   'over by closing': everyEvent(nothing),
 };
