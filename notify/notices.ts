@@ -9,6 +9,7 @@ export const noticeNames = [
   'factor-disabled',
   'factor-removed',
   'bypass-given',
+  'exempted',
   'approval-denied',
   'store-trouble',
   'store-recovered',
@@ -40,6 +41,8 @@ export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
     case 'enrol':
       if (outcome !== 'done' && outcome !== 'success') return undefined;
       return factor?.kind === 'bypass' ? 'bypass-given' : 'factor-added';
+    case 'exempted':
+      return reason === 'given' ? 'exempted' : undefined;
     case 'factor-disabled':
       return 'factor-disabled';
     case 'factor-removed':

@@ -3,6 +3,9 @@ import { userInfo } from 'node:os';
 import { createClient } from '../../daemon/control/client.ts';
 import type { Known } from './candidates.ts';
 
+/** Somebody waits for the Tab key; milliseconds. */
+const patience = 2_000;
+
 /** As many as somebody would look through. */
 const offered = 200;
 
@@ -12,7 +15,7 @@ const offered = 200;
  * What MUST hold: a key pressed for completion never asks for a password, prints no error and changes nothing.
  */
 export function knownBy(socket: () => string): Known {
-  const client = () => createClient({ socket: socket() });
+  const client = () => createClient({ socket: socket(), timeout: patience });
   return {
     accounts: async (beginning) => {
       const users = await orNothing(

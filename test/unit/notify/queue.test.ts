@@ -19,6 +19,8 @@ describe('which events are told', () => {
     ['last-recovery-key-used', { left: 0, ...factor('recovery') }],
     ['factor-added', { kind: 'enrol', outcome: 'done', ...factor('totp') }],
     ['bypass-given', { kind: 'enrol', outcome: 'done', ...factor('bypass') }],
+    ['exempted', { kind: 'exempted', outcome: 'done', reason: 'given' }],
+    [undefined, { kind: 'exempted', outcome: 'done', reason: 'ended' }],
     ['factor-disabled', { kind: 'factor-disabled', outcome: 'done' }],
     ['factor-removed', { kind: 'factor-removed', outcome: 'done' }],
     ['approval-denied', { outcome: 'refused', reason: 'denied' }],
