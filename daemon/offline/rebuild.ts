@@ -1,12 +1,13 @@
 import { limits } from '../limits.ts';
+import { parted } from '../store/chain.ts';
 import type { AccountRecord, TokenRecord, Versioned } from '../store/contract.ts';
 import type { Db } from '../store/handle.ts';
-import { eventRange, isTokenName, seqOf } from '../store/keys.ts';
+import { eventKey, eventRange, isTokenName, seqOf } from '../store/keys.ts';
 import { openPair, type Pair, readPairs } from '../store/reader.ts';
 import { decodeAccount, decodeToken } from '../store/records.ts';
 import type { Sealer } from '../store/seal.ts';
 import { cautious, cautiousToken, type Noted, type Now, type Other } from './caution.ts';
-import type { NewStore } from './new-store.ts';
+import { metaIn, type NewStore } from './new-store.ts';
 
 /** A store that is read. */
 export interface Side {
@@ -160,20 +161,36 @@ async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
   }
 }
 
-/** Every event that can be opened, and one that says so for each that cannot. */
+/**
+ * Every event that can be opened, and one that says so for each that cannot. MUST hold: each stays as it was, link
+ * and all, unless the key of its chain is lost, without which its link says nothing.
+ */
 async function copyTrail({ trail, into }: Rebuild): Promise<void> {
-  let next: number | undefined;
-  for await (const [key, value] of trail.db.iterator({ ...eventRange, fillCache: false })) {
+  const meta = await metaIn(trail);
+  const from = meta === undefined ? eventRange.gte : eventKey(meta.first);
+  let next = meta?.first;
+  for await (const [key, value] of trail.db.iterator({ gte: from, lt: eventRange.lt, fillCache: false })) {
     const seq = seqOf(key);
     for (next ??= seq; next < seq; next += 1) await into.lostEvent(next);
     next = seq + 1;
-    let opened: ReturnType<Sealer['open']>;
-    try {
-      opened = trail.sealer.open('audit', key, value);
-    } catch {
-      await into.lostEvent(seq);
-      continue;
-    }
-    await into.event(seq, opened.plaintext, opened.version);
+    const opened = opening(trail, key, value);
+    if (opened === undefined) await into.lostEvent(seq);
+    else await into.event(seq, meta?.chain === undefined ? opened.json : opened.plaintext, opened.version);
+  }
+  if (meta === undefined) return;
+  for (next ??= meta.first; next <= meta.last; next += 1) await into.lostEvent(next);
+}
+
+/** @returns undefined: it cannot be opened */
+function opening(
+  { sealer }: Side,
+  key: Buffer,
+  value: Buffer,
+): { readonly plaintext: Buffer; readonly json: Buffer; readonly version: number } | undefined {
+  try {
+    const { plaintext, version } = sealer.open('audit', key, value);
+    return { plaintext, version, json: parted(plaintext).json };
+  } catch {
+    return undefined;
   }
 }

@@ -78,7 +78,7 @@ export function repair(
         reason: `repaired from what could be read at commit ${stood}${giveUp.length === 0 ? '' : `, given up: ${giveUp.join(', ')}`}`,
         actor: offlineActor,
       };
-      await into.finish(storeId, said, old.meta);
+      await into.finish(storeId, said, 'repaired', old.meta);
       const { accounts } = into;
       into = undefined;
       const aside = putInPlace({

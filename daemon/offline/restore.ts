@@ -86,7 +86,7 @@ export function restore(
         reason: `restored from backup of ${new Date(header.taken).toISOString()} at commit ${header.commit}`,
         actor: offlineActor,
       };
-      await into.finish(storeId, said, await metaIn(trail));
+      await into.finish(storeId, said, 'restored', await metaIn(trail));
     } catch (error) {
       await into.abandon();
       throw error;
