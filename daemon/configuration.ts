@@ -26,7 +26,7 @@ export interface Configuration {
   problem(): string | undefined;
   /** @throws SallyportError `config-invalid` */
   reload(): Config;
-  /** Seals the copy of the one in force anew, with the present master key. */
+  /** Seals the copy of the one in force anew, with the present master key. @throws Error: it is not */
   keep(): void;
 }
 
@@ -108,14 +108,19 @@ function placeOf(file: string): Buffer {
 }
 
 function keep(good: Good, keyring: Keyring, options: ConfigurationOptions): void {
+  const sealed = createSealer(keyring).seal(
+    'config',
+    placeOf(options.file),
+    options.now(),
+    Buffer.from(good.text),
+  );
+  replaceDurably(good.config.paths.lastGood, sealed);
+}
+
+/** Nothing else depends on it while the file is good. */
+function keepOrTell(good: Good, keyring: Keyring, options: ConfigurationOptions): void {
   try {
-    const sealed = createSealer(keyring).seal(
-      'config',
-      placeOf(options.file),
-      options.now(),
-      Buffer.from(good.text),
-    );
-    replaceDurably(good.config.paths.lastGood, sealed);
+    keep(good, keyring, options);
   } catch (error) {
     options.log.warning('last-good-not-written', {
       file: good.config.paths.lastGood,
@@ -149,7 +154,7 @@ export function loadConfiguration(
   try {
     good = read(options);
     keyring = keyringAt(good.config.paths.masterKey);
-    keep(good, keyring, options);
+    keepOrTell(good, keyring, options);
   } catch (error) {
     if (!(error instanceof SallyportError) || error.code !== 'config-invalid') throw error;
     problem = error.message;
@@ -177,7 +182,7 @@ export function loadConfiguration(
       reload() {
         try {
           const fresh = read(options);
-          keep({ ...fresh, config: { ...fresh.config, paths } }, keyring, options);
+          keepOrTell({ ...fresh, config: { ...fresh.config, paths } }, keyring, options);
           const moved = JSON.stringify(fresh.config.paths) !== JSON.stringify(paths);
           problem = moved
             ? '[paths] has changed: restart sallyportd to use it; all else is in force'

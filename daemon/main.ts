@@ -191,7 +191,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       now: clock.now,
       version: version(),
       started,
-      keyId: keyring.current,
+      keyId: () => keyring.current,
     }),
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     keeping: { store: opened, keyring, rotation, ledger, log, version: version(), now: clock.now },

@@ -40,6 +40,9 @@ export function addBackup(program: Command, context: Context): void {
 async function backup(context: Context, file: string, options: BackupOptions): Promise<void> {
   const { world, output } = context;
   if (options.identity !== undefined) throw new CliError('usage', '--identity goes with --verify');
+  const { passphraseFile, passphraseFd } = options;
+  if (options.recipient !== undefined && (passphraseFile !== undefined || passphraseFd !== undefined))
+    throw new CliError('usage', 'a backup is sealed to a passphrase or to --recipient, not to both');
   const to: SealTo =
     options.recipient === undefined
       ? { passphrase: await newPassphrase(context, options) }

@@ -129,7 +129,14 @@ async function forget(context: Context, id: string, options: KeyOptions): Promis
     `Remove the master key ${id}? Backups of its time that do not hold it can never be opened again.`,
     options.yes === true,
   );
-  replaceKeyFile(keys.file, withoutKey(readKeyFile(keys.file), id));
-  await context.client().adoptKeys();
+  const before = readKeyFile(keys.file);
+  replaceKeyFile(keys.file, withoutKey(before, id));
+  try {
+    await context.client().adoptKeys();
+  } catch (error) {
+    // Something may be sealed with it by now: a daemon that did not let it go still needs it.
+    if (readKeyFile(keys.file) === withoutKey(before, id)) replaceKeyFile(keys.file, before);
+    throw error;
+  }
   output.note(`${id} is removed`);
 }

@@ -67,6 +67,7 @@ export const auditReasons = {
   'damage-found': 'a pass over the store found damage',
   'event-missing': 'an event of the trail is gone',
   'event-damaged': 'an event of the trail cannot be opened',
+  'event-lost': 'a repair found no readable event in this place',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type AuditReason = keyof typeof auditReasons;

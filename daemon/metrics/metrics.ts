@@ -15,8 +15,8 @@ export interface MetricsOptions {
   readonly now: () => number;
   readonly version: string;
   readonly started: number;
-  /** Of the master key that new records are sealed with. */
-  readonly keyId: string;
+  /** Of the master key that new records are sealed with: it can change. */
+  readonly keyId: () => string;
 }
 
 /** All figures as text (docs/metrics.md). */
@@ -70,7 +70,7 @@ function ofProcess({ version, started, keyId }: MetricsOptions): readonly Family
       node: process.versions.node,
     }),
     gauge('sallyport_master_key_info', 'The master key that new records are sealed with; always 1.', 1, {
-      key_id: keyId,
+      key_id: keyId(),
     }),
     gauge('process_start_time_seconds', 'When it was started, in seconds since the epoch.', started / 1_000),
     total('process_cpu_seconds_total', 'CPU time, in seconds.', (user + system) / 1e6),

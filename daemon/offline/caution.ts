@@ -11,8 +11,11 @@ export type Other =
   | { readonly kind: 'newest'; readonly record: AccountRecord }
   /** As the newest store has it, which is not the heir of the one that the backup is of: what it lacks says nothing. */
   | { readonly kind: 'beside'; readonly record: AccountRecord }
-  /** As a store has it of which nobody knows how old it is: it may make stricter, and no more. */
-  | { readonly kind: 'some'; readonly record: AccountRecord }
+  /**
+   * As a store has it of which nobody knows whether it is the newest. Marks of it may make stricter, and no more;
+   * `since`: it was written after the backup was taken, so that it knows better which factors there are.
+   */
+  | { readonly kind: 'some'; readonly since: boolean; readonly record: AccountRecord }
   /** The newest store knows no such account: it was removed since. */
   | { readonly kind: 'removed' };
 
@@ -63,7 +66,8 @@ export interface Now {
  *   until two answers in a row;
  * - of marks, counts and locks the stricter stands, and what lets in without a factor of its owner's (grants, grace,
  *   invites, exemptions, bypass codes) is void. What is not named here does not come back at all;
- * - no factor that was removed or disabled since comes back enabled.
+ * - no factor that was removed or disabled since comes back enabled, and none that was added since is left out:
+ *   with it would go what its account is asked for.
  */
 export function cautious(record: AccountRecord, other: Other, at: Now): Cautious {
   const { account } = record;
@@ -74,8 +78,15 @@ export function cautious(record: AccountRecord, other: Other, at: Now): Cautious
   };
   const theirs = 'record' in other ? other.record : undefined;
   const isNewest = other.kind === 'newest' || other.kind === 'beside';
-  const known = other.kind === 'newest' || other.kind === 'removed';
+  const isSince = other.kind === 'some' && other.since;
+  const known = other.kind === 'newest' || other.kind === 'removed' || isSince;
 
+  const doubted = (factor: FactorRecord, same: FactorRecord | undefined): FactorRecord => {
+    const strict = stricter(factor, same, other.kind === 'newest', at);
+    if (isSet(strict) && strict.hashes.every((hash) => hash === null)) say('recovery-void', factor);
+    if ('inDoubt' in strict && strict.inDoubt) say('two-in-a-row', factor);
+    return strict;
+  };
   const back = record.factors.flatMap((factor): FactorRecord[] => {
     if (factor.kind === 'bypass') {
       say('bypass-void', factor);
@@ -87,18 +98,15 @@ export function cautious(record: AccountRecord, other: Other, at: Now): Cautious
       say('recovery-replaced', factor);
       return [];
     }
-    const strict = stricter(factor, same, isNewest, at);
-    if (isSet(strict) && strict.hashes.every((hash) => hash === null)) say('recovery-void', factor);
-    if ('inDoubt' in strict && strict.inDoubt) say('two-in-a-row', factor);
+    const strict = doubted(factor, same);
     const enabled = strict.enabled && (same?.enabled ?? !known);
     if (strict.enabled && !enabled) say('back-disabled', factor);
     return [{ ...strict, enabled }];
   });
-  const added = isNewest
-    ? other.record.factors.filter(
-        (factor) => factor.kind !== 'bypass' && !record.factors.some((old) => isSame(old, factor)),
-      )
-    : [];
+  const added = (isNewest || isSince ? other.record.factors : []).flatMap((factor): FactorRecord[] => {
+    if (factor.kind === 'bypass' || record.factors.some((old) => isSame(old, factor))) return [];
+    return [isNewest ? factor : doubted(factor, undefined)];
+  });
   for (const factor of added) say('added-since', factor);
 
   const lastLogin = later(record.lastLogin, theirs?.lastLogin);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Addon } from '../addon.ts';
+import { messageOf } from '../errors.ts';
 import { scrubStore } from '../store/scrub.ts';
 import { type OldCopy, openCopy } from './old-copy.ts';
 import type { Prepared } from './prepared.ts';
@@ -36,7 +37,7 @@ export async function findingsIn(
 ): Promise<readonly string[]> {
   const findings: string[] = [];
   let records = 0;
-  await scrubStore({
+  const scrubbed = scrubStore({
     db,
     sealer,
     folder,
@@ -47,6 +48,10 @@ export async function findingsIn(
       work.progress(records);
     },
     signal: new AbortController().signal,
+  });
+  // What keeps it from reading on is a finding too: whoever repairs has to come past it.
+  await scrubbed.catch((error: unknown) => {
+    if (!findings.includes(messageOf(error))) findings.push(messageOf(error));
   });
   return findings;
 }

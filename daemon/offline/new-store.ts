@@ -1,6 +1,15 @@
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
+import {
+  type ChainState,
+  chained,
+  linkOf,
+  newChain,
+  parted,
+  type SegmentReason,
+  withNewSegment,
+} from '../store/chain.ts';
 import type { AccountRecord, TokenRecord } from '../store/contract.ts';
 import { syncFolder } from '../store/durable.ts';
 import { checkFolder } from '../store/folder-check.ts';
@@ -10,6 +19,7 @@ import { eventKey, isTokenName, markerKey, metaKey, recordKey, tokenName } from 
 import { type Meta, openMeta, sealMeta } from '../store/meta.ts';
 import { encodeAccount, encodeEvent, encodeToken } from '../store/records.ts';
 import type { Sealer } from '../store/seal.ts';
+import { lostEvent } from '../store/trail.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Operations that are written at a time. */
@@ -30,6 +40,9 @@ export class NewStore {
   #accounts = 0;
   #first = 1;
   #last = 0;
+  #eventBytes = 0;
+  /** The newest event, as it was encoded. */
+  #newest: Buffer | undefined;
 
   private constructor(db: Db, folder: string, sealer: Sealer, commit: number) {
     this.#db = db;
@@ -66,13 +79,16 @@ export class NewStore {
   async event(seq: number, bytes: Buffer, version: number): Promise<void> {
     if (this.#last < this.#first) this.#first = seq;
     this.#last = seq;
+    this.#newest = bytes;
     const key = eventKey(seq);
-    await this.#put(key, this.#sealer.seal('audit', key, version, bytes));
+    const value = this.#sealer.seal('audit', key, version, bytes);
+    this.#eventBytes += key.length + value.length;
+    await this.#put(key, value);
   }
 
   /** In the place of one that is lost. */
   lostEvent(seq: number): Promise<void> {
-    const lost: AuditEvent = { kind: 'store', outcome: 'error', at: 0, account: '', reason: 'event-lost' };
+    const lost: AuditEvent = { kind: 'store', outcome: 'error', at: 0, account: '', reason: lostEvent };
     return this.event(seq, encodeEvent(lost), this.#commit);
   }
 
@@ -83,24 +99,38 @@ export class NewStore {
 
   /**
    * @param said what stands last in the trail: what was done
-   * @param trail what the store said of itself whose trail this is; what it says of that goes on
+   * @param begin why a segment of the chain begins with it
+   * @param trail what the store said of itself whose trail this is; its chain goes on
    */
-  async finish(storeId: string, said: AuditEvent, trail?: Meta): Promise<void> {
-    const seq = this.#last < this.#first ? this.#first : this.#last + 1;
-    await this.event(seq, encodeEvent(said), this.#commit);
+  async finish(storeId: string, said: AuditEvent, begin: SegmentReason, trail?: Meta): Promise<void> {
+    const isEmpty = this.#last < this.#first;
+    const seq = 1 + (isEmpty ? (trail?.last ?? 0) : this.#last);
+    const { plaintext, chain } = chained(this.#chainOf(begin, trail), seq, encodeEvent(said));
+    await this.event(seq, plaintext, this.#commit);
     await this.#flush();
-    const meta = {
-      ...trail,
+    const meta: Meta = {
       storeId,
       commit: this.#commit,
       accounts: this.#accounts,
       first: this.#first,
       last: this.#last,
+      chain,
+      eventBytes: this.#eventBytes,
     };
     await this.#db.put(metaKey, sealMeta(this.#sealer, meta), { sync: true });
     await this.#db.close();
     syncAll(this.#folder);
     await checkFolder(this.#folder, Number.POSITIVE_INFINITY);
+  }
+
+  #chainOf(begin: SegmentReason, trail: Meta | undefined): ChainState {
+    if (trail?.chain === undefined) return newChain(begin);
+    const chain = withNewSegment(trail.chain, begin);
+    const newest = this.#newest;
+    // What the store said of itself is older than the newest event that was found.
+    if (newest === undefined || this.#last <= trail.last || parted(newest).mark === undefined) return chain;
+    const { segment = chain.segment } = parted(newest).mark ?? {};
+    return { ...chain, segment, head: linkOf(chain.key, this.#last, newest) };
   }
 
   async abandon(): Promise<void> {

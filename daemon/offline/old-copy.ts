@@ -1,12 +1,14 @@
-import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf, SallyportError } from '../errors.ts';
 import { type AnchorState, readAnchor } from '../store/anchor.ts';
 import { checkFolder, checkTrail } from '../store/folder-check.ts';
-import { type Db, openLevel, repairLevel } from '../store/handle.ts';
+import { type Db, isDiskFull, openLevel, repairLevel } from '../store/handle.ts';
 import type { Keyring } from '../store/keyring.ts';
 import { metaKey } from '../store/keys.ts';
 import { type Meta, openMeta } from '../store/meta.ts';
 import { cutTornEnds } from '../store/open-files.ts';
+import { freeBytes } from '../store/reserve.ts';
 import { createSealer, type Sealer } from '../store/seal.ts';
 
 /** A store as it lies on disk, as far as it can be read. */
@@ -62,11 +64,24 @@ export async function openCopy(
   return { db, sealer, meta, anchor, isNewest, problems };
 }
 
+/** MUST hold: want of room is no damage, or a store would be given up for lost that lies there whole. */
+class NoRoom extends SallyportError<'store-unwritable'> {}
+
+function noRoom(why: string, cause?: unknown): NoRoom {
+  const text = `there is no room for a copy of the store, which has to be read: ${why}. Nothing was changed; make room, and start this again.`;
+  return new NoRoom('store-unwritable', text, cause === undefined ? undefined : { cause });
+}
+
+/** For what LevelDB makes beside what it saves; bytes. */
+const roomToRepair = 1024 * 1024;
+
 async function tried<T>(problems: string[], work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
+    if (error instanceof NoRoom) throw error;
+    if (isDiskFull(error)) throw noRoom(messageOf(error), error);
+    problems.push(messageOf(error));
     return undefined;
   }
 }
@@ -96,6 +111,11 @@ async function opening(
   const db = await tried(problems, () => openLevel(folder, false));
   if (db !== undefined) return { db, guessed: false };
   const repaired = await tried(problems, async () => {
+    // It passes over what it has no room for, without a word.
+    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    const free = await freeBytes(folder);
+    if (free < bytes + roomToRepair)
+      throw noRoom(`${free} bytes are free, and ${bytes + roomToRepair} are needed`);
     await repairLevel(folder);
     return openLevel(folder, false);
   });

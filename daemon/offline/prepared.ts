@@ -1,4 +1,4 @@
-import { chownSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Config } from '../config/contract.ts';
 import { type Configuration, likelyPaths, loadConfiguration } from '../configuration.ts';
@@ -40,9 +40,8 @@ export function prepare(file: string, options: { readonly makeKey?: boolean } = 
   const ofRoot = statSync(likely.masterKey, { throwIfNoEntry: false })?.uid === 0;
   const early = ofRoot ? loadKeyring({ path: likely.masterKey }) : undefined;
   if (options.makeKey === true && !existsSync(likely.masterKey)) {
-    createMasterKey(likely.masterKey);
-    const { uid, gid } = ownerOf(likely.store);
-    if (process.geteuid?.() === 0) chownSync(likely.masterKey, uid, gid);
+    // Its owner's from the first moment: whoever is killed here leaves none that sallyportd cannot read.
+    createMasterKey(likely.masterKey, process.geteuid?.() === 0 ? ownerOf(likely.store) : undefined);
   }
   if (options.makeKey === false && !existsSync(likely.masterKey))
     throw new SallyportError(

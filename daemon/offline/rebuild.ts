@@ -1,12 +1,13 @@
 import { limits } from '../limits.ts';
+import { parted } from '../store/chain.ts';
 import type { AccountRecord, TokenRecord, Versioned } from '../store/contract.ts';
 import type { Db } from '../store/handle.ts';
-import { eventRange, isTokenName, seqOf } from '../store/keys.ts';
+import { eventKey, eventRange, isTokenName, seqOf } from '../store/keys.ts';
 import { openPair, type Pair, readPairs } from '../store/reader.ts';
 import { decodeAccount, decodeToken } from '../store/records.ts';
 import type { Sealer } from '../store/seal.ts';
 import { cautious, cautiousToken, type Noted, type Now, type Other } from './caution.ts';
-import type { NewStore } from './new-store.ts';
+import { metaIn, type NewStore } from './new-store.ts';
 
 /** A store that is read. */
 export interface Side {
@@ -18,7 +19,12 @@ export interface Rebuild {
   /** What is brought back. */
   readonly from: Side;
   /** The store that it takes the place of, as far as it can be read. */
-  readonly other?: Side & { readonly isNewest: boolean; readonly sameLine: boolean };
+  readonly other?: Side & {
+    readonly isNewest: boolean;
+    readonly sameLine: boolean;
+    /** The commit that `from` stood at. */
+    readonly since: number;
+  };
   /** Whose audit trail goes on. */
   readonly trail: Side;
   /** The records of `from` are known to be the newest: they stay as they are. */
@@ -92,13 +98,13 @@ async function bring(job: Rebuild, ours: NamedPair, theirs: NamedPair | undefine
     const token = read<TokenRecord>(from, ours, decodeToken)?.value;
     const same = other && theirs ? read<TokenRecord>(other, theirs, decodeToken)?.value : undefined;
     if (token !== undefined) await into.token(cautiousToken(token, same));
-    else if (same !== undefined && other?.isNewest === true) await into.token(same);
+    else if (same !== undefined && other?.isNewest === true && other.sameLine) await into.token(same);
     else await into.refused(ours.account);
     return;
   }
   const { account } = ours;
   const record = read(from, ours, decodeAccount)?.value;
-  const known = otherOf(job, record, theirs);
+  const known = otherOf(job, theirs);
   if (record !== undefined) {
     await put(job, record, known);
   } else if (known.kind === 'newest') {
@@ -113,17 +119,16 @@ async function lost({ giveUp, say, into }: Rebuild, account: string): Promise<vo
   if (!isGivenUp) await into.refused(account);
 }
 
-function otherOf(job: Rebuild, record: AccountRecord | undefined, theirs: NamedPair | undefined): Other {
+function otherOf(job: Rebuild, theirs: NamedPair | undefined): Other {
   const { other } = job;
   if (other === undefined) return { kind: 'unknown' };
   if (theirs === undefined) return { kind: other.isNewest && other.sameLine ? 'removed' : 'unknown' };
-  const found = read(other, theirs, decodeAccount)?.value;
-  if (found === undefined) return { kind: 'unknown' };
-  // A store that was restored on another machine goes on under another id: its factors tell.
-  const shares = found.factors.some(({ id }) => record?.factors.some((factor) => factor.id === id));
-  const isHeir = other.sameLine || shares || record === undefined;
-  if (!other.isNewest) return { kind: 'some', record: found };
-  return { kind: isHeir ? 'newest' : 'beside', record: found };
+  const found = read(other, theirs, decodeAccount);
+  if (found?.value === undefined) return { kind: 'unknown' };
+  const known = found.value;
+  if (!other.isNewest)
+    return { kind: 'some', since: other.sameLine && found.version > other.since, record: known };
+  return { kind: other.sameLine ? 'newest' : 'beside', record: known };
 }
 
 async function put(job: Rebuild, record: AccountRecord, other: Other): Promise<void> {
@@ -136,7 +141,10 @@ async function put(job: Rebuild, record: AccountRecord, other: Other): Promise<v
   await job.into.account(made.record);
 }
 
-/** Since the backup was taken: what is newer stays. A store of unknown age adds nothing but refusals. */
+/**
+ * Since the backup was taken: what is newer stays, and so does what another line has. MUST hold: only what the
+ * backup is known to be newer than is left out, since an account without its record is asked for nothing.
+ */
 async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
   const { other, into } = job;
   if (other === undefined) return;
@@ -146,34 +154,51 @@ async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
     else await into.refused(pair.account);
     return;
   }
-  const record = read(other, pair, decodeAccount)?.value;
-  if (record === undefined) {
+  const found = read(other, pair, decodeAccount);
+  if (found?.value === undefined) {
     await lost(job, pair.account);
-  } else if (other.isNewest) {
-    for (const factor of record.factors) {
-      const { kind, name } = factor;
-      job.say({ account: record.account, note: 'added-since', factor: { kind, name } });
-    }
-    const made = cautious(record, { kind: 'newest', record }, job.at);
-    for (const noted of made.notes) job.say(noted);
-    await into.account(made.record);
+    return;
   }
+  if (!other.isNewest && other.sameLine && found.version <= other.since) return;
+  const record = found.value;
+  for (const { kind, name } of record.factors)
+    job.say({ account: record.account, note: 'added-since', factor: { kind, name } });
+  const known: Other = other.isNewest ? { kind: 'newest', record } : { kind: 'unknown' };
+  const made = cautious(record, known, job.at);
+  for (const noted of made.notes) job.say(noted);
+  await into.account(made.record);
 }
 
-/** Every event that can be opened, and one that says so for each that cannot. */
+/**
+ * Every event that can be opened, and one that says so for each that cannot. MUST hold: each stays as it was, link
+ * and all, unless the key of its chain is lost, without which its link says nothing.
+ */
 async function copyTrail({ trail, into }: Rebuild): Promise<void> {
-  let next: number | undefined;
-  for await (const [key, value] of trail.db.iterator({ ...eventRange, fillCache: false })) {
+  const meta = await metaIn(trail);
+  const from = meta === undefined ? eventRange.gte : eventKey(meta.first);
+  let next = meta?.first;
+  for await (const [key, value] of trail.db.iterator({ gte: from, lt: eventRange.lt, fillCache: false })) {
     const seq = seqOf(key);
     for (next ??= seq; next < seq; next += 1) await into.lostEvent(next);
     next = seq + 1;
-    let opened: ReturnType<Sealer['open']>;
-    try {
-      opened = trail.sealer.open('audit', key, value);
-    } catch {
-      await into.lostEvent(seq);
-      continue;
-    }
-    await into.event(seq, opened.plaintext, opened.version);
+    const opened = opening(trail, key, value);
+    if (opened === undefined) await into.lostEvent(seq);
+    else await into.event(seq, meta?.chain === undefined ? opened.json : opened.plaintext, opened.version);
+  }
+  if (meta === undefined) return;
+  for (next ??= meta.first; next <= meta.last; next += 1) await into.lostEvent(next);
+}
+
+/** @returns undefined: it cannot be opened */
+function opening(
+  { sealer }: Side,
+  key: Buffer,
+  value: Buffer,
+): { readonly plaintext: Buffer; readonly json: Buffer; readonly version: number } | undefined {
+  try {
+    const { plaintext, version } = sealer.open('audit', key, value);
+    return { plaintext, version, json: parted(plaintext).json };
+  } catch {
+    return undefined;
   }
 }

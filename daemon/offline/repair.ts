@@ -40,11 +40,7 @@ export function repair(
     const { paths, keyring } = prepared;
     mkdirSync(folder, { mode: 0o700 });
     const old = await openCopy(paths, keyring, join(folder, 'old'));
-    if (old === undefined)
-      throw new SallyportError(
-        'store-damaged',
-        `nothing of the store ${paths.store} can be read. Nothing was changed; restore it from a backup: sallyport restore FILE`,
-      );
+    if (old === undefined) throw nothingLeft(paths.store);
     const now = Date.now();
     const sealer = createSealer(keyring);
     let into: NewStore | undefined;
@@ -69,6 +65,8 @@ export function repair(
         say: (noted) => work.tell({ noted }),
         progress: (accounts) => work.progress(accounts),
       });
+      // An empty store lets in whoever had a factor.
+      if (into.accounts === 0 && old.meta === undefined) throw nothingLeft(paths.store);
       for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
       const said: AuditEvent = {
         kind: 'store',
@@ -78,7 +76,7 @@ export function repair(
         reason: `repaired from what could be read at commit ${stood}${giveUp.length === 0 ? '' : `, given up: ${giveUp.join(', ')}`}`,
         actor: offlineActor,
       };
-      await into.finish(storeId, said, old.meta);
+      await into.finish(storeId, said, 'repaired', old.meta);
       const { accounts } = into;
       into = undefined;
       const aside = putInPlace({
@@ -96,6 +94,13 @@ export function repair(
       await old.db.close();
     }
   });
+}
+
+function nothingLeft(store: string): SallyportError {
+  return new SallyportError(
+    'store-damaged',
+    `nothing of the store ${store} can be read. Nothing was changed; restore it from a backup: sallyport restore FILE`,
+  );
 }
 
 /** Where the store does not say itself how far it came. */

@@ -15,6 +15,7 @@ import { openCopy } from './old-copy.ts';
 import { offlineActor } from './own-user.ts';
 import type { Prepared } from './prepared.ts';
 import { rebuild, type Side } from './rebuild.ts';
+import { type Relation, relationOf } from './relation.ts';
 import { putInPlace, usableAnchor } from './swap.ts';
 import { keysInUse, type Work, widestSkew, withStore } from './work.ts';
 
@@ -60,13 +61,17 @@ export function restore(
     const sealer = createSealer(keyring);
     const into = await NewStore.begin(join(folder, 'new'), sealer, commit);
     const from: Side = { db: taken.db, sealer: createSealer(keys) };
-    const sameLine = old?.meta?.storeId === header.storeId;
     const now = Date.now();
-    const trail = old?.isNewest === true && sameLine ? old : from;
+    const meta = await metaIn(from);
+    const relation = old && (meta === undefined ? 'branch' : await relationOf(old, meta));
+    const isNewest = old?.isNewest === true && (relation === 'heir' || relation === 'unrelated');
+    const trail = old !== undefined && isNewest && relation === 'heir' ? old : from;
     try {
       await rebuild({
         from,
-        ...(old === undefined ? {} : { other: { ...old, sameLine } }),
+        ...(old === undefined
+          ? {}
+          : { other: { ...old, isNewest, sameLine: isSameLine(relation), since: header.commit } }),
         trail,
         isNewest: false,
         into,
@@ -86,7 +91,7 @@ export function restore(
         reason: `restored from backup of ${new Date(header.taken).toISOString()} at commit ${header.commit}`,
         actor: offlineActor,
       };
-      await into.finish(storeId, said, await metaIn(trail));
+      await into.finish(storeId, said, 'restored', trail === old ? old.meta : meta);
     } catch (error) {
       await into.abandon();
       throw error;
@@ -112,11 +117,16 @@ export function restore(
         accounts: into.accounts,
         commit,
         storeWasRead: old !== undefined,
-        storeWasNewest: old?.isNewest === true,
+        storeWasNewest: isNewest,
         ...(aside === undefined ? {} : { aside }),
       },
     });
   });
+}
+
+/** Whether their commit numbers, and what one lacks, say something of each other. */
+function isSameLine(relation: Relation | undefined): boolean {
+  return relation === 'heir' || relation === 'older';
 }
 
 interface Taken {

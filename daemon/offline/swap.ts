@@ -3,7 +3,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Addon } from '../addon.ts';
 import { messageOf, SallyportError } from '../errors.ts';
-import { Anchor, type AnchorState, readAnchor, replaceAnchor } from '../store/anchor.ts';
+import { Anchor, type AnchorState, nextAnchor, readAnchor } from '../store/anchor.ts';
 import { syncFolder } from '../store/durable.ts';
 import { systemCode } from '../store/error.ts';
 import type { Keyring } from '../store/keyring.ts';
@@ -65,7 +65,10 @@ export function putInPlace({
   now,
 }: Swap): string | undefined {
   const aside = `${store}.before-${new Date(now).toISOString().replaceAll(/[:.]/g, '')}`;
+  let next: ReturnType<typeof nextAnchor> | undefined;
   try {
+    // First, since it needs room: what comes behind it are names alone.
+    next = nextAnchor(anchor, keyring, fresh.storeId, fresh.commit);
     if (oldAnchor !== undefined) new Anchor(anchor, keyring, oldAnchor).close();
     let kept: string | undefined;
     if (existsSync(store)) {
@@ -75,9 +78,10 @@ export function putInPlace({
       kept = aside;
     } else renameSync(fresh.folder, store);
     syncFolder(dirname(store));
-    replaceAnchor(anchor, keyring, fresh.storeId, fresh.commit);
+    next.use();
     return kept;
   } catch (error) {
+    next?.drop();
     throw new SallyportError(
       'store-unwritable',
       `the new store could not be put in place: ${messageOf(error)}. Start this again once it can be written.`,

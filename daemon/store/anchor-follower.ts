@@ -1,4 +1,5 @@
 import type { Anchor } from './anchor.ts';
+import { storeError } from './error.ts';
 
 /**
  * Lets the anchor follow the store, off the commits' path, at most `interval` and one write behind.
@@ -50,10 +51,11 @@ export class AnchorFollower {
     this.#anchor.writeNow(commit, clean);
   }
 
-  /** Both slots anew, as the present master key makes them. */
+  /** Both slots anew, as the present master key makes them. @throws store-unwritable: they are not */
   async rewrite(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    if (!this.#stopped) this.finish(this.#latest, false);
+    if (this.#stopped) throw storeError('store-unwritable', 'The anchor cannot be written at present.');
+    this.finish(this.#latest, false);
   }
 
   close(): void {

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { closeSync, fdatasync, fdatasyncSync, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
-import { createDurably, readFully, replaceDurably, writeFully } from './durable.ts';
+import { createDurably, type Next, prepareDurably, readFully, writeFully } from './durable.ts';
 import { storeError, systemCode } from './error.ts';
 import type { Keyring } from './keyring.ts';
 
@@ -57,9 +57,9 @@ export function createAnchor(path: string, keyring: Keyring, storeId: string, co
   createDurably(path, anchorBytes(keyring, storeId, commit));
 }
 
-/** An anchor in place of another, in one step. */
-export function replaceAnchor(path: string, keyring: Keyring, storeId: string, commit: number): void {
-  replaceDurably(path, anchorBytes(keyring, storeId, commit));
+/** An anchor in place of another, written at once. @returns what puts it there, in one step that needs no room */
+export function nextAnchor(path: string, keyring: Keyring, storeId: string, commit: number): Next {
+  return prepareDurably(path, anchorBytes(keyring, storeId, commit));
 }
 
 function anchorBytes(keyring: Keyring, storeId: string, commit: number): Buffer {

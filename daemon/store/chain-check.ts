@@ -6,7 +6,7 @@ import { eventKey, eventRange, metaKey } from './keys.ts';
 import { type Meta, openMeta } from './meta.ts';
 import type { Snapshot } from './reader.ts';
 import type { Sealer } from './seal.ts';
-import { type Slot, slots } from './trail.ts';
+import { lostEvent, type Slot, slots } from './trail.ts';
 
 type Options = Parameters<Store['checkTrail']>[0];
 
@@ -95,8 +95,9 @@ class Check {
   take(slot: Slot): void {
     this.checked += 1;
     const { seq, event, mark, problem } = slot;
-    if (problem || !event) {
-      this.#fault(seq, problem === 'event-missing' ? 'missing' : 'damaged');
+    const isLost = event?.reason === lostEvent && event.kind === 'store' && mark === undefined;
+    if (problem || !event || isLost) {
+      this.#fault(seq, problem === 'event-missing' || isLost ? 'missing' : 'damaged');
       this.#before = { kind: 'unknown' };
     } else if (mark) {
       this.#chainedFrom ??= seq;

@@ -49,9 +49,30 @@ export function readFully(fd: number, length: number, position: number): Buffer 
 
 /** Puts a file in place of another in one step: after a crash there is the old one or the new one, whole. */
 export function replaceDurably(path: string, contents: Buffer): void {
+  prepareDurably(path, contents).use();
+}
+
+/** A file that lies ready, on disk. */
+export interface Next {
+  use(): void;
+  drop(): void;
+}
+
+export function prepareDurably(path: string, contents: Buffer): Next {
   const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  createDurably(fresh, contents);
-  renameSync(fresh, path);
-  syncFolder(dirname(path));
+  const drop = (): void => rmSync(fresh, { force: true });
+  drop();
+  try {
+    createDurably(fresh, contents);
+  } catch (error) {
+    drop();
+    throw error;
+  }
+  return {
+    use() {
+      renameSync(fresh, path);
+      syncFolder(dirname(path));
+    },
+    drop,
+  };
 }

@@ -33,7 +33,7 @@ export interface RotationParts {
     resealAnchor(): Promise<void>;
   };
   readonly keyring: Keyring;
-  /** What else is sealed, beside the store. */
+  /** What else is sealed, beside the store. @throws Error: it is not */
   readonly resealOthers: () => void;
   readonly log: Log;
 }
@@ -59,10 +59,13 @@ export function createRotation(parts: RotationParts): Rotation {
   const run = async (): Promise<void> => {
     while (wanted && !stopped.signal.aborted) {
       wanted = false;
+      state = { kind: 'running', read: 0, total: 0 };
       try {
         await pass(parts, stopped.signal, (read, total) => {
           state = { kind: 'running', read, total };
         });
+        // Of the keys that it began with: there may be another one by now.
+        if (wanted) continue;
         state = { kind: 'done' };
         log.info('keys-rotated', { key: keyring.current });
       } catch (error) {
@@ -140,7 +143,8 @@ async function resealed(store: RotationParts['store'], entries: readonly Entry[]
     await store.reseal(entries);
     return 0;
   } catch (error) {
-    if (codeOf(error) !== 'record-damaged') throw error;
+    // A flipped bit can lie in the key id or in the schema, too.
+    if (!['record-damaged', 'store-key', 'store-schema'].includes(codeOf(error))) throw error;
     if (entries.length === 1) return 1;
     const middle = Math.ceil(entries.length / 2);
     return (await resealed(store, entries.slice(0, middle))) + (await resealed(store, entries.slice(middle)));

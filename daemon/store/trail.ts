@@ -24,6 +24,9 @@ export interface Slot {
   readonly mark?: ChainMark;
 }
 
+/** Reason of the event that a repair put in the place of one that was lost. */
+export const lostEvent = 'event-lost';
+
 type Search = Parameters<Store['search']>[0];
 
 /** Events that match. One that is missing or damaged stands in the list as an event of kind `store`. */
@@ -144,6 +147,9 @@ export async function rowToDrop(db: Db, sealer: Sealer, wanted: ToDrop): Promise
     for await (const { seq, event, size, mark, plaintext } of slots(db, sealer, snapshot, {
       forward: true,
     })) {
+      // Of one that cannot be read, only the one behind it says the link.
+      if (row !== undefined && row.to === seq - 1 && row.link === undefined && chain && mark)
+        row = { ...row, link: mark.before };
       if (seq - first >= wanted.limit) break;
       const isOver = last - seq >= wanted.keep || total - bytes > wanted.keepBytes;
       bytes += size;

@@ -109,7 +109,10 @@ describe('a backup', () => {
       `age-keygen -o ${own.root}/k 2>/dev/null; age-keygen -y ${own.root}/k`,
     ]);
     assert.equal(opened.status, 0, opened.stderr);
-    await own.must(['backup', plain, '--recipient', opened.stdout.trim()]);
+    const to = ['--recipient', opened.stdout.trim()];
+    const both = await own.cli(['backup', plain, ...to, '--passphrase-file', own.keyFile]);
+    assert.match(both.stderr, /not to both/);
+    await own.must(['backup', plain, ...to]);
     // The tool of others opens it: what is inside is as it would lie there after a break of the sealing.
     const inside = await run('bash', ['-c', `age -d -i ${own.root}/k ${plain} > ${own.root}/inside`]);
     assert.equal(inside.status, 0, inside.stderr);

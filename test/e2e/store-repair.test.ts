@@ -90,6 +90,8 @@ describe('store repair', () => {
     const two = { answer: hotp(counter, 1), previous: hotp(counter, 0) };
     assert.equal((await client.verify('mail', two)).outcome, 'accepted');
     assert.match(await own.must(['audit']), /repaired from what could be read/);
+    assert.match((await own.cli(['audit', 'verify'])).stdout, /repaired/);
+    await own.must(['audit', 'verify']);
     await own.stop();
   });
 
@@ -161,6 +163,9 @@ describe('key rotate', () => {
     const keysNow = await client.status();
     assert.equal(keysNow.keys?.rotation.kind, 'done');
     assert.deepEqual([keysNow.keys?.ids.length, keysNow.keys?.ids[1]], [2, before]);
+    const shown = `sallyport_master_key_info{key_id="${keysNow.keys?.current}"} 1`;
+    assert.ok((await own.must(['metrics'])).includes(shown));
+    await own.must(['audit', 'verify']);
     const { mode, uid } = statSync(own.keyFile);
     assert.deepEqual([mode & 0o777, uid], [0o600, process.getuid?.()]);
     assert.equal(await own.verify('mail', keys[1] ?? ''), 'accepted');

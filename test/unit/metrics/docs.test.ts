@@ -39,7 +39,7 @@ it('docs/metrics.md has every figure with its kind and its labels', async () => 
     now: Date.now,
     version: '1',
     started: 1,
-    keyId: 'k',
+    keyId: () => 'k',
   });
   const told = new Map(
     [...readMetrics(await metrics.text())].map(([name, { type, samples }]) => {

@@ -161,7 +161,7 @@ test('what servers and security keys count stays with the higher count', () => {
 
 describe('recovery keys', () => {
   test('are void where nobody knows what is spent', () => {
-    const some: Other = { kind: 'some', record: record([paper]) };
+    const some: Other = { kind: 'some', since: false, record: record([paper]) };
     for (const other of [unknown, some, { kind: 'removed' } as const]) {
       const made = cautious(record([paper]), other, at);
       assert.deepEqual(only<RecoveryRecord>(made).hashes, [null, null, null]);
@@ -197,7 +197,10 @@ describe('factors that only one copy has', () => {
   test('disabled since: stays so, also by a store of unknown age', () => {
     const disabled = record([{ ...security, enabled: false }]);
     for (const kind of ['newest', 'beside', 'some'] as const)
-      assert.equal(only(cautious(record([security]), { kind, record: disabled }, at)).enabled, false);
+      assert.equal(
+        only(cautious(record([security]), { kind, since: false, record: disabled }, at)).enabled,
+        false,
+      );
   });
 
   test('enabled since: stays disabled, as the backup has it', () => {
@@ -205,13 +208,26 @@ describe('factors that only one copy has', () => {
     assert.equal(only(made).enabled, false);
   });
 
-  test('added since: stays, but not out of a store of unknown age', () => {
+  test('added since: stays, but not out of a store that may be older than the backup', () => {
     const added = cautious(record([]), newest([security]), at);
     assert.deepEqual([only(added).id, notesOf(added)], ['key', ['added-since']]);
+    const older: Other = { kind: 'some', since: false, record: record([security]) };
+    assert.deepEqual(cautious(record([]), older, at).record.factors, []);
+  });
+
+  test('a store that is newer than the backup, and may not be the newest, says which there are', () => {
+    const some: Other = { kind: 'some', since: true, record: record([paper, phone]) };
+    const made = cautious(record([security]), some, at).record.factors;
     assert.deepEqual(
-      cautious(record([]), { kind: 'some', record: record([security]) }, at).record.factors,
-      [],
+      made.map(({ id, enabled }) => [id, enabled]),
+      [
+        ['key', false],
+        [paper.id, true],
+        ['totp', true],
+      ],
     );
+    assert.deepEqual((made[1] as RecoveryRecord).hashes, [null, null, null], 'not what is spent of them');
+    assert.ok((made[2] as TotpRecord).lastStep > phone.lastStep);
   });
 
   test('what a store lacks that is no heir says nothing', () => {

@@ -34,7 +34,7 @@ async function fresh(): Promise<{ folder: string; storeId: string; commit: numbe
   await into.account(emptyRecord('new', now));
   const said = { kind: 'store', outcome: 'done', at: now, account: '', reason: 'made' } as const;
   const storeId = anchor?.storeId ?? 'ab'.repeat(16);
-  await into.finish(storeId, said);
+  await into.finish(storeId, said, 'restored');
   return { folder: join(folder, 'new'), storeId, commit };
 }
 

@@ -4,7 +4,9 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { withNewKey, withoutKey } from '../../../daemon/control/key-file.ts';
 import { createLog } from '../../../daemon/log.ts';
 import { emptyRecord } from '../../../daemon/store/contract.ts';
+import { openLevel } from '../../../daemon/store/handle.ts';
 import { loadKeyring } from '../../../daemon/store/keyring.ts';
+import { recordKey } from '../../../daemon/store/keys.ts';
 import type { LevelStore } from '../../../daemon/store/level-store.ts';
 import { createRotation } from '../../../daemon/store/rotation.ts';
 import { claimedKey } from '../../../daemon/store/seal.ts';
@@ -128,4 +130,74 @@ test('a key is never another one under the same id, and one that is gone is miss
   const [id = ''] = keyring.ids;
   writeFileSync(rig.key, `${id} ${Buffer.alloc(32, 3).toString('base64')}\n`);
   assert.throws(() => keyring.adopt(load()), { code: 'store-key' });
+});
+
+test('of two rotations in a row the first is never told as the end of both', async () => {
+  const keyring = load();
+  const store = await rig.open({ keyring });
+  rotateFile();
+  keyring.adopt(load());
+  const seen = new Set<string>();
+  const slow = {
+    snapshot: () => store.snapshot(),
+    resealAnchor: () => store.resealAnchor(),
+    reseal: async (...words: Parameters<LevelStore['reseal']>) => {
+      await store.reseal(...words);
+      const { kind } = rotation.state();
+      const keys = kind === 'done' ? await keysIn(store) : new Set([keyring.current]);
+      if (keys.size > 1 || !keys.has(keyring.current)) seen.add(kind);
+    },
+  };
+  const rotation = createRotation({ store: slow, keyring, resealOthers: () => undefined, log });
+  rotation.start();
+  await until('it has begun', () => {
+    const state = rotation.state();
+    return state.kind === 'running' && state.read > 0;
+  });
+  rotateFile();
+  keyring.adopt(load());
+  rotation.start();
+  await until('both are through', () => rotation.state().kind !== 'running');
+  assert.deepEqual([...seen], [], 'a key that is in use could have been removed meanwhile');
+  assert.deepEqual([...(await keysIn(store))], [keyring.current]);
+  await rotation.stop();
+  await store.close();
+});
+
+test('an entry whose key id is damaged holds up none of the others', async () => {
+  const db = await openLevel(rig.folder, false);
+  const key = recordKey('user150');
+  const value = await db.get(key);
+  assert.ok(value !== undefined);
+  value.writeUInt8(value.readUInt8(3) ^ 1, 3);
+  await db.put(key, value, { sync: true });
+  await db.close();
+  const keyring = load();
+  const store = await rig.open({ keyring });
+  const [old = ''] = keyring.ids;
+  rotateFile();
+  keyring.adopt(load());
+  const rotation = createRotation({ store, keyring, resealOthers: () => undefined, log });
+  rotation.start();
+  await until('it is through', () => rotation.state().kind !== 'running');
+  assert.match(JSON.stringify(rotation.state()), /1 entries are damaged/);
+  assert.ok(!(await keysIn(store)).has(old), 'all others are sealed anew');
+  await rotation.stop();
+  await store.close();
+});
+
+test('nothing is done before all else is sealed anew, too', async () => {
+  const keyring = load();
+  const store = await rig.open({ keyring });
+  rotateFile();
+  keyring.adopt(load());
+  const resealOthers = () => {
+    throw new Error('no room for the last good configuration');
+  };
+  const rotation = createRotation({ store, keyring, resealOthers, log });
+  rotation.start();
+  await until('it is through', () => rotation.state().kind !== 'running');
+  assert.match(JSON.stringify(rotation.state()), /failed.*no room/);
+  await rotation.stop();
+  await store.close();
 });

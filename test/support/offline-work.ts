@@ -1,0 +1,72 @@
+import { Readable } from 'node:stream';
+import { loadAddon } from '../../daemon/addon.ts';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { writeBackup } from '../../daemon/control/backup-format.ts';
+import { backupOf } from '../../daemon/control/keeping.ts';
+import type { Noted } from '../../daemon/offline/caution.ts';
+import type { Prepared } from '../../daemon/offline/prepared.ts';
+import { repair } from '../../daemon/offline/repair.ts';
+import { type RestoreOptions, restore } from '../../daemon/offline/restore.ts';
+import type { LevelStore } from '../../daemon/store/level-store.ts';
+import type { StoreRig } from './store-rig.ts';
+
+/** Backups, restores and repairs of a store, without a process for each. */
+function preparedOf(rig: StoreRig): Prepared {
+  const parsed = parseConfig('[[realm]]\nname = "all"\nrequire = "none"\n', 'test.toml', 'host');
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const paths = { ...parsed.config.paths, store: rig.folder, anchor: rig.anchor, masterKey: rig.key };
+  const config = { ...parsed.config, paths };
+  return {
+    configuration: {
+      current: () => config,
+      loaded: () => 0,
+      problem: () => undefined,
+      reload: () => config,
+      keep: () => undefined,
+    },
+    keyring: rig.options().keyring,
+    paths,
+  };
+}
+
+export interface Told {
+  readonly noted: readonly Noted[];
+  readonly problems: readonly string[];
+  readonly done: Readonly<Record<string, unknown>>;
+}
+
+async function told(work: (tell: (what: object) => void) => Promise<void>): Promise<Told> {
+  const noted: Noted[] = [];
+  const problems: string[] = [];
+  let done = {};
+  await work((what) => {
+    if ('noted' in what) noted.push(what.noted as Noted);
+    if ('problem' in what) problems.push(String(what.problem));
+    if ('done' in what) done = what.done as object;
+  });
+  return { noted, problems, done };
+}
+
+export async function backupBytes(rig: StoreRig, store: LevelStore, withMasterKey = false): Promise<Buffer> {
+  const { keyring } = rig.options();
+  const snapshot = await store.snapshot();
+  const keeping = { keyring, version: 'test', now: Date.now };
+  const chunks: Buffer[] = [];
+  for await (const chunk of writeBackup(backupOf(keeping, snapshot, { withMasterKey }))) chunks.push(chunk);
+  await snapshot.close();
+  return Buffer.concat(chunks);
+}
+
+export function restored(
+  rig: StoreRig,
+  backup: Buffer,
+  options: Partial<RestoreOptions> = {},
+): Promise<Told> {
+  const input = Readable.from([backup]);
+  const all = { dryRun: false, ignoreStore: false, oldKeys: undefined, ...options, input };
+  return told((tell) => restore(preparedOf(rig), loadAddon(), all, { tell, progress: () => undefined }));
+}
+
+export function repaired(rig: StoreRig, giveUp: readonly string[] = []): Promise<Told> {
+  return told((tell) => repair(preparedOf(rig), loadAddon(), { tell, progress: () => undefined }, giveUp));
+}
