@@ -1,13 +1,14 @@
 import type { StoredAuditEvent } from '../daemon/control/views.ts';
 import type { Output } from './output.ts';
 import { printable } from './text.ts';
+import { plainTime } from './time.ts';
 
 /** Events as they are printed, however many: JSON lines, columns for scripts, or a table on a terminal. */
 export interface AuditLines {
   print(events: readonly StoredAuditEvent[]): void;
 }
 
-const heading = ['Time', 'Account', 'What', 'Why', 'Realm', 'Service', 'From', 'Factor', 'By'] as const;
+const heading = ['TIME', 'ACCOUNT', 'WHAT', 'WHY', 'REALM', 'SERVICE', 'FROM', 'FACTOR', 'BY'] as const;
 
 export function createAuditLines(output: Output, json: boolean): AuditLines {
   // Of the first rows: what comes later may be wider, and nothing that was printed can be moved.
@@ -32,7 +33,7 @@ export function createAuditLines(output: Output, json: boolean): AuditLines {
         );
         return;
       }
-      const rows = events.map((event) => cellsOf(output, event).map((cell) => printable(cell) || '-'));
+      const rows = events.map((event) => cellsOf(event).map((cell) => printable(cell) || '-'));
       if (widths === undefined && rows.length > 0) {
         widths = heading.map((title, column) =>
           Math.max(title.length, ...rows.slice(0, 1_000).map((cells) => lengthOf(cells[column] ?? ''))),
@@ -63,7 +64,7 @@ function columns(output: Output, event: StoredAuditEvent): readonly string[] {
 }
 
 /** For people: what belongs together stands together. */
-function cellsOf(output: Output, event: StoredAuditEvent): readonly string[] {
+function cellsOf(event: StoredAuditEvent): readonly string[] {
   const { factor, locked, left } = event;
   const notes = [
     event.reason,
@@ -71,7 +72,8 @@ function cellsOf(output: Output, event: StoredAuditEvent): readonly string[] {
     ...(left === undefined ? [] : [`${left} left`]),
   ];
   return [
-    output.time(event.at),
+    // Without how long ago that is: the rows are long.
+    plainTime(event.at),
     event.caller === undefined ? event.account : `${event.account} (${event.caller})`,
     `${event.kind} ${event.outcome}`,
     notes.join(', '),

@@ -62,7 +62,14 @@ async function look(
     ...(status.ok ? await accountsAndEvents(machine, status.value.store.accounts) : []),
     ...(dangers === 0
       ? []
-      : [['doctor', `${dangers} findings lock somebody out or let somebody in`] as const]),
+      : [
+          [
+            'doctor',
+            dangers === 1
+              ? '1 finding locks somebody out or lets somebody in'
+              : `${dangers} findings lock somebody out or let somebody in`,
+          ] as const,
+        ]),
   ];
   const state: State = {
     you,

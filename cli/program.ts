@@ -61,6 +61,7 @@ export function programOf(world: World): {
     addExport,
   ])
     add(program, context);
+  nameHelp(program, program.name());
   return { program, context, status, close };
 }
 
@@ -96,6 +97,12 @@ function isAlone(program: Command, words: readonly string[]): boolean {
   return operands.length === 0 && unknown.length === 0;
 }
 
+/** Whoever mistypes an option is sent to the help of that command. */
+function nameHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`try: ${path} --help`);
+  for (const one of command.commands) nameHelp(one, `${path} ${one.name()}`);
+}
+
 /** Before commands are added: they take these settings over. */
 function configure(program: Command, world: World): void {
   program
@@ -105,7 +112,6 @@ function configure(program: Command, world: World): void {
     .option('--link', 'where your password is needed, ask for a sign-in link in its place')
     .option('--offline', 'while sallyportd is stopped: work on the store itself; root alone')
     .exitOverride()
-    .showHelpAfterError('try: sallyport --help')
     .configureOutput({
       writeOut: (text) => void world.output.write(text),
       writeErr: (text) => void world.error.write(text),

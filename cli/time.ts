@@ -6,8 +6,13 @@ export function isoLocal(at: number): string {
 
 /** For terminals: "2025-03-01 09:30:00 (3 min ago)". */
 export function withHint(at: number, now: number): string {
+  return `${plainTime(at)} (${hint(at - now)})`;
+}
+
+/** For rows on terminals: "2025-03-01 09:30:00". */
+export function plainTime(at: number): string {
   const { date, time } = parts(at);
-  return `${date} ${time} (${hint(at - now)})`;
+  return `${date} ${time}`;
 }
 
 function parts(at: number): { readonly date: string; readonly time: string; readonly offset: string } {
@@ -78,6 +83,13 @@ export function parseLength(text: string): number | undefined {
   const length = /^(\d{1,6})([smhd]?)$/.exec(text);
   if (length === null) return undefined;
   return (Number(length[1]) * (lengths[length[2] || 's'] ?? 0)) / 1_000;
+}
+
+/** As configurations write it: "90s", "15m", "14d". @param ms whole seconds */
+export function exactLength(ms: number): string {
+  const unit =
+    ['d', 'h', 'm'].find((one) => ms >= (lengths[one] ?? 0) && ms % (lengths[one] ?? 1) === 0) ?? 's';
+  return `${ms / (lengths[unit] ?? 1)}${unit}`;
 }
 
 /** "9 min", "45 s". */

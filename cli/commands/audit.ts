@@ -34,8 +34,9 @@ export function addAudit(program: Command, context: Context): void {
   const moment = (text: string) => momentOf(text, context.world.now());
   const audit = program
     .command('audit')
+    .summary('the audit trail, oldest first')
     .description(
-      'the audit trail, oldest first; piped: time, place, user, kind, outcome, reason, realm,\nservice, source, factor, actor',
+      'the audit trail, oldest first; piped: time, place, account, kind, outcome, reason, realm, service, source or tty, factor, actor',
     )
     .option('--user <user>', 'of one account alone')
     .option('--realm <realm>', 'of one realm')

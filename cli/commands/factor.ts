@@ -10,7 +10,8 @@ export function addFactor(program: Command, context: Context): void {
   addFactorAdd(factor, context);
   factor
     .command('list <user>')
-    .description('piped: id, kind, name, state, added, last used, detail')
+    .summary('the factors of an account')
+    .description('the factors of an account; piped: id, kind, name, state, added, last used, detail')
     .option('--json', 'as JSON')
     .action(async (user: string, options: { json?: boolean }) => {
       const factors = await context.client().factors(user);

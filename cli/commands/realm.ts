@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Realm } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
-import { isoLocal } from '../time.ts';
+import { exactLength, isoLocal } from '../time.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('realms: who is asked for what');
@@ -72,7 +72,7 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
     ['yubikey', yubikeyOf(realm)],
     ['webauthn', webauthnOf(realm)],
-    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${lockout.forMs / 1000} s`],
+    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${exactLength(lockout.forMs)}`],
     ['su', realm.su],
     ['only observes', realm.observe ? 'yes' : 'no'],
   ];
@@ -93,7 +93,7 @@ function webauthnOf({ webauthn }: Realm): string {
 }
 
 function graceOf({ graceMs, graceUntil }: Realm): string {
-  if (graceMs !== undefined) return `${graceMs / 1000} s from the first login`;
+  if (graceMs !== undefined) return `${exactLength(graceMs)} from the first login`;
   return graceUntil === undefined ? '' : `until ${isoLocal(graceUntil)}`;
 }
 
@@ -109,6 +109,6 @@ function rulesOf(realm: Realm): readonly (readonly [string, string])[] {
 }
 
 function actionOf(action: Realm['rules'][number]['action']): string {
-  if (action.kind === 'remember') return `remember for ${action.forMs / 1000} s`;
+  if (action.kind === 'remember') return `remember for ${exactLength(action.forMs)}`;
   return action.kind === 'accept' ? `accept ${action.factor}` : action.kind;
 }

@@ -6,11 +6,12 @@ export function addReload(program: Command, context: Context): void {
     .command('reload')
     .description('have the daemon read its configuration again; a bad one changes nothing')
     .action(async () => {
-      const { file, realms, problem } = await context.client().reload();
+      const { file, realms, portal, problem } = await context.client().reload();
       context.output.note(`${file} is in force: ${realms} ${realms === 1 ? 'realm' : 'realms'}`);
-      context.output.note(
-        'The portal reads [portal] and [webauthn] when it starts: restart it where they changed.',
-      );
+      if (portal === true)
+        context.output.note(
+          'The portal reads [portal] and [webauthn] when it starts: restart it where they changed.',
+        );
       if (problem !== undefined) context.output.warn(problem);
     });
 }

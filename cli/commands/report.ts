@@ -46,8 +46,9 @@ const words: Readonly<Record<Readiness, string>> = {
 export function addReport(program: Command, context: Context): void {
   program
     .command('report')
+    .summary('who is ready for a second factor and who would be locked out')
     .description(
-      'who is ready for a second factor and who would be locked out; piped: user, realm, readiness, why,\nlast seen, services, refused at, factors',
+      'who is ready for a second factor and who would be locked out; piped: account, realm, readiness, why, last seen, services, refused at, factors',
     )
     .option('--realm <name>', 'the members of one realm alone')
     .option('--since <when>', 'logins from then on: 12h, 7d, 2025-03-01; by default 7d', (text) =>

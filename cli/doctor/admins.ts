@@ -14,7 +14,8 @@ export const adminsCheck: Check = {
     const members = group.kind === 'found' ? group.value.members : [];
     if (members.length === 0) {
       const why = group.kind === 'gone' ? 'is not there' : 'has no member';
-      const mend = `where more should: groupadd --system ${adminGroup}; usermod -aG ${adminGroup} NAME`;
+      const make = group.kind === 'gone' ? `groupadd --system ${adminGroup}; ` : '';
+      const mend = `where more should: ${make}usermod -aG ${adminGroup} NAME`;
       return [finding('admin.nobody', `the group ${adminGroup} ${why}`, mend)];
     }
     return orGood([], `root, and of ${adminGroup}: ${members.join(', ')}`);

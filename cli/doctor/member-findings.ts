@@ -35,7 +35,10 @@ function tell({ id, why, accounts, services }: Group, all: readonly string[]): F
   const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
   const which = services.size === all.length ? '' : ` for ${[...services].join(', ')}`;
   const what = `${names.slice(0, namedAtMost).join(', ')}${more}${which}: ${why}`;
-  return finding(id, what, mends[id] ?? addOne, { accounts: names });
+  const [only] = names;
+  const mend = mends[id] ?? addOne;
+  const fitting = only !== undefined && names.length === 1 ? mend.replaceAll('USER', () => only) : mend;
+  return finding(id, what, fitting, { accounts: names });
 }
 
 function judge(met: Met, inForce: boolean): Judged | undefined {

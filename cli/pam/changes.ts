@@ -6,7 +6,7 @@ import { apply } from './apply.ts';
 import { unifiedDiff } from './diff.ts';
 import { pamFiles } from './files.ts';
 import { caller } from './people.ts';
-import { type Plan, planEnable, stackFor } from './plan.ts';
+import { type Plan, stackFor } from './plan.ts';
 import { placeOf, servicesReaching } from './read.ts';
 import { type Change, changeId, currentTrial, type FileChange, history, keep, writeFiles } from './record.ts';
 import { assess } from './safety.ts';
@@ -21,6 +21,7 @@ import {
   sshdSettings,
 } from './sshd.ts';
 import { warnTrial } from './trial.ts';
+import { namesToDisable, planProgram } from './twins.ts';
 import { changedServices, planDisable } from './undo.ts';
 import { revertIfDue, revertNow } from './watch.ts';
 
@@ -37,7 +38,7 @@ export async function enable(
   const given = options.with === undefined ? options.stack : stackOf(service, options.with);
   const stack =
     given === undefined && settings !== undefined ? fitting(settings) : stackFor(service, given, known);
-  const plan = planEnable(pamFiles(), service, stack);
+  const plan = planProgram(pamFiles(), service, stack);
   if (plan.files.length === 0) {
     context.output.line(`${service} is guarded already; see: sallyport pam show ${service}`);
     return;
@@ -108,7 +109,7 @@ function fitting(settings: SshdSettings): string {
 
 function tell({ output }: Context, plan: Plan): void {
   const others = plan.services.slice(1);
-  if (others.length > 0) output.note(`This changes too what includes it: ${others.join(', ')}`);
+  if (others.length > 0) output.note(`This changes too: ${others.join(', ')}`);
   showDiff(output, plan.files);
   for (const line of plan.lost)
     output.note(
@@ -160,7 +161,7 @@ export async function disable(
       throw new CliError('refused', 'not everything could be put back; see: sallyport pam show');
     if (service !== undefined) return;
   }
-  const services = service === undefined ? changedServices(pamFiles()) : [service];
+  const services = service === undefined ? changedServices(pamFiles()) : namesToDisable(pamFiles(), service);
   if (service === undefined && services.length === 0) context.output.line('nothing is enabled');
   for (const one of services) await disableOne(context, one, options);
 }
@@ -178,7 +179,7 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
     path === undefined
       ? []
       : servicesReaching(files, path).filter((one) => one !== service && isService(one));
-  if (others.length > 0) output.note(`This changes too what includes it: ${others.join(', ')}`);
+  if (others.length > 0) output.note(`This changes too: ${others.join(', ')}`);
   showDiff(output, changes);
   if (options.dryRun === true) return;
   await context.prompt.confirm(

@@ -53,6 +53,12 @@ export function isTwinOf(service: string, other: string): boolean {
   return Object.hasOwn(twins, service) && twins[service] === other;
 }
 
+/** The other names under which the program of a service asks the same: "sudo -i" is sudo-i. */
+export function otherNamesOf(service: string): readonly string[] {
+  const stack = knownService(service)?.stack;
+  return Object.keys(twins).filter((name) => isTwinOf(name, service) && knownService(name)?.stack === stack);
+}
+
 /** libpam opens what it is told; this program opens files of /etc/pam.d alone. */
 export function isServiceName(name: string): boolean {
   return /^[A-Za-z0-9][\w.@-]{0,63}$/.test(name);

@@ -120,6 +120,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
       return {
         file: config.file,
         realms: config.realms.length,
+        portal: config.portal !== undefined,
         ...(problem === undefined ? {} : { problem }),
       };
     },

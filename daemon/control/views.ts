@@ -73,6 +73,8 @@ export interface KeysView {
 export interface ReloadView {
   readonly file: string;
   readonly realms: number;
+  /** Whether there is a portal, which reads its part when it starts. */
+  readonly portal?: boolean;
   /** What of the file is not in force. */
   readonly problem?: string;
 }

@@ -6,7 +6,7 @@ export type Selection =
   | {
       readonly kind: 'realm';
       readonly realm: Realm;
-      /** "group staff", "uid 1000 in 1000-59999", "catch-all". */
+      /** "group staff", "uid 1000 in 1000-59999", "everybody else". */
       readonly because: string;
     }
   /** `realm` cannot be passed over: one of its groups does not resolve. */
@@ -51,7 +51,7 @@ function membership(
   groups: ReadonlyMap<string, Membership>,
 ): string | undefined {
   const { members } = realm;
-  if (members === undefined) return 'catch-all';
+  if (members === undefined) return 'everybody else';
   if (members.users.includes(account.name)) return `user ${account.name}`;
   const range = members.uids.find(({ first, last }) => first <= account.uid && account.uid <= last);
   if (range !== undefined) return `uid ${account.uid} in ${range.first}-${range.last}`;

@@ -25,14 +25,14 @@ await inNamespace(import.meta.filename, async () => {
     };
     assert.deepEqual(
       shown.services.flatMap(({ service, module }) => (module === undefined ? [] : [[service, module]])),
-      [['sudo', '/etc/pam.d/sallyport-sudo:19']],
+      ['sudo', 'sudo-i'].map((one) => [one, '/etc/pam.d/sallyport-sudo:19']),
     );
     assert.match((await pam.must('alice', 'enable', 'sudo', '--yes')).stdout, /guarded already/);
   });
 
   pam.change('su reaches su-l, which is said and done', async () => {
     const done = await pam.must('alice', 'enable', 'su', '--yes');
-    assert.match(done.stderr, /includes it: su-l/);
+    assert.match(done.stderr, /This changes too: su-l/);
     await pam.add('bob');
     for (const options of [[], ['-']]) {
       const su = ['su', ...options, 'bob', '-c', 'echo "in-$(id -un)"'];
@@ -76,7 +76,7 @@ await inNamespace(import.meta.filename, async () => {
   pam.change('an edit made while the question stands there is not lost', async () => {
     const terminal = new Terminal(pam.command('alice', 'enable', 'sudo'));
     await terminal.expect(/\+@include sallyport-sudo/);
-    await terminal.expect(/Change sudo\? \[y\/N\] /);
+    await terminal.expect(/Change sudo, sudo-i\? \[y\/N\] /);
     append(sudoFile, '# mine\n');
     terminal.send('y\r');
     await terminal.expect(/has changed since it was shown/);

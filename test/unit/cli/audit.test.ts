@@ -53,10 +53,10 @@ test('on a terminal it is a table, the newest last', async () => {
   assert.equal(await terminal.ended(), 0);
   const lines = terminal.transcript.trim().split(/\r?\n/);
   assert.equal(lines.length, 3);
-  assert.match(lines[0] ?? '', /^Time +Account +What +Why +Realm +Service +From +Factor +By$/);
+  assert.match(lines[0] ?? '', /^TIME +ACCOUNT +WHAT +WHY +REALM +SERVICE +FROM +FACTOR +BY$/);
   assert.match(lines[2] ?? '', / common +login refused +wrong +- +- +192\.0\.2\.7 +- +-$/);
   const column = (line: string | undefined, word: string) => (line ?? '').indexOf(word);
-  assert.equal(column(lines[0], 'What'), column(lines[2], 'login refused'));
+  assert.equal(column(lines[0], 'WHAT'), column(lines[2], 'login refused'));
 });
 
 test('a search that finds nothing shows how far it has come, and takes that away', async () => {

@@ -427,7 +427,7 @@ describe('every decision', () => {
         question({ realm: strict, facts: facts({ service }), state: state({ factors }) }),
       );
       assert.equal(decision.realm, 'strict');
-      assert.equal(decision.because, 'catch-all');
+      assert.equal(decision.because, 'everybody else');
       assert.equal(decision.line, line);
       assert.match(decision.sentence, /\w+ \w+/);
     });

@@ -22,7 +22,7 @@ function selected(
 describe('membership', () => {
   it('goes by user, on the canonical name and no other', () => {
     assert.equal(selected(members({ users: ['alice'] })), 'first: user alice');
-    assert.equal(selected(members({ users: ['Alice', 'alice2'] })), 'rest: catch-all');
+    assert.equal(selected(members({ users: ['Alice', 'alice2'] })), 'rest: everybody else');
   });
 
   it('goes by uid, from the first to the last', () => {
@@ -34,11 +34,11 @@ describe('membership', () => {
     });
     for (const [uid, expected] of [
       [0, 'first: uid 0 in 0-0'],
-      [1, 'rest: catch-all'],
-      [999, 'rest: catch-all'],
+      [1, 'rest: everybody else'],
+      [999, 'rest: everybody else'],
       [1000, 'first: uid 1000 in 1000-1999'],
       [1999, 'first: uid 1999 in 1000-1999'],
-      [2000, 'rest: catch-all'],
+      [2000, 'rest: everybody else'],
     ] as const) {
       assert.equal(selected(uids, account('u', uid)), expected);
     }
@@ -49,9 +49,9 @@ describe('membership', () => {
     assert.equal(selected(domains, account('bob@corp.example')), 'first: domain corp.example');
     assert.equal(selected(domains, account('bob@CORP.Example')), 'first: domain corp.example');
     assert.equal(selected(domains, account('CORP\\bob')), 'first: domain corp');
-    assert.equal(selected(domains, account('bob@evil.corp.example')), 'rest: catch-all');
-    assert.equal(selected(domains, account('corp.example')), 'rest: catch-all');
-    assert.equal(selected(domains, account('EVIL\\bob@corp.example')), 'rest: catch-all');
+    assert.equal(selected(domains, account('bob@evil.corp.example')), 'rest: everybody else');
+    assert.equal(selected(domains, account('corp.example')), 'rest: everybody else');
+    assert.equal(selected(domains, account('EVIL\\bob@corp.example')), 'rest: everybody else');
   });
 
   for (const [name, domain] of [
@@ -67,7 +67,7 @@ describe('membership', () => {
   it('goes by group, any one of them', () => {
     const groups = members({ groups: ['staff', 'ops'] });
     assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'member' }), 'first: group ops');
-    assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'not-member' }), 'rest: catch-all');
+    assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'not-member' }), 'rest: everybody else');
   });
 
   it('is in the first realm of the file, not the best', () => {

@@ -4,11 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { checkService } from '../../../../cli/pam/check.ts';
+import { checkService, guards } from '../../../../cli/pam/check.ts';
 import { unifiedDiff } from '../../../../cli/pam/diff.ts';
 import type { PamFiles } from '../../../../cli/pam/files.ts';
 import { overlaid, type Plan, planEnable, stackFor } from '../../../../cli/pam/plan.ts';
+import { readStack } from '../../../../cli/pam/read.ts';
 import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
+import { namesToDisable, planProgram } from '../../../../cli/pam/twins.ts';
 import { planDisable } from '../../../../cli/pam/undo.ts';
 import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
 import { fc } from '../../../support/property.ts';
@@ -106,6 +108,25 @@ for (const [name, services] of cases)
     it('is changed once', () => {
       const plan = planEnable(files, 'sudo', 'sallyport-sudo');
       assert.deepEqual(planEnable(plan.after, 'sudo', 'sallyport-sudo').files, []);
+    });
+
+    it('guards a program by all its names, and lets go of all', () => {
+      const plan = planProgram(files, 'sudo', 'sallyport-sudo');
+      for (const one of ['sudo', 'sudo-i'].filter((one) => files.read(one) !== undefined)) {
+        assert.ok(guards(readStack(plan.after, one, 'auth')), one);
+        assert.deepEqual(checkService(plan.after, one), []);
+      }
+      assert.deepEqual(planProgram(plan.after, 'sudo', 'sallyport-sudo').files, []);
+      let back = applied(texts, plan.files);
+      for (const one of namesToDisable(memoryFiles(back), 'sudo'))
+        back = applied(back, planDisable(memoryFiles(back), one, [recorded(plan)]));
+      assert.deepEqual(back, texts);
+    });
+
+    it('guards the other name of a program that asks already by one', () => {
+      const first = planEnable(files, 'sudo', 'sallyport-sudo');
+      const { after } = planProgram(first.after, 'sudo', 'sallyport-sudo');
+      if (files.read('sudo-i') !== undefined) assert.ok(guards(readStack(after, 'sudo-i', 'auth')));
     });
 
     it('says whom a change reaches', () => {

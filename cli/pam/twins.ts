@@ -1,0 +1,34 @@
+import { guards } from './check.ts';
+import type { PamFiles } from './files.ts';
+import { type Plan, planEnable } from './plan.ts';
+import { readStack } from './read.ts';
+import { otherNamesOf } from './services.ts';
+import { changedServices } from './undo.ts';
+
+/*
+ * What MUST hold:
+ * - a program is not guarded by one of its names and open by another: where "sudo" asks, "sudo -i" does;
+ * - what was enabled by one word is disabled by it.
+ */
+
+/** `planEnable`, for the other names of the program too, unless they come by the second factor already. */
+export function planProgram(files: PamFiles, service: string, stackName: string): Plan {
+  let plan = planEnable(files, service, stackName);
+  for (const name of otherNamesOf(service)) {
+    if (plan.after.read(name) === undefined || guards(readStack(plan.after, name, 'auth'))) continue;
+    const more = planEnable(plan.after, name, stackName);
+    plan = {
+      ...plan,
+      services: [...plan.services, ...more.services],
+      files: [...plan.files, ...more.files],
+      after: more.after,
+    };
+  }
+  return plan;
+}
+
+/** The service, and the other names of its program that have a line of ours. */
+export function namesToDisable(files: PamFiles, service: string): readonly string[] {
+  const names = otherNamesOf(service);
+  return [service, ...changedServices(files).filter((name) => names.includes(name))];
+}
