@@ -6,7 +6,7 @@ import type { Shape } from './shape.ts';
 export const periodLimits = { shortest: 15, longest: 300 } as const;
 
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
-const furthestDrift = 10;
+export const furthestDrift = 10;
 
 /** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
 export const totp: Factor<TotpRecord> = {

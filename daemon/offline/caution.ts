@@ -1,5 +1,6 @@
 import { unreachable } from '../errors.ts';
 import type { FactorRecord, RecoveryRecord, ScratchRecord } from '../factors/contract.ts';
+import { furthestDrift } from '../factors/totp.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { AccountRecord, TokenRecord } from '../store/contract.ts';
 
@@ -150,8 +151,9 @@ function stricter(
   switch (factor.kind) {
     case 'totp': {
       const drift = same?.kind === 'totp' ? same.drift : factor.drift;
-      // One step more: the device may have been found to run ahead since.
-      const present = Math.floor(now / 1000 / factor.period) + Math.max(0, drift) + skew + 1;
+      // The device may have been found to run ahead since: by a step where the newest is known, else as far as can be.
+      const ahead = newest && same !== undefined ? Math.max(0, drift) + 1 : furthestDrift;
+      const present = Math.floor(now / 1000 / factor.period) + ahead + skew;
       const marks = [factor.lastStep, same?.kind === 'totp' ? same.lastStep : -1, present];
       return { ...factor, ...used, drift, lastStep: Math.max(...marks) };
     }
