@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Context } from './context.ts';
+import { withoutRings } from './daemon.ts';
 import { CliError } from './errors.ts';
 import { createProgress } from './progress.ts';
 
@@ -41,7 +42,7 @@ export async function workOnStore(
 ): Promise<Worked> {
   const { world, output } = context;
   const line = [world.daemonMain, ...words, '--config', context.configFile()];
-  const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'], env: withoutRings() });
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve());
     child.once('close', () => resolve());

@@ -61,6 +61,8 @@ export interface Addon {
   /** sd_notify(3). False where nobody asked to be told. */
   readonly notify: (message: string) => boolean;
   /** prctl(2), PR_SET_DUMPABLE. */
+  /** Gives root up in all threads, for good. */
+  readonly becomeUser: (uid: number, gid: number) => void;
   readonly setDumpable: (flag: boolean) => void;
   /** renameat2(2), RENAME_EXCHANGE: two names of one file system change places in one step. */
   readonly exchange: (a: string, b: string) => void;

@@ -1,6 +1,7 @@
 #include "system.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -89,6 +90,19 @@ void setDumpable(const Napi::CallbackInfo& info) {
   if (prctl(PR_SET_DUMPABLE, flag, 0UL, 0UL, 0UL) != 0) throwErrno(info.Env(), errno, "prctl PR_SET_DUMPABLE");
 }
 
+/**
+ * becomeUser(uid, gid): gives root up in all threads, for good. Node refuses its own setgroups() and setuid() wherever
+ * its libuv could use io_uring (Debian 13), whether or not it does. The caller sees to it that there is no such ring.
+ */
+void becomeUser(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber() || !info[1].IsNumber()) throwArgument(info.Env(), "uid and gid must be numbers");
+  const uid_t uid = info[0].As<Napi::Number>().Uint32Value();
+  const gid_t gid = info[1].As<Napi::Number>().Uint32Value();
+  if (setgroups(1, &gid) != 0) throwErrno(info.Env(), errno, "setgroups");
+  if (setresgid(gid, gid, gid) != 0) throwErrno(info.Env(), errno, "setresgid");
+  if (setresuid(uid, uid, uid) != 0) throwErrno(info.Env(), errno, "setresuid");
+}
+
 /** closeOnExec(fd): for sockets that the service manager handed over. */
 void closeOnExec(const Napi::CallbackInfo& info) {
   const int descriptor = descriptorOf(info[0]);
@@ -114,6 +128,7 @@ void addSystem(Napi::Env env, Napi::Object exports) {
   exports.Set("peerCredentials", Napi::Function::New(env, peerCredentials, "peerCredentials"));
   exports.Set("notify", Napi::Function::New(env, notify, "notify"));
   exports.Set("setDumpable", Napi::Function::New(env, setDumpable, "setDumpable"));
+  exports.Set("becomeUser", Napi::Function::New(env, becomeUser, "becomeUser"));
   exports.Set("exchange", Napi::Function::New(env, exchange, "exchange"));
   exports.Set("closeOnExec", Napi::Function::New(env, closeOnExec, "closeOnExec"));
 }

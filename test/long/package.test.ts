@@ -200,6 +200,15 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.match(await there.must('sallyport audit --user alice'), /alice\s+login\s+success/);
     });
 
+    it('works on the store while sallyportd is stopped, whatever Node this is', async () => {
+      await there.must(
+        'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd',
+      );
+      assert.match(await there.must('sallyport user list --offline'), /^alice\t/m);
+      assert.equal(await there.must('find /var/lib/sallyport ! -user sallyport'), '');
+      await there.must('systemctl start sallyportd');
+    });
+
     it('purged, leaves nothing behind but its users', async () => {
       const { status, said } = await there.apt('purge', 'sallyport');
       assert.equal(status, 0, said);
