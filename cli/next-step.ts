@@ -70,7 +70,7 @@ export function nextStep(state: State): NextStep {
     return {
       id: 'guard',
       why: 'no login asks for the second factor yet',
-      command: 'sallyport pam enable sshd --try 10m',
+      command: 'sallyport pam enable sshd --with password --try 10m',
     };
   const [observed] = state.observing;
   if (observed !== undefined)

@@ -60,9 +60,9 @@ export interface Addon {
   readonly lockIsHeld: (lock: FileLock) => boolean;
   /** sd_notify(3). False where nobody asked to be told. */
   readonly notify: (message: string) => boolean;
-  /** prctl(2), PR_SET_DUMPABLE. */
   /** Gives root up in all threads, for good. */
   readonly becomeUser: (uid: number, gid: number) => void;
+  /** prctl(2), PR_SET_DUMPABLE. */
   readonly setDumpable: (flag: boolean) => void;
   /** renameat2(2), RENAME_EXCHANGE: two names of one file system change places in one step. */
   readonly exchange: (a: string, b: string) => void;

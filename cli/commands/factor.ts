@@ -60,13 +60,15 @@ export function addFactor(program: Command, context: Context): void {
     });
 }
 
-/** By id, or by name in whatever case. @throws CliError no-such-factor */
+/** By id, by name in whatever case, or by kind where there is one of it. @throws CliError no-such-factor */
 async function find(context: Context, user: string, wanted: string): Promise<FactorSummary> {
   const factors = await context.client().factors(user);
   const named = (name: string) => name.normalize('NFC').trim().toLowerCase();
   const found =
     factors.find(({ id }) => id === wanted) ?? factors.find(({ name }) => named(name) === named(wanted));
-  if (found !== undefined) return found;
+  const ofKind = factors.filter(({ kind }) => kind === wanted);
+  const one = found ?? (ofKind.length === 1 ? ofKind[0] : undefined);
+  if (one !== undefined) return one;
   throw new CliError(
     'no-such-factor',
     `${user} has no factor "${wanted}"; "sallyport factor list ${user}" shows ids and names`,

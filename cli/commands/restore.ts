@@ -6,6 +6,7 @@ import { opened } from '../backup/sealing.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { workOnStore } from '../store-work.ts';
+import { countOf } from '../text.ts';
 
 interface RestoreOptions extends OpenOptions {
   readonly dryRun?: boolean;
@@ -54,8 +55,8 @@ async function restore(context: Context, file: string, options: RestoreOptions):
   const { accounts, commit, aside, storeWasNewest } = done;
   output.note(
     dryRun
-      ? `${accounts} accounts would be there; nothing was changed`
-      : `${accounts} accounts are restored, at commit ${commit}`,
+      ? `${countOf(Number(accounts), 'account')} would be there; nothing was changed`
+      : `restored: ${countOf(Number(accounts), 'account')}, at commit ${commit}`,
   );
   if (storeWasNewest !== true)
     output.warn(

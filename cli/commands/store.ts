@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { createProgress } from '../progress.ts';
 import { workOnStore } from '../store-work.ts';
+import { countOf } from '../text.ts';
 
 interface StoreOptions {
   readonly yes?: boolean;
@@ -101,7 +102,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
     output.note('the store is whole; nothing was changed');
     return;
   }
-  output.note(`${done.accounts} accounts are saved, at commit ${done.commit}`);
+  output.note(`saved: ${countOf(Number(done.accounts), 'account')}, at commit ${done.commit}`);
   if (done.storeWasNewest !== true)
     output.warn(
       'nobody knows whether this was the newest store: all recovery keys are void, and tokens by counter ask for two codes in a row',

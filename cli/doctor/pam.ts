@@ -42,7 +42,7 @@ export const pamCheck: Check = {
         finding(
           'pam.nothing-guarded',
           'no program asks for a second factor',
-          'sallyport pam enable sshd --try 10m',
+          'sallyport pam enable sshd --with password --try 10m',
         ),
       ];
     const findings = [

@@ -93,7 +93,12 @@ export function keep(change: Change, files: readonly FileChange[]): void {
 /** Every file is in place. @param uptime from then on logins go through the change */
 export function noteWritten(): void {
   writeSynced(join(trying, 'written'), `${clock().uptime}\n`);
-  syncFolder(trying);
+  try {
+    syncFolder(trying);
+  } catch (error) {
+    // A watcher has seen it already, and moved the record to what is done.
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
 }
 
 /** @returns false: it has been put back meanwhile */

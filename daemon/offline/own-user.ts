@@ -43,6 +43,8 @@ export function becomeOwnerOf(store: string): { readonly uid: number; readonly g
       'this Node uses io_uring, with which root cannot be given up; say it again with UV_USE_IO_URING=0 in front. Nothing was changed.',
     );
   loadAddon().becomeUser(uid, gid);
+  if (process.getuid?.() !== uid || process.geteuid?.() !== uid || process.getegid?.() !== gid)
+    throw new SallyportError('internal', 'root could not be given up. Nothing was changed.');
   return { uid, gid };
 }
 

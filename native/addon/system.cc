@@ -95,9 +95,9 @@ void setDumpable(const Napi::CallbackInfo& info) {
  * its libuv could use io_uring (Debian 13), whether or not it does. The caller sees to it that there is no such ring.
  */
 void becomeUser(const Napi::CallbackInfo& info) {
-  if (!info[0].IsNumber() || !info[1].IsNumber()) throwArgument(info.Env(), "uid and gid must be numbers");
-  const uid_t uid = info[0].As<Napi::Number>().Uint32Value();
-  const gid_t gid = info[1].As<Napi::Number>().Uint32Value();
+  // (uid_t) -1 would mean "as it is".
+  const uid_t uid = numberOf(info[0], "uid", UINT32_MAX - 1);
+  const gid_t gid = numberOf(info[1], "gid", UINT32_MAX - 1);
   if (setgroups(1, &gid) != 0) throwErrno(info.Env(), errno, "setgroups");
   if (setresgid(gid, gid, gid) != 0) throwErrno(info.Env(), errno, "setresgid");
   if (setresuid(uid, uid, uid) != 0) throwErrno(info.Env(), errno, "setresuid");

@@ -161,7 +161,7 @@ describe('the store is broken', () => {
     await own.stop();
     breakLog();
     const outputs = await follow(blocks('The store is broken')[1], { 'sallyport store check': 1 });
-    assert.match(outputs[2] ?? '', /accounts are saved/);
+    assert.match(outputs[2] ?? '', /saved: \d+ account/);
     assert.match(await own.must(['user', 'list']), new RegExp(`^${user}\t`, 'm'));
   });
 

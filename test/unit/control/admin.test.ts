@@ -244,7 +244,7 @@ describe('what is shown', () => {
 
   test('reload puts a good file in force', async () => {
     rig.setConfig('[[realm]]\nname = "all"\nrequire = "any"\n');
-    assert.deepEqual(await client.reload(), { file: rig.configFile, realms: 1 });
+    assert.deepEqual(await client.reload(), { file: rig.configFile, realms: 1, portal: false });
     assert.equal((await client.user('alice')).realm?.name, 'all');
   });
 });
