@@ -33,7 +33,7 @@ await inNamespace(import.meta.filename, async () => {
     for (const command of [['pam', 'show'], ['status']])
       assert.match(
         (await product.cli(command)).stderr,
-        /sshd on trial: put back in 59 min/,
+        /sshd on trial: put back in (?:1 h|59 min)/,
         command.join(' '),
       );
     writeFileSync(`${records}/try/deadline`, '0\n');
