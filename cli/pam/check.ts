@@ -72,8 +72,11 @@ const failures = ['auth_err', 'user_unknown', 'authinfo_unavail'];
 
 type Answers = (line: ModuleLine) => readonly string[];
 
-/** @param first what the modules of first factors answer; @param ours what pam_sallyport does */
-function answering(first: readonly string[], ours: readonly string[]): Answers {
+/**
+ * @param first what the modules of first factors answer; @param ours what pam_sallyport does;
+ * @param quiet what those do that prove nothing
+ */
+function answering(first: readonly string[], ours: readonly string[], quiet = 'ignore'): Answers {
   return (line) => {
     switch (roleOf(line)) {
       case 'ours':
@@ -85,16 +88,21 @@ function answering(first: readonly string[], ours: readonly string[]): Answers {
       case 'permit':
         return ['success'];
       case 'quiet':
-        return ['ignore'];
+        return [quiet];
       case 'other':
         return moduleName(line) === 'faillock' ? ['ignore'] : either;
     }
   };
 }
 
+/** Every way through: some of the modules that prove nothing answer IGNORE, and some SUCCESS, which can end a stack. */
+function ways({ entries }: Stack, first: readonly string[], ours: readonly string[]): readonly Outcome[] {
+  return ['ignore', 'success'].flatMap((quiet) => outcomes(entries, answering(first, ours, quiet)));
+}
+
 /** first_factor=passed must be true: nobody gets there whose password was wrong. */
 function firstFactor(stack: Stack): readonly Finding[] {
-  const wrong = outcomes(stack.entries, answering(failures, ['success']));
+  const wrong = ways(stack, failures, ['success']);
   const reached = wrong.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line) && saysPassed(line)));
   return uniquePlaces(reached.map(({ line }) => line)).map((line) =>
     finding(
@@ -109,7 +117,7 @@ function firstFactor(stack: Stack): readonly Finding[] {
 
 /** Whoever is let in without having come by. */
 function skips(stack: Stack): readonly Finding[] {
-  const all = outcomes(stack.entries, answering(['success', 'auth_err'], ['success']));
+  const all = ways(stack, ['success', 'auth_err'], ['success']);
   const around = all.filter(
     ({ status, steps }) => status === 'success' && !steps.some(({ line }) => isOurs(line)),
   );
@@ -136,7 +144,7 @@ const refusals = ['auth_err', 'perm_denied', 'maxtries', 'system_err', 'service_
 /** A refusal must refuse. With "no daemon answers" root may be let in, where the stack says so. */
 function bindings(stack: Stack): readonly Finding[] {
   const open = (answers: readonly string[]) =>
-    outcomes(stack.entries, answering(['success'], answers)).filter(
+    ways(stack, ['success'], answers).filter(
       ({ status, steps }) => status === 'success' && steps.some(({ line }) => isOurs(line)),
     );
   const lax = uniquePlaces(open(refusals).flatMap(lastOurs));

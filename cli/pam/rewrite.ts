@@ -59,13 +59,10 @@ export function otherSources(lines: readonly ModuleLine[]): readonly string[] {
   return [...new Set(names.filter((name) => name !== 'unix'))];
 }
 
-/** What the service no longer does once the line is changed, by names of modules. */
+/** Lines that the service no longer comes by. A line with other options is another one: it may refuse others. */
 export function lostModules(before: readonly ModuleLine[], after: Stack): readonly ModuleLine[] {
-  const kept = new Set(
-    after.entries.flatMap((entry) => (entry.kind === 'module' ? [moduleName(entry.line)] : [])),
-  );
+  const asks = (line: ModuleLine) => [moduleName(line), ...line.options].join(' ');
+  const kept = new Set(after.entries.flatMap((entry) => (entry.kind === 'module' ? [asks(entry.line)] : [])));
   const passive = new Set(['deny', 'permit', 'unix']);
-  return before.filter(
-    (line) => !passive.has(moduleName(line)) && !isOurs(line) && !kept.has(moduleName(line)),
-  );
+  return before.filter((line) => !passive.has(moduleName(line)) && !isOurs(line) && !kept.has(asks(line)));
 }

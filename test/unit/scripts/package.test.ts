@@ -267,6 +267,16 @@ describe('prerm', () => {
     }
   });
 
+  it('keeps one whose stacks are taken in from where they lie, however the word is written', () => {
+    const { status, named } = prerm({
+      sudo: '@include /usr/lib/sallyport/pam-config/pam.d/sallyport-sshd\n',
+      sshd: 'auth Include sallyport-sshd\n',
+      su: '# auth include /usr/lib/sallyport/pam-config/pam.d/sallyport-sshd\n',
+      'sallyport-sshd': guarded,
+    });
+    assert.deepEqual([status, named], [1, ['sshd', 'sudo']]);
+  });
+
   it('takes the profile out of common-auth, and only when nothing else is in the way', () => {
     const services = { 'common-auth': guarded, sudo: '@include common-auth\n' };
     const gone = prerm(services, 'auth required pam_unix.so\n');

@@ -242,3 +242,18 @@ describe('a diff', () => {
     );
   });
 });
+
+describe('what a service no longer comes by', () => {
+  it('is told though the ready stack has a module of the same name', () => {
+    const files = memoryFiles({
+      'common-auth':
+        'auth requisite pam_succeed_if.so user notingroup banned\nauth requisite pam_unix.so\nauth required pam_permit.so\n',
+      login: '@include common-auth\naccount required pam_permit.so\n',
+    });
+    const { lost } = planEnable(files, 'login', 'sallyport-login');
+    assert.deepEqual(
+      lost.map(({ text }) => text),
+      ['auth requisite pam_succeed_if.so user notingroup banned'],
+    );
+  });
+});

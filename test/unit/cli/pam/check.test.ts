@@ -101,6 +101,11 @@ describe('what is wrong in a stack', () => {
       ['answer-not-binding'],
     ],
     [
+      'a module that only sets something up, and ends the stack',
+      `auth sufficient pam_env.so\n${password}${ours}${permit}`,
+      ['skipped'],
+    ],
+    [
       'nothing that vouches behind it',
       'auth [success=ignore default=die] pam_unix.so\nauth requisite pam_sallyport.so first_factor=passed\n',
       ['ignore-refused'],
