@@ -1,6 +1,6 @@
 import {
-  chownSync,
   closeSync,
+  fchownSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -34,7 +34,8 @@ export function replaceKeyFile(path: string, text: string): void {
     rmSync(fresh, { force: true });
     const fd = openSync(fresh, 'wx', 0o600);
     try {
-      chownSync(fresh, uid, gid);
+      // By descriptor: what else may stand under that name by now is nobody's business.
+      fchownSync(fd, uid, gid);
       writeSync(fd, text);
       fsyncSync(fd);
     } finally {

@@ -187,10 +187,12 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
     options.yes === true,
   );
   const at = context.world.now();
-  keep(
+  const kept = keep(
     { id: changeId('disable', service, at), action: 'disable', service, services: [service, ...others], at },
     changes,
   );
+  if (!kept)
+    context.output.warn('there is no room for a record of this change; what is above is all there is');
   writeFiles(changes);
   output.line(`${[service, ...others].join(', ')}: as before`);
   if (changes.some(({ path }) => path.startsWith('/etc/ssh/'))) afterSshd(context, options);

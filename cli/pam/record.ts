@@ -80,14 +80,30 @@ export function begin(change: Change, files: readonly FileChange[]): void {
     throw new CliError('refused', `another change is under way; see: sallyport pam show`);
   }
   syncFolder(recordsFolder);
+  try {
+    // Another change may have begun and ended since.
+    mustBeAsShown(files);
+  } catch (error) {
+    rmSync(trying, { recursive: true, force: true });
+    throw error;
+  }
 }
 
-/** For what must not be put back by itself: straight to what is done. */
-export function keep(change: Change, files: readonly FileChange[]): void {
+/**
+ * For what must not be put back by itself: straight to what is done.
+ * @returns false: there is no room for a record. The way out is not refused when it is wanted most
+ */
+export function keep(change: Change, files: readonly FileChange[]): boolean {
   mustBeAsShown(files);
-  prepareFolder();
-  renameSync(written(change, files), join(done, change.id));
-  syncFolder(done);
+  try {
+    prepareRecords();
+    renameSync(written(change, files), join(done, change.id));
+    syncFolder(done);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EROFS')) throw error;
+    return false;
+  }
 }
 
 /** Every file is in place. @param uptime from then on logins go through the change */
@@ -184,6 +200,11 @@ function mustBeAsShown(files: readonly FileChange[]): void {
 }
 
 function prepareFolder(): void {
+  prepareRecords();
+  prepareScript();
+}
+
+function prepareRecords(): void {
   mkdirSync(done, { recursive: true, mode: 0o700 });
   for (const folder of [dirname(recordsFolder), recordsFolder, done])
     if (!isRootsOwn(folder))
@@ -191,6 +212,9 @@ function prepareFolder(): void {
         'refused',
         `${folder} must be a folder that only root can write to; try: chown root: ${folder} && chmod 700 ${folder}`,
       );
+}
+
+function prepareScript(): void {
   const script = readText(join(pamConfig(), 'try/revert'));
   if (script === undefined)
     throw new CliError(

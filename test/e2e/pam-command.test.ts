@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type Finished, run } from '../support/rig/commands.ts';
+import { type Finished, must, run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, said } from '../support/rig/pam-command.ts';
 import { append } from '../support/rig/pam-machine.ts';
@@ -197,6 +197,16 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', 'disable', '--all', '--yes');
     assert.deepEqual(pam.files(), before);
     await product.start();
+  });
+
+  pam.change('it is taken out where no record of it can be written, and that is said', async () => {
+    await pam.must('alice', 'enable', 'sudo', '--yes');
+    must('mount', ['-o', 'remount,ro', '/var/backups']);
+    const done = await pam.run('root', 'disable', 'sudo', '--yes');
+    must('mount', ['-o', 'remount,rw', '/var/backups']);
+    assert.equal(done.status, 0, said(done));
+    assert.match(done.stderr, /no room for a record/);
+    assert.deepEqual(pam.files(), before);
   });
 
   pam.change('others than root are told to use sudo', async () => {
