@@ -96,6 +96,11 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'too-slow': exitStatus.refused,
 };
 
+/** The name that the system has for what went wrong: "ENOENT". @param otherwise where it has none */
+export function systemCode(error: unknown, otherwise = String(error)): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : otherwise;
+}
+
 /** The exit status for whatever was thrown. A code stays with its status for good. */
 export function exitStatusOf(error: unknown): ExitStatus {
   if (error instanceof ControlError || error instanceof CliError) return statusOf[error.code];

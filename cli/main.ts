@@ -1,18 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { version } from '../daemon/control/program.ts';
 import { run } from './program.ts';
-
-function version(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
-    } catch {
-      // Built, the file lies one folder higher.
-    }
-  }
-  return 'unknown';
-}
 
 // A pipe that was closed (head, less) has had enough; that is no failure to report.
 for (const stream of [process.stdout, process.stderr])

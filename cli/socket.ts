@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
-import { CliError } from './errors.ts';
+import { CliError, systemCode } from './errors.ts';
 
 export const defaultConfigFile = '/etc/sallyport/sallyport.toml';
 const defaultSocket = '/run/sallyport/control.sock';
@@ -16,7 +16,7 @@ export function controlSocket(file: string): string {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if (file === defaultConfigFile) return defaultSocket;
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = systemCode(error);
     throw new CliError('config-unreadable', `${file} cannot be read (${why}); check what --config says`);
   }
   return socketIn(text) ?? socketBeside(file);

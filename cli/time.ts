@@ -78,20 +78,6 @@ export function parseDate(text: string): number | undefined {
   return Number.isNaN(moment) || moment < 0 ? undefined : moment;
 }
 
-/** "10m", "90s", "2h", or seconds. @returns seconds; undefined: no length of time */
-export function parseLength(text: string): number | undefined {
-  const length = /^(\d{1,6})([smhd]?)$/.exec(text);
-  if (length === null) return undefined;
-  return (Number(length[1]) * (lengths[length[2] || 's'] ?? 0)) / 1_000;
-}
-
-/** As configurations write it: "90s", "15m", "14d". @param ms whole seconds */
-export function exactLength(ms: number): string {
-  const unit =
-    ['d', 'h', 'm'].find((one) => ms >= (lengths[one] ?? 0) && ms % (lengths[one] ?? 1) === 0) ?? 's';
-  return `${ms / (lengths[unit] ?? 1)}${unit}`;
-}
-
 /** "9 min", "45 s". */
 export function lengthText(seconds: number): string {
   const unit = units.find(([, length]) => seconds * 1_000 >= length);

@@ -7,8 +7,9 @@ import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
 import { limits } from './limits.ts';
+import { exits } from './program.ts';
 import type { FileOwner } from './store/durable.ts';
-import { daemonUser, exits } from './usage.ts';
+import { daemonUser } from './usage.ts';
 
 /** What sallyportd does besides serving, and needs no store for. */
 
@@ -90,5 +91,10 @@ async function initAs(account: FileOwner, file: string): Promise<void> {
   });
   const [status] = await once(child, 'close');
   if (status !== 0)
-    throw new SallyportError('init-failed', said.replace(/^sallyportd: /, '').trim() || `status ${status}`);
+    throw new SallyportError(
+      'init-failed',
+      said.startsWith('sallyportd: ')
+        ? said.replace('sallyportd: ', '').trim()
+        : `the account cannot run ${program}: every folder on the way must let others in; put the program there`,
+    );
 }

@@ -22,7 +22,7 @@ import { createLinks } from './control/links.ts';
 import { createControlServer } from './control/server.ts';
 import { createSignIns } from './control/sign-ins.ts';
 import { createTokens } from './control/tokens.ts';
-import { codeOf, messageOf } from './errors.ts';
+import { messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
 import { limits } from './limits.ts';
 import type { Log } from './log.ts';
@@ -34,12 +34,13 @@ import { measuredStore, measuredVerifier } from './metrics/measured.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { offlineWork, offlineWorkIn } from './offline/main.ts';
 import { createPasswordHelper } from './password/helper.ts';
-import { bootId, descriptorLimit, forbidFetch, logToStderr, version } from './process.ts';
+import { bootId, descriptorLimit } from './process.ts';
+import { exits, forbidFetch, logToStderr, runProgram, version } from './program.ts';
 import { systemRandomness } from './randomness.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createRotation } from './store/rotation.ts';
-import { exits, parseCommandLine, usage } from './usage.ts';
+import { parseCommandLine, usage } from './usage.ts';
 import { createApprovals } from './verifier/approvals.ts';
 import { createAssertions } from './verifier/assertions.ts';
 import { Ledger } from './verifier/ledger.ts';
@@ -259,41 +260,21 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   await journal.close();
 }
 
-async function main(): Promise<number> {
-  process.umask(0o077);
-  let options: ReturnType<typeof parseCommandLine>;
-  try {
-    options = parseCommandLine();
-  } catch (error) {
-    process.stderr.write(`sallyportd: ${messageOf(error)}\n${usage()}`);
-    return exits.usage;
-  }
-  if (options.help === true) {
-    process.stdout.write(usage());
+runProgram({
+  name: 'sallyportd',
+  usage: usage(),
+  parse: parseCommandLine,
+  async run(options) {
+    const file = options.config ?? defaultConfigFile;
+    if (options.check === true) return check(file);
+    const addon = loadAddon();
+    if (options.init === true) return init(options.root, options.config, addon, options.user);
+    // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
+    addon.setDumpable(false);
+    forbidFetch('sallyportd');
+    const work = offlineWorkIn(options);
+    if (work !== undefined) return (await offlineWork(work, file, addon)) ? exits.done : exits.failed;
+    await serve(file, addon, logToStderr());
     return exits.done;
-  }
-  if (options.version === true) {
-    process.stdout.write(`sallyportd ${version()}\n`);
-    return exits.done;
-  }
-  const file = options.config ?? defaultConfigFile;
-  if (options.check === true) return check(file);
-  const addon = loadAddon();
-  if (options.init === true) return init(options.root, options.config, addon, options.user);
-  // Seeds and keys pass through memory: no core dumps, no ptrace by others of our uid.
-  addon.setDumpable(false);
-  forbidFetch();
-  const work = offlineWorkIn(options);
-  if (work !== undefined) return (await offlineWork(work, file, addon)) ? exits.done : exits.failed;
-  await serve(file, addon, logToStderr());
-  return exits.done;
-}
-
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    const code = codeOf(error);
-    process.stderr.write(`sallyportd: ${messageOf(error)}\n`);
-    process.exit(code.startsWith('config') ? exits.config : exits.failed);
   },
-);
+});

@@ -6,9 +6,6 @@ import { defaultConfigFile } from './config/defaults.ts';
 /** Whom the service unit runs sallyportd as. */
 export const daemonUser = 'sallyport';
 
-/** docs: README, "Exit status"; the same as the CLI's. */
-export const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
-
 export const forms: readonly string[] = [
   '[--config FILE]',
   '--init [--root DIR | --user NAME] [--config FILE]',

@@ -1,4 +1,5 @@
-import { exits, forms, options } from '../daemon/usage.ts';
+import { exits } from '../daemon/program.ts';
+import { forms, options } from '../daemon/usage.ts';
 import { bold, lines, pageHead, tagged, text } from './mdoc.ts';
 import { filesSection, seeAlsoSection } from './sections.ts';
 import { environment, signals } from './text.ts';

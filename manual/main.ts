@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manualPages } from './pages.ts';
+import { nowhere } from './world.ts';
 
 /**
  * node dist/manual/main.js FOLDER: writes the manual pages, from what --help and docs/ say.
@@ -16,15 +17,6 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const epoch = process.env.SOURCE_DATE_EPOCH;
 const day = epoch === undefined ? statSync(import.meta.filename).mtime : new Date(Number(epoch) * 1000);
 const date = day.toLocaleDateString('en-US', { dateStyle: 'long', timeZone: 'UTC' });
-const world = {
-  input: process.stdin,
-  output: process.stdout,
-  error: process.stderr,
-  environment: {},
-  daemonMain: '',
-  version: String(version),
-  now: () => Date.now(),
-  onInterrupt: () => undefined,
-};
+const world = nowhere(String(version));
 mkdirSync(folder, { recursive: true });
 for (const [name, page] of manualPages(root, world, date)) writeFileSync(join(folder, name), `${page}\n`);

@@ -1,7 +1,7 @@
 import { createClient } from '../daemon/control/client.ts';
+import type { Log } from '../daemon/control/program.ts';
 import type { StoredAuditEvent } from '../daemon/control/views.ts';
 import type { Limits } from './limits.ts';
-import type { Log } from './log.ts';
 import { noticeOf } from './notices.ts';
 import type { Position } from './position.ts';
 import { runProgram } from './program.ts';
@@ -58,9 +58,9 @@ class Watcher {
           rest = limits.reconnect;
           this.#heard(event);
         }
-        log('info', 'follow-ended');
+        log.info('follow-ended');
       } catch (error) {
-        if (!signal.aborted) log('warning', 'follow-failed', { message: messageOf(error) });
+        if (!signal.aborted) log.warning('follow-failed', { message: messageOf(error) });
       }
       await pause(rest, signal);
       rest = Math.min(2 * rest, limits.reconnectMost);
@@ -86,7 +86,7 @@ class Watcher {
         if (signal.aborted && outcome.kind === 'failed') return;
         const rest = limits.rests[tries];
         if (outcome.kind === 'done') break;
-        this.#o.log(rest === undefined ? 'error' : 'warning', 'program-failed', {
+        this.#o.log[rest === undefined ? 'error' : 'warning']('program-failed', {
           notice: next.notice.notice,
           place: next.seq,
           why: outcome.why,
@@ -97,7 +97,7 @@ class Watcher {
         if (signal.aborted) return;
       }
       if (next.notice.notice === 'dropped')
-        this.#o.log('warning', 'dropped', { count: next.notice.count, first: next.notice.first });
+        this.#o.log.warning('dropped', { count: next.notice.count, first: next.notice.first });
       this.#queue.shift();
       this.save();
     }
@@ -112,18 +112,18 @@ class Watcher {
       this.#o.position.write(told);
       this.#saved = told;
     } catch (error) {
-      this.#o.log('error', 'position-not-written', { message: messageOf(error) });
+      this.#o.log.error('position-not-written', { message: messageOf(error) });
     }
   }
 
   #opened(newest: number): void {
     const { log } = this.#o;
-    if (this.#seen === undefined) log('info', 'following', { from: newest });
+    if (this.#seen === undefined) log.info('following', { from: newest });
     else if (this.#seen > newest)
-      log('warning', 'trail-shorter', {
+      log.warning('trail-shorter', {
         message: `events up to ${this.#seen} were told, the trail ends at ${newest}: it was restored; going on from there`,
       });
-    else log('info', 'following', { from: this.#seen });
+    else log.info('following', { from: this.#seen });
     if (this.#seen === undefined || this.#seen > newest) this.#seen = newest;
     this.save();
   }

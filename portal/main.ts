@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/control/portal-config.ts';
+import { exits, forbidFetch, runProgram, version } from '../daemon/control/program.ts';
 import { takeActivatedSocket } from './activation.ts';
 import { createAddresses } from './address.ts';
 import { type Assets, loadAssets } from './assets.ts';
@@ -23,21 +23,7 @@ const usage = `usage: sallyport-portal [--config FILE]
   --config FILE  the configuration, by default ${defaultConfigFile}
 `;
 
-/** docs: README, "Exit status"; the same as sallyportd's. */
-const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
-
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-
-function version(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      return String(JSON.parse(readFileSync(join(import.meta.dirname, place), 'utf8')).version);
-    } catch {
-      // Built, the file lies one folder higher.
-    }
-  }
-  return 'unknown';
-}
 
 /** The pages, read at the start and at SIGHUP. */
 function createPages(log: Log): { readonly current: () => Assets | undefined; readonly reload: () => void } {
@@ -115,40 +101,6 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
   await server.close();
 }
 
-async function main(): Promise<number> {
-  process.umask(0o077);
-  // Nothing here fetches: the portal speaks with sallyportd and with browsers.
-  globalThis.fetch = () => Promise.reject(new Error('sallyport-portal fetches nothing'));
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    process.stderr.write(`sallyport-portal: ${messageOf(error)}\n${usage}`);
-    return exits.usage;
-  }
-  if (options.help === true) {
-    process.stdout.write(usage);
-    return exits.done;
-  }
-  if (options.version === true) {
-    process.stdout.write(`sallyport-portal ${version()}\n`);
-    return exits.done;
-  }
-  const read = await readPortalSetting(options.config ?? defaultConfigFile);
-  if (!read.ok) {
-    for (const problem of read.problems) process.stderr.write(`sallyport-portal: ${problem}\n`);
-    return exits.config;
-  }
-  const log = logToStderr(process.env);
-  // A defect: what state we are in is not known, so the service manager is to start us anew.
-  process.on('uncaughtException', (error) => {
-    log.error('defect', { message: messageOf(error), stack: error.stack });
-    process.exit(exits.failed);
-  });
-  await serve(read.setting, log);
-  return exits.done;
-}
-
 function parse() {
   const { values } = parseArgs({
     options: {
@@ -160,10 +112,18 @@ function parse() {
   return values;
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    process.stderr.write(`sallyport-portal: ${messageOf(error)}\n`);
-    process.exit(exits.failed);
+runProgram({
+  name: 'sallyport-portal',
+  usage,
+  parse,
+  async run({ config }) {
+    forbidFetch('sallyport-portal');
+    const read = await readPortalSetting(config ?? defaultConfigFile);
+    if (!read.ok) {
+      for (const problem of read.problems) process.stderr.write(`sallyport-portal: ${problem}\n`);
+      return exits.config;
+    }
+    await serve(read.setting, logToStderr());
+    return exits.done;
   },
-);
+});

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CliError } from '../errors.ts';
+import { CliError, systemCode } from '../errors.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -49,7 +49,7 @@ async function syncFolderOf(path: string): Promise<void> {
 }
 
 function cannotWrite(path: string, error: unknown): CliError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = systemCode(error);
   const next = code === 'EEXIST' ? 'it is there already and was left as it is; take another name' : code;
   return new CliError('refused', `${path} cannot be written: ${next}`);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, systemCode } from '../errors.ts';
 import { wholeNumber } from '../number.ts';
 
 export interface PassphraseOptions {
@@ -25,7 +25,7 @@ function given({ passphraseFile, passphraseFd }: PassphraseOptions): string | un
   try {
     return readFileSync(from, 'utf8').split('\n')[0]?.replace(/\r$/, '') ?? '';
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = systemCode(error);
     throw new CliError('usage', `the passphrase cannot be read from ${from} (${why})`);
   }
 }

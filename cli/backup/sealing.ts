@@ -1,7 +1,7 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { CliError } from '../errors.ts';
+import { CliError, systemCode } from '../errors.ts';
 
 /**
  * Backups are sealed as age files (age-encryption.org/v1), so that they can be opened without Sallyport too:
@@ -83,8 +83,7 @@ async function* checked(plain: NodeStream<Uint8Array>, file: string): AsyncGener
 }
 
 function notOpened(file: string, error: unknown): CliError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  const why = code ?? (error instanceof Error ? error.message : String(error));
+  const why = systemCode(error, error instanceof Error ? error.message : String(error));
   return new CliError(
     'refused',
     `${file} cannot be opened (${why}): it is cut off or damaged, or the passphrase or key is not the right one. Nothing was changed.`,
@@ -96,7 +95,7 @@ function identitiesIn(file: string): readonly string[] {
     const lines = readFileSync(file, 'utf8').split('\n');
     return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = systemCode(error);
     throw new CliError('usage', `the key file ${file} cannot be read (${why})`);
   }
 }

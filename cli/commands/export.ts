@@ -6,7 +6,7 @@ import { movedLimits } from '../../daemon/control/moving-limits.ts';
 import type { ExportedAccount, ExportPage } from '../../daemon/control/moving-views.ts';
 import { otpauthUri } from '../../daemon/control/token.ts';
 import type { Context } from '../context.ts';
-import { CliError, exitStatus } from '../errors.ts';
+import { CliError, exitStatus, systemCode } from '../errors.ts';
 import { columns, rowOf } from '../import/csv-columns.ts';
 import { lineOf } from '../import/csv-line.ts';
 
@@ -70,7 +70,7 @@ async function created(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = systemCode(error, '');
     const why = code === 'EEXIST' ? 'it is there already, and nothing is overwritten' : code;
     throw new CliError('usage', `${path} cannot be created (${why}); name a new file`);
   }

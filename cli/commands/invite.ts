@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ControlError } from '../../daemon/control/client.ts';
 import type { LinkView } from '../../daemon/control/sign-in-views.ts';
 import type { Context } from '../context.ts';
-import { CliError, exitStatusOf } from '../errors.ts';
+import { CliError, exitStatusOf, systemCode } from '../errors.ts';
 
 interface InviteOptions {
   readonly from?: string;
@@ -99,7 +99,7 @@ async function readList({ world }: Context, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = systemCode(error);
     throw new CliError('usage', `${file} cannot be read (${why}); check what --from says`);
   }
 }

@@ -1,7 +1,7 @@
-import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, systemCode } from '../errors.ts';
+import { replaceFile } from '../replace-file.ts';
 
 export function addMetrics(program: Command, context: Context): void {
   program
@@ -17,21 +17,13 @@ export function addMetrics(program: Command, context: Context): void {
 
 /** Whoever reads meanwhile has the old figures or the new ones, and never half of them. */
 function replace(path: string, text: string): void {
-  // The collector takes *.prom alone, so it never sees this one.
-  const fresh = `${path}.${process.pid}.new`;
   try {
-    const file = openSync(fresh, 'wx', 0o644);
-    try {
-      writeFileSync(file, text);
-      fchmodSync(file, 0o644);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(fresh, path);
+    // The collector takes *.prom alone, so it never sees this one.
+    replaceFile(path, text, { temporary: `${path}.${process.pid}.new`, mode: 0o644 });
   } catch (error) {
-    rmSync(fresh, { force: true });
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError('refused', `${path} cannot be written (${why}); what was there is as it was`);
+    throw new CliError(
+      'refused',
+      `${path} cannot be written (${systemCode(error)}); what was there is as it was`,
+    );
   }
 }

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
+import { lengthOfTime } from '../duration.ts';
 import { CliError } from '../errors.ts';
 import { disable, enable } from '../pam/changes.ts';
 import { pamFiles } from '../pam/files.ts';
@@ -12,7 +13,6 @@ import { allViews, showAll, showStack, stackView } from '../pam/show.ts';
 import { trialView, warnTrial } from '../pam/trial.ts';
 import { revertIfDue, revertNow } from '../pam/watch.ts';
 import { pamConfig } from '../pam-config.ts';
-import { parseLength } from '../time.ts';
 
 export interface ChangeOptions {
   readonly dryRun?: boolean;
@@ -88,15 +88,8 @@ function withChangeOptions(command: Command): Command {
 }
 
 /** In seconds. Under a minute nobody logs in anew; the end of a day is a change that nobody looks after. */
-const shortest = 5;
-const longest = 86_400;
-
-function tryLength(text: string): number {
-  const seconds = parseLength(text);
-  if (seconds === undefined || seconds < shortest || seconds > longest)
-    throw new InvalidArgumentError('It must be a length of time from 5s to 1d: 10m.');
-  return seconds;
-}
+const withinADay = lengthOfTime(5_000, 86_400_000);
+const tryLength = (text: string): number => withinADay(text) / 1_000;
 
 function stackNames(): readonly string[] {
   try {

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { formatDuration } from '../../daemon/control/asking.ts';
 import type { Realm } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
-import { exactLength, isoLocal } from '../time.ts';
+import { isoLocal } from '../time.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('realms: who is asked for what');
@@ -72,7 +73,7 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
     ['yubikey', yubikeyOf(realm)],
     ['webauthn', webauthnOf(realm)],
-    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${exactLength(lockout.forMs)}`],
+    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`],
     ['su', realm.su],
     ['only observes', realm.observe ? 'yes' : 'no'],
   ];
@@ -93,7 +94,7 @@ function webauthnOf({ webauthn }: Realm): string {
 }
 
 function graceOf({ graceMs, graceUntil }: Realm): string {
-  if (graceMs !== undefined) return `${exactLength(graceMs)} from the first login`;
+  if (graceMs !== undefined) return `${formatDuration(graceMs)} from the first login`;
   return graceUntil === undefined ? '' : `until ${isoLocal(graceUntil)}`;
 }
 
@@ -109,6 +110,6 @@ function rulesOf(realm: Realm): readonly (readonly [string, string])[] {
 }
 
 function actionOf(action: Realm['rules'][number]['action']): string {
-  if (action.kind === 'remember') return `remember for ${exactLength(action.forMs)}`;
+  if (action.kind === 'remember') return `remember for ${formatDuration(action.forMs)}`;
   return action.kind === 'accept' ? `accept ${action.factor}` : action.kind;
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { lstat, readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { systemCode } from '../errors.ts';
 
 /** What a program said. `missing`: there is no such program; `status` undefined: a signal, or the time was over. */
 export interface Ran {
@@ -80,7 +81,7 @@ async function seen<T>(look: () => Promise<T>): Promise<T | Unseen> {
   try {
     return await look();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = systemCode(error);
     return code === 'ENOENT' || code === 'ENOTDIR' ? { kind: 'absent' } : { kind: 'unseen', why: code };
   }
 }

@@ -1,7 +1,5 @@
+import { isNotRunning, readSettings, type SshdSettings } from '../sshd-settings.ts';
 import type { Machine } from './contract.ts';
-
-/** sshd_config as sshd itself resolves it: keywords in lower case, values as "sshd -T" prints them. */
-export type SshdSettings = ReadonlyMap<string, string>;
 
 export type Resolved =
   | { readonly kind: 'settings'; readonly settings: SshdSettings }
@@ -23,21 +21,10 @@ export async function resolveSshd(machine: Machine, { user, address }: Probe): P
   if (missing === true) return { kind: 'absent', why: 'there is no sshd' };
   if (status !== 0) {
     const why = stderr.trim() || 'sshd -T says nothing';
-    // That folder is made when sshd starts: it says nothing of the configuration.
-    const blind = machine.uid !== 0 || /privilege separation directory/i.test(why);
+    const blind = machine.uid !== 0 || isNotRunning(why);
     return { kind: blind ? 'unseen' : 'bad', why };
   }
   return { kind: 'settings', settings: readSettings(stdout) };
-}
-
-/** @param text of "sshd -T"; a keyword that comes again (AcceptEnv) keeps its first value */
-export function readSettings(text: string): SshdSettings {
-  const settings = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const [, keyword = '', value = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
-    if (keyword !== '' && !settings.has(keyword)) settings.set(keyword, value);
-  }
-  return settings;
 }
 
 /** One list of AuthenticationMethods: all of them, in order. "any": one of those that are on. */

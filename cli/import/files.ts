@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
 import { ImportError, type Source } from './contract.ts';
 
 /** More than a line of any of these files; pam_u2f's with all keys of one person comes nearest. */
@@ -109,7 +110,7 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = systemCode(error, '');
   const known: Readonly<Record<string, string>> = {
     ELOOP:
       'it is a symbolic link, which whoever owns the folder may have pointed anywhere; name the file itself',

@@ -1,6 +1,7 @@
 import type { ChangeOptions, EnableOptions } from '../commands/pam.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import type { SshdSettings } from '../sshd-settings.ts';
 import { lengthText } from '../time.ts';
 import { apply } from './apply.ts';
 import { unifiedDiff } from './diff.ts';
@@ -11,15 +12,7 @@ import { placeOf, servicesReaching } from './read.ts';
 import { type Change, changeId, currentTrial, type FileChange, history, keep, writeFiles } from './record.ts';
 import { assess } from './safety.ts';
 import { isService } from './services.ts';
-import {
-  fittingStack,
-  pidFile,
-  reload,
-  reloadCommand,
-  type SshdSettings,
-  sshdFault,
-  sshdSettings,
-} from './sshd.ts';
+import { fittingStack, pidFile, reload, reloadCommand, sshdFault, sshdSettings } from './sshd.ts';
 import { warnTrial } from './trial.ts';
 import { namesToDisable, planProgram } from './twins.ts';
 import { changedServices, planDisable } from './undo.ts';

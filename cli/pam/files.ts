@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
 
 /** A file that libpam reads for a service. */
 export interface PamFile {
@@ -40,16 +41,12 @@ export function pamFiles(places: readonly string[] = folders): PamFiles {
 
 const absent = new Set(['ENOENT', 'ENOTDIR']);
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 function readIfThere(path: string): string | undefined {
   try {
     // Byte for byte: what is no UTF-8 must come back as it was.
     return readFileSync(path, 'latin1');
   } catch (error) {
-    if (absent.has(codeOf(error))) return undefined;
+    if (absent.has(systemCode(error))) return undefined;
     throw error;
   }
 }
@@ -61,7 +58,7 @@ function namesIn(folder: string): readonly string[] {
       .map((entry) => entry.name)
       .filter((name) => !/\.(?:dpkg-\w+|rpm(?:new|save|orig)|bak|orig|old)$|~$|^\./.test(name));
   } catch (error) {
-    if (absent.has(codeOf(error))) return [];
+    if (absent.has(systemCode(error))) return [];
     throw error;
   }
 }

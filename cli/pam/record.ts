@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CliError } from '../errors.ts';
+import { CliError, systemCode } from '../errors.ts';
 import { pamConfig } from '../pam-config.ts';
-import { isRootsOwn, readText, removeDurably, syncFolder, writeAtomically, writeSynced } from './write.ts';
+import { syncFolder } from '../replace-file.ts';
+import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**
  * Every change with what was there before it, in a folder that is root's alone; pam-config/try/revert reads the
@@ -262,5 +263,5 @@ function readRecord(folder: string): Recorded | undefined {
 }
 
 function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  return codes.includes(systemCode(error));
 }

@@ -3,13 +3,14 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import type { ExplainQuery, ExplainView } from '../../daemon/control/views.ts';
+import type { SshdSettings } from '../sshd-settings.ts';
 import { checkStack, guards, ourLines } from './check.ts';
 import type { ModuleLine } from './lines.ts';
 import { type Account, accounts, caller, hasPassword, mayLogIn } from './people.ts';
 import type { Plan } from './plan.ts';
 import { ancestors } from './proof.ts';
 import { placeOf, readStack } from './read.ts';
-import { type SshdSettings, sshdSettings } from './sshd.ts';
+import { sshdSettings } from './sshd.ts';
 import { readText } from './write.ts';
 
 /** What keeps a change from being made, and what its author should know. One sentence or two each. */

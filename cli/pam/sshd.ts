@@ -2,15 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
+import { isNotRunning, readSettings, type SshdSettings } from '../sshd-settings.ts';
 import { readText } from './write.ts';
 
 /** sshd's configuration as sshd itself resolves it. */
 
 export const dropInFolder = '/etc/ssh/sshd_config.d';
 const mainFile = '/etc/ssh/sshd_config';
-
-/** Keywords in lower case. */
-export type SshdSettings = ReadonlyMap<string, string>;
 
 const program = existsSync('/usr/sbin/sshd') ? '/usr/sbin/sshd' : 'sshd';
 
@@ -19,12 +17,7 @@ export function sshdSettings(user?: string): SshdSettings {
   const who = user === undefined ? [] : ['-C', `user=${user},host=localhost,addr=127.0.0.1`];
   const run = spawnSync(program, ['-T', ...who], { encoding: 'utf8' });
   if (run.status !== 0) throw new CliError('refused', faultOf(run));
-  const pairs = run.stdout.split('\n').flatMap((line) => {
-    const [, keyword = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? [];
-    return keyword === '' ? [] : [[keyword.toLowerCase(), value] as const];
-  });
-  // Of keywords that stand several times (hostkey, listenaddress) the first will do here.
-  return new Map(pairs.reverse());
+  return readSettings(run.stdout);
 }
 
 /** @returns what sshd has against its configuration; undefined: nothing */
@@ -35,7 +28,7 @@ export function sshdFault(): string | undefined {
 
 function faultOf(run: { readonly error?: Error | undefined; readonly stderr: string | null }): string {
   const why = run.error?.message ?? run.stderr?.trim().replaceAll(/\r?\n/g, '; ');
-  return `sshd -t: ${why}`;
+  return isNotRunning(why ?? '') ? `sshd is not running (${why}); start it first` : `sshd -t: ${why}`;
 }
 
 /** Where a drop-in says what sshd does not do: one sentence each. */

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import {
-  chownSync,
   closeSync,
   existsSync,
   fchmodSync,
@@ -10,40 +9,33 @@ import {
   openSync,
   readFileSync,
   realpathSync,
-  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { replaceFile, syncFolder } from '../replace-file.ts';
 
 /**
  * Files that decide who may log in, written so that every moment of it is whole.
  *
  * What MUST hold:
- * - Whoever reads sees the old file or the new one, after a power cut too: a new file beside it, synced, renamed.
+ * - Whoever reads sees the old file or the new one, after a power cut too.
  * - Mode, owner and SELinux context stay; a new file is root's, 0644.
  * - A link stays a link: what it points to is written.
  * - The file beside it has a name that neither libpam nor sshd's Include takes for one of theirs.
  */
 export function writeAtomically(path: string, text: string): void {
   const target = existsSync(path) ? realpathSync(path) : path;
-  const folder = dirname(target);
-  const temporary = join(folder, `.sallyport-${process.pid}.new`);
+  const temporary = join(dirname(target), `.sallyport-${process.pid}.new`);
   const old = statOf(target);
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, 'wx', 0o600);
-  try {
-    writeFileSync(file, text, 'latin1');
-    fchmodSync(file, old === undefined ? 0o644 : old.mode & 0o7777);
-    fchownSync(file, old?.uid ?? 0, old?.gid ?? 0);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  keepContext(temporary, target, old !== undefined);
-  renameSync(temporary, target);
-  syncFolder(folder);
+  replaceFile(target, text, {
+    temporary,
+    mode: old === undefined ? 0o644 : old.mode & 0o7777,
+    owner: { uid: old?.uid ?? 0, gid: old?.gid ?? 0 },
+    encoding: 'latin1',
+    ready: () => keepContext(temporary, target, old !== undefined),
+  });
 }
 
 /** A file that is gone already is no error. */
@@ -65,20 +57,11 @@ export function writeSynced(path: string, text: string, like?: string): void {
     const owner = like === undefined ? undefined : statOf(like);
     if (owner !== undefined) {
       fchmodSync(file, owner.mode & 0o7777);
-      chownSync(path, owner.uid, owner.gid);
+      fchownSync(file, owner.uid, owner.gid);
     }
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-export function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }
 

@@ -25,6 +25,7 @@ export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
     quoted('factor', factor?.kind),
     quoted('name', factor?.name),
     proven === undefined ? '' : `proven=${proven ? 'yes' : 'no'}`,
+    event.would === undefined ? '' : `would=${word(event.would)}`,
     event.locked === undefined ? '' : `locked=${event.locked}`,
     left === undefined ? '' : `left=${left}`,
     seq === undefined ? '' : `seq=${seq}`,

@@ -5,10 +5,10 @@ import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
 import { otpauthUri } from '../factors/uri.ts';
+import type { WrittenU2f } from '../factors/written.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { qrCode } from '../qr.ts';
 import { ControlError } from './client.ts';
-import type { U2fBody } from './views.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
@@ -69,7 +69,7 @@ export function readSeed(text: string): Buffer {
  * A legacy credential as other programs wrote it down (factors/u2f-text.ts).
  * @throws ControlError bad-secret
  */
-export function readU2f(text: string, appId: string): U2fBody {
+export function readU2f(text: string, appId: string): WrittenU2f {
   const read = readU2fText(text);
   if (read !== undefined)
     return {

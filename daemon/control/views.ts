@@ -1,8 +1,9 @@
 import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.ts';
 import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
-import type { KeyAlgorithm, OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
+import type { WrittenHotp, WrittenTotp, WrittenU2f, WrittenYubikey } from '../factors/written.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
@@ -155,35 +156,13 @@ export type EnrolBody = {
   readonly code?: string;
   readonly verify: boolean;
 } & (
-  | {
-      readonly kind: 'totp';
-      /** Base64 of the raw seed. */
-      readonly secret: string;
-      readonly digits: OtpDigits;
-      readonly period: number;
-      readonly algorithm: OtpAlgorithm;
-    }
-  | {
-      readonly kind: 'hotp';
-      readonly secret: string;
-      readonly digits: OtpDigits;
-      readonly algorithm: OtpAlgorithm;
-      readonly counter: number;
-    }
+  | ({ readonly kind: 'totp' } & WrittenTotp)
+  | ({ readonly kind: 'hotp' } & WrittenHotp)
   /** Validated by the realm's servers; `code` is a touch. */
   | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
-  | {
-      readonly kind: 'yubikey';
-      readonly validation: 'local';
-      /** Modhex. */
-      readonly publicId: string;
-      /** Base64 of 6 bytes. */
-      readonly privateId: string;
-      /** Base64 of the AES key. */
-      readonly secret: string;
-    }
+  | ({ readonly kind: 'yubikey'; readonly validation: 'local' } & WrittenYubikey)
   /** Without a touch; with one, see CeremonyBody. */
-  | ({ readonly kind: 'u2f' } & U2fBody)
+  | ({ readonly kind: 'u2f' } & WrittenU2f)
   /** The line of a .pub file. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
@@ -192,18 +171,8 @@ export type EnrolBody = {
 /** What a security key is enrolled with, touched at the machine. */
 export type CeremonyBody = { readonly name?: string } & (
   | { readonly kind: 'webauthn' }
-  | ({ readonly kind: 'u2f' } & U2fBody)
+  | ({ readonly kind: 'u2f' } & WrittenU2f)
 );
-
-export interface U2fBody {
-  /** Base64url. */
-  readonly credentialId: string;
-  /** Base64 of the raw key. */
-  readonly publicKey: string;
-  readonly algorithm: KeyAlgorithm;
-  readonly appId: string;
-  readonly verified: boolean;
-}
 
 /** Numbered, so that whoever asks for the next one misses none. */
 export type CeremonyStep = { readonly number: number } & (

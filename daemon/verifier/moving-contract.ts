@@ -1,4 +1,5 @@
-import type { KeyAlgorithm, OtpAlgorithm, OtpDigits } from '../factors/contract.ts';
+import type { KeyAlgorithm } from '../factors/contract.ts';
+import type { WrittenHotp, WrittenTotp, WrittenU2f, WrittenYubikey } from '../factors/written.ts';
 
 /**
  * What travels when people move here from another system, and when they leave: a factor with its secret, and with
@@ -11,49 +12,22 @@ export type MovedFactor = {
   readonly created?: number;
   readonly enabled: boolean;
 } & (
-  | {
+  | ({
       readonly kind: 'totp';
-      /** Base64 of the raw seed. */
-      readonly secret: string;
-      readonly digits: OtpDigits;
-      readonly period: number;
-      readonly algorithm: OtpAlgorithm;
       /** The last step spent, -1 for none; now: nobody knows, so all up to now is. */
       readonly mark: number | 'now';
       /** Steps by which the device runs ahead or behind. */
       readonly drift: number;
-    }
-  | {
-      readonly kind: 'hotp';
-      readonly secret: string;
-      readonly digits: OtpDigits;
-      readonly algorithm: OtpAlgorithm;
-      /** The next one expected. */
-      readonly counter: number;
-    }
+    } & WrittenTotp)
+  | ({ readonly kind: 'hotp' } & WrittenHotp)
   | { readonly kind: 'yubikey'; readonly validation: 'cloud'; readonly publicId: string }
-  | {
+  | ({
       readonly kind: 'yubikey';
       readonly validation: 'local';
-      /** Modhex. */
-      readonly publicId: string;
-      /** Base64 of 6 bytes. */
-      readonly privateId: string;
-      /** Base64 of the AES key. */
-      readonly secret: string;
       /** Use counter * 256 + session counter of the last press accepted; -1: none. */
       readonly lastPress: number;
-    }
-  | {
-      readonly kind: 'u2f';
-      /** Base64url. */
-      readonly credentialId: string;
-      /** Base64 of the raw key. */
-      readonly publicKey: string;
-      readonly algorithm: KeyAlgorithm;
-      readonly appId: string;
-      readonly verified: boolean;
-    }
+    } & WrittenYubikey)
+  | ({ readonly kind: 'u2f' } & WrittenU2f)
   | {
       readonly kind: 'webauthn';
       readonly credentialId: string;

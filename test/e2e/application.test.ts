@@ -3,28 +3,19 @@ import { hotp, totp, wrongHotp } from '../support/codes.ts';
 import { type Finished, run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, as, type Person, password } from '../support/rig/people.ts';
+import { staffAndRest } from '../support/rig/realms.ts';
 import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { moduleLine, useSnippet, writeStack } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
 /** Programs that ask in their own way: in one field, as their user, or with one string for every prompt. */
-const realms = `
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
-
-[[realm]]
-name = "rest"
-require = "none"
-`;
 const authErr = 7;
 const systemErr = 4;
 const sshdPort = 2204;
 
 await inNamespace(import.meta.filename, async () => {
-  const product = await prepare(realms);
+  const product = await prepare(staffAndRest);
   const asRoot = (service: string, user: string, ...answers: string[]): Promise<Finished> =>
     run(pamApp, [service, user, ...answers]);
   const asUser = (person: Person, service: string, user: string, ...answers: string[]): Promise<Finished> => {

@@ -17,6 +17,7 @@ import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { preparePamMachine, snapshot } from '../support/rig/pam-machine.ts';
 import { addGroup, addPerson, as, setUpRoot } from '../support/rig/people.ts';
+import { staffAndRest } from '../support/rig/realms.ts';
 import { scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startDistributedSshd, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
@@ -29,15 +30,7 @@ name = "ops"
 members = { groups = ["ops"] }
 require = "any"
 
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
-
-[[realm]]
-name = "rest"
-require = "none"
-`;
+${staffAndRest}`;
 
 interface Found {
   readonly severity: string;

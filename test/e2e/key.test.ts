@@ -12,6 +12,7 @@ import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, allowSudo, as, type Person, password } from '../support/rig/people.ts';
 import { Product } from '../support/rig/product.ts';
+import { staffAndRest } from '../support/rig/realms.ts';
 import { prepareStacks, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
@@ -32,15 +33,7 @@ name = "otp"
 members = { users = ["olaf"] }
 require = "yubikey"
 
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
-
-[[realm]]
-name = "rest"
-require = "none"
-`;
+${staffAndRest}`;
 const whoami = ['sh', '-c', 'echo "in-$(id -un)"'];
 const sudo = (person: Person): string[] => [...as(person), 'sudo', '-k', ...whoami];
 const atDesk = (person: Person) => new Terminal(inSession('desk', sudo(person)));

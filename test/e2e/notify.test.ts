@@ -80,13 +80,14 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Pr
 function startHere(program: string, state: string, changes: Partial<Limits> = {}) {
   const controller = new AbortController();
   const logged: { event: string; [field: string]: unknown }[] = [];
+  const note = (event: string, fields: object = {}): void => void logged.push({ event, ...fields });
   const done = watch({
     controlSocket: join(rig.root, 'run/control.sock'),
     program: [program],
     host: 'host',
     position: createPosition(state),
     limits: { ...limits, rests: [10, 10], save: 50, reconnect: 50, ...changes },
-    log: (_level, event, fields = {}) => logged.push({ event, ...fields }),
+    log: { info: note, warning: note, error: note },
     signal: controller.signal,
   });
   const end = async () => {

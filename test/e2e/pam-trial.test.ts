@@ -94,7 +94,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   pam.change('a trial ends by itself, and late is too late', async () => {
-    await pam.must('alice', 'enable', 'sudo', '--try', '5', '--yes');
+    await pam.must('alice', 'enable', 'sudo', '--try', '5s', '--yes');
     await pam.isBack();
     assert.deepEqual(pam.files(), before);
     const late = await product.cli(['pam', 'confirm']);

@@ -5,22 +5,14 @@ import { run, until } from '../support/rig/commands.ts';
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, type Person } from '../support/rig/people.ts';
+import { staffAndRest } from '../support/rig/realms.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
 /** sshd with public key + code, as pam-config ships it. */
-const realms = `
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
 
-[[realm]]
-name = "rest"
-require = "none"
-`;
 const port = 2202;
 /** The key's stack under an sshd that asks for no key: a drop-in that was forgotten. */
 const keylessPort = 2203;
@@ -46,7 +38,7 @@ function servingSshd(): number {
 }
 
 await inNamespace(import.meta.filename, async () => {
-  const product = await prepare(realms);
+  const product = await prepare(staffAndRest);
   useSnippet('sshd', 'sallyport-sshd-key');
   makeSshKeys();
   await startSshd(port, 'sallyport-key-code.conf');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hotp, totp, wrongHotp } from './codes.ts';
 import { addPerson, password } from './rig/people.ts';
 import type { Product } from './rig/product.ts';
+import { staffAndRest } from './rig/realms.ts';
 import { prepare, scenario } from './rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from './rig/ssh.ts';
 import { moduleLine, useSnippet, writeStack } from './rig/stack.ts';
@@ -11,16 +12,7 @@ import { Terminal } from './rig/terminal.ts';
  * Names that are accounts and names that are not, through a real sshd: what is asked, how often and
  * how soon must not tell the two apart.
  */
-const realms = `
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
 
-[[realm]]
-name = "rest"
-require = "none"
-`;
 const port = 2205;
 /** Milliseconds between the medians. */
 const closeness = 20;
@@ -104,7 +96,7 @@ async function compare(names: readonly Name[], prompt: RegExp, answers: readonly
 
 /** @param count accounts, and as many other names */
 export async function unprovenScenarios(count: number): Promise<void> {
-  const product = await prepare(realms);
+  const product = await prepare(staffAndRest);
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');
   const names = await makeNames(product, count);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { projectRoot, writtenFiles } from '../support/project.ts';
 import { loadScript } from './scripts/load.ts';
@@ -54,7 +54,7 @@ const stairs: readonly (readonly string[])[] = [
   ['accounts', 'sessions'],
   ['fido', 'password'],
   ['peer', 'refusals'],
-  ['process', 'addon', 'bounded', 'errors', 'helper-line', 'limits', 'log', 'qr', 'randomness'],
+  ['process', 'program', 'addon', 'bounded', 'errors', 'helper-line', 'limits', 'log', 'qr', 'randomness'],
 ];
 
 function stepOf(path: string): number {
@@ -127,6 +127,20 @@ describe('policy and factors', () => {
     )) {
       assert.doesNotMatch(textOf(from), /import \{[^}]*random[^}]*\} from 'node:crypto'/, `${from} ${to}`);
     }
+  });
+});
+
+describe('docs/layout.md', () => {
+  it('names no room that is not there', () => {
+    const there = new Set(files.map((path) => basename(path)));
+    const named = [...textOf('docs/layout.md').matchAll(/`(?:[a-z/]*\/)?([a-z-]+\.tsx?)`/g)].map(
+      ([, name]) => name ?? '',
+    );
+    assert.ok(named.length > 150, String(named.length));
+    assert.deepEqual(
+      named.filter((name) => !there.has(name)),
+      [],
+    );
   });
 });
 

@@ -5,16 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { rootedPaths } from '../../daemon/config/defaults.ts';
+import { type Reachable, reachable } from '../support/reachable.ts';
 import { daemonMain } from '../support/rig/layout.ts';
 
 const nobody = 65534;
 let folder: string;
 let config: string;
+let reach: Reachable;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-init-'));
   // It is root's, as /etc/sallyport is, and the account passes through it.
   chmodSync(folder, 0o755);
   config = join(folder, 'etc/sallyport.toml');
+  reach = reachable(folder);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -33,8 +36,11 @@ function writeConfig(): void {
   for (const path of ['var', 'run']) rmSync(join(folder, path), { recursive: true, force: true });
 }
 
-const init = (...more: string[]) =>
-  spawnSync(process.execPath, [daemonMain, '--init', '--config', config, ...more], { encoding: 'utf8' });
+function init(...more: string[]) {
+  const run = [process.execPath, reach.path(daemonMain), '--init', '--config', config, ...more];
+  const [program, ...argv] = reach.argv(run);
+  return spawnSync(program, argv, { encoding: 'utf8' });
+}
 
 describe('init by root, for the account that sallyportd runs as', () => {
   it('gives key and store to the account, and keeps the configuration', () => {
@@ -80,5 +86,14 @@ describe('init by root, for the account that sallyportd runs as', () => {
     assert.equal(status, 1);
     assert.match(stderr, /there is a store in/);
     assert.deepEqual(statSync(rootedPaths(folder).masterKey).ino, before.ino);
+  });
+
+  it('says so where the account cannot reach the program', () => {
+    writeConfig();
+    reach = reachable(join(folder, 'closed'));
+    chmodSync(join(folder, 'closed'), 0o700);
+    const { status, stderr } = init('--user', 'nobody');
+    assert.equal(status, 1);
+    assert.match(stderr, /^sallyportd: the account cannot run .*closed.*every folder on the way.*\n$/);
   });
 });

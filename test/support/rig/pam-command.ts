@@ -6,20 +6,11 @@ import { type Finished, run, until } from './commands.ts';
 import { preparePamMachine, snapshot } from './pam-machine.ts';
 import { addPerson, allowSudo, as, type Person, password, setUpRoot } from './people.ts';
 import type { Product } from './product.ts';
+import { staffAndRest } from './realms.ts';
 import { scenario } from './scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startDistributedSshd } from './ssh.ts';
 import { sudoFlush, Terminal } from './terminal.ts';
 
-const realms = `
-[[realm]]
-name = "staff"
-members = { uids = ["3000-3999"] }
-require = "any"
-
-[[realm]]
-name = "rest"
-require = "none"
-`;
 const port = 2240;
 /** Where `sallyport pam` keeps its records. */
 export const records = '/var/backups/sallyport';
@@ -40,7 +31,7 @@ export class PamCommand {
   readonly #people = new Map<string, Guarded>();
 
   static async prepare(): Promise<PamCommand> {
-    const product = await preparePamMachine(realms);
+    const product = await preparePamMachine(staffAndRest);
     setUpRoot();
     allowSudo();
     makeSshKeys();

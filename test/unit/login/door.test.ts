@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { loadAddon } from '../../../daemon/addon.ts';
 import { peerOf } from '../../../daemon/peer.ts';
+import { type Reachable, reachable } from '../../support/reachable.ts';
 import { until } from '../../support/until.ts';
 
 /**
@@ -39,11 +40,14 @@ const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'a socket of root takes root';
 const door = join(import.meta.dirname, '../../../daemon/login/door.js');
 let folder: string;
+let reach: Reachable;
 const running: ChildProcess[] = [];
 let said = '';
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-door-'));
+  chmodSync(folder, 0o755);
+  reach = reachable(folder);
 });
 after(() => rmSync(folder, { recursive: true }));
 afterEach(() => {
@@ -53,8 +57,9 @@ afterEach(() => {
 async function start(name: string, descriptors = 256): Promise<{ path: string; child: ChildProcess }> {
   const path = join(folder, name);
   said = '';
-  const node = [process.execPath, '--input-type=module', '-e', server, door];
-  const child = spawn('perl', ['-e', activate, path, `${descriptors}`, ...node]);
+  const node = [process.execPath, '--input-type=module', '-e', server, reach.path(door)];
+  const [program, ...argv] = reach.argv(['perl', '-e', activate, path, `${descriptors}`, ...node]);
+  const child = spawn(program, argv);
   running.push(child);
   child.stdout?.on('data', (text) => {
     said += text;

@@ -9,20 +9,12 @@ import { documentSchema, realmSchema, ruleSchema } from '../../../daemon/config/
 import { fromMarkdown } from '../../../manual/from-markdown.ts';
 import { argument, literal, text } from '../../../manual/mdoc.ts';
 import { manualPages } from '../../../manual/pages.ts';
+import { nowhere } from '../../../manual/world.ts';
 import { projectRoot } from '../../support/project.ts';
 
 /** The manual: well-formed, whole, and the same as what the programs and docs/ say. */
 
-const world = {
-  input: process.stdin,
-  output: process.stdout,
-  error: process.stderr,
-  environment: {},
-  daemonMain: '',
-  version: '1.2.3',
-  now: () => 0,
-  onInterrupt: () => undefined,
-};
+const world = nowhere('1.2.3');
 const pages = manualPages(projectRoot, world, 'November 24, 2026');
 
 function mandoc(page: string, ...options: readonly string[]): string {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { lengthOfTime } from '../../../../cli/duration.ts';
 import { stackFor } from '../../../../cli/pam/plan.ts';
 import { dropIns, isService, isServiceName } from '../../../../cli/pam/services.ts';
 import { disagreements, fittingStack } from '../../../../cli/pam/sshd.ts';
-import { lengthText, parseLength } from '../../../../cli/time.ts';
+import { lengthText } from '../../../../cli/time.ts';
 import { projectRoot } from '../../../support/project.ts';
 
 const settings = (text: string) =>
@@ -88,17 +89,21 @@ describe('names', () => {
 });
 
 describe('a length of time', () => {
-  it('is in seconds, minutes, hours or days', () => {
-    for (const [text, seconds] of [
-      ['5', 5],
-      ['90s', 90],
-      ['10m', 600],
-      ['2h', 7200],
-      ['1d', 86_400],
+  it('is in seconds, minutes, hours or days, within its bounds', () => {
+    const read = lengthOfTime(5_000, 86_400_000);
+    for (const [text, ms] of [
+      ['5s', 5_000],
+      ['90s', 90_000],
+      ['10m', 600_000],
+      ['2h', 7_200_000],
+      ['1d', 86_400_000],
     ] as const)
-      assert.equal(parseLength(text), seconds);
-    for (const text of ['', 'm', '10 m', '-5', '1.5m', '10w', '1e3'])
-      assert.equal(parseLength(text), undefined, text);
+      assert.equal(read(text), ms);
+    for (const text of ['', 'm', '5', '10 m', '-5', '1.5m', '10w', '1e3', '4s', '86401s'])
+      assert.throws(() => read(text), /from 5s to 1d/, text);
+  });
+
+  it('is told in the largest unit that fits', () => {
     for (const [seconds, text] of [
       [0, '0 s'],
       [59.9, '59 s'],

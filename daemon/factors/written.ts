@@ -1,0 +1,42 @@
+import type { KeyAlgorithm, OtpAlgorithm, OtpDigits } from './contract.ts';
+
+/** Factors as JSON writes them, with their secrets: when one is added, and when people move here or leave. */
+
+export interface WrittenTotp {
+  /** Base64 of the raw seed. */
+  readonly secret: string;
+  readonly digits: OtpDigits;
+  /** Seconds. */
+  readonly period: number;
+  readonly algorithm: OtpAlgorithm;
+}
+
+export interface WrittenHotp {
+  /** Base64 of the raw seed. */
+  readonly secret: string;
+  readonly digits: OtpDigits;
+  readonly algorithm: OtpAlgorithm;
+  /** The next one expected. */
+  readonly counter: number;
+}
+
+/** A YubiKey whose OTPs are validated here. */
+export interface WrittenYubikey {
+  /** Modhex. */
+  readonly publicId: string;
+  /** Base64 of 6 bytes. */
+  readonly privateId: string;
+  /** Base64 of the AES key. */
+  readonly secret: string;
+}
+
+/** A key that pam_u2f or Proxmox VE enrolled. */
+export interface WrittenU2f {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Base64 of the raw key. */
+  readonly publicKey: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly appId: string;
+  readonly verified: boolean;
+}
