@@ -199,6 +199,9 @@ export const limits = {
   /** What an admin may let an account off for: a holiday, not for good. */
   exemption: { shortest: 60_000, longest: 30 * 86_400_000, services: 16, reasonLength: 256 },
   factorsPerAccount: 32,
+  /** Seconds of a step of TOTP. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about. */
+  totpPeriod: { least: 15, most: 300 },
+
   /** How long a code of an admin is good: from a call on the phone to a working day. */
   bypass: { shortest: 60_000, usual: 3_600_000, longest: 86_400_000 },
   grantsPerAccount: 32,

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { totpPeriod } from '../../daemon/control/asking.ts';
 import {
   newSeed,
   type OtpauthToken,
@@ -46,7 +47,7 @@ export function addFactorAdd(factor: Command, context: Context): void {
     .option(
       '--period <seconds>',
       'how long a code lasts, 15 to 300; by default the realm’s',
-      wholeNumber(15, 300),
+      wholeNumber(totpPeriod.least, totpPeriod.most),
     )
     .action((user: string, options: TotpOptions) => addTotp(context, user, options));
   tokenOptions(add.command('hotp <user>').description('codes that change with use (RFC 4226)'))

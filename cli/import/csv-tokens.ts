@@ -1,3 +1,4 @@
+import { totpPeriod } from '../../daemon/control/asking.ts';
 import type { MovedFactor } from '../../daemon/control/moving-views.ts';
 import { readPublicId, readYubikeyHex } from '../../daemon/control/token.ts';
 
@@ -52,7 +53,9 @@ function oath(
   if (kind === 'hotp')
     return { kind: 'token', ...owner, factor: { ...common, kind, counter: Number(moving || 0) } };
   const period = Number(moving || 30);
-  if (period < 15 || period > 300) return none('its codes last less than 15 s or more than 300', user);
+  const { least, most } = totpPeriod;
+  if (period < least || period > most)
+    return none(`its codes last less than ${least} s or more than ${most}`, user);
   return { kind: 'token', ...owner, factor: { ...common, kind, period, mark: 'now', drift: 0 } };
 }
 

@@ -1,3 +1,4 @@
+import { totpPeriod } from '../../daemon/control/asking.ts';
 import type { MovedFactor } from '../../daemon/control/moving-views.ts';
 import {
   type Cannot,
@@ -108,7 +109,7 @@ function factorOf(elements: Elements, secret: string): MovedFactor {
     algorithm: /SHA-?512/.test(suite) ? 'sha512' : /SHA-?256/.test(suite) ? 'sha256' : 'sha1',
   } as const;
   if (kind === 'hotp') return { ...common, kind, counter: whole(elements, 'Counter', 0, 0, 2 ** 48) };
-  const period = whole(elements, 'TimeInterval', 30, 15, 300);
+  const period = whole(elements, 'TimeInterval', 30, totpPeriod.least, totpPeriod.most);
   // How far its clock is out, in steps; what was spent of it the format does not say.
   return {
     ...common,

@@ -41,12 +41,6 @@ export function swapOf(text: string, line: IncludeLine, target: string): Swap {
   return { original: rows.join('\n'), ours };
 }
 
-/** @returns undefined: no row is `from` */
-export function replaceRow(text: string, from: string, to: string): string | undefined {
-  const rows = text.split('\n');
-  return rows.includes(from) ? rows.map((row) => (row === from ? to : row)).join('\n') : undefined;
-}
-
 /** @returns the text with those rows in the place of a line */
 export function replaceLine(text: string, line: IncludeLine, by: string): string {
   const rows = text.split('\n');

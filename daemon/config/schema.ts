@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { limits } from '../limits.ts';
 import * as field from './fields.ts';
 import { portalSchema } from './portal-schema.ts';
 
@@ -65,7 +66,7 @@ const totpSchema = v.strictObject(
     digits: v.optional(
       field.reads('6, 7 or 8', (input) => (input === 6 || input === 7 || input === 8 ? input : undefined)),
     ),
-    period: v.optional(field.wholeNumber(15, 300)),
+    period: v.optional(field.wholeNumber(limits.totpPeriod.least, limits.totpPeriod.most)),
     algorithm: v.optional(field.oneOf(['sha1', 'sha256', 'sha512'])),
     skew: v.optional(field.wholeNumber(0, 10)),
   },

@@ -37,9 +37,6 @@ export interface TokenCheck {
   holder(token: string): Promise<Holder | undefined>;
 }
 
-/** None is good. */
-export const noTokens: TokenCheck = { holder: async () => undefined };
-
 export type AccessDecision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly code: 'not-permitted' | 'token-needed' };

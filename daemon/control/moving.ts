@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isScratchCode } from '../factors/scratch.ts';
 import { limits } from '../limits.ts';
 import type { Moving } from '../verifier/moving-contract.ts';
 import type { Call } from './handlers.ts';
@@ -7,6 +8,7 @@ import { check } from './schema.ts';
 
 /** What the files of other systems are turned into on their way here. */
 
+const period = limits.totpPeriod;
 const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
 const secret = v.pipe(v.string(), v.base64(), v.maxLength(1_024));
 const digits = v.picklist([6, 7, 8]);
@@ -31,7 +33,7 @@ const factor = v.variant('kind', [
     kind: v.literal('totp'),
     secret,
     digits,
-    period: v.pipe(v.number(), v.safeInteger(), v.minValue(15), v.maxValue(300)),
+    period: v.pipe(v.number(), v.safeInteger(), v.minValue(period.least), v.maxValue(period.most)),
     algorithm,
     mark: v.union([lastOne, v.literal('now')]),
     drift: v.pipe(v.number(), v.safeInteger()),
@@ -66,7 +68,7 @@ const factor = v.variant('kind', [
   v.strictObject({
     ...base,
     kind: v.literal('scratch'),
-    codes: v.pipe(v.array(v.pipe(v.string(), v.regex(/^[1-9][0-9]{7}$/))), v.maxLength(limits.movedCodes)),
+    codes: v.pipe(v.array(v.pipe(v.string(), v.check(isScratchCode))), v.maxLength(limits.movedCodes)),
   }),
   v.strictObject({
     ...base,

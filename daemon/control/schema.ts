@@ -48,7 +48,12 @@ const enrolBody = v.variant('kind', [
     kind: v.literal('totp'),
     secret,
     digits,
-    period: v.pipe(v.number(), v.safeInteger(), v.minValue(15), v.maxValue(300)),
+    period: v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(limits.totpPeriod.least),
+      v.maxValue(limits.totpPeriod.most),
+    ),
     algorithm,
     ...proof,
   }),

@@ -2,9 +2,6 @@ import { codeAt, sameCode } from './code.ts';
 import type { Factor, FactorContext, FactorVerdict, TotpRecord } from './contract.ts';
 import type { Shape } from './shape.ts';
 
-/** Seconds of a step. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about. */
-export const periodLimits = { shortest: 15, longest: 300 } as const;
-
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
 

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type AuditEvent, auditKinds, auditOutcomes } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
 import { isMarkName, isPublicId } from '../factors/yubikey.ts';
+import { limits } from '../limits.ts';
 import type { AccountRecord, TokenRecord } from './contract.ts';
 import { storeError } from './error.ts';
 import { tokenName } from './keys.ts';
@@ -50,7 +51,12 @@ const factor = v.variant('kind', [
     kind: v.literal('totp'),
     secret: base64,
     digits,
-    period: v.pipe(v.number(), v.integer(), v.minValue(15), v.maxValue(300)),
+    period: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(limits.totpPeriod.least),
+      v.maxValue(limits.totpPeriod.most),
+    ),
     algorithm,
     lastStep: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
     drift: v.pipe(v.number(), v.integer(), v.minValue(-10), v.maxValue(10)),
