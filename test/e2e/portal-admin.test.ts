@@ -179,7 +179,15 @@ await inNamespace(import.meta.filename, async () => {
     const secret = bytesOf(await dialog.getByLabel('Secret').inputValue());
     await product.stop();
     await product.start();
+    // The token went with the daemon, and the page hears of it by itself.
+    const over = page.getByRole('dialog', { name: 'Your session has ended' });
+    await over.waitFor({ timeout: 60_000 });
+    await over.getByLabel('Password').fill(password);
+    await over.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await over.waitFor({ state: 'hidden' });
     assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'half written');
+    assert.deepEqual(bytesOf(await dialog.getByLabel('Secret').inputValue()), secret);
+    assert.equal(await dialog.getByLabel('Password').inputValue(), '', 'passwords are forgotten');
     await dialog.getByLabel('Password').fill(password);
     await dialog.getByLabel('Verification code').fill(totp(secret));
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
