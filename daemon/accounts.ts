@@ -1,5 +1,6 @@
 import type { AccountKey, LookupAccount, NssAnswer } from './addon.ts';
 import { messageOf } from './errors.ts';
+import { withDeadline } from './lib/deadline.ts';
 import { limits } from './limits.ts';
 import { defaultSessionsDir, readSessionIsLocal } from './sessions.ts';
 
@@ -51,8 +52,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   async function ask(key: AccountKey, groups: readonly string[]): Promise<AccountLookup> {
     const known = [...new Set(groups)].filter(canBeAsked);
-    const answer = await withDeadline(() => lookup(key, known, waitMs), waitMs);
-    return judge(answer, key, groups);
+    return judge(await answerOf(() => lookup(key, known, waitMs), waitMs), key, groups);
   }
 
   return {
@@ -74,17 +74,11 @@ function canBeAsked(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= limits.userLength && !/[\u0000-\u001f\u007f:]/.test(name);
 }
 
-async function withDeadline(ask: () => Promise<NssAnswer>, waitMs: number): Promise<NssAnswer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<NssAnswer>((resolve) => {
-    timer = setTimeout(() => resolve(unavailable(`NSS gave no answer within ${waitMs} ms`)), waitMs);
-  });
+async function answerOf(lookup: () => Promise<NssAnswer>, waitMs: number): Promise<NssAnswer> {
   try {
-    return await Promise.race([ask(), late]);
+    return await withDeadline(lookup(), waitMs, () => unavailable(`NSS gave no answer within ${waitMs} ms`));
   } catch (error) {
     return unavailable(messageOf(error));
-  } finally {
-    clearTimeout(timer);
   }
 }
 

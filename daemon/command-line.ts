@@ -6,6 +6,7 @@ import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
+import { withDeadline } from './lib/deadline.ts';
 import { limits } from './limits.ts';
 import { exits } from './program.ts';
 import type { FileOwner } from './store/durable.ts';
@@ -58,14 +59,10 @@ async function daemonAccount(
     throw new SallyportError('bad-user', '--user is for root, and not for what lies below --root');
   }
   const name = user ?? daemonUser;
-  let late: NodeJS.Timeout | undefined;
   // A question to NSS keeps no process alive by itself, and may never be answered.
-  const silence = new Promise<NssAnswer>((resolve) => {
-    const why = 'no answer in time';
-    late = setTimeout(() => resolve({ status: 'unavailable', why }), limits.nssWait);
-  });
-  const answer = await Promise.race([lookupAccount({ name }, [], limits.nssWait), silence]);
-  clearTimeout(late);
+  const silence: NssAnswer = { status: 'unavailable', why: 'no answer in time' };
+  const asked = lookupAccount({ name }, [], limits.nssWait);
+  const answer = await withDeadline(asked, limits.nssWait, () => silence);
   if (answer.status === 'unavailable')
     throw new SallyportError('bad-user', `the account ${name} cannot be looked up: ${answer.why}; try again`);
   if (answer.status !== 'found') {

@@ -28,8 +28,12 @@ export type Validation =
   | { readonly outcome: 'unavailable'; readonly why: readonly string[] };
 
 export interface ValidationClient {
-  /** @param otp 32 to 48 modhex symbols. Never throws. */
-  validate(otp: string): Promise<Validation>;
+  /**
+   * Never throws.
+   * @param otp 32 to 48 modhex symbols
+   * @param given ends the question before its deadline: its answer is wanted no more
+   */
+  validate(otp: string, given?: AbortSignal): Promise<Validation>;
 }
 
 /** What a server's answer comes to. */
@@ -64,15 +68,21 @@ const advice: Readonly<Record<string, string>> = {
  * MUST hold:
  * - "valid" and "refused" come only from an answer under our key, about this OTP, to this nonce;
  * - the first such answer decides; whoever is slow, away or lying only delays, up to the deadline;
+ * - the deadline comes whatever the servers do: it is a plain timer, which Node itself holds, and no signal that
+ *   only its listeners hold (nodejs/node 57736);
  * - no answer is read beyond its bound, no redirection followed, and no OTP stands in what is said of errors.
  */
 export function createValidationClient(options: ValidationOptions): ValidationClient {
   return {
-    async validate(otp) {
+    async validate(otp, given) {
       const nonce = randomBytes(16).toString('hex');
       const query = queryOf(options, otp, nonce);
       const ended = new AbortController();
-      const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(options.deadline)]);
+      const { signal } = ended;
+      const end = (): void => ended.abort();
+      const late = setTimeout(end, options.deadline);
+      given?.addEventListener('abort', end);
+      if (given?.aborted === true) end();
       const why: string[] = [];
       try {
         const asked = options.servers.map(async (server) => {
@@ -88,7 +98,9 @@ export function createValidationClient(options: ValidationOptions): ValidationCl
       } catch {
         return { outcome: 'unavailable', why: why.length === 0 ? ['no server is named'] : why };
       } finally {
-        ended.abort();
+        clearTimeout(late);
+        given?.removeEventListener('abort', end);
+        end();
       }
     },
   };

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { PersonView, TokenView } from '../daemon/control/sign-in-views.ts';
+import { withDeadline } from '../daemon/lib/deadline.ts';
 import type { limits } from './limits.ts';
 
 /** Somebody is signed in. */
@@ -138,8 +139,7 @@ export function createSessions({ limits: limit, monotonic, endToken }: SessionOp
     sweep,
     async close() {
       for (const session of [...bySession.keys()]) end(session, 'stopping');
-      const late = new Promise<void>((resolve) => setTimeout(resolve, limit.farewell).unref());
-      await Promise.race([Promise.all(farewells), late]);
+      await withDeadline(Promise.all(farewells), limit.farewell, () => undefined);
     },
   };
 }

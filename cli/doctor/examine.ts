@@ -1,3 +1,4 @@
+import { withDeadline } from '../../daemon/lib/deadline.ts';
 import { commandWith } from '../socket.ts';
 import { adminsCheck } from './admins.ts';
 import { catalogue, type Severity } from './catalogue.ts';
@@ -66,21 +67,15 @@ export async function examine(
 
 async function within(check: Check, machine: Machine): Promise<readonly Finding[]> {
   const limit = check.limit ?? usualLimit;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Finding[]>((resolve) => {
+  const late = (): readonly Finding[] => {
     const what = `it was given up after ${limit / 1_000} s: ${check.what}`;
-    timer = setTimeout(
-      () => resolve([finding('check-too-slow', what, 'look what hangs, then run it again')]),
-      limit,
-    );
-  });
+    return [finding('check-too-slow', what, 'look what hangs, then run it again')];
+  };
   try {
-    return await Promise.race([check.run(machine), late]);
+    return await withDeadline(check.run(machine), limit, late);
   } catch (error) {
     const what = `${check.what}: ${error instanceof Error ? error.message : String(error)}`;
     return [finding('check-failed', what, 'run it again; if it stays, it is a defect')];
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { write } from 'node:fs';
+import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { StoredAuditEvent } from './event.ts';
 import { lineOf } from './line.ts';
@@ -60,11 +61,7 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
       waiting.push(event);
       writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeAll);
     },
-    close: () =>
-      Promise.race([
-        writing ?? Promise.resolve(),
-        new Promise<void>((resolve) => setTimeout(resolve, farewell).unref()),
-      ]),
+    close: () => withDeadline(writing ?? Promise.resolve(), farewell, () => undefined),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
@@ -82,13 +83,8 @@ export class Conversation {
   async stop(ms: number): Promise<void> {
     this.#stopping = true;
     if (isUndecided(this.#state)) {
-      let late: NodeJS.Timeout | undefined;
       const closed = new Promise<void>((resolve) => this.#socket.once('close', resolve));
-      const end = new Promise<void>((resolve) => {
-        late = setTimeout(resolve, ms);
-      });
-      await Promise.race([closed, end]);
-      clearTimeout(late);
+      await withDeadline(closed, ms, () => undefined);
     }
     if (this.#state.at !== 'over') this.#take(told(this.#state));
     await Promise.all(this.#notes);

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { Store } from '../store/contract.ts';
@@ -48,7 +50,7 @@ export function createLockCounts(options: LockCountOptions): LockCounts {
       }
       after = page.at(-1)?.account;
       if (after === undefined || page.length < limits.scrubBatch) break;
-      await pause(limits.scrubPause);
+      await pause(limits.scrubPause, undefined, { ref: false });
     }
     last = { codes, any, at };
     const ended = performance.now();
@@ -64,7 +66,7 @@ export function createLockCounts(options: LockCountOptions): LockCounts {
             counting = undefined;
           });
       // A small store is counted while whoever asks waits; of a large one there is the count before.
-      if (counting !== undefined) await Promise.race([counting, pause(limits.lockCountWait)]);
+      if (counting !== undefined) await withDeadline(counting, limits.lockCountWait, () => undefined);
       return last;
     },
   };
@@ -72,8 +74,4 @@ export function createLockCounts(options: LockCountOptions): LockCounts {
 
 function isLocked({ lockedAt }: LockState, longest: number, now: number): boolean {
   return lockedAt !== undefined && now < lockedAt + longest;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

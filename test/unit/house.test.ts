@@ -54,7 +54,19 @@ const stairs: readonly (readonly string[])[] = [
   ['accounts', 'sessions'],
   ['fido', 'password'],
   ['peer', 'refusals'],
-  ['process', 'program', 'addon', 'bounded', 'errors', 'helper-line', 'limits', 'log', 'qr', 'randomness'],
+  [
+    'process',
+    'program',
+    'addon',
+    'bounded',
+    'errors',
+    'helper-line',
+    'lib',
+    'limits',
+    'log',
+    'qr',
+    'randomness',
+  ],
 ];
 
 function stepOf(path: string): number {
@@ -145,13 +157,36 @@ describe('docs/layout.md', () => {
 });
 
 describe('portal, notify and cli', () => {
-  it("take from the daemon the control socket's client and types, and nothing else", () => {
+  it("take from the daemon the control socket's client, lib/ and types, and nothing else", () => {
     const outside = imports.filter(
       ({ from, to }) =>
         ['cli', 'portal', 'notify'].some((room) => within(room)(from)) && within('daemon')(to),
     );
-    const wrong = outside.filter(({ to, typesOnly }) => !within('daemon/control')(to) && !typesOnly);
+    const wrong = outside.filter(
+      ({ to, typesOnly }) => !within('daemon/control')(to) && !within('daemon/lib')(to) && !typesOnly,
+    );
     assert.deepEqual(wrong.map(described), []);
+  });
+});
+
+describe('every deadline', () => {
+  const product = typescript.filter((path) => /^(daemon|portal|cli|notify|manual)\//.test(path));
+  const codeOf = (path: string) => textOf(path).replace(/^\s*(\/?\*|\/\/).*$/gm, '');
+
+  it('hangs on nothing that the garbage collector may take', () => {
+    assert.ok(product.length > 200, String(product.length));
+    const weak =
+      /\bAbortSignal\s*\.\s*(timeout|any)\b|\bWeakRef\b|\bFinalizationRegistry\b|\bsetTimeout\([^;]*\bresolve\b[^;]*\.unref\(\)/;
+    assert.deepEqual(
+      product.filter((path) => weak.test(codeOf(path))),
+      [],
+    );
+  });
+
+  it('of a wait is that of daemon/lib/deadline.ts', () => {
+    const own = product.filter((path) => /\bPromise\s*\.\s*race\b/.test(codeOf(path)));
+    // An interrupt by the person at the terminal is no deadline.
+    assert.deepEqual(own, ['cli/commands/factor-add-key.ts', 'daemon/lib/deadline.ts']);
   });
 });
 
