@@ -15,7 +15,7 @@ export function addExplain(program: Command, context: Context): void {
     .command('explain <user>')
     .description('what a login would meet, and the line of the configuration that says so')
     .requiredOption('--service <name>', 'the PAM service: sshd, sudo, su, login')
-    .option('--from <ip>', 'the address that the login comes from')
+    .option('--from <ip>', 'the address, or with UseDNS of sshd the host name, that the login comes from')
     .option('--tty <name>', 'the terminal: tty1, pts/3')
     .option('--ssh-key <file>', 'the .pub file of the FIDO key that sshd has verified; "-": standard input')
     .option('--json', 'as JSON')

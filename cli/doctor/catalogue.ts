@@ -113,6 +113,9 @@ export const catalogue = {
   'sshd.penalties': note(
     'after some wrong codes in a row an address is shut out for a while, with all behind it',
   ),
+  'sshd.host-names': warning(
+    'where a host name is found for an address, no network lets it in, and each rule that refuses a network refuses it',
+  ),
   'sshd.key-untouched': warning('a plugged-in key counts as the second factor without anybody touching it'),
 
   'pam.nothing-guarded': note('logins are as they were: nobody is asked for a second factor'),

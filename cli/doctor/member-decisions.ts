@@ -84,14 +84,14 @@ async function elsewhere(machine: Machine, one: Met, networks: readonly LetOff[]
   return letIn ? { ...one, from: open.text } : one;
 }
 
-/** As these programs come: login on a console, the others without an address that a rule could know. */
+/** As these programs come: login on a console, sshd from somewhere in the world, the others without an address. */
 async function ask(
   machine: Machine,
   account: string,
   service: string,
   from?: string,
 ): Promise<Met | undefined> {
-  const place = from !== undefined ? { from } : service === 'login' ? { tty: 'tty1' } : {};
+  const place = from !== undefined ? { from } : usualPlace(service);
   try {
     const explained = await machine.daemon.explain(account, { service, ...place });
     return { account, service, kind: 'decided', explained };
@@ -103,4 +103,9 @@ async function ask(
     if (code === 'no-such-account' || code === 'record-damaged') return undefined;
     throw error;
   }
+}
+
+function usualPlace(service: string): { readonly tty?: string; readonly from?: string } {
+  if (service === 'login') return { tty: 'tty1' };
+  return service === 'sshd' ? { from: outside } : {};
 }

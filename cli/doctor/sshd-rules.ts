@@ -15,6 +15,8 @@ export interface Circumstances {
   readonly onePrompt: boolean;
   /** A rule takes a FIDO key of ssh as the second factor. */
   readonly acceptsKeys: boolean;
+  /** A rule for sshd names networks. */
+  readonly namesNetworks: boolean;
 }
 
 /** Methods in which sshd asks the auth stack of PAM. */
@@ -90,7 +92,7 @@ function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Set
   ];
 }
 
-function small(settings: SshdSettings, { acceptsKeys }: Circumstances): readonly Setting[] {
+function small(settings: SshdSettings, { acceptsKeys, namesNetworks }: Circumstances): readonly Setting[] {
   const found: Setting[] = [];
   if (settings.get('permitemptypasswords') === 'yes')
     found.push({
@@ -115,6 +117,12 @@ function small(settings: SshdSettings, { acceptsKeys }: Circumstances): readonly
       id: 'sshd.penalties',
       what: 'PerSourcePenalties is on',
       mend: 'where many people share an address, name it in PerSourcePenaltyExemptList',
+    });
+  if (namesNetworks && settings.get('usedns') === 'yes')
+    found.push({
+      id: 'sshd.host-names',
+      what: 'UseDNS is on, so sshd passes host names on, and a rule names networks',
+      mend: `say "UseDNS no" in a drop-in, ${restart}`,
     });
   const touch = (settings.get('pubkeyauthoptions') ?? '').split(/[\s,]+/).includes('touch-required');
   if (acceptsKeys && !touch)

@@ -39,15 +39,18 @@ export const sshdCheck: Check = {
     const onePrompt = lines.some(({ options }) =>
       options.some((one) => /^(?:password_and_code|first_pass)$/.test(one)),
     );
-    const acceptsKeys = (await realmsOf(machine))?.some(({ rules }) =>
-      rules.some(({ action }) => action.kind === 'accept'),
+    const rules = ((await realmsOf(machine)) ?? []).flatMap((realm) => realm.rules);
+    const acceptsKeys = rules.some(({ action }) => action.kind === 'accept');
+    const namesNetworks = rules.some(
+      ({ services: names, from }) =>
+        (names?.includes('sshd') ?? true) && from?.some(({ kind }) => kind === 'network') === true,
     );
     const probes = await probesOf(machine);
     const judged = await Promise.all(
       probes.map(async (probe): Promise<readonly Setting[]> => {
         const resolved = await resolveSshd(machine, probe);
         if (resolved.kind !== 'settings') return [];
-        return judgeSettings(resolved.settings, { ...probe, onePrompt, acceptsKeys: acceptsKeys === true });
+        return judgeSettings(resolved.settings, { ...probe, onePrompt, acceptsKeys, namesNetworks });
       }),
     );
     const letOff = await letOffByRealm(machine, probes);

@@ -48,14 +48,22 @@ export function createExplain(options: ExplainOptions): Admin['explain'] {
   };
 }
 
+/** What could only be a mistyped address is not one: the last part of a host name is not a number (RFC 3696, 2). */
+function isHostName(text: string): boolean {
+  return /^(?:[a-z0-9_-]+\.)*(?=[a-z0-9_-]*[a-z])[a-z0-9_-]+\.?$/i.test(text);
+}
+
 const callerLine =
   'caller      taken to be the account itself: this realm asks for the factor of whoever calls su';
 
 function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string): LoginFacts {
   const { service, from, tty, sshKey } = query;
   const source = from === undefined ? undefined : canonicalAddress(from);
-  if (from !== undefined && source === undefined)
-    throw new SallyportError('bad-request', '"from" must be a literal IPv4 or IPv6 address');
+  if (from !== undefined && source === undefined && !isHostName(from))
+    throw new SallyportError(
+      'bad-request',
+      '"from" must be a literal IPv4 or IPv6 address, or a host name as sshd passes it on with UseDNS',
+    );
   if (sshKey !== undefined && service !== 'sshd')
     throw new SallyportError(
       'bad-request',

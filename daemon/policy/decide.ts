@@ -20,7 +20,7 @@ import {
   standingOf,
   whyNot,
 } from './requirement.ts';
-import { matchingRule, portalService } from './rule.ts';
+import { matchingRule, portalService, sourceMatch } from './rule.ts';
 import { date, pass, refuse, type Say } from './saying.ts';
 
 export type { Decision } from './decision.ts';
@@ -69,8 +69,7 @@ function decideIn(question: Question, realm: Realm, because: string): Decision {
   const { facts, now } = question;
   const rule = matchingRule(realm, facts);
   const say: Say = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
-  if (rule?.action.kind === 'refuse')
-    return refuse('rule-refuse', say, rule.line, 'a rule refuses this service from there');
+  if (rule?.action.kind === 'refuse') return refuse('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
     return pass('skip', say, rule.line, 'a rule lets this service from there off');
   const isPortal = facts.service === portalService;
@@ -82,6 +81,12 @@ function decideIn(question: Question, realm: Realm, because: string): Decision {
     return pass('exempt', say, realm.line, sentence);
   }
   return byFactors(question, realm, rule, say);
+}
+
+function refusalBy(rule: Rule, facts: LoginFacts): string {
+  return sourceMatch(rule, facts) === 'unknown'
+    ? 'a rule refuses this service from some places, and the address that this login comes from is not known'
+    : 'a rule refuses this service from there';
 }
 
 /** Whose factors, counts and locks a login is about. */

@@ -8,6 +8,7 @@ import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { ifEnforced } from './observing.ts';
+import { possibleRules } from './rule.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */
 export interface Explanation {
@@ -41,7 +42,7 @@ export function explain(question: Question): Explanation {
     ['realm', `${realm} (${config.file}:${realmLine})`],
     ['member', because],
     ['factors', factorsText(question, realm)],
-    ['rule', rule === undefined ? 'none matches' : `${text} (${config.file}:${rule.line})`],
+    ['rule', rule === undefined ? noRule(question, realm) : `${text} (${config.file}:${rule.line})`],
     ['decision', `${headline(decision)}: ${sentence}`],
     ['decided by', `${config.file}:${line}`],
   ];
@@ -57,6 +58,15 @@ export function explain(question: Question): Explanation {
     ...(enforced !== decision && { would: { decision: enforced.kind, why: whyOf(enforced) } }),
     lines: rows.map(([name, value]) => `${name.padEnd(10)}  ${printable(value)}`),
   };
+}
+
+/** Which rules do not count because the source is not known; the rest of the decision does not show them. */
+function noRule({ config, facts }: Question, realmName: string): string {
+  const { rules = [] } = config.realms.find(({ name }) => name === realmName) ?? {};
+  const lines = facts.rootSocket ? possibleRules(rules, facts).map(({ line }) => line) : [];
+  if (lines.length === 0) return 'none matches';
+  const which = `${lines.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}`;
+  return `none certainly matches: ${which} might, but the address that this login comes from is not known`;
 }
 
 function whyOf(decision: Decision): string {

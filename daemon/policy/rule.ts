@@ -1,20 +1,78 @@
 import type { Realm, Rule, Source } from '../config/contract.ts';
 import { contains } from '../config/network.ts';
+import { unreachable } from '../errors.ts';
 import type { LoginFacts } from './contract.ts';
 
 /**
- * The first rule of the realm that matches the login.
+ * The rule that decides the login: the first that matches, unless the source of the login is not known. Then every
+ * rule that might match counts, and the strictest of the results holds.
  *
- * MUST hold:
+ * Invariants:
  * - `skip`, `remember` and `accept` never apply to the portal;
  * - on pam-user.sock no rule matches: a program there says of itself what it likes;
- * - a source that is not known is in no network, and what is not known to be local is not.
+ * - an unknown source never matches a rule with `from` that lets in (`skip`, `remember`, `accept`);
+ * - an unknown source never avoids a rule with `from` that refuses or asks.
  */
 export function matchingRule(realm: Realm, facts: LoginFacts): Rule | undefined {
   if (!facts.rootSocket) return undefined;
-  return realm.rules.find(
-    (rule) => takesService(rule, facts.service) && takesSource(rule, facts) && holdsFor(rule, facts.service),
-  );
+  const certain = applicable(realm.rules, facts).find((rule) => sourceMatch(rule, facts) === 'yes');
+  const possible = possibleRules(realm.rules, facts);
+  const refusing = possible.find(({ action }) => action.kind === 'refuse');
+  if (refusing !== undefined) return refusing;
+  if (possible.every((rule) => isLaxerOrSame(rule.action, certain?.action))) return certain;
+  // No rule means "ask", which is at least as strict as each of those that remain.
+  return possible.find(({ action }) => action.kind === 'ask');
+}
+
+/** Rules before the first certain match that match if the login comes from one of the places that they name. */
+export function possibleRules(rules: readonly Rule[], facts: LoginFacts): readonly Rule[] {
+  const candidates = applicable(rules, facts);
+  const end = candidates.findIndex((rule) => sourceMatch(rule, facts) === 'yes');
+  const before = end < 0 ? candidates : candidates.slice(0, end);
+  return before.filter((rule) => sourceMatch(rule, facts) === 'unknown');
+}
+
+function applicable(rules: readonly Rule[], { service }: LoginFacts): readonly Rule[] {
+  return rules.filter((rule) => takesService(rule, service) && holdsFor(rule, service));
+}
+
+/** Whether the login comes from a place that the rule names; `unknown` also where only some of it is known. */
+export function sourceMatch(rule: Pick<Rule, 'from'>, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
+  if (rule.from === undefined) return 'yes';
+  const each = rule.from.map((source) => placeMatch(source, facts));
+  if (each.includes('yes')) return 'yes';
+  return each.includes('unknown') ? 'unknown' : 'no';
+}
+
+/**
+ * PAM_RHOST may hold a host name (sshd with UseDNS) or nothing (sudo in a session of sshd): the address is not known
+ * then. Where it holds anything, the login is not local; where it holds nothing, not local may mean not known.
+ */
+function placeMatch(source: Source, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
+  if (facts.local) return source.kind === 'local' ? 'yes' : 'no';
+  if (source.kind === 'local')
+    return facts.rhost === undefined && facts.source === undefined ? 'unknown' : 'no';
+  if (facts.source === undefined) return 'unknown';
+  return contains(source, facts.source) ? 'yes' : 'no';
+}
+
+/** Whether `action` never keeps out a login that `other` lets in. @param other undefined: no rule, which asks */
+function isLaxerOrSame(action: Rule['action'], other: Rule['action'] | undefined): boolean {
+  switch (other?.kind) {
+    case undefined:
+    case 'ask':
+      return action.kind !== 'refuse';
+    case 'refuse':
+      return true;
+    case 'skip':
+      return action.kind === 'skip';
+    case 'remember':
+      return action.kind === 'skip' || (action.kind === 'remember' && action.forMs >= other.forMs);
+    case 'accept':
+      return action.kind === 'skip' || action.kind === 'accept';
+    default:
+      return unreachable(other);
+  }
 }
 
 /** The service under which the portal, and whoever changes factors without root, is judged. */
@@ -27,13 +85,4 @@ function holdsFor({ action }: Rule, service: string): boolean {
 
 function takesService(rule: Rule, service: string): boolean {
   return rule.services === undefined || rule.services.includes(service);
-}
-
-function takesSource(rule: Rule, facts: LoginFacts): boolean {
-  return rule.from === undefined || rule.from.some((source) => isFrom(source, facts));
-}
-
-function isFrom(source: Source, facts: LoginFacts): boolean {
-  if (source.kind === 'local') return facts.local;
-  return facts.source !== undefined && contains(source, facts.source);
 }

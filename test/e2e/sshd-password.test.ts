@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hotp, totp, wrongHotp } from '../support/codes.ts';
+import { repository } from '../support/rig/layout.ts';
+import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, password } from '../support/rig/people.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
@@ -25,10 +28,21 @@ require = "any"
   action = "skip"
 
 [[realm]]
+name = "kept-out"
+members = { uids = ["5000-5999"] }
+require = "none"
+
+  [[realm.rule]]
+  services = ["sshd"]
+  from = ["10.0.0.0/8"]
+  action = "refuse"
+
+[[realm]]
 name = "rest"
 require = "none"
 `;
 const port = 2201;
+const portWithNames = 2231;
 const whoami = ['echo "in-$(id -un)"'];
 
 await inNamespace(import.meta.filename, async () => {
@@ -127,6 +141,23 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await terminal.ended(), 0);
       assert.doesNotMatch(terminal.transcript, /code/i);
     }
+  });
+
+  scenario(product, 'a rule that refuses a network, and a sshd that passes host names on', async () => {
+    addPerson('nina', 5000);
+    const dropIn = `${work}/host-names.conf`;
+    const shipped = `${repository}/pam-config/sshd_config.d/sallyport-password-code.conf`;
+    writeFileSync(dropIn, `UseDNS yes\n${readFileSync(shipped, 'utf8')}`);
+    await startSshd(portWithNames, dropIn);
+    const known = connect('nina');
+    await known.answer(/Password: /, password);
+    await known.expect(/in-nina/);
+    const named = new Terminal(ssh('nina', { port: portWithNames }, whoami));
+    for (let tries = 0; tries < 3; tries += 1) await named.answer(/Password: /, password);
+    assert.equal(await named.ended(), 255);
+    assert.match(named.transcript, /not allowed here/);
+    const last = (await product.events('nina')).at(-1);
+    assert.deepEqual([last?.outcome, last?.reason], ['refused', 'rule-refuse']);
   });
 
   scenario(product, 'a member without a factor is refused, with the reason', async () => {

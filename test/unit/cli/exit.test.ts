@@ -52,7 +52,7 @@ test('2: usage', async () => {
     [['user', 'show'], /^sallyport: missing required argument/],
     [['user', 'show', 'a', 'b'], /^sallyport: too many arguments/],
     [['explain', 'alice'], /--service/],
-    [['explain', 'alice', '--service', 'sshd', '--from', 'host'], /literal/],
+    [['explain', 'alice', '--service', 'sshd', '--from', '10.0.0.999'], /literal/],
     [['audit', '--since', 'yesterday'], /length of time/],
     [['audit', '--limit', '-1'], /whole number/],
     [['factor', 'add', 'totp', 'alice', '--digits', '5'], /6, 7 or 8/],

@@ -223,9 +223,11 @@ describe('what is shown', () => {
     const bob = await client.explain('bob', { service: 'sshd', tty: 'tty1' });
     assert.deepEqual([bob.decision, bob.why], ['not-needed', 'no-factor']);
     await assert.rejects(
-      client.explain('bob', { service: 'sshd', from: 'host.example' }),
+      client.explain('bob', { service: 'sshd', from: '10.0.0.999' }),
       coded('bad-request'),
     );
+    const named = await client.explain('bob', { service: 'sshd', from: 'host.example' });
+    assert.match(named.lines.join('\n'), /from host\.example, which is no address/);
     assert.equal(rig.store.commits.length, 0);
   });
 

@@ -43,6 +43,20 @@ describe('explain', () => {
     state: state({ factors: [totp, { ...disabled(totp), id: 't2', name: 'old phone' }] }),
   };
 
+  it('says that the source is not known, and which rule that makes count or not count', () => {
+    const { source: _, ...named } = facts({ rhost: 'host.example' });
+    const skipped = explain(question({ ...asked, facts: named }));
+    assert.match(line(skipped, 'login') ?? '', /host\.example, which is no address/);
+    assert.match(line(skipped, 'rule') ?? '', /line 22 might, but the address .* is not known/);
+    const from = [{ kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 }] as const;
+    const refusing = realm({ rules: [rule({ kind: 'refuse' }, { line: 9, from })] });
+    const refused = explain(question({ realm: refusing, facts: named }));
+    assert.equal(refused.why, 'rule-refuse');
+    assert.match(line(refused, 'decision') ?? '', /the address that this login comes from is not known/);
+    const known = explain(question({ realm: refusing, facts: facts({ source: '10.1.2.3' }) }));
+    assert.match(line(known, 'decision') ?? '', /refuses this service from there/);
+  });
+
   it('tells realm, membership, rule, decision and the line of the file that made it', () => {
     const told = explain(question({ ...asked, facts: facts({ source: '10.1.2.3' }) }));
     assert.deepEqual(told.lines, [

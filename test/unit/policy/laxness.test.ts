@@ -280,6 +280,32 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
+  /** The source of the login was known, and is not. Only an address is ever replaced by a host name. */
+  const withoutSource = (rhost: string | undefined) => (question: Question) => {
+    if (rhost !== undefined && question.facts.source === undefined) return question;
+    const { source: _source, rhost: _rhost, ...rest } = question.facts;
+    const facts = { ...rest, local: false, ...(rhost === undefined ? {} : { rhost }) };
+    return unlessWithoutKeys(question, { ...question, facts });
+  };
+
+  it('a host name in the place of an address', () => {
+    neverLaxer(fc.constantFrom('host.example', 'localhost', '10.0.0.0.example').map(withoutSource));
+  });
+
+  it('an address or a place at the machine that nothing says', () => {
+    neverLaxer(fc.constant(withoutSource(undefined)));
+  });
+
+  it('a host name, where most rules refuse from some places', () => {
+    neverLaxer(fc.constant(withoutSource('host.example')), (question) => {
+      const refusing: Rule = { line: 1, from: [ten], action: { kind: 'refuse' } };
+      const realms = question.config.realms.map((one, index) =>
+        index % 2 === 0 ? { ...one, rules: [refusing, ...one.rules] } : one,
+      );
+      return { ...question, config: { ...question.config, realms } };
+    });
+  });
+
   it('a disabled key of ssh beside all else', () => {
     neverLaxer(
       fc.constant((question) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Source } from '../../../daemon/config/contract.ts';
+import type { Rule, Source } from '../../../daemon/config/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { matchingRule } from '../../../daemon/policy/rule.ts';
 import { facts, onTerminal, overUserSocket, realm, rule } from './support.ts';
@@ -73,5 +73,68 @@ describe('rules', () => {
     assert.equal(matchingRule(realm({ rules }), facts())?.line, 3);
     assert.equal(matchingRule(realm({ rules }), onTerminal())?.line, 1);
     assert.equal(matchingRule(realm({ rules: rules.slice(0, 2) }), facts()), undefined);
+  });
+});
+
+describe('rules, where the source is not known', () => {
+  const { source: _, ...named } = facts({ rhost: 'host.example' });
+  const unknown: [string, LoginFacts][] = [
+    ['a host name in the place of an address', named],
+    ['no host at all', onTerminal()],
+  ];
+  const refuse = { kind: 'refuse' } as const;
+  const ask = { kind: 'ask' } as const;
+  const skip = { kind: 'skip' } as const;
+  const remember = (minutes: number) => ({ kind: 'remember', forMs: minutes * 60_000 }) as const;
+  const accept = { kind: 'accept', factor: 'ssh-sk' } as const;
+  const from = [ten];
+  const lineOf = (login: LoginFacts, ...actions: [Rule['action'], Source[]?][]) =>
+    matchingRule(
+      realm({
+        rules: actions.map(([action, places], index) =>
+          rule(action, { line: index + 1, ...(places === undefined ? {} : { from: places }) }),
+        ),
+      }),
+      login,
+    )?.line;
+
+  for (const [what, login] of unknown) {
+    it(`refuse with a rule that names places, with ${what}`, () => {
+      assert.equal(lineOf(login, [refuse, from]), 1);
+      assert.equal(lineOf(login, [refuse, [six]], [skip]), 1);
+      assert.equal(lineOf(login, [skip, [all]], [ask, from], [refuse, [six]], [skip]), 3);
+      assert.equal(lineOf(login, [ask], [refuse, from]), 1);
+    });
+
+    it(`never let in by a rule that names places, with ${what}`, () => {
+      for (const lax of [skip, remember(15), accept])
+        assert.equal(lineOf(login, [lax, [all, six]]), undefined);
+    });
+
+    it(`ask where a rule that names places asks, with ${what}`, () => {
+      assert.equal(lineOf(login, [ask, from], [skip]), 1);
+      assert.equal(lineOf(login, [ask, from], [refuse]), 2);
+    });
+
+    it(`take the stricter of two rules that let in, and ask where neither is, with ${what}`, () => {
+      assert.equal(lineOf(login, [skip, from], [remember(15)]), 2);
+      assert.equal(lineOf(login, [remember(60), from], [remember(15)]), 2);
+      assert.equal(lineOf(login, [remember(15), from], [remember(60)]), undefined);
+      assert.equal(lineOf(login, [remember(15), from], [skip]), undefined);
+      assert.equal(lineOf(login, [accept, from], [remember(15)]), undefined);
+      assert.equal(lineOf(login, [skip, from], [accept]), 2);
+    });
+  }
+
+  it('know that a login with a host name is not local, and refuse where that is not known either', () => {
+    assert.equal(lineOf(named, [refuse, [local]]), undefined);
+    assert.equal(lineOf(onTerminal(), [refuse, [local]]), 1);
+    assert.equal(lineOf(onTerminal({ local: true }), [refuse, from]), undefined);
+    assert.equal(lineOf(facts({ source: '11.0.0.1' }), [refuse, [ten, local]]), undefined);
+  });
+
+  it('look at the services first', () => {
+    const rules = [rule(refuse, { services: ['login'], from })];
+    assert.equal(matchingRule(realm({ rules }), named), undefined);
   });
 });

@@ -190,7 +190,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.explained = (user, service, from) =>
       user !== 'alice' || service !== 'sshd'
         ? {}
-        : from === undefined
+        : from === '192.0.2.1'
           ? { decision: 'refused', why: 'no-factor' }
           : { decision: 'not-needed', why: 'skip' };
   },
@@ -228,6 +228,14 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'sshd.grace-short': is('logingracetime', '60'),
   'sshd.penalties': (machine) => {
     machine.sshd += 'persourcepenalties crash:90 authfail:5\n';
+  },
+  'sshd.host-names': (machine) => {
+    machine.sshd += 'usedns yes\n';
+    const rule = '[[realm.rule]]\nfrom = ["10.0.0.0/8"]\naction = "skip"\n';
+    machine.configText = goodConfig.replace(
+      '[[realm]]\nname = "default"',
+      `${rule}[[realm]]\nname = "default"`,
+    );
   },
   'sshd.key-untouched': (machine) => {
     const rule = '[[realm.rule]]\nservices = ["sshd"]\naction = { accept = "ssh-sk" }\n';

@@ -12,11 +12,22 @@ const settings = (...lines: readonly string[]) =>
     ['usepam yes', 'pubkeyauthentication yes', 'logingracetime 120', ...lines].toReversed().join('\n'),
   );
 const judged = (lines: readonly string[], about: Partial<Parameters<typeof judgeSettings>[1]> = {}) =>
-  judgeSettings(settings(...lines), { user: 'alice', onePrompt: false, acceptsKeys: false, ...about }).map(
-    ({ id }) => id,
-  );
+  judgeSettings(settings(...lines), {
+    user: 'alice',
+    onePrompt: false,
+    acceptsKeys: false,
+    namesNetworks: false,
+    ...about,
+  }).map(({ id }) => id);
 
 describe('ways in, as sshd resolves them', () => {
+  test('host names matter where a rule names networks', () => {
+    const about = { namesNetworks: true };
+    assert.ok(judged(['usedns yes'], about).includes('sshd.host-names'));
+    assert.ok(!judged(['usedns no'], about).includes('sshd.host-names'));
+    assert.ok(!judged(['usedns yes']).includes('sshd.host-names'));
+  });
+
   test('every list of methods must come by PAM', () => {
     const on = ['kbdinteractiveauthentication yes', 'passwordauthentication no'];
     const cases: readonly (readonly [string, readonly string[]])[] = [
