@@ -8,7 +8,9 @@ export function addPortal(program: Command, context: Context): void {
   const portal = program.command('portal').description('the web portal');
   portal
     .command('link')
-    .description('a sign-in link for yourself, good once and for ten minutes, in the place of your password')
+    .description(
+      'a sign-in link for yourself where your account has no password, good once and for ten minutes',
+    )
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const step = await signIn(controlSocket(context.configFile()), 'uid', context);

@@ -9,7 +9,7 @@ import { emptyRecord, type Store } from '../store/contract.ts';
 import { type Ledger, untilSettled } from '../verifier/ledger.ts';
 import { loginEvent, shown } from '../verifier/login-event.ts';
 import type { Caller } from './access.ts';
-import { type InviteLink, isInvited, type Links, readInvite } from './links.ts';
+import { type InviteLink, isInvited, type LinkOwner, type Links, readInvite } from './links.ts';
 import type { SignInBody } from './sign-in-views.ts';
 
 /** What proves who somebody is before any second factor: a password, a link, an invite, or the caller's own uid. */
@@ -24,9 +24,23 @@ export interface FirstFactorOptions {
 }
 
 export type Proven = { readonly account: Account; readonly invited: boolean };
-export type NotProven = 'wrong' | 'expired' | 'unavailable' | 'not-permitted' | 'password-needed';
+export type NotProven =
+  | 'wrong'
+  | 'expired'
+  | 'unavailable'
+  | 'not-permitted'
+  | 'password-needed'
+  | 'has-password';
 
-/** Who it is, by what they know or are; the same work for a name that is none. */
+/**
+ * Who it is, by what they know or are; the same work for a name that is none.
+ *
+ * Invariants:
+ * - the caller's uid, and a link that it made, stand in for a password only where it is certain that the account
+ *   has none, or where the caller is root; a link is looked at again when it is opened, for a password may have
+ *   been set meanwhile;
+ * - a link serves the uid that it was made for, and no other account that got its name.
+ */
 export async function firstFactor(
   options: FirstFactorOptions,
   caller: Caller,
@@ -39,9 +53,10 @@ export async function firstFactor(
   if (found.status === 'unavailable') return 'unavailable';
   const account = found.status === 'found' ? found.account : undefined;
   const isOwn = account !== undefined && account.uid === caller.uid;
-  if (body.by === 'uid') return isOwn ? { account, invited: false } : 'not-permitted';
+  if (body.by === 'uid') return isOwn ? byUid(options, caller, account) : 'not-permitted';
   if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
-  if (typeof byLink === 'object' && !byLink.needsPassword) return proven(options, account, byLink);
+  if (typeof byLink === 'object' && !byLink.needsPassword)
+    return (await standsIn(options, account, byLink)) ? proven(options, account, byLink) : 'wrong';
   const { password } = body;
   if (password === undefined) return 'password-needed';
   const verdict = await options.passwords.check({
@@ -54,6 +69,25 @@ export async function firstFactor(
     return verdictWithout(verdict, account);
   }
   return proven(options, account, typeof byLink === 'object' ? byLink : undefined);
+}
+
+async function byUid(
+  { passwords }: FirstFactorOptions,
+  caller: Caller,
+  account: Account,
+): Promise<Proven | NotProven> {
+  const stands = caller.root || (await passwords.lacksPassword(account.name));
+  return stands ? { account, invited: false } : 'has-password';
+}
+
+/** Whether what the link was made on still holds. An invite is an administrator's word, and says so itself. */
+async function standsIn(
+  { passwords }: FirstFactorOptions,
+  account: Account | undefined,
+  { own }: Owner,
+): Promise<boolean> {
+  if (account === undefined || own === undefined) return account !== undefined;
+  return own.uid === account.uid && (own.byRoot || (await passwords.lacksPassword(account.name)));
 }
 
 /** An invite is used up last: a slip of the finger does not cost a new one. */
@@ -95,6 +129,8 @@ function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Acc
 interface Owner {
   readonly account: string;
   readonly invite?: InviteLink;
+  /** A link of one's own. */
+  readonly own?: LinkOwner;
   readonly needsPassword: boolean;
 }
 
@@ -105,8 +141,8 @@ async function ownerOf(
 ): Promise<Owner | 'wrong' | 'password-needed'> {
   const invite = readInvite(link);
   if (invite === undefined) {
-    const person = options.links.take(link);
-    return person === undefined ? 'wrong' : { account: person.account, needsPassword: false };
+    const own = options.links.take(link);
+    return own === undefined ? 'wrong' : { account: own.account, own, needsPassword: false };
   }
   const { value: record } = await options.store.account(invite.account);
   if (record === undefined || !isInvited(record.invite, invite, options.clock.now())) return 'wrong';

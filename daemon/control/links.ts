@@ -6,11 +6,16 @@ import type { AccountRecord } from '../store/contract.ts';
 import type { LinkView } from './sign-in-views.ts';
 import type { Person } from './tokens.ts';
 
-/** Links that stand in the password's place, made by the account's own uid: for machines where nobody has one. */
+/** Links that stand in the password's place, made by the account's own uid: for accounts that have no password. */
 export interface Links {
-  make(person: Person): LinkView;
+  /** @param byRoot made by root, whose word needs no password */
+  make(person: Person, byRoot: boolean): LinkView;
   /** @returns whose it was, once */
-  take(link: string): Person | undefined;
+  take(link: string): LinkOwner | undefined;
+}
+
+export interface LinkOwner extends Person {
+  readonly byRoot: boolean;
 }
 
 export interface LinkOptions {
@@ -20,13 +25,14 @@ export interface LinkOptions {
 
 /** MUST hold: 128 random bits, kept as a digest alone, good once, for ten minutes by a clock that is never set. */
 export function createLinks({ randomness, clock }: LinkOptions): Links {
-  const made = new Map<string, { readonly person: Person; readonly ends: number }>();
+  const made = new Map<string, { readonly person: LinkOwner; readonly ends: number }>();
   return {
-    make(person) {
+    make({ account, uid }, byRoot) {
+      const person = { account, uid, byRoot };
       const link = randomness.bytes(16).toString('base64url');
       const ends = clock.monotonic() + limits.linkDeadline;
       const most = { all: limits.links, own: limits.linksPerAccount };
-      putLastOf(made, digestOf(link), { person, ends }, most, (other) => other.person.uid === person.uid);
+      putLastOf(made, digestOf(link), { person, ends }, most, (other) => other.person.uid === uid);
       return { link, expires: clock.now() + limits.linkDeadline };
     },
     take(link) {

@@ -43,7 +43,7 @@ export interface SignInOptions extends FirstFactorOptions {
 
 interface SignIn {
   readonly id: string;
-  readonly callerUid: number;
+  readonly caller: Caller;
   readonly person: Person;
   readonly by: SignInBody['by'];
   readonly offer: KeyOffer | undefined;
@@ -89,12 +89,11 @@ export function createSignIns(options: SignInOptions): SignIns {
     if (signIn.judging === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
   };
   const doneBy = async (
-    person: Person,
-    by: SignInBody['by'],
+    { person, by, caller }: Pick<SignIn, 'person' | 'by' | 'caller'>,
     { text, first }: { readonly text?: string | undefined; readonly first?: First } = {},
   ): Promise<SignInStep> => {
     if (by === 'uid') {
-      const made = options.links.make(person);
+      const made = options.links.make(person, caller.root);
       const [origin] = options.configuration.current().portal?.origins ?? [];
       const url = origin === undefined ? {} : { url: `${origin}/sign-in?link=${made.link}` };
       return { kind: 'link', ...made, ...url };
@@ -126,12 +125,13 @@ export function createSignIns(options: SignInOptions): SignIns {
       if (typeof proven === 'string') throw await later(refusalFor(proven, body), began);
       const { account, invited } = proven;
       const person = { account: account.name, uid: account.uid };
+      const begun = { person, by: body.by, caller };
       const facts = factsFor(account, source, caller, options.bootId);
       const first = await mayAddFirst(options, account, facts, invited);
-      if (first !== undefined) return { id: '', step: await doneBy(person, body.by, { first }) };
+      if (first !== undefined) return { id: '', step: await doneBy(begun, { first }) };
       const opening = await options.verifier.open(facts);
       if (opening.kind === 'done') {
-        if (opening.result === 'ignore') return { id: '', step: await doneBy(person, body.by) };
+        if (opening.result === 'ignore') return { id: '', step: await doneBy(begun) };
         throw refused(opening.text);
       }
       makeRoom(person.uid);
@@ -140,7 +140,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       const timer = setTimeout(() => abandon(signIn, 'timed-out'), limits.signInDeadline).unref();
       const signIn: SignIn = {
         id,
-        callerUid: caller.uid,
+        caller,
         person,
         by: body.by,
         offer: opening.key,
@@ -157,7 +157,7 @@ export function createSignIns(options: SignInOptions): SignIns {
     },
     async answer(caller, id, body) {
       const signIn = running.get(id);
-      const isOpen = signIn?.callerUid === caller.uid && signIn.answers < limits.answersPerCall;
+      const isOpen = signIn?.caller.uid === caller.uid && signIn.answers < limits.answersPerCall;
       if (signIn === undefined || !isOpen)
         throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
       signIn.answers += 1;
@@ -169,7 +169,7 @@ export function createSignIns(options: SignInOptions): SignIns {
         });
       if (verdict.kind === 'accepted') {
         end(signIn);
-        return { id: '', step: await doneBy(signIn.person, signIn.by, verdict) };
+        return { id: '', step: await doneBy(signIn, verdict) };
       }
       if (verdict.kind === 'next')
         throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
@@ -244,6 +244,12 @@ function refusalFor(why: NotProven, body: SignInBody): SallyportError {
       return refused('Your password has expired. Change it on the machine first, with: passwd');
     case 'password-needed':
       return new SallyportError('password-needed', 'the password of the account is needed too');
+    case 'has-password':
+      return new SallyportError(
+        'password-needed',
+        'this account has a password, or it cannot be established that it has none: sign in with the password. ' +
+          'Where there is none, an administrator can make an invite: sallyport invite USER --without-password',
+      );
     case 'not-permitted':
       return new SallyportError('not-permitted', 'only the account itself may sign in as itself here');
     case 'unavailable':

@@ -9,6 +9,12 @@ export interface PasswordHelper {
    * @param password wiped before it returns
    */
   check(question: PasswordQuestion): Promise<PasswordVerdict>;
+  /**
+   * Whether it is certain that the account has no password: only then its uid, or a link that its uid made, may
+   * stand in for one. False whenever that cannot be established. Never rejects.
+   * @param user canonical name
+   */
+  lacksPassword(user: string): Promise<boolean>;
 }
 
 export interface PasswordQuestion {

@@ -1,13 +1,12 @@
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { PasswordVerdict } from './contract.ts';
 
 /**
  * What `sallyport-password` is asked, and what it answers: docs/protocol.md, "The password helper". Pure.
  * native/password/protocol.h has the same numbers.
  */
 export const protocolVersion = 1;
-export const types = { ask: 0x71, verdict: 0x81 };
+export const types = { ask: 0x71, look: 0x72, verdict: 0x81 };
 export const tags = {
   version: 0x01,
   deadline: 0x02,
@@ -16,7 +15,13 @@ export const tags = {
   password: 0x05,
   code: 0x06,
 };
-export const codes = { right: 1, wrong: 2, expired: 3, failed: 4 } as const;
+export const codes = { right: 1, wrong: 2, expired: 3, failed: 4, set: 5, none: 6 } as const;
+export type Code = keyof typeof codes;
+/** What may answer each question; `failed` answers both. */
+export const answersOf = {
+  ask: ['right', 'wrong', 'expired', 'failed'],
+  look: ['set', 'none', 'failed'],
+} as const satisfies Readonly<Record<string, readonly Code[]>>;
 
 export interface Ask {
   readonly user: Buffer;
@@ -28,19 +33,30 @@ export interface Ask {
 
 /** One buffer, so that the caller can wipe it. The lengths are the caller's to have checked. */
 export function encodeAsk({ user, password, source, deadline }: Ask): Buffer {
+  return encode(types.ask, deadline, [
+    [tags.user, user],
+    ...(source === undefined ? [] : [[tags.source, source] as const]),
+    [tags.password, password],
+  ]);
+}
+
+/** Whether the account has a password. */
+export function encodeLook({ user, deadline }: Pick<Ask, 'user' | 'deadline'>): Buffer {
+  return encode(types.look, deadline, [[tags.user, user]]);
+}
+
+function encode(type: number, deadline: number, more: readonly (readonly [number, Uint8Array])[]): Buffer {
   const number = Buffer.alloc(4);
   number.writeUInt32BE(deadline);
   const fields: readonly (readonly [number, Uint8Array])[] = [
     [tags.version, Buffer.from([protocolVersion])],
     [tags.deadline, number],
-    [tags.user, user],
-    ...(source === undefined ? [] : [[tags.source, source] as const]),
-    [tags.password, password],
+    ...more,
   ];
   const length = fields.reduce((sum, [, value]) => sum + 3 + value.length, 1);
   const frame = Buffer.alloc(4 + length);
   frame.writeUInt32BE(length, 0);
-  frame.writeUInt8(types.ask, 4);
+  frame.writeUInt8(type, 4);
   let at = 5;
   for (const [tag, value] of fields) {
     frame.writeUInt8(tag, at);
@@ -51,9 +67,6 @@ export function encodeAsk({ user, password, source, deadline }: Ask): Buffer {
   return frame;
 }
 
-const verdicts = new Map<number, PasswordVerdict>(
-  Object.entries(codes).map(([verdict, code]) => [code, verdict as keyof typeof codes]),
-);
 /** All but the code, which is the last byte: a VERDICT has no other form. */
 const opening = Buffer.from([0, 0, 0, 5, types.verdict, tags.code, 0, 1]);
 
@@ -62,11 +75,16 @@ const opening = Buffer.from([0, 0, 0, 5, types.verdict, tags.code, 0, 1]);
  *
  * MUST hold: what is not a VERDICT to the last byte is refused at its first wrong one, and nothing more is kept.
  */
-export class VerdictReader {
+export class VerdictReader<Expected extends Code> {
+  readonly #expected: readonly Expected[];
   #held: Buffer = Buffer.alloc(0);
 
+  constructor(expected: readonly Expected[]) {
+    this.#expected = expected;
+  }
+
   /** @returns undefined: more is to come. @throws SallyportError `protocol-violation` */
-  push(chunk: Buffer): PasswordVerdict | undefined {
+  push(chunk: Buffer): Expected | undefined {
     const whole = opening.length + 1;
     if (this.#held.length + chunk.length > whole) throw violation('it says too much');
     this.#held = Buffer.concat([this.#held, chunk]);
@@ -74,7 +92,8 @@ export class VerdictReader {
     if (!this.#held.subarray(0, seen).equals(opening.subarray(0, seen)))
       throw violation('that is no verdict');
     if (this.#held.length < whole) return undefined;
-    const verdict = verdicts.get(this.#held.readUInt8(opening.length));
+    const code = this.#held.readUInt8(opening.length);
+    const verdict = this.#expected.find((expected) => codes[expected] === code);
     if (verdict === undefined) throw violation('an unknown verdict');
     return verdict;
   }

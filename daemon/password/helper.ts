@@ -4,8 +4,17 @@ import { type HelperLine, type HelperPlace, openLine } from '../helper-line.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { peerOf } from '../peer.ts';
-import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from './contract.ts';
-import { encodeAsk, sourceFits, userFits, VerdictReader } from './frames.ts';
+import type { PasswordHelper, PasswordQuestion } from './contract.ts';
+import {
+  answersOf,
+  type Code,
+  encodeAsk,
+  encodeLook,
+  sourceFits,
+  userFits,
+  VerdictReader,
+} from './frames.ts';
+import { decidesByShadow } from './service.ts';
 
 export interface PasswordHelperOptions {
   /** confdir: where the service file lies, for a folder of one's own; undefined: the system's. */
@@ -15,8 +24,6 @@ export interface PasswordHelperOptions {
   readonly patience?: number;
 }
 
-type Settle = (verdict: PasswordVerdict) => void;
-
 /**
  * One process of the helper.
  *
@@ -25,18 +32,24 @@ type Settle = (verdict: PasswordVerdict) => void;
  * - every copy of the password that we have made is wiped;
  * - the process is ended with its verdict, or as far as a socket can be.
  */
-class Check {
-  readonly #settle: Settle;
+class Check<Answer extends Code> {
+  readonly #settle: (answer: Answer | 'failed') => void;
   readonly #log: Log;
-  readonly #reader = new VerdictReader();
+  readonly #reader: VerdictReader<Answer>;
   readonly #late: NodeJS.Timeout;
   /** Holds the password. */
   readonly #frame: Buffer;
   #line: HelperLine | undefined;
   #settled = false;
 
-  constructor(log: Log, patience: number, frame: Buffer, settle: Settle) {
+  constructor(
+    log: Log,
+    patience: number,
+    { frame, answers }: { readonly frame: Buffer; readonly answers: readonly Answer[] },
+    settle: (answer: Answer | 'failed') => void,
+  ) {
     this.#log = log;
+    this.#reader = new VerdictReader(answers);
     this.#settle = settle;
     this.#frame = frame;
     this.#late = setTimeout(() => this.#fail('it is late'), patience);
@@ -75,7 +88,7 @@ class Check {
     this.#end('failed');
   }
 
-  #end(verdict: PasswordVerdict): void {
+  #end(verdict: Answer | 'failed'): void {
     this.#settled = true;
     clearTimeout(this.#late);
     this.#frame.fill(0);
@@ -107,31 +120,47 @@ function frameOf({ user, password, source }: PasswordQuestion, deadline: number)
   return encodeAsk({ user: name, password, deadline, ...named });
 }
 
+/** Where PAM finds the service file that the helper uses, first to last. */
+function serviceFolders(where: PasswordHelperOptions['where']): readonly string[] {
+  return 'program' in where && where.confdir !== undefined
+    ? [where.confdir]
+    : ['/etc/pam.d', '/usr/lib/pam.d'];
+}
+
 /** Asks `sallyport-password`: as installed behind a socket that starts one for each connection, else a program. */
 export function createPasswordHelper(options: PasswordHelperOptions): PasswordHelper {
   const { log, patience = limits.passwordWait } = options;
   const place = placeOf(options.where);
+  const deadline = Math.max(patience, limits.shortestPasswordDeadline);
   let underWay = 0;
 
-  const ask = async (question: PasswordQuestion): Promise<PasswordVerdict> => {
-    if (underWay >= limits.passwordChecks) return 'busy';
-    const deadline = Math.max(patience, limits.shortestPasswordDeadline);
-    const frame = frameOf(question, deadline);
-    if (frame === undefined) return 'wrong';
+  const run = async <Answer extends Code>(
+    frame: Buffer,
+    answers: readonly Answer[],
+  ): Promise<Answer | 'failed' | 'busy'> => {
+    if (underWay >= limits.passwordChecks) {
+      frame.fill(0);
+      return 'busy';
+    }
     underWay += 1;
-    const verdict = await new Promise<PasswordVerdict>((settle) => {
-      new Check(log, patience, frame, settle).start(place);
+    const answer = await new Promise<Answer | 'failed'>((settle) => {
+      new Check(log, patience, { frame, answers }, settle).start(place);
     });
     underWay -= 1;
-    return verdict;
+    return answer;
   };
 
   return {
     check(question) {
-      // Up to its first wait ask() has made the one copy that it needs.
-      const verdict = ask(question);
+      // The one copy that is needed is made before anything is awaited.
+      const frame = frameOf(question, deadline);
       question.password.fill(0);
-      return verdict;
+      return frame === undefined ? Promise.resolve('wrong') : run(frame, answersOf.ask);
+    },
+    async lacksPassword(user) {
+      const name = Buffer.from(user);
+      if (!userFits(name) || !(await decidesByShadow(serviceFolders(options.where)))) return false;
+      return (await run(encodeLook({ user: name, deadline }), answersOf.look)) === 'none';
     },
   };
 }

@@ -1,5 +1,6 @@
 /*
- * sallyport-password: one question to PAM, whether this is the password of that account.
+ * sallyport-password: one question, whether this is the password of that account (which PAM answers), or whether
+ * the account has a password at all.
  * docs/protocol.md, "The password helper".
  *
  * MUST hold:
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "../frames/frames.h"
+#include "account.h"
 #include "asker.h"
 #include "check.h"
 #include "request.h"
@@ -112,7 +114,7 @@ static enum verdict answer(const char *confdir) {
         syslog(LOG_ERR, "not root, and so cannot check passwords");
         return VERDICT_FAILED;
     }
-    return check_password(&request, confdir);
+    return request.type == FRAME_LOOK ? look_for_password(request.user) : check_password(&request, confdir);
 }
 
 static bool write_verdict(enum verdict verdict) {

@@ -14,6 +14,7 @@ enum {
 
 enum frame_type {
     FRAME_ASK = 0x71,
+    FRAME_LOOK = 0x72,
     FRAME_VERDICT = 0x81,
 };
 
@@ -32,6 +33,8 @@ enum verdict {
     VERDICT_WRONG = 2,
     VERDICT_EXPIRED = 3,
     VERDICT_FAILED = 4,
+    VERDICT_SET = 5,
+    VERDICT_NONE = 6,
 };
 
 #endif

@@ -9,6 +9,8 @@
 /* Each stands at most once. */
 struct field_rule {
     enum field_tag tag;
+    /* A FRAME_LOOK has no other fields than those that it requires. */
+    bool looked;
     bool required;
     uint16_t shortest;
     uint16_t longest;
@@ -50,11 +52,11 @@ static bool read_password(struct request *request, const struct field *field) {
 }
 
 static const struct field_rule rules[] = {
-    {TAG_VERSION, true, 1, 1, read_version},
-    {TAG_DEADLINE, true, 4, 4, read_deadline},
-    {TAG_USER, true, 1, USER_MAX, read_user},
-    {TAG_SOURCE, false, 0, SOURCE_MAX, read_source},
-    {TAG_PASSWORD, true, 0, PASSWORD_MAX, read_password},
+    {TAG_VERSION, true, true, 1, 1, read_version},
+    {TAG_DEADLINE, true, true, 4, 4, read_deadline},
+    {TAG_USER, true, true, 1, USER_MAX, read_user},
+    {TAG_SOURCE, false, false, 0, SOURCE_MAX, read_source},
+    {TAG_PASSWORD, false, true, 0, PASSWORD_MAX, read_password},
 };
 
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
@@ -65,7 +67,7 @@ static bool read_field(struct request *request, const struct field *field, bool 
 
         if ((uint8_t)rule->tag != field->tag)
             continue;
-        if (seen[i] || field->length < rule->shortest || field->length > rule->longest)
+        if (seen[i] || (request->type == FRAME_LOOK && !rule->looked) || field->length < rule->shortest || field->length > rule->longest)
             return false;
         seen[i] = true;
         return rule->read(request, field);
@@ -81,8 +83,9 @@ bool request_parse(const uint8_t *body, size_t length, struct request *request) 
     bool seen[RULES] = {false};
 
     memset(request, 0, sizeof(*request));
-    if (length == 0 || body[0] != FRAME_ASK)
+    if (length == 0 || (body[0] != FRAME_ASK && body[0] != FRAME_LOOK))
         return false;
+    request->type = body[0];
     for (size_t at = 1; at < length;) {
         struct field field;
 
@@ -90,7 +93,7 @@ bool request_parse(const uint8_t *body, size_t length, struct request *request) 
             return false;
     }
     for (size_t i = 0; i < RULES; i++) {
-        if (rules[i].required && !seen[i])
+        if (rules[i].required && (rules[i].looked || request->type == FRAME_ASK) && !seen[i])
             return false;
     }
     return true;

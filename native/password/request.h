@@ -10,6 +10,8 @@
 
 /* Strings, with their ends. */
 struct request {
+    /* FRAME_ASK: is this the password? FRAME_LOOK: is there one? */
+    enum frame_type type;
     uint32_t deadline;
     char user[USER_MAX + 1];
     /* "": none was given. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { base32, newSecret, totp } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
@@ -144,6 +144,10 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'a link of one’s own uid asks for the factor that there is', async () => {
     const fred = addPerson('fred');
+    const withPassword = await by(fred, ['portal', 'link']);
+    assert.equal(withPassword.status, 77, withPassword.stdout);
+    assert.match(withPassword.stderr, /this account has a password.*invite USER --without-password/);
+    writeFileSync('/etc/shadow', readFileSync('/etc/shadow', 'utf8').replace(/^fred:[^:]*:/m, 'fred:!:'));
     const link = await by(fred, ['portal', 'link']);
     assert.equal(link.status, 0, link.stderr);
     assert.match(link.stdout, /^[\w-]{22}\n$/);

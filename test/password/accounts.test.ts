@@ -24,6 +24,7 @@ import {
   askFrame,
   compileHelper,
   confdir,
+  lookFrame,
   parts,
   RawPasswordHelper,
   shippedPasswordHelper,
@@ -56,10 +57,19 @@ function setShadow(name: string, change: (fields: string[]) => void): void {
   writeFileSync('/etc/shadow', changed.join('\n'));
 }
 
+/** What tools write into /etc/shadow for an account that has no password. */
+const fieldsWithout = { bang: '!', bangs: '!!', star: '*', starred: '!*' };
+/** What could be a password in a form that is not known here. */
+const fieldsUnknown = { odd: 'x', locks: '*LK*', short: '!x' };
+
 function addPeople(): void {
   setUpRoot();
   for (const name of ['alice', 'bob', 'locked', 'closed', 'stale', 'fresh', 'dead', 'open', 'nologin'])
     addPerson(name);
+  for (const [name, field] of Object.entries(fieldsWithout)) {
+    addPerson(name);
+    setShadow(name, (fields) => fields.splice(1, 1, field));
+  }
   setShadow('locked', (fields) => fields.splice(1, 1, `!${fields[1]}`));
   setShadow('closed', (fields) => fields.splice(7, 1, '1'));
   setShadow('stale', (fields) => fields.splice(2, 3, '1', '0', '1'));
@@ -68,6 +78,11 @@ function addPeople(): void {
   setShadow('open', (fields) => fields.splice(1, 1, ''));
   const passwd = readFileSync('/etc/passwd', 'utf8');
   writeFileSync('/etc/passwd', passwd.replace(/^(nologin:.*:).*$/m, '$1/usr/sbin/nologin'));
+  for (const [name, field] of Object.entries(fieldsUnknown)) {
+    addPerson(name);
+    setShadow(name, (fields) => fields.splice(1, 1, field));
+  }
+  appendFileSync('/etc/passwd', 'shadowless:x:3999:3999::/:/bin/sh\nplain:*:3998:3998::/:/bin/sh\n');
   appendFileSync('/etc/passwd', `sallyport:x:${daemonUid}:${daemonUid}::/:/usr/sbin/nologin\n`);
 }
 
@@ -131,6 +146,31 @@ await inNamespace(import.meta.filename, async () => {
         assert.equal(await verdictOf(bytes), expected);
         assert.equal(await verdictOf(bytes, sanitized), expected, 'under the sanitizers');
       });
+
+    for (const [what, expected, users] of [
+      ['in shadow there is nothing that a password fits', 'none', Object.keys(fieldsWithout)],
+      ['the field is empty', 'none', ['open']],
+      ['passwd itself has it', 'none', ['plain']],
+      ['there is a password, expired or not', 'set', ['alice', 'root', 'stale', 'fresh', 'dead', 'closed']],
+      ['it is locked', 'set', ['locked']],
+      ['the field has a form that is not known', 'set', Object.keys(fieldsUnknown)],
+      ['shadow has no such line', 'set', ['shadowless', 'sallyport']],
+      ['there is no such account', 'set', ['nobody-here', '--confdir', '../../etc/passwd']],
+    ] as const)
+      it(`says "${expected}" of an account where ${what}`, async () => {
+        for (const user of users) {
+          assert.equal(await verdictOf(lookFrame(user)), expected, user);
+          assert.equal(await verdictOf(lookFrame(user), sanitized), expected, `${user} under the sanitizers`);
+        }
+      });
+
+    it('calls the password of an account that only a directory has unknown', async () => {
+      const nsswitch = readFileSync('/etc/nsswitch.conf', 'utf8');
+      writeFileSync('/etc/nsswitch.conf', 'passwd: db\nshadow: db files\ngroup: files\n');
+      assert.equal(await verdictOf(lookFrame('star')), 'set');
+      writeFileSync('/etc/nsswitch.conf', nsswitch);
+      assert.equal(await verdictOf(lookFrame('star')), 'none');
+    });
 
     it('tells the log who and from where, and not what was typed', async () => {
       assert.equal(await verdictOf(ask('alice', secret, '192.0.2.99')), 'wrong');
@@ -286,6 +326,11 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await check('fresh'), 'expired');
       assert.equal(await check('closed'), 'wrong');
       assert.equal(await check('open', ''), 'wrong');
+      assert.equal(await helper.lacksPassword('star'), true);
+      assert.equal(await helper.lacksPassword('alice'), false);
+      assert.equal(await helper.lacksPassword('locked'), false);
+      writeFileSync(`${passwordServiceDir}/sallyport-password`, 'auth required pam_sss.so\n');
+      assert.equal(await helper.lacksPassword('star'), false, 'a directory may know a password');
     });
   });
 
@@ -313,7 +358,13 @@ await inNamespace(import.meta.filename, async () => {
         readFileSync(join(repoRoot, 'pam-config/systemd/sallyport-password@.service'), 'utf8'),
       );
       assert.ok(may.size > 100 && !may.has('mount') && !may.has('setresuid'));
-      for (const bytes of [ask('alice'), ask('alice', 'guess'), ask('fresh'), ask('nobody-here')]) {
+      for (const bytes of [
+        ask('alice'),
+        ask('alice', 'guess'),
+        ask('fresh'),
+        ask('nobody-here'),
+        lookFrame('star'),
+      ]) {
         const trace = `${work}/calls`;
         await verdictOf(bytes, 'strace', ['-f', '-qq', '-o', trace, program]);
         const names = [...readFileSync(trace, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)];

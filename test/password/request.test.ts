@@ -8,6 +8,7 @@ import {
   askingModule,
   compileHelper,
   confdir,
+  lookFrame,
   parts,
   RawPasswordHelper,
 } from '../support/password-rig.ts';
@@ -82,7 +83,11 @@ const bad: Readonly<Record<string, Buffer>> = {
   'a frame of 4 GiB': body(0xffff_ffff),
   'the longest frame, of nothing but its type': body(16_384),
   'a type alone': frame(0x71),
-  'another type': frame(0x72, ...Object.values(parts).map((build) => build())),
+  'the other question, with a password': lookFrame('alice', parts.password()),
+  'the other question, with a source': lookFrame('alice', parts.source()),
+  'the other question, without a user': frame(0x72, parts.version(), parts.deadline()),
+  'the other question, alone': frame(0x72),
+  'another type': frame(0x73, ...Object.values(parts).map((build) => build())),
   'a verdict': frame(0x81),
   'another version': askFrame({ version: parts.version(2) }),
   'version 0': askFrame({ version: parts.version(0) }),
@@ -115,6 +120,8 @@ const bad: Readonly<Record<string, Buffer>> = {
 
 describe('a request is taken', { concurrency: 4 }, () => {
   for (const [what, bytes] of Object.entries(good)) it(what, () => taken(bytes));
+
+  it('that asks whether there is a password', () => taken(lookFrame('nobody-here'), 'set'));
 
   it('in pieces', async () => {
     const asked = helper();

@@ -235,6 +235,12 @@ export class FakePasswords implements PasswordHelper {
   readonly asked: (readonly [user: string, source: string | undefined])[] = [];
   /** Said in place of that. */
   verdict: PasswordVerdict | undefined;
+  /** Accounts that are known to have no password. */
+  readonly without = new Set<string>();
+
+  async lacksPassword(user: string): Promise<boolean> {
+    return this.without.has(user);
+  }
 
   async check({ user, password, source }: PasswordQuestion): Promise<PasswordVerdict> {
     this.asked.push([user, source]);

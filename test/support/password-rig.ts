@@ -72,7 +72,12 @@ export function askFrame(
   return frame(0x71, ...Object.values({ ...usual, ...changes }).flatMap((value) => value ?? []));
 }
 
-export const codes = { 1: 'right', 2: 'wrong', 3: 'expired', 4: 'failed' } as const;
+/** Whether the account has a password. */
+export function lookFrame(user: string | Buffer = 'alice', ...extra: readonly Buffer[]): Buffer {
+  return frame(0x72, parts.version(), parts.deadline(), parts.user(user), ...extra);
+}
+
+export const codes = { 1: 'right', 2: 'wrong', 3: 'expired', 4: 'failed', 5: 'set', 6: 'none' } as const;
 
 /** The verdict of an answer that is exactly one frame; undefined: it is none. */
 export function verdictIn(answer: Buffer): string | undefined {

@@ -177,6 +177,10 @@ describe('by somebody who is not root', () => {
   test('a link of one’s own stands in the place of the password, and only once', async (t) => {
     const rig = await startControl({ config: config.replace(', "root"', ''), rootUids: new Set() });
     t.after(() => rig.close());
+    const refused = await at(rig, ['portal', 'link']);
+    assert.equal(refused.status, 77);
+    assert.match(refused.err, /this account has a password, or it cannot be established/);
+    rig.passwords.without.add('root');
     const address = (await at(rig, ['portal', 'link'])).lines[0] ?? '';
     assert.match(address, /^https:\/\/login\.example\.org\/sign-in\?link=[\w-]{22}$/);
     const added = await at(rig, ['factor', 'add', 'recovery', 'root', '--link'], [address]);

@@ -14,8 +14,10 @@ import {
   linkIn,
   origin,
   outcomeOf,
+  people,
   realms,
   trailOf,
+  withPassword,
 } from '../../support/sign-ins.ts';
 import { phone, seed } from './records.ts';
 
@@ -25,6 +27,7 @@ let rig: ControlRig;
 beforeEach(async () => {
   rig = await startControl({ config: realms });
   knows(rig);
+  for (const user of ['bob', 'carol']) rig.passwords.without.add(user);
 });
 afterEach(() => rig.close());
 
@@ -75,6 +78,51 @@ describe('a link of one’s own', () => {
     const code = { kind: 'typed', answer: totp(seed) } as const;
     const { link } = linkIn(await rig.signIns.answer(callers.carol, id, code));
     asked(await open(link));
+  });
+
+  it('is made only for an account that is known to have no password', async () => {
+    for (const [user, caller] of [
+      ['alice', callers.alice],
+      ['dave', { ...callers.alice, uid: people.dave }],
+    ] as const) {
+      assert.equal(await outcomeOf(rig.signIns.begin(caller, { user, by: 'uid' })), 'password-needed', user);
+      rig.passwords.without.add(user);
+    }
+    await rig.store.put('alice', { factors: [phone] });
+    asked(await rig.signIns.begin(callers.alice, { user: 'alice', by: 'uid' }));
+    rig.passwords.without.delete('alice');
+    assert.equal(
+      await outcomeOf(rig.signIns.begin(callers.alice, { user: 'alice', by: 'uid' })),
+      'password-needed',
+      'a factor does not stand in for the password either',
+    );
+  });
+
+  it('gives an administrator with a password and no factor nothing by its uid', async () => {
+    rig.passwords.without.delete('bob');
+    const asked = rig.signIns.begin(callers.bob, { user: 'bob', by: 'uid' });
+    assert.equal(await outcomeOf(asked), 'password-needed');
+    assert.deepEqual(trailOf(rig), []);
+    assert.equal(done(await rig.signIns.begin(callers.bob, withPassword('bob'))).person.admin, true);
+  });
+
+  it('does not stand in for a password that was set after it was made', async () => {
+    const { link } = await ownLink();
+    rig.passwords.without.delete('carol');
+    assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
+    assert.equal(await outcomeOf(open(link, 'password of carol')), 'sign-in-refused', 'it is used up');
+  });
+
+  it('of root’s own needs no such thing, when it is made and when it is opened', async () => {
+    rig.names.people.set('grace', 0);
+    const { link } = linkIn(await rig.signIns.begin(callers.root, { user: 'grace', by: 'uid' }));
+    assert.equal(await outcomeOf(open(link)), 'done');
+  });
+
+  it('is of a uid: another account that got the name is not let in by it', async () => {
+    const { link } = await ownLink();
+    rig.names.people.set('carol', uids.carol + 100);
+    assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
   });
 
   it('whose account is gone lets nobody in', async () => {
