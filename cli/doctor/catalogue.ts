@@ -136,6 +136,9 @@ export const catalogue = {
   'pam.try-open': note('the change is put back by itself unless it is confirmed'),
 
   'root.no-way-in': warning('while sallyportd is away, nobody gets in at the console either'),
+  'root.way-around': danger(
+    "while sallyportd is unavailable, root's password is enough there, also for a local user at a serial line",
+  ),
   'root.no-password': warning('root cannot log in at the console, with sallyportd away or not'),
   'root.no-shell': warning('a login of root ends at once'),
 

@@ -16,6 +16,8 @@ const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'root-not-asked': undefined,
   'answer-not-binding': 'pam.answer-not-binding',
   'roots-way-in': undefined,
+  // Reported by the check of root's way in.
+  'way-around': undefined,
   'ignore-refused': 'pam.ignore-refused',
   'asked-twice': 'pam.asked-twice',
   'wrong-phase': 'pam.wrong-phase',

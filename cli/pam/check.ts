@@ -1,3 +1,4 @@
+import { excludes, isAtConsole, isForRoot } from './conditions.ts';
 import type { PamFiles } from './files.ts';
 import type { ModuleLine, Place } from './lines.ts';
 import { moduleName, roleOf, saysPassed } from './modules.ts';
@@ -21,6 +22,7 @@ export type FindingCode =
   | 'root-not-asked'
   | 'answer-not-binding'
   | 'roots-way-in'
+  | 'way-around'
   | 'ignore-refused'
   | 'asked-twice'
   | 'wrong-phase';
@@ -76,7 +78,12 @@ type Answers = (line: ModuleLine) => readonly string[];
  * @param first what the modules of first factors answer; @param ours what pam_sallyport does;
  * @param quiet what those do that prove nothing
  */
-function answering(first: readonly string[], ours: readonly string[], quiet = 'ignore'): Answers {
+function answering(
+  service: string,
+  first: readonly string[],
+  ours: readonly string[],
+  quiet = 'ignore',
+): Answers {
   return (line) => {
     switch (roleOf(line)) {
       case 'ours':
@@ -90,14 +97,19 @@ function answering(first: readonly string[], ours: readonly string[], quiet = 'i
       case 'quiet':
         return [quiet];
       case 'other':
+        if (excludes(line, service)) return ['auth_err'];
         return moduleName(line) === 'faillock' ? ['ignore'] : either;
     }
   };
 }
 
 /** Every way through: some of the modules that prove nothing answer IGNORE, and some SUCCESS, which can end a stack. */
-function ways({ entries }: Stack, first: readonly string[], ours: readonly string[]): readonly Outcome[] {
-  return ['ignore', 'success'].flatMap((quiet) => outcomes(entries, answering(first, ours, quiet)));
+function ways(
+  { entries, service }: Stack,
+  first: readonly string[],
+  ours: readonly string[],
+): readonly Outcome[] {
+  return ['ignore', 'success'].flatMap((quiet) => outcomes(entries, answering(service, first, ours, quiet)));
 }
 
 /** first_factor=passed must be true: nobody gets there whose password was wrong. */
@@ -157,21 +169,32 @@ function bindings(stack: Stack): readonly Finding[] {
         `"${line.controlText}" lets in although pam_sallyport refuses: say requisite`,
       ),
     );
-  return uniquePlaces(open(['authinfo_unavail']).flatMap(lastOurs)).map((line) => {
-    const forRoot = open(['authinfo_unavail']).every(onlyRoot);
-    return forRoot
-      ? finding('roots-way-in', 'note', line, 'root gets in at the console while sallyportd is away')
-      : finding('answer-not-binding', 'error', line, 'everybody gets in while sallyportd is away');
+  const unavailable = open(['authinfo_unavail']);
+  return uniquePlaces(unavailable.flatMap(lastOurs)).map((line) => {
+    if (!unavailable.every((way) => comesBy(way, isForRoot)))
+      return finding(
+        'answer-not-binding',
+        'error',
+        line,
+        'everybody gets in while sallyportd is unavailable',
+      );
+    return stack.service === 'login' && unavailable.every((way) => comesBy(way, isAtConsole))
+      ? finding('roots-way-in', 'note', line, 'root gets in at the console while sallyportd is unavailable')
+      : finding('way-around', 'error', line, wayAround(stack.service));
   });
 }
 
-function onlyRoot({ steps }: Outcome): boolean {
-  return steps.some(
-    ({ line, answer }) =>
-      answer === 'success' &&
-      moduleName(line) === 'succeed_if' &&
-      / uid = 0(?: |$)/.test(` ${line.options.join(' ')}`),
-  );
+function wayAround(service: string): string {
+  return service === 'login'
+    ? "while sallyportd is unavailable root's password is enough here, and not only at a console: the line that " +
+        'leads here must list the terminals, and say rhost !~ ?*'
+    : "while sallyportd is unavailable root's password is enough here, also for a local user who can open one of " +
+        'the terminals that are listed: the line that leads here must say service = login';
+}
+
+/** The way leads through a line that has succeeded and fits. */
+function comesBy({ steps }: Outcome, fits: (line: ModuleLine) => boolean): boolean {
+  return steps.some(({ line, answer }) => answer === 'success' && fits(line));
 }
 
 function lastOurs({ steps }: Outcome): readonly ModuleLine[] {
@@ -183,7 +206,7 @@ function lastOurs({ steps }: Outcome): readonly ModuleLine[] {
 function ignored(stack: Stack): readonly Finding[] {
   const letIn = (answer: string) =>
     new Map(
-      outcomes(stack.entries, answering(['success'], [answer]))
+      outcomes(stack.entries, answering(stack.service, ['success'], [answer]))
         .filter(({ status }) => status === 'success')
         .map(({ steps }) => [others(steps), steps] as const),
     );
@@ -212,7 +235,7 @@ function others(steps: readonly Step[]): string {
 }
 
 function twice(stack: Stack): readonly Finding[] {
-  const all = outcomes(stack.entries, answering(['success'], ['success', 'ignore']));
+  const all = outcomes(stack.entries, answering(stack.service, ['success'], ['success', 'ignore']));
   const second = all.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line))[1]?.line ?? []);
   return uniquePlaces(second).map((line) =>
     finding('asked-twice', 'error', line, 'one login comes by pam_sallyport twice, and is asked twice'),

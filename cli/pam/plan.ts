@@ -1,9 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
-import { checkService, guards } from './check.ts';
+import { checkService, type Finding, guards } from './check.ts';
 import type { PamFiles } from './files.ts';
 import type { IncludeLine, ModuleLine } from './lines.ts';
+import { boundToLogin, olderStacks } from './older.ts';
 import { placeOf, readStack, type Stack, servicesReaching } from './read.ts';
 import type { FileChange } from './record.ts';
 import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
@@ -39,10 +40,14 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
       'refused',
       `there is no ${folder}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
     );
-  const fresh = guards(stack) ? [] : pamChanges(files, file, stack, stackName);
-  const changes = [...(service === 'sshd' ? dropInChange(files, stackName) : []), ...fresh];
+  const guarded = guards(stack);
+  const older = guarded ? olderStacks(files, service) : [];
+  // One that is guarded and yet wrong, by a file that others share, takes a stack of its own.
+  const isSound = guarded && errorsOf(overlaid(files, older), service).length === 0;
+  const stacks = isSound ? older : pamChanges(files, file, stack, stackName);
+  const changes = [...(service === 'sshd' ? dropInChange(files, stackName) : []), ...stacks];
   const after = overlaid(files, changes);
-  const faults = checkService(after, service).filter(({ level }) => level === 'error');
+  const faults = errorsOf(after, service);
   if (faults.length > 0) {
     const lines = faults.map(
       ({ place, message }) => `${place === undefined ? '' : `${placeOf(place)}: `}${message}`,
@@ -66,6 +71,10 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
         : [],
     dropIn: service === 'sshd' ? dropIns[stackName] : undefined,
   };
+}
+
+function errorsOf(files: PamFiles, service: string): readonly Finding[] {
+  return checkService(files, service).filter(({ level }) => level === 'error');
 }
 
 function pamChanges(
@@ -100,7 +109,8 @@ function pamChanges(
   };
   const path = join(folder, stackName);
   const there = files.read(path)?.text;
-  const text = there ?? stackText(stackName, line, found.includes, service);
+  const text =
+    there === undefined ? stackText(stackName, line, found.includes, service) : boundToLogin(there, path);
   return [{ path, before: there, after: text }, changed];
 }
 

@@ -1,7 +1,5 @@
-import { guards } from './check.ts';
 import type { PamFiles } from './files.ts';
 import { type Plan, planEnable } from './plan.ts';
-import { readStack } from './read.ts';
 import { otherNamesOf } from './services.ts';
 import { changedServices } from './undo.ts';
 
@@ -11,12 +9,13 @@ import { changedServices } from './undo.ts';
  * - what was enabled by one word is disabled by it.
  */
 
-/** `planEnable`, for the other names of the program too, unless they come by the second factor already. */
+/** `planEnable`, for the other names of the program too, unless they are protected already. */
 export function planProgram(files: PamFiles, service: string, stackName: string): Plan {
   let plan = planEnable(files, service, stackName);
   for (const name of otherNamesOf(service)) {
-    if (plan.after.read(name) === undefined || guards(readStack(plan.after, name, 'auth'))) continue;
+    if (plan.after.read(name) === undefined) continue;
     const more = planEnable(plan.after, name, stackName);
+    if (more.files.length === 0) continue;
     plan = {
       ...plan,
       services: [...plan.services, ...more.services],

@@ -59,6 +59,13 @@ function answerOf(module: string, options: readonly string[]): string {
   return options.find((option) => option.startsWith('auth='))?.slice(5) ?? 'success';
 }
 
+/** The lines of root's way in, as the stack of login and the profile of pam-auth-update had them before 2026-12. */
+export const olderWayIn = `auth [success=1 default=ignore] pam_succeed_if.so quiet uid = 0 rhost !~ ?* tty in tty1:ttyS0:/dev/ttyS0
+auth [default=1] pam_permit.so
+auth [success=1 ignore=1 authinfo_unavail=1 default=die] pam_sallyport.so first_factor=passed timeout=50
+auth requisite pam_sallyport.so first_factor=passed timeout=50
+`;
+
 /** Files in memory, as if they lay in /etc/pam.d. */
 export function memoryFiles(texts: Readonly<Record<string, string>>): PamFiles {
   const names = Object.keys(texts).filter((name) => !name.startsWith('/'));

@@ -127,5 +127,10 @@ const asConsole =
 
 /** login(1) on a terminal that calls itself /dev/NAME, as a console does. */
 export function onTty(name: string, ...options: string[]): Terminal {
-  return new Terminal(['bash', '-c', asConsole, `/dev/${name}`, 'login', ...options]);
+  return onConsole(name, ['login', ...options]);
+}
+
+/** Any program on such a terminal. */
+export function onConsole(name: string, command: readonly string[]): Terminal {
+  return new Terminal(['bash', '-c', asConsole, `/dev/${name}`, ...command]);
 }

@@ -37,6 +37,8 @@ const codes = {
 type Answer = keyof typeof codes;
 
 interface Login {
+  /** login, unless given: the only service that has a way in for root. */
+  readonly service?: string;
   readonly user?: string;
   readonly tty?: string;
   readonly rhost?: string;
@@ -48,12 +50,12 @@ function outcome(stack: string, answer: Answer, login: Login = {}, password: Ans
   const lines = stack
     .replaceAll(/^(auth.*)pam_sallyport\.so.*$/gm, `$1pam_debug.so auth=${answer}`)
     .replaceAll(/^(auth.*)pam_unix\.so.*$/gm, `$1pam_debug.so auth=${password}`);
-  writeFileSync(join(folder, 'service'), lines);
-  const { user = 'root', tty = 'pts/0', rhost, env } = login;
+  const { service = 'login', user = 'root', tty = 'pts/0', rhost, env } = login;
+  writeFileSync(join(folder, service), lines);
   const options = ['--confdir', folder, '--tty', tty];
   if (rhost !== undefined) options.push('--rhost', rhost);
   if (env !== undefined) options.push('--env', env);
-  const run = spawnSync(application, [...options, 'service', user], { encoding: 'utf8' });
+  const run = spawnSync(application, [...options, service, user], { encoding: 'utf8' });
   const line = /^authenticate (\d+)/m.exec(run.stdout);
   assert.ok(line, `${run.stdout}${run.stderr}`);
   return Number(line[1]);
@@ -61,6 +63,8 @@ function outcome(stack: string, answer: Answer, login: Login = {}, password: Ans
 
 const read = (name: string): string => readFileSync(join(shipped, name), 'utf8');
 const answers = Object.keys(codes) as Answer[];
+/** Services that have no way in for root, whatever terminal the login says it is on. */
+const notLogin = ['su', 'su-l', 'sudo', 'sudo-i', 'remote', 'sshd', 'cron', 'logins', 'xlogin'];
 const withKey: Login = { env: 'SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n' };
 
 describe('every shipped stack', () => {
@@ -118,6 +122,16 @@ describe("root's way in", () => {
     for (const tty of ['pts/0', '/dev/pts/1', 'ssh', '', 'tty', '/dev/', 'tty10', 'tty1x', 'pts/tty1', ':0'])
       assert.equal(outcome(console, 'authinfo_unavail', { tty }), unavailable, tty);
     assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '192.0.2.1' }), unavailable);
+  });
+
+  test('belongs to login only: no other service that takes the stack in has it', () => {
+    for (const service of notLogin)
+      for (const tty of ['tty1', '/dev/tty1', 'ttyS0', '/dev/ttyS0', 'console', '/dev/hvc0'])
+        assert.equal(
+          outcome(console, 'authinfo_unavail', { service, tty }),
+          codes.authinfo_unavail,
+          `${service} on ${tty}`,
+        );
   });
 
   test('is one line: without it root is refused, and all else is as before', () => {
@@ -192,6 +206,16 @@ ${lines}auth optional pam_debug.so
     assert.notEqual(outcome(common, 'authinfo_unavail', { tty: 'tty1' }, 'auth_err'), 0);
     for (const answer of answers.filter((one) => !['success', 'ignore', 'authinfo_unavail'].includes(one)))
       assert.equal(outcome(common, answer, { tty: 'tty1' }), codes[answer], answer);
+  });
+
+  test('no service but login has a way in, on whatever terminal', () => {
+    for (const service of notLogin)
+      for (const tty of ['tty1', '/dev/tty1', 'ttyS0', '/dev/ttyS0', 'console', '/dev/hvc0'])
+        assert.equal(
+          outcome(common, 'authinfo_unavail', { service, tty }),
+          codes.authinfo_unavail,
+          `${service} on ${tty}`,
+        );
   });
 
   test('its terminals are those of the console', () => {

@@ -5,6 +5,7 @@ import { checks, complete, examine, worst } from '../../../../cli/doctor/examine
 import { systemPaths } from '../../../../daemon/config/defaults.ts';
 import { ControlError } from '../../../../daemon/control/client.ts';
 import { day, FakeMachine, goodConfig, noon } from '../../../support/doctor-machine.ts';
+import { olderWayIn } from '../../../support/pam-stacks.ts';
 
 /** Every finding from both sides: there when something is broken, and absent on a machine where all is well. */
 
@@ -287,6 +288,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'root.no-way-in': (machine) => {
     machine.stacks.login = machine.stacks.sudo ?? '';
   },
+  'root.way-around': (machine) => {
+    machine.stacks['common-auth'] = `auth requisite pam_unix.so\n${olderWayIn}auth required pam_permit.so\n`;
+    machine.stacks.su = '@include common-auth\n';
+  },
   'root.no-password': (machine) => machine.change('/etc/shadow', {}, 'root:*:19000:0:99999:7:::\n'),
   'root.no-shell': (machine) => {
     machine.passwd = 'root:x:0:0::/root:/usr/sbin/nologin\n';
@@ -367,6 +372,22 @@ test('the portal reads its key by a group of its own or one that it is in, and p
   machine.change('/etc/live/portal.key', { mode: 0o640, gid: 997 });
   machine.change('/etc/live', { kind: 'folder', mode: 0o700 });
   assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
+});
+
+test('a line for the console in a shared file is one finding, with every service but login', async () => {
+  const machine = new FakeMachine();
+  breaks['root.way-around'](machine);
+  for (const service of ['login', 'sudo']) machine.stacks[service] = '@include common-auth\n';
+  const findings = (await examine(machine)).flatMap((one) => one.findings);
+  const around = findings.filter((one) => one.severity !== 'ok' && one.id === 'root.way-around');
+  assert.equal(around.length, 1);
+  assert.match(around[0]?.what ?? '', /^su, sudo \(\/etc\/pam\.d\/common-auth:\d+\)/);
+  assert.equal(around[0]?.severity === 'danger' && around[0].mend, 'pam-auth-update --package');
+  machine.stacks['common-auth'] = (machine.stacks['common-auth'] ?? '').replace(
+    'quiet',
+    'quiet service = login',
+  );
+  assert.ok(!(await idsOn(machine)).some((id) => id.startsWith('root.')));
 });
 
 test('a socket that the module reaches by a link is the same one', async () => {

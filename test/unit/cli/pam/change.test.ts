@@ -12,7 +12,7 @@ import { readStack } from '../../../../cli/pam/read.ts';
 import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
 import { namesToDisable, planProgram } from '../../../../cli/pam/twins.ts';
 import { planDisable } from '../../../../cli/pam/undo.ts';
-import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
+import { distribution, memoryFiles, olderWayIn } from '../../../support/pam-stacks.ts';
 import { fc } from '../../../support/property.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-change-'));
@@ -255,5 +255,48 @@ describe('what a service no longer comes by', () => {
       lost.map(({ text }) => text),
       ['auth requisite pam_succeed_if.so user notingroup banned'],
     );
+  });
+});
+
+describe("root's way in as earlier releases shipped it", () => {
+  const debian = distribution('debian-12');
+  const older = `auth requisite pam_unix.so\n${olderWayIn}auth required pam_permit.so\n`;
+  const codesOf = (files: PamFiles, service: string) => checkService(files, service).map(({ code }) => code);
+  const inPlace = (text: string, target: string) =>
+    text.replace(/^@include common-auth$/m, `@include ${target}`);
+
+  it('is bound to login in the ready stack that is installed, and edits stay', () => {
+    const edited = older.replace('tty1:', 'tty1:ttyAMA0:');
+    const files = memoryFiles({
+      ...debian,
+      login: inPlace(debian.login ?? '', 'sallyport-login'),
+      'sallyport-login': `# mine\n${edited}`,
+    });
+    const plan = planEnable(files, 'login', 'sallyport-login');
+    assert.deepEqual(
+      plan.files.map(({ path }) => path),
+      ['/etc/pam.d/sallyport-login'],
+    );
+    const text = plan.files[0]?.after ?? '';
+    assert.equal(text.replace('service = login ', ''), `# mine\n${edited}`);
+    assert.match(text, /quiet service = login uid = 0 /);
+    assert.deepEqual(codesOf(plan.after, 'login'), ['roots-way-in']);
+    assert.deepEqual(planEnable(plan.after, 'login', 'sallyport-login').files, []);
+  });
+
+  it('gives a service that it opened by common-auth a stack of its own, under all names of the program', () => {
+    const files = memoryFiles({ ...debian, 'common-auth': older });
+    for (const [service, names] of [
+      ['su', ['su', 'su-l']],
+      ['sudo', ['sudo', 'sudo-i']],
+    ] as const) {
+      for (const name of names) assert.ok(codesOf(files, name).includes('way-around'), name);
+      const plan = planProgram(files, service, `sallyport-${service}`);
+      for (const name of names) assert.ok(!codesOf(plan.after, name).includes('way-around'), `${name} after`);
+      assert.equal(
+        plan.files.some(({ path }) => path.endsWith('/common-auth')),
+        false,
+      );
+    }
   });
 });

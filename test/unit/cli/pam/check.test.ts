@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkService, type FindingCode, guards } from '../../../../cli/pam/check.ts';
 import { readStack } from '../../../../cli/pam/read.ts';
-import { Stacks } from '../../../support/pam-stacks.ts';
+import { olderWayIn, Stacks } from '../../../support/pam-stacks.ts';
 import { projectRoot } from '../../../support/project.ts';
 
 const stacks = new Stacks();
 const shipped = join(projectRoot, 'pam-config/pam.d');
 
-function codes(text: string): readonly FindingCode[] {
-  stacks.write('service', text);
-  return checkService(stacks.files, 'service').map(({ code }) => code);
+function codes(text: string, service = 'service'): readonly FindingCode[] {
+  stacks.write(service, text);
+  return checkService(stacks.files, service).map(({ code }) => code);
 }
 
 const ours = 'auth requisite pam_sallyport.so first_factor=passed\n';
@@ -33,10 +33,36 @@ auth required pam_deny.so
 describe('every shipped stack', () => {
   for (const name of readdirSync(shipped).filter((one) => one !== 'sallyport-password'))
     it(`${name} has no fault`, () => {
-      const found = codes(readFileSync(join(shipped, name), 'utf8'));
-      assert.deepEqual(found, name === 'sallyport-login' ? ['roots-way-in'] : []);
+      const text = readFileSync(join(shipped, name), 'utf8');
+      assert.deepEqual(codes(text), []);
+      assert.deepEqual(codes(text, 'login'), name === 'sallyport-login' ? ['roots-way-in'] : []);
       assert.ok(guards(readStack(stacks.files, 'service', 'auth')));
     });
+});
+
+describe("root's way in", () => {
+  const behind = (condition: string) =>
+    `${password}${olderWayIn.replace(/uid = 0 .*$/m, condition)}${permit}`;
+  const console = 'rhost !~ ?* tty in tty1:/dev/ttyS0';
+  const cases: readonly (readonly [string, string, FindingCode | undefined])[] = [
+    [`uid = 0 ${console}`, 'login', 'roots-way-in'],
+    [`service = login uid = 0 ${console}`, 'login', 'roots-way-in'],
+    [`service = login uid = 0 ${console}`, 'su', undefined],
+    [`service in login:remote uid = 0 ${console}`, 'su', undefined],
+    [`service in login:su uid = 0 ${console}`, 'su', 'way-around'],
+    [`uid = 0 ${console}`, 'su', 'way-around'],
+    [`uid = 0 ${console}`, 'remote', 'way-around'],
+    [`user = root ${console}`, 'sudo', 'way-around'],
+    ['uid = 0 rhost !~ ?* tty in tty1:pts/0', 'login', 'way-around'],
+    ['uid = 0 rhost !~ ?*', 'login', 'way-around'],
+    ['uid = 0 tty in tty1', 'login', 'way-around'],
+    // use_uid asks for the uid of login itself, which is always 0.
+    [`use_uid uid = 0 ${console}`, 'login', 'answer-not-binding'],
+    [`uid >= 0 ${console}`, 'login', 'answer-not-binding'],
+  ];
+  for (const [condition, service, expected] of cases)
+    it(`"${condition}" in ${service}: ${expected ?? 'shut'}`, () =>
+      assert.deepEqual(codes(behind(condition), service), expected === undefined ? [] : [expected]));
 });
 
 describe('what is wrong in a stack', () => {
