@@ -55,6 +55,14 @@ export const limits = {
 
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
+  /** Servers of one realm: Yubico's own are five. All are asked at once, each over a connection of its own. */
+  validationServers: 8,
+  /**
+   * OTPs that servers are asked about at a time: of logins whose first factor is verified, which wait for a slot, and
+   * of unproven ones, which do not. own: of one account, and of the unproven of one source.
+   */
+  validationsVerified: { all: 48, own: 4, waiting: 1_024 },
+  validationsUnproven: { all: 16, own: 2, waiting: 0 },
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
   credentialIdText: 1_364,

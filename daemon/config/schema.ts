@@ -76,7 +76,12 @@ const totpSchema = v.strictObject(
 const yubikeySchema = v.strictObject(
   {
     validation: v.optional(field.oneOf(['cloud', 'local'])),
-    servers: v.optional(field.listOf('addresses of validation servers', field.serverUrl, 1)),
+    servers: v.optional(
+      v.pipe(
+        field.listOf('addresses of validation servers', field.serverUrl, 1),
+        v.maxLength(limits.validationServers, `at most ${limits.validationServers} addresses`),
+      ),
+    ),
     client_id: v.optional(field.wholeNumber(1, 2 ** 32)),
     key_file: v.optional(field.filePath),
     ca_file: v.optional(field.filePath),

@@ -38,6 +38,8 @@ export class Conversation {
   readonly #options: ConversationOptions;
   readonly #reader = new FrameReader();
   readonly #takeName: TakeName;
+  /** For the verifier: after the end of the call nothing is accepted, and no server asked. */
+  readonly #ended = new AbortController();
   #state: State = { at: 'hello' };
   /** Monotonic milliseconds; undefined before HELLO. */
   #deadline: number;
@@ -139,7 +141,7 @@ export class Conversation {
       case 'judge':
         this.#decide(
           verifier
-            .answer(effect.login, effect.answer)
+            .answer(effect.login, effect.answer, this.#ended.signal)
             .then((verdict): Event => ({ kind: 'judged', verdict })),
         );
         return;
@@ -239,6 +241,7 @@ export class Conversation {
   /** One timer for all that can fall due. */
   #arm(): void {
     if (this.#state.at === 'over') {
+      this.#ended.abort(performance.now() >= this.#deadline ? 'timed-out' : 'disconnected');
       this.#endTouch();
       clearTimeout(this.#timer);
       return;

@@ -17,11 +17,11 @@ export function measuredVerifier(verifier: Verifier, counts: Counts): Verifier {
         counts.opened(since(began));
       }
     },
-    async answer(login, answer) {
+    async answer(login, answer, ended) {
       const began = performance.now();
       counts.judging(1);
       try {
-        return await verifier.answer(login, answer);
+        return await verifier.answer(login, answer, ended);
       } finally {
         counts.judging(-1);
         counts.answered(since(began));

@@ -10,8 +10,8 @@ export const nothingToAsk: Pick<
   'throttle' | 'validations' | 'assertions' | 'touches' | 'approvals' | 'unknownNames' | 'throttled'
 > = {
   throttle: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
-  validations: { of: async () => ({ waited: false }) },
-  assertions: { of: nobody },
+  validations: { needed: () => undefined, said: () => undefined },
+  assertions: { of: nobody, needed: nobody },
   touches: { isPlugged: async () => false },
   approvals: { open: nobody },
   unknownNames: { add: nobody, flush: () => undefined },

@@ -16,6 +16,7 @@ import { changeEvent } from './login-event.ts';
 import { accountOf, type ProofOptions } from './proof.ts';
 import { keyAlgorithms, type NewCredential, verifyRegistration } from './registrations.ts';
 import { questionFor } from './touches.ts';
+import { Outside, settled } from './turns.ts';
 import { markOf, marksIn } from './yubikey-marks.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
@@ -32,8 +33,9 @@ export function createAdding(options: ProofOptions): Adding {
         const { account, realm } = await accountOf(options, request.user);
         refuseKind(request, realm);
         const credential = await credentialIn(request, options, realm);
-        return await options.inTurn(account, () =>
-          untilSettled(() => tryEnrol(options, request, account, realm, credential)),
+        return await settled(
+          () => untilSettled(() => tryEnrol(options, request, account, realm, credential)),
+          (work) => options.inTurn(account, work),
         );
       } finally {
         request.code?.fill(0);
@@ -114,12 +116,13 @@ async function tryEnrol(
   account: string,
   realm: Realm,
   credential: NewCredential | undefined,
-): Promise<EnrolResult | undefined> {
+): Promise<EnrolResult | Outside | undefined> {
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
   const record = value ?? emptyRecord(account, now);
-  const { waited, found, ...said } = await findOut(options, request, realm);
-  if (waited) return undefined;
+  const foundOut = await findOut(options, request, account, realm);
+  if (foundOut instanceof Outside) return foundOut;
+  const { found, ...said } = foundOut;
   const context = { ...contextOf(realm, now, options.keyedHash), ...said };
   const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
   const made = enrolled(request, record, realm, context, options.randomness, all);
@@ -157,24 +160,35 @@ function reasonOf({ kind, verify }: EnrolRequest): string {
 
 interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
   readonly found: Found;
-  /** It took time, and records that were read before are old. */
-  readonly waited: boolean;
 }
 
 /** Which YubiKey is to be added and what is spent of it; what servers or a signature say of what proves it. */
-async function findOut(options: ProofOptions, request: EnrolRequest, realm: Realm): Promise<FoundOut> {
+async function findOut(
+  options: ProofOptions,
+  request: EnrolRequest,
+  account: string,
+  realm: Realm,
+): Promise<FoundOut | Outside> {
+  const { assertions, validations } = options;
   if (request.kind === 'u2f' && request.assertion !== undefined) {
     const factor = { ...provisional, ...legacyCredential(request.credential) };
-    return { found: {}, ...(await options.assertions.of(request.assertion, [factor])) };
+    const check = assertions.needed(request.assertion, [factor]);
+    if (check !== undefined) return check;
+    const { signed } = await assertions.of(request.assertion, [factor]);
+    return { found: {}, ...(signed === undefined ? {} : { signed }) };
   }
-  if (request.kind !== 'yubikey') return { found: {}, waited: false };
-  const answer = request.code ?? Buffer.alloc(0);
+  if (request.kind !== 'yubikey') return { found: {} };
+  const answer = request.code ?? noAnswer;
   const shape = shapeOf(answer, new Set());
   const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
   const yubikey = yubikeyOf(request, touchedId);
   const factor = { ...provisional, ...yubikey };
   const question = { factors: [factor], codesLocked: false, answer, where: 'whole' } as const;
-  const { waited, ...said } = await options.validations.of(realm.yubikey.servers, question);
-  if (waited) return { found: {}, waited };
-  return { found: { touched: { yubikey, marks: await marksIn(options.store, factor) } }, ...said, waited };
+  const ask = validations.needed(realm.yubikey.servers, question, { account });
+  if (ask !== undefined) return ask;
+  const validated = validations.said(answer);
+  const marks = await marksIn(options.store, factor);
+  return { found: { touched: { yubikey, marks } }, ...(validated === undefined ? {} : { validated }) };
 }
+
+const noAnswer = Buffer.alloc(0);

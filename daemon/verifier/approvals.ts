@@ -67,7 +67,7 @@ export interface Approvals {
 }
 
 export interface ApprovalOptions {
-  readonly assertions: Assertions;
+  readonly assertions: Pick<Assertions, 'of'>;
   readonly randomness: Pick<Randomness, 'bytes' | 'int'>;
   readonly clock: { now(): number; monotonic(): number };
   /** Of the configuration in force; what a browser may say that it is on. */

@@ -4,7 +4,8 @@ import { afterVerified, afterWrong } from '../policy/lockout.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
 import type { Assertions } from './assertions.ts';
 import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './judge.ts';
-import type { Validations } from './validations.ts';
+import type { Outside } from './turns.ts';
+import type { Asker, Validations } from './validations.ts';
 import { type Tokens, withMarks } from './yubikey-marks.ts';
 
 /** What an answer is judged against: fresh records, and what policy allows of them. */
@@ -56,25 +57,31 @@ interface Helpers {
   readonly assertions: Assertions;
 }
 
+/** What an answer is judged with, once nothing has to be fetched any more. */
+export type Ready = Pick<Asking, 'factors' | 'tokens' | 'validated' | 'signed'>;
+
 /**
  * What an answer needs beside the account's record: the marks of YubiKeys and what their servers say, or what
  * the signature of a security key proves.
- * @returns undefined: it took time, and all of it is to be decided again
  */
 export async function madeReady(
   { store, validations, assertions }: Helpers,
   realm: Realm,
   question: Omit<Question, 'context'>,
-): Promise<Pick<Asking, 'factors' | 'tokens' | 'validated' | 'signed'> | undefined> {
+  asker: Asker,
+): Promise<Ready | Outside> {
   const { answer, factors } = question;
   if (!Buffer.isBuffer(answer)) {
-    const { waited, ...proved } = await assertions.of(answer, factors);
-    return waited ? undefined : { factors, tokens: new Map(), ...proved };
+    const check = assertions.needed(answer, factors);
+    if (check !== undefined) return check;
+    const { signed } = await assertions.of(answer, factors);
+    return { factors, tokens: new Map(), ...(signed === undefined ? {} : { signed }) };
   }
-  const { waited, ...said } = await validations.of(realm.yubikey.servers, question);
-  if (waited) return undefined;
+  const ask = validations.needed(realm.yubikey.servers, question, asker);
+  if (ask !== undefined) return ask;
   if (!mayBeOtp(question)) return { factors, tokens: new Map() };
-  return { ...(await withMarks(store, factors)), ...said };
+  const validated = validations.said(answer);
+  return { ...(await withMarks(store, factors)), ...(validated === undefined ? {} : { validated }) };
 }
 
 /** The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended. */

@@ -2,6 +2,7 @@ import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
 import { messageOf } from '../errors.ts';
 import type { Assertion, CredentialRecord, FactorRecord, Signed, SignedFacts } from '../factors/contract.ts';
 import type { Log } from '../log.ts';
+import { Outside } from './turns.ts';
 
 /** Checks the signatures of security keys, for the judge, who cannot wait. */
 export interface Assertions {
@@ -13,6 +14,8 @@ export interface Assertions {
     assertion: Assertion,
     factors: readonly FactorRecord[],
   ): Promise<{ readonly signed?: Signed; readonly waited: boolean }>;
+  /** What has to be checked first; undefined: nothing, or it was checked already. */
+  needed(assertion: Assertion, factors: readonly FactorRecord[]): Outside | undefined;
 }
 
 /** @returns undefined: it proves nothing. May throw, which means the same. */
@@ -30,14 +33,20 @@ export type CheckSignature = (
  */
 export function createAssertions(log: Log, check: CheckSignature = checkSignature): Assertions {
   const known = new WeakMap<Assertion, Signed>();
-  return {
+  const madeBy = (assertion: Assertion, factors: readonly FactorRecord[]): CredentialRecord | undefined =>
+    factors.find(
+      (factor): factor is CredentialRecord =>
+        isCredential(factor) && factor.credentialId === assertion.credentialId,
+    );
+  const assertions: Assertions = {
+    needed(assertion, factors) {
+      if (known.has(assertion) || madeBy(assertion, factors) === undefined) return undefined;
+      return new Outside(() => assertions.of(assertion, factors));
+    },
     async of(assertion, factors) {
       const before = known.get(assertion);
       if (before !== undefined) return { signed: before, waited: false };
-      const checked = factors.find(
-        (factor): factor is CredentialRecord =>
-          isCredential(factor) && factor.credentialId === assertion.credentialId,
-      );
+      const checked = madeBy(assertion, factors);
       if (checked === undefined) return { waited: false };
       let facts: SignedFacts | undefined;
       try {
@@ -51,6 +60,7 @@ export function createAssertions(log: Log, check: CheckSignature = checkSignatur
       return { signed, waited: true };
     },
   };
+  return assertions;
 }
 
 export function isCredential(factor: FactorRecord): factor is CredentialRecord {

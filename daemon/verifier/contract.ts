@@ -89,8 +89,11 @@ export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied
 /** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
 export interface Verifier {
   open(facts: LoginFacts): Promise<Opening>;
-  /** What was typed is wiped before it returns. */
-  answer(login: OpenLogin, answer: Answer): Promise<Verdict>;
+  /**
+   * What was typed is wiped before it returns.
+   * @param ended aborted once the call is over: then nothing is accepted any more. Its reason may be 'timed-out'
+   */
+  answer(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict>;
   /** The login ended without a decision: one event for a proven one. */
   abandon(login: OpenLogin, reason: AbandonReason): Promise<void>;
   /** `sallyport verify`: spends a code as a login would, and counts as one. */

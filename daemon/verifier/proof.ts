@@ -13,7 +13,7 @@ import { type Ledger, untilSettled } from './ledger.ts';
 import { changeEvent, withLock } from './login-event.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
 import { known } from './subject.ts';
-import type { InTurn } from './turns.ts';
+import { type InTurn, Outside, settled } from './turns.ts';
 import { countsNowhere } from './verdicts.ts';
 import { markOf } from './yubikey-marks.ts';
 
@@ -33,8 +33,9 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
     async verify(request) {
       try {
         const { account, realm } = await accountOf(options, request.user);
-        return await options.inTurn(account, () =>
-          untilSettled(() => tryVerify(options, request, account, realm)),
+        return await settled(
+          () => untilSettled(() => tryVerify(options, request, account, realm)),
+          (work) => options.inTurn(account, work),
         );
       } finally {
         request.answer.fill(0);
@@ -69,7 +70,7 @@ async function tryVerify(
   request: VerifyRequest,
   account: string,
   realm: Realm,
-): Promise<VerifyResult | undefined> {
+): Promise<VerifyResult | Outside | undefined> {
   const { ledger, keyedHash } = options;
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
@@ -96,8 +97,8 @@ async function tryVerify(
   if (locked === 'all') return no('locked');
   const codesLocked = locked === 'codes';
   const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
-  const ready = await madeReady(options, realm, question);
-  if (ready === undefined) return undefined;
+  const ready = await madeReady(options, realm, question, { account });
+  if (ready instanceof Outside) return ready;
   const asking: Asking = { record, version, realm, ...ready, codesLocked, now };
   const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;

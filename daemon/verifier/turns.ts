@@ -1,6 +1,9 @@
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+
 /**
- * Work on one account, one after the other. For speed alone: 64 parallel tries on one account would
- * otherwise meet in the store and be decided again and again. That once is once is the store's doing.
+ * Work on one account, one after the other. Performance only: 64 parallel tries on one account would otherwise meet
+ * in the store and be decided again and again. The store enforces single use.
  */
 export type InTurn = <T>(account: string, work: () => Promise<T>) => Promise<T>;
 
@@ -16,4 +19,34 @@ export function createTurns(): InTurn {
       if (last.get(account) === turn) last.delete(account);
     }
   };
+}
+
+/** What a decision lacks, and how to fetch it: a network, a helper or a long computation is waited for. */
+export class Outside {
+  readonly fetch: () => Promise<unknown>;
+
+  constructor(fetch: () => Promise<unknown>) {
+    this.fetch = fetch;
+  }
+}
+
+/**
+ * Decides, and fetches what the decision lacks.
+ *
+ * Invariants:
+ * - whatever others are waited for is fetched while no turn is held: it holds up no one else;
+ * - after it all is decided again, from fresh records.
+ *
+ * @param inTurn undefined: without a turn
+ */
+export async function settled<T>(
+  work: () => Promise<T | Outside>,
+  inTurn?: (work: () => Promise<T | Outside>) => Promise<T | Outside>,
+): Promise<T> {
+  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+    const said = inTurn === undefined ? await work() : await inTurn(work);
+    if (!(said instanceof Outside)) return said;
+    await said.fetch();
+  }
+  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
 }

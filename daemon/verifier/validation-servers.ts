@@ -14,7 +14,7 @@ import type { AskServers } from './validations.ts';
  * - whatever fails here is "unavailable": no verdict, and nobody's wrong answer.
  */
 export function createAskServers(log: Log): AskServers {
-  return async (servers, otp) => {
+  return async (servers, otp, ended) => {
     let client: ValidationClient;
     try {
       client = await clientOf(servers);
@@ -22,7 +22,9 @@ export function createAskServers(log: Log): AskServers {
       log.error('validation-unavailable', { why: messageOf(error) });
       return 'unavailable';
     }
-    const validation = await client.validate(otp);
+    const validation = await client.validate(otp, ended);
+    // Its program has gone: nothing is known of the servers.
+    if (ended?.aborted === true) return 'unavailable';
     switch (validation.outcome) {
       case 'valid':
         return 'valid';

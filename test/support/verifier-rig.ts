@@ -178,7 +178,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       randomness: systemRandomness,
       clock,
       throttle,
-      validations: createValidations((servers, otp) => rig.servers(servers, otp)),
+      validations: createValidations((servers, otp, ended) => rig.servers(servers, otp, ended)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
       touches: { isPlugged: async () => rig.plugged },
       approvals: { open: () => assert.fail('nobody is to approve this') },

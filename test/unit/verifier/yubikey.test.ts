@@ -402,7 +402,9 @@ describe('a YubiKey that servers validate', () => {
       answer: Buffer.from(touch(1)),
       where: 'whole',
     } as const;
-    const { validated } = await createValidations(async () => 'valid').of(servers, question);
+    const validations = createValidations(async () => 'valid');
+    await validations.needed(servers, question, { account: 'alice' })?.fetch();
+    const validated = validations.said(question.answer);
     assert.equal(validated?.(touch(1)), 'valid');
     assert.equal(validated?.(touch(2)), 'unavailable');
   });

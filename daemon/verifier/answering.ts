@@ -1,0 +1,173 @@
+import type { AuditEvent } from '../audit/event.ts';
+import { SallyportError, unreachable } from '../errors.ts';
+import { delayFor, lockedNow } from '../policy/lockout.ts';
+import { accept, acceptVerified } from './acceptance.ts';
+import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
+import type { Assessment, Assessor } from './assessment.ts';
+import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
+import { answerFirst } from './first-enrolment.ts';
+import type { Answer, Judgement } from './judge.ts';
+import { type Ledger, untilSettled } from './ledger.ts';
+import { loginEvent, withLock } from './login-event.ts';
+import { refusalText, successText } from './prompt.ts';
+import type { Subject } from './subject.ts';
+import { ofThis } from './touches.ts';
+import { type InTurn, Outside, settled } from './turns.ts';
+import { countsNowhere, hasMoreThanCodes, originOf, type Refusal, refused, whereOf } from './verdicts.ts';
+
+export interface AnsweringOptions extends VerifierOptions {
+  readonly ledger: Ledger;
+  readonly assessor: Assessor;
+  readonly inTurn: InTurn;
+}
+
+/** One answer of one login. */
+interface Given {
+  readonly login: OpenLogin;
+  readonly subject: Subject;
+  readonly answer: Answer;
+  /** Whose factors are asked. */
+  readonly account: string;
+  readonly ended: AbortSignal | undefined;
+}
+
+/**
+ * Answer -> judgement -> one commit.
+ *
+ * Invariants:
+ * - logins of one account whose first factor is verified take turns; one that is unproven takes none, so that
+ *   it never holds up another: how many of them are judged the throttle says;
+ * - while a turn is held nothing is awaited but the store: servers and signatures are asked for before, and all is
+ *   decided again after them;
+ * - a call that is over lets no one in, and spends nothing, unless its commit was under way already; its wrong answer
+ *   counts all the same.
+ */
+export class Answering {
+  readonly #o: AnsweringOptions;
+
+  constructor(options: AnsweringOptions) {
+    this.#o = options;
+  }
+
+  /** @param ended the call is over: nothing that it answered lets anyone in any more */
+  settle(login: OpenLogin, subject: Subject, given: Answer, ended?: AbortSignal): Promise<Verdict> {
+    const account = (subject.holder ?? subject.target).name;
+    const answer = ofThis(login, given);
+    const work = () => untilSettled(() => this.#tryAnswer({ login, subject, answer, account, ended }));
+    return settled(work, login.facts.proven ? (once) => this.#o.inTurn(account, once) : undefined);
+  }
+
+  /** @returns undefined: the commit met another one; decide again */
+  async #tryAnswer(given: Given): Promise<Verdict | Outside | undefined> {
+    const { login, subject, answer, account, ended } = given;
+    const assessed = await this.#o.assessor.assess(login.facts, subject);
+    const { decision, versioned, realm, now } = assessed;
+    if (login.enrolment !== undefined) return answerFirst(this.#o, login, login.enrolment, assessed, answer);
+    if (decision.kind !== 'ask') return this.withoutFactor(login, assessed);
+    const { value: record, version } = versioned;
+    if (record === undefined || realm === undefined)
+      throw new SallyportError('internal', 'a login is asked that has no record: a defect');
+    const { factors, codesLocked } = decision;
+    const asker = {
+      account,
+      ...(login.facts.proven ? {} : { unproven: originOf(login.facts) }),
+      ...(ended === undefined ? {} : { ended }),
+    };
+    const question = { factors, codesLocked, answer, where: whereOf(login.facts) };
+    const ready = await madeReady(this.#o, realm, question, asker);
+    if (ready instanceof Outside) return ready;
+    return this.#judge(given, assessed, { record, version, realm, ...ready, codesLocked, now });
+  }
+
+  /** What policy alone decides, now that there is an answer. */
+  async withoutFactor(login: OpenLogin, assessed: Assessment): Promise<Verdict | undefined> {
+    const { decision } = assessed;
+    if (decision.kind === 'ask') throw new SallyportError('internal', 'an answer was not judged: a defect');
+    if (decision.kind === 'enrol')
+      return refused(login, { result: 'auth-err', text: refusalText('no-factor') });
+    if (decision.kind === 'accept')
+      return (await acceptVerified(this.#o.ledger, assessed, login.facts, decision))
+        ? { kind: 'accepted', result: 'success', strip: 0 }
+        : undefined;
+    if (!(await this.#o.assessor.settle(assessed, decision, login.facts))) return undefined;
+    if (decision.kind === 'not-needed') return { kind: 'accepted', result: 'ignore', strip: 0 };
+    return refused(login, { result: decision.result, text: decision.text });
+  }
+
+  async #judge(
+    { login, answer, ended }: Given,
+    assessed: Assessment,
+    asking: Asking,
+  ): Promise<Verdict | undefined> {
+    const { facts } = login;
+    const where = whereOf(facts);
+    const judgement = judgeAnswer(asking, answer, where, this.#o.keyedHash, login.resync);
+    const refusal = (reason: string): AuditEvent =>
+      loginEvent(assessed.subject, facts, {
+        outcome: 'refused',
+        reason,
+        at: asking.now,
+        realm: asking.realm.name,
+      });
+    switch (judgement.outcome) {
+      case 'accepted': {
+        const { factor, length } = judgement;
+        if (ended?.aborted === true) return this.#tooLate(login, assessed, ended);
+        if (!(await accept(this.#o.ledger, assessed, facts, factor, asking.tokens))) return undefined;
+        const text = facts.proven ? successText(factor) : undefined;
+        const strip = where === 'whole' ? 0 : length;
+        return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
+      }
+      case 'no-shape':
+        await this.#o.ledger.note(refusal('no-shape'));
+        return refused(login, { result: 'auth-err', text: refusalText('no-shape') });
+      case 'codes-locked':
+        await this.#o.ledger.note(refusal('codes-locked'));
+        return refused(login, {
+          result: 'maxtries',
+          again: hasMoreThanCodes(asking),
+          text: refusalText('codes-locked'),
+        });
+      case 'refused':
+        return this.#wrongAnswer(login, asking, judgement, refusal(judgement.reason));
+      default:
+        return unreachable(judgement);
+    }
+  }
+
+  /** Failures of proven logins count in the store; those of others in the throttle alone. */
+  async #wrongAnswer(
+    login: OpenLogin,
+    asking: Asking,
+    judgement: Judgement & { outcome: 'refused' },
+    event: AuditEvent,
+  ): Promise<Refusal | undefined> {
+    const { resync: _, ...rest } = login;
+    const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
+    if (!login.facts.proven || countsNowhere(judgement)) {
+      await this.#o.ledger.note(event);
+      return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
+    }
+    const record = counted(asking, judgement);
+    const told = withLock(event, asking.record.lock, record.lock);
+    if (!(await this.#o.ledger.change(asking, record, told))) return undefined;
+    const locked = lockedNow(record.lock, asking.realm.lockout, asking.now);
+    const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
+    const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;
+    return refused(next, {
+      result: isOver ? 'maxtries' : 'auth-err',
+      again: !isOver,
+      text: refusalText(reasons[locked]),
+      delay: delayFor(record.lock.any),
+    });
+  }
+
+  /** Nobody is there to be let in: the answer stays as good as it was. */
+  async #tooLate(login: OpenLogin, assessed: Assessment, ended: AbortSignal): Promise<Refusal> {
+    const { subject, now, decision } = assessed;
+    const reason = ended.reason === 'timed-out' ? 'timed-out' : 'disconnected';
+    const said = { outcome: 'abandoned', reason, at: now, realm: decision.realm } as const;
+    await this.#o.ledger.note(loginEvent(subject, login.facts, said));
+    return refused(login, { result: 'auth-err' });
+  }
+}
