@@ -101,6 +101,12 @@ export function systemCode(error: unknown, otherwise = String(error)): string {
   return error instanceof Error && 'code' in error ? String(error.code) : otherwise;
 }
 
+/** Why a file cannot be written: what is there already, or what the system says. */
+export function cannotWrite(path: string, error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'bad-target') return error.message;
+  return `${path} cannot be written (${systemCode(error)})`;
+}
+
 /** The exit status for whatever was thrown. A code stays with its status for good. */
 export function exitStatusOf(error: unknown): ExitStatus {
   if (error instanceof ControlError || error instanceof CliError) return statusOf[error.code];

@@ -1,13 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
-import { CliError, systemCode } from './errors.ts';
-import { replaceFile } from './replace-file.ts';
+import { replaceFile } from '../daemon/lib/write-file.ts';
+import { CliError, cannotWrite, systemCode } from './errors.ts';
 
 /** @throws CliError refused */
 export function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw failed('read', path, error);
+    throw new CliError('refused', `${path} cannot be read (${systemCode(error)}); nothing was changed`);
   }
 }
 
@@ -15,12 +15,8 @@ export function readKeyFile(path: string): string {
 export function replaceKeyFile(path: string, text: string): void {
   try {
     const { uid, gid } = statSync(path);
-    replaceFile(path, text, { temporary: `${path}.new`, mode: 0o600, owner: { uid, gid } });
+    replaceFile(path, text, { mode: 0o600, owner: { uid, gid }, links: 'follow' });
   } catch (error) {
-    throw failed('written', path, error);
+    throw new CliError('refused', `${cannotWrite(path, error)}; nothing was changed`);
   }
-}
-
-function failed(what: string, path: string, error: unknown): CliError {
-  return new CliError('refused', `${path} cannot be ${what} (${systemCode(error)}); nothing was changed`);
 }

@@ -7,9 +7,9 @@ import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
 import { withDeadline } from './lib/deadline.ts';
+import type { FileOwner } from './lib/durable.ts';
 import { limits } from './limits.ts';
 import { exits } from './program.ts';
-import type { FileOwner } from './store/durable.ts';
 import { daemonUser } from './usage.ts';
 
 /** What sallyportd does besides serving, and needs no store for. */

@@ -5,8 +5,8 @@ import { defaultConfigFile, rootedPaths, systemPaths } from './config/defaults.t
 import { parseConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { messageOf, SallyportError } from './errors.ts';
+import { replaceDurably } from './lib/durable.ts';
 import type { Log } from './log.ts';
-import { replaceDurably } from './store/durable.ts';
 import type { Keyring } from './store/keyring.ts';
 import { createSealer } from './store/seal.ts';
 

@@ -6,8 +6,9 @@ import { parseConfig } from './config/load.ts';
 import { configError } from './config/problem.ts';
 import { initialConfig, rootedService } from './config/write.ts';
 import { SallyportError } from './errors.ts';
+import { createDurably, type FileOwner } from './lib/durable.ts';
+import { inspectTarget } from './lib/write-target.ts';
 import { createStore } from './store/create.ts';
-import { createDurably, type FileOwner } from './store/durable.ts';
 import { createMasterKey, loadKeyring } from './store/keyring.ts';
 import type { Locks } from './store/lock.ts';
 
@@ -68,6 +69,12 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
       kept.push(path);
       return;
     }
+    const there = inspectTarget(path);
+    if (there.kind === 'link')
+      throw new SallyportError(
+        'bad-path',
+        `${path} is a link to ${there.to}, which is not there; remove the link`,
+      );
     make();
     made.push(path);
   };

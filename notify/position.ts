@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceDurably } from '../daemon/lib/durable.ts';
 
 /**
  * The place up to which everything was told, in a file: what comes after a restart begins behind it. It is written in
@@ -24,15 +25,7 @@ export function createPosition(folder: string): Position {
       }
     },
     write(place) {
-      const fresh = `${path}.new`;
-      const file = openSync(fresh, 'w', 0o600);
-      try {
-        writeSync(file, `${place}\n`);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(fresh, path);
+      replaceDurably(path, Buffer.from(`${place}\n`));
     },
   };
 }

@@ -1,12 +1,11 @@
-import type { FileHandle } from 'node:fs/promises';
-import { open, rm } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { movedLimits } from '../../daemon/control/moving-limits.ts';
 import type { ExportedAccount, ExportPage } from '../../daemon/control/moving-views.ts';
 import { otpauthUri } from '../../daemon/control/token.ts';
+import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import type { Context } from '../context.ts';
-import { CliError, exitStatus, systemCode } from '../errors.ts';
+import { CliError, cannotWrite, exitStatus } from '../errors.ts';
 import { columns, rowOf } from '../import/csv-columns.ts';
 import { lineOf } from '../import/csv-line.ts';
 
@@ -52,13 +51,10 @@ async function run(context: Context, users: readonly string[], options: ExportOp
       counts.accounts += 1;
       await write(file, context, account, options, counts);
     }
-    await file.sync();
+    await file.finish();
   } catch (error) {
-    // Half of it would pass for the whole.
-    await rm(options.output, { force: true });
+    await file.abandon();
     throw error;
-  } finally {
-    await file.close();
   }
   context.output.note(
     `${counts.factors} factors of ${counts.accounts} accounts are in ${options.output}, ${counts.left} are not. Whoever has this file has their codes: delete it when it has been read in.`,
@@ -66,13 +62,11 @@ async function run(context: Context, users: readonly string[], options: ExportOp
   if (counts.left > 0) context.end(exitStatus.refused);
 }
 
-async function created(path: string): Promise<FileHandle> {
+async function created(path: string): Promise<NewFile> {
   try {
-    return await open(path, 'wx', 0o600);
+    return await createNewFile(path);
   } catch (error) {
-    const code = systemCode(error, '');
-    const why = code === 'EEXIST' ? 'it is there already, and nothing is overwritten' : code;
-    throw new CliError('usage', `${path} cannot be created (${why}); name a new file`);
+    throw new CliError('usage', `${cannotWrite(path, error)}; name a new file`);
   }
 }
 
@@ -89,7 +83,7 @@ async function* accountsOf(
 }
 
 async function write(
-  file: FileHandle,
+  file: NewFile,
   { output }: Context,
   { account, factors, left }: ExportedAccount,
   { format, issuer }: ExportOptions,

@@ -1,29 +1,26 @@
 import type { Command } from 'commander';
+import { writeOutput } from '../../daemon/lib/write-file.ts';
 import type { Context } from '../context.ts';
-import { CliError, systemCode } from '../errors.ts';
-import { replaceFile } from '../replace-file.ts';
+import { CliError, cannotWrite } from '../errors.ts';
 
 export function addMetrics(program: Command, context: Context): void {
   program
     .command('metrics')
     .description('figures for Prometheus, in its text format; docs/metrics.md')
-    .option('--output <file>', "put in place of FILE in one step, for node_exporter's textfile collector")
+    .option('--output <file>', "write to FILE, replaced in one step, for node_exporter's textfile collector")
     .action(async (options: { output?: string }) => {
       const text = await context.client().metrics();
       if (options.output === undefined) context.world.output.write(text);
-      else replace(options.output, text);
+      else write(options.output, text);
     });
 }
 
-/** Whoever reads meanwhile has the old figures or the new ones, and never half of them. */
-function replace(path: string, text: string): void {
+/** Who reads meanwhile has the old figures or the new ones, and never half of them. */
+function write(path: string, text: string): void {
   try {
-    // The collector takes *.prom alone, so it never sees this one.
-    replaceFile(path, text, { temporary: `${path}.${process.pid}.new`, mode: 0o644 });
+    // The collector takes only *.prom, so it never sees the file before it is whole.
+    writeOutput(path, text, { mode: 0o644 });
   } catch (error) {
-    throw new CliError(
-      'refused',
-      `${path} cannot be written (${systemCode(error)}); what was there is as it was`,
-    );
+    throw new CliError('refused', `${cannotWrite(path, error)}; what was there is as it was`);
   }
 }

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../../daemon/lib/durable.ts';
 import { CliError, systemCode } from '../errors.ts';
 import { pamConfig } from '../pam-config.ts';
-import { syncFolder } from '../replace-file.ts';
 import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**

@@ -8,13 +8,13 @@ import {
   lstatSync,
   openSync,
   readFileSync,
-  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { replaceFile, syncFolder } from '../replace-file.ts';
+import { syncFolder } from '../../daemon/lib/durable.ts';
+import { replaceFile } from '../../daemon/lib/write-file.ts';
 
 /**
  * Files that decide who may log in, written so that every moment of it is whole.
@@ -26,15 +26,14 @@ import { replaceFile, syncFolder } from '../replace-file.ts';
  * - The file beside it has a name that neither libpam nor sshd's Include takes for one of theirs.
  */
 export function writeAtomically(path: string, text: string): void {
-  const target = existsSync(path) ? realpathSync(path) : path;
-  const temporary = join(dirname(target), `.sallyport-${process.pid}.new`);
-  const old = statOf(target);
-  replaceFile(target, text, {
-    temporary,
+  const old = statOf(path);
+  replaceFile(path, text, {
+    temporary: (target) => join(dirname(target), `.sallyport-${process.pid}.new`),
     mode: old === undefined ? 0o644 : old.mode & 0o7777,
     owner: { uid: old?.uid ?? 0, gid: old?.gid ?? 0 },
     encoding: 'latin1',
-    ready: () => keepContext(temporary, target, old !== undefined),
+    links: 'follow',
+    ready: (temporary, target) => keepContext(temporary, target, old !== undefined),
   });
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
+import { syncFolder } from '../lib/durable.ts';
 import {
   type ChainState,
   chained,
@@ -11,7 +12,6 @@ import {
   withNewSegment,
 } from '../store/chain.ts';
 import type { AccountRecord, TokenRecord } from '../store/contract.ts';
-import { syncFolder } from '../store/durable.ts';
 import { checkFolder } from '../store/folder-check.ts';
 import { type Db, openLevel } from '../store/handle.ts';
 import { type HashKey, sealedHashKey } from '../store/hash-keys.ts';

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Addon } from '../addon.ts';
 import { messageOf, SallyportError } from '../errors.ts';
+import { syncFolder } from '../lib/durable.ts';
 import { Anchor, type AnchorState, nextAnchor, readAnchor } from '../store/anchor.ts';
-import { syncFolder } from '../store/durable.ts';
 import { systemCode } from '../store/error.ts';
 import type { Keyring } from '../store/keyring.ts';
 

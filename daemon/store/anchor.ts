@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { closeSync, fdatasync, fdatasyncSync, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
-import { createDurably, type Next, prepareDurably, readFully, writeFully } from './durable.ts';
+import { createDurably, type Next, prepareDurably, readFully, writeFully } from '../lib/durable.ts';
 import { storeError, systemCode } from './error.ts';
 import type { Keyring } from './keyring.ts';
 

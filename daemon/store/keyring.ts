@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } fr
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
-import { createDurably, type FileOwner } from './durable.ts';
+import { createDurably, type FileOwner } from '../lib/durable.ts';
 import { storeError, systemCode } from './error.ts';
 
 /** What a derived key is for. No key serves two purposes. */

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readFully } from '../lib/durable.ts';
 import { crc32c, unmask } from './crc32c.ts';
-import { readFully } from './durable.ts';
 import { ByteReader } from './varint.ts';
 
 /**

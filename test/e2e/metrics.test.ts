@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,5 +90,22 @@ describe('sallyport metrics', () => {
     const refused = await rig.cli(['metrics', '--output', join(folder, 'none/x.prom')]);
     assert.equal(refused.status, 1);
     assert.match(refused.err, /cannot be written/);
+  });
+
+  it('takes the place of no pipe and of no link', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const link = join(folder, 'link');
+    symlinkSync('elsewhere', link);
+    for (const [path, why] of [
+      [pipe, /it is a pipe; what was there is as it was/],
+      [link, /it is a link to elsewhere/],
+    ] as const) {
+      const refused = await rig.cli(['metrics', '--output', path]);
+      assert.equal(refused.status, 1);
+      assert.match(refused.err, why);
+    }
+    assert.ok(lstatSync(pipe).isFIFO());
+    assert.ok(lstatSync(link).isSymbolicLink());
   });
 });

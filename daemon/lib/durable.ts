@@ -1,5 +1,6 @@
 import { closeSync, fchownSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { inspectTarget, replaceableFile } from './write-target.ts';
 
 /** Makes creations, renames and removals in a folder survive a power cut. */
 export function syncFolder(path: string): void {
@@ -47,9 +48,18 @@ export function readFully(fd: number, length: number, position: number): Buffer 
   return bytes.subarray(0, done);
 }
 
-/** Puts a file in place of another in one step: after a crash there is the old one or the new one, whole. */
+/**
+ * Puts a file in place of another in one step: after a crash there is the old one or the new one, whole. In a
+ * directory of the daemon's own; only a regular file or a link gives way.
+ */
 export function replaceDurably(path: string, contents: Buffer): void {
-  prepareDurably(path, contents).use();
+  const next = prepareDurably(path, contents);
+  try {
+    next.use();
+  } catch (error) {
+    next.drop();
+    throw error;
+  }
 }
 
 /** A file that lies ready, on disk. */
@@ -70,6 +80,8 @@ export function prepareDurably(path: string, contents: Buffer): Next {
   }
   return {
     use() {
+      // A link is replaced and not followed.
+      if (inspectTarget(path).kind !== 'link') replaceableFile(path, 'refuse');
       renameSync(fresh, path);
       syncFolder(dirname(path));
     },
