@@ -65,11 +65,12 @@ function columns(output: Output, event: StoredAuditEvent): readonly string[] {
 
 /** For people: what belongs together stands together. */
 function cellsOf(event: StoredAuditEvent): readonly string[] {
-  const { factor, locked, left } = event;
+  const { factor, locked, left, count } = event;
   const notes = [
     event.reason,
     ...(locked === undefined ? [] : [locked === 'codes' ? 'codes are locked now' : 'locked now']),
     ...(left === undefined ? [] : [`${left} left`]),
+    ...(count === undefined ? [] : [`${count} times`]),
   ];
   return [
     // Without how long ago that is: the rows are long.

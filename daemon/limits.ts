@@ -1,3 +1,5 @@
+import { floodLimits } from './lib/flood-limits.ts';
+
 /**
  * Every limit of the daemon, with its reason. Sizes are bytes, times are milliseconds.
  * The tests try each from both sides.
@@ -192,6 +194,7 @@ export const limits = {
   oldEventsInRow: 1_000,
   /** Lines of the audit trail that wait for a journal that is slow: some 2 MB. */
   auditLines: 10_000,
+  ...floodLimits,
   /** Places of the trail that one search, or one check of the chain, reads: a third of a second's work. */
   trailScan: 20_000,
   /** Faults of one check that are named; all are counted. */

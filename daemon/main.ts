@@ -37,6 +37,7 @@ import { createPasswordHelper } from './password/helper.ts';
 import { bootId, descriptorLimit } from './process.ts';
 import { exits, forbidFetch, logToStderr, runProgram, version } from './program.ts';
 import { systemRandomness } from './randomness.ts';
+import { boundedStore } from './store/bounded-store.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createRotation } from './store/rotation.ts';
@@ -87,7 +88,11 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const opened = await manager.starting('Checking the store', () =>
     openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon }),
   );
-  const store = measuredStore(opened, counts);
+  const store = boundedStore(measuredStore(opened, counts), {
+    monotonic: clock.monotonic,
+    notStored: ({ kind, outcome, reason, account, count }) =>
+      log.warning('not-stored', { kind, outcome, reason, account, count }),
+  });
   const journal = createAuditJournal(2, process.env.JOURNAL_STREAM !== undefined);
   store.follow(counts.note);
   store.follow(journal.note);

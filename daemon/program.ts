@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf } from './errors.ts';
+import { boundedLog } from './lib/bounded-log.ts';
 import { createLog, type Log } from './log.ts';
 
 /** What sallyportd, the portal and sallyport-notify have in common as programs. */
@@ -30,7 +31,8 @@ export function logToStderr(): Log {
       // There is no other place to say so.
     }
   };
-  const log = createLog(write, process.env.JOURNAL_STREAM !== undefined);
+  const log = boundedLog(createLog(write, process.env.JOURNAL_STREAM !== undefined), () => performance.now());
+  process.on('exit', log.flush);
   // A defect: what state we are in is not known, so the service manager is to start us anew.
   process.on('uncaughtException', (error) => {
     log.error('defect', { message: messageOf(error), stack: error.stack });

@@ -22,7 +22,7 @@ import { createProofs } from './verifier/proof.ts';
 import type { Subject } from './verifier/subject.ts';
 import { boundTo, keyOfferFor } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
-import { onTheBeat, originOf, refused, whereOf } from './verifier/verdicts.ts';
+import { eventOriginOf, onTheBeat, originOf, refused, whereOf } from './verifier/verdicts.ts';
 
 export type { Clock } from './verifier/assessment.ts';
 export type * from './verifier/contract.ts';
@@ -158,7 +158,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       // Only as often as the throttle lets through: nobody fills the trail of another.
       if (answer === undefined) return undefined;
       const said = { outcome: 'refused', reason: 'other-account', at: this.#o.clock.now() } as const;
-      await this.#ledger.note(loginEvent(subject, facts, said));
+      await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
       return undefined;
     }
     if (answer !== undefined) return this.#answering.settle(login, subject, answer, ended);

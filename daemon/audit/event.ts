@@ -60,6 +60,11 @@ export interface AuditEvent {
   readonly locked?: 'codes' | 'any';
   /** A recovery key was used; so many are left. */
   readonly left?: number;
+  /**
+   * It stands for so many, the last of them at `at`, of a party that has verified no factor; absent: one. Fields in
+   * which they differ are absent, `account` is empty.
+   */
+  readonly count?: number;
 }
 
 /** As it is stored and listed: with its place in the one order of all events. */

@@ -235,7 +235,8 @@ export class Conversation {
   }
 
   #report(error: unknown): void {
-    this.#options.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
+    const { uid } = this.#peer;
+    this.#options.log.error('login-error', { uid, code: codeOf(error), message: messageOf(error) });
   }
 
   /** One timer for all that can fall due. */

@@ -68,11 +68,11 @@ export function createCounts(): Counts {
 
   return {
     note(event) {
-      const { kind, realm = 'none', factor, outcome, reason, locked } = event;
-      if (kind === 'login') logins.add({ realm, factor: factor?.kind ?? 'none', outcome });
-      else changes.add({ kind, outcome });
+      const { kind, realm = 'none', factor, outcome, reason, locked, count = 1 } = event;
+      if (kind === 'login') logins.add({ realm, factor: factor?.kind ?? 'none', outcome }, count);
+      else changes.add({ kind, outcome }, count);
       const why = wrongReasons.find((known) => known === reason);
-      if (outcome === 'refused' && why !== undefined) wrong.add({ reason: why });
+      if (outcome === 'refused' && why !== undefined) wrong.add({ reason: why }, count);
       if (locked !== undefined) locks.add({ what: locked });
     },
     opened: prompt.observe,

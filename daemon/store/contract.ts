@@ -1,3 +1,4 @@
+import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
 import type { SegmentReason } from './chain.ts';
@@ -54,6 +55,8 @@ export interface Commit {
   /** Tokens that it writes, on the same terms. */
   readonly tokens?: readonly { readonly version: number; readonly write: TokenRecord }[];
   readonly events: readonly AuditEvent[];
+  /** Of events without a change: the party, which has verified no factor. They may be aggregated. */
+  readonly from?: EventOrigin;
 }
 
 export type CommitOutcome = 'committed' | 'conflict';

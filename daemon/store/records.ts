@@ -179,6 +179,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   until: v.exactOptional(time),
   locked: v.exactOptional(v.picklist(['codes', 'any'])),
   left: v.exactOptional(count),
+  count: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(2))),
 });
 
 /** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */

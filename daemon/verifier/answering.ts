@@ -13,7 +13,15 @@ import { refusalText, successText } from './prompt.ts';
 import type { Subject } from './subject.ts';
 import { ofThis } from './touches.ts';
 import { type InTurn, Outside, settled } from './turns.ts';
-import { countsNowhere, hasMoreThanCodes, originOf, type Refusal, refused, whereOf } from './verdicts.ts';
+import {
+  countsNowhere,
+  eventOriginOf,
+  hasMoreThanCodes,
+  originOf,
+  type Refusal,
+  refused,
+  whereOf,
+} from './verdicts.ts';
 
 export interface AnsweringOptions extends VerifierOptions {
   readonly ledger: Ledger;
@@ -119,10 +127,10 @@ export class Answering {
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
       }
       case 'no-shape':
-        await this.#o.ledger.note(refusal('no-shape'));
+        await this.#o.ledger.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
         return refused(login, { result: 'auth-err', text: refusalText('no-shape') });
       case 'codes-locked':
-        await this.#o.ledger.note(refusal('codes-locked'));
+        await this.#o.ledger.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
         return refused(login, {
           result: 'maxtries',
           again: hasMoreThanCodes(asking),
@@ -145,7 +153,7 @@ export class Answering {
     const { resync: _, ...rest } = login;
     const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
     if (!login.facts.proven || countsNowhere(judgement)) {
-      await this.#o.ledger.note(event);
+      await this.#o.ledger.note(event, { origin: eventOriginOf(login.facts) });
       return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
     }
     const record = counted(asking, judgement);
@@ -167,7 +175,7 @@ export class Answering {
     const { subject, now, decision } = assessed;
     const reason = ended.reason === 'timed-out' ? 'timed-out' : 'disconnected';
     const said = { outcome: 'abandoned', reason, at: now, realm: decision.realm } as const;
-    await this.#o.ledger.note(loginEvent(subject, login.facts, said));
+    await this.#o.ledger.note(loginEvent(subject, login.facts, said), { origin: eventOriginOf(login.facts) });
     return refused(login, { result: 'auth-err' });
   }
 }

@@ -10,6 +10,7 @@ import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../
 import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
 import { type Subject, subjectOf } from './subject.ts';
+import { eventOriginOf } from './verdicts.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -79,7 +80,7 @@ export class Assessor {
       return await this.#o.store.account(subject.holder.name);
     } catch (error) {
       const said = { outcome: 'error', reason: codeOf(error), at: this.#o.clock.now() } as const;
-      await this.#ledger.note(loginEvent(subject, facts, said));
+      await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
       throw error;
     }
   }
@@ -93,7 +94,8 @@ export class Assessor {
     const event = loginEvent(subject, facts, { ...told(decision), at: now, realm: decision.realm });
     const { version } = versioned;
     const account = subject.holder?.name;
-    if (account === undefined) return this.#ledger.note(event);
+    const origin = eventOriginOf(facts);
+    if (account === undefined) return this.#ledger.note(event, { origin });
     const record = versioned.value ?? emptyRecord(account, now);
     if (decision.kind === 'not-needed' && decision.startGrace === true)
       return this.#ledger.change({ record, version }, { ...record, graceStarted: now }, event);
@@ -102,7 +104,7 @@ export class Assessor {
       const lock = { ...record.lock, lockedAt: decision.relockAt };
       return this.#ledger.change({ record, version }, { ...record, lock }, event);
     }
-    return this.#ledger.note(event, { account, version });
+    return this.#ledger.note(event, { basis: { account, version }, origin });
   }
 }
 

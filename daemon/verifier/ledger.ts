@@ -1,7 +1,10 @@
+import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
+import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { portalService } from '../policy/rule.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 
 /** What a change rests on: the record as it was read, and its version. */
@@ -10,11 +13,18 @@ export interface ReadRecord {
   readonly version: number;
 }
 
+export interface NoteOptions {
+  readonly basis?: { readonly account: string; readonly version: number };
+  readonly origin?: EventOrigin | undefined;
+}
+
 /**
  * Writes decisions down.
  *
  * MUST hold:
  * - a change and its event are one commit, conditional on the version that was read;
+ * - a decision about a login without a verified factor names the party that it came from, so that its events are
+ *   bounded;
  * - only an event that no change depends on may be left to the log while the store cannot be written;
  * - whoever meets another commit decides again, from fresh records.
  */
@@ -41,16 +51,15 @@ export class Ledger {
 
   /**
    * A decision that changes nothing, on condition that it still rests on fresh records.
-   * @param basis undefined: it rests on no record
+   * @param on basis absent: it rests on no record; origin of a login without a verified factor, absent: as the event
+   * says it
    * @returns false: it does not
    */
-  async note(
-    event: AuditEvent,
-    basis?: { readonly account: string; readonly version: number },
-  ): Promise<boolean> {
+  async note(event: AuditEvent, { basis, origin = originIn(event) }: NoteOptions = {}): Promise<boolean> {
     try {
       const accounts = basis === undefined ? [] : [basis];
-      return (await this.#store.commit({ accounts, events: [event] })) === 'committed';
+      const from = event.proven === false && origin !== undefined ? { from: origin } : {};
+      return (await this.#store.commit({ accounts, events: [event], ...from })) === 'committed';
     } catch (error) {
       this.#leaveToLog(error, event);
       return true;
@@ -62,6 +71,14 @@ export class Ledger {
     const { kind, outcome, reason, account, service, source } = event;
     this.#log.warning('not-stored', { kind, outcome, reason, account, service, source });
   }
+}
+
+/** Of an event that says that no factor was verified; where it names no party, the account stands for it. */
+function originIn({ proven, actor, source, account, service }: AuditEvent): EventOrigin | undefined {
+  if (proven !== false) return undefined;
+  if (actor !== undefined) return { way: 'user-socket', party: actor };
+  const way = service === portalService ? 'portal' : 'root-socket';
+  return { way, party: source === undefined ? `account ${account}` : networkKey(source) };
 }
 
 /** @param decideOnce gives undefined when its commit met another one */

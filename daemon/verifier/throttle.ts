@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
-import { putLast } from '../bounded.ts';
+import { networkKey } from '../lib/network-key.ts';
+import { createRates, type Rate } from '../lib/rates.ts';
 
 /**
  * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash
@@ -21,12 +21,6 @@ export interface Throttle {
   readonly size: number;
 }
 
-interface Rate {
-  readonly burst: number;
-  /** Milliseconds. */
-  readonly forgetOneIn: number;
-}
-
 export interface ThrottleOptions {
   /** Keyed hash: the table gives away no names. */
   readonly hash: (text: string) => string;
@@ -37,62 +31,26 @@ export interface ThrottleOptions {
   readonly source: Rate;
 }
 
-interface Bucket {
-  failures: number;
-  at: number;
-}
-
 export function createThrottle(options: ThrottleOptions): Throttle {
-  const buckets = new Map<string, Bucket>();
-
-  const present = (key: string, rate: Rate): Bucket => {
-    const now = options.monotonic();
-    const known = buckets.get(key);
-    if (known === undefined) return { failures: 0, at: now };
-    const forgotten = (now - known.at) / rate.forgetOneIn;
-    return { failures: Math.max(0, known.failures - forgotten), at: now };
-  };
-
-  const add = (key: string, rate: Rate): void => {
-    const bucket = present(key, rate);
-    const more = { failures: Math.min(rate.burst, bucket.failures + 1), at: bucket.at };
-    putLast(buckets, key, more, options.entries);
-  };
-
-  const takeBack = (key: string, rate: Rate): void => {
-    const bucket = present(key, rate);
-    if (buckets.has(key)) buckets.set(key, { failures: Math.max(0, bucket.failures - 1), at: bucket.at });
-  };
-
+  const rates = createRates(options.monotonic, options.entries);
   const nameKey = (name: string): string => `n:${options.hash(name)}`;
-  const sourceKey = (source: string): string => `s:${sourceOf(source)}`;
-  const open = (key: string, rate: Rate): boolean => present(key, rate).failures <= rate.burst - 1;
+  const sourceKey = (source: string): string => `s:${networkKey(source)}`;
 
   return {
     allows(name, source) {
-      const byName = name === undefined || open(nameKey(name), options.name);
-      return byName && open(sourceKey(source), options.source);
+      const byName = name === undefined || rates.allows(nameKey(name), options.name);
+      return byName && rates.allows(sourceKey(source), options.source);
     },
     failed(name, source) {
-      if (name !== undefined) add(nameKey(name), options.name);
-      add(sourceKey(source), options.source);
+      if (name !== undefined) rates.add(nameKey(name), options.name);
+      rates.add(sourceKey(source), options.source);
     },
     forgive(name, source) {
-      if (name !== undefined) takeBack(nameKey(name), options.name);
-      takeBack(sourceKey(source), options.source);
+      if (name !== undefined) rates.takeBack(nameKey(name), options.name);
+      rates.takeBack(sourceKey(source), options.source);
     },
     get size() {
-      return buckets.size;
+      return rates.size;
     },
   };
-}
-
-/** One subscriber holds a whole IPv6 /64 and can change the rest at will. */
-function sourceOf(source: string): string {
-  if (isIP(source) !== 6) return source;
-  const [head = '', tail] = source.split('::', 2);
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const gap = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
-  return [...left, ...Array<string>(gap).fill('0'), ...right].slice(0, 4).join(':');
 }

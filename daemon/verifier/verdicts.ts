@@ -1,3 +1,5 @@
+import type { EventOrigin } from '../audit/aggregates.ts';
+import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
@@ -36,6 +38,13 @@ export function originOf(facts: LoginFacts): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
   // At this machine each user has tries of its own: nobody may use up those of the others.
   return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
+}
+
+/** Whose events of logins without a verified factor are counted together: at this machine those of one real uid. */
+export function eventOriginOf(facts: LoginFacts): EventOrigin {
+  if (!facts.rootSocket) return { way: 'user-socket', party: `uid:${facts.peerUid}` };
+  const source = facts.source ?? facts.rhost;
+  return { way: 'root-socket', party: source === undefined ? `uid:${facts.realUid}` : networkKey(source) };
 }
 
 /**

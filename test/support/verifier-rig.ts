@@ -19,6 +19,7 @@ import type {
   AccountRecord,
   Commit,
   CommitOutcome,
+  Store,
   TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
@@ -149,7 +150,8 @@ export interface Rig {
   readonly verifier: Verifier;
   /** The configuration in force from now on. */
   setRealms(...realms: readonly Realm[]): void;
-  anotherVerifier(): Verifier;
+  /** @param over the rig's store, or what stands before it */
+  anotherVerifier(over?: Store): Verifier;
 }
 
 export function makeRig(...realms: readonly Realm[]): Rig {
@@ -169,9 +171,9 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     name: limits.throttleName,
     source: limits.throttleSource,
   });
-  const anotherVerifier = (): Verifier =>
+  const anotherVerifier = (over: Store = store): Verifier =>
     createVerifier({
-      store,
+      store: over,
       accounts,
       config: () => (rig.relyingParty === undefined ? inForce : { ...inForce, webauthn: rig.relyingParty }),
       keyedHash,

@@ -29,6 +29,7 @@ describe('the line of an event', () => {
     const used: AuditEvent = { ...wrong, outcome: 'success', reason: 'verified', factor, left: 0 };
     assert.match(lineOf(used), / factor="recovery" name="paper\\x20in\\x20the\\x20safe" proven=yes left=0/);
     assert.match(lineOf({ ...wrong, locked: 'codes' }), / locked=codes seq=42$/);
+    assert.match(lineOf({ ...wrong, count: 57 }), / proven=yes count=57 seq=42$/);
     const seen: AuditEvent = { ...wrong, outcome: 'observed', reason: 'no-factor', would: 'refused' };
     assert.match(lineOf(seen), /^sallyport-audit: login observed reason=no-factor .* would=refused seq=42$/);
   });

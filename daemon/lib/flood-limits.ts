@@ -1,0 +1,36 @@
+/** The part of limits.ts that bounds what a flood leaves behind: events, lines of the log. */
+export const floodLimits = {
+  /**
+   * Events of parties that have verified no factor. Each way in has these for itself, so local users, sources of
+   * logins and visitors of the portal leave each other's alone:
+   * - `single`: of one party, and about one account, stored singly; the burst is that of `throttleSource`, which
+   *   lets no more answers of one party through;
+   * - `ofAll`: of all parties together: a user may own 65 536 uids (subuid), a provider a /32;
+   * - `parties`: how many are told apart;
+   * - `aggregates`: different counts kept between two writes, 1 KiB each; `aggregatesOfOne`: of one party or one
+   *   account.
+   * One party thus leaves at most 30 + 10 + 64 events a minute, and a few for each reason.
+   */
+  flood: {
+    single: { burst: 30, forgetOneIn: 6_000 },
+    ofAll: { burst: 300, forgetOneIn: 200 },
+    parties: 16_384,
+    aggregates: 1_024,
+    aggregatesOfOne: 64,
+    interval: 60_000,
+  },
+  /**
+   * Lines of the log, other than those of audit events: of one uid; of one address, which for the portal has a line
+   * for each request; of one name that no party is named in, and of all parties together. `counted`: different
+   * lines that are counted until the next `interval`.
+   */
+  logRates: {
+    ofUid: { burst: 30, forgetOneIn: 6_000 },
+    ofAddress: { burst: 300, forgetOneIn: 500 },
+    ofEvent: { burst: 60, forgetOneIn: 1_000 },
+    ofAll: { burst: 600, forgetOneIn: 100 },
+    parties: 4_096,
+    counted: 256,
+    interval: 60_000,
+  },
+} as const;

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { answer, hello, u32 } from '../support/module-frames.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { addPerson, as } from '../support/rig/people.ts';
+import { controlSocket, type Product, pamSocket } from '../support/rig/product.ts';
+import { prepare, scenario } from '../support/rig/scenario.ts';
+
+/** What a local user without rights leaves in the trail and in the log, whatever it does. */
+const realms = `
+[[realm]]
+name = "free"
+members = { users = ["mallory"] }
+require = "none"
+
+[[realm]]
+name = "all"
+require = "any"
+`;
+/** A minute, of one user. */
+const most = 200;
+const tries = 3_000;
+
+interface Counted {
+  readonly account: string;
+  readonly count?: number;
+}
+
+/**
+ * Three floods side by side, `tries` of each: logins that are left as soon as they are answered, frames that break
+ * the protocol, and requests that are refused.
+ */
+const flood = `
+  const net = require('node:net'); const http = require('node:http');
+  const [user, control, login, rubbish, tries] = process.argv.slice(1);
+  const frames = (bytes, settled) => new Promise((resolve) => {
+    const socket = net.connect(user);
+    let answered = false;
+    socket.on('error', () => {});
+    socket.on('close', resolve);
+    socket.on('connect', () => socket.write(bytes[0]));
+    socket.on('data', () => {
+      if (bytes[1] === undefined || answered) return;
+      answered = true;
+      socket.end(bytes[1]);
+    });
+  });
+  const refused = () => new Promise((resolve) => {
+    const request = http.request({ socketPath: control, path: '/v1/users', method: 'GET' }, (response) => {
+      response.resume();
+      response.on('end', () => resolve());
+    });
+    request.on('error', () => resolve());
+    request.end();
+  });
+  const [hello, answer] = login.split(',').map((hex) => Buffer.from(hex, 'hex'));
+  const all = async (one) => {
+    let left = Number(tries);
+    await Promise.all(Array.from({ length: 5 }, async () => { while (left-- > 0) await one(); }));
+  };
+  Promise.all([all(() => frames([hello, answer])), all(() => frames([Buffer.from(rubbish, 'hex')])), all(refused)])
+    .then(() => console.log('done'));`;
+
+const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
+async function trail(product: Product): Promise<Counted[]> {
+  const lines = linesOf(await product.must(['audit', '--user', 'mallory', '--all', '--json']));
+  return lines.map((line) => JSON.parse(line) as Counted);
+}
+const total = (counted: readonly { readonly count?: number }[]) =>
+  counted.reduce((sum, { count = 1 }) => sum + count, 0);
+
+await inNamespace(import.meta.filename, async () => {
+  const product = await prepare(realms);
+
+  scenario(product, 'a local user without rights leaves few events and few lines of the log', async () => {
+    const mallory = addPerson('mallory');
+    const began = performance.now();
+    const own = { user: 'mallory', realUid: u32(mallory.uid), firstFactorPassed: Buffer.from([0]) };
+    const login = [hello(own), answer('1')].map((frame) => frame.toString('hex')).join(',');
+    const [program = '', ...argv] = [...as(mallory), process.execPath, '-e', flood];
+    const child = spawn(
+      program,
+      [
+        ...argv,
+        pamSocket.replace('pam.sock', 'pam-user.sock'),
+        controlSocket,
+        login,
+        'ff'.repeat(64),
+        `${tries}`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const done = once(createInterface(child.stdout), 'line');
+    assert.deepEqual(await done, ['done']);
+    // What is counted is written when the daemon stops.
+    await product.stop();
+    const minutes = Math.ceil((performance.now() - began) / 60_000) + 1;
+    const written = linesOf(product.log());
+    const lines = written.filter(
+      (line) => line.includes('"mallory"') || line.includes(`"uid":${mallory.uid}`),
+    );
+    await product.start();
+    const events = await trail(product);
+    console.log(
+      `# ${events.length} events, ${lines.length} lines for ${3 * tries} tries in ${minutes} minutes`,
+    );
+    assert.ok(events.length <= most * minutes, `${events.length} events`);
+    assert.ok(lines.length <= most * minutes, `${lines.length} lines`);
+    assert.ok(total(events) >= tries, `${total(events)} of ${tries} decisions are in the trail`);
+    const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    const of = (event: string) => total(logged.filter((line) => line.event === event));
+    assert.equal(of('control-refused'), tries);
+    assert.equal(of('protocol-violation'), tries);
+    await product.must(['audit', 'verify']);
+  });
+});
