@@ -99,6 +99,10 @@ export const catalogue = {
 
   'admin.nobody': note('root alone administers'),
 
+  'secrets.shown': warning(
+    'where that program logs what it shows, readers of the log have the secrets of people who enrol',
+  ),
+
   'sshd.config-bad': danger('sshd does not start again, nor take new connections on some systems'),
   'sshd.pam-off': danger('sshd asks no PAM stack: keys let in without a second factor'),
   'sshd.first-alone': danger('these logins never reach the second factor'),

@@ -15,6 +15,7 @@ import { pamCheck } from './pam.ts';
 import { portalCheck } from './portal.ts';
 import { realmsCheck } from './realms.ts';
 import { rootWayCheck } from './root-way.ts';
+import { secretsCheck } from './secrets.ts';
 import { socketsCheck } from './sockets.ts';
 import { sshdCheck } from './sshd.ts';
 import { storeCheck } from './store.ts';
@@ -35,6 +36,7 @@ export const checks: readonly Check[] = [
   rootWayCheck,
   realmsCheck,
   createMembersCheck(),
+  secretsCheck,
   adminsCheck,
   portalCheck,
 ];

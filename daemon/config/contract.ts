@@ -35,6 +35,8 @@ export interface Config {
   readonly adminGroup: string;
   /** Shown by authenticator apps. */
   readonly issuer: string;
+  /** PAM services that may show secrets and links, beside those known to show them to the person only. */
+  readonly secretsIn: readonly string[];
   /** Undefined: no security key can be added, and none of this kind is used. */
   readonly webauthn?: RelyingParty;
   /** Undefined: there is no portal. */

@@ -157,6 +157,7 @@ function configOf(document: DocumentTable, realms: readonly Realm[], file: strin
     paths: pathsOf(document.paths ?? {}),
     adminGroup: document.admin_group ?? defaultAdminGroup,
     issuer: document.issuer ?? host,
+    secretsIn: document.secrets_in ?? [],
     ...(document.webauthn !== undefined && {
       webauthn: {
         rpId: document.webauthn.rp_id,

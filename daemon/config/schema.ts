@@ -42,6 +42,7 @@ export const documentSchema = v.strictObject(
     paths: v.optional(pathsSchema),
     admin_group: v.optional(field.groupName),
     issuer: v.optional(field.issuerName),
+    secrets_in: v.optional(field.listOf('PAM services', field.serviceName, 0)),
     webauthn: v.optional(relyingPartySchema),
     portal: v.optional(portalSchema),
     audit: v.optional(auditSchema),

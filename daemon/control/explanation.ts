@@ -8,6 +8,7 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { whoseFactors } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { usuallyReachesPerson } from '../policy/secrets.ts';
 import { emptyRecord, type Store } from '../store/contract.ts';
 import { known } from '../verifier/subject.ts';
 import type { Admin } from './admin-contract.ts';
@@ -81,6 +82,7 @@ function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string)
     proven: true,
     rootSocket: true,
     local: from === undefined && tty !== undefined && virtualConsole.test(tty),
+    reachesPerson: usuallyReachesPerson(service, tty),
     ...(sshKey === undefined ? {} : { sshKeys: [readSshSkKey(sshKey).publicKey] }),
     mode: 'prompt',
   };

@@ -2,6 +2,7 @@ import { canonicalAddress } from '../config/network.ts';
 import { sshSkKeysIn } from '../factors/ssh-key.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { sshTty } from '../policy/secrets.ts';
 import type { HelloFrame } from './frames.ts';
 
 export interface FactsOptions {
@@ -44,6 +45,18 @@ async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOpt
   return hello.service === 'login' && hello.tty !== undefined && virtualConsole.test(hello.tty);
 }
 
+/**
+ * Whether what is shown reaches the person, and no log.
+ *
+ * MUST hold:
+ * - on pam-user.sock a program may say what it likes: nothing is known of it;
+ * - it is known of sshd, by the PAM_TTY that it sets, and where the module has found a person at the terminal of the
+ *   program and writes there itself (docs/protocol.md, "At the terminal"). The name of a service is not enough.
+ */
+function reachesPerson({ service, tty, terminal }: HelloFrame, rootSocket: boolean): boolean {
+  return rootSocket && (terminal || (service === 'sshd' && tty === sshTty));
+}
+
 export async function factsOf(
   hello: HelloFrame,
   peer: PeerCredentials,
@@ -65,6 +78,7 @@ export async function factsOf(
     proven: isProven(hello, rootSocket),
     rootSocket,
     local: await isLocal(hello, rootSocket, options),
+    reachesPerson: reachesPerson(hello, rootSocket),
     ...(sshKeys.length === 0 ? {} : { sshKeys }),
     mode: hello.mode,
   };

@@ -21,11 +21,13 @@ import {
  * - keys blink only in a login whose opening offers them, and no prompt of it is open to a WITHDRAW but while
  *   they do and the program said that it takes one back;
  * - what a key answers goes to the verifier, and nothing else comes of it;
+ * - where the module asks at the terminal, secrets go there with the prompt and not through the program, which may
+ *   show them elsewhere (standard output of su and sudo is often a file);
  * - each try, of a finger or of a key, is one of the answers of the call.
  */
 
 /** The prompt, and a state that waits for it. @param before what goes in front of it */
-export function ask(asked: Asked, before: readonly Effect[] = []): Step {
+export function ask({ secret, ...asked }: Asked, before: readonly Effect[] = []): Step {
   const { key } = asked;
   const denial = denialIn(key?.now);
   if (denial !== undefined) {
@@ -34,9 +36,13 @@ export function ask(asked: Asked, before: readonly Effect[] = []): Step {
   }
   const blinks = key !== undefined && key.now !== 'off';
   const open = blinks && key.atTerminal;
-  const text = key === undefined ? asked.prompt : keyPrompt(howToUse(key), key.offer.typed);
-  const frame = { type: 'prompt', text, style: open ? 'terminal' : 'hidden' } as const;
-  const step: Step = { state: { at: 'prompted', asked }, effects: [...before, { do: 'send', frame }] };
+  const question = key === undefined ? asked.prompt : keyPrompt(howToUse(key), key.offer.typed);
+  const isSecret = secret !== undefined || asked.login.enrolment !== undefined;
+  const atTerminal = open || (isSecret && asked.atTerminal);
+  const text = atTerminal && secret !== undefined ? `${secret}\n${question}` : question;
+  const shown = atTerminal ? before : [...before, ...send('info', secret)];
+  const frame = { type: 'prompt', text, style: atTerminal ? 'terminal' : 'hidden' } as const;
+  const step: Step = { state: { at: 'prompted', asked }, effects: [...shown, { do: 'send', frame }] };
   // It was touched while nobody could be told.
   return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
 }

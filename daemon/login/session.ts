@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
-import { approvalText, touchText } from '../verifier/prompt.ts';
+import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt.ts';
+import type { KeyOffer } from '../verifier/touches.ts';
 import type { Opening, Verdict } from '../verifier.ts';
 import type { ModuleFrame } from './frames.ts';
 import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';
@@ -39,15 +40,23 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
     if (text === undefined) return result(code);
     return result(code, code === 'ignore' || code === 'success' ? { info: text } : { error: text });
   }
-  const { prompt, login, key: offer, text } = opening;
-  const asked = { prompt, login, answers: 0 };
+  const { prompt, login, key: offer, text, secret } = opening;
+  const asked = { prompt, login, atTerminal, answers: 0, ...(secret === undefined ? {} : { secret }) };
   if (offer === undefined) return ask(asked, send('info', text));
   const atOnce = offer.place === 'approval' || (offer.place === 'here' && offer.plugged);
   const key: KeyAsked = { offer, atTerminal, now: atOnce ? 'on' : 'off' };
-  const withOffer: Asked = { ...asked, key };
-  const link =
-    offer.place === 'approval' ? approvalText(offer.approval.link, offer.approval.number) : undefined;
-  return ask(withOffer, [...send('info', text), ...send('info', link), ...(atOnce ? touch(withOffer) : [])]);
+  const { open, link } = approvalTexts(offer);
+  const withOffer: Asked = { ...asked, key, ...(link === undefined ? {} : { secret: link }) };
+  return ask(withOffer, [...send('info', text), ...send('info', open), ...(atOnce ? touch(withOffer) : [])]);
+}
+
+/** Where to approve: with the link, which only the person may see, or without it. */
+function approvalTexts(offer: KeyOffer): { readonly open?: string; readonly link?: string } {
+  if (offer.place !== 'approval') return {};
+  const { link, portal, number } = offer.approval;
+  return offer.linkShown
+    ? { link: approvalText(link, number) }
+    : { open: approvalTextWithoutLink(portal, number) };
 }
 
 /** Told apart by digest, so that what was typed need not be kept. */
@@ -102,9 +111,9 @@ function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step 
       return held(result(code, { strip, ...(text === undefined ? {} : { info: text }) }), delay);
     }
     case 'next': {
-      const { prompt, text, login } = verdict;
+      const { prompt, secret, login } = verdict;
       const { last: _, ...rest } = asked;
-      return ask({ ...rest, prompt, login, answers: 0 }, send('info', text));
+      return ask({ ...rest, prompt, login, answers: 0, secret });
     }
     case 'refused': {
       const { text, login, delay } = verdict;

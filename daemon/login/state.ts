@@ -8,8 +8,12 @@ import type { DaemonFrame, HelloFrame, ModuleFrame } from './frames.ts';
 /** A login that was asked, as it goes from one prompt to the next. */
 export interface Asked {
   readonly login: OpenLogin;
+  /** The module can ask at the terminal of the program. */
+  readonly atTerminal: boolean;
   /** Where nothing but typing will do. */
   readonly prompt: string;
+  /** Shown with the next prompt, once. */
+  readonly secret?: string;
   /** Answers so far, of fingers and of keys. */
   readonly answers: number;
   /** Digest of the one typed last. */

@@ -68,6 +68,8 @@ export interface LoginFacts {
   readonly local: boolean;
   /** Asked for by a page of the portal: what a browser can answer with, it can answer with at once. */
   readonly browser?: true;
+  /** What is shown reaches the person and no log; absent: not known, which counts as no. */
+  readonly reachesPerson?: boolean;
   /** FIDO keys that sshd has verified in this login (factors/ssh-key.ts); absent: none. */
   readonly sshKeys?: readonly string[];
   readonly mode: 'prompt' | 'password-and-code' | 'first-pass';

@@ -22,6 +22,7 @@ import {
 } from './requirement.ts';
 import { matchingRule, portalService, sourceMatch } from './rule.ts';
 import { date, pass, refuse, type Say } from './saying.ts';
+import { addFirstText, maySeeSecrets } from './secrets.ts';
 
 export type { Decision } from './decision.ts';
 
@@ -141,10 +142,8 @@ function byOwnFactors(
       if (require === 'none')
         return pass('no-factor', say, line, `the realm requires nothing, and ${who} has no factor`);
       if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
-      if (realm.enrol === 'at-login' && !isCaller && mayEnrolIn(question.facts, realm)) {
-        const sentence = `${who} has no factor, and adds its first one in this login`;
-        return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
-      }
+      if (realm.enrol === 'at-login' && !isCaller && mayEnrolIn(question.facts, realm))
+        return byShowing(question, realm, say);
       return refuse(
         'no-factor',
         say,
@@ -185,6 +184,18 @@ function byOwnFactors(
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
   return isShown && facts.service !== portalService && fits(require, 'totp');
+}
+
+/** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */
+function byShowing({ config, facts }: Question, { line, require }: Realm, say: Say): Decision {
+  if (maySeeSecrets(facts, config)) {
+    const sentence = 'the account has no factor, and adds its first one in this login';
+    return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
+  }
+  const sentence =
+    `the account has no factor, the realm requires ${namesOf(require)}, and a new secret is not shown here: ` +
+    `what ${facts.service} shows is not known to reach the person and no log (secrets_in)`;
+  return { ...refuse('no-factor', say, line, sentence), text: addFirstText(config, facts.service) };
 }
 
 function byLock(

@@ -9,6 +9,7 @@ import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { ifEnforced } from './observing.ts';
 import { possibleRules } from './rule.ts';
+import { secretsText } from './secrets.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */
 export interface Explanation {
@@ -45,6 +46,9 @@ export function explain(question: Question): Explanation {
     ['rule', rule === undefined ? noRule(question, realm) : `${text} (${config.file}:${rule.line})`],
     ['decision', `${headline(decision)}: ${sentence}`],
     ['decided by', `${config.file}:${line}`],
+    ...(showsSecrets(question, decision)
+      ? [['secrets', secretsText(facts, config)] as [string, string]]
+      : []),
   ];
   return {
     decision: decision.kind,
@@ -100,6 +104,15 @@ function loginText(facts: LoginFacts): string {
   const proven = facts.proven ? '' : ', first factor not proven';
   const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
   return `${facts.service} ${place}${tty}${proven}${socket}`;
+}
+
+/** Whether such a login has a secret to show, here or elsewhere: a new seed, or the link of an approval. */
+function showsSecrets({ config }: Question, decision: Decision): boolean {
+  const enforced = ifEnforced(decision);
+  if (enforced.kind === 'ask')
+    return enforced.factors.some(({ kind }) => kind === 'webauthn' || kind === 'u2f');
+  const realm = config.realms.find(({ name }) => name === enforced.realm);
+  return enforced.kind === 'enrol' || (whyOf(enforced) === 'no-factor' && realm?.enrol === 'at-login');
 }
 
 function keysText({ facts, state }: Question): string {

@@ -14,6 +14,8 @@ export interface Approval {
   readonly handle: string;
   /** The page of it. */
   readonly link: string;
+  /** The origin of that page. */
+  readonly portal: string;
   /** Two digits, on the screen of the login: whoever approves compares or types them. */
   readonly number: string;
   readonly account: string;
@@ -133,11 +135,13 @@ export function createApprovals(options: ApprovalOptions): Approvals {
       for (const oldest of waiting.slice(0, Math.max(0, waiting.length - limits.approvalsPerAccount + 1)))
         end(oldest, failed('cancelled'));
       const now = clock.now();
+      const portal = options.origins()[0] ?? '';
       const id = Array.from({ length: 16 }, () => letters.charAt(randomness.int(letters.length))).join('');
       const approval: Approval = {
         id,
         handle: randomness.bytes(10).toString('base64url'),
-        link: `${options.origins()[0] ?? ''}/approve/${id}`,
+        link: `${portal}/approve/${id}`,
+        portal,
         number: String(10 + randomness.int(90)),
         account,
         facts,

@@ -40,6 +40,8 @@ export type Opening =
       readonly kind: 'ask';
       readonly prompt: string;
       readonly text?: string;
+      /** Seeds and the like: only for the eyes of the person, and shown with the prompt. */
+      readonly secret?: string;
       readonly login: OpenLogin;
       /** A security key of this machine may answer too. */
       readonly key?: KeyOffer;
@@ -60,7 +62,13 @@ export interface OpenLogin {
 
 export type Verdict =
   /** What was answered was right, and there is one more question. */
-  | { readonly kind: 'next'; readonly prompt: string; readonly text: string; readonly login: OpenLogin }
+  | {
+      readonly kind: 'next';
+      readonly prompt: string;
+      /** As in an opening. */
+      readonly secret: string;
+      readonly login: OpenLogin;
+    }
   | {
       readonly kind: 'accepted';
       /** success after a factor; ignore when fresh records say that none is needed any more. */

@@ -72,7 +72,7 @@ export function openFirst(
   const drawing = qrCode(uri, { colour: false, columns: 80, quietZone: 2 });
   const whole = drawing === undefined ? words : `${drawing}\n${words}`;
   const text = Buffer.byteLength(whole) <= limits.textLength ? whole : words;
-  return { kind: 'ask', prompt: codePrompt, text, login: { ...login, enrolment: { factor } } };
+  return { kind: 'ask', prompt: codePrompt, secret: text, login: { ...login, enrolment: { factor } } };
 }
 
 /**
@@ -124,7 +124,7 @@ export async function answerFirst(
   return {
     kind: 'next',
     prompt: storedPrompt,
-    text,
+    secret: text,
     login: { ...login, enrolment: { factor: verdict.record, recovery } },
   };
 }

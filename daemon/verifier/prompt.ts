@@ -85,9 +85,14 @@ export function touchText(what: 'touch' | 'insert' | 'approve'): string {
   }
 }
 
-/** What to open, and the number that has to stand there too. */
+/** What to open, and the number that has to stand there too. It holds the link: only for the eyes of the person. */
 export function approvalText(link: string, number: string): string {
   return `To use a security key, open ${link}\nand compare the number: ${number}`;
+}
+
+/** Where the link may end up in a log: the portal names the login to the person who is signed in there. */
+export function approvalTextWithoutLink(portal: string, number: string): string {
+  return `Open ${portal} and approve this login. Number: ${number}`;
 }
 
 export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {

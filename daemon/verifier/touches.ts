@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
 import { placeOfKey } from '../policy/requirement.ts';
+import { maySeeSecrets } from '../policy/secrets.ts';
 import type { Randomness } from '../randomness.ts';
 import type { Approval, Approvals } from './approvals.ts';
 import { isCredential, relyingPartyOf } from './assertions.ts';
@@ -34,7 +35,12 @@ export type KeyOffer = {
       readonly plugged: boolean;
     }
   /** Somewhere else, on a page that approves this login. */
-  | { readonly place: 'approval'; readonly approval: Approval }
+  | {
+      readonly place: 'approval';
+      readonly approval: Approval;
+      /** The link may be shown. */
+      readonly linkShown: boolean;
+    }
   /** On the very page that asks. */
   | { readonly place: 'page' }
 );
@@ -158,7 +164,7 @@ export function clientDataFor(
 export interface OfferOptions {
   readonly touches: Pick<Touches, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
-  readonly config: () => Pick<Config, 'portal'>;
+  readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
 }
 
 /**
@@ -182,7 +188,8 @@ export async function keyOfferFor(
     return { ...common, place: 'here', plugged: await touches.isPlugged() };
   if (facts.browser === true) return { ...common, place: 'page' };
   const account = (subject.holder ?? subject.target).name;
-  return { ...common, place: 'approval', approval: approvals.open(account, facts, question, credentials) };
+  const approval = approvals.open(account, facts, question, credentials);
+  return { ...common, place: 'approval', approval, linkShown: maySeeSecrets(facts, config()) };
 }
 
 /** MUST hold: what approves a login was asked for by that very login (rule 1). */

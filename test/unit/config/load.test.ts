@@ -26,6 +26,7 @@ describe('a good configuration', () => {
       },
       adminGroup: 'sallyport-admin',
       issuer: 'host.example',
+      secretsIn: [],
       audit: { keepForMs: 400 * 86_400_000, keepEvents: 1_000_000, keepBytes: 1024 ** 3 },
       realms: [
         {

@@ -95,6 +95,40 @@ describe('an approval', () => {
   });
 });
 
+describe('its link', () => {
+  const shownIn = async (part: Parameters<typeof facts>[0]) => {
+    const { key: offer } = await open(part);
+    assert.ok(offer?.place === 'approval');
+    return offer.linkShown;
+  };
+  const cockpit = { service: 'cockpit', reachesPerson: false };
+
+  it('is shown where it is known to reach the person, and nowhere else', async () => {
+    assert.equal(await shownIn({}), true);
+    assert.equal(await shownIn(cockpit), false);
+    assert.equal(await shownIn({ reachesPerson: false }), false);
+  });
+
+  it('is shown where the administrator says so', async () => {
+    rig.setConfig(`secrets_in = ["cockpit"]\n${realms}`);
+    await client().reload();
+    assert.equal(await shownIn(cockpit), true);
+    assert.equal(await shownIn({ ...cockpit, service: 'vsftpd' }), false);
+  });
+
+  it('is not needed: a page of the person’s own hears of the login, without it', async () => {
+    const heard: { approval: Approval; over: boolean }[] = [];
+    const stop = rig.approvals.follow('alice', (told) => heard.push(told));
+    const opening = await open(cockpit);
+    stop();
+    assert.deepEqual(
+      heard.map(({ approval, over }) => [approval.id, over]),
+      [[approvalIn(opening).id, false]],
+    );
+    assert.deepEqual(rig.approvals.pendingOf('alice'), [approvalIn(opening)]);
+  });
+});
+
 describe('no approval is raised', () => {
   const none = () => assert.deepEqual(rig.approvals.pendingOf('alice'), []);
 

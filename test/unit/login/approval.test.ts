@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { styles } from '../../../daemon/login/frame-numbers.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { Approval, BrowserAnswer } from '../../../daemon/verifier/approvals.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
@@ -25,6 +26,7 @@ function begin(
   terminal: boolean,
   typed: string | undefined = 'verification code',
   deadline?: number,
+  linkShown = true,
 ): Client {
   rig.verifier.opening = async (facts: LoginFacts) => {
     const approval = rig.approvals.open(facts.user, facts, question, [{} as never]);
@@ -33,6 +35,7 @@ function begin(
       place: 'approval',
       question,
       approval,
+      linkShown,
       ...(typed === 'nothing' ? {} : { typed }),
     } as const;
     return { kind: 'ask', prompt: 'Code: ', login: { facts }, key: offer };
@@ -66,7 +69,7 @@ const over = async () => assert.equal(rig.approvals.show((await approval()).id),
 
 const promptOf = async (login: Client, number = 1) => {
   const prompt = await login.sees('prompt', number);
-  return prompt.type === 'prompt' ? [prompt.text, prompt.style] : [];
+  return prompt.type === 'prompt' ? ([prompt.text, prompt.style] as const) : ([] as const);
 };
 const textsOf = (login: Client) =>
   login.frames.flatMap((frame) => ('text' in frame && frame.type !== 'prompt' ? [frame.text] : []));
@@ -86,12 +89,31 @@ describe('what stands on the screen', () => {
     );
   });
 
+  it('is the page and the number, and no link, where the link may end up in a log', async () => {
+    for (const terminal of [false, true]) {
+      const login = begin(terminal, 'nothing', undefined, false);
+      const [prompt = ''] = await promptOf(login);
+      const { id, portal, number } = raised.at(-1) ?? (await approval());
+      const shown = [...textsOf(login), prompt].join('\n');
+      assert.ok(shown.includes(`Open ${portal} and approve this login. Number: ${number}`), shown);
+      assert.ok(!shown.includes(id) && !shown.includes('/approve/'), shown);
+    }
+  });
+
+  it('goes to the terminal itself, with the prompt, where the module writes there', async () => {
+    const login = begin(true);
+    const [prompt = '', style] = await promptOf(login);
+    const { link, number } = await approval();
+    assert.equal(style, styles.terminal);
+    assert.match(prompt, /\nWaiting for your approval, or type a verification code: $/);
+    assert.ok(prompt.includes(link) && prompt.includes(number));
+    assert.deepEqual(textsOf(login), []);
+  });
+
   it('names only what will do', async () => {
-    assert.equal(
-      (await promptOf(begin(true)))[0],
-      'Waiting for your approval, or type a verification code: ',
-    );
-    assert.equal((await promptOf(begin(true, 'nothing')))[0], 'Waiting for your approval: ');
+    const last = async (login: Client) => (await promptOf(login))[0]?.split('\n').at(-1);
+    assert.equal(await last(begin(true)), 'Waiting for your approval, or type a verification code: ');
+    assert.equal(await last(begin(true, 'nothing')), 'Waiting for your approval: ');
     assert.equal((await promptOf(begin(false, 'nothing')))[0], 'Press Enter once it is approved: ');
   });
 

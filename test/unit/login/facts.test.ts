@@ -113,6 +113,29 @@ describe('a login is local', () => {
   });
 });
 
+describe('what is shown reaches the person', () => {
+  const options = { bootId: 'boot-1', sessionIsLocal: async () => true };
+  const reaches = async (changes: Partial<HelloFrame>, rootSocket = true) =>
+    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).reachesPerson;
+  const table: [string, Partial<HelloFrame>, boolean][] = [
+    ['over ssh', { service: 'sshd', tty: 'ssh', rhost: '192.0.2.1' }, true],
+    ['at a terminal that the module has found', { terminal: true, tty: '/dev/pts/1' }, true],
+    ['not by the name sshd only', { service: 'sshd' }, false],
+    ['not in sshd on another terminal', { service: 'sshd', tty: 'pts/1' }, false],
+    ['not by the terminal ssh only', { service: 'cockpit', tty: 'ssh' }, false],
+    ['not in sudo that has found no terminal', { service: 'sudo', tty: '/dev/pts/1' }, false],
+    ['not in su of a script', { service: 'su' }, false],
+    ['not in login, by its name', { service: 'login', tty: 'tty1' }, false],
+    ['not in a greeter, local or not', { service: 'gdm-password', tty: '/dev/tty1', session: 'c1' }, false],
+    ['not in FTP or mail', { service: 'vsftpd', tty: 'ftp', rhost: '192.0.2.1' }, false],
+  ];
+  for (const [what, changes, expected] of table) {
+    it(what, async () => assert.equal(await reaches(changes), expected));
+    it(`${what} — and never on pam-user.sock`, async () =>
+      assert.equal(await reaches(changes, false), false));
+  }
+});
+
 describe('the facts of a login', () => {
   const options = { bootId: 'boot-1', sessionIsLocal: async () => false };
   const peer = { pid: 7, uid: 1000, gid: 1000 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Realm } from '../../../daemon/config/contract.ts';
+import type { PortalConfig, Realm } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
@@ -16,6 +16,15 @@ import {
   totp,
   usedUp,
 } from './support.ts';
+
+const unknown: Partial<LoginFacts> = { reachesPerson: false };
+const portalConfig: PortalConfig = {
+  origins: [],
+  listen: { address: '127.0.0.1', port: 8443 },
+  proxies: [],
+  name: 'Example',
+  user: 'sallyport-portal',
+};
 
 /** enrol = "at-login": who adds a first factor in a login, and who does not. */
 function decided(
@@ -51,9 +60,61 @@ describe('enrol = "at-login"', () => {
     ['first_pass', 'refused no-factor', {}, [], { mode: 'first-pass' }],
     ['the portal has pages for it', 'refused no-factor', {}, [], { service: 'sallyport-portal' }],
     ['su of a caller', 'refused no-factor', { su: 'caller' }, [], { service: 'su' }],
+    ['where the text is not known to reach a person', 'refused no-factor', {}, [], unknown],
+    ['a service by its name only', 'refused no-factor', {}, [], { ...unknown, service: 'sshd' }],
+    ['sudo without a terminal', 'refused no-factor', {}, [], { ...unknown, service: 'sudo' }],
   ];
   for (const [what, expected, ...given] of rows)
     it(`${what}: ${expected}`, () => assert.equal(decided(...given), expected));
+
+  it('is offered in a service that the administrator allows, and in no other', () => {
+    const one = { ...config(realm({ enrol: 'at-login' })), secretsIn: ['gdm-password'] };
+    const kindIn = (part: Partial<LoginFacts>) =>
+      decide(question({ config: one, facts: facts({ ...unknown, ...part }) })).kind;
+    assert.equal(kindIn({ service: 'gdm-password' }), 'enrol');
+    for (const service of ['gdm-fingerprint', 'gdm-passwordx', 'GDM-PASSWORD', 'cockpit'])
+      assert.equal(kindIn({ service }), 'refused', service);
+    assert.equal(kindIn({ service: 'gdm-password', ...overUserSocket }), 'refused');
+    assert.equal(kindIn({ service: 'gdm-password', proven: false }), 'refused');
+  });
+});
+
+describe('who cannot add a first factor here is told where', () => {
+  const portal = { origins: ['https://login.example.org', 'https://other.example.org'] };
+  const textFor = (part: Partial<LoginFacts>, hasPortal: boolean, over: Partial<Realm> = {}) => {
+    const one = config(realm({ enrol: 'at-login', ...over }));
+    const decision = decide(
+      question({
+        config: hasPortal ? { ...one, portal: { ...portalConfig, ...portal } } : one,
+        facts: facts({ ...unknown, ...part }),
+      }),
+    );
+    return decision.kind === 'refused' ? decision.text : decision.kind;
+  };
+
+  it('with the portal where there is one, and ssh', () => {
+    assert.equal(
+      textFor({ service: 'cockpit' }, true),
+      'You need a second factor and have none. Add one first: https://login.example.org, or log in over ssh.',
+    );
+    assert.equal(
+      textFor({ service: 'cockpit' }, false),
+      'You need a second factor and have none. Add one first: log in over ssh.',
+    );
+  });
+
+  it('not with ssh in a login over ssh', () => {
+    assert.equal(
+      textFor({ service: 'sshd' }, true),
+      'You need a second factor and have none. Add one first: https://login.example.org',
+    );
+    assert.match(textFor({ service: 'sshd' }, false), /Ask your administrator/);
+  });
+
+  it('not where no way adds one', () => {
+    assert.match(textFor({ service: 'cockpit' }, true, { enrol: 'refuse' }), /Ask your administrator/);
+    assert.match(textFor({ service: 'cockpit' }, true, { require: ['yubikey'] }), /Ask your administrator/);
+  });
 });
 
 function yubikeyOf(): FactorRecord {

@@ -125,6 +125,22 @@ describe('explain', () => {
     );
   });
 
+  it('tells where a new secret or a link would be shown', () => {
+    const secretsIn = (part: Parameters<typeof question>[0]) => line(explain(question(part)), 'secrets');
+    const atLogin = realm({ enrol: 'at-login' });
+    assert.equal(secretsIn({ realm: atLogin }), 'shown over ssh');
+    assert.equal(
+      secretsIn({ realm: atLogin, facts: onTerminal({ reachesPerson: true }) }),
+      'shown at the terminal',
+    );
+    const cockpit = facts({ service: 'cockpit', reachesPerson: false });
+    assert.match(secretsIn({ realm: atLogin, facts: cockpit }) ?? '', /^not shown: what cockpit shows/);
+    const allowed = { ...config(atLogin), secretsIn: ['cockpit'] };
+    assert.equal(secretsIn({ config: allowed, facts: cockpit }), 'shown: secrets_in names cockpit');
+    assert.equal(secretsIn({ realm: atLogin, state: state({ factors: [totp] }) }), undefined);
+    assert.equal(secretsIn({}), undefined);
+  });
+
   it('lets no name steer a terminal', () => {
     const told = explain(question({ account: { name: 'a\u001b[2J\u009b\u202e', uid: 1, gid: 1 } }));
     for (const text of told.lines) assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);

@@ -51,6 +51,7 @@ export function config(...realms: readonly Realm[]): Config {
     paths: systemPaths,
     adminGroup: 'sallyport-admin',
     issuer: 'host.example',
+    secretsIn: [],
     audit: {
       keepForMs: defaults.auditKeepForMs,
       keepEvents: defaults.auditKeepEvents,
@@ -139,6 +140,7 @@ export function facts(part: Partial<LoginFacts> = {}): LoginFacts {
     proven: true,
     rootSocket: true,
     local: false,
+    reachesPerson: true,
     mode: 'prompt',
     ...part,
   };

@@ -207,6 +207,8 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.groups['sallyport-admin'] = undefined;
   },
 
+  'secrets.shown': config('[webauthn]', 'secrets_in = ["gdm-password"]\n[webauthn]'),
+
   'sshd.config-bad': (machine) => {
     machine.commands['sshd -T'] = {
       status: 255,

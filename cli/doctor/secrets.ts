@@ -1,0 +1,22 @@
+import { type Check, finding, notSeen, orGood } from './contract.ts';
+
+/** Where seeds, recovery keys and links are shown. */
+export const secretsCheck: Check = {
+  id: 'secrets',
+  what: 'seeds, recovery keys and links are shown to the person only',
+  async run(machine) {
+    const read = await machine.config();
+    if (read.kind !== 'good') return [notSeen('where secrets are shown', 'see the configuration')];
+    const findings = read.config.secretsIn.map((service) =>
+      finding(
+        'secrets.shown',
+        `secrets_in names ${service}: seeds, recovery keys and links are shown there`,
+        'make sure that it writes none of what it shows into a log, or take it out of secrets_in; then sallyport reload',
+      ),
+    );
+    return orGood(
+      findings,
+      'seeds, recovery keys and links are shown over ssh and at terminals, nowhere else',
+    );
+  },
+};

@@ -1,0 +1,44 @@
+import type { Config } from '../config/contract.ts';
+import type { LoginFacts } from './contract.ts';
+
+/**
+ * Where new secrets, recovery keys and links may be shown.
+ *
+ * MUST hold:
+ * - only in a login whose first factor is verified, over pam.sock, and only where the text is known to reach the
+ *   person and no log: what is not known counts as no;
+ * - the name of a service allows nothing, unless the administrator has named it in secrets_in.
+ */
+export function maySeeSecrets(
+  { proven, rootSocket, reachesPerson, service }: LoginFacts,
+  { secretsIn }: Pick<Config, 'secretsIn'>,
+): boolean {
+  return proven && rootSocket && (reachesPerson === true || secretsIn.includes(service));
+}
+
+/** As OpenSSH sets PAM_TTY: what it shows goes to the client and to no log. */
+export const sshTty = 'ssh';
+
+const atTerminals: ReadonlySet<string> = new Set(['login', 'su', 'su-l', 'sudo', 'sudo-i']);
+
+/** For `explain`, which sees no login: programs that people use at a terminal are taken to be at one. */
+export function usuallyReachesPerson(service: string, tty: string | undefined): boolean {
+  return service === 'sshd' ? (tty ?? sshTty) === sshTty : atTerminals.has(service);
+}
+
+/** For a person who could add a first factor in a login, but not in this one. */
+export function addFirstText({ portal }: Pick<Config, 'portal'>, service: string): string {
+  const over = service === 'sshd' ? undefined : 'log in over ssh.';
+  const ways = [portal?.origins[0], over].filter((way) => way !== undefined);
+  if (ways.length === 0) return 'You need a second factor and have none. Ask your administrator to add one.';
+  return `You need a second factor and have none. Add one first: ${ways.join(', or ')}`;
+}
+
+/** For administrators: where secrets would go in this login, and why. */
+export function secretsText(facts: LoginFacts, config: Pick<Config, 'secretsIn'>): string {
+  const { service } = facts;
+  if (!maySeeSecrets(facts, config))
+    return `not shown: what ${service} shows may end up in a log, or reach nobody`;
+  if (facts.reachesPerson !== true) return `shown: secrets_in names ${service}`;
+  return service === 'sshd' ? 'shown over ssh' : 'shown at the terminal';
+}
