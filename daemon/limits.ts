@@ -210,6 +210,9 @@ export const limits = {
   /** What an admin may let an account off for: a holiday, not for good. */
   exemption: { shortest: 60_000, longest: 30 * 86_400_000, services: 16, reasonLength: 256 },
   factorsPerAccount: 32,
+  /** So long after it was accepted the replay of an answer that has no window of time of its own counts nowhere: parallel
+   * tries, and a program that tries again. */
+  replayWindow: 60_000,
   /** Seconds of a step of TOTP. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about. */
   totpPeriod: { least: 15, most: 300 },
 

@@ -139,6 +139,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
         if (mayTry) this.#o.throttle.forgive(name, origin);
         return verdict;
       }
+      // It guessed nothing: strangers who saw it cannot use up the tries of the name with it.
+      if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.throttle.forgive(name, origin);
     } catch (error) {
       this.#o.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
       return refused(login, { result: 'system-err' });

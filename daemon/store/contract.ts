@@ -3,6 +3,14 @@ import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
 import type { SegmentReason } from './chain.ts';
 
+/** What was typed and accepted last, as a digest: its replay within its own window is refused and counts nowhere. */
+export interface AcceptedAnswer {
+  readonly digest: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly until: number;
+}
+
 /** All that is kept of one account. */
 export interface AccountRecord extends AccountState {
   /** Canonical name (pw_name). */
@@ -17,6 +25,7 @@ export interface AccountRecord extends AccountState {
     /** It stands for the password too. */
     readonly withoutPassword: boolean;
   };
+  readonly accepted?: AcceptedAnswer;
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
 }
 

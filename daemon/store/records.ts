@@ -140,6 +140,7 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   lastLogin: v.exactOptional(v.strictObject({ at: time, service: text, source: v.exactOptional(text) })),
   invite: v.exactOptional(v.strictObject({ digest: base64, expires: time, withoutPassword: v.boolean() })),
   factors: v.array(factor),
+  accepted: v.exactOptional(v.strictObject({ digest: base64, at: time, until: time })),
   lock: v.strictObject({
     codes: count,
     any: count,

@@ -2,6 +2,7 @@ import { SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Accept } from '../policy/decision.ts';
+import type { AcceptedAnswer } from '../store/contract.ts';
 import { spent } from './asking.ts';
 import { type Assessment, withLogin } from './assessment.ts';
 import type { Ledger } from './ledger.ts';
@@ -17,6 +18,7 @@ import { markOf, type Tokens } from './yubikey-marks.ts';
  * - a login is let in only on true. Undecided or thrown, nobody is.
  *
  * @param factor as it is to be stored
+ * @param accepted what was typed
  * @returns false: the commit met another one; all of it is to be decided again
  */
 export async function accept(
@@ -25,6 +27,7 @@ export async function accept(
   facts: LoginFacts,
   factor: FactorRecord,
   tokens: Tokens,
+  accepted?: AcceptedAnswer,
 ): Promise<boolean> {
   const { subject, versioned, decision, now } = assessed;
   const { value: record, version } = versioned;
@@ -33,7 +36,7 @@ export async function accept(
   const said = { outcome: 'success', reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return ledger.change(
     { record, version },
-    withLogin(spent(record, factor), assessed, facts, factor),
+    withLogin(spent(record, factor, accepted), assessed, facts, factor),
     loginEvent(subject, facts, said),
     markOf(factor, tokens),
   );

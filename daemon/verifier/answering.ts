@@ -10,6 +10,7 @@ import type { Answer, Judgement } from './judge.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
 import { loginEvent, withLock } from './login-event.ts';
 import { refusalText, successText } from './prompt.ts';
+import { acceptedAnswer } from './replay.ts';
 import type { Subject } from './subject.ts';
 import { ofThis } from './touches.ts';
 import { type InTurn, Outside, settled } from './turns.ts';
@@ -119,9 +120,11 @@ export class Answering {
       });
     switch (judgement.outcome) {
       case 'accepted': {
-        const { factor, length } = judgement;
+        const { factor, length, shape } = judgement;
         if (ended?.aborted === true) return this.#tooLate(login, assessed, ended);
-        if (!(await accept(this.#o.ledger, assessed, facts, factor, asking.tokens))) return undefined;
+        const { record, realm, now, tokens } = asking;
+        const accepted = acceptedAnswer(shape, record.account, factor, realm, now);
+        if (!(await accept(this.#o.ledger, assessed, facts, factor, tokens, accepted))) return undefined;
         const text = facts.proven ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
@@ -154,7 +157,12 @@ export class Answering {
     const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
     if (!login.facts.proven || countsNowhere(judgement)) {
       await this.#o.ledger.note(event, { origin: eventOriginOf(login.facts) });
-      return refused(next, { result: 'auth-err', again: true, text: refusalText(judgement.reason) });
+      return refused(next, {
+        result: 'auth-err',
+        again: true,
+        text: refusalText(judgement.reason),
+        ...(judgement.repeats === undefined ? {} : { repeats: true }),
+      });
     }
     const record = counted(asking, judgement);
     const told = withLock(event, asking.record.lock, record.lock);

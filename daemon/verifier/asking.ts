@@ -1,9 +1,10 @@
 import type { Realm } from '../config/contract.ts';
 import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
 import { afterVerified, afterWrong } from '../policy/lockout.ts';
-import type { AccountRecord, Store } from '../store/contract.ts';
+import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
 import type { Assertions } from './assertions.ts';
 import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './judge.ts';
+import { isReplay } from './replay.ts';
 import type { Outside } from './turns.ts';
 import type { Asker, Validations } from './validations.ts';
 import { type Tokens, withMarks } from './yubikey-marks.ts';
@@ -42,13 +43,14 @@ export function judgeAnswer(
     ...(validated === undefined ? {} : { validated }),
     ...(signed === undefined ? {} : { signed }),
   };
-  return judge({
-    factors: asking.factors,
-    answer,
-    where,
-    codesLocked: asking.codesLocked,
+  const question = { factors: asking.factors, answer, where, codesLocked: asking.codesLocked };
+  const judgement = judge({
+    ...question,
     context: resync === undefined ? context : { ...context, resync },
   });
+  if (judgement.outcome === 'accepted' || judgement.outcome === 'codes-locked') return judgement;
+  if (!isReplay(asking.record.accepted, asking.record.account, question, asking.now)) return judgement;
+  return { outcome: 'refused', reason: 'replay', countsAsCode: true, repeats: true };
 }
 
 interface Helpers {
@@ -84,11 +86,19 @@ export async function madeReady(
   return { ...(await withMarks(store, factors)), ...(validated === undefined ? {} : { validated }) };
 }
 
-/** The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended. */
-export function spent(record: AccountRecord, factor: FactorRecord): AccountRecord {
+/**
+ * The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended.
+ * @param accepted the answer; undefined: nothing was typed
+ */
+export function spent(
+  record: AccountRecord,
+  factor: FactorRecord,
+  accepted: AcceptedAnswer | undefined,
+): AccountRecord {
   const kept = factor.kind === 'bypass' ? [] : [factor];
   return {
     ...record,
+    ...(accepted === undefined ? {} : { accepted }),
     factors: record.factors.flatMap((old) => (old.id === factor.id ? kept : [old])),
     lock: afterVerified(record.lock, factor.kind),
   };

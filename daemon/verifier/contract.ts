@@ -86,6 +86,8 @@ export type Verdict =
       readonly again: boolean;
       readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
       readonly text?: string;
+      /** It was the answer that was accepted a moment ago. */
+      readonly repeats?: true;
       /** Milliseconds by which this answer's frame is held back. */
       readonly delay: number;
       readonly login: OpenLogin;

@@ -26,6 +26,7 @@ import type { EnrolRequest } from './contract.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { nameFor } from './factor-name.ts';
 import type { NewCredential } from './registrations.ts';
+import { acceptedAnswer } from './replay.ts';
 import { newSshSk } from './ssh-enrolment.ts';
 import { raised, type Tokens } from './yubikey-marks.ts';
 
@@ -78,8 +79,15 @@ export function enrolled(
   refuseOneMore(kept);
   const made = make(request, kept, context, randomness, found);
   const factor = request.verify ? proven(made.factor, request, context) : made.factor;
+  const shape = request.verify ? proofIn(request, factor) : noShape;
+  const accepted = acceptedAnswer(shape, record.account, factor, realm, context.now);
   return {
-    record: { ...record, factors: [...kept, factor], grants: [] },
+    record: {
+      ...record,
+      factors: [...kept, factor],
+      grants: [],
+      ...(accepted === undefined ? {} : { accepted }),
+    },
     factor,
     replaced,
     ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
@@ -95,6 +103,8 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
     `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
   );
 }
+
+const noShape: Shape = { kind: 'none' };
 
 /** Whether anything can be typed or touched that proves a new factor of this kind. */
 export function hasCode(kind: FactorKind): boolean {
@@ -250,9 +260,7 @@ function proven(factor: FactorRecord, request: EnrolRequest, context: FactorCont
 
 function proofIn(request: EnrolRequest, factor: FactorRecord): Shape {
   if (request.kind === 'u2f')
-    return request.assertion === undefined
-      ? { kind: 'none' }
-      : { kind: 'assertion', assertion: request.assertion };
+    return request.assertion === undefined ? noShape : { kind: 'assertion', assertion: request.assertion };
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
   return shapeOf(request.code ?? Buffer.alloc(0), digits);
 }

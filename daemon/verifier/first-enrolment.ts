@@ -11,13 +11,14 @@ import { otpauthUri } from '../factors/uri.ts';
 import { limits } from '../limits.ts';
 import { qrCode } from '../qr.ts';
 import type { Randomness } from '../randomness.ts';
-import { emptyRecord } from '../store/contract.ts';
+import { type AcceptedAnswer, emptyRecord } from '../store/contract.ts';
 import { contextOf } from './asking.ts';
 import { type Assessment, withLogin } from './assessment.ts';
 import type { Opening, OpenLogin, Verdict } from './contract.ts';
 import type { Answer } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import { changeEvent, loginEvent } from './login-event.ts';
+import { acceptedAnswer } from './replay.ts';
 import { refused } from './verdicts.ts';
 
 /** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
@@ -26,6 +27,8 @@ export interface FirstEnrolment {
   readonly factor: TotpRecord;
   /** Shown once the code was right; not stored either. */
   readonly recovery?: RecoveryRecord;
+  /** The code that was right. */
+  readonly accepted?: AcceptedAnswer;
 }
 
 export interface FirstEnrolmentOptions {
@@ -106,7 +109,7 @@ export async function answerFirst(
   const answer = Buffer.isBuffer(given) ? given : Buffer.alloc(0);
   if (enrolment.recovery !== undefined)
     return /^\s*yes\s*$/i.test(answer.toString())
-      ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery])
+      ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery], enrolment.accepted)
       : no('unconfirmed', { again: true, text: 'Store them first, then type: yes' });
   const { factor } = enrolment;
   const shape = shapeOf(answer, new Set([factor.digits]));
@@ -117,6 +120,7 @@ export async function answerFirst(
       text: 'That is no current code of this secret. Check the clock of your device.',
     });
   const { recovery, keys } = newRecovery(options, now);
+  const accepted = acceptedAnswer(shape, assessed.subject.target.name, factor, realm, now);
   const text = [
     'Right. These recovery keys let you in when your device is lost; each opens one login. Store them now:',
     ...keys,
@@ -125,7 +129,10 @@ export async function answerFirst(
     kind: 'next',
     prompt: storedPrompt,
     secret: text,
-    login: { ...login, enrolment: { factor: verdict.record, recovery } },
+    login: {
+      ...login,
+      enrolment: { factor: verdict.record, recovery, ...(accepted === undefined ? {} : { accepted }) },
+    },
   };
 }
 
@@ -150,6 +157,7 @@ async function finish(
   login: OpenLogin,
   assessed: Assessment,
   factors: readonly [TotpRecord, RecoveryRecord],
+  accepted: AcceptedAnswer | undefined,
 ): Promise<Verdict | undefined> {
   const { subject, versioned, decision, now } = assessed;
   const account = subject.target.name;
@@ -169,7 +177,12 @@ async function finish(
   const [factor] = factors;
   const success = { outcome: 'success', reason: 'enrolled', at: now, realm, factor } as const;
   const events = [...enrolled, loginEvent(subject, login.facts, success)];
-  const write = { ...withLogin(record, assessed, login.facts), factors, grants: [] };
+  const write = {
+    ...withLogin(record, assessed, login.facts),
+    factors,
+    grants: [],
+    ...(accepted === undefined ? {} : { accepted }),
+  };
   if (!(await ledger.change({ record, version: versioned.version }, write, events))) return undefined;
   return { kind: 'accepted', result: 'success', strip: 0 };
 }

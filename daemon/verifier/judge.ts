@@ -18,6 +18,7 @@ export type Judgement =
       readonly factor: FactorRecord;
       /** Bytes at the end of the answer that were the factor. */
       readonly length: number;
+      readonly shape: Shape;
     }
   /** No factor that may be used takes an answer of this shape: it counts nowhere. */
   | { readonly outcome: 'no-shape' }
@@ -29,6 +30,8 @@ export type Judgement =
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
+      /** It is the answer that was accepted last, within its own window: it guesses nothing, and counts nowhere. */
+      readonly repeats?: true;
     };
 
 /** What was typed, or what a security key said. */
@@ -97,6 +100,19 @@ export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean
   return kind !== 'none' && kind !== 'enter';
 }
 
+/** What an answer may be, whatever factors the account has left: one that was used up may be gone. */
+export function shapesIn({
+  answer,
+  where,
+  factors,
+}: Pick<Question, 'answer' | 'where' | 'factors'>): readonly Shape[] {
+  if (!Buffer.isBuffer(answer)) return [];
+  if (where === 'whole') return [shapeOf(answer, anyDigits)];
+  const otps = publicIdsOf(factors);
+  const typed = { digits: anyDigits, fixed: anyFixed, otps: noOtp };
+  return [...tailsOf(answer, { ...typed, otps }), ...tailsOf(answer, typed)].map(({ shape }) => shape);
+}
+
 /** What counts nowhere must be the word of every factor that was asked. */
 const gravity = { counter: 3, replay: 2, 'first-of-two': 2, wrong: 1, clock: 0, unavailable: 0 } as const;
 
@@ -161,7 +177,8 @@ export function judge(question: Question): Judgement {
         continue;
       }
       const verdict = factor.verify(record, shape, question.context);
-      if (verdict.outcome === 'accepted') return { outcome: 'accepted', factor: verdict.record, length };
+      if (verdict.outcome === 'accepted')
+        return { outcome: 'accepted', factor: verdict.record, length, shape };
       const judgement = refusedAs(verdict, factor.countsAsCode);
       refused = refused === undefined ? judgement : worse(refused, judgement);
     }

@@ -12,6 +12,7 @@ import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './c
 import { type Ledger, untilSettled } from './ledger.ts';
 import { changeEvent, withLock } from './login-event.ts';
 import { type RefusalReason, refusalText, successText } from './prompt.ts';
+import { acceptedAnswer } from './replay.ts';
 import { known } from './subject.ts';
 import { type InTurn, Outside, settled } from './turns.ts';
 import { countsNowhere } from './verdicts.ts';
@@ -105,10 +106,10 @@ async function tryVerify(
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
   switch (judgement.outcome) {
     case 'accepted': {
-      const { factor } = judgement;
+      const { factor, shape } = judgement;
       const mark = markOf(factor, asking.tokens);
-      if (!(await ledger.change(asking, spent(record, factor), event('success', 'verified', factor), mark)))
-        return undefined;
+      const after = spent(record, factor, acceptedAnswer(shape, account, factor, realm, now));
+      if (!(await ledger.change(asking, after, event('success', 'verified', factor), mark))) return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
     }

@@ -12,10 +12,10 @@ export type Refusal = Verdict & { kind: 'refused' };
 /** @param refusal again: the call may go on; delay: milliseconds by which the frame is held back */
 export function refused(
   login: OpenLogin,
-  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number },
+  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number; repeats?: true },
 ): Refusal {
-  const { result, again = false, text, delay = 0 } = refusal;
-  return { kind: 'refused', result, again, delay, login, ...(text === undefined ? {} : { text }) };
+  const { again = false, delay = 0, ...rest } = refusal;
+  return { kind: 'refused', again, delay, login, ...rest };
 }
 
 /** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
@@ -28,9 +28,12 @@ export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
   return facts.mode === 'prompt' ? 'whole' : 'tail';
 }
 
-/** With such a clock, or without the servers, no code can be right: nobody is to be locked for it. */
-export function countsNowhere({ reason }: Judgement & { outcome: 'refused' }): boolean {
-  return reason === 'clock' || reason === 'unavailable';
+/**
+ * With such a clock, or without the servers, no code can be right; and the answer that was accepted a moment ago
+ * guesses nothing: no account is to be locked for it.
+ */
+export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refused' }): boolean {
+  return repeats === true || reason === 'clock' || reason === 'unavailable';
 }
 
 /** Where a try comes from, for the throttle and the tallies. */

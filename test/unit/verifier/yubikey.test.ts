@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import { limits } from '../../../daemon/limits.ts';
 import { createValidations } from '../../../daemon/verifier/validations.ts';
 import type { EnrolRequest } from '../../../daemon/verifier.ts';
 import {
@@ -70,7 +71,8 @@ describe('a YubiKey', () => {
     assertAccepted(await answer(rig, {}, otp({ use: 8, session: 0 })));
   });
 
-  it('counts as a typed code when it is wrong or a replay', async () => {
+  it('counts as a typed code when it is wrong or a late replay', async () => {
+    rig.clock.pass(limits.replayWindow);
     assertRefused(await answer(rig, {}, touch(0)));
     assertRefused(
       await answer(rig, {}, otp({ use: 9, session: 0 }, { ...programmed, aesKey: Buffer.alloc(16) })),

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import {
+  answer,
+  assertAccepted,
+  assertRefused,
+  codeNow,
+  eventsOf,
+  hotpFactor,
+  isAccepted,
+  makeRig,
+  press,
+  put,
+  type Rig,
+  recordOf,
+  recoveryFactor,
+  recoveryKeys,
+  totpFactor,
+  wrongCode,
+} from '../../support/verifier-rig.ts';
+import { otp, programmed } from '../../support/yubikey.ts';
+import { realm } from '../policy/support.ts';
+
+/** The answer that was accepted last, once more: it guesses nothing, so within its own window it counts nowhere. */
+
+const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
+let rig: Rig;
+let bypass: string;
+beforeEach(async () => {
+  rig = makeRig(realm({ yubikey: { servers } }));
+  rig.servers = async () => 'valid';
+  await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
+  const { publicId, privateId, aesKey } = programmed;
+  const common = { actor: 'uid:0', user: 'alice', verify: false } as const;
+  const secrets = { privateId: Buffer.from(privateId), secret: Buffer.from(aesKey) };
+  await rig.verifier.enrol({ ...common, kind: 'yubikey', validation: 'local', publicId, ...secrets });
+  const given = await rig.verifier.enrol({ ...common, kind: 'bypass', forMs: 3_600_000 });
+  bypass = given.bypassCode ?? '';
+});
+
+const kinds: Record<string, () => string> = {
+  'a TOTP code': () => codeNow(rig),
+  'an HOTP code': () => press(0),
+  'a YubiKey OTP': () => otp({ use: 5, session: 0 }),
+  'a bypass code': () => bypass,
+  'a recovery key': () => recoveryKeys[0] ?? '',
+};
+const untouched = { codes: 0, any: 0 };
+
+for (const [what, text] of Object.entries(kinds)) {
+  for (const mode of ['prompt', 'password-and-code'] as const) {
+    const typed = (): string => (mode === 'prompt' ? text() : `hunter2${text()}`);
+
+    it(`${what}, 64 times at once, lets in once and locks nothing (${mode})`, async () => {
+      rig.store.unsteady = true;
+      const [one, other] = [rig.verifier, rig.anotherVerifier()];
+      const verdicts = await Promise.all(
+        Array.from({ length: 64 }, (_, each) =>
+          answer({ ...rig, verifier: each % 2 === 0 ? one : other }, { mode }, typed()),
+        ),
+      );
+      rig.store.unsteady = false;
+      assert.equal(verdicts.filter(isAccepted).length, 1);
+      assert.deepEqual((await recordOf(rig)).lock, untouched);
+      for (const verdict of verdicts)
+        if (verdict.kind === 'refused') assert.deepEqual([verdict.delay, verdict.result], [0, 'auth-err']);
+    });
+  }
+
+  it(`${what} ends the failures before it, and its replay begins none; the trail has each`, async () => {
+    assertRefused(await answer(rig, {}, wrongCode(rig)));
+    assertAccepted(await answer(rig, {}, text()));
+    const before = (await eventsOf(rig)).length;
+    for (let each = 0; each < 20; each += 1) assertRefused(await answer(rig, {}, text()));
+    assert.deepEqual((await recordOf(rig)).lock, untouched);
+    const events = (await eventsOf(rig)).slice(before);
+    assert.equal(events.length, 20);
+    assert.ok(events.every(({ outcome, reason }) => outcome === 'refused' && reason === 'replay'));
+  });
+
+  it(`${what} that \`verify\` accepted is a replay in a login, and the other way round`, async () => {
+    const verify = () => rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text()) });
+    assert.equal((await verify()).outcome, 'accepted');
+    assertRefused(await answer(rig, {}, text()));
+    assert.equal((await verify()).outcome, 'refused');
+    assert.deepEqual((await recordOf(rig)).lock, untouched);
+  });
+
+  it(`${what}, unproven, uses up no tries of the name`, async () => {
+    const from = (each: number): Partial<LoginFacts> => {
+      const source = `198.51.100.${each}`;
+      return { proven: false, rhost: source, source };
+    };
+    assertAccepted(await answer(rig, from(0), text()));
+    for (let each = 1; each < 40; each += 1) assertRefused(await answer(rig, from(each), text()));
+    assert.deepEqual(rig.throttled, []);
+    assertAccepted(await answer(rig, from(50), press(3)));
+  });
+}
+
+describe('what still counts', () => {
+  it('is a code that was accepted before the one that was accepted last', async () => {
+    assertAccepted(await answer(rig, {}, press(0)));
+    assertAccepted(await answer(rig, {}, press(1)));
+    assertRefused(await answer(rig, {}, press(0)));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
+  });
+
+  it('is a TOTP code of a step that was passed over', async () => {
+    const older = codeNow(rig);
+    rig.clock.pass(30_000);
+    assertAccepted(await answer(rig, {}, codeNow(rig)));
+    assertRefused(await answer(rig, {}, older));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
+  });
+
+  it('is an answer whose window is over', async () => {
+    for (const [make, window] of [
+      [() => press(0), 60_000],
+      [() => recoveryKeys[0] ?? '', 60_000],
+      [() => codeNow(rig), 90_000],
+    ] as const) {
+      const text = make();
+      await put(rig, { lock: untouched });
+      assertAccepted(await answer(rig, {}, text));
+      rig.clock.pass(window - 1);
+      assertRefused(await answer(rig, {}, text));
+      assert.deepEqual((await recordOf(rig)).lock, untouched);
+      rig.clock.pass(1);
+      assertRefused(await answer(rig, {}, text));
+      assert.equal((await recordOf(rig)).lock.any, 1);
+      rig.clock.pass(600_000);
+    }
+  });
+
+  it('is a replay under a clock that was set back', async () => {
+    assertAccepted(await answer(rig, {}, press(0)));
+    rig.clock.at -= 1;
+    assertRefused(await answer(rig, {}, press(0)));
+    assert.equal((await recordOf(rig)).lock.any, 1);
+  });
+
+  it('is the code of another account', async () => {
+    await put(rig, { account: 'bob', factors: [totpFactor({ id: 't2', secret: 'c2VlZCBvZiBib2I=' })] });
+    const code = codeNow(rig);
+    assertAccepted(await answer(rig, {}, code));
+    assertRefused(await answer(rig, { user: 'bob' }, code));
+    assert.equal((await recordOf(rig, 'bob')).lock.codes, 1);
+  });
+
+  it('is every guess between two replays', async () => {
+    assertAccepted(await answer(rig, {}, codeNow(rig)));
+    assertRefused(await answer(rig, {}, wrongCode(rig)));
+    assertRefused(await answer(rig, {}, codeNow(rig)));
+    assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
+  });
+});
+
+it('a code that proved a new factor is a replay in the login after it', async () => {
+  await put(rig, { factors: [] });
+  const secret = Buffer.from('totp-seed-of-alice--');
+  await rig.verifier.enrol({
+    actor: 'uid:0',
+    user: 'alice',
+    kind: 'totp',
+    secret,
+    digits: 6,
+    period: 30,
+    algorithm: 'sha1',
+    verify: true,
+    code: Buffer.from(codeNow(rig)),
+  });
+  assertRefused(await answer(rig, {}, codeNow(rig)));
+  assert.deepEqual((await recordOf(rig)).lock, untouched);
+});
+
+it('what is kept of the answer is no more than a digest', async () => {
+  for (const text of Object.values(kinds)) {
+    assertAccepted(await answer(rig, {}, text()));
+    const kept = JSON.stringify((await recordOf(rig)).accepted);
+    assert.match(kept, /^\{"digest":"[A-Za-z0-9+/]{22}==","at":\d+,"until":\d+\}$/);
+  }
+});
