@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ControlClient } from '../../daemon/control/client.ts';
+import type { AuditOutcome } from '../../daemon/control/views.ts';
 import { CliError } from '../errors.ts';
 import { accounts } from './people.ts';
 import { startOf, type Trial } from './record.ts';
@@ -17,14 +18,30 @@ export interface Process {
 }
 
 /**
+ * Whether a login of that outcome came through the whole stack. It did wherever sallyportd did not refuse: a factor was
+ * verified, or none was needed (realm, rule, remembered login, exemption, grace period), or the realm only observes.
+ */
+const cameThrough: Readonly<Record<AuditOutcome, boolean>> = {
+  success: true,
+  'not-needed': true,
+  observed: true,
+  refused: false,
+  abandoned: false,
+  error: false,
+  done: false,
+};
+
+/**
  * That a login through the changed service works is shown by two things together:
- * - sallyportd has recorded one since the change, of an account of whoever confirms;
+ * - sallyportd has recorded one since the change, of an account of whoever confirms. What comes over pam-user.sock
+ *   counts for screen lockers only: there any user can say which service it is;
  * - whoever confirms sits in it: the program of the login (sshd, sudo, su, login) that this command runs below has
  *   started after the last file was written. A session from before proves nothing, whatever others did meanwhile.
  * Services whose program stays the same, such as lockers, have the first alone.
+ * @returns how that login came in
  * @throws CliError refused: what is missing, and what to do
  */
-export async function proveNewLogin(trial: Trial, client: ControlClient): Promise<void> {
+export async function proveNewLogin(trial: Trial, client: ControlClient): Promise<AuditOutcome> {
   const { change, written } = trial;
   const services = change.services.join(' or ');
   const again = `log in anew through ${services}, and say there: sallyport pam confirm`;
@@ -46,33 +63,36 @@ export async function proveNewLogin(trial: Trial, client: ControlClient): Promis
   const names = new Set(
     chain.slice(0, at < 0 ? undefined : at + 2).flatMap(({ uid }) => accounts(uid)[0]?.name ?? []),
   );
-  if (!(await hasLogin(trial, client, names)))
+  const outcome = await loginOf(trial, client, names, programs.size === 0);
+  if (outcome === undefined)
     throw new CliError(
       'refused',
       `sallyportd knows of no login of ${[...names].join(' or ')} through ${services} since the change; ${again}`,
     );
+  return outcome;
 }
 
 const page = 1_000;
 
-async function hasLogin(
+async function loginOf(
   { change }: Trial,
   client: ControlClient,
   names: ReadonlySet<string>,
-): Promise<boolean> {
+  isLocker: boolean,
+): Promise<AuditOutcome | undefined> {
   const since = change.auditSeq ?? -1;
   let from: number | undefined;
   for (;;) {
     const { events } = await client.audit({ limit: page, ...(from === undefined ? {} : { from }) });
     for (const event of events) {
-      if (event.seq <= since) return false;
+      if (event.seq <= since) return undefined;
       const whose = names.has(event.account) || (event.caller !== undefined && names.has(event.caller));
-      const letIn = event.outcome === 'success' || event.outcome === 'not-needed';
-      if (event.kind === 'login' && letIn && whose && change.services.includes(event.service ?? ''))
-        return true;
+      const isBelieved = isLocker || event.actor === undefined;
+      const fits = event.kind === 'login' && whose && isBelieved && cameThrough[event.outcome];
+      if (fits && change.services.includes(event.service ?? '')) return event.outcome;
     }
     const last = events.at(-1);
-    if (last === undefined || events.length < page || last.seq === 0) return false;
+    if (last === undefined || events.length < page || last.seq === 0) return undefined;
     from = last.seq - 1;
   }
 }

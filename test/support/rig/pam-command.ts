@@ -30,8 +30,8 @@ export class PamCommand {
   readonly before = this.files();
   readonly #people = new Map<string, Guarded>();
 
-  static async prepare(): Promise<PamCommand> {
-    const product = await preparePamMachine(staffAndRest);
+  static async prepare(realms = staffAndRest): Promise<PamCommand> {
+    const product = await preparePamMachine(realms);
     setUpRoot();
     allowSudo();
     makeSshKeys();

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { decodeBase32 } from '../../daemon/factors/base32.ts';
+import { totp } from '../support/codes.ts';
+import { run, until } from '../support/rig/commands.ts';
+import { inNamespace } from '../support/rig/namespace.ts';
+import { PamCommand, records, typed } from '../support/rig/pam-command.ts';
+import { password } from '../support/rig/people.ts';
+import { ssh } from '../support/rig/ssh.ts';
+import { Terminal } from '../support/rig/terminal.ts';
+
+/** Trials of sshd beside what else helps while a second factor is brought in, each walked once with a real sshd. */
+const realms = `
+[[realm]]
+name = "watched"
+members = { users = ["olga"] }
+require = "any"
+observe = true
+
+[[realm]]
+name = "joins"
+members = { users = ["judy"] }
+require = "totp"
+enrol = "at-login"
+
+[[realm]]
+name = "late"
+members = { users = ["greg"] }
+require = "any"
+enrol = "grace"
+grace = "7d"
+
+[[realm]]
+name = "near"
+members = { users = ["rita"] }
+require = "any"
+
+  [[realm.rule]]
+  services = ["sshd"]
+  from = ["127.0.0.0/8"]
+  action = "skip"
+
+[[realm]]
+name = "staff"
+members = { uids = ["3000-3999"] }
+require = "any"
+
+[[realm]]
+name = "rest"
+require = "none"
+`;
+const port = 2240;
+
+await inNamespace(import.meta.filename, async () => {
+  const pam = await PamCommand.prepare(realms);
+  const { product, before } = pam;
+  await pam.add('alice');
+  for (const name of ['olga', 'judy', 'greg', 'rita', 'eve']) await pam.add(name, false);
+  const confirm = [process.execPath, ...product.command(['pam', 'confirm'])].join(' ');
+  const onTrial = ['enable', 'sshd', '--with', 'password', '--try', '1h', '--yes', '--reload'] as const;
+  const shell = ['exec', 'bash', '--norc'];
+
+  /** A new login, up to what comes after the password. */
+  const connect = async (name: string): Promise<Terminal> => {
+    const options = ['RequestTTY=force', 'PreferredAuthentications=keyboard-interactive'];
+    const terminal = new Terminal(ssh(name, { port, options }, shell));
+    await terminal.answer(/Password: /, password);
+    return terminal;
+  };
+  const confirms = async (terminal: Terminal, name: string, answer: RegExp): Promise<void> => {
+    await terminal.expect(/\$ /);
+    terminal.send(`sudo -k ${confirm}; echo "status-$?"\r`);
+    await typed(terminal, new RegExp(`password for ${name}: `), password);
+    await terminal.expect(answer);
+    await terminal.expect(/status-\d/);
+    await terminal.hangUp();
+  };
+  const isConfirmed = async (terminal: Terminal, name: string): Promise<void> => {
+    await confirms(terminal, name, /sshd: confirmed, and stays/);
+    assert.equal(existsSync(`${records}/try`), false);
+    await until('no watcher is left', () => pam.watchers().length === 0);
+  };
+  /** sshd has read its configuration again, and is there. */
+  const asksPam = (name: string) =>
+    until('sshd asks for more than the key', async () => {
+      const batch = ssh(name, { port, key: true, options: ['BatchMode=yes'] }, ['true']);
+      return (await run('timeout', ['20', ...batch])).stderr.includes(
+        'Permission denied (keyboard-interactive)',
+      );
+    });
+  const outcome = async (name: string) => (await product.events(name)).at(-1)?.outcome;
+
+  for (const [name, what] of [
+    ['olga', 'observed'],
+    ['greg', 'not-needed'],
+    ['rita', 'not-needed'],
+  ] as const)
+    pam.change(`a login of ${name}, of outcome ${what}, confirms`, async () => {
+      await pam.must('alice', ...onTrial);
+      await asksPam(name);
+      const terminal = await connect(name);
+      await terminal.expect(/\$ /);
+      assert.equal(await outcome(name), what);
+      terminal.send('\r');
+      await isConfirmed(terminal, name);
+    });
+
+  pam.change('a login of an exempt account confirms', async () => {
+    await product.must(['user', 'exempt', 'eve', '--for', '2h', '--reason', 'new phone']);
+    await pam.must('alice', ...onTrial);
+    await asksPam('eve');
+    await isConfirmed(await connect('eve'), 'eve');
+    await product.must(['user', 'exempt', 'eve', '--end']);
+  });
+
+  pam.change('a first factor that is added in the login confirms', async () => {
+    await pam.must('alice', ...onTrial);
+    await asksPam('judy');
+    const terminal = await connect('judy');
+    const [, secret = ''] = await terminal.expect(/the secret ([A-Z2-7]+)/);
+    await terminal.answer(/code: /, totp(decodeBase32(secret)));
+    await terminal.answer(/Type "yes"/, 'yes');
+    await isConfirmed(terminal, 'judy');
+  });
+
+  pam.change('a login that was refused confirms nothing, nor does one of somebody else', async () => {
+    const old = pam.keyLogin('alice', shell, ['RequestTTY=force']);
+    await old.expect(/\$ /);
+    await pam.must('alice', ...onTrial);
+    await asksPam('alice');
+    const refused = await connect('alice');
+    await refused.answer(/code: /, '000000');
+    await refused.expect(/not right/);
+    await refused.hangUp();
+    const other = await connect('olga');
+    await other.expect(/\$ /);
+    old.send('\r');
+    await confirms(old, 'alice', /older than the change/);
+    assert.ok(existsSync(`${records}/try`));
+    await pam.must('alice', 'revert');
+    assert.deepEqual(pam.files(), before);
+  });
+});
