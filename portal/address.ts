@@ -57,17 +57,3 @@ export function canonical(text: string | undefined): string | undefined {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];
   return mapped ?? text.toLowerCase();
 }
-
-/** Whom tries are counted for: an IPv6 address is easily changed within its network of 64 bits. */
-export function countedAs(source: string | undefined): string {
-  if (source === undefined || isIP(source) !== 6) return source ?? 'unknown';
-  const [head = '', tail] = (source.split('%')[0] ?? '').split('::', 2);
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
-}

@@ -14,6 +14,7 @@ import type { Session } from './sessions.ts';
  * What MUST hold, in this order: a change comes from a page of ours and as JSON, which no form and no other
  * origin's page can send without asking first; only then is a cookie looked at, and only then a body.
  * @param isRoute hears of the route before anything is answered
+ * @param bodyWait milliseconds from the head to the end of a body
  */
 export async function serveApi(
   desk: Desk,
@@ -22,6 +23,7 @@ export async function serveApi(
   path: string,
   query: string,
   isRoute: (name: RouteName) => void,
+  bodyWait: number,
 ): Promise<void> {
   const { request } = visit;
   let name: RouteName | undefined;
@@ -36,7 +38,7 @@ export async function serveApi(
       session: sessionOf(desk, visit),
       parameters: found.parameters,
       query: found.query,
-      body: () => readJson(request, limits.requestBody),
+      body: () => readJson(request, limits.requestBody, bodyWait),
       keep: (id) => response.setHeader('set-cookie', cookieOf(visit, id)),
     };
     sendJson(request, response, 200, await handlers[name](desk, call));

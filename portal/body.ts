@@ -2,22 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import { PortalError } from './errors.ts';
 
 /**
- * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says; the request is left as
- * it is, so that it can still be answered. The buffers are wiped: they hold passwords.
+ * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says, and it is not waited for
+ * longer than `ms`, whether it trickles or stalls; the request is left as it is, so that it can still be answered.
+ * The buffers are wiped: they hold passwords.
  * @returns undefined for an empty body
- * @throws PortalError body-too-large, bad-request
+ * @throws PortalError body-too-large, bad-request, request-timeout
  */
-export async function readJson(request: IncomingMessage, most: number): Promise<unknown> {
+export async function readJson(request: IncomingMessage, most: number, ms: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   try {
-    await collect(request, most, chunks);
+    await collect(request, most, ms, chunks);
     return chunks.length === 0 ? undefined : parse(chunks);
   } finally {
     for (const chunk of chunks) chunk.fill(0);
   }
 }
 
-function collect(request: IncomingMessage, most: number, chunks: Buffer[]): Promise<void> {
+function collect(request: IncomingMessage, most: number, ms: number, chunks: Buffer[]): Promise<void> {
   const tooLarge = () =>
     new PortalError('body-too-large', `the body of a request may have ${most} bytes at the most`);
   return new Promise((resolve, reject) => {
@@ -26,7 +27,13 @@ function collect(request: IncomingMessage, most: number, chunks: Buffer[]): Prom
       return;
     }
     let length = 0;
+    const late = setTimeout(() => {
+      stop();
+      request.pause();
+      reject(new PortalError('request-timeout', 'the body of the request took too long to arrive'));
+    }, ms);
     const stop = (): void => {
+      clearTimeout(late);
       request.off('data', take);
       request.off('end', done);
       request.off('close', gone);

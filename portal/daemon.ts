@@ -1,6 +1,7 @@
 import { type ControlClient, createClient } from '../daemon/control/client.ts';
+import { networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';
-import { createTurns } from './turns.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 /** What the portal asks without anybody being signed in. */
 export type AskedByNobody = Pick<
@@ -11,6 +12,7 @@ export type AskedByNobody = Pick<
 /** What it asks with a person's token: sallyportd judges by whose it is, and how old. */
 export type AskedByPerson = Pick<
   ControlClient,
+  | 'beginSignIn'
   | 'endToken'
   | 'user'
   | 'users'
@@ -41,26 +43,34 @@ export interface PortalDaemon {
  * Over control.sock.
  *
  * What MUST hold: a token goes into the one header of the one request that it is for; no number of browsers
- * takes more connections of the daemon than it gives one uid.
+ * takes more connections of the daemon than it gives one uid; what is asked by signed-in persons waits for nothing
+ * that is asked without a session, and one address does not take the queue of the others.
  */
 export function createPortalDaemon(socket: string): PortalDaemon {
-  const turns = createTurns(limits.daemonCalls, limits.daemonQueue);
-  const queued =
+  const beginning = createTurns(limits.beginCalls);
+  const open = createTurns(limits.openCalls);
+  const ofPersons = createTurns(limits.personCalls);
+  const queuedIn =
+    (turns: Turns, owner: string) =>
     <A extends readonly unknown[], T>(ask: (...parameters: A) => Promise<T>) =>
     (...parameters: A): Promise<T> =>
-      turns.run(() => ask(...parameters));
+      turns.run(owner, () => ask(...parameters));
   const nobody = createClient({ socket });
+  const queuedOpen = queuedIn(open, '');
   return {
     nobody: {
-      beginSignIn: queued(nobody.beginSignIn),
-      answerSignIn: queued(nobody.answerSignIn),
-      approval: queued(nobody.approval),
-      answerApproval: queued(nobody.answerApproval),
-      denyApproval: queued(nobody.denyApproval),
+      beginSignIn: (body) =>
+        beginning.run(networkKey(body.source ?? 'unknown'), () => nobody.beginSignIn(body)),
+      answerSignIn: queuedOpen(nobody.answerSignIn),
+      approval: queuedOpen(nobody.approval),
+      answerApproval: queuedOpen(nobody.answerApproval),
+      denyApproval: queuedOpen(nobody.denyApproval),
     },
     person(token) {
       const client = createClient({ socket, token });
+      const queued = queuedIn(ofPersons, token);
       return {
+        beginSignIn: queued(client.beginSignIn),
         endToken: queued(client.endToken),
         user: queued(client.user),
         users: queued(client.users),

@@ -10,7 +10,9 @@ export const limits = {
   requestBody: 65_536,
   /** A head, and a TLS handshake, on the slowest line that somebody logs in over. */
   headWait: 10_000,
-  /** Head and body together: who is slower holds a place that others need. */
+  /** A body from its head to its end, however it trickles: they have some 2 KiB. */
+  bodyWait: 5_000,
+  /** Head and body together. */
   requestWait: 15_000,
   keepAlive: 15_000,
   /** A client that takes nothing of its answer. The daemon may take 32 s over one that waits for NSS. */
@@ -23,11 +25,17 @@ export const limits = {
   connections: 1_024,
   /** An office behind one address, but never all places. Reverse proxies are one address for everybody. */
   connectionsPerAddress: 256,
+  /** Of one signed-in person, that no newcomer takes: a browser opens six, and a person has a few. */
+  connectionsPerAccount: 32,
 
-  /** Questions to sallyportd at a time: below what it takes from one uid. */
-  daemonCalls: 24,
-  /** Those that wait for their turn; more means that it hangs. */
-  daemonQueue: 1_000,
+  /**
+   * Questions to sallyportd, in three queues: sign-ins that begin, of whoever asks; what else is asked without a
+   * session; and those of signed-in persons, which so wait for neither. `atOnce` of all, and the pages that
+   * listen, come to less than the daemon takes of the portal. `own`: of one address or session, waiting included.
+   */
+  beginCalls: { atOnce: 128, waiting: 64, own: 16 },
+  openCalls: { atOnce: 24, waiting: 200, own: 224 },
+  personCalls: { atOnce: 24, waiting: 1_000, own: 32 },
   daemonPauseLeast: 1_000,
   daemonPauseMost: 30_000,
 

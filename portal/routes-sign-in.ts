@@ -2,6 +2,7 @@ import type { SignInBody, SignInView } from '../daemon/control/sign-in-views.ts'
 import { demandSession } from './asking.ts';
 import { readAnswer, readConfirm, readNothing, readSignIn } from './bodies.ts';
 import type { SessionView, SignInReply } from './contract.ts';
+import type { AskedByNobody } from './daemon.ts';
 import type { Call, Desk } from './desk.ts';
 import { PortalError, signedOut, told } from './errors.ts';
 import type { Handlers } from './routes.ts';
@@ -21,11 +22,14 @@ export const signInRoutes = {
 
   'POST /api/confirm': async (desk, call) => {
     const proof = readConfirm(await call.body());
-    const { account: user } = demandSession(call).person;
+    const { person, token } = demandSession(call);
+    const user = person.account;
     return begin(
       desk,
       call,
       'link' in proof ? { user, by: 'link', ...proof } : { user, by: 'password', ...proof },
+      // With the token it waits for no sign-in of a stranger.
+      desk.daemon.person(token.token),
     );
   },
 
@@ -37,10 +41,15 @@ export const signInRoutes = {
   },
 } satisfies Partial<Handlers>;
 
-function begin(desk: Desk, call: Call, body: SignInBody): Promise<SignInReply> {
+function begin(
+  desk: Desk,
+  call: Call,
+  body: SignInBody,
+  by: Pick<AskedByNobody, 'beginSignIn'> = desk.daemon.nobody,
+): Promise<SignInReply> {
   desk.tries.signIns.take(call.source);
   return settle(desk, call, () =>
-    desk.daemon.nobody.beginSignIn({
+    by.beginSignIn({
       ...body,
       ...(call.source === undefined ? {} : { source: call.source }),
     }),

@@ -8,8 +8,9 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { networkKey } from '../daemon/lib/network-key.ts';
 import { type Addresses, canonical } from './address.ts';
-import { sendError, sendText } from './answer.ts';
+import { isBodiless, sendError, sendText } from './answer.ts';
 import { serveApi, sessionOf } from './api.ts';
 import type { Assets } from './assets.ts';
 import type { Desk, Visit } from './desk.ts';
@@ -18,7 +19,7 @@ import { securityHeaders } from './headers.ts';
 import { limits as usual } from './limits.ts';
 import { createLive } from './live.ts';
 import { kindOf, servePages } from './pages.ts';
-import { createPlaces } from './places.ts';
+import { createPlaces, type Places } from './places.ts';
 import { malformed, refuse } from './refusal.ts';
 
 type LimitName =
@@ -26,9 +27,11 @@ type LimitName =
   | 'requestWait'
   | 'keepAlive'
   | 'socketIdle'
+  | 'bodyWait'
   | 'checkInterval'
   | 'connections'
-  | 'connectionsPerAddress';
+  | 'connectionsPerAddress'
+  | 'connectionsPerAccount';
 
 export interface PortalServerOptions {
   readonly desk: Desk;
@@ -80,7 +83,11 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
   server.on('connection', (socket: Socket) => {
     const key = keyOf(socket);
     const address = canonical(socket.remoteAddress) ?? 'unknown';
-    const place = { address, shared: addresses.isProxy(address), end: () => void socket.destroy() };
+    const place = {
+      address: networkKey(address),
+      shared: addresses.isProxy(address),
+      end: () => void socket.destroy(),
+    };
     if (!places.take(key, place)) {
       desk.log.warning('connection-refused', { address });
       socket.destroy();
@@ -93,9 +100,8 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
     const key = keyOf(request.socket);
     const began = desk.clock.monotonic();
     let route = 'none';
-    places.busy(key);
+    const answered = whileWorking(places, key, request);
     response.once('close', () => {
-      places.idle(key);
       desk.log.info('request', {
         method: request.method,
         route,
@@ -106,10 +112,12 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
     });
     serve(request, response, (name) => {
       route = name;
-    }).catch((error: unknown) => {
-      desk.log.error('request-failed', { route, message: messageOf(error) });
-      response.destroy();
-    });
+    })
+      .catch((error: unknown) => {
+        desk.log.error('request-failed', { route, message: messageOf(error) });
+        response.destroy();
+      })
+      .finally(answered);
   });
 
   const serve = async (
@@ -136,8 +144,11 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
     }
     for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
       response.setHeader(name, value);
+    // Nothing is done for the cookie here but that its connection stays: a change is judged in serveApi.
+    const session = sessionOf(desk, visit);
+    if (session !== undefined) places.verified(keyOf(request.socket), session.person.account);
     if (path.startsWith('/api/')) {
-      await serveApi(desk, visit, response, path, query, isRoute);
+      await serveApi(desk, visit, response, path, query, isRoute, limit.bodyWait);
       return;
     }
     isRoute(kindOf(path));
@@ -213,6 +224,25 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
       setTimeout(() => server.closeAllConnections(), limit.refusedWait).unref();
       await Promise.all([closed, desk.sessions.close()]);
     },
+  };
+}
+
+/**
+ * Counts the connection as busy from when its request is there whole until its answer is on its way: who sends
+ * slowly, or takes an answer slowly, has nothing worked on.
+ * @returns to be called then
+ */
+function whileWorking(places: Places, key: string, request: IncomingMessage): () => void {
+  let isBusy = false;
+  const begin = (): void => {
+    isBusy = true;
+    places.busy(key);
+  };
+  if (isBodiless(request)) begin();
+  else request.once('end', begin);
+  return () => {
+    request.off('end', begin);
+    if (isBusy) places.idle(key);
   };
 }
 

@@ -1,4 +1,4 @@
-import { countedAs } from './address.ts';
+import { networkKey } from '../daemon/lib/network-key.ts';
 import { PortalError } from './errors.ts';
 
 /** How often something may be tried from one place. */
@@ -41,7 +41,7 @@ export function createTries({ burst, forgetOneIn, entries, monotonic }: TriesOpt
 
   return {
     take(source) {
-      const key = countedAs(source);
+      const key = networkKey(source ?? 'unknown');
       const level = levelOf(key);
       if (level + 1 > burst) {
         const seconds = Math.max(1, Math.ceil(((level + 1 - burst) * forgetOneIn) / 1_000));
@@ -56,7 +56,7 @@ export function createTries({ burst, forgetOneIn, entries, monotonic }: TriesOpt
       put(key, level + 1);
     },
     giveBack(source) {
-      const key = countedAs(source);
+      const key = networkKey(source ?? 'unknown');
       put(key, levelOf(key) - 1);
     },
   };

@@ -1,29 +1,49 @@
 import { PortalError } from './errors.ts';
 
-/** So many at a time; the others wait, up to a number. */
+/** So many at a time; the others wait, up to a number, of which one owner has a share. */
 export interface Turns {
-  run<T>(task: () => Promise<T>): Promise<T>;
+  run<T>(owner: string, task: () => Promise<T>): Promise<T>;
 }
 
-export function createTurns(atOnce: number, waitingMost: number): Turns {
+export interface TurnLimits {
+  readonly atOnce: number;
+  readonly waiting: number;
+  /** Of one owner, running and waiting. */
+  readonly own: number;
+}
+
+export function createTurns({ atOnce, waiting: waitingMost, own: ownMost }: TurnLimits): Turns {
   const waiting: (() => void)[] = [];
+  const held = new Map<string, number>();
   let running = 0;
+
+  const enter = async (): Promise<void> => {
+    if (running < atOnce) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  const leave = (): void => {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  };
+
   return {
-    async run(task) {
-      if (running >= atOnce) {
-        if (waiting.length >= waitingMost)
-          throw new PortalError(
-            'daemon-unreachable',
-            'there is too much to do just now; try again in a moment',
-          );
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      } else running += 1;
+    async run(owner, task) {
+      const own = held.get(owner) ?? 0;
+      if (own >= ownMost || (running >= atOnce && waiting.length >= waitingMost))
+        throw new PortalError(
+          'daemon-unreachable',
+          'there is too much to do just now; try again in a moment',
+        );
+      held.set(owner, own + 1);
+      await enter();
       try {
         return await task();
       } finally {
-        const next = waiting.shift();
-        if (next === undefined) running -= 1;
-        else next();
+        leave();
+        const left = (held.get(owner) ?? 1) - 1;
+        if (left === 0) held.delete(owner);
+        else held.set(owner, left);
       }
     },
   };

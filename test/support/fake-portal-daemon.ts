@@ -19,12 +19,15 @@ export class FakePortalDaemon implements PortalDaemon {
   /** Thrown by the next question. */
   fails: Error | undefined;
   approvalsNow: ApprovalEvent[] = [];
+  /** Sign-ins that begin wait for it. */
+  holds: Promise<void> = Promise.resolve();
   #made = 0;
   readonly #begun = new Map<string, string>();
 
   readonly nobody: AskedByNobody = {
     beginSignIn: async (body) => {
       this.#note('beginSignIn', body);
+      await this.holds;
       if (body.by === 'password' && body.password !== 'right')
         throw new ControlError('not-permitted', 'account, password or code is wrong');
       const id = `signin-${++this.#made}`;
@@ -81,6 +84,10 @@ export class FakePortalDaemon implements PortalDaemon {
       return answer;
     };
     return {
+      beginSignIn: async (body) => {
+        this.#note('token', token);
+        return this.nobody.beginSignIn(body);
+      },
       endToken: async () => {
         this.#note('endToken', token);
         this.tokens.delete(token);

@@ -151,8 +151,9 @@ export function cookieIn({ headers }: Answer): string | undefined {
   return headers['set-cookie']?.[0]?.split(';')[0];
 }
 
-export async function rawSocket(rig: { readonly port: number }): Promise<Socket> {
-  const socket = connect(rig.port, '127.0.0.1');
+/** @param localAddress where it comes from */
+export async function rawSocket(rig: { readonly port: number }, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port: rig.port, host: '127.0.0.1', localAddress });
   socket.on('error', () => undefined);
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { limits } from '../../../portal/limits.ts';
 import { until } from '../../support/call.ts';
+import { held } from '../../support/held.ts';
 import {
   ask,
   codeIn,
@@ -11,6 +12,7 @@ import {
   origin,
   type PortalRig,
   rawSocket,
+  signIn,
   startPortal,
 } from '../../support/portal-rig.ts';
 
@@ -60,16 +62,62 @@ describe('connections', () => {
     assert.equal((await ask(rig, 'GET /api/session')).status, 200);
   });
 
-  it('that are busy do not give way', async () => {
+  it('that are worked on do not give way', async () => {
     rig = await startPortal({ limits: { connectionsPerAddress: 3 } });
+    const { promise, release } = held();
+    rig.daemon.holds = promise;
+    const body = '{"by":"password","user":"x","password":"y"}';
     const busy = await open(3);
-    for (const socket of busy) socket.write(head('content-length: 10'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const socket of busy) socket.write(head(`content-length: ${body.length}`) + body);
+    await until('all are worked on', () => rig.daemon.asked.length === 3);
     await assert.rejects(ask(rig, 'GET /api/session'));
+    release();
     assert.ok(rig.logged.some((line) => line.includes('connection-refused')));
     busy[0]?.destroy();
     await until('a place', () => rig.server.connections() === 2);
     assert.equal((await ask(rig, 'GET /api/session')).status, 200);
+  });
+
+  it('with bodies that come slowly keep out neither newcomers nor who is signed in', async () => {
+    const connections = 64;
+    rig = await startPortal({ limits: { connections, connectionsPerAddress: 16 } });
+    const cookie = await signIn(rig);
+    const own = await rawSocket(rig);
+    sockets.push(own);
+    let heard = '';
+    own.on('data', (chunk: Buffer) => {
+      heard += String(chunk);
+    });
+    const isSignedIn = async () => {
+      heard = '';
+      own.write(`GET /api/session HTTP/1.1\r\nhost: localhost:8443\r\ncookie: ${cookie}\r\n\r\n`);
+      await until('an answer', () => heard.includes('"account":"alice"'));
+    };
+    await isSignedIn();
+    for (let round = 0; round < 3; round++) {
+      for (let address = 2; address < 7; address++)
+        for (let n = 0; n < 16; n++) {
+          const socket = await rawSocket(rig, `127.0.0.${address}`);
+          sockets.push(socket);
+          socket.write(`${head('content-length: 1000')}{`);
+        }
+      await until('every place is taken', () => rig.server.connections() === connections);
+      assert.equal((await ask(rig, 'GET /api/session')).status, 200);
+      await isSignedIn();
+    }
+    assert.equal(own.closed, false);
+  });
+
+  it('whose body does not end are let go after the wait for bodies, however it trickles', async () => {
+    rig = await startPortal({ limits: { bodyWait: 200 } });
+    const [stalled, trickling] = await open(2);
+    assert.ok(stalled && trickling);
+    const answers = Promise.all([all(stalled), all(trickling)]);
+    for (const socket of [stalled, trickling]) socket.write(`${head('content-length: 1000')}{`);
+    const drip = setInterval(() => trickling.write(' '), 20);
+    for (const answer of await answers) assert.match(answer, /^HTTP\/1\.1 408 .*"code":"request-timeout"/s);
+    clearInterval(drip);
+    assert.deepEqual(rig.daemon.asked, []);
   });
 
   it('that say nothing are let go', async () => {

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { takeActivatedSocket } from '../../../portal/activation.ts';
-import { countedAs, createAddresses } from '../../../portal/address.ts';
+import { createAddresses } from '../../../portal/address.ts';
 import { bodyFor, loadAssets } from '../../../portal/assets.ts';
 import { readCookie } from '../../../portal/cookie.ts';
 import { limits } from '../../../portal/limits.ts';
+import { createPlaces } from '../../../portal/places.ts';
 import { createSessions } from '../../../portal/sessions.ts';
 import { createTries } from '../../../portal/tries.ts';
 import { createTurns } from '../../../portal/turns.ts';
+import { held } from '../../support/held.ts';
 import { ask, type PortalRig, startPortal } from '../../support/portal-rig.ts';
 
 describe('where a browser is', () => {
@@ -50,14 +52,68 @@ describe('where a browser is', () => {
       false,
     ]);
   });
+});
 
-  it('is counted by network where addresses cost nothing', () => {
-    assert.equal(countedAs('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
-    assert.equal(countedAs('2001:db8::6'), countedAs('2001:db8:0:0:ffff::1'));
-    assert.notEqual(countedAs('2001:db8:0:1::6'), countedAs('2001:db8::6'));
-    assert.equal(countedAs('::1'), '0:0:0:0::/64');
-    assert.equal(countedAs('192.0.2.1'), '192.0.2.1');
-    assert.equal(countedAs(undefined), 'unknown');
+describe('places', () => {
+  const make = (connections: number, connectionsPerAddress = connections) => {
+    const clock = { now: 0 };
+    const limit = { connections, connectionsPerAddress, connectionsPerAccount: 2 };
+    const places = createPlaces(limit, () => clock.now++);
+    const ended: string[] = [];
+    const take = (key: string, address = key, shared = false) =>
+      places.take(key, { address, shared, end: () => ended.push(key) });
+    return { places, ended, take };
+  };
+
+  it('are given up by the oldest of the address that has most', () => {
+    const { take, ended } = make(4);
+    for (const key of ['old', 'a1', 'a2', 'b1']) take(key, key.charAt(0));
+    assert.ok(take('c1', 'c'));
+    assert.ok(take('d1', 'd'));
+    assert.deepEqual(ended, ['a1', 'old']);
+  });
+
+  it('of a signed-in person are given up last, and count for no address', () => {
+    const { take, ended, places } = make(3, 2);
+    take('p', 'x');
+    places.verified('p', 'alice');
+    for (const key of ['x1', 'x2', 'x3', 'x4']) assert.ok(take(key, 'x'));
+    assert.deepEqual(ended, ['x1', 'x2']);
+    for (const key of ['x3', 'x4']) places.busy(key);
+    assert.ok(take('y1', 'y'), 'an idle one costs its person a connection, and nothing else');
+    assert.deepEqual(ended, ['x1', 'x2', 'p']);
+  });
+
+  it('of one person are a few', () => {
+    const { take, ended, places } = make(3);
+    for (const key of ['p1', 'p2', 'p3']) {
+      take(key, 'x');
+      places.verified(key, 'alice');
+    }
+    take('y', 'y');
+    assert.deepEqual(ended, ['p3']);
+  });
+
+  it('that are all worked on leave none', () => {
+    const { take, places } = make(2);
+    for (const key of ['a', 'b']) {
+      take(key);
+      places.busy(key);
+    }
+    assert.equal(take('c'), false);
+    places.idle('b');
+    assert.ok(take('c'));
+  });
+
+  it('of a reverse proxy are those of many: others that hold more than one go first', () => {
+    const { take, ended } = make(4);
+    take('p1', 'proxy', true);
+    take('p2', 'proxy', true);
+    take('a1', 'a');
+    take('a2', 'a');
+    take('b1', 'b');
+    take('b2', 'b');
+    assert.deepEqual(ended, ['a1', 'p1']);
   });
 });
 
@@ -173,11 +229,11 @@ describe('sessions', () => {
 
 describe('turns', () => {
   it('run so many at a time, and refuse when too many wait', async () => {
-    const turns = createTurns(2, 1);
+    const turns = createTurns({ atOnce: 2, waiting: 1, own: 3 });
     let running = 0;
     let most = 0;
     const task = () =>
-      turns.run(async () => {
+      turns.run('a', async () => {
         most = Math.max(most, ++running);
         await new Promise((resolve) => setTimeout(resolve, 20));
         running -= 1;
@@ -186,13 +242,27 @@ describe('turns', () => {
     await assert.rejects(task(), { code: 'daemon-unreachable' });
     await Promise.all(tasks);
     await assert.rejects(
-      turns.run(async () => {
+      turns.run('a', async () => {
         throw new Error('x');
       }),
       /x/,
     );
     await Promise.all([task(), task()]);
     assert.equal(most, 2);
+  });
+
+  it('leave one owner a share, waiting included, and the others theirs', async () => {
+    const turns = createTurns({ atOnce: 2, waiting: 10, own: 3 });
+    const { promise, release } = held();
+    const running = Array.from({ length: 3 }, () => turns.run('a', () => promise));
+    await assert.rejects(
+      turns.run('a', () => promise),
+      { code: 'daemon-unreachable' },
+    );
+    const other = turns.run('b', () => promise);
+    release();
+    await Promise.all([...running, other]);
+    await turns.run('a', async () => undefined);
   });
 });
 
