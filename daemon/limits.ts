@@ -39,8 +39,13 @@ export const limits = {
   longestDeadline: 600_000,
   /** Answers in one call; design: up to 3. */
   answersPerCall: 3,
-  /** Connections on pam.sock: 4096 is the backlog, sshd's MaxStartups is far below. */
+  /** Connections on pam.sock: 4096 is the backlog, sshd's MaxStartups is far below. Those of unproven logins, and those
+   * before HELLO, have places of their own; what is left (2 816) is for logins whose first factor is verified. */
   rootConnections: 4_096,
+  /** Before HELLO, which takes milliseconds: the one that has waited longest gives way. A local user can stop su there. */
+  helloWaiting: 256,
+  /** party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the others. */
+  unprovenLogins: { all: 1_024, name: 64, party: 32 },
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
@@ -52,7 +57,7 @@ export const limits = {
   refusedLingering: 256,
   refusedWait: 1_000,
   controlRefusedLingering: 64,
-  /** Logins of one name, account or not, at a time: none may use up the places of all others. */
+  /** Logins of one name whose first factor is verified: an account uses up its own places only. */
   loginsPerAccount: 256,
 
   /** All validation servers together: the module hears WAIT meanwhile. */

@@ -23,8 +23,8 @@ export interface ConversationOptions {
   readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
 }
 
-/** Takes a place for a name as it was typed, account or not. */
-export type TakeName = (name: string) => (() => void) | undefined;
+/** HELLO has come. @returns false: there is no place for such a login */
+export type Admit = (hello: HelloFrame) => boolean;
 
 /**
  * One connection: the socket's side of a session. Does what the session says and knows nothing else.
@@ -37,7 +37,7 @@ export class Conversation {
   readonly #rootSocket: boolean;
   readonly #options: ConversationOptions;
   readonly #reader = new FrameReader();
-  readonly #takeName: TakeName;
+  readonly #admit: Admit;
   /** For the verifier: after the end of the call nothing is accepted, and no server asked. */
   readonly #ended = new AbortController();
   #state: State = { at: 'hello' };
@@ -60,13 +60,13 @@ export class Conversation {
     peer: PeerCredentials,
     rootSocket: boolean,
     options: ConversationOptions,
-    takeName: TakeName,
+    admit: Admit,
   ) {
     this.#socket = socket;
     this.#peer = peer;
     this.#rootSocket = rootSocket;
     this.#options = options;
-    this.#takeName = takeName;
+    this.#admit = admit;
     this.#deadline = performance.now() + limits.helloWait;
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.#happened({ kind: 'closed' }));
@@ -90,6 +90,11 @@ export class Conversation {
     }
     if (this.#state.at !== 'over') this.#take(told(this.#state));
     await Promise.all(this.#notes);
+  }
+
+  /** It has no place any more: others need it. */
+  evict(): void {
+    this.#happened({ kind: 'failed' });
   }
 
   #received(chunk: Buffer): void {
@@ -121,9 +126,9 @@ export class Conversation {
     const { verifier } = this.#options;
     switch (effect.do) {
       case 'open':
-        if (!this.#hasPlace(effect.hello.user)) {
+        if (!this.#admit(effect.hello)) {
           this.#decide(
-            Promise.reject(new SallyportError('too-many-logins', 'too many logins of one name at a time')),
+            Promise.reject(new SallyportError('too-many-logins', 'too many such logins at a time')),
           );
           return;
         }
@@ -183,15 +188,6 @@ export class Conversation {
     const isLate = this.#stopping || this.#state.at === 'over';
     if (!isLate || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
     this.#options.approvals.wait(opening.key.approval, 0).cancel();
-  }
-
-  /** One account, or one name that is none, cannot use up the places of the others. */
-  #hasPlace(name: string): boolean {
-    // Each door has places of its own: local users cannot use up those of root's logins.
-    const release = this.#takeName(`${this.#rootSocket ? 'root' : 'user'} ${name}`);
-    if (release === undefined) return false;
-    this.#socket.once('close', release);
-    return true;
   }
 
   /** What an earlier touch may still say is dropped. */

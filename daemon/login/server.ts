@@ -5,9 +5,10 @@ import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
 import { createRefusals } from '../refusals.ts';
 import { createTally } from '../verifier/tally.ts';
-import { Conversation, type ConversationOptions, type TakeName } from './conversation.ts';
+import { type Admit, Conversation, type ConversationOptions } from './conversation.ts';
 import { type Listen, type Listener, openDoor } from './door.ts';
 import { encodeDaemonFrame } from './frames.ts';
+import { createRootPlaces, poolsFor } from './places.ts';
 
 /**
  * Carries frames between sockets and sessions, and does what the sessions say. Takes the peer's uid,
@@ -15,7 +16,8 @@ import { encodeDaemonFrame } from './frames.ts';
  *
  * MUST hold:
  * - who is at the other end is asked once, before a byte is read; nobody known, nobody served;
- * - on pam.sock only uid 0 is served; on pam-user.sock a flood by one uid leaves the others alone;
+ * - on pam.sock only uid 0 is served, and whoever has verified no factor takes no place of those who have; on
+ *   pam-user.sock a flood by one uid leaves the others alone;
  * - a connection over a limit hears SYSTEM_ERR: a close without a frame would look like a dead daemon;
  * - a login holds no more than one timer, and nothing of it is left when its socket is closed.
  */
@@ -41,37 +43,13 @@ interface Door {
   connections: number;
 }
 
-/**
- * Places at the doors. Out of descriptors, a connection would be closed without a word and look like a
- * dead daemon: there are fewer places than descriptors, whatever the limit is.
- */
-function placesFor(descriptors: number): { readonly root: number; readonly user: number } {
-  const room = Math.max(0, descriptors - limits.otherDescriptors);
-  return {
-    root: Math.min(limits.rootConnections, Math.floor(room * 0.8)),
-    user: Math.min(limits.userConnections, Math.floor(room * 0.2)),
-  };
-}
-
 export function createLoginServer(options: LoginServerOptions): LoginServer {
   const listeners: Listener[] = [];
   const logins = new Set<Conversation>();
-  const names = new Map<string, number>();
   const refusals = createRefusals(limits.refusedLingering);
-  const places = placesFor(options.descriptors ?? Infinity);
+  const pools = poolsFor(options.descriptors ?? Infinity);
+  const rootPlaces = createRootPlaces(pools);
   const refused = createTally(options.log, 'connections-refused', limits.unknownNamesInterval);
-  /** @returns how to give the place back; undefined: this name has no place left */
-  const takeName: TakeName = (name) => {
-    const taken = names.get(name) ?? 0;
-    if (taken >= limits.loginsPerAccount) return undefined;
-    names.set(name, taken + 1);
-    return () => {
-      const left = (names.get(name) ?? 1) - 1;
-      if (left > 0) names.set(name, left);
-      else names.delete(name);
-    };
-  };
-
   const refuse = (socket: Socket, why: string, uid: number): void => {
     // One line now and then: a flood must not become one of the log.
     refused.add(`uid ${uid}: ${why}`);
@@ -80,10 +58,9 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
 
   const overLimit = (door: Door, uid: number): string | undefined => {
     if (door.kind === 'root') {
-      if (uid !== 0) return 'pam.sock is for root alone';
-      return door.connections >= places.root ? 'too many connections' : undefined;
+      return uid === 0 ? undefined : 'pam.sock is for root alone';
     }
-    if (door.connections >= places.user) return 'too many connections of local users';
+    if (door.connections >= pools.user) return 'too many connections of local users';
     const own = door.perUid.get(uid) ?? 0;
     return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
   };
@@ -111,9 +88,16 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
       if (left > 0) door.perUid.set(peer.uid, left);
       else door.perUid.delete(peer.uid);
     });
-    const login = new Conversation(socket, peer, door.kind === 'root', options, takeName);
+    const isRoot = door.kind === 'root';
+    // On pam-user.sock a uid can log in itself alone, and has places by its uid.
+    const place = isRoot ? rootPlaces.connect(() => login.evict()) : undefined;
+    const admit: Admit = (hello) => place?.admit(hello) ?? true;
+    const login = new Conversation(socket, peer, isRoot, options, admit);
     logins.add(login);
-    socket.on('close', () => logins.delete(login));
+    socket.on('close', () => {
+      logins.delete(login);
+      place?.leave();
+    });
   };
 
   return {

@@ -1,5 +1,6 @@
 import type { ValidationServers } from '../config/contract.ts';
 import type { Validated } from '../factors/contract.ts';
+import { networkKey } from '../lib/network-key.ts';
 import { createSlots, type Slots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import { otpForServers, type Question } from './judge.ts';
@@ -66,7 +67,10 @@ export function createValidations(
         let verdict: ReturnType<Validated> = 'unavailable';
         if (servers !== undefined) {
           const pool = unproven === undefined ? slots.verified : slots.unproven;
-          const owners = [`account ${account}`, ...(unproven === undefined ? [] : [`from ${unproven}`])];
+          const owners = [
+            `account ${account}`,
+            ...(unproven === undefined ? [] : [`from ${networkKey(unproven)}`]),
+          ];
           const ran = await pool.run(owners, limits.validationWait, () => ask(servers, otp, ended));
           if (ran.kind === 'done') verdict = ran.value;
         }

@@ -36,11 +36,15 @@ export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refus
   return repeats === true || reason === 'clock' || reason === 'unavailable';
 }
 
-/** Where a try comes from, for the throttle and the tallies. */
-export function originOf(facts: LoginFacts): string {
+/** What tells where a login comes from. */
+type Whence = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
+
+/** Where a try comes from, for the throttle, the tallies and the places of unproven logins. */
+export function originOf(facts: Whence): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
-  // At this machine each user has tries of its own: nobody may use up those of the others.
-  return facts.source ?? facts.rhost ?? `local:${facts.realUid}:${facts.tty ?? ''}`;
+  // At this machine each user has tries of its own: nobody may use up those of the others. Terminals are easy to have.
+  if (facts.realUid !== 0) return `local:${facts.realUid}`;
+  return facts.source ?? facts.rhost ?? `local:0:${facts.tty ?? ''}`;
 }
 
 /** Whose events of logins without a verified factor are counted together: at this machine those of one real uid. */

@@ -4,9 +4,13 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
+import { poolsFor } from '../../../daemon/login/places.ts';
 import { createLoginServer } from '../../../daemon/login/server.ts';
 import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello } from '../../support/module-frames.ts';
+
+/** Nothing says that the first factor was right. */
+const unproven = { firstFactorPassed: Buffer.from([0]) } as const;
 
 let rig: LoginRig;
 beforeEach(async () => {
@@ -37,26 +41,30 @@ describe('the sockets themselves', () => {
 
   it('has fewer places than descriptors, and whoever finds none hears so', async () => {
     const where = path.join(rig.folder, 'few.sock');
-    const few = createLoginServer({ ...rig.options, descriptors: limits.otherDescriptors + 10 });
+    const descriptors = limits.otherDescriptors + 50;
+    const pools = poolsFor(descriptors);
+    assert.ok(pools.waiting + pools.unproven + pools.verified + pools.user <= 50);
+    const few = createLoginServer({ ...rig.options, descriptors });
     await few.listen('root', { path: where });
-    const within = Array.from({ length: 8 }, () => rig.begun({}, where));
+    const within = Array.from({ length: pools.verified }, () => rig.begun({}, where));
     for (const login of within) await login.sees('prompt');
     const beyond = rig.begun({}, where);
-    await until(() => beyond.frames.length > 0, 'the ninth hears something');
+    await until(() => beyond.frames.length > 0, 'the next one hears something');
     await few.close();
     const [first] = beyond.frames;
     assert.ok(first?.type === 'result' && first.code === pam.systemErr);
   });
 
-  it('has so many places for one name, whoever that is, and the others have theirs', async () => {
+  it('has so many places for one name whose first factor is verified, and the others have theirs', async () => {
     const logins = Array.from({ length: limits.loginsPerAccount }, () => rig.begun({ user: 'alice' }));
     for (const login of logins) await login.sees('prompt');
     const beyond = await rig.begun({ user: 'alice' }).sees('result');
     assert.ok(beyond.type === 'result' && beyond.code === pam.systemErr);
     await rig.begun({ user: 'bob' }).sees('prompt');
     await rig.begun({ user: 'alice' }, rig.userSocket).sees('prompt');
+    await rig.begun({ user: 'alice', ...unproven }).sees('prompt');
     logins[0]?.socket.destroy();
-    await until(() => rig.server.open() === limits.loginsPerAccount + 1, 'the place is given back');
+    await until(() => rig.server.open() === limits.loginsPerAccount + 2, 'the place is given back');
     await rig.begun({ user: 'alice' }).sees('prompt');
   });
 
