@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { type Finding, findingText } from '../doctor/contract.ts';
 import { readKeyFile } from '../ssh-key-file.ts';
 
 interface ExplainOptions {
@@ -23,7 +24,23 @@ export function addExplain(program: Command, context: Context): void {
       const { json, sshKey: file, ...query } = options;
       const used = file === undefined ? {} : { sshKey: await readKeyFile(context, file, '--ssh-key') };
       const explained = await context.client().explain(user, { ...query, ...used });
-      if (json === true) context.output.json(explained);
+      const found = await foundInRealm(context, explained.realm);
+      if (json === true) context.output.json({ ...explained, findings: found });
       else for (const line of explained.lines) context.output.line(line);
+      if (json !== true) for (const one of found) context.output.warn(findingText(one));
     });
+}
+
+/** What the realm that decides names and this machine does not have. */
+async function foundInRealm(context: Context, name: string): Promise<readonly Finding[]> {
+  const { thisMachine } = await import('../doctor/machine.ts');
+  const { lookAtRealm } = await import('../doctor/configured.ts');
+  const { realmsOf } = await import('../doctor/realms.ts');
+  const machine = thisMachine(context.world, context.configFile());
+  const realms = (await realmsOf(machine)) ?? [];
+  const index = realms.findIndex((realm) => realm.name === name);
+  const realm = realms[index];
+  if (realm === undefined) return [];
+  const isObserved = realms.slice(index).every(({ observe }) => observe === true);
+  return (await lookAtRealm(machine, realm, isObserved)).findings;
 }

@@ -2,8 +2,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatDuration } from '../../daemon/control/asking.ts';
 import type { Realm } from '../../daemon/control/views.ts';
+import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
+import { exitStatus } from '../errors.ts';
 import { isoLocal } from '../time.ts';
 
 export function addRealm(program: Command, context: Context): void {
@@ -39,11 +41,12 @@ export function addRealm(program: Command, context: Context): void {
     });
   realm
     .command('check [file]')
-    .description('read a configuration as the daemon would, and change nothing')
+    .description('read a configuration as the daemon would, compare it with this machine, and change nothing')
     .action(async (file: string | undefined) => {
-      context.end(
-        await runDaemon(context.world, ['--check', '--config', resolve(file ?? context.configFile())]),
-      );
+      const path = resolve(file ?? context.configFile());
+      const status = await runDaemon(context.world, ['--check', '--config', path]);
+      context.end(status);
+      if (status === exitStatus.done) await warnOfConfig(context, path);
     });
 }
 

@@ -1,17 +1,63 @@
 import type { Command } from 'commander';
+import { ControlError } from '../../daemon/control/client.ts';
+import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
+import type { LostGroup } from '../doctor/configured.ts';
+import { CliError } from '../errors.ts';
+
+interface ReloadOptions {
+  readonly yes?: boolean;
+}
 
 export function addReload(program: Command, context: Context): void {
   program
     .command('reload')
     .description('have the daemon read its configuration again; a bad one changes nothing')
-    .action(async () => {
-      const { file, realms, portal, problem } = await context.client().reload();
-      context.output.note(`${file} is in force: ${realms} ${realms === 1 ? 'realm' : 'realms'}`);
-      if (portal === true)
-        context.output.note(
-          'The portal reads [portal] and [webauthn] when it starts: restart it where they changed.',
-        );
-      if (problem !== undefined) context.output.warn(problem);
-    });
+    .option('--yes', 'do not ask, even where the file would refuse every login')
+    .action((options: ReloadOptions) => reload(context, options));
+}
+
+/**
+ * The file is checked here and not by the daemon: NSS and /etc/pam.d are those of this machine, and only a person can
+ * answer the question. A reload by the service manager asks nobody, and `status` and `doctor` say what came of it.
+ */
+async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
+  const { output, prompt } = context;
+  const looked = await warnOfConfig(context, context.configFile());
+  if (looked.refusing.length > 0) {
+    const { thisMachine } = await import('../doctor/machine.ts');
+    const { lookAtRealms } = await import('../doctor/configured.ts');
+    const machine = thisMachine(context.world, context.configFile());
+    // What the configuration in force refuses already gets no worse.
+    const before = await lookAtRealms(machine, await context.client().realms());
+    const added = looked.refusing.filter((one) => !before.refusing.some(({ group }) => group === one.group));
+    if (added.length > 0 && yes !== true) {
+      const cost = costOf(added);
+      if (!prompt.interactive)
+        throw new CliError('refused', `nothing was changed: ${cost}. Correct the file, or say --yes`);
+      await prompt.confirm(`With this file ${cost}. Load it all the same?`, false);
+    }
+  }
+  const { file, realms, portal, problem } = await reloaded(context);
+  output.note(`${file} is in force: ${realms} ${realms === 1 ? 'realm' : 'realms'}`);
+  if (portal === true)
+    output.note('The portal reads [portal] and [webauthn] when it starts: restart it where they changed.');
+  if (problem !== undefined) output.warn(problem);
+}
+
+function costOf(added: readonly LostGroup[]): string {
+  const which = added.map(({ realm, group }) => `the group ${group} of the realm "${realm}"`).join(', ');
+  return `every login of an account that no earlier realm takes would be refused, root's too, because of ${which}`;
+}
+
+async function reloaded(context: Context) {
+  try {
+    return await context.client().reload();
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'config-invalid') throw error;
+    throw new ControlError(
+      error.code,
+      `${error.message}\nNothing was changed: the configuration of before stays in force.`,
+    );
+  }
 }

@@ -75,10 +75,18 @@ export const catalogue = {
   'clock.behind': danger('codes of apps and grace periods are refused until the clock is right'),
   'clock.no-skew': note('a code is refused as soon as its period ends, which slow typists meet'),
 
-  'realm.group-gone': danger('until the group is there, whoever no earlier realm takes is refused'),
-  'realm.group-unknown': danger('while the directory is away, whoever no earlier realm takes is refused'),
+  'realm.group-gone': danger(
+    'every login of an account that no earlier realm takes is refused, until the group exists',
+  ),
+  'realm.group-unknown': danger(
+    'while it is not known, every login of an account that no earlier realm takes is refused',
+  ),
+  'realm.group-observed': warning(
+    'nothing while these realms only observe; then every login of an account that no earlier realm takes is refused',
+  ),
   'realm.group-empty': note('the group brings nobody into the realm'),
-  'realm.user-gone': warning('the name brings nobody into the realm; a slip of the pen leaves somebody out'),
+  'realm.user-gone': warning('the name brings no account into the realm; a mistyped name leaves one out'),
+  'realm.service-unknown': warning('the rule matches no login of this machine by this name'),
   'realm.observing': warning('nobody of the realm is asked or refused, whatever it requires'),
   'realm.nobody': warning(
     'the realm decides for nobody; those meant fall to a later one, perhaps a laxer one',
@@ -158,6 +166,10 @@ export const catalogue = {
   'portal.certificate-key': danger('the portal does not start: keys in browsers approve no login'),
   'portal.key-closed': danger('the portal does not start: keys in browsers approve no login'),
   'portal.user-gone': warning('sallyportd takes nobody for the portal: nobody can sign in there'),
+  'portal.listen-elsewhere': danger('the portal does not start: keys in browsers approve no login'),
+  'host.unresolved': warning(
+    'OTPs that this host validates are refused; a portal of this name is found by those who resolve it',
+  ),
   'portal.localhost': note('keys work in browsers on this machine alone'),
   'portal.no-relying-party': warning('the realm takes security keys, and none can be added or used'),
 } as const satisfies Readonly<Record<string, Entry>>;

@@ -54,6 +54,10 @@ export interface Machine {
   readonly files: Files;
   /** Runs a program that only reads, without a shell. Never throws. */
   readonly run: (argv: readonly string[]) => Promise<Ran>;
+  /** Whether each source of NSS could tell, where getent(1) found nothing under this name. */
+  readonly sourcesTell: (database: 'passwd' | 'group', name: string) => Promise<boolean>;
+  /** Addresses of this machine's network interfaces. */
+  readonly addresses: () => readonly string[];
   /** The configuration file as it stands. */
   readonly config: () => Promise<ConfigFile>;
   /** Asked once. */
@@ -93,4 +97,9 @@ export function orGood(findings: readonly Finding[], good: string): readonly Fin
 export async function pathsOf(machine: Machine) {
   const read = await machine.config();
   return read.kind === 'good' ? read.config.paths : read.paths;
+}
+
+/** A finding as `realm check`, `reload` and `explain` print it. */
+export function findingText(one: Finding): string {
+  return one.severity === 'ok' ? one.what : `${one.what}\ncauses: ${one.cost}\nremedy: ${one.mend}`;
 }

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { networkInterfaces, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlError, createClient } from '../../daemon/control/client.ts';
 import { readConfigFile, rootOf } from '../../daemon/control/config-file.ts';
+import { sourcesTell } from '../../daemon/control/name-sources.ts';
 import { pamFiles } from '../pam/files.ts';
 import { currentTrial } from '../pam/record.ts';
 import { trialView } from '../pam/trial.ts';
@@ -28,6 +29,9 @@ export function thisMachine(world: World, configFile: string): Machine {
     built: async () => statSync(world.daemonMain, { throwIfNoEntry: false })?.mtimeMs,
     files: realFiles,
     run: (argv) => runProgram(argv, programLimit),
+    sourcesTell,
+    addresses: () =>
+      Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     config: once(() => readConfigFile(configFile)),
     status: once(() => answered(() => daemon.status())),
     daemon,

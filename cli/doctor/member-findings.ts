@@ -11,7 +11,7 @@ export function told(met: readonly Met[], inForce: boolean, services: readonly s
   for (const one of met) {
     const found = judge(one, inForce);
     if (found === undefined) continue;
-    const key = `${found.id} ${one.kind === 'decided' ? one.explained.realm : ''}`;
+    const key = `${found.id} ${found.cause ?? ''} ${one.kind === 'decided' ? one.explained.realm : ''}`;
     const group = groups.get(key) ?? { ...found, accounts: new Set(), services: new Set() };
     group.accounts.add(one.account);
     group.services.add(one.service);
@@ -22,6 +22,8 @@ export function told(met: readonly Met[], inForce: boolean, services: readonly s
 
 interface Judged {
   readonly id: FindingId;
+  /** What it will be once something is protected; the remedy hangs on it. Absent: as the id. */
+  readonly cause?: FindingId;
   readonly why: string;
 }
 
@@ -30,13 +32,13 @@ interface Group extends Judged {
   readonly services: Set<string>;
 }
 
-function tell({ id, why, accounts, services }: Group, all: readonly string[]): Finding {
+function tell({ id, cause = id, why, accounts, services }: Group, all: readonly string[]): Finding {
   const names = [...accounts];
   const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
   const which = services.size === all.length ? '' : ` for ${[...services].join(', ')}`;
   const what = `${names.slice(0, namedAtMost).join(', ')}${more}${which}: ${why}`;
   const [only] = names;
-  const mend = mends[id] ?? addOne;
+  const mend = mends[cause] ?? addOne;
   const fitting = only !== undefined && names.length === 1 ? mend.replaceAll('USER', () => only) : mend;
   return finding(id, what, fitting, { accounts: names });
 }
@@ -50,8 +52,9 @@ function judge(met: Met, inForce: boolean): Judged | undefined {
   if (decision !== 'refused') return undefined;
   if (met.from !== undefined)
     return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
-  const id = idOf[why] ?? 'member.no-factor';
-  return { id: id === 'member.by-rule' || inForce ? id : 'member.not-ready', why: `${where}: ${sentence}` };
+  const cause = idOf[why] ?? 'member.no-factor';
+  const id = cause === 'member.by-rule' || inForce ? cause : 'member.not-ready';
+  return { id, cause, why: `${where}: ${sentence}` };
 }
 
 const idOf: Readonly<Record<string, FindingId>> = {
@@ -74,7 +77,7 @@ const mends: Readonly<Partial<Record<FindingId, string>>> = {
   'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
   'member.not-from-here': 'sallyport factor add recovery USER, or set the portal up (docs/portal.md)',
   'member.locked': 'sallyport user unlock USER',
-  'member.unresolved': 'look after the directory (sssd, winbind): id USER',
+  'member.unresolved': 'look after the directory service (sssd, winbind): id USER',
   'member.grace': 'sallyport invite USER',
   'member.only-from': 'sallyport invite USER, where they should get in from elsewhere',
 };

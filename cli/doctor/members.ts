@@ -1,8 +1,10 @@
 import type { UserLine } from '../../daemon/control/views.ts';
+import type { FindingId } from './catalogue.ts';
 import { count } from './config.ts';
+import { lookAtRealms } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, programs } from './guarded.ts';
-import { meet } from './member-decisions.ts';
+import { type Met, meet } from './member-decisions.ts';
 import { told } from './member-findings.ts';
 import { groupNamed, localPeople } from './names.ts';
 import { realmsOf } from './realms.ts';
@@ -36,7 +38,7 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
   const services = servicesOf(machine);
   const { names, all, damaged } = await accountsOf(machine, most, status.value.store.accounts);
   const { met, asked } = await meet(machine, names, services.names);
-  const findings = [...damaged, ...told(met, services.inForce, services.names)];
+  const findings = [...damaged, ...told(await unexplained(machine, met), services.inForce, services.names)];
   if (asked < all)
     findings.push(
       notSeen(
@@ -46,6 +48,24 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
     );
   return orGood(findings, `${count(asked, 'account')} looked at, for ${services.names.join(', ')}`);
 }
+
+/**
+ * Without the logins that are refused because a group of a realm does not resolve: the check of the realms names the
+ * group, once, and nobody's factors are the cause.
+ */
+async function unexplained(machine: Machine, met: readonly Met[]): Promise<readonly Met[]> {
+  const isOfGroup = (one: Met) => one.kind === 'decided' && one.explained.why === 'groups-unresolved';
+  if (!met.some(isOfGroup)) return met;
+  const { findings } = await lookAtRealms(machine, (await realmsOf(machine)) ?? []);
+  const isNamed = findings.some((one) => one.severity !== 'ok' && lostGroups.has(one.id));
+  return isNamed ? met.filter((one) => !isOfGroup(one)) : met;
+}
+
+const lostGroups: ReadonlySet<FindingId> = new Set([
+  'realm.group-gone',
+  'realm.group-unknown',
+  'realm.group-observed',
+]);
 
 /** The best known first; without any, what sshd would be. */
 function servicesOf(machine: Machine): { readonly names: readonly string[]; readonly inForce: boolean } {
@@ -89,5 +109,6 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
 async function self(machine: Machine): Promise<readonly Finding[]> {
   const services = servicesOf(machine);
   const { met } = await meet(machine, [machine.user], services.names);
-  return [...told(met, services.inForce, services.names), notSeen('the other accounts')];
+  const explained = await unexplained(machine, met);
+  return [...told(explained, services.inForce, services.names), notSeen('the other accounts')];
 }

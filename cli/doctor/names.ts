@@ -17,12 +17,12 @@ export interface GroupLine {
   readonly members: readonly string[];
 }
 
-/** getent(1): 2 is "not found", everything else an error. */
+/** getent(1): 2 is "not found", which it also says where a source of NSS does not answer; all else is an error. */
 async function ask(machine: Machine, database: 'passwd' | 'group', name: string): Promise<Asked<string>> {
   // A name that begins with "-" is none of an option.
   const { status, stdout } = await machine.run(['getent', '--', database, name]);
   if (status === 0) return { kind: 'found', value: stdout.split('\n')[0] ?? '' };
-  return { kind: status === 2 ? 'gone' : 'unknown' };
+  return { kind: status === 2 && (await machine.sourcesTell(database, name)) ? 'gone' : 'unknown' };
 }
 
 export async function groupNamed(machine: Machine, name: string): Promise<Asked<GroupLine>> {
@@ -52,6 +52,12 @@ export function passwdLine(line: string): PasswdLine | undefined {
 export async function localAccounts(machine: Machine): Promise<readonly PasswdLine[]> {
   const read = await machine.files.read('/etc/passwd');
   return read.kind === 'text' ? read.text.split('\n').flatMap((line) => passwdLine(line) ?? []) : [];
+}
+
+/** Names of the groups of /etc/group, as candidates for what was meant. */
+export async function localGroups(machine: Machine): Promise<readonly string[]> {
+  const read = await machine.files.read('/etc/group');
+  return read.kind === 'text' ? read.text.split('\n').flatMap((line) => /^[^:]+/.exec(line)?.[0] ?? []) : [];
 }
 
 /** The first uid of people on Debian (login.defs, UID_MIN). */

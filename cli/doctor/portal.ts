@@ -2,8 +2,8 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Config } from '../../daemon/control/config-file.ts';
 import { isoLocal } from '../time.ts';
+import { lookAtHosts, lookAtPortal } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
-import { accountNamed } from './names.ts';
 import { closedTo } from './reach.ts';
 
 const day = 86_400_000;
@@ -18,20 +18,13 @@ export const portalCheck: Check = {
     const read = await machine.config();
     if (read.kind !== 'good') return [notSeen('what the portal is set to', 'see the configuration')];
     const { portal, webauthn } = read.config;
-    const findings: Finding[] = [...relyingParty(read.config)];
+    const findings: Finding[] = [...relyingParty(read.config), ...(await lookAtHosts(machine, read.config))];
     if (portal === undefined)
       return orGood(
         findings,
         webauthn === undefined ? 'there is none' : 'there is none; keys are used plugged in',
       );
-    if ((await accountNamed(machine, portal.user)).kind === 'gone')
-      findings.push(
-        finding(
-          'portal.user-gone',
-          `there is no account ${portal.user}`,
-          'systemd-sysusers, or say another in [portal] user',
-        ),
-      );
+    findings.push(...(await lookAtPortal(machine, read.config)));
     if (portal.tls !== undefined) {
       findings.push(...(await certificate(machine, portal.tls, portal.origins)));
       for (const path of [portal.tls.certFile, portal.tls.keyFile])

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { messageOf, SallyportError } from '../errors.ts';
+import { nearest } from '../lib/nearest.ts';
 import { checkAccepts } from './accepts.ts';
 import { checkPaths, checkRealm, checkRealms, checkRules, type Placed } from './check.ts';
 import { checkPortal } from './check-portal.ts';
@@ -19,7 +20,7 @@ import {
   realmSchema,
   ruleSchema,
 } from './schema.ts';
-import { isTable, namesOf, nearest, type StrangeKey, strangeKeys, type TableShape } from './unknown.ts';
+import { isTable, namesOf, type StrangeKey, strangeKeys, type TableShape } from './unknown.ts';
 
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }

@@ -78,6 +78,42 @@ await inNamespace(import.meta.filename, async () => {
     });
   }
 
+  for (const mode of ['unavail', 'tryagain', 'no-socket']) {
+    scenario(product, `${mode}: the check of the configuration calls the group not known`, async () => {
+      setMode('ok');
+      assert.equal((await product.cli(['realm', 'check'])).stderr, '');
+      setMode(mode);
+      const checked = await product.cli(['realm', 'check']);
+      assert.equal(checked.status, 0);
+      assert.match(
+        checked.stderr,
+        /:\d+: the realm "ops" names the group remote-ops; whether it exists is not known/,
+      );
+      assert.doesNotMatch(checked.stderr, /does not exist|did you mean/);
+      const explained = await product.cli(['explain', 'alice', '--service', 'sshd']);
+      assert.match(explained.stderr, /remote-ops; whether it exists is not known/);
+      assert.equal((await product.cli(['reload'])).status, 0, 'that file is in force already');
+      setMode('ok');
+    });
+  }
+
+  scenario(product, 'a group that does not exist asks before it refuses everybody', async () => {
+    setMode('ok');
+    product.writeRealms(realms.replaceAll('remote-ops', 'daemonn'));
+    const checked = await product.cli(['realm', 'check']);
+    assert.match(checked.stderr, /:\d+: .*group daemonn, which does not exist; did you mean daemon\?/);
+    const refused = await product.cli(['reload']);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /nothing was changed: every login .* would be refused.*--yes/);
+    assert.equal(await logIn('alice'), 0, 'the file of before is in force');
+    await product.must(['reload', '--yes']);
+    assert.equal(await logIn('alice'), systemErr);
+    assert.equal((await product.cli(['reload'])).status, 0, 'it gets no worse by the same file');
+    product.writeRealms(realms);
+    await product.must(['reload']);
+    assert.equal(await logIn('alice'), 0);
+  });
+
   scenario(product, 'hang: refused in time, and well again afterwards', async () => {
     setMode('hang');
     const began = performance.now();

@@ -131,6 +131,9 @@ export class FakeMachine implements Machine {
   };
   passwd =
     'root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\ndaemon:x:1:1::/:/usr/sbin/nologin\n';
+  /** Databases of NSS of which a source does not answer. */
+  silentSources = new Set<'passwd' | 'group'>();
+  interfaces: string[] = ['127.0.0.1', '::1', '192.0.2.10'];
   connections: Record<string, 'accepts' | 'silent' | 'absent' | 'forbidden'> = {};
   statusError: ControlError | undefined;
   statusNow: StatusView;
@@ -215,6 +218,13 @@ export class FakeMachine implements Machine {
     read: async (path) => {
       if (this.unseen.has(path)) return { kind: 'unseen', why: 'EACCES' };
       if (path === '/etc/passwd') return { kind: 'text', text: this.passwd };
+      if (path === '/etc/group')
+        return {
+          kind: 'text',
+          text: Object.values(this.groups)
+            .flatMap((line) => line ?? [])
+            .join('\n'),
+        };
       const thing = this.things.get(path);
       return thing === undefined ? { kind: 'absent' } : { kind: 'text', text: thing.text ?? '' };
     },
@@ -233,6 +243,7 @@ export class FakeMachine implements Machine {
     if (given !== undefined) return { status: 0, stdout: '', stderr: '', ...given };
     const [program, , database, name = ''] = argv;
     if (program === 'getent') {
+      if (argv.includes('ahosts')) return { status: 0, stdout: '192.0.2.10 STREAM\n', stderr: '' };
       const line = argv.includes('group') ? this.groups[name] : this.accounts[argv.at(-1) ?? ''];
       return line === undefined || database === undefined
         ? { status: 2, stdout: '', stderr: '' }
@@ -252,6 +263,9 @@ export class FakeMachine implements Machine {
       ? ({ kind: 'good', config: parsed.config } as const)
       : ({ kind: 'bad', problems: parsed.problems.map(describeProblem), paths: systemPaths } as const);
   };
+
+  sourcesTell = async (database: 'passwd' | 'group') => !this.silentSources.has(database);
+  addresses = () => this.interfaces;
 
   status = async (): Promise<Answer<StatusView>> => {
     const { statusError: error } = this;

@@ -153,11 +153,22 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'realm.group-unknown': (machine) => {
     machine.commands['getent -- group staff'] = { status: 3 };
   },
+  'realm.group-observed': (machine) => {
+    machine.groups.staff = undefined;
+    breaks['realm.observing'](machine);
+  },
   'realm.group-empty': (machine) => {
     machine.groups.staff = 'staff:x:50:';
   },
   'realm.user-gone': (machine) => {
     machine.accounts.alice = undefined;
+  },
+  'realm.service-unknown': (machine) => {
+    const rule = '[[realm.rule]]\nservices = ["ssh"]\naction = "skip"\n';
+    machine.configText = goodConfig.replace(
+      '[[realm]]\nname = "default"',
+      `${rule}[[realm]]\nname = "default"`,
+    );
   },
   'realm.observing': (machine) => {
     const realms = async () =>
@@ -329,6 +340,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'portal.key-closed': (machine) => machine.change('/etc/sallyport/portal.key', { gid: 0 }),
   'portal.user-gone': (machine) => {
     machine.accounts['sallyport-portal'] = undefined;
+  },
+  'portal.listen-elsewhere': config('[portal]\n', '[portal]\nlisten = "192.0.2.99:8443"\n'),
+  'host.unresolved': (machine) => {
+    machine.commands['getent -- ahosts login.example.org'] = { status: 2 };
   },
   'portal.localhost': config(webauthn, '[webauthn]\nrp_id = "localhost"\n\n'),
   'portal.no-relying-party': config(webauthn, ''),
