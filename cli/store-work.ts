@@ -88,6 +88,10 @@ const words: Readonly<Record<string, string>> = {
   'two-in-a-row': 'asks once for two codes in a row, or two touches',
   'back-disabled': 'was removed or disabled since; it is back, and disabled',
   'added-since': 'was added since; it stays',
+  'uid-newer-stays':
+    'was made for another uid in the backup: another person. The record of the store stays, as after a restore',
+  'uid-differs':
+    'was made for another uid in the store: another person. The record of the backup is back; its account is refused while the uid is not that one',
   'record-lost':
     'cannot be read: the account is refused; "sallyport store repair --give-up USER" lets it begin anew',
   'given-up': 'begins anew, without a factor',

@@ -22,6 +22,7 @@ export const auditReasons = {
   'grace-over': 'the time for adding a first factor is over',
   'grace-clock': 'the clock stands before the first login',
   'su-caller-unknown': 'su did not say who called it',
+  'uid-changed': 'the record was made for another uid: another person, until an administrator decides',
   'other-account': 'a program on pam-user.sock asked for somebody else',
   wrong: 'a wrong answer',
   replay: 'an answer that was used before',

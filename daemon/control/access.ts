@@ -17,10 +17,12 @@ export interface Caller {
 /** The account that an operation is about. */
 export interface Subject {
   readonly name: string;
-  /** Undefined: an account that is gone and of which only the record is left. */
+  /** Undefined: an account that is gone and of which only the record is left; `root` goes by the record then. */
   readonly uid?: number;
-  /** One of root's. */
+  /** One of root's, or one that was. */
   readonly root: boolean;
+  /** What is stored under its name was made for another uid: it is nobody's own. */
+  readonly another?: true;
 }
 
 /** Whoever signed in. */
@@ -71,10 +73,11 @@ export function relationOf(caller: Caller, subject: Subject | undefined): Relati
   if (caller.root) return 'root';
   if (caller.portal) return 'portal';
   if (caller.notify === true) return 'notify';
-  if (subject?.uid !== undefined && subject.uid === caller.uid) return 'self';
+  const isOwn = subject?.uid !== undefined && subject.uid === caller.uid && subject.another !== true;
+  if (isOwn) return 'self';
   if (!caller.admin) return 'other';
   if (subject === undefined) return 'admin';
-  return subject.root || subject.uid === undefined ? 'adminOfRoot' : 'admin';
+  return subject.root ? 'adminOfRoot' : 'admin';
 }
 
 /** What the holder of the token may do, the token being there. The portal itself holds none. */

@@ -1,5 +1,6 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
 import type { TrailCheck } from '../store/contract.ts';
+import type { RecordOwner } from './authorise.ts';
 import type { Exempting } from './exemptions.ts';
 import type { Reporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
@@ -39,8 +40,8 @@ export interface Admin extends Exempting, Reporting {
     readonly limit: number;
   }): Promise<UserPage>;
   user(account: string): Promise<Omit<UserView, 'mayAdd'>>;
-  /** Whether the store has a record of that name: an account that NSS knows no more. */
-  hasRecord(account: string): Promise<boolean>;
+  /** Whose record the store has under that name; undefined: nobody's. */
+  recordOwner(account: string): Promise<RecordOwner | undefined>;
   unlock(actor: string, account: string): Promise<ChangeView>;
   factors(account: string): Promise<readonly FactorSummary[]>;
   /** @throws SallyportError no-such-factor, bad-name, name-taken */

@@ -6,7 +6,8 @@ import { SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { limits } from '../limits.ts';
-import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';
+import { holdsNothing } from '../policy/identity.ts';
+import type { AccountRecord, Store } from '../store/contract.ts';
 import { checkedName } from '../verifier/factor-name.ts';
 import { changeEvent } from '../verifier/login-event.ts';
 import type { Admin } from './admin-contract.ts';
@@ -74,9 +75,9 @@ export function createAdmin(options: AdministrationOptions): Admin {
     edit: Edit,
     isSelf = false,
   ): Promise<ChangeView> =>
-    commitChange(store, account, async (record): Promise<Proposal<Done>> => {
+    commitChange(options, account, async (record, empty): Promise<Proposal<Done>> => {
       const factor = factorIn(record, id);
-      const before = record ?? emptyRecord(account, options.now());
+      const before = record ?? empty;
       const edited = edit(
         factor,
         before.factors.filter((other) => other !== factor),
@@ -113,7 +114,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
   return {
     status: () => statusOf({ ...options, exemptions }),
     ...createReporting(options),
-    ...createExempting({ store, now: options.now, changed: exemptions.changed }),
+    ...createExempting({ ...options, changed: exemptions.changed }),
     async reload() {
       const config = configuration.reload();
       const problem = configuration.problem();
@@ -141,9 +142,17 @@ export function createAdmin(options: AdministrationOptions): Admin {
     async user(account) {
       return viewUser(account, await recordOf(account), await standing.of(account), options);
     },
-    hasRecord: async (account) => (await recordOf(account)) !== undefined,
+    async recordOwner(account) {
+      const [found] = await exact(account);
+      if (found === undefined) return undefined;
+      // Its handler says that it is damaged.
+      if (!('record' in found)) return { empty: false };
+      const { record } = found;
+      const empty = holdsNothing(record, options.now());
+      return record.uid === undefined ? { empty } : { empty, uid: record.uid };
+    },
     unlock: (actor, account) =>
-      commitChange(store, account, (record): Proposal<ChangeView> => {
+      commitChange(options, account, (record): Proposal<ChangeView> => {
         const changed = record !== undefined && !isUnlocked(record);
         const event = changeEvent('unlocked', {
           outcome: 'done',
@@ -173,7 +182,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
     remove: (actor, account, id, isSelf) =>
       changeFactor('factor-removed', actor, account, id, () => undefined, isSelf),
     invite: (actor, account, withoutPassword) =>
-      commitChange(store, account, (record): Proposal<LinkView> => {
+      commitChange(options, account, (record, empty): Proposal<LinkView> => {
         const now = options.now();
         const { invite, view } = newInvite(account, withoutPassword, now);
         const event = changeEvent('invited', {
@@ -183,7 +192,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
           at: now,
           actor,
         });
-        const write = { ...(record ?? emptyRecord(account, now)), invite };
+        const write = { ...(record ?? empty), invite };
         const [origin] = configuration.current().portal?.origins ?? [];
         const url = origin === undefined ? {} : { url: `${origin}/invite/${view.link}` };
         return { kind: 'change', write, event, result: { ...view, ...url } };

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { refusals } from '../policy/decision.ts';
 import { createTurns } from '../verifier/turns.ts';
 import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from './access.ts';
 import { type OperationName, operation } from './operations.ts';
@@ -19,7 +20,16 @@ export interface AuthoriseOptions {
   readonly portalUid?: () => Promise<number | undefined>;
   /** Of the account that sallyport-notify runs as; undefined: there is nothing to run. */
   readonly notifyUid?: () => Promise<number | undefined>;
-  readonly hasRecord: (account: string) => Promise<boolean>;
+  /** What the store has under that name: nothing, or the record and the uid that it was made for. */
+  readonly recordOf: (account: string) => Promise<RecordOwner | undefined>;
+}
+
+/** Whose record it is. */
+export interface RecordOwner {
+  /** Absent: it was written before uids were kept. */
+  readonly uid?: number;
+  /** Nothing is in it that another person could be refused for (policy/identity.ts). */
+  readonly empty: boolean;
 }
 
 /** A request that may go on. */
@@ -43,6 +53,8 @@ export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders
  * What MUST hold:
  * - groups are asked about afresh for every request; what NSS cannot tell is no membership;
  * - who may not know whether an account exists hears the same refusal either way;
+ * - nobody reads or changes as "the account itself" what was stored for another uid under the same name;
+ * - an account with uid 0, or with a record made for it, is one of root's;
  * - NSS gets one question at a time from one uid, so that no local user fills its queue.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
@@ -70,6 +82,8 @@ async function authorise(
   const demand = (name: OperationName): void => {
     const decision = judge(name);
     if (decision.allowed) return;
+    if (target.subject?.another === true && target.subject.uid === (holder ?? caller).uid)
+      throw new SallyportError('uid-changed', refusals['uid-changed'].text);
     if (decision.code === 'not-permitted' && uncertain) throw unavailable(`the groups of uid ${uid}`);
     throw refusal(decision.code, uid, name);
   };
@@ -80,7 +94,11 @@ async function authorise(
     actor,
     caller,
     // Root at the machine is whom everybody else is told to ask.
-    isSelf: !caller.root && target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`,
+    isSelf:
+      !caller.root &&
+      target.subject?.uid !== undefined &&
+      target.subject.another !== true &&
+      actor === `uid:${target.subject.uid}`,
     may,
     demand,
     ...(target.subject === undefined ? {} : { account: target.subject.name }),
@@ -125,16 +143,23 @@ async function subjectOf(options: AuthoriseOptions, route: Route, mayKnow: boole
   switch (found.status) {
     case 'found': {
       const { name: canonical, uid } = found.account;
-      return { subject: { name: canonical, uid, root: options.rootUids.has(uid) } };
+      const record = await options.recordOf(canonical);
+      const root = [uid, record?.uid ?? uid].some((one) => options.rootUids.has(one));
+      return { subject: { name: canonical, uid, root, ...(isAnothers(record, uid) && { another: true }) } };
     }
     case 'unavailable':
       return { subject: nobody, missing: unavailable('that account') };
     case 'absent': {
-      if (mayKnow && mayBeName(name) && (await options.hasRecord(name)))
-        return { subject: { name, root: false } };
+      const record = mayKnow && mayBeName(name) ? await options.recordOf(name) : undefined;
+      if (record !== undefined)
+        return { subject: { name, root: record.uid === undefined || options.rootUids.has(record.uid) } };
       return { subject: nobody, missing: noSuchAccount() };
     }
   }
+}
+
+function isAnothers(record: RecordOwner | undefined, uid: number): boolean {
+  return record?.uid !== undefined && record.uid !== uid && !record.empty;
 }
 
 /** Stands for a name that is no account, so that access is judged as for anybody's. */

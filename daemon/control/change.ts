@@ -1,8 +1,10 @@
+import type { Accounts } from '../accounts.ts';
 import type { AuditEvent } from '../audit/event.ts';
 import { SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
-import type { AccountRecord, Store } from '../store/contract.ts';
+import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';
+import { ownRecord } from '../store/owner.ts';
 
 /** What one look at fresh records made of a change. */
 export type Proposal<T> =
@@ -16,19 +18,34 @@ export type Proposal<T> =
       readonly result: T;
     };
 
+/** What changes are made with. */
+export interface ChangeOptions {
+  readonly store: Pick<Store, 'account' | 'commit'>;
+  readonly accounts: Pick<Accounts, 'byName'>;
+  readonly now: () => number;
+}
+
 /**
  * One commit of the change and its event, on condition that the record still is what the proposal
- * rests on; proposed anew from fresh records as often as it meets another commit.
- * @throws SallyportError conflict, and the store's own
+ * rests on; proposed again from fresh records as often as it meets another commit.
+ *
+ * Invariant: what is meant for an account as it is now never goes into the record of another uid. An account that
+ * NSS does not know, or cannot look up, keeps the uid that its record has.
+ *
+ * @param propose is given the record as it counts for the account, and an empty one for where there is none
+ * @throws SallyportError conflict, uid-changed, and the store's own
  */
 export async function commitChange<T>(
-  store: Pick<Store, 'account' | 'commit'>,
+  { store, accounts, now }: ChangeOptions,
   account: string,
-  propose: (record: AccountRecord | undefined) => Proposal<T> | Promise<Proposal<T>>,
+  propose: (record: AccountRecord | undefined, empty: AccountRecord) => Proposal<T> | Promise<Proposal<T>>,
 ): Promise<T> {
+  const found = await accounts.byName(account, []);
+  const owner = found.status === 'found' && found.account.name === account ? found.account : undefined;
   for (let tries = 0; tries < limits.commitTries; tries += 1) {
     const { value, version } = await store.account(account);
-    const proposal = await propose(value);
+    const own = value === undefined || owner === undefined ? value : ownRecord(value, owner, now());
+    const proposal = await propose(own, emptyRecord(account, now(), owner?.uid));
     if (proposal.kind === 'nothing') return proposal.result;
     const written = proposal.write === undefined ? {} : { write: proposal.write };
     const outcome = await store.commit({

@@ -3,9 +3,9 @@ import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Exemption } from '../policy/contract.ts';
 import { isRunning } from '../policy/exemption.ts';
-import { emptyRecord, type Store } from '../store/contract.ts';
+import type { Store } from '../store/contract.ts';
 import { changeEvent } from '../verifier/login-event.ts';
-import { commitChange, type Proposal } from './change.ts';
+import { type ChangeOptions, commitChange, type Proposal } from './change.ts';
 import { check } from './schema.ts';
 import type { ChangeView } from './views.ts';
 
@@ -38,9 +38,7 @@ export interface Exempting {
   endExemption(actor: string, account: string): Promise<ChangeView>;
 }
 
-export interface ExemptingOptions {
-  readonly store: Pick<Store, 'account' | 'commit'>;
-  readonly now: () => number;
+export interface ExemptingOptions extends ChangeOptions {
   /** Told of each change, once it is committed. */
   readonly changed: (account: string, exemption: Exemption | undefined) => void;
 }
@@ -50,10 +48,11 @@ export interface ExemptingOptions {
  * - an exemption ends: at most `limits.exemption.longest` from now, whatever was asked for;
  * - it and its event, with whoever gave it, are one commit.
  */
-export function createExempting({ store, now, changed }: ExemptingOptions): Exempting {
+export function createExempting(options: ExemptingOptions): Exempting {
+  const { now, changed } = options;
   return {
     async exempt(actor, account, { until, services, reason }) {
-      const view = await commitChange(store, account, (record): Proposal<ExemptView> => {
+      const view = await commitChange(options, account, (record, empty): Proposal<ExemptView> => {
         const since = now();
         if (until <= since || until - since > limits.exemption.longest)
           throw new SallyportError(
@@ -69,14 +68,14 @@ export function createExempting({ store, now, changed }: ExemptingOptions): Exem
         };
         const said = { outcome: 'done', reason: 'given', account, at: since, actor } as const;
         const event = { ...changeEvent('exempted', said), until };
-        const write = { ...(record ?? emptyRecord(account, since)), exemption };
+        const write = { ...(record ?? empty), exemption };
         return { kind: 'change', write, event, result: { account, changed: true, exemption } };
       });
       changed(account, view.exemption);
       return view;
     },
     async endExemption(actor, account) {
-      const view = await commitChange(store, account, (record): Proposal<ChangeView> => {
+      const view = await commitChange(options, account, (record): Proposal<ChangeView> => {
         if (record?.exemption === undefined) return { kind: 'nothing', result: { account, changed: false } };
         const { exemption: _, ...write } = record;
         const event = changeEvent('exempted', {

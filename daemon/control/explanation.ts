@@ -9,7 +9,8 @@ import { whoseFactors } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import { usuallyReachesPerson } from '../policy/secrets.ts';
-import { emptyRecord, type Store } from '../store/contract.ts';
+import type { Store } from '../store/contract.ts';
+import { recordOf } from '../store/owner.ts';
 import { known } from '../verifier/subject.ts';
 import type { Admin } from './admin-contract.ts';
 import type { ExplainQuery } from './views.ts';
@@ -38,10 +39,10 @@ export function createExplain(options: ExplainOptions): Admin['explain'] {
     const { account, groups } = found;
     const facts = factsOf(account.name, account.uid, query, options.bootId);
     const now = options.now();
-    const record = (await options.store.account(account.name)).value ?? emptyRecord(account.name, now);
+    const record = recordOf((await options.store.account(account.name)).value, account, now);
     // What su was remembered for between two accounts is no part of this one's logins.
     const state = { ...record, grants: record.grants.filter(({ target }) => target === undefined) };
-    const explained = explain({ config, account, groups, holderKnown: true, state, facts, now });
+    const explained = explain({ config, account, groups, holderUid: account.uid, state, facts, now });
     const selected = selectRealm(config, account, groups);
     const bySelf = selected.kind === 'realm' && whoseFactors(selected.realm, facts) === 'caller';
     const lines = bySelf ? [...explained.lines, callerLine] : explained.lines;

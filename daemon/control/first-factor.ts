@@ -2,10 +2,12 @@ import type { Account, Accounts } from '../accounts.ts';
 import type { Configuration } from '../configuration.ts';
 import type { PasswordHelper, PasswordVerdict } from '../password/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { ownershipOf } from '../policy/identity.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import { standingOf } from '../policy/requirement.ts';
 import { matchingRule, portalService } from '../policy/rule.ts';
-import { emptyRecord, type Store } from '../store/contract.ts';
+import type { Store } from '../store/contract.ts';
+import { recordOf } from '../store/owner.ts';
 import { type Ledger, untilSettled } from '../verifier/ledger.ts';
 import { loginEvent, shown } from '../verifier/login-event.ts';
 import type { Caller } from './access.ts';
@@ -51,7 +53,7 @@ export async function firstFactor(
   if (body.by === 'link' && typeof byLink === 'string') return byLink;
   const found = await options.accounts.byName(typeof byLink === 'object' ? byLink.account : body.user, []);
   if (found.status === 'unavailable') return 'unavailable';
-  const account = found.status === 'found' ? found.account : undefined;
+  const account = found.status === 'found' && isFor(byLink, found.account) ? found.account : undefined;
   const isOwn = account !== undefined && account.uid === caller.uid;
   if (body.by === 'uid') return isOwn ? byUid(options, caller, account) : 'not-permitted';
   if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
@@ -90,6 +92,11 @@ async function standsIn(
   return own.uid === account.uid && (own.byRoot || (await passwords.lacksPassword(account.name)));
 }
 
+/** A link is good for the person that it was made for, and for nobody who has that person's name by now. */
+function isFor(owner: Owner | 'wrong' | 'password-needed' | undefined, { uid }: Account): boolean {
+  return typeof owner !== 'object' || owner.uid === undefined || owner.uid === uid;
+}
+
 /** An invite is used up last: a slip of the finger does not cost a new one. */
 async function proven(
   options: FirstFactorOptions,
@@ -97,7 +104,8 @@ async function proven(
   owner: Owner | undefined,
 ): Promise<Proven | 'wrong'> {
   const invite = owner?.invite;
-  if (account === undefined || (invite !== undefined && !(await useUp(options, invite)))) return 'wrong';
+  if (account === undefined || (invite !== undefined && !(await useUp(options, invite, account))))
+    return 'wrong';
   return { account, invited: invite !== undefined };
 }
 
@@ -128,6 +136,8 @@ function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Acc
 
 interface Owner {
   readonly account: string;
+  /** Absent: an invite of a version that kept none. */
+  readonly uid?: number;
   readonly invite?: InviteLink;
   /** A link of one's own. */
   readonly own?: LinkOwner;
@@ -142,21 +152,23 @@ async function ownerOf(
   const invite = readInvite(link);
   if (invite === undefined) {
     const own = options.links.take(link);
-    return own === undefined ? 'wrong' : { account: own.account, own, needsPassword: false };
+    return own === undefined ? 'wrong' : { account: own.account, uid: own.uid, own, needsPassword: false };
   }
   const { value: record } = await options.store.account(invite.account);
   if (record === undefined || !isInvited(record.invite, invite, options.clock.now())) return 'wrong';
   const needsPassword = record.invite?.withoutPassword !== true;
   if (needsPassword && password === undefined) return 'password-needed';
-  return { account: record.account, invite, needsPassword };
+  const uid = record.uid === undefined ? {} : { uid: record.uid };
+  return { account: record.account, ...uid, invite, needsPassword };
 }
 
 /** Once, in one commit. @returns false: somebody else was faster, or another invite took its place */
-function useUp(options: FirstFactorOptions, invite: InviteLink): Promise<boolean> {
+function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account): Promise<boolean> {
   return untilSettled(async () => {
     const now = options.clock.now();
     const { value: record, version } = await options.store.account(invite.account);
     if (record === undefined || !isInvited(record.invite, invite, now)) return false;
+    if (ownershipOf(record, owner.uid, now) !== 'own') return false;
     const { invite: _, ...rest } = record;
     const event = {
       kind: 'invited',
@@ -185,7 +197,9 @@ export async function mayAddFirst(
   const config = configuration.current();
   const now = clock.now();
   const { value } = await store.account(account.name);
-  const record = value ?? emptyRecord(account.name, now);
+  const record = recordOf(value, account, now);
+  // The verifier refuses it, and says so.
+  if (ownershipOf(record, account.uid, now) === 'another') return undefined;
   const found = await accounts.byName(account.name, wantedGroups(config));
   if (found.status !== 'found') return undefined;
   const selected = selectRealm(config, found.account, found.groups);

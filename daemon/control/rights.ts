@@ -7,7 +7,7 @@ export type Cell = 'allow' | 'session' | 'token' | 'deny';
  * Who asks, seen from the account that the operation is about:
  * root: uid 0, or below `init --root` the daemon's own uid;
  * admin: a member of the admin group, about another account or about none;
- * adminOfRoot: the same, about an account of root's, or one whose uid nobody knows;
+ * adminOfRoot: the same, about an account of root's, or one that is gone and whose uid was not kept;
  * self: the account itself; other: anybody else; portal: the portal's uid; notify: that of sallyport-notify, which
  * follows events and does nothing else.
  */

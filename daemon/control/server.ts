@@ -43,7 +43,7 @@ type LimitName =
   | 'pageSize';
 export type ControlLimits = { readonly [Name in LimitName]: number };
 
-export interface ControlOptions extends Omit<AuthoriseOptions, 'hasRecord'> {
+export interface ControlOptions extends Omit<AuthoriseOptions, 'recordOf'> {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol' | 'verify'>;
   readonly ceremonies: Ceremonies;
@@ -92,7 +92,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     options,
     limit,
     followers,
-    authorise: createAuthorise({ ...options, hasRecord: (name) => options.admin.hasRecord(name) }),
+    authorise: createAuthorise({ ...options, recordOf: (name) => options.admin.recordOwner(name) }),
   };
 
   const server = createServer({

@@ -1,7 +1,7 @@
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import type { Realm } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
-import type { LockState, LoginFacts } from '../policy/contract.ts';
+import type { AccountState, LockState, LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import { ifEnforced } from '../policy/observing.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
@@ -111,8 +111,8 @@ export function plainLogin(
     config: options.configuration.current(),
     account: found.account,
     groups: found.groups,
-    holderKnown: true,
-    state: { factors: record === undefined ? [] : ownFactors(record), lock, grants: [], ...graceOf(record) },
+    holderUid: found.account.uid,
+    state: { ...heldBy(record), lock, grants: [] },
     facts,
     now: options.now(),
   });
@@ -124,6 +124,13 @@ function ownFactors({ factors }: AccountRecord): AccountRecord['factors'] {
   return factors.filter(({ kind }) => kind !== 'bypass');
 }
 
-function graceOf(record: AccountRecord | undefined): Pick<AccountRecord, 'graceStarted'> {
-  return record?.graceStarted === undefined ? {} : { graceStarted: record.graceStarted };
+function heldBy(record: AccountRecord | undefined): Omit<AccountState, 'lock' | 'grants' | 'exemption'> {
+  if (record === undefined) return { factors: [] };
+  const { uid, invite, graceStarted } = record;
+  return {
+    factors: ownFactors(record),
+    ...(uid === undefined ? {} : { uid }),
+    ...(invite === undefined ? {} : { invite }),
+    ...(graceStarted === undefined ? {} : { graceStarted }),
+  };
 }

@@ -180,6 +180,6 @@ async function accountIn(
   if (name === '') return name;
   const found = await accounts.byName(name, []);
   if (found.status === 'found') return found.account.name;
-  if (await admin.hasRecord(name)) return name;
+  if ((await admin.recordOwner(name)) !== undefined) return name;
   throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
 }

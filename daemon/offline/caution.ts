@@ -33,6 +33,10 @@ export type Note =
   | 'back-disabled'
   /** Added since the backup was taken: it stays. */
   | 'added-since'
+  /** The record of the backup was made for another uid: that of the store stays. */
+  | 'uid-newer-stays'
+  /** The same, where nobody knows which is the newest: that of the backup comes back. */
+  | 'uid-differs'
   /** Neither copy of the record can be read: the account is refused. */
   | 'record-lost'
   /** As root has said: the account begins anew, without a factor. */
@@ -67,10 +71,28 @@ export interface Now {
  *   until two answers in a row;
  * - of marks, counts and locks the stricter stands, and what lets in without a factor of its owner's (grants, grace,
  *   invites, exemptions, bypass codes) is void. What is not named here does not come back at all;
+ * - a record stays that of the uid that it was made for;
  * - no factor that was removed or disabled since comes back enabled, and none that was added since is left out:
  *   with it would go what its account is asked for.
  */
 export function cautious(record: AccountRecord, other: Other, at: Now): Cautious {
+  if (!isAnothers(record, other)) return merged(record, other, at);
+  const isNewer =
+    other.kind === 'newest' || other.kind === 'beside' || (other.kind === 'some' && other.since);
+  const { account } = record;
+  const made = isNewer ? merged(other.record, other, at) : merged(record, { kind: 'unknown' }, at);
+  return { ...made, notes: [{ account, note: isNewer ? 'uid-newer-stays' : 'uid-differs' }, ...made.notes] };
+}
+
+/** Two people who had the same name one after the other: nothing of one goes into the record of the other. */
+function isAnothers(
+  { uid }: AccountRecord,
+  other: Other,
+): other is Other & { readonly record: AccountRecord } {
+  return 'record' in other && uid !== undefined && other.record.uid !== undefined && other.record.uid !== uid;
+}
+
+function merged(record: AccountRecord, other: Other, at: Now): Cautious {
   const { account } = record;
   const notes: Noted[] = [];
   const say = (note: Note, factor?: FactorRecord): void => {
@@ -111,11 +133,13 @@ export function cautious(record: AccountRecord, other: Other, at: Now): Cautious
   for (const factor of added) say('added-since', factor);
 
   const lastLogin = later(record.lastLogin, theirs?.lastLogin);
+  const uid = theirs?.uid ?? record.uid;
   const hadGrace = record.graceStarted !== undefined || theirs?.graceStarted !== undefined;
   return {
     notes,
     record: {
       account,
+      ...(uid === undefined ? {} : { uid }),
       created: Math.min(record.created, theirs?.created ?? record.created),
       factors: [...back, ...added],
       lock: strictest(record.lock, theirs?.lock),

@@ -39,12 +39,16 @@ export interface Exemption {
 
 /** What policy needs to know of an account's record; an account without one has the empty state. */
 export interface AccountState {
+  /** That it was made for; absent: it was written before uids were kept (identity.ts). */
+  readonly uid?: number;
   readonly factors: readonly FactorRecord[];
   readonly lock: LockState;
   readonly grants: readonly Grant[];
   /** When the first proven login of the grace period was. */
   readonly graceStarted?: number;
   readonly exemption?: Exemption;
+  /** A link with which a first factor may be added. Milliseconds since the epoch: until when. */
+  readonly invite?: { readonly expires: number };
 }
 
 /** Facts about one login, as HELLO and the peer's socket tell them. */

@@ -7,6 +7,7 @@ import type { Decision, RefusedWhy } from './decision.ts';
 import { runningExemption } from './exemption.ts';
 import { byGrace } from './grace.ts';
 import { mayRemember, runningGrant } from './grants.ts';
+import { ownershipOf } from './identity.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
 import { observed, observes, rest } from './observing.ts';
 import { selectRealm } from './realm.ts';
@@ -31,8 +32,8 @@ export interface Question {
   /** The target's, whoever's factors are asked. */
   readonly account: Account;
   readonly groups: ReadonlyMap<string, Membership>;
-  /** False: the factors asked are those of su's caller, and the real uid is no account. */
-  readonly holderKnown: boolean;
+  /** Of the account whose factors are asked; undefined: those of su's caller, and the real uid is no account. */
+  readonly holderUid: number | undefined;
   /** Of whoever's factors are asked. */
   readonly state: AccountState;
   readonly facts: LoginFacts;
@@ -48,6 +49,8 @@ export interface Question {
  * - a clock set back voids what lets in (grants, grace, exemptions) and keeps what refuses (locks);
  * - `remember` takes the place of an answer that would be asked and could be given now, of nothing else;
  * - `accept` does so only for a key that sshd has verified, and that the account has, enabled;
+ * - another uid under the same name is refused whatever its realm requires, "none" included: otherwise a new uid
+ *   would be a way round the factors. Only `skip` comes before it, which looks at nobody's record;
  * - on pam-user.sock no rule matches and nothing starts;
  * - a realm that observes lets off whatever it would have decided, and the portal is none of its business.
  */
@@ -74,14 +77,26 @@ function decideIn(question: Question, realm: Realm, because: string): Decision {
   if (rule?.action.kind === 'skip')
     return pass('skip', say, rule.line, 'a rule lets this service from there off');
   const isPortal = facts.service === portalService;
-  const exemption = runningExemption(question.state.exemption, facts, isPortal, now);
+  const state = ownState(question);
+  if (state === undefined) {
+    const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides`;
+    return refuse('uid-changed', say, realm.line, sentence);
+  }
+  const exemption = runningExemption(state.exemption, facts, isPortal, now);
   if (exemption !== undefined) {
     const { until, by, reason } = exemption;
     const told = reason === undefined ? '' : `: ${reason}`;
     const sentence = `an admin (${by}) lets the account off until ${date(until)}${told}`;
     return pass('exempt', say, realm.line, sentence);
   }
-  return byFactors(question, realm, rule, say);
+  return byFactors({ ...question, state }, realm, rule, say);
+}
+
+/** @returns undefined: it is that of another person, and holds something */
+function ownState({ state, holderUid, now }: Question): AccountState | undefined {
+  const ownership = holderUid === undefined ? 'own' : ownershipOf(state, holderUid, now);
+  if (ownership === 'another') return undefined;
+  return ownership === 'own' ? state : { factors: [], lock: { codes: 0, any: 0 }, grants: [] };
 }
 
 function refusalBy(rule: Rule, facts: LoginFacts): string {
@@ -102,7 +117,7 @@ export function whoseFactors(realm: Realm, facts: LoginFacts): 'target' | 'calle
  * bypass code makes no login harder.
  */
 function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say: Say): Decision {
-  const isKnown = whoseFactors(realm, question.facts) === 'target' || question.holderKnown;
+  const isKnown = whoseFactors(realm, question.facts) === 'target' || question.holderUid !== undefined;
   const given = isKnown ? bypassCodes(question.state.factors, question.now) : [];
   const decision = byOwnFactors(question, realm, rule, say, given);
   const isMissing = decision.kind === 'enrol' || (decision.kind === 'refused' && missing.has(decision.why));
@@ -130,7 +145,7 @@ function byOwnFactors(
   const { line, require } = realm;
   const isCaller = whoseFactors(realm, question.facts) === 'caller';
   const who = isCaller ? 'the caller of su' : 'the account';
-  const isKnown = !isCaller || question.holderKnown;
+  const isKnown = !isCaller || question.holderUid !== undefined;
   if (!isKnown && require !== 'none') {
     const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
     return refuse('su-caller-unknown', say, line, sentence);

@@ -43,7 +43,9 @@ export type RefusedWhy =
   /** The clock stands before its start. */
   | 'grace-clock'
   /** su with su = "caller": the real uid is no account. */
-  | 'su-caller-unknown';
+  | 'su-caller-unknown'
+  /** The record was made for another uid: another person, until an administrator decides. */
+  | 'uid-changed';
 
 export type Decision = NotNeeded | Accept | Ask | Enrol | Refused;
 
@@ -137,5 +139,9 @@ export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'tex
   'su-caller-unknown': {
     result: 'auth-err',
     text: 'A second factor of your own is required here, and your uid belongs to no account.',
+  },
+  'uid-changed': {
+    result: 'auth-err',
+    text: 'The second factors under this name were added for another uid. Ask your administrator.',
   },
 };

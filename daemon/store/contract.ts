@@ -29,9 +29,13 @@ export interface AccountRecord extends AccountState {
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
 }
 
-/** The record of an account that has none yet; it is stored with the first change, and not before. */
-export function emptyRecord(account: string, now: number): AccountRecord {
-  return { account, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
+/**
+ * The record of an account that has none yet; it is stored with the first change, and not before.
+ * @param uid the account's; undefined: not known
+ */
+export function emptyRecord(account: string, now: number, uid?: number): AccountRecord {
+  const made = uid === undefined ? {} : { uid };
+  return { account, ...made, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
 }
 
 /** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */

@@ -136,6 +136,7 @@ const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({
 
 const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   account: v.pipe(text, v.minLength(1)),
+  uid: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   created: time,
   lastLogin: v.exactOptional(v.strictObject({ at: time, service: text, source: v.exactOptional(text) })),
   invite: v.exactOptional(v.strictObject({ digest: base64, expires: time, withoutPassword: v.boolean() })),

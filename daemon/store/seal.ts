@@ -26,8 +26,11 @@ export interface Opened {
   readonly plaintext: Buffer;
 }
 
-/** Of all that is sealed. */
-export const sealSchema = 1;
+/**
+ * Of all that is sealed. 2: records keep the uid of their account. What an older schema sealed is read; an older
+ * Sallyport does not open a store that this one has written to, in place of taking its records for damaged.
+ */
+export const sealSchema = 2;
 const SCHEMA = sealSchema;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

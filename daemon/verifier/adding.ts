@@ -4,7 +4,7 @@ import type { FactorContext, FactorRecord } from '../factors/contract.ts';
 import { shapeOf } from '../factors/shape.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
-import { emptyRecord } from '../store/contract.ts';
+import { type Owner, ownRecord } from '../store/owner.ts';
 import { contextOf } from './asking.ts';
 import { isCredential } from './assertions.ts';
 import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from './contract.ts';
@@ -30,12 +30,12 @@ export function createAdding(options: ProofOptions): Adding {
   return {
     async enrol(request) {
       try {
-        const { account, realm } = await accountOf(options, request.user);
+        const { owner, realm } = await accountOf(options, request.user);
         refuseKind(request, realm);
         const credential = await credentialIn(request, options, realm);
         return await settled(
-          () => untilSettled(() => tryEnrol(options, request, account, realm, credential)),
-          (work) => options.inTurn(account, work),
+          () => untilSettled(() => tryEnrol(options, request, owner, realm, credential)),
+          (work) => options.inTurn(owner.name, work),
         );
       } finally {
         request.code?.fill(0);
@@ -45,8 +45,8 @@ export function createAdding(options: ProofOptions): Adding {
     },
     creationOptions: (user) => creationOptions(options, user),
     async legacyQuestion(user, credential) {
-      const { account, realm } = await accountOf(options, user);
-      const factors = await factorsBefore(options, account, { kind: 'u2f' }, realm);
+      const { owner, realm } = await accountOf(options, user);
+      const factors = await factorsBefore(options, owner, { kind: 'u2f' }, realm);
       const factor = { ...provisional, ...legacyCredential(credential) };
       refuseSameCredential(factor, factors);
       const question = questionFor([factor], realm.webauthn.userVerification);
@@ -59,10 +59,11 @@ export function createAdding(options: ProofOptions): Adding {
 const provisional = { id: '', name: '', created: 0, enabled: true } as const;
 
 async function creationOptions(options: ProofOptions, user: string): Promise<CreationOptions> {
-  const { account, realm } = await accountOf(options, user);
+  const { owner, realm } = await accountOf(options, user);
+  const account = owner.name;
   const { webauthn } = options.config();
   if (webauthn === undefined) throw noRelyingParty(options.config().file);
-  const factors = await factorsBefore(options, account, { kind: 'webauthn' }, realm);
+  const factors = await factorsBefore(options, owner, { kind: 'webauthn' }, realm);
   const { keyedHash } = options;
   return {
     account,
@@ -79,13 +80,13 @@ async function creationOptions(options: ProofOptions, user: string): Promise<Cre
 
 /** The account's factors, if another of that kind may be added at all: before anybody is asked to touch a key. */
 async function factorsBefore(
-  { store }: ProofOptions,
-  account: string,
+  { store, clock }: ProofOptions,
+  owner: Owner,
   request: Parameters<typeof refuseKind>[0],
   realm: Realm,
 ): Promise<readonly FactorRecord[]> {
   refuseKind(request, realm);
-  const factors = (await store.account(account)).value?.factors ?? [];
+  const { factors } = ownRecord((await store.account(owner.name)).value, owner, clock.now());
   refuseOneMore(factors);
   return factors;
 }
@@ -113,13 +114,14 @@ function noRelyingParty(file: string): SallyportError {
 async function tryEnrol(
   options: ProofOptions,
   request: EnrolRequest,
-  account: string,
+  owner: Owner,
   realm: Realm,
   credential: NewCredential | undefined,
 ): Promise<EnrolResult | Outside | undefined> {
   const now = options.clock.now();
+  const account = owner.name;
   const { value, version } = await options.store.account(account);
-  const record = value ?? emptyRecord(account, now);
+  const record = ownRecord(value, owner, now);
   const foundOut = await findOut(options, request, account, realm);
   if (foundOut instanceof Outside) return foundOut;
   const { found, ...said } = foundOut;

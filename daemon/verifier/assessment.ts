@@ -7,6 +7,7 @@ import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
 import { giveGrant } from '../policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
+import { recordOf } from '../store/owner.ts';
 import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
 import { type Subject, subjectOf } from './subject.ts';
@@ -60,12 +61,12 @@ export class Assessor {
   async assess(facts: LoginFacts, subject: Subject): Promise<Assessment> {
     const config = this.#o.config();
     const now = this.#o.clock.now();
-    const versioned = await this.#read(subject, facts);
+    const versioned = await this.#read(subject, facts, now);
     const decision = decide({
       config,
       account: subject.target,
       groups: subject.groups,
-      holderKnown: subject.holder !== undefined,
+      holderUid: subject.holder?.uid,
       state: forTarget(versioned.value ?? emptyRecord(subject.target.name, now), subject),
       facts,
       now,
@@ -74,10 +75,11 @@ export class Assessor {
     return { subject, versioned, decision, realm, now };
   }
 
-  async #read(subject: Subject, facts: LoginFacts): Promise<Versioned<AccountRecord>> {
+  async #read(subject: Subject, facts: LoginFacts, now: number): Promise<Versioned<AccountRecord>> {
     if (subject.holder === undefined) return { value: undefined, version: 0 };
     try {
-      return await this.#o.store.account(subject.holder.name);
+      const { value, version } = await this.#o.store.account(subject.holder.name);
+      return { value: value && recordOf(value, subject.holder, now), version };
     } catch (error) {
       const said = { outcome: 'error', reason: codeOf(error), at: this.#o.clock.now() } as const;
       await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
@@ -96,7 +98,7 @@ export class Assessor {
     const account = subject.holder?.name;
     const origin = eventOriginOf(facts);
     if (account === undefined) return this.#ledger.note(event, { origin });
-    const record = versioned.value ?? emptyRecord(account, now);
+    const record = versioned.value ?? emptyRecord(account, now, subject.holder?.uid);
     if (decision.kind === 'not-needed' && decision.startGrace === true)
       return this.#ledger.change({ record, version }, { ...record, graceStarted: now }, event);
     // A clock that was set back: the lock begins anew, and that has to be known later.
@@ -132,7 +134,8 @@ function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
 
 /**
  * The record with what a login that was let in leaves: when and from where, and what is remembered. A bypass code
- * opens one login, so after it nothing is.
+ * opens one login, so after it nothing is. A record that was written before uids were kept gets one here, and only
+ * in a login whose first factor was verified.
  */
 export function withLogin(
   record: AccountRecord,
@@ -147,5 +150,6 @@ export function withLogin(
   const grants = remember
     ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;
-  return { ...record, lastLogin, grants };
+  const holder = record.uid === undefined && facts.proven ? subject.holder : undefined;
+  return { ...record, ...(holder && { uid: holder.uid }), lastLogin, grants };
 }

@@ -161,7 +161,7 @@ async function finish(
 ): Promise<Verdict | undefined> {
   const { subject, versioned, decision, now } = assessed;
   const account = subject.target.name;
-  const record = versioned.value ?? emptyRecord(account, now);
+  const record = versioned.value ?? emptyRecord(account, now, subject.target.uid);
   const { realm } = decision;
   const enrolled = factors.map((factor) =>
     changeEvent('enrol', {

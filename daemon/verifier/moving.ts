@@ -3,7 +3,7 @@ import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import type { YubikeyRecord } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
-import { emptyRecord } from '../store/contract.ts';
+import { type Owner, ownRecord } from '../store/owner.ts';
 import { createGate } from './gate.ts';
 import { createGiving } from './giving.ts';
 import { untilSettled } from './ledger.ts';
@@ -59,7 +59,7 @@ function refused(code: string, message: string): ImportedAccount {
 
 /** Who moves. */
 interface MovingSubject {
-  readonly account: string;
+  readonly owner: Owner;
   readonly realm: Realm;
   readonly rpId: string | undefined;
 }
@@ -87,7 +87,7 @@ async function subjectOf(
     );
   const selected = selectRealm(current, account, found.groups);
   if (selected.kind === 'realm')
-    return { account: account.name, realm: selected.realm, rpId: current.webauthn?.rpId };
+    return { owner: account, realm: selected.realm, rpId: current.webauthn?.rpId };
   throw new SallyportError(
     'accounts-unavailable',
     `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
@@ -99,12 +99,12 @@ async function tryTake(
   options: MovingOptions,
   { actor, source, dryRun }: ImportRequest,
   entry: ImportEntry,
-  { account, realm, rpId }: MovingSubject,
+  { owner, realm, rpId }: MovingSubject,
 ): Promise<ImportedAccount | undefined> {
   const { keyedHash, randomness } = options;
   const now = options.clock.now();
-  const { value, version } = await options.store.account(account);
-  const record = value ?? emptyRecord(account, now);
+  const { value, version } = await options.store.account(owner.name);
+  const record = ownRecord(value, owner, now);
   const taken = takeOver({
     entry,
     record,

@@ -5,6 +5,7 @@ import { factorFor } from '../factors/registry.ts';
 import { codesLeft } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { refusals } from '../policy/decision.ts';
 
 /**
  * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
@@ -116,7 +117,8 @@ export type RefusalReason =
   | 'no-shape'
   | 'codes-locked'
   | 'locked'
-  | 'no-factor';
+  | 'no-factor'
+  | 'uid-changed';
 
 export function refusalText(reason: RefusalReason): string {
   switch (reason) {
@@ -140,6 +142,8 @@ export function refusalText(reason: RefusalReason): string {
       return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
     case 'no-factor':
       return 'There is no enabled second factor to check this against.';
+    case 'uid-changed':
+      return refusals['uid-changed'].text;
     default:
       return unreachable(reason);
   }

@@ -4,9 +4,10 @@ import { SallyportError, unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
 import { summaryOf } from '../factors/summary.ts';
+import { ownershipOf } from '../policy/identity.ts';
 import { lockedNow } from '../policy/lockout.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
-import { emptyRecord } from '../store/contract.ts';
+import { type Owner, recordOf } from '../store/owner.ts';
 import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
@@ -33,10 +34,10 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
   return {
     async verify(request) {
       try {
-        const { account, realm } = await accountOf(options, request.user);
+        const { owner, realm } = await accountOf(options, request.user);
         return await settled(
-          () => untilSettled(() => tryVerify(options, request, account, realm)),
-          (work) => options.inTurn(account, work),
+          () => untilSettled(() => tryVerify(options, request, owner, realm)),
+          (work) => options.inTurn(owner.name, work),
         );
       } finally {
         request.answer.fill(0);
@@ -50,7 +51,7 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
 export async function accountOf(
   options: ProofOptions,
   user: string,
-): Promise<{ account: string; realm: Realm }> {
+): Promise<{ owner: Owner; realm: Realm }> {
   const config = options.config();
   const found = known(await options.accounts.byName(user, wantedGroups(config)));
   if (found === undefined)
@@ -59,7 +60,7 @@ export async function accountOf(
       'there is no such account; check the name with: getent passwd',
     );
   const selected = selectRealm(config, found.account, found.groups);
-  if (selected.kind === 'realm') return { account: found.account.name, realm: selected.realm };
+  if (selected.kind === 'realm') return { owner: found.account, realm: selected.realm };
   throw new SallyportError(
     'accounts-unavailable',
     `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
@@ -69,13 +70,14 @@ export async function accountOf(
 async function tryVerify(
   options: ProofOptions,
   request: VerifyRequest,
-  account: string,
+  owner: Owner,
   realm: Realm,
 ): Promise<VerifyResult | Outside | undefined> {
   const { ledger, keyedHash } = options;
+  const account = owner.name;
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
-  const record = value ?? emptyRecord(account, now);
+  const record = recordOf(value, owner, now);
   const factors = record.factors.filter(
     (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor, now),
   );
@@ -94,6 +96,7 @@ async function tryVerify(
     await ledger.note(event('refused', reason));
     return { outcome: 'refused', reason, text: refusalText(reason), resync: false };
   };
+  if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
   if (factors.length === 0) return no('no-factor');
   if (locked === 'all') return no('locked');
   const codesLocked = locked === 'codes';

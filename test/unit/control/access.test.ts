@@ -80,10 +80,19 @@ test('the portal is the portal whatever its groups and its own account, but root
   assert.equal(relationOf({ ...portal, root: true }, undefined), 'root');
 });
 
-test('an account that is gone is changed by root alone', () => {
+test('an account that is gone is changed by admins only where its record says that it was not root’s', () => {
+  const unknown: Subject = { name: 'gone', root: true };
   const gone: Subject = { name: 'gone', root: false };
-  assert.equal(relationOf({ ...nobody, admin: true }, gone), 'adminOfRoot');
+  assert.equal(relationOf({ ...nobody, admin: true }, unknown), 'adminOfRoot');
+  assert.equal(relationOf({ ...nobody, admin: true }, gone), 'admin');
   assert.equal(relationOf(nobody, gone), 'other');
+  assert.equal(relationOf(nobody, unknown), 'other');
+});
+
+test('what is stored for another uid is nobody’s own', () => {
+  const another: Subject = { ...own, another: true };
+  assert.equal(relationOf(nobody, another), 'other');
+  assert.equal(relationOf({ ...nobody, admin: true }, another), 'admin');
 });
 
 test('an admin about their own account is the account itself', () => {

@@ -137,7 +137,12 @@ describe('an exemption', () => {
 
   it('is decided again when its commit meets another one', async () => {
     const store = new ProbedStore();
-    const exempting = createExempting({ store, now: () => 1_000, changed: () => undefined });
+    const exempting = createExempting({
+      store,
+      accounts: rig.names,
+      now: () => 1_000,
+      changed: () => undefined,
+    });
     let others = 2;
     store.beforeCommit = async () => {
       if (others-- > 0) await store.put('alice', { graceStarted: others + 1 });

@@ -269,9 +269,12 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link)), 'done');
   });
 
-  it('is for an account: its uid is looked up when it is used', async () => {
+  it('is for the person that it was made for, and for nobody who has the name by now', async () => {
     const { link } = await invited('dave', true);
+    const uid = rig.names.people.get('dave') ?? 0;
     rig.names.people.set('dave', uids.carol + 100);
-    assert.equal(done(await open(link)).person.uid, uids.carol + 100);
+    assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
+    rig.names.people.set('dave', uid);
+    assert.equal(done(await open(link)).person.uid, uid);
   });
 });

@@ -193,6 +193,47 @@ describe('recovery keys', () => {
   });
 });
 
+describe('the uid that a record was made for', () => {
+  const of = (uid: number | undefined, ...factors: FactorRecord[]): AccountRecord => ({
+    ...record(factors),
+    ...(uid === undefined ? {} : { uid }),
+  });
+
+  test('comes along, and a record without one gets that of the newer copy', () => {
+    assert.equal(cautious(of(7), unknown, at).record.uid, 7);
+    assert.equal(cautious(of(7), { kind: 'removed' }, at).record.uid, 7);
+    for (const kind of ['newest', 'beside', 'some'] as const) {
+      assert.equal(cautious(of(undefined), { kind, since: true, record: of(7) }, at).record.uid, 7, kind);
+      assert.equal(cautious(of(7), { kind, since: true, record: of(undefined) }, at).record.uid, 7, kind);
+    }
+    assert.equal('uid' in cautious(of(undefined), newest([]), at).record, false);
+  });
+
+  test('tells two people apart: the newer record stays, and nothing of the older goes into it', () => {
+    for (const kind of ['newest', 'beside', 'some'] as const) {
+      const other: Other = { kind, since: true, record: of(8, fob) };
+      const made = cautious(of(7, phone), other, at);
+      assert.equal(made.record.uid, 8, kind);
+      assert.deepEqual(
+        made.record.factors.map(({ id, enabled }) => [id, enabled]),
+        [['hotp', true]],
+      );
+      assert.ok(notesOf(made).includes('uid-newer-stays'), kind);
+    }
+  });
+
+  test('where nobody knows which is the newest, the record of the backup comes back for its own uid', () => {
+    const some: Other = { kind: 'some', since: false, record: of(8, fob) };
+    const made = cautious(of(7, phone), some, at);
+    assert.equal(made.record.uid, 7);
+    assert.deepEqual(
+      made.record.factors.map(({ id, enabled }) => [id, enabled]),
+      [['totp', true]],
+    );
+    assert.ok(notesOf(made).includes('uid-differs'));
+  });
+});
+
 describe('factors that only one copy has', () => {
   test('removed since: back, and disabled', () => {
     for (const other of [newest([]), { kind: 'removed' } as const]) {

@@ -114,7 +114,7 @@ describe('a bypass code, row by row', () => {
     const part = {
       realm: realm({ su: 'caller' }),
       state: state({ factors: [bypass] }),
-      holderKnown: false,
+      holderUid: undefined,
     };
     const facts = { ...question().facts, service: 'su' };
     assert.equal(decided({ ...part, facts }), 'refused su-caller-unknown');

@@ -388,7 +388,7 @@ describe('su', () => {
   });
 
   it('of a caller that is no account is refused wherever anything is required', () => {
-    const part = { facts: su, holderKnown: false };
+    const part = { facts: su, holderUid: undefined };
     assert.equal(decided({ ...part, realm: caller }), 'refused su-caller-unknown auth-err');
     assert.equal(decided({ ...part, realm: { ...caller, require: 'none' } }), 'not-needed no-factor');
     assert.equal(

@@ -76,7 +76,7 @@ const decided = ({ of, factors, lock, login }: Case, part: Parameters<typeof sta
     config: config(realm({ ...rest, ...graced, rules })),
     account: alice,
     groups: new Map(),
-    holderKnown: true,
+    holderUid: alice.uid,
     state: state({ factors, lock, ...part }),
     facts: facts(login),
     now,

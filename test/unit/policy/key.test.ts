@@ -300,7 +300,7 @@ describe('adding a key to an account', () => {
       config: party ? withParty(config(only)) : config(only),
       account: alice,
       groups: new Map(),
-      holderKnown: true,
+      holderUid: alice.uid,
       // A change of factors voids what is remembered, so that there is nothing of it afterwards.
       state: state({
         factors: factors.map((factor, index) => ({ ...factor, id: `f${index}` })),

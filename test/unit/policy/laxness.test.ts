@@ -146,7 +146,7 @@ const anyQuestion: fc.Arbitrary<Question> = fc.record({
   groups: fc
     .tuple(...groupNames.map(() => fc.constantFrom<Membership>('member', 'not-member', 'not-member')))
     .map((each) => new Map(groupNames.map((name, index) => [name, each[index] ?? 'not-member']))),
-  holderKnown: fc.constant(true),
+  holderUid: fc.constant<number | undefined>(1000),
   state: anyState,
   facts: anyFacts,
   now: fc.constant(now),
@@ -221,11 +221,20 @@ describe('what is not known never makes a decision laxer', () => {
         if (!isCaller) return question;
         const next = {
           ...question,
-          holderKnown: false,
+          holderUid: undefined,
           state: { factors: [], lock: { codes: 0, any: 0 }, grants: [] },
         };
         // Without an account there is no factor: where nothing is required, that lets off, as the design has it.
         return decide(next).kind === 'not-needed' ? question : next;
+      }),
+    );
+  });
+
+  it('another uid under the name, where the record holds a factor', () => {
+    neverLaxer(
+      fc.constant((question) => {
+        const { state } = question;
+        return state.factors.length === 0 ? question : { ...question, state: { ...state, uid: 999 } };
       }),
     );
   });

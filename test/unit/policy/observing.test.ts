@@ -65,7 +65,7 @@ describe('a realm that observes lets off, row by row', () => {
     ['over pam-user.sock', { facts: facts(overUserSocket), state: state({ factors: [totp] }) }, 'ask'],
     [
       'su whose caller is not known',
-      { realm: realm({ su: 'caller' }), holderKnown: false, facts: facts({ service: 'su' }) },
+      { realm: realm({ su: 'caller' }), holderUid: undefined, facts: facts({ service: 'su' }) },
       'refused su-caller-unknown',
     ],
   ];

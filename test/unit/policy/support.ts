@@ -164,7 +164,7 @@ export function question(part: Partial<Question> & { readonly realm?: Realm } = 
     config: config(only),
     account: alice,
     groups: new Map<string, Membership>(),
-    holderKnown: true,
+    holderUid: alice.uid,
     state: state(),
     facts: facts(),
     now,

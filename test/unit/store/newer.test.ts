@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openLevel } from '../../../daemon/store/handle.ts';
 import { markerKey, metaKey, recordKey } from '../../../daemon/store/keys.ts';
+import { sealSchema } from '../../../daemon/store/seal.ts';
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
@@ -24,7 +25,7 @@ describe('what a newer Sallyport wrote', () => {
     const stored = await db.get(key);
     assert.ok(stored);
     const newer = Buffer.from(stored);
-    newer.writeUInt8(2, 0);
+    newer.writeUInt8(sealSchema + 1, 0);
     await db.put(key, newer, { sync: true });
     await db.close();
   }
