@@ -133,6 +133,7 @@ export const catalogue = {
   'pam.nothing-guarded': note('logins are as they were: nobody is asked for a second factor'),
   'pam.service-refused': danger('libpam refuses every login of this service'),
   'pam.line-broken': danger('logins that come by this line are refused'),
+  'pam.line-empty': danger('what the line was to bring in does not count, a password perhaps'),
   'pam.module-missing': danger('logins through this stack fail'),
   'pam.skipped': danger('there is a way through the stack that asks for no second factor'),
   'pam.answer-not-binding': danger('a refusal of the second factor does not end the login'),

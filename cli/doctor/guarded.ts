@@ -26,5 +26,9 @@ const partsOnly = /^(?:common-\w+|sallyport-[\w-]+|system-auth\S*|password-auth\
 
 /** The services that are programs. */
 export function programs(stacks: readonly Stack[]): readonly Stack[] {
-  return stacks.filter(({ service }) => !partsOnly.test(service));
+  return stacks.filter(({ service }) => isProgram(service));
+}
+
+export function isProgram(service: string): boolean {
+  return !partsOnly.test(service);
 }

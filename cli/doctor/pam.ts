@@ -1,16 +1,18 @@
 import { systemPaths } from '../../daemon/control/config-file.ts';
-import { checkService, type FindingCode } from '../pam/check.ts';
+import { checkService, type FindingCode, type Finding as StackFinding } from '../pam/check.ts';
 import type { ModuleLine } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
+import { refusals } from '../pam/refusals.ts';
 import type { FindingId } from './catalogue.ts';
 import { count } from './config.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
-import { guarded, oursIn, programs } from './guarded.ts';
+import { guarded, isProgram, oursIn, programs } from './guarded.ts';
 
 /** What the check of the stacks calls it, and what it is here; undefined: as it should be. */
 const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'service-refused': 'pam.service-refused',
   'line-broken': 'pam.line-broken',
+  'line-empty': 'pam.line-empty',
   'first-factor-not-proven': 'pam.first-factor-not-proven',
   skipped: 'pam.skipped',
   'root-not-asked': undefined,
@@ -38,8 +40,10 @@ export const pamCheck: Check = {
     const found = guarded(machine);
     if (found.kind === 'unseen') return [notSeen(`the PAM stacks (${found.why})`)];
     const stacks = programs(found.services);
+    const refused = unguardedRefusals(machine, stacks);
     if (stacks.length === 0)
       return [
+        ...refused,
         ...trial(machine),
         finding(
           'pam.nothing-guarded',
@@ -48,10 +52,11 @@ export const pamCheck: Check = {
         ),
       ];
     const findings = [
+      ...refused,
+      ...stacks.flatMap(({ service }) => order(machine, service)),
       ...trial(machine),
       ...(await Promise.all(stacks.map((stack) => modules(machine, stack)))).flat(),
       ...(await otherSockets(machine, stacks)),
-      ...stacks.flatMap(({ service }) => order(machine, service)),
       ...unguardedSiblings(machine, stacks),
       ...reach(stacks),
     ];
@@ -76,8 +81,19 @@ function trial(machine: Machine): readonly Finding[] {
   ];
 }
 
+/** Programs without the module that libpam refuses all the same, or some of whose lines it does not take. */
+function unguardedRefusals({ pam }: Machine, guardedOnes: readonly Stack[]): readonly Finding[] {
+  const known = new Set(guardedOnes.map(({ service }) => service));
+  const others = pam.names().filter((service) => isProgram(service) && !known.has(service));
+  return others.flatMap((service) => told(service, refusals(pam, service)));
+}
+
 function order({ pam }: Machine, service: string): readonly Finding[] {
-  return checkService(pam, service).flatMap(({ code, place, message }): readonly Finding[] => {
+  return told(service, checkService(pam, service));
+}
+
+function told(service: string, found: readonly StackFinding[]): readonly Finding[] {
+  return found.flatMap(({ code, place, message }): readonly Finding[] => {
     const id = ids[code];
     if (id === undefined) return [];
     const where = place === undefined ? service : `${service} (${placeOf(place)})`;

@@ -4,6 +4,7 @@ import type { ModuleLine, Place } from './lines.ts';
 import { moduleName, roleOf, saysPassed } from './modules.ts';
 import { type Outcome, outcomes, type Step } from './outcome.ts';
 import { isOurs, placeOf, readStack, type Stack } from './read.ts';
+import { brokenLines, refusals } from './refusals.ts';
 
 /** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
 export interface Finding {
@@ -14,9 +15,14 @@ export interface Finding {
   readonly message: string;
 }
 
+export function sentence({ place, message }: Finding): string {
+  return place === undefined ? message : `${placeOf(place)}: ${message}`;
+}
+
 export type FindingCode =
   | 'service-refused'
   | 'line-broken'
+  | 'line-empty'
   | 'first-factor-not-proven'
   | 'skipped'
   | 'root-not-asked'
@@ -38,35 +44,24 @@ export function ourLines(stack: Stack): readonly ModuleLine[] {
   );
 }
 
-/** Reads the service in every phase. A service that does not reach pam_sallyport has no findings but broken lines. */
+/** Reads the service in every phase. A service that does not reach pam_sallyport has no findings but what is broken. */
 export function checkService(files: PamFiles, service: string): readonly Finding[] {
-  return [...checkStack(readStack(files, service, 'auth')), ...wrongPhases(files, service)];
+  const found = [
+    ...refusals(files, service),
+    ...faultsOf(readStack(files, service, 'auth')),
+    ...wrongPhases(files, service),
+  ];
+  return [...new Map(found.map((one) => [JSON.stringify([one.code, one.place]), one])).values()];
 }
 
 /** @param stack of the phase auth */
 export function checkStack(stack: Stack): readonly Finding[] {
-  const broken = brokenLines(stack);
-  if (stack.fatal !== undefined || !guards(stack)) return broken;
-  return [
-    ...broken,
-    ...firstFactor(stack),
-    ...skips(stack),
-    ...bindings(stack),
-    ...ignored(stack),
-    ...twice(stack),
-  ];
+  return [...brokenLines(stack), ...faultsOf(stack)];
 }
 
-function brokenLines(stack: Stack): readonly Finding[] {
-  if (stack.fatal !== undefined)
-    return [
-      finding('service-refused', 'error', stack.fatal.line, `${stack.fatal.why}: libpam refuses every login`),
-    ];
-  return stack.entries.flatMap((entry) =>
-    entry.kind === 'broken'
-      ? [finding('line-broken', 'error', entry.line, `${entry.why}: who comes by here is refused`)]
-      : [],
-  );
+function faultsOf(stack: Stack): readonly Finding[] {
+  if (stack.fatal !== undefined || !guards(stack)) return [];
+  return [...firstFactor(stack), ...skips(stack), ...bindings(stack), ...ignored(stack), ...twice(stack)];
 }
 
 const either = ['success', 'auth_err'];
@@ -151,7 +146,7 @@ function blamed(steps: readonly Step[]): ModuleLine | undefined {
   return last?.line ?? steps.at(-1)?.line;
 }
 
-const refusals = ['auth_err', 'perm_denied', 'maxtries', 'system_err', 'service_err', 'conv_err'];
+const refusing = ['auth_err', 'perm_denied', 'maxtries', 'system_err', 'service_err', 'conv_err'];
 
 /** A refusal must refuse. With "no daemon answers" root may be let in, where the stack says so. */
 function bindings(stack: Stack): readonly Finding[] {
@@ -159,7 +154,7 @@ function bindings(stack: Stack): readonly Finding[] {
     ways(stack, ['success'], answers).filter(
       ({ status, steps }) => status === 'success' && steps.some(({ line }) => isOurs(line)),
     );
-  const lax = uniquePlaces(open(refusals).flatMap(lastOurs));
+  const lax = uniquePlaces(open(refusing).flatMap(lastOurs));
   if (lax.length > 0)
     return lax.map((line) =>
       finding(

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../errors.ts';
+import { hasModule } from './installed.ts';
 
 /** A file that libpam reads for a service. */
 export interface PamFile {
   readonly path: string;
   readonly text: string;
+  /** It is a directory, which libpam opens, and finds nothing in. */
+  readonly isFolder?: true;
 }
 
 /** Where services are looked up; passed in, so that a test can have folders of its own. */
@@ -19,6 +22,12 @@ export interface PamFiles {
   read(name: string): PamFile | undefined;
   /** Every name with a file, sorted. */
   names(): readonly string[];
+  /**
+   * Whether libpam finds this module.
+   * @param module as a line names it: "pam_unix.so", or a path
+   * @returns undefined: that cannot be said
+   */
+  hasModule?(module: string): boolean | undefined;
 }
 
 /** The first of them that has a file wins, as a whole. */
@@ -30,23 +39,26 @@ export function pamFiles(places: readonly string[] = folders): PamFiles {
     read(name) {
       const paths = name.startsWith('/') ? [name] : places.map((folder) => join(folder, name));
       for (const path of paths) {
-        const text = readIfThere(path);
-        if (text !== undefined) return { path, text };
+        const found = readIfThere(path);
+        if (found !== undefined) return found;
       }
       return undefined;
     },
+    hasModule,
     names: () => [...new Set(places.flatMap(namesIn))].sort(),
   };
 }
 
-const absent = new Set(['ENOENT', 'ENOTDIR']);
+/** Of a link that leads in a circle there is no file either. */
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
-function readIfThere(path: string): string | undefined {
+function readIfThere(path: string): PamFile | undefined {
   try {
     // Byte for byte: what is no UTF-8 must come back as it was.
-    return readFileSync(path, 'latin1');
+    return { path, text: readFileSync(path, 'latin1') };
   } catch (error) {
     if (absent.has(systemCode(error))) return undefined;
+    if (systemCode(error) === 'EISDIR') return { path, text: '', isFolder: true };
     throw error;
   }
 }

@@ -1,12 +1,13 @@
 import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
-import { checkService, type Finding, guards } from './check.ts';
+import { checkService, type Finding, guards, sentence } from './check.ts';
 import type { PamFiles } from './files.ts';
 import type { IncludeLine, ModuleLine } from './lines.ts';
 import { boundToLogin, olderStacks } from './older.ts';
-import { placeOf, readStack, type Stack, servicesReaching } from './read.ts';
+import { readStack, type Stack, servicesReaching } from './read.ts';
 import type { FileChange } from './record.ts';
+import { refusals } from './refusals.ts';
 import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
 import { dropIns, isService, isTwinOf, knownService } from './services.ts';
 import { dropInFolder } from './sshd.ts';
@@ -40,6 +41,12 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
       'refused',
       `there is no ${folder}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
     );
+  const [broken] = refusals(files, service);
+  if (broken !== undefined)
+    throw new CliError(
+      'refused',
+      `${service} is broken as it is, so nothing is changed: ${sentence(broken)}; put that right first`,
+    );
   const guarded = guards(stack);
   const older = guarded ? olderStacks(files, service) : [];
   // One that is guarded and yet wrong, by a file that others share, takes a stack of its own.
@@ -48,12 +55,11 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
   const changes = [...(service === 'sshd' ? dropInChange(files, stackName) : []), ...stacks];
   const after = overlaid(files, changes);
   const faults = errorsOf(after, service);
-  if (faults.length > 0) {
-    const lines = faults.map(
-      ({ place, message }) => `${place === undefined ? '' : `${placeOf(place)}: `}${message}`,
+  if (faults.length > 0)
+    throw new CliError(
+      'refused',
+      ['the stack would be wrong, so nothing is changed:', ...faults.map(sentence)].join('\n'),
     );
-    throw new CliError('refused', ['the stack would be wrong, so nothing is changed:', ...lines].join('\n'));
-  }
   const path = join(folder, service);
   const others = servicesReaching(files, file.path).filter((name) => name !== service && isService(name));
   const replaced = passwordLine(stack);
@@ -167,6 +173,7 @@ export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFi
     after !== undefined && dirname(path) === folder ? [basename(path)] : [],
   );
   return {
+    ...(files.hasModule === undefined ? {} : { hasModule: files.hasModule }),
     names: () => [...new Set([...files.names(), ...added])].sort(),
     read(name) {
       const path = name.startsWith('/') ? name : join(folder, name);

@@ -36,6 +36,8 @@ export interface Stack {
   /** The service says nothing of this phase, so that of "other" is used. */
   readonly other: boolean;
   readonly entries: readonly StackEntry[];
+  /** Includes of a directory, which is to libpam a file with nothing in it. */
+  readonly folders?: readonly IncludeLine[];
   /** libpam gives the whole service up, whatever else stands in it. */
   readonly fatal?: StackEntry & { readonly kind: 'broken' };
 }
@@ -50,7 +52,14 @@ export function readStack(files: PamFiles, service: string, phase: Phase): Stack
   const own = flattened(files, service, phase);
   if (own.fatal !== undefined || own.entries.length > 0 || service === 'other')
     return { service, phase, other: false, ...own };
-  return { service, phase, other: true, ...flattened(files, 'other', phase) };
+  const { folders = [] } = own;
+  return {
+    service,
+    phase,
+    other: true,
+    ...(folders.length === 0 ? {} : { folders }),
+    ...flattened(files, 'other', phase),
+  };
 }
 
 /** The lines of a service's own file, nothing followed. */
@@ -83,10 +92,11 @@ function flattened(
   files: PamFiles,
   service: string,
   phase: Phase,
-): { readonly file?: string; readonly entries: readonly StackEntry[]; readonly fatal?: Broken } {
+): Pick<Stack, 'file' | 'entries' | 'folders' | 'fatal'> {
   const start = files.read(service);
   if (start === undefined) return { entries: [] };
   const entries: StackEntry[] = [];
+  const folders: IncludeLine[] = [];
   let fatal: Broken | undefined;
 
   const walk = (
@@ -126,13 +136,19 @@ function flattened(
     else if (line.substack && depth >= deepestSubstack)
       breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
     else {
+      if (file.isFolder === true) folders.push(line);
       if (line.substack) entries.push({ kind: 'substack', line, depth, via });
       const deeper = line.substack ? depth + 1 : depth;
       walk(file, [...via, line], deeper, line.phase === 'all' ? reading : line.phase, [...active, file.path]);
     }
   };
   walk(start, [], 0, 'all', [start.path]);
-  return { file: start.path, entries, ...(fatal === undefined ? {} : { fatal }) };
+  return {
+    file: start.path,
+    entries,
+    ...(folders.length === 0 ? {} : { folders }),
+    ...(fatal === undefined ? {} : { fatal }),
+  };
 }
 
 /** A line that ends the service does so whichever phase was asked for. */

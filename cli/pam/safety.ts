@@ -5,6 +5,7 @@ import type { ControlClient } from '../../daemon/control/client.ts';
 import type { ExplainQuery, ExplainView } from '../../daemon/control/views.ts';
 import type { SshdSettings } from '../sshd-settings.ts';
 import { checkStack, guards, ourLines } from './check.ts';
+import { pathsOf } from './installed.ts';
 import type { ModuleLine } from './lines.ts';
 import { type Account, accounts, caller, hasPassword, mayLogIn } from './people.ts';
 import type { Plan } from './plan.ts';
@@ -60,22 +61,8 @@ async function moduleFaults({ stack }: Plan): Promise<readonly string[]> {
   return [...new Set(faults.flat())];
 }
 
-const libraries = ['/lib', '/usr/lib', '/lib64', '/usr/lib64'];
-
-/** Where libpam looks for modules that are named without a folder: beside its own. */
-function moduleFolders(): readonly string[] {
-  const machine = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386', riscv64: 'riscv64', s390x: 's390x' };
-  const names = Object.entries(machine).flatMap(([arch, name]) => (arch === process.arch ? [name] : []));
-  const debian = names.flatMap((name) => [`/lib/${name}-linux-gnu`, `/usr/lib/${name}-linux-gnu`]);
-  return [...debian, ...libraries]
-    .map((folder) => `${folder}/security`)
-    .filter((folder) => existsSync(`${folder}/pam_unix.so`));
-}
-
 function fileFault(line: ModuleLine): readonly string[] {
-  const paths = line.module.startsWith('/')
-    ? [line.module]
-    : moduleFolders().map((folder) => join(folder, line.module));
+  const paths = pathsOf(line.module);
   const path = paths.find((one) => existsSync(one));
   if (path === undefined)
     return [`${placeOf(line)} names ${line.module}, which is not installed: ${paths.join(', ')}`];

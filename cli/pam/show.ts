@@ -1,5 +1,5 @@
 import type { Output } from '../output.ts';
-import { checkService, type Finding, ourLines } from './check.ts';
+import { checkService, type Finding, ourLines, sentence } from './check.ts';
 import type { PamFiles } from './files.ts';
 import { placeOf, readStack, type StackEntry, servicesReaching } from './read.ts';
 import { isService } from './services.ts';
@@ -112,8 +112,4 @@ export function showStack(output: Output, view: StackView): void {
   for (const finding of view.findings)
     if (finding.level === 'note') output.note(sentence(finding));
     else output.warn(sentence(finding));
-}
-
-export function sentence({ place, message }: Finding): string {
-  return place === undefined ? message : `${placeOf(place)}: ${message}`;
 }

@@ -136,6 +136,38 @@ await inNamespace(import.meta.filename, async () => {
     await product.start();
   });
 
+  pam.change('a service that libpam refuses is seen, and is not made worse', async () => {
+    const text = readFileSync(sudoFile, 'latin1');
+    append('/etc/sudoers', 'Defaults:alice passwd_tries=1\n');
+    const faults: readonly (readonly [string, RegExp])[] = [
+      [text.replace('@include common-auth', '@include common-gone'), /there is no common-gone/],
+      [text.replace('@include common-account', 'account include common-gone'), /there is no common-gone/],
+      [`auth required pam_gone.so\n${text}`, /there is no pam_gone\.so/],
+      [`auth reqired pam_unix.so\n${text}`, /does not understand "reqired"/],
+    ];
+    for (const [broken, why] of faults) {
+      writeFileSync(sudoFile, broken, 'latin1');
+      const terminal = new Terminal([...as(pam.person('alice')), 'sudo', '-k', '-S', 'echo', 'in']);
+      terminal.send(`${password}\r`);
+      assert.notEqual(await terminal.ended(), 0, `sudo lets in: ${terminal.transcript}`);
+      const doctor = (await product.cli(['doctor', '--json'])).stdout;
+      const { findings } = JSON.parse(doctor) as {
+        findings: { id?: string; severity: string; what: string }[];
+      };
+      const found = findings.find(({ id }) => id === 'pam.service-refused');
+      assert.equal(found?.severity, 'danger', doctor);
+      assert.match(found?.what ?? '', why);
+      const shown = await pam.must('alice', 'show', 'sudo');
+      assert.match(shown.stderr, why);
+      const refused = await pam.run('alice', 'enable', 'sudo', '--yes', '--dry-run');
+      assert.equal(refused.status, 1, said(refused));
+      assert.match(refused.stderr, /sudo is broken as it is, so nothing is changed/);
+      assert.match(refused.stderr, why);
+      assert.equal(readFileSync(sudoFile, 'latin1'), broken);
+    }
+    writeFileSync(sudoFile, text, 'latin1');
+  });
+
   pam.change('what sshd would make of it counts', async () => {
     const enable = ['enable', 'sshd', '--with', 'key', '--yes'] as const;
     const cases: readonly (readonly [string, RegExp])[] = [

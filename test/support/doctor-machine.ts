@@ -278,9 +278,15 @@ export class FakeMachine implements Machine {
   trialNow: TrialView | undefined;
   trial = () => this.trialNow;
 
+  /** Names of /etc/pam.d that are directories. */
+  pamFolders = new Set<string>();
+  missingModules = new Set<string>();
+
   get pam(): PamFiles {
     return {
+      hasModule: (module) => !this.missingModules.has(module),
       read: (name) => {
+        if (this.pamFolders.has(name)) return { path: `/etc/pam.d/${name}`, text: '', isFolder: true };
         const text = this.stacks[name.replace('/etc/pam.d/', '')];
         return text === undefined
           ? undefined

@@ -263,7 +263,14 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.stacks = { sshd: 'auth required pam_unix.so\n' };
   },
   'pam.service-refused': stack('sudo', '@include nowhere\nauth requisite pam_sallyport.so\n'),
-  'pam.line-broken': stack('sudo', 'auth reqired pam_unix.so\nauth requisite pam_sallyport.so\n'),
+  'pam.line-broken': stack(
+    'sudo',
+    'auth [success=1 default=ignore] pam_unix.so\nauth reqired pam_deny.so\nauth requisite pam_sallyport.so\nauth required pam_permit.so\n',
+  ),
+  'pam.line-empty': (machine) => {
+    machine.pamFolders.add('common-auth');
+    machine.stacks.cron = '@include common-auth\nauth required pam_permit.so\n';
+  },
   'pam.module-missing': (machine) =>
     machine.things.delete('/usr/lib/x86_64-linux-gnu/security/pam_sallyport.so'),
   'pam.skipped': stack(
@@ -389,22 +396,6 @@ test('the portal reads its key by a group of its own or one that it is in, and p
   machine.change('/etc/live/portal.key', { mode: 0o640, gid: 997 });
   machine.change('/etc/live', { kind: 'folder', mode: 0o700 });
   assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
-});
-
-test('a line for the console in a shared file is one finding, with every service but login', async () => {
-  const machine = new FakeMachine();
-  breaks['root.way-around'](machine);
-  for (const service of ['login', 'sudo']) machine.stacks[service] = '@include common-auth\n';
-  const findings = (await examine(machine)).flatMap((one) => one.findings);
-  const around = findings.filter((one) => one.severity !== 'ok' && one.id === 'root.way-around');
-  assert.equal(around.length, 1);
-  assert.match(around[0]?.what ?? '', /^su, sudo \(\/etc\/pam\.d\/common-auth:\d+\)/);
-  assert.equal(around[0]?.severity === 'danger' && around[0].mend, 'pam-auth-update --package');
-  machine.stacks['common-auth'] = (machine.stacks['common-auth'] ?? '').replace(
-    'quiet',
-    'quiet service = login',
-  );
-  assert.ok(!(await idsOn(machine)).some((id) => id.startsWith('root.')));
 });
 
 test('a socket that the module reaches by a link is the same one', async () => {

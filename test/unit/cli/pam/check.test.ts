@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkService, type FindingCode, guards } from '../../../../cli/pam/check.ts';
@@ -144,11 +144,37 @@ describe('what is wrong in a stack', () => {
       ['wrong-phase'],
     ],
     ['in the session phase alone', `${debian}session optional pam_sallyport.so\n`, ['wrong-phase']],
-    ['a missing file', `auth include @/none\n${password}${ours}${permit}`, ['line-broken']],
+    ['a missing file', `auth include @/none\n${password}${ours}${permit}`, ['service-refused']],
     ['a missing @include', `@include @/none\n${password}${ours}${permit}`, ['service-refused']],
-    ['no phase', `foo bar\n${debian}`, ['line-broken']],
+    ['no phase', `foo bar\n${debian}`, ['service-refused']],
+    [
+      'a line that only some come by',
+      `auth sufficient pam_unix.so\nauth reqired pam_x.so\n`,
+      ['line-broken'],
+    ],
+    [
+      'what only root gets past',
+      `auth sufficient pam_rootok.so\nauth include @/none\n${debian}`,
+      ['service-refused'],
+    ],
+    ['an account part that is gone', `${debian}account include @/none\n`, ['service-refused']],
+    ['a session part that is gone', `${debian}session include @/none\n`, ['service-refused']],
+    ['a password part that is gone', `${debian}password include @/none\n`, []],
+    ['a module that is missing', `auth required pam_not_there.so\n${debian}`, ['service-refused']],
+    ['one of account that is missing', `${debian}account requisite pam_not_there.so\n`, ['service-refused']],
+    ['a quiet one that is missing', `-auth required pam_not_there.so\n${debian}`, ['service-refused']],
+    ['an optional one that is missing', `-auth optional pam_not_there.so\n${debian}`, []],
+    ['one that is missing, and another that will do', `auth sufficient pam_not_there.so\n${debian}`, []],
+    [
+      'a module of a path that is missing',
+      `auth required /nowhere/pam_unix.so\n${debian}`,
+      ['service-refused'],
+    ],
+    ['pam_deny', 'auth required pam_deny.so\n', []],
+    ['a directory', `@include @/folder\n${debian}`, ['line-empty']],
   ];
   stacks.write('fedora', fedora);
+  mkdirSync(join(stacks.folder, 'folder'));
   for (const [name, text, expected] of cases) it(`${name}`, () => assert.deepEqual(codes(text), expected));
 
   it('is said with the line that is to blame', () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pamFiles } from '../../../../cli/pam/files.ts';
 import { parseLines } from '../../../../cli/pam/lines.ts';
@@ -68,6 +70,14 @@ const written: Readonly<Record<string, string>> = {
   'an include of nothing': `${permit}auth include\n`,
   'an @include of nothing': `${permit}@include\n`,
   'an @include of itself': `@include @/service\n${permit}`,
+  'an @include of a directory': `@include @/folder\n${permit}`,
+  'an include of a directory': `auth include @/folder\n${permit}`,
+  'a substack that is a directory': `auth substack @/folder\n${permit}`,
+  'a jump over a substack that is a directory': `auth [success=1 default=bad] pam_permit.so\nauth substack @/folder\n${permit}`,
+  'a jump over an include of a directory': `auth [success=1 default=bad] pam_permit.so\n@include @/folder\nauth required pam_deny.so\n${permit}`,
+  'nothing but a directory': '@include @/folder\n',
+  'an @include of a link to itself': `@include @/circle\n${permit}`,
+  'an include of a link to nowhere': `auth include @/nowhere\n${permit}`,
   'a substack that dies': `auth substack @/dies\n${permit}`,
   'a substack that is done': 'auth substack @/done\nauth required pam_deny.so\n',
   'an include that is done': 'auth include @/done\nauth required pam_deny.so\n',
@@ -80,6 +90,10 @@ describe('a stack', () => {
   stacks.write('at', '@include @/good\n');
   stacks.write('dies', 'auth requisite pam_deny.so\nauth required pam_permit.so\n');
   stacks.write('done', 'auth sufficient pam_permit.so\nauth required pam_deny.so\n');
+
+  mkdirSync(join(stacks.folder, 'folder'));
+  symlinkSync('circle', join(stacks.folder, 'circle'));
+  symlinkSync('none', join(stacks.folder, 'nowhere'));
 
   for (const [name, text] of Object.entries(written))
     it(`is told as libpam takes it: ${name}`, () => {

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const libraries = ['/lib', '/usr/lib', '/lib64', '/usr/lib64'];
+
+/** Where libpam looks for modules that are named without a folder: beside its own. */
+function moduleFolders(): readonly string[] {
+  const machine = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386', riscv64: 'riscv64', s390x: 's390x' };
+  const names = Object.entries(machine).flatMap(([arch, name]) => (arch === process.arch ? [name] : []));
+  const debian = names.flatMap((name) => [`/lib/${name}-linux-gnu`, `/usr/lib/${name}-linux-gnu`]);
+  return [...debian, ...libraries]
+    .map((folder) => `${folder}/security`)
+    .filter((folder) => existsSync(`${folder}/pam_unix.so`));
+}
+
+/** Every path at which libpam may find a module. */
+export function pathsOf(module: string): readonly string[] {
+  return module.startsWith('/') ? [module] : moduleFolders().map((folder) => join(folder, module));
+}
+
+/** @returns undefined: libpam's own modules are not found either, so nothing can be said */
+export function hasModule(module: string): boolean | undefined {
+  const paths = pathsOf(module);
+  return paths.length === 0 ? undefined : paths.some((path) => existsSync(path));
+}
