@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { countOf } from '../daemon/lib/count-of.ts';
 import type { Context } from './context.ts';
 import { withoutRings } from './daemon.ts';
 import { CliError } from './errors.ts';
 import { createProgress } from './progress.ts';
+import { isoLocal } from './time.ts';
 
 /** What was found out about one account while its store was made anew. */
 interface Noted {
@@ -106,4 +108,13 @@ function note({ output }: Context, noted: Noted, json: boolean): void {
       `${account}: ${factor === undefined ? '' : `${factor.kind} "${factor.name}" `}${words[code] ?? code}`,
     );
   else output.table([], [[account, code, factor?.kind ?? '', factor?.name ?? '']]);
+}
+
+/** When codes of apps are accepted again after a restore or a repair; nothing where none is held. */
+export function warnOfHeld({ output, world }: Context, { heldUntil }: Worked['done']): void {
+  if (typeof heldUntil !== 'number') return;
+  const minutes = countOf(Math.max(1, Math.ceil((heldUntil - world.now()) / 60_000)), 'minute');
+  output.warn(
+    `codes of apps are accepted again from ${isoLocal(heldUntil)} on (in ${minutes}): those of now may have been used before. Until then a recovery key or a security key lets in, or "sallyport factor add bypass USER"`,
+  );
 }

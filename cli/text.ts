@@ -18,8 +18,3 @@ export function printableJson(value: unknown, indent?: number): string {
 function escaped(character: string): string {
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
-
-/** "1 account", "2 accounts". */
-export function countOf(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
-}

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { workOnStore } from '../store-work.ts';
-import { countOf } from '../text.ts';
+import { warnOfHeld, workOnStore } from '../store-work.ts';
 
 interface RestoreOptions extends OpenOptions {
   readonly dryRun?: boolean;
@@ -62,6 +62,7 @@ async function restore(context: Context, file: string, options: RestoreOptions):
     output.warn(
       'there was no whole store beside it, so that nobody knows what was spent, removed or disabled since the backup: all recovery keys are void',
     );
+  warnOfHeld(context, done);
   if (typeof aside === 'string')
     output.note(`the store of before is kept in ${aside}; "sallyport store discard" removes it`);
   if (!dryRun) output.note('start the daemon: systemctl start sallyportd');

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/control/client.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { createProgress } from '../progress.ts';
-import { workOnStore } from '../store-work.ts';
-import { countOf } from '../text.ts';
+import { warnOfHeld, workOnStore } from '../store-work.ts';
 
 interface StoreOptions {
   readonly yes?: boolean;
@@ -107,6 +107,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
     output.warn(
       'nobody knows whether this was the newest store: all recovery keys are void, and tokens by counter ask for two codes in a row',
     );
+  warnOfHeld(context, done);
   output.note(`the store of before is kept in ${done.aside}; "sallyport store discard" removes it`);
   output.note('start the daemon: systemctl start sallyportd');
 }

@@ -98,6 +98,9 @@ export const catalogue = {
   'member.not-from-here': danger('they are refused'),
   'member.grace-over': danger('they are refused'),
   'member.locked': danger('they are refused until the lock ends or is lifted'),
+  'member.held': warning(
+    'the store was restored: until then codes of their apps are refused, since they may have been used before',
+  ),
   'member.unresolved': danger('they are refused until the directory answers'),
   'member.damaged': danger('they are refused'),
   'member.by-rule': note('a rule refuses them, as it says'),

@@ -1,6 +1,7 @@
 import type { UserLine } from '../../daemon/control/views.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
+import { isoLocal } from '../time.ts';
 import type { FindingId } from './catalogue.ts';
-import { count } from './config.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, programs } from './guarded.ts';
@@ -36,17 +37,17 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
       : [notSeen('who could log in: only sallyportd decides that', 'see the daemon')];
   }
   const services = servicesOf(machine);
-  const { names, all, damaged } = await accountsOf(machine, most, status.value.store.accounts);
+  const { names, all, broken } = await accountsOf(machine, most, status.value.store.accounts);
   const { met, asked } = await meet(machine, names, services.names);
-  const findings = [...damaged, ...told(await unexplained(machine, met), services.inForce, services.names)];
+  const findings = [...broken, ...told(await unexplained(machine, met), services.inForce, services.names)];
   if (asked < all)
     findings.push(
       notSeen(
-        `${all - asked} of ${count(all, 'account')}: it stops after ${most}, and when its time is over`,
+        `${all - asked} of ${countOf(all, 'account')}: it stops after ${most}, and when its time is over`,
         'ask for one: sallyport explain USER --service sshd',
       ),
     );
-  return orGood(findings, `${count(asked, 'account')} looked at, for ${services.names.join(', ')}`);
+  return orGood(findings, `${countOf(asked, 'account')} looked at, for ${services.names.join(', ')}`);
 }
 
 /**
@@ -102,7 +103,29 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
         accounts: [account],
       }),
     );
-  return { names: all.slice(0, most), all: Math.max(all.length, stored), damaged };
+  return {
+    names: all.slice(0, most),
+    all: Math.max(all.length, stored),
+    broken: [...damaged, ...held(machine, users)],
+  };
+}
+
+/** Whose apps a restore holds: their codes of this moment may have been used before it. */
+function held(machine: Machine, users: readonly UserLine[]): readonly Finding[] {
+  const waiting = users.flatMap(({ account, factors }) => {
+    const until = factors.flatMap(({ enabled, heldUntil = 0 }) => (enabled ? [heldUntil] : []));
+    return Math.max(0, ...until) > machine.now() ? [{ account, until: Math.max(...until) }] : [];
+  });
+  if (waiting.length === 0) return [];
+  const last = isoLocal(Math.max(...waiting.map(({ until }) => until)));
+  return [
+    finding(
+      'member.held',
+      `codes of ${countOf(waiting.length, 'account')} are accepted again from ${last} on`,
+      'wait until then; for a login before: a recovery key, or sallyport factor add bypass USER',
+      { accounts: waiting.map(({ account }) => account) },
+    ),
+  ];
 }
 
 /** What people may ask about themselves. */

@@ -1,10 +1,10 @@
 import { systemPaths } from '../../daemon/control/config-file.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { checkService, type FindingCode, type Finding as StackFinding } from '../pam/check.ts';
 import type { ModuleLine } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
 import { refusals } from '../pam/refusals.ts';
 import type { FindingId } from './catalogue.ts';
-import { count } from './config.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 import { guarded, isProgram, oursIn, programs } from './guarded.ts';
 
@@ -62,7 +62,7 @@ export const pamCheck: Check = {
     ];
     return orGood(
       unique(findings),
-      `${count(stacks.length, 'service')}: ${stacks.map(({ service }) => service).join(', ')}`,
+      `${countOf(stacks.length, 'service')}: ${stacks.map(({ service }) => service).join(', ')}`,
     );
   },
 };

@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { count } from './config.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, oursIn } from './guarded.ts';
 import { groupNamed, localAccounts, localPeople } from './names.ts';
@@ -56,7 +56,7 @@ export const sshdCheck: Check = {
     const letOff = await letOffByRealm(machine, probes);
     return orGood(
       [...dropIns, ...merged(judged, probes, letOff)],
-      `asked for ${count(probes.length, 'connection')}`,
+      `asked for ${countOf(probes.length, 'connection')}`,
     );
   },
 };

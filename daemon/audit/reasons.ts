@@ -29,6 +29,7 @@ export const auditReasons = {
   counter: 'the counter of a security key stepped back: it may be a copy',
   'first-of-two': 'right, but after a restore two in a row are asked for',
   clock: 'no code can be right with such a clock',
+  restored: 'codes of this moment may have been used before a restore',
   unavailable: 'the servers that validate YubiKeys gave no answer',
   'no-shape': 'what was typed can be no factor of the account',
   unconfirmed: 'recovery keys were not confirmed as stored',

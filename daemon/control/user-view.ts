@@ -21,7 +21,11 @@ export function userLine(
   const { account, record, damaged } = entry;
   return {
     account,
-    factors: (record?.factors ?? []).map(({ kind, enabled }) => ({ kind, enabled })),
+    factors: (record?.factors ?? []).map(summaryOf).map(({ kind, enabled, heldUntil }) => ({
+      kind,
+      enabled,
+      ...(heldUntil === undefined ? {} : { heldUntil }),
+    })),
     lock: lockView(record?.lock ?? noLock),
     ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
     ...(damaged === undefined ? {} : { damaged }),

@@ -82,7 +82,12 @@ export interface ReloadView {
 
 export interface UserLine {
   readonly account: string;
-  readonly factors: readonly { readonly kind: string; readonly enabled: boolean }[];
+  readonly factors: readonly {
+    readonly kind: string;
+    readonly enabled: boolean;
+    /** After a restore: when its codes are accepted again. */
+    readonly heldUntil?: number;
+  }[];
   readonly lock: LockView;
   readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
   /** Why the record cannot be read: its account is refused. */

@@ -28,6 +28,11 @@ export interface TotpRecord extends FactorBase {
   readonly algorithm: OtpAlgorithm;
   /** The moving factor of the last code accepted; a step at or below it is refused. -1: none yet. */
   readonly lastStep: number;
+  /**
+   * Equal to `lastStep`: a restore set that mark, since codes up to it may have been used. Anything else: it says
+   * nothing any more.
+   */
+  readonly heldStep?: number;
   /** Steps by which the device runs ahead (+) or behind (-); -10 to 10. */
   readonly drift: number;
 }
@@ -203,7 +208,7 @@ export interface FactorContext {
 }
 
 /** `unavailable`: none of them could say, or was asked about this OTP. */
-export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock' | 'counter'>;
+export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock' | 'counter' | 'restored'>;
 
 /**
  * What a security key answered to a challenge of ours. Made by whoever made the challenge, and by nobody else:
@@ -241,13 +246,28 @@ export interface Resync {
 
 export type FactorVerdict<R extends FactorRecord = FactorRecord> =
   | { readonly outcome: 'accepted'; readonly record: R }
-  | { readonly outcome: 'refused'; readonly reason: NotAccepted; readonly resync?: Resync };
+  | {
+      readonly outcome: 'refused';
+      readonly reason: NotAccepted;
+      readonly resync?: Resync;
+      /** restored: when codes are accepted again. Milliseconds since the epoch. */
+      readonly until?: number;
+      /** restored: it is a code of this device, and guesses nothing. */
+      readonly matches?: true;
+    };
 
 /**
- * first-of-two: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; unavailable: those
+ * first-of-two: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; restored: a restore does not accept codes of this moment; unavailable: those
  * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
  */
-export type NotAccepted = 'wrong' | 'first-of-two' | 'replay' | 'clock' | 'unavailable' | 'counter';
+export type NotAccepted =
+  | 'wrong'
+  | 'first-of-two'
+  | 'replay'
+  | 'clock'
+  | 'restored'
+  | 'unavailable'
+  | 'counter';
 
 /** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface Factor<R extends FactorRecord = FactorRecord> {

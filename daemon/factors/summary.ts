@@ -1,8 +1,9 @@
 import { unreachable } from '../errors.ts';
-import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm } from './contract.ts';
+import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm, TotpRecord } from './contract.ts';
 import { keysLeft } from './recovery.ts';
 import { codesLeft } from './scratch.ts';
 import { fingerprintOf } from './ssh-key.ts';
+import { heldUntil } from './totp.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */
 export interface FactorSummary {
@@ -18,6 +19,8 @@ export interface FactorSummary {
   readonly left?: number;
   /** When a bypass code ends. Milliseconds since the epoch. */
   readonly until?: number;
+  /** After a restore: when its codes are accepted again. Milliseconds since the epoch; it may be over. */
+  readonly heldUntil?: number;
 }
 
 const algorithmNames: Readonly<Record<OtpAlgorithm, string>> = {
@@ -43,8 +46,23 @@ export function summaryOf(record: FactorRecord): FactorSummary {
     detail: detailOf(record),
     ...(record.kind === 'recovery' ? { left: keysLeft(record) } : {}),
     ...(record.kind === 'scratch' ? { left: codesLeft(record) } : {}),
+    ...held(record),
     ...(record.kind === 'bypass' ? { until: record.until } : {}),
   };
+}
+
+function held(record: FactorRecord): { readonly heldUntil?: number } {
+  const until = record.kind === 'totp' ? heldUntil(record) : undefined;
+  return until === undefined ? {} : { heldUntil: until };
+}
+
+function sinceRestore(record: TotpRecord): string {
+  const until = heldUntil(record);
+  return until === undefined ? '' : `, restored: codes are accepted from ${minuteOf(until)} on`;
+}
+
+function minuteOf(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 function doubt({ inDoubt }: { readonly inDoubt?: true }): string {
@@ -54,7 +72,7 @@ function doubt({ inDoubt }: { readonly inDoubt?: true }): string {
 function detailOf(record: FactorRecord): string {
   switch (record.kind) {
     case 'totp':
-      return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}`;
+      return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}${sinceRestore(record)}`;
     case 'hotp':
       return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}${doubt(record)}`;
     case 'yubikey':
@@ -70,7 +88,7 @@ function detailOf(record: FactorRecord): string {
     case 'scratch':
       return `${codesLeft(record)} of ${record.hashes.length} left, legacy: make recovery keys, then remove this`;
     case 'bypass':
-      return `one login, until ${new Date(record.until).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+      return `one login, until ${minuteOf(record.until)}`;
     default:
       return unreachable(record);
   }

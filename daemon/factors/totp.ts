@@ -33,17 +33,29 @@ function verify(record: TotpRecord, shape: Shape, context: FactorContext): Facto
     else spent = true;
   }
   // Every step of the window is spent: no code of now can be right, and people should hear why.
+  const until = heldUntil(record);
+  if (until !== undefined && (spent || newest <= record.lastStep))
+    return { outcome: 'refused', reason: 'restored', until, ...(spent ? { matches: true } : {}) };
   if (newest < record.lastStep) return refused('clock');
   if (spent) return refused('replay');
   if (fits >= 0) return { outcome: 'accepted', record: movedOn(record, fits, center, context.now) };
   return refused('wrong');
 }
 
+/**
+ * When the device shows the first code that is accepted again after a restore; milliseconds since the epoch.
+ * undefined: no restore holds its codes, or a code was accepted since.
+ */
+export function heldUntil({ heldStep, lastStep, drift, period }: TotpRecord): number | undefined {
+  return heldStep === undefined || heldStep !== lastStep ? undefined : (lastStep + 1 - drift) * period * 1000;
+}
+
 /** One success moves the drift by one step at the most: a single late code is no slow clock. */
 function movedOn(record: TotpRecord, step: number, center: number, now: number): TotpRecord {
   const drift = record.drift + Math.sign(step - center);
+  const { heldStep: _, ...free } = record;
   return {
-    ...record,
+    ...free,
     lastStep: step,
     drift: Math.max(-furthestDrift, Math.min(furthestDrift, drift)),
     lastUsed: now,

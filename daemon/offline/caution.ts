@@ -1,6 +1,6 @@
 import { unreachable } from '../errors.ts';
 import type { FactorRecord, RecoveryRecord, ScratchRecord } from '../factors/contract.ts';
-import { furthestDrift } from '../factors/totp.ts';
+import { furthestDrift, heldUntil } from '../factors/totp.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { AccountRecord, TokenRecord } from '../store/contract.ts';
 
@@ -52,6 +52,8 @@ export interface Noted {
 
 export interface Cautious {
   readonly record: AccountRecord;
+  /** When codes of all its apps are accepted again; milliseconds since the epoch. */
+  readonly heldUntil?: number;
   readonly notes: readonly Noted[];
 }
 
@@ -132,11 +134,15 @@ function merged(record: AccountRecord, other: Other, at: Now): Cautious {
   });
   for (const factor of added) say('added-since', factor);
 
+  const held = [...back, ...added].flatMap((factor) =>
+    factor.kind === 'totp' && factor.enabled ? (heldUntil(factor) ?? []) : [],
+  );
   const lastLogin = later(record.lastLogin, theirs?.lastLogin);
   const uid = theirs?.uid ?? record.uid;
   const hadGrace = record.graceStarted !== undefined || theirs?.graceStarted !== undefined;
   return {
     notes,
+    ...(held.length === 0 ? {} : { heldUntil: Math.max(...held) }),
     record: {
       account,
       ...(uid === undefined ? {} : { uid }),
@@ -178,8 +184,10 @@ function stricter(
       // The device may have been found to run ahead since: by a step where the newest is known, else as far as can be.
       const ahead = newest && same !== undefined ? Math.max(0, drift) + 1 : furthestDrift;
       const present = Math.floor(now / 1000 / factor.period) + ahead + skew;
-      const marks = [factor.lastStep, same?.kind === 'totp' ? same.lastStep : -1, present];
-      return { ...factor, ...used, drift, lastStep: Math.max(...marks) };
+      const mark = Math.max(factor.lastStep, same?.kind === 'totp' ? same.lastStep : -1);
+      const { heldStep: _, ...free } = factor;
+      if (present <= mark) return { ...free, ...used, drift, lastStep: mark };
+      return { ...free, ...used, drift, lastStep: present, heldStep: present };
     }
     case 'hotp': {
       const counter = Math.max(factor.counter, same?.kind === 'hotp' ? same.counter : 0);

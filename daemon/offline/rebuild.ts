@@ -43,8 +43,17 @@ export interface Rebuild {
  * MUST hold:
  * - a record or marker that cannot be opened is never left out: its account is refused;
  * - memory is bounded whatever the number of accounts and events.
+ *
+ * @returns when codes of all apps are accepted again, in milliseconds since the epoch; undefined: none is held
  */
-export async function rebuild(job: Rebuild): Promise<void> {
+export async function rebuild(given: Rebuild): Promise<number | undefined> {
+  let heldUntil: number | undefined;
+  const job: Job = {
+    ...given,
+    held: (until) => {
+      heldUntil = Math.max(heldUntil ?? 0, until);
+    },
+  };
   const others = job.other === undefined ? noPairs() : pairsOf(job.other.db);
   let theirs = await others.next();
   for await (const ours of pairsOf(job.from.db)) {
@@ -59,6 +68,19 @@ export async function rebuild(job: Rebuild): Promise<void> {
   }
   for (; theirs.value !== undefined; theirs = await others.next()) await onlyTheirs(job, theirs.value);
   await copyTrail(job);
+  return heldUntil;
+}
+
+interface Job extends Rebuild {
+  readonly held: (until: number) => void;
+}
+
+/** @returns the record that is stored */
+function made(job: Job, record: AccountRecord, other: Other): AccountRecord {
+  const { notes, heldUntil, record: careful } = cautious(record, other, job.at);
+  for (const noted of notes) job.say(noted);
+  if (heldUntil !== undefined) job.held(heldUntil);
+  return careful;
 }
 
 type NamedPair = Pair & { readonly name: Buffer };
@@ -92,7 +114,7 @@ function read<T>(
   }
 }
 
-async function bring(job: Rebuild, ours: NamedPair, theirs: NamedPair | undefined): Promise<void> {
+async function bring(job: Job, ours: NamedPair, theirs: NamedPair | undefined): Promise<void> {
   const { from, other, into } = job;
   if (isTokenName(ours.account)) {
     const token = read<TokenRecord>(from, ours, decodeToken)?.value;
@@ -131,21 +153,19 @@ function otherOf(job: Rebuild, theirs: NamedPair | undefined): Other {
   return { kind: other.sameLine ? 'newest' : 'beside', record: known };
 }
 
-async function put(job: Rebuild, record: AccountRecord, other: Other): Promise<void> {
+async function put(job: Job, record: AccountRecord, other: Other): Promise<void> {
   if (job.isNewest) {
     await job.into.account(record);
     return;
   }
-  const made = cautious(record, other, job.at);
-  for (const noted of made.notes) job.say(noted);
-  await job.into.account(made.record);
+  await job.into.account(made(job, record, other));
 }
 
 /**
  * Since the backup was taken: what is newer stays, and so does what another line has. MUST hold: only what the
  * backup is known to be newer than is left out, since an account without its record is asked for nothing.
  */
-async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
+async function onlyTheirs(job: Job, pair: NamedPair): Promise<void> {
   const { other, into } = job;
   if (other === undefined) return;
   if (isTokenName(pair.account)) {
@@ -164,9 +184,7 @@ async function onlyTheirs(job: Rebuild, pair: NamedPair): Promise<void> {
   for (const { kind, name } of record.factors)
     job.say({ account: record.account, note: 'added-since', factor: { kind, name } });
   const known: Other = other.isNewest ? { kind: 'newest', record } : { kind: 'unknown' };
-  const made = cautious(record, known, job.at);
-  for (const noted of made.notes) job.say(noted);
-  await into.account(made.record);
+  await into.account(made(job, record, known));
 }
 
 /**

@@ -55,7 +55,7 @@ export function repair(
       const commit = 1 + Math.max(stood, old.anchor?.commit ?? 0);
       const storeId = old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex');
       into = await NewStore.begin(join(folder, 'new'), sealer, commit);
-      await rebuild({
+      const heldUntil = await rebuild({
         from: old,
         trail: old,
         isNewest: old.isNewest,
@@ -88,7 +88,16 @@ export function repair(
         fresh: { folder: join(folder, 'new'), storeId, commit },
         now,
       });
-      work.tell({ done: { whole: false, accounts, commit, storeWasNewest: old.isNewest, aside } });
+      work.tell({
+        done: {
+          whole: false,
+          accounts,
+          commit,
+          storeWasNewest: old.isNewest,
+          aside,
+          ...(heldUntil === undefined ? {} : { heldUntil }),
+        },
+      });
     } finally {
       await into?.abandon().catch(() => undefined);
       await old.db.close();

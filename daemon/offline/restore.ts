@@ -66,8 +66,9 @@ export function restore(
     const relation = old && (meta === undefined ? 'branch' : await relationOf(old, meta));
     const isNewest = old?.isNewest === true && (relation === 'heir' || relation === 'unrelated');
     const trail = old !== undefined && isNewest && relation === 'heir' ? old : from;
+    let heldUntil: number | undefined;
     try {
-      await rebuild({
+      heldUntil = await rebuild({
         from,
         ...(old === undefined
           ? {}
@@ -118,6 +119,7 @@ export function restore(
         commit,
         storeWasRead: old !== undefined,
         storeWasNewest: isNewest,
+        ...(heldUntil === undefined ? {} : { heldUntil }),
         ...(aside === undefined ? {} : { aside }),
       },
     });

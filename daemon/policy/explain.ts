@@ -4,11 +4,13 @@ import { formatNetwork } from '../config/network.ts';
 import { unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { factorFor } from '../factors/registry.ts';
+import { heldUntil } from '../factors/totp.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { ifEnforced } from './observing.ts';
 import { possibleRules } from './rule.ts';
+import { date } from './saying.ts';
 import { secretsText } from './secrets.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */
@@ -137,6 +139,8 @@ function factorsText(question: Question, realmName: string): string {
 
 function stateOf(factor: FactorRecord, now: number): string {
   if (!factor.enabled) return ' (disabled)';
+  const until = factor.kind === 'totp' ? heldUntil(factor) : undefined;
+  if (until !== undefined && until > now) return ` (restored: its codes are accepted from ${date(until)} on)`;
   return factorFor(factor).usable(factor, now) ? '' : ' (no longer good)';
 }
 

@@ -59,6 +59,7 @@ const factor = v.variant('kind', [
     ),
     algorithm,
     lastStep: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+    heldStep: v.exactOptional(count),
     drift: v.pipe(v.number(), v.integer(), v.minValue(-10), v.maxValue(10)),
   }),
   v.strictObject({

@@ -160,7 +160,7 @@ export class Answering {
       return refused(next, {
         result: 'auth-err',
         again: true,
-        text: refusalText(judgement.reason),
+        text: refusalText(judgement.reason, (judgement.until ?? 0) - asking.now),
         ...(judgement.repeats === undefined ? {} : { repeats: true }),
       });
     }

@@ -30,6 +30,10 @@ export type Judgement =
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
+      /** restored: when codes are accepted again. Milliseconds since the epoch. */
+      readonly until?: number;
+      /** restored: it is a code of the device, so that no other factor's "wrong" counts. */
+      readonly matches?: true;
       /** It is the answer that was accepted last, within its own window: it guesses nothing, and counts nowhere. */
       readonly repeats?: true;
     };
@@ -114,19 +118,33 @@ export function shapesIn({
 }
 
 /** What counts nowhere must be the word of every factor that was asked. */
-const gravity = { counter: 3, replay: 2, 'first-of-two': 2, wrong: 1, clock: 0, unavailable: 0 } as const;
+const gravity = {
+  counter: 3,
+  replay: 2,
+  'first-of-two': 2,
+  wrong: 1,
+  clock: 0,
+  restored: 0,
+  unavailable: 0,
+} as const;
+
+function gravityOf({ reason, matches }: Judgement & { outcome: 'refused' }): number {
+  return matches === true ? gravity.counter : gravity[reason];
+}
 
 function worse(
   a: Judgement & { outcome: 'refused' },
   b: Judgement & { outcome: 'refused' },
 ): Judgement & { outcome: 'refused' } {
-  const graver = gravity[b.reason] > gravity[a.reason] ? b : a;
+  const graver = gravityOf(b) > gravityOf(a) ? b : a;
   const resync = a.resync ?? b.resync;
   return {
     outcome: 'refused',
     reason: graver.reason,
     countsAsCode: a.countsAsCode || b.countsAsCode,
     ...(resync === undefined ? {} : { resync }),
+    ...(graver.until === undefined ? {} : { until: graver.until }),
+    ...(graver.matches === undefined ? {} : { matches: graver.matches }),
   };
 }
 
@@ -139,6 +157,8 @@ function refusedAs(
     reason: verdict.reason,
     countsAsCode,
     ...(verdict.resync === undefined ? {} : { resync: verdict.resync }),
+    ...(verdict.until === undefined ? {} : { until: verdict.until }),
+    ...(verdict.matches === undefined ? {} : { matches: verdict.matches }),
   };
 }
 

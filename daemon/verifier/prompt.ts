@@ -4,6 +4,7 @@ import { keysLeft } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
 import { codesLeft } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import { countOf } from '../lib/count-of.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { refusals } from '../policy/decision.ts';
 
@@ -112,6 +113,7 @@ export type RefusalReason =
   | 'first-of-two'
   | 'replay'
   | 'clock'
+  | 'restored'
   | 'unavailable'
   | 'counter'
   | 'no-shape'
@@ -120,7 +122,8 @@ export type RefusalReason =
   | 'no-factor'
   | 'uid-changed';
 
-export function refusalText(reason: RefusalReason): string {
+/** @param wait restored: milliseconds until codes are accepted again */
+export function refusalText(reason: RefusalReason, wait = 0): string {
   switch (reason) {
     case 'wrong':
       return 'That was not right.';
@@ -130,6 +133,10 @@ export function refusalText(reason: RefusalReason): string {
       return 'That code was used before. Wait for the next one.';
     case 'clock':
       return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+    case 'restored': {
+      const minutes = countOf(Math.max(1, Math.ceil(wait / 60_000)), 'minute');
+      return `The store of this machine was restored a short time ago. Codes are accepted again in ${minutes}.`;
+    }
     case 'unavailable':
       return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
     case 'counter':

@@ -92,9 +92,9 @@ async function tryVerify(
       realm: realm.name,
       factor,
     });
-  const no = async (reason: RefusalReason): Promise<VerifyResult> => {
+  const no = async (reason: RefusalReason, until = now): Promise<VerifyResult> => {
     await ledger.note(event('refused', reason));
-    return { outcome: 'refused', reason, text: refusalText(reason), resync: false };
+    return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
   };
   if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
   if (factors.length === 0) return no('no-factor');
@@ -121,7 +121,7 @@ async function tryVerify(
       return no(judgement.outcome);
     case 'refused': {
       const { reason } = judgement;
-      if (countsNowhere(judgement)) return no(reason);
+      if (countsNowhere(judgement)) return no(reason, judgement.until);
       const after = counted(asking, judgement);
       const told = withLock(event('refused', reason), record.lock, after.lock);
       if (!(await ledger.change(asking, after, told))) return undefined;

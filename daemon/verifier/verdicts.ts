@@ -1,4 +1,5 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
+import type { NotAccepted } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
@@ -29,12 +30,14 @@ export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
 }
 
 /**
- * With such a clock, or without the servers, no code can be right; and the answer that was accepted a moment ago
+ * With such a clock, just after a restore, or without the servers, no code can be right; and the answer that was accepted a moment ago
  * guesses nothing: no account is to be locked for it.
  */
 export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refused' }): boolean {
-  return repeats === true || reason === 'clock' || reason === 'unavailable';
+  return repeats === true || nowhere.has(reason);
 }
+
+const nowhere: ReadonlySet<NotAccepted> = new Set(['clock', 'restored', 'unavailable']);
 
 /** What tells where a login comes from. */
 type Whence = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;

@@ -151,6 +151,25 @@ describe('the store is broken', () => {
     rmSync(join(own.store, 'CURRENT'));
     const outputs = await follow(blocks('The store is broken')[0]);
     assert.match(outputs[2] ?? '', /recovery keys are void/);
+    // It is said what it is and when it ends: here, to the person, in the trail, and to those who look.
+    assert.match(outputs[2] ?? '', /codes of apps are accepted again from \S+ on \(in 6 minutes\)/);
+    const client = await own.start();
+    const { lock } = await client.user(user);
+    const refused = await client.verify(user, { answer: totp(phone) });
+    assert.equal(refused.outcome === 'refused' && refused.reason, 'restored');
+    assert.match(refused.text ?? '', /was restored .* accepted again in \d minutes/);
+    assert.deepEqual(
+      (await client.user(user)).lock,
+      lock,
+      'it counts nowhere, though the HOTP token took it for wrong',
+    );
+    assert.match(await own.must(['audit']), /verify\trefused\trestored/);
+    assert.match(
+      await own.must(['explain', user, '--service', 'sshd']),
+      /restored: its codes are accepted from/,
+    );
+    assert.match(await own.must(['user', 'show', user]), /restored: codes are accepted from/);
+    assert.match((await own.cli(['doctor'])).stdout, /member\.held/);
     assert.match(outputs[4] ?? '', new RegExp(`^${user}\t`, 'm'));
     for (const key of keys) assert.notEqual(await own.verify(user, key), 'accepted');
     for (const counter of [0, 1]) assert.notEqual(await own.verify(user, hotp(token, counter)), 'accepted');

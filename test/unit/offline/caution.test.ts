@@ -9,7 +9,7 @@ import type {
   TotpRecord,
   WebauthnRecord,
 } from '../../../daemon/factors/contract.ts';
-import { totp } from '../../../daemon/factors/totp.ts';
+import { heldUntil, totp } from '../../../daemon/factors/totp.ts';
 import { cautious, cautiousToken, type Other } from '../../../daemon/offline/caution.ts';
 import type { AccountRecord } from '../../../daemon/store/contract.ts';
 import { totp as totpCode } from '../../support/codes.ts';
@@ -122,6 +122,66 @@ describe('TOTP', () => {
           assert.notEqual(verdict(step - when, now + when * 30_000), 'accepted', `${drift} ${step} ${when}`);
       assert.equal(verdict(made.drift, now + later * 30_000), 'accepted', `drift ${drift}`);
     }
+  });
+
+  test('says that it was a restore and when it ends, and accepts at that very moment', () => {
+    const made = cautious(
+      record([
+        { ...phone, drift: 2 },
+        { ...phone, id: 'other', enabled: false },
+      ]),
+      unknown,
+      at,
+    );
+    const [held] = made.record.factors as [TotpRecord];
+    const until = made.heldUntil ?? 0;
+    const answer = (step: number, when: number) =>
+      totp.verify(
+        held,
+        { kind: 'code', text: totpCode(seed, { at: when, step }) },
+        { now: when, skew: 1, keyedHash },
+      );
+    for (let when = now; when < until; when += 30_000) {
+      const verdict = answer(held.drift, when);
+      const restored = { outcome: 'refused', reason: 'restored', until, matches: true };
+      assert.deepEqual(verdict, restored, String(until - when));
+    }
+    const verdict = answer(held.drift, until);
+    assert.equal(verdict.outcome, 'accepted');
+    assert.ok(
+      verdict.outcome === 'accepted' &&
+        verdict.record.kind === 'totp' &&
+        verdict.record.heldStep === undefined,
+    );
+  });
+
+  test('a wrong code counts as one as soon as a right one would be accepted', () => {
+    const [held] = cautious(record([phone]), unknown, at).record.factors as [TotpRecord];
+    const when = (heldUntil(held) ?? 0) + 60_000;
+    const wrong = { kind: 'code', text: totpCode(seed, { at: when, step: 500 }) } as const;
+    const verdict = totp.verify(held, wrong, { now: when, skew: 1, keyedHash });
+    assert.deepEqual(verdict, { outcome: 'refused', reason: 'wrong' });
+  });
+
+  test('a mark that was in the future before is the clock, and no restore', () => {
+    const far = Math.floor(now / 30_000) + 500;
+    const code = { kind: 'code', text: totpCode(seed, { at: now, step: 0 }) } as const;
+    for (const heldStep of [undefined, 7]) {
+      const before = { ...phone, lastStep: far, ...(heldStep === undefined ? {} : { heldStep }) };
+      const made = cautious(record([before]), unknown, at);
+      assert.equal(made.heldUntil, undefined);
+      const verdict = totp.verify(only<TotpRecord>(made), code, { now, skew: 1, keyedHash });
+      assert.deepEqual(verdict, { outcome: 'refused', reason: 'clock' });
+    }
+  });
+
+  test('a second restore holds the codes of its own moment', () => {
+    const first = only<TotpRecord>(cautious(record([phone]), unknown, at));
+    const later = { ...at, now: now + 3_600_000 };
+    const made = cautious(record([first]), unknown, later);
+    const again = only<TotpRecord>(made);
+    assert.equal(again.heldStep, again.lastStep);
+    assert.ok((made.heldUntil ?? 0) > later.now);
   });
 
   test('a mark in the future stays, whichever copy has it', () => {

@@ -189,6 +189,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'member.unresolved': (machine) => {
     machine.explained = () => new ControlError('accounts-unavailable', 'the directory is away');
   },
+  'member.held': (machine) => {
+    const factors = [{ kind: 'totp', enabled: true, heldUntil: machine.time + 60_000 }];
+    machine.stored = [{ account: 'alice', factors, lock: { codes: 0, any: 0 } }];
+  },
   'member.damaged': (machine) => {
     machine.stored = [{ account: 'carol', factors: [], lock: { codes: 0, any: 0 }, damaged: 'a bad tag' }];
   },
