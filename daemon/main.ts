@@ -5,6 +5,7 @@ import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { createAuditJournal } from './audit/journal.ts';
 import { check, init } from './command-line.ts';
+import type { Config } from './config/contract.ts';
 import {
   defaultConfigFile,
   notifyUser,
@@ -38,6 +39,7 @@ import { bootId, descriptorLimit } from './process.ts';
 import { exits, forbidFetch, logToStderr, runProgram, version } from './program.ts';
 import { systemRandomness } from './randomness.ts';
 import { boundedStore } from './store/bounded-store.ts';
+import type { TrailBounds } from './store/dropping.ts';
 import { loadKeyring } from './store/keyring.ts';
 import { openStore } from './store/open.ts';
 import { createRotation } from './store/rotation.ts';
@@ -64,6 +66,10 @@ function rootUids(file: string, controlSocket: string): ReadonlySet<number> {
   return new Set(own ? [0, process.geteuid?.() ?? 0] : [0]);
 }
 
+function boundsOf({ keepEvents, keepBytes }: Config['audit']): TrailBounds {
+  return { keep: keepEvents, keepBytes };
+}
+
 async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const started = clock.now();
   const manager = createManager({ addon, log, environment: process.env, pid: process.pid });
@@ -86,7 +92,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
 
   const counts = createCounts();
   const opened = await manager.starting('Checking the store', () =>
-    openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon }),
+    openStore({
+      folder: paths.store,
+      anchor: paths.anchor,
+      keyring,
+      locks: addon,
+      bounds: () => boundsOf(configuration.current().audit),
+      overShare: (party) => log.warning('audit-over-share', { party }),
+    }),
   );
   const store = boundedStore(measuredStore(opened, counts), {
     monotonic: clock.monotonic,
@@ -240,9 +253,9 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     if (trail?.head !== undefined) log.info('audit-head', { place: events.last, link: trail.head });
   };
   const prune = (): void => {
-    const { keepForMs, keepEvents, keepBytes } = configuration.current().audit;
+    const { audit } = configuration.current();
     store
-      .pruneEvents({ before: clock.now() - keepForMs, keep: keepEvents, keepBytes })
+      .pruneEvents({ before: clock.now() - audit.keepForMs, ...boundsOf(audit) })
       .catch((error: unknown) => log.warning('audit-not-pruned', { message: messageOf(error) }))
       .finally(tellHead);
   };

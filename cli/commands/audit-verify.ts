@@ -3,6 +3,7 @@ import type { TrailCheck, TrailFault } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { createProgress } from '../progress.ts';
+import { plainTime } from '../time.ts';
 
 interface Link {
   readonly seq: number;
@@ -25,6 +26,10 @@ interface Outcome {
   readonly faults: number;
   readonly findings: TrailCheck['findings'];
   readonly segments: TrailCheck['segments'];
+  /** Rows that were dropped out of turn, and the events in them; all that was ever dropped. */
+  readonly gaps: number;
+  readonly inGaps: number;
+  readonly dropped?: TrailCheck['dropped'];
   /** Whether the link that was written down elsewhere is still there; gone: that event was dropped meanwhile. */
   readonly expected?: 'right' | 'wrong' | 'gone';
 }
@@ -92,6 +97,9 @@ function added(sum: Outcome | undefined, part: TrailCheck, expect: Link | undefi
     ...(part.head === undefined ? {} : { head: part.head }),
     faults: (sum?.faults ?? 0) + part.faults,
     findings: [...(sum?.findings ?? []), ...part.findings].slice(0, mostFindings),
+    gaps: (sum?.gaps ?? 0) + part.gaps,
+    inGaps: (sum?.inGaps ?? 0) + part.inGaps,
+    ...(part.dropped === undefined ? {} : { dropped: part.dropped }),
     segments: [...(sum?.segments ?? []), ...part.segments].slice(-mostFindings),
     ...(seen === undefined ? {} : { expected: seen }),
   };
@@ -117,6 +125,7 @@ function show({ output }: Context, outcome: Outcome, expect: Link | undefined): 
     output.error(`event ${expect.seq} is not the one whose link was written down`);
   if (expect !== undefined && outcome.expected === 'gone')
     output.error(`event ${expect.seq} was dropped meanwhile: its link cannot be compared any more`);
+  showDropped(output, outcome);
   output.facts([
     ['events', last < first ? '' : `${first} to ${last}`],
     ['checked', String(outcome.checked)],
@@ -126,7 +135,21 @@ function show({ output }: Context, outcome: Outcome, expect: Link | undefined): 
       `segment ${segment}`,
       `from event ${seq}: ${reason}`,
     ]),
+    ['gaps', outcome.gaps === 0 ? '' : `${outcome.gaps}, of ${outcome.inGaps} dropped events`],
     ['faults', String(outcome.faults)],
     ['newest', head === undefined || last < first ? '' : `${last}:${head}`],
   ]);
+}
+
+/** A chain that is whole does not say that all is there: what had to go before its time is said. */
+function showDropped(output: Context['output'], { dropped }: Outcome): void {
+  if (dropped === undefined || dropped.size + dropped.share === 0) return;
+  const { size, share, newest } = dropped;
+  const until = newest === undefined ? '' : `, the newest of them of ${plainTime(newest)}`;
+  output.warn(
+    `${size + share} events were dropped before they were too old${until}: ${size} because the trail was full, ${share} of accounts or parties that had written more than their share`,
+  );
+  output.warn(
+    'who writes that much: journalctl -u sallyportd -g audit-over-share; more room: [audit] keep_events, keep_bytes',
+  );
 }

@@ -20,6 +20,12 @@ export const floodLimits = {
     interval: 60_000,
   },
   /**
+   * Parts of the audit trail that may be written in a day before the events of the same party give way to those of
+   * others (store/shares.ts): by one account or party, and by all that have verified no factor. `beyond`: the room for
+   * what is written beyond that. `parties`: how many are told apart.
+   */
+  trailShare: { one: 1 / 64, unverified: 1 / 8, beyond: 1 / 8, parties: 16_384 },
+  /**
    * Lines of the log, other than those of audit events: of one uid; of one address, which for the portal has a line
    * for each request; of one name that no party is named in, and of all parties together. `counted`: different
    * lines that are counted until the next `interval`.

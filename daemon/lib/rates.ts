@@ -14,9 +14,9 @@ export interface Rate {
  * - a clock that is set back frees no entry early: the clock passed in is monotonic.
  */
 export interface Rates {
-  /** Whether one more is within the rate; counts nothing. */
-  allows(key: string, rate: Rate): boolean;
-  add(key: string, rate: Rate): void;
+  /** Whether one more, or `by` more, is within the rate; counts nothing. */
+  allows(key: string, rate: Rate, by?: number): boolean;
+  add(key: string, rate: Rate, by?: number): void;
   takeBack(key: string, rate: Rate): void;
   readonly size: number;
 }
@@ -37,10 +37,10 @@ export function createRates(monotonic: () => number, entries: number): Rates {
     return { count: Math.max(0, known.count - forgotten), at: now };
   };
   return {
-    allows: (key, rate) => present(key, rate).count <= rate.burst - 1,
-    add(key, rate) {
+    allows: (key, rate, by = 1) => present(key, rate).count <= rate.burst - by,
+    add(key, rate, by = 1) {
       const { count, at } = present(key, rate);
-      putLast(buckets, key, { count: Math.min(rate.burst, count + 1), at }, entries);
+      putLast(buckets, key, { count: Math.min(rate.burst, count + by), at }, entries);
     },
     takeBack(key, rate) {
       const { count, at } = present(key, rate);

@@ -94,7 +94,7 @@ function ofStore(health: StoreHealth, size: number | undefined): readonly Family
       'Commits by which the anchor is behind; seconds at the most.',
       health.commit - health.anchorCommit,
     ),
-    gauge('sallyport_audit_events', 'Events that are kept.', events.last - events.first + 1),
+    gauge('sallyport_audit_events', 'Events that are kept.', trail?.held ?? events.last - events.first + 1),
     total('sallyport_audit_events_total', 'Events that were ever written.', events.last),
     ...(trail === undefined
       ? []

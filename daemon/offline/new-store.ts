@@ -5,6 +5,7 @@ import { syncFolder } from '../lib/durable.ts';
 import {
   type ChainState,
   chained,
+  type Gap,
   linkOf,
   newChain,
   parted,
@@ -15,7 +16,15 @@ import type { AccountRecord, TokenRecord } from '../store/contract.ts';
 import { checkFolder } from '../store/folder-check.ts';
 import { type Db, openLevel } from '../store/handle.ts';
 import { type HashKey, sealedHashKey } from '../store/hash-keys.ts';
-import { eventKey, isTokenName, markerKey, metaKey, recordKey, tokenName } from '../store/keys.ts';
+import {
+  eventKey,
+  isTokenName,
+  markerKey,
+  metaKey,
+  overShareKey,
+  recordKey,
+  tokenName,
+} from '../store/keys.ts';
 import { type Meta, openMeta, sealMeta } from '../store/meta.ts';
 import { encodeAccount, encodeEvent, encodeToken } from '../store/records.ts';
 import type { Sealer } from '../store/seal.ts';
@@ -41,6 +50,8 @@ export class NewStore {
   #first = 1;
   #last = 0;
   #eventBytes = 0;
+  #inGaps = 0;
+  #overShare = { count: 0, bytes: 0 };
   /** The newest event, as it was encoded. */
   #newest: Buffer | undefined;
 
@@ -75,15 +86,26 @@ export class NewStore {
     await this.#put(key, this.#sealer.seal('marker', key, this.#commit, EMPTY));
   }
 
-  /** In their order, without a gap. @param bytes as it was encoded, whoever did @param version of its commit */
+  /** In their order, each place or as part of a gap. @param bytes as it was encoded, whoever did @param version of its commit */
   async event(seq: number, bytes: Buffer, version: number): Promise<void> {
     if (this.#last < this.#first) this.#first = seq;
     this.#last = seq;
     this.#newest = bytes;
     const key = eventKey(seq);
     const value = this.#sealer.seal('audit', key, version, bytes);
-    this.#eventBytes += key.length + value.length;
+    const size = key.length + value.length;
+    this.#eventBytes += size;
     await this.#put(key, value);
+    if (parted(bytes).mark?.overShare !== true) return;
+    this.#overShare = { count: this.#overShare.count + 1, bytes: this.#overShare.bytes + size };
+    await this.#put(overShareKey(seq), EMPTY);
+  }
+
+  /** A row that was dropped out of turn. */
+  async gap(seq: number, { to }: Gap, bytes: Buffer, version: number): Promise<void> {
+    await this.event(seq, bytes, version);
+    this.#last = to;
+    this.#inGaps += to - seq + 1;
   }
 
   /** In the place of one that is lost. */
@@ -116,6 +138,9 @@ export class NewStore {
       last: this.#last,
       chain,
       eventBytes: this.#eventBytes,
+      ...(this.#inGaps === 0 ? {} : { inGaps: this.#inGaps }),
+      ...(this.#overShare.count === 0 ? {} : { overShare: this.#overShare }),
+      ...(trail?.dropped === undefined ? {} : { dropped: trail.dropped }),
     };
     await this.#db.put(metaKey, sealMeta(this.#sealer, meta), { sync: true });
     await this.#db.close();
@@ -129,8 +154,9 @@ export class NewStore {
     const newest = this.#newest;
     // What the store said of itself is older than the newest event that was found.
     if (newest === undefined || this.#last <= trail.last || parted(newest).mark === undefined) return chain;
-    const { segment = chain.segment } = parted(newest).mark ?? {};
-    return { ...chain, segment, head: linkOf(chain.key, this.#last, newest) };
+    const { mark, gap } = parted(newest);
+    const head = gap?.link ?? linkOf(chain.key, this.#last, newest);
+    return { ...chain, segment: mark?.segment ?? chain.segment, head };
   }
 
   async abandon(): Promise<void> {

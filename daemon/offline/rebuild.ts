@@ -188,8 +188,8 @@ async function onlyTheirs(job: Job, pair: NamedPair): Promise<void> {
 }
 
 /**
- * Every event that can be opened, and one that says so for each that cannot. MUST hold: each stays as it was, link
- * and all, unless the key of its chain is lost, without which its link says nothing.
+ * Every event that can be opened, each gap, and one that says so for each that cannot. MUST hold: each stays as it
+ * was, link and all, unless the key of its chain is lost, without which its link says nothing.
  */
 async function copyTrail({ trail, into }: Rebuild): Promise<void> {
   const meta = await metaIn(trail);
@@ -198,9 +198,10 @@ async function copyTrail({ trail, into }: Rebuild): Promise<void> {
   for await (const [key, value] of trail.db.iterator({ gte: from, lt: eventRange.lt, fillCache: false })) {
     const seq = seqOf(key);
     for (next ??= seq; next < seq; next += 1) await into.lostEvent(next);
-    next = seq + 1;
     const opened = opening(trail, key, value);
+    next = (opened?.gap?.to ?? seq) + 1;
     if (opened === undefined) await into.lostEvent(seq);
+    else if (opened.gap !== undefined) await into.gap(seq, opened.gap, opened.plaintext, opened.version);
     else await into.event(seq, meta?.chain === undefined ? opened.json : opened.plaintext, opened.version);
   }
   if (meta === undefined) return;
@@ -208,15 +209,13 @@ async function copyTrail({ trail, into }: Rebuild): Promise<void> {
 }
 
 /** @returns undefined: it cannot be opened */
-function opening(
-  { sealer }: Side,
-  key: Buffer,
-  value: Buffer,
-): { readonly plaintext: Buffer; readonly json: Buffer; readonly version: number } | undefined {
+function opening({ sealer }: Side, key: Buffer, value: Buffer): Opened | undefined {
   try {
     const { plaintext, version } = sealer.open('audit', key, value);
-    return { plaintext, version, json: parted(plaintext).json };
+    return { plaintext, version, ...parted(plaintext) };
   } catch {
     return undefined;
   }
 }
+
+type Opened = ReturnType<typeof parted> & { readonly plaintext: Buffer; readonly version: number };

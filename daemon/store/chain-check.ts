@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { type ChainMark, linkOf, noLink } from './chain.ts';
+import { type ChainMark, type Gap, linkOf, noLink } from './chain.ts';
 import type { Store, TrailCheck, TrailFault } from './contract.ts';
 import type { Db } from './handle.ts';
 import { eventKey, eventRange, metaKey } from './keys.ts';
@@ -52,7 +52,7 @@ async function placeBefore(
   snapshot: Snapshot,
   from: number,
 ): Promise<Slot | undefined> {
-  for await (const slot of slots(db, sealer, snapshot, { from: from - 1, forward: true })) return slot;
+  for await (const slot of slots(db, sealer, snapshot, { from: from - 1 })) return slot;
   return undefined;
 }
 
@@ -63,19 +63,21 @@ async function isAnythingBeyond(db: Db, snapshot: Snapshot, last: number): Promi
 
 class Check {
   checked = 0;
-  readonly #meta: Pick<Meta, 'first' | 'last' | 'chain'>;
+  readonly #meta: Pick<Meta, 'first' | 'last' | 'chain' | 'dropped'>;
   readonly #options: Options;
   readonly #segments: TrailCheck['segments'][number][] = [];
   readonly #findings: TrailCheck['findings'][number][] = [];
   #before: Before = { kind: 'unlinked' };
   #faults = 0;
   #unchained = 0;
+  #gaps = 0;
+  #inGaps = 0;
   #chainedFrom: number | undefined;
   #link: string | undefined;
   /** A row of events without a link behind such as have one is told once. */
   #wasUnchained = false;
 
-  constructor(meta: Pick<Meta, 'first' | 'last' | 'chain'>, options: Options) {
+  constructor(meta: Pick<Meta, 'first' | 'last' | 'chain' | 'dropped'>, options: Options) {
     this.#meta = meta;
     this.#options = options;
   }
@@ -85,6 +87,7 @@ class Check {
     if (from > first) {
       const slot = await before();
       if (slot === undefined || slot.problem) this.#before = { kind: 'unknown' };
+      else if (slot.gap) this.#before = { kind: 'linked', link: slot.gap.link };
       else if (slot.mark) this.#before = this.#linked(slot, slot.mark);
       else this.#wasUnchained = true;
       return;
@@ -94,7 +97,11 @@ class Check {
 
   take(slot: Slot): void {
     this.checked += 1;
-    const { seq, event, mark, problem } = slot;
+    const { seq, event, mark, problem, gap } = slot;
+    if (gap !== undefined) {
+      this.#takeGap(seq, gap, mark);
+      return;
+    }
     const isLost = event?.reason === lostEvent && event.kind === 'store' && mark === undefined;
     if (problem || !event || isLost) {
       this.#fault(seq, problem === 'event-missing' || isLost ? 'missing' : 'damaged');
@@ -116,6 +123,16 @@ class Check {
     }
   }
 
+  /** Events that were dropped out of turn: the chain goes through. */
+  #takeGap(seq: number, gap: Gap, mark: ChainMark | undefined): void {
+    this.#gaps += 1;
+    this.#inGaps += gap.to - seq + 1;
+    const fault = mark === undefined ? 'damaged' : this.#faultOf(seq, mark);
+    if (fault) this.#fault(seq, fault);
+    this.#before = { kind: 'linked', link: gap.link, ...(mark === undefined ? {} : { mark }) };
+    this.#wasUnchained = false;
+  }
+
   /** The newest event must be the one whose link the store wrote down with it. */
   end(isAnythingBeyond: boolean): void {
     const { chain, last, first } = this.#meta;
@@ -126,7 +143,7 @@ class Check {
   }
 
   report(next?: number): TrailCheck {
-    const { first, last, chain } = this.#meta;
+    const { first, last, chain, dropped } = this.#meta;
     return {
       first,
       last,
@@ -135,6 +152,9 @@ class Check {
       ...(next === undefined && chain !== undefined ? { head: chain.head } : {}),
       unchained: this.#unchained,
       ...(this.#chainedFrom === undefined ? {} : { chainedFrom: this.#chainedFrom }),
+      gaps: this.#gaps,
+      inGaps: this.#inGaps,
+      ...(dropped === undefined ? {} : { dropped }),
       segments: this.#segments,
       faults: this.#faults,
       findings: this.#findings,

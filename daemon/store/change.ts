@@ -1,10 +1,18 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Commit } from './contract.ts';
+import type { Drop } from './dropping.ts';
 import type { HashKey } from './hash-keys.ts';
 import { tokenName } from './keys.ts';
 import { encodeAccount, encodeEvent, encodeToken } from './records.ts';
 
 export type Entry = readonly [key: Buffer, value: Buffer];
+
+export interface EncodedEvent {
+  readonly event: AuditEvent;
+  readonly bytes: Buffer;
+  /** Beyond the share of its account (shares.ts). */
+  readonly overShare?: boolean;
+}
 
 /** A commit whose parts are checked and encoded. */
 export interface Change {
@@ -14,13 +22,12 @@ export interface Change {
     readonly version: number;
     readonly write?: Buffer | null;
   }[];
-  readonly events: readonly { readonly event: AuditEvent; readonly bytes: Buffer }[];
+  readonly events: readonly EncodedEvent[];
   /** Entries as they were read, to be sealed with the present master key; those that changed since are left alone. */
   readonly reseal?: readonly Entry[];
   /** To be sealed and kept. */
   readonly hashKeys?: readonly HashKey[];
-  /** Events up to this one are dropped; they take up `bytes`, and the last of them has this link. */
-  readonly drop?: { readonly to: number; readonly bytes: number; readonly link?: string };
+  readonly drop?: Drop;
 }
 
 /** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */

@@ -3,10 +3,11 @@ import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Change } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
+import { isOver, nextDrop, type ToDrop, type TrailBounds } from './dropping.ts';
 import { storeError } from './error.ts';
 import type { Db, Handle } from './handle.ts';
 import { readError } from './handle.ts';
-import type { Meta } from './meta.ts';
+import { heldEvents, type Meta } from './meta.ts';
 import type { Sealer } from './seal.ts';
 import { type Operation, Turn } from './turn.ts';
 
@@ -16,8 +17,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface WaitingDrop {
+  readonly wanted: ToDrop;
+  readonly resolve: (dropped: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** What happens around the commits. */
 export interface CommitterEvents {
+  /** What the trail may hold; asked before each turn. */
+  bounds(): TrailBounds;
   /** A turn is on disk; called before anybody hears that it is. */
   durable(meta: Meta, events: readonly StoredAuditEvent[]): void;
   /** A write failed: whether it was stored is not known. Nothing more may be written through this handle. */
@@ -30,7 +39,8 @@ export interface CommitterEvents {
  * MUST hold here:
  * - one turn at a time, and nobody hears of a turn, not even a loser of it, before it is on disk;
  * - after a failed write nothing is written until the store was opened anew: LevelDB's log may end in half a
- *   record, behind which it would forget the rest.
+ *   record, behind which it would forget the rest;
+ * - before a turn the trail is brought back within its bounds: it is over them by what one turn adds at the most.
  */
 export class Committer {
   readonly #handle: Handle;
@@ -38,6 +48,7 @@ export class Committer {
   readonly #events: CommitterEvents;
   #meta: Meta;
   #queue: Waiting[] = [];
+  #drops: WaitingDrop[] = [];
   #draining: Promise<void> | undefined;
   #refusal: Error | undefined;
   /** When the write under way began; monotonic. */
@@ -68,6 +79,15 @@ export class Committer {
     });
   }
 
+  /** Drops what is to go of the trail, one step. @returns how many events; 0: nothing is to go any more */
+  drop(wanted: ToDrop): Promise<number> {
+    if (this.#refusal) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => {
+      this.#drops.push({ wanted, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
   /** From now on everything new is refused with this error. */
   stopTaking(error: Error): void {
     this.#refusal = error;
@@ -76,7 +96,7 @@ export class Committer {
   /** From now on everything is refused with this error, and so is what waits. A turn under way goes on. */
   refuse(error: Error): void {
     this.stopTaking(error);
-    for (const { reject } of this.#queue.splice(0)) reject(error);
+    for (const { reject } of [...this.#queue.splice(0), ...this.#drops.splice(0)]) reject(error);
   }
 
   /** Commits are taken again, on top of what is on disk now. */
@@ -93,15 +113,42 @@ export class Committer {
   async #drain(): Promise<void> {
     // Those who submit in this very tick come along.
     await new Promise<void>((resolve) => process.nextTick(resolve));
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#drops.length > 0) {
+      if (isOver(this.#meta, this.#events.bounds())) await this.#keepBounds();
+      for (const { wanted, resolve, reject } of this.#drops.splice(0))
+        await this.#dropOnce(wanted).then(resolve, reject);
       const turn = this.#queue.splice(0, limits.commitsPerSync);
       try {
-        await this.#handle.use((db) => this.#run(db, turn));
+        if (turn.length > 0) await this.#handle.use((db) => this.#run(db, turn));
       } catch (error) {
         for (const { reject } of turn) reject(error);
       }
     }
     this.#draining = undefined;
+  }
+
+  /** What cannot be dropped, since it cannot be read or written, must not keep a login from being tried. */
+  async #keepBounds(): Promise<void> {
+    const bounds = this.#events.bounds();
+    const wanted = { ...bounds, before: Number.NEGATIVE_INFINITY };
+    try {
+      while (isOver(this.#meta, bounds) && (await this.#dropOnce(wanted)) > 0);
+    } catch {
+      // It is tried again before the next turn, and told by the hourly pass.
+    }
+  }
+
+  /** @returns how many events were dropped */
+  async #dropOnce(wanted: ToDrop): Promise<number> {
+    return this.#handle.use(async (db) => {
+      const drop = await nextDrop(db, this.#sealer, this.#meta, wanted);
+      if (drop === undefined) return 0;
+      const before = heldEvents(this.#meta);
+      await new Promise<CommitOutcome>((resolve, reject) => {
+        void this.#run(db, [{ change: { records: [], events: [], drop }, resolve, reject }]).catch(reject);
+      });
+      return Math.max(1, before - heldEvents(this.#meta));
+    });
   }
 
   async #run(db: Db, waiting: readonly Waiting[]): Promise<void> {

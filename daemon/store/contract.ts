@@ -2,6 +2,7 @@ import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
 import type { SegmentReason } from './chain.ts';
+import type { DropCount } from './meta.ts';
 
 /** What was typed and accepted last, as a digest: its replay within its own window is refused and counts nowhere. */
 export interface AcceptedAnswer {
@@ -98,8 +99,8 @@ export interface StoreHealth {
   readonly accounts: number;
   /** The first and the last place in the audit trail. */
   readonly events: { readonly first: number; readonly last: number };
-  /** Bytes that the trail takes up, and the link of the last event that has one (chain.ts). */
-  readonly trail?: { readonly bytes: number; readonly head?: string };
+  /** Bytes and events that the trail holds, and the link of the last event that has one (chain.ts). */
+  readonly trail?: { readonly bytes: number; readonly held: number; readonly head?: string };
   readonly anchorCommit: number;
   readonly scrub: {
     readonly lastFinished?: number;
@@ -144,6 +145,11 @@ export interface TrailCheck {
   /** How many places are wrong, and the first of them. */
   readonly faults: number;
   readonly findings: readonly { readonly seq: number; readonly fault: TrailFault }[];
+  /** Rows that were dropped out of turn, and the events in them. */
+  readonly gaps: number;
+  readonly inGaps: number;
+  /** What was ever dropped; absent: nothing, or by versions that did not count. */
+  readonly dropped?: DropCount;
   /** The link of the event that was asked for; absent: it has none, or is not in this stretch. */
   readonly link?: string;
 }

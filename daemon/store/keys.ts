@@ -6,6 +6,8 @@ const RECORD = 0x10;
 const META = 0x20;
 const HASH_KEY = 0x21;
 const EVENT = 0x30;
+/** Places of events that are beyond the share of their account, for dropping them first; nothing stands in them. */
+const OVER_SHARE = 0x31;
 const MARKER = 0x40;
 
 /** What an entry is sealed for; undefined: the store's own record, and what is not known. */
@@ -40,8 +42,16 @@ export function markerKey(account: string): Buffer {
 }
 
 export function eventKey(seq: number): Buffer {
+  return placed(EVENT, seq);
+}
+
+export function overShareKey(seq: number): Buffer {
+  return placed(OVER_SHARE, seq);
+}
+
+function placed(prefix: number, seq: number): Buffer {
   const key = Buffer.allocUnsafe(9);
-  key[0] = EVENT;
+  key[0] = prefix;
   key.writeBigUInt64BE(BigInt(seq), 1);
   return key;
 }
@@ -88,6 +98,7 @@ export function hashKeyKey(keyId: string): Buffer {
 
 export const hashKeyRange = range(HASH_KEY);
 export const recordRange = range(RECORD);
+export const overShareRange = range(OVER_SHARE);
 export const markerRange = range(MARKER);
 export const eventRange = range(EVENT);
 

@@ -14,6 +14,7 @@ import type {
   TokenRecord,
   Versioned,
 } from './contract.ts';
+import type { TrailBounds } from './dropping.ts';
 import { storeError } from './error.ts';
 import { Handle } from './handle.ts';
 import type { HashKey } from './hash-keys.ts';
@@ -21,7 +22,7 @@ import type { Keyring } from './keyring.ts';
 import { tokenName } from './keys.ts';
 import { listAccounts } from './listing.ts';
 import type { StoreLock } from './lock.ts';
-import { type Meta, trailBytes } from './meta.ts';
+import { heldEvents, type Meta, trailBytes } from './meta.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { PairLoader } from './pair-loader.ts';
 import { probeFolder } from './probe.ts';
@@ -30,8 +31,9 @@ import { decodeToken } from './records.ts';
 import { keepReserve } from './reserve.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import type { Sealer } from './seal.ts';
+import { createShares, type Shares } from './shares.ts';
 import { type StoreSnapshot, takeSnapshot } from './snapshot.ts';
-import { readEvents, rowToDrop, searchEvents } from './trail.ts';
+import { readEvents, searchEvents } from './trail.ts';
 
 export interface LevelStoreParts {
   readonly files: StoreFiles;
@@ -41,6 +43,10 @@ export interface LevelStoreParts {
   readonly opened: OpenFiles;
   readonly now: () => number;
   readonly reserveBytes: number;
+  /** What the trail may hold. */
+  readonly bounds: () => TrailBounds;
+  /** Who has written more than its share, once a day. */
+  readonly overShare: (payer: string) => void;
   readonly scrubDelay: number;
   readonly scrubInterval: number;
 }
@@ -66,6 +72,7 @@ export class LevelStore implements Store {
   readonly #open: PairOpener;
   readonly #committer: Committer;
   readonly #scrubs: ScrubSchedule;
+  readonly #shares: Shares;
   readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
   readonly #housekeeping: NodeJS.Timeout;
   #anchor: AnchorFollower;
@@ -81,9 +88,11 @@ export class LevelStore implements Store {
     this.#loader = new PairLoader(this.#handle);
     this.#open = createPairOpener(sealer, limits.openedRecords);
     this.#committer = new Committer(this.#handle, sealer, opened.meta, {
+      bounds: parts.bounds,
       durable: (meta, events) => this.#durable(meta, events),
       failed: (error) => this.#cannotWrite(messageOf(error)),
     });
+    this.#shares = createShares(parts.bounds, parts.overShare);
     this.#anchor = this.#follow(opened);
     this.#scrubs = new ScrubSchedule({
       handle: this.#handle,
@@ -106,7 +115,10 @@ export class LevelStore implements Store {
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
-    return this.#committer.submit(encodeCommit(commit));
+    const { change, settle } = this.#shares.judge(encodeCommit(commit), commit.from);
+    const outcome = await this.#committer.submit(change);
+    if (outcome === 'committed') settle();
+    return outcome;
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
@@ -144,7 +156,11 @@ export class LevelStore implements Store {
       commit,
       accounts,
       events: { first, last },
-      trail: { bytes: trailBytes(meta), ...(chain === undefined ? {} : { head: chain.head }) },
+      trail: {
+        bytes: trailBytes(meta),
+        held: heldEvents(meta),
+        ...(chain === undefined ? {} : { head: chain.head }),
+      },
       anchorCommit: this.#anchor.commit,
       scrub: this.#scrubs.report(),
     };
@@ -170,13 +186,11 @@ export class LevelStore implements Store {
   }
 
   async pruneEvents(options: Parameters<Store['pruneEvents']>[0]): Promise<number> {
-    const wanted = { keepBytes: Number.POSITIVE_INFINITY, ...options, limit: limits.pageSize };
+    const wanted = { keepBytes: Number.POSITIVE_INFINITY, ...options };
     for (let dropped = 0; ; ) {
-      const { first } = this.#committer.meta;
-      const drop = await this.#handle.use((db) => rowToDrop(db, this.#parts.sealer, wanted));
-      if (drop === undefined || drop.to < first) return dropped;
-      await this.#committer.submit({ records: [], events: [], drop });
-      dropped += drop.to - first + 1;
+      const now = await this.#committer.drop(wanted);
+      if (now === 0) return dropped;
+      dropped += now;
     }
   }
 

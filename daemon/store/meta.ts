@@ -17,14 +17,34 @@ export interface Meta {
   readonly chain?: ChainState;
   /** What the trail takes up, keys included; absent: as above. */
   readonly eventBytes?: number;
+  /** Places between first and last that lie in gaps. */
+  readonly inGaps?: number;
+  /** Events that are beyond the share of their account, and what they take up. */
+  readonly overShare?: { readonly count: number; readonly bytes: number };
+  /** All that was ever dropped. */
+  readonly dropped?: DropCount;
+}
+
+/** Events that were dropped: too old, for the size of the trail, beyond the share of their account. */
+export interface DropCount {
+  readonly age: number;
+  readonly size: number;
+  readonly share: number;
+  /** When the newest happened that went for size or share; milliseconds since the epoch. */
+  readonly newest?: number;
+}
+
+/** How many events the trail holds. */
+export function heldEvents({ first, last, inGaps = 0 }: Meta): number {
+  return last - first + 1 - inGaps;
 }
 
 /** What an event of a version that did not count took up, by a guess that is thrown away with it. */
 const BYTES_OF_AN_EVENT = 320;
 
 /** What the trail takes up. */
-export function trailBytes({ first, last, eventBytes }: Meta): number {
-  return last < first ? 0 : (eventBytes ?? (last - first + 1) * BYTES_OF_AN_EVENT);
+export function trailBytes(meta: Meta): number {
+  return meta.last < meta.first ? 0 : (meta.eventBytes ?? heldEvents(meta) * BYTES_OF_AN_EVENT);
 }
 
 export function sealMeta(sealer: Sealer, meta: Meta): Buffer {
@@ -42,11 +62,19 @@ export function openMeta(sealer: Sealer, envelope: Buffer): Meta {
 
 function isBody(body: unknown): body is Omit<Meta, 'commit'> {
   if (typeof body !== 'object' || body === null) return false;
-  const { storeId, accounts, first, last, chain, eventBytes = 0 } = body as Partial<Record<string, unknown>>;
+  const {
+    storeId,
+    accounts,
+    first,
+    last,
+    chain,
+    eventBytes = 0,
+    inGaps = 0,
+  } = body as Partial<Record<string, unknown>>;
   const isChained = chain === undefined || (typeof chain === 'object' && chain !== null && 'head' in chain);
   return (
     typeof storeId === 'string' &&
     isChained &&
-    [accounts, first, last, eventBytes].every(Number.isSafeInteger)
+    [accounts, first, last, eventBytes, inGaps].every(Number.isSafeInteger)
   );
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { limits } from '../limits.ts';
+import type { TrailBounds } from './dropping.ts';
 import { storeError } from './error.ts';
 import { loadHashKeys } from './hash-keys.ts';
 import type { Keyring } from './keyring.ts';
@@ -17,11 +18,16 @@ export interface OpenOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly reserveBytes?: number;
+  /** What the trail may hold, while it is written too; absent: only pruneEvents drops. */
+  readonly bounds?: () => TrailBounds;
+  readonly overShare?: (payer: string) => void;
   readonly checkBytes?: number;
   /** Milliseconds until the first scrub, and between two. */
   readonly scrubDelay?: number;
   readonly scrubInterval?: number;
 }
+
+const unbounded: TrailBounds = { keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY };
 
 /**
  * Opens the store that `init` made; never makes one. Everything that is wrong is found before anything is
@@ -55,6 +61,8 @@ export async function openStore(options: OpenOptions): Promise<LevelStore> {
       opened,
       now: options.now ?? Date.now,
       reserveBytes: options.reserveBytes ?? limits.reserveBytes,
+      bounds: options.bounds ?? (() => unbounded),
+      overShare: options.overShare ?? (() => undefined),
       scrubDelay: options.scrubDelay ?? limits.scrubDelay,
       scrubInterval: options.scrubInterval ?? limits.scrubInterval,
     });

@@ -1,17 +1,17 @@
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { limits } from '../limits.ts';
-import { type ChainMark, linkOf, parted } from './chain.ts';
+import { type ChainMark, type Gap, parted } from './chain.ts';
 import type { Store } from './contract.ts';
 import type { Db } from './handle.ts';
-import { eventKey, metaKey, seqOf } from './keys.ts';
-import { openMeta, trailBytes } from './meta.ts';
+import { eventKey, eventRange, metaKey, seqOf } from './keys.ts';
+import { openMeta } from './meta.ts';
 import type { Snapshot } from './reader.ts';
 import { decodeEvent } from './records.ts';
 import type { Sealer } from './seal.ts';
 
 type Wanted = Parameters<Store['events']>[0];
 
-/** The place of an event, and the event; undefined: there is none, although there should be. */
+/** The place of an event, and the event; undefined: there is none, although there should be, or a gap. */
 export interface Slot {
   readonly seq: number;
   readonly event: StoredAuditEvent | undefined;
@@ -22,6 +22,8 @@ export interface Slot {
   readonly plaintext?: Buffer;
   /** Absent: it comes from a version without a chain, or there is a problem. */
   readonly mark?: ChainMark;
+  /** From `seq` on events were dropped out of turn. */
+  readonly gap?: Gap;
 }
 
 /** Reason of the event that a repair put in the place of one that was lost. */
@@ -45,10 +47,11 @@ export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): Retu
     const events: StoredAuditEvent[] = [];
     let old = 0;
     let seen = 0;
-    for await (const { seq, event, problem } of slots(db, sealer, snapshot, wanted)) {
+    for await (const { seq, event, problem, gap } of slots(db, sealer, snapshot, wanted)) {
       if (events.length >= wanted.limit || seen >= wanted.scan) return { events, next: seq };
       if (old >= limits.oldEventsInRow) return { events };
       seen += 1;
+      if (gap) continue;
       if (!event) {
         events.push(unreadable(seq, problem ?? 'event-damaged'));
         continue;
@@ -63,7 +66,10 @@ export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): Retu
   }
 }
 
-/** Every place in the trail from `from` on, in order; what should be there and is not comes as a problem. */
+/**
+ * Every place in the trail from `from` on, in order; what should be there and is not comes as a problem, and a gap
+ * as one slot. A gap that `from` lies in is left out on the way forward: it begins before.
+ */
 export async function* slots(
   db: Db,
   sealer: Sealer,
@@ -78,7 +84,14 @@ export async function* slots(
   while (seq >= first && seq <= last) {
     const end = clamp(seq + step * (limits.scrubBatch - 1), first, last);
     const page = await readPage(db, snapshot, Math.min(seq, end), Math.max(seq, end));
-    for (; seq !== end + step; seq += step) yield slot(sealer, seq, page.get(seq));
+    while (seq !== end + step) {
+      const value = page.get(seq);
+      const found = value === undefined ? await gapOver(db, sealer, snapshot, seq) : slot(sealer, seq, value);
+      const { gap } = found;
+      if (gap === undefined || !options.forward || found.seq === seq) yield found;
+      seq = gap === undefined ? seq + step : options.forward ? gap.to + 1 : found.seq - 1;
+      if (gap !== undefined) break;
+    }
   }
 }
 
@@ -93,15 +106,25 @@ async function readPage(
   return new Map(entries.map(([key, value]) => [seqOf(key), value]));
 }
 
-function slot(sealer: Sealer, seq: number, value: Buffer | undefined): Slot {
-  if (!value) return { seq, event: undefined, problem: 'event-missing', size: 0 };
+/** The gap that a place without an event lies in, or that the event is missing. */
+async function gapOver(db: Db, sealer: Sealer, snapshot: Snapshot, seq: number): Promise<Slot> {
+  const range = { gte: eventRange.gte, lt: eventKey(seq), reverse: true, limit: 1 };
+  const [before] = await db.iterator({ ...range, snapshot, fillCache: false }).all();
+  const found = before && slot(sealer, seqOf(before[0]), before[1]);
+  if (found?.gap !== undefined && found.gap.to >= seq) return found;
+  return { seq, event: undefined, problem: 'event-missing', size: 0 };
+}
+
+/** What stands in a place. */
+export function slot(sealer: Sealer, seq: number, value: Buffer): Slot {
   const key = eventKey(seq);
   const size = key.length + value.length;
   try {
     const { plaintext } = sealer.open('audit', key, value);
-    const { json, mark } = parted(plaintext);
-    const event = { ...decodeEvent(json), seq };
-    return { seq, event, size, plaintext, ...(mark === undefined ? {} : { mark }) };
+    const { json, mark, gap } = parted(plaintext);
+    const marked = mark === undefined ? {} : { mark };
+    if (gap !== undefined) return { seq, event: undefined, size, gap, ...marked };
+    return { seq, event: { ...decodeEvent(json), seq }, size, plaintext, ...marked };
   } catch {
     return { seq, event: undefined, problem: 'event-damaged', size };
   }
@@ -113,53 +136,4 @@ function unreadable(seq: number, reason: 'event-missing' | 'event-damaged'): Sto
 
 function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
-}
-
-export interface ToDrop {
-  readonly before: number;
-  readonly keep: number;
-  /** What the trail may take up. */
-  readonly keepBytes: number;
-  readonly limit: number;
-}
-
-/** A row at the old end that is to go: its last event, what all of it takes up, and the link of its last. */
-export interface Row {
-  readonly to: number;
-  readonly bytes: number;
-  readonly link?: string;
-}
-
-/**
- * The row of events at the old end that is to go, at most `limit` long; undefined: none is.
- * One that cannot be read goes with one behind it.
- */
-export async function rowToDrop(db: Db, sealer: Sealer, wanted: ToDrop): Promise<Row | undefined> {
-  const snapshot = db.snapshot();
-  try {
-    const stored = await db.get(metaKey, { snapshot });
-    if (!stored) return undefined;
-    const meta = openMeta(sealer, stored);
-    const { first, last, chain } = meta;
-    const total = trailBytes(meta);
-    let row: Row | undefined;
-    let bytes = 0;
-    for await (const { seq, event, size, mark, plaintext } of slots(db, sealer, snapshot, {
-      forward: true,
-    })) {
-      // Of one that cannot be read, only the one behind it says the link.
-      if (row !== undefined && row.to === seq - 1 && row.link === undefined && chain && mark)
-        row = { ...row, link: mark.before };
-      if (seq - first >= wanted.limit) break;
-      const isOver = last - seq >= wanted.keep || total - bytes > wanted.keepBytes;
-      bytes += size;
-      if (!isOver && event && event.at >= wanted.before) break;
-      if (!isOver && !event) continue;
-      const link = chain && mark && plaintext && linkOf(chain.key, seq, plaintext);
-      row = { to: seq, bytes, ...(link === undefined ? {} : { link }) };
-    }
-    return row;
-  } finally {
-    await snapshot.close();
-  }
 }

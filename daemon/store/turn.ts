@@ -1,7 +1,8 @@
-import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
+import type { StoredAuditEvent } from '../audit/event.ts';
 import { chained, newChain } from './chain.ts';
-import type { Change, Entry } from './change.ts';
+import type { Change, EncodedEvent, Entry } from './change.ts';
 import type { CommitOutcome } from './contract.ts';
+import type { Drop } from './dropping.ts';
 import { storeError } from './error.ts';
 import type { Db } from './handle.ts';
 import { sealedHashKey } from './hash-keys.ts';
@@ -11,12 +12,13 @@ import {
   markerKey,
   metaKey,
   nameOf,
+  overShareKey,
   purposeOf,
   recordKey,
   seqOf,
   told,
 } from './keys.ts';
-import { type Meta, sealMeta, trailBytes } from './meta.ts';
+import { type DropCount, type Meta, sealMeta, trailBytes } from './meta.ts';
 import { claimedVersion, type Sealer } from './seal.ts';
 
 export type Operation =
@@ -51,7 +53,7 @@ export class Turn {
     const expected = change.records.every(({ name, version }) => this.#versionOf(name) === version);
     if (!expected) return 'conflict';
     const writes = change.records.filter(({ write }) => write !== undefined);
-    const drops = change.drop?.to ?? 0;
+    const drops = change.drop === undefined ? 0 : 1;
     const { reseal = [], hashKeys = [] } = change;
     if (writes.length + change.events.length + drops + reseal.length + hashKeys.length === 0)
       return 'committed';
@@ -62,7 +64,7 @@ export class Turn {
       if (write) this.#put(name, version, write);
       else this.#remove(name, version);
     }
-    for (const { event, bytes } of change.events) this.#append(event, bytes);
+    for (const encoded of change.events) this.#append(encoded);
     if (change.drop) this.#drop(change.drop);
     this.operations.push(...anew);
     for (const one of hashKeys) {
@@ -128,28 +130,62 @@ export class Turn {
     return [{ type: 'put', key, value: this.#sealer.seal(purpose, key, version, plaintext) }];
   }
 
-  #append(event: AuditEvent, bytes: Buffer): void {
+  #append({ event, bytes, overShare = false }: EncodedEvent): void {
     const seq = this.#meta.last + 1;
     const key = eventKey(seq);
     const before = this.#meta.chain ?? newChain(seq === 1 ? 'new-store' : 'earlier-version');
-    const { plaintext, chain } = chained(before, seq, bytes);
+    const { plaintext, chain } = chained(before, seq, bytes, overShare);
     const value = this.#sealer.seal('audit', key, this.#meta.commit, plaintext);
     this.operations.push({ type: 'put', key, value });
     this.events.push({ ...event, seq });
-    const eventBytes = trailBytes(this.#meta) + key.length + value.length;
-    this.#meta = { ...this.#meta, last: seq, chain, eventBytes };
+    const size = key.length + value.length;
+    this.#meta = { ...this.#meta, last: seq, chain, eventBytes: trailBytes(this.#meta) + size };
+    if (!overShare || before.begin !== undefined) return;
+    this.operations.push({ type: 'put', key: overShareKey(seq), value: EMPTY });
+    this.#overShare(1, size);
   }
 
-  /** The beginning moves on, and keeps the link of what stood before it. */
-  #drop({ to, bytes, link }: NonNullable<Change['drop']>): void {
-    const { first, last, chain } = this.#meta;
-    const end = Math.min(to, last);
-    if (end < first) return;
-    for (let seq = first; seq <= end; seq += 1) this.operations.push({ type: 'del', key: eventKey(seq) });
-    const eventBytes = end === last ? 0 : Math.max(0, trailBytes(this.#meta) - bytes);
-    this.#meta = { ...this.#meta, first: end + 1, eventBytes };
+  #overShare(count: number, bytes: number): void {
+    const { overShare = { count: 0, bytes: 0 } } = this.#meta;
+    const sum = { count: overShare.count + count, bytes: overShare.bytes + bytes };
+    const { overShare: _, ...rest } = this.#meta;
+    this.#meta = sum.count > 0 ? { ...rest, overShare: { ...sum, bytes: Math.max(0, sum.bytes) } } : rest;
+  }
+
+  /** Where the beginning moves on, it keeps the link of what stood before it; elsewhere gaps keep theirs. */
+  #drop({ places, overShare, over, held, bytes, why, beginning, gaps = [] }: Drop): void {
+    for (const seq of places) this.operations.push({ type: 'del', key: eventKey(seq) });
+    for (const seq of overShare) this.operations.push({ type: 'del', key: overShareKey(seq) });
+    let eventBytes = trailBytes(this.#meta) - bytes;
+    for (const { at, plaintext } of gaps) {
+      const key = eventKey(at);
+      const value = this.#sealer.seal('audit', key, this.#meta.commit, plaintext);
+      this.operations.push({ type: 'put', key, value });
+      eventBytes += key.length + value.length;
+    }
+    this.#overShare(-over.count, -over.bytes);
+    const { dropped, inGaps = 0, chain } = this.#meta;
+    this.#meta = {
+      ...this.#meta,
+      eventBytes: Math.max(0, eventBytes),
+      inGaps: beginning === undefined ? inGaps + held : Math.max(0, inGaps - beginning.inGaps),
+      dropped: sumOf(dropped, why),
+    };
+    if (beginning === undefined) return;
+    this.#meta = { ...this.#meta, first: beginning.to + 1 };
     if (chain === undefined) return;
     const { base: _, ...rest } = chain;
-    this.#meta = { ...this.#meta, chain: { ...rest, ...(link === undefined ? {} : { base: link }) } };
+    const link = beginning.link === undefined ? {} : { base: beginning.link };
+    this.#meta = { ...this.#meta, chain: { ...rest, ...link } };
   }
+}
+
+function sumOf(before: DropCount = { age: 0, size: 0, share: 0 }, now: DropCount): DropCount {
+  const newest = now.newest ?? before.newest;
+  return {
+    age: before.age + now.age,
+    size: before.size + now.size,
+    share: before.share + now.share,
+    ...(newest === undefined ? {} : { newest }),
+  };
 }

@@ -120,7 +120,14 @@ export class MemoryStore implements Store {
   async checkTrail(): ReturnType<Store['checkTrail']> {
     await this.#turn();
     const { first, last } = this.health().events;
-    const nothing = { unchained: last - first + 1, segments: [], faults: 0, findings: [] };
+    const nothing = {
+      unchained: last - first + 1,
+      segments: [],
+      faults: 0,
+      findings: [],
+      gaps: 0,
+      inGaps: 0,
+    };
     return { first, last, checked: last - first + 1, ...nothing };
   }
 

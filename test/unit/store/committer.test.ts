@@ -45,6 +45,7 @@ function rig() {
   const sealer = createSealer(keyringOf('k1'));
   const meta = { storeId: '0'.repeat(32), commit: 0, accounts: 0, first: 1, last: 0 };
   const committer = new Committer(new Handle(db as unknown as Db), sealer, meta, {
+    bounds: () => ({ keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY }),
     durable: ({ commit }) => told.push(`durable ${commit}`),
     failed: () => {
       told.push('failed');
