@@ -31,6 +31,9 @@ const words: Record<FactorKind, string> = {
   bypass: 'bypass code',
 };
 
+/** The order in a prompt, whatever was enrolled first: codes, then what stands in for them. */
+const typedOrder: readonly FactorKind[] = ['totp', 'hotp', 'yubikey', 'scratch', 'bypass', 'recovery'];
+
 /** Where we are reached unproven the prompt is the same for everybody. */
 export function genericPrompt(mode: LoginFacts['mode']): string {
   return mode === 'prompt' ? 'Second factor: ' : 'Password and second factor: ';
@@ -51,7 +54,8 @@ export function typedNames(factors: readonly FactorRecord[], codesLocked: boolea
   const usable = factors.filter(
     (factor) => factor.kind === 'recovery' || (factorFor(factor).countsAsCode && !codesLocked),
   );
-  return [...new Set(usable.map((factor) => words[factor.kind]))].join(' or ') || undefined;
+  const inOrder = usable.toSorted((a, b) => typedOrder.indexOf(a.kind) - typedOrder.indexOf(b.kind));
+  return [...new Set(inOrder.map((factor) => words[factor.kind]))].join(' or ') || undefined;
 }
 
 /**
