@@ -1,4 +1,5 @@
 import type { Assertion } from './contract.ts';
+import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
 
 /**
  * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
@@ -45,26 +46,32 @@ const longestOtp = 48;
 const decimal = bytesOf('0123456789');
 const hex = bytesOf('0123456789abcdef', 'ABCDEF');
 const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase());
-const separators = bytesOf('- ');
-const blanks = bytesOf(' \t');
 
 /*
- * The answer may be a password, the whole of it or its front. Strings cannot be wiped, so no byte becomes
- * part of one before every byte of the shape has been looked at and belongs to it. What is compared are
- * single bytes: a control byte, or one of a longer UTF-8 character, fits no shape.
+ * Invariants:
+ * - The answer may be a password, the whole of it or its front. Strings cannot be wiped, so no byte becomes part
+ *   of one before every byte of the shape has been looked at and belongs to it.
+ * - All that is compared is compared in one spelling (reading.ts), so that what was used is used in every spelling.
+ * - A control byte, or a character that is no digit, letter, blank or dash, fits no shape.
  */
 
 /** @param digitsInUse lengths of the codes that this login may take (6, 7, 8) */
 export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape {
-  if (answer.length === 0) return { kind: 'enter' };
-  const core = withoutBlanks(answer);
-  return (
-    codeShape(core, digitsInUse) ??
-    otpShape(core) ??
-    recoveryShape(core) ??
-    legacyShape(core) ??
-    bypassShape(core) ?? { kind: 'none' }
-  );
+  const reading = readAnswer(answer);
+  const core = compact(reading);
+  try {
+    if (core.length === 0) return { kind: 'enter' };
+    return (
+      codeShape(core, digitsInUse) ??
+      otpShape(core) ??
+      recoveryShape(core) ??
+      legacyShape(core) ??
+      bypassShape(core) ?? { kind: 'none' }
+    );
+  } finally {
+    core.fill(0);
+    wipeReading(reading);
+  }
 }
 
 /** Shapes that are of one length each, whatever the account has. */
@@ -72,6 +79,11 @@ export type FixedShape = Extract<Shape['kind'], 'recovery' | 'legacy-recovery' |
 
 /**
  * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
+ *
+ * Invariant: no byte of the password is taken for one of the factor. Blanks and line ends behind the factor are part
+ * of its length, and so is one blank in front of it where anything but blanks stands before that; a second one is
+ * the password's.
+ *
  * @param wanted the factors that the account has: lengths of its codes and OTPs, and what else it has
  */
 export function tailsOf(
@@ -83,47 +95,110 @@ export function tailsOf(
     readonly otps: ReadonlySet<string>;
   },
 ): readonly Tail[] {
+  const reading = readAnswer(answer);
   const tails: Tail[] = [];
-  const add = (shape: Shape | undefined, length: number) => {
-    if (shape !== undefined) tails.push({ shape, length });
+  const add = (found: Buffer | undefined, shape: (core: Buffer) => Shape | undefined, first: number) => {
+    const made = found === undefined ? undefined : shape(found);
+    found?.fill(0);
+    if (made !== undefined) tails.push({ shape: made, length: answer.length - startOf(reading, first) });
   };
-  for (const publicId of [...wanted.otps].sort((a, b) => b.length - a.length)) {
-    const length = publicId.length + shortestOtp;
-    const tail = lastBytes(answer, length);
-    if (beginsWith(tail, publicId)) add(otpShape(tail), length);
+  try {
+    for (const publicId of wanted.otps) {
+      const { core, first } = lastGroups(reading, [publicId.length + shortestOtp]);
+      add(core, (bytes) => (beginsWith(bytes, publicId) ? otpShape(bytes) : undefined), first);
+    }
+    // The end of an OTP may look like a recovery key, and would be tried as one too.
+    if (tails.length > 0) return longestFirst(tails);
+    for (const { kind, groups, shape } of fixedShapes) {
+      if (!wanted.fixed.has(kind)) continue;
+      const { core, first } = lastGroups(reading, groups);
+      add(core, shape, first);
+    }
+    for (const digits of wanted.digits) {
+      // Without a separator it fits each of them.
+      const before = tails.length;
+      for (const groups of groupsOfCode(digits)) {
+        const { core, first } = lastGroups(reading, groups);
+        add(core, (bytes) => (tails.length > before ? undefined : asCode(bytes, [digits])), first);
+      }
+    }
+    return longestFirst(tails);
+  } finally {
+    wipeReading(reading);
   }
-  // The end of an OTP may look like a recovery key, and would be tried as one too.
-  if (tails.length > 0) return tails;
-  for (const { kind, groups, shape } of fixedShapes) {
-    if (!wanted.fixed.has(kind)) continue;
-    for (const length of lengthsOf(groups)) add(shape(lastBytes(answer, length)), length);
-  }
-  for (const length of [...wanted.digits].sort((a, b) => b - a)) {
-    add(asCode(lastBytes(answer, length), [length]), length);
-  }
-  return tails;
+}
+
+function longestFirst(tails: readonly Tail[]): readonly Tail[] {
+  return tails.toSorted((a, b) => b.length - a.length);
 }
 
 /** Whether the last bytes are modhex, as many as the shortest OTP with a public id has. Makes no text of them. */
 export function endsLikeOtp(answer: Buffer): boolean {
-  const tail = lastBytes(answer, shortestOtp + 2);
-  return tail.length > 0 && tail.every((byte) => modhex.has(byte));
+  const reading = readAnswer(answer);
+  const { core } = lastGroups(reading, [shortestOtp + 2]);
+  const isLike = core?.every((byte) => modhex.has(byte)) === true;
+  core?.fill(0);
+  wipeReading(reading);
+  return isLike;
+}
+
+/**
+ * The characters of groups of these sizes at the end, with blanks and dashes between two left out; and the index
+ * of the first of them.
+ */
+function lastGroups(
+  { symbols }: Reading,
+  sizes: readonly number[],
+): { readonly core?: Buffer; readonly first: number } {
+  const core = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
+  let at = symbols.length;
+  while (at > 0 && symbols[at - 1] === blank) at -= 1;
+  let into = core.length;
+  for (const size of [...sizes].reverse()) {
+    while (into < core.length && at > 0 && isSeparator(symbols[at - 1])) at -= 1;
+    for (let taken = 0; taken < size; taken += 1) {
+      const symbol = at > 0 ? symbols[at - 1] : undefined;
+      if (symbol === undefined || isSeparator(symbol)) {
+        core.fill(0);
+        return { first: 0 };
+      }
+      at -= 1;
+      into -= 1;
+      core[into] = symbol;
+    }
+  }
+  return { core, first: at };
+}
+
+/** Where the factor begins whose first character this is: with one blank in front of it, if that separates it. */
+function startOf({ symbols, starts }: Reading, first: number): number {
+  const separates =
+    first > 1 && symbols[first - 1] === blank && symbols.subarray(0, first - 1).some((one) => one !== blank);
+  return starts[separates ? first - 1 : first] ?? 0;
+}
+
+function isSeparator(symbol: number | undefined): boolean {
+  return symbol === blank || symbol === dash;
 }
 
 /** Compared byte by byte, in any case: what stands there may be the end of a password. */
 function beginsWith(bytes: Buffer, letters: string): boolean {
-  return (
-    bytes.length > 0 && [...Buffer.from(letters)].every((letter, at) => ((bytes[at] ?? 0) | 0x20) === letter)
-  );
+  return [...Buffer.from(letters)].every((letter, at) => ((bytes[at] ?? 0) | 0x20) === letter);
 }
 
 /** Apps show "123 456" and "1234 5678", and some people type what they see. */
+function groupsOfCode(digits: number): readonly (readonly number[])[] {
+  const half = Math.floor(digits / 2);
+  const even = [half, digits - half];
+  return half === digits - half ? [even] : [even, [digits - half, half]];
+}
+
 function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): Shape | undefined {
-  for (const digits of digitsInUse) {
-    const half = Math.floor(digits / 2);
-    const shape = asCode(core, [half, digits - half]) ?? asCode(core, [digits - half, half]);
-    if (shape !== undefined) return shape;
-  }
+  for (const digits of digitsInUse)
+    for (const groups of groupsOfCode(digits)) {
+      const shape = asCode(core, groups);
+      if (shape !== undefined) return shape;
+    }
   return undefined;
 }
 
@@ -155,44 +230,24 @@ function bypassShape(bytes: Buffer): Shape | undefined {
   return text === undefined ? undefined : { kind: 'bypass', text };
 }
 
-/** The longest first. */
 const fixedShapes = [
   { kind: 'recovery', groups: recoveryGroups, shape: recoveryShape },
   { kind: 'legacy-recovery', groups: legacyGroups, shape: legacyShape },
   { kind: 'bypass', groups: bypassGroups, shape: bypassShape },
 ] as const;
 
-/** With all its separators, and with none. */
-function lengthsOf(groups: readonly number[]): readonly number[] {
-  const symbols = groups.reduce((sum, size) => sum + size, 0);
-  return [symbols + groups.length - 1, symbols];
-}
-
-/** The symbols of `bytes`, if they are groups of these sizes with at most one separator between two. */
+/** The symbols of `bytes`, if they are groups of these sizes with at most one dash between two. */
 function grouped(bytes: Buffer, sizes: readonly number[], symbols: ReadonlySet<number>): string | undefined {
   const groups: Buffer[] = [];
   let at = 0;
   for (const size of sizes) {
-    if (at > 0 && separators.has(bytes[at] ?? 0)) at += 1;
+    if (at > 0 && bytes[at] === dash) at += 1;
     const group = bytes.subarray(at, at + size);
     if (group.length !== size || !group.every((byte) => symbols.has(byte))) return undefined;
     groups.push(group);
     at += size;
   }
   return at === bytes.length ? groups.map((group) => group.toString('latin1')).join('') : undefined;
-}
-
-/** A view on the last bytes; nothing, which fits no shape, when there are not as many. */
-function lastBytes(answer: Buffer, length: number): Buffer {
-  return length > answer.length ? Buffer.alloc(0) : answer.subarray(answer.length - length);
-}
-
-function withoutBlanks(answer: Buffer): Buffer {
-  let start = 0;
-  let end = answer.length;
-  while (start < end && blanks.has(answer[start] ?? 0)) start += 1;
-  while (end > start && blanks.has(answer[end - 1] ?? 0)) end -= 1;
-  return answer.subarray(start, end);
 }
 
 function bytesOf(...texts: readonly string[]): ReadonlySet<number> {

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
 import { unreachable } from '../errors.ts';
+import { isBlank, withoutLineEnd } from '../factors/reading.ts';
+import { answerDigest } from '../factors/spelling.ts';
 import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt.ts';
 import type { KeyOffer } from '../verifier/touches.ts';
 import type { Opening, Verdict } from '../verifier.ts';
@@ -59,20 +60,15 @@ function approvalTexts(offer: KeyOffer): { readonly open?: string; readonly link
     : { open: approvalTextWithoutLink(portal, number) };
 }
 
-/** Told apart by digest, so that what was typed need not be kept. */
-function digest(answer: Buffer): string {
-  return createHash('sha256').update(answer).digest('base64');
-}
-
 function onTyped(asked: Asked, answer: Buffer): Step {
   const denial = denialIn(asked.key?.now);
   if (denial !== undefined) {
     answer.fill(0);
     return act(asked, denial);
   }
-  if (answer.length === 0 && asked.key !== undefined) return onEnter(asked);
-  const last = digest(answer);
-  // A program that answers every prompt with the password would otherwise lock its user.
+  if (asked.key !== undefined && isBlank(answer)) return onEnter(asked);
+  const last = answerDigest(answer);
+  // A program that answers every prompt with the password, or with nothing, ends here: in whatever spelling.
   if (last === asked.last) {
     answer.fill(0);
     return abandoned(result('auth-err'), asked.login, 'cancelled');
@@ -90,7 +86,8 @@ function onPin(asked: Asked, pin: Buffer): Step {
     pin.fill(0);
     return act(asked, key.now);
   }
-  if (pin.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin }] };
+  const typed = withoutLineEnd(pin);
+  if (typed.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin: typed }] };
   const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
   return unjudged(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
 }
@@ -99,7 +96,7 @@ function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Bu
   if (answer === undefined) return act(asked, said);
   // It crossed: what was typed counts where the key has nothing to say.
   const isNo = denialIn(said) !== undefined;
-  if (said.kind === 'failed' && !isNo && answer.length > 0) return onTyped(withKey(asked, 'off'), answer);
+  if (said.kind === 'failed' && !isNo && !isBlank(answer)) return onTyped(withKey(asked, 'off'), answer);
   answer.fill(0);
   return act(asked, said);
 }

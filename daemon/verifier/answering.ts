@@ -22,6 +22,7 @@ import {
   type Refusal,
   refused,
   whereOf,
+  withoutShape,
 } from './verdicts.ts';
 
 export interface AnsweringOptions extends VerifierOptions {
@@ -131,7 +132,7 @@ export class Answering {
       }
       case 'no-shape':
         await this.#o.ledger.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
-        return refused(login, { result: 'auth-err', text: refusalText('no-shape') });
+        return withoutShape(login, answer);
       case 'codes-locked':
         await this.#o.ledger.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
         return refused(login, {

@@ -6,7 +6,8 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
 import type { Asking } from './asking.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
-import type { Judgement } from './judge.ts';
+import type { Answer, Judgement } from './judge.ts';
+import { refusalText } from './prompt.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
 
@@ -17,6 +18,15 @@ export function refused(
 ): Refusal {
   const { again = false, delay = 0, ...rest } = refusal;
   return { kind: 'refused', again, delay, login, ...rest };
+}
+
+/** What was typed by mistake guesses nothing, and is asked again; what a security key says is never a slip. */
+export function withoutShape(login: OpenLogin, answer: Answer): Refusal {
+  return refused(login, {
+    result: 'auth-err',
+    again: Buffer.isBuffer(answer),
+    text: refusalText('no-shape'),
+  });
 }
 
 /** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */

@@ -100,6 +100,32 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(await product.failures('carol'), { codes: 0, any: 0 });
   });
 
+  scenario(product, 'slips and other spellings are what they mean', async () => {
+    addPerson('kate');
+    const secret = await product.addHotp('kate');
+    const terminal = connect('kate');
+    await terminal.answer(/Password: /, password);
+    await terminal.answer(/code: /, '12345');
+    await terminal.answer(/code: /, '');
+    const wide = [...hotp(secret, 0)].map((digit) => String.fromCodePoint(Number(digit) + 0xff10));
+    await terminal.answer(/code: /, `${wide.slice(0, 3).join('')}\u00a0${wide.slice(3).join('')}`);
+    await terminal.expect(/in-kate/);
+    assert.equal(await terminal.ended(), 0);
+    assert.deepEqual(await product.failures('kate'), { codes: 0, any: 0 });
+    const pasted = connect('kate');
+    await pasted.answer(/Password: /, password);
+    await pasted.answer(/code: /, `\x1b[200~${hotp(secret, 1)}\x1b[201~`);
+    await pasted.expect(/in-kate/);
+    // A program that answers every prompt with the password: the second time ends the call.
+    const program = connect('kate');
+    await program.answer(/Password: /, password);
+    await program.answer(/code: /, password);
+    await program.answer(/code: /, password);
+    await program.expect(/Password: /);
+    await program.hangUp();
+    assert.deepEqual(await product.failures('kate'), { codes: 0, any: 0 });
+  });
+
   scenario(product, 'three wrong answers end the connection', async () => {
     addPerson('erin');
     const secret = await product.addHotp('erin');

@@ -104,8 +104,12 @@ describe('a typed factor', () => {
     assert.deepEqual(trailOf(rig), ['login refused wrong', 'login refused locked']);
   });
 
-  it('of no shape that is in use ends it, and counts nowhere', async () => {
+  it('of no shape that is in use is asked again, up to the usual number, and counts nowhere', async () => {
     const { id } = await begin();
+    for (const slip of ['password of alice', '']) {
+      const { step } = await answer(id, slip);
+      assert.ok(step.kind === 'factor' && step.text !== undefined);
+    }
     assert.match(await refusalOf(answer(id, 'password of alice')), /^sign-in-refused/);
     assert.deepEqual(await lock(), { codes: 0, any: 0 });
     assertSilent(rig, 'password of alice');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Shape, shapeOf, tailsOf } from '../../../daemon/factors/shape.ts';
+import { endsLikeOtp, type Shape, shapeOf, tailsOf } from '../../../daemon/factors/shape.ts';
 import { fc } from '../../support/property.ts';
 
 const six: ReadonlySet<number> = new Set([6]);
@@ -23,14 +23,24 @@ describe('the shape of an answer', () => {
     }
   });
 
-  it('is a code with blanks around it and one space or dash in its middle', () => {
-    for (const answer of ['123 456', '123-456', ' 123456', '123456\t', '  123 456  ']) {
+  it('is a code with blanks around it, and blanks and dashes in its middle', () => {
+    const spellings = [
+      '123 456',
+      '123-456',
+      ' 123456',
+      '123456\t',
+      '  123 456  ',
+      '123  456',
+      '123--456',
+      '123 - 456',
+    ];
+    for (const answer of spellings) {
       assert.deepEqual(of(answer), { kind: 'code', text: '123456' }, answer);
     }
     assert.deepEqual(of('1234 5678'), { kind: 'code', text: '12345678' });
     assert.deepEqual(of('123-4567'), { kind: 'code', text: '1234567' });
     assert.deepEqual(of('1234-567'), { kind: 'code', text: '1234567' });
-    for (const answer of ['12 3456', '1 23456', '123  456', '123--456', '12-34-56', '123_456', '123456-']) {
+    for (const answer of ['12 3456', '1 23456', '12-34-56', '123_456', '123456-', '-123456']) {
       assert.deepEqual(of(answer), { kind: 'none' }, answer);
     }
   });
@@ -54,19 +64,21 @@ describe('the shape of an answer', () => {
   it('is a key of a legacy set for 16 hex digits, with its dashes', () => {
     for (const answer of ['0123-4567-89ab-cdef', '0123456789ABCDEF', '0123 4567 89ab cdef'])
       assert.deepEqual(of(answer), { kind: 'legacy-recovery', text: '0123-4567-89ab-cdef' }, answer);
-    for (const answer of [
-      '0123-4567-89ab-cde',
-      '0123-4567-89ab-cdefa',
-      '0123--4567-89ab-cdef',
-      '012-34567-89ab-cdef',
-    ])
+    for (const answer of ['0123-4567-89ab-cde', '0123-4567-89ab-cdefa', '012-34567-89ab-cdef'])
       assert.deepEqual(of(answer), { kind: 'none' }, answer);
   });
 
   it('is a bypass code for nine digits, by threes or not', () => {
-    for (const answer of ['123456789', '123 456 789', '123-456-789', ' 123456789', '123456 789'])
+    for (const answer of [
+      '123456789',
+      '123 456 789',
+      '123-456-789',
+      ' 123456789',
+      '123456 789',
+      '123  456 789',
+    ])
       assert.deepEqual(of(answer), { kind: 'bypass', text: '123456789' }, answer);
-    for (const answer of ['12 3456789', '1234 56789', '123  456 789', '123456789-', '12345678a'])
+    for (const answer of ['12 3456789', '1234 56789', '123456789-', '12345678a'])
       assert.deepEqual(of(answer), { kind: 'none' }, answer);
   });
 
@@ -80,26 +92,72 @@ describe('the shape of an answer', () => {
     assert.equal(of(`${'c'.repeat(31)}a`).kind, 'none');
   });
 
-  it('is enter for nothing at all, and none for what merely looks empty', () => {
-    assert.deepEqual(of(''), { kind: 'enter' });
-    assert.deepEqual(of('   '), { kind: 'none' });
+  it('is enter for nothing at all, blanks, line ends and what nobody sees', () => {
+    for (const answer of ['', '   ', '\r', '\n', '\r\n', '\t', '\u00a0', '\u200b', '\ufeff'])
+      assert.deepEqual(of(answer), { kind: 'enter' }, JSON.stringify(answer));
   });
 
-  it('never fits bytes outside ASCII or control bytes', () => {
-    const others = [
-      '１２３４５６',
-      '12345６',
-      '123\u00a0456',
-      '123456\n',
+  it('is what a person means, in whatever spelling', () => {
+    const codes = [
       '123456\r',
+      '123456\n',
+      '123456\r\n',
+      '123\u00a0456',
+      '123\u202f456',
+      '123\u3000456',
+      '123\u2013456',
+      '123\u2212456',
+      '123\u30fc456',
+      '１２３４５６',
+      '１２３　４５６',
+      '12345６',
+      '١٢٣٤٥٦',
+      '१२३४५६',
+      '𝟏𝟐𝟑𝟒𝟓𝟔',
+      '\ufeff123456',
+      '\u200b123456\u200b',
+      '\u202a123456\u202c',
+      '123\u00ad456',
+      '\x1b[200~123456\x1b[201~',
+      '\x1b[200~123 456\n\x1b[201~',
+    ];
+    for (const answer of codes)
+      assert.deepEqual(of(answer), { kind: 'code', text: '123456' }, JSON.stringify(answer));
+    const keys = [
+      dashed.replaceAll('-', '\u2013'),
+      dashed.replaceAll('-', ' \u2014 '),
+      `${dashed}\r`,
+      `\u2068${dashed}\u2069`,
+      dashed.replace(/[a-z]/g, (letter) => String.fromCodePoint(letter.charCodeAt(0) + 0xff41 - 0x61)),
+    ];
+    for (const answer of keys)
+      assert.deepEqual(of(answer), { kind: 'recovery', text: key }, JSON.stringify(answer));
+    assert.deepEqual(of('0123\u20104567\u201089ab\u2010cdef\r'), {
+      kind: 'legacy-recovery',
+      text: '0123-4567-89ab-cdef',
+    });
+    assert.deepEqual(of('１２３　４５６　７８９'), { kind: 'bypass', text: '123456789' });
+    assert.deepEqual(of(`${otp}\r\n`), { kind: 'yubikey', text: otp });
+    assert.deepEqual(of('ｃ'.repeat(32)), { kind: 'yubikey', text: 'c'.repeat(32) });
+  });
+
+  it('never fits control bytes, letters of other scripts, or bytes that are no text', () => {
+    const others = [
       '123456\0',
       '\0',
       '123\x00456',
-      'ｃ'.repeat(32),
+      '123456\x1b[A',
+      '123456\x7f',
+      '12345²',
+      '12345①',
+      '12345六',
     ];
     for (const answer of others) assert.deepEqual(of(answer), { kind: 'none' }, JSON.stringify(answer));
     // Each would be a digit if only its low seven bits counted.
     assert.deepEqual(of(Buffer.from('123456').map((byte) => byte | 0x80) as Buffer), { kind: 'none' });
+    // A digit in more bytes than it needs, and one whose last byte is missing.
+    assert.deepEqual(of(Buffer.from([...Buffer.from('12345'), 0xc0, 0xb6])), { kind: 'none' });
+    assert.deepEqual(of(Buffer.from('12345６').subarray(0, -1)), { kind: 'none' });
   });
 
   it('of random bytes is none but for the shapes themselves, and the bytes stay as they were', () => {
@@ -149,7 +207,10 @@ describe('what the end of a password and code may be', () => {
         shape.kind,
         length,
       ]);
-    assert.deepEqual(found('secret123 456 789'), [['bypass', 11]]);
+    assert.deepEqual(found('secret123 456 789'), [
+      ['bypass', 11],
+      ['code', 8],
+    ]);
     assert.deepEqual(found('secret123456789'), [
       ['bypass', 9],
       ['code', 6],
@@ -170,8 +231,50 @@ describe('what the end of a password and code may be', () => {
     ]);
   });
 
+  it('takes blanks around the code and in it for no part of the password', () => {
+    const expected: Readonly<Record<string, readonly [string, number]>> = {
+      'secret 123456': ['123456', 7],
+      'secret123 456': ['123456', 7],
+      'secret 123 456 ': ['123456', 9],
+      'secret123456 ': ['123456', 7],
+      'secret123456\r\n': ['123456', 8],
+      'secret\u00a0123\u2013456': ['123456', 11],
+      'secret\x1b[200~123456\x1b[201~': ['123456', 18],
+      // The second blank, dashes and all else in front are the password's.
+      'secret  123456': ['123456', 7],
+      'secret-123456': ['123456', 6],
+      'secret\u200b123456': ['123456', 6],
+      'secret\u2028': ['', 0],
+      // A password of blanks only is one.
+      ' 123456': ['123456', 6],
+      '  123456': ['123456', 6],
+    };
+    for (const [answer, [text, length]] of Object.entries(expected))
+      assert.deepEqual(tails(answer, six, true), length === 0 ? [] : [['code', text, length]], answer);
+    assert.deepEqual(tails(`secret ${dashed}\r`, six, true), [['recovery', key, 25]]);
+    const otps = new Set([otp.slice(0, 12)]);
+    const found = tailsOf(Buffer.from(`secret ${otp}\n`), { digits: six, fixed: new Set(), otps });
+    assert.deepEqual(found, [{ shape: { kind: 'yubikey', text: otp }, length: 46 }]);
+    assert.ok(endsLikeOtp(Buffer.from(`secret ${otp}\n`)));
+  });
+
+  it('is a code of seven digits by either half', () => {
+    const seven = new Set([7]);
+    for (const answer of ['secret123 4567', 'secret1234 567'])
+      assert.deepEqual(tails(answer, seven, false), [['code', '1234567', 8]], answer);
+    assert.deepEqual(tails('secret1234567', seven, false), [['code', '1234567', 7]]);
+  });
+
   it('is nothing for short, blank and other answers', () => {
-    for (const answer of ['', '12345', 'secret', 'secret123456 ', 'secret123 456', 'secret12345é']) {
+    for (const answer of [
+      '',
+      '   ',
+      '12345',
+      'secret',
+      'secret12 3456',
+      'secret12345é',
+      'secret123\u0000456',
+    ]) {
       assert.deepEqual(tails(answer, all, true), [], answer);
     }
   });

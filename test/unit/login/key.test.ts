@@ -181,7 +181,7 @@ describe('at a terminal that takes a prompt back', () => {
       'That PIN was wrong. 7 tries are left before the key locks itself. PIN of your security key: ',
       0,
     ]);
-    login.send(answer('4321'));
+    login.send(answer('4321\r'));
     await until(() => asked.pins.length === 2, 'the PIN');
     asked.watch({ kind: 'touch' });
     await login.sees('info');
@@ -200,7 +200,7 @@ describe('at a terminal that takes a prompt back', () => {
     await login.sees('withdraw');
     login.send(withdrawn);
     await login.sees('prompt', 2);
-    login.send(answer(''));
+    login.send(answer('\r'));
     assert.match(String((await promptOf(login, 3))[0]), /^Press Enter/);
     assert.ok(asked.cancelled);
     assert.deepEqual(asked.pins, []);

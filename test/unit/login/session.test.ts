@@ -274,6 +274,48 @@ describe('a session: every state, every event', () => {
   });
 });
 
+describe('a session: an answer in another spelling', () => {
+  const secondAfter = (text: string) =>
+    [answered(text), wrong()].reduce<State>((now, event) => step(now, event).state, reach('prompted first'));
+
+  it('is the answer before it', () => {
+    for (const [before, again] of [
+      ['222222', '222 222'],
+      ['222222', '222222\r'],
+      ['222-222', '２２２２２２'],
+      ['hunter2', 'hunter2\r'],
+      ['hunter2', ' \u200bhunter2'],
+      ['', '\r'],
+      ['23456-789ab-cdefg-hjkmn', '23456\u2013789AB\u2013CDEFG\u2013HJKMN'],
+    ] as const) {
+      const ended = step(secondAfter(before), answered(again));
+      assert.deepEqual(ended.effects, [...ends('auth-err'), abandon(second, 'cancelled')], again);
+    }
+  });
+
+  it('is another one where a letter or its place differs', () => {
+    for (const [before, other] of [
+      ['222222', '222223'],
+      ['22 2222', '222222'],
+      ['hunter2', 'Hunter2'],
+      ['hunter2', 'hunter 2'],
+      ['pässwörd', 'password'],
+      ['ä', 'ö'],
+      ['', '222222'],
+    ] as const)
+      assert.equal(step(secondAfter(before), answered(other)).state.at, 'judging', other);
+    const bytes = (byte: number): Event => ({
+      kind: 'frame',
+      frame: { type: 'answer', answer: Buffer.from([byte]) },
+    });
+    const state = [bytes(0xe4), wrong()].reduce<State>(
+      (now, event) => step(now, event).state,
+      reach('prompted first'),
+    );
+    assert.equal(step(state, bytes(0xf6)).state.at, 'judging');
+  });
+});
+
 describe('a session: any events in any order', () => {
   const anyEvents = fc.array(fc.constantFrom(...(Object.keys(events) as EventName[])), { maxLength: 40 });
   /** Mostly as a login goes, so that the far states are reached. */

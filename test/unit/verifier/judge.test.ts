@@ -76,8 +76,8 @@ describe('one answer against the factors of an account', () => {
       '1234567',
       '123456789',
       'abcde-fghjk',
-      '12345６',
-      '１２３４５６',
+      '12345²',
+      '12 34 56',
     ])
       assert.equal(ask(answer, [six, eight, keys]).outcome, 'no-shape', answer);
     assert.equal(ask('cccccccccccbcjdifctrndncchkftchjlnbhvhtugdlj', [six, keys]).outcome, 'no-shape');
@@ -202,7 +202,26 @@ describe('a password and a factor in one answer', () => {
 
   it('only the end counts: a code in front of the password is none', () => {
     assert.equal(ask(`${sixCode}hunter2`, [six], tail).outcome, 'no-shape');
-    assert.equal(ask(`${sixCode}\n`, [six], tail).outcome, 'no-shape');
+    assert.equal(ask(`${sixCode}.`, [six], tail).outcome, 'no-shape');
+  });
+
+  it('blanks around the code are no part of the password', () => {
+    const [first, second] = [sixCode.slice(0, 3), sixCode.slice(3)];
+    for (const [answer, length] of [
+      [`hunter2 ${sixCode}`, 7],
+      [`hunter2${first} ${second}`, 7],
+      [`hunter2${sixCode} `, 7],
+      [`hunter2${sixCode}\r`, 7],
+      [`hunter2  ${sixCode}`, 7],
+    ] as const)
+      assert.equal(accepted(ask(answer, [six], tail)).length, length, JSON.stringify(answer));
+  });
+
+  it('a code of before in another spelling is a replay', () => {
+    const spent = accepted(ask(sixCode, [six])).factor;
+    const wide = [...sixCode].map((digit) => String.fromCodePoint(Number(digit) + 0xff10)).join('');
+    for (const answer of [wide, `${sixCode}\r`, `${sixCode.slice(0, 3)}\u2013${sixCode.slice(3)}`])
+      assert.equal(refused(ask(answer, [spent])).reason, 'replay', answer);
   });
 
   it('a spent code behind a password is a replay', () => {

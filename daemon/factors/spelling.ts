@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { blank, foreign, readAnswer, wipeReading } from './reading.ts';
+import { shapeOf } from './shape.ts';
+
+const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
+
+/**
+ * Tells whether two answers are the same, in whatever spelling, so that neither need be kept.
+ *
+ * Invariant: nothing becomes text here that is not the whole of a code or key: the answer may be a password.
+ */
+export function answerDigest(answer: Buffer): string {
+  const shape = shapeOf(answer, anyDigits);
+  const hash = createHash('sha256');
+  if ('text' in shape) return hash.update(`${shape.kind}:${shape.text}`).digest('base64');
+  const reading = readAnswer(answer);
+  const spelled = Buffer.alloc(reading.symbols.length * 4);
+  let end = 0;
+  let length = 0;
+  for (const [index, symbol] of reading.symbols.entries()) {
+    if (symbol === blank && length === 0) continue;
+    const what = symbol === foreign ? (reading.points[index] ?? 0) : symbol;
+    length = spelled.writeUInt32LE(what, length);
+    if (symbol !== blank) end = length;
+  }
+  const digest = hash.update(spelled.subarray(0, end)).digest('base64');
+  spelled.fill(0);
+  wipeReading(reading);
+  return digest;
+}
