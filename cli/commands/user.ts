@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LockView, UserLine, UserView } from '../../daemon/control/views.ts';
+import type { LastLogin, LockView, UserLine, UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { factorTable } from '../factor-table.ts';
 import type { Output } from '../output.ts';
@@ -78,6 +78,14 @@ function exemptionText(output: Output, { exemption }: UserView): string {
   return `until ${output.time(until)}${where}, by ${by}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
+function lastLoginText(output: Output, { at, service, source, firstFactorVerified }: LastLogin): string {
+  const from = source === undefined ? '' : ` from ${source}`;
+  // A line of the stack behind ours verified the password, and its answer does not come here.
+  const doubt =
+    firstFactorVerified === false ? ' (the second factor was accepted; the password is not known)' : '';
+  return `${output.time(at)} ${service}${from}${doubt}`;
+}
+
 function show(output: Output, user: UserView): void {
   const { lock, lastLogin, realm } = user;
   const moment = (at: number | undefined) => (at === undefined ? '' : output.time(at));
@@ -93,12 +101,7 @@ function show(output: Output, user: UserView): void {
     ['remembered logins', String(user.remembered)],
     ['grace since', moment(user.graceStarted)],
     ['exempt', exemptionText(output, user)],
-    [
-      'last login',
-      lastLogin === undefined
-        ? ''
-        : `${output.time(lastLogin.at)} ${lastLogin.service}${lastLogin.source === undefined ? '' : ` from ${lastLogin.source}`}`,
-    ],
+    ['last login', lastLogin === undefined ? '' : lastLoginText(output, lastLogin)],
     ['factors', String(user.factors.length)],
   ]);
   if (user.factors.length > 0) {

@@ -19,6 +19,8 @@ export type AuditKind = (typeof auditKinds)[number];
 
 export const auditOutcomes = [
   'success',
+  /** A factor was right, and the password is verified by another line of the stack, whose answer nobody hears. */
+  'accepted',
   'not-needed',
   'observed',
   'refused',

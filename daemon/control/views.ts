@@ -6,7 +6,7 @@ import type { FactorSummary } from '../factors/summary.ts';
 import type { WrittenHotp, WrittenTotp, WrittenU2f, WrittenYubikey } from '../factors/written.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
-import type { StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
+import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
 import type { RotationState } from '../store/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
@@ -17,6 +17,7 @@ import type { ControlCode } from './codes.ts';
  * what moves in and out (moving-views.ts).
  */
 export { auditKinds, auditOutcomes } from '../audit/event.ts';
+export type { LastLogin } from '../store/contract.ts';
 export type {
   AuditKind,
   AuditOutcome,
@@ -89,7 +90,7 @@ export interface UserLine {
     readonly heldUntil?: number;
   }[];
   readonly lock: LockView;
-  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+  readonly lastLogin?: LastLogin;
   /** Why the record cannot be read: its account is refused. */
   readonly damaged?: string;
   /** That runs now. */
@@ -143,7 +144,7 @@ export interface UserView {
   /** That runs now. */
   readonly exemption?: Exemption;
   readonly created?: number;
-  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+  readonly lastLogin?: LastLogin;
 }
 
 export interface ChangeView {

@@ -27,7 +27,16 @@ export interface AccountRecord extends AccountState {
     readonly withoutPassword: boolean;
   };
   readonly accepted?: AcceptedAnswer;
-  readonly lastLogin?: { readonly at: number; readonly service: string; readonly source?: string };
+  readonly lastLogin?: LastLogin;
+}
+
+export interface LastLogin {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly service: string;
+  readonly source?: string;
+  /** The second factor was right, and what came of the password is not known here; absent: it was let in. */
+  readonly firstFactorVerified?: false;
 }
 
 /**

@@ -139,7 +139,14 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
   account: v.pipe(text, v.minLength(1)),
   uid: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   created: time,
-  lastLogin: v.exactOptional(v.strictObject({ at: time, service: text, source: v.exactOptional(text) })),
+  lastLogin: v.exactOptional(
+    v.strictObject({
+      at: time,
+      service: text,
+      source: v.exactOptional(text),
+      firstFactorVerified: v.exactOptional(v.literal(false)),
+    }),
+  ),
   invite: v.exactOptional(v.strictObject({ digest: base64, expires: time, withoutPassword: v.boolean() })),
   factors: v.array(factor),
   accepted: v.exactOptional(v.strictObject({ digest: base64, at: time, until: time })),

@@ -33,7 +33,9 @@ export async function accept(
   const { value: record, version } = versioned;
   if (record === undefined)
     throw new SallyportError('internal', 'a factor is accepted of an account that has none: a defect');
-  const said = { outcome: 'success', reason: 'verified', at: now, realm: decision.realm, factor } as const;
+  // What is not known to have been let in is not called so.
+  const outcome = facts.proven ? 'success' : 'accepted';
+  const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return ledger.change(
     { record, version },
     withLogin(spent(record, factor, accepted), assessed, facts, factor),

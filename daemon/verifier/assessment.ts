@@ -145,7 +145,8 @@ export function withLogin(
 ): AccountRecord {
   const source = facts.source ?? facts.rhost;
   const from = source === undefined ? {} : { source: shown(source) };
-  const lastLogin = { at: now, service: shown(facts.service), ...from };
+  const doubt = facts.proven ? {} : { firstFactorVerified: false as const };
+  const lastLogin = { at: now, service: shown(facts.service), ...from, ...doubt };
   const remember = decision.kind === 'ask' && decision.remember && factor?.kind !== 'bypass';
   const grants = remember
     ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })

@@ -75,6 +75,6 @@ export function withLock(event: AuditEvent, before: LockState, after: LockState)
 
 /** Recovery keys that are left once one was used. */
 function leftOf({ outcome, factor }: Said): Pick<AuditEvent, 'left'> {
-  if (outcome !== 'success' || factor?.kind !== 'recovery') return {};
+  if ((outcome !== 'success' && outcome !== 'accepted') || factor?.kind !== 'recovery') return {};
   return { left: factor.hashes.filter((hash) => hash !== null).length };
 }

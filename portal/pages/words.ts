@@ -1,4 +1,4 @@
-import type { FactorSummary, UserView } from '../../daemon/control/views.ts';
+import type { FactorSummary, LastLogin, UserView } from '../../daemon/control/views.ts';
 
 /** The words of `sallyport factor list` and of docs/factors.md, as a person reads them. */
 const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
@@ -20,6 +20,13 @@ export function kindName(kind: string): string {
 /** "2025-03-01 09:30", where the reader is. */
 export function timeText(at: number): string {
   return `${dayText(at)} ${new Date(at).toTimeString().slice(0, 5)}`;
+}
+
+/** When, through what and from where; and that only the second factor is known to have been right, if so. */
+export function lastLoginText({ at, service, source, firstFactorVerified }: LastLogin): string {
+  const from = source === undefined ? '' : `, from ${source}`;
+  const doubt = firstFactorVerified === false ? ' (second factor accepted; password not known)' : '';
+  return `${timeText(at)}, ${service}${from}${doubt}`;
 }
 
 export function timeWithSeconds(at: number): string {

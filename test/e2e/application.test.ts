@@ -119,6 +119,33 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await status(asRoot(one, 'grace', `${password}${key}`, `${password}${key}`)), authErr);
   });
 
+  scenario(
+    product,
+    'password and code in one answer: blanks around the code are not the password',
+    async () => {
+      const one = 'sallyport-one-prompt';
+      addPerson('henry');
+      const secret = await product.addHotp('henry');
+      const spaced = (code: string) => `${code.slice(0, 3)} ${code.slice(3)}`;
+      const typed = [
+        ` ${hotp(secret, 0)}`,
+        spaced(hotp(secret, 1)),
+        `${hotp(secret, 2)} `,
+        ` ${spaced(hotp(secret, 3))}\r`,
+      ];
+      for (const end of typed) assert.equal(await status(asRoot(one, 'henry', password + end)), 0, end);
+      const outcomes = (await product.events('henry')).filter(({ kind }) => kind === 'login');
+      assert.deepEqual(
+        outcomes.map(({ outcome, proven }) => [outcome, proven]),
+        typed.map(() => ['accepted', false]),
+      );
+      // The password is wrong: the code is used, and nothing says that this was a login.
+      assert.notEqual(await status(asRoot(one, 'henry', `wrong${hotp(secret, 4)}`)), 0);
+      assert.equal((await product.events('henry')).at(-1)?.outcome, 'accepted');
+      assert.match((await product.cli(['user', 'show', 'henry'])).stdout, /the password is not known/);
+    },
+  );
+
   scenario(product, 'password and code in one answer: neither half alone lets in', async () => {
     const one = 'sallyport-one-prompt';
     addPerson('ivan');

@@ -7,7 +7,7 @@ import { Message } from '../parts/message.tsx';
 import { follow, go } from '../router.ts';
 import { usePortal } from '../session.ts';
 import { useUser } from '../use-user.ts';
-import { lockText, requirementText, timeText } from '../words.ts';
+import { lastLoginText, lockText, requirementText, timeText } from '../words.ts';
 import { useWork } from '../work.ts';
 import { BypassDialog } from './bypass-dialog.tsx';
 
@@ -34,13 +34,7 @@ export function AccountPage({ account }: { readonly account: string }) {
                 : `${user.realm.name}, requires ${requirementText(user.realm.require)}`}
             </dd>
             <dt>Last login</dt>
-            <dd>
-              {user.lastLogin === undefined
-                ? 'never'
-                : `${timeText(user.lastLogin.at)}, ${user.lastLogin.service}${
-                    user.lastLogin.source === undefined ? '' : `, from ${user.lastLogin.source}`
-                  }`}
-            </dd>
+            <dd>{user.lastLogin === undefined ? 'never' : lastLoginText(user.lastLogin)}</dd>
             <dt>Wrong answers</dt>
             <dd>
               {user.lock.codes} of typed codes, {user.lock.any} in all

@@ -146,7 +146,7 @@ describe('a flood by a party that has verified no factor', () => {
     const login = await opened(rig, { proven: false, ...own }, verifier);
     assert.ok(isAccepted(await answered(rig, login, codeNow(rig), verifier)));
     const events = await eventsOf(rig);
-    assert.equal(events.at(-1)?.outcome, 'success');
+    assert.equal(events.at(-1)?.outcome, 'accepted');
     assert.equal(events.at(-1)?.count, undefined);
   });
 

@@ -74,6 +74,37 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         assert.equal((await eventsOf(rig)).length, 2);
       });
 
+      it('strip leaves exactly the password, whatever blanks are around the code', async () => {
+        const spellings: readonly (readonly [string, string])[] = [
+          ['hunter2', ' %'],
+          ['hunter2', '% '],
+          ['hunter2', ' %\r\n'],
+          ['hunter2 ', ' %'],
+          ['hunter2-', '%'],
+          [' ', '%'],
+          ['pässwörd 😀\ufe0f', '%'],
+          ['pässwörd 😀\ufe0f', '\u00a0%'],
+        ];
+        for (const [index, [typed, form]] of spellings.entries()) {
+          const end = form.replace('%', index % 2 === 0 ? press(index) : press(index).replace(/^.../, '$& '));
+          const verdict = assertAccepted(await answer(rig, given, typed + end));
+          const whole = Buffer.from(typed + end);
+          const left = whole.subarray(0, whole.length - verdict.strip).toString();
+          assert.equal(left, typed, JSON.stringify(form));
+        }
+      });
+
+      it('is no success before the password is known to be right', async () => {
+        assertAccepted(await answer(rig, given, `hunter2${codeNow(rig)}`));
+        const last = (await eventsOf(rig)).at(-1);
+        assert.deepEqual(
+          [last?.outcome, last?.reason, last?.proven],
+          [proven ? 'success' : 'accepted', 'verified', proven],
+        );
+        const { lastLogin } = await recordOf(rig);
+        assert.equal(lastLogin?.firstFactorVerified, proven ? undefined : false);
+      });
+
       it('a password alone counts nowhere', async () => {
         assertRefused(await answer(rig, given, 'hunter2'));
         assertRefused(await answer(rig, given, ''));
