@@ -99,7 +99,10 @@ describe('connections', () => {
         for (let n = 0; n < 16; n++) {
           const socket = await rawSocket(rig, `127.0.0.${address}`);
           sockets.push(socket);
-          socket.write(`${head('content-length: 1000')}{`);
+          // The server says so once it has read the head.
+          const read = new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+          socket.write(`${head('expect: 100-continue\r\ncontent-length: 1000')}{`);
+          await read;
         }
       await until('every place is taken', () => rig.server.connections() === connections);
       assert.equal((await ask(rig, 'GET /api/session')).status, 200);
