@@ -53,7 +53,7 @@
       "target_name": "sallyport-password",
       "type": "executable",
       "sources": ["native/password/main.c", "native/password/asker.c", "native/password/request.c",
-        "native/password/check.c", "native/password/account.c", "native/frames/frames.c"],
+        "native/password/check.c", "native/password/account.c", "native/password/equal-work.c", "native/frames/frames.c"],
       "cflags": ["-std=c11", "-pedantic", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["-pie", "<@(hardened_link)"],
       "libraries": ["-lpam"]

@@ -87,6 +87,18 @@ export const limits = {
   tokenReads: 8 * 3_600_000,
   /** Sign-ins that wait for a factor, of all and of one account, and how long each may; enrolments in browsers too. */
   signIns: 1_024,
+  /**
+   * First factors that are checked at a time: of people who are signed in or familiar there, of whoever is at the
+   * portal, and of programs of local users; `passwordChecks` together, so that the helper is never asked by more.
+   */
+  signInSlots: { verified: 2, portal: 4, local: 2 },
+  /** Those that wait, of each of the three and of one source, and how long: whoever asks waits for 32 s. */
+  signInWaiting: { all: 512, own: 32 },
+  signInWait: 15_000,
+  /** How long a check lasts at least, whatever comes of it; how many are remembered to say how long, and till when. */
+  signInSlot: { least: 500, remembered: 32, forgotten: 300_000 },
+  /** Names with the source that they signed in from, which share nothing with strangers. */
+  familiarSources: 4_096,
   signInsPerAccount: 8,
   signInDeadline: 120_000,
   /** Links of one's own: to be opened at once. */

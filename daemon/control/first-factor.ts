@@ -128,10 +128,10 @@ async function notePassword(
   });
 }
 
-/** Nobody hears of an account whose password was not right. */
+/** That passwords cannot be checked is said of every name alike; the rest only of a password that was right. */
 function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Account | undefined): NotProven {
-  if (verdict === 'wrong' || account === undefined) return 'wrong';
-  return verdict === 'expired' ? 'expired' : 'unavailable';
+  if (verdict === 'busy' || verdict === 'failed') return 'unavailable';
+  return verdict === 'expired' && account !== undefined ? 'expired' : 'wrong';
 }
 
 interface Owner {

@@ -87,7 +87,7 @@ export const handlers: Readonly<
     ceremonies.cancel(call.actor, accountOf(call), ceremonyOf(call)),
   ),
   'sign-in-begin': async ({ signIns }, call) =>
-    signIns.begin(call.caller, schema.readSignIn(await call.body())),
+    signIns.begin(call.caller, schema.readSignIn(await call.body()), call.token),
   'sign-in-answer': async ({ signIns }, call) =>
     signIns.answer(
       call.caller,

@@ -8,35 +8,36 @@ import type { Randomness } from '../randomness.ts';
 import { assertionOf } from '../verifier/approvals.ts';
 import type { AbandonReason, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Answer } from '../verifier/judge.ts';
-import type { Throttle } from '../verifier/throttle.ts';
 import type { KeyOffer } from '../verifier/touches.ts';
 import type { Caller } from './access.ts';
+import { type First, mayAddFirst } from './first-factor.ts';
 import {
-  type First,
-  type FirstFactorOptions,
-  firstFactor,
-  mayAddFirst,
-  type NotProven,
-} from './first-factor.ts';
+  createFirstFactorGate,
+  type FirstFactorGateOptions,
+  type Passed,
+  refused,
+} from './first-factor-gate.ts';
 import { keyOptions } from './key-options.ts';
-import { readInvite } from './links.ts';
+import { createPacedChecks, type PacedChecks } from './paced-checks.ts';
 import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from './sign-in-views.ts';
 import type { Person, Tokens } from './tokens.ts';
 
 /** Turns a password (or what stands for it) and a factor into a token. */
 export interface SignIns {
-  /** @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted` */
-  begin(caller: Caller, body: SignInBody): Promise<SignInView>;
+  /**
+   * @param token of the session in which it is confirmed
+   * @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted`
+   */
+  begin(caller: Caller, body: SignInBody, token?: string): Promise<SignInView>;
   /** @throws SallyportError `sign-in-refused`, `no-such-sign-in` */
   answer(caller: Caller, id: string, body: SignInAnswerBody): Promise<SignInView>;
   close(): void;
 }
 
-export interface SignInOptions extends FirstFactorOptions {
+export interface SignInOptions extends Omit<FirstFactorGateOptions, 'tokens' | 'checks'> {
   readonly verifier: Pick<Verifier, 'open' | 'answer' | 'abandon'>;
   readonly tokens: Tokens;
-  /** Of its own: what goes wrong here uses up no login's tries. */
-  readonly throttle: Throttle;
+  readonly checks?: PacedChecks;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly bootId: string;
 }
@@ -46,6 +47,7 @@ interface SignIn {
   readonly caller: Caller;
   readonly person: Person;
   readonly by: SignInBody['by'];
+  readonly passed: Passed;
   readonly offer: KeyOffer | undefined;
   /** What can be typed; undefined: nothing. */
   readonly typed: string | undefined;
@@ -60,16 +62,16 @@ interface SignIn {
 
 /**
  * MUST hold:
- * - the same words, and the same beat, for a name that is none, a wrong password and an account that may not log in;
- * - wrong passwords are throttled by name as typed and by source, before the password is looked at;
+ * - who somebody is is settled first, by first-factor-gate.ts, and only then is anything looked at or opened;
  * - the factor is asked by the realm's policy, judged by the verifier and counted as in any login;
  * - a token without a factor is given only where policy needs none, or to an account that has none at all and whose
  *   realm, or an invite, lets its first one be added;
- * - whoever is neither root nor the portal signs in as itself alone, uses up no tries of a name's, and is not believed
- *   a source; nobody takes up the places of others.
+ * - nobody takes up the places of others.
  */
 export function createSignIns(options: SignInOptions): SignIns {
-  const { tokens, throttle } = options;
+  const { tokens } = options;
+  const checks = options.checks ?? createPacedChecks({ monotonic: () => performance.now() });
+  const gate = createFirstFactorGate({ ...options, checks });
   const running = new Map<string, SignIn>();
 
   const end = (signIn: SignIn): void => {
@@ -89,9 +91,10 @@ export function createSignIns(options: SignInOptions): SignIns {
     if (signIn.judging === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
   };
   const doneBy = async (
-    { person, by, caller }: Pick<SignIn, 'person' | 'by' | 'caller'>,
+    { person, by, caller, passed }: Pick<SignIn, 'person' | 'by' | 'caller' | 'passed'>,
     { text, first }: { readonly text?: string | undefined; readonly first?: First } = {},
   ): Promise<SignInStep> => {
+    gate.completed(passed);
     if (by === 'uid') {
       const made = options.links.make(person, caller.root);
       const [origin] = options.configuration.current().portal?.origins ?? [];
@@ -109,23 +112,11 @@ export function createSignIns(options: SignInOptions): SignIns {
   };
 
   return {
-    async begin(caller, body) {
-      const source = caller.portal || caller.root ? body.source : undefined;
-      const origin = source ?? `uid:${caller.uid}`;
-      const name = guessedIn(body);
-      const began = performance.now();
-      if (!throttle.allows(name, origin)) throw await later(refused(), began);
-      throttle.failed(name, origin);
-      const proven = await firstFactor(options, caller, body, source);
-      if (proven !== 'wrong') {
-        throttle.forgive(name, origin);
-        // No name pays for what was no guess at its password; whoever asks in a flood does.
-        if (typeof proven === 'string' || body.by === 'uid') throttle.failed(undefined, origin);
-      }
-      if (typeof proven === 'string') throw await later(refusalFor(proven, body), began);
-      const { account, invited } = proven;
+    async begin(caller, body, shown) {
+      const passed = await gate.pass(caller, body, shown);
+      const { account, invited, source } = passed;
       const person = { account: account.name, uid: account.uid };
-      const begun = { person, by: body.by, caller };
+      const begun = { person, by: body.by, caller, passed };
       const facts = factsFor(account, source, caller, options.bootId);
       const first = await mayAddFirst(options, account, facts, invited);
       if (first !== undefined) return { id: '', step: await doneBy(begun, { first }) };
@@ -140,9 +131,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       const timer = setTimeout(() => abandon(signIn, 'timed-out'), limits.signInDeadline).unref();
       const signIn: SignIn = {
         id,
-        caller,
-        person,
-        by: body.by,
+        ...begun,
         offer: opening.key,
         typed: opening.key === undefined ? opening.prompt.replace(/: $/, '') : opening.key.typed,
         challenge,
@@ -214,59 +203,11 @@ function factorStep({ offer, typed, challenge, rpId }: SignIn, text: string | un
   };
 }
 
-/** Whose password is tried; undefined: nobody's. An invite names its account itself, whatever name was typed. */
-function guessedIn(body: SignInBody): string | undefined {
-  if (body.by === 'uid') return undefined;
-  return (body.by === 'link' ? readInvite(body.link)?.account : undefined) ?? body.user;
-}
-
 function answerOf(body: SignInAnswerBody, { challenge }: SignIn, options: SignInOptions): Answer {
   if (body.kind === 'typed') return Buffer.from(body.answer);
   return assertionOf(body, challenge, options.configuration.current().portal?.origins ?? []);
 }
 
-function refused(text?: string): SallyportError {
-  return new SallyportError('sign-in-refused', text ?? 'That name and password do not go together here.');
-}
-
-/** For a link too the words are the same whatever is wrong with it. */
-const wrongLink =
-  'That link is good no more here: it was used already, has run out, or is none. Ask for a new one.';
-const wrongWithLink =
-  'That link and password do not go together; or the link was used already, or has run out.';
-
-function refusalFor(why: NotProven, body: SignInBody): SallyportError {
-  switch (why) {
-    case 'wrong':
-      if (body.by !== 'link') return refused();
-      return refused(body.password === undefined ? wrongLink : wrongWithLink);
-    case 'expired':
-      return refused('Your password has expired. Change it on the machine first, with: passwd');
-    case 'password-needed':
-      return new SallyportError('password-needed', 'the password of the account is needed too');
-    case 'has-password':
-      return new SallyportError(
-        'password-needed',
-        'this account has a password, or it cannot be established that it has none: sign in with the password. ' +
-          'Where there is none, an administrator can make an invite: sallyport invite USER --without-password',
-      );
-    case 'not-permitted':
-      return new SallyportError('not-permitted', 'only the account itself may sign in as itself here');
-    case 'unavailable':
-      return new SallyportError(
-        'password-unavailable',
-        'passwords cannot be checked just now; try again later, or ask an administrator to look at the log',
-      );
-  }
-}
-
 function pause(ms: number): Promise<void> {
   return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** On the next beat, so that its time tells nothing. */
-async function later(error: SallyportError, began: number): Promise<SallyportError> {
-  const beat = limits.refusalBeat;
-  await pause(beat - ((performance.now() - began) % beat));
-  return error;
 }

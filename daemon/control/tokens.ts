@@ -19,6 +19,8 @@ export interface Tokens extends TokenCheck {
   end(token: string): void;
   /** Looks without using it: whoever only listens stays idle. */
   stands(token: string): boolean;
+  /** Whose it is, while it is good; looks without using it. */
+  person(token: string): Person | undefined;
   /** As it is now: groups change. */
   view(person: Person): Promise<PersonView>;
 }
@@ -97,6 +99,7 @@ export function createTokens(options: TokenOptions): Tokens {
     },
     end: (token) => void given.delete(digestOf(token)),
     stands: (token) => live(token) !== undefined,
+    person: (token) => live(token)?.person,
     async view(person) {
       const caller = await callerOf(person);
       return { ...person, admin: caller?.admin ?? false };

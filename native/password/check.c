@@ -3,6 +3,8 @@
 
 #include "check.h"
 
+#include "equal-work.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -223,6 +225,8 @@ enum verdict check_password(const struct request *request, const char *confdir) 
     }
     code = ask(pamh, request, &conversation);
     verdict = judge(pamh, request->user, &conversation, code);
+    if (verdict == VERDICT_WRONG)
+        work_as_for_a_password(request->user, request->password);
     (void)pam_end(pamh, code);
     return verdict;
 }

@@ -11,6 +11,7 @@ import { createApprovalDesk } from '../../daemon/control/approval-desk.ts';
 import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
 import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { createLinks } from '../../daemon/control/links.ts';
+import { createPacedChecks } from '../../daemon/control/paced-checks.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { createSignIns, type SignIns } from '../../daemon/control/sign-ins.ts';
 import { createTokens, type Tokens } from '../../daemon/control/tokens.ts';
@@ -169,6 +170,8 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       source: limits.throttleSource,
     }),
     bootId: 'boot',
+    // Slots have tests of their own; here none is waited for.
+    checks: createPacedChecks({ monotonic, sleep: async () => undefined }),
   });
   const limited = { ...limits, ...options.limits };
   const server = createControlServer({
@@ -235,6 +238,9 @@ export class FakePasswords implements PasswordHelper {
   readonly asked: (readonly [user: string, source: string | undefined])[] = [];
   /** Said in place of that. */
   verdict: PasswordVerdict | undefined;
+  /** Checks that run now, and the most there ever were at once. */
+  open = 0;
+  most = 0;
   /** Accounts that are known to have no password. */
   readonly without = new Set<string>();
 
@@ -246,6 +252,10 @@ export class FakePasswords implements PasswordHelper {
     this.asked.push([user, source]);
     const isRight = password.toString() === `password of ${user}`;
     password.fill(0);
+    this.open += 1;
+    this.most = Math.max(this.most, this.open);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.open -= 1;
     return this.verdict ?? (isRight ? 'right' : 'wrong');
   }
 }

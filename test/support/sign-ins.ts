@@ -22,10 +22,6 @@ name = "staff"
 members = { users = ["alice", "root"] }
 require = ["totp", "webauthn"]
 lockout = { codes = 4, any = 10, for = "1h" }
-  [[realm.rule]]
-  services = ["sallyport-portal"]
-  from = ["10.0.0.66"]
-  action = "refuse"
 
 [[realm]]
 name = "newcomers"
