@@ -119,6 +119,10 @@ export const catalogue = {
   'sshd.first-alone': danger('these logins never reach the second factor'),
   'sshd.no-conversation': danger('the code can be asked for in no way that is on: everybody is refused'),
   'sshd.password-answers-twice': warning('clients that use the password method are refused, code or not'),
+  'sshd.key-not-asked': danger('everybody who comes that way is refused'),
+  'sshd.key-and-password': warning(
+    'logins need a key, the password and a code: who lacks one of them is refused',
+  ),
   'sshd.root-shut-out': warning(
     'sshd lets root in by nothing but a key alone, which its methods do not allow',
   ),

@@ -13,6 +13,10 @@ export interface Circumstances {
   readonly user: string;
   /** The stack of sshd takes password and code in one answer. */
   readonly onePrompt: boolean;
+  /** The stack of sshd asks for a password. */
+  readonly asksPassword: boolean;
+  /** The stack of sshd lets in only those whose key sshd has verified. */
+  readonly wantsKey: boolean;
   /** A rule takes a FIDO key of ssh as the second factor. */
   readonly acceptsKeys: boolean;
   /** A rule for sshd names networks. */
@@ -35,6 +39,7 @@ export function judgeSettings(settings: SshdSettings, about: Circumstances): rea
   return [
     ...alone(settings),
     ...conversation(settings, about),
+    ...otherWay(settings, about),
     ...rootsWay(settings, about),
     ...small(settings, about),
   ];
@@ -73,6 +78,31 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
       id: 'sshd.password-answers-twice',
       what: 'PasswordAuthentication is on, which gives the password as the answer to the prompt for the code too',
       mend: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
+    },
+  ];
+}
+
+/** The stack of one way, and the settings of another. */
+function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstances): readonly Setting[] {
+  const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
+  if (asking.length === 0) return [];
+  const mend =
+    'sallyport pam enable sshd --with key (or --with password), which puts stack and settings right together';
+  if (wantsKey && !asking.some((list) => list.includes('publickey')))
+    return [
+      {
+        id: 'sshd.key-not-asked',
+        what: 'the stack wants a key, and AuthenticationMethods asks for none',
+        mend,
+      },
+    ];
+  const both = asking.every((list) => list.includes('publickey'));
+  if (!asksPassword || !both) return [];
+  return [
+    {
+      id: 'sshd.key-and-password',
+      what: 'AuthenticationMethods asks for a key, and the stack for a password behind it',
+      mend,
     },
   ];
 }

@@ -1,5 +1,7 @@
 import { join } from 'node:path/posix';
 import { countOf } from '../../daemon/lib/count-of.ts';
+import { roleOf } from '../pam/modules.ts';
+import type { Stack } from '../pam/read.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, oursIn } from './guarded.ts';
 import { groupNamed, localAccounts, localPeople } from './names.ts';
@@ -50,7 +52,8 @@ export const sshdCheck: Check = {
       probes.map(async (probe): Promise<readonly Setting[]> => {
         const resolved = await resolveSshd(machine, probe);
         if (resolved.kind !== 'settings') return [];
-        return judgeSettings(resolved.settings, { ...probe, onePrompt, acceptsKeys, namesNetworks });
+        const about = { ...probe, ...firstFactorOf(stack), onePrompt, acceptsKeys, namesNetworks };
+        return judgeSettings(resolved.settings, about);
       }),
     );
     const letOff = await letOffByRealm(machine, probes);
@@ -60,6 +63,15 @@ export const sshdCheck: Check = {
     );
   },
 };
+
+/** What the stack wants before the code. */
+function firstFactorOf({ entries }: Stack): { readonly asksPassword: boolean; readonly wantsKey: boolean } {
+  const lines = entries.flatMap((entry) => (entry.kind === 'module' ? [entry.line] : []));
+  return {
+    asksPassword: lines.some((line) => roleOf(line) === 'first'),
+    wantsKey: lines.some((line) => line.options.some((option) => option.includes('SSH_AUTH_INFO_0'))),
+  };
+}
 
 async function configTexts(machine: Machine): Promise<readonly string[]> {
   const main = await machine.files.read(`${folder}/sshd_config`);

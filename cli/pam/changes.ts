@@ -15,7 +15,7 @@ import { isService } from './services.ts';
 import { fittingStack, pidFile, reload, reloadCommand, sshdFault, sshdSettings } from './sshd.ts';
 import { warnTrial } from './trial.ts';
 import { namesToDisable, planProgram } from './twins.ts';
-import { changedServices, planDisable } from './undo.ts';
+import { changedServices, planDisable, readyInclude } from './undo.ts';
 import { revertIfDue, revertNow } from './watch.ts';
 
 /** `sallyport pam enable`: shows, judges, asks, writes. */
@@ -28,10 +28,13 @@ export async function enable(
   endUnfinished();
   const settings = service === 'sshd' ? checkedSshd() : undefined;
   const known = stacks.map((name) => `sallyport-${name}`);
-  const given = options.with === undefined ? options.stack : stackOf(service, options.with);
+  const files = pamFiles();
+  const said = options.with === undefined ? options.stack : stackOf(service, options.with);
+  // What is there stays, unless another one is asked for.
+  const given = said ?? readyInclude(files, service)?.target;
   const stack =
     given === undefined && settings !== undefined ? fitting(settings) : stackFor(service, given, known);
-  const plan = planProgram(pamFiles(), service, stack);
+  const plan = planProgram(files, service, stack, history());
   if (plan.files.length === 0) {
     context.output.line(`${service} is guarded already; see: sallyport pam show ${service}`);
     return;
@@ -103,6 +106,7 @@ function fitting(settings: SshdSettings): string {
 function tell({ output }: Context, plan: Plan): void {
   const others = plan.services.slice(1);
   if (others.length > 0) output.note(`This changes too: ${others.join(', ')}`);
+  if (plan.from !== undefined) output.note(`This replaces ${plan.from} by ${plan.stackName}`);
   showDiff(output, plan.files);
   for (const line of plan.lost)
     output.note(

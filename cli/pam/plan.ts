@@ -2,10 +2,10 @@ import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
 import { checkService, type Finding, guards, sentence } from './check.ts';
-import type { PamFiles } from './files.ts';
+import type { PamFile, PamFiles } from './files.ts';
 import type { IncludeLine, ModuleLine } from './lines.ts';
 import { boundToLogin, olderStacks } from './older.ts';
-import { readStack, type Stack, servicesReaching } from './read.ts';
+import { readLines, readStack, type Stack, servicesReaching } from './read.ts';
 import type { FileChange } from './record.ts';
 import { refusals } from './refusals.ts';
 import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
@@ -25,6 +25,8 @@ export interface Plan {
   readonly stack: Stack;
   /** Lines that the service no longer comes by. */
   readonly lost: readonly ModuleLine[];
+  /** The ready stack that it replaces. */
+  readonly from?: string;
   /** The drop-in of sshd, where there is one. */
   readonly dropIn: string | undefined;
 }
@@ -51,7 +53,8 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
   const older = guarded ? olderStacks(files, service) : [];
   // One that is guarded and yet wrong, by a file that others share, takes a stack of its own.
   const isSound = guarded && errorsOf(overlaid(files, older), service).length === 0;
-  const stacks = isSound ? older : pamChanges(files, file, stack, stackName);
+  const stacks =
+    isSound && fits(files, service, stackName) ? older : pamChanges(files, file, stack, stackName);
   const changes = [...(service === 'sshd' ? dropInChange(files, stackName) : []), ...stacks];
   const after = overlaid(files, changes);
   const faults = errorsOf(after, service);
@@ -142,6 +145,15 @@ function stackText(
   );
 }
 
+/** Whether a stack that asks for the factor already goes with what was wanted: a shared file asks for the password. */
+function fits(files: PamFiles, service: string, stackName: string): boolean {
+  if (service !== 'sshd') return true;
+  const includesIt = readLines(files, service).some(
+    (line) => line.kind === 'include' && line.target === stackName,
+  );
+  return includesIt || stackName === 'sallyport-sshd';
+}
+
 function dropInChange(files: PamFiles, stackName: string): readonly FileChange[] {
   const name = dropIns[stackName];
   if (name === undefined)
@@ -150,7 +162,18 @@ function dropInChange(files: PamFiles, stackName: string): readonly FileChange[]
   // sshd takes the first value that it reads, so ours is read first: cloud images bring a 50-cloud-init.conf.
   const path = files.read(byHand) === undefined ? join(dropInFolder, `00-${name}`) : byHand;
   const before = files.read(path)?.text;
-  return [{ path, before, after: before ?? shipped(`sshd_config.d/${name}`) }];
+  const others = Object.values(dropIns).filter((one) => one !== name);
+  return [
+    { path, before, after: before ?? shipped(`sshd_config.d/${name}`) },
+    ...dropInsThere(files, others).map((file) => ({ path: file.path, before: file.text, after: undefined })),
+  ];
+}
+
+/** @param names of ready drop-ins; each may lie there under a name that comes first */
+export function dropInsThere(files: PamFiles, names: readonly string[]): readonly PamFile[] {
+  return names
+    .flatMap((name) => [`00-${name}`, name])
+    .flatMap((name) => files.read(join(dropInFolder, name)) ?? []);
 }
 
 function sharedFile(files: PamFiles, name: string): string {

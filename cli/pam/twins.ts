@@ -1,6 +1,8 @@
 import type { PamFiles } from './files.ts';
-import { type Plan, planEnable } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { Recorded } from './record.ts';
 import { otherNamesOf } from './services.ts';
+import { planSwitch } from './switch.ts';
 import { changedServices } from './undo.ts';
 
 /*
@@ -9,12 +11,17 @@ import { changedServices } from './undo.ts';
  * - what was enabled by one word is disabled by it.
  */
 
-/** `planEnable`, for the other names of the program too, unless they are protected already. */
-export function planProgram(files: PamFiles, service: string, stackName: string): Plan {
-  let plan = planEnable(files, service, stackName);
+/** `planSwitch`, for the other names of the program too, unless they are protected already. */
+export function planProgram(
+  files: PamFiles,
+  service: string,
+  stackName: string,
+  past: readonly Recorded[] = [],
+): Plan {
+  let plan = planSwitch(files, service, stackName, past);
   for (const name of otherNamesOf(service)) {
     if (plan.after.read(name) === undefined) continue;
-    const more = planEnable(plan.after, name, stackName);
+    const more = planSwitch(plan.after, name, stackName, past);
     if (more.files.length === 0) continue;
     plan = {
       ...plan,

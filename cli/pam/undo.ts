@@ -2,14 +2,13 @@ import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { shipped } from '../pam-config.ts';
 import { ourLines } from './check.ts';
-import type { PamFiles } from './files.ts';
-import type { IncludeLine } from './lines.ts';
-import { overlaid } from './plan.ts';
+import type { PamFile, PamFiles } from './files.ts';
+import { type IncludeLine, parseLines } from './lines.ts';
+import { dropInsThere, overlaid } from './plan.ts';
 import { filesOf, placeOf, readLines, readStack } from './read.ts';
 import { type FileChange, type Recorded, recordedText } from './record.ts';
 import { replaceLine, swapOf } from './rewrite.ts';
 import { dropIns, isService } from './services.ts';
-import { dropInFolder } from './sshd.ts';
 
 const folder = '/etc/pam.d';
 const ours = /^sallyport-(?!password$)/;
@@ -25,6 +24,11 @@ function ourIncludes(files: PamFiles, service: string): readonly IncludeLine[] {
   return readLines(files, service).flatMap((line) =>
     line.kind === 'include' && ours.test(line.target) ? [line] : [],
   );
+}
+
+/** The line of a service's own file that includes a ready stack; one that somebody has written is theirs. */
+export function readyInclude(files: PamFiles, service: string): IncludeLine | undefined {
+  return ourIncludes(files, service).find(({ target }) => namesShipped(target));
 }
 
 /**
@@ -52,8 +56,7 @@ export function planDisable(
   // From the end, so that the lines before keep their numbers.
   for (const line of lines.toReversed())
     text = replaceLine(text, line, originalOf(files, service, file.text, line, past));
-  const record = newest(past, file.path, (one, index) => recordedText(one, index, 'after') === file.text);
-  const made = record !== undefined && recordedText(record.record, record.index, 'before') === undefined;
+  const made = wasMade(past, file);
   const own: FileChange = { path: file.path, before: file.text, after: made ? undefined : text };
   const after = overlaid(files, [own]);
   return [
@@ -61,6 +64,30 @@ export function planDisable(
     own,
     ...[...new Set(lines.map(({ target }) => target))].flatMap((target) => unneeded(after, target, past)),
   ];
+}
+
+/** The file is ours from its first line on: one of the vendor's lies behind it. */
+function wasMade(past: readonly Recorded[], { path, text }: PamFile): boolean {
+  const found = newest(past, path, (one, index) => recordedText(one, index, 'after') === text);
+  if (found === undefined) return false;
+  const before = recordedText(found.record, found.index, 'before');
+  return before === undefined || wasMade(olderThan(past, found.record), { path, text: before });
+}
+
+function olderThan(past: readonly Recorded[], record: Recorded): readonly Recorded[] {
+  return past.slice(past.indexOf(record) + 1);
+}
+
+/** @returns the rows that a change of ours has replaced by this one; undefined: no record says it */
+function replaced(past: readonly Recorded[], path: string, row: string): string | undefined {
+  const found = newest(past, path, (record, index) => record.files[index]?.swap?.ours === row);
+  const original = found?.record.files[found.index]?.swap?.original;
+  if (found === undefined || original === undefined) return undefined;
+  // From one ready stack to another: what stood there before the first of them.
+  const [line] = parseLines(original, path);
+  return line?.kind === 'include' && namesShipped(line.target)
+    ? replaced(olderThan(past, found.record), path, original)
+    : original;
 }
 
 function originalOf(
@@ -71,8 +98,7 @@ function originalOf(
   past: readonly Recorded[],
 ): string {
   const row = text.split('\n')[line.line - 1] ?? '';
-  const found = newest(past, line.file, (record, index) => record.files[index]?.swap?.ours === row);
-  const original = found?.record.files[found.index]?.swap?.original;
+  const original = replaced(past, line.file, row);
   if (original !== undefined) return original;
   // Put there by hand: the file that the other phases of the service take theirs from.
   const others = readLines(files, service).flatMap((one) =>
@@ -103,11 +129,8 @@ function newest(
 
 /** A drop-in of ours asks for what the stack no longer does, so it goes even where it was edited. */
 function dropInChanges(files: PamFiles): readonly FileChange[] {
-  const names = Object.values(dropIns).flatMap((name) => [`00-${name}`, name]);
-  return names.flatMap((name) => {
-    const file = files.read(join(dropInFolder, name));
-    return file === undefined ? [] : [{ path: file.path, before: file.text, after: undefined }];
-  });
+  const there = dropInsThere(files, Object.values(dropIns));
+  return there.map(({ path, text }) => ({ path, before: text, after: undefined }));
 }
 
 /** The stack itself, once nobody includes it, unless somebody has written in it. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { decodeBase32 } from '../../daemon/factors/base32.ts';
 import { totp } from '../support/codes.ts';
 import { run, until } from '../support/rig/commands.ts';
@@ -140,4 +140,65 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', 'revert');
     assert.deepEqual(pam.files(), before);
   });
+
+  pam.change(
+    'from key to password: on trial it goes back to the key, and at last to what was there first',
+    async () => {
+      const withPassword = ['enable', 'sshd', '--with', 'password', '--yes', '--reload'] as const;
+      const ids = async () => {
+        const { findings } = JSON.parse((await product.cli(['doctor', '--json'])).stdout) as {
+          findings: { id?: string }[];
+        };
+        return findings.flatMap(({ id }) => (id?.startsWith('sshd.key') ? [id] : []));
+      };
+      const fails = async (name: string, why: string) => {
+        await until(`sshd says ${why}`, async () => {
+          const batch = ssh(name, { port, key: why.includes('keyboard'), options: ['BatchMode=yes'] }, [
+            'true',
+          ]);
+          return (await run('timeout', ['20', ...batch])).stderr.includes(`Permission denied (${why})`);
+        });
+      };
+      const byKey = async () => {
+        await fails('alice', 'publickey');
+        const terminal = pam.keyLogin('alice', shell, ['RequestTTY=force']);
+        await terminal.answer(/code: /, pam.code('alice'));
+        await terminal.expect(/\$ /);
+        assert.doesNotMatch(terminal.transcript, /Password/);
+        return terminal;
+      };
+      await pam.must('alice', 'enable', 'sshd', '--with', 'key', '--yes', '--reload');
+      const withKey = pam.files();
+      await (await byKey()).hangUp();
+
+      const tried = await pam.must('alice', ...withPassword, '--try', '1h');
+      assert.match(tried.stderr, /This replaces sallyport-sshd-key by sallyport-sshd/);
+      await fails('alice', 'keyboard-interactive');
+      const terminal = await connect('alice');
+      await terminal.answer(/code: /, pam.code('alice'));
+      await terminal.expect(/\$ /);
+      await terminal.hangUp();
+      assert.deepEqual(await ids(), []);
+      await pam.must('alice', 'revert');
+      assert.deepEqual(pam.files(), withKey);
+      await (await byKey()).hangUp();
+
+      await pam.must('alice', ...withPassword);
+      await fails('alice', 'keyboard-interactive');
+      const second = await connect('alice');
+      await second.answer(/code: /, pam.code('alice'));
+      await second.expect(/\$ /);
+      await second.hangUp();
+      // What older releases left: the drop-in of the other way beside ours, and before it.
+      writeFileSync(
+        '/etc/ssh/sshd_config.d/00-sallyport-key-code.conf',
+        withKey['/etc/ssh/sshd_config.d/00-sallyport-key-code.conf'] ?? '',
+      );
+      assert.deepEqual(await ids(), ['sshd.key-and-password']);
+      await pam.must('alice', ...withPassword);
+      assert.deepEqual(await ids(), []);
+      await pam.must('alice', 'disable', 'sshd', '--yes', '--reload');
+      assert.deepEqual(pam.files(), before);
+    },
+  );
 });

@@ -60,7 +60,7 @@ kbdinteractiveauthentication yes
 permitemptypasswords no
 logingracetime 120
 pubkeyauthoptions none
-authenticationmethods publickey,keyboard-interactive:pam
+authenticationmethods keyboard-interactive:pam
 `;
 
 interface Thing {

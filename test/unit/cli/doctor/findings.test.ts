@@ -237,6 +237,14 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     is('authenticationmethods', 'keyboard-interactive:pam password')(machine);
     is('passwordauthentication', 'yes')(machine);
   },
+  'sshd.key-not-asked': (machine) => {
+    is('authenticationmethods', 'keyboard-interactive:pam')(machine);
+    machine.stacks.sshd = `auth requisite pam_exec.so quiet /bin/sh -c [case "$SSH_AUTH_INFO_0" in "publickey "*) exit 0 ;; esac; exit 1]
+auth requisite pam_sallyport.so
+auth required pam_permit.so
+`;
+  },
+  'sshd.key-and-password': is('authenticationmethods', 'publickey,keyboard-interactive:pam'),
   'sshd.root-shut-out': is('permitrootlogin', 'without-password'),
   'sshd.empty-passwords': is('permitemptypasswords', 'yes'),
   'sshd.drop-in-unread': (machine) => {

@@ -15,6 +15,8 @@ const judged = (lines: readonly string[], about: Partial<Parameters<typeof judge
   judgeSettings(settings(...lines), {
     user: 'alice',
     onePrompt: false,
+    asksPassword: false,
+    wantsKey: false,
     acceptsKeys: false,
     namesNetworks: false,
     ...about,
@@ -41,6 +43,20 @@ describe('ways in, as sshd resolves them', () => {
     for (const [methods, ids] of cases)
       assert.deepEqual(judged([...on, `authenticationmethods ${methods}`]), ids, methods);
     assert.deepEqual(judged([...on, 'pubkeyauthentication no', 'authenticationmethods any']), []);
+  });
+
+  test('the stack of one way with the settings of another', () => {
+    const on = ['kbdinteractiveauthentication yes', 'passwordauthentication no'];
+    const methods = (text: string) => [...on, `authenticationmethods ${text}`];
+    const both = 'publickey,keyboard-interactive:pam';
+    const password = { asksPassword: true };
+    const key = { wantsKey: true };
+    assert.deepEqual(judged(methods(both), password), ['sshd.key-and-password']);
+    assert.deepEqual(judged(methods('keyboard-interactive:pam'), password), []);
+    // Either way in: who has no key types the password.
+    assert.deepEqual(judged(methods(`${both} keyboard-interactive:pam`), password), []);
+    assert.deepEqual(judged(methods(both), key), []);
+    assert.deepEqual(judged(methods('keyboard-interactive:pam'), key), ['sshd.key-not-asked']);
   });
 
   test('a stack that asks once takes the password method, one that asks twice does not', () => {

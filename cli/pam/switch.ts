@@ -1,0 +1,71 @@
+import { CliError } from '../errors.ts';
+import type { PamFiles } from './files.ts';
+import { overlaid, type Plan, planEnable } from './plan.ts';
+import { readStack } from './read.ts';
+import type { FileChange, Recorded } from './record.ts';
+import { dropInFolder } from './sshd.ts';
+import { planDisable, readyInclude } from './undo.ts';
+
+/**
+ * `planEnable`, also from one ready stack to another.
+ *
+ * What MUST hold: it is one change with one way back. No moment has the stack of the one and the drop-in of the other.
+ *
+ * @throws CliError refused: what to do first
+ */
+export function planSwitch(
+  files: PamFiles,
+  service: string,
+  stackName: string,
+  past: readonly Recorded[],
+): Plan {
+  const held = readyInclude(files, service);
+  if (held === undefined || held.target === stackName) return planEnable(files, service, stackName);
+  const off = undone(files, service, past);
+  const on = planEnable(overlaid(files, off), service, stackName);
+  const row = files.read(service)?.text.split('\n')[held.line - 1] ?? '';
+  const changes = joined(off, on.files, row);
+  const after = overlaid(files, changes);
+  return {
+    ...on,
+    files: changes,
+    after,
+    stack: readStack(after, service, 'auth'),
+    lost: [],
+    from: held.target,
+  };
+}
+
+function undone(files: PamFiles, service: string, past: readonly Recorded[]): readonly FileChange[] {
+  try {
+    return planDisable(files, service, past);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    throw new CliError(
+      'refused',
+      `${service} is protected in another way already, which cannot be replaced by a command: ${error.message}`,
+    );
+  }
+}
+
+/**
+ * Two changes as one. What sshd reads comes first, then what the service is to include, the service itself, and last
+ * what it no longer needs.
+ * @param row of the service's file as it is now: what stands there again once this is put back
+ */
+function joined(off: readonly FileChange[], on: readonly FileChange[], row: string): readonly FileChange[] {
+  const before = new Map(off.map((change) => [change.path, change.before]));
+  const written = on.map((change) => ({
+    ...change,
+    before: before.has(change.path) ? before.get(change.path) : change.before,
+    ...(change.swap === undefined ? {} : { swap: { ...change.swap, original: row } }),
+  }));
+  const gone = off.filter(({ path }) => !on.some((change) => change.path === path));
+  const isDropIn = ({ path }: FileChange) => path.startsWith(dropInFolder);
+  return [
+    ...written.filter(isDropIn),
+    ...gone.filter(isDropIn),
+    ...written.filter((change) => !isDropIn(change)),
+    ...gone.filter((change) => !isDropIn(change)),
+  ].filter((change) => change.before !== change.after);
+}
