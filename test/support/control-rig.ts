@@ -20,6 +20,7 @@ import { limits } from '../../daemon/limits.ts';
 import { createLog } from '../../daemon/log.ts';
 import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from '../../daemon/password/contract.ts';
 import { systemRandomness } from '../../daemon/randomness.ts';
+import type { Store } from '../../daemon/store/contract.ts';
 import { type Approvals, createApprovals } from '../../daemon/verifier/approvals.ts';
 import { createAssertions } from '../../daemon/verifier/assertions.ts';
 import { Ledger } from '../../daemon/verifier/ledger.ts';
@@ -68,6 +69,9 @@ export interface RigOptions {
   readonly limits?: Partial<ControlLimits & CeremonyLimits>;
   readonly rootUids?: ReadonlySet<number>;
   readonly tokens?: TokenCheck;
+  /** In place of a store in memory that can be looked into, and of the table of names. */
+  readonly store?: Store;
+  readonly accounts?: Accounts;
 }
 
 /** The control server on a real socket, over a plain store, with accounts that need no NSS. */
@@ -103,8 +107,10 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const configFile = join(folder, 'etc/sallyport.toml');
   writeFileSync(configFile, options.config ?? sampleConfig);
 
-  const store = new ProbedStore();
+  const probed = new ProbedStore();
+  const store = options.store ?? probed;
   const names = new FakeNames();
+  const accounts = options.accounts ?? names;
   const logged: string[] = [];
   const log = createLog((line) => logged.push(line), false);
   const clock = { ahead: 0, mono: 0 };
@@ -123,7 +129,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   });
   const verifier = createVerifier({
     store,
-    accounts: names,
+    accounts,
     config: configuration.current,
     keyedHash,
     assertions,
@@ -144,7 +150,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     log,
   });
   const signed = {
-    accounts: names,
+    accounts,
     randomness: systemRandomness,
     clock: { now, monotonic },
   };
@@ -177,7 +183,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const server = createControlServer({
     admin: createAdmin({
       store,
-      accounts: names,
+      accounts,
       configuration,
       now,
       bootId: 'boot',
@@ -187,7 +193,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     verifier,
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
     log,
-    accounts: names,
+    accounts,
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
@@ -213,7 +219,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     folder,
     socket,
     configFile,
-    store,
+    store: probed,
     names,
     keys,
     server,

@@ -1,0 +1,127 @@
+import { fc } from '../property.ts';
+import {
+  addFactor,
+  backup,
+  bypass,
+  type Command,
+  changeFactor,
+  clock,
+  command,
+  directory,
+  directoryAnswers,
+  exempt,
+  guesses,
+  lockedWithClockBack,
+  logsIn,
+  logsInAgain,
+  minute,
+  races,
+  reload,
+  reloadBad,
+  restart,
+  restore,
+  uidOf,
+  unlock,
+  users,
+} from './commands.ts';
+import type { Action, Login, Realm, Rule, Service, Source } from './reference.ts';
+import { login, type Typed } from './world.ts';
+
+const user = fc.constantFrom(...users);
+const service = fc.constantFrom<Service>('sshd', 'sudo');
+const source = fc.constantFrom<Source>('inside', 'outside');
+const loginOf: fc.Arbitrary<Login> = fc.record({
+  user: fc.oneof({ weight: 12, arbitrary: user }, { weight: 1, arbitrary: fc.constant('mallory') }),
+  service,
+  source,
+});
+const right = fc.constantFrom<Typed>('totp', 'totp', 'hotp', 'recovery', 'bypass');
+const typed = fc.oneof(
+  right.map((one) => [one]),
+  right.map((one): Typed[] => ['wrong', one]),
+  fc.constantFrom<Typed[]>(['replay'], ['wrong'], ['wrong', 'wrong too'], ['wrong key'], ['junk']),
+);
+
+const rule: fc.Arbitrary<Rule> = fc.record(
+  { service, from: source, action: fc.constantFrom<Action>('skip', 'ask', 'refuse', 'remember', 'remember') },
+  { requiredKeys: ['action'] },
+);
+/** A rule that could never match is not a valid configuration. */
+const covers = (a: Rule | undefined, b: Rule | undefined): boolean =>
+  a !== undefined &&
+  b !== undefined &&
+  (a.service === undefined || a.service === b.service) &&
+  (a.from === undefined || a.from === b.from);
+const rules = fc.oneof(
+  fc.array(rule, { maxLength: 2 }).filter(([a, b]) => !covers(a, b)),
+  fc.constant([{ action: 'remember' as const }]),
+);
+const realm = fc
+  .record({
+    require: fc.constantFrom<Realm['require']>('none', 'any', 'totp', 'totp', 'yubikey'),
+    enrol: fc.constantFrom<Realm['enrol']>('refuse', 'grace'),
+    observe: fc.integer({ min: 0, max: 9 }).map((n) => n === 9),
+    rules,
+  })
+  .map((one): Omit<Realm, 'name'> => ({ ...one, enrol: one.require === 'none' ? 'refuse' : one.enrol }));
+/** The first realm has one account or both; the last has the rest. */
+export const realms: fc.Arbitrary<readonly Realm[]> = fc
+  .tuple(fc.subarray([...users], { minLength: 1 }), realm, realm)
+  .map(([members, first, last]) => [
+    { ...first, name: 'first', users: members },
+    { ...last, name: 'last' },
+  ]);
+
+const kind = fc.constantFrom('totp' as const, 'hotp' as const, 'recovery' as const);
+const change = fc.constantFrom('enable' as const, 'disable' as const, 'remove' as const);
+const moves = [30_000, 90_000, 5 * minute, 20 * minute, 70 * minute, 3 * 60 * minute, -45_000, -90 * minute];
+
+/** A change, and often a login from the same place as before it: what a change must end shows there. */
+function thenAgain(change: fc.Arbitrary<Command>): fc.Arbitrary<Command> {
+  return fc.tuple(change, fc.option(typed)).map(([first, answers]) => {
+    if (answers === null) return first;
+    return command(`${first}, login as before ${answers}`, async (model, system) => {
+      await first.run(model, system);
+      if (model.last !== undefined) await login(model, system, model.last, answers);
+    });
+  });
+}
+
+/** @param onDisk whether there is a store that can be backed up */
+export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
+  const logins = fc.tuple(loginOf, typed).map(([given, answers]) => logsIn(given, answers));
+  const changes = [
+    fc.tuple(user, kind).map(([who, what]) => addFactor(who, what)),
+    fc.tuple(user, fc.nat(2), change).map(([who, at, what]) => changeFactor(who, at, what)),
+    fc.tuple(user, fc.nat(2), change).map(([who, at, what]) => changeFactor(who, at, what)),
+    user.map(bypass),
+    user.map(unlock),
+    fc.tuple(user, fc.boolean()).map(([who, isOn]) => exempt(who, isOn)),
+    realms.map(reload),
+    fc.constantFrom(
+      reloadBad,
+      restart,
+      directoryAnswers(false),
+      directoryAnswers(true),
+      directoryAnswers(true),
+    ),
+    fc.constantFrom(...moves.map(clock)),
+    fc.constantFrom(...moves.map(clock)),
+    fc
+      .tuple(user, fc.constantFrom('own', 'own', 'gone', 'other'))
+      .map(([who, what]) =>
+        directory(who, what === 'gone' ? undefined : uidOf[who] + (what === 'other' ? 500 : 0)),
+      ),
+    ...(onDisk ? [fc.constant(backup), fc.constant(restore)] : []),
+  ];
+  return [
+    ...[logins, logins, logins],
+    ...[typed, typed].map((answers) => answers.map(logsInAgain)),
+    fc
+      .tuple(loginOf, fc.constantFrom<Typed>('wrong', 'wrong key'), fc.integer({ min: 2, max: 5 }))
+      .map(([given, answer, times]) => guesses(given, answer, times)),
+    fc.tuple(loginOf, right).map(([given, answer]) => races(given, answer)),
+    loginOf.map(lockedWithClockBack),
+    ...changes.map(thenAgain),
+  ];
+}

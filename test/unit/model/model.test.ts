@@ -1,0 +1,13 @@
+import { describe, it } from 'node:test';
+import { faults } from '../../support/model/commands.ts';
+import { runModel, runSequence } from '../../support/model/run.ts';
+
+describe('a small reference model and the daemon agree on who is let in', () => {
+  it('over random sequences, with a store in memory', () =>
+    runModel({ onDisk: false, runs: 40, commands: 60 }));
+
+  it('over random sequences, with a store on disk, backups and restores', () =>
+    runModel({ onDisk: true, runs: 6, commands: 60 }));
+
+  for (const { what, commands } of faults) it(`where once ${what}`, () => runSequence(commands));
+});
