@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { endIfOpen, takesMore } from '../daemon/lib/open-stream.ts';
 import type { ErrorBody, PortalError } from './errors.ts';
 import { unkept } from './headers.ts';
 import { limits } from './limits.ts';
@@ -18,6 +19,8 @@ export function send(
   headers: Headers,
   body: string | Buffer,
 ): void {
+  // The client has gone meanwhile.
+  if (!takesMore(response)) return;
   const length = { 'content-length': Buffer.byteLength(body) };
   if (request.complete || isBodiless(request)) {
     response.writeHead(status, { ...headers, ...length });
@@ -28,7 +31,7 @@ export function send(
   response.write(body);
   const late = setTimeout(() => request.socket.destroy(), limits.refusedWait);
   response.once('close', () => clearTimeout(late));
-  request.once('end', () => response.end());
+  request.once('end', () => endIfOpen(response));
   request.resume();
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import { takesMore } from '../lib/open-stream.ts';
 import type { Log } from '../log.ts';
 import { type ControlCode, httpStatus, isControlCode } from './codes.ts';
 import { PlainText } from './plain-text.ts';
@@ -38,6 +39,8 @@ export function send(
   status: number,
   body: unknown,
 ): void {
+  // The client has gone, or the server is closing: nobody hears of it.
+  if (!takesMore(response)) return;
   const plain = body instanceof PlainText ? body : undefined;
   const text = plain?.text ?? JSON.stringify(body);
   // What is left of a body that was not read must not pass for the next request.

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import { canonicalAddress } from '../config/network.ts';
 import { SallyportError } from '../errors.ts';
+import { endIfOpen, writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { Approval, Approvals, ApprovalVerdict } from '../verifier/approvals.ts';
 import { shown } from '../verifier/login-event.ts';
@@ -55,7 +56,7 @@ export function createApprovalDesk(approvals: Approvals, rpId: () => string): Ap
         throw new SallyportError('too-many-followers', 'too many pages wait for logins; close some');
       open.add(response);
       const write = (message: object): void => {
-        response.write(`${JSON.stringify(message)}\n`);
+        writeIfOpen(response, `${JSON.stringify(message)}\n`);
         if (response.writableLength > limits.auditFollowUnread) response.destroy();
       };
       const stop = approvals.follow(account, ({ approval, over }) =>
@@ -75,7 +76,7 @@ export function createApprovalDesk(approvals: Approvals, rpId: () => string): Ap
         write({ kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) });
     },
     close() {
-      for (const response of open) response.end();
+      for (const response of open) endIfOpen(response);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
+import { endIfOpen, takesMore, writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { Caller } from './access.ts';
 import type { Admin } from './admin-contract.ts';
@@ -68,7 +69,10 @@ export function createFollowers(
     count: () => open.size,
     close: () => {
       for (const response of open.keys())
-        response.end(errorLine('shutting-down', 'sallyportd is going down; follow again when it is back'));
+        endIfOpen(
+          response,
+          errorLine('shutting-down', 'sallyportd is going down; follow again when it is back'),
+        );
     },
   };
 }
@@ -98,21 +102,22 @@ function createStream(
 
   const letGo = () => {
     waiting = undefined;
-    response.end(
+    endIfOpen(
+      response,
       errorLine('too-slow', 'the follower did not keep up; follow again from the last event seen'),
     );
     // Whoever reads nothing at all does not get to keep what is unread.
     response.socket?.setTimeout(lastWords, () => response.destroy());
   };
   const write = (event: StoredAuditEvent): boolean => {
-    if (event.seq <= told || response.writableEnded) return true;
+    if (event.seq <= told) return true;
     told = event.seq;
-    return response.write(`${JSON.stringify(event)}\n`);
+    return writeIfOpen(response, `${JSON.stringify(event)}\n`);
   };
 
   return {
     live(event) {
-      if (response.writableEnded || !fits(event)) return;
+      if (!takesMore(response) || !fits(event)) return;
       if (waiting === undefined) {
         write(event);
         if (response.writableLength > mostUnread) letGo();
@@ -123,11 +128,11 @@ function createStream(
       if (waitingBytes > mostUnread) letGo();
     },
     trouble(event) {
-      if (!response.writableEnded && fits(event)) response.write(`${JSON.stringify(event)}\n`);
+      if (fits(event)) writeIfOpen(response, `${JSON.stringify(event)}\n`);
     },
     async past(event) {
       if (fits(event) && !write(event)) await drained(response);
-      return !response.writableEnded && !response.destroyed;
+      return takesMore(response);
     },
     catchUp() {
       const events = waiting ?? [];

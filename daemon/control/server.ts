@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf, SallyportError } from '../errors.ts';
+import { endIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -238,7 +239,7 @@ function endWithToken({ options, limit }: Desk, request: IncomingMessage, respon
   const token = tokenIn(request.headers);
   if (token === undefined) return;
   const timer = setInterval(() => {
-    if (!options.tokens.stands(token)) response.end();
+    if (!options.tokens.stands(token)) endIfOpen(response);
   }, limit.followCheck).unref();
   response.once('close', () => clearInterval(timer));
 }

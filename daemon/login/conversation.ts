@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
@@ -164,7 +165,7 @@ export class Conversation {
         this.#endTouch();
         return;
       case 'send':
-        if (!this.#socket.destroyed) this.#socket.write(encodeDaemonFrame(effect.frame));
+        writeIfOpen(this.#socket, encodeDaemonFrame(effect.frame));
         return;
       case 'hold':
         this.#heldUntil = performance.now() + effect.ms;
@@ -265,7 +266,7 @@ export class Conversation {
     }
     if (this.#nextWait !== undefined && now >= this.#nextWait) {
       this.#nextWait = now + limits.waitInterval;
-      if (!this.#socket.destroyed) this.#socket.write(encodeDaemonFrame({ type: 'wait' }));
+      writeIfOpen(this.#socket, encodeDaemonFrame({ type: 'wait' }));
     }
     this.#arm();
   }
