@@ -37,6 +37,31 @@ async function enrolAndLogIn(sandbox: Sandbox, user: string): Promise<void> {
   say(login.status === 0 ? '' : '\nThat login was refused. The audit trail says why (below).');
 }
 
+/** What comes after a first factor, in the order in which people want it. */
+function lastWords(cli: string, user: string, portal: string | undefined): string {
+  const signIn =
+    portal === undefined
+      ? ''
+      : `
+In the portal, with your password or with a link that this prints:
+  ${portal}
+  ${cli} portal link
+`;
+  return `
+What is next, in another terminal. Recovery keys, for a day without your phone:
+  ${cli} factor add recovery ${user}
+${signIn}
+What happened, and what a login from elsewhere would be asked for:
+  ${cli} audit --user ${user}
+  ${cli} explain ${user} --service sshd --from 192.0.2.7
+
+On a machine of your own, with the package installed (docs/install.md): a real sshd, for ten minutes. The change
+goes back by itself unless a new login has confirmed it, so that nobody is locked out (docs/rollout.md):
+  sallyport pam enable sshd --with password --try 10m
+
+sallyportd stays up until you press Ctrl-C.`;
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { 'self-test': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
@@ -66,16 +91,7 @@ async function main(): Promise<number> {
   if (process.stdin.isTTY && process.stdout.isTTY) await enrolAndLogIn(sandbox, user);
 
   const cli = `node dist/cli/main.js --config ${sandbox.config}`;
-  say(`
-What to try next, in another terminal:
-  ${cli} status
-  ${cli} factor add totp ${user}
-  ${cli} verify ${user}
-  ${cli} audit --user ${user}
-  ${cli} explain ${user} --service sshd --from 192.0.2.7
-  npm start -- --self-test
-How to guard a real sshd, sudo, su or login: pam-config/README.md
-sallyportd stays up until you press Ctrl-C.`);
+  say(lastWords(cli, user, portal));
   await sandbox.ended();
   return 0;
 }

@@ -40,8 +40,7 @@ async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
   }
   const { file, realms, portal, problem } = await reloaded(context);
   output.note(`${file} is in force: ${realms} ${realms === 1 ? 'realm' : 'realms'}`);
-  if (portal === true)
-    output.note('The portal reads [portal] and [webauthn] when it starts: restart it where they changed.');
+  if (portal === true) output.note('What the portal reads has changed: systemctl restart sallyport-portal');
   if (problem !== undefined) output.warn(problem);
 }
 

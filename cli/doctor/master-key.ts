@@ -19,7 +19,9 @@ export const masterKeyCheck: Check = {
     if (entry.kind === 'absent') return absent(machine, path, store);
     const status = await machine.status();
     const findings: Finding[] = [...(await inRepository(machine, path))];
-    if (status.ok && 'changed' in entry && entry.changed > status.value.started)
+    // Read at the start, and again for a rotation.
+    const read = status.ok ? (status.value.keys?.read ?? status.value.started) : undefined;
+    if (read !== undefined && 'changed' in entry && entry.changed > read)
       findings.push(
         finding(
           'key.changed',

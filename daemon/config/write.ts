@@ -7,11 +7,26 @@ import { defaultAdminGroup, type HelperPrograms, rootedPaths, systemPaths } from
  * @param helpers with a root: what is started as a child, where there is no service manager
  */
 export function initialConfig(root?: string, helpers: HelperPrograms = {}): string {
-  return `${head}\n${root === undefined ? systemSection : rootedSection(root, helpers)}\n${rest}`;
+  const paths = root === undefined ? systemSection : rootedSection(root, helpers);
+  const text = `${head}\n${single}\n${paths}\n${rest}`;
+  return root === undefined ? text.replaceAll(/\b(?:docs|pam-config)\/[\w.-]+/g, installed) : text;
 }
 
-const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is sallyport.toml.sample.
+/** Where the package puts a page or the sample. */
+function installed(path: string): string {
+  return path.startsWith('docs/') ? `/usr/share/doc/sallyport/${path}` : `/usr/lib/sallyport/${path}`;
+}
+
+const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is pam-config/sallyport.toml.sample.
 # After a change: \`sallyport realm check\`, then \`sallyport reload\`.
+`;
+
+/** TOML takes a line below a table's name for one of that table, so these stand above all tables. */
+const single = `# Members of this group administer; as long as there is no such group, only root does.
+# admin_group = "${defaultAdminGroup}"
+
+# What authenticator apps show above the code; by default the name of this host.
+# issuer = "example.org"
 `;
 
 const systemSection = `# [paths] may be left out: these are the usual ones.
@@ -25,13 +40,7 @@ ${pathLines(rootedPaths(root, helpers), '')}
 `;
 }
 
-const rest = `# Members of this group administer; as long as there is no such group, only root does.
-# admin_group = "${defaultAdminGroup}"
-
-# What authenticator apps show above the code; by default the name of this host.
-# issuer = "example.org"
-
-# Whom security keys are made for: a domain that the portal and all hosts can share. Another one later voids
+const rest = `# Whom security keys are made for: a domain that the portal and all hosts can share. Another one later voids
 # every key (docs/factors.md).
 # [webauthn]
 # rp_id = "login.example.org"

@@ -15,6 +15,7 @@ import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './
 import { createExempting, createExemptionCount } from './exemptions.ts';
 import { createExplain } from './explanation.ts';
 import { newInvite } from './links.ts';
+import { readByPortal } from './portal-config.ts';
 import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding } from './standing.ts';
@@ -116,12 +117,13 @@ export function createAdmin(options: AdministrationOptions): Admin {
     ...createReporting(options),
     ...createExempting({ ...options, changed: exemptions.changed }),
     async reload() {
+      const before = configuration.current();
       const config = configuration.reload();
       const problem = configuration.problem();
       return {
         file: config.file,
         realms: config.realms.length,
-        portal: config.portal !== undefined,
+        portal: config.portal !== undefined && readByPortal(config) !== readByPortal(before),
         ...(problem === undefined ? {} : { problem }),
       };
     },

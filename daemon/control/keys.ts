@@ -5,8 +5,8 @@ import type { Keeping } from './keeping.ts';
 import type { KeysView } from './views.ts';
 
 export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
-  const { current, ids, source } = keyring;
-  return { file: source.path, credential: source.credential, current, ids, rotation: rotation.state() };
+  const { current, ids, source, read } = keyring;
+  return { file: source.path, credential: source.credential, read, current, ids, rotation: rotation.state() };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { PortalConfig } from '../config/contract.ts';
+import type { Config, PortalConfig } from '../config/contract.ts';
 import { readConfig } from '../config/load.ts';
 import { describeProblem } from '../config/problem.ts';
 import { messageOf } from '../errors.ts';
@@ -19,6 +19,11 @@ export type ReadPortalSetting =
   | { readonly ok: true; readonly setting: PortalSetting }
   /** Lines for people, each with file and line where there is one. */
   | { readonly ok: false; readonly problems: readonly string[] };
+
+/** What the portal reads when it starts, for comparison. */
+export function readByPortal({ portal, webauthn, issuer }: Config): string {
+  return JSON.stringify([portal, webauthn, issuer]);
+}
 
 /** Reads the whole file, as sallyportd does: what is bad for one is bad for both. */
 export async function readPortalSetting(file: string): Promise<ReadPortalSetting> {

@@ -65,6 +65,8 @@ export interface KeysView {
   readonly file: string;
   /** It comes from the service manager: a change needs a restart. */
   readonly credential: boolean;
+  /** When sallyportd read the file; milliseconds since the epoch. */
+  readonly read?: number;
   /** What is sealed now is sealed with this one. */
   readonly current: string;
   /** The current one first; what older ones sealed can still be read. */
@@ -75,7 +77,7 @@ export interface KeysView {
 export interface ReloadView {
   readonly file: string;
   readonly realms: number;
-  /** Whether there is a portal, which reads its part when it starts. */
+  /** Whether what the portal reads when it starts has changed, or there is one now. */
   readonly portal?: boolean;
   /** What of the file is not in force. */
   readonly problem?: string;

@@ -34,6 +34,8 @@ export interface Keyring {
   readonly ids: readonly string[];
   /** The file that they came from. */
   readonly source: KeySource;
+  /** When these keys were taken from their file; milliseconds since the epoch. */
+  readonly read: number;
   has(keyId: string): boolean;
   /** @throws store-key when the master key file has no such key */
   key(purpose: Purpose, keyId: string): KeyObject;
@@ -181,6 +183,7 @@ function parseKeys(text: string, path: string): ReadonlyMap<string, Buffer> {
 
 function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyring {
   let masters = first;
+  let read = Date.now();
   const derived = new Map<string, KeyObject>();
   const recoveryKeys = new Map<string, KeyObject>();
   const current = (): string => [...masters.keys()][0] ?? '';
@@ -208,6 +211,9 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
 
   return {
     source,
+    get read() {
+      return read;
+    },
     get current() {
       return current();
     },
@@ -239,6 +245,7 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
             `The master key ${id} in ${source.path} is another one now. Put it back.`,
           );
       masters = fresh;
+      read = other.read;
       derived.clear();
     },
     recoveryKey,

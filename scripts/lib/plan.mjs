@@ -24,8 +24,8 @@ export function isDebianLike(osRelease) {
 export function decide({ packages, modules, debian, root, ci, terminal }) {
   if (packages.length === 0 && !modules) return 'go';
   if (packages.length > 0 && !debian) return 'foreign';
-  if (root) return 'install';
   if (terminal && !ci) return 'ask';
+  if (root) return 'install';
   // npm's packages stay within the project's folder; Debian's change the machine, and nobody can be asked.
   return packages.length > 0 ? 'stop' : 'install';
 }
@@ -40,7 +40,10 @@ export function aptCommand(packages, root) {
 export function missingLines({ packages, modules, debian }) {
   const lines = packages.map((wanted) => `  ${debian ? wanted.name : wanted.purpose}: ${wanted.why}`);
   if (modules)
-    lines.push('  node_modules: the npm packages of package-lock.json, into this folder, no scripts run');
+    lines.push(
+      '  node_modules: the npm packages of package-lock.json, into this folder, no scripts run',
+      '  build, dist: what is compiled out of this folder then, in about a minute',
+    );
   return lines;
 }
 

@@ -16,15 +16,42 @@ export function stop(message) {
   process.exit(1);
 }
 
+/** Shows on a terminal that a step goes on, in a process of its own: this one waits. It ends with this one. */
+const ticking = `
+const [title, parent] = process.argv.slice(1);
+const began = Date.now();
+setInterval(() => {
+  if (process.ppid !== Number(parent)) process.exit();
+  process.stderr.write('\\r' + title + ' ' + Math.round((Date.now() - began) / 1000) + ' s');
+}, 1000);
+`;
+
+function moving(title) {
+  if (process.stderr.isTTY !== true) {
+    say(title);
+    return () => {};
+  }
+  process.stderr.write(title);
+  const words = ['-e', ticking, title, String(process.pid)];
+  const ticker = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  ticker.on('error', () => {});
+  ticker.unref();
+  return () => {
+    ticker.kill('SIGKILL');
+    say('');
+  };
+}
+
 /** Runs a step in the project's folder and shows what it printed only when it failed. */
 export function step(title, command, args) {
-  say(title);
+  const ended = moving(title);
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  ended();
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
   stop(`failed: ${[command, ...args].join(' ')}${error === undefined ? '' : ` (${error.message})`}`);

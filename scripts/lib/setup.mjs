@@ -16,7 +16,8 @@ const spoken = {
 };
 
 /**
- * Makes the machine ready for a command, and says what for. Never changes it unasked, unless root or CI runs it.
+ * Makes the machine ready for a command, and says what for. Never changes it unasked where somebody can be asked; without a terminal, root and CI
+ * change it.
  * @param {'start' | 'test' | 'long' | 'bench' | 'package'} command
  */
 export async function setUp(command) {

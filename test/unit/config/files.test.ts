@@ -58,6 +58,28 @@ describe('the configuration that init writes', () => {
     assert.equal(good(initialConfig(undefined, helpers)).paths.passwordHelper, undefined);
   });
 
+  it('is good with each of its comments uncommented, and puts it where it belongs', () => {
+    for (const root of [undefined, '/tmp/x']) {
+      const text = initialConfig(root);
+      assert.equal(
+        good(text.replace('# admin_group = "sallyport-admin"', 'admin_group = "ops"')).adminGroup,
+        'ops',
+      );
+      assert.equal(good(text.replace('# issuer = "', 'issuer = "of-')).issuer, 'of-example.org');
+      const all = text.replaceAll(/^# (\w+ *= )/gm, '$1').replaceAll(/^# (\[\w+\])$/gm, '$1');
+      assert.equal(good(all).portal?.origins.length, 1);
+    }
+  });
+
+  it('names pages and the sample by paths of the package where it is the one of the system', () => {
+    const system = initialConfig();
+    for (const name of ['realms', 'factors', 'portal'])
+      assert.match(system, new RegExp(`[ (]/usr/share/doc/sallyport/docs/${name}\\.md`));
+    assert.match(system, / \/usr\/lib\/sallyport\/pam-config\/sallyport\.toml\.sample\./);
+    assert.doesNotMatch(system, /[ (]docs\//);
+    assert.match(initialConfig('/tmp/x'), / docs\/realms\.md/);
+  });
+
   it('is refused when the root is too long for a socket', () => {
     const problems = bad(initialConfig(`/${'r'.repeat(93)}`));
     assert.deepEqual(

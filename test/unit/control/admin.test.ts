@@ -248,6 +248,15 @@ describe('what is shown', () => {
     rig.setConfig('[[realm]]\nname = "all"\nrequire = "any"\n');
     assert.deepEqual(await client.reload(), { file: rig.configFile, realms: 1, portal: false });
     assert.equal((await client.user('alice')).realm?.name, 'all');
+    const realm = '[[realm]]\nname = "rest"\nrequire = "none"\n';
+    const portal = '[webauthn]\nrp_id = "localhost"\n[portal]\norigins = ["http://localhost:8866"]\n';
+    rig.setConfig(`${portal}${realm}`);
+    assert.equal((await client.reload()).portal, true, 'there is one now');
+    assert.equal((await client.reload()).portal, false, 'nothing changed');
+    rig.setConfig(`${portal}${realm.replace('"none"', '"any"')}`);
+    assert.equal((await client.reload()).portal, false, 'a realm is none of its business');
+    rig.setConfig(`${portal}name = "Here"\n${realm}`);
+    assert.equal((await client.reload()).portal, true);
   });
 });
 

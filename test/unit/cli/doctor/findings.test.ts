@@ -410,6 +410,23 @@ test('the portal reads its key by a group of its own or one that it is in, and p
   assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
 });
 
+test('a master key that sallyportd has taken over since it was changed is no finding', async () => {
+  const machine = new FakeMachine();
+  breaks['key.changed'](machine);
+  assert.deepEqual(await idsOn(machine), ['key.changed']);
+  const keys = {
+    file: systemPaths.masterKey,
+    credential: false,
+    current: 'b',
+    ids: ['b', 'a'],
+    rotation: { kind: 'done' } as const,
+  };
+  machine.statusNow = { ...machine.statusNow, keys: { ...keys, read: noon + 5 } };
+  assert.deepEqual(await idsOn(machine), []);
+  machine.statusNow = { ...machine.statusNow, keys: { ...keys, read: noon - 5 } };
+  assert.deepEqual(await idsOn(machine), ['key.changed']);
+});
+
 test('a socket that the module reaches by a link is the same one', async () => {
   const machine = new FakeMachine();
   breaks['pam.other-socket'](machine);
