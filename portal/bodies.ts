@@ -5,7 +5,7 @@ import type {
   SignInAnswerBody,
   SignInBody,
 } from '../daemon/control/sign-in-views.ts';
-import type { Confirmation } from './contract.ts';
+import type { ApprovalId, Confirmation } from './contract.ts';
 import { PortalError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -49,7 +49,11 @@ const answerBody = v.variant('kind', [
   v.strictObject({ kind: v.literal('assertion'), ...assertion }),
 ]);
 
+/** As in the path of control.sock. */
+const approvalId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.idLength));
+const approvalIdBody = v.strictObject({ id: approvalId });
 const approvalBody = v.strictObject({
+  id: approvalId,
   ...assertion,
   number: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9]{1,4}$/))),
 });
@@ -68,7 +72,8 @@ export type BrowserSignIn = Exclude<SignInBody, { by: 'uid' }>;
 export const readSignIn = (input: unknown): BrowserSignIn => check(signInBody, input);
 export const readAnswer = (input: unknown): SignInAnswerBody => check(answerBody, input);
 export const readConfirm = (input: unknown): Confirmation => check(confirmBody, input);
-export const readApproval = (input: unknown): ApprovalAnswerBody => check(approvalBody, input);
+export const readApproval = (input: unknown): ApprovalId & ApprovalAnswerBody => check(approvalBody, input);
+export const readApprovalId = (input: unknown): ApprovalId => check(approvalIdBody, input);
 export const readAttestation = (input: unknown): AttestationBody => check(attestationBody, input);
 export const readKey = (input: unknown): { readonly name?: string } =>
   check(v.strictObject({ name: v.exactOptional(name) }), input ?? {});

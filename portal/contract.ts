@@ -52,10 +52,13 @@ export interface PortalApi {
   };
   'POST /api/users/:user/keys/:id': { readonly takes: AttestationBody; readonly gives: EnrolView };
 
-  /** Without signing in: the link is the secret. */
-  'GET /api/approvals/:id': { readonly gives: ApprovalView };
-  'POST /api/approvals/:id': { readonly takes: ApprovalAnswerBody; readonly gives: ApprovalOutcome };
-  'POST /api/approvals/:id/deny': { readonly gives: ApprovalOutcome };
+  /** Without signing in: the link is the secret, and so its id stands in no path, which proxies log. */
+  'POST /api/approvals/show': { readonly takes: ApprovalId; readonly gives: ApprovalView };
+  'POST /api/approvals/answer': {
+    readonly takes: ApprovalId & ApprovalAnswerBody;
+    readonly gives: ApprovalOutcome;
+  };
+  'POST /api/approvals/deny': { readonly takes: ApprovalId; readonly gives: ApprovalOutcome };
 
   /** Admins. `search` is the beginning of a name. */
   'GET /api/users': {
@@ -73,6 +76,10 @@ export interface PortalApi {
     readonly query: { readonly user?: string; readonly from?: string; readonly limit?: string };
     readonly gives: AuditPage;
   };
+}
+
+export interface ApprovalId {
+  readonly id: string;
 }
 
 export interface Done {

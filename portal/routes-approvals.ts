@@ -1,4 +1,4 @@
-import { readApproval, readNothing } from './bodies.ts';
+import { readApproval, readApprovalId } from './bodies.ts';
 import type { Call, Desk } from './desk.ts';
 import { told } from './errors.ts';
 import type { Handlers } from './routes.ts';
@@ -9,27 +9,27 @@ import type { Handlers } from './routes.ts';
  * What MUST hold: whoever tries ids, numbers or assertions runs out of tries; a right one costs nothing.
  */
 export const approvalRoutes = {
-  'GET /api/approvals/:id': (desk, call) =>
-    counted(desk, call, () => desk.daemon.nobody.approval(idOf(call), call.source)),
+  'POST /api/approvals/show': async (desk, call) => {
+    const { id } = readApprovalId(await call.body());
+    return counted(desk, call, () => desk.daemon.nobody.approval(id, call.source));
+  },
 
-  'POST /api/approvals/:id': async (desk, call) => {
-    const body = readApproval(await call.body());
+  'POST /api/approvals/answer': async (desk, call) => {
+    const { id, ...body } = readApproval(await call.body());
     const source = call.source === undefined ? {} : { source: call.source };
     return counted(
       desk,
       call,
-      () => desk.daemon.nobody.answerApproval(idOf(call), { ...body, ...source }),
+      () => desk.daemon.nobody.answerApproval(id, { ...body, ...source }),
       ({ outcome }) => outcome === 'approved',
     );
   },
 
-  'POST /api/approvals/:id/deny': async (desk, call) => {
-    readNothing(await call.body());
-    return counted(desk, call, () => desk.daemon.nobody.denyApproval(idOf(call)));
+  'POST /api/approvals/deny': async (desk, call) => {
+    const { id } = readApprovalId(await call.body());
+    return counted(desk, call, () => desk.daemon.nobody.denyApproval(id));
   },
 } satisfies Partial<Handlers>;
-
-const idOf = (call: Call): string => call.parameters.id ?? '';
 
 async function counted<T>(
   desk: Desk,

@@ -196,7 +196,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
         });
         const write = { ...(record ?? empty), invite };
         const [origin] = configuration.current().portal?.origins ?? [];
-        const url = origin === undefined ? {} : { url: `${origin}/invite/${view.link}` };
+        const url = origin === undefined ? {} : { url: `${origin}/invite#${view.link}` };
         return { kind: 'change', write, event, result: { ...view, ...url } };
       }),
     explain: createExplain(options),

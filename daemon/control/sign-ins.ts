@@ -98,7 +98,7 @@ export function createSignIns(options: SignInOptions): SignIns {
     if (by === 'uid') {
       const made = options.links.make(person, caller.root);
       const [origin] = options.configuration.current().portal?.origins ?? [];
-      const url = origin === undefined ? {} : { url: `${origin}/sign-in?link=${made.link}` };
+      const url = origin === undefined ? {} : { url: `${origin}/sign-in#link=${made.link}` };
       return { kind: 'link', ...made, ...url };
     }
     const view = await tokens.view(person);

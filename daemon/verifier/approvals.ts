@@ -140,7 +140,7 @@ export function createApprovals(options: ApprovalOptions): Approvals {
       const approval: Approval = {
         id,
         handle: randomness.bytes(10).toString('base64url'),
-        link: `${portal}/approve/${id}`,
+        link: `${portal}/approve#${id}`,
         portal,
         number: String(10 + randomness.int(90)),
         account,

@@ -104,8 +104,7 @@ export function App() {
 
 function Page({ place, session }: { readonly place: Place; readonly session: SessionView }) {
   const { path } = place;
-  const approval = /^\/approve\/([^/]+)$/.exec(path)?.[1];
-  if (approval !== undefined) return <ApprovePage key={approval} id={approval} />;
+  if (path === '/approve' || path.startsWith('/approve/')) return <ApprovePage />;
   if (path === '/sign-in' || path === '/invite' || path.startsWith('/invite/')) return <SignInPage />;
   if (session.person === null) return <ToSignIn place={place} />;
   if (path === '/') return <MyFactorsPage account={session.person.account} />;

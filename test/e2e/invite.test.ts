@@ -75,7 +75,7 @@ await inNamespace(import.meta.filename, async () => {
       const alone = await by(alice, ['factor', 'add', 'recovery', 'alice'], password);
       assert.equal(alone.status, 77, alone.stderr);
       const link = await invite('alice');
-      assert.match(link, new RegExp(`^${portalOrigin}/invite/`));
+      assert.match(link, new RegExp(`^${portalOrigin}/invite#`));
       const desk = await Desk.open(browser);
       const { page } = desk;
       await follow(page, link, 'alice');
@@ -92,14 +92,14 @@ await inNamespace(import.meta.filename, async () => {
       await follow(later.page, link, 'alice');
       await later.page.getByText(/good no more here: it was used already/).waitFor();
       await later.close();
-      assert.doesNotMatch(`${product.log()}${portalLog()}`, new RegExp(`${password}|invite/\\w`));
+      assert.doesNotMatch(`${product.log()}${portalLog()}`, new RegExp(`${password}|invite[/#]\\w`));
     },
   );
 
   scenario(product, 'one without the password asks for none; what is no link says so', async () => {
     const bob = addPerson('bob');
     const none = await Desk.open(browser);
-    await follow(none.page, `${portalOrigin}/invite/Ym9i.${'x'.repeat(22)}`, 'bob');
+    await follow(none.page, `${portalOrigin}/invite#Ym9i.${'x'.repeat(22)}`, 'bob');
     await none.page.getByText(/has run out, or is none\. Ask for a new one/).waitFor();
     const link = await invite('bob', '--without-password');
     await follow(none.page, link, 'bob');

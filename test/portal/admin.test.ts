@@ -137,7 +137,7 @@ describe('the pages for administrators', () => {
     assert.equal(await page.getByLabel('Account names').inputValue(), 'nobody');
     const links = await page.locator('.links code').allInnerTexts();
     assert.equal(links.length, 2);
-    for (const link of links) assert.match(link, new RegExp(`^${fake.origin}/invite/[\\w-]{20,}$`));
+    for (const link of links) assert.match(link, new RegExp(`^${fake.origin}/invite#[\\w-]{20,}$`));
     await page.getByRole('button', { name: 'Copy the link of ben' }).click();
     await page.getByText('Copied.').waitFor();
     assert.equal(await clipboard(page), links[1]);

@@ -36,7 +36,7 @@ describe('the page of a login that waits', () => {
     const { there, alice } = await withKey();
     const { page, fake, open, close } = there;
     const { id } = fake.approval(alice);
-    await open(`/approve/${id}`);
+    await open(`/approve#${id}`);
     for (const text of ['alice', 'server1.example.org', 'sshd', '192.0.2.10', '47'])
       await page.getByText(text, { exact: true }).first().waitFor();
     const size = Number.parseFloat(await styleOf(page.getByText('47', { exact: true }), 'font-size'));
@@ -45,7 +45,7 @@ describe('the page of a login that waits', () => {
     await page.getByRole('button', { name: 'Approve with security key' }).click();
     await page.getByText('The login goes on.').waitFor();
     assert.equal(fake.state.approvals.get(id)?.outcome, 'approved');
-    await open(`/approve/${id}`);
+    await open(`/approve#${id}`);
     await page.getByText('There is no such request, or not any more.').waitFor();
     await close();
   });
@@ -53,7 +53,7 @@ describe('the page of a login that waits', () => {
   it('warns loudly of a login from elsewhere, and denies it without signing in', async () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'), { elsewhere: true, source: '203.0.113.9' });
-    await open(`/approve/${id}`);
+    await open(`/approve#${id}`);
     const alarm = page.getByRole('alert');
     assert.match(await alarm.innerText(), /comes from somewhere else than you/);
     assert.match(await alarm.innerText(), /203\.0\.113\.9/);
@@ -66,7 +66,7 @@ describe('the page of a login that waits', () => {
   it('says that a request has run out', async () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 300 });
-    await open(`/approve/${id}`);
+    await open(`/approve#${id}`);
     await page.getByText('This request has run out.').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Approve with security key' }).count(), 0);
     await close();

@@ -44,7 +44,7 @@ async function furnished(options = {}): Promise<Visit> {
 
 const pages: readonly { readonly at: string; readonly heading: string }[] = [
   { at: '/', heading: 'My second factors' },
-  { at: '/approve/approval-1', heading: 'Approve a login' },
+  { at: '/approve#approval-1', heading: 'Approve a login' },
   { at: '/admin', heading: 'Accounts' },
   { at: '/admin/account?user=alice', heading: 'alice' },
   { at: '/admin/invite', heading: 'Invite' },
@@ -107,12 +107,13 @@ describe('whatever others have written', () => {
     const account = encodeURIComponent(html);
     for (const at of [
       '/',
-      `/approve/${id}`,
+      `/approve#${id}`,
       '/admin',
       `/admin/account?user=${account}`,
       `/admin/invite?user=${account}`,
       `/admin/audit?user=${account}`,
       `/sign-in?user=${account}`,
+      `/sign-in#link=${account}`,
       `/sign-in?link=${account}`,
       `/${account}`,
     ]) {

@@ -109,13 +109,21 @@ describe('signing in', () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     for (const [address, shown, button] of [
+      ['/sign-in#link=once', '/sign-in', 'Go on'],
+      ['/invite#invited', '/invite', 'Go on'],
+      // As earlier versions made them.
       ['/sign-in?link=once', '/sign-in', 'Go on'],
       ['/invite/invited', '/invite', 'Go on'],
     ] as const) {
       fake.state.links.set('once', alice).set('invited', alice);
+      await open('/healthz');
+      const sent: string[] = [];
+      page.on('request', (request) => sent.push(request.url()));
       await open(address);
       await page.getByRole('button', { name: button }).waitFor();
       assert.equal(page.url(), fake.origin + shown);
+      if (address.includes('#')) assert.doesNotMatch(sent.join(' '), /once|invited/);
+      page.removeAllListeners('request');
       assert.equal(await page.getByLabel('Password').count(), 0);
       await page.getByLabel('Account name').fill('alice');
       await page.getByRole('button', { name: button }).click();
@@ -131,12 +139,41 @@ describe('signing in', () => {
   });
 });
 
+describe('a link', () => {
+  it('that is opened in a page that shows another one takes its place', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const alice = fake.person('alice');
+    fake.state.links.set('second', alice);
+    await open('/sign-in#link=first');
+    await page.getByText('The link stands in the place of your password').waitFor();
+    await page.evaluate("location.hash = 'link=second'");
+    await page.waitForURL(`${fake.origin}/sign-in`);
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    await page.goBack();
+    assert.doesNotMatch(page.url(), /first|second/);
+    await close();
+  });
+
+  it('of an approval leaves the address bar too', async () => {
+    const { page, fake, open, close } = await visit(browser);
+    const { id } = fake.approval(fake.person('alice'));
+    await open(`/approve#${id}`);
+    await page.getByText('server1.example.org').waitFor();
+    assert.equal(page.url(), `${fake.origin}/approve`);
+    await page.reload();
+    await page.getByText('Open the link that stands at the prompt').waitFor();
+    await close();
+  });
+});
+
 describe('an invite', () => {
   it('asks for the password where it does not stand for it, and not again for the first factor', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     fake.state.links.set('with-password-1', alice);
-    await open('/invite/with-password-1');
+    await open('/invite#with-password-1');
     await page.getByLabel('Account name').fill('alice');
     await page.getByRole('button', { name: 'Go on' }).click();
     const password = page.getByLabel('Password');

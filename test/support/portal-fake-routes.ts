@@ -197,13 +197,13 @@ export const fakeRoutes: Routes = {
     );
   },
 
-  'GET /api/approvals/:id': (call) => {
+  'POST /api/approvals/show': (call) => {
     const { view, number } = approvalOf(call);
     return { ...view, number };
   },
-  'POST /api/approvals/:id': async (call) => {
+  'POST /api/approvals/answer': async (call) => {
     const approval = approvalOf(call);
-    const { number, ...assertion } = call.body;
+    const { id: _, number, ...assertion } = call.body;
     if (number !== undefined && number !== approval.number) {
       approval.outcome = 'refused';
       return { outcome: 'refused', text: 'That is not the number at the prompt. The request is over.' };
@@ -213,7 +213,7 @@ export const fakeRoutes: Routes = {
     approval.outcome = 'approved';
     return { outcome: 'approved', text: 'The login goes on. You can close this page.' };
   },
-  'POST /api/approvals/:id/deny': (call) => {
+  'POST /api/approvals/deny': (call) => {
     approvalOf(call).outcome = 'denied';
     return { outcome: 'denied', text: 'The login was ended. If you did not start it, change your password.' };
   },
@@ -388,7 +388,7 @@ function nameIn(name: string, person: FakePerson): string {
 }
 
 function approvalOf(call: FakeCall): FakeApproval {
-  const approval = call.state.approvals.get(call.path.id ?? '');
+  const approval = call.state.approvals.get(String(call.body.id));
   if (approval === undefined || approval.outcome !== undefined)
     throw new FakeError('no-such-approval', 404, 'there is no such request, or not any more');
   return approval;

@@ -84,11 +84,11 @@ async function tour(there: Visit, picture: (name: string) => Promise<void>): Pro
   );
   await picture('recovery-keys');
 
-  await open(`/approve/${fake.approval(alice, { asked: now, expires: Date.now() + 90_000 }).id}`);
+  await open(`/approve#${fake.approval(alice, { asked: now, expires: Date.now() + 90_000 }).id}`);
   await page.getByText('seconds left').waitFor();
   await picture('approve');
   const elsewhere = { asked: now, elsewhere: true, source: '203.0.113.9' };
-  await open(`/approve/${fake.approval(alice, elsewhere).id}`);
+  await open(`/approve#${fake.approval(alice, elsewhere).id}`);
   await page.getByText('seconds left').waitFor();
   await picture('approve-elsewhere');
 

@@ -45,7 +45,7 @@ export function InvitePage() {
       if (link === undefined) return 'confirm';
       return {
         account,
-        address: `${location.origin}/invite/${encodeURIComponent(link.link)}`,
+        address: `${location.origin}/invite#${link.link}`,
         expires: link.expires,
       };
     } catch (error) {

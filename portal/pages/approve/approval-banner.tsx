@@ -14,7 +14,7 @@ export function ApprovalBanner({ live }: { readonly live: Live }) {
   const [looking, setLooking] = useState<ApprovalView>();
   // What was told knows nothing of this browser's address: what is asked for does, and warns.
   const look = ({ id }: ApprovalView) =>
-    call('GET /api/approvals/:id', { path: { id } }).then(setLooking, () => live.forget(id));
+    call('POST /api/approvals/show', { body: { id } }).then(setLooking, () => live.forget(id));
   return (
     <div role="status" aria-live="polite">
       {live.approvals.map((approval) => (

@@ -1,26 +1,38 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
 import { call, messageOf } from '../api.ts';
+import { onAnotherLink, takeSecret } from '../link.ts';
 import { Message } from '../parts/message.tsx';
 import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
 import { Outcome } from './outcome.tsx';
 import { useApproval } from './use-approval.ts';
 
 /** For whoever has the link that stands at the prompt: nobody need be signed in. */
-export function ApprovePage({ id }: { readonly id: string }) {
+export function ApprovePage() {
+  /** An object each time: the same link may be opened once more. */
+  const [link, setLink] = useState<{ readonly id: string }>();
   const [approval, setApproval] = useState<ApprovalView>();
   const [problem, setProblem] = useState<string>();
+  useLayoutEffect(() => {
+    const taken = takeSecret();
+    if (taken === undefined) setProblem('Open the link that stands at the prompt: it is needed each time.');
+    else setLink({ id: taken });
+  }, []);
+  useEffect(() => onAnotherLink((id) => setLink({ id })), []);
   useEffect(() => {
-    call('GET /api/approvals/:id', { path: { id } }).then(setApproval, (error: unknown) =>
+    if (link === undefined) return;
+    setApproval(undefined);
+    setProblem(undefined);
+    call('POST /api/approvals/show', { body: link }).then(setApproval, (error: unknown) =>
       setProblem(messageOf(error)),
     );
-  }, [id]);
+  }, [link]);
   return (
     <div class="approve">
       <h1>Approve a login</h1>
       {problem !== undefined && <Message kind="error">{problem}</Message>}
       {approval === undefined && problem === undefined && <p class="empty">Loading …</p>}
-      {approval !== undefined && <Request approval={approval} />}
+      {approval !== undefined && <Request key={approval.id} approval={approval} />}
     </div>
   );
 }

@@ -18,12 +18,12 @@ export function useApproval(approval: ApprovalView): Approving {
   const approve = (number?: string) =>
     work.run(async () => {
       const assertion = await askKey(approval.key);
-      const body = { ...assertion, ...(number === undefined ? {} : { number }) };
-      setOutcome(await call('POST /api/approvals/:id', { path: { id }, body }));
+      const body = { id, ...assertion, ...(number === undefined ? {} : { number }) };
+      setOutcome(await call('POST /api/approvals/answer', { body }));
     });
   const deny = () =>
     work.run(async () => {
-      setOutcome(await call('POST /api/approvals/:id/deny', { path: { id } }));
+      setOutcome(await call('POST /api/approvals/deny', { body: { id } }));
     });
   return { outcome, work, approve, deny };
 }

@@ -1,19 +1,19 @@
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
+import { onAnotherLink, takeSecret } from '../link.ts';
 import { go, usePlace } from '../router.ts';
 import { usePortal } from '../session.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
-/** For /sign-in, /sign-in?link=… and /invite/…; a link leaves the address bar and the history at once. */
+/** For /sign-in, with a link of one's own or without, and for /invite with its link. */
 export function SignInPage() {
   const place = usePlace();
   const { session, update, say } = usePortal();
-  const [link] = useState(() => linkIn(place.path, place.query));
   const [next] = useState(() => safeNext(place.query.get('next')));
   const [user] = useState(() => place.query.get('user') ?? '');
-  const [invited] = useState(() => place.path.startsWith('/invite/'));
-  useLayoutEffect(() => {
-    if (link !== undefined) history.replaceState(null, '', invited ? '/invite' : '/sign-in');
-  }, [link, invited]);
+  const [invited] = useState(() => place.path === '/invite' || place.path.startsWith('/invite/'));
+  const [link, setLink] = useState<string>();
+  useLayoutEffect(() => setLink(takeSecret()), []);
+  useEffect(() => onAnotherLink(setLink), []);
 
   return (
     <div class="sign-in">
@@ -24,6 +24,7 @@ export function SignInPage() {
       )}
       {link !== undefined && !invited && <p>The link stands in the place of your password, once.</p>}
       <SignInForm
+        key={link}
         link={link}
         user={user}
         onDone={(begun, text) => {
@@ -34,12 +35,6 @@ export function SignInPage() {
       />
     </div>
   );
-}
-
-function linkIn(path: string, query: URLSearchParams): string | undefined {
-  const invite = /^\/invite\/([^/]+)$/.exec(path)?.[1];
-  if (invite !== undefined) return invite;
-  return query.get('link') ?? undefined;
 }
 
 /** Only a path of this portal: an address in a query is anybody's to write. */

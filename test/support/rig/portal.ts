@@ -171,7 +171,7 @@ export class Desk {
 
 /** What stands in front of a prompt that a browser can approve. */
 export async function approvalOn(terminal: Terminal): Promise<{ link: string; number: string }> {
-  const [, link = ''] = await terminal.expect(/open (https?:\S+\/approve\/\w{16})/);
+  const [, link = ''] = await terminal.expect(/open (https?:\S+\/approve#\w{16})/);
   const [, number = ''] = await terminal.expect(/compare the number: (\d\d)/);
   return { link, number };
 }

@@ -52,13 +52,13 @@ describe('by root', () => {
     for (const [index, account] of ['alice', 'bob'].entries()) {
       const [user, link, until] = lines[index]?.split('\t') ?? [];
       assert.equal(user, account);
-      assert.match(link ?? '', /^https:\/\/login\.example\.org\/invite\/\w+\.[\w-]{22}$/);
+      assert.match(link ?? '', /^https:\/\/login\.example\.org\/invite#\w+\.[\w-]{22}$/);
       const left = Date.parse(until ?? '') - began;
       assert.ok(left > day - 2_000 && left < day + 60_000, until);
       assert.equal((await inviteOf(account))?.withoutPassword, false);
     }
     assert.match(err, /good once/);
-    assert.doesNotMatch(rig.logged.join('\n'), /\/invite\/\w/);
+    assert.doesNotMatch(rig.logged.join('\n'), /\/invite#\w/);
   });
 
   test('without the password when that is said; the newest one counts', async () => {
@@ -182,7 +182,7 @@ describe('by somebody who is not root', () => {
     assert.match(refused.err, /this account has a password, or it cannot be established/);
     rig.passwords.without.add('root');
     const address = (await at(rig, ['portal', 'link'])).lines[0] ?? '';
-    assert.match(address, /^https:\/\/login\.example\.org\/sign-in\?link=[\w-]{22}$/);
+    assert.match(address, /^https:\/\/login\.example\.org\/sign-in#link=[\w-]{22}$/);
     const added = await at(rig, ['factor', 'add', 'recovery', 'root', '--link'], [address]);
     assert.equal(added.status, 0, added.err);
     assert.equal(added.lines.length, 10);
@@ -210,6 +210,8 @@ describe('by somebody who is not root', () => {
 test('a link is taken as it was sent: the whole address, or its secret part', () => {
   const secret = 'YWxpY2U.abcdefghijklmnopqrstuv';
   for (const [typed, link] of [
+    [`https://login.example.org/invite#${secret}`, secret],
+    [`http://localhost:8443/sign-in#link=abc-_d`, 'abc-_d'],
     [`https://login.example.org/invite/${secret}`, secret],
     [` https://login.example.org/invite/${secret}\t`, secret],
     [`http://localhost:8443/sign-in?link=abc-_d`, 'abc-_d'],

@@ -40,7 +40,7 @@ const invited = async (user: string, withoutPassword: boolean): Promise<LinkView
 describe('a link of one’s own', () => {
   it('leads to the portal, and stands for the password', async () => {
     const { link, url, expires } = await ownLink();
-    assert.equal(url, `${origin}/sign-in?link=${link}`);
+    assert.equal(url, `${origin}/sign-in#link=${link}`);
     assert.equal(Buffer.from(link, 'base64url').length, 16);
     assert.ok(Math.abs(expires - Date.now() - 10 * 60_000) < 5_000);
     assert.equal(done(await open(link)).person.account, 'carol');
@@ -150,7 +150,7 @@ describe('a link of one’s own', () => {
 describe('an invite', () => {
   it('lets a new user add a first factor with the password, where the realm does not', async () => {
     const { link, url } = await invited('alice', false);
-    assert.equal(url, `${origin}/invite/${link}`);
+    assert.equal(url, `${origin}/invite#${link}`);
     assert.equal(await outcomeOf(open(link)), 'password-needed');
     const { person, token } = done(await open(link, 'password of alice'));
     assert.equal(person.account, 'alice');

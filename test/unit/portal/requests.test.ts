@@ -125,8 +125,9 @@ describe('a change', () => {
     ['POST /api/users/alice/unlock', undefined],
     ['POST /api/users/alice/bypass', undefined],
     ['POST /api/users/alice/invite', { withoutPassword: false }],
-    ['POST /api/approvals/known', undefined],
-    ['POST /api/approvals/known/deny', undefined],
+    ['POST /api/approvals/show', { id: 'known' }],
+    ['POST /api/approvals/answer', { id: 'known' }],
+    ['POST /api/approvals/deny', { id: 'known' }],
   ] as const;
 
   for (const [route, body] of changes)
@@ -177,8 +178,9 @@ describe('a request', () => {
       'GET /api/session/',
       'GET /api//session',
       'GET /api/users/',
-      'GET /api/approvals/..',
-      'GET /api/approvals/a%2Fb',
+      'POST /api/approvals/..',
+      'POST /api/approvals/a%2Fb',
+      'POST /api/approvals/known',
     ])
       assert.equal(codeIn(await ask(rig, route)), '404 no-such-operation', route);
     const wrong = await ask(rig, 'PUT /api/session');
@@ -257,7 +259,7 @@ describe('a request', () => {
   it('leaves its method, its route, a status and an address in the log, and no secret', async () => {
     rig.logged.length = 0;
     const cookie = await signIn(rig);
-    await ask(rig, 'POST /api/approvals/known/deny', { cookie });
+    await ask(rig, 'POST /api/approvals/deny', { cookie, body: { id: 'known' } });
     await ask(rig, 'POST /api/sign-out', { headers: { origin: 'https://evil.example' } });
     await ask(rig, 'GET /approve/secret-link');
     await ask(rig, 'GET /api/users/alice?search=secret-query', { cookie });
@@ -273,7 +275,7 @@ describe('a request', () => {
       level: 'info',
       event: 'request',
       method: 'POST',
-      route: 'POST /api/approvals/:id/deny',
+      route: 'POST /api/approvals/deny',
       status: 200,
       address: '127.0.0.1',
     });

@@ -243,29 +243,48 @@ describe('approvals', () => {
   const assertion = { credentialId: 'a', clientDataJSON: 'b', authenticatorData: 'c', signature: 'd' };
 
   it('need no session, and tell the daemon where the browser is', async () => {
-    assert.equal((await ask(rig, 'GET /api/approvals/known')).body.account, 'alice');
+    assert.equal(
+      (await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).body.account,
+      'alice',
+    );
     assert.deepEqual(rig.daemon.asked.at(-1), ['approval', 'known', '127.0.0.1']);
-    const answer = await ask(rig, 'POST /api/approvals/known', { body: { ...assertion, number: '42' } });
+    const answer = await ask(rig, 'POST /api/approvals/answer', {
+      body: { id: 'known', ...assertion, number: '42' },
+    });
     assert.equal(answer.body.outcome, 'approved');
     const given = { ...assertion, number: '42', source: '127.0.0.1' };
     assert.deepEqual(rig.daemon.asked.at(-1), ['answerApproval', 'known', given]);
-    assert.equal((await ask(rig, 'POST /api/approvals/known/deny')).body.outcome, 'denied');
-    const made = await ask(rig, 'POST /api/approvals/known', { body: { ...assertion, source: '10.0.0.1' } });
+    assert.equal(
+      (await ask(rig, 'POST /api/approvals/deny', { body: { id: 'known' } })).body.outcome,
+      'denied',
+    );
+    const made = await ask(rig, 'POST /api/approvals/answer', {
+      body: { id: 'known', ...assertion, source: '10.0.0.1' },
+    });
     assert.equal(codeIn(made), '400 bad-request');
   });
 
   it('let ids be guessed so many times and no more', async () => {
     for (let n = 0; n < limits.guessTries.burst; n++)
-      assert.equal((await ask(rig, `GET /api/approvals/guess-${n}`)).status, 404);
-    assert.equal(codeIn(await ask(rig, 'GET /api/approvals/known')), '429 too-many-tries');
+      assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: `guess-${n}` } })).status, 404);
+    assert.equal(
+      codeIn(await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })),
+      '429 too-many-tries',
+    );
     rig.clock.ahead += limits.guessTries.forgetOneIn + 1;
-    assert.equal((await ask(rig, 'GET /api/approvals/known')).status, 200);
+    assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).status, 200);
   });
 
   it('count assertions that are refused', async () => {
     for (let n = 0; n < limits.guessTries.burst; n++)
-      assert.equal((await ask(rig, 'POST /api/approvals/other', { body: assertion })).status, 200);
-    assert.equal((await ask(rig, 'POST /api/approvals/other', { body: assertion })).status, 429);
+      assert.equal(
+        (await ask(rig, 'POST /api/approvals/answer', { body: { id: 'other', ...assertion } })).status,
+        200,
+      );
+    assert.equal(
+      (await ask(rig, 'POST /api/approvals/answer', { body: { id: 'other', ...assertion } })).status,
+      429,
+    );
   });
 });
 

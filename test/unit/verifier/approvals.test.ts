@@ -75,7 +75,7 @@ describe('an approval', () => {
   it('has a link of 80 random bits, a handle, a number and a challenge of its own', () => {
     const [one, two] = [open(), open()];
     assert.match(one.id, /^[0-9a-hjkmnp-tv-z]{16}$/);
-    assert.equal(one.link, `${origin}/approve/${one.id}`);
+    assert.equal(one.link, `${origin}/approve#${one.id}`);
     assert.equal(Buffer.from(one.handle, 'base64url').length, 10);
     assert.match(one.number, /^[1-9][0-9]$/);
     assert.equal(Buffer.from(one.challenge, 'base64url').length, 32);
