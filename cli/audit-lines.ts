@@ -1,4 +1,5 @@
 import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import { offsetText } from '../daemon/lib/clock-offset.ts';
 import type { Output } from './output.ts';
 import { printable } from './text.ts';
 import { plainTime } from './time.ts';
@@ -65,11 +66,12 @@ function columns(output: Output, event: StoredAuditEvent): readonly string[] {
 
 /** For people: what belongs together stands together. */
 function cellsOf(event: StoredAuditEvent): readonly string[] {
-  const { factor, locked, left, count } = event;
+  const { factor, locked, left, offset, count } = event;
   const notes = [
     event.reason,
     ...(locked === undefined ? [] : [locked === 'codes' ? 'codes are locked now' : 'locked now']),
     ...(left === undefined ? [] : [`${left} left`]),
+    ...(offset === undefined ? [] : [offsetText(offset)]),
     ...(count === undefined ? [] : [`${count} times`]),
   ];
   return [

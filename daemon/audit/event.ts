@@ -62,6 +62,8 @@ export interface AuditEvent {
   readonly locked?: 'codes' | 'any';
   /** A recovery key was used; so many are left. */
   readonly left?: number;
+  /** This wrong answer is a right code of a device whose clock is ahead by so many seconds (behind, below 0). */
+  readonly offset?: number;
   /**
    * It stands for so many, the last of them at `at`, of a party that has verified no factor; absent: one. Fields in
    * which they differ are absent, `account` is empty.

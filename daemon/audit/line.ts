@@ -11,7 +11,7 @@ import type { AuditEvent } from './event.ts';
  * `from` is an address of a program that root runs, or "-".
  */
 export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
-  const { kind, outcome, reason, source, factor, proven, left, count, seq } = event;
+  const { kind, outcome, reason, source, factor, proven, left, offset, count, seq } = event;
   const address = believed(event);
   return [
     `sallyport-audit: ${word(kind)} ${word(outcome)} reason=${word(reason)} from=${address ?? '-'}`,
@@ -28,6 +28,7 @@ export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
     event.would === undefined ? '' : `would=${word(event.would)}`,
     event.locked === undefined ? '' : `locked=${event.locked}`,
     left === undefined ? '' : `left=${left}`,
+    offset === undefined ? '' : `offset=${offset}`,
     count === undefined ? '' : `count=${count}`,
     seq === undefined ? '' : `seq=${seq}`,
   ]

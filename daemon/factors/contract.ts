@@ -33,6 +33,8 @@ export interface TotpRecord extends FactorBase {
    * nothing any more.
    */
   readonly heldStep?: number;
+  /** A code of another time, refused since the last one that was accepted: how far the device's clock is out. */
+  readonly lastOffset?: { readonly seconds: number; readonly at: number };
   /** Steps by which the device runs ahead (+) or behind (-); -10 to 10. */
   readonly drift: number;
 }
@@ -203,6 +205,8 @@ export interface FactorContext {
   readonly signed?: Signed;
   /** Of the realm; undefined: discouraged. */
   readonly userVerification?: UserVerification;
+  /** A code of another time may be looked for: anyone else would learn from it. */
+  readonly firstFactorVerified?: boolean;
   /** What the answer before this one, in the same call, left to prove. */
   readonly resync?: Resync;
 }
@@ -235,8 +239,14 @@ export interface SignedFacts {
   readonly userVerified: boolean;
 }
 
+/** A right code of another time: by so much the clock of the device is ahead (behind, below 0). */
+export interface ClockOffset {
+  readonly factor: string;
+  readonly seconds: number;
+}
+
 /**
- * A first HOTP code far ahead: the code at `counter` proves that the device really is there. Of a YubiKey in doubt:
+ * A first HOTP code far ahead, or a TOTP code of another time: the code at `counter` proves that the device really is there. Of a YubiKey in doubt:
  * a press at or above `counter`.
  */
 export interface Resync {
@@ -250,6 +260,8 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
       readonly outcome: 'refused';
       readonly reason: NotAccepted;
       readonly resync?: Resync;
+      /** wrong: it is a right code of another time. */
+      readonly offset?: ClockOffset;
       /** restored: when codes are accepted again. Milliseconds since the epoch. */
       readonly until?: number;
       /** restored: it is a code of this device, and guesses nothing. */

@@ -1,4 +1,5 @@
 import { unreachable } from '../errors.ts';
+import { offsetText } from '../lib/clock-offset.ts';
 import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm, TotpRecord } from './contract.ts';
 import { keysLeft } from './recovery.ts';
 import { codesLeft } from './scratch.ts';
@@ -61,6 +62,11 @@ function sinceRestore(record: TotpRecord): string {
   return until === undefined ? '' : `, restored: codes are accepted from ${minuteOf(until)} on`;
 }
 
+function ofAnotherTime({ lastOffset }: TotpRecord): string {
+  if (lastOffset === undefined) return '';
+  return `, refused ${minuteOf(lastOffset.at)}: ${offsetText(lastOffset.seconds)}`;
+}
+
 function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
@@ -72,7 +78,7 @@ function doubt({ inDoubt }: { readonly inDoubt?: true }): string {
 function detailOf(record: FactorRecord): string {
   switch (record.kind) {
     case 'totp':
-      return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}${sinceRestore(record)}`;
+      return `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}${sinceRestore(record)}${ofAnotherTime(record)}`;
     case 'hotp':
       return `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}${doubt(record)}`;
     case 'yubikey':

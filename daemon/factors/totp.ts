@@ -5,6 +5,9 @@ import type { Shape } from './shape.ts';
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
 
+/** Steps either side of now in which a code is looked for whose device's clock is out: an hour with 30 s. */
+export const furthestSearch = 120;
+
 /** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
 export const totp: Factor<TotpRecord> = {
   kind: 'totp',
@@ -20,6 +23,9 @@ export const totp: Factor<TotpRecord> = {
  *   those of a later step as well: whoever watched them once could use them again.
  * - Of two unspent steps with the same digits the later one is taken: the mark covers both.
  * - Every step of the window is computed and compared, so the time taken does not tell which one fits.
+ * - A code of another time is looked for only where the first factor is verified, and by itself lets no one in. It
+ *   names the one step whose code is right as the very next answer (RFC 6238, section 6): both steps above the mark,
+ *   and no further from now than drift may go. The second becomes the mark, so that no pair is good twice.
  */
 function verify(record: TotpRecord, shape: Shape, context: FactorContext): FactorVerdict<TotpRecord> {
   if (shape.kind !== 'code' || shape.text.length !== record.digits) return refused('wrong');
@@ -38,8 +44,42 @@ function verify(record: TotpRecord, shape: Shape, context: FactorContext): Facto
     return { outcome: 'refused', reason: 'restored', until, ...(spent ? { matches: true } : {}) };
   if (newest < record.lastStep) return refused('clock');
   if (spent) return refused('replay');
-  if (fits >= 0) return { outcome: 'accepted', record: movedOn(record, fits, center, context.now) };
-  return refused('wrong');
+  if (fits >= 0) {
+    const drift = record.drift + Math.sign(fits - center);
+    return { outcome: 'accepted', record: movedOn(record, fits, drift, context.now) };
+  }
+  return context.firstFactorVerified === true ? atAnotherTime(record, shape.text, context) : refused('wrong');
+}
+
+/** What a code is that does not fit into the window: the second of two in sequence, or one of another time. */
+function atAnotherTime(record: TotpRecord, text: string, context: FactorContext): FactorVerdict<TotpRecord> {
+  const present = Math.floor(context.now / 1000 / record.period);
+  const { resync } = context;
+  const isNear = (step: number) => Math.abs(step - present) <= furthestDrift;
+  if (resync?.factor === record.id) {
+    const next = resync.counter;
+    const isOpen = next - 1 > record.lastStep && isNear(next - 1) && isNear(next);
+    if (isOpen && sameCode(codeAt(record, next), text))
+      return { outcome: 'accepted', record: movedOn(record, next, next - present, context.now) };
+  }
+  const step = nearestStep(record, text, present);
+  if (step === undefined) return refused('wrong');
+  return {
+    outcome: 'refused',
+    reason: 'wrong',
+    offset: { factor: record.id, seconds: (step - present) * record.period },
+    ...(isNear(step) ? { resync: { factor: record.id, counter: step + 1 } } : {}),
+  };
+}
+
+/** Of the unspent steps with this code the one nearest to now. All are compared, whichever fits. */
+function nearestStep(record: TotpRecord, text: string, present: number): number | undefined {
+  let nearest: number | undefined;
+  for (let step = Math.max(0, present - furthestSearch); step <= present + furthestSearch; step += 1) {
+    const isNearer = nearest === undefined || Math.abs(step - present) < Math.abs(nearest - present);
+    if (sameCode(codeAt(record, step), text) && step > record.lastStep && isNearer) nearest = step;
+  }
+  return nearest;
 }
 
 /**
@@ -50,10 +90,12 @@ export function heldUntil({ heldStep, lastStep, drift, period }: TotpRecord): nu
   return heldStep === undefined || heldStep !== lastStep ? undefined : (lastStep + 1 - drift) * period * 1000;
 }
 
-/** One success moves the drift by one step at the most: a single late code is no slow clock. */
-function movedOn(record: TotpRecord, step: number, center: number, now: number): TotpRecord {
-  const drift = record.drift + Math.sign(step - center);
-  const { heldStep: _, ...free } = record;
+/**
+ * @param drift one code moves it by one step at the most: a single late code is no slow clock; two in sequence say
+ *   how far the clock is out
+ */
+function movedOn(record: TotpRecord, step: number, drift: number, now: number): TotpRecord {
+  const { heldStep: _, lastOffset: __, ...free } = record;
   return {
     ...free,
     lastStep: step,

@@ -18,6 +18,8 @@ const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
 const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 const digits = v.picklist([6, 7, 8]);
 
+const seconds = v.pipe(v.number(), v.safeInteger());
+
 /** A press, or -1 for none. */
 const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 const publicId = v.pipe(text, v.check(isPublicId));
@@ -60,6 +62,7 @@ const factor = v.variant('kind', [
     algorithm,
     lastStep: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
     heldStep: v.exactOptional(count),
+    lastOffset: v.exactOptional(v.strictObject({ seconds, at: time })),
     drift: v.pipe(v.number(), v.integer(), v.minValue(-10), v.maxValue(10)),
   }),
   v.strictObject({
@@ -189,6 +192,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   until: v.exactOptional(time),
   locked: v.exactOptional(v.picklist(['codes', 'any'])),
   left: v.exactOptional(count),
+  offset: v.exactOptional(seconds),
   count: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(2))),
 });
 

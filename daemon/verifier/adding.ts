@@ -125,7 +125,7 @@ async function tryEnrol(
   const foundOut = await findOut(options, request, account, realm);
   if (foundOut instanceof Outside) return foundOut;
   const { found, ...said } = foundOut;
-  const context = { ...contextOf(realm, now, options.keyedHash), ...said };
+  const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true, ...said };
   const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
   const made = enrolled(request, record, realm, context, options.randomness, all);
   const until = made.factor.kind === 'bypass' ? { until: made.factor.until } : {};

@@ -8,8 +8,8 @@ import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
 import { answerFirst } from './first-enrolment.ts';
 import type { Answer, Judgement } from './judge.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
-import { loginEvent, withLock } from './login-event.ts';
-import { refusalText, successText } from './prompt.ts';
+import { loginEvent, withLock, withOffset } from './login-event.ts';
+import { refusalText, successText, wrongText } from './prompt.ts';
 import { acceptedAnswer } from './replay.ts';
 import type { Subject } from './subject.ts';
 import { ofThis } from './touches.ts';
@@ -86,7 +86,16 @@ export class Answering {
     const question = { factors, codesLocked, answer, where: whereOf(login.facts) };
     const ready = await madeReady(this.#o, realm, question, asker);
     if (ready instanceof Outside) return ready;
-    return this.#judge(given, assessed, { record, version, realm, ...ready, codesLocked, now });
+    const asking = {
+      record,
+      version,
+      realm,
+      ...ready,
+      codesLocked,
+      firstFactorVerified: login.facts.proven,
+      now,
+    };
+    return this.#judge(given, assessed, asking);
   }
 
   /** What policy alone decides, now that there is an answer. */
@@ -141,7 +150,7 @@ export class Answering {
           text: refusalText('codes-locked'),
         });
       case 'refused':
-        return this.#wrongAnswer(login, asking, judgement, refusal(judgement.reason));
+        return this.#wrongAnswer(login, asking, judgement, withOffset(refusal(judgement.reason), judgement));
       default:
         return unreachable(judgement);
     }
@@ -174,7 +183,7 @@ export class Answering {
     return refused(next, {
       result: isOver ? 'maxtries' : 'auth-err',
       again: !isOver,
-      text: refusalText(reasons[locked]),
+      text: locked === 'none' ? wrongText(judgement) : refusalText(reasons[locked]),
       delay: delayFor(record.lock.any),
     });
   }

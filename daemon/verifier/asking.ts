@@ -22,6 +22,7 @@ export interface Asking {
   /** What the signature under it proves. */
   readonly signed?: Signed;
   readonly codesLocked: boolean;
+  readonly firstFactorVerified: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -37,9 +38,10 @@ export function judgeAnswer(
   keyedHash: FactorContext['keyedHash'],
   resync: Resync | undefined,
 ): Judgement {
-  const { validated, signed } = asking;
+  const { validated, signed, firstFactorVerified } = asking;
   const context = {
     ...contextOf(asking.realm, asking.now, keyedHash),
+    firstFactorVerified,
     ...(validated === undefined ? {} : { validated }),
     ...(signed === undefined ? {} : { signed }),
   };
@@ -104,8 +106,14 @@ export function spent(
   };
 }
 
-/** The record with one wrong answer more. */
+/** The record with one wrong answer more, and with what it says of a device's clock. */
 export function counted(asking: Asking, judgement: Judgement & { outcome: 'refused' }): AccountRecord {
   const lock = afterWrong(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
-  return { ...asking.record, lock };
+  const { offset } = judgement;
+  if (offset === undefined) return { ...asking.record, lock };
+  const lastOffset = { seconds: offset.seconds, at: asking.now };
+  const factors = asking.record.factors.map((factor) =>
+    factor.kind === 'totp' && factor.id === offset.factor ? { ...factor, lastOffset } : factor,
+  );
+  return { ...asking.record, lock, factors };
 }

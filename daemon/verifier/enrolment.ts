@@ -18,6 +18,7 @@ import { checkSeed } from '../factors/seed.ts';
 import { type Shape, shapeOf } from '../factors/shape.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
+import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import { fits } from '../policy/requirement.ts';
 import type { Randomness } from '../randomness.ts';
@@ -251,6 +252,11 @@ function proven(factor: FactorRecord, request: EnrolRequest, context: FactorCont
     throw new SallyportError(
       'wrong-code',
       'the key that was touched did not sign for this public key; check it and the AppID',
+    );
+  if (verdict.offset !== undefined)
+    throw new SallyportError(
+      'wrong-code',
+      `that is ${offsetText(verdict.offset.seconds)}: set the clock of the device right, or that of this machine`,
     );
   throw new SallyportError(
     'wrong-code',

@@ -8,6 +8,7 @@ import { shapeOf } from '../factors/shape.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { totp } from '../factors/totp.ts';
 import { otpauthUri } from '../factors/uri.ts';
+import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import { qrCode } from '../qr.ts';
 import type { Randomness } from '../randomness.ts';
@@ -113,11 +114,15 @@ export async function answerFirst(
       : no('unconfirmed', { again: true, text: 'Store them first, then type: yes' });
   const { factor } = enrolment;
   const shape = shapeOf(answer, new Set([factor.digits]));
-  const verdict = totp.verify(factor, shape, contextOf(realm, now, options.keyedHash));
+  const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true };
+  const verdict = totp.verify(factor, shape, context);
   if (verdict.outcome === 'refused')
     return no('wrong', {
       again: true,
-      text: 'That is no current code of this secret. Check the clock of your device.',
+      text:
+        verdict.offset === undefined
+          ? 'That is no current code of this secret. Check the clock of your device.'
+          : `That is ${offsetText(verdict.offset.seconds)}. Set the clock of your device right.`,
     });
   const { recovery, keys } = newRecovery(options, now);
   const accepted = acceptedAnswer(shape, assessed.subject.target.name, factor, realm, now);

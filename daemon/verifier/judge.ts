@@ -1,5 +1,6 @@
 import type {
   Assertion,
+  ClockOffset,
   FactorContext,
   FactorRecord,
   FactorVerdict,
@@ -30,6 +31,7 @@ export type Judgement =
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
+      readonly offset?: ClockOffset;
       /** restored: when codes are accepted again. Milliseconds since the epoch. */
       readonly until?: number;
       /** restored: it is a code of the device, so that no other factor's "wrong" counts. */
@@ -138,11 +140,13 @@ function worse(
 ): Judgement & { outcome: 'refused' } {
   const graver = gravityOf(b) > gravityOf(a) ? b : a;
   const resync = a.resync ?? b.resync;
+  const offset = a.offset ?? b.offset;
   return {
     outcome: 'refused',
     reason: graver.reason,
     countsAsCode: a.countsAsCode || b.countsAsCode,
     ...(resync === undefined ? {} : { resync }),
+    ...(offset === undefined ? {} : { offset }),
     ...(graver.until === undefined ? {} : { until: graver.until }),
     ...(graver.matches === undefined ? {} : { matches: graver.matches }),
   };
@@ -157,6 +161,7 @@ function refusedAs(
     reason: verdict.reason,
     countsAsCode,
     ...(verdict.resync === undefined ? {} : { resync: verdict.resync }),
+    ...(verdict.offset === undefined ? {} : { offset: verdict.offset }),
     ...(verdict.until === undefined ? {} : { until: verdict.until }),
     ...(verdict.matches === undefined ? {} : { matches: verdict.matches }),
   };

@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { ClockOffset, FactorRecord } from '../factors/contract.ts';
 import type { LockState, LoginFacts } from '../policy/contract.ts';
 import type { Subject } from './subject.ts';
 
@@ -71,6 +71,11 @@ export function withLock(event: AuditEvent, before: LockState, after: LockState)
   if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'any' };
   const codes = after.codesLockedAt !== undefined && after.codesLockedAt !== before.codesLockedAt;
   return codes ? { ...event, locked: 'codes' } : event;
+}
+
+/** The event of a wrong answer that is a right code of another time. */
+export function withOffset(event: AuditEvent, { offset }: { readonly offset?: ClockOffset }): AuditEvent {
+  return offset === undefined ? event : { ...event, offset: offset.seconds };
 }
 
 /** Recovery keys that are left once one was used. */

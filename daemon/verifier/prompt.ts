@@ -1,9 +1,10 @@
 import { unreachable } from '../errors.ts';
-import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import type { ClockOffset, FactorKind, FactorRecord, Resync } from '../factors/contract.ts';
 import { keysLeft } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
 import { codesLeft } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import { offsetText } from '../lib/clock-offset.ts';
 import { countOf } from '../lib/count-of.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { refusals } from '../policy/decision.ts';
@@ -125,6 +126,24 @@ export type RefusalReason =
   | 'locked'
   | 'no-factor'
   | 'uid-changed';
+
+/**
+ * Why a wrong answer was refused.
+ *
+ * Invariant: of a code that is still to come nothing is said: whoever guessed one could wait for its time.
+ */
+export function wrongText({
+  reason,
+  offset,
+  resync,
+}: {
+  readonly reason: RefusalReason;
+  readonly offset?: ClockOffset;
+  readonly resync?: Resync;
+}): string {
+  if (offset === undefined || offset.seconds >= 0 || resync === undefined) return refusalText(reason);
+  return `That is ${offsetText(offset.seconds)}: the clock of your device is slow. Wait for its next code and enter that one, then set the clock right.`;
+}
 
 /** @param wait restored: milliseconds until codes are accepted again */
 export function refusalText(reason: RefusalReason, wait = 0): string {

@@ -11,8 +11,8 @@ import { type Owner, recordOf } from '../store/owner.ts';
 import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import { type Ledger, untilSettled } from './ledger.ts';
-import { changeEvent, withLock } from './login-event.ts';
-import { type RefusalReason, refusalText, successText } from './prompt.ts';
+import { changeEvent, withLock, withOffset } from './login-event.ts';
+import { type RefusalReason, refusalText, successText, wrongText } from './prompt.ts';
 import { acceptedAnswer } from './replay.ts';
 import { known } from './subject.ts';
 import { type InTurn, Outside, settled } from './turns.ts';
@@ -103,7 +103,8 @@ async function tryVerify(
   const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
   const ready = await madeReady(options, realm, question, { account });
   if (ready instanceof Outside) return ready;
-  const asking: Asking = { record, version, realm, ...ready, codesLocked, now };
+  const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
+  const asking: Asking = { ...asked, ...ready };
   const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
@@ -123,12 +124,12 @@ async function tryVerify(
       const { reason } = judgement;
       if (countsNowhere(judgement)) return no(reason, judgement.until);
       const after = counted(asking, judgement);
-      const told = withLock(event('refused', reason), record.lock, after.lock);
+      const told = withLock(withOffset(event('refused', reason), judgement), record.lock, after.lock);
       if (!(await ledger.change(asking, after, told))) return undefined;
       return {
         outcome: 'refused',
         reason,
-        text: refusalText(reason),
+        text: wrongText(judgement),
         resync: judgement.resync !== undefined,
       };
     }

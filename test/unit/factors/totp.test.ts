@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { codeAt } from '../../../daemon/factors/code.ts';
-import type { FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorContext, FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
 import { totp } from '../../../daemon/factors/totp.ts';
 import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
@@ -84,6 +84,86 @@ describe('totp: the last-used mark', () => {
     assert.equal(fresh.outcome === 'accepted' && fresh.record.lastStep, second, 'the mark covers both');
     const spent = totpRecord({ lastStep: first });
     assert.equal(reasonOf(totp.verify(spent, { kind: 'code', text }, context)), 'replay');
+  });
+});
+
+describe('totp: a device whose clock is out', () => {
+  const verified = (text: string, clock: number, more: Partial<FactorContext> = {}) =>
+    [{ kind: 'code', text } as const, contextAt(at(clock), { firstFactorVerified: true, ...more })] as const;
+  const ask = (record: TotpRecord, offset: number, clock: number, more?: Partial<FactorContext>) =>
+    totp.verify(record, ...verified(codeOf(offset), clock, more));
+  const resyncOf = (verdict: FactorVerdict) => (verdict.outcome === 'refused' ? verdict.resync : undefined);
+
+  it('is said by how much, within an hour, and lets no one in by one code', () => {
+    for (const offset of [-120, -10, -6, -2, 2, 6, 10, 120]) {
+      const verdict = ask(totpRecord(), offset, 0);
+      assert.ok(verdict.outcome === 'refused' && verdict.reason === 'wrong', String(offset));
+      assert.deepEqual(verdict.offset, { factor: totpRecord().id, seconds: offset * period });
+      assert.equal(verdict.resync !== undefined, Math.abs(offset) <= 10, String(offset));
+    }
+    for (const offset of [-121, 121]) {
+      const verdict = ask(totpRecord(), offset, 0);
+      assert.ok(
+        verdict.outcome === 'refused' && verdict.offset === undefined && verdict.resync === undefined,
+      );
+    }
+  });
+
+  it('is said of no code where the first factor is not verified', () => {
+    assert.deepEqual(attempt(totpRecord(), -6), { outcome: 'refused', reason: 'wrong' });
+  });
+
+  it('is followed by two codes in sequence, and both are used', () => {
+    for (const offset of [-9, -6, -2, 2, 6, 9]) {
+      const record = totpRecord({ lastOffset: { seconds: -180, at: 1 } });
+      const resync = resyncOf(ask(record, offset, 0));
+      assert.ok(resync !== undefined);
+      const second = ask(record, offset + 1, 1, { resync });
+      assert.ok(second.outcome === 'accepted', String(offset));
+      assert.deepEqual(
+        [second.record.lastStep, second.record.drift, second.record.lastOffset],
+        [step + offset + 1, offset, undefined],
+      );
+      for (const again of [offset, offset + 1])
+        assert.equal(ask(second.record, again, 1, { resync }).outcome, 'refused');
+      // From now on one code will do.
+      assert.equal(ask(second.record, offset + 2, 2).outcome, 'accepted');
+    }
+  });
+
+  it('is followed by nothing else: not by the code after next, the same one, or one of before', () => {
+    const resync = resyncOf(ask(totpRecord(), -6, 0));
+    assert.ok(resync !== undefined);
+    for (const offset of [-8, -7, -6, -4, -3])
+      assert.equal(ask(totpRecord(), offset, 1, { resync }).outcome, 'refused', String(offset));
+    const foreign = { ...resync, factor: 'another' };
+    assert.equal(ask(totpRecord(), -5, 1, { resync: foreign }).outcome, 'refused');
+    assert.equal(
+      totp.verify(totpRecord(), { kind: 'code', text: codeOf(-5) }, contextAt(at(1), { resync })).outcome,
+      'refused',
+      'not where the first factor is not verified',
+    );
+  });
+
+  it('is not followed by a pair that was used, or of which the first was', () => {
+    const resync = resyncOf(ask(totpRecord(), -6, 0));
+    assert.ok(resync !== undefined);
+    for (const used of [-6, -5, 0])
+      assert.equal(
+        ask(totpRecord({ lastStep: step + used }), -5, 1, { resync }).outcome,
+        'refused',
+        String(used),
+      );
+    assert.equal(ask(totpRecord({ lastStep: step - 7 }), -5, 1, { resync }).outcome, 'accepted');
+    const spent = ask(totpRecord({ lastStep: step - 6 }), -6, 0);
+    assert.ok(spent.outcome === 'refused' && spent.offset === undefined && spent.resync === undefined);
+  });
+
+  it('is followed no further than drift goes, whatever the drift is', () => {
+    for (const drift of [-10, 0, 10]) {
+      const resync = { factor: totpRecord().id, counter: step + 12 };
+      assert.equal(ask(totpRecord({ drift }), 12, 0, { resync, skew: 0 }).outcome, 'refused');
+    }
   });
 });
 
