@@ -1,6 +1,7 @@
 import type { AccountKey, LookupAccount, NssAnswer } from './addon.ts';
 import { messageOf } from './errors.ts';
 import { withDeadline } from './lib/deadline.ts';
+import type { Slots } from './lib/slots.ts';
 import { limits } from './limits.ts';
 import { defaultSessionsDir, readSessionIsLocal } from './sessions.ts';
 
@@ -80,6 +81,23 @@ async function answerOf(lookup: () => Promise<NssAnswer>, waitMs: number): Promi
   } catch (error) {
     return unavailable(messageOf(error));
   }
+}
+
+/**
+ * The same accounts, for those who may use no more than a part of the threads: a source of NSS that hangs, and
+ * whoever makes us ask it, leaves the others to logins whose first factor is verified.
+ * @param owner whose share it is
+ */
+export function limitedAccounts(accounts: Accounts, slots: Slots, owner: string): Accounts {
+  const within = async (ask: () => Promise<AccountLookup>): Promise<AccountLookup> => {
+    const ran = await slots.run([owner], limits.nssWait, ask);
+    return ran.kind === 'done' ? ran.value : unavailable('too many such questions wait for NSS');
+  };
+  return {
+    ...accounts,
+    byName: (name, groups) => within(() => accounts.byName(name, groups)),
+    byUid: (uid, groups) => within(() => accounts.byUid(uid, groups)),
+  };
 }
 
 function unavailable(why: string): NssAnswer & { readonly status: 'unavailable' } {

@@ -62,6 +62,9 @@ export const limits = {
 
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
+  /** The same for an unproven login, and when its refusal leaves, servers or not: their time must tell nothing. */
+  unprovenValidationWait: 3_500,
+  unprovenOtpHold: 4_000,
   /** Servers of one realm: Yubico's own are five. All are asked at once, each over a connection of its own. */
   validationServers: 8,
   /**
@@ -162,8 +165,12 @@ export const limits = {
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
   /** Threads for NSS: a backend that hangs holds one each. */
-  nssThreads: 8,
+  nssThreads: 16,
   nssQueue: 4_096,
+  /** Of nssThreads, for unproven logins (own: of one real uid or address), and for all that is asked on control.sock; with
+   * movingLookups and reportAtOnce that leaves 3 for logins whose first factor is verified, whatever hangs. */
+  unprovenLookups: { all: 4, own: 2, waiting: 1_024, ownWaiting: 64 },
+  controlLookups: { all: 9, own: 9, waiting: 2_048, ownWaiting: 2_048 },
 
   /** The service manager is told every third of this that the start goes on; a store of any size is read in an
    * hour. */
@@ -244,7 +251,7 @@ export const limits = {
   /** One that imports: its accounts are committed together and share a sync. */
   importBody: 1_048_576,
   movedAccounts: 256,
-  /** Of nssThreads, for accounts that move: the other half is for logins. */
+  /** Of controlLookups, for accounts that move. */
   movingLookups: 4,
   /** One request that imports: 256 accounts of a directory that takes a second for each. */
   importWait: 120_000,
@@ -287,6 +294,9 @@ export const limits = {
   throttleSource: { burst: 30, forgetOneIn: 10_000 },
   /** Refusals of unproven logins leave on this beat, so that their time tells nothing. */
   refusalBeat: 250,
+  /** When one took longer, all take as long, up to this, for so long: a machine under load answers names alike. */
+  slowestBeat: 4_000,
+  slowBeatFor: 600_000,
   /** Names that are no accounts are told in one line this often. */
   unknownNamesInterval: 60_000,
   /** What NSS said at HELLO is asked again for an answer that comes later than this. */

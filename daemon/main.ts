@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { hostname } from 'node:os';
-import { createAccounts } from './accounts.ts';
+import { createAccounts, limitedAccounts } from './accounts.ts';
 import { takeActivatedSockets } from './activation.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { createAuditJournal } from './audit/journal.ts';
@@ -25,6 +25,7 @@ import { createSignIns } from './control/sign-ins.ts';
 import { createTokens } from './control/tokens.ts';
 import { messageOf } from './errors.ts';
 import { createFidoHelper } from './fido/helper.ts';
+import { createSlots } from './lib/slots.ts';
 import { limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
@@ -159,9 +160,11 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
   });
   const rotation = createRotation({ store: opened, keyring, resealOthers: configuration.keep, log });
-  const signed = { accounts, clock, randomness: systemRandomness };
+  // What is asked on control.sock, by whomever, leaves threads for logins.
+  const asked = limitedAccounts(accounts, createSlots(limits.controlLookups), 'control');
+  const signed = { accounts: asked, clock, randomness: systemRandomness };
   const uidOf = async (name: string | undefined): Promise<number | undefined> => {
-    const found = name === undefined ? undefined : await accounts.byName(name, []);
+    const found = name === undefined ? undefined : await asked.byName(name, []);
     return found?.status === 'found' ? found.account.uid : undefined;
   };
   let lastPortalUid: number | undefined;
@@ -192,7 +195,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const control = createControlServer({
     admin: createAdmin({
       store,
-      accounts,
+      accounts: asked,
       configuration,
       now: clock.now,
       bootId: boot,
@@ -215,7 +218,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness }),
     keeping: { store: opened, keyring, rotation, ledger, log, version: version(), now: clock.now },
     log,
-    accounts,
+    accounts: asked,
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),

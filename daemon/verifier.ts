@@ -5,6 +5,7 @@ import { acceptVerified } from './verifier/acceptance.ts';
 import { createAdding } from './verifier/adding.ts';
 import { Answering } from './verifier/answering.ts';
 import { Assessor } from './verifier/assessment.ts';
+import { type Beat, createBeat } from './verifier/beat.ts';
 import type {
   AbandonReason,
   Opening,
@@ -14,7 +15,7 @@ import type {
   VerifierOptions,
 } from './verifier/contract.ts';
 import { openFirst } from './verifier/first-enrolment.ts';
-import { type Answer, mayBeAnAnswer } from './verifier/judge.ts';
+import { type Answer, mayBeAnAnswer, mayBeAnOtp } from './verifier/judge.ts';
 import { Ledger, untilSettled } from './verifier/ledger.ts';
 import { loginEvent } from './verifier/login-event.ts';
 import { genericPrompt, promptFor, refusalText } from './verifier/prompt.ts';
@@ -22,7 +23,7 @@ import { createProofs } from './verifier/proof.ts';
 import type { Subject } from './verifier/subject.ts';
 import { boundTo, keyOfferFor } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
-import { eventOriginOf, onTheBeat, originOf, refused, whereOf } from './verifier/verdicts.ts';
+import { eventOriginOf, originOf, refused, whereOf } from './verifier/verdicts.ts';
 
 export type { Clock } from './verifier/assessment.ts';
 export type * from './verifier/contract.ts';
@@ -56,10 +57,12 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   readonly #ledger: Ledger;
   readonly #assessor: Assessor;
   readonly #answering: Answering;
+  readonly #beat: Beat;
 
   constructor(options: VerifierOptions, ledger: Ledger, inTurn: InTurn) {
     this.#o = options;
     this.#ledger = ledger;
+    this.#beat = createBeat(options.clock.monotonic);
     this.#assessor = new Assessor(options, ledger);
     this.#answering = new Answering({ ...options, ledger, assessor: this.#assessor, inTurn });
   }
@@ -99,13 +102,20 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
 
   async answer(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
     const arrived = this.#o.clock.monotonic();
+    const mayAsk = this.#mayAskServers(login.facts, answer);
     try {
       if (login.facts.proven) return await this.#answerProven(login, answer, ended);
       const verdict = await this.#answerUnproven(login, answer, ended);
-      return onTheBeat(verdict, this.#o.clock.monotonic() - arrived);
+      return this.#beat.hold(verdict, this.#o.clock.monotonic() - arrived, mayAsk);
     } finally {
       if (Buffer.isBuffer(answer)) answer.fill(0);
     }
+  }
+
+  /** Of no account in particular: the same for every name. */
+  #mayAskServers(facts: LoginFacts, answer: Answer): boolean {
+    const hasServers = this.#o.config().realms.some(({ yubikey }) => yubikey.servers !== undefined);
+    return hasServers && Buffer.isBuffer(answer) && mayBeAnOtp(answer, whereOf(facts));
   }
 
   async abandon(login: OpenLogin, reason: AbandonReason): Promise<void> {

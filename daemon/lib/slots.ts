@@ -3,6 +3,8 @@ export interface SlotLimits {
   readonly all: number;
   readonly own: number;
   readonly waiting: number;
+  /** How many of one owner may wait; by default as many as may run. */
+  readonly ownWaiting?: number;
 }
 
 export type Ran<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'no-slot' };
@@ -23,7 +25,7 @@ interface Waiting {
 
 /**
  * Invariants:
- * - no owner takes the slots of the others, nor their places in the queue: it waits with as many as it may run;
+ * - no owner takes the slots of the others, nor their places in the queue;
  * - first come, first served, among those whose owners have a slot left;
  * - whatever `work` does, its slot is given back once.
  */
@@ -45,7 +47,8 @@ export function createSlots(limit: SlotLimits): Slots {
   const mayWait = (owners: readonly string[]): boolean => {
     if (waiting.size >= limit.waiting) return false;
     const others = [...waiting];
-    return owners.every((owner) => others.filter((other) => other.owners.includes(owner)).length < limit.own);
+    const most = limit.ownWaiting ?? limit.own;
+    return owners.every((owner) => others.filter((other) => other.owners.includes(owner)).length < most);
   };
   const leave = (owners: readonly string[]): void => {
     add(owners, -1);

@@ -1,7 +1,10 @@
-import type { Accounts } from '../accounts.ts';
+import { type Accounts, limitedAccounts } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
 import { codeOf } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
+import { networkKey } from '../lib/network-key.ts';
+import { createSlots } from '../lib/slots.ts';
+import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
@@ -11,7 +14,7 @@ import { recordOf } from '../store/owner.ts';
 import type { Ledger } from './ledger.ts';
 import { loginEvent, shown } from './login-event.ts';
 import { type Subject, subjectOf } from './subject.ts';
-import { eventOriginOf } from './verdicts.ts';
+import { eventOriginOf, originOf } from './verdicts.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -47,6 +50,7 @@ export interface AssessorOptions {
 export class Assessor {
   readonly #o: AssessorOptions;
   readonly #ledger: Ledger;
+  readonly #lookups = createSlots(limits.unprovenLookups);
 
   constructor(options: AssessorOptions, ledger: Ledger) {
     this.#o = options;
@@ -55,7 +59,11 @@ export class Assessor {
 
   /** @returns undefined: there is no such account */
   subjectOf(facts: LoginFacts): Promise<Subject | undefined> {
-    return subjectOf(facts, this.#o.config(), this.#o.accounts);
+    const { config, accounts } = this.#o;
+    const asked = facts.proven
+      ? accounts
+      : limitedAccounts(accounts, this.#lookups, networkKey(originOf(facts)));
+    return subjectOf(facts, config(), asked);
   }
 
   async assess(facts: LoginFacts, subject: Subject): Promise<Assessment> {

@@ -53,6 +53,14 @@ export interface Question {
   readonly context: FactorContext;
 }
 
+/**
+ * Whether an answer could be one that validation servers are asked about, for some account: true wherever
+ * `otpForServers` finds one, whatever the factors are.
+ */
+export function mayBeAnOtp(answer: Buffer, where: Question['where']): boolean {
+  return where === 'tail' ? endsLikeOtp(answer) : shapeOf(answer, anyDigits).kind === 'yubikey';
+}
+
 interface Candidate {
   readonly shape: Shape;
   readonly length: number;

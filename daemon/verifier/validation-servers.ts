@@ -1,7 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import type { ValidationServers } from '../config/contract.ts';
 import { messageOf, unreachable } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { createValidationClient, type ValidationClient } from '../yubikey-otp-validation.ts';
 import type { AskServers } from './validations.ts';
@@ -14,10 +13,10 @@ import type { AskServers } from './validations.ts';
  * - whatever fails here is "unavailable": no verdict, and nobody's wrong answer.
  */
 export function createAskServers(log: Log): AskServers {
-  return async (servers, otp, ended) => {
+  return async (servers, otp, within, ended) => {
     let client: ValidationClient;
     try {
-      client = await clientOf(servers);
+      client = await clientOf(servers, within);
     } catch (error) {
       log.error('validation-unavailable', { why: messageOf(error) });
       return 'unavailable';
@@ -39,13 +38,16 @@ export function createAskServers(log: Log): AskServers {
   };
 }
 
-async function clientOf({ urls, clientId, keyFile, caFile }: ValidationServers): Promise<ValidationClient> {
+async function clientOf(
+  { urls, clientId, keyFile, caFile }: ValidationServers,
+  deadline: number,
+): Promise<ValidationClient> {
   return createValidationClient({
     servers: urls,
     clientId,
     key: await readKey(keyFile),
     ...(caFile === undefined ? {} : { ca: await readFile(caFile, 'utf8') }),
-    deadline: limits.validationWait,
+    deadline,
   });
 }
 

@@ -8,11 +8,12 @@ import { Outside } from './turns.ts';
 
 /**
  * Asks the servers about one OTP. Never throws: who cannot say is `unavailable`.
- * @param ended the answer is wanted no more
+ * @param within milliseconds; @param ended the answer is wanted no more
  */
 export type AskServers = (
   servers: ValidationServers,
   otp: string,
+  within: number,
   ended?: AbortSignal,
 ) => Promise<ReturnType<Validated>>;
 
@@ -66,12 +67,13 @@ export function createValidations(
       return new Outside(async () => {
         let verdict: ReturnType<Validated> = 'unavailable';
         if (servers !== undefined) {
+          const within = unproven === undefined ? limits.validationWait : limits.unprovenValidationWait;
           const pool = unproven === undefined ? slots.verified : slots.unproven;
           const owners = [
             `account ${account}`,
             ...(unproven === undefined ? [] : [`from ${networkKey(unproven)}`]),
           ];
-          const ran = await pool.run(owners, limits.validationWait, () => ask(servers, otp, ended));
+          const ran = await pool.run(owners, within, () => ask(servers, otp, within, ended));
           if (ran.kind === 'done') verdict = ran.value;
         }
         known.set(answer, (asked) => (asked === otp ? verdict : 'unavailable'));

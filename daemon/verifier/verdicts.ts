@@ -1,7 +1,6 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
 import type { NotAccepted } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
-import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
 import type { Asking } from './asking.ts';
@@ -65,15 +64,4 @@ export function eventOriginOf(facts: LoginFacts): EventOrigin {
   if (!facts.rootSocket) return { way: 'user-socket', party: `uid:${facts.peerUid}` };
   const source = facts.source ?? facts.rhost;
   return { way: 'root-socket', party: source === undefined ? `uid:${facts.realUid}` : networkKey(source) };
-}
-
-/**
- * What an unproven login hears, held back to the next beat, so that its time tells nothing: "not needed" too, which
- * only accounts hear, while the password is still to be asked. A factor that was right has nothing to hide.
- * @param taken milliseconds since the answer came
- */
-export function onTheBeat(verdict: Verdict, taken: number): Verdict {
-  const isTelling =
-    verdict.kind === 'refused' || (verdict.kind === 'accepted' && verdict.result === 'ignore');
-  return isTelling ? { ...verdict, delay: limits.refusalBeat - (taken % limits.refusalBeat) } : verdict;
 }

@@ -180,7 +180,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       randomness: systemRandomness,
       clock,
       throttle,
-      validations: createValidations((servers, otp, ended) => rig.servers(servers, otp, ended)),
+      validations: createValidations((...asked) => rig.servers(...asked)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
       touches: { isPlugged: async () => rig.plugged },
       approvals: { open: () => assert.fail('nobody is to approve this') },

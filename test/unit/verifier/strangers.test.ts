@@ -51,7 +51,7 @@ class SilentServers {
     this.#release = resolve;
   });
 
-  readonly ask: AskServers = async (_, text, ended) => {
+  readonly ask: AskServers = async (_, text, _within, ended) => {
     this.asked.push(text);
     const gone = new Promise<void>((resolve) => ended?.addEventListener('abort', () => resolve()));
     await Promise.race([this.#released, gone]);
@@ -110,8 +110,8 @@ describe('the owner, whose first factor is verified', () => {
   }
 
   it('is let in by a cloud YubiKey though every slot of strangers is taken by a silent server', async () => {
-    rig.servers = (given, text, ended) =>
-      text === made(9) ? Promise.resolve('valid') : silent.ask(given, text, ended);
+    rig.servers = (given, text, within, ended) =>
+      text === made(9) ? Promise.resolve('valid') : silent.ask(given, text, within, ended);
     const under = Array.from({ length: crowd }, (_, each) => answer(rig, from(each), made(100 + each)));
     await until(() => silent.asked.length > 0, 'a server is asked');
     assertAccepted(await answer(rig, {}, made(9)));
@@ -156,6 +156,49 @@ describe('the owner, whose first factor is verified', () => {
     silent.release();
     assert.equal((await verifying).outcome, 'accepted');
     assert.equal((await adding).account, 'alice');
+  });
+});
+
+describe('questions to NSS', () => {
+  /** NSS gives no answer about names that begin with "slow". */
+  const hang = (): { asked: number; release: () => void } => {
+    const state = { asked: 0, release: (): void => undefined };
+    const released = new Promise<void>((resolve) => {
+      state.release = resolve;
+    });
+    const byName = rig.accounts.byName.bind(rig.accounts);
+    rig.accounts.byName = async (name, groups) => {
+      if (name.startsWith('slow')) {
+        state.asked += 1;
+        await released;
+      }
+      return byName(name, groups);
+    };
+    return state;
+  };
+
+  it('that strangers make are few at a time, and leave those of verified logins alone', async () => {
+    const nss = hang();
+    const under = Array.from({ length: crowd }, (_, each) =>
+      answer(rig, { ...from(each), user: `slow${each}` }, wrongCodes(rig, 1)[0] ?? ''),
+    );
+    await until(() => nss.asked === limits.unprovenLookups.all, 'as many as may be');
+    for (let each = 0; each < 10; each += 1) assertAccepted(await answer(rig, {}, press(each)));
+    assert.equal(nss.asked, limits.unprovenLookups.all);
+    nss.release();
+    for (const verdict of await Promise.all(under)) assertRefused(verdict);
+  });
+
+  it('of one local user leave a share to the others', async () => {
+    const nss = hang();
+    const su = { proven: false, service: 'su', realUid: 1001 };
+    const under = Array.from({ length: 20 }, (_, each) =>
+      answer(rig, { ...su, user: `slow${each}` }, '123456'),
+    );
+    await until(() => nss.asked === limits.unprovenLookups.own, 'as many as may be');
+    assertAccepted(await answer(rig, { ...su, realUid: 1002 }, press(0)));
+    nss.release();
+    await Promise.all(under);
   });
 });
 

@@ -1,0 +1,50 @@
+import { limits } from '../limits.ts';
+import type { Verdict } from './contract.ts';
+
+/** When the answers of unproven logins leave. */
+export interface Beat {
+  /**
+   * @param taken milliseconds since the answer came
+   * @param mayAsk an answer of this form may have been asked of validation servers, for some account
+   */
+  hold(verdict: Verdict, taken: number, mayAsk: boolean): Verdict;
+}
+
+/**
+ * Holds back what an unproven login hears, so that its time tells nothing: "not needed" too, which only accounts hear,
+ * while the password is still to be asked. A factor that was right has nothing to hide.
+ *
+ * Invariants:
+ * - an answer leaves on a beat, never in between;
+ * - whatever validation servers may be asked about leaves after more time than they are given, for every name, whether
+ *   or not they were asked;
+ * - under load no name takes longer than another: once one answer missed its beat, all wait for as long as it took,
+ *   within a bound.
+ *
+ * @param monotonic milliseconds
+ */
+export function createBeat(monotonic: () => number): Beat {
+  let slowest = 0;
+  let slowSince = 0;
+
+  const slowNow = (taken: number): number => {
+    const now = monotonic();
+    const known = now - slowSince < limits.slowBeatFor ? slowest : 0;
+    if (taken >= known && taken >= limits.refusalBeat) {
+      slowest = Math.min(taken, limits.slowestBeat);
+      slowSince = now;
+    }
+    return known;
+  };
+
+  return {
+    hold(verdict, taken, mayAsk) {
+      const isTelling =
+        verdict.kind === 'refused' || (verdict.kind === 'accepted' && verdict.result === 'ignore');
+      if (!isTelling) return verdict;
+      const least = mayAsk ? limits.unprovenOtpHold : slowNow(taken);
+      const beats = Math.floor(Math.max(taken, least) / limits.refusalBeat) + 1;
+      return { ...verdict, delay: beats * limits.refusalBeat - taken };
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { beforeEach, describe, it } from 'node:test';
+import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
+import { limits } from '../../../daemon/limits.ts';
+import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import { createBeat } from '../../../daemon/verifier/beat.ts';
+import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/judge.ts';
+import {
+  answered,
+  assertAccepted,
+  assertRefused,
+  hotpFactor,
+  makeRig,
+  opened,
+  press,
+  put,
+  type Rig,
+  wrongCode,
+} from '../../support/verifier-rig.ts';
+import { otp, programmed } from '../../support/yubikey.ts';
+import { realm } from '../policy/support.ts';
+
+/** When an unproven login hears that it did not work: the same for every name, whatever is done for an account. */
+
+const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
+const key: CloudYubikey = {
+  id: 'y1',
+  name: 'key',
+  created: 0,
+  enabled: true,
+  kind: 'yubikey',
+  validation: 'cloud',
+  publicId: programmed.publicId,
+  spent: [],
+};
+/** With the key, without it, without any factor, and no account. */
+const names = ['alice', 'bob', 'bare', 'nobody'];
+
+let rig: Rig;
+let next = 0;
+beforeEach(async () => {
+  rig = makeRig(realm({ yubikey: { servers } }));
+  rig.accounts.add('bare', 1010);
+  await put(rig, { factors: [hotpFactor(), key] });
+  await put(rig, { account: 'bob', factors: [hotpFactor()] });
+});
+
+/** @returns milliseconds from the answer to its refusal */
+async function heardAfter(user: string, text: string, more: Partial<LoginFacts> = {}): Promise<number> {
+  next += 1;
+  const source = `198.51.${next >> 8}.${next & 255}`;
+  const login = await opened(rig, { user, proven: false, rhost: source, source, ...more });
+  const began = rig.clock.mono;
+  const { delay } = assertRefused(await answered(rig, login, text));
+  return rig.clock.mono - began + delay;
+}
+
+describe('an OTP that servers may be asked about', () => {
+  for (const mode of ['prompt', 'password-and-code'] as const) {
+    it(`is refused after the same time, whoever has the key and however long its servers take (${mode})`, async () => {
+      const text = `${mode === 'prompt' ? '' : 'hunter2'}${otp({ use: 9, session: 0 })}`;
+      const times: number[] = [];
+      for (const took of [1, 249, 251, 1_700, limits.unprovenValidationWait]) {
+        rig.servers = async () => {
+          rig.clock.mono += took;
+          return 'wrong';
+        };
+        for (const user of names) times.push(await heardAfter(user, text, { mode }));
+      }
+      assert.deepEqual(new Set(times), new Set([limits.unprovenOtpHold + limits.refusalBeat]));
+    });
+  }
+
+  it('is no slower where no server is configured', async () => {
+    rig.setRealms(realm());
+    for (const user of names)
+      assert.equal(await heardAfter(user, otp({ use: 9, session: 0 })), limits.refusalBeat);
+  });
+
+  it('that is right lets in at once', async () => {
+    rig.servers = async () => 'valid';
+    const login = await opened(rig, { proven: false });
+    assert.equal(assertAccepted(await answered(rig, login, otp({ use: 9, session: 0 }))).delay, undefined);
+  });
+
+  it('is given less time than its refusal takes', async () => {
+    const asked: number[] = [];
+    rig.servers = async (_servers, _otp, within) => {
+      asked.push(within);
+      return 'unavailable';
+    };
+    await heardAfter('alice', otp({ use: 9, session: 0 }));
+    await answered(rig, await opened(rig), otp({ use: 8, session: 0 }));
+    assert.deepEqual(asked, [limits.unprovenValidationWait, limits.validationWait]);
+    assert.ok(limits.unprovenValidationWait + limits.refusalBeat <= limits.unprovenOtpHold);
+  });
+
+  it('is known by its form, for every answer in which one could be found', () => {
+    const symbols = 'cbdefghijklnrtuvCBDEFGHIJKLNRTUV';
+    for (let each = 0; each < 2_000; each += 1) {
+      const idLength = 2 * (1 + randomInt(8));
+      const text = Array.from({ length: idLength + 32 }, () => symbols.charAt(randomInt(32))).join('');
+      const factors = [{ ...key, publicId: text.slice(0, idLength).toLowerCase() }];
+      for (const [where, typed] of [
+        ['whole', text],
+        ['whole', ` ${text}\t`],
+        ['tail', text],
+        ['tail', `hunter2${text}`],
+      ] as const) {
+        const answer = Buffer.from(typed);
+        const found = otpForServers({ factors, answer, where, codesLocked: false });
+        assert.ok(found === undefined || mayBeAnOtp(answer, where), typed);
+        assert.equal(found, text.toLowerCase(), typed);
+      }
+    }
+  });
+});
+
+describe('under load', () => {
+  it('every name waits for as long as the slowest of late', async () => {
+    const account = rig.store.account.bind(rig.store);
+    rig.store.account = (name) => {
+      rig.clock.mono += 900;
+      return account(name);
+    };
+    await heardAfter('alice', wrongCode(rig));
+    const times = new Set<number>();
+    for (const user of names) times.add(await heardAfter(user, wrongCode(rig)));
+    assert.deepEqual(times, new Set([1_000]));
+    rig.clock.pass(limits.slowBeatFor);
+    assert.equal(await heardAfter('nobody', wrongCode(rig)), limits.refusalBeat);
+  });
+
+  it('within a bound, and what servers were asked about says nothing of the load', () => {
+    let now = 0;
+    const beat = createBeat(() => now);
+    const login = { facts: {} as LoginFacts };
+    const refusal = { kind: 'refused', result: 'auth-err', again: false, delay: 0, login } as const;
+    const total = (taken: number, mayAsk = false): number =>
+      taken + assertRefused(beat.hold(refusal, taken, mayAsk)).delay;
+    assert.equal(total(1), 250);
+    assert.equal(total(3_000, true), 4_250);
+    assert.equal(total(1), 250);
+    assert.equal(total(60_000), 60_250);
+    assert.equal(total(1), limits.slowestBeat + 250);
+    now += limits.slowBeatFor;
+    assert.equal(total(1), 250);
+  });
+
+  it('a verified login is not held', async () => {
+    await heardAfter('alice', otp({ use: 9, session: 0 }));
+    assert.equal(assertRefused(await answered(rig, await opened(rig), wrongCode(rig))).delay, 0);
+    assertAccepted(await answered(rig, await opened(rig), press(0)));
+  });
+});
