@@ -1,4 +1,5 @@
 import { floodLimits } from './lib/flood-limits.ts';
+import { poolLimits } from './lib/pool-limits.ts';
 
 /**
  * Every limit of the daemon, with its reason. Sizes are bytes, times are milliseconds.
@@ -39,40 +40,18 @@ export const limits = {
   longestDeadline: 600_000,
   /** Answers in one call; design: up to 3. */
   answersPerCall: 3,
-  /** Connections on pam.sock: 4096 is the backlog, sshd's MaxStartups is far below. Those of unproven logins, and those
-   * before HELLO, have places of their own; what is left (2 816) is for logins whose first factor is verified. */
-  rootConnections: 4_096,
-  /** Before HELLO, which takes milliseconds: the one that has waited longest gives way. A local user can stop su there. */
-  helloWaiting: 256,
-  /** party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the others. */
-  unprovenLogins: { all: 1_024, name: 64, party: 32 },
-  /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
-  userConnections: 1_024,
-  userConnectionsPerUid: 16,
-  /** Descriptors for all that is no login: control.sock, lingering refusals, LevelDB, libuv. */
-  otherDescriptors: 864,
   /** How often audit events over age or count are dropped. */
   pruneInterval: 3_600_000,
   /** Refused connections that are still heard out, and for how long: a flood must not hold descriptors. */
   refusedLingering: 256,
   refusedWait: 1_000,
   controlRefusedLingering: 64,
-  /** Logins of one name whose first factor is verified: an account uses up its own places only. */
-  loginsPerAccount: 256,
 
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
   /** The same for an unproven login, and when its refusal leaves, servers or not: their time must tell nothing. */
   unprovenValidationWait: 3_500,
   unprovenOtpHold: 4_000,
-  /** Servers of one realm: Yubico's own are five. All are asked at once, each over a connection of its own. */
-  validationServers: 8,
-  /**
-   * OTPs that servers are asked about at a time: of logins whose first factor is verified, which wait for a slot, and
-   * of unproven ones, which do not. own: of one account, and of the unproven of one source.
-   */
-  validationsVerified: { all: 48, own: 4, waiting: 1_024 },
-  validationsUnproven: { all: 16, own: 2, waiting: 0 },
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
   credentialIdText: 1_364,
@@ -164,13 +143,6 @@ export const limits = {
 
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
-  /** Threads for NSS: a backend that hangs holds one each. */
-  nssThreads: 16,
-  nssQueue: 4_096,
-  /** Of nssThreads, for unproven logins (own: of one real uid or address), and for all that is asked on control.sock; with
-   * movingLookups and reportAtOnce that leaves 3 for logins whose first factor is verified, whatever hangs. */
-  unprovenLookups: { all: 4, own: 2, waiting: 1_024, ownWaiting: 64 },
-  controlLookups: { all: 9, own: 9, waiting: 2_048, ownWaiting: 2_048 },
 
   /** The service manager is told every third of this that the start goes on; a store of any size is read in an
    * hour. */
@@ -219,6 +191,7 @@ export const limits = {
   /** Lines of the audit trail that wait for a journal that is slow: some 2 MB. */
   auditLines: 10_000,
   ...floodLimits,
+  ...poolLimits,
   /** Places of the trail that one search, or one check of the chain, reads: a third of a second's work. */
   trailScan: 20_000,
   /** Faults of one check that are named; all are counted. */
@@ -251,8 +224,6 @@ export const limits = {
   /** One that imports: its accounts are committed together and share a sync. */
   importBody: 1_048_576,
   movedAccounts: 256,
-  /** Of controlLookups, for accounts that move. */
-  movingLookups: 4,
   /** One request that imports: 256 accounts of a directory that takes a second for each. */
   importWait: 120_000,
   /** Factors of one account of another system: twice what may come over, so that each can be told why not. */

@@ -117,9 +117,6 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     createThrottle({
       hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
       monotonic: clock.monotonic,
-      entries: limits.throttleEntries,
-      name: limits.throttleName,
-      source: limits.throttleSource,
     });
   const tallyOf = (event: string) => createTally(log, event, limits.unknownNamesInterval);
   const unknownNames = counts.tally('unknown-name', tallyOf('unknown-names'));

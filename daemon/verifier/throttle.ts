@@ -1,5 +1,6 @@
 import { networkKey } from '../lib/network-key.ts';
 import { createRates, type Rate } from '../lib/rates.ts';
+import { limits } from '../limits.ts';
 
 /**
  * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash
@@ -26,28 +27,35 @@ export interface ThrottleOptions {
   readonly hash: (text: string) => string;
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
-  readonly entries: number;
-  readonly name: Rate;
-  readonly source: Rate;
+  /** Those of limits.ts, unless a test has its own. */
+  readonly entries?: number;
+  readonly name?: Rate;
+  readonly source?: Rate;
 }
 
-export function createThrottle(options: ThrottleOptions): Throttle {
-  const rates = createRates(options.monotonic, options.entries);
-  const nameKey = (name: string): string => `n:${options.hash(name)}`;
+export function createThrottle({
+  hash,
+  monotonic,
+  entries = limits.throttleEntries,
+  name: ofName = limits.throttleName,
+  source: ofSource = limits.throttleSource,
+}: ThrottleOptions): Throttle {
+  const rates = createRates(monotonic, entries);
+  const nameKey = (name: string): string => `n:${hash(name)}`;
   const sourceKey = (source: string): string => `s:${networkKey(source)}`;
 
   return {
     allows(name, source) {
-      const byName = name === undefined || rates.allows(nameKey(name), options.name);
-      return byName && rates.allows(sourceKey(source), options.source);
+      const byName = name === undefined || rates.allows(nameKey(name), ofName);
+      return byName && rates.allows(sourceKey(source), ofSource);
     },
     failed(name, source) {
-      if (name !== undefined) rates.add(nameKey(name), options.name);
-      rates.add(sourceKey(source), options.source);
+      if (name !== undefined) rates.add(nameKey(name), ofName);
+      rates.add(sourceKey(source), ofSource);
     },
     forgive(name, source) {
-      if (name !== undefined) rates.takeBack(nameKey(name), options.name);
-      rates.takeBack(sourceKey(source), options.source);
+      if (name !== undefined) rates.takeBack(nameKey(name), ofName);
+      rates.takeBack(sourceKey(source), ofSource);
     },
     get size() {
       return rates.size;
