@@ -156,6 +156,46 @@ describe('docs/layout.md', () => {
   });
 });
 
+describe('docs/design.md', () => {
+  const page = textOf('docs/design.md');
+  const rules = page.split(/^## (?=\d+\. )/m).slice(1);
+
+  it('numbers its rules in order, and names code and tests of each', () => {
+    assert.deepEqual(
+      rules.map((rule) => Number.parseInt(rule, 10)),
+      rules.map((_, at) => at + 1),
+    );
+    for (const rule of rules) {
+      assert.match(rule, /^- Code: `/m, rule.slice(0, 40));
+      assert.match(rule, /^- Tests: `test\//m, rule.slice(0, 40));
+    }
+  });
+
+  it('names files that exist', () => {
+    const named = [...page.matchAll(/`((?:daemon|native|portal|test)\/[^`]*)`/g)].map(
+      ([, path]) => path ?? '',
+    );
+    assert.ok(named.length > 60, String(named.length));
+    assert.deepEqual(
+      named.filter(
+        (path) => !files.some((file) => file === path || (path.endsWith('/') && file.startsWith(path))),
+      ),
+      [],
+    );
+  });
+
+  it('has every rule that the code cites', () => {
+    for (const path of files.filter((file) => /\.(tsx?|c|h)$/.test(file)))
+      for (const [, first = '', , last = first] of textOf(path).matchAll(
+        /design, rules? (\d+)( to | and |, )?(\d+)?/g,
+      ))
+        assert.ok(
+          Number(first) >= 1 && Number(last) <= rules.length,
+          `${path} cites rule ${first} to ${last}`,
+        );
+  });
+});
+
 describe('portal, notify and cli', () => {
   it("take from the daemon the control socket's client, lib/ and types, and nothing else", () => {
     const outside = imports.filter(
