@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { type AccountLookup, type Accounts, limitedAccounts } from '../../daemon/accounts.ts';
+import { createPlaces } from '../../daemon/control/connections.ts';
+import { poolLimits } from '../../daemon/lib/pool-limits.ts';
+import { createSlots } from '../../daemon/lib/slots.ts';
+import { limits } from '../../daemon/limits.ts';
+import { poolsFor } from '../../daemon/login/places.ts';
+import { until } from '../support/login-rig.ts';
+import { projectRoot } from '../support/project.ts';
+
+const page = readFileSync(join(projectRoot, 'docs/limits.md'), 'utf8');
+const rows = page
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| pool '))
+  .map((line) => line.split('|').map((cell) => cell.trim()));
+
+describe('docs/limits.md', () => {
+  const named = new Set(
+    rows.flatMap(([, , cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name)),
+  );
+
+  it('has a row for each limit of a pool, and names none that is not there', () => {
+    const missing = Object.keys(poolLimits).filter((name) => !named.has(name));
+    assert.deepEqual(missing, []);
+    assert.deepEqual(
+      [...named].filter((name) => name === undefined || !(name in limits)),
+      [],
+    );
+  });
+
+  it('says of each who can fill it, why that harms no verified login, and which test tries it', () => {
+    assert.ok(rows.length >= 15, String(rows.length));
+    for (const [, pool = '', , who = '', why = '', tried = ''] of rows) {
+      assert.ok(who !== '' && why !== '', pool);
+      const [, path = ''] = /^`(.+)`$/.exec(tried) ?? [];
+      assert.ok(existsSync(join(projectRoot, path)), `${pool}: ${tried}`);
+    }
+  });
+});
+
+describe('the arithmetic of pools', () => {
+  const { waiting, unproven, verified, user } = poolsFor(Infinity);
+
+  it('leaves verified logins most of pam.sock, and one name a small part of it', () => {
+    assert.equal(waiting + unproven + verified, limits.rootConnections);
+    assert.ok(verified > limits.rootConnections / 2);
+    assert.ok(limits.loginsPerAccount * 10 < verified);
+    assert.ok(user === limits.userConnections && limits.userConnectionsPerUid * 2 <= user);
+  });
+
+  it('gives no party of unproven logins all places of a name, and no name all of them', () => {
+    const { all, name, party } = limits.unprovenLogins;
+    assert.ok(2 * party <= name && 4 * name <= all);
+  });
+
+  it('leaves threads of NSS to verified logins, whatever hangs', () => {
+    const others = limits.unprovenLookups.all + limits.controlLookups.all;
+    assert.ok(limits.nssThreads - others >= 3);
+    assert.ok(limits.unprovenLookups.own < limits.unprovenLookups.all);
+    assert.ok(limits.movingLookups + limits.reportAtOnce < limits.controlLookups.all);
+    const waitingThere = limits.unprovenLookups.all + limits.controlLookups.all;
+    assert.ok(waitingThere < limits.nssQueue, 'what waits for a slot does not wait in the queue of NSS');
+  });
+
+  it('gives no account the questions of all others to validation servers', () => {
+    for (const pool of [limits.validationsVerified, limits.validationsUnproven])
+      assert.ok(4 * pool.own <= pool.all);
+  });
+
+  it('gives tries to names and sources that are few beside the table', () => {
+    assert.ok(limits.throttleSource.burst < limits.throttleEntries / 100);
+  });
+});
+
+describe('a directory that hangs', () => {
+  const found: AccountLookup = { status: 'absent' };
+
+  it('takes as many threads as control.sock may have, and no more, and gives them back', async () => {
+    let asked = 0;
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const hang = async (): Promise<AccountLookup> => {
+      asked += 1;
+      await released;
+      return found;
+    };
+    const accounts: Accounts = { byName: hang, byUid: hang, sessionIsLocal: async () => false };
+    const limited = limitedAccounts(accounts, createSlots(limits.controlLookups), 'control');
+    const under = Array.from({ length: 100 }, (_, each) =>
+      each % 2 === 0 ? limited.byName(`user${each}`, []) : limited.byUid(each, []),
+    );
+    await until(() => asked === limits.controlLookups.all, 'as many as may be');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(asked, limits.controlLookups.all);
+    release();
+    assert.ok((await Promise.all(under)).every((answer) => answer === found));
+    assert.equal(asked, under.length);
+  });
+});
+
+describe('connections on control.sock', () => {
+  it('of local users, whatever their uids, and of the portal take none of root', () => {
+    const places = createPlaces({
+      total: limits.controlConnections,
+      perUid: limits.controlConnectionsPerUid,
+      portal: limits.controlConnectionsOfPortal,
+    });
+    const taken = (uid: (each: number) => number, of: 'root' | 'portal' | 'others'): number =>
+      Array.from({ length: 3_000 }, (_, each) => places.take(uid(each), of)).filter(
+        (give) => give !== undefined,
+      ).length;
+    assert.equal(
+      taken(() => 1001, 'others'),
+      limits.controlConnectionsPerUid,
+    );
+    assert.equal(
+      taken((each) => 100_000 + each, 'others'),
+      limits.controlConnections - limits.controlConnectionsPerUid,
+    );
+    assert.equal(
+      taken(() => 990, 'portal'),
+      limits.controlConnectionsOfPortal,
+    );
+    assert.equal(
+      taken(() => 0, 'root'),
+      limits.controlConnections,
+    );
+  });
+});
