@@ -1,7 +1,8 @@
 import type { ExplainView } from '../../daemon/control/views.ts';
+import { outside } from '../sshd-settings.ts';
 import type { Machine } from './contract.ts';
 import { realmsOf } from './realms.ts';
-import { outside, resolveSshd } from './sshd-config.ts';
+import { resolveSshd } from './sshd-config.ts';
 
 /** Questions under way: sallyportd takes 32 connections of one uid. */
 const atATime = 8;

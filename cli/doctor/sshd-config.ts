@@ -11,9 +11,6 @@ export interface Probe {
   readonly address: string;
 }
 
-/** An address that nobody has (RFC 5737): what Match says of the world outside. */
-export const outside = '192.0.2.1';
-
 /** Asks sshd, which reads its host keys for it: root alone can. */
 export async function resolveSshd(machine: Machine, { user, address }: Probe): Promise<Resolved> {
   const connection = `user=${user},host=${address},addr=${address},laddr=0.0.0.0,lport=22`;
@@ -25,21 +22,6 @@ export async function resolveSshd(machine: Machine, { user, address }: Probe): P
     return { kind: blind ? 'unseen' : 'bad', why };
   }
   return { kind: 'settings', settings: readSettings(stdout) };
-}
-
-/** One list of AuthenticationMethods: all of them, in order. "any": one of those that are on. */
-export function methodLists(settings: SshdSettings): readonly (readonly string[])[] {
-  const text = settings.get('authenticationmethods') ?? 'any';
-  if (text !== 'any')
-    return text.split(/\s+/).map((list) => list.split(',').map((method) => method.split(':')[0] ?? ''));
-  const on = (keyword: string) => settings.get(keyword) === 'yes';
-  return [
-    ...(on('pubkeyauthentication') ? [['publickey']] : []),
-    ...(on('passwordauthentication') ? [['password']] : []),
-    ...(on('kbdinteractiveauthentication') ? [['keyboard-interactive']] : []),
-    ...(on('hostbasedauthentication') ? [['hostbased']] : []),
-    ...(on('gssapiauthentication') ? [['gssapi-with-mic']] : []),
-  ];
 }
 
 /** Whom Match blocks speak of: patterns and negations ask for nobody in particular. */

@@ -1,6 +1,5 @@
-import type { SshdSettings } from '../sshd-settings.ts';
+import { methodLists, type SshdSettings } from '../sshd-settings.ts';
 import type { FindingId } from './catalogue.ts';
-import { methodLists } from './sshd-config.ts';
 
 /** What is wrong with the settings of one connection. Pure. */
 export interface Setting {

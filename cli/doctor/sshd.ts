@@ -2,11 +2,12 @@ import { join } from 'node:path/posix';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { roleOf } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';
+import { outside } from '../sshd-settings.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, oursIn } from './guarded.ts';
 import { groupNamed, localAccounts, localPeople } from './names.ts';
 import { realmsOf } from './realms.ts';
-import { matchNames, outside, type Probe, resolveSshd } from './sshd-config.ts';
+import { matchNames, type Probe, resolveSshd } from './sshd-config.ts';
 import { judgeSettings, type Setting } from './sshd-rules.ts';
 
 const folder = '/etc/ssh';

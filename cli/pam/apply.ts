@@ -1,6 +1,6 @@
 import { CliError } from '../errors.ts';
 import { begin, type Change, end, type FileChange, noteWritten, writeFiles } from './record.ts';
-import { disagreements, dropInFolder, sshdFault, sshdSettings } from './sshd.ts';
+import { disagreements, dropInFolder, includeHint, sshdFault, sshdSettings } from './sshd.ts';
 import { revertNow, type Watch, watch } from './watch.ts';
 
 /**
@@ -46,7 +46,7 @@ function judgeDropIn(text: string, users: readonly string[]): void {
       [
         'nothing was changed: the logins of ssh would not come by PAM as they must',
         ...found,
-        `the line "Include ${dropInFolder}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`,
+        includeHint,
       ].join('\n'),
     );
 }

@@ -1,6 +1,7 @@
 import type { ChangeOptions, EnableOptions } from '../commands/pam.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { createProgress } from '../progress.ts';
 import type { SshdSettings } from '../sshd-settings.ts';
 import { lengthText } from '../time.ts';
 import { apply } from './apply.ts';
@@ -46,6 +47,10 @@ export async function enable(
     client: context.client(),
     environment,
     onTrial: options.try !== undefined,
+    files,
+    progress: createProgress(context.world),
+    now: context.world.now(),
+    isMeant: options.yes === true,
   });
   for (const warning of safety.warnings) context.output.warn(warning);
   if (safety.blockers.length > 0)

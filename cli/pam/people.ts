@@ -6,17 +6,18 @@ import { readText } from './write.ts';
 export interface Account {
   readonly name: string;
   readonly uid: number;
+  readonly gid: number;
   readonly home: string;
   readonly shell: string;
 }
 
 /** @param key a name or a uid; absent: all that NSS lists */
 export function accounts(key?: string | number): readonly Account[] {
-  const argv = ['passwd', ...(key === undefined ? [] : [String(key)])];
+  const argv = ['--', 'passwd', ...(key === undefined ? [] : [String(key)])];
   const run = spawnSync('getent', argv, { encoding: 'utf8', timeout: 20_000, maxBuffer: 64 << 20 });
   return (run.stdout ?? '').split('\n').flatMap((line) => {
-    const [name = '', , uid = '', , , home = '', shell = ''] = line.split(':');
-    return /^\d+$/.test(uid) ? [{ name, uid: Number(uid), home, shell }] : [];
+    const [name = '', , uid = '', gid = '', , home = '', shell = ''] = line.split(':');
+    return /^\d+$/.test(uid) ? [{ name, uid: Number(uid), gid: Number(gid), home, shell }] : [];
   });
 }
 

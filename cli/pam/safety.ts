@@ -1,18 +1,20 @@
 import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import type { ExplainQuery, ExplainView } from '../../daemon/control/views.ts';
-import type { SshdSettings } from '../sshd-settings.ts';
+import type { Progress } from '../progress.ts';
 import { checkStack, guards, ourLines } from './check.ts';
+import type { PamFiles } from './files.ts';
 import { pathsOf } from './installed.ts';
 import type { ModuleLine } from './lines.ts';
-import { type Account, accounts, caller, hasPassword, mayLogIn } from './people.ts';
+import { lossesOf } from './losses.ts';
+import { type Account, accounts, caller, hasPassword } from './people.ts';
 import type { Plan } from './plan.ts';
 import { ancestors } from './proof.ts';
 import { placeOf, readStack } from './read.ts';
+import { hasKeys } from './ssh-keys.ts';
 import { sshdSettings } from './sshd.ts';
-import { readText } from './write.ts';
 
 /** What keeps a change from being made, and what its author should know. One sentence or two each. */
 export interface Safety {
@@ -25,6 +27,12 @@ export interface SafetyOptions {
   readonly client: ControlClient;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onTrial: boolean;
+  /** As they are. */
+  readonly files: PamFiles;
+  readonly progress: Progress;
+  readonly now: number;
+  /** --yes: somebody knows what they do. */
+  readonly isMeant: boolean;
 }
 
 /**
@@ -91,7 +99,8 @@ function socketFault(line: ModuleLine): Promise<readonly string[]> {
   });
 }
 
-async function peopleFaults({ plan, client, environment }: SafetyOptions): Promise<Safety> {
+async function peopleFaults(options: SafetyOptions): Promise<Safety> {
+  const { plan, client, environment } = options;
   const me = caller(environment);
   const root = accounts(0)[0];
   const ask = (account: Account) => client.explain(account.name, query(plan.service, environment));
@@ -103,7 +112,13 @@ async function peopleFaults({ plan, client, environment }: SafetyOptions): Promi
   const blockers: string[] = me?.uid === 0 ? [...rootOverSsh(plan)] : [];
   for (const account of meant.values())
     blockers.push(...lockedOut(account.name, plan, await ask(account)), ...firstFactorFaults(plan, account));
-  return { blockers, warnings: await others(plan, ask, new Set(meant.keys())) };
+  const losses = await lossesOf({
+    ...options,
+    address: environment.SSH_CONNECTION?.split(' ')[0],
+    caller: me?.name,
+    told: new Set(blockers.length === 0 ? [] : meant.keys()),
+  });
+  return { blockers: [...blockers, ...losses.blockers], warnings: losses.warnings };
 }
 
 /** root is not asked by sudo at all, locks no screen, and comes over ssh only where it may. */
@@ -162,44 +177,6 @@ function firstFactorFaults(plan: Plan, account: Account): readonly string[] {
     : [
         `${account.name} has no key in authorized_keys, without which nobody gets in then; first: ssh-copy-id`,
       ];
-}
-
-function hasKeys(account: Account, settings: SshdSettings): boolean {
-  if ((settings.get('authorizedkeyscommand') ?? 'none') !== 'none') return true;
-  if ((settings.get('trustedusercakeys') ?? 'none') !== 'none') return true;
-  const files = (settings.get('authorizedkeysfile') ?? '.ssh/authorized_keys').split(' ');
-  return files.some((pattern) => {
-    const path = pattern.replaceAll('%h', account.home).replaceAll('%u', account.name).replaceAll('%%', '%');
-    const text = readText(path.startsWith('/') ? path : join(account.home, path));
-    return /^\s*[^#\s]/m.test(text ?? '');
-  });
-}
-
-/** More would keep the question waiting; `sallyport doctor` goes through all. */
-const mostPeople = 300;
-const atOnce = 8;
-
-async function others(
-  plan: Plan,
-  ask: (account: Account) => Promise<ExplainView>,
-  asked: ReadonlySet<string>,
-): Promise<readonly string[]> {
-  const all = accounts().filter((one) => one.uid >= 1000 && mayLogIn(one) && !asked.has(one.name));
-  const refused: string[] = [];
-  for (let from = 0; from < Math.min(all.length, mostPeople); from += atOnce) {
-    const some = all.slice(from, from + atOnce);
-    const answers = await Promise.all(some.map((one) => ask(one).catch(() => undefined)));
-    for (const [index, answer] of answers.entries()) {
-      const name = some[index]?.name ?? '';
-      if (answer !== undefined && lockedOut(name, plan, answer).length > 0) refused.push(name);
-    }
-  }
-  if (refused.length === 0) return [];
-  const named = refused.slice(0, 10).join(', ');
-  const more = refused.length > 10 ? ` and ${refused.length - 10} more` : '';
-  return [
-    `these could not log in through ${plan.service} any more: ${named}${more}; sallyport explain NAME says why`,
-  ];
 }
 
 /** @returns why there is none; undefined: there is a way in that needs no sallyportd */

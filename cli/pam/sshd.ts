@@ -8,21 +8,21 @@ import { readText } from './write.ts';
 /** sshd's configuration as sshd itself resolves it. */
 
 export const dropInFolder = '/etc/ssh/sshd_config.d';
-const mainFile = '/etc/ssh/sshd_config';
+export const mainFile = '/etc/ssh/sshd_config';
 
-const program = existsSync('/usr/sbin/sshd') ? '/usr/sbin/sshd' : 'sshd';
+export const sshdProgram = existsSync('/usr/sbin/sshd') ? '/usr/sbin/sshd' : 'sshd';
 
 /** @param user as whom somebody would connect: what Match blocks say of them. @throws CliError refused */
 export function sshdSettings(user?: string): SshdSettings {
   const who = user === undefined ? [] : ['-C', `user=${user},host=localhost,addr=127.0.0.1`];
-  const run = spawnSync(program, ['-T', ...who], { encoding: 'utf8' });
+  const run = spawnSync(sshdProgram, ['-T', ...who], { encoding: 'utf8' });
   if (run.status !== 0) throw new CliError('refused', faultOf(run));
   return readSettings(run.stdout);
 }
 
 /** @returns what sshd has against its configuration; undefined: nothing */
 export function sshdFault(): string | undefined {
-  const run = spawnSync(program, ['-t'], { encoding: 'utf8' });
+  const run = spawnSync(sshdProgram, ['-t'], { encoding: 'utf8' });
   return run.status === 0 ? undefined : faultOf(run);
 }
 
@@ -30,6 +30,8 @@ function faultOf(run: { readonly error?: Error | undefined; readonly stderr: str
   const why = run.error?.message ?? run.stderr?.trim().replaceAll(/\r?\n/g, '; ');
   return isNotRunning(why ?? '') ? `sshd is not running (${why}); start it first` : `sshd -t: ${why}`;
 }
+
+export const includeHint = `the line "Include ${dropInFolder}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`;
 
 /** Where a drop-in says what sshd does not do: one sentence each. */
 export function disagreements(dropIn: string, settings: SshdSettings): readonly string[] {

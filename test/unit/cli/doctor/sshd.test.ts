@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { sshdCheck } from '../../../../cli/doctor/sshd.ts';
-import { matchNames, methodLists } from '../../../../cli/doctor/sshd-config.ts';
+import { matchNames } from '../../../../cli/doctor/sshd-config.ts';
 import { judgeSettings } from '../../../../cli/doctor/sshd-rules.ts';
-import { readSettings } from '../../../../cli/sshd-settings.ts';
+import { methodLists, readSettings } from '../../../../cli/sshd-settings.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
 const settings = (...lines: readonly string[]) =>

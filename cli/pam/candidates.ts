@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import { type Account, accounts, mayLogIn } from './people.ts';
+
+/** An account that somebody may log in with, and from where they did last. */
+export interface Candidate {
+  readonly account: Account;
+  readonly address?: string;
+}
+
+/** More would keep the question waiting; `sallyport doctor` goes through all. */
+export const mostCandidates = 300;
+const day = 86_400_000;
+const recent = 30 * day;
+const firstPerson = 1_000;
+
+export interface Candidates {
+  readonly asked: readonly Candidate[];
+  /** Accounts beyond the limit. */
+  readonly left: number;
+}
+
+/**
+ * Who would miss a way in, the surest first: root, those with a factor, those who have logged in within 30 days, and
+ * every account of a person.
+ */
+export async function candidatesFor(client: ControlClient, now: number): Promise<Candidates> {
+  const logins = recentLogins(now);
+  const { users } = await client.users(undefined, mostCandidates);
+  const named = [...users.map(({ account }) => account), ...logins.keys()];
+  const known = new Map(accounts().map((account) => [account.name, account]));
+  const people = [...known.values()].filter((one) => one.uid === 0 || one.uid >= firstPerson);
+  const all = [
+    ...people.filter(({ uid }) => uid === 0),
+    // A directory may list nobody, and know everybody who is named.
+    ...named.flatMap((name) => known.get(name) ?? accounts(name)[0] ?? []),
+    ...people,
+  ].filter(mayLogIn);
+  const unique = [...new Map(all.map((account) => [account.name, account])).values()];
+  return {
+    asked: unique.slice(0, mostCandidates).map((account) => {
+      const address = logins.get(account.name);
+      return address === undefined || address === '' ? { account } : { account, address };
+    }),
+    left: Math.max(0, unique.length - mostCandidates),
+  };
+}
+
+/** One record of wtmp(5). */
+const recordBytes = 384;
+const userProcess = 7;
+/** The newest of each file. */
+const mostRecords = 20_000;
+
+/** Names, with the address of the newest login; '' where it was at a console. */
+export function recentLogins(
+  now: number,
+  files: readonly string[] = ['/var/log/wtmp', '/var/log/wtmp.1'],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, { readonly at: number; readonly address: string }>();
+  for (const file of files) {
+    const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+    const whole = bytes.length - (bytes.length % recordBytes);
+    for (let from = Math.max(0, whole - mostRecords * recordBytes); from < whole; from += recordBytes) {
+      const record = bytes.subarray(from, from + recordBytes);
+      const at = record.readUInt32LE(340) * 1_000;
+      if (record.readInt16LE(0) !== userProcess || at < now - recent) continue;
+      const name = textOf(record, 44, 32);
+      const host = textOf(record, 76, 256);
+      const known = found.get(name);
+      if (name !== '' && (known === undefined || known.at <= at))
+        found.set(name, { at, address: isIP(host) === 0 ? '' : host });
+    }
+  }
+  return new Map([...found].map(([name, { address }]) => [name, address]));
+}
+
+function textOf(record: Buffer, from: number, length: number): string {
+  return record.toString('utf8', from, from + length).replace(/\0.*$/s, '');
+}

@@ -1,0 +1,198 @@
+import { isIP } from 'node:net';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import type { ExplainQuery } from '../../daemon/control/views.ts';
+import type { Progress } from '../progress.ts';
+import { outside } from '../sshd-settings.ts';
+import { type Candidate, candidatesFor, mostCandidates } from './candidates.ts';
+import type { PamFiles } from './files.ts';
+import { hasPassword } from './people.ts';
+import { dropInsThere, type Plan } from './plan.ts';
+import { readStack } from './read.ts';
+import type { Safety } from './safety.ts';
+import { hasKeys } from './ssh-keys.ts';
+import { disagreements, includeHint } from './sshd.ts';
+import { type Preview, previewSshd } from './sshd-preview.ts';
+import { isAdmitted, type Means, type Obstacle, overSsh, throughPam } from './ways.ts';
+
+export interface LossOptions {
+  readonly plan: Plan;
+  /** As they are. */
+  readonly files: PamFiles;
+  readonly client: ControlClient;
+  readonly progress: Progress;
+  readonly now: number;
+  /** Where the caller comes from. */
+  readonly address: string | undefined;
+  /** Who makes the change. */
+  readonly caller: string | undefined;
+  readonly isMeant: boolean;
+  /** Accounts of which all is said already. */
+  readonly told: ReadonlySet<string>;
+}
+
+const atOnce = 8;
+
+interface Lost {
+  readonly name: string;
+  readonly why: NonNullable<Obstacle>;
+}
+
+/** Who can log in today and could not then, and who would get in past the second factor. */
+export async function lossesOf(options: LossOptions): Promise<Safety> {
+  const { plan, client, progress } = options;
+  const ssh = plan.dropIn === undefined ? undefined : previews(plan);
+  try {
+    const settings = ssh === undefined ? [] : settingFaults(options, ssh.will);
+    const { asked, left } = await candidatesFor(client, options.now);
+    const lost: Lost[] = [];
+    const past: string[] = [];
+    let stays = 0;
+    for (let from = 0; from < asked.length; from += atOnce) {
+      progress.show(`${from} of ${asked.length} accounts …`);
+      const some = asked.slice(from, from + atOnce);
+      const means = await Promise.all(some.map((one) => meansOf(options, one)));
+      for (const [index, mean] of means.entries()) {
+        const { was, later, pastPam } =
+          mean === undefined ? nothing : judge(options, ssh, mean, addressOf(options, some[index]));
+        const name = mean?.account.name ?? '';
+        if (pastPam) past.push(name);
+        if (was && later !== undefined) lost.push({ name, why: later });
+        else if (was) stays += 1;
+      }
+    }
+    const said = sentences(options, lost, past, left);
+    if (stays > 0 || lost.length === 0 || options.isMeant) return { blockers: settings, warnings: said };
+    const nobody = `everybody who can log in through ${plan.service} today would be locked out; if that is meant: --yes`;
+    return { blockers: [...settings, ...said, nobody], warnings: [] };
+  } finally {
+    progress.clear();
+    ssh?.was.close();
+    ssh?.will.close();
+  }
+}
+
+interface Previews {
+  readonly was: Preview;
+  readonly will: Preview;
+}
+
+function previews(plan: Plan): Previews {
+  return { was: previewSshd([]), will: previewSshd(plan.files) };
+}
+
+/** What the run would be refused for, before anything is written. */
+function settingFaults({ plan, caller, address = outside }: LossOptions, will: Preview): readonly string[] {
+  const text = dropInsThere(plan.after, [plan.dropIn ?? ''])[0]?.text;
+  if (text === undefined) return [];
+  const found = new Set(disagreements(text, will.ask().settings));
+  if (caller !== undefined)
+    for (const one of disagreements(text, will.ask({ user: caller, address }).settings))
+      if (!found.has(one)) found.add(`for ${caller} ${one}`);
+  return found.size === 0
+    ? []
+    : ['the logins of ssh would not come by PAM as they must', ...found, includeHint];
+}
+
+async function meansOf(
+  { plan, client, address }: LossOptions,
+  { account, address: last }: Candidate,
+): Promise<Means | undefined> {
+  const from = address ?? last;
+  const query: ExplainQuery =
+    plan.service === 'login'
+      ? { service: plan.service, tty: 'tty1' }
+      : plan.service === 'sshd' && from !== undefined && isIP(from) !== 0
+        ? { service: plan.service, from }
+        : { service: plan.service };
+  try {
+    const { decision } = await client.explain(account.name, query);
+    return { account, password: hasPassword(account.name), decision };
+  } catch {
+    return undefined;
+  }
+}
+
+interface Judged {
+  readonly was: boolean;
+  readonly later: Obstacle;
+  readonly pastPam: boolean;
+}
+
+const nothing: Judged = { was: false, later: undefined, pastPam: false };
+
+function addressOf({ address }: LossOptions, candidate: Candidate | undefined): string {
+  return candidate?.address ?? address ?? outside;
+}
+
+function judge(
+  { plan, files }: LossOptions,
+  ssh: Previews | undefined,
+  means: Means,
+  address: string,
+): Judged {
+  const { account } = means;
+  const before = readStack(files, plan.service, 'auth');
+  if (ssh === undefined) {
+    // sudo asks root for nothing, and root locks no screen.
+    if (account.uid === 0 && plan.service !== 'login' && plan.service !== 'su') return nothing;
+    const later = throughPam(plan.stack, means)
+      ? undefined
+      : means.decision === 'ask'
+        ? 'password'
+        : 'refused';
+    return { was: throughPam(before, means), later, pastPam: false };
+  }
+  // What sshd does not take as the name of a user in a question.
+  if (/[,=\s]/.test(account.name)) return nothing;
+  const connection = { user: account.name, address };
+  const now = ssh.was.ask(connection);
+  const planned = ssh.will.ask(connection);
+  const login = (resolved: typeof now, stack: typeof before) =>
+    overSsh(resolved, stack, means, () => hasKeys(account, resolved.settings));
+  const was = login(now, before).obstacle === undefined && isAdmitted(now, account, connection);
+  if (!was) return nothing;
+  const after = login(planned, plan.stack);
+  return { was, later: after.obstacle, pastPam: after.pastPam && means.decision !== 'not-needed' };
+}
+
+const reasons: Readonly<Record<NonNullable<Obstacle>, string>> = {
+  key: 'sshd finds no key for them; first: ssh-copy-id',
+  password: 'they have no password; first: passwd NAME',
+  refused: 'sallyport explain NAME says why',
+  methods:
+    'sshd gives them no way to be asked; sshd -T -C user=NAME,host=,addr= says which, and a Match block may be why',
+  root: 'PermitRootLogin lets root answer no prompt',
+};
+
+function sentences(
+  { plan, told }: LossOptions,
+  lost: readonly Lost[],
+  past: readonly string[],
+  left: number,
+): readonly string[] {
+  const by = (why: NonNullable<Obstacle>) =>
+    lost.filter((one) => one.why === why && !told.has(one.name)).map(({ name }) => name);
+  const kinds = Object.keys(reasons) as (keyof typeof reasons)[];
+  return [
+    ...kinds.flatMap((why) => {
+      const names = by(why);
+      const text = `these could not log in through ${plan.service} any more: ${listed(names)}; ${reasons[why]}`;
+      return names.length === 0 ? [] : [text];
+    }),
+    ...(past.length === 0
+      ? []
+      : [
+          `these would log in past the second factor: ${listed(past)}; sshd -T -C user=NAME,host=,addr= says by what`,
+        ]),
+    ...(left === 0
+      ? []
+      : [
+          `only ${mostCandidates} accounts were looked at, and ${left} were not; sallyport doctor looks at more`,
+        ]),
+  ];
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
+  return `${names.slice(0, 10).join(', ')}${more}`;
+}

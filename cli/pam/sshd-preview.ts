@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { CliError } from '../errors.ts';
+import { readSettings, type SshdSettings } from '../sshd-settings.ts';
+import type { FileChange } from './record.ts';
+import { dropInFolder, mainFile, sshdProgram } from './sshd.ts';
+import { readText } from './write.ts';
+
+/** Who connects, and from where: what Match blocks are asked about. */
+export interface Connection {
+  readonly user: string;
+  readonly address: string;
+}
+
+export interface Resolved {
+  readonly settings: SshdSettings;
+  /** As "sshd -T" prints it. */
+  readonly text: string;
+}
+
+/** sshd's configuration with drop-ins that are not written yet, as sshd itself would resolve it. */
+export interface Preview {
+  /** @throws CliError refused: what sshd says */
+  ask(connection?: Connection): Resolved;
+  close(): void;
+}
+
+/** @param changes of drop-ins; none: the configuration as it is */
+export function previewSshd(changes: readonly FileChange[]): Preview {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
+  const paths = new Map<string, string | undefined>();
+  for (const [index, { path, after }] of changes.entries()) {
+    if (dirname(path) !== dropInFolder) continue;
+    const place = after === undefined ? undefined : join(folder, `${index}.conf`);
+    if (place !== undefined) writeFileSync(place, after ?? '', { encoding: 'latin1', mode: 0o600 });
+    paths.set(path, place);
+  }
+  const main = readText(mainFile) ?? '';
+  const config = join(folder, 'sshd_config');
+  writeFileSync(config, withDropIns(main, dropInNames(), paths), { encoding: 'latin1', mode: 0o600 });
+  const known = new Map<string, Resolved>();
+  const depends = hasMatch(main, paths);
+  return {
+    ask(connection) {
+      const who =
+        connection === undefined
+          ? []
+          : ['-C', `user=${connection.user},host=${connection.address},addr=${connection.address}`];
+      const key = depends ? who.join(' ') : '';
+      const answer = known.get(key) ?? resolved(config, who);
+      known.set(key, answer);
+      return answer;
+    },
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function resolved(config: string, who: readonly string[]): Resolved {
+  const run = spawnSync(sshdProgram, ['-T', '-f', config, ...who], { encoding: 'utf8', timeout: 10_000 });
+  if (run.status !== 0)
+    throw new CliError(
+      'refused',
+      `sshd -T: ${run.error?.message ?? run.stderr.trim().replaceAll(/\r?\n/g, '; ')}`,
+    );
+  return { settings: readSettings(run.stdout), text: run.stdout };
+}
+
+function dropInNames(): readonly string[] {
+  return existsSync(dropInFolder) ? readdirSync(dropInFolder) : [];
+}
+
+/** Whether the answer may depend on who connects. What lies elsewhere may hold anything. */
+function hasMatch(main: string, paths: ReadonlyMap<string, string | undefined>): boolean {
+  const there = dropInNames()
+    .map((name) => join(dropInFolder, name))
+    .filter((path) => !paths.has(path));
+  const texts = [
+    main,
+    ...[...there, ...paths.values()].flatMap((path) => (path === undefined ? [] : (readText(path) ?? []))),
+  ];
+  const elsewhere = texts.some((text) =>
+    [...text.matchAll(/^\s*include[\s=]+(.*)$/gim)].some(([, words = '']) =>
+      wordsOf(words).some((word) => dirname(absolute(word)) !== dropInFolder),
+    ),
+  );
+  return elsewhere || texts.some((text) => /^\s*match[\s=]/im.test(text));
+}
+
+/**
+ * The main file with each Include of the drop-in folder spelled out, in the order in which sshd reads them.
+ * @param names of what lies in the folder; @param paths where changed drop-ins lie for now; undefined: it goes. Pure
+ */
+export function withDropIns(
+  main: string,
+  names: readonly string[],
+  paths: ReadonlyMap<string, string | undefined>,
+): string {
+  const all = [...new Set([...names, ...[...paths.keys()].map((path) => basename(path))])].sort();
+  const files = (word: string): readonly string[] => {
+    const path = absolute(word);
+    if (dirname(path) !== dropInFolder) return [word];
+    return all
+      .filter((name) => matches(basename(path), name))
+      .flatMap((name) => {
+        const real = join(dropInFolder, name);
+        return paths.has(real) ? (paths.get(real) ?? []) : names.includes(name) ? real : [];
+      });
+  };
+  return main.replaceAll(/^([ \t]*)include[ \t=]+(.*)$/gim, (_line, indent: string, words: string) => {
+    const included = wordsOf(words).flatMap(files);
+    return included.length === 0 ? '# nothing to include' : `${indent}Include ${included.join(' ')}`;
+  });
+}
+
+function wordsOf(text: string): readonly string[] {
+  return [...text.replace(/\s#.*$/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare ?? '',
+  );
+}
+
+function absolute(word: string): string {
+  return word.startsWith('/') ? word : join(dirname(mainFile), word);
+}
+
+/** A pattern as glob(7) reads it, for names. */
+function matches(pattern: string, name: string): boolean {
+  if (name.startsWith('.') && !pattern.startsWith('.')) return false;
+  const source = pattern
+    .replaceAll(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source.replaceAll('[!', '[^')}$`).test(name);
+}

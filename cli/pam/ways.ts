@@ -1,0 +1,142 @@
+import { spawnSync } from 'node:child_process';
+import type { ExplainView } from '../../daemon/control/views.ts';
+import { methodLists, type SshdSettings, valuesOf } from '../sshd-settings.ts';
+import type { ModuleLine } from './lines.ts';
+import { moduleName, roleOf } from './modules.ts';
+import { outcomes } from './outcome.ts';
+import type { Account } from './people.ts';
+import type { Stack } from './read.ts';
+import type { Connection, Resolved } from './sshd-preview.ts';
+
+/*
+ * Whether an account could log in. What MUST hold: where something cannot be known (a directory's password, what a
+ * module of somebody else says) the account is taken to have it, so that nothing is called lost that never was.
+ */
+
+/** What an account has, and what sallyportd would say. */
+export interface Means {
+  readonly account: Account;
+  /** undefined: /etc/shadow does not know it. */
+  readonly password: boolean | undefined;
+  readonly decision: ExplainView['decision'];
+}
+
+/** Whether the stack lets it in, and otherwise what is missing. */
+export function throughPam(stack: Stack, { password, decision }: Means, withKey = false): boolean {
+  const answers = (line: ModuleLine): readonly string[] => {
+    if (line.options.some((option) => option.includes('SSH_AUTH_INFO_0')))
+      return [withKey ? 'success' : 'auth_err'];
+    // It lets root become somebody, which is no login of theirs.
+    if (moduleName(line) === 'rootok') return ['auth_err'];
+    switch (roleOf(line)) {
+      case 'ours':
+        return [ourAnswer(line, decision)];
+      case 'first':
+        return [password === false ? 'auth_err' : 'success'];
+      case 'deny':
+        return ['auth_err'];
+      case 'other':
+        return ['success', 'auth_err'];
+      default:
+        return ['success'];
+    }
+  };
+  return (
+    stack.fatal === undefined && outcomes(stack.entries, answers).some(({ status }) => status === 'success')
+  );
+}
+
+function ourAnswer(line: ModuleLine, decision: Means['decision']): string {
+  switch (decision) {
+    case 'not-needed':
+      return 'ignore';
+    case 'refused':
+      return 'auth_err';
+    case 'enrol':
+      // Where the first factor is not verified no factor is added.
+      return line.options.some((one) => /^(?:password_and_code|first_pass)$/.test(one))
+        ? 'auth_err'
+        : 'success';
+    default:
+      return 'success';
+  }
+}
+
+/** Why it could not log in over ssh; undefined: it could. */
+export type Obstacle = 'key' | 'password' | 'refused' | 'methods' | 'root' | undefined;
+
+export interface SshLogin {
+  readonly obstacle: Obstacle;
+  /** It gets in by a way on which PAM is not asked. */
+  readonly pastPam: boolean;
+}
+
+/** @param keys whether sshd finds a key for it; asked when needed */
+export function overSsh(resolved: Resolved, stack: Stack, means: Means, keys: () => boolean): SshLogin {
+  const { settings } = resolved;
+  const lists = methodLists(settings);
+  const results = lists.map((list) => byList(list, settings, stack, means, keys));
+  const open = results.indexOf(undefined);
+  if (open < 0) return { obstacle: results.find((one) => one !== 'methods') ?? 'methods', pastPam: false };
+  const past = lists.some(
+    (list, index) => results[index] === undefined && !list.some((one) => asksPam.has(one)),
+  );
+  return { obstacle: undefined, pastPam: past };
+}
+
+const asksPam: ReadonlySet<string> = new Set(['keyboard-interactive', 'password']);
+
+function byList(
+  list: readonly string[],
+  settings: SshdSettings,
+  stack: Stack,
+  means: Means,
+  keys: () => boolean,
+): Obstacle {
+  const on = (keyword: string) => settings.get(keyword) === 'yes';
+  const permit = settings.get('permitrootlogin') ?? 'yes';
+  const wantsPam = list.some((method) => asksPam.has(method));
+  if (means.account.uid === 0 && (permit === 'no' || (permit !== 'yes' && wantsPam))) return 'root';
+  if (list.includes('password') && !on('passwordauthentication')) return 'methods';
+  if (list.includes('keyboard-interactive') && !on('kbdinteractiveauthentication')) return 'methods';
+  const withKey = list.includes('publickey');
+  if (withKey && !keys()) return 'key';
+  if (!wantsPam) return undefined;
+  if (!on('usepam')) return means.password === false ? 'password' : undefined;
+  if (throughPam(stack, means, withKey)) return undefined;
+  if (means.decision === 'refused' || means.decision === 'enrol') return 'refused';
+  return throughPam(stack, means, true) ? 'key' : 'password';
+}
+
+/** AllowUsers and its like, as far as they can be read without a name service of sshd's. */
+export function isAdmitted({ text }: Resolved, account: Account, { address }: Connection): boolean {
+  const groups = groupsOf(account.name);
+  const list = (keyword: string) => valuesOf(text, keyword);
+  const isUser = (keyword: string, unsure: boolean) =>
+    list(keyword).some((pattern) => isMeant(pattern, account.name, address, unsure));
+  const inGroup = (keyword: string) =>
+    list(keyword).some((pattern) => groups.some((group) => fits(pattern, group)));
+  if (isUser('denyusers', false) || inGroup('denygroups')) return false;
+  if (list('allowusers').length > 0 && !isUser('allowusers', true)) return false;
+  return list('allowgroups').length === 0 || inGroup('allowgroups');
+}
+
+function isMeant(pattern: string, name: string, address: string, unsure: boolean): boolean {
+  const [user = '', host] = pattern.split('@');
+  if (!fits(user, name)) return false;
+  // A network or the name of a host.
+  return host === undefined || (/[/a-z]/i.test(host) ? unsure : fits(host, address));
+}
+
+function fits(pattern: string, text: string): boolean {
+  const source = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`).test(text);
+}
+
+function groupsOf(name: string): readonly string[] {
+  const run = spawnSync('id', ['-Gn', '--', name], { encoding: 'utf8', timeout: 10_000 });
+  return (run.stdout ?? '').trim().split(/\s+/);
+}
