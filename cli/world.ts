@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 export interface World {
   readonly input: Readable & { readonly isTTY?: boolean };
   readonly output: Writable & { readonly isTTY?: boolean };
-  readonly error: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly error: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** sallyportd's entry, for what needs no running daemon. */
   readonly daemonMain: string;

@@ -1,16 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { totpPeriod } from '../../daemon/control/asking.ts';
 import {
+  groupedSeedText,
   newSeed,
   type OtpauthToken,
   otpauthUri,
-  qrCode,
   readSeed,
   seedText,
 } from '../../daemon/control/token.ts';
 import type { UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { wholeNumber } from '../number.ts';
+import { scannable } from '../qr-picture.ts';
 import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
 import { addFactorAddBypass } from './factor-add-bypass.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
@@ -157,18 +158,16 @@ async function seedFor(context: Context, options: TokenOptions): Promise<Buffer>
   );
 }
 
-/** The keys on standard output, the drawing and the words on standard error. */
+/**
+ * The keys on standard output, the picture and the words on standard error. The URI comes first: where rows are few it
+ * is what moves out of sight.
+ */
 function show({ output, world }: Context, token: OtpauthToken): void {
-  const uri = otpauthUri(token);
-  const drawing = qrCode(uri, { colour: output.drawsColour, columns: world.error.columns || 80 });
-  if (drawing === undefined)
-    output.note('The terminal is too narrow for the QR code; type the secret in instead.');
-  else output.draw(drawing);
-  output.note(
-    `Scan this with an authenticator app, or type in the secret, for ${token.issuer}:${token.account}.`,
-  );
-  output.line(uri);
-  output.line(seedText(token.seed));
+  const { picture, sentence } = scannable(world, output, token);
+  output.line(otpauthUri(token));
+  if (picture !== undefined) output.draw(picture);
+  output.note(sentence);
+  output.line(output.terminal ? groupedSeedText(token.seed) : seedText(token.seed));
 }
 
 /** Without the options that were not given, so that they do not cover a default. */

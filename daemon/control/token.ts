@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
-import { decodeBase32, encodeBase32 } from '../factors/base32.ts';
+import { decodeBase32, encodeBase32, groupedBase32 } from '../factors/base32.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
-import { otpauthUri } from '../factors/uri.ts';
+import { otpauthUri, shortOtpauthUris } from '../factors/uri.ts';
 import type { WrittenU2f } from '../factors/written.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { qrCode } from '../qr.ts';
@@ -13,7 +13,7 @@ import { ControlError } from './client.ts';
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
 export type { OtpauthToken } from '../factors/uri.ts';
-export { otpauthUri, qrCode };
+export { otpauthUri, qrCode, shortOtpauthUris };
 
 export function newSeed(): Buffer {
   return randomBytes(seedLengths.random);
@@ -48,9 +48,14 @@ const yubikeyParts = {
   aesKey: { what: 'the AES key', bytes: aesKeyBytes },
 } as const;
 
-/** Base32, as apps show it. */
+/** Base32, as programs take it. */
 export function seedText(seed: Buffer): string {
   return encodeBase32(seed);
+}
+
+/** In groups of four, for people. */
+export function groupedSeedText(seed: Buffer): string {
+  return groupedBase32(seed);
 }
 
 /**

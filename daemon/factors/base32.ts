@@ -28,6 +28,11 @@ export function encodeBase32(bytes: Buffer): string {
   return bits === 0 ? text : text + alphabet[(held << (bitsPerSymbol - bits)) & 31];
 }
 
+/** In groups of four, as people read them out and type them. */
+export function groupedBase32(bytes: Buffer): string {
+  return encodeBase32(bytes).replace(/.{4}(?=.)/g, '$& ');
+}
+
 /**
  * Takes secrets as they are shown, mailed and typed: any case, spaces and dashes anywhere, padding or none.
  * Bits beyond the last whole byte are dropped, as authenticator apps do, so that both get the same seed.

@@ -34,6 +34,24 @@ export function otpauthUri(token: OtpauthToken): string {
   return `otpauth://${token.kind}/${label}?${query}`;
 }
 
+/**
+ * What a picture says, the best first. Every character makes it larger, and a terminal has 24 lines: parameters that
+ * the format has as defaults are left out, and at need the issuer, which stands before the account all the same.
+ */
+export function shortOtpauthUris(token: OtpauthToken): readonly string[] {
+  const issuer = `issuer=${encode(token.issuer)}`;
+  const parameters = [
+    `secret=${encodeBase32(token.seed)}`,
+    ...(token.algorithm === 'sha1' ? [] : [`algorithm=${token.algorithm.toUpperCase()}`]),
+    ...(token.digits === 6 ? [] : [`digits=${token.digits}`]),
+    // A counter has no default.
+    ...(token.kind === 'hotp' ? [`counter=${token.counter}`] : []),
+    ...(token.kind === 'hotp' || token.period === 30 ? [] : [`period=${token.period}`]),
+  ];
+  const head = `otpauth://${token.kind}/${encode(token.issuer)}:${encode(token.account)}`;
+  return [[...parameters, issuer], parameters].map((query) => `${head}?${query.join('&')}`);
+}
+
 /** As encodeURIComponent, and the five marks that it leaves: a space is %20, never a plus, which apps show. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(

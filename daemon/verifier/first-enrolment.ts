@@ -1,13 +1,14 @@
 import type { Config } from '../config/contract.ts';
+import { defaults } from '../config/defaults.ts';
 import { SallyportError } from '../errors.ts';
-import { encodeBase32 } from '../factors/base32.ts';
+import { groupedBase32 } from '../factors/base32.ts';
 import type { FactorContext, RecoveryRecord, TotpRecord } from '../factors/contract.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { shapeOf } from '../factors/shape.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { totp } from '../factors/totp.ts';
-import { otpauthUri } from '../factors/uri.ts';
+import { type OtpauthToken, shortOtpauthUris } from '../factors/uri.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import { qrCode } from '../qr.ts';
@@ -41,6 +42,9 @@ export interface FirstEnrolmentOptions {
 const codePrompt = 'Verification code: ';
 const storedPrompt = 'Type "yes" once you have stored them: ';
 
+/** PAM does not say how large a terminal is: it is taken to be the smallest that is usual. */
+const screen = { columns: 80, rows: 24 };
+
 /** Begins with a new secret: a QR code where there is room for it, and the secret in letters. */
 export function openFirst(
   login: OpenLogin,
@@ -65,18 +69,45 @@ export function openFirst(
     lastStep: -1,
     drift: 0,
   };
-  const uri = otpauthUri({ kind: 'totp', issuer, account, seed, digits, algorithm, period });
-  const secret = encodeBase32(seed);
+  const token: OtpauthToken = { kind: 'totp', issuer, account, seed, digits, algorithm, period };
+  const secret = secretText(token, portal?.origins[0]);
   seed.fill(0);
-  const words = [
-    'A second factor is required here, and you have none. Add one now:',
-    `scan this with an authenticator app, or type in the secret ${secret}`,
-    ...(portal === undefined ? [] : [`(or break off, and add one at ${portal.origins[0] ?? ''})`]),
+  return { kind: 'ask', prompt: codePrompt, secret, login: { ...login, enrolment: { factor } } };
+}
+
+/**
+ * The picture begins on a line of its own: OpenSSH's client puts "(user@host) " in front of the first one. What there
+ * is to type stands last, just above the prompt: where a client drops or spells out the blocks, or rows have gone
+ * from a console, that is what is seen.
+ */
+function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: string | undefined): string {
+  const typed = [...parametersText(token), `No picture? Type in: ${groupedBase32(token.seed)}`];
+  const head = 'Add a second factor: scan this in an authenticator app.';
+  const around = [head, ...typed, codePrompt];
+  const picture = qrCode(shortOtpauthUris(token), {
+    style: 'plain',
+    columns: screen.columns,
+    rows: screen.rows - rowsOf(around),
+    bytes: limits.textLength - Buffer.byteLength(around.join('\n')) - 1,
+  });
+  if (picture !== undefined) return [head, picture, ...typed].join('\n');
+  return [
+    'You need a second factor and have none. Type this secret into an authenticator app:',
+    groupedBase32(token.seed),
+    ...parametersText(token),
+    ...(portal === undefined ? [] : [`(or break off, and add one at ${portal})`]),
   ].join('\n');
-  const drawing = qrCode(uri, { colour: false, columns: 80, quietZone: 2 });
-  const whole = drawing === undefined ? words : `${drawing}\n${words}`;
-  const text = Buffer.byteLength(whole) <= limits.textLength ? whole : words;
-  return { kind: 'ask', prompt: codePrompt, secret: text, login: { ...login, enrolment: { factor } } };
+}
+
+/** What an app does not take for granted. */
+function parametersText({ algorithm, digits, period }: OtpauthToken & { readonly kind: 'totp' }): string[] {
+  const { totp: usual } = defaults;
+  if (algorithm === usual.algorithm && digits === usual.digits && period === usual.period) return [];
+  return [`By hand: ${digits} digits, every ${period} seconds, ${algorithm.toUpperCase()}.`];
+}
+
+function rowsOf(lines: readonly string[]): number {
+  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / screen.columns)), 0);
 }
 
 /**

@@ -23,7 +23,7 @@ require = "none"
 `;
 const port = 2209;
 const whoami = ['echo "in-$(id -un)"'];
-const secretShown = /the secret ([A-Z2-7]+)/;
+const secretShown = /Type in: ([A-Z2-7 ]+)/;
 
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);

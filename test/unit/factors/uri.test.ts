@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeBase32 } from '../../../daemon/factors/base32.ts';
-import { type OtpauthToken, otpauthUri } from '../../../daemon/factors/uri.ts';
+import { type OtpauthToken, otpauthUri, shortOtpauthUris } from '../../../daemon/factors/uri.ts';
 import { fc } from '../../support/property.ts';
 
 const seed = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
@@ -49,5 +49,27 @@ describe('the otpauth URI', () => {
         assert.deepEqual(decodeBase32(url.searchParams.get('secret') ?? ''), Buffer.from(bytes));
       }),
     );
+  });
+});
+
+describe('the URI of a picture', () => {
+  it('leaves out what the format has as defaults, and at need the issuer', () => {
+    assert.deepEqual(shortOtpauthUris(token), [
+      'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport',
+      'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP',
+    ]);
+  });
+
+  it('says all that is not a default, and a counter always', () => {
+    assert.deepEqual(
+      shortOtpauthUris({ ...token, digits: 8, algorithm: 'sha512', period: 60 }).map(
+        (uri) => uri.split('?')[1],
+      ),
+      [
+        'secret=JBSWY3DPEHPK3PXP&algorithm=SHA512&digits=8&period=60&issuer=Sallyport',
+        'secret=JBSWY3DPEHPK3PXP&algorithm=SHA512&digits=8&period=60',
+      ],
+    );
+    assert.match(shortOtpauthUris({ ...token, kind: 'hotp', counter: 0 })[1] ?? '', /&counter=0$/);
   });
 });

@@ -24,7 +24,7 @@ beforeEach(() => {
 async function begin(): Promise<{ login: OpenLogin; code: string; text: string }> {
   const opening = await rig.verifier.open(facts());
   assert.ok(opening.kind === 'ask' && opening.secret !== undefined);
-  const [, secret = ''] = /the secret ([A-Z2-7]+)/.exec(opening.secret) ?? [];
+  const [, secret = ''] = /Type in: ([A-Z2-7 ]+)$/m.exec(opening.secret) ?? [];
   return {
     login: opening.login,
     text: opening.secret,
