@@ -79,6 +79,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'kind-refused': exitStatus.refused,
   'too-many-factors': exitStatus.refused,
   'last-factor': exitStatus.refused,
+  'yes-needed': exitStatus.refused,
   'uid-changed': exitStatus.refused,
   'keys-refused': exitStatus.refused,
   conflict: exitStatus.refused,

@@ -21,6 +21,11 @@ import type {
   UserView,
 } from '../daemon/control/views.ts';
 
+/** Whether the person has read what the change costs, and goes on. */
+export interface Confirmed {
+  readonly confirmed?: 'true' | undefined;
+}
+
 /**
  * Between the portal's server and its pages: JSON over HTTPS, each route with what it takes and gives. The session
  * is a cookie that no script reads; tokens never reach the browser. An error is `{ error: { code, message } }` with
@@ -43,8 +48,8 @@ export interface PortalApi {
     readonly gives: ChangeView;
   };
   'POST /api/users/:user/factors/:factor/enable': { readonly gives: ChangeView };
-  'POST /api/users/:user/factors/:factor/disable': { readonly gives: ChangeView };
-  'DELETE /api/users/:user/factors/:factor': { readonly gives: ChangeView };
+  'POST /api/users/:user/factors/:factor/disable': { readonly query: Confirmed; readonly gives: ChangeView };
+  'DELETE /api/users/:user/factors/:factor': { readonly query: Confirmed; readonly gives: ChangeView };
   /** A security key of the browser: what to ask it for, and what it answered. */
   'POST /api/users/:user/keys': {
     readonly takes: { readonly name?: string };

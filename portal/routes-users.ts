@@ -25,10 +25,12 @@ export const userRoutes = {
     plainChange(desk, call, (person) => person.enableFactor(userOf(call), factorOf(call))),
 
   'POST /api/users/:user/factors/:factor/disable': (desk, call) =>
-    plainChange(desk, call, (person) => person.disableFactor(userOf(call), factorOf(call))),
+    plainChange(desk, call, (person) =>
+      person.disableFactor(userOf(call), factorOf(call), isConfirmed(call)),
+    ),
 
   'DELETE /api/users/:user/factors/:factor': (desk, call) =>
-    plainChange(desk, call, (person) => person.removeFactor(userOf(call), factorOf(call))),
+    plainChange(desk, call, (person) => person.removeFactor(userOf(call), factorOf(call), isConfirmed(call))),
 
   'POST /api/users/:user/keys': async (desk, call) => {
     const body = { ...readKey(await call.body()), origin: call.at.text };
@@ -74,6 +76,7 @@ async function plainChange<T>(desk: Desk, call: Call, ask: Parameters<typeof cha
   return changeAs(desk, call, ask);
 }
 
+const isConfirmed = (call: Call): boolean => call.query.confirmed === 'true';
 const userOf = (call: Call): string => call.parameters.user ?? '';
 const factorOf = (call: Call): string => call.parameters.factor ?? '';
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { ControlError } from '../../daemon/control/client.ts';
 import type { ChangeView, FactorSummary } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -35,29 +36,42 @@ export function addFactor(program: Command, context: Context): void {
   factor
     .command('disable <user> <factor>')
     .description('put a factor out of use and keep it')
-    .option('--yes', 'do not ask, also for the last one that is enabled')
+    .option('--yes', 'Do not ask, whatever it costs')
     .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
       const found = await find(context, user, wanted);
-      const left = (await context.client().factors(user)).filter(
-        ({ enabled, id }) => enabled && id !== found.id,
-      );
-      // Keys of ssh are none on the console and in sudo, and a bypass code is one for one login.
-      const last = found.enabled && left.every(({ kind }) => kind === 'ssh-sk' || kind === 'bypass');
-      const beside = left.length === 0 ? '' : ' beside keys of ssh and bypass codes';
-      const question = `"${found.name}" is the last enabled factor of ${user}${beside}. Disable it?`;
-      await context.prompt.confirm(question, options.yes === true || !last);
-      tell(context, await context.client().disableFactor(user, found.id), 'is disabled');
+      const change = (confirmed: boolean) => context.client().disableFactor(user, found.id, confirmed);
+      tell(context, await confirmed(context, change, options.yes === true), 'is disabled');
     });
   factor
     .command('remove <user> <factor>')
     .description('remove a factor for good')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'Do not ask, whatever it costs')
     .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
       const found = await find(context, user, wanted);
       const question = `Remove ${found.kind} "${found.name}" of ${user} for good?`;
       await context.prompt.confirm(question, options.yes === true);
-      tell(context, await context.client().removeFactor(user, found.id), 'is removed');
+      const change = (confirmed: boolean) => context.client().removeFactor(user, found.id, confirmed);
+      tell(context, await confirmed(context, change, options.yes === true), 'is removed');
     });
+}
+
+/**
+ * Makes a change; where sallyportd says that it costs something, asks first.
+ * @param isConfirmed --yes was given: what it costs is told with the result
+ */
+async function confirmed(
+  { output, prompt }: Context,
+  change: (isConfirmed: boolean) => Promise<ChangeView>,
+  isConfirmed: boolean,
+): Promise<ChangeView> {
+  try {
+    return await change(isConfirmed);
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'yes-needed') throw error;
+    output.warn(error.message);
+    await prompt.confirm('Go on?', false);
+    return change(true);
+  }
 }
 
 /** By id, by name in whatever case, or by kind where there is one of it. @throws CliError no-such-factor */

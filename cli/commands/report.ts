@@ -32,12 +32,22 @@ const pageSize = 1_000;
 const weekAgo = 7 * 86_400_000;
 
 /** Worst first. */
-const order: readonly Readiness[] = ['refused', 'enrol', 'unknown', 'grace', 'ready', 'off', 'gone'];
+const order: readonly Readiness[] = [
+  'refused',
+  'enrol',
+  'unknown',
+  'grace',
+  'recovery-only',
+  'ready',
+  'off',
+  'gone',
+];
 const words: Readonly<Record<Readiness, string>> = {
   refused: 'would be refused',
   enrol: 'would add a first factor',
   unknown: 'cannot be told about',
   grace: 'would have time for it yet',
+  'recovery-only': 'have only recovery keys left',
   ready: 'are ready',
   off: 'would not be asked',
   gone: 'are gone',

@@ -19,6 +19,14 @@ import type {
   UserView,
 } from './views.ts';
 
+/** Whose change of a factor it is. */
+export interface ChangedBy {
+  /** The account itself asks: then the last factor that its realm requires stays. */
+  readonly isSelf?: boolean;
+  /** Whoever asks has heard what it costs, and said yes. */
+  readonly isConfirmed?: boolean;
+}
+
 /**
  * What an admin can ask for and change, but for what accepts a factor: that is the verifier's.
  * Whether the caller may is settled before any of it is called. `account` is a canonical name.
@@ -46,16 +54,16 @@ export interface Admin extends Exempting, Reporting {
   factors(account: string): Promise<readonly FactorSummary[]>;
   /** @throws SallyportError no-such-factor, bad-name, name-taken */
   rename(actor: string, account: string, factor: string, name: string): Promise<ChangeView>;
-  /** @param isSelf the account itself asks: then the last one that its realm takes stays @throws SallyportError no-such-factor, last-factor */
+  /** @throws SallyportError no-such-factor, last-factor, yes-needed */
   setEnabled(
     actor: string,
     account: string,
     factor: string,
     enabled: boolean,
-    isSelf?: boolean,
+    by?: ChangedBy,
   ): Promise<ChangeView>;
-  /** @throws SallyportError no-such-factor, last-factor */
-  remove(actor: string, account: string, factor: string, isSelf?: boolean): Promise<ChangeView>;
+  /** @throws SallyportError no-such-factor, last-factor, yes-needed */
+  remove(actor: string, account: string, factor: string, by?: ChangedBy): Promise<ChangeView>;
   /** A link for somebody new; one more takes the place of the one before. */
   invite(actor: string, account: string, withoutPassword: boolean): Promise<LinkView>;
   explain(account: string, query: ExplainQuery): Promise<ExplainView>;

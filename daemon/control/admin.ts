@@ -10,7 +10,7 @@ import { holdsNothing } from '../policy/identity.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
 import { checkedName } from '../verifier/factor-name.ts';
 import { changeEvent } from '../verifier/login-event.ts';
-import type { Admin } from './admin-contract.ts';
+import type { Admin, ChangedBy } from './admin-contract.ts';
 import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './change.ts';
 import { createExempting, createExemptionCount } from './exemptions.ts';
 import { createExplain } from './explanation.ts';
@@ -18,7 +18,7 @@ import { newInvite } from './links.ts';
 import { readByPortal } from './portal-config.ts';
 import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
-import { createStanding } from './standing.ts';
+import { createStanding, refuseLoss } from './standing.ts';
 import { statusOf } from './status.ts';
 import { createTroubles } from './troubles.ts';
 import { userLine, viewUser } from './user-view.ts';
@@ -74,7 +74,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
     account: string,
     id: string,
     edit: Edit,
-    isSelf = false,
+    by: ChangedBy = {},
   ): Promise<ChangeView> =>
     commitChange(options, account, async (record, empty): Promise<Proposal<Done>> => {
       const factor = factorIn(record, id);
@@ -88,10 +88,10 @@ export function createAdmin(options: AdministrationOptions): Admin {
         before,
         before.factors.flatMap((old) => (old === factor ? (edited ?? []) : old)),
       );
-      if (isSelf && (await standing.losesLast(account, before, after))) throw lastFactor(account);
+      await refuseLoss(standing, account, before, after, by);
       const event = changeEvent(kind, {
         outcome: 'done',
-        reason: isSelf ? 'by-self' : 'by-admin',
+        reason: by.isSelf === true ? 'by-self' : 'by-admin',
         account,
         at: options.now(),
         actor,
@@ -172,17 +172,17 @@ export function createAdmin(options: AdministrationOptions): Admin {
         const checked = checkedName(name, others);
         return checked === factor.name ? 'same' : { ...factor, name: checked };
       }),
-    setEnabled: (actor, account, id, enabled, isSelf) =>
+    setEnabled: (actor, account, id, enabled, by) =>
       changeFactor(
         enabled ? 'factor-enabled' : 'factor-disabled',
         actor,
         account,
         id,
         (factor) => (factor.enabled === enabled ? 'same' : { ...factor, enabled }),
-        isSelf,
+        by,
       ),
-    remove: (actor, account, id, isSelf) =>
-      changeFactor('factor-removed', actor, account, id, () => undefined, isSelf),
+    remove: (actor, account, id, by) =>
+      changeFactor('factor-removed', actor, account, id, () => undefined, by),
     invite: (actor, account, withoutPassword) =>
       commitChange(options, account, (record, empty): Proposal<LinkView> => {
         const now = options.now();
@@ -213,13 +213,6 @@ export function createAdmin(options: AdministrationOptions): Admin {
         if (user === undefined || event.account === user) listener(event);
       }),
   };
-}
-
-function lastFactor(account: string): SallyportError {
-  return new SallyportError(
-    'last-factor',
-    `${account} could not log in without it: add another factor that the realm takes first, or ask an administrator`,
-  );
 }
 
 function isUnlocked({ lock, grants }: AccountRecord): boolean {

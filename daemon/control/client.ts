@@ -62,8 +62,9 @@ export interface ControlClient extends SignInClient {
   cancelCeremony(user: string, ceremony: string): Promise<CeremonyView>;
   renameFactor(user: string, factor: string, name: string): Promise<ChangeView>;
   enableFactor(user: string, factor: string): Promise<ChangeView>;
-  disableFactor(user: string, factor: string): Promise<ChangeView>;
-  removeFactor(user: string, factor: string): Promise<ChangeView>;
+  /** @param confirmed what it costs was agreed to: else an administrator hears `yes-needed` */
+  disableFactor(user: string, factor: string, confirmed?: boolean): Promise<ChangeView>;
+  removeFactor(user: string, factor: string, confirmed?: boolean): Promise<ChangeView>;
   verify(user: string, body: VerifyBody): Promise<VerifyView>;
   import(body: ImportBody): Promise<readonly ImportedAccount[]>;
   export(body: ExportBody): Promise<ExportPage>;
@@ -119,8 +120,10 @@ export function createClient(options: ClientOptions): ControlClient {
     cancelCeremony: (user, ceremony) => call('ceremony-cancel', { parameters: { user, ceremony } }),
     renameFactor: (user, factor, name) => call('factor-rename', { ...at(user, factor), body: { name } }),
     enableFactor: (user, factor) => call('factor-enable', at(user, factor)),
-    disableFactor: (user, factor) => call('factor-disable', at(user, factor)),
-    removeFactor: (user, factor) => call('factor-remove', at(user, factor)),
+    disableFactor: (user, factor, confirmed) =>
+      call('factor-disable', { ...at(user, factor), query: confirmedQuery(confirmed) }),
+    removeFactor: (user, factor, confirmed) =>
+      call('factor-remove', { ...at(user, factor), query: confirmedQuery(confirmed) }),
     verify: (user, body) => call('verify', { parameters: { user }, body }),
     import: async (body) => {
       const patient = { ...options, timeout: limits.importWait };
@@ -139,6 +142,10 @@ export function createClient(options: ClientOptions): ControlClient {
     backup: (withMasterKey) => download(options, requestOf('backup', { body: { withMasterKey } })),
     ...createSignInClient(options),
   };
+}
+
+function confirmedQuery(confirmed = false): { readonly confirmed?: true } {
+  return confirmed ? { confirmed: true } : {};
 }
 
 function requestOf(name: OperationName, { parameters, query, body }: Wanted): Request {

@@ -30,6 +30,8 @@ export const httpStatus = {
   'too-many-factors': 409,
   /** Without it the account could not log in any more. */
   'last-factor': 409,
+  /** The message says what the change would cost; asked for again with `confirmed`, it is made. */
+  'yes-needed': 409,
   /** The configuration names no relying party to make security keys for. */
   'no-relying-party': 409,
   /** The master key file does not hold what it must. */

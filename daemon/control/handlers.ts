@@ -2,7 +2,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
 import type { Moving } from '../verifier/moving-contract.ts';
-import type { Admin } from './admin-contract.ts';
+import type { Admin, ChangedBy } from './admin-contract.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
 import type { BrowserKeys } from './browser-keys.ts';
@@ -126,11 +126,11 @@ export const handlers: Readonly<
   'factor-enable': change(async ({ admin }, call) =>
     admin.setEnabled(call.actor, accountOf(call), factorOf(call), true),
   ),
-  'factor-disable': change(async ({ admin }, call) =>
-    admin.setEnabled(call.actor, accountOf(call), factorOf(call), false, call.isSelf),
+  'factor-disable': costly(async ({ admin }, call, by) =>
+    admin.setEnabled(call.actor, accountOf(call), factorOf(call), false, by),
   ),
-  'factor-remove': change(async ({ admin }, call) =>
-    admin.remove(call.actor, accountOf(call), factorOf(call), call.isSelf),
+  'factor-remove': costly(async ({ admin }, call, by) =>
+    admin.remove(call.actor, accountOf(call), factorOf(call), by),
   ),
   verify: async ({ verifier }, call) => verify(verifier, call, schema.readVerify(await call.body())),
   explain: async ({ admin }, call) => admin.explain(accountOf(call), schema.readExplain(call.route.query)),
@@ -155,6 +155,16 @@ function change(handler: Handler): Handler {
     schema.readNothing(await call.body());
     return handler(options, call);
   });
+}
+
+/** Takes a query that says whether what it costs is agreed to, and a body only if nothing is in it. */
+function costly(handler: (options: HandlerOptions, call: Call, by: ChangedBy) => Promise<unknown>): Handler {
+  return async (options, call) => {
+    const { isSelf } = call;
+    const isConfirmed = schema.readConfirmed(call.route.query);
+    schema.readNothing(await call.body());
+    return handler(options, call, { isSelf, isConfirmed });
+  };
 }
 
 async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolBody): Promise<EnrolView> {

@@ -1,11 +1,13 @@
 import * as v from 'valibot';
 import type { Accounts } from '../accounts.ts';
+import type { Realm } from '../config/contract.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { FactorKind } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { Decision } from '../policy/decision.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { holdsRequired } from '../policy/requirement.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
 import { createGate } from '../verifier/gate.ts';
 import { check } from './schema.ts';
@@ -13,11 +15,20 @@ import { plainLogin, type StandingOptions } from './standing.ts';
 
 /**
  * What an account would meet if its realm asked:
- * ready: it is asked, and has what will do; off: nothing is required of it; grace: let off for a while yet;
+ * ready: it is asked, and has what will do; recovery-only: it is let in by recovery keys or scratch codes until they
+ * are used up, and has nothing that its realm requires; off: nothing is required of it; grace: let off for a while yet;
  * enrol: it adds a first factor in the login; refused: it is locked out; gone: NSS knows it no more;
  * unknown: NSS cannot tell.
  */
-export type Readiness = 'ready' | 'off' | 'grace' | 'enrol' | 'refused' | 'gone' | 'unknown';
+export type Readiness =
+  | 'ready'
+  | 'recovery-only'
+  | 'off'
+  | 'grace'
+  | 'enrol'
+  | 'refused'
+  | 'gone'
+  | 'unknown';
 
 export interface ReportLine {
   readonly account: string;
@@ -113,7 +124,7 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
   const { exemption } = record ?? {};
   return {
     ...told,
-    readiness: readinessOf(decision),
+    readiness: readinessOf(decision, selected.realm),
     why: decision.kind === 'ask' ? 'ask' : decision.why,
     sentence: decision.sentence,
     factors: (record?.factors ?? []).map(({ kind, enabled }) => ({ kind, enabled })),
@@ -123,9 +134,10 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
 
 const noLock: LockState = { codes: 0, any: 0 };
 
-function readinessOf(decision: Decision): Readiness {
+function readinessOf(decision: Decision, { require }: Realm): Readiness {
   switch (decision.kind) {
     case 'ask':
+      return require === 'none' || holdsRequired(decision.factors) ? 'ready' : 'recovery-only';
     case 'accept':
       return 'ready';
     case 'enrol':

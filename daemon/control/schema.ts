@@ -157,6 +157,7 @@ const pageQuery = v.strictObject({
   limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
 });
 const noQuery = v.strictObject({});
+const confirmedQuery = v.strictObject({ confirmed: v.exactOptional(v.literal('true')) });
 
 type Input = unknown;
 
@@ -181,6 +182,7 @@ export const readTrail = (query: Input): TrailQuery => check(trailQuery, query);
 export const readPage = (
   query: Input,
 ): { readonly after?: string; readonly search?: string; readonly limit: number } => check(pageQuery, query);
+export const readConfirmed = (query: Input): boolean => check(confirmedQuery, query).confirmed === 'true';
 export const readNoQuery = (query: Input): void => void check(noQuery, query);
 
 /** An address or a network in full, or a name. A network with host bits would find nothing. */

@@ -1,11 +1,14 @@
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import type { Realm } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
+import { SallyportError } from '../errors.ts';
 import type { AccountState, LockState, LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import { ifEnforced } from '../policy/observing.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { holdsRequired, standingOf as matchOf } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
+import type { ChangedBy } from './admin-contract.ts';
 
 /** Where an account stands: its uid and its realm, as far as NSS can tell. */
 export interface Standing {
@@ -25,9 +28,12 @@ export interface StandingOptions {
 
 export interface Standings {
   of(account: string): Promise<Standing>;
-  /** What a change of factors costs: a sentence when logins are refused, or not asked, that were. */
+  /** What a change of factors costs: a sentence when logins are refused, now or soon, or not asked, that were. */
   lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
-  /** Whether a change leaves an account without a factor that its realm takes, which had one. */
+  /**
+   * Whether a change leaves an account without a factor that its realm requires, which had one. Recovery keys, codes
+   * that are given, and grace take the place of none.
+   */
   losesLast(account: string, before: AccountRecord, after: AccountRecord): Promise<boolean>;
 }
 
@@ -41,9 +47,10 @@ export function createStanding(options: StandingOptions): Standings {
     },
     async losesLast(account, before, after) {
       const found = await lookUp(account);
+      const [had, has] = [heldOf(found, before, options), heldOf(found, after, options)];
       // Who cannot be told about keeps what there is.
-      if (found.status !== 'found') return true;
-      return !hasNone(decideFor(found, before, options)) && hasNone(decideFor(found, after, options));
+      if (had === undefined || has === undefined) return true;
+      return had.isRequired && ((had.lasts && !has.lasts) || (had.fits && !has.fits));
     },
     async lossOf(account, before, after) {
       const found = await lookUp(account);
@@ -51,22 +58,69 @@ export function createStanding(options: StandingOptions): Standings {
       const was = decideFor(found, before, options).kind;
       const now = decideFor(found, after, options);
       const is = now.kind;
-      if (was === is) return undefined;
+      const realm = standingOf(found, options).realm?.name ?? '';
+      if (was === is) {
+        const [had, has] = [heldOf(found, before, options), heldOf(found, after, options)];
+        if (had?.isRequired !== true || !had.lasts || has?.lasts !== false || !has.fits) return undefined;
+        return `${account} has nothing left but codes and keys that are each good once, and is refused when they are used up: the realm "${realm}" requires another factor`;
+      }
       if (now.kind === 'refused' && now.why === 'not-from-here')
         return `${account} has nothing left but security keys, and logs in at the machine itself alone until another factor is added`;
-      const realm = standingOf(found, options).realm?.name ?? '';
       if (is === 'refused')
         return `${account} has no factor left that the realm "${realm}" accepts: every login that it asks is refused until one is added`;
+      if (is === 'not-needed' && now.why === 'grace')
+        return `${account} has no factor left, and is let in without one only until its grace period ends`;
       return is === 'not-needed' ? `${account} is not asked for a second factor any more` : undefined;
     },
   };
 }
 
-/** Grace, or a first factor at login, are for whoever never had one: no way to get rid of what is required. */
-function hasNone(decision: Decision): boolean {
-  if (decision.kind === 'enrol') return true;
-  if (decision.kind === 'not-needed') return decision.why === 'grace';
-  return decision.kind === 'refused' && ['no-factor', 'none-fits', 'all-disabled'].includes(decision.why);
+/**
+ * Invariants:
+ * - by its own hand no account gets rid of the last factor that its realm requires;
+ * - whatever else a change costs, it is made only by who has heard that.
+ * @throws SallyportError last-factor, yes-needed
+ */
+export async function refuseLoss(
+  standings: Standings,
+  account: string,
+  before: AccountRecord,
+  after: AccountRecord,
+  { isSelf = false, isConfirmed = false }: ChangedBy,
+): Promise<void> {
+  if (isSelf && (await standings.losesLast(account, before, after)))
+    throw new SallyportError(
+      'last-factor',
+      `${account} could not log in without it, or only until its recovery keys are used up: add another factor that the realm requires first, or ask an administrator`,
+    );
+  const loss = isConfirmed ? undefined : await standings.lossOf(account, before, after);
+  if (loss !== undefined) throw new SallyportError('yes-needed', loss);
+}
+
+/** What an account's own factors come to, whatever a rule, a lock, an exemption or observing makes of it. */
+interface Held {
+  /** The realm requires something. */
+  readonly isRequired: boolean;
+  /** One fits. */
+  readonly fits: boolean;
+  /** One fits that does not run out. */
+  readonly lasts: boolean;
+}
+
+/** @returns undefined: its realm is not known */
+function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOptions): Held | undefined {
+  const { realm } = standingOf(found, options);
+  if (realm === undefined) return undefined;
+  const { webauthn } = options.configuration.current();
+  // A key of ssh's is one only in the logins that a rule accepts it for.
+  const own = ownFactors(record).filter(({ kind }) => kind !== 'ssh-sk');
+  const match = matchOf(own, realm, webauthn?.rpId, options.now());
+  const fitting = match.kind === 'some-fit' ? match.fitting : [];
+  return {
+    isRequired: realm.require !== 'none',
+    fits: fitting.length > 0,
+    lasts: holdsRequired(fitting),
+  };
 }
 
 function standingOf(found: AccountLookup, options: StandingOptions): Standing {

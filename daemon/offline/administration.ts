@@ -52,10 +52,14 @@ const works: Partial<Record<OperationName, Work>> = {
   },
   'factor-enable': async ({ admin }, account, { parameters }) =>
     admin.setEnabled(offlineActor, account, parameters.factor ?? '', true),
-  'factor-disable': async ({ admin }, account, { parameters }) =>
-    admin.setEnabled(offlineActor, account, parameters.factor ?? '', false),
-  'factor-remove': async ({ admin }, account, { parameters }) =>
-    admin.remove(offlineActor, account, parameters.factor ?? ''),
+  'factor-disable': async ({ admin }, account, { parameters, query }) =>
+    admin.setEnabled(offlineActor, account, parameters.factor ?? '', false, {
+      isConfirmed: schema.readConfirmed(query),
+    }),
+  'factor-remove': async ({ admin }, account, { parameters, query }) =>
+    admin.remove(offlineActor, account, parameters.factor ?? '', {
+      isConfirmed: schema.readConfirmed(query),
+    }),
   'audit-read': async ({ admin }, account, { query }) => {
     const asked = schema.readAudit(query);
     return admin.audit(account === '' ? asked : { ...asked, user: account });

@@ -56,6 +56,14 @@ export function standingOf(
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
 }
 
+/** Each of them is good for a number of logins, so that an account that has nothing else will be locked out. */
+const runOut: ReadonlySet<FactorKind> = new Set(['recovery', 'scratch', 'bypass']);
+
+/** Whether one of these factors is what a realm requires, and not only what stands in for it a few times. */
+export function holdsRequired(fitting: readonly FactorRecord[]): boolean {
+  return fitting.some(({ kind }) => !runOut.has(kind));
+}
+
 /** What a realm says of a kind beyond requiring it. */
 function isAllowed(
   record: FactorRecord,

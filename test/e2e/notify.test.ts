@@ -114,8 +114,9 @@ describe('sallyport-notify', () => {
     await rig.login({ user: 'daemon' }, papers[0] ?? '');
     for (let wrong = 0; wrong < 3; wrong += 1) await rig.login({ user: 'daemon' }, '000000');
     for (const paper of papers.slice(1)) await rig.login({ user: 'daemon' }, paper);
-    await rig.client.disableFactor('daemon', (await rig.client.factors('daemon'))[0]?.id ?? '');
-    await rig.client.removeFactor('daemon', (await rig.client.factors('daemon'))[0]?.id ?? '');
+    const [phone] = await rig.client.factors('daemon');
+    await rig.client.disableFactor('daemon', phone?.id ?? '', true);
+    await rig.client.removeFactor('daemon', phone?.id ?? '', true);
     await until(() => notices().at(-1)?.notice === 'factor-removed', 60_000);
     assert.deepEqual(
       notices().map(({ notice }) => notice),

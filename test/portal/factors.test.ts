@@ -370,6 +370,26 @@ describe('the list', () => {
     await close();
   });
 
+  it('asks an administrator once more where the last factor that is required would go', async () => {
+    const { page, fake, enter, close } = await visit(browser);
+    const root = fake.person('root', { admin: true });
+    const alice = fake.person('alice', {
+      require: ['totp'],
+      factors: [newTotp('phone'), newRecovery(['AAAAA'])],
+    });
+    await enter(root);
+    await page.goto(new URL('/admin/account?user=alice', page.url()).href);
+    await change(page, 'phone', 'Remove');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    await dialog.getByText('has no factor left').waitFor();
+    assert.equal(alice.factors.length, 2);
+    await dialog.getByRole('button', { name: 'Remove anyway' }).click();
+    await page.getByText('“phone” was removed').waitFor();
+    assert.equal(alice.factors.length, 1);
+    await close();
+  });
+
   it('shows what the server says against a change, and asks for the password when it has to', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const secret = newSecret();

@@ -277,6 +277,8 @@ export class FakeNames implements Accounts {
   ]);
   admins = new Set(['bob', 'portal']);
   away = false;
+  /** Groups that do not resolve. */
+  readonly lost = new Set<string>();
   /** Milliseconds that each question takes. */
   slow = 0;
   /** Questions that are being asked now, and the most there ever were at once. */
@@ -305,7 +307,11 @@ export class FakeNames implements Accounts {
     const uid = this.people.get(name);
     if (uid === undefined) return { status: 'absent' };
     const membership = (group: string) =>
-      group === adminGroup && this.admins.has(name) ? ('member' as const) : ('not-member' as const);
+      this.lost.has(group)
+        ? ('unresolved' as const)
+        : group === adminGroup && this.admins.has(name)
+          ? ('member' as const)
+          : ('not-member' as const);
     return {
       status: 'found',
       account: { name, uid, gid: uid },

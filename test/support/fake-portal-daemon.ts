@@ -102,8 +102,8 @@ export class FakePortalDaemon implements PortalDaemon {
       addFactor: (user, body) => change({ account: user, factor, replaced: [] }, 'addFactor', user, body),
       renameFactor: (user, id, name) => change(changed, 'renameFactor', user, id, name),
       enableFactor: (user, id) => change(changed, 'enableFactor', user, id),
-      disableFactor: (user, id) => change(changed, 'disableFactor', user, id),
-      removeFactor: (user, id) => change(changed, 'removeFactor', user, id),
+      disableFactor: (user, id, confirmed) => change(changed, 'disableFactor', user, id, confirmed),
+      removeFactor: (user, id, confirmed) => change(changed, 'removeFactor', user, id, confirmed),
       beginKey: (user, body) => change({ id: 'k1', options: creation }, 'beginKey', user, body),
       finishKey: (user, key, body) =>
         change({ account: user, factor, replaced: [] }, 'finishKey', user, key, body),

@@ -168,13 +168,13 @@ export const fakeRoutes: Routes = {
   'POST /api/users/:user/factors/:factor/disable': (call) => {
     const person = changing(call);
     const factor = factorOf(call, person);
-    demandAnother(person, factor);
+    demandAnother(call, person, factor);
     return changed(person, factor, { ...factor, enabled: false });
   },
   'DELETE /api/users/:user/factors/:factor': (call) => {
     const person = changing(call);
     const factor = factorOf(call, person);
-    demandAnother(person, factor);
+    demandAnother(call, person, factor);
     person.factors = person.factors.filter((other) => other !== factor);
     const warning = person.factors.length === 0 ? { warning: 'logins need the password alone now' } : {};
     return { account: person.account, changed: true, factor: summaryOf(factor), ...warning };
@@ -375,10 +375,14 @@ function factorOf(call: FakeCall, person: FakePerson): FakeFactor {
   return found;
 }
 
-function demandAnother(person: FakePerson, factor: FakeFactor): void {
+/** Recovery keys take the place of nothing that is required; an administrator is asked. */
+function demandAnother(call: FakeCall, person: FakePerson, factor: FakeFactor): void {
   const left = person.factors.filter((other) => other !== factor && other.enabled);
-  if (person.require !== 'none' && left.length === 0)
+  if (person.require === 'none' || left.some(({ kind }) => kind !== 'recovery')) return;
+  if (sessionOf(call)?.person === person)
     throw new FakeError('last-factor', 409, 'the realm requires a factor, and this is the last one');
+  if (call.query.get('confirmed') !== 'true')
+    throw new FakeError('yes-needed', 409, `${person.account} has no factor left that the realm accepts`);
 }
 
 function nameIn(name: string, person: FakePerson): string {

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ChangeView, FactorSummary, UserView } from '../../../daemon/control/views.ts';
-import { call } from '../api.ts';
+import type { Confirmed } from '../../contract.ts';
+import { ApiError, call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
 import { Message } from '../parts/message.tsx';
 import { kindName } from '../words.ts';
@@ -26,8 +27,10 @@ const titles: Readonly<Record<ChangeKind, string>> = {
 
 export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeDialogProps) {
   const [name, setName] = useState(factor.name);
+  const [cost, setCost] = useState<string>();
   const work = useWork();
   const path = { user: user.account, factor: factor.id };
+  const query: Confirmed = { confirmed: cost === undefined ? undefined : 'true' };
   const change = (): Promise<ChangeView> => {
     switch (kind) {
       case 'rename':
@@ -35,25 +38,30 @@ export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeD
       case 'enable':
         return call('POST /api/users/:user/factors/:factor/enable', { path });
       case 'disable':
-        return call('POST /api/users/:user/factors/:factor/disable', { path });
+        return call('POST /api/users/:user/factors/:factor/disable', { path, query });
       case 'remove':
-        return call('DELETE /api/users/:user/factors/:factor', { path });
+        return call('DELETE /api/users/:user/factors/:factor', { path, query });
     }
   };
   const submit = () =>
     work.run(async () => {
-      const changed = await confirmation.run(change);
-      if (changed !== undefined) onChanged(changed, kind);
+      try {
+        const changed = await confirmation.run(change);
+        if (changed !== undefined) onChanged(changed, kind);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code !== 'yes-needed') throw error;
+        setCost(error.message);
+      }
     });
   const confirmation = useConfirmation({ onProven: submit });
   const named = kind !== 'rename' || (name.trim() !== '' && name.trim() !== factor.name);
   const filled = named && confirmation.filled;
-  const before = warningBefore(kind, user, factor);
+  const before = cost ?? warningBefore(kind, user, factor);
 
   return (
     <FactorDialog
       title={`${titles[kind]} ${kindName(factor.kind)}`}
-      action={titles[kind]}
+      action={cost === undefined ? titles[kind] : `${titles[kind]} anyway`}
       isDangerous={kind === 'remove'}
       first={kind === 'remove' ? 'leave' : undefined}
       filled={filled}

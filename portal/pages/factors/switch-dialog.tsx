@@ -24,6 +24,7 @@ export function SwitchDialog({ user, factor, onClose, onSwitched }: SwitchDialog
       try {
         const gone = await call('DELETE /api/users/:user/factors/:factor', {
           path: { user: user.account, factor: factor.id },
+          query: {},
         });
         onSwitched(added.warning ?? gone.warning);
       } catch (error) {

@@ -202,7 +202,9 @@ describe('changing', () => {
     assert.equal((await rig.store.get('alice'))?.factors.length, 3);
     assert.equal((await cli(['factor', 'remove', 'alice', 'bbbb', '--yes'])).status, 0);
     assert.equal((await cli(['factor', 'disable', 'alice', 'cccc'])).status, 0);
-    assert.equal((await cli(['factor', 'disable', 'alice', 'aaaa'])).status, 2);
+    const unasked = await cli(['factor', 'disable', 'alice', 'aaaa']);
+    assert.equal(unasked.status, 2);
+    assert.match(unasked.err, /no factor left/);
     const last = await cli(['factor', 'disable', 'alice', 'aaaa', '--yes']);
     assert.equal(last.status, 0);
     assert.match(last.err, /warning: .*refused/);

@@ -112,12 +112,14 @@ describe('a change of a factor', () => {
   test('warns when logins are refused from now on, and not before', async () => {
     assert.equal((await client.disableFactor('alice', 'bbbb')).warning, undefined);
     assert.equal((await client.removeFactor('alice', 'cccc')).warning, undefined);
-    assert.match((await client.disableFactor('alice', 'aaaa')).warning ?? '', /"staff".*refused/);
+    await assert.rejects(client.disableFactor('alice', 'aaaa'), coded('yes-needed'));
+    assert.match((await client.disableFactor('alice', 'aaaa', true)).warning ?? '', /"staff".*refused/);
   });
 
   test('warns when nothing is asked any more', async () => {
     await rig.store.put('bob', { factors: [phone] });
-    assert.match((await client.removeFactor('bob', 'aaaa')).warning ?? '', /not asked/);
+    await assert.rejects(client.removeFactor('bob', 'aaaa'), coded('yes-needed'));
+    assert.match((await client.removeFactor('bob', 'aaaa', true)).warning ?? '', /not asked/);
   });
 });
 

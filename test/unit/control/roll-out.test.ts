@@ -10,6 +10,7 @@ import { until } from '../../support/call.ts';
 import { runCli } from '../../support/cli-child.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { ProbedStore } from '../../support/control-store.ts';
+import { recoveryFactor } from '../../support/verifier-rig.ts';
 import { config as configOf, realm } from '../policy/support.ts';
 import { fob, phone } from './records.ts';
 
@@ -209,7 +210,7 @@ describe('a bypass code', () => {
     );
     await rig.store.put('alice', { factors: [phone] });
     await client.giveBypass('alice', {});
-    const { warning } = await client.disableFactor('alice', phone.id);
+    const { warning } = await client.disableFactor('alice', phone.id, true);
     assert.match(warning ?? '', /no factor left/);
   });
 
@@ -246,6 +247,22 @@ describe('the report', () => {
     const [line] = (await client.report(['alice'])).lines;
     assert.deepEqual([line?.readiness, line?.why], ['refused', 'no-factor']);
     assert.ok(line?.exemptUntil !== undefined);
+  });
+
+  it('does not call ready who has only recovery keys where something is required', async () => {
+    await rig.store.put('alice', { factors: [recoveryFactor()] });
+    await rig.store.put('dave', { factors: [recoveryFactor()] });
+    rig.names.people.set('dave', 61_004);
+    const { lines } = await client.report(['alice', 'dave']);
+    assert.deepEqual(
+      lines.map(({ readiness, why }) => [readiness, why]),
+      [
+        ['recovery-only', 'ask'],
+        ['ready', 'ask'],
+      ],
+    );
+    await rig.store.put('alice', { factors: [phone, recoveryFactor()] });
+    assert.equal((await client.report(['alice'])).lines[0]?.readiness, 'ready');
   });
 
   it('sees locks, and damage', async () => {
