@@ -263,6 +263,7 @@ describe('the report', () => {
     );
     await rig.store.put('alice', { factors: [phone, recoveryFactor()] });
     assert.equal((await client.report(['alice'])).lines[0]?.readiness, 'ready');
+    await rig.store.put('dave', { factors: [] });
   });
 
   it('sees locks, and damage', async () => {
