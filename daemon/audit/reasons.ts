@@ -8,6 +8,7 @@ export const auditReasons = {
   enrolled: 'the first factor was added in the login itself',
   accept: 'a FIDO key that sshd had verified',
   'no-factor': 'the account has none',
+  'used-up': 'all recovery keys or scratch codes of the account are used, and it has no other factor',
   'all-disabled': 'all factors of the account are disabled',
   skip: 'a rule says that nothing is asked',
   remembered: 'asked a short time ago; a rule says that this is enough',

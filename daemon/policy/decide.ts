@@ -19,6 +19,7 @@ import {
   isUsableFrom,
   namesOf,
   standingOf,
+  usedUpNames,
   whyNot,
 } from './requirement.ts';
 import { matchingRule, portalService, sourceMatch } from './rule.ts';
@@ -127,6 +128,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
 /** Refused for want of a factor: what a bypass code is given for. */
 const missing: ReadonlySet<RefusedWhy> = new Set([
   'no-factor',
+  'used-up',
   'none-fits',
   'all-disabled',
   'not-from-here',
@@ -159,12 +161,7 @@ function byOwnFactors(
       if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
       if (realm.enrol === 'at-login' && !isCaller && mayEnrolIn(question.facts, realm))
         return byShowing(question, realm, say);
-      return refuse(
-        'no-factor',
-        say,
-        line,
-        `${who} has no factor, and the realm requires ${namesOf(realm.require)}`,
-      );
+      return refuseWithout(factors, question, realm, say, who);
     case 'all-disabled':
       if (require === 'none')
         return pass(
@@ -190,6 +187,22 @@ function byOwnFactors(
     default:
       return unreachable(standing);
   }
+}
+
+/** No factor at all, or nothing but sets that are used up: whoever had keys is not told that there were none. */
+function refuseWithout(
+  factors: readonly FactorRecord[],
+  { now }: Question,
+  { line, require }: Realm,
+  say: Say,
+  who: string,
+): Decision {
+  const used = usedUpNames(factors, now);
+  const required = `the realm requires ${namesOf(require)}`;
+  if (used === undefined) return refuse('no-factor', say, line, `${who} has no factor, and ${required}`);
+  const sentence = `all the ${used} of ${who} are used, it has no other factor, and ${required}`;
+  const text = `All your ${used} are used, and you have no other second factor. Ask your administrator to add one.`;
+  return { ...refuse('used-up', say, line, sentence), text };
 }
 
 /**

@@ -31,6 +31,8 @@ export type NotNeededWhy =
 export type RefusedWhy =
   | 'rule-refuse'
   | 'no-factor'
+  /** Nothing but recovery keys or scratch codes, of which none is left. */
+  | 'used-up'
   | 'none-fits'
   | 'all-disabled'
   /** Security keys alone, in a login that can ask none: not at the machine, and no portal to approve it on. */
@@ -103,6 +105,10 @@ export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'tex
   'no-factor': {
     result: 'auth-err',
     text: 'A second factor is required here and you have none. Ask your administrator to add one.',
+  },
+  'used-up': {
+    result: 'auth-err',
+    text: 'All your recovery keys are used. Ask your administrator to add a second factor.',
   },
   'none-fits': {
     result: 'auth-err',

@@ -64,6 +64,18 @@ export function holdsRequired(fitting: readonly FactorRecord[]): boolean {
   return fitting.some(({ kind }) => !runOut.has(kind));
 }
 
+/** "recovery keys": the account has a set of them, all used, and nothing else; undefined: that is not so. */
+export function usedUpNames(factors: readonly FactorRecord[], now: number): string | undefined {
+  const own = factors.filter(({ kind }) => kind !== 'bypass' && kind !== 'ssh-sk');
+  if (own.length === 0 || own.some((record) => !isSet(record) || canStillBeUsed(record, now)))
+    return undefined;
+  const names = [
+    ...(own.some(({ kind }) => kind === 'recovery') ? ['recovery keys'] : []),
+    ...(own.some(({ kind }) => kind === 'scratch') ? ['scratch codes'] : []),
+  ];
+  return names.join(' and ');
+}
+
 /** What a realm says of a kind beyond requiring it. */
 function isAllowed(
   record: FactorRecord,

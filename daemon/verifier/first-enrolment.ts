@@ -92,7 +92,7 @@ function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: str
   });
   if (picture !== undefined) return [head, picture, ...typed].join('\n');
   return [
-    'You need a second factor and have none. Type this secret into an authenticator app:',
+    'You need a second factor. Type this secret into an authenticator app:',
     groupedBase32(token.seed),
     ...parametersText(token),
     ...(portal === undefined ? [] : [`(or break off, and add one at ${portal})`]),

@@ -125,6 +125,7 @@ export type RefusalReason =
   | 'codes-locked'
   | 'locked'
   | 'no-factor'
+  | 'used-up'
   | 'uid-changed';
 
 /**
@@ -172,8 +173,9 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
       return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
     case 'no-factor':
       return 'There is no enabled second factor to check this against.';
+    case 'used-up':
     case 'uid-changed':
-      return refusals['uid-changed'].text;
+      return refusals[reason].text;
     default:
       return unreachable(reason);
   }

@@ -7,6 +7,7 @@ import { summaryOf } from '../factors/summary.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { lockedNow } from '../policy/lockout.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { usedUpNames } from '../policy/requirement.ts';
 import { type Owner, recordOf } from '../store/owner.ts';
 import { type Asking, counted, judgeAnswer, madeReady, spent } from './asking.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
@@ -97,7 +98,8 @@ async function tryVerify(
     return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
   };
   if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
-  if (factors.length === 0) return no('no-factor');
+  if (factors.length === 0)
+    return no(usedUpNames(record.factors, now) === undefined ? 'no-factor' : 'used-up');
   if (locked === 'all') return no('locked');
   const codesLocked = locked === 'codes';
   const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;

@@ -50,7 +50,9 @@ export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListPr
                   </small>
                 )}
                 {factor.left !== undefined && factor.left < 4 && (
-                  <small class="advice">Less than 4 left: make new ones.</small>
+                  <small class="advice">
+                    {factor.left === 0 ? 'All are used: make new ones.' : 'Less than 4 left: make new ones.'}
+                  </small>
                 )}
               </th>
               <td data-label="Kind">{kindName(factor.kind)}</td>

@@ -139,7 +139,7 @@ describe('scratch codes, row by row', () => {
     ['nor in a realm of YubiKeys', ['yubikey'], [scratch], 'refused none-fits'],
     ['are a factor in any', 'any', [scratch], 'ask s1'],
     ['and in none', 'none', [scratch], 'ask s1'],
-    ['used up they are none', 'any', [spentScratch], 'refused no-factor'],
+    ['used up they are none', 'any', [spentScratch], 'refused used-up'],
     [
       'and do not hide that all else is disabled',
       'any',

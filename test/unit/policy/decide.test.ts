@@ -60,7 +60,7 @@ describe('what an account has, in a realm (the first table)', () => {
     ['any: one', any, [hotp], 'ask h1'],
     ['any: several, and recovery keys', any, [totp, spareTotp, recovery], 'ask t1 t2 r1'],
     ['any: no factor', any, [], 'refused no-factor auth-err'],
-    ['any: a used-up recovery set is no factor', any, [usedUp], 'refused no-factor auth-err'],
+    ['any: a used-up recovery set is no factor', any, [usedUp], 'refused used-up auth-err'],
     ['any: all disabled', any, [disabled(totp)], 'refused all-disabled auth-err'],
     [
       'any: a used-up set does not hide that all else is disabled',

@@ -346,6 +346,8 @@ describe('verify', () => {
     await put(rig, { factors: [] });
     assert.equal(await outcome(codeNow(rig)), 'no-factor');
     await put(rig, { factors: [recoveryFactor([])] });
+    assert.equal(await outcome(recoveryKeys[0] ?? ''), 'used-up');
+    await put(rig, { factors: [totpFactor({ enabled: false }), recoveryFactor([])] });
     assert.equal(await outcome(recoveryKeys[0] ?? ''), 'no-factor');
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
   });
