@@ -1,4 +1,4 @@
-import type { Plan } from './driver.ts';
+import type { Login, Plan } from './driver.ts';
 
 export type ModuleName =
   | 'empty stack'
@@ -20,6 +20,8 @@ export interface Contestant {
   readonly warmUp: number;
   /** Makes ready for a run and says what the clients do in it; each code is right and was never used. */
   plan(clients: number, logins: number): Plan[];
+  /** Hears how a plan went: where codes were refused, it goes on behind the last that was accepted. */
+  went?(plans: readonly Plan[], logins: readonly Login[]): void;
   /** Only the one that is measured runs. */
   wake?(): void;
   rest?(): void;

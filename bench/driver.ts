@@ -10,6 +10,8 @@ export interface Plan {
 }
 
 export interface Login {
+  /** The place of its plan. */
+  readonly client: number;
   /** Nanoseconds of the monotonic clock, which process.hrtime reads too. */
   readonly start: number;
   readonly end: number;
@@ -34,8 +36,8 @@ export class Driver {
     writeFileSync(plan, plans.map(({ user, codes }) => `${[user, ...codes].join(' ')}\n`).join(''));
     const lines = await outputOf(this.#program, [join(this.#folder, 'pam.d'), service, plan]);
     return lines.map((line) => {
-      const [, start = 0, end = 0, result = -1] = line.split(' ').map(Number);
-      return { start, end, result };
+      const [client = 0, start = 0, end = 0, result = -1] = line.split(' ').map(Number);
+      return { client, start, end, result };
     });
   }
 }

@@ -5,7 +5,7 @@ import { hotp, yubikey } from './devices.ts';
 import { Driver } from './driver.ts';
 import { type DaemonFigures, judge } from './goals.ts';
 import { describeMachine, prepareMachine } from './machine.ts';
-import { type Cell, measure, median } from './measure.ts';
+import { type Cell, measure, median, unlessItFails } from './measure.ts';
 import { benchFolder, enterNamespace } from './namespace.ts';
 import { emptyStack, googleAuthenticator, oath } from './peers.ts';
 import { Sallyport } from './sallyport.ts';
@@ -103,8 +103,9 @@ function cellsOf(all: readonly Contestant[], { clients, users }: Scope): Cell[] 
 async function figuresOf(sallyport: Sallyport, driver: Driver): Promise<DaemonFigures> {
   const memory = sallyport.memory();
   const times: number[] = [];
-  for (let start = 0; start < starts; start += 1) times.push(await sallyport.startUp(driver));
-  return { users: sallyport.users, memory, startUp: median(times) };
+  for (let start = 0; start < starts; start += 1)
+    times.push((await unlessItFails(progress, () => sallyport.startUp(driver))) ?? Number.NaN);
+  return { users: sallyport.users, memory, startUp: median(times.filter(Number.isFinite)) };
 }
 
 async function bench(folder: string, options: Options): Promise<void> {
@@ -113,7 +114,9 @@ async function bench(folder: string, options: Options): Promise<void> {
   prepareMachine(folder);
   const driver = new Driver(folder);
   progress('verifying the assertion of a security key');
-  const verifications = await measureVerification(folder, { repeats, seconds: scope.seconds });
+  const verifications =
+    (await unlessItFails(progress, () => measureVerification(folder, { repeats, seconds: scope.seconds }))) ??
+    [];
   const all = await contestants(folder, scope);
   const daemons = all.filter((one) => one instanceof Sallyport);
   try {

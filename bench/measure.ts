@@ -43,7 +43,7 @@ export async function measure(driver: Driver, cells: readonly Cell[], extent: Ex
   const { repeats, seconds, budget, progress } = extent;
   const begun = performance.now();
   progress('warming up');
-  const paces = await warmUp(driver, cells);
+  const paces = await warmUp(driver, cells, progress);
   const runs = cells.map((): Run[] => []);
   for (let round = 1, longest = 0; round <= repeats; round += 1) {
     const start = performance.now();
@@ -51,7 +51,8 @@ export async function measure(driver: Driver, cells: readonly Cell[], extent: Ex
     for (const [index, cell] of cells.entries()) {
       progress(`round ${round} of ${repeats}: ${nameOf(cell)}`);
       const logins = loginsEach(cell, paces.get(cell.contestant) ?? 1, seconds);
-      runs[index]?.push(await runCell(driver, cell, logins));
+      const run = await unlessItFails(progress, () => runCell(driver, cell, logins));
+      if (run !== undefined) runs[index]?.push(run);
     }
     longest = Math.max(longest, performance.now() - start);
   }
@@ -67,22 +68,43 @@ function nameOf({ contestant, clients }: Cell): string {
 }
 
 /** @returns milliseconds that one login of one client takes, once warm */
-async function warmUp(driver: Driver, cells: readonly Cell[]): Promise<Map<Contestant, number>> {
+async function warmUp(
+  driver: Driver,
+  cells: readonly Cell[],
+  progress: (text: string) => void,
+): Promise<Map<Contestant, number>> {
   const paces = new Map<Contestant, number>();
   for (const { contestant, clients } of cells) {
-    if (!paces.has(contestant)) {
-      await runCell(driver, { contestant, clients: 1 }, contestant.warmUp);
-      const { p50 } = await runCell(driver, { contestant, clients: 1 }, Math.ceil(contestant.warmUp / 10));
-      paces.set(contestant, p50);
-    }
-    const each = Math.floor(contestant.warmUp / 4 / clients);
-    if (clients > 1 && each > 0) await runCell(driver, { contestant, clients }, each);
+    await unlessItFails(progress, async () => {
+      if (!paces.has(contestant)) {
+        await runCell(driver, { contestant, clients: 1 }, contestant.warmUp);
+        const { p50 } = await runCell(driver, { contestant, clients: 1 }, Math.ceil(contestant.warmUp / 10));
+        paces.set(contestant, p50);
+      }
+      const each = Math.floor(contestant.warmUp / 4 / clients);
+      if (clients > 1 && each > 0) await runCell(driver, { contestant, clients }, each);
+    });
   }
   return paces;
 }
 
-function loginsEach({ contestant, clients }: Cell, pace: number, seconds: number): number {
+/** What fails is said, and the rest is measured: undefined stands for a figure that there is not. */
+export async function unlessItFails<T>(
+  progress: (text: string) => void,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    progress(`not measured: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+export function loginsEach({ contestant, clients }: Cell, pace: number, seconds: number): number {
   const wanted = Math.round((seconds * 1000) / (pace * clients));
+  // Nothing was accepted: what one takes is not known, and it is tried a few times all the same.
+  if (!Number.isFinite(wanted)) return clients === 1 ? 3 : 1;
   // With fewer than three of a lone client there is no median.
   return Math.max(clients === 1 ? 3 : 1, Math.min(wanted, clients === 1 ? wanted : contestant.mostLogins));
 }
@@ -93,6 +115,7 @@ async function runCell(driver: Driver, { contestant, clients }: Cell, logins: nu
   const before = contestant.cpu?.();
   const done = await driver.run(contestant.service, plans);
   const after = contestant.cpu?.();
+  contestant.went?.(plans, done);
   contestant.rest?.();
   const run = summary(done);
   if (before === undefined || after === undefined) return run;
@@ -118,9 +141,9 @@ function middle(runs: readonly Run[]): Run {
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   const cpus = runs.map(({ cpu }) => cpu).filter((cpu) => cpu !== undefined);
   return {
-    p50: median(runs.map(({ p50 }) => p50)),
-    p95: median(runs.map(({ p95 }) => p95)),
-    rate: median(runs.map(({ rate }) => rate)),
+    p50: median(runs.map(({ p50 }) => p50).filter(Number.isFinite)),
+    p95: median(runs.map(({ p95 }) => p95).filter(Number.isFinite)),
+    rate: median(runs.map(({ rate }) => rate).filter(Number.isFinite)),
     refused: sum(runs.map(({ refused }) => refused)),
     logins: sum(runs.map(({ logins }) => logins)),
     runs: runs.length,

@@ -6,13 +6,15 @@ import { rootedPaths } from '../daemon/config/defaults.ts';
 import { createClient } from '../daemon/control/client.ts';
 import type { Contestant, ModuleName } from './contestant.ts';
 import type { Device } from './devices.ts';
-import type { Driver, Plan } from './driver.ts';
+import type { Driver, Login, Plan } from './driver.ts';
 import { fillStore } from './fill.ts';
 import { cliMain, daemonMain, must, repository, writeService } from './machine.ts';
 import { mostClients, people } from './people.ts';
 
 const ticksPerSecond = Number(must('getconf', ['CLK_TCK']));
-const startDeadline = 30_000;
+const startDeadline = 300_000;
+/** A code that was used meanwhile is refused once; more than that is a defect, and says so by its figure. */
+const firstLogins = 5;
 
 /** sallyportd and pam_sallyport.so of this build, with a store of so many accounts. */
 export class Sallyport implements Contestant {
@@ -91,6 +93,14 @@ export class Sallyport implements Contestant {
     });
   }
 
+  went(plans: readonly Plan[], logins: readonly Login[]): void {
+    for (const [client, { user, codes }] of plans.entries()) {
+      const own = logins.filter((login) => login.client === client);
+      const first = (this.#next.get(user) ?? 0) - codes.length;
+      this.#next.set(user, first + nextAfter(own.map(({ result }) => result === 0)));
+    }
+  }
+
   cpu(): number {
     const stat = readFileSync(`/proc/${this.#pid}/stat`, 'latin1');
     const [user = 0, system = 0] = stat
@@ -107,15 +117,19 @@ export class Sallyport implements Contestant {
     return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
-  /** Milliseconds from the start of the daemon's process until a login has succeeded. */
+  /** Milliseconds from the start of the daemon's process until a login has succeeded; NaN: none has. */
   async startUp(driver: Driver): Promise<number> {
     await this.stop();
-    const plans = this.plan(1, 1);
     const begun = Number(process.hrtime.bigint());
     await this.start();
-    const [login] = await driver.run(this.service, plans);
-    if (login?.result !== 0) throw new Error(`the first login after a start ended with ${login?.result}`);
-    return (login.end - begun) / 1e6;
+    for (let tries = 0; tries < firstLogins; tries += 1) {
+      const plans = this.plan(1, 1);
+      const logins = await driver.run(this.service, plans);
+      this.went(plans, logins);
+      const [login] = logins;
+      if (login?.result === 0) return (login.end - begun) / 1e6;
+    }
+    return Number.NaN;
   }
 
   get #pid(): number {
@@ -123,4 +137,11 @@ export class Sallyport implements Contestant {
     if (pid === undefined) throw new Error('sallyportd was not started');
     return pid;
   }
+}
+
+/** @param accepted of each code of a plan, in order @returns how many codes are behind it */
+export function nextAfter(accepted: readonly boolean[]): number {
+  const last = accepted.lastIndexOf(true);
+  // What follows on the last accepted one may be used too: its answer was lost. It is not tried again.
+  return last === accepted.length - 1 ? accepted.length : last + 2;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { judge } from '../../../bench/goals.ts';
-import { quantile, type Row, summary } from '../../../bench/measure.ts';
+import { loginsEach, quantile, type Row, summary, unlessItFails } from '../../../bench/measure.ts';
+import { nextAfter } from '../../../bench/sallyport.ts';
 
 const PAM_AUTH_ERR = 7;
 
@@ -30,10 +31,10 @@ const rows: readonly Row[] = [
 describe('the figures of the benchmark', () => {
   it('takes times and rate from the logins that succeeded alone', () => {
     const run = summary([
-      { start: 0, end: 2e6, result: 0 },
-      { start: 0, end: 1e5, result: PAM_AUTH_ERR },
-      { start: 2e6, end: 6e6, result: 0 },
-      { start: 6e6, end: 1e7, result: PAM_AUTH_ERR },
+      { client: 0, start: 0, end: 2e6, result: 0 },
+      { client: 0, start: 0, end: 1e5, result: PAM_AUTH_ERR },
+      { client: 0, start: 2e6, end: 6e6, result: 0 },
+      { client: 0, start: 6e6, end: 1e7, result: PAM_AUTH_ERR },
     ]);
     assert.equal(run.p50, 2);
     assert.equal(run.p95, 4);
@@ -65,6 +66,34 @@ describe('the figures of the benchmark', () => {
   });
 
   it('counts a figure that is missing as missed', () => {
+    const goals = judge([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
+    assert.ok(goals.every(({ met }) => !met));
+  });
+
+  it('are taken of few logins where nothing was accepted before', () => {
+    const contestant = { mostLogins: 10 } as Parameters<typeof loginsEach>[0]['contestant'];
+    for (const pace of [Number.NaN, Number.POSITIVE_INFINITY, 0]) {
+      assert.equal(loginsEach({ contestant, clients: 1 }, pace, 1), 3, `${pace}`);
+      assert.ok(loginsEach({ contestant, clients: 64 }, pace, 1) >= 1, `${pace}`);
+    }
+    assert.equal(loginsEach({ contestant, clients: 1 }, 10, 1), 100);
+  });
+
+  it('go on behind the last code that was accepted', () => {
+    assert.equal(nextAfter([true, true, true]), 3);
+    // The one behind it may have been used, though its answer was lost.
+    assert.equal(nextAfter([true, false, false, false]), 2);
+    assert.equal(nextAfter([false, false]), 1);
+    assert.equal(nextAfter([]), 0);
+  });
+
+  it('that cannot be taken are said, and the rest is printed', async () => {
+    const said: string[] = [];
+    const failing = async () => {
+      throw new Error('the driver ended with 7');
+    };
+    assert.equal(await unlessItFails((text) => said.push(text), failing), undefined);
+    assert.deepEqual(said, ['not measured: the driver ended with 7']);
     const goals = judge([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
     assert.ok(goals.every(({ met }) => !met));
   });
