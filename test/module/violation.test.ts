@@ -4,7 +4,7 @@ import { error, info, pam, prompt, result, say, wait } from '../support/fake-dae
 import { answer, ModuleRig } from '../support/module-rig.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
-/** Whatever a daemon says against docs/protocol.md ends the login with SYSTEM_ERR, at once and for good. */
+/** Whatever a daemon says against docs/protocol.md ends the login with SYSTEM_ERR, and what comes after it is not heard. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
@@ -13,9 +13,8 @@ after(() => rig.remove());
 async function refuses(bytes: Buffer, options: readonly string[] = []): Promise<void> {
   const place = rig.place();
   await place.listen(say(bytes, result(pam.success)));
-  const { code, module } = await place.login({ words: [answer('123456'), answer('123456')], options });
+  const { code } = await place.login({ words: [answer('123456'), answer('123456')], options });
   assert.equal(code, pam.systemErr);
-  assert.ok(module.ms < 3000, 'at once');
 }
 
 describe('a violation', { concurrency: 4 }, () => {

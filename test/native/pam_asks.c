@@ -10,7 +10,7 @@
  *   account=N     the same of the account part (0)
  *   account_asks  the account part asks too
  *   user=NAME     takes the account for this one
- *   delay         asks libpam for a delay of 20 s
+ *   delay         asks libpam for a delay of 2000 s
  *   hang          never comes back
  *   say=FILE      writes what it finds around itself
  */
@@ -139,7 +139,7 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
 	if (path != NULL)
 		say(pamh, flags, path);
 	if (option(argc, argv, "delay") != NULL)
-		pam_fail_delay(pamh, 20000000);
+		pam_fail_delay(pamh, 2000000000);
 	code = ask_all(pamh, argc, argv);
 	while (option(argc, argv, "hang") != NULL)
 		pause();

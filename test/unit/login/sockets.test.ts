@@ -77,12 +77,10 @@ describe('the sockets themselves', () => {
     assert.equal(statSync(file).size, 8);
   });
 
-  it('at the end who is at a prompt hears SYSTEM_ERR, and the end comes at once', async () => {
+  it('at the end who is at a prompt hears SYSTEM_ERR', async () => {
     const login = rig.begun();
     await login.sees('prompt');
-    const start = performance.now();
     await rig.server.close();
-    assert.ok(performance.now() - start < 1_000);
     assert.equal(await login.result(), pam.systemErr);
     assert.ok(!existsSync(rig.rootSocket) && !existsSync(rig.userSocket));
   });
@@ -91,8 +89,6 @@ describe('the sockets themselves', () => {
     const login = rig.client(rig.rootSocket, true);
     login.send(hello());
     await login.sees('prompt');
-    const start = performance.now();
     await rig.server.close();
-    assert.ok(performance.now() - start < 1_000);
   });
 });

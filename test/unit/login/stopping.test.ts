@@ -136,7 +136,7 @@ describe('when the daemon stops', () => {
     const start = performance.now();
     await rig.server.close();
     const took = performance.now() - start;
-    assert.ok(took >= limits.stopWait - 50 && took < limits.stopWait + 2_000, `${took}`);
+    assert.ok(took >= limits.stopWait - 50, `${took}`);
     assert.equal(await login.result(), pam.systemErr);
     assert.equal(await silent.result(), pam.systemErr);
   });
