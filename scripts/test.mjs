@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { build } from './lib/build.mjs';
 import { filesBelow } from './lib/fresh.mjs';
+import { complaintsOf, complaintText, lookAtMachine } from './lib/machine.mjs';
 import { become, root, stop } from './lib/run.mjs';
 import { setUp } from './lib/setup.mjs';
 import { chooseTests } from './lib/tests.mjs';
@@ -23,6 +24,9 @@ if (process.getuid() !== 0)
   stop(
     `the tests make namespaces with accounts of their own, which takes root; run: sudo npm ${long ? 'run test:long' : 'test'}`,
   );
+// Before anything waits for it in vain.
+const complaints = complaintsOf(lookAtMachine());
+if (complaints.length > 0) stop(complaintText(complaints));
 await setUp(long ? 'long' : 'test');
 build();
 
