@@ -68,6 +68,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'key-refused': exitStatus.refused,
   'key-unavailable': exitStatus.refused,
   'too-many-ceremonies': exitStatus.refused,
+  'too-many-changes': exitStatus.refused,
   'config-invalid': exitStatus.config,
   'bad-request': exitStatus.usage,
   'bad-name': exitStatus.usage,

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AccountLookup, Accounts } from '../accounts.ts';
 import { SallyportError } from '../errors.ts';
+import { createRates } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 import { refusals } from '../policy/decision.ts';
 import { createTurns } from '../verifier/turns.ts';
@@ -20,6 +21,8 @@ export interface AuthoriseOptions {
   readonly portalUid?: () => Promise<number | undefined>;
   /** Of the account that sallyport-notify runs as; undefined: there is nothing to run. */
   readonly notifyUid?: () => Promise<number | undefined>;
+  /** Milliseconds; by default those of the process. */
+  readonly monotonic?: () => number;
   /** What the store has under that name: nothing, or the record and the uid that it was made for. */
   readonly recordOf: (account: string) => Promise<RecordOwner | undefined>;
 }
@@ -55,12 +58,21 @@ export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders
  * - who may not know whether an account exists hears the same refusal either way;
  * - nobody reads or changes as "the account itself" what was stored for another uid under the same name;
  * - an account with uid 0, or with a record made for it, is one of root's;
+ * - an account changes itself only so often: each change is an event that is never counted with others;
  * - NSS gets one question at a time from one uid, so that no local user fills its queue.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
   const inTurn = createTurns();
+  const changes = createRates(options.monotonic ?? (() => performance.now()), limits.ownChanges.accounts);
   return (uid, route, headers) => {
-    const work = () => authorise(options, uid, route, headers);
+    const work = async (): Promise<Authorised> => {
+      const authorised = await authorise(options, uid, route, headers);
+      if (!authorised.isSelf || operation(route.name).method === 'GET') return authorised;
+      if (!changes.allows(authorised.actor, limits.ownChanges.rate))
+        throw new SallyportError('too-many-changes', 'too many changes of one account; go on in a minute');
+      changes.add(authorised.actor, limits.ownChanges.rate);
+      return authorised;
+    };
     return options.rootUids.has(uid) ? work() : inTurn(String(uid), work);
   };
 }

@@ -53,6 +53,7 @@ export const httpStatus = {
   'too-many-connections': 429,
   'too-many-followers': 429,
   'too-many-ceremonies': 429,
+  'too-many-changes': 429,
   'header-too-large': 431,
   internal: 500,
   'record-damaged': 500,

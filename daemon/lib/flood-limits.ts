@@ -19,6 +19,8 @@ export const floodLimits = {
     aggregatesOfOne: 64,
     interval: 60_000,
   },
+  /** Changes that an account makes of itself with a token: each is an event of its own. */
+  ownChanges: { rate: { burst: 60, forgetOneIn: 1_000 }, accounts: 4_096 },
   /**
    * Parts of the audit trail that may be written in a day before the events of the same party give way to those of
    * others (store/shares.ts): by one account or party, and by all that have verified no factor. `beyond`: the room for
