@@ -127,6 +127,19 @@ const takingLong = [
     purpose: 'yubiserver',
     file: '/usr/bin/yubiserver',
   },
+  { name: 'dropbear-bin', why: 'a client of ssh', purpose: 'dbclient', file: '/usr/bin/dbclient' },
+  { name: 'putty-tools', why: 'clients of ssh', purpose: 'plink, pscp', file: '/usr/bin/plink' },
+  { name: 'python3-paramiko', why: 'a client of ssh', purpose: 'Paramiko', file: null },
+  { name: 'lftp', why: 'a client of sftp', purpose: 'lftp', file: '/usr/bin/lftp' },
+  { name: 'curl', why: 'a client of sftp', purpose: 'curl', file: '/usr/bin/curl' },
+  { name: 'sshpass', why: 'answers the prompt of ssh', purpose: 'sshpass', file: '/usr/bin/sshpass' },
+  { name: 'sshfs', why: 'a client of sftp', purpose: 'sshfs', file: '/usr/bin/sshfs' },
+  {
+    name: 'ansible-core',
+    why: 'administers machines over ssh',
+    purpose: 'Ansible',
+    file: '/usr/bin/ansible',
+  },
 ];
 
 const comparing = [
