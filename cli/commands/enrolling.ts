@@ -32,6 +32,29 @@ export async function mayAdd(context: Context, user: string): Promise<UserView> 
   );
 }
 
+/**
+ * Whether this very factor will be taken, but for the code that nobody has yet: asked before a secret is shown. It is
+ * the request itself without a code, which is looked at last of all.
+ * @throws ControlError what the daemon says to it: kind-refused, name-taken, too-many-factors
+ */
+export async function mayAddThis(
+  context: Context,
+  { account, mayAddUnproven }: UserView,
+  verify: boolean,
+  bodyWith: (proof: Proof) => EnrolBody,
+): Promise<void> {
+  if (!verify && mayAddUnproven === false)
+    throw new ControlError(
+      'not-permitted',
+      'only root adds a factor without a current code: leave --no-verify out, or use sudo',
+    );
+  try {
+    await context.client().addFactor(account, bodyWith({ verify: true }));
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'wrong-code') throw error;
+  }
+}
+
 /** What an option gave, or what is typed or piped in for "-". */
 export async function secretFrom(
   context: Context,

@@ -8,11 +8,11 @@ import {
   readSeed,
   seedText,
 } from '../../daemon/control/token.ts';
-import type { UserView } from '../../daemon/control/views.ts';
+import type { EnrolBody, UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { wholeNumber } from '../number.ts';
 import { scannable } from '../qr-picture.ts';
-import { enrol, mayAdd, nameIn, secretFrom, tell } from './enrolling.ts';
+import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrolling.ts';
 import { addFactorAddBypass } from './factor-add-bypass.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
 import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';
@@ -105,11 +105,13 @@ async function addTotp(context: Context, user: string, options: TotpOptions): Pr
     digits,
     algorithm,
   };
-  show(context, { ...token, kind: 'totp', period });
   const secret = seed.toString('base64');
-  await enrol(context, user, options.verify, (proof) => {
+  const bodyWith = (proof: Proof): EnrolBody => {
     return { kind: 'totp', secret, digits, algorithm, period, ...nameIn(options), ...proof };
-  });
+  };
+  await mayAddThis(context, found, options.verify, bodyWith);
+  show(context, { ...token, kind: 'totp', period });
+  await enrol(context, user, options.verify, bodyWith);
 }
 
 async function addHotp(context: Context, user: string, options: HotpOptions): Promise<void> {
@@ -124,11 +126,13 @@ async function addHotp(context: Context, user: string, options: HotpOptions): Pr
     digits,
     algorithm,
   };
-  show(context, { ...token, kind: 'hotp', counter });
   const secret = seed.toString('base64');
-  await enrol(context, user, options.verify, (proof) => {
+  const bodyWith = (proof: Proof): EnrolBody => {
     return { kind: 'hotp', secret, digits, algorithm, counter, ...nameIn(options), ...proof };
-  });
+  };
+  await mayAddThis(context, found, options.verify, bodyWith);
+  show(context, { ...token, kind: 'hotp', counter });
+  await enrol(context, user, options.verify, bodyWith);
 }
 
 async function addRecovery(context: Context, user: string, options: RecoveryOptions): Promise<void> {

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/control/client.ts';
 import type { ChangeView, FactorSummary } from '../../daemon/control/views.ts';
@@ -10,11 +11,14 @@ export function addFactor(program: Command, context: Context): void {
   const factor = program.command('factor').description('the second factors of an account');
   addFactorAdd(factor, context);
   factor
-    .command('list <user>')
+    .command('list [user]')
     .summary('the factors of an account')
-    .description('the factors of an account; piped: id, kind, name, state, added, last used, detail')
+    .description(
+      'the factors of an account, by default one’s own; piped: id, kind, name, state, added, last used, detail',
+    )
     .option('--json', 'as JSON')
-    .action(async (user: string, options: { json?: boolean }) => {
+    .action(async (named: string | undefined, options: { json?: boolean }) => {
+      const user = named ?? userInfo().username;
       const factors = await context.client().factors(user);
       if (options.json === true) context.output.json({ factors });
       else factorTable(context.output, factors);

@@ -1,3 +1,4 @@
+import { commandService, portalService } from '../policy/rule.ts';
 import type { ControlCode } from './codes.ts';
 import { type OperationName, operation, type Relation } from './operations.ts';
 
@@ -12,6 +13,14 @@ export interface Caller {
   readonly notify?: boolean;
   /** A member of the admin group; false whenever that cannot be told. */
   readonly admin: boolean;
+}
+
+/**
+ * The service that a sign-in of this caller is judged under. Root needs no token: below `init --root` it is the portal,
+ * which has the daemon's own uid there.
+ */
+export function serviceOf(caller: Pick<Caller, 'portal' | 'root'>): string {
+  return caller.portal || caller.root ? portalService : commandService;
 }
 
 /** The account that an operation is about. */

@@ -47,7 +47,7 @@ export interface Admin extends Exempting, Reporting {
     readonly search?: string;
     readonly limit: number;
   }): Promise<UserPage>;
-  user(account: string): Promise<Omit<UserView, 'mayAdd'>>;
+  user(account: string): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnproven'>>;
   /** Whose record the store has under that name; undefined: nobody's. */
   recordOwner(account: string): Promise<RecordOwner | undefined>;
   unlock(actor: string, account: string): Promise<ChangeView>;

@@ -5,12 +5,12 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { selectRealm, wantedGroups } from '../policy/realm.ts';
 import { standingOf } from '../policy/requirement.ts';
-import { matchingRule, portalService } from '../policy/rule.ts';
+import { matchingRule } from '../policy/rule.ts';
 import type { Store } from '../store/contract.ts';
 import { recordOf } from '../store/owner.ts';
 import { type Ledger, untilSettled } from '../verifier/ledger.ts';
 import { loginEvent, shown } from '../verifier/login-event.ts';
-import type { Caller } from './access.ts';
+import { type Caller, serviceOf } from './access.ts';
 import { type InviteLink, isInvited, type LinkOwner, type Links, readInvite } from './links.ts';
 import type { SignInBody } from './sign-in-views.ts';
 
@@ -67,7 +67,7 @@ export async function firstFactor(
     ...(source === undefined ? {} : { source }),
   });
   if (verdict !== 'right') {
-    if (account !== undefined) await notePassword(options, account, source, verdict);
+    if (account !== undefined) await notePassword(options, account, serviceOf(caller), source, verdict);
     return verdictWithout(verdict, account);
   }
   return proven(options, account, typeof byLink === 'object' ? byLink : undefined);
@@ -113,6 +113,7 @@ async function proven(
 async function notePassword(
   { ledger, clock }: FirstFactorOptions,
   account: Account,
+  service: string,
   source: string | undefined,
   verdict: PasswordVerdict,
 ): Promise<void> {
@@ -122,7 +123,7 @@ async function notePassword(
     reason: `password-${verdict}`,
     at: clock.now(),
     account: account.name,
-    service: portalService,
+    service,
     ...(source === undefined ? {} : { source: shown(source) }),
     proven: false,
   });

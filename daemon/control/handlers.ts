@@ -64,7 +64,11 @@ export const handlers: Readonly<
   report: async ({ admin }, call) => admin.report(readReport(await call.body())),
   'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),
   'user-show': plain(async ({ admin }, call): Promise<UserView> => {
-    return { ...(await admin.user(accountOf(call))), mayAdd: call.may('factor-add') };
+    return {
+      ...(await admin.user(accountOf(call))),
+      mayAdd: call.may('factor-add'),
+      mayAddUnproven: call.may('factor-add-unproven'),
+    };
   }),
   'user-unlock': change(async ({ admin }, call) => admin.unlock(call.actor, accountOf(call))),
   'user-exempt': async ({ admin }, call) =>

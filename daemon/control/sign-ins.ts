@@ -3,13 +3,12 @@ import { canonicalAddress } from '../config/network.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import { portalService } from '../policy/rule.ts';
 import type { Randomness } from '../randomness.ts';
 import { assertionOf } from '../verifier/approvals.ts';
 import type { AbandonReason, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Answer } from '../verifier/judge.ts';
 import type { KeyOffer } from '../verifier/touches.ts';
-import type { Caller } from './access.ts';
+import { type Caller, serviceOf } from './access.ts';
 import { type First, mayAddFirst } from './first-factor.ts';
 import {
   createFirstFactorGate,
@@ -178,7 +177,7 @@ export function createSignIns(options: SignInOptions): SignIns {
 function factsFor(account: Account, source: string | undefined, caller: Caller, bootId: string): LoginFacts {
   const address = source === undefined ? undefined : canonicalAddress(source);
   return {
-    service: portalService,
+    service: serviceOf(caller),
     user: account.name,
     ...(source === undefined ? {} : { rhost: source }),
     ...(address === undefined ? {} : { source: address }),

@@ -44,7 +44,7 @@ export function viewUser(
   record: AccountRecord | undefined,
   standing: Standing,
   options: { readonly configuration: Configuration; readonly now: () => number },
-): Omit<UserView, 'mayAdd'> {
+): Omit<UserView, 'mayAdd' | 'mayAddUnproven'> {
   const { realm, uid, problem } = standing;
   const { digits, period, algorithm } = realm?.totp ?? defaults.totp;
   const lock = lockView(record?.lock ?? noLock, realm?.lockout, options.now());

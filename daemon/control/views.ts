@@ -139,6 +139,8 @@ export interface UserView {
   readonly factors: readonly FactorSummary[];
   /** Whether whoever asks may add a factor here. */
   readonly mayAdd: boolean;
+  /** And without a current code of it. */
+  readonly mayAddUnproven?: boolean;
   readonly lock: LockView;
   /** Running `remember`s. */
   readonly remembered: number;

@@ -41,7 +41,11 @@ type Work = (desk: Desk, account: string, route: Route, body: unknown) => Promis
 /** What root needs to get back in, and no more. Whatever wants a proof or a person's token needs the daemon. */
 const works: Partial<Record<OperationName, Work>> = {
   'user-list': async ({ admin }, _, { query }) => admin.users(schema.readPage(query)),
-  'user-show': async ({ admin }, account) => ({ ...(await admin.user(account)), mayAdd: true }),
+  'user-show': async ({ admin }, account) => ({
+    ...(await admin.user(account)),
+    mayAdd: true,
+    mayAddUnproven: true,
+  }),
   'user-unlock': async ({ admin }, account) => admin.unlock(offlineActor, account),
   'factor-list': async ({ admin }, account) => ({ factors: await admin.factors(account) }),
   'factor-add': async ({ verifier }, user, _, body) => {

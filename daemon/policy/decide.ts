@@ -22,7 +22,7 @@ import {
   usedUpNames,
   whyNot,
 } from './requirement.ts';
-import { matchingRule, portalService, sourceMatch } from './rule.ts';
+import { isSignIn, matchingRule, sourceMatch } from './rule.ts';
 import { date, pass, refuse, type Say } from './saying.ts';
 import { addFirstText, maySeeSecrets } from './secrets.ts';
 
@@ -77,7 +77,7 @@ function decideIn(question: Question, realm: Realm, because: string): Decision {
   if (rule?.action.kind === 'refuse') return refuse('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
     return pass('skip', say, rule.line, 'a rule lets this service from there off');
-  const isPortal = facts.service === portalService;
+  const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
     const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides`;
@@ -211,7 +211,7 @@ function refuseWithout(
  */
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
-  return isShown && facts.service !== portalService && fits(require, 'totp');
+  return isShown && !isSignIn(facts.service) && fits(require, 'totp');
 }
 
 /** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */

@@ -1,11 +1,11 @@
 import type { Config, Realm } from '../config/contract.ts';
 import type { LoginFacts } from './contract.ts';
 import type { Decision, NotNeeded } from './decision.ts';
-import { portalService } from './rule.ts';
+import { isSignIn } from './rule.ts';
 
 /** Whoever changes factors in the portal is asked for one, whatever the realm does at logins. */
 export function observes(realm: Realm, { service }: Pick<LoginFacts, 'service'>): boolean {
-  return realm.observe && service !== portalService;
+  return realm.observe && !isSignIn(service);
 }
 
 /** This realm and those after it. */

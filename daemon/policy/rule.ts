@@ -75,14 +75,23 @@ function isLaxerOrSame(action: Rule['action'], other: Rule['action'] | undefined
   }
 }
 
-/** The service under which the portal, and whoever changes factors without root, is judged. */
+/** The service under which sign-ins to the portal are judged. */
 export const portalService = 'sallyport-portal';
+/** And those of the command, by users who change their own factors. */
+export const commandService = 'sallyport';
+
+/** Whether somebody signs in to change factors. What holds for the portal holds for the command. */
+export function isSignIn(service: string): boolean {
+  return service === portalService || service === commandService;
+}
 
 /** Who may change factors is never let off: such a rule is passed over there. */
 function holdsFor({ action }: Rule, service: string): boolean {
-  return service !== portalService || action.kind === 'ask' || action.kind === 'refuse';
+  return !isSignIn(service) || action.kind === 'ask' || action.kind === 'refuse';
 }
 
 function takesService(rule: Rule, service: string): boolean {
-  return rule.services === undefined || rule.services.includes(service);
+  if (rule.services === undefined || rule.services.includes(service)) return true;
+  // A rule for the portal keeps the same people from changing factors by the command.
+  return service === commandService && rule.services.includes(portalService);
 }

@@ -4,7 +4,7 @@ import { SallyportError } from '../errors.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { portalService } from '../policy/rule.ts';
+import { isSignIn } from '../policy/rule.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 
 /** What a change rests on: the record as it was read, and its version. */
@@ -77,7 +77,7 @@ export class Ledger {
 function originIn({ proven, actor, source, account, service }: AuditEvent): EventOrigin | undefined {
   if (proven !== false) return undefined;
   if (actor !== undefined) return { way: 'user-socket', party: actor };
-  const way = service === portalService ? 'portal' : 'root-socket';
+  const way = service !== undefined && isSignIn(service) ? 'portal' : 'root-socket';
   return { way, party: source === undefined ? `account ${account}` : networkKey(source) };
 }
 

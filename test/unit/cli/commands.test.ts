@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../support/call.ts';
@@ -225,6 +226,31 @@ describe('changing', () => {
 
 describe('adding', () => {
   const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
+
+  test('factor list without a name is about oneself', async () => {
+    await rig.store.put(userInfo().username, { factors: [fob] });
+    const [own, named] = await Promise.all([
+      cli(['factor', 'list']),
+      cli(['factor', 'list', userInfo().username]),
+    ]);
+    assert.equal(own.status, 0, own.err);
+    assert.ok(own.out.includes('hotp'));
+    assert.equal(own.out, named.out);
+  });
+
+  test('what would be refused shows no secret', async () => {
+    await rig.store.put('alice', { factors: [phone] });
+    for (const kind of ['totp', 'hotp'])
+      for (const given of [[], ['--secret', '-']]) {
+        const words = ['factor', 'add', kind, 'alice', '--name', phone.name.toUpperCase(), ...given];
+        const run = await cli(words, given.length === 0 ? '000000\n' : `${secret}\n000000\n`);
+        assert.equal(run.status, 1, run.err);
+        assert.match(run.err, /already/);
+        assert.equal(run.out, '');
+        assert.doesNotMatch(run.err, /Scan this|otpauth/);
+      }
+    assert.equal((await cli(['factor', 'list', 'alice', '--json'])).out.match(/"kind"/g)?.length, 1);
+  });
 
   test('totp: keys to standard output, the words to standard error, and no picture in a file', async () => {
     await rig.store.put('alice', { factors: [] });

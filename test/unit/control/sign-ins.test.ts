@@ -40,6 +40,15 @@ describe('a password', () => {
     assertSilent(rig, 'password of carol', token.token);
   });
 
+  it('given to the command is listed as the command’s, right or wrong', async () => {
+    done(await begin('carol', undefined, callers.carol));
+    await refusalOf(begin('carol', 'wrong', callers.carol));
+    assert.deepEqual(
+      rig.store.trail.map(({ service }) => service),
+      ['sallyport', 'sallyport'],
+    );
+  });
+
   it('of somebody who may administer gives a token that does', async () => {
     const { person, token } = done(await begin('bob'));
     assert.equal(person.admin, true);

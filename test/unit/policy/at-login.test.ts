@@ -59,6 +59,7 @@ describe('enrol = "at-login"', () => {
     ['behind the password', 'refused no-factor', {}, [], { mode: 'password-and-code' }],
     ['first_pass', 'refused no-factor', {}, [], { mode: 'first-pass' }],
     ['the portal has pages for it', 'refused no-factor', {}, [], { service: 'sallyport-portal' }],
+    ['the command has its own', 'refused no-factor', {}, [], { service: 'sallyport' }],
     ['su of a caller', 'refused no-factor', { su: 'caller' }, [], { service: 'su' }],
     ['where the text is not known to reach a person', 'refused no-factor', {}, [], unknown],
     ['a service by its name only', 'refused no-factor', {}, [], { ...unknown, service: 'sshd' }],

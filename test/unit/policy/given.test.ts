@@ -61,7 +61,7 @@ const locks = fc.constantFrom(
   { codes: 0, any: 100, lockedAt: now - minute },
 );
 const logins = fc.record({
-  service: fc.constantFrom('sshd', 'sudo', 'sallyport-portal'),
+  service: fc.constantFrom('sshd', 'sudo', 'sallyport-portal', 'sallyport'),
   proven: fc.boolean(),
   rootSocket: fc.boolean(),
 });
@@ -115,7 +115,7 @@ describe('for every account and login', () => {
         const before = decided(one);
         const after = decided(one, { exemption });
         assert.ok(after.kind !== 'accept');
-        const isPortal = one.login.service === 'sallyport-portal';
+        const isPortal = one.login.service.startsWith('sallyport');
         const isRefused = before.kind === 'refused' && before.why === 'rule-refuse';
         if (isPortal || isRefused) assert.deepEqual(after, before);
         else assert.equal(after.kind, 'not-needed');

@@ -62,6 +62,29 @@ describe('a rule', () => {
   });
 });
 
+describe('sign-ins', () => {
+  const signIn = (service: string) => facts({ service });
+
+  it('of the command are kept out by a rule for the portal, and by one of their own name', () => {
+    const refuse = { kind: 'refuse' } as const;
+    for (const [services, portal, command] of [
+      [['sallyport-portal'], true, true],
+      [['sallyport'], false, true],
+      [['sshd'], false, false],
+    ] as const) {
+      const only = realm({ rules: [rule(refuse, { services })] });
+      assert.equal(matchingRule(only, signIn('sallyport-portal')) !== undefined, portal, services[0]);
+      assert.equal(matchingRule(only, signIn('sallyport')) !== undefined, command, services[0]);
+    }
+  });
+
+  it('are let in by no rule, whichever they are', () => {
+    for (const service of ['sallyport', 'sallyport-portal'])
+      for (const action of [{ kind: 'skip' }, { kind: 'remember', forMs: 60_000 }] as const)
+        assert.equal(matchingRule(realm({ rules: [rule(action)] }), signIn(service)), undefined);
+  });
+});
+
 describe('rules', () => {
   it('are tried in order, and the first that matches decides', () => {
     const rules = [
