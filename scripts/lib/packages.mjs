@@ -114,6 +114,13 @@ const testing = [
 ];
 
 const takingLong = [
+  {
+    name: 'cockpit-ws',
+    why: 'a program that writes into its log what PAM modules show; it is not started now, but Debian enables it for the next boot',
+    purpose: 'Cockpit',
+    file: '/usr/lib/cockpit/cockpit-ws',
+  },
+  { name: 'cockpit-bridge', why: 'the other half of Cockpit', purpose: 'cockpit-bridge', file: null },
   { name: 'lintian', why: 'faults of the Debian package', purpose: 'lintian', file: '/usr/bin/lintian' },
   {
     name: 'mmdebstrap',
