@@ -5,9 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, allowSudo, as, type Person, password } from '../support/rig/people.ts';
-import { prepare, scenario } from '../support/rig/scenario.ts';
+import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
-import { useSnippet } from '../support/rig/stack.ts';
+import { useSnippet, writeProvenStack } from '../support/rig/stack.ts';
 import { sudoFlush } from '../support/rig/terminal.ts';
 import { Screen, type Theme, themes } from '../support/screen-picture.ts';
 
@@ -147,5 +147,29 @@ await inNamespace(import.meta.filename, async () => {
       screen.close();
     }
     assert.doesNotMatch(readFileSync(`${frank.home}/asked`, 'utf8') + written(frank), seed);
+  });
+
+  scenario(product, 'other programs are shown none, whatever their name and their terminal', async () => {
+    addPerson('grace');
+    const services = [
+      ['gdm-password', '/dev/tty1'],
+      ['lightdm', ':0'],
+      ['sddm', ':0'],
+      ['xrdp-sesman', 'xrdp-sesman'],
+      ['vsftpd', 'ftp'],
+      ['dovecot', 'dovecot'],
+      ['polkit-1', ''],
+      ['cron', 'cron'],
+      ['sshd-too', 'ssh'],
+    ] as const;
+    for (const [service, tty] of services) {
+      writeProvenStack(service);
+      const terminal = tty === '' ? [] : ['--tty', tty];
+      const shown = await run(pamApp, [...terminal, service, 'grace', '000000', '000000']);
+      assert.notEqual(shown.status, 0, service);
+      assert.match(shown.stdout, /You need a second factor and have none\. Add one first/, service);
+      assert.doesNotMatch(shown.stdout, seed, service);
+      assert.doesNotMatch(shown.stdout, /[█▀▄]/, service);
+    }
   });
 });
