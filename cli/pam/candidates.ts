@@ -23,19 +23,22 @@ export interface Candidates {
 
 /**
  * Who would miss a way in, the surest first: root, those with a factor, those who have logged in within 30 days, and
- * every account of a person.
+ * every account of a person; last those of services that have a shell.
  */
 export async function candidatesFor(client: ControlClient, now: number): Promise<Candidates> {
   const logins = recentLogins(now);
   const { users } = await client.users(undefined, mostCandidates);
   const named = [...users.map(({ account }) => account), ...logins.keys()];
   const known = new Map(accounts().map((account) => [account.name, account]));
-  const people = [...known.values()].filter((one) => one.uid === 0 || one.uid >= firstPerson);
+  const isPerson = ({ uid }: Account) => uid === 0 || uid >= firstPerson;
+  const people = [...known.values()].filter(isPerson);
   const all = [
     ...people.filter(({ uid }) => uid === 0),
     // A directory may list nobody, and know everybody who is named.
     ...named.flatMap((name) => known.get(name) ?? accounts(name)[0] ?? []),
     ...people,
+    // Accounts of services, some of which have keys.
+    ...[...known.values()].filter((one) => !isPerson(one)),
   ].filter(mayLogIn);
   const unique = [...new Map(all.map((account) => [account.name, account])).values()];
   return {

@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { must, run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { PamCommand, said } from '../support/rig/pam-command.ts';
+import { addPerson } from '../support/rig/people.ts';
+import { authorizeKey } from '../support/rig/ssh.ts';
 
 /** Whom a change of sshd would lock out: asked of sshd itself and of the stack, before anything is written. */
 const match = '/etc/ssh/sshd_config.d/50-match.conf';
@@ -95,6 +97,19 @@ await inNamespace(import.meta.filename, async () => {
       assert.deepEqual(lostBy(done.stderr), lost, `${rule}\n${said(done)}`);
     }
     rmSync(match);
+  });
+
+  pam.change('an account of a service that comes by a key is named too', async () => {
+    const git = addPerson('git', 998);
+    authorizeKey(git);
+    const shadow = readFileSync('/etc/shadow', 'latin1').replace(/^git:[^:]*:/m, 'git:!:');
+    writeFileSync('/etc/shadow', shadow, 'latin1');
+    assert.deepEqual(
+      lostBy((await dryRun('password')).stderr).filter((name) => name === 'git'),
+      ['git'],
+    );
+    rmSync(`${git.home}/.ssh`, { recursive: true });
+    assert.ok(!lostBy((await dryRun('password')).stderr).includes('git'));
   });
 
   pam.change('keys are looked for where sshd looks', async () => {

@@ -201,4 +201,36 @@ await inNamespace(import.meta.filename, async () => {
       assert.deepEqual(pam.files(), before);
     },
   );
+
+  pam.change(
+    'a crash at any step from one way to the other leaves the first way, or the second',
+    async () => {
+      const enable = (how: string) => ['enable', 'sshd', '--with', how, '--yes'] as const;
+      await pam.must('alice', ...enable('password'));
+      const second = JSON.stringify(pam.files());
+      await pam.must('alice', ...enable('key'));
+      const first = JSON.stringify(pam.files());
+      const ends = new Set<string>();
+      let isOver = false;
+      for (let step = 1; !isOver; step += 1) {
+        assert.ok(step < 15, 'it is never killed');
+        const traced = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename,unlink'];
+        const killed = ['-e', `inject=rename,unlink:signal=KILL:when=${step}`];
+        const { status } = await run(
+          'strace',
+          [...traced, ...killed, ...pam.command('alice', ...enable('password'))],
+          {
+            timeout: 90_000,
+          },
+        );
+        isOver = status === 0;
+        await pam.isBack();
+        const now = JSON.stringify(pam.files());
+        ends.add(now === first ? 'first' : now === second ? 'second' : `step ${step}`);
+        await pam.must('alice', ...enable('key'));
+        assert.equal(JSON.stringify(pam.files()), first);
+      }
+      assert.deepEqual([...ends].sort(), ['first', 'second']);
+    },
+  );
 });
