@@ -82,6 +82,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'last-factor': exitStatus.refused,
   'yes-needed': exitStatus.refused,
   'uid-changed': exitStatus.refused,
+  'has-record': exitStatus.refused,
   'keys-refused': exitStatus.refused,
   conflict: exitStatus.refused,
   'body-too-large': exitStatus.refused,

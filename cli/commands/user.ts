@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { factorTable } from '../factor-table.ts';
 import type { Output } from '../output.ts';
 import { addUserExempt } from './user-exempt.ts';
+import { addUserOwner } from './user-owner.ts';
 
 /** What the daemon gives at a time. */
 const pageSize = 500;
@@ -40,6 +41,7 @@ export function addUser(program: Command, context: Context): void {
       context.output.note(changed ? `${account} is unlocked` : `${account} was not locked`);
     });
   addUserExempt(user, context);
+  addUserOwner(user, context);
 }
 
 async function allUsers(context: Context): Promise<readonly UserLine[]> {

@@ -10,6 +10,8 @@ export const auditKinds = [
   'unlocked',
   'invited',
   'exempted',
+  'user-forgotten',
+  'user-moved',
   /** Came from another system; left for one. */
   'imported',
   'exported',
@@ -56,6 +58,8 @@ export interface AuditEvent {
   readonly actor?: string;
   /** outcome = observed: the kind of decision that it would have been; `reason` is its reason. */
   readonly would?: string;
+  /** kind = user-moved: the name that the record had before, or has now. */
+  readonly other?: string;
   /** Until when what was given is good: an exemption, a bypass code. Milliseconds since the epoch. */
   readonly until?: number;
   /** This wrong answer locked: typed codes, or everything. */

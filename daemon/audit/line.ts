@@ -21,6 +21,7 @@ export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
     address === undefined ? quoted('rhost', source) : '',
     quoted('tty', event.tty),
     quoted('caller', event.caller),
+    quoted('other', event.other),
     quoted('actor', event.actor),
     quoted('factor', factor?.kind),
     quoted('name', factor?.name),

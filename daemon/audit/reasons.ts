@@ -46,6 +46,7 @@ export const auditReasons = {
   'password-failed': 'the password could not be checked',
   'by-self': 'the account did it itself',
   'by-admin': 'root or an administrator did it',
+  'new-uid': 'root or an administrator said that it is the same person under another uid',
   'was-not-locked': 'there was nothing to unlock',
   'with-password': 'an invite that asks for the password too',
   'without-password': 'an invite that is all that it takes',

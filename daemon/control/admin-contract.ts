@@ -2,6 +2,7 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import type { TrailCheck } from '../store/contract.ts';
 import type { RecordOwner } from './authorise.ts';
 import type { Exempting } from './exemptions.ts';
+import type { Owners } from './owners.ts';
 import type { Reporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import type {
@@ -34,7 +35,7 @@ export interface ChangedBy {
  * Each change is one commit together with its audit event, ends whatever is remembered for the
  * account, and is decided anew from fresh records when it meets another.
  */
-export interface Admin extends Exempting, Reporting {
+export interface Admin extends Exempting, Owners, Reporting {
   status(): StatusView;
   /** @throws SallyportError config-invalid: the last good configuration stays in force */
   reload(): Promise<ReloadView>;

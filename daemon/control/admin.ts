@@ -15,6 +15,7 @@ import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './
 import { createExempting, createExemptionCount } from './exemptions.ts';
 import { createExplain } from './explanation.ts';
 import { newInvite } from './links.ts';
+import { createOwners } from './owners.ts';
 import { readByPortal } from './portal-config.ts';
 import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
@@ -116,6 +117,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
     status: () => statusOf({ ...options, exemptions }),
     ...createReporting(options),
     ...createExempting({ ...options, changed: exemptions.changed }),
+    ...createOwners({ ...options, changed: exemptions.changed }),
     async reload() {
       const before = configuration.current();
       const config = configuration.reload();

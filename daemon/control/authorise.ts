@@ -48,6 +48,11 @@ export interface Authorised {
   readonly may: (name: OperationName) => boolean;
   /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
   readonly demand: (name: OperationName) => void;
+  /**
+   * Judges the request for another account too, that it is about as well. @returns its canonical name
+   * @throws SallyportError as for the first, no-such-account, accounts-unavailable
+   */
+  readonly demandFor: (user: string) => Promise<string>;
 }
 
 export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders) => Promise<Authorised>;
@@ -88,7 +93,7 @@ async function authorise(
   const holder = await holderOf(options.tokens, headers);
   const caller = narrowed(asked.caller, headers);
   const mayKnow = caller.root || caller.admin || holder?.root === true || holder?.admin === true;
-  const target = await subjectOf(options, route, mayKnow);
+  const target = await targetOf(options, nameIn(route), mayKnow);
   const judge = (name: OperationName) => mayCall(name, caller, target.subject, holder);
   const may = (name: OperationName): boolean => judge(name).allowed;
   const demand = (name: OperationName): void => {
@@ -113,6 +118,13 @@ async function authorise(
       actor === `uid:${target.subject.uid}`,
     may,
     demand,
+    async demandFor(user) {
+      const { subject, missing } = await targetOf(options, user, mayKnow);
+      const decision = mayCall(route.name, caller, subject, holder);
+      if (!decision.allowed) throw refusal(decision.code, uid, route.name);
+      if (missing !== undefined) throw missing;
+      return subject?.name ?? '';
+    },
     ...(target.subject === undefined ? {} : { account: target.subject.name }),
   };
 }
@@ -148,8 +160,11 @@ interface Target {
   readonly missing?: SallyportError;
 }
 
-async function subjectOf(options: AuthoriseOptions, route: Route, mayKnow: boolean): Promise<Target> {
-  const name = nameIn(route);
+async function targetOf(
+  options: AuthoriseOptions,
+  name: string | undefined,
+  mayKnow: boolean,
+): Promise<Target> {
   if (name === undefined) return {};
   const found = await lookUp(options.accounts, name);
   switch (found.status) {

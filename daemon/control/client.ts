@@ -4,6 +4,7 @@ import type { ExemptBody, ExemptView } from './exemptions.ts';
 import { newestPlace } from './follow-head.ts';
 import type { ExportBody, ExportPage, ImportBody, ImportedAccount, ImportView } from './moving-views.ts';
 import { type OperationName, operation } from './operations.ts';
+import type { MoveBody } from './owners.ts';
 import type { ReportView } from './report.ts';
 import { pathOf } from './router.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
@@ -49,6 +50,10 @@ export interface ControlClient extends SignInClient {
   report(accounts: readonly string[]): Promise<ReportView>;
   user(name: string): Promise<UserView>;
   unlock(user: string): Promise<ChangeView>;
+  /** Removes all that is stored of it. */
+  forget(user: string): Promise<ChangeView>;
+  /** Gives its record to another name, or to the new uid of its own. */
+  move(user: string, body: MoveBody): Promise<ChangeView>;
   exempt(user: string, body: ExemptBody): Promise<ExemptView>;
   endExemption(user: string): Promise<ChangeView>;
   factors(user: string): Promise<readonly FactorSummary[]>;
@@ -104,6 +109,8 @@ export function createClient(options: ClientOptions): ControlClient {
     users: (after, limit, search) => call('user-list', { query: { after, search, limit } }),
     report: (accounts) => call('report', { body: { accounts } }),
     user: (user) => call('user-show', { parameters: { user } }),
+    forget: (user) => call('user-forget', { parameters: { user } }),
+    move: (user, body) => call('user-move', { parameters: { user }, body }),
     unlock: (user) => call('user-unlock', { parameters: { user } }),
     exempt: (user, body) => call('user-exempt', { parameters: { user }, body }),
     endExemption: (user) => call('user-exempt-end', { parameters: { user } }),

@@ -23,6 +23,8 @@ export const httpStatus = {
   'request-timeout': 408,
   /** A name that another factor of the account has. */
   'name-taken': 409,
+  /** The account that a record was to be given to has factors of its own. */
+  'has-record': 409,
   /** The record was made for another uid. */
   'uid-changed': 409,
   /** The realm does not take factors of this kind. */

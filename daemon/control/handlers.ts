@@ -13,6 +13,7 @@ import { beginCheck, type Keeping } from './keeping.ts';
 import { adoptKeys } from './keys.ts';
 import { movingHandlers } from './moving.ts';
 import type { OperationName } from './operations.ts';
+import { readMove } from './owners.ts';
 import { metricsType, PlainText } from './plain-text.ts';
 import { readReport } from './report.ts';
 import type { Route } from './router.ts';
@@ -71,6 +72,11 @@ export const handlers: Readonly<
     };
   }),
   'user-unlock': change(async ({ admin }, call) => admin.unlock(call.actor, accountOf(call))),
+  'user-forget': change(async ({ admin }, call) => admin.forget(call.actor, accountOf(call))),
+  'user-move': async ({ admin }, call) => {
+    const { to, confirmed = false } = readMove(await call.body());
+    return admin.move(call.actor, accountOf(call), await call.demandFor(to), confirmed);
+  },
   'user-exempt': async ({ admin }, call) =>
     admin.exempt(call.actor, accountOf(call), readExempt(await call.body())),
   'user-exempt-end': change(async ({ admin }, call) => admin.endExemption(call.actor, accountOf(call))),

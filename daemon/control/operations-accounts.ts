@@ -17,6 +17,20 @@ export const accountOperations = {
     what: 'Realm, factors, locks and last login of one account',
     access: read,
   },
+  'user-forget': {
+    method: 'DELETE',
+    path: '/v1/users/:user',
+    about: 'path',
+    what: 'Removes all that is stored of an account',
+    access: administer,
+  },
+  'user-move': {
+    method: 'POST',
+    path: '/v1/users/:user/move',
+    about: 'path',
+    what: 'Gives the record of an account to its new name, or to the new uid of its name',
+    access: administer,
+  },
   'user-unlock': {
     method: 'POST',
     path: '/v1/users/:user/unlock',

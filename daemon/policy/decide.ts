@@ -215,7 +215,7 @@ function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
 }
 
 /** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */
-function byShowing({ config, facts }: Question, { line, require }: Realm, say: Say): Decision {
+function byShowing({ config, facts, state, now }: Question, { line, require }: Realm, say: Say): Decision {
   if (maySeeSecrets(facts, config)) {
     const sentence = 'the account has no factor, and adds its first one in this login';
     return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
@@ -223,7 +223,9 @@ function byShowing({ config, facts }: Question, { line, require }: Realm, say: S
   const sentence =
     `the account has no factor, the realm requires ${namesOf(require)}, and a new secret is not shown here: ` +
     `what ${facts.service} shows is not known to reach the person and no log (secrets_in)`;
-  return { ...refuse('no-factor', say, line, sentence), text: addFirstText(config, facts.service) };
+  const used = usedUpNames(state.factors, now);
+  const why = used === undefined ? 'no-factor' : 'used-up';
+  return { ...refuse(why, say, line, sentence), text: addFirstText(config, facts.service, used) };
 }
 
 function byLock(

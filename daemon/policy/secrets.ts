@@ -26,12 +26,23 @@ export function usuallyReachesPerson(service: string, tty: string | undefined): 
   return service === 'sshd' ? (tty ?? sshTty) === sshTty : atTerminals.has(service);
 }
 
-/** For a person who could add a first factor in a login, but not in this one. */
-export function addFirstText({ portal }: Pick<Config, 'portal'>, service: string): string {
+/**
+ * For a person who could add a first factor in a login, but not in this one.
+ * @param used "recovery keys": the person had those, and used them all
+ */
+export function addFirstText(
+  { portal }: Pick<Config, 'portal'>,
+  service: string,
+  used: string | undefined,
+): string {
+  const need =
+    used === undefined
+      ? 'You need a second factor and have none.'
+      : `You need a second factor: all your ${used} are used.`;
   const over = service === 'sshd' ? undefined : 'log in over ssh.';
   const ways = [portal?.origins[0], over].filter((way) => way !== undefined);
-  if (ways.length === 0) return 'You need a second factor and have none. Ask your administrator to add one.';
-  return `You need a second factor and have none. Add one first: ${ways.join(', or ')}`;
+  if (ways.length === 0) return `${need} Ask your administrator to add one.`;
+  return `${need} Add one first: ${ways.join(', or ')}`;
 }
 
 /** For administrators: where secrets would go in this login, and why. */

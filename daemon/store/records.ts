@@ -189,6 +189,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   actor: v.exactOptional(text),
   caller: v.exactOptional(text),
   would: v.exactOptional(text),
+  other: v.exactOptional(text),
   until: v.exactOptional(time),
   locked: v.exactOptional(v.picklist(['codes', 'any'])),
   left: v.exactOptional(count),

@@ -20,6 +20,8 @@ realm-show            A     A      A            -     -      s      -
 report                A     A      A            -     -      s      -
 user-list             A     A      A            -     -      s      -
 user-show             A     A      A            A     -      s      -
+user-forget           A     t      -            -     -      t      -
+user-move             A     t      -            -     -      t      -
 user-unlock           A     t      -            -     -      t      -
 user-exempt           A     t      -            -     -      t      -
 user-exempt-end       A     t      -            -     -      t      -

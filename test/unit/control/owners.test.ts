@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { type ControlClient, createClient } from '../../../daemon/control/client.ts';
+import { callAs } from '../../support/call-as.ts';
+import { totp } from '../../support/codes.ts';
+import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
+import { knows, people, realms } from '../../support/sign-ins.ts';
+import { fob, grant, phone, seed } from './records.ts';
+
+/** What an administrator decides about a record whose account is gone, or is another person by now. */
+
+let rig: ControlRig;
+let client: ControlClient;
+beforeEach(async () => {
+  rig = await startControl({ config: realms });
+  knows(rig);
+  client = createClient({ socket: rig.socket });
+});
+afterEach(() => rig.close());
+
+const before = 60_999;
+const events = () =>
+  rig.store.trail.map(({ kind, account, other, reason, actor }) =>
+    [kind, account, other ?? '-', reason, actor].join(' '),
+  );
+const exemption = { since: Date.now() - 1_000, until: Date.now() + 60_000, by: 'uid:0' };
+
+describe('forget', () => {
+  it('removes all of an account that is gone, with an event, and once', async () => {
+    await rig.store.put('gone', { uid: before, factors: [phone, fob], exemption });
+    assert.deepEqual(await client.forget('gone'), { account: 'gone', changed: true });
+    assert.equal(await rig.store.get('gone'), undefined);
+    assert.deepEqual(events(), ['user-forgotten gone - by-admin uid:0']);
+    assert.equal((await client.status()).exemptions.running, 0);
+    await assert.rejects(client.forget('gone'), { code: 'no-such-account' });
+  });
+
+  it('lets the person who has the name by now begin with a record of their own', async () => {
+    await rig.store.put('carol', { uid: before, factors: [phone] });
+    const explained = async () => (await client.explain('carol', { service: 'sshd' })).why;
+    assert.equal(await explained(), 'uid-changed');
+    await client.forget('carol');
+    assert.equal(await explained(), 'no-factor');
+    await client.addFactor('carol', { kind: 'recovery', verify: false });
+    assert.equal((await rig.store.get('carol'))?.uid, uids.carol);
+  });
+
+  it('removes nothing while the name service cannot say whether the account is gone', async () => {
+    await rig.store.put('gone', { uid: before, factors: [phone] });
+    rig.names.away = true;
+    await assert.rejects(client.forget('gone'), { code: 'accounts-unavailable' });
+    assert.equal((await rig.store.get('gone'))?.factors.length, 1);
+    assert.deepEqual(events(), []);
+  });
+
+  it('is decided again where the record was changed meanwhile', async () => {
+    await rig.store.put('gone', { uid: before, factors: [phone] });
+    let others = 2;
+    rig.store.beforeCommit = async () => {
+      if (others-- > 0) await rig.store.put('gone', { graceStarted: others + 1 });
+    };
+    await client.forget('gone');
+    assert.equal(await rig.store.get('gone'), undefined);
+    assert.equal(events().length, 1);
+  });
+});
+
+describe('move', () => {
+  it('gives the record to the new name of the same uid, in one commit with an event for each name', async () => {
+    await rig.store.put('old', { uid: people.dave, factors: [phone], exemption, grants: [grant] });
+    assert.deepEqual(await client.move('old', { to: 'dave' }), { account: 'dave', changed: true });
+    assert.equal(await rig.store.get('old'), undefined);
+    const record = await rig.store.get('dave');
+    assert.deepEqual(
+      [record?.account, record?.uid, record?.factors, record?.exemption, record?.grants],
+      ['dave', people.dave, [phone], exemption, []],
+    );
+    assert.deepEqual(events(), ['user-moved old dave by-admin uid:0', 'user-moved dave old by-admin uid:0']);
+    assert.equal(rig.store.commits.length, 1);
+    assert.equal((await client.verify('dave', { answer: totp(seed) })).outcome, 'accepted');
+  });
+
+  it('takes a record of another uid, or of none, only with a yes, and leaves the exemption', async () => {
+    for (const uid of [before, undefined]) {
+      await rig.store.put('old', { ...(uid === undefined ? {} : { uid }), factors: [phone], exemption });
+      await assert.rejects(client.move('old', { to: 'dave' }), {
+        code: 'yes-needed',
+        message: new RegExp(`uid ${people.dave}.*same person`),
+      });
+      assert.equal(await rig.store.get('dave'), undefined);
+      await client.move('old', { to: 'dave', confirmed: true });
+      const record = await rig.store.get('dave');
+      assert.deepEqual([record?.uid, record?.factors.length, record?.exemption], [people.dave, 1, undefined]);
+      assert.match(events().at(-1) ?? '', /new-uid/);
+      await client.forget('dave');
+    }
+  });
+
+  it('with one name twice, says that it is the same person under a new uid', async () => {
+    await rig.store.put('carol', { uid: before, factors: [phone] });
+    await assert.rejects(client.move('carol', { to: 'carol' }), { code: 'yes-needed' });
+    await client.move('carol', { to: 'carol', confirmed: true });
+    assert.equal((await rig.store.get('carol'))?.uid, uids.carol);
+    assert.deepEqual(events(), ['user-moved carol - new-uid uid:0']);
+    assert.equal((await client.verify('carol', { answer: totp(seed) })).outcome, 'accepted');
+  });
+
+  it('overwrites no factors, and goes to no account that is not there or cannot be looked up', async () => {
+    await rig.store.put('old', { uid: people.dave, factors: [phone] });
+    await rig.store.put('dave', { uid: people.dave, factors: [fob] });
+    await assert.rejects(client.move('old', { to: 'dave', confirmed: true }), { code: 'has-record' });
+    await rig.store.put('dave', { uid: before, factors: [fob] });
+    await assert.rejects(client.move('old', { to: 'dave', confirmed: true }), { code: 'has-record' });
+    await assert.rejects(client.move('old', { to: 'nobody', confirmed: true }), { code: 'no-such-account' });
+    rig.names.away = true;
+    await assert.rejects(client.move('old', { to: 'dave', confirmed: true }), {
+      code: 'accounts-unavailable',
+    });
+    rig.names.away = false;
+    assert.deepEqual((await rig.store.get('dave'))?.factors, [fob]);
+    assert.deepEqual(events(), []);
+  });
+
+  it('of a name of which nothing is stored moves nothing', async () => {
+    await assert.rejects(client.move('carol', { to: 'dave' }), { code: 'no-such-account' });
+  });
+});
+
+describe('an administrator', () => {
+  const asBob = async (method: string, path: string, body?: object) => {
+    const { token } = rig.tokens.give({ account: 'bob', uid: uids.bob });
+    const headers = { authorization: `Bearer ${token}` };
+    const call = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const [answer] = await callAs(uids.bob, rig.socket, [call]);
+    return answer?.body.error?.code ?? 'done';
+  };
+
+  it('forgets and moves records of others that are gone, where they were not root’s', async () => {
+    await rig.store.put('gone', { uid: before, factors: [phone] });
+    await rig.store.put('old', { uid: people.dave, factors: [phone] });
+    assert.equal(await asBob('DELETE', '/v1/users/gone'), 'done');
+    assert.equal(await asBob('POST', '/v1/users/old/move', { to: 'dave' }), 'done');
+    await rig.store.put('toor', { uid: 0, factors: [phone] });
+    await rig.store.put('unknown', { factors: [phone] });
+    for (const name of ['toor', 'unknown']) {
+      assert.equal(await asBob('DELETE', `/v1/users/${name}`), 'not-permitted', name);
+      const move = { to: 'erin', confirmed: true };
+      assert.equal(await asBob('POST', `/v1/users/${name}/move`, move), 'not-permitted', name);
+    }
+  });
+
+  it('moves nothing to root, nor to their own account', async () => {
+    await rig.store.put('gone', { uid: before, factors: [phone] });
+    for (const to of ['root', 'bob'])
+      assert.equal(await asBob('POST', '/v1/users/gone/move', { to, confirmed: true }), 'not-permitted', to);
+    assert.equal((await rig.store.get('gone'))?.factors.length, 1);
+  });
+});
