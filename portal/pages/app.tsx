@@ -81,7 +81,7 @@ export function App() {
   return (
     <PortalContext.Provider value={portal}>
       <Header />
-      {signedIn && <ApprovalBanner live={live} />}
+      {signedIn && !isApprovePage(place.path) && <ApprovalBanner live={live} />}
       <main class="page" ref={main} tabIndex={-1}>
         <div class="notice" role="status" aria-live="polite">
           {notice !== undefined && <Message kind={notice.kind}>{notice.text}</Message>}
@@ -102,9 +102,12 @@ export function App() {
   );
 }
 
+/** It shows the login itself. */
+const isApprovePage = (path: string): boolean => path === '/approve' || path.startsWith('/approve/');
+
 function Page({ place, session }: { readonly place: Place; readonly session: SessionView }) {
   const { path } = place;
-  if (path === '/approve' || path.startsWith('/approve/')) return <ApprovePage />;
+  if (isApprovePage(path)) return <ApprovePage />;
   if (path === '/sign-in' || path === '/invite' || path.startsWith('/invite/')) return <SignInPage />;
   if (session.person === null) return <ToSignIn place={place} />;
   if (path === '/') return <MyFactorsPage account={session.person.account} />;

@@ -38,7 +38,7 @@ export async function askKey(options: AssertionOptions): Promise<AssertionBody> 
     const { clientDataJSON, authenticatorData, signature } = answer.response;
     return { credentialId: answer.id, clientDataJSON, authenticatorData, signature };
   } catch (error) {
-    throw explained(error, options.rpId);
+    throw explained(error, options.rpId, options.appid);
   }
 }
 
@@ -77,7 +77,7 @@ function demandSupport(): void {
   throw new KeyError(why, false);
 }
 
-function explained(error: unknown, rpId: string): KeyError {
+function explained(error: unknown, rpId: string, appid?: string): KeyError {
   const name = error instanceof Error ? error.name : '';
   switch (name) {
     case 'InvalidStateError':
@@ -86,6 +86,11 @@ function explained(error: unknown, rpId: string): KeyError {
     case 'AbortError':
       return new KeyError('Cancelled, or the time ran out. You can try again.', true);
     case 'SecurityError':
+      if (appid !== undefined && location.protocol === 'http:')
+        return new KeyError(
+          'Browsers ask legacy U2F keys only on pages that come over https, and this page does not. Use another factor, or the portal over https.',
+          false,
+        );
       return new KeyError(
         `The keys of this portal are made for ${rpId}, and this page is ${location.origin}. Open the portal under its own address.`,
         false,

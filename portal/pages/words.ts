@@ -1,4 +1,4 @@
-import type { FactorSummary, LastLogin, UserView } from '../../daemon/control/views.ts';
+import type { FactorSummary, LastLogin, UserLine, UserView } from '../../daemon/control/views.ts';
 
 /** The words of `sallyport factor list` and of docs/factors.md, as a person reads them. */
 const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
@@ -38,6 +38,9 @@ function dayText(at: number): string {
   const two = (number: number) => String(number).padStart(2, '0');
   return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
 }
+
+/** With a capital letter. */
+export const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 export type AddableKind = 'totp' | 'webauthn' | 'recovery' | 'yubikey';
 
@@ -82,4 +85,30 @@ export function requirementText(require: NonNullable<UserView['realm']>['require
   if (require === 'none') return 'no second factor';
   if (require === 'any') return 'a second factor of any kind';
   return require.map(kindName).join(' or ');
+}
+
+const required: Readonly<Record<string, readonly FactorSummary['kind'][]>> = {
+  totp: ['totp', 'hotp'],
+  webauthn: ['webauthn', 'u2f'],
+  yubikey: ['yubikey'],
+};
+/** They stand in for a factor that is lost, and are none by themselves. */
+const substitutes: readonly string[] = ['recovery', 'bypass', 'scratch'];
+
+/** Of a line of the list. */
+export const hasFactor = (user: Pick<UserLine, 'factors'>): boolean =>
+  user.factors.some(({ kind, enabled }) => enabled && !substitutes.includes(kind));
+
+/** What an account lacks of what its realm requires; undefined: nothing, or that is not known. */
+export function lackText(user: Pick<UserView, 'realm' | 'factors'>, mine: boolean): string | undefined {
+  const { realm } = user;
+  if (realm === undefined || realm.require === 'none') return undefined;
+  const enabled = user.factors.filter((factor) => factor.enabled && !substitutes.includes(factor.kind));
+  const wanted = realm.require === 'any' ? undefined : realm.require.flatMap((kind) => required[kind] ?? []);
+  if (enabled.some(({ kind }) => (wanted as readonly string[] | undefined)?.includes(kind) ?? true))
+    return undefined;
+  const what = requirementText(realm.require);
+  return mine
+    ? `The realm “${realm.name}” requires ${what}, and you have none that is enabled. Choose Add.`
+    : `The realm “${realm.name}” requires ${what}, and this account has none that is enabled.`;
 }

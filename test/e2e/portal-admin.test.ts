@@ -48,9 +48,9 @@ await inNamespace(import.meta.filename, async () => {
     await page.getByRole('menuitem', { name: 'TFA' }).click();
     await choose(page, 'Add', 'TOTP');
     const dialog = page.getByRole('dialog');
-    const first = await dialog.getByLabel('Secret').inputValue();
+    const first = await dialog.getByLabel('Secret', { exact: true }).inputValue();
     await dialog.getByRole('button', { name: 'Randomize' }).click();
-    const text = await dialog.getByLabel('Secret').inputValue();
+    const text = await dialog.getByLabel('Secret', { exact: true }).inputValue();
     assert.notEqual(text, first);
     const secret = bytesOf(text);
     const add = dialog.getByRole('button', { name: 'Add', exact: true });
@@ -176,7 +176,7 @@ await inNamespace(import.meta.filename, async () => {
     await choose(page, 'Add', 'TOTP');
     const dialog = page.getByRole('dialog', { name: 'Add' });
     await dialog.getByLabel('Name', { exact: true }).fill('half written');
-    const secret = bytesOf(await dialog.getByLabel('Secret').inputValue());
+    const secret = bytesOf(await dialog.getByLabel('Secret', { exact: true }).inputValue());
     await product.stop();
     await product.start();
     // The token went with the daemon, and the page hears of it by itself.
@@ -186,7 +186,7 @@ await inNamespace(import.meta.filename, async () => {
     await over.getByRole('button', { name: 'Sign in', exact: true }).click();
     await over.waitFor({ state: 'hidden' });
     assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'half written');
-    assert.deepEqual(bytesOf(await dialog.getByLabel('Secret').inputValue()), secret);
+    assert.deepEqual(bytesOf(await dialog.getByLabel('Secret', { exact: true }).inputValue()), secret);
     assert.equal(await dialog.getByLabel('Password').inputValue(), '', 'passwords are forgotten');
     await dialog.getByLabel('Password').fill(password);
     await dialog.getByLabel('Verification code').fill(totp(secret));

@@ -79,7 +79,7 @@ describe('the pages for administrators', () => {
     await choose(page, 'Add', 'TOTP');
     await dialog.getByRole('img', { name: 'QR code for bob' }).waitFor();
     await dialog.getByLabel('Name', { exact: true }).fill('new phone');
-    await dialog.getByLabel('Secret').fill('JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP');
+    await dialog.getByLabel('Secret', { exact: true }).fill('JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP');
     const raw = Buffer.from('48656c6c6f21deadbeef48656c6c6f21deadbeef', 'hex');
     await dialog.getByLabel('Password').fill('password of operator');
     await dialog.getByLabel('Verification code').fill(totp(raw));

@@ -44,6 +44,7 @@ describe('the page of a login that waits', () => {
     assert.equal(await page.getByRole('alert').count(), 0);
     await page.getByRole('button', { name: 'Approve with security key' }).click();
     await page.getByText('The login goes on.').waitFor();
+    assert.doesNotMatch(await page.getByRole('main').innerText(), /Approved\.\s*Approved/);
     assert.equal(fake.state.approvals.get(id)?.outcome, 'approved');
     await open(`/approve#${id}`);
     await page.getByText('There is no such request, or not any more.').waitFor();
@@ -91,6 +92,18 @@ describe('a login that comes by itself', () => {
     await dialog.getByText('The login goes on.').waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();
     await page.getByText('A login waits for you:').waitFor({ state: 'detached' });
+    await close();
+  });
+
+  it('is not told of by a banner on the page that shows it', async () => {
+    const { there, alice } = await withKey();
+    const { page, fake, open, close } = there;
+    const approval = fake.approval(alice);
+    fake.announce(approval);
+    await page.getByText('A login waits for you:').waitFor();
+    await open(`/approve#${approval.id}`);
+    await page.getByText('seconds left').waitFor();
+    assert.equal(await page.getByText('A login waits for you:').count(), 0);
     await close();
   });
 

@@ -91,6 +91,80 @@ describe('each page', () => {
     });
 });
 
+/** Words of cells that stand in more than one line. */
+const brokenWords = `[...document.querySelectorAll('.list tbody td')].flatMap((cell) => {
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  const broken = [];
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode())
+    for (const { 0: word, index } of node.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (new Set([...range.getClientRects()].map(({ top }) => top)).size > 1) broken.push(word);
+    }
+  return broken;
+})`;
+const cellsThatOverflow = `[...document.querySelectorAll('.list tbody > tr, .list tbody td, .list tbody th')]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)`;
+
+describe('tables of usual content', () => {
+  for (const width of [390, 1280])
+    it(`break inside no word, and stay in their place (${width})`, async () => {
+      const { page, fake, open, close } = await furnished({ viewport: { width, height: 844 } });
+      fake.person('benedikt.hofmann', {
+        factors: [newTotp('phone'), newFactor('yubikey', 'spare'), newRecovery(['AAAAA'])],
+        lastLogin: {
+          at: Date.now(),
+          service: 'sallyport-portal',
+          source: '2001:db8:1234:5678:9abc:def0:1:2',
+        },
+      });
+      fake.audit({
+        account: 'benedikt.hofmann',
+        kind: 'factor-disabled',
+        outcome: 'not-needed',
+        reason: 'public-key-not-accepted',
+        service: 'sallyport-portal',
+        source: '2001:db8:1234:5678:9abc:def0:1:2',
+        factor: { id: 'a', kind: 'webauthn', name: 'blue key on the ring' },
+      });
+      for (const [at, cell] of [
+        ['/admin/audit', 'benedikt.hofmann'],
+        ['/admin', 'sallyport-portal'],
+      ] as const) {
+        await open(at);
+        await page.getByText(cell).first().waitFor();
+        assert.deepEqual(await page.evaluate(brokenWords), [], at);
+        assert.deepEqual(await page.evaluate(cellsThatOverflow), [], at);
+        assert.equal(await page.evaluate(overflow), 0, at);
+      }
+      await close();
+    });
+
+  it('tell an account that lacks what its realm requires from one that is fine', async () => {
+    const { page, fake, enter, open, close } = await visit(browser);
+    const alice = fake.person('alice', { admin: true, require: ['totp', 'webauthn'] });
+    fake.person('bob', { require: ['totp'], factors: [newRecovery(['AAAAA'])] });
+    fake.person('carol', { require: ['totp'], factors: [newTotp('phone')] });
+    await enter(alice);
+    await page.getByText('requires TOTP or Security key, and you have none').waitFor();
+    await open('/admin');
+    const stateOf = (name: string) => page.getByRole('row', { name }).locator('.state').innerText();
+    await page.getByRole('link', { name: 'bob' }).waitFor();
+    assert.deepEqual(await Promise.all(['alice', 'bob', 'carol'].map(stateOf)), [
+      'no second factor',
+      'no second factor',
+      'fine',
+    ]);
+    await open('/admin/account?user=bob');
+    await page.getByText('requires TOTP, and this account has none that is enabled').waitFor();
+    await open('/admin/account?user=carol');
+    await page.getByRole('heading', { name: 'Second factors' }).waitFor();
+    assert.equal(await page.getByText('has none that is enabled').count(), 0);
+    await close();
+  });
+});
+
 describe('whatever others have written', () => {
   it('is text, and never HTML', async () => {
     const { page, fake, enter, open, close } = await visit(browser);

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { newSecret, totp } from '../support/codes.ts';
-import { choose, plugIn, startBrowser, stopBrowser, visit } from '../support/portal-browser.ts';
+import {
+  choose,
+  focused,
+  obstacles,
+  plugIn,
+  startBrowser,
+  stopBrowser,
+  visit,
+} from '../support/portal-browser.ts';
 import { newRecovery, newTotp } from '../support/portal-fake-people.ts';
 
 let browser: Browser;
@@ -72,7 +80,9 @@ describe('signing in', () => {
     await choose(page, 'alice', 'Sign out');
 
     await open('/sign-in');
-    await page.getByLabel('Account name').fill('alice');
+    await page.getByLabel('Account name').waitFor();
+    assert.equal(await focused(page), 'Account name');
+    await page.keyboard.type('alice');
     await page.getByLabel('Password').fill(alice.password);
     await page.keyboard.press('Enter');
     // A key that was made by somebody else answers that it knows no such credential.
@@ -83,6 +93,50 @@ describe('signing in', () => {
     for (const credential of credentials)
       await key.cdp.send('WebAuthn.addCredential', { authenticatorId: key.id, credential });
     await page.getByRole('button', { name: 'Use security key' }).click();
+    await page.getByRole('heading', { name: 'My second factors' }).waitFor();
+    await close();
+  });
+
+  it('asks for the key first and by itself, for codes next, and for recovery keys behind “Other ways”', async () => {
+    const { page, fake, signIn, open, close } = await visit(browser);
+    const alice = fake.person('alice');
+    await signIn(alice);
+    await plugIn(page);
+    await choose(page, 'Add', 'Security key');
+    await page.getByRole('textbox', { name: 'Name' }).fill('blue');
+    await page.getByRole('button', { name: 'Add', exact: true }).last().click();
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await choose(page, 'alice', 'Sign out');
+    alice.factors = [newRecovery(['AAAAA-BBBBB']), ...alice.factors, newTotp('phone')];
+
+    await open('/sign-in?user=alice');
+    await page.getByLabel('Password').waitFor();
+    assert.equal(await focused(page), 'Password');
+    await page.keyboard.type(alice.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Use security key' }).waitFor();
+    assert.equal(await focused(page), 'Use security key');
+    assert.equal(await page.getByRole('textbox').count(), 0);
+    assert.equal(await page.getByRole('button', { name: 'Sign in' }).count(), 0);
+    const other = page.getByRole('button', { name: 'Other ways' });
+    assert.equal(await other.getAttribute('aria-expanded'), 'false');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.equal(await other.getAttribute('aria-expanded'), 'true');
+    assert.deepEqual(await obstacles(page), []);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.equal(await focused(page), 'Verification code');
+    const field = page.getByRole('textbox');
+    const attributes = () =>
+      Promise.all(['autocomplete', 'inputmode'].map((name) => field.getAttribute(name)));
+    assert.deepEqual(await attributes(), ['one-time-code', 'numeric']);
+    await other.click();
+    await page.getByRole('button', { name: 'Recovery key' }).click();
+    assert.equal(await focused(page), 'Recovery key');
+    assert.deepEqual(await attributes(), ['off', 'text']);
+    await page.keyboard.type('AAAAA-BBBBB');
+    await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
     await close();
   });
@@ -169,6 +223,20 @@ describe('a link', () => {
 });
 
 describe('an invite', () => {
+  it('that was used shows no page of welcome', async () => {
+    const { page, open, close } = await visit(browser);
+    await open('/invite#used');
+    await page.getByRole('heading', { name: 'Welcome' }).waitFor();
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    assert.equal(await page.getByText('You were invited').count(), 0);
+    await page.reload();
+    await page.getByText('Open the link of your invitation again').waitFor();
+    await close();
+  });
+
   it('asks for the password where it does not stand for it, and not again for the first factor', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
@@ -200,7 +268,7 @@ describe('a session that runs out half-way', () => {
       await choose(page, 'Add', 'TOTP');
       const dialog = page.getByRole('dialog', { name: 'Add a TOTP factor' });
       await dialog.getByLabel('Name', { exact: true }).fill('pixel-7 authy');
-      const secret = await dialog.getByLabel('Secret').inputValue();
+      const secret = await dialog.getByLabel('Secret', { exact: true }).inputValue();
       await dialog.getByLabel('Password').fill(alice.password);
       await dialog.getByLabel('Verification code').fill('123456');
       fake.endSessions(tell);
@@ -215,7 +283,7 @@ describe('a session that runs out half-way', () => {
       await over.getByRole('button', { name: 'Sign in', exact: true }).click();
       await over.waitFor({ state: 'detached' });
       assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'pixel-7 authy');
-      assert.equal(await dialog.getByLabel('Secret').inputValue(), secret);
+      assert.equal(await dialog.getByLabel('Secret', { exact: true }).inputValue(), secret);
       assert.equal(await dialog.getByLabel('Password').inputValue(), '');
       await close();
     });

@@ -211,7 +211,7 @@ export const fakeRoutes: Routes = {
     if (!(await signed(approval.person, approval.view.key, assertion, call.state.origin())))
       return { outcome: 'refused', text: 'The key did not fit.' };
     approval.outcome = 'approved';
-    return { outcome: 'approved', text: 'The login goes on. You can close this page.' };
+    return { outcome: 'approved', text: 'Approved. The login goes on. You can close this page.' };
   },
   'POST /api/approvals/deny': (call) => {
     approvalOf(call).outcome = 'denied';

@@ -53,7 +53,7 @@ async function tour(there: Visit, picture: (name: string) => Promise<void>): Pro
   await picture('sign-in');
   await page.getByLabel('Password').fill(alice.password);
   await page.keyboard.press('Enter');
-  await page.getByLabel('Verification code or recovery key').waitFor();
+  await page.getByLabel('Verification code').waitFor();
   await picture('second-factor');
 
   await enter(alice);
@@ -64,7 +64,7 @@ async function tour(there: Visit, picture: (name: string) => Promise<void>): Pro
   await choose(page, 'Add', 'TOTP');
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name', { exact: true }).fill('work phone');
-  await dialog.getByLabel('Secret').fill(base32(secret));
+  await dialog.getByLabel('Secret', { exact: true }).fill(base32(secret));
   await dialog.getByLabel('Password').fill('a password');
   await dialog.getByLabel('Verification code').fill(totp(secret, { at: now }));
   await picture('add-totp');

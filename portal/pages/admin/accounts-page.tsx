@@ -5,7 +5,7 @@ import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';
 import { follow } from '../router.ts';
 import { usePortal } from '../session.ts';
-import { kindName, lockText, timeText } from '../words.ts';
+import { hasFactor, kindName, lockText, timeText } from '../words.ts';
 
 const pageSize = '50';
 
@@ -107,9 +107,13 @@ function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
             </th>
             <td data-label="Second factors">{factorsText(user)}</td>
             <td data-label="Last login">
-              {user.lastLogin === undefined
-                ? 'never'
-                : `${timeText(user.lastLogin.at)}, ${user.lastLogin.service}`}
+              {user.lastLogin === undefined ? (
+                'never'
+              ) : (
+                <span>
+                  <span class="nowrap">{timeText(user.lastLogin.at)},</span> {user.lastLogin.service}
+                </span>
+              )}
             </td>
             <td data-label="State">
               <LineState user={user} />
@@ -124,6 +128,8 @@ function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
 function LineState({ user }: { readonly user: UserLine }) {
   if (user.damaged !== undefined) return <span class="state state-locked">damaged: {user.damaged}</span>;
   if (lockText(user, Date.now()) !== undefined) return <span class="state state-locked">locked</span>;
+  // What the realm requires is on the account's own page: here no name service is asked.
+  if (!hasFactor(user)) return <span class="state state-disabled">no second factor</span>;
   return <span class="state state-enabled">fine</span>;
 }
 

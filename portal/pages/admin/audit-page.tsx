@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { StoredAuditEvent } from '../../../daemon/control/views.ts';
 import { call, messageOf } from '../api.ts';
@@ -94,7 +95,7 @@ export function AuditPage({ user }: { readonly user: string }) {
 
 function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }) {
   return (
-    <table class="list">
+    <table class="list list-audit">
       <thead>
         <tr>
           <th scope="col">Time</th>
@@ -119,7 +120,9 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
               {event.reason !== '' && <small>{event.reason}</small>}
             </td>
             <td data-label="Service">{event.service ?? ''}</td>
-            <td data-label="From">{event.source ?? event.actor ?? ''}</td>
+            <td data-label="From">
+              <Source text={event.source ?? event.actor ?? ''} />
+            </td>
             <td data-label="Factor">
               {event.factor === undefined ? '' : `${event.factor.name} (${kindName(event.factor.kind)})`}
             </td>
@@ -127,6 +130,22 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** An IPv6 address breaks behind its colons only. */
+function Source({ text }: { readonly text: string }) {
+  const parts = text.split(/(?<=:)/);
+  if (parts.length < 3) return <>{text}</>;
+  return (
+    <span>
+      {parts.map((part, index) => (
+        <Fragment key={index}>
+          {part}
+          <wbr />
+        </Fragment>
+      ))}
+    </span>
   );
 }
 

@@ -15,10 +15,13 @@ const titles: Readonly<Record<ApprovalOutcome['outcome'], string>> = {
 };
 
 export function Outcome({ outcome }: { readonly outcome: ApprovalOutcome }) {
+  const title = `${titles[outcome.outcome]}.`;
+  // The daemon's text stands by itself elsewhere, and may begin with the same word.
+  const text = outcome.text.startsWith(title) ? outcome.text.slice(title.length).trim() : outcome.text;
   return (
     <div role="status">
       <Message kind={kinds[outcome.outcome]}>
-        <strong>{titles[outcome.outcome]}.</strong> {outcome.text}
+        <strong>{title}</strong> {text}
       </Message>
     </div>
   );

@@ -3,7 +3,7 @@ import type { ChangeView, EnrolView, FactorSummary, UserView } from '../../../da
 import { Menu } from '../parts/menu.tsx';
 import { Message } from '../parts/message.tsx';
 import { usePortal } from '../session.ts';
-import { type AddableKind, lockText, whyNot } from '../words.ts';
+import { type AddableKind, lackText, lockText, whyNot } from '../words.ts';
 import { ChangeDialog, type ChangeKind } from './change-dialog.tsx';
 import { FactorList } from './factor-list.tsx';
 import { KeyDialog } from './key-dialog.tsx';
@@ -39,6 +39,7 @@ export function Factors({ user, mine, reload }: FactorsProps) {
   const close = () => setOpen(undefined);
   const now = Date.now();
   const locked = lockText(user, now);
+  const lack = lackText(user, mine);
   const none = { user, onClose: close };
 
   const added = (view: EnrolView) => {
@@ -66,6 +67,7 @@ export function Factors({ user, mine, reload }: FactorsProps) {
   return (
     <section aria-label="Second factors">
       {locked !== undefined && <Message kind="warning">{locked}</Message>}
+      {lack !== undefined && <Message kind="warning">{lack}</Message>}
       <div class="toolbar">
         <Menu
           label="Add"

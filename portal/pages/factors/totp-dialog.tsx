@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'preact/hooks';
 import { call } from '../api.ts';
-import { base32Bytes, base64, randomSecret } from '../base32.ts';
+import { base32Bytes, base32Text, base64, randomSecret } from '../base32.ts';
 import { useConfirmation } from '../confirmation.tsx';
 import { otpauthUri } from '../otpauth.ts';
+import { CopyButton } from '../parts/copy-button.tsx';
 import { Field } from '../parts/field.tsx';
 import { QrCode } from '../parts/qr.tsx';
 import { problemAt, useWork } from '../work.ts';
@@ -88,6 +89,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
               </button>
             }
           />
+          {bytes !== undefined && <WholeSecret secret={base32Text(bytes)} />}
           <Field
             label="Issuer name"
             value={issuer}
@@ -103,6 +105,11 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
             <QrCode text={uri} label={`QR code for ${user.account}`} />
           )}
           <figcaption>{user.account}</figcaption>
+          {uri !== undefined && (
+            <a class="button" href={uri}>
+              Open in your authenticator
+            </a>
+          )}
         </figure>
       </div>
       {confirmation.fields}
@@ -118,5 +125,16 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
         input={{ autocomplete: 'one-time-code', inputMode: 'numeric', required: true, class: 'mono' }}
       />
     </FactorDialog>
+  );
+}
+
+/** To be typed on another device: a field may be too narrow to show all of it. */
+function WholeSecret({ secret }: { readonly secret: string }) {
+  const groups = secret.match(/.{1,4}/g) ?? [];
+  return (
+    <div class="whole-secret">
+      <code>{groups.join(' ')}</code>
+      <CopyButton text={secret} of="secret" />
+    </div>
   );
 }

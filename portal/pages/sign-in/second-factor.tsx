@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { AssertionBody } from '../../../daemon/control/sign-in-views.ts';
 import type { SignInReply } from '../../contract.ts';
 import { messageOf } from '../api.ts';
-import { Field } from '../parts/field.tsx';
+import { Field, type InputExtras } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';
 import { askKey, KeyError } from '../security-key.ts';
+import { sentence } from '../words.ts';
 
 export type FactorStep = Extract<SignInReply['step'], { kind: 'factor' }>;
 
@@ -16,68 +17,146 @@ export interface SecondFactorProps {
   /** The key has signed. */
   readonly onKey: (assertion: AssertionBody) => Promise<void>;
   readonly busy: boolean;
+  /** Whether something is to be typed now, and so to be sent. */
+  readonly onTyping?: (typing: boolean) => void;
 }
 
-/** What the account is asked for behind the password: something typed, a key, or either. */
-export function SecondFactor({ step, value, onValue, error, onKey, busy }: SecondFactorProps) {
-  const [keyProblem, setKeyProblem] = useState<string>();
-  const [waiting, setWaiting] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    root.current?.querySelector<HTMLElement>('input, button')?.focus();
-  }, []);
-  const { typed, key } = step;
+type Way = { readonly kind: 'key' } | { readonly kind: 'code' | 'recovery'; readonly label: string };
 
-  const useKey = async () => {
-    if (key === undefined) return;
-    setKeyProblem(undefined);
-    setWaiting(true);
-    try {
-      await onKey(await askKey(key));
-    } catch (problem) {
-      setKeyProblem(problem instanceof KeyError ? problem.message : messageOf(problem));
-    } finally {
-      setWaiting(false);
-    }
-  };
+/** A key first, which is one touch; then codes; what is kept for the day when both are lost comes last. */
+function waysOf({ typed, key }: FactorStep): readonly Way[] {
+  const names = typed === undefined ? [] : typed.toLowerCase().split(' or ');
+  const codes = names.filter((name) => name !== 'recovery key');
+  return [
+    ...(key === undefined ? [] : [{ kind: 'key' as const }]),
+    ...(codes.length === 0 ? [] : [{ kind: 'code' as const, label: sentence(codes.join(' or ')) }]),
+    ...(codes.length === names.length ? [] : [{ kind: 'recovery' as const, label: 'Recovery key' }]),
+  ];
+}
+
+const nameOf = (way: Way): string => (way.kind === 'key' ? 'Security key' : way.label);
+
+function inputFor({ kind, label }: Exclude<Way, { kind: 'key' }>): InputExtras {
+  const common = { autocapitalize: 'off', spellcheck: false, required: true, class: 'mono' } as const;
+  if (kind === 'recovery') return { ...common, autocomplete: 'off', inputMode: 'text' };
+  const digits = label === 'Verification code';
+  return { ...common, autocomplete: 'one-time-code', inputMode: digits ? 'numeric' : 'text' };
+}
+
+/** What the account is asked for behind the password: one way at a time, the others at hand. */
+export function SecondFactor(props: SecondFactorProps) {
+  const { step, value, onValue, error, busy, onTyping } = props;
+  const ways = waysOf(step);
+  const [chosen, setChosen] = useState<Way['kind']>();
+  const way = ways.find(({ kind }) => kind === chosen) ?? ways[0];
+  const root = useRef<HTMLDivElement>(null);
+  const kind = way?.kind;
+  // The button of a key takes no focus while the step before is under way.
+  const ready = kind !== 'key' || !busy;
+  useEffect(() => {
+    if (ready) root.current?.querySelector<HTMLElement>('input, button')?.focus();
+    onTyping?.(kind !== 'key');
+  }, [kind, ready]);
 
   return (
     <div class="second-factor" ref={root}>
-      {typed !== undefined && (
+      {way !== undefined && way.kind !== 'key' && (
         <Field
-          label={typed}
+          key={way.kind}
+          label={way.label}
           value={value}
           onValue={onValue}
           error={error}
-          input={{
-            autocomplete: 'one-time-code',
-            inputMode: 'text',
-            autocapitalize: 'off',
-            spellcheck: false,
-            required: true,
-          }}
+          input={inputFor(way)}
         />
       )}
-      {typed === undefined && error !== undefined && <Message kind="error">{error}</Message>}
-      {key !== undefined && (
-        <div class="key-choice">
-          {typed !== undefined && <span class="or">or</span>}
-          <button
-            type="button"
-            class={typed === undefined ? 'button button-main' : 'button'}
-            disabled={busy || waiting}
-            onClick={() => void useKey()}
-          >
-            {waiting ? 'Touch your security key …' : 'Use security key'}
-          </button>
-        </div>
-      )}
-      {keyProblem !== undefined && <Message kind="error">{keyProblem}</Message>}
-      {typed === undefined && key === undefined && (
+      {way?.kind === 'key' && <KeyWay {...props} />}
+      {way === undefined && (
         <Message kind="error">
           No second factor is left that can be used here. Ask an administrator for help.
         </Message>
       )}
+      {ways.length > 1 && (
+        <OtherWays
+          ways={ways.filter((other) => other !== way)}
+          disabled={busy}
+          onChoose={(next) => {
+            onValue('');
+            setChosen(next);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function KeyWay({ step: { key }, error, onKey, busy }: SecondFactorProps) {
+  const [problem, setProblem] = useState<string>();
+  const [waiting, setWaiting] = useState(false);
+  const useKey = async () => {
+    if (key === undefined) return;
+    setProblem(undefined);
+    setWaiting(true);
+    try {
+      await onKey(await askKey(key));
+    } catch (caught) {
+      setProblem(caught instanceof KeyError ? caught.message : messageOf(caught));
+    } finally {
+      setWaiting(false);
+    }
+  };
+  const text = problem ?? error;
+  return (
+    <>
+      <button
+        type="button"
+        class="button button-main"
+        disabled={busy || waiting}
+        onClick={() => void useKey()}
+      >
+        {waiting ? 'Touch your security key …' : 'Use security key'}
+      </button>
+      {text !== undefined && <Message kind="error">{text}</Message>}
+    </>
+  );
+}
+
+interface OtherWaysProps {
+  readonly ways: readonly Way[];
+  readonly disabled: boolean;
+  readonly onChoose: (kind: Way['kind']) => void;
+}
+
+function OtherWays({ ways, disabled, onChoose }: OtherWaysProps) {
+  const [open, setOpen] = useState(false);
+  const list = useId();
+  return (
+    <div class="other-ways">
+      <button
+        type="button"
+        class="link"
+        aria-expanded={open}
+        aria-controls={list}
+        onClick={() => setOpen(!open)}
+      >
+        Other ways
+      </button>
+      <div id={list} class="button-row" hidden={!open}>
+        {ways.map((way) => (
+          <button
+            key={way.kind}
+            type="button"
+            class="button button-small"
+            disabled={disabled}
+            onClick={() => {
+              setOpen(false);
+              onChoose(way.kind);
+            }}
+          >
+            {nameOf(way)}
+          </button>
+        ))}
+      </div>
     </div>
   );
 }

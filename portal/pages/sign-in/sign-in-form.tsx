@@ -15,16 +15,26 @@ export interface SignInFormProps {
   /** The account cannot be another one: what was begun belongs to it. */
   readonly fixed?: boolean;
   readonly onDone: (session: SessionView, text: string | undefined) => void;
+  /** The link is none, or is none any more. */
+  readonly onLinkRefused?: () => void;
 }
 
 /** Account and password, or a link; then the second factor. */
-export function SignInForm({ link, user: given = '', fixed = false, onDone }: SignInFormProps) {
+export function SignInForm({
+  link,
+  user: given = '',
+  fixed = false,
+  onDone,
+  onLinkRefused,
+}: SignInFormProps) {
   const [user, setUser] = useState(given);
   const [password, setPassword] = useState('');
   const [answer, setAnswer] = useState('');
   const [asked, setAsked] = useState<{ readonly id: string; readonly step: FactorStep }>();
   /** Some invites ask for the password too: the server says so once the account is named. */
   const [passwordNeeded, setPasswordNeeded] = useState(false);
+  /** Behind the password a key needs no button of the form. */
+  const [typing, setTyping] = useState(true);
   const work = useWork();
   const withPassword = link === undefined || passwordNeeded;
 
@@ -48,7 +58,9 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
         setPassword('');
         heard(reply);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.code !== 'password-needed' || passwordNeeded) throw error;
+        if (!(error instanceof ApiError)) throw error;
+        if (link !== undefined && error.code === 'sign-in-refused' && !passwordNeeded) onLinkRefused?.();
+        if (error.code !== 'password-needed' || passwordNeeded) throw error;
         setPasswordNeeded(true);
       }
     });
@@ -87,6 +99,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
               spellcheck: false,
               required: true,
               readOnly: fixed,
+              autofocus: !fixed && given === '',
             }}
           />
           {withPassword && (
@@ -100,7 +113,7 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
                 autocomplete: 'current-password',
                 required: true,
                 'data-first': fixed ? true : undefined,
-                autofocus: passwordNeeded,
+                autofocus: passwordNeeded || (!fixed && given !== ''),
               }}
             />
           )}
@@ -114,11 +127,12 @@ export function SignInForm({ link, user: given = '', fixed = false, onDone }: Si
           error={work.busy ? undefined : asked.step.text}
           onKey={(assertion) => goOn(asked.id, { kind: 'assertion', ...assertion })}
           busy={work.busy}
+          onTyping={setTyping}
         />
       )}
       {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
       <div class="button-row">
-        {(asked === undefined || asked.step.typed !== undefined) && (
+        {(asked === undefined || (typing && asked.step.typed !== undefined)) && (
           <button
             type="submit"
             class="button button-main"

@@ -12,21 +12,37 @@ export function SignInPage() {
   const [user] = useState(() => place.query.get('user') ?? '');
   const [invited] = useState(() => place.path === '/invite' || place.path.startsWith('/invite/'));
   const [link, setLink] = useState<string>();
+  /** Refused: no word of welcome stands above that. */
+  const [refused, setRefused] = useState(false);
+  const welcome = invited && !refused;
   useLayoutEffect(() => setLink(takeSecret()), []);
-  useEffect(() => onAnotherLink(setLink), []);
+  useEffect(
+    () =>
+      onAnotherLink((another) => {
+        setLink(another);
+        setRefused(false);
+      }),
+    [],
+  );
 
   return (
     <div class="sign-in">
-      <h1>{invited ? 'Welcome' : 'Sign in'}</h1>
+      <h1>{welcome ? 'Welcome' : 'Sign in'}</h1>
       <p class="site">{session.site.host}</p>
-      {invited && (
+      {welcome && link !== undefined && (
         <p>You were invited to add your second factor here. The link in your invitation is good once.</p>
       )}
-      {link !== undefined && !invited && <p>The link stands in the place of your password, once.</p>}
+      {welcome && link === undefined && (
+        <p>Open the link of your invitation again: it is needed each time. Or sign in with your password.</p>
+      )}
+      {link !== undefined && !invited && !refused && (
+        <p>The link stands in the place of your password, once.</p>
+      )}
       <SignInForm
         key={link}
         link={link}
         user={user}
+        onLinkRefused={() => setRefused(true)}
         onDone={(begun, text) => {
           update(begun);
           say(text === undefined ? undefined : { kind: 'warning', text });
