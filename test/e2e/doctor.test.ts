@@ -180,7 +180,7 @@ await inNamespace(import.meta.filename, async () => {
     'realm.group-gone',
     () => writeFileSync('/etc/group', group.replace(/^ops:.*\n/m, '')),
     () => writeFileSync('/etc/group', group),
-    /the group ops, which is not there/,
+    /the group ops, which does not exist/,
   );
 
   broken(
