@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { after } from 'node:test';
 import { hotp } from '../support/codes.ts';
 import { drive } from '../support/drive.ts';
 import { Client } from '../support/login-rig.ts';
@@ -56,6 +57,10 @@ await inNamespace(import.meta.filename, async () => {
   chmodSync(keyFile, 0o600);
   const servers = new Servers();
   await servers.listen();
+  after(() => {
+    servers.server.closeAllConnections();
+    servers.server.close();
+  });
   const product = await prepare(realms);
   writeProvenStack('code');
   writeStack('su', [

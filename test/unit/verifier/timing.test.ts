@@ -97,6 +97,9 @@ describe('an OTP that servers may be asked about', () => {
   });
 
   it('is known by its form, for every answer in which one could be found', () => {
+    /** As an input method for Japanese writes it. */
+    const wide = (text: string): string =>
+      [...text].map((letter) => String.fromCodePoint((letter.codePointAt(0) ?? 0) + 0xfee0)).join('');
     const symbols = 'cbdefghijklnrtuvCBDEFGHIJKLNRTUV';
     for (let each = 0; each < 2_000; each += 1) {
       const idLength = 2 * (1 + randomInt(8));
@@ -105,8 +108,10 @@ describe('an OTP that servers may be asked about', () => {
       for (const [where, typed] of [
         ['whole', text],
         ['whole', ` ${text}\t`],
+        ['whole', `${wide(text)}\r`],
         ['tail', text],
         ['tail', `hunter2${text}`],
+        ['tail', `hunter2 ${wide(text)} \r`],
       ] as const) {
         const answer = Buffer.from(typed);
         const found = otpForServers({ factors, answer, where, codesLocked: false });
