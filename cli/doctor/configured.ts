@@ -159,6 +159,24 @@ async function lookAtRules(machine: Machine, realm: Realm): Promise<readonly Fin
     );
 }
 
+/** Services that may show secrets. */
+export function lookAtSecrets(
+  machine: Machine,
+  { secretsIn }: Pick<Config, 'secretsIn'>,
+): readonly Finding[] {
+  const known = secretsIn.length === 0 ? [] : servicesOf(machine);
+  if (known === undefined) return [notSeen('which services PAM knows: /etc/pam.d cannot be read')];
+  return secretsIn
+    .filter((name) => !known.includes(name))
+    .map((name) =>
+      finding(
+        'realm.service-unknown',
+        `secrets_in names the service ${name}, which has no file in /etc/pam.d${didYouMean(name, known)}`,
+        'correct the name; ls /etc/pam.d shows those of this machine',
+      ),
+    );
+}
+
 /** undefined: not known. */
 function servicesOf({ pam }: Machine): readonly string[] | undefined {
   try {
@@ -255,5 +273,6 @@ export async function lookAtConfig(machine: Machine, config: Config): Promise<Re
     lookAtPortal(machine, config),
     lookAtHosts(machine, config),
   ]);
-  return { ...realms, findings: [...realms.findings, ...portal, ...hosts] };
+  const secrets = lookAtSecrets(machine, config);
+  return { ...realms, findings: [...realms.findings, ...secrets, ...portal, ...hosts] };
 }

@@ -1,3 +1,4 @@
+import { lookAtSecrets } from './configured.ts';
 import { type Check, finding, notSeen, orGood } from './contract.ts';
 
 /** Where seeds, recovery keys and links are shown. */
@@ -15,7 +16,7 @@ export const secretsCheck: Check = {
       ),
     );
     return orGood(
-      findings,
+      [...findings, ...lookAtSecrets(machine, read.config)],
       'seeds, recovery keys and links are shown over ssh and at terminals, nowhere else',
     );
   },

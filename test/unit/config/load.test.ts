@@ -46,6 +46,11 @@ describe('a good configuration', () => {
     });
   });
 
+  it('takes the services that may show secrets', () => {
+    const { secretsIn } = good(`secrets_in = ["gdm-password", "sddm"]\n${catchAll}`);
+    assert.deepEqual(secretsIn, ['gdm-password', 'sddm']);
+  });
+
   it('knows who validates YubiKeys, Yubico where no server is named', () => {
     const of = (yubikey: string) => good(realm(`require = "any"\nyubikey = ${yubikey}`)).realms[0]?.yubikey;
     assert.deepEqual(of('{ validation = "local" }'), { validation: 'local' });
@@ -237,6 +242,22 @@ type Row = [string, string, number, string, RegExp, RegExp, RegExp?];
 const rows: Row[] = [
   ['no realm', 'issuer = "x"', 1, 'realm', /nothing/, /\[\[realm\]\]/],
   ['realm is no list', 'realm = 5', 1, 'realm', /5/, /\[\[realm\]\]/],
+  [
+    'secrets_in is no list',
+    `secrets_in = "sudo"\n${catchAll}`,
+    1,
+    'secrets_in',
+    /"sudo"/,
+    /list of PAM services/,
+  ],
+  [
+    'a service in capitals in secrets_in',
+    `secrets_in = ["Gdm"]\n${catchAll}`,
+    1,
+    'secrets_in',
+    /"Gdm"/,
+    /in lower case/,
+  ],
   ['a table that is none', `paths = "x"\n${catchAll}`, 1, 'paths', /"x"/, /a table/],
   ['a list as a table', `paths = []\n${catchAll}`, 1, 'paths', /\[\]/, /a table/],
   [

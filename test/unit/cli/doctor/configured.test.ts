@@ -82,6 +82,21 @@ describe('a configuration and its machine', () => {
     assert.ok(!bad((await look(machine)).findings).some(({ id }) => id === 'portal.listen-elsewhere'));
   });
 
+  test('a service of secrets_in without a file', async () => {
+    const machine = withRealm('require = "any"\nmembers = { uids = ["1-2"] }');
+    machine.configText = `secrets_in = ["sudoo", "sudo"]\n${machine.configText}`;
+    const findings = bad((await look(machine)).findings);
+    assert.deepEqual(
+      findings.map(({ id, what }) => [id, what]),
+      [
+        [
+          'realm.service-unknown',
+          'secrets_in names the service sudoo, which has no file in /etc/pam.d; did you mean sudo?',
+        ],
+      ],
+    );
+  });
+
   test('services that cannot be listed are not known', async () => {
     const machine = withRealm(
       'require = "any"\nmembers = { uids = ["1-2"] }\n[[realm.rule]]\nservices = ["ssh"]\naction = "skip"',
