@@ -1,15 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { totpPeriod } from '../../daemon/control/asking.ts';
+import { ControlError } from '../../daemon/control/client.ts';
 import {
   groupedSeedText,
   newSeed,
   type OtpauthToken,
   otpauthUri,
-  readSeed,
   seedText,
 } from '../../daemon/control/token.ts';
 import type { EnrolBody, UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { ImportError } from '../import/contract.ts';
+import { type GivenSecret, readSecret } from '../import/secret.ts';
 import { wholeNumber } from '../number.ts';
 import { scannable } from '../qr-picture.ts';
 import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrolling.ts';
@@ -33,7 +36,7 @@ interface TotpOptions extends TokenOptions {
   readonly period?: number;
 }
 interface HotpOptions extends TokenOptions {
-  readonly counter: number;
+  readonly counter?: number;
 }
 interface RecoveryOptions {
   readonly name?: string;
@@ -52,7 +55,7 @@ export function addFactorAdd(factor: Command, context: Context): void {
     )
     .action((user: string, options: TotpOptions) => addTotp(context, user, options));
   tokenOptions(add.command('hotp <user>').description('codes that change with use (RFC 4226)'))
-    .option('--counter <n>', 'the next one that the token will show', wholeNumber(0, 2 ** 48), 0)
+    .option('--counter <n>', 'the next one that the token will show; by default 0', wholeNumber(0, 2 ** 48))
     .action((user: string, options: HotpOptions) => addHotp(context, user, options));
   addFactorAddYubikey(add, context);
   addFactorAddKey(add, context);
@@ -71,7 +74,7 @@ function tokenOptions(command: Command): Command {
     .option('--name <name>', 'what the device is called: "pixel-7 authy"')
     .option(
       '--secret <base32>',
-      'the secret of a token that exists; "-": ask for it, or read it from standard input',
+      'the secret of a token that exists, or its otpauth:// URI; "-": ask for it, or read it from standard input',
     )
     .option('--digits <n>', '6, 7 or 8; by default the realm’s', digitsOf)
     .addOption(
@@ -96,8 +99,8 @@ function digitsOf(text: string): Digits {
 
 async function addTotp(context: Context, user: string, options: TotpOptions): Promise<void> {
   const found = await mayAdd(context, user);
-  const { digits, algorithm, period } = { ...found.defaults, ...defined(options) };
-  const seed = await seedFor(context, options);
+  const { seed, token: given } = await secretFor(context, options, 'totp', found.defaults.algorithm);
+  const { digits, algorithm, period } = { ...found.defaults, ...given, ...defined(options) };
   const token = {
     issuer: options.issuer ?? found.defaults.issuer,
     account: found.account,
@@ -116,9 +119,8 @@ async function addTotp(context: Context, user: string, options: TotpOptions): Pr
 
 async function addHotp(context: Context, user: string, options: HotpOptions): Promise<void> {
   const found = await mayAdd(context, user);
-  const { digits, algorithm } = { ...found.defaults, ...defined(options) };
-  const { counter } = options;
-  const seed = await seedFor(context, options);
+  const { seed, token: given } = await secretFor(context, options, 'hotp', found.defaults.algorithm);
+  const { digits, algorithm, counter } = { ...found.defaults, counter: 0, ...given, ...defined(options) };
   const token = {
     issuer: options.issuer ?? found.defaults.issuer,
     account: found.account,
@@ -150,16 +152,51 @@ async function addRecovery(context: Context, user: string, options: RecoveryOpti
   tell(context, added);
 }
 
-async function seedFor(context: Context, options: TokenOptions): Promise<Buffer> {
-  if (options.secret === undefined) return newSeed();
-  return readSeed(
-    await secretFrom(context, options.secret, {
-      what: 'secret',
-      option: '--secret',
-      form: 'Base32',
-      instead: ', or leave --secret out',
-    }),
-  );
+interface Settings {
+  readonly digits?: Digits;
+  readonly algorithm?: Algorithm;
+  readonly period?: number;
+  readonly counter?: number;
+}
+
+/** The seed, and what a URI says of the token: no option may say otherwise. */
+async function secretFor(
+  context: Context,
+  options: TokenOptions & Settings,
+  kind: 'totp' | 'hotp',
+  usual: Algorithm,
+): Promise<{ readonly seed: Buffer; readonly token: Settings }> {
+  if (options.secret === undefined) return { seed: newSeed(options.algorithm ?? usual), token: {} };
+  const text = await secretFrom(context, options.secret, {
+    what: 'secret',
+    option: '--secret',
+    form: 'Base32 or otpauth:// URI',
+    instead: ', or leave --secret out',
+  });
+  const given = readGiven(text);
+  if (given.kind === 'seed') return { seed: given.seed, token: {} };
+  const { token, seed } = given;
+  if (token.kind !== kind)
+    throw new CliError('usage', `that is the URI of a ${token.kind} token; use: factor add ${token.kind}`);
+  const { digits, algorithm } = token;
+  const moving = token.kind === 'totp' ? { period: token.period } : { counter: token.counter };
+  const settings: Settings = { digits, algorithm, ...moving };
+  for (const name of ['digits', 'algorithm', 'period', 'counter'] as const)
+    if (options[name] !== undefined && settings[name] !== undefined && options[name] !== settings[name])
+      throw new CliError(
+        'usage',
+        `the URI says ${name} ${settings[name]}, and --${name} says otherwise; leave it out`,
+      );
+  return { seed, token: settings };
+}
+
+function readGiven(text: string): GivenSecret {
+  try {
+    return readSecret(text);
+  } catch (error) {
+    if (error instanceof ImportError) throw new ControlError('bad-secret', error.message);
+    throw error;
+  }
 }
 
 /**

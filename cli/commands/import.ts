@@ -40,8 +40,13 @@ export function addImport(program: Command, context: Context): void {
   const group = program
     .command('import')
     .description('take accounts over from another system, with what is spent of their factors; root alone');
-  const run = (options: Common, one: Omit<ImportOptions, 'dryRun' | 'json'>) =>
-    runImport(context, { ...one, dryRun: options.dryRun === true, json: options.json === true });
+  const run = (options: Common, one: Omit<ImportOptions, 'user' | 'dryRun' | 'json'>) =>
+    runImport(context, {
+      ...one,
+      user: options.user,
+      dryRun: options.dryRun === true,
+      json: options.json === true,
+    });
 
   common(
     group,
@@ -94,7 +99,7 @@ export function addImport(program: Command, context: Context): void {
   common(
     group,
     'csv',
-    'CSV: our own, OATH CSV of privacyIDEA and LinOTP, the logs of Yubico’s tools',
+    'CSV: our own, OATH CSV of privacyIDEA and LinOTP, the logs of Yubico’s tools; otpauth:// URIs, one a line',
     'whose factors they are, where a line names nobody; else this account alone',
   ).action((paths: readonly string[], options: Common) =>
     run(options, { source: 'csv', paths, parse: csv(options.user) }),

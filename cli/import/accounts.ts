@@ -27,7 +27,7 @@ export async function* parsedIn(files: readonly Named[], parse: Parser): AsyncGe
       }
     } catch (error) {
       if (!(error instanceof ImportError)) throw error;
-      yield problem(place, error.message);
+      yield { ...problem(place, error.message), whole: true };
     }
   }
 }

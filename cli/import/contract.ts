@@ -28,6 +28,8 @@ export interface Problem {
   readonly user?: string;
   /** As in ImportEntry: such a file stops nothing of what others say. */
   readonly owner?: number;
+  /** The file is broken: nothing of it comes over. */
+  readonly whole?: true;
   /** What is wrong and what to do; never what stands there. */
   readonly why: string;
 }
@@ -58,7 +60,7 @@ export interface Source {
  */
 export type Parser = (source: Source) => AsyncIterable<Parsed>;
 
-/** A file that cannot be read at all. */
+/** A file that cannot be read, or not to its end: nothing of it comes over. */
 export class ImportError extends Error {}
 
 export function problem(place: Place, why: string, user?: string): Problem {

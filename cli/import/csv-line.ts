@@ -25,6 +25,6 @@ export function fieldsOf(line: string): readonly string[] | undefined {
 
 export function lineOf(fields: readonly string[]): string {
   return fields
-    .map((field) => (/[",]|^\s|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
+    .map((field) => (/[",]|^[\s#]|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(',');
 }

@@ -1,14 +1,23 @@
-import { found, type Parsed, type Parser, type Place, problem, type Source } from './contract.ts';
+import {
+  found,
+  ImportError,
+  type Parsed,
+  type Parser,
+  type Place,
+  problem,
+  type Source,
+} from './contract.ts';
 import { type Column, columns, factorIn } from './csv-columns.ts';
 import { fieldsOf } from './csv-line.ts';
 import { tokenIn } from './csv-tokens.ts';
+import { isTokenUri, readOtpauth } from './otpauth.ts';
 
 /** Which column stands where; undefined: the file is another system's. */
 type Heading = readonly Column[] | undefined;
 
 /**
  * CSV: our own, under a heading with the names of its columns; OATH CSV of privacyIDEA and LinOTP; what Yubico's
- * tools log when they program keys.
+ * tools log when they program keys; and the URIs of tokens, one a line, as `export --format otpauth` writes them.
  * @param user whose factors they are where a line names nobody; where it does, only theirs come over
  */
 export function csv(user: string | undefined): Parser {
@@ -22,6 +31,14 @@ export function csv(user: string | undefined): Parser {
       }
       const line = number === 1 ? text.replace(/^\ufeff/, '') : text;
       if (line.trim() === '' || line.startsWith('#')) continue;
+      if (isTokenUri(line)) {
+        const parsed = uriOf(source, place, line, user);
+        if (parsed !== undefined) yield parsed;
+        continue;
+      }
+      const parted = heading === 'unread' ? otherSeparator(line) : undefined;
+      if (parted !== undefined)
+        throw new ImportError(`its fields are parted by ${parted}; save it with commas between them`);
       const fields = fieldsOf(line);
       if (fields === undefined) {
         yield problem(place, 'a quote is not closed, or something follows it before the next comma');
@@ -52,6 +69,13 @@ export function csv(user: string | undefined): Parser {
   };
 }
 
+/** What parts the fields of the first line, if it is not a comma: spreadsheets write what their language has. */
+function otherSeparator(line: string): string | undefined {
+  if (line.includes(',')) return undefined;
+  if (line.includes(';')) return 'semicolons';
+  return line.includes('\t') ? 'tabs' : undefined;
+}
+
 function own(
   source: Source,
   place: Required<Place>,
@@ -68,6 +92,23 @@ function own(
     return found(source, place.line, user, [factorIn(row)]);
   } catch (error) {
     return problem(place, error instanceof Error ? error.message : '', user);
+  }
+}
+
+function uriOf(
+  source: Source,
+  place: Required<Place>,
+  line: string,
+  only: string | undefined,
+): Parsed | undefined {
+  try {
+    const { account, token } = readOtpauth(line);
+    const user = account || only;
+    if (only !== undefined && user !== only) return undefined;
+    if (user === undefined) return problem(place, 'its label names no account; say --user');
+    return found(source, place.line, user, [token]);
+  } catch (error) {
+    return problem(place, error instanceof Error ? error.message : '');
   }
 }
 

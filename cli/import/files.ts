@@ -93,6 +93,7 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
     const isTrusted = uid === 0 || (uid === process.geteuid?.() && home === undefined);
     const most = isTrusted ? Number.POSITIVE_INFINITY : mostOfOwn;
     if (status.size > most) throw tooLarge(most);
+    await refuseUtf16(handle);
     return {
       file,
       uid,
@@ -107,6 +108,15 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
     await handle.close();
     throw error;
   }
+}
+
+/** What Windows calls Unicode: every second byte of what is read here is 0. */
+async function refuseUtf16(handle: FileHandle): Promise<void> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  const begins = buffer.toString('hex');
+  buffer.fill(0);
+  if (bytesRead === 2 && (/^(?:fffe|feff)$/.test(begins) || /^(?:00(?!00)|(?!00)..00)/.test(begins)))
+    throw new ImportError('it is in UTF-16; save it as UTF-8, or: iconv -f UTF-16 -t UTF-8');
 }
 
 function reasonOf(error: unknown): string {

@@ -87,11 +87,19 @@ function entriesOf(user: JsonObject, kind: string): readonly { readonly base: Ba
 function totp(base: Base, entry: Json): MovedFactor {
   const uri = isObject(entry) ? entry.totp : entry;
   const last = isObject(entry) ? entry['last-count'] : undefined;
-  const token = typeof uri === 'string' ? readOtpauth(uri) : undefined;
+  const token = tokenOf(uri);
   if (token?.kind !== 'totp') throw new ImportError('one of its TOTP entries holds no URI that makes codes');
   // Before its first login it has none: what was typed when it was added is not written down there.
   const mark = typeof last === 'number' ? Math.max(-1, Math.floor(last)) : 'now';
   return { ...token, ...base, mark };
+}
+
+function tokenOf(uri: Json | undefined): MovedFactor | undefined {
+  try {
+    return typeof uri === 'string' ? readOtpauth(uri).token : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function yubico(base: Base, entry: Json): MovedFactor {

@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { grouped, keyOf, parsedIn, placeText } from './accounts.ts';
-import { type Parser, problem } from './contract.ts';
-import { namedFiles } from './files.ts';
+import { type Parsed, type Parser, type Problem, problem } from './contract.ts';
+import { type Named, namedFiles } from './files.ts';
 import { createReport } from './report.ts';
 import { createSender } from './send.ts';
 
@@ -12,6 +12,8 @@ export interface ImportOptions {
   readonly paths: readonly string[];
   /** Where the other system keeps a file in a home. */
   readonly inHome?: string;
+  /** Only what the files say of this account comes over, where they say whose it is. */
+  readonly user?: string | undefined;
   /** Others must not even read it. */
   readonly secret?: boolean;
   readonly parse: Parser;
@@ -22,18 +24,21 @@ export interface ImportOptions {
 /**
  * Reads files of another system and sends what is in them to sallyportd.
  *
- * What MUST hold: a line that cannot be read stops its account, wherever in the files the account stands, and no
- * other; so all is read once before anything is sent. What is kept of it is counts, and the names in bad lines. A file
+ * What MUST hold: nothing of a file that cannot be read to its end is sent. A line that cannot be read stops its
+ * account, wherever in the files the account stands, and no other; so all is read once before anything is sent. What is kept of it is counts, and the names in bad lines. A file
  * that speaks for its owner alone stops nothing but what its owner says: in it anybody's name may stand.
  */
 export async function runImport(context: Context, options: ImportOptions): Promise<void> {
   const { output, world } = context;
   const files = await namedFiles(options.paths, options.inHome, options.secret === true ? 0o077 : 0o022);
-  const read = () => grouped(parsedIn(files, options.parse));
+  const named = () => parsedIn(files, options.parse);
   const bad = new Map<string, string>();
+  const broken = new Set<string>();
+  const told = new Set<string>();
   let total = 0;
-  for await (const one of read()) {
+  for await (const one of grouped(noted(named(), told))) {
     if (one.kind === 'found') total += 1;
+    else if (one.whole === true) broken.add(one.place.file);
     else if (one.user !== undefined) {
       const key = badKey(one.user, one.owner);
       if (!bad.has(key)) bad.set(key, placeText(one.place));
@@ -45,6 +50,7 @@ export async function runImport(context: Context, options: ImportOptions): Promi
     done += 1;
     report.progress(done, total);
   };
+  for (const one of empty(files, told, options.user)) report.problem(one);
   const sender = createSender({
     client: context.client(),
     source: options.source,
@@ -54,7 +60,7 @@ export async function runImport(context: Context, options: ImportOptions): Promi
       step();
     },
   });
-  for await (const one of read()) {
+  for await (const one of grouped(whole(named(), broken))) {
     if (one.kind === 'problem') {
       report.problem(one);
       continue;
@@ -71,6 +77,43 @@ export async function runImport(context: Context, options: ImportOptions): Promi
   }
   await sender.end();
   if (!report.end()) context.end(exitStatus.refused);
+}
+
+async function* noted(all: AsyncIterable<Parsed>, files: Set<string>): AsyncGenerator<Parsed> {
+  for await (const one of all) {
+    files.add(one.place.file);
+    yield one;
+  }
+}
+
+/** Without what broken files hold: it may be cut off. */
+async function* whole(all: AsyncIterable<Parsed>, broken: ReadonlySet<string>): AsyncGenerator<Parsed> {
+  for await (const one of all)
+    yield one.kind === 'found' && broken.has(one.place.file)
+      ? problem(one.place, 'nothing of a file comes over that cannot be read to its end', one.user)
+      : one;
+}
+
+/** Files that were named and say nothing of any account, or of the one that is wanted. */
+function empty(
+  files: readonly Named[],
+  told: ReadonlySet<string>,
+  user: string | undefined,
+): readonly Problem[] {
+  const silent = files.filter(({ file, home }) => home === undefined && !told.has(file));
+  if (user === undefined)
+    return silent.map(({ file }) =>
+      problem({ file }, 'there is no account in it; look whether it is the right file, and of this format'),
+    );
+  const [first] = told.size === 0 ? silent : [];
+  if (first === undefined) return [];
+  return [
+    problem(
+      { file: first.file },
+      'nothing in it is of this account; look at the name, or leave --user out',
+      user,
+    ),
+  ];
 }
 
 function badKey(user: string, owner?: number): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32, groupedBase32 } from '../factors/base32.ts';
+import type { OtpAlgorithm } from '../factors/contract.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
@@ -15,8 +16,8 @@ import { ControlError } from './client.ts';
 export type { OtpauthToken } from '../factors/uri.ts';
 export { otpauthUri, qrCode, shortOtpauthUris };
 
-export function newSeed(): Buffer {
-  return randomBytes(seedLengths.random);
+export function newSeed(algorithm: OtpAlgorithm): Buffer {
+  return randomBytes(seedLengths.random[algorithm]);
 }
 
 /**

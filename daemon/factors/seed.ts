@@ -1,10 +1,10 @@
 import { SallyportError } from '../errors.ts';
 
-/** Bytes of a seed. Random ones have the length that RFC 4226, section 4, recommends. */
+/** Bytes of a seed. Random ones are as long as what their hash makes (RFC 4226, 4; RFC 6238, 5.1). */
 export const seedLengths = {
   /** 80 bits: what older google-authenticator files hold. */
   shortest: 10,
-  random: 20,
+  random: { sha1: 20, sha256: 32, sha512: 64 },
   /** The block of SHA-1 and SHA-256: HMAC hashes longer keys first, so more adds nothing. */
   longest: 64,
 } as const;

@@ -55,7 +55,7 @@ export function openFirst(
   if (realm === undefined) throw new SallyportError('internal', 'a first factor without a realm: a defect');
   const { digits, period, algorithm } = realm.totp;
   const account = subject.target.name;
-  const seed = randomness.bytes(seedLengths.random);
+  const seed = randomness.bytes(seedLengths.random[algorithm]);
   const factor: TotpRecord = {
     id: randomness.bytes(6).toString('hex'),
     name: 'TOTP',

@@ -1,10 +1,15 @@
+import type { UserView } from '../../daemon/control/views.ts';
+
+type OtpAlgorithm = UserView['defaults']['algorithm'];
+
 /** RFC 4648, section 6: the form in which authenticator apps show and take secrets. */
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** 160 bits, as RFC 4226 recommends; the browser's own random source. */
-export function randomSecret(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return Array.from(bytes, (byte) => alphabet.charAt(byte & 31)).join('');
+/** As long as what its hash makes (RFC 4226, 4; RFC 6238, 5.1); the browser's own random source. */
+const secretBytes: Readonly<Record<OtpAlgorithm, number>> = { sha1: 20, sha256: 32, sha512: 64 };
+
+export function randomSecret(algorithm: OtpAlgorithm): string {
+  return base32Text(crypto.getRandomValues(new Uint8Array(secretBytes[algorithm])));
 }
 
 /** @returns undefined: that is no Base32, or it ends within a byte */

@@ -15,7 +15,7 @@ const codeCodes = ['wrong-code'];
 export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
   const { digits, period, algorithm, issuer: usualIssuer } = user.defaults;
   const [name, setName] = useState('');
-  const [secret, setSecret] = useState(randomSecret);
+  const [secret, setSecret] = useState(() => randomSecret(algorithm));
   const [issuer, setIssuer] = useState(usualIssuer);
   const [code, setCode] = useState('');
   const work = useWork();
@@ -84,7 +84,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
             }
             input={{ autocomplete: 'off', autocapitalize: 'characters', spellcheck: false, class: 'mono' }}
             beside={
-              <button type="button" class="button" onClick={() => setSecret(randomSecret())}>
+              <button type="button" class="button" onClick={() => setSecret(randomSecret(algorithm))}>
                 Randomize
               </button>
             }

@@ -302,8 +302,62 @@ describe('adding', () => {
     ]);
     assert.equal(run.status, 0, run.err);
     assert.match(run.lines[0] ?? '', /algorithm=SHA256&digits=8&period=30$/);
-    assert.match(run.lines[1] ?? '', /^[A-Z2-7]{32}$/);
+    assert.match(run.lines[1] ?? '', /^[A-Z2-7]{52}$/, 'as long as the hash');
     assert.equal((await rig.store.get('bob'))?.factors.length, 1);
+  });
+
+  test('a URI is taken with its parameters, whatever the realm says, and none may be said otherwise', async () => {
+    await rig.store.put('bob', { factors: [] });
+    const add = (kind: 'totp' | 'hotp', uri: string, ...more: readonly string[]) =>
+      cli(['factor', 'add', kind, 'bob', '--secret', '-', '--no-verify', ...more], `${uri}\n`);
+    const uri = `otpauth://totp/Bank:bob?secret=${secret}&algorithm=SHA256&digits=8&period=60&issuer=Bank`;
+    for (const [kind, given, ...more] of [
+      ['hotp', uri],
+      ['totp', uri, '--digits', '6'],
+      ['totp', uri, '--period', '30'],
+      ['totp', uri.replace('SHA256', 'MD5')],
+      ['totp', uri.replace('period=60', 'period=5')],
+      ['totp', uri.replace(secret, 'GEZD!')],
+      ['totp', uri.replace('totp/', 'yaotp/')],
+    ] as const) {
+      const refused = await add(kind, given, ...more);
+      assert.equal(refused.status, 2, refused.err);
+      assert.ok(!refused.err.includes(secret) && !refused.err.includes('GEZD'), refused.err);
+    }
+    assert.deepEqual((await rig.store.get('bob'))?.factors, []);
+    const run = await add('totp', ` ${uri.replace('otpauth', 'OTPAUTH')}\r`, '--digits', '8');
+    assert.equal(run.status, 0, run.err);
+    const [factor] = (await rig.store.get('bob'))?.factors ?? [];
+    assert.ok(factor?.kind === 'totp');
+    assert.deepEqual(
+      [factor.secret, factor.digits, factor.algorithm, factor.period],
+      [seed.toString('base64'), 8, 'sha256', 60],
+    );
+    await rig.store.put('bob', { factors: [] });
+    const fob = await add('hotp', `otpauth://hotp/bob?secret=${secret}&counter=7`);
+    assert.equal(fob.status, 0, fob.err);
+    const [added] = (await rig.store.get('bob'))?.factors ?? [];
+    assert.ok(added?.kind === 'hotp');
+    assert.deepEqual([added.counter, added.digits, added.algorithm], [7, 6, 'sha1']);
+  });
+
+  test('a secret in another form is named, with how to bring it', async () => {
+    for (const [given, said] of [
+      [seed.toString('hex'), /hex.*basenc --base16 -d \| base32/],
+      [`0x${seed.toString('hex')}`, /hex/],
+      ['otpauth-migration://offline?data=CjEKCkhlbGxvId6tvu8%3D', /Google Authenticator.*otpauth:\/\//],
+      [`otpauth://steam/x?secret=${secret}`, /Steam/],
+      [`otpauth://totp/x?secret=${secret}&encoder=steam`, /Steam/],
+      [`steam://${secret}`, /Steam/],
+    ] as const) {
+      const run = await cli(
+        ['factor', 'add', 'totp', 'portal', '--secret', '-', '--no-verify'],
+        `${given}\n`,
+      );
+      assert.equal(run.status, 2, run.err);
+      assert.match(run.err, said);
+      assert.ok(!run.err.includes(seed.toString('hex')) && !run.err.includes(secret));
+    }
   });
 
   test('a secret on the command line is taken, with a warning', async () => {

@@ -263,6 +263,73 @@ test('no daemon: 4', async () => {
   assert.equal((await cli('import', 'oath', path)).status, 4);
 });
 
+test('a file that is cut off brings nothing, whatever stands before the cut', async () => {
+  const text = readFileSync('test/vectors/import/plain.pskc', 'utf8');
+  const whole = file('whole.pskc', text);
+  const cut = file('cut.pskc', text.slice(0, text.indexOf('<Key Id="pin"')));
+  const run = await cli('import', 'pskc', cut);
+  assert.equal(run.status, 1);
+  assert.match(run.err, /cut\.pskc: line \d+: it is no well-formed XML/);
+  assert.match(run.err, /cannot be read to its end/);
+  assert.deepEqual([await factorsOf('alice'), await factorsOf('bob')], [[], []]);
+  // Another file that was named beside it is whole, and comes over.
+  const both = await cli(
+    'import',
+    'pskc',
+    cut,
+    file('other.pskc', text.replaceAll('bob', 'portal')),
+    '--user',
+    'portal',
+  );
+  assert.equal(both.status, 1);
+  assert.equal((await factorsOf('portal')).length, 1);
+  assert.equal((await cli('import', 'pskc', whole, '--user', 'bob')).status, 1, 'a PIN cannot come over');
+  assert.equal((await factorsOf('bob')).length, 1);
+});
+
+test('a file with nothing of the account that is wanted, or of any, is said', async () => {
+  const pskc = file('tokens.pskc', readFileSync('test/vectors/import/plain.pskc', 'utf8'));
+  const oath = file('users.oath', `HOTP bob - ${hex}\n`);
+  for (const words of [
+    ['pskc', pskc, '--user', 'portal'],
+    ['oath', oath, '--user', 'portal'],
+    ['csv', file('own.csv', 'user,kind,public_id\nbob,yubikey,cccccccccccb\n'), '--user', 'portal'],
+  ]) {
+    const run = await cli('import', ...words);
+    assert.equal(run.status, 1, words.join(' '));
+    assert.match(run.err, /portal: nothing in it is of this account/);
+  }
+  const empty = await cli('import', 'oath', file('empty', '# nothing\n'));
+  assert.equal(empty.status, 1);
+  assert.match(empty.err, /there is no account in it/);
+});
+
+test('csv as spreadsheets and Windows write it is named', async () => {
+  const own = 'user,kind,public_id\nbob,yubikey,cccccccccccb\n';
+  for (const [text, said] of [
+    [own.replaceAll(',', ';'), /semicolons/],
+    [own.replaceAll(',', '\t'), /tabs/],
+  ] as const) {
+    const run = await cli('import', 'csv', file('own.csv', text));
+    assert.equal(run.status, 1);
+    assert.match(run.err, said);
+  }
+  const path = file('wide.csv', '');
+  for (const bytes of [
+    Buffer.from(`\ufeff${own}`, 'utf16le'),
+    Buffer.from(`\ufeff${own}`, 'utf16le').swap16(),
+    Buffer.from(own, 'utf16le'),
+  ]) {
+    writeFileSync(path, bytes);
+    for (const format of ['csv', 'oath', 'pskc']) {
+      const run = await cli('import', format, path);
+      assert.equal(run.status, 1);
+      assert.match(run.err, /UTF-16.*iconv/, format);
+    }
+  }
+  assert.deepEqual(await factorsOf('bob'), []);
+});
+
 describe('export', () => {
   const target = () => join(folder, 'out');
   beforeEach(async () => {
