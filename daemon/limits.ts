@@ -256,6 +256,8 @@ export const limits = {
   reportAccounts: 200,
   reportAtOnce: 3,
   reportWait: 16_000,
+  /** So long a page of the list of accounts goes on looking names up: whoever asks waits for it. */
+  listWait: 3_000,
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,

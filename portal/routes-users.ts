@@ -45,7 +45,7 @@ export const userRoutes = {
   'GET /api/users': (desk, call) =>
     readAs(desk, call, (person) => {
       const { after, search } = call.query;
-      return person.users(after, limitIn(call), search);
+      return person.users(after, limitIn(call), search, true);
     }),
 
   'POST /api/users/:user/unlock': (desk, call) =>

@@ -20,7 +20,7 @@ export function addUser(program: Command, context: Context): void {
       if (options.json === true) context.output.json({ users });
       else
         context.output.table(
-          ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD', 'EXEMPT UNTIL'],
+          ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD', 'EXEMPT UNTIL', 'ACCOUNT'],
           users.map((one) => lineOf(one, context.output)),
         );
     });
@@ -48,7 +48,7 @@ async function allUsers(context: Context): Promise<readonly UserLine[]> {
   const users: UserLine[] = [];
   let after: string | undefined;
   do {
-    const page = await context.client().users(after, pageSize);
+    const page = await context.client().users(after, pageSize, undefined, true);
     users.push(...page.users);
     after = page.next;
   } while (after !== undefined);
@@ -64,8 +64,16 @@ function lineOf(user: UserLine, output: Output): readonly string[] {
     user.lastLogin === undefined ? '' : output.time(user.lastLogin.at),
     user.damaged === undefined ? 'good' : 'damaged',
     user.exemption === undefined ? '' : output.time(user.exemption.until),
+    presenceWords[user.presence ?? 'unknown'],
   ];
 }
+
+const presenceWords = {
+  here: 'exists',
+  gone: 'gone',
+  another: 'another uid',
+  unknown: 'not known',
+} as const;
 
 /** `user list` knows no realm, so it cannot tell when a lock of all ends. */
 function lockWord(lock: LockView): string {
@@ -94,6 +102,7 @@ function show(output: Output, user: UserView): void {
   output.facts([
     ['user', user.account],
     ['uid', user.uid === undefined ? '' : String(user.uid)],
+    ['made for uid', user.recordUid === undefined ? '' : `${user.recordUid}, another person`],
     ['realm', realm === undefined ? (user.realmProblem ?? '') : `${realm.name} (line ${realm.line})`],
     ['requires', realm === undefined ? '' : [realm.require].flat().join(',')],
     ['wrong codes in a row', String(lock.codes)],

@@ -103,6 +103,8 @@ export const catalogue = {
   ),
   'member.unresolved': danger('they are refused until the directory answers'),
   'member.damaged': danger('they are refused'),
+  'member.uid-changed': danger('they are refused: the factors under the name are another person’s'),
+  'member.gone': warning('who gets the name next is refused until an administrator decides'),
   'member.by-rule': note('a rule refuses them, as it says'),
   'member.only-from': note('they are let in from the networks of a rule alone'),
   'member.grace': note('they are refused from the end of the grace period on'),

@@ -59,7 +59,9 @@ function judge(met: Met, inForce: boolean): Judged | undefined {
 
 const idOf: Readonly<Record<string, FindingId>> = {
   'rule-refuse': 'member.by-rule',
+  'uid-changed': 'member.uid-changed',
   'no-factor': 'member.no-factor',
+  'used-up': 'member.no-factor',
   'none-fits': 'member.none-fits',
   'all-disabled': 'member.all-disabled',
   'not-from-here': 'member.not-from-here',
@@ -76,6 +78,8 @@ const mends: Readonly<Partial<Record<FindingId, string>>> = {
     'sallyport explain USER --service SERVICE says which would fit; add one: sallyport factor add totp USER',
   'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
   'member.not-from-here': 'sallyport factor add recovery USER, or set the portal up (docs/portal.md)',
+  'member.uid-changed':
+    'another person: sallyport user forget USER; the same person with a new uid: sallyport user move USER USER',
   'member.locked': 'sallyport user unlock USER',
   'member.unresolved': 'look after the directory service (sssd, winbind): id USER',
   'member.grace': 'sallyport invite USER',

@@ -82,7 +82,7 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
   const users: UserLine[] = [];
   let after: string | undefined;
   do {
-    const page = await machine.daemon.users(after, pageSize);
+    const page = await machine.daemon.users(after, pageSize, undefined, true);
     users.push(...page.users);
     after = page.next;
   } while (after !== undefined && users.length < most);
@@ -106,8 +106,19 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
   return {
     names: all.slice(0, most),
     all: Math.max(all.length, stored),
-    broken: [...damaged, ...held(machine, users)],
+    broken: [...damaged, ...held(machine, users), ...gone(users)],
   };
+}
+
+/** What is stored of accounts that the name service does not know. */
+function gone(users: readonly UserLine[]): readonly Finding[] {
+  const accounts = users.filter(({ presence }) => presence === 'gone').map(({ account }) => account);
+  const [first] = accounts;
+  if (first === undefined) return [];
+  const names = accounts.slice(0, 8).join(', ');
+  const what = `${names}${accounts.length > 8 ? ` and ${accounts.length - 8} more` : ''}: the name service does not know the account, and its factors are kept`;
+  const command = `if it is really gone: sallyport user forget ${accounts.length === 1 ? first : 'USER'}`;
+  return [finding('member.gone', what, command, { accounts })];
 }
 
 /** Whose apps a restore holds: their codes of this moment may have been used before it. */

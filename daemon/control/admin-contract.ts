@@ -47,6 +47,8 @@ export interface Admin extends Exempting, Owners, Reporting {
     readonly after?: string;
     readonly search?: string;
     readonly limit: number;
+    /** Whether the name service is asked which of them are there. */
+    readonly lookUp?: boolean;
   }): Promise<UserPage>;
   user(account: string): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnproven'>>;
   /** Whose record the store has under that name; undefined: nobody's. */

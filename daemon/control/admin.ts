@@ -17,6 +17,7 @@ import { createExplain } from './explanation.ts';
 import { newInvite } from './links.ts';
 import { createOwners } from './owners.ts';
 import { readByPortal } from './portal-config.ts';
+import { createPresence } from './presence.ts';
 import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding, refuseLoss } from './standing.ts';
@@ -53,6 +54,7 @@ interface Done {
 export function createAdmin(options: AdministrationOptions): Admin {
   const { store, configuration } = options;
   const standing = createStanding(options);
+  const presence = createPresence(options);
   const exemptions = createExemptionCount(store, options.now);
   const recordOf = async (account: string) => (await store.account(account)).value;
 
@@ -131,15 +133,21 @@ export function createAdmin(options: AdministrationOptions): Admin {
     },
     realms: () => configuration.current().realms,
     realm: (name) => realmNamed(configuration.current().realms, name),
-    async users({ after, search, limit }) {
+    async users({ after, search, limit, lookUp }) {
       const from = after ?? search;
       const page = await store.accounts({ limit, ...(from === undefined ? {} : { after: from }) });
       const first = after === undefined && search !== undefined ? await exact(search) : [];
       const fitting = [...first, ...page.filter(({ account }) => account.startsWith(search ?? ''))];
       const found = fitting.slice(0, limit);
       const last = page.length === limit && fitting.length >= limit ? found.at(-1) : undefined;
+      const look = presence();
+      const lines = found.map(async (entry) => {
+        const line = userLine(entry, options.now());
+        const record = 'record' in entry ? entry.record : undefined;
+        return lookUp === true ? { ...line, presence: await look(entry.account, record) } : line;
+      });
       return {
-        users: found.map((entry) => userLine(entry, options.now())),
+        users: await Promise.all(lines),
         ...(last === undefined ? {} : { next: last.account }),
       };
     },

@@ -44,8 +44,8 @@ export interface ControlClient extends SignInClient {
   reload(): Promise<ReloadView>;
   realms(): Promise<readonly Realm[]>;
   realm(name: string): Promise<Realm>;
-  /** @param search the beginning of a name */
-  users(after: string | undefined, limit: number, search?: string): Promise<UserPage>;
+  /** @param search the beginning of a name @param lookUp whether the name service is asked which of them are there */
+  users(after: string | undefined, limit: number, search?: string, lookUp?: true): Promise<UserPage>;
   /** At most `reportLimit` names. */
   report(accounts: readonly string[]): Promise<ReportView>;
   user(name: string): Promise<UserView>;
@@ -106,7 +106,7 @@ export function createClient(options: ClientOptions): ControlClient {
     reload: () => call('reload'),
     realms: async () => (await call<{ realms: readonly Realm[] }>('realm-list')).realms,
     realm: (realm) => call('realm-show', { parameters: { realm } }),
-    users: (after, limit, search) => call('user-list', { query: { after, search, limit } }),
+    users: (after, limit, search, lookUp) => call('user-list', { query: { after, search, limit, lookUp } }),
     report: (accounts) => call('report', { body: { accounts } }),
     user: (user) => call('user-show', { parameters: { user } }),
     forget: (user) => call('user-forget', { parameters: { user } }),

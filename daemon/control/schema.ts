@@ -154,6 +154,12 @@ const trailQuery = v.strictObject({ from: v.exactOptional(whole), linkOf: v.exac
 const pageQuery = v.strictObject({
   after: v.exactOptional(text(limits.userLength)),
   search: v.exactOptional(v.pipe(text(limits.userLength), v.minBytes(1))),
+  lookUp: v.exactOptional(
+    v.pipe(
+      v.literal('true'),
+      v.transform(() => true),
+    ),
+  ),
   limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
 });
 const noQuery = v.strictObject({});
@@ -181,7 +187,12 @@ export const readFollow = (query: Input): FollowQuery => check(followQuery, quer
 export const readTrail = (query: Input): TrailQuery => check(trailQuery, query);
 export const readPage = (
   query: Input,
-): { readonly after?: string; readonly search?: string; readonly limit: number } => check(pageQuery, query);
+): {
+  readonly after?: string;
+  readonly search?: string;
+  readonly limit: number;
+  readonly lookUp?: boolean;
+} => check(pageQuery, query);
 export const readConfirmed = (query: Input): boolean => check(confirmedQuery, query).confirmed === 'true';
 export const readNoQuery = (query: Input): void => void check(noQuery, query);
 

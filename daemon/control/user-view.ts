@@ -4,6 +4,7 @@ import type { Configuration } from '../configuration.ts';
 import { summaryOf } from '../factors/summary.ts';
 import type { LockState } from '../policy/contract.ts';
 import { isRunning } from '../policy/exemption.ts';
+import { ownershipOf } from '../policy/identity.ts';
 import { lockedUntil } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { Standing } from './standing.ts';
@@ -51,6 +52,7 @@ export function viewUser(
   return {
     account,
     ...(uid === undefined ? {} : { uid }),
+    ...anotherUid(record, uid, options.now()),
     ...(realm === undefined ? {} : { realm: named(realm) }),
     ...(problem === undefined ? {} : { realmProblem: problem }),
     defaults: { issuer: options.configuration.current().issuer, digits, period, algorithm },
@@ -62,6 +64,15 @@ export function viewUser(
     ...(record === undefined ? {} : { created: record.created }),
     ...(record?.lastLogin === undefined ? {} : { lastLogin: record.lastLogin }),
   };
+}
+
+function anotherUid(
+  record: AccountRecord | undefined,
+  uid: number | undefined,
+  now: number,
+): Pick<UserView, 'recordUid'> {
+  if (record?.uid === undefined || uid === undefined) return {};
+  return ownershipOf(record, uid, now) === 'another' ? { recordUid: record.uid } : {};
 }
 
 const noLock: LockState = { codes: 0, any: 0 };

@@ -10,6 +10,7 @@ import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/co
 import type { RotationState } from '../store/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
+import type { Presence } from './presence.ts';
 
 /**
  * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
@@ -85,6 +86,8 @@ export interface ReloadView {
 
 export interface UserLine {
   readonly account: string;
+  /** Whether the account is there; absent: that was not asked for. */
+  readonly presence?: Presence;
   readonly factors: readonly {
     readonly kind: string;
     readonly enabled: boolean;
@@ -127,6 +130,8 @@ export interface UserView {
     /** Whether YubiKeys can be added by a touch alone: there are servers that validate them. */
     readonly validatesYubikeys: boolean;
   };
+  /** The uid that the record was made for, where the account has another one: another person. */
+  readonly recordUid?: number;
   /** Why no realm can be named. */
   readonly realmProblem?: string;
   /** What a new TOTP factor has unless something else is asked for. */

@@ -33,6 +33,15 @@ export function AccountPage({ account }: { readonly account: string }) {
                 ? (user.realmProblem ?? 'none')
                 : `${user.realm.name}, requires ${requirementText(user.realm.require)}`}
             </dd>
+            {user.recordUid !== undefined && (
+              <>
+                <dt>Person</dt>
+                <dd>
+                  Another one: the factors were added for uid {user.recordUid}. Logins are refused until root
+                  decides: sallyport user forget, or user move.
+                </dd>
+              </>
+            )}
             <dt>Last login</dt>
             <dd>{user.lastLogin === undefined ? 'never' : lastLoginText(user.lastLogin)}</dd>
             <dt>Wrong answers</dt>

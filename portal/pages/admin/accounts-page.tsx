@@ -128,8 +128,13 @@ function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
 function LineState({ user }: { readonly user: UserLine }) {
   if (user.damaged !== undefined) return <span class="state state-locked">damaged: {user.damaged}</span>;
   if (lockText(user, Date.now()) !== undefined) return <span class="state state-locked">locked</span>;
-  // What the realm requires is on the account's own page: here no name service is asked.
+  if (user.presence === 'another') return <span class="state state-locked">another uid: refused</span>;
+  if (user.presence === 'gone') return <span class="state state-locked">account is gone</span>;
+  // What the realm requires is on the account's own page.
   if (!hasFactor(user)) return <span class="state state-disabled">no second factor</span>;
+  const enabled = user.factors.filter((factor) => factor.enabled);
+  if (enabled.every(({ kind }) => kind === 'recovery' || kind === 'scratch' || kind === 'bypass'))
+    return <span class="state state-disabled">recovery keys only</span>;
   return <span class="state state-enabled">fine</span>;
 }
 

@@ -76,7 +76,10 @@ describe('reading', () => {
       cli(['user', 'show', 'alice']),
       cli(['user', 'show', 'alice', '--json']),
     ]);
-    assert.deepEqual(list.lines, ['alice\ttotp,hotp,recovery\t-\t-\tgood\t-', 'bob\t-\tcodes\t-\tgood\t-']);
+    assert.deepEqual(list.lines, [
+      'alice\ttotp,hotp,recovery\t-\t-\tgood\t-\texists',
+      'bob\t-\tcodes\t-\tgood\t-\texists',
+    ]);
     assert.equal(JSON.parse(json.out).users.length, 2);
     assert.ok(show.lines.includes('realm\tstaff (line 2)'));
     assert.ok(

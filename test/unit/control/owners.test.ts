@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type ControlClient, createClient } from '../../../daemon/control/client.ts';
+import { limits } from '../../../daemon/limits.ts';
 import { callAs } from '../../support/call-as.ts';
 import { totp } from '../../support/codes.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
@@ -154,5 +155,36 @@ describe('an administrator', () => {
     for (const to of ['root', 'bob'])
       assert.equal(await asBob('POST', '/v1/users/gone/move', { to, confirmed: true }), 'not-permitted', to);
     assert.equal((await rig.store.get('gone'))?.factors.length, 1);
+  });
+});
+
+describe('the list of accounts', () => {
+  const presences = async () => {
+    const { users } = await client.users(undefined, 100, undefined, true);
+    return users.map(({ account, presence }) => `${account} ${presence}`);
+  };
+  beforeEach(async () => {
+    await rig.store.put('carol', { uid: before, factors: [phone] });
+    await rig.store.put('dave', { uid: people.dave, factors: [phone] });
+    await rig.store.put('gone', { uid: before, factors: [] });
+  });
+
+  it('tells accounts that are gone, and names that another person has, from those that are there', async () => {
+    assert.deepEqual(await presences(), ['carol another', 'dave here', 'gone gone']);
+    assert.equal((await client.user('carol')).recordUid, before);
+    assert.equal((await client.user('dave')).recordUid, undefined);
+  });
+
+  it('calls nobody gone while the name service cannot tell, and asks it no further', async () => {
+    rig.names.away = true;
+    rig.names.slow = 20;
+    assert.deepEqual(await presences(), ['carol unknown', 'dave unknown', 'gone unknown']);
+    assert.ok(rig.names.most <= limits.reportAtOnce);
+  });
+
+  it('asks about nobody where that was not wanted', async () => {
+    rig.names.away = true;
+    const { users } = await client.users(undefined, 100);
+    assert.ok(users.every(({ presence }) => presence === undefined));
   });
 });

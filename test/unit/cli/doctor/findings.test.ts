@@ -196,6 +196,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'member.damaged': (machine) => {
     machine.stored = [{ account: 'carol', factors: [], lock: { codes: 0, any: 0 }, damaged: 'a bad tag' }];
   },
+  'member.uid-changed': refusedFor('uid-changed'),
+  'member.gone': (machine) => {
+    machine.stored = [{ account: 'carol', presence: 'gone', factors: [], lock: { codes: 0, any: 0 } }];
+  },
   'member.by-rule': refusedFor('rule-refuse'),
   'member.only-from': (machine) => {
     const rule = '[[realm.rule]]\nservices = ["sshd"]\nfrom = ["10.0.0.0/8"]\naction = "skip"\n';
