@@ -127,7 +127,14 @@ export class Desk {
     const { page } = this;
     await this.begin(user);
     if (answer !== undefined) {
-      await page.getByLabel(/code|key/).fill(answer);
+      const field = page.getByLabel(/code|key/);
+      const key = page.getByRole('button', { name: 'Use security key' });
+      await field.or(key).first().waitFor();
+      if (await key.isVisible()) {
+        await page.getByRole('button', { name: 'Other ways' }).click();
+        await page.locator('.other-ways .button').first().click();
+      }
+      await field.fill(answer);
       await page.getByRole('button', { name: 'Sign in' }).click();
     }
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
