@@ -6,6 +6,7 @@ import { readConfig } from './config/load.ts';
 import { describeProblem } from './config/problem.ts';
 import { SallyportError } from './errors.ts';
 import { type DaemonAccount, initialise } from './initialise.ts';
+import { countOf } from './lib/count-of.ts';
 import { withDeadline } from './lib/deadline.ts';
 import type { FileOwner } from './lib/durable.ts';
 import { limits } from './limits.ts';
@@ -19,7 +20,7 @@ export async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
     const count = parsed.config.realms.length;
-    process.stdout.write(`${file}: good, ${count} ${count === 1 ? 'realm' : 'realms'}\n`);
+    process.stdout.write(`${file}: good, ${countOf(count, 'realm')}\n`);
     return exits.done;
   }
   for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);

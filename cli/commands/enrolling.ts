@@ -1,4 +1,5 @@
 import { ControlError } from '../../daemon/control/client.ts';
+import { rootFactorsText } from '../../daemon/control/root-factors.ts';
 import type { EnrolBody, EnrolView, UserView } from '../../daemon/control/views.ts';
 import { type Context, needed } from '../context.ts';
 
@@ -28,7 +29,9 @@ export async function mayAdd(context: Context, user: string): Promise<UserView> 
   if (again.mayAdd) return again;
   throw new ControlError(
     'not-permitted',
-    'only root, an admin or the account itself adds a factor; use sudo',
+    again.uid === 0
+      ? `${rootFactorsText}; use sudo`
+      : 'only root, an admin or the account itself adds a factor; use sudo',
   );
 }
 

@@ -3,6 +3,7 @@ import type { ControlClient } from '../../daemon/control/client.ts';
 import { movedLimits } from '../../daemon/control/moving-limits.ts';
 import type { ExportedAccount, ExportPage } from '../../daemon/control/moving-views.ts';
 import { otpauthUri } from '../../daemon/control/token.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import type { Context } from '../context.ts';
 import { CliError, cannotWrite, exitStatus } from '../errors.ts';
@@ -57,7 +58,7 @@ async function run(context: Context, users: readonly string[], options: ExportOp
     throw error;
   }
   context.output.note(
-    `${counts.factors} factors of ${counts.accounts} accounts are in ${options.output}, ${counts.left} are not. Whoever has this file has their codes: delete it when it has been read in.`,
+    `${options.output} holds ${countOf(counts.factors, 'factor')} of ${countOf(counts.accounts, 'account')}, and not ${counts.left}. Whoever has this file has their codes: delete it when it has been read in.`,
   );
   if (counts.left > 0) context.end(exitStatus.refused);
 }

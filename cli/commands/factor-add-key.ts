@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ControlError } from '../../daemon/control/client.ts';
 import { readU2f } from '../../daemon/control/token.ts';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/control/views.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { type Context, needed } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { mayAdd, nameIn, tell } from './enrolling.ts';
@@ -112,7 +113,9 @@ async function instruct({ output, prompt }: Context, step: CeremonyStep): Promis
       return undefined;
     case 'pin': {
       const left =
-        step.retries === undefined ? '' : ` ${step.retries} tries are left before it locks itself.`;
+        step.retries === undefined
+          ? ''
+          : ` ${countOf(step.retries, 'try is', 'tries are')} left before it locks itself.`;
       if (step.why === 'wrong') output.note(`That PIN was wrong.${left}`);
       else if (left !== '') output.note(left.trim());
       const typed = await prompt.askSecret('PIN of the security key: ');

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatDuration } from '../../daemon/control/asking.ts';
 import type { Realm } from '../../daemon/control/views.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
@@ -76,7 +77,10 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
     ['yubikey', yubikeyOf(realm)],
     ['webauthn', webauthnOf(realm)],
-    ['lockout', `${lockout.codes} codes, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`],
+    [
+      'lockout',
+      `${countOf(lockout.codes, 'code')}, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`,
+    ],
     ['su', realm.su],
     ['only observes', realm.observe ? 'yes' : 'no'],
   ];

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { reportLimit } from '../../daemon/control/asking.ts';
 import type { Readiness, ReportLine } from '../../daemon/control/report.ts';
 import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { momentOf } from './audit.ts';
@@ -42,15 +43,15 @@ const order: readonly Readiness[] = [
   'off',
   'gone',
 ];
-const words: Readonly<Record<Readiness, string>> = {
-  refused: 'would be refused',
-  enrol: 'would add a first factor',
-  unknown: 'cannot be told about',
-  grace: 'would have time for it yet',
-  'recovery-only': 'have only recovery keys left',
-  ready: 'are ready',
-  off: 'would not be asked',
-  gone: 'are gone',
+const words: Readonly<Record<Readiness, readonly [one: string, many?: string]>> = {
+  refused: ['would be refused'],
+  enrol: ['would add a first factor'],
+  unknown: ['is not known', 'are not known'],
+  grace: ['would have time for it yet'],
+  'recovery-only': ['has only recovery keys left', 'have only recovery keys left'],
+  ready: ['is ready', 'are ready'],
+  off: ['would not be asked'],
+  gone: ['is gone', 'are gone'],
 };
 
 export function addReport(program: Command, context: Context): void {
@@ -176,7 +177,12 @@ function tell(output: Output, rows: readonly Row[], totals: Readonly<Record<stri
     ]),
   );
   const said = order.filter((readiness) => (totals[readiness] ?? 0) > 0);
-  const counts = said.map((readiness) => `${totals[readiness]} ${words[readiness]}`).join(', ');
+  const counts = said
+    .map((readiness) => {
+      const [one, many = one] = words[readiness];
+      return countOf(totals[readiness] ?? 0, `account ${one}`, `accounts ${many}`);
+    })
+    .join(', ');
   output.note(rows.length === 0 ? 'There is nobody to report about.' : `${counts}.`);
 }
 

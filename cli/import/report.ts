@@ -1,4 +1,5 @@
 import type { ImportedFactor } from '../../daemon/control/moving-views.ts';
+import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Output } from '../output.ts';
 import type { World } from '../world.ts';
 import { keyOf, placeText } from './accounts.ts';
@@ -115,11 +116,11 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
       if (json) output.jsonLine({ dryRun, ...counts });
       const would = dryRun ? ' Nothing was changed: this was a dry run.' : '';
       output.note(
-        `${accounts} accounts: ${added} factors added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${unreadable} lines or files not read.${would}`,
+        `${countOf(accounts, 'account')}: ${countOf(added, 'factor')} added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${countOf(unreadable, 'line or file', 'lines or files')} not read.${would}`,
       );
       if (legacy > 0 && !dryRun)
         output.note(
-          `${legacy} of them are legacy: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
+          `${countOf(legacy, 'of them is legacy', 'of them are legacy')}: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
         );
       return refused === 0 && unreadable === 0;
     },

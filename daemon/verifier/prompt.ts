@@ -104,7 +104,10 @@ export function approvalTextWithoutLink(portal: string, number: string): string 
 
 export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
   const wrong = why === 'wrong' ? 'That PIN was wrong. ' : '';
-  const left = retries === undefined ? '' : `${retries} tries are left before the key locks itself. `;
+  const left =
+    retries === undefined
+      ? ''
+      : `${countOf(retries, 'try is', 'tries are')} left before the key locks itself. `;
   return `${wrong}${left}PIN of your security key: `;
 }
 

@@ -46,7 +46,7 @@ export type AddableKind = 'totp' | 'webauthn' | 'recovery' | 'yubikey';
 
 /** Why the realm, or whose account it is, forbids a new factor; undefined: nothing does. */
 export function whyNot(kind: AddableKind, user: UserView): string | undefined {
-  if (user.uid === 0) return 'The factors of root are changed by root alone, at the machine.';
+  if (user.uid === 0) return 'The factors of root are changed only by root, at the machine.';
   if (user.uid === undefined) return 'There is no such account any more.';
   if (user.realm === undefined) return user.realmProblem ?? 'No realm can be named for this account.';
   const { require, validatesYubikeys } = user.realm;

@@ -93,7 +93,7 @@ export function AccountPage({ account }: { readonly account: string }) {
             </a>
           </div>
           {user.uid === 0 && (
-            <Message kind="info">The factors of root are changed by root alone, at the machine.</Message>
+            <Message kind="info">The factors of root are changed only by root, at the machine.</Message>
           )}
           <h2>Second factors</h2>
           <Factors user={user} mine={mine} reload={reload} />

@@ -86,7 +86,7 @@ test('oath: what comes over, what cannot, and the statuses', async () => {
   for (const one of [dry, run]) silent(one);
   const again = await cli('import', 'oath', path, '--user', 'alice');
   assert.deepEqual([again.status, again.lines], [0, []]);
-  assert.match(again.err, /1 accounts: 0 factors added, 0 with a higher mark, 1 there already/);
+  assert.match(again.err, /1 account: 0 factors added, 0 with a higher mark, 1 there already/);
 });
 
 test('a bad line stops its account, wherever the account stands, and no other', async () => {

@@ -380,7 +380,7 @@ describe('sallyport', () => {
       [alice?.[1], alice?.[2], alice?.[5], alice?.[6], alice?.[7]],
       ['watched (observes)', 'ready', 'sshd,su', '-', 'totp'],
     );
-    assert.match(err, /1 would be refused.*1 are ready/);
+    assert.match(err, /1 account would be refused.*1 account is ready/);
     const json = JSON.parse((await cli('report', '--realm', 'strict', '--json')).out);
     assert.deepEqual(
       json.accounts.map(({ account }: { account: string }) => account),
