@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { claimedVersion, createSealer } from '../../../daemon/store/seal.ts';
+import { claimedVersion, createSealer, sealSchema } from '../../../daemon/store/seal.ts';
 import { keyringOf } from '../../support/keys.ts';
 
 const sealer = createSealer(keyringOf('k1'));
@@ -44,7 +44,7 @@ describe('a sealed record', () => {
 
   it('says so when a newer Sallyport wrote it', () => {
     const envelope = sealer.seal('record', key, 5, secret);
-    envelope.writeUInt8(2, 0);
+    envelope.writeUInt8(sealSchema + 1, 0);
     assert.throws(() => sealer.open('record', key, envelope), { code: 'store-schema', message: /newer/ });
   });
 
