@@ -141,7 +141,7 @@ export class Answering {
       }
       case 'no-shape':
         await this.#o.ledger.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
-        return withoutShape(login, answer);
+        return withoutShape(login, answer, judgement.layouts);
       case 'codes-locked':
         await this.#o.ledger.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
         return refused(login, {

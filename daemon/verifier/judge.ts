@@ -7,9 +7,11 @@ import type {
   NotAccepted,
   Resync,
 } from '../factors/contract.ts';
+import { typedUnder } from '../factors/layouts.ts';
 import { shapeOfKeys } from '../factors/recovery.ts';
 import { factorFor } from '../factors/registry.ts';
 import { endsLikeOtp, type FixedShape, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
+import { publicIdOf } from '../factors/yubikey.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Judgement =
@@ -22,7 +24,11 @@ export type Judgement =
       readonly shape: Shape;
     }
   /** No factor that may be used takes an answer of this shape: it counts nowhere. */
-  | { readonly outcome: 'no-shape' }
+  | {
+      readonly outcome: 'no-shape';
+      /** It is the OTP of a YubiKey, typed under one of these keyboard layouts. */
+      readonly layouts?: readonly string[];
+    }
   /** A typed code, and typed codes are locked: refused at once, counts nowhere. */
   | { readonly outcome: 'codes-locked' }
   | {
@@ -80,12 +86,21 @@ function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
   const { answer } = question;
   if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
   const digits = digitsInUse(question.factors);
-  if (question.where === 'whole') return [{ shape: shapeOf(answer, digits), length: answer.length }];
+  if (question.where === 'whole')
+    return [{ shape: wholeShape(answer, digits, publicIdsOf(question.factors)), length: answer.length }];
   return tailsOf(answer, {
     digits,
     fixed: fixedShapesOf(question.factors),
     otps: publicIdsOf(question.factors),
   });
+}
+
+/** An OTP that was typed under another keyboard layout is one where exactly one layout makes it a key's of these. */
+function wholeShape(answer: Buffer, digits: ReadonlySet<number>, publicIds: ReadonlySet<string>): Shape {
+  const shape = shapeOf(answer, digits);
+  if (shape.kind !== 'none' || publicIds.size === 0) return shape;
+  const [first, ...others] = typedUnder(answer).filter(({ otp }) => publicIds.has(publicIdOf(otp)));
+  return first === undefined || others.length > 0 ? shape : { kind: 'yubikey', text: first.otp };
 }
 
 function fixedShapesOf(factors: readonly FactorRecord[]): ReadonlySet<FixedShape> {
@@ -111,7 +126,7 @@ export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean
       endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, fixed: anyFixed, otps: noOtp }).length > 0
     );
   const { kind } = shapeOf(answer, anyDigits);
-  return kind !== 'none' && kind !== 'enter';
+  return kind === 'none' ? typedUnder(answer).length > 0 : kind !== 'enter';
 }
 
 /** What an answer may be, whatever factors the account has left: one that was used up may be gone. */
@@ -121,7 +136,7 @@ export function shapesIn({
   factors,
 }: Pick<Question, 'answer' | 'where' | 'factors'>): readonly Shape[] {
   if (!Buffer.isBuffer(answer)) return [];
-  if (where === 'whole') return [shapeOf(answer, anyDigits)];
+  if (where === 'whole') return [wholeShape(answer, anyDigits, publicIdsOf(factors))];
   const otps = publicIdsOf(factors);
   const typed = { digits: anyDigits, fixed: anyFixed, otps: noOtp };
   return [...tailsOf(answer, { ...typed, otps }), ...tailsOf(answer, typed)].map(({ shape }) => shape);
@@ -194,6 +209,11 @@ export function otpForServers(question: Omit<Question, 'context'>): string | und
   return undefined;
 }
 
+function layoutsOf({ answer, where }: Question): { readonly layouts?: readonly string[] } {
+  const layouts = Buffer.isBuffer(answer) && where === 'whole' ? typedUnder(answer) : [];
+  return layouts.length === 0 ? {} : { layouts: layouts.map(({ layout }) => layout) };
+}
+
 /**
  * The first factor that accepts decides; an answer that none accepts is one failure, however many it
  * was tried against.
@@ -216,5 +236,6 @@ export function judge(question: Question): Judgement {
       refused = refused === undefined ? judgement : worse(refused, judgement);
     }
   }
-  return refused ?? { outcome: locked ? 'codes-locked' : 'no-shape' };
+  if (refused !== undefined) return refused;
+  return locked ? { outcome: 'codes-locked' } : { outcome: 'no-shape', ...layoutsOf(question) };
 }

@@ -131,6 +131,11 @@ export type RefusalReason =
   | 'used-up'
   | 'uid-changed';
 
+/** Of an OTP that was typed under other keyboard layouts than a YubiKey is made for. */
+export function layoutText(layouts: readonly string[]): string {
+  return `That looks like a YubiKey OTP typed under the keyboard layout ${layouts.join(' or ')}, and is none of a key of yours. Switch to a layout with Latin letters (English), then touch the key again.`;
+}
+
 /**
  * Why a wrong answer was refused.
  *

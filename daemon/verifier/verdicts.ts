@@ -6,7 +6,7 @@ import { isTypedCode } from '../policy/requirement.ts';
 import type { Asking } from './asking.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
 import type { Answer, Judgement } from './judge.ts';
-import { refusalText } from './prompt.ts';
+import { layoutText, refusalText } from './prompt.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
 
@@ -20,11 +20,11 @@ export function refused(
 }
 
 /** What was typed by mistake guesses nothing, and is asked again; what a security key says is never a slip. */
-export function withoutShape(login: OpenLogin, answer: Answer): Refusal {
+export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonly string[]): Refusal {
   return refused(login, {
     result: 'auth-err',
     again: Buffer.isBuffer(answer),
-    text: refusalText('no-shape'),
+    text: layouts === undefined ? refusalText('no-shape') : layoutText(layouts),
   });
 }
 

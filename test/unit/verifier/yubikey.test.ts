@@ -19,6 +19,7 @@ import {
   recoveryFactor,
   recoveryKeys,
   totpFactor,
+  unproven,
 } from '../../support/verifier-rig.ts';
 import { otp, programmed } from '../../support/yubikey.ts';
 import { facts, realm } from '../policy/support.ts';
@@ -58,6 +59,21 @@ describe('a YubiKey', () => {
   beforeEach(async () => {
     rig = makeRig();
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
+  });
+
+  it('typed under Dvorak is that press, used in every spelling, and a stranger names the layout', async () => {
+    const modhex = 'cbdefghijklnrtuv';
+    const dvorak = (text: string) => [...text].map((one) => 'jxe.uidchtnbpygk'[modhex.indexOf(one)]).join('');
+    const press = otp({ use: 30, session: 0 });
+    assertAccepted(await answer(rig, {}, dvorak(press)));
+    for (const typed of [press, dvorak(press), dvorak(press).toUpperCase()])
+      assertRefused(await answer(rig, {}, typed));
+    assertRefused(await answer(rig, unproven, dvorak(otp({ use: 29, session: 0 }))));
+    assertAccepted(await answer(rig, unproven, dvorak(otp({ use: 31, session: 0 }))));
+    const stranger = otp({ use: 40, session: 0 }, { ...programmed, publicId: 'ccccccccccch' });
+    const refused = assertRefused(await answer(rig, {}, dvorak(stranger)));
+    assert.match(refused.text ?? '', /layout Dvorak/);
+    assert.equal((await eventsOf(rig)).at(-1)?.reason, 'no-shape');
   });
 
   it('is enrolled by one touch, which is spent, and is asked for', async () => {
