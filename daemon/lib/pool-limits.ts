@@ -8,6 +8,8 @@ export const poolLimits = {
   rootConnections: 4_096,
   /** Before HELLO, which takes milliseconds: the one that has waited longest gives way. A local user can stop su there. */
   helloWaiting: 256,
+  /** None gives way sooner, while there are places: many connections that come at once are read one after the other. */
+  helloGrace: 1_000,
   /** party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the others. */
   unprovenLogins: { all: 1_024, name: 64, party: 32 },
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */

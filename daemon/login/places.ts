@@ -53,11 +53,13 @@ export interface RootPlaces {
  *   others alone, and whoever has verified nothing takes none of them;
  * - unproven logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
  *   places of a name;
- * - a connection that says nothing keeps no one out: when too many wait for their HELLO, the one that has waited
- *   longest gives way. HELLO follows a connection within milliseconds.
+ * - a connection that says nothing keeps no one out: when too many wait for their HELLO, those that have waited longest
+ *   give way. HELLO follows a connection within milliseconds, but many that come at once are read one after the
+ *   other: as long as there are places at all, none gives way before its HELLO could be read.
  */
-export function createRootPlaces(pools: Pools): RootPlaces {
-  const waiting = new Set<() => void>();
+export function createRootPlaces(pools: Pools, monotonic = () => performance.now()): RootPlaces {
+  /** And since when. */
+  const waiting = new Map<() => void, number>();
   const taken = { unproven: 0, verified: 0 };
   const shares = new Map<string, number>();
 
@@ -79,13 +81,15 @@ export function createRootPlaces(pools: Pools): RootPlaces {
   return {
     connect(evict) {
       let release: (() => void) | undefined = () => waiting.delete(evict);
-      waiting.add(evict);
-      if (waiting.size > pools.waiting) {
-        const [oldest] = waiting;
-        if (oldest !== undefined) {
-          waiting.delete(oldest);
-          oldest();
-        }
+      const now = monotonic();
+      waiting.set(evict, now);
+      const all = pools.waiting + pools.unproven + pools.verified;
+      for (const [oldest, since] of waiting) {
+        if (waiting.size <= pools.waiting) break;
+        const isFull = waiting.size + taken.unproven + taken.verified > all;
+        if (!isFull && now - since < limits.helloGrace) break;
+        waiting.delete(oldest);
+        oldest();
       }
       return {
         admit(hello) {

@@ -76,10 +76,11 @@ describe('on pam.sock', () => {
   it('connections without HELLO give way to later ones, the longest first, and a login is let in beside them', async () => {
     const silent = Array.from({ length: helloWaiting }, () => rig.client());
     await until(() => rig.server.open() === helloWaiting, 'all are there');
-    const late = rig.client();
+    // Once it has had the time for its HELLO.
+    const coming = setInterval(() => rig.client(), 100);
     await until(() => silent[0]?.ended === true, 'the first has given way');
+    clearInterval(coming);
     assert.deepEqual(silent[0]?.ofType('result').length, 1);
-    assert.equal(late.ended, false);
     for (let each = 0; each < 10; each += 1) await isLetIn({});
     assert.ok(silent.at(-1)?.ended === false, 'the last one is still heard');
   });
@@ -131,6 +132,26 @@ describe('the pools', () => {
     assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.all, verified: pools.verified });
     for (const place of [...got, ...verified]) place.leave();
     assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: 0 });
+  });
+
+  it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
+    let now = 0;
+    const pools = poolsFor(Infinity);
+    const places = createRootPlaces(pools, () => now);
+    const gone: number[] = [];
+    const connect = (count: number): void => {
+      for (let each = 0; each < count; each += 1) places.connect(() => gone.push(now));
+    };
+    connect(1_000);
+    assert.deepEqual([gone.length, places.taken.waiting], [0, 1_000]);
+    now += limits.helloGrace - 1;
+    connect(1);
+    assert.equal(gone.length, 0);
+    now += 1;
+    connect(1);
+    assert.deepEqual([gone.length, places.taken.waiting], [746, helloWaiting]);
+    connect(limits.rootConnections);
+    assert.equal(places.taken.waiting, limits.rootConnections);
   });
 
   it('of verified logins gives one name its share, and what is refused takes nothing', () => {
