@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type ControlClient, createClient } from '../../../daemon/control/client.ts';
+import { createOwners } from '../../../daemon/control/owners.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { callAs } from '../../support/call-as.ts';
 import { totp } from '../../support/codes.ts';
@@ -52,6 +53,17 @@ describe('forget', () => {
     await assert.rejects(client.forget('gone'), { code: 'accounts-unavailable' });
     assert.equal((await rig.store.get('gone'))?.factors.length, 1);
     assert.deepEqual(events(), []);
+  });
+
+  it('asks the name service itself, whoever calls it', async () => {
+    const { store, names: accounts } = rig;
+    await store.put('gone', { uid: before, factors: [phone] });
+    const owners = createOwners({ store, accounts, now: Date.now, changed: () => undefined });
+    accounts.away = true;
+    const unavailable = { code: 'accounts-unavailable' };
+    await assert.rejects(owners.forget('uid:0', 'gone'), unavailable);
+    await assert.rejects(owners.move('uid:0', 'gone', 'dave', true), unavailable);
+    assert.equal((await store.get('gone'))?.factors.length, 1);
   });
 
   it('is decided again where the record was changed meanwhile', async () => {
