@@ -28,7 +28,7 @@ origins = ["${portalOrigin}"]
 listen = "127.0.0.1:${portalPort}"
 `;
 
-async function startPortal(product: Product): Promise<ChildProcess> {
+export async function startPortal(product: Product): Promise<ChildProcess> {
   const out = openSync(log, 'a');
   const portal = spawn(process.execPath, [join(built, 'portal/main.js'), '--config', product.config], {
     stdio: ['ignore', out, out],
