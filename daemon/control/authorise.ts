@@ -64,21 +64,32 @@ export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders
  * - nobody reads or changes as "the account itself" what was stored for another uid under the same name;
  * - an account with uid 0, or with a record made for it, is one of root's;
  * - an account changes itself only so often: each change is an event that is never counted with others;
- * - NSS gets one question at a time from one uid, so that no local user fills its queue.
+ * - NSS gets one question at a time from one uid, so that no local user fills its queue; through the portal from one
+ *   session, so that no person waits for the look-up of another.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
   const inTurn = createTurns();
   const changes = createRates(options.monotonic ?? (() => performance.now()), limits.ownChanges.accounts);
+  let portal: number | undefined;
+  const asked = {
+    ...options,
+    async portalUid() {
+      portal = await options.portalUid?.();
+      return portal;
+    },
+  };
+  const askerOf = (uid: number, headers: IncomingHttpHeaders): string =>
+    uid === portal ? `portal ${tokenIn(headers) ?? ''}` : String(uid);
   return (uid, route, headers) => {
     const work = async (): Promise<Authorised> => {
-      const authorised = await authorise(options, uid, route, headers);
+      const authorised = await authorise(asked, uid, route, headers);
       if (!authorised.isSelf || operation(route.name).method === 'GET') return authorised;
       if (!changes.allows(authorised.actor, limits.ownChanges.rate))
         throw new SallyportError('too-many-changes', 'too many changes of one account; go on in a minute');
       changes.add(authorised.actor, limits.ownChanges.rate);
       return authorised;
     };
-    return options.rootUids.has(uid) ? work() : inTurn(String(uid), work);
+    return options.rootUids.has(uid) ? work() : inTurn(askerOf(uid, headers), work);
   };
 }
 

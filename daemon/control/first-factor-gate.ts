@@ -1,5 +1,6 @@
 import { putLast } from '../bounded.ts';
 import { SallyportError } from '../errors.ts';
+import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { Throttle } from '../verifier/throttle.ts';
@@ -39,6 +40,7 @@ export interface FirstFactorGateOptions extends FirstFactorOptions {
  * - the same words, the same work and the same time for a name that is not an account, a wrong password and an account
  *   that may not log in, alone and under load (paced-checks.ts);
  * - wrong passwords are throttled by name as typed and by source, before the password is looked at;
+ * - a session is one for its own account only, whoever's invite is tried in it;
  * - who has a session, or signed in from that source before, shares neither tries nor places with strangers; who is
  *   neither root nor the portal signs in as itself only, uses up no tries of a name at the portal, and is not believed
  *   a source.
@@ -49,7 +51,9 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
 
   const laneOf = (caller: Caller, body: SignInBody, token: string | undefined): Lane => {
     const person = token === undefined ? undefined : options.tokens.person(token);
-    if (person !== undefined && person.account === body.user) return 'verified';
+    const isOwn =
+      person?.account === body.user && (guessedIn(body) ?? nameKey(body.user)) === nameKey(body.user);
+    if (isOwn) return 'verified';
     if (caller.portal || (caller.root && body.source !== undefined)) return 'portal';
     return caller.root ? 'verified' : 'local';
   };
@@ -104,7 +108,7 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
 /** Whose password is tried; undefined: nobody's. An invite names its account itself, whatever name was typed. */
 function guessedIn(body: SignInBody): string | undefined {
   if (body.by === 'uid') return undefined;
-  return (body.by === 'link' ? readInvite(body.link)?.account : undefined) ?? body.user;
+  return nameKey((body.by === 'link' ? readInvite(body.link)?.account : undefined) ?? body.user);
 }
 
 export function refused(text?: string): SallyportError {

@@ -1,4 +1,5 @@
 import { canonicalAddress } from '../config/network.ts';
+import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import { originOf } from '../verifier/verdicts.ts';
@@ -95,7 +96,7 @@ export function createRootPlaces(pools: Pools, monotonic = () => performance.now
         admit(hello) {
           release?.();
           release = isProven(hello, true)
-            ? take('verified', new Map([[`name ${hello.user}`, limits.loginsPerAccount]]))
+            ? take('verified', new Map([[`name ${nameKey(hello.user)}`, limits.loginsPerAccount]]))
             : take('unproven', ownersOf(hello));
           return release !== undefined;
         },
@@ -121,7 +122,7 @@ function ownersOf(hello: HelloFrame): ReadonlyMap<string, number> {
     peerUid: 0,
   });
   return new Map([
-    [`unproven name ${hello.user}`, limits.unprovenLogins.name],
+    [`unproven name ${nameKey(hello.user)}`, limits.unprovenLogins.name],
     [`unproven party ${networkKey(origin)}`, limits.unprovenLogins.party],
   ]);
 }

@@ -1,3 +1,4 @@
+import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createRates, type Rate } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
@@ -7,7 +8,7 @@ import { limits } from '../limits.ts';
  * of the name as typed, account or not. They lock nothing (design, "What the module cannot know").
  *
  * MUST hold:
- * - the same for names that are accounts and names that are not;
+ * - the same for names that are accounts and names that are not, and for a name in capitals;
  * - bounded, whatever is typed: the entry that was used longest ago gives way;
  * - a clock that is set back frees nobody early: the clock passed in is monotonic.
  */
@@ -41,20 +42,20 @@ export function createThrottle({
   source: ofSource = limits.throttleSource,
 }: ThrottleOptions): Throttle {
   const rates = createRates(monotonic, entries);
-  const nameKey = (name: string): string => `n:${hash(name)}`;
+  const keyOfName = (name: string): string => `n:${hash(nameKey(name))}`;
   const sourceKey = (source: string): string => `s:${networkKey(source)}`;
 
   return {
     allows(name, source) {
-      const byName = name === undefined || rates.allows(nameKey(name), ofName);
+      const byName = name === undefined || rates.allows(keyOfName(name), ofName);
       return byName && rates.allows(sourceKey(source), ofSource);
     },
     failed(name, source) {
-      if (name !== undefined) rates.add(nameKey(name), ofName);
+      if (name !== undefined) rates.add(keyOfName(name), ofName);
       rates.add(sourceKey(source), ofSource);
     },
     forgive(name, source) {
-      if (name !== undefined) rates.takeBack(nameKey(name), ofName);
+      if (name !== undefined) rates.takeBack(keyOfName(name), ofName);
       rates.takeBack(sourceKey(source), ofSource);
     },
     get size() {

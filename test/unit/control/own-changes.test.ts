@@ -5,6 +5,7 @@ import { type Authorise, createAuthorise } from '../../../daemon/control/authori
 import { route } from '../../../daemon/control/router.ts';
 import { codeOf } from '../../../daemon/errors.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { held } from '../../support/held.ts';
 import { FakeAccounts, FakeClock } from '../../support/verifier-rig.ts';
 
 const { burst, forgetOneIn } = limits.ownChanges.rate;
@@ -21,14 +22,19 @@ const portal = 900;
 describe('changes of one’s own account', () => {
   let clock: FakeClock;
   let authorise: Authorise;
+  let slow: ReturnType<typeof held>;
   beforeEach(() => {
     const accounts = new FakeAccounts();
     accounts.add('alice', 1_000);
     accounts.add('bob', 1_001, { admins: 'member' });
     clock = new FakeClock();
+    slow = held();
     authorise = createAuthorise({
       accounts,
-      tokens: { holder: async (token) => holders[token] },
+      tokens: {
+        holder: (token) =>
+          token === 'slow' ? slow.promise.then(() => undefined) : Promise.resolve(holders[token]),
+      },
       adminGroup: () => 'admins',
       rootUids: new Set([0]),
       portalUid: async () => portal,
@@ -69,6 +75,15 @@ describe('changes of one’s own account', () => {
     assert.equal(await asks(1_000, 'alices', '/v1/users/alice', 'GET'), 'allowed');
     assert.equal(await asks(1_001, 'bobs', rename), 'allowed');
     assert.equal(await asks(0, undefined, rename), 'allowed');
+  });
+
+  it('through the portal wait for no other person, whose account the name service is slow to find', async () => {
+    // With a first request the portal's uid is known.
+    await asks(portal, 'bobs', '/v1/users/bob', 'GET');
+    const waits = asks(portal, 'slow', rename);
+    assert.equal(await asks(portal, 'bobs', '/v1/users/bob/factors/t1/rename'), 'allowed');
+    slow.release();
+    assert.equal(await waits, 'token-needed');
   });
 
   it('are not bounded for what an administrator does to others', async () => {

@@ -181,6 +181,28 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link, 'password of alice')), 'done');
   });
 
+  it('that a session tries for another name uses up no tries of who has a session of that name', async () => {
+    await invited('carol', false);
+    const ofBob = done(await rig.signIns.begin(callers.portal, withPassword('bob'))).token.token;
+    const ofCarol = done(await rig.signIns.begin(callers.portal, withPassword('carol'))).token.token;
+    const link = `${Buffer.from('carol').toString('base64url')}.guessed`;
+    for (let n = 0; n < 2 * limits.throttleName.burst; n += 1)
+      await outcomeOf(
+        rig.signIns.begin(
+          callers.portal,
+          { user: 'bob', source: `10.0.1.${n}`, by: 'link', link, password: 'x' },
+          ofBob,
+        ),
+      );
+    const confirms = {
+      user: 'carol',
+      source: '10.0.2.1',
+      by: 'password',
+      password: 'password of carol',
+    } as const;
+    assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, confirms, ofCarol)), 'done');
+  });
+
   it('guesses no more passwords than a name has tries, whatever name stands beside it', async () => {
     const { link } = await invited('alice', false);
     const guesses = Array.from({ length: 14 }, (_, n) =>

@@ -161,6 +161,21 @@ describe('the pools', () => {
     assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: loginsPerAccount });
   });
 
+  it('of a name are the same in capitals: where a directory takes both, both are one account', () => {
+    const places = createRootPlaces(poolsFor(Infinity));
+    const spelled = (each: number): string => (each % 2 === 0 ? 'victim' : 'VicTim');
+    const verified = admitted(places, 2 * loginsPerAccount, (each) => ({
+      user: spelled(each),
+      firstFactorPassed: true,
+    }));
+    assert.equal(verified.length, loginsPerAccount);
+    const open = admitted(places, 2 * unproven.name, (each) => ({
+      user: spelled(each),
+      realUid: 1000 + each,
+    }));
+    assert.equal(open.length, unproven.name);
+  });
+
   it('together stay below the descriptors, whatever there are', () => {
     for (const descriptors of [1, 864, 900, 1_024, 4_096, 8_192, 1_048_576]) {
       const { waiting, unproven: open, verified, user } = poolsFor(descriptors);

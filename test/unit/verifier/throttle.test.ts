@@ -85,6 +85,14 @@ describe('the throttle of unproven failures', () => {
     assert.ok(throttle.allows('alice', '192.0.2.1'));
   });
 
+  it('a name in capitals has no tries of its own: where a directory takes both, both are one account', () => {
+    const { throttle } = started();
+    for (const spelled of ['alice', 'Alice', 'ALICE']) throttle.failed(spelled, `from ${spelled}`);
+    assert.ok(!throttle.allows('aLICE', '192.0.2.1'));
+    throttle.forgive('ALIce', '192.0.2.1');
+    assert.ok(throttle.allows('alice', '192.0.2.1'));
+  });
+
   it('takes an IPv6 /64 as one source, however it is written', () => {
     const inside = ['2001:db8:0:1::1', '2001:db8:0:1::', '2001:db8:0:1:2:3:4:5', '2001:db8:0:1:ffff::'];
     for (const other of inside) {
