@@ -102,7 +102,11 @@ export function changeFactor(user: string, at: number, what: 'enable' | 'disable
     const account = accountOf(model, user);
     const factor = account.factors.filter(({ kind }) => kind !== 'bypass')[at];
     if (factor === undefined || !isThere(model, user) || !isOwn(model, user)) return;
-    const code = await refusal(() => system.client[`${what}Factor`](user, factor.id));
+    const code = await refusal(() =>
+      what === 'enable'
+        ? system.client.enableFactor(user, factor.id)
+        : system.client[`${what}Factor`](user, factor.id, true),
+    );
     assert.equal(code, undefined, `root may not ${what} a factor of ${user}`);
     if (what === 'remove') account.factors = account.factors.filter((each) => each !== factor);
     if (what !== 'remove' && factor.enabled === (what === 'enable')) return;
@@ -156,6 +160,33 @@ export function exempt(user: string, isOn: boolean): Command {
     await system.client.exempt(user, { until });
     account.exemption = { since: model.now, until };
     own(model, user);
+  });
+}
+
+/** All that is stored of the account is removed, of any uid. */
+export function forget(user: string): Command {
+  return command(`forget ${user}`, async (model, system) => {
+    if (!model.directoryAnswers) return;
+    const code = await refusal(() => system.client.forget(user));
+    const isStored = model.accounts.get(user)?.uid !== undefined;
+    assert.equal(code, isStored ? undefined : 'no-such-account', `forget ${user}`);
+    model.accounts.delete(user);
+    model.newcomers.delete(user);
+  });
+}
+
+/** The record goes to the uid that the name has now. */
+export function move(user: string): Command {
+  return command(`move ${user} to its uid`, async (model, system) => {
+    const record = model.accounts.get(user);
+    const uid = model.directory.get(user);
+    if (!model.directoryAnswers || record?.uid === undefined || uid === undefined) return;
+    await system.client.move(user, { to: user, confirmed: true });
+    record.grants.clear();
+    if (record.uid === uid) return;
+    model.newcomers.delete(user);
+    record.uid = uid;
+    delete record.exemption;
   });
 }
 
@@ -269,19 +300,3 @@ export function races(given: Login, answer: Typed): Command {
   const name = `race ${JSON.stringify(given)} ${answer}`;
   return command(name, (model, system) => race(model, system, given, answer));
 }
-
-/** Sequences in which the two once differed, and what went wrong. */
-export const faults: readonly { readonly what: string; readonly commands: readonly Command[] }[] = [
-  {
-    what: 'a factor is added to the record of another uid',
-    commands: [addFactor('bob', 'totp'), directory('bob', 1501), addFactor('bob', 'totp')],
-  },
-];
-
-/** What every sequence begins with: factors to log in with. */
-export const beginning: readonly Command[] = [
-  addFactor('alice', 'totp'),
-  addFactor('alice', 'hotp'),
-  addFactor('alice', 'recovery'),
-  addFactor('bob', 'totp'),
-];

@@ -1,8 +1,8 @@
 import type { AsyncCommand } from 'fast-check';
 import { fc } from '../property.ts';
-import { beginning, uidOf } from './commands.ts';
+import { uidOf } from './commands.ts';
 import { configText, type Realm } from './reference.ts';
-import { commandsFor, realms } from './sequences.ts';
+import { beginning, commandsFor, realms } from './sequences.ts';
 import { System } from './system.ts';
 import type { Model } from './world.ts';
 

@@ -10,11 +10,13 @@ import {
   directory,
   directoryAnswers,
   exempt,
+  forget,
   guesses,
   lockedWithClockBack,
   logsIn,
   logsInAgain,
   minute,
+  move,
   races,
   reload,
   reloadBad,
@@ -97,6 +99,8 @@ export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
     user.map(bypass),
     user.map(unlock),
     fc.tuple(user, fc.boolean()).map(([who, isOn]) => exempt(who, isOn)),
+    user.map(forget),
+    user.map(move),
     realms.map(reload),
     fc.constantFrom(
       reloadBad,
@@ -125,3 +129,19 @@ export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
     ...changes.map(thenAgain),
   ];
 }
+
+/** Sequences in which the two once differed, and what went wrong. */
+export const faults: readonly { readonly what: string; readonly commands: readonly Command[] }[] = [
+  {
+    what: 'a factor is added to the record of another uid',
+    commands: [addFactor('bob', 'totp'), directory('bob', 1501), addFactor('bob', 'totp')],
+  },
+];
+
+/** What every sequence begins with: factors to log in with. */
+export const beginning: readonly Command[] = [
+  addFactor('alice', 'totp'),
+  addFactor('alice', 'hotp'),
+  addFactor('alice', 'recovery'),
+  addFactor('bob', 'totp'),
+];

@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
-import { faults } from '../../support/model/commands.ts';
 import { runModel, runSequence } from '../../support/model/run.ts';
+import { faults } from '../../support/model/sequences.ts';
 
 describe('a small reference model and the daemon agree on who is let in', () => {
   it('over random sequences, with a store in memory', () =>
