@@ -1,5 +1,6 @@
-import { putLast } from '../bounded.ts';
+import { createHash } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
+import { putLast } from '../lib/bounded.ts';
 import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
@@ -39,7 +40,8 @@ export interface FirstFactorGateOptions extends FirstFactorOptions {
  * Invariants:
  * - the same words, the same work and the same time for a name that is not an account, a wrong password and an account
  *   that may not log in, alone and under load (paced-checks.ts);
- * - wrong passwords are throttled by name as typed and by source, before the password is looked at;
+ * - wrong passwords are throttled by name as typed (with a link: by the link) and by source, before the password is
+ *   looked at;
  * - a session is one for its own account only, whoever's invite is tried in it;
  * - who has a session, or signed in from that source before, shares neither tries nor places with strangers; who is
  *   neither root nor the portal signs in as itself only, uses up no tries of a name at the portal, and is not believed
@@ -72,7 +74,7 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
         return { lane, source: `uid:${caller.uid}`, name: guessed(`uid:${caller.uid}`), pair: undefined };
       case 'portal': {
         const source = networkKey(body.source ?? `uid:${caller.uid}`);
-        const pair = guessed(`from ${source}`);
+        const pair = body.by === 'password' ? guessed(`from ${source}`) : undefined;
         if (pair === undefined || !familiar.has(pair)) return { lane, source, name: guessed('typed'), pair };
         return { lane: 'verified', source: pair, name: pair, pair };
       }
@@ -105,10 +107,17 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
   };
 }
 
-/** Whose password is tried; undefined: nobody's. An invite names its account itself, whatever name was typed. */
+/**
+ * What is guessed at; undefined: nothing. A link is counted by itself, not by a name: its secret cannot be guessed, and
+ * who tries passwords under that name is not to keep its holder out. With an invite passwords are tried too.
+ */
 function guessedIn(body: SignInBody): string | undefined {
   if (body.by === 'uid') return undefined;
-  return nameKey((body.by === 'link' ? readInvite(body.link)?.account : undefined) ?? body.user);
+  if (body.by === 'password') return nameKey(body.user);
+  // As it is read: one invite has many spellings.
+  const invite = readInvite(body.link);
+  const link = invite === undefined ? body.link : `${invite.account} ${invite.secret}`;
+  return `link ${createHash('sha256').update(link).digest('base64')}`;
 }
 
 export function refused(text?: string): SallyportError {
