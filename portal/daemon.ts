@@ -35,6 +35,8 @@ export type FollowedByPerson = Pick<ControlClient, 'followApprovals' | 'follow'>
 /** sallyportd, as the portal knows it. Everything may throw a ControlError. */
 export interface PortalDaemon {
   readonly nobody: AskedByNobody;
+  /** Without a session, under a name that signed in from there before. @param party what it is counted by */
+  familiar(party: string): Pick<AskedByNobody, 'beginSignIn'>;
   person(token: string): AskedByPerson;
   following(token: string, signal: AbortSignal): FollowedByPerson;
 }
@@ -43,11 +45,12 @@ export interface PortalDaemon {
  * Over control.sock.
  *
  * What MUST hold: a token goes into the one header of the one request that it is for; no number of browsers
- * takes more connections of the daemon than it gives one uid; what is asked by signed-in persons waits for nothing
- * that is asked without a session, and one address does not take the queue of the others.
+ * takes more connections of the daemon than it gives one uid; what is asked by signed-in persons, and by who signed in
+ * from there before, waits for nothing that strangers ask, and one address does not take the queue of the others.
  */
 export function createPortalDaemon(socket: string): PortalDaemon {
   const beginning = createTurns(limits.beginCalls);
+  const familiar = createTurns(limits.familiarCalls);
   const open = createTurns(limits.openCalls);
   const ofPersons = createTurns(limits.personCalls);
   const queuedIn =
@@ -66,6 +69,7 @@ export function createPortalDaemon(socket: string): PortalDaemon {
       answerApproval: queuedOpen(nobody.answerApproval),
       denyApproval: queuedOpen(nobody.denyApproval),
     },
+    familiar: (party) => ({ beginSignIn: queuedIn(familiar, party)(nobody.beginSignIn) }),
     person(token) {
       const client = createClient({ socket, token });
       const queued = queuedIn(ofPersons, token);

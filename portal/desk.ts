@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { PortalDaemon } from './daemon.ts';
+import type { Familiar } from './familiar.ts';
 import type { Log } from './log.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Origin, Site } from './site.ts';
@@ -18,6 +19,7 @@ export interface Desk {
   readonly daemon: PortalDaemon;
   readonly sessions: Sessions;
   readonly tries: { readonly signIns: Tries; readonly wrong: Tries; readonly guesses: Tries };
+  readonly familiar: Familiar;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -29,11 +29,13 @@ export const limits = {
   connectionsPerAccount: 32,
 
   /**
-   * Questions to sallyportd, in three queues: sign-ins that begin, of whoever asks; what else is asked without a
-   * session; and those of signed-in persons, which so wait for neither. `atOnce` of all, and the pages that
-   * listen, come to less than the daemon takes of the portal. `own`: of one address or session, waiting included.
+   * Questions to sallyportd, in four queues: sign-ins that begin, of whoever asks; those under a name that signed in
+   * from there before; what else is asked without a session; and those of signed-in persons, which so wait for none of
+   * them. `atOnce` of all, and the pages that listen, come to less than the daemon takes of the portal. `own`: of one
+   * address, name at an address, or session, waiting included.
    */
   beginCalls: { atOnce: 128, waiting: 64, own: 16 },
+  familiarCalls: { atOnce: 16, waiting: 128, own: 4 },
   openCalls: { atOnce: 24, waiting: 200, own: 224 },
   personCalls: { atOnce: 24, waiting: 1_000, own: 32 },
   daemonPauseLeast: 1_000,
@@ -64,6 +66,8 @@ export const limits = {
   signInTries: { burst: 120, forgetOneIn: 1_000 },
   /** Wrong ones: as the daemon's own limit for a source. */
   wrongTries: { burst: 30, forgetOneIn: 10_000 },
+  /** Names that signed in from a network, and sign-ins under way: some 200 bytes each; the oldest gives way. */
+  familiar: 4_096,
   /** Ids of approvals and sign-ins that are none. */
   guessTries: { burst: 30, forgetOneIn: 10_000 },
 

@@ -8,6 +8,7 @@ import { createAddresses } from './address.ts';
 import { type Assets, loadAssets } from './assets.ts';
 import { createPortalDaemon } from './daemon.ts';
 import { messageOf } from './errors.ts';
+import { createFamiliar } from './familiar.ts';
 import { limits } from './limits.ts';
 import { type Log, logToStderr } from './log.ts';
 import { createPortalServer } from './server.ts';
@@ -65,6 +66,7 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
       wrong: tries(limits.wrongTries),
       guesses: tries(limits.guessTries),
     },
+    familiar: createFamiliar(),
     clock,
     log,
   };

@@ -13,11 +13,18 @@ export const signInRoutes = {
   // How a page asks whether somebody still is signed in: it prolongs nothing.
   'GET /api/session': async (desk, call) => sessionView(desk, call, call.session),
 
-  'POST /api/sign-in': async (desk, call) => begin(desk, call, readSignIn(await call.body())),
+  'POST /api/sign-in': async (desk, call) => {
+    const body = readSignIn(await call.body());
+    const party = desk.familiar.partyOf(call.source, body.user);
+    const by = party === undefined ? desk.daemon.nobody : desk.daemon.familiar(party);
+    return begin(desk, call, body, by, party ?? call.source);
+  },
 
   'POST /api/sign-in/:id': async (desk, call) => {
     const answer = readAnswer(await call.body());
-    return settle(desk, call, () => desk.daemon.nobody.answerSignIn(call.parameters.id ?? '', answer));
+    const id = call.parameters.id ?? '';
+    const party = desk.familiar.partyOfSignIn(id) ?? call.source;
+    return settle(desk, call, party, () => desk.daemon.nobody.answerSignIn(id, answer));
   },
 
   'POST /api/confirm': async (desk, call) => {
@@ -30,6 +37,7 @@ export const signInRoutes = {
       'link' in proof ? { user, by: 'link', ...proof } : { user, by: 'password', ...proof },
       // With the token it waits for no sign-in of a stranger.
       desk.daemon.person(token.token),
+      desk.familiar.sessionParty(call.source, user),
     );
   },
 
@@ -45,34 +53,47 @@ function begin(
   desk: Desk,
   call: Call,
   body: SignInBody,
-  by: Pick<AskedByNobody, 'beginSignIn'> = desk.daemon.nobody,
+  by: Pick<AskedByNobody, 'beginSignIn'>,
+  party: string | undefined,
 ): Promise<SignInReply> {
-  desk.tries.signIns.take(call.source);
-  return settle(desk, call, () =>
-    by.beginSignIn({
+  desk.tries.signIns.take(party);
+  return settle(desk, call, party, async () => {
+    const view = await by.beginSignIn({
       ...body,
       ...(call.source === undefined ? {} : { source: call.source }),
-    }),
-  );
+    });
+    // A link names its account to the daemon only.
+    if (view.step.kind === 'factor')
+      desk.familiar.began(view.id, call.source, body.by === 'link' ? view.id : body.user);
+    return view;
+  });
 }
 
 /**
  * What MUST hold: a try counts as a wrong one until the daemon says that it was right; the daemon's token goes
  * into a new session under a new id, and no further; whoever had a session here before has it no more.
+ * @param party under which tries are counted
  */
-async function settle(desk: Desk, call: Call, ask: () => Promise<SignInView>): Promise<SignInReply> {
-  desk.tries.wrong.take(call.source);
+async function settle(
+  desk: Desk,
+  call: Call,
+  party: string | undefined,
+  ask: () => Promise<SignInView>,
+): Promise<SignInReply> {
+  const { wrong } = desk.tries;
+  wrong.take(party);
   const { id, step } = await ask().catch((error: unknown) => {
     // That sallyportd is away is nobody's wrong try.
-    if (told(error).status >= 500) desk.tries.wrong.giveBack(call.source);
+    if (told(error).status >= 500) wrong.giveBack(party);
     throw error;
   });
   switch (step.kind) {
     case 'factor':
-      if (step.text === undefined) desk.tries.wrong.giveBack(call.source);
+      if (step.text === undefined) wrong.giveBack(party);
       return { id, step };
     case 'done': {
-      desk.tries.wrong.giveBack(call.source);
+      wrong.giveBack(party);
+      desk.familiar.signedIn(call.source, step.person.account);
       const cookie = desk.sessions.begin(step.person, step.token, call.session);
       call.keep(cookie);
       const session = desk.sessions.find(cookie);

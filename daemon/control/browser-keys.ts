@@ -1,6 +1,6 @@
-import { putLastOf } from '../bounded.ts';
 import type { Configuration } from '../configuration.ts';
 import { SallyportError } from '../errors.ts';
+import { putLastOf } from '../lib/bounded.ts';
 import { limits } from '../limits.ts';
 import type { Randomness } from '../randomness.ts';
 import { originIn } from '../verifier/approvals.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { putLastOf } from '../bounded.ts';
+import { putLastOf } from '../lib/bounded.ts';
 import { limits } from '../limits.ts';
 import type { Randomness } from '../randomness.ts';
 import type { AccountRecord } from '../store/contract.ts';

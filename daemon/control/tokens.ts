@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Accounts } from '../accounts.ts';
-import { putLastOf } from '../bounded.ts';
+import { putLastOf } from '../lib/bounded.ts';
 import { limits } from '../limits.ts';
 import type { Randomness } from '../randomness.ts';
 import type { Caller, TokenCheck } from './access.ts';

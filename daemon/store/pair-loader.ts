@@ -1,4 +1,4 @@
-import { putLast } from '../bounded.ts';
+import { putLast } from '../lib/bounded.ts';
 import { limits } from '../limits.ts';
 import { type Db, type Handle, readError } from './handle.ts';
 import { markerKey, recordKey } from './keys.ts';

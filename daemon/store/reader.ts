@@ -1,5 +1,5 @@
-import { putLast } from '../bounded.ts';
 import { messageOf } from '../errors.ts';
+import { putLast } from '../lib/bounded.ts';
 import type { AccountRecord, Versioned } from './contract.ts';
 import { isStoreError, storeError } from './error.ts';
 import type { Db } from './handle.ts';

@@ -1,6 +1,6 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent } from '../audit/event.ts';
-import { putLast } from '../bounded.ts';
+import { putLast } from '../lib/bounded.ts';
 import { createRates, type Rate, type Rates } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 import type { Change, EncodedEvent } from './change.ts';

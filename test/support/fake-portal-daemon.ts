@@ -71,6 +71,15 @@ export class FakePortalDaemon implements PortalDaemon {
     };
   }
 
+  familiar(party: string): Pick<AskedByNobody, 'beginSignIn'> {
+    return {
+      beginSignIn: (body) => {
+        this.#note('familiar', party);
+        return this.nobody.beginSignIn(body);
+      },
+    };
+  }
+
   person(token: string): AskedByPerson {
     const changed: ChangeView = { account: 'alice', changed: true };
     const change = async <T>(answer: T, ...what: unknown[]): Promise<T> => {

@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import { createAddresses, type ProxyNetwork } from '../../portal/address.ts';
 import type { Assets } from '../../portal/assets.ts';
 import type { Desk } from '../../portal/desk.ts';
+import { createFamiliar } from '../../portal/familiar.ts';
 import { limits } from '../../portal/limits.ts';
 import { createLog } from '../../portal/log.ts';
 import { createPortalServer, type PortalServer, type PortalServerOptions } from '../../portal/server.ts';
@@ -58,6 +59,7 @@ export async function startPortal(options: PortalRigOptions = {}): Promise<Porta
       wrong: tries(limits.wrongTries),
       guesses: tries(limits.guessTries),
     },
+    familiar: createFamiliar(),
     clock: { now: () => Date.now() + clock.ahead, monotonic },
     log: createLog((line) => logged.push(line), false),
   };
