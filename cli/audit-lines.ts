@@ -1,7 +1,6 @@
 import type { StoredAuditEvent } from '../daemon/control/views.ts';
 import { offsetText } from '../daemon/lib/clock-offset.ts';
 import type { Output } from './output.ts';
-import { printable } from './text.ts';
 import { plainTime } from './time.ts';
 
 /** Events as they are printed, however many: JSON lines, columns for scripts, or a table on a terminal. */
@@ -12,36 +11,12 @@ export interface AuditLines {
 const heading = ['TIME', 'ACCOUNT', 'WHAT', 'WHY', 'REALM', 'SERVICE', 'FROM', 'FACTOR', 'BY'] as const;
 
 export function createAuditLines(output: Output, json: boolean): AuditLines {
-  // Of the first rows: what comes later may be wider, and nothing that was printed can be moved.
-  let widths: readonly number[] | undefined;
-  const row = (cells: readonly string[]) =>
-    output.line(
-      cells
-        .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths?.[column] ?? 0) - lengthOf(cell))))
-        .join('  ')
-        .trimEnd(),
-    );
+  const table = output.growingTable(heading);
   return {
     print(events) {
-      if (json) {
-        for (const event of events) output.jsonLine(event);
-        return;
-      }
-      if (!output.terminal) {
-        output.table(
-          [],
-          events.map((event) => columns(output, event)),
-        );
-        return;
-      }
-      const rows = events.map((event) => cellsOf(event).map((cell) => printable(cell) || '-'));
-      if (widths === undefined && rows.length > 0) {
-        widths = heading.map((title, column) =>
-          Math.max(title.length, ...rows.slice(0, 1_000).map((cells) => lengthOf(cells[column] ?? ''))),
-        );
-        row(heading);
-      }
-      for (const cells of rows) row(cells);
+      if (json) for (const event of events) output.jsonLine(event);
+      else if (events.length > 0)
+        table.print(events.map((event) => (output.terminal ? cellsOf(event) : columns(output, event))));
     },
   };
 }
@@ -86,8 +61,4 @@ function cellsOf(event: StoredAuditEvent): readonly string[] {
     factor === undefined ? '' : `${factor.kind} "${factor.name}"`,
     event.actor ?? '',
   ];
-}
-
-function lengthOf(text: string): number {
-  return [...text].length;
 }

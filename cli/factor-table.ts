@@ -9,8 +9,8 @@ export function factorTable(output: Output, factors: readonly FactorSummary[]): 
       factor.kind,
       factor.name,
       factor.enabled ? 'enabled' : 'disabled',
-      output.time(factor.created),
-      factor.lastUsed === undefined ? '' : output.time(factor.lastUsed),
+      output.cellTime(factor.created),
+      factor.lastUsed === undefined ? '' : output.cellTime(factor.lastUsed),
       factor.detail,
     ]),
   );

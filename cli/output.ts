@@ -1,6 +1,8 @@
 import { styleText } from 'node:util';
+import { columnsOf } from './columns.ts';
+import { createTable, factLines, type Table } from './table.ts';
 import { printable, printableJson } from './text.ts';
-import { isoLocal, withHint } from './time.ts';
+import { isoLocal, plainTime, withHint } from './time.ts';
 import type { World } from './world.ts';
 
 /**
@@ -12,14 +14,18 @@ export interface Output {
   /** Whether standard output is a terminal. */
   readonly terminal: boolean;
   line(text: string): void;
-  /** Rows under a heading. `-` stands for nothing. */
+  /** Rows under a heading, within the columns of the terminal. `-` stands for nothing. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** The same for rows that come bit by bit. */
+  growingTable(heading: readonly string[]): Table;
   /** Names and what they are; a pipe gets `name<TAB>value`. */
   facts(pairs: readonly (readonly [string, string])[]): void;
   json(value: unknown): void;
   /** One JSON object on one line. */
   jsonLine(value: unknown): void;
   time(at: number): string;
+  /** For a cell of a table: a terminal gets no hint how long ago that is, for the want of room. */
+  cellTime(at: number): string;
   /** Resolves once whoever reads has taken most of what was printed. */
   drained(): Promise<void>;
   /** Whether standard error is a terminal that takes colour. */
@@ -41,34 +47,32 @@ export function createOutput(world: World): Output {
     on === true && colourful ? styleText(format, text, { validateStream: false }) : text;
   const line = (text: string) => void world.output.write(`${text}\n`);
   const complain = (text: string) => void world.error.write(`${text}\n`);
+  const bold = (text: string) => paint('bold', text, terminal);
+  const growingTable = (heading: readonly string[]): Table => {
+    const drawn = createTable(heading, {
+      columns: () => columnsOf(world.output),
+      line,
+      heading: (text) => line(bold(text)),
+    });
+    return {
+      print(rows) {
+        const cells = rows.map((row) => row.map((cell) => printable(cell) || '-'));
+        if (terminal) drawn.print(cells);
+        else for (const row of cells) line(row.join('\t'));
+      },
+    };
+  };
 
   return {
     terminal,
     drawsColour: world.error.isTTY === true && colourful,
     line: (text) => line(printable(text)),
-    table(heading, rows) {
-      const cells = rows.map((row) => row.map((cell) => printable(cell) || '-'));
-      if (!terminal) {
-        for (const row of cells) line(row.join('\t'));
-        return;
-      }
-      const widths = heading.map((title, column) =>
-        Math.max(width(title), ...cells.map((row) => width(row[column] ?? ''))),
-      );
-      const align = (row: readonly string[]) =>
-        row
-          .map((cell, column) => padded(cell, widths[column] ?? 0))
-          .join('  ')
-          .trimEnd();
-      line(paint('bold', align(heading), terminal));
-      for (const row of cells) line(align(row));
-    },
+    table: (heading, rows) => growingTable(heading).print(rows),
+    growingTable,
     facts(pairs) {
-      const longest = Math.max(0, ...pairs.map(([name]) => name.length));
-      for (const [name, value] of pairs) {
-        const shown = printable(value) || '-';
-        line(terminal ? `${paint('bold', name.padEnd(longest), terminal)}  ${shown}` : `${name}\t${shown}`);
-      }
+      const shown = pairs.map(([name, value]) => [name, printable(value) || '-'] as const);
+      if (!terminal) for (const [name, value] of shown) line(`${name}\t${value}`);
+      else for (const text of factLines(shown, columnsOf(world.output), bold)) line(text);
     },
     json: (value) => line(printableJson(value, 2)),
     jsonLine: (value) => line(printableJson(value)),
@@ -77,6 +81,7 @@ export function createOutput(world: World): Output {
         ? new Promise((resolve) => world.output.once('drain', () => resolve()))
         : Promise.resolve(),
     time: (at) => (terminal ? withHint(at, world.now()) : isoLocal(at)),
+    cellTime: (at) => (terminal ? plainTime(at) : isoLocal(at)),
     note: (text) => complain(printable(text)),
     warn: (text) => complain(paint('yellow', `sallyport: warning: ${lines(text)}`, world.error.isTTY)),
     error: (text) => complain(paint('red', `sallyport: ${lines(text)}`, world.error.isTTY)),
@@ -87,13 +92,4 @@ export function createOutput(world: World): Output {
 /** Messages of several lines keep them, set in. */
 function lines(text: string): string {
   return text.split('\n').map(printable).join('\n  ');
-}
-
-/** In characters. Wide ones may set a column off by one; nothing depends on it. */
-function width(text: string): number {
-  return [...text].length;
-}
-
-function padded(text: string, to: number): string {
-  return text + ' '.repeat(Math.max(0, to - width(text)));
 }

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 /** What a command meets outside: passed in, so that a test can be the terminal. */
 export interface World {
   readonly input: Readable & { readonly isTTY?: boolean };
-  readonly output: Writable & { readonly isTTY?: boolean };
+  readonly output: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly error: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** sallyportd's entry, for what needs no running daemon. */

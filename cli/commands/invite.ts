@@ -89,7 +89,7 @@ function tell({ output }: Context, invited: readonly Invited[]): void {
     output.warn('the configuration has no [portal] origins: these are the secret parts of links alone');
   output.table(
     ['USER', 'LINK', 'GOOD UNTIL'],
-    invited.map(({ account, link, url, expires }) => [account, url ?? link, output.time(expires)]),
+    invited.map(({ account, link, url, expires }) => [account, url ?? link, output.cellTime(expires)]),
   );
 }
 

@@ -169,8 +169,10 @@ function tell(output: Output, rows: readonly Row[], totals: Readonly<Record<stri
       row.account,
       row.realm === undefined ? '' : `${row.realm}${row.observed ? ' (observes)' : ''}`,
       row.readiness,
-      row.exemptUntil === undefined ? row.why : `${row.why}, exempt until ${output.time(row.exemptUntil)}`,
-      row.lastSeen === undefined ? '' : output.time(row.lastSeen),
+      row.exemptUntil === undefined
+        ? row.why
+        : `${row.why}, exempt until ${output.cellTime(row.exemptUntil)}`,
+      row.lastSeen === undefined ? '' : output.cellTime(row.lastSeen),
       row.services.join(','),
       row.refusedAt.map(({ service, why }) => `${service}: ${why}`).join(', '),
       row.factors.map(({ kind, enabled }) => (enabled ? kind : `${kind} (disabled)`)).join(','),

@@ -61,9 +61,9 @@ function lineOf(user: UserLine, output: Output): readonly string[] {
     user.account,
     factors.join(','),
     lockWord(user.lock),
-    user.lastLogin === undefined ? '' : output.time(user.lastLogin.at),
+    user.lastLogin === undefined ? '' : output.cellTime(user.lastLogin.at),
     user.damaged === undefined ? 'good' : 'damaged',
-    user.exemption === undefined ? '' : output.time(user.exemption.until),
+    user.exemption === undefined ? '' : output.cellTime(user.exemption.until),
     presenceWords[user.presence ?? 'unknown'],
   ];
 }

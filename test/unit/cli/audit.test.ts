@@ -45,11 +45,17 @@ test('what is rare is found wherever it stands, and what is not there is not', a
   assert.equal((await cli('--limit', '0')).lines.length, 0);
 });
 
-const at = (...words: string[]) =>
-  new Terminal([process.execPath, cliMain, '--config', rig.configFile, 'audit', ...words], { TERM: 'xterm' });
+const at = (columns: number, ...words: string[]) =>
+  new Terminal(
+    [
+      ...['sh', '-c', `stty cols ${columns} rows 24; exec "$@"`, 'sh'],
+      ...[process.execPath, cliMain, '--config', rig.configFile, 'audit', ...words],
+    ],
+    { TERM: 'xterm', NO_COLOR: '1' },
+  );
 
 test('on a terminal it is a table, the newest last', async () => {
-  const terminal = at('--limit', '2');
+  const terminal = at(100, '--limit', '2');
   assert.equal(await terminal.ended(), 0);
   const lines = terminal.transcript.trim().split(/\r?\n/);
   assert.equal(lines.length, 3);
@@ -59,8 +65,21 @@ test('on a terminal it is a table, the newest last', async () => {
   assert.equal(column(lines[0], 'WHAT'), column(lines[2], 'login refused'));
 });
 
+test('on a terminal of the usual width no line is longer, on a narrow one events are blocks', async () => {
+  for (const columns of [80, 40]) {
+    const terminal = at(columns, '--limit', '2');
+    assert.equal(await terminal.ended(), 0);
+    const lines = terminal.transcript.trim().split(/\r?\n/);
+    assert.ok(
+      lines.every((line) => line.length <= columns),
+      terminal.transcript,
+    );
+    assert.equal(lines.filter((line) => line.startsWith('TIME: ')).length, columns === 40 ? 2 : 0);
+  }
+});
+
 test('a search that finds nothing shows how far it has come, and takes that away', async () => {
-  const terminal = at('--source', '10.0.0.0/8');
+  const terminal = at(80, '--source', '10.0.0.0/8');
   assert.equal(await terminal.ended(), 0);
   assert.match(terminal.transcript, /0 found, looking before event \d+/);
   assert.ok(terminal.transcript.endsWith('\r\x1b[K'), JSON.stringify(terminal.transcript.slice(-60)));

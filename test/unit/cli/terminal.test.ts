@@ -27,7 +27,7 @@ const at = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
 
 test('a secret is asked for without showing it, a code with; a wrong one is asked for again', async () => {
   const terminal = at(['factor', 'add', 'totp', 'alice', '--secret', '-']);
-  await terminal.answer(/Secret \(Base32\): /, 'gezdgnbvgy3tqojqgezdgnbvgy3tqojq');
+  await terminal.answer(/Secret \(Base32 or otpauth:\/\/ URI\): /, 'gezdgnbvgy3tqojqgezdgnbvgy3tqojq');
   await terminal.answer(/Code that the device shows now: /, '000001');
   await terminal.expect(/Try again/);
   await terminal.answer(/Code that the device shows now: /, totp(seed));

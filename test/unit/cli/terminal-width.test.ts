@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { widthOf, wordsOf } from '../../../cli/columns.ts';
+import { runInProcess } from '../../support/cli-in-process.ts';
+import { type ControlRig, startControl } from '../../support/control-rig.ts';
+import { fob, grant, paper, phone } from '../control/records.ts';
+
+/** Every command that shows something, with long names, on terminals of the usual width and of half of it. */
+
+const user = 'somebody-with-a-rather-long-name-of-64-letters@corp.example.test';
+const realmName = 'people-who-administer-the-machines';
+const config = `
+[[realm]]
+name = "${realmName}"
+members = { users = ["${user}", "alice"] }
+require = ["totp", "yubikey"]
+  [[realm.rule]]
+  services = ["cron"]
+  action = "skip"
+
+[[realm]]
+name = "everyone"
+require = "none"
+`;
+const now = Date.now();
+const second = {
+  ...fob,
+  name: 'the grey one in the drawer of the desk',
+  lastUsed: now - 60_000,
+  enabled: false,
+};
+
+let rig: ControlRig;
+before(async () => {
+  rig = await startControl({ config });
+  rig.names.people.set(user, 61_050);
+  const exemption = { since: now, until: now + 86_400_000, by: 'uid:0', reason: 'a broken phone' };
+  const lastLogin = {
+    at: now - 3_600_000,
+    service: 'sshd',
+    source: '2001:db8:1234:5678:9abc:def0:1234:5678',
+  };
+  for (const account of [user, 'alice', 'bob'])
+    await rig.store.put(account, {
+      uid: account === user ? 61_050 : account === 'alice' ? 61_001 : 61_002,
+      factors: [phone, second, paper],
+      grants: [grant],
+      lock: { codes: 4, any: 4, codesLockedAt: now - 60_000 },
+      lastLogin,
+      exemption,
+    });
+  const about = { at: now - 60_000, account: user, realm: realmName, source: lastLogin.source };
+  await rig.store.commit({
+    accounts: [],
+    events: [
+      { ...about, kind: 'login', outcome: 'refused', reason: 'wrong', service: 'sshd', locked: 'codes' },
+      {
+        ...about,
+        kind: 'exempted',
+        outcome: 'done',
+        reason: 'given',
+        actor: 'uid:0',
+        until: exemption.until,
+      },
+      {
+        ...about,
+        account: 'alice',
+        kind: 'login',
+        outcome: 'success',
+        reason: 'verified',
+        service: 'sudo',
+        factor: { id: 'bbbb', kind: 'hotp', name: second.name },
+      },
+    ],
+  });
+});
+after(() => rig.close());
+
+/** Command lines by the command that they try. */
+const lines: Readonly<Record<string, readonly string[]>> = {
+  status: [],
+  doctor: ['--verbose'],
+  'realm list': [],
+  'realm show': [realmName],
+  'user list': [],
+  'user show': [user],
+  'factor list': [user],
+  explain: [user, '--service', 'sshd'],
+  audit: [],
+  report: [],
+  invite: [user, 'alice'],
+  'pam show': [],
+};
+
+const run = (name: string, columns?: number, ...more: string[]) =>
+  runInProcess(['--config', rig.configFile, ...name.split(' '), ...(lines[name] ?? []), ...more], columns);
+/** Sentences are for the terminal to wrap: a command in them is to be copied. */
+const isProse = (name: string) => ['doctor', 'explain'].includes(name);
+
+describe('on a terminal', () => {
+  for (const columns of [80, 40])
+    for (const name of Object.keys(lines).filter((one) => !isProse(one)))
+      test(`${name} fits ${columns} columns and breaks no word`, async () => {
+        const { out, err } = await run(name, columns);
+        assert.notEqual(out, '', err);
+        for (const text of out.split('\n')) {
+          const words = wordsOf(text.replace(/^ *[A-Z ]+: /, ''));
+          assert.ok(widthOf(text) <= columns || words.length === 1, `${text}\n${out}`);
+        }
+        const piped = (await run(name)).out;
+        for (const word of [user, realmName]) assert.equal(out.includes(word), piped.includes(word), out);
+      });
+});
