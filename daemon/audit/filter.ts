@@ -33,3 +33,13 @@ function comesFrom(wanted: string): (source: string) => boolean {
   const name = wanted.toLowerCase();
   return (source) => source === address || source.toLowerCase() === name;
 }
+
+/**
+ * The event without what it says of a code that is still to come: whoever guessed that code could wait for its time.
+ * For all who may be the one that guessed.
+ */
+export function withoutCodeToCome<E extends AuditEvent>(event: E): E {
+  if (event.offset === undefined || event.offset <= 0) return event;
+  const { offset: _, ...rest } = event;
+  return rest as E;
+}

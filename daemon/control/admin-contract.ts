@@ -50,11 +50,12 @@ export interface Admin extends Exempting, Owners, Reporting {
     /** Whether the name service is asked which of them are there. */
     readonly lookUp?: boolean;
   }): Promise<UserPage>;
-  user(account: string): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnproven'>>;
+  /** @param codesToCome whether the reader may hear that a code that is still to come was typed; by default true */
+  user(account: string, codesToCome?: boolean): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnproven'>>;
   /** Whose record the store has under that name; undefined: nobody's. */
   recordOwner(account: string): Promise<RecordOwner | undefined>;
   unlock(actor: string, account: string): Promise<ChangeView>;
-  factors(account: string): Promise<readonly FactorSummary[]>;
+  factors(account: string, codesToCome?: boolean): Promise<readonly FactorSummary[]>;
   /** @throws SallyportError no-such-factor, bad-name, name-taken */
   rename(actor: string, account: string, factor: string, name: string): Promise<ChangeView>;
   /** @throws SallyportError no-such-factor, last-factor, yes-needed */

@@ -4,7 +4,7 @@ import { fitting } from '../audit/filter.ts';
 import type { Configuration } from '../configuration.ts';
 import { SallyportError } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
-import { summaryOf } from '../factors/summary.ts';
+import { summaryOf, withoutCodeToCome } from '../factors/summary.ts';
 import { limits } from '../limits.ts';
 import { holdsNothing } from '../policy/identity.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
@@ -57,6 +57,12 @@ export function createAdmin(options: AdministrationOptions): Admin {
   const presence = createPresence(options);
   const exemptions = createExemptionCount(store, options.now);
   const recordOf = async (account: string) => (await store.account(account)).value;
+
+  const readable = async (account: string, codesToCome = true) => {
+    const record = await recordOf(account);
+    if (record === undefined || codesToCome) return record;
+    return { ...record, factors: record.factors.map(withoutCodeToCome) };
+  };
 
   /** Names from `search` on do not begin with the one that is it. */
   const exact = async (account: string) => {
@@ -151,8 +157,8 @@ export function createAdmin(options: AdministrationOptions): Admin {
         ...(last === undefined ? {} : { next: last.account }),
       };
     },
-    async user(account) {
-      return viewUser(account, await recordOf(account), await standing.of(account), options);
+    async user(account, codesToCome) {
+      return viewUser(account, await readable(account, codesToCome), await standing.of(account), options);
     },
     async recordOwner(account) {
       const [found] = await exact(account);
@@ -176,7 +182,8 @@ export function createAdmin(options: AdministrationOptions): Admin {
         const result = { account, changed };
         return { kind: 'change', event, result, ...(changed ? { write: unlocked(record) } : {}) };
       }),
-    factors: async (account) => ((await recordOf(account))?.factors ?? []).map(summaryOf),
+    factors: async (account, codesToCome) =>
+      ((await readable(account, codesToCome))?.factors ?? []).map(summaryOf),
     rename: (actor, account, id, name) =>
       changeFactor('factor-renamed', actor, account, id, (factor, others) => {
         const checked = checkedName(name, others);

@@ -44,6 +44,8 @@ export interface Authorised {
   readonly caller: Caller;
   /** Whose deed it is and whom it is about are the same. */
   readonly isSelf: boolean;
+  /** Root, or an administrator about another account: nobody who may have guessed a code that is still to come. */
+  readonly hearsOfCodesToCome: boolean;
   /** Whether the same caller may do that to the same account. */
   readonly may: (name: OperationName) => boolean;
   /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
@@ -118,15 +120,13 @@ async function authorise(
   demand(route.name);
   if (target.missing !== undefined) throw target.missing;
   const actor = `uid:${holder !== undefined && caller.portal ? holder.uid : uid}`;
+  const isOfUid = target.subject?.uid !== undefined && actor === `uid:${target.subject.uid}`;
   return {
     actor,
     caller,
     // Root at the machine is whom everybody else is told to ask.
-    isSelf:
-      !caller.root &&
-      target.subject?.uid !== undefined &&
-      target.subject.another !== true &&
-      actor === `uid:${target.subject.uid}`,
+    isSelf: !caller.root && isOfUid && target.subject?.another !== true,
+    hearsOfCodesToCome: caller.root || (target.subject !== undefined && !isOfUid),
     may,
     demand,
     async demandFor(user) {

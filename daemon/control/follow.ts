@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { StoredAuditEvent } from '../audit/event.ts';
-import { fitting } from '../audit/filter.ts';
+import { fitting, withoutCodeToCome } from '../audit/filter.ts';
 import { SallyportError } from '../errors.ts';
 import { endIfOpen, takesMore, writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
@@ -9,10 +9,15 @@ import type { Admin } from './admin-contract.ts';
 import { newestPlace } from './follow-head.ts';
 import type { FollowQuery } from './views.ts';
 
+export interface Reader {
+  readonly caller: Caller;
+  readonly hearsOfCodesToCome: boolean;
+}
+
 /** Streams of `audit --follow`: one JSON object a line. */
 export interface Followers {
   /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
-  start(response: ServerResponse, query: FollowQuery, caller: Caller): Promise<void>;
+  start(response: ServerResponse, query: FollowQuery, reader: Reader): Promise<void>;
   count(): number;
   close(): void;
 }
@@ -40,14 +45,19 @@ export function createFollowers(
     const own = [...open.values()].filter((other) => other === uid).length;
     return free > limits.auditFollowersKept && (portal || own < limits.auditFollowersPerUid);
   };
-  const start: Followers['start'] = async (response, query, caller) => {
+  const start: Followers['start'] = async (response, query, { caller, hearsOfCodesToCome }) => {
     if (!hasPlace(caller))
       throw new SallyportError(
         'too-many-followers',
         `the audit trail is being followed by ${open.size} already; end one of them`,
       );
     open.set(response, caller.uid);
-    const stream = createStream(response, limit.auditFollowUnread, fitting(query));
+    const stream = createStream(
+      response,
+      limit.auditFollowUnread,
+      fitting(query),
+      hearsOfCodesToCome ? (event) => event : withoutCodeToCome,
+    );
     const stop = admin.follow(query.user, stream.live);
     response.once('close', () => {
       stop();
@@ -95,6 +105,7 @@ function createStream(
   response: ServerResponse,
   mostUnread: number,
   fits: (event: StoredAuditEvent) => boolean,
+  shown: (event: StoredAuditEvent) => StoredAuditEvent,
 ): Stream {
   let told = -1;
   let waiting: StoredAuditEvent[] | undefined = [];
@@ -112,7 +123,7 @@ function createStream(
   const write = (event: StoredAuditEvent): boolean => {
     if (event.seq <= told) return true;
     told = event.seq;
-    return writeIfOpen(response, `${JSON.stringify(event)}\n`);
+    return writeIfOpen(response, `${JSON.stringify(shown(event))}\n`);
   };
 
   return {

@@ -1,3 +1,4 @@
+import { withoutCodeToCome } from '../audit/filter.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import { hasCode } from '../verifier/enrolment.ts';
@@ -66,7 +67,7 @@ export const handlers: Readonly<
   'user-list': async ({ admin }, { route }) => admin.users(schema.readPage(route.query)),
   'user-show': plain(async ({ admin }, call): Promise<UserView> => {
     return {
-      ...(await admin.user(accountOf(call))),
+      ...(await admin.user(accountOf(call), call.hearsOfCodesToCome)),
       mayAdd: call.may('factor-add'),
       mayAddUnproven: call.may('factor-add-unproven'),
     };
@@ -80,7 +81,9 @@ export const handlers: Readonly<
   'user-exempt': async ({ admin }, call) =>
     admin.exempt(call.actor, accountOf(call), readExempt(await call.body())),
   'user-exempt-end': change(async ({ admin }, call) => admin.endExemption(call.actor, accountOf(call))),
-  'factor-list': plain(async ({ admin }, call) => ({ factors: await admin.factors(accountOf(call)) })),
+  'factor-list': plain(async ({ admin }, call) => ({
+    factors: await admin.factors(accountOf(call), call.hearsOfCodesToCome),
+  })),
   'factor-add': async ({ verifier }, call) => {
     const body = schema.readEnrol(await call.body());
     if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unproven');
@@ -146,7 +149,8 @@ export const handlers: Readonly<
   explain: async ({ admin }, call) => admin.explain(accountOf(call), schema.readExplain(call.route.query)),
   'audit-read': async ({ admin }, call) => {
     const query = schema.readAudit(call.route.query);
-    return admin.audit(call.account === undefined ? query : { ...query, user: call.account });
+    const page = await admin.audit(call.account === undefined ? query : { ...query, user: call.account });
+    return call.hearsOfCodesToCome ? page : { ...page, events: page.events.map(withoutCodeToCome) };
   },
   'audit-verify': async ({ admin }, call) => admin.checkTrail(schema.readTrail(call.route.query)),
 };

@@ -198,7 +198,7 @@ async function serve(
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
-      await desk.followers.start(response, { ...query, ...user }, authorised.caller);
+      await desk.followers.start(response, { ...query, ...user }, authorised);
       return;
     }
     if (found.name === 'approval-follow') {

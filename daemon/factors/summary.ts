@@ -99,3 +99,10 @@ function detailOf(record: FactorRecord): string {
       return unreachable(record);
   }
 }
+
+/** The factor without what it says of a code that is still to come: whoever guessed that code could wait for its time. */
+export function withoutCodeToCome(record: FactorRecord): FactorRecord {
+  if (record.kind !== 'totp' || (record.lastOffset?.seconds ?? 0) <= 0) return record;
+  const { lastOffset: _, ...rest } = record;
+  return rest;
+}

@@ -159,7 +159,11 @@ test('local users leave places to root and to who tells of events', async () => 
       writeHead: () => undefined,
       flushHeaders: () => undefined,
     });
-    return followers.start(response as unknown as ServerResponse, {}, caller);
+    return followers.start(
+      response as unknown as ServerResponse,
+      {},
+      { caller, hearsOfCodesToCome: caller.root },
+    );
   };
   const isFull = (error: unknown) => error instanceof SallyportError && error.code === 'too-many-followers';
   let uid = 1_000;

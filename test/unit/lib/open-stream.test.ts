@@ -87,7 +87,14 @@ describe('followers that have been ended', () => {
     };
     const followers = createFollowers(admin as unknown as Parameters<typeof createFollowers>[0], limits);
     const { response: one, errors, said } = response();
-    await followers.start(one, {}, { uid: 0, root: true, portal: false, admin: false });
+    await followers.start(
+      one,
+      {},
+      {
+        caller: { uid: 0, root: true, portal: false, admin: false },
+        hearsOfCodesToCome: true,
+      },
+    );
     followers.close();
     followers.close();
     for (const tell of [live, trouble]) tell({ ...eventOf('alice'), seq: 1 });
