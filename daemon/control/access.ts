@@ -36,6 +36,8 @@ export interface Subject {
 
 /** Whoever signed in. */
 export interface Holder extends Caller {
+  /** Canonical name. Another account may have the same uid. */
+  readonly account?: string;
   /** Less than five minutes ago: good for changes. */
   readonly fresh: boolean;
   /** Given without a factor where one is required: to add one's own first factor, whatever group one is in. */
@@ -60,6 +62,8 @@ export type AccessDecision =
  * - sallyport-notify is itself alone, whatever groups its uid is in;
  * - the portal is the portal whatever groups its uid is in and whatever its own account is;
  * - a token serves the uid that it was given to, or the portal, and never more than its holder may;
+ * - it is no token of another account that has the same uid: a program of that uid may have got it without the
+ *   password and the factors of this one;
  * - an old one serves for reading alone, whoever its holder is.
  */
 export function mayCall(
@@ -74,6 +78,7 @@ export function mayCall(
   if (holder === undefined || (cell === 'token' && !holder.fresh)) return refuse('token-needed');
   if (caller.portal) return asPerson(name, holder, subject);
   if (holder.uid !== caller.uid) return refuse('token-needed');
+  if (sharesUid(holder, subject)) return refuse('not-permitted');
   const isOwn = relationOf(caller, subject) === 'self';
   return holder.ownAlone === true && !isOwn ? refuse('not-permitted') : { allowed: true };
 }
@@ -90,10 +95,16 @@ export function relationOf(caller: Caller, subject: Subject | undefined): Relati
 }
 
 /** What the holder of the token may do, the token being there. The portal itself holds none. */
-function asPerson(name: OperationName, holder: Caller, subject: Subject | undefined): AccessDecision {
-  if (holder.portal) return refuse('not-permitted');
+function asPerson(name: OperationName, holder: Holder, subject: Subject | undefined): AccessDecision {
+  if (holder.portal || sharesUid(holder, subject)) return refuse('not-permitted');
   const cell = operation(name).access[relationOf(holder, subject)];
   return cell === 'deny' ? refuse('not-permitted') : { allowed: true };
+}
+
+/** Root's accounts share what root may. */
+function sharesUid(holder: Holder, subject: Subject | undefined): boolean {
+  if (holder.account === undefined || subject === undefined || holder.root) return false;
+  return subject.uid === holder.uid && subject.name !== holder.account;
 }
 
 function refuse(code: Extract<ControlCode, 'not-permitted' | 'token-needed'>): AccessDecision {

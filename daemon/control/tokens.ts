@@ -49,7 +49,7 @@ interface Given {
  * - 256 random bits, kept as a digest alone; a token is good for changes for five minutes from its making, and for
  *   reading as long as it is used every quarter of an hour, eight hours at the most. Both by a clock that is never set;
  * - who its holder is now, group of admins included, is asked of NSS at each use: an account that is gone, or has
- *   another uid by now, holds nothing;
+ *   another uid by now, holds nothing, and one with the same uid is another account;
  * - what was given without a factor where one is required serves its holder's own account, to add one, and no other;
  * - they live in memory, bounded, and die with the daemon.
  */
@@ -95,7 +95,8 @@ export function createTokens(options: TokenOptions): Tokens {
       const caller = await callerOf(found.person);
       if (caller === undefined) return undefined;
       const powers = found.ownAlone ? { root: false, admin: false, ownAlone: true as const } : {};
-      return { ...caller, ...powers, fresh: found.used - found.since < limits.tokenChanges };
+      const { account } = found.person;
+      return { ...caller, ...powers, account, fresh: found.used - found.since < limits.tokenChanges };
     },
     end: (token) => void given.delete(digestOf(token)),
     stands: (token) => live(token) !== undefined,
