@@ -28,6 +28,8 @@ export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 export type CliCode =
   | 'usage'
   | 'refused'
+  /** What the daemon calls sign-in-refused, where no further answer follows. */
+  | 'factor-refused'
   | 'cancelled'
   | 'no-such-factor'
   | 'config-unreadable'
@@ -48,6 +50,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   usage: exitStatus.usage,
   refused: exitStatus.refused,
   cancelled: exitStatus.refused,
+  'factor-refused': exitStatus.notPermitted,
   'config-unreadable': exitStatus.config,
   'root-needed': exitStatus.notPermitted,
   'daemon-unreachable': exitStatus.unreachable,

@@ -33,13 +33,13 @@ export async function signIn(
     const password = await secret(prompt, `Password of ${user}: `);
     view = await client.beginSignIn({ user, by, password });
   }
-  while (view.step.kind === 'factor') {
+  for (let isRetry = false; view.step.kind === 'factor'; isRetry = true) {
     const { step, id } = view;
     if (step.text !== undefined) output.note(step.text);
     if (step.typed === undefined)
       throw new CliError('refused', 'nothing that can be typed will do here; use the portal, or sudo');
     const name = `${step.typed.charAt(0).toUpperCase()}${step.typed.slice(1)}`;
-    const answer = await secret(prompt, `${name}: `);
+    const answer = isRetry ? await nextAnswer(prompt, `${name}: `) : await secret(prompt, `${name}: `);
     view = await client.answerSignIn(id, { kind: 'typed', answer });
   }
   return view.step;
@@ -74,6 +74,16 @@ export function tokenAsker(socket: string, by: 'password' | 'link', tools: Tools
     });
     return asked;
   };
+}
+
+/** After an answer that was refused, one without a next answer stays refused: a script has typed all that it has. */
+async function nextAnswer(prompt: Prompt, question: string): Promise<string> {
+  const typed = await prompt.askSecret(question);
+  if (typed !== undefined && typed !== '') return typed;
+  throw new CliError(
+    'factor-refused',
+    'the second factor was refused, and no other answer was given; nothing was changed',
+  );
 }
 
 async function secret(prompt: Prompt, question: string): Promise<string> {

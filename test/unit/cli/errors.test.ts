@@ -33,6 +33,7 @@ test('what only the client and the command know', () => {
   assert.equal(exitStatusOf(new CliError('usage', '')), 2);
   assert.equal(exitStatusOf(new CliError('refused', '')), 1);
   assert.equal(exitStatusOf(new CliError('cancelled', '')), 1);
+  assert.equal(exitStatusOf(new CliError('factor-refused', '')), 77);
   assert.equal(exitStatusOf(new CliError('no-such-factor', '')), 3);
   assert.equal(exitStatusOf(new CliError('config-unreadable', '')), 78);
   assert.equal(exitStatusOf(new Error('a defect')), 1);
