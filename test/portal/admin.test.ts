@@ -158,6 +158,8 @@ describe('the pages for administrators', () => {
     fake.audit({ account: 'carol', outcome: 'refused', reason: 'wrong' });
     await page.getByRole('cell', { name: 'carol' }).waitFor();
     assert.equal(await page.getByRole('row').nth(1).getByText('carol').count(), 1);
+    fake.audit({ account: '', outcome: 'refused', reason: 'wrong', count: 12, offset: -180 });
+    await page.getByText('wrong, a right code of 3 minutes ago, 12 times').waitFor();
     await page.getByLabel('Account').fill('carol');
     await page.getByRole('button', { name: 'Show' }).click();
     await page.getByRole('cell', { name: 'user70' }).waitFor({ state: 'detached' });

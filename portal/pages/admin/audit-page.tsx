@@ -1,6 +1,7 @@
 import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { StoredAuditEvent } from '../../../daemon/control/views.ts';
+import { offsetText } from '../../../daemon/lib/clock-offset.ts';
 import { call, messageOf } from '../api.ts';
 import { followAudit } from '../live.ts';
 import { Check, Field } from '../parts/field.tsx';
@@ -117,7 +118,7 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
             <td data-label="What">{event.kind}</td>
             <td data-label="Outcome">
               <span class={`state state-${stateOf(event.outcome)}`}>{event.outcome}</span>
-              {event.reason !== '' && <small>{event.reason}</small>}
+              {notesOf(event) !== '' && <small>{notesOf(event)}</small>}
             </td>
             <td data-label="Service">{event.service ?? ''}</td>
             <td data-label="From">
@@ -131,6 +132,16 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
       </tbody>
     </table>
   );
+}
+
+/** Why; whether the code is one of a clock that is wrong; for how many events this one stands. */
+function notesOf({ reason, offset, count }: StoredAuditEvent): string {
+  const notes = [
+    ...(reason === '' ? [] : [reason]),
+    ...(offset === undefined ? [] : [offsetText(offset)]),
+    ...(count === undefined ? [] : [`${count} times`]),
+  ];
+  return notes.join(', ');
 }
 
 /** An IPv6 address breaks behind its colons only. */
