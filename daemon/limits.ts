@@ -258,6 +258,17 @@ export const limits = {
   reportWait: 16_000,
   /** So long a page of the list of accounts goes on looking names up: whoever asks waits for it. */
   listWait: 3_000,
+  /** Accounts that are gone are counted in the background: so many lookups, then a rest: a million take 5 hours. It
+   * begins when the rush after a start is over, tries again when the name service was unavailable, and keeps at most
+   * so many names. */
+  presenceCount: {
+    first: 5_000,
+    batch: 16,
+    pause: 250,
+    retry: 60_000,
+    interval: 3_600_000,
+    kept: 10_000,
+  },
 
   /** Names and sources in the table of unproven failures; the oldest gives way. */
   throttleEntries: 16_384,

@@ -23,6 +23,17 @@ function keysOf({ keys }: StatusView): string {
   return `${ids.join(', ')}; sealing with ${current}: ${rotation.read} of ${rotation.total}`;
 }
 
+function presenceText({ presence }: StatusView, which: 'gone' | 'another'): string {
+  switch (presence.state) {
+    case 'complete':
+      return String(presence[which]);
+    case 'counting':
+      return `${presence[which]} or more: not all accounts are looked up yet`;
+    case 'unavailable':
+      return 'not known: the name service is unavailable';
+  }
+}
+
 function show(output: Output, status: StatusView): void {
   const { store, config } = status;
   for (const warning of status.warnings) output.warn(warning);
@@ -49,6 +60,8 @@ function show(output: Output, status: StatusView): void {
     ['damage found', String(store.scrub.findings.length)],
     ['realms that only observe', status.observing.join(',')],
     ['accounts let off', `${status.exemptions.running}${status.exemptions.complete ? '' : ' or more'}`],
+    ['accounts gone', presenceText(status, 'gone')],
+    ['records of another uid', presenceText(status, 'another')],
     ['warnings', String(status.warnings.length)],
   ]);
 }

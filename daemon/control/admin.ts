@@ -18,6 +18,7 @@ import { newInvite } from './links.ts';
 import { createOwners } from './owners.ts';
 import { readByPortal } from './portal-config.ts';
 import { createPresence } from './presence.ts';
+import { createPresenceCount, type PresenceCountLimits } from './presence-count.ts';
 import { createReporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
 import { createStanding, refuseLoss } from './standing.ts';
@@ -38,6 +39,8 @@ export interface AdministrationOptions {
   /** Logins that are under way. */
   readonly openLogins?: () => number;
   readonly keys?: () => KeysView;
+  /** By default `limits.presenceCount`. */
+  readonly presenceCount?: PresenceCountLimits;
 }
 
 /** What is to become of a factor; undefined: it goes; same: it is so already. */
@@ -56,6 +59,12 @@ export function createAdmin(options: AdministrationOptions): Admin {
   const standing = createStanding(options);
   const presence = createPresence(options);
   const exemptions = createExemptionCount(store, options.now);
+  const presences = createPresenceCount({
+    ...options,
+    // A time of its own for each name: a slow name service is no unavailable one.
+    look: (account, record) => presence()(account, record),
+    ...(options.presenceCount === undefined ? {} : { limit: options.presenceCount }),
+  });
   const recordOf = async (account: string) => (await store.account(account)).value;
 
   const readable = async (account: string, codesToCome = true) => {
@@ -122,10 +131,16 @@ export function createAdmin(options: AdministrationOptions): Admin {
   };
 
   return {
-    status: () => statusOf({ ...options, exemptions }),
+    status: () => statusOf({ ...options, exemptions, presences }),
     ...createReporting(options),
     ...createExempting({ ...options, changed: exemptions.changed }),
-    ...createOwners({ ...options, changed: exemptions.changed }),
+    ...createOwners({
+      ...options,
+      changed(account, exemption) {
+        exemptions.changed(account, exemption);
+        presences.changed(account);
+      },
+    }),
     async reload() {
       const before = configuration.current();
       const config = configuration.reload();

@@ -18,7 +18,7 @@ export interface PresenceOptions {
   readonly listWait?: number;
 }
 
-type Look = (account: string, record: AccountRecord | undefined) => Promise<Presence>;
+export type PresenceOf = (account: string, record: AccountRecord | undefined) => Promise<Presence>;
 
 /**
  * Looks accounts up for a page of a list.
@@ -29,7 +29,11 @@ type Look = (account: string, record: AccountRecord | undefined) => Promise<Pres
  *
  * @returns for one page
  */
-export function createPresence({ accounts, now, listWait = limits.listWait }: PresenceOptions): () => Look {
+export function createPresence({
+  accounts,
+  now,
+  listWait = limits.listWait,
+}: PresenceOptions): () => PresenceOf {
   const gate = createGate(limits.reportAtOnce);
   return () => {
     const began = performance.now();

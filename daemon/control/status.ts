@@ -1,8 +1,10 @@
 import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../configuration.ts';
 import { observingWarnings } from '../configuration.ts';
+import { countOf } from '../lib/count-of.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { ExemptionCount } from './exemptions.ts';
+import type { PresenceCount } from './presence-count.ts';
 import type { KeysView, StatusView } from './views.ts';
 
 export interface StatusOptions {
@@ -14,6 +16,7 @@ export interface StatusOptions {
   /** Logins that are under way. */
   readonly openLogins?: () => number;
   readonly exemptions: ExemptionCount;
+  readonly presences: PresenceCount;
   readonly keys?: () => KeysView;
 }
 
@@ -24,6 +27,7 @@ export function statusOf(options: StatusOptions): StatusView {
   const problem = configuration.problem();
   const store = options.store.health();
   const exemptions = options.exemptions.now();
+  const presence = options.presences.now();
   const keys = options.keys?.();
   return {
     version: options.version,
@@ -44,6 +48,7 @@ export function statusOf(options: StatusOptions): StatusView {
     store,
     observing: config.realms.filter(({ observe }) => observe).map(({ name }) => name),
     exemptions,
+    presence,
     ...(keys === undefined ? {} : { keys }),
     warnings: [
       ...storeWarnings(store),
@@ -51,6 +56,7 @@ export function statusOf(options: StatusOptions): StatusView {
       ...configWarnings(problem),
       ...observingWarnings(config),
       ...exemptionWarnings(exemptions),
+      ...ownerWarnings(presence),
       ...keyWarnings(config),
     ],
   };
@@ -73,6 +79,14 @@ function exemptionWarnings({ running, complete }: StatusView['exemptions']): rea
   const least = complete ? '' : ' (at least: not all records are read yet)';
   return [
     `${running} ${accounts} ${are} let off the second factor for a while${least}; "sallyport user list" shows which`,
+  ];
+}
+
+function ownerWarnings(presence: StatusView['presence']): readonly string[] {
+  if (presence.state === 'unavailable' || presence.another === 0) return [];
+  const records = countOf(presence.another, 'record');
+  return [
+    `${records} of accounts that another uid has now: their logins are refused until an administrator decides; "sallyport user list" shows which`,
   ];
 }
 

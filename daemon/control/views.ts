@@ -11,6 +11,7 @@ import type { RotationState } from '../store/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
 import type { ControlCode } from './codes.ts';
 import type { Presence } from './presence.ts';
+import type { PresenceCountView } from './presence-count.ts';
 
 /**
  * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
@@ -56,6 +57,8 @@ export interface StatusView {
   readonly observing: readonly string[];
   /** Accounts that an admin lets off for a while; `complete`: all records were looked at since the start. */
   readonly exemptions: { readonly running: number; readonly complete: boolean };
+  /** Accounts of the store that the name service does not know, or that another uid has now. */
+  readonly presence: PresenceCountView;
   readonly keys?: KeysView;
   /** What an admin should see to, worst first; empty: all is well. */
   readonly warnings: readonly string[];

@@ -12,6 +12,7 @@ import { createBrowserKeys } from '../../daemon/control/browser-keys.ts';
 import { type CeremonyLimits, createCeremonies } from '../../daemon/control/ceremonies.ts';
 import { createLinks } from '../../daemon/control/links.ts';
 import { createPacedChecks } from '../../daemon/control/paced-checks.ts';
+import type { PresenceCountLimits } from '../../daemon/control/presence-count.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { createSignIns, type SignIns } from '../../daemon/control/sign-ins.ts';
 import { createTokens, type Tokens } from '../../daemon/control/tokens.ts';
@@ -72,6 +73,7 @@ export interface RigOptions {
   /** In place of a store in memory that can be looked into, and of the table of names. */
   readonly store?: Store;
   readonly accounts?: Accounts;
+  readonly presenceCount?: PresenceCountLimits;
 }
 
 /** The control server on a real socket, over a plain store, with accounts that need no NSS. */
@@ -189,6 +191,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       bootId: 'boot',
       version: '9.9.9',
       started: now(),
+      ...(options.presenceCount === undefined ? {} : { presenceCount: options.presenceCount }),
     }),
     verifier,
     ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),

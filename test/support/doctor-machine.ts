@@ -180,6 +180,7 @@ export class FakeMachine implements Machine {
       securityKeys: { rpId: 'login.example.org', askedBy: systemPaths.fidoSocket },
       observing: [],
       exemptions: { running: 0, complete: true },
+      presence: { state: 'complete', gone: 0, another: 0, at: noon - day },
       store: {
         state: 'ok',
         commit: 9,

@@ -1,0 +1,98 @@
+import { limits } from '../limits.ts';
+import type { Store } from '../store/contract.ts';
+import type { Presence, PresenceOf } from './presence.ts';
+
+/**
+ * How many accounts of the store are gone, and how many names belong to another uid by now.
+ * counting: so many so far; complete: all accounts were looked up, the last of them at `at`;
+ * unavailable: the name service could not tell about one, so that the number is not known.
+ */
+export type PresenceCountView =
+  | { readonly state: 'counting'; readonly gone: number; readonly another: number }
+  | { readonly state: 'complete'; readonly gone: number; readonly another: number; readonly at: number }
+  | { readonly state: 'unavailable' };
+
+export interface PresenceCount {
+  /** An administrator has forgotten or moved the record. */
+  changed(account: string): void;
+  now(): PresenceCountView;
+}
+
+export interface PresenceCountOptions {
+  readonly store: Pick<Store, 'accounts'>;
+  /** Looks one account up, within the bounds of `control.sock`. */
+  readonly look: PresenceOf;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly limit?: PresenceCountLimits;
+}
+
+export type PresenceCountLimits = Readonly<Record<keyof typeof limits.presenceCount, number>>;
+
+type Found = Map<string, Exclude<Presence, 'here' | 'unknown'>>;
+
+/**
+ * Counts in the background, again and again.
+ *
+ * Invariants:
+ * - one name at a time, a few and then a rest, so that neither logins nor the name service notice it;
+ * - after a name that could not be looked up it asks no further for a while, and then goes on with that name;
+ * - only the name service's own word makes an account gone: while it cannot tell, nothing is counted;
+ * - of names that are kept there is a limit: beyond it the count stays one of "so many so far".
+ */
+export function createPresenceCount(options: PresenceCountOptions): PresenceCount {
+  const { store, look, now, limit = limits.presenceCount } = options;
+  let passed: { readonly found: Found; readonly at: number } | undefined;
+  let found: Found = new Map();
+  let isUnavailable = false;
+
+  /** @returns the name after which it goes on; undefined: all accounts were looked up */
+  const readPage = async (after: string | undefined): Promise<string | undefined> => {
+    const from = after === undefined ? {} : { after };
+    const page = await store.accounts({ ...from, limit: limit.batch });
+    let last = after;
+    for (const { account, record } of page) {
+      const presence = await look(account, record);
+      isUnavailable = presence === 'unknown';
+      if (presence === 'unknown') return last ?? '';
+      if (presence !== 'here' && found.size < limit.kept) found.set(account, presence);
+      last = account;
+    }
+    return page.length < limit.batch ? undefined : last;
+  };
+  const read = async (after?: string): Promise<void> => {
+    const next = await readPage(after);
+    if (next !== undefined) {
+      later(isUnavailable ? limit.retry : limit.pause, next === '' ? undefined : next);
+      return;
+    }
+    passed = { found, at: now() };
+    found = new Map();
+    later(limit.interval);
+  };
+  const later = (pause: number, after?: string) => {
+    // That the store cannot be read is said elsewhere in status.
+    setTimeout(() => read(after).catch(() => later(limit.retry, after)), pause).unref();
+  };
+  later(limit.first);
+
+  return {
+    changed(account) {
+      found.delete(account);
+      passed?.found.delete(account);
+    },
+    now() {
+      if (isUnavailable) return { state: 'unavailable' };
+      if (passed === undefined) return { state: 'counting', ...numbers(found) };
+      const isCut = passed.found.size >= limit.kept;
+      if (isCut) return { state: 'counting', ...numbers(passed.found) };
+      return { state: 'complete', ...numbers(passed.found), at: passed.at };
+    },
+  };
+}
+
+function numbers(found: Found): { readonly gone: number; readonly another: number } {
+  const all = [...found.values()];
+  const gone = all.filter((presence) => presence === 'gone').length;
+  return { gone, another: all.length - gone };
+}
