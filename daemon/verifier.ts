@@ -23,7 +23,7 @@ import { createProofs } from './verifier/proof.ts';
 import type { Subject } from './verifier/subject.ts';
 import { boundTo, keyOfferFor } from './verifier/touches.ts';
 import { createTurns, type InTurn } from './verifier/turns.ts';
-import { eventOriginOf, originOf, refused, whereOf } from './verifier/verdicts.ts';
+import { eventOriginOf, logPartyOf, originOf, refused, whereOf } from './verifier/verdicts.ts';
 
 export type { Clock } from './verifier/assessment.ts';
 export type * from './verifier/contract.ts';
@@ -152,7 +152,8 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       // It guessed nothing: strangers who saw it cannot use up the tries of the name with it.
       if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.throttle.forgive(name, origin);
     } catch (error) {
-      this.#o.log.error('login-error', { code: codeOf(error), message: messageOf(error) });
+      const said = { ...logPartyOf(facts), code: codeOf(error), message: messageOf(error) };
+      this.#o.log.error('login-error', said);
       return refused(login, { result: 'system-err' });
     }
     return refused(login, { result: 'auth-err' });

@@ -59,6 +59,13 @@ export function originOf(facts: Whence): string {
   return facts.source ?? facts.rhost ?? `local:0:${facts.tty ?? ''}`;
 }
 
+/** The same party as the log names it: its lines are bounded by these fields (lib/bounded-log.ts). */
+export function logPartyOf(facts: LoginFacts): { readonly uid: number } | { readonly address: string } {
+  if (!facts.rootSocket) return { uid: facts.peerUid };
+  const source = facts.source ?? facts.rhost;
+  return source === undefined || facts.realUid !== 0 ? { uid: facts.realUid } : { address: source };
+}
+
 /** Whose events of logins without a verified factor are counted together: at this machine those of one real uid. */
 export function eventOriginOf(facts: LoginFacts): EventOrigin {
   if (!facts.rootSocket) return { way: 'user-socket', party: `uid:${facts.peerUid}` };
