@@ -231,7 +231,10 @@ export function directoryAnswers(isUp: boolean): Command {
 }
 
 export const restart = command('restart', async (_model, system) => system.restart());
-export const backup = command('backup', async (_model, system) => system.backup());
+export const backup = command('backup', async (model, system) => {
+  await system.backup();
+  model.backedUp = new Map([...model.accounts].map(([user, account]) => [user, { ...account }]));
+});
 
 /** No record, and no account either. */
 function unknownAccount(
@@ -250,16 +253,20 @@ export const restore = command('restore', async (model, system) => {
   if (!(await system.restore())) return;
   for (const user of users) {
     const old = accountOf(model, user);
+    const [stored, kept] = [model.accounts.get(user), model.backedUp.get(user)];
+    const uid = stored?.uid ?? kept?.uid;
+    const hadGrace = [stored, kept].some((one) => one?.uid === uid && one?.graceStarted !== undefined);
     const shown = await system.client.user(user).catch(unknownAccount);
     const account = emptyAccount();
-    if (old.uid !== undefined) account.uid = old.uid;
-    if (old.graceStarted !== undefined) account.graceStarted = 0;
+    if (uid !== undefined) account.uid = uid;
+    if (hadGrace) account.graceStarted = 0;
     for (const { id, enabled, kind } of shown.factors) {
       const factor = model.known.get(id);
       assert.ok(factor !== undefined && kind !== 'bypass', `a ${kind} came back that is not known`);
       account.factors.push(Object.assign(factor, { enabled, doubt: true, restoredAt: model.now }));
     }
     model.accounts.set(user, account);
+    model.newcomers.delete(user);
     account.lock = lockOf(shown.lock);
     assert.ok(account.lock.any >= lockNow(old, model.now).any, `${user} has fewer failures than before`);
   }

@@ -33,9 +33,9 @@ export async function runModel({ onDisk, runs, commands, seed }: RunOptions): Pr
 }
 
 /** One sequence from a realm that requires a second factor of all. */
-export function runSequence(sequence: Iterable<AsyncCommand<Model, System>>): Promise<void> {
+export function runSequence(sequence: Iterable<AsyncCommand<Model, System>>, onDisk = false): Promise<void> {
   const all: Realm = { name: 'all', require: 'any', enrol: 'refuse', observe: false, rules: [] };
-  return oneRun([all], sequence, false);
+  return oneRun([all], sequence, onDisk);
 }
 
 async function oneRun(
@@ -56,6 +56,7 @@ async function oneRun(
       lastAccepted: new Map(),
       accepted: new Set(),
       known: new Map(),
+      backedUp: new Map(),
       seeds: 0,
     };
     for (const one of beginning) await one.run(model, system);

@@ -131,10 +131,19 @@ export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
 }
 
 /** Sequences in which the two once differed, and what went wrong. */
-export const faults: readonly { readonly what: string; readonly commands: readonly Command[] }[] = [
+export const faults: readonly {
+  readonly what: string;
+  readonly commands: readonly Command[];
+  readonly onDisk?: boolean;
+}[] = [
   {
     what: 'a factor is added to the record of another uid',
     commands: [addFactor('bob', 'totp'), directory('bob', 1501), addFactor('bob', 'totp')],
+  },
+  {
+    what: 'a backup brings back an account that was forgotten since',
+    commands: [backup, forget('bob'), restore, forget('bob')],
+    onDisk: true,
   },
 ];
 

@@ -37,6 +37,8 @@ export interface Model extends World {
   readonly known: Map<string, Factor>;
   /** The login before. */
   last?: Login;
+  /** What the last backup has of each account beside its factors. */
+  backedUp: ReadonlyMap<string, Pick<Account, 'uid' | 'graceStarted'>>;
   /** Seeds are made of a count, so that every run is the same. */
   seeds: number;
 }

@@ -9,5 +9,6 @@ describe('a small reference model and the daemon agree on who is let in', () => 
   it('over random sequences, with a store on disk, backups and restores', () =>
     runModel({ onDisk: true, runs: 6, commands: 60 }));
 
-  for (const { what, commands } of faults) it(`where once ${what}`, () => runSequence(commands));
+  for (const { what, commands, onDisk } of faults)
+    it(`where once ${what}`, () => runSequence(commands, onDisk));
 });
