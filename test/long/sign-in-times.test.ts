@@ -164,7 +164,7 @@ await inNamespace(import.meta.filename, async () => {
   );
 
   scenario(product, 'the password helper hashes for a name that is not an account', async () => {
-    const salt = '$6$rounds=3000000$abcdefgh';
+    const salt = '$6$rounds=1000000$abcdefgh';
     const hash = execFileSync('perl', ['-e', 'print crypt($ARGV[0], $ARGV[1])', 'secret', salt], {
       encoding: 'utf8',
     });
@@ -175,13 +175,19 @@ await inNamespace(import.meta.filename, async () => {
     copyFileSync(await shippedPasswordHelper(), program);
     const timeOf = async (user: string) => {
       const began = performance.now();
-      const { verdict } = await new RawPasswordHelper(program).send(askFrame({ user: parts.user(user) }))
-        .ended;
-      assert.equal(verdict, 'wrong');
+      const frame = askFrame({ user: parts.user(user) });
+      const { verdict, code, signal, stderr } = await new RawPasswordHelper(program).send(frame).ended;
+      assert.equal(verdict, 'wrong', `${user}: status ${code}, ${signal}, ${stderr}`);
       return performance.now() - began;
     };
-    const [root, other] = [await timeOf('root'), await timeOf('nobody-here')];
-    assert.ok(other > root / 3, `${Math.round(other)} ms against ${Math.round(root)} ms`);
+    // What a busy machine adds comes and goes: the shortest of three is the work itself.
+    const shortest = { account: Number.POSITIVE_INFINITY, other: Number.POSITIVE_INFINITY };
+    for (let time = 0; time < 3; time += 1) {
+      shortest.account = Math.min(shortest.account, await timeOf('root'));
+      shortest.other = Math.min(shortest.other, await timeOf('nobody-here'));
+    }
+    const { account, other } = shortest;
+    assert.ok(other > account / 3, `${Math.round(other)} ms against ${Math.round(account)} ms`);
     writeFileSync('/etc/shadow', shadow);
   });
 });
