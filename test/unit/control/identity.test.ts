@@ -101,6 +101,24 @@ describe('somebody new under an old name', () => {
   });
 });
 
+it('an account without a password leads to no change of another one with its uid', async () => {
+  await rig.store.put('alice', { factors: [phone] });
+  rig.names.people.set('alice2', uids.alice);
+  rig.passwords.without.add('alice2');
+  const view = await rig.signIns.begin({ ...callers.alice }, { user: 'alice2', by: 'uid' });
+  const opened = done(
+    await rig.signIns.begin(callers.portal, { user: '', by: 'link', link: linkIn(view).link }),
+  );
+  assert.equal(opened.person.account, 'alice2');
+  const headers = { authorization: `Bearer ${opened.token.token}` };
+  const calls = [{ method: 'DELETE', path: `/v1/users/alice/factors/${phone.id}`, headers }];
+  const codes = await Promise.all(
+    [uids.alice, uids.portal].map(async (uid) => (await callAs(uid, rig.socket, calls))[0]?.body.error?.code),
+  );
+  assert.deepEqual(codes, ['not-permitted', 'not-permitted']);
+  assert.deepEqual((await rig.store.get('alice'))?.factors, [phone]);
+});
+
 describe('root', () => {
   beforeEach(() => rig.store.put('alice', { uid: before, factors: [phone] }));
 
