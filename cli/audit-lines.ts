@@ -1,5 +1,6 @@
 import type { StoredAuditEvent } from '../daemon/control/views.ts';
 import { offsetText } from '../daemon/lib/clock-offset.ts';
+import { eventTimes } from './json-times.ts';
 import type { Output } from './output.ts';
 import { plainTime } from './time.ts';
 
@@ -14,7 +15,7 @@ export function createAuditLines(output: Output, json: boolean): AuditLines {
   const table = output.growingTable(heading);
   return {
     print(events) {
-      if (json) for (const event of events) output.jsonLine(event);
+      if (json) for (const event of events) output.jsonLine(event, eventTimes);
       else if (events.length > 0)
         table.print(events.map((event) => (output.terminal ? cellsOf(event) : columns(output, event))));
     },

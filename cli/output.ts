@@ -1,8 +1,9 @@
 import { styleText } from 'node:util';
 import { columnsOf } from './columns.ts';
+import { type Times, withTimes } from './json-times.ts';
 import { createTable, factLines, type Table } from './table.ts';
 import { printable, printableJson } from './text.ts';
-import { isoLocal, plainTime, withHint } from './time.ts';
+import { isoUtc, plainTime, withHint } from './time.ts';
 import type { World } from './world.ts';
 
 /**
@@ -20,9 +21,10 @@ export interface Output {
   growingTable(heading: readonly string[]): Table;
   /** Names and what they are; a pipe gets `name<TAB>value`. */
   facts(pairs: readonly (readonly [string, string])[]): void;
-  json(value: unknown): void;
+  /** @param times where times stand in it */
+  json<T>(value: T, times: Times<NoInfer<T>>): void;
   /** One JSON object on one line. */
-  jsonLine(value: unknown): void;
+  jsonLine<T>(value: T, times: Times<NoInfer<T>>): void;
   time(at: number): string;
   /** For a cell of a table: a terminal gets no hint how long ago that is, for the want of room. */
   cellTime(at: number): string;
@@ -74,14 +76,14 @@ export function createOutput(world: World): Output {
       if (!terminal) for (const [name, value] of shown) line(`${name}\t${value}`);
       else for (const text of factLines(shown, columnsOf(world.output), bold)) line(text);
     },
-    json: (value) => line(printableJson(value, 2)),
-    jsonLine: (value) => line(printableJson(value)),
+    json: (value, times) => line(printableJson(withTimes(value, times), 2)),
+    jsonLine: (value, times) => line(printableJson(withTimes(value, times))),
     drained: () =>
       world.output.writableNeedDrain === true
         ? new Promise((resolve) => world.output.once('drain', () => resolve()))
         : Promise.resolve(),
-    time: (at) => (terminal ? withHint(at, world.now()) : isoLocal(at)),
-    cellTime: (at) => (terminal ? plainTime(at) : isoLocal(at)),
+    time: (at) => (terminal ? withHint(at, world.now()) : isoUtc(at)),
+    cellTime: (at) => (terminal ? plainTime(at) : isoUtc(at)),
     note: (text) => complain(printable(text)),
     warn: (text) => complain(paint('yellow', `sallyport: warning: ${lines(text)}`, world.error.isTTY)),
     error: (text) => complain(paint('red', `sallyport: ${lines(text)}`, world.error.isTTY)),

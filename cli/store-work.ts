@@ -6,6 +6,7 @@ import { countOf } from '../daemon/lib/count-of.ts';
 import type { Context } from './context.ts';
 import { withoutRings } from './daemon.ts';
 import { CliError } from './errors.ts';
+import { noTimes } from './json-times.ts';
 import { createProgress } from './progress.ts';
 import { isoLocal } from './time.ts';
 
@@ -102,7 +103,7 @@ const words: Readonly<Record<string, string>> = {
 
 function note({ output }: Context, noted: Noted, json: boolean): void {
   const { account, note: code, factor } = noted;
-  if (json) output.jsonLine({ noted });
+  if (json) output.jsonLine({ noted }, noTimes);
   else if (output.terminal)
     output.line(
       `${account}: ${factor === undefined ? '' : `${factor.kind} "${factor.name}" `}${words[code] ?? code}`,

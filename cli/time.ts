@@ -1,4 +1,10 @@
-/** Times as people and scripts read them: local, with the offset, in the order of ISO 8601. */
+/** A time as scripts read it, in a pipe and in JSON: "2025-03-01T08:30:00.000Z". */
+export function isoUtc(at: number): string {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? String(at) : time.toISOString();
+}
+
+/** A time in a sentence: local, with the offset. */
 export function isoLocal(at: number): string {
   const { date, time, offset } = parts(at);
   return `${date}T${time}${offset}`;
@@ -71,7 +77,7 @@ export function parseSince(text: string, now: number): number | undefined {
  * @returns milliseconds since the epoch; undefined: it is none
  */
 export function parseDate(text: string): number | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text))
+  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text))
     return undefined;
   // A date alone is UTC to Date; here it is the day as it began where the admin sits.
   const moment = Date.parse(text.length === 10 ? `${text}T00:00:00` : text.replace(' ', 'T'));

@@ -47,7 +47,8 @@ export function addAuditVerify(audit: Command, context: Context): void {
       // `--json` belongs to `audit` too, and stands on either side of `verify`.
       const options = command.optsWithGlobals<VerifyOptions>();
       const outcome = await checkAll(context, options.expect);
-      if (options.json === true) context.output.json(outcome);
+      if (options.json === true)
+        context.output.json(outcome, { segments: { at: 'time' }, dropped: { newest: 'time' } });
       else show(context, outcome, options.expect);
       const isRight = outcome.faults === 0 && (outcome.expected ?? 'right') === 'right';
       if (!isRight) context.end(exitStatus.refused);

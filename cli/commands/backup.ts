@@ -75,7 +75,8 @@ async function* counted(chunks: AsyncIterable<Buffer>, progress: Progress): Asyn
 
 async function verify(context: Context, file: string, options: BackupOptions): Promise<void> {
   const found = await verified(file, await howToOpen(context, options));
-  if (options.json === true) context.output.json({ ...found.header, entries: found.entries, whole: true });
+  if (options.json === true)
+    context.output.json({ ...found.header, entries: found.entries, whole: true }, { taken: 'time' });
   else tellHeader(context, found);
   context.output.note(`${file} is whole`);
 }

@@ -26,7 +26,7 @@ export function addDoctor(program: Command, context: Context): void {
       const progress = progressOn(world.error, checks.length);
       const examined = await examine(thisMachine(world, context.configFile()), checks, progress.step);
       progress.end();
-      if (options.json === true) output.json(asJson(examined, world.version, world.now()));
+      if (options.json === true) output.json(asJson(examined, world.version, world.now()), { at: 'time' });
       else tell(output, examined, options.verbose === true);
       context.end(worst(examined) === 'danger' ? exitStatus.refused : exitStatus.done);
     });

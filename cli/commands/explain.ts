@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { type Finding, findingText } from '../doctor/contract.ts';
+import { noTimes } from '../json-times.ts';
 import { readKeyFile } from '../ssh-key-file.ts';
 
 interface ExplainOptions {
@@ -25,7 +26,7 @@ export function addExplain(program: Command, context: Context): void {
       const used = file === undefined ? {} : { sshKey: await readKeyFile(context, file, '--ssh-key') };
       const explained = await context.client().explain(user, { ...query, ...used });
       const found = await foundInRealm(context, explained.realm);
-      if (json === true) context.output.json({ ...explained, findings: found });
+      if (json === true) context.output.json({ ...explained, findings: found }, noTimes);
       else for (const line of explained.lines) context.output.line(line);
       if (json !== true) for (const one of found) context.output.warn(findingText(one));
     });

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { bypassLimits, formatDuration } from '../../daemon/control/asking.ts';
 import type { Context } from '../context.ts';
 import { lengthOfTime } from '../duration.ts';
+import { factorTimes } from '../json-times.ts';
 import { tell } from './enrolling.ts';
 
 interface BypassOptions {
@@ -27,7 +28,7 @@ export function addFactorAddBypass(add: Command, context: Context): void {
     .action(async (user: string, options: BypassOptions) => {
       const added = await context.client().giveBypass(user, { forMs: options.for });
       if (options.json === true) {
-        context.output.json(added);
+        context.output.json(added, { factor: factorTimes, replaced: factorTimes });
         return;
       }
       context.output.line(added.bypassCode);

@@ -5,6 +5,7 @@ import type { ChangeView, FactorSummary } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { factorTable } from '../factor-table.ts';
+import { factorTimes } from '../json-times.ts';
 import { addFactorAdd } from './factor-add.ts';
 
 export function addFactor(program: Command, context: Context): void {
@@ -20,7 +21,7 @@ export function addFactor(program: Command, context: Context): void {
     .action(async (named: string | undefined, options: { json?: boolean }) => {
       const user = named ?? userInfo().username;
       const factors = await context.client().factors(user);
-      if (options.json === true) context.output.json({ factors });
+      if (options.json === true) context.output.json({ factors }, { factors: factorTimes });
       else factorTable(context.output, factors);
     });
   factor

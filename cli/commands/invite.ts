@@ -77,7 +77,7 @@ async function invite(context: Context, given: readonly string[], options: Invit
       break;
     }
   }
-  if (options.json === true) output.json({ invited, failed });
+  if (options.json === true) output.json({ invited, failed }, { invited: { expires: 'time' } });
   else if (invited.length > 0) tell(context, invited);
 }
 

@@ -3,6 +3,7 @@ import { keyIdsIn, withNewKey, withoutKey } from '../../daemon/control/key-file.
 import type { KeysView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { keysTimes } from '../json-times.ts';
 import { readKeyFile, replaceKeyFile } from '../key-file.ts';
 import { createProgress } from '../progress.ts';
 
@@ -22,7 +23,7 @@ export function addKey(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (options: KeyOptions) => {
       const keys = await keysOf(context);
-      if (options.json === true) context.output.json(keys);
+      if (options.json === true) context.output.json(keys, keysTimes);
       else
         context.output.table(
           ['KEY', 'STATE'],

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { lengthOfTime } from '../duration.ts';
 import { CliError } from '../errors.ts';
+import { noTimes } from '../json-times.ts';
 import { disable, enable } from '../pam/changes.ts';
 import { pamFiles } from '../pam/files.ts';
 import { proveNewLogin } from '../pam/proof.ts';
@@ -114,12 +115,12 @@ function show({ output }: Context, service: string | undefined, json: boolean): 
   if (trial !== undefined && !json) warnTrial(output, trial);
   if (service === undefined) {
     const services = allViews(files);
-    if (json) output.json({ services, ...tried });
+    if (json) output.json({ services, ...tried }, noTimes);
     else showAll(output, services);
     return;
   }
   const view = stackView(files, named(service));
-  if (json) output.json({ ...view, ...tried });
+  if (json) output.json({ ...view, ...tried }, noTimes);
   else showStack(output, view);
 }
 

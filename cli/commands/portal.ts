@@ -16,7 +16,7 @@ export function addPortal(program: Command, context: Context): void {
       const step = await signIn(controlSocket(context.configFile()), 'uid', context);
       if (step.kind !== 'link') throw new CliError('refused', 'the daemon gave no link');
       const { link, url, expires } = step;
-      if (options.json === true) context.output.json({ link, url, expires });
+      if (options.json === true) context.output.json({ link, url, expires }, { expires: 'time' });
       else {
         context.output.note('Open this in your browser; whoever has it is you until it is used.');
         context.output.line(url ?? link);

@@ -7,7 +7,8 @@ import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
 import { exitStatus } from '../errors.ts';
-import { isoLocal } from '../time.ts';
+import { realmTimes } from '../json-times.ts';
+import type { Output } from '../output.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('realms: who is asked for what');
@@ -17,7 +18,7 @@ export function addRealm(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const realms = await context.client().realms();
-      if (options.json === true) context.output.json({ realms });
+      if (options.json === true) context.output.json({ realms }, { realms: realmTimes });
       else
         context.output.table(
           ['REALM', 'LINE', 'REQUIRES', 'ENROL', 'RULES', 'MEMBERS'],
@@ -37,8 +38,8 @@ export function addRealm(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (name: string, options: { json?: boolean }) => {
       const found = await context.client().realm(name);
-      if (options.json === true) context.output.json(found);
-      else context.output.facts([...factsOf(found), ...rulesOf(found)]);
+      if (options.json === true) context.output.json(found, realmTimes);
+      else context.output.facts([...factsOf(found, context.output.time), ...rulesOf(found)]);
     });
   realm
     .command('check [file]')
@@ -65,7 +66,7 @@ function membersOf({ members }: Realm): string {
   ].join(' ');
 }
 
-function factsOf(realm: Realm): readonly (readonly [string, string])[] {
+function factsOf(realm: Realm, time: Output['time']): readonly (readonly [string, string])[] {
   const { totp, lockout } = realm;
   return [
     ['realm', realm.name],
@@ -73,7 +74,7 @@ function factsOf(realm: Realm): readonly (readonly [string, string])[] {
     ['members', membersOf(realm)],
     ['requires', required(realm)],
     ['enrol', realm.enrol],
-    ['grace', graceOf(realm)],
+    ['grace', graceOf(realm, time)],
     ['totp', `${totp.digits} digits, ${totp.period} s, ${totp.algorithm}, skew ${totp.skew}`],
     ['yubikey', yubikeyOf(realm)],
     ['webauthn', webauthnOf(realm)],
@@ -100,9 +101,9 @@ function webauthnOf({ webauthn }: Realm): string {
   return `user verification ${userVerification}${resident}${which}`;
 }
 
-function graceOf({ graceMs, graceUntil }: Realm): string {
+function graceOf({ graceMs, graceUntil }: Realm, time: Output['time']): string {
   if (graceMs !== undefined) return `${formatDuration(graceMs)} from the first login`;
-  return graceUntil === undefined ? '' : `until ${isoLocal(graceUntil)}`;
+  return graceUntil === undefined ? '' : `until ${time(graceUntil)}`;
 }
 
 function rulesOf(realm: Realm): readonly (readonly [string, string])[] {

@@ -98,7 +98,11 @@ async function report(context: Context, { realm, since, json }: ReportOptions): 
   const totals = Object.fromEntries(
     order.map((readiness) => [readiness, rows.filter((row) => row.readiness === readiness).length]),
   );
-  if (json === true) context.output.json({ since, totals, accounts: rows });
+  if (json === true)
+    context.output.json(
+      { since, totals, accounts: rows },
+      { since: 'time', accounts: { lastSeen: 'time', exemptUntil: 'time' } },
+    );
   else tell(context.output, rows, totals);
 }
 

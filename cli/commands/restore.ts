@@ -6,6 +6,7 @@ import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { doneTimes } from '../json-times.ts';
 import { warnOfHeld, workOnStore } from '../store-work.ts';
 
 interface RestoreOptions extends OpenOptions {
@@ -49,7 +50,7 @@ async function restore(context: Context, file: string, options: RestoreOptions):
   ];
   const { done } = await workOnStore(context, words, options.json === true, plain);
   if (options.json === true) {
-    output.jsonLine({ done });
+    output.jsonLine({ done }, doneTimes);
     return;
   }
   const { accounts, commit, aside, storeWasNewest } = done;

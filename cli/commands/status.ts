@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { StatusView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
+import { statusTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';
 import { warnRunningTrial } from '../pam/trial.ts';
 
@@ -11,7 +12,7 @@ export function addStatus(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const status = await context.client().status();
-      if (options.json === true) context.output.json(status);
+      if (options.json === true) context.output.json(status, statusTimes);
       else show(context.output, status);
     });
 }

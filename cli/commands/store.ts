@@ -3,6 +3,7 @@ import { ControlError } from '../../daemon/control/client.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
+import { doneTimes, noTimes } from '../json-times.ts';
 import { createProgress } from '../progress.ts';
 import { warnOfHeld, workOnStore } from '../store-work.ts';
 
@@ -76,7 +77,7 @@ function tell(
   facts: Readonly<Record<string, unknown>>,
 ): void {
   const whole = findings.length === 0;
-  if (json === true) output.json({ ...facts, whole, findings });
+  if (json === true) output.json({ ...facts, whole, findings }, noTimes);
   else for (const finding of findings) output.line(finding);
   output.note(
     whole
@@ -95,7 +96,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
     options.json === true,
   );
   if (options.json === true) {
-    output.jsonLine({ done });
+    output.jsonLine({ done }, doneTimes);
     return;
   }
   if (done.whole === true) {

@@ -4,6 +4,7 @@ import type { ExemptBody } from '../../daemon/control/exemptions.ts';
 import type { Context } from '../context.ts';
 import { lengthOfTime } from '../duration.ts';
 import { CliError } from '../errors.ts';
+import { exemptionTimes, factorTimes } from '../json-times.ts';
 import { parseDate } from '../time.ts';
 
 interface ExemptOptions {
@@ -48,7 +49,7 @@ async function exempt(context: Context, name: string, options: ExemptOptions): P
     throw new CliError('usage', 'say one of --until DATE, --for TIME and --end');
   if (options.end === true) {
     const ended = await context.client().endExemption(name);
-    if (options.json === true) output.json(ended);
+    if (options.json === true) output.json(ended, { factor: factorTimes });
     else
       output.note(ended.changed ? `${ended.account} is exempt no more` : `${ended.account} was not exempt`);
     return;
@@ -59,7 +60,7 @@ async function exempt(context: Context, name: string, options: ExemptOptions): P
     ...(reason === undefined ? {} : { reason }),
   };
   const given = await context.client().exempt(name, body);
-  if (options.json === true) output.json(given);
+  if (options.json === true) output.json(given, exemptionTimes);
   else
     output.note(
       `${given.account} is let off the second factor until ${output.time(given.exemption.until)}${services === undefined ? '' : `, for ${services.join(', ')}`}`,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { LastLogin, LockView, UserLine, UserView } from '../../daemon/control/views.ts';
 import type { Context } from '../context.ts';
 import { factorTable } from '../factor-table.ts';
+import { userLineTimes, userTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';
 import { addUserExempt } from './user-exempt.ts';
 import { addUserOwner } from './user-owner.ts';
@@ -17,7 +18,7 @@ export function addUser(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const users = await allUsers(context);
-      if (options.json === true) context.output.json({ users });
+      if (options.json === true) context.output.json({ users }, { users: userLineTimes });
       else
         context.output.table(
           ['USER', 'FACTORS', 'LOCK', 'LAST LOGIN', 'RECORD', 'EXEMPT UNTIL', 'ACCOUNT'],
@@ -30,7 +31,7 @@ export function addUser(program: Command, context: Context): void {
     .option('--json', 'as JSON')
     .action(async (name: string, options: { json?: boolean }) => {
       const found = await context.client().user(name);
-      if (options.json === true) context.output.json(found);
+      if (options.json === true) context.output.json(found, userTimes);
       else show(context.output, found);
     });
   user

@@ -1,5 +1,6 @@
 import type { ImportedFactor } from '../../daemon/control/moving-views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
+import { noTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';
 import type { World } from '../world.ts';
 import { keyOf, placeText } from './accounts.ts';
@@ -62,7 +63,7 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
       if (json) {
         clear();
         const { place, cannot } = found;
-        output.jsonLine({ place: placeText(place), user, ...said, cannot });
+        output.jsonLine({ place: placeText(place), user, ...said, cannot }, noTimes);
       }
       if (said.message !== undefined)
         tell({
@@ -92,12 +93,15 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
       counts.unreadable += 1;
       if (json) {
         clear();
-        output.jsonLine({
-          place: placeText(place),
-          ...(user === undefined ? {} : { user }),
-          outcome: 'unreadable',
-          message: why,
-        });
+        output.jsonLine(
+          {
+            place: placeText(place),
+            ...(user === undefined ? {} : { user }),
+            outcome: 'unreadable',
+            message: why,
+          },
+          noTimes,
+        );
       } else {
         clear();
         output.error(`${placeText(place)}: ${user === undefined ? '' : `${user}: `}${why}`);
@@ -113,7 +117,7 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
     end() {
       clear();
       const { accounts, added, raised, unchanged, refused, unreadable, legacy } = counts;
-      if (json) output.jsonLine({ dryRun, ...counts });
+      if (json) output.jsonLine({ dryRun, ...counts }, noTimes);
       const would = dryRun ? ' Nothing was changed: this was a dry run.' : '';
       output.note(
         `${countOf(accounts, 'account')}: ${countOf(added, 'factor')} added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${countOf(unreadable, 'line or file', 'lines or files')} not read.${would}`,
