@@ -2,6 +2,7 @@ import type { StoredAuditEvent } from '../audit/event.ts';
 import type { TrailCheck } from '../store/contract.ts';
 import type { RecordOwner } from './authorise.ts';
 import type { Exempting } from './exemptions.ts';
+import type { OwnEvents } from './own-events.ts';
 import type { Owners } from './owners.ts';
 import type { Reporting } from './report.ts';
 import type { LinkView } from './sign-in-views.ts';
@@ -35,7 +36,7 @@ export interface ChangedBy {
  * Each change is one commit together with its audit event, ends whatever is remembered for the
  * account, and is decided anew from fresh records when it meets another.
  */
-export interface Admin extends Exempting, Owners, Reporting {
+export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
   status(): StatusView;
   /** @throws SallyportError config-invalid: the last good configuration stays in force */
   reload(): Promise<ReloadView>;
@@ -72,7 +73,8 @@ export interface Admin extends Exempting, Owners, Reporting {
   invite(actor: string, account: string, withoutPassword: boolean): Promise<LinkView>;
   explain(account: string, query: ExplainQuery): Promise<ExplainView>;
   /** `user` in the query is a canonical name. */
-  audit(query: AuditQuery): Promise<AuditPage>;
+  /** @param after only events of later places */
+  audit(query: AuditQuery, after?: number): Promise<AuditPage>;
   /** Oldest first, from the place `from`. */
   auditFrom(from: number, user: string | undefined, limit: number): Promise<readonly StoredAuditEvent[]>;
   /** A stretch of the chain, checked. */

@@ -15,6 +15,7 @@ import { commitChange, factorIn, type Proposal, unlocked, withFactors } from './
 import { createExempting, createExemptionCount } from './exemptions.ts';
 import { createExplain } from './explanation.ts';
 import { newInvite } from './links.ts';
+import { createOwnEvents } from './own-events.ts';
 import { createOwners } from './owners.ts';
 import { readByPortal } from './portal-config.ts';
 import { createPresence } from './presence.ts';
@@ -65,6 +66,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
     look: (account, record) => presence()(account, record),
     ...(options.presenceCount === undefined ? {} : { limit: options.presenceCount }),
   });
+  const ownEvents = createOwnEvents(store);
   const recordOf = async (account: string) => (await store.account(account)).value;
 
   const readable = async (account: string, codesToCome = true) => {
@@ -232,10 +234,14 @@ export function createAdmin(options: AdministrationOptions): Admin {
         return { kind: 'change', write, event, result: { ...view, ...url } };
       }),
     explain: createExplain(options),
-    async audit(query) {
+    async audit(query, after = -1) {
       const { last } = store.health().events;
-      return { ...(await store.search({ ...query, fits: fitting(query), scan: limits.trailScan })), last };
+      const fits = fitting(query);
+      const page = await store.search({ ...query, fits, scan: limits.trailScan });
+      const next = page.next !== undefined && page.next > after ? { next: page.next } : {};
+      return { events: page.events.filter(({ seq }) => seq > after), ...next, last };
     },
+    endOfOthers: ownEvents.endOfOthers,
     checkTrail: (query) => store.checkTrail({ ...query, scan: limits.trailScan }),
     auditFrom: (from, user, limit) =>
       store.events({ from, limit, forward: true, ...(user === undefined ? {} : { account: user }) }),

@@ -44,6 +44,8 @@ export interface Authorised {
   readonly caller: Caller;
   /** Whose deed it is and whom it is about are the same. */
   readonly isSelf: boolean;
+  /** The same, and it may read nothing about others. */
+  readonly isOwnOnly: boolean;
   /** Root, or an administrator about another account: nobody who may have guessed a code that is still to come. */
   readonly hearsOfCodesToCome: boolean;
   /** Whether the same caller may do that to the same account. */
@@ -126,6 +128,7 @@ async function authorise(
     caller,
     // Root at the machine is whom everybody else is told to ask.
     isSelf: !caller.root && isOfUid && target.subject?.another !== true,
+    isOwnOnly: !mayKnow && isOfUid,
     hearsOfCodesToCome: caller.root || (target.subject !== undefined && !isOfUid),
     may,
     demand,

@@ -149,7 +149,9 @@ export const handlers: Readonly<
   explain: async ({ admin }, call) => admin.explain(accountOf(call), schema.readExplain(call.route.query)),
   'audit-read': async ({ admin }, call) => {
     const query = schema.readAudit(call.route.query);
-    const page = await admin.audit(call.account === undefined ? query : { ...query, user: call.account });
+    const { account } = call;
+    const after = account !== undefined && call.isOwnOnly ? await admin.endOfOthers(account) : undefined;
+    const page = await admin.audit(account === undefined ? query : { ...query, user: account }, after);
     return call.hearsOfCodesToCome ? page : { ...page, events: page.events.map(withoutCodeToCome) };
   },
   'audit-verify': async ({ admin }, call) => admin.checkTrail(schema.readTrail(call.route.query)),

@@ -15,7 +15,13 @@ import type { Moving } from '../verifier/moving-contract.ts';
 import type { Admin } from './admin-contract.ts';
 import { malformed, refusal, send, told } from './answers.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
-import { type Authorise, type AuthoriseOptions, createAuthorise, tokenIn } from './authorise.ts';
+import {
+  type Authorise,
+  type Authorised,
+  type AuthoriseOptions,
+  createAuthorise,
+  tokenIn,
+} from './authorise.ts';
 import { readJson } from './body.ts';
 import type { BrowserKeys } from './browser-keys.ts';
 import type { Ceremonies } from './ceremonies.ts';
@@ -183,6 +189,16 @@ function uidOf(socket: Socket, options: ControlOptions): number | undefined {
   }
 }
 
+/** Where a stream of the past begins that its account follows as its own. */
+async function ownFrom(
+  admin: Admin,
+  { isOwnOnly, account = '' }: Authorised,
+  from: number | undefined,
+): Promise<{ readonly from?: number }> {
+  if (!isOwnOnly || from === undefined) return {};
+  return { from: Math.max(from, await admin.endOfOthers(account)) };
+}
+
 async function serve(
   desk: Desk,
   uid: number,
@@ -198,7 +214,8 @@ async function serve(
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
       endWithToken(desk, request, response);
-      await desk.followers.start(response, { ...query, ...user }, authorised);
+      const from = await ownFrom(desk.options.admin, authorised, query.from);
+      await desk.followers.start(response, { ...query, ...user, ...from }, authorised);
       return;
     }
     if (found.name === 'approval-follow') {

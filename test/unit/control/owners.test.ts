@@ -200,3 +200,56 @@ describe('the list of accounts', () => {
     assert.ok(users.every(({ presence }) => presence === undefined));
   });
 });
+
+describe('the audit trail of an account that reads its own', () => {
+  const login = (account: string, source: string) =>
+    rig.store.commit({
+      accounts: [],
+      events: [{ kind: 'login', outcome: 'success', at: Date.now(), account, reason: 'totp', source }],
+    });
+  const read = async (uid: number, path: string) => {
+    const [answer] = await callAs(uid, rig.socket, [{ method: 'GET', path }]);
+    const { events = [], next } = (answer?.body ?? {}) as {
+      events?: { source?: string; kind: string }[];
+      next?: number;
+    };
+    return [...events.map(({ source, kind }) => source ?? kind), ...(next === undefined ? [] : ['next'])];
+  };
+  const own = (more = '') => read(uids.carol, `/v1/audit?user=carol&limit=10${more}`);
+
+  it('begins where the record of the one before was forgotten, wherever a page begins', async () => {
+    await rig.store.put('carol', { uid: before, factors: [phone] });
+    await login('carol', '192.0.2.1');
+    const old = rig.store.trail.at(-1)?.seq ?? 0;
+    await client.forget('carol');
+    await login('carol', '192.0.2.2');
+    assert.deepEqual(await own(), ['192.0.2.2']);
+    assert.deepEqual(await own(`&from=${old}`), []);
+    assert.deepEqual(await read(uids.carol, '/v1/audit?user=carol&limit=1'), ['192.0.2.2']);
+    await login('carol', '192.0.2.3');
+    assert.deepEqual(await own(), ['192.0.2.3', '192.0.2.2']);
+    await client.addFactor('carol', { kind: 'recovery', verify: false });
+    await client.forget('carol');
+    assert.deepEqual(await own(), []);
+  });
+
+  it('is whole for root and administrators, and for an account whose record is its own all along', async () => {
+    await rig.store.put('carol', { uid: before, factors: [phone] });
+    await login('carol', '192.0.2.1');
+    await client.move('carol', { to: 'carol', confirmed: true });
+    assert.deepEqual(await own(), ['user-moved', '192.0.2.1']);
+    await client.forget('carol');
+    const all = ['user-forgotten', 'user-moved', '192.0.2.1'];
+    assert.deepEqual(await read(uids.bob, '/v1/audit?user=carol&limit=10'), all);
+    assert.deepEqual(await read(0, '/v1/audit?user=carol&limit=10'), all);
+  });
+
+  it('ends where a record left the name, or came to it', async () => {
+    await rig.store.put('carol', { uid: uids.carol, factors: [phone] });
+    await login('carol', '192.0.2.1');
+    await login('dave', '192.0.2.2');
+    await client.move('carol', { to: 'dave', confirmed: true });
+    assert.deepEqual(await own(), []);
+    assert.deepEqual(await read(people.dave, '/v1/audit?user=dave&limit=10'), []);
+  });
+});
