@@ -117,7 +117,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', ...onTrial);
     await asksPam('judy');
     const terminal = await connect('judy');
-    const [, secret = ''] = await terminal.expect(/the secret ([A-Z2-7]+)/);
+    const [, secret = ''] = await terminal.expect(/Type in: ([A-Z2-7 ]+)/);
     await terminal.answer(/code: /, totp(decodeBase32(secret)));
     await terminal.answer(/Type "yes"/, 'yes');
     await isConfirmed(terminal, 'judy');
