@@ -136,8 +136,8 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'automation accounts', async () => {
-    const { recipe, at } = await follow('Automation accounts');
     const deploy = member('deploy', 'automation', 4101);
+    const { recipe, at } = await follow('Automation accounts');
     authorizeKey(deploy);
     await check(recipe);
     const batch = { port: at, key: true, options: ['BatchMode=yes'] } as const;
@@ -209,8 +209,8 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'accounts for sftp alone', async () => {
-    const { recipe, at } = await follow('Accounts for sftp alone');
     const carl = member('carl', 'sftp-only', 4102);
+    const { recipe, at } = await follow('Accounts for sftp alone');
     const secret = await product.addHotp('carl');
     await check(recipe);
     const files = new Terminal(ssh('carl', { port: at, from: afar, program: 'sftp' }));
@@ -233,8 +233,8 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'administrators with security keys only', async () => {
-    const { recipe, at } = await follow('Administrators with security keys only');
     const dora = member('dora', 'admins', 4103);
+    const { recipe, at } = await follow('Administrators with security keys only');
     const key = makeSecurityKey('dora-key');
     authorizeKeys(dora, [key.line]);
     await product.must(['factor', 'add', 'ssh-sk', 'dora', '--key', key.pub]);
