@@ -37,6 +37,8 @@ export class System {
   readonly #disk: StoreRig | undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-model-'));
   readonly #clients: Client[] = [];
+  /** Events of logins that were broken off, which are written behind the answer. */
+  readonly #abandoning = new Set<Promise<void>>();
   #store: Store;
   #level: LevelStore | undefined;
   #backup: Buffer | undefined;
@@ -77,7 +79,7 @@ export class System {
     });
     this.client = createClient({ socket: this.#rig.socket });
     this.#login = createLoginServer({
-      verifier: atOnce(this.#rig.verifier),
+      verifier: atOnce(this.#rig.verifier, this.#abandoning),
       touches: createTouches(new FakeKeys(), systemRandomness),
       approvals: this.#rig.approvals,
       log: createLog(() => undefined, false),
@@ -141,7 +143,9 @@ export class System {
       login.send(text === undefined ? cancel : answer(text));
       if (text === undefined) await ends(login, login.frames.length);
     }
-    return { code: await login.result(), prompts: login.ofType('prompt').length };
+    const code = await login.result();
+    await Promise.allSettled(this.#abandoning);
+    return { code, prompts: login.ofType('prompt').length };
   }
 
   async trail(after: number): Promise<readonly StoredAuditEvent[]> {
@@ -181,9 +185,16 @@ async function ends(login: Client, seen: number): Promise<void> {
 }
 
 /** Without the delays that hold a guesser back: they change nothing of what is decided. */
-function atOnce(verifier: Verifier): Verifier {
+function atOnce(verifier: Verifier, abandoning: Set<Promise<void>>): Verifier {
   return {
     ...verifier,
+    abandon: (login, reason): Promise<void> => {
+      const written = verifier.abandon(login, reason);
+      const isWritten = () => abandoning.delete(written);
+      abandoning.add(written);
+      written.then(isWritten, isWritten);
+      return written;
+    },
     answer: async (login, given): Promise<Verdict> => {
       const verdict = await verifier.answer(login, given);
       return verdict.kind === 'next' ? verdict : { ...verdict, delay: 0 };
