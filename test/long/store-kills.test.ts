@@ -42,7 +42,8 @@ test('a restore leaves the old store or the new one, and a spent key spent', asy
     const client = await own.start();
     const { accounts, state } = (await client.status()).store;
     assert.deepEqual([accounts, state], [1, 'ok'], `killed after ${delay} ms`);
-    assert.equal(await own.verify('mail', keys[0] ?? ''), 'wrong');
+    // A store that knows the key says that it was used; one that was restored, only that it is wrong.
+    assert.match(await own.verify('mail', keys[0] ?? ''), /^(?:replay|wrong)$/);
     await client.unlock('mail');
     await own.stop(delay % 120 === 0 ? 'SIGKILL' : 'SIGTERM');
   }
