@@ -106,7 +106,7 @@ function leavesOf(value: unknown, path = ''): readonly (readonly [string, unknow
   return Object.entries(value).flatMap(([key, each]) => leavesOf(each, path === '' ? key : `${path}.${key}`));
 }
 
-const noWorld = { input: {}, output: {}, error: {}, environment: {} } as unknown as World;
+const noWorld = { input: {}, output: {}, error: {}, environment: {}, version: '9.9.9' } as unknown as World;
 const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 describe('JSON', () => {
