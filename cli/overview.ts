@@ -1,6 +1,7 @@
 import { ControlError } from '../daemon/control/client.ts';
 import type { UserView } from '../daemon/control/views.ts';
 import type { Context } from './context.ts';
+import { configCheck } from './doctor/config.ts';
 import { type Machine, pathsOf } from './doctor/contract.ts';
 import { checks, examine, worst } from './doctor/examine.ts';
 import { guarded, programs } from './doctor/guarded.ts';
@@ -56,7 +57,7 @@ async function look(
       'sallyportd',
       status.ok ? `answers, version ${status.value.version}` : answers ? 'answers' : 'does not answer',
     ],
-    ['configuration', read.kind === 'good' ? 'good' : `${read.kind}: ${machine.configFile}`],
+    ['configuration', await configurationOf(machine)],
     ...(realms === undefined ? [] : [['realms', realms.map(({ name }) => name).join(', ')] as const]),
     ['guarded', services === undefined ? 'not seen from here' : services.join(', ') || 'no service'],
     ...(status.ok ? await accountsAndEvents(machine, status.value.store.accounts) : []),
@@ -71,6 +72,9 @@ async function look(
           ] as const,
         ]),
   ];
+  const trial = machine.trial();
+  if (trial !== undefined)
+    facts.push(['on trial', `${trial.services.join(', ')}: put back unless a new login confirms it`]);
   const state: State = {
     you,
     root: machine.uid === 0 || machine.rooted,
@@ -79,11 +83,20 @@ async function look(
     factors: own?.factors,
     locked: own === undefined ? undefined : isLocked(own),
     guarded: services,
-    openTry: machine.trial()?.services.join(', '),
+    openTry: trial?.services.join(', '),
     observing: observing(realms ?? []),
     dangers,
   };
   return { facts, state };
+}
+
+/** The file, and whether it is what decides: between an edit and a reload an older one does. */
+async function configurationOf(machine: Machine): Promise<string> {
+  const found = (await configCheck.run(machine)).find((one) => one.severity !== 'ok');
+  if (found === undefined) return 'good';
+  if (found.severity === 'note') return found.what;
+  const [first = ''] = found.what.split('\n');
+  return `${first} (${found.mend})`;
 }
 
 /** Undefined: the daemon is away, or knows nobody of that name. */

@@ -18,7 +18,11 @@ export function addPortal(program: Command, context: Context): void {
       const { link, url, expires } = step;
       if (options.json === true) context.output.json({ link, url, expires }, { expires: 'time' });
       else {
-        context.output.note('Open this in your browser; whoever has it is you until it is used.');
+        context.output.note(
+          url === undefined
+            ? 'No address of the portal is configured ([portal] origins), so this is only the secret of the link: the command takes it with --link. Anyone who has it can sign in as you until it is used.'
+            : 'Open this in your browser. Anyone who has it can sign in as you until it is used.',
+        );
         context.output.line(url ?? link);
       }
     });

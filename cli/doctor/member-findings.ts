@@ -50,7 +50,8 @@ function judge(met: Met, inForce: boolean): Judged | undefined {
   if (decision === 'not-needed' && why === 'grace')
     return { id: 'member.grace', why: `${where}: a grace period runs` };
   if (decision !== 'refused') return undefined;
-  if (met.from !== undefined)
+  // Another person is no matter of networks: an administrator has to decide, whatever a rule lets pass.
+  if (met.from !== undefined && why !== 'uid-changed')
     return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
   const cause = idOf[why] ?? 'member.no-factor';
   const id = cause === 'member.by-rule' || inForce ? cause : 'member.not-ready';

@@ -80,7 +80,7 @@ function decideIn(question: Question, realm: Realm, because: string): Decision {
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
-    const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides`;
+    const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides (sallyport user forget, or user move)`;
     return refuse('uid-changed', say, realm.line, sentence);
   }
   const exemption = runningExemption(state.exemption, facts, isPortal, now);
