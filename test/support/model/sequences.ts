@@ -145,6 +145,17 @@ export const faults: readonly {
     commands: [backup, forget('bob'), restore, forget('bob')],
     onDisk: true,
   },
+  {
+    what: 'the code accepted last comes again where the account has two tokens',
+    commands: [
+      addFactor('alice', 'totp'),
+      backup,
+      logsIn({ user: 'alice', service: 'sshd', source: 'inside' }, ['totp']),
+      logsIn({ user: 'alice', service: 'sshd', source: 'inside' }, ['wrong', 'totp']),
+      restore,
+    ],
+    onDisk: true,
+  },
 ];
 
 /** What every sequence begins with: factors to log in with. */
