@@ -431,6 +431,20 @@ test('a master key that sallyportd has taken over since it was changed is no fin
   assert.deepEqual(await idsOn(machine), ['key.changed']);
 });
 
+test('an account that is another uid now is said to be, whatever a rule lets pass', async () => {
+  const machine = new FakeMachine();
+  breaks['member.only-from'](machine);
+  machine.explained = (user, service, from) =>
+    user !== 'alice' || service !== 'sshd'
+      ? {}
+      : from === '192.0.2.1'
+        ? { decision: 'refused', why: 'uid-changed' }
+        : { decision: 'not-needed', why: 'skip' };
+  const found = await idsOn(machine);
+  assert.ok(found.includes('member.uid-changed'), found.join(', '));
+  assert.ok(!found.includes('member.only-from'), found.join(', '));
+});
+
 test('a socket that the module reaches by a link is the same one', async () => {
   const machine = new FakeMachine();
   breaks['pam.other-socket'](machine);
