@@ -6,7 +6,6 @@ import {
   configText,
   emptyAccount,
   type Factor,
-  failures,
   type Login,
   lockNow,
   own,
@@ -289,17 +288,6 @@ export function logsInAgain(answers: readonly Typed[]): Command {
 export function guesses(given: Login, answer: Typed, times: number): Command {
   return command(`${times} x ${answer} ${JSON.stringify(given)}`, async (model, system) => {
     for (let each = 0; each < times; each += 1) await login(model, system, given, [answer]);
-  });
-}
-
-/** A lock, a clock that is set back, and the time that a lock lasts from then on. */
-export function lockedWithClockBack(given: Login): Command {
-  return command(`lock, then set the clock back ${JSON.stringify(given)}`, async (model, system) => {
-    for (let each = 0; each < failures.all; each += 1) await login(model, system, given, ['wrong key']);
-    for (const ms of [-90 * minute, 70 * minute]) {
-      await clock(ms).run(model, system);
-      await login(model, system, given, ['recovery']);
-    }
   });
 }
 

@@ -12,7 +12,6 @@ import {
   exempt,
   forget,
   guesses,
-  lockedWithClockBack,
   logsIn,
   logsInAgain,
   minute,
@@ -26,7 +25,15 @@ import {
   unlock,
   users,
 } from './commands.ts';
-import type { Action, Login, Realm, Rule, Service, Source } from './reference.ts';
+import {
+  type Action,
+  failures,
+  type Login,
+  type Realm,
+  type Rule,
+  type Service,
+  type Source,
+} from './reference.ts';
 import { login, type Typed } from './world.ts';
 
 const user = fc.constantFrom(...users);
@@ -89,6 +96,27 @@ function thenAgain(change: fc.Arbitrary<Command>): fc.Arbitrary<Command> {
   });
 }
 
+/** A lock, a clock that is set back, and the time that a lock lasts from then on. */
+function lockedWithClockBack(given: Login): Command {
+  return command(`lock, then set the clock back ${JSON.stringify(given)}`, async (model, system) => {
+    for (let each = 0; each < failures.all; each += 1) await login(model, system, given, ['wrong key']);
+    for (const ms of [-90 * minute, 70 * minute]) {
+      await clock(ms).run(model, system);
+      await login(model, system, given, ['recovery']);
+    }
+  });
+}
+
+/** What was used after the backup is not good again after the restore. */
+function usedThenRestored(given: Login, answer: Typed): Command {
+  return command(`restore behind ${answer} ${JSON.stringify(given)}`, async (model, system) => {
+    await backup.run(model, system);
+    await login(model, system, given, [answer]);
+    await restore.run(model, system);
+    await login(model, system, given, ['replay']);
+  });
+}
+
 /** @param onDisk whether there is a store that can be backed up */
 export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
   const logins = fc.tuple(loginOf, typed).map(([given, answers]) => logsIn(given, answers));
@@ -117,6 +145,7 @@ export function commandsFor(onDisk: boolean): fc.Arbitrary<Command>[] {
         directory(who, what === 'gone' ? undefined : uidOf[who] + (what === 'other' ? 500 : 0)),
       ),
     ...(onDisk ? [fc.constant(backup), fc.constant(restore)] : []),
+    ...(onDisk ? [fc.tuple(loginOf, right).map(([given, answer]) => usedThenRestored(given, answer))] : []),
   ];
   return [
     ...[logins, logins, logins],
