@@ -202,9 +202,13 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
     const where = await fake((socket) => socket.on('data', (bytes: Buffer) => (heard += bytes.length)));
     const listener = await listenAs(65_534, path.join(folder.path, 'stranger'));
     const before = lines.length;
-    assert.equal(await helperAt({ socket: listener.socket }, 2_000).check(question()), 'failed');
-    assert.ok(lines.slice(before).some((line) => line.includes('uid 65534 listens there')));
-    assert.equal(await listener.heard(), 0);
+    try {
+      assert.equal(await helperAt({ socket: listener.socket }, 2_000).check(question()), 'failed');
+      assert.ok(lines.slice(before).some((line) => line.includes('uid 65534 listens there')));
+      assert.equal(await listener.heard(), 0);
+    } finally {
+      listener.end();
+    }
     assert.equal(await helperAt(where, 300).check(question()), 'failed');
     assert.ok(heard > typed.length);
   });
@@ -223,7 +227,7 @@ async function listenAs(uid: number, socket: string) {
     require('node:net').createServer((c) => { c.on('error', () => 0);
       c.on('data', (b) => { heard += b.length; });
       c.on('close', () => { process.stdout.write(String(heard)); process.exit(0); });
-    }).listen(process.argv[1]);`;
+    }).listen(process.argv[1], () => process.stdout.write('listens '));`;
   const child = spawn(process.execPath, ['-e', text, socket], {
     uid,
     gid: uid,
@@ -232,13 +236,15 @@ async function listenAs(uid: number, socket: string) {
   let said = '';
   child.stdout.on('data', (piece: Buffer) => (said += piece.toString()));
   const ended = new Promise((resolve) => child.on('close', resolve));
-  await until(() => readdirSync(folder.path).includes(path.basename(socket)), 5_000);
+  // The file is there before anybody can connect.
+  await until(() => said.startsWith('listens '), 30_000);
   return {
     socket,
     heard: async () => {
       await ended;
-      return Number(said);
+      return Number(said.slice('listens '.length));
     },
+    end: () => child.kill('SIGKILL'),
   };
 }
 
