@@ -134,7 +134,6 @@ const takingLong = [
     purpose: 'yubiserver',
     file: '/usr/bin/yubiserver',
   },
-  { name: 'dropbear-bin', why: 'a client of ssh', purpose: 'dbclient', file: '/usr/bin/dbclient' },
   { name: 'putty-tools', why: 'clients of ssh', purpose: 'plink, pscp', file: '/usr/bin/plink' },
   { name: 'python3-paramiko', why: 'a client of ssh', purpose: 'Paramiko', file: null },
   { name: 'lftp', why: 'a client of sftp', purpose: 'lftp', file: '/usr/bin/lftp' },

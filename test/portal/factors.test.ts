@@ -7,6 +7,7 @@ import {
   choose,
   clipboard,
   focused,
+  focusIs,
   plugIn,
   startBrowser,
   stopBrowser,
@@ -112,7 +113,7 @@ describe('the TOTP dialog', () => {
     await field('Verification code').fill('000000');
     await add.click();
     await dialog.getByText('the code is wrong', { exact: false }).waitFor();
-    assert.equal(await focused(page), 'Verification code');
+    await focusIs(page, 'Verification code');
 
     await field('Secret').fill('JBSWY3DPEHPK3PXP');
     await field('Verification code').fill(totp(bytesOf('JBSWY3DPEHPK3PXP')));
@@ -183,9 +184,9 @@ describe('the TOTP dialog', () => {
     await press('Enter');
     assert.match(await focused(page), /^TOTP/);
     await press('End', 'Home', 'ArrowDown', 'ArrowUp', 'Escape');
-    assert.equal(await focused(page), 'Add');
+    await focusIs(page, 'Add');
     await press('ArrowDown', 'Enter');
-    assert.equal(await focused(page), 'Name');
+    await focusIs(page, 'Name');
     const outline = await styleOf(page.locator(':focus'), 'outline-style');
     assert.equal(outline, 'solid');
     await page.keyboard.type('keyboard');
@@ -208,7 +209,7 @@ describe('the TOTP dialog', () => {
     const secret = bytesOf(await page.getByLabel('Secret', { exact: true }).inputValue());
     await page.keyboard.type(totp(secret));
     await press('Tab');
-    assert.equal(await focused(page), 'Add');
+    await focusIs(page, 'Add');
     // The page behind the dialog is out of reach.
     for (let tabs = 0; tabs < 12; tabs += 1) {
       await press('Tab');

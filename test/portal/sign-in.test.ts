@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { newSecret, totp } from '../support/codes.ts';
 import {
   choose,
-  focused,
+  focusIs,
   obstacles,
   plugIn,
   startBrowser,
@@ -81,7 +81,7 @@ describe('signing in', () => {
 
     await open('/sign-in');
     await page.getByLabel('Account name').waitFor();
-    assert.equal(await focused(page), 'Account name');
+    await focusIs(page, 'Account name');
     await page.keyboard.type('alice');
     await page.getByLabel('Password').fill(alice.password);
     await page.keyboard.press('Enter');
@@ -111,11 +111,11 @@ describe('signing in', () => {
 
     await open('/sign-in?user=alice');
     await page.getByLabel('Password').waitFor();
-    assert.equal(await focused(page), 'Password');
+    await focusIs(page, 'Password');
     await page.keyboard.type(alice.password);
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Use security key' }).waitFor();
-    assert.equal(await focused(page), 'Use security key');
+    await focusIs(page, 'Use security key');
     assert.equal(await page.getByRole('textbox').count(), 0);
     assert.equal(await page.getByRole('button', { name: 'Sign in' }).count(), 0);
     const other = page.getByRole('button', { name: 'Other ways' });
@@ -126,14 +126,14 @@ describe('signing in', () => {
     assert.deepEqual(await obstacles(page), []);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    assert.equal(await focused(page), 'Verification code');
+    await focusIs(page, 'Verification code');
     const field = page.getByRole('textbox');
     const attributes = () =>
       Promise.all(['autocomplete', 'inputmode'].map((name) => field.getAttribute(name)));
     assert.deepEqual(await attributes(), ['one-time-code', 'numeric']);
     await other.click();
     await page.getByRole('button', { name: 'Recovery key' }).click();
-    assert.equal(await focused(page), 'Recovery key');
+    await focusIs(page, 'Recovery key');
     assert.deepEqual(await attributes(), ['off', 'text']);
     await page.keyboard.type('AAAAA-BBBBB');
     await page.keyboard.press('Enter');

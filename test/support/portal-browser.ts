@@ -12,6 +12,7 @@ import {
 import { type PortalFake, startPortalFake } from './portal-fake.ts';
 import type { FakePerson } from './portal-fake-people.ts';
 import { projectRoot } from './project.ts';
+import { until } from './until.ts';
 
 /** A tab on the fake portal; whatever it must never do was noted down. */
 export interface Visit {
@@ -188,6 +189,12 @@ const noteCopies = `
 /** The label of the field, or the words of the button, that has the focus. */
 export const focused = (page: Page): Promise<string> =>
   page.evaluate('(document.activeElement.labels?.[0] ?? document.activeElement).textContent');
+
+/** Waits until this has the focus: pages move it after they have drawn. */
+export async function focusIs(page: Page, text: string): Promise<void> {
+  await until(async () => (await focused(page)) === text, 10_000).catch(() => undefined);
+  assert.equal(await focused(page), text);
+}
 
 export const styleOf = (at: Locator, property: string): Promise<string> =>
   at.evaluate((node, name) => getComputedStyle(node).getPropertyValue(name), property);
