@@ -29,7 +29,7 @@ require = "any"
 yubikey = { servers = ["http://127.0.0.1:${silentPort}/verify"], client_id = 1, key_file = "KEY" }
 `;
 
-/** docs/protocol.md, the module's side. */
+/** docs/reference/protocol.md, the module's side. */
 function frame(type: number, fields: readonly (readonly [number, Buffer | string])[]): Buffer {
   const parts = fields.map(([tag, value]) => {
     const bytes = Buffer.from(value as string);

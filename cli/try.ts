@@ -55,8 +55,8 @@ What happened, and what a login from elsewhere would be asked for:
   ${cli} audit --user ${user}
   ${cli} explain ${user} --service sshd --from 192.0.2.7
 
-On a machine of your own, with the package installed (docs/install.md): a real sshd, for ten minutes. The change
-goes back by itself unless a new login has confirmed it, so that nobody is locked out (docs/rollout.md):
+On a machine of your own, with the package installed (docs/how-to/install.md): a real sshd, for ten minutes. The change
+goes back by itself unless a new login has confirmed it, so that nobody is locked out (docs/how-to/roll-out.md):
   sallyport pam enable sshd --with password --try 10m
 
 sallyportd stays up until you press Ctrl-C.`;

@@ -6,7 +6,7 @@ import { poolLimits } from './lib/pool-limits.ts';
  * The tests try each from both sides.
  */
 export const limits = {
-  /** A frame holds one sshd certificate line at the most; docs/protocol.md. */
+  /** A frame holds one sshd certificate line at the most; docs/reference/protocol.md. */
   frameLength: 16_384,
   /** PAM applications cut answers at 512 bytes; a passphrase and a key fit twice. */
   answerLength: 1024,
@@ -101,7 +101,7 @@ export const limits = {
   ceremonyIdle: 15_000,
   /** The FIDO Alliance's whole BLOB has some 10 MB. */
   metadataFile: 33_554_432,
-  /** docs/protocol.md, "The FIDO helper". Keys that are asked at a time: a hub full of them. */
+  /** docs/reference/protocol.md, "The FIDO helper". Keys that are asked at a time: a hub full of them. */
   pluggedKeys: 8,
   keyNameLength: 128,
   /** Relying parties in one question. */
@@ -130,7 +130,7 @@ export const limits = {
   /** Listing keys must not hold up a prompt. */
   fidoListWait: 1_000,
 
-  /** docs/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood. */
+  /** docs/reference/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood. */
   passwordChecks: 8,
   /** sssd gives a directory 6 s by default. */
   passwordWait: 10_000,

@@ -11,7 +11,7 @@ export function manualPages(root: string, world: World, date: string): ReadonlyM
     ['sallyportd.8', daemonPage(date)],
     [
       'sallyport.toml.5',
-      docsPage(root, 'realms.md', {
+      docsPage(root, 'reference/configuration.md', {
         title: 'sallyport.toml',
         section: 5,
         date,
@@ -22,7 +22,7 @@ export function manualPages(root: string, world: World, date: string): ReadonlyM
     ],
     [
       'pam_sallyport.8',
-      docsPage(root, 'module.md', {
+      docsPage(root, 'reference/pam-module.md', {
         title: 'pam_sallyport',
         section: 8,
         date,

@@ -6,7 +6,7 @@ import { CliError, cannotWrite } from '../errors.ts';
 export function addMetrics(program: Command, context: Context): void {
   program
     .command('metrics')
-    .description('figures for Prometheus, in its text format; docs/metrics.md')
+    .description('figures for Prometheus, in its text format; docs/reference/metrics.md')
     .option('--output <file>', "write to FILE, replaced in one step, for node_exporter's textfile collector")
     .action(async (options: { output?: string }) => {
       const text = await context.client().metrics();

@@ -1,5 +1,5 @@
 /**
- * Everything that doctor can find, by its stable id; docs/doctor.md has one row for each.
+ * Everything that doctor can find, by its stable id; docs/reference/doctor-findings.md has one row for each.
  *
  * danger: it locks somebody out, or lets somebody in without the factor; doctor ends with status 1.
  * warning: one more thing gone wrong, and it would. note: as it may be meant to be.

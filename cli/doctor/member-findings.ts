@@ -78,7 +78,8 @@ const mends: Readonly<Partial<Record<FindingId, string>>> = {
   'member.none-fits':
     'sallyport explain USER --service SERVICE says which would fit; add one: sallyport factor add totp USER',
   'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
-  'member.not-from-here': 'sallyport factor add recovery USER, or set the portal up (docs/portal.md)',
+  'member.not-from-here':
+    'sallyport factor add recovery USER, or set the portal up (docs/how-to/set-up-portal.md)',
   'member.uid-changed':
     'another person: sallyport user forget USER; the same person with a new uid: sallyport user move USER USER',
   'member.locked': 'sallyport user unlock USER',

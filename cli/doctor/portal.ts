@@ -41,7 +41,7 @@ function relyingParty({ webauthn, realms }: Config): readonly Finding[] {
       finding(
         'portal.no-relying-party',
         `the realm "${name}" (line ${line}) takes security keys, and [webauthn] names no rp_id`,
-        'say a domain of yours in [webauthn] rp_id (docs/portal.md); it cannot be changed later',
+        'say a domain of yours in [webauthn] rp_id (docs/how-to/set-up-portal.md); it cannot be changed later',
       ),
     );
   }

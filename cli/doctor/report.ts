@@ -10,7 +10,7 @@ const words: Readonly<Record<Severity, string>> = {
   danger: 'DANGER',
 };
 
-/** What `--json` gives; docs/doctor.md. */
+/** What `--json` gives; docs/reference/doctor-findings.md. */
 export function asJson(examined: readonly Examined[], version: string, now: number) {
   return {
     version,

@@ -4,7 +4,7 @@ import { type Check, type Finding, finding, type Machine, notSeen, orGood } from
 import { guarded, programs } from './guarded.ts';
 import { localAccounts, logsIn } from './names.ts';
 
-/** Whether root gets in at the console while sallyportd is away (docs/recovery.md). */
+/** Whether root gets in at the console while sallyportd is away (docs/how-to/recover-access.md). */
 export const rootWayCheck: Check = {
   id: 'way in for root',
   what: 'root gets in at the console with the password while sallyportd is unavailable, and nowhere else',

@@ -2,7 +2,7 @@ import type { MovedFactor } from '../../daemon/control/moving-views.ts';
 import { readPublicId, readSeed, readYubikeyHex, seedText } from '../../daemon/control/token.ts';
 import { ImportError } from './contract.ts';
 
-/** The columns of our own CSV (docs/moving.md), in the order in which they are written. */
+/** The columns of our own CSV (docs/how-to/import-export.md), in the order in which they are written. */
 export const columns = [
   'user',
   'kind',

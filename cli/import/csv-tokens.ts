@@ -19,7 +19,7 @@ export function tokenIn(fields: readonly string[]): Token {
   if (oathTypes.includes(third.toLowerCase())) return oath(fields, fields.length > 6 ? fields[5] : undefined);
   if (/^\d{1,12}$/.test(first) && fields.length >= 6) return writtenKey(fields);
   return none(
-    'it is no line of a CSV that is known here: docs/moving.md names them, and a heading that any tool can write',
+    'it is no line of a CSV that is known here: docs/how-to/import-export.md names them, and a heading that any tool can write',
   );
 }
 

@@ -51,7 +51,7 @@ export function csv(user: string | undefined): Parser {
           if (strange !== undefined || new Set(names).size < names.length) {
             yield problem(
               place,
-              'its heading names a column that is not known, or one twice (docs/moving.md)',
+              'its heading names a column that is not known, or one twice (docs/how-to/import-export.md)',
             );
             return;
           }

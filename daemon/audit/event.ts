@@ -1,4 +1,4 @@
-/** What a decision was about (docs/audit.md); each leaves one event, in the commit of the change that it describes. */
+/** What a decision was about (docs/reference/audit-events.md); each leaves one event, in the commit of the change that it describes. */
 export const auditKinds = [
   'login',
   'verify',

@@ -1,5 +1,5 @@
 /**
- * Why: every reason that an event may have, and what it means in a word (docs/audit.md has the same table). They are
+ * Why: every reason that an event may have, and what it means in a word (docs/reference/audit-events.md has the same table). They are
  * stable. Events of outcome `error` have the code of the error in its place, which is not listed.
  */
 export const auditReasons = {

@@ -17,7 +17,7 @@ function installed(path: string): string {
   return path.startsWith('docs/') ? `/usr/share/doc/sallyport/${path}` : `/usr/lib/sallyport/${path}`;
 }
 
-const head = `# Sallyport. Every key is described in docs/realms.md; a complete sample is pam-config/sallyport.toml.sample.
+const head = `# Sallyport. Every key is described in docs/reference/configuration.md; a complete sample is pam-config/sallyport.toml.sample.
 # After a change: \`sallyport realm check\`, then \`sallyport reload\`.
 `;
 
@@ -41,11 +41,11 @@ ${pathLines(rootedPaths(root, helpers), '')}
 }
 
 const rest = `# Whom security keys are made for: a domain that the portal and all hosts can share. Another one later voids
-# every key (docs/factors.md).
+# every key (docs/reference/factors.md).
 # [webauthn]
 # rp_id = "login.example.org"
 
-# The portal (docs/portal.md). Its origins are rp_id or hosts below it.
+# The portal (docs/how-to/set-up-portal.md). Its origins are rp_id or hosts below it.
 # [portal]
 # origins   = ["https://login.example.org"]
 # cert_file = "/etc/sallyport/portal.crt"

@@ -32,7 +32,10 @@ export async function readPortalSetting(file: string): Promise<ReadPortalSetting
     if (!parsed.ok) return { ok: false, problems: parsed.problems.map(describeProblem) };
     const { paths, portal, webauthn, issuer } = parsed.config;
     if (portal === undefined || webauthn === undefined)
-      return { ok: false, problems: [`${file} has no [portal]; docs/portal.md says what belongs in it`] };
+      return {
+        ok: false,
+        problems: [`${file} has no [portal]; docs/how-to/set-up-portal.md says what belongs in it`],
+      };
     return { ok: true, setting: { controlSocket: paths.controlSocket, portal, rpId: webauthn.rpId, issuer } };
   } catch (error) {
     return { ok: false, problems: [messageOf(error)] };

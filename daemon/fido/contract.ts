@@ -21,7 +21,7 @@ export interface PluggedKey {
   readonly fido2: boolean;
 }
 
-/** Sizes: docs/protocol.md, "The FIDO helper". */
+/** Sizes: docs/reference/protocol.md, "The FIDO helper". */
 export interface MakeRequest {
   /** SHA-256 of clientDataJSON. */
   readonly clientDataHash: Buffer;

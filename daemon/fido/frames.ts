@@ -4,7 +4,7 @@ import type { FidoReason } from './contract.ts';
 import { tags, types } from './numbers.ts';
 
 /**
- * What `sallyport-fido` says: docs/protocol.md, "The FIDO helper". Pure: bytes in, values out.
+ * What `sallyport-fido` says: docs/reference/protocol.md, "The FIDO helper". Pure: bytes in, values out.
  *
  * MUST hold:
  * - a length is judged before a byte of the body is kept;

@@ -1,4 +1,4 @@
-/** The numbers of docs/protocol.md, "The FIDO helper"; native/fido/protocol.h has the same ones. */
+/** The numbers of docs/reference/protocol.md, "The FIDO helper"; native/fido/protocol.h has the same ones. */
 export const protocolVersion = 1;
 export const types = {
   list: 0x41,

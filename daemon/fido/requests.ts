@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import type { AssertRequest, MakeRequest } from './contract.ts';
 import { protocolVersion, tags, types } from './numbers.ts';
 
-/** What `sallyport-fido` is asked: docs/protocol.md, "The FIDO helper". Pure: values in, bytes out. */
+/** What `sallyport-fido` is asked: docs/reference/protocol.md, "The FIDO helper". Pure: values in, bytes out. */
 const verifications: Readonly<Record<UserVerification, number>> = {
   discouraged: 0,
   preferred: 1,

@@ -1,5 +1,5 @@
 /**
- * The part of limits.ts that bounds what is held at a time: connections, threads, questions. docs/limits.md says of each
+ * The part of limits.ts that bounds what is held at a time: connections, threads, questions. docs/reference/limits.md says of each
  * pool who can fill it, and why no login whose first factor is verified needs what is left.
  */
 export const poolLimits = {

@@ -51,7 +51,7 @@ async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOpt
  * MUST hold:
  * - on pam-user.sock a program may say what it likes: nothing is known of it;
  * - it is known of sshd, by the PAM_TTY that it sets, and where the module has found a person at the terminal of the
- *   program and writes there itself (docs/protocol.md, "At the terminal"). The name of a service is not enough.
+ *   program and writes there itself (docs/reference/protocol.md, "At the terminal"). The name of a service is not enough.
  */
 function reachesPerson({ service, tty, terminal }: HelloFrame, rootSocket: boolean): boolean {
   return rootSocket && (terminal || (service === 'sshd' && tty === sshTty));

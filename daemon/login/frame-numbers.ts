@@ -1,4 +1,4 @@
-/** The numbers of docs/protocol.md. test/vectors holds the bytes that they lead to. */
+/** The numbers of docs/reference/protocol.md. test/vectors holds the bytes that they lead to. */
 
 export const protocolVersion = 1;
 export const types = {

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 import { modes, protocolVersion, styles, tags, types } from './frame-numbers.ts';
 
 /**
- * Frames between the PAM module and the daemon: docs/protocol.md. Pure: bytes in, values out.
+ * Frames between the PAM module and the daemon: docs/reference/protocol.md. Pure: bytes in, values out.
  *
  * MUST hold:
  * - a length is judged before a byte of the body is kept;

@@ -19,7 +19,7 @@ export interface MetricsOptions {
   readonly keyId: () => string;
 }
 
-/** All figures as text (docs/metrics.md). */
+/** All figures as text (docs/reference/metrics.md). */
 export interface Metrics {
   text(): Promise<string>;
 }

@@ -2,7 +2,7 @@ import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 
 /**
- * What `sallyport-password` is asked, and what it answers: docs/protocol.md, "The password helper". Pure.
+ * What `sallyport-password` is asked, and what it answers: docs/reference/protocol.md, "The password helper". Pure.
  * native/password/protocol.h has the same numbers.
  */
 export const protocolVersion = 1;

@@ -89,7 +89,7 @@ export interface Enrol extends Ground {
 export interface Refused extends Ground {
   readonly kind: 'refused';
   readonly why: RefusedWhy;
-  /** docs/protocol.md, "Return codes". */
+  /** docs/reference/protocol.md, "Return codes". */
   readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
   /** For the person who logs in, where the first factor is proven. */
   readonly text: string;

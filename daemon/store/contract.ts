@@ -119,7 +119,7 @@ export interface StoreHealth {
   };
 }
 
-/** What is wrong with one place of the trail; docs/audit.md says what each means. */
+/** What is wrong with one place of the trail; docs/reference/audit-events.md says what each means. */
 export type TrailFault =
   | 'missing'
   | 'damaged'

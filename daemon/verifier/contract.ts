@@ -26,7 +26,7 @@ import type { Throttle } from './throttle.ts';
 import type { KeyOffer, KeyQuestion, Touches } from './touches.ts';
 import type { Validations } from './validations.ts';
 
-/** PAM codes that may travel in RESULT (docs/protocol.md, "Return codes"). */
+/** PAM codes that may travel in RESULT (docs/reference/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
 
 /** How a login begins. */

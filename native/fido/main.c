@@ -1,5 +1,5 @@
 /*
- * sallyport-fido: one question to the security keys that are plugged in. docs/protocol.md, "The FIDO helper".
+ * sallyport-fido: one question to the security keys that are plugged in. docs/reference/protocol.md, "The FIDO helper".
  *
  * MUST hold:
  * - nothing is done with a device before the request was read whole and found good;

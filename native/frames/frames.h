@@ -1,4 +1,4 @@
-/* Frames of docs/protocol.md as bytes, and the descriptors that the helpers speak on. */
+/* Frames of docs/reference/protocol.md as bytes, and the descriptors that the helpers speak on. */
 #ifndef SALLYPORT_FRAMES_H
 #define SALLYPORT_FRAMES_H
 

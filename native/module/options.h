@@ -1,4 +1,4 @@
-/* What the line in pam.d says behind pam_sallyport.so. docs/protocol.md, "Sockets" and "Deadlines". */
+/* What the line in pam.d says behind pam_sallyport.so. docs/reference/protocol.md, "Sockets" and "Deadlines". */
 #ifndef SALLYPORT_OPTIONS_H
 #define SALLYPORT_OPTIONS_H
 

@@ -1,4 +1,4 @@
-/* The six entry points. Everything but authentication answers by itself: docs/protocol.md, "Return codes". */
+/* The six entry points. Everything but authentication answers by itself: docs/reference/protocol.md, "Return codes". */
 #define _GNU_SOURCE
 
 #include <errno.h>

@@ -150,7 +150,7 @@ static bool read_style(struct wire_frame *frame, const uint8_t *value, size_t le
 }
 
 /*
- * The code becomes what a login program acts on. It MUST be one of the six that docs/protocol.md lets
+ * The code becomes what a login program acts on. It MUST be one of the six that docs/reference/protocol.md lets
  * RESULT carry, compared whole: no default, no mapping, no lowest byte.
  */
 static bool read_code(struct wire_frame *frame, const uint8_t *value, size_t length) {
@@ -224,7 +224,7 @@ static bool is_whole(const struct wire_frame *frame, const struct seen *seen) {
  * MUST hold for everything that comes from the socket:
  * - no byte outside body[0 .. length) is read;
  * - every required field stands there exactly once and has its size: an empty RESULT is no SUCCESS;
- * - what is not exactly as docs/protocol.md says is refused, never mended.
+ * - what is not exactly as docs/reference/protocol.md says is refused, never mended.
  */
 bool wire_parse(const uint8_t *body, size_t length, struct wire_frame *frame) {
     struct wire_frame found = {.code = PAM_SYSTEM_ERR};

@@ -1,4 +1,4 @@
-/* Frames as bytes: built and parsed, never read or written. docs/protocol.md, "Frames". */
+/* Frames as bytes: built and parsed, never read or written. docs/reference/protocol.md, "Frames". */
 #ifndef SALLYPORT_WIRE_H
 #define SALLYPORT_WIRE_H
 

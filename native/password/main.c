@@ -1,7 +1,7 @@
 /*
  * sallyport-password: one question, whether this is the password of that account (which PAM answers), or whether
  * the account has a password at all.
- * docs/protocol.md, "The password helper".
+ * docs/reference/protocol.md, "The password helper".
  *
  * MUST hold:
  * - sallyportd alone is answered, as root, and by the system's own stack;

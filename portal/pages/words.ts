@@ -1,6 +1,6 @@
 import type { FactorSummary, LastLogin, UserLine, UserView } from '../../daemon/control/views.ts';
 
-/** The words of `sallyport factor list` and of docs/factors.md, as a person reads them. */
+/** The words of `sallyport factor list` and of docs/reference/factors.md, as a person reads them. */
 const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
   totp: 'TOTP',
   hotp: 'HOTP',

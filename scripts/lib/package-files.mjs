@@ -78,8 +78,8 @@ export function putFiles(tree, triplet) {
   copy('pam-config/pam.d/sallyport-password', 'etc/pam.d/sallyport-password');
 
   copy('README.md', 'usr/share/doc/sallyport/README.md');
-  for (const name of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')))
-    copy(`docs/${name}`, `usr/share/doc/sallyport/docs/${name}`);
+  for (const path of filesBelow(root, 'docs').filter((path) => path.endsWith('.md')))
+    copy(path, `usr/share/doc/sallyport/${path}`);
 
   const pages = mkdtempSync(join(tmpdir(), 'sallyport-manual-'));
   try {

@@ -1,5 +1,5 @@
 /**
- * The Debian packages that the commands need beyond Node, each with its reason (docs/dependencies.md has more).
+ * The Debian packages that the commands need beyond Node, each with its reason (docs/explanation/dependencies.md has more).
  * `purpose` is for people on other systems, `file` what shows there that it is installed; null: nothing does.
  */
 const building = [

@@ -43,7 +43,7 @@ async function isRefused(terminal: Terminal): Promise<void> {
 
 /** What the page has root type there; the words behind `sallyport`. */
 function offlineCommands(user: string): readonly (readonly string[])[] {
-  const page = readFileSync(`${repository}/docs/recovery.md`, 'utf8');
+  const page = readFileSync(`${repository}/docs/how-to/recover-access.md`, 'utf8');
   const lines = page.split('\n').filter((line) => /^sallyport .* --offline$/.test(line));
   assert.ok(lines.length >= 3);
   return lines.map((line) => line.replace('USER', user).split(' ').slice(1));
@@ -122,7 +122,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'everybody locked out: root gets in and follows docs/recovery.md', async () => {
+  scenario(product, 'root follows docs/how-to/recover-access.md when all are locked out', async () => {
     addPerson('erin');
     const secret = await product.addHotp('erin');
     for (let wrong = 0; wrong < 8; wrong += 1)

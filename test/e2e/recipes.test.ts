@@ -14,7 +14,7 @@ import { authorizeKey, authorizeKeys, makeSshKeys, ssh, startSshd } from '../sup
 import { useSnippet } from '../support/rig/stack.ts';
 import { onTty, Terminal } from '../support/rig/terminal.ts';
 
-/** Every recipe of docs/recipes.md, with what stands there: configuration, stacks, sshd's lines and `explain`. */
+/** Every recipe of docs/how-to/recipes.md, with what stands there: configuration, stacks, sshd's lines and `explain`. */
 const recipes = readRecipes();
 const whoami = 'echo "in-$(id -un)"';
 const lan = '10.1.2.3';
@@ -34,7 +34,7 @@ await inNamespace(import.meta.filename, async () => {
   /** Puts a recipe in force as its page says. @returns the port of an sshd of its own */
   const follow = async (title: string): Promise<{ readonly recipe: Recipe; readonly at: number }> => {
     const recipe = recipes.get(title);
-    assert.ok(recipe !== undefined, `docs/recipes.md has no "${title}"`);
+    assert.ok(recipe !== undefined, `docs/how-to/recipes.md has no "${title}"`);
     tried.add(title);
     product.writeRealms(recipe.toml);
     await product.must(['reload']);

@@ -8,10 +8,10 @@ import { repository } from '../support/rig/layout.ts';
 import { Own } from '../support/store-of-ones-own.ts';
 
 /**
- * docs/recovery.md, command by command: the blocks are read out of the page, so that page and test cannot differ.
+ * docs/how-to/recover-access.md, command by command: the blocks are read out of the page, so that page and test cannot differ.
  * Its paths stand for those below a folder; where it asks, the answer comes from standard input.
  */
-const page = readFileSync(join(repository, 'docs/recovery.md'), 'utf8');
+const page = readFileSync(join(repository, 'docs/how-to/recover-access.md'), 'utf8');
 
 /** The blocks of commands below a heading, in their order. */
 function blocks(heading: string): readonly (readonly string[])[] {

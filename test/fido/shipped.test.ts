@@ -126,7 +126,8 @@ describe('the numbers of the protocol', () => {
   );
   const upper = (name: string) => name.replace(/[A-Z]/g, '_$&').toUpperCase();
   const page =
-    readFileSync(path.join(repoRoot, 'docs/protocol.md'), 'utf8').split('# The FIDO helper')[1] ?? '';
+    readFileSync(path.join(repoRoot, 'docs/reference/protocol.md'), 'utf8').split('# The FIDO helper')[1] ??
+    '';
 
   it('are the same in C, in the daemon and on the page', () => {
     for (const [prefix, table] of [

@@ -11,7 +11,7 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 
-/** Which programs get in over ssh with which stack: each cell of the table in docs/clients.md, tried. */
+/** Which programs get in over ssh with which stack: each cell of the table in docs/reference/clients.md, tried. */
 const realms = `
 [[realm]]
 name = "staff"
@@ -38,7 +38,7 @@ function tableOf(page: string): ReadonlyMap<string, string> {
 }
 
 await inNamespace(import.meta.filename, async () => {
-  const documented = tableOf(readFileSync(join(repository, 'docs/clients.md'), 'utf8'));
+  const documented = tableOf(readFileSync(join(repository, 'docs/reference/clients.md'), 'utf8'));
   const product = await prepare(realms);
   const person = addPerson(user);
   writeFileSync(join(person.home, proof.name), `${proof.text}\n`);

@@ -4,7 +4,7 @@ import { error, info, pam, prompt, result, say, wait } from '../support/fake-dae
 import { answer, ModuleRig } from '../support/module-rig.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
-/** Whatever a daemon says against docs/protocol.md ends the login with SYSTEM_ERR, and what comes after it is not heard. */
+/** Whatever a daemon says against docs/reference/protocol.md ends the login with SYSTEM_ERR, and what comes after it is not heard. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());

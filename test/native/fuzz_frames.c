@@ -1,6 +1,6 @@
 /*
  * libFuzzer: any bytes as a frame. The body lies in memory of exactly its size, so that the sanitizer sees a
- * read past its end; what is accepted must be what docs/protocol.md allows.
+ * read past its end; what is accepted must be what docs/reference/protocol.md allows.
  */
 #include <stdlib.h>
 #include <string.h>

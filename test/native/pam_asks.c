@@ -1,5 +1,5 @@
 /*
- * A PAM module for tests of what a stack can want: docs/protocol.md, "The password helper".
+ * A PAM module for tests of what a stack can want: docs/reference/protocol.md, "The password helper".
  *
  *   prompts=N     asks so often, one after the other (1)
  *   together      all of them in one call of the conversation

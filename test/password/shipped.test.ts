@@ -65,7 +65,9 @@ describe('the numbers of the password helper', () => {
     [...header.matchAll(/^ {4}(\w+) = (\w+),$/gm)].map(([, name = '', value]) => [name, Number(value)]),
   );
   const page =
-    readFileSync(path.join(repoRoot, 'docs/protocol.md'), 'utf8').split('# The password helper')[1] ?? '';
+    readFileSync(path.join(repoRoot, 'docs/reference/protocol.md'), 'utf8').split(
+      '# The password helper',
+    )[1] ?? '';
 
   it('are the same in C, in the daemon and on the page', () => {
     for (const [prefix, table] of [

@@ -25,7 +25,7 @@ export const proof = { name: 'proof.txt', text: 'this is the right machine' } as
 const patience = 25_000;
 
 export interface ClientRow {
-  /** As docs/clients.md names it. */
+  /** As docs/reference/clients.md names it. */
   readonly name: string;
   readonly stacks: readonly Stack[];
   /** @returns what it wrote; that of the account's file, or its name, shows that it got in */
@@ -183,7 +183,7 @@ const lftpSettings = [
 ].join('; ');
 const passwordStacks = ['two prompts', 'one prompt'] as const;
 
-/** Every row of the table in docs/clients.md. */
+/** Every row of the table in docs/reference/clients.md. */
 export const clients: readonly ClientRow[] = [
   {
     name: 'OpenSSH `ssh`',

@@ -1,7 +1,7 @@
 import net from 'node:net';
 
 /**
- * The daemon's side of docs/protocol.md as a script, written from the page and apart from the product's own,
+ * The daemon's side of docs/reference/protocol.md as a script, written from the page and apart from the product's own,
  * so that it can also say what no daemon may say.
  */
 
@@ -61,7 +61,7 @@ export function withdraw(): Buffer {
 
 export interface ReceivedFrame {
   readonly type: 'hello' | 'answer' | 'cancel' | 'withdrawn';
-  /** By tag; the tags of HELLO stand in docs/protocol.md. */
+  /** By tag; the tags of HELLO stand in docs/reference/protocol.md. */
   readonly fields: ReadonlyMap<number, Buffer>;
 }
 

@@ -1,4 +1,4 @@
-/** The module's side of docs/protocol.md, written from the page and apart from the product's own. */
+/** The module's side of docs/reference/protocol.md, written from the page and apart from the product's own. */
 
 export function frame(type: number, ...fields: readonly Buffer[]): Buffer {
   const body = Buffer.concat([Buffer.from([type]), ...fields]);

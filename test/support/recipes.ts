@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from './rig/layout.ts';
 
-/** One recipe of docs/recipes.md, as it stands there. */
+/** One recipe of docs/how-to/recipes.md, as it stands there. */
 export interface Recipe {
   readonly title: string;
   /** The configuration from [[realm]] on. */
@@ -16,7 +16,7 @@ export interface Recipe {
 
 /** All of them, in their order. @throws what is not in the form that the page says */
 export function readRecipes(): ReadonlyMap<string, Recipe> {
-  const page = readFileSync(join(repository, 'docs/recipes.md'), 'utf8');
+  const page = readFileSync(join(repository, 'docs/how-to/recipes.md'), 'utf8');
   const sections = page.split(/^## /m).slice(1);
   return new Map(sections.map(recipeOf).map((recipe) => [recipe.title, recipe]));
 }

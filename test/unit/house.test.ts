@@ -267,7 +267,7 @@ describe('every file', () => {
 
 describe('what is not ours', async () => {
   const packageJson = JSON.parse(textOf('package.json'));
-  const page = textOf('docs/dependencies.md');
+  const page = textOf('docs/explanation/dependencies.md');
   const rowOf = (name: string) => page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
   const npm = Object.entries<string>({ ...packageJson.dependencies, ...packageJson.devDependencies });
 
@@ -278,7 +278,7 @@ describe('what is not ours', async () => {
     assert.deepEqual(pinFaults(packageJson, JSON.parse(textOf('package-lock.json'))), []);
   });
 
-  it('has a row in docs/dependencies.md, npm packages with their version', () => {
+  it('has a row in docs/explanation/dependencies.md, npm packages with their version', () => {
     for (const [name, version] of npm)
       assert.match(rowOf(name), new RegExp(`\\| ${version.replaceAll('.', '\\.')} \\|`), name);
   });

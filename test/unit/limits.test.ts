@@ -12,13 +12,13 @@ import { limits as portalLimits } from '../../portal/limits.ts';
 import { until } from '../support/login-rig.ts';
 import { projectRoot } from '../support/project.ts';
 
-const page = readFileSync(join(projectRoot, 'docs/limits.md'), 'utf8');
+const page = readFileSync(join(projectRoot, 'docs/reference/limits.md'), 'utf8');
 const rows = page
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('| pool '))
   .map((line) => line.split('|').map((cell) => cell.trim()));
 
-describe('docs/limits.md', () => {
+describe('docs/reference/limits.md', () => {
   const named = new Set(
     rows.flatMap(([, , cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name)),
   );

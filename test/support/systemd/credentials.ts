@@ -7,7 +7,7 @@ const file = '/etc/sallyport/master.key';
 const plain = '/etc/credstore/sallyport-master.key';
 const sealed = '/etc/credstore.encrypted/sallyport-master.key';
 
-/** docs/master-key.md, as it is written there. */
+/** docs/how-to/protect-master-key.md, as it is written there. */
 export function credentialTests(rig: () => Installed): void {
   const sh = (script: string) => rig().machine.must(['bash', '-ec', script]);
   const restart = () => sh('systemctl restart sallyportd');

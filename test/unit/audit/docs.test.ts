@@ -13,7 +13,7 @@ import type { RefusalReason } from '../../../daemon/verifier/prompt.ts';
 import { noticeNames } from '../../../notify/notices.ts';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 
-const page = readFileSync(join(projectRoot, 'docs/audit.md'), 'utf8');
+const page = readFileSync(join(projectRoot, 'docs/reference/audit-events.md'), 'utf8');
 
 /** The rows of the first table behind a heading, or behind a head of a table. */
 function rowsBehind(mark: string): ReadonlyMap<string, string> {
@@ -37,7 +37,7 @@ type Said =
   | `password-${Exclude<PasswordVerdict, 'right'>}`;
 const known = (reason: Said): AuditReason => reason;
 
-describe('docs/audit.md', () => {
+describe('docs/reference/audit-events.md', () => {
   it('has every kind and every outcome, and no other', () => {
     assert.deepEqual([...rowsBehind('### Kinds').keys()], [...auditKinds]);
     assert.deepEqual([...rowsBehind('### Outcomes').keys()], [...auditOutcomes]);

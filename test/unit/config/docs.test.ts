@@ -15,7 +15,7 @@ function textOf(...path: string[]): string {
   return readFileSync(join(folder, ...path), 'utf8');
 }
 
-const page = textOf('docs', 'realms.md');
+const page = textOf('docs', 'reference', 'configuration.md');
 const sample = textOf('pam-config', 'sallyport.toml.sample');
 
 /** Those of the tables within it too. */
@@ -26,7 +26,7 @@ function keysOf(schema: object): readonly string[] {
   return Object.entries(schema.entries).flatMap(([key, value]) => [key, ...keysOf(value)]);
 }
 
-describe('docs/realms.md', () => {
+describe('docs/reference/configuration.md', () => {
   it('names every key, and so does the sample', () => {
     const keys = [documentSchema, portalSchema, realmSchema, ruleSchema].flatMap(keysOf);
     assert.ok(keys.length > 60 && keys.includes('password_service_dir'), String(keys));

@@ -73,11 +73,11 @@ describe('the configuration that init writes', () => {
 
   it('names pages and the sample by paths of the package where it is the one of the system', () => {
     const system = initialConfig();
-    for (const name of ['realms', 'factors', 'portal'])
+    for (const name of ['reference/configuration', 'reference/factors', 'how-to/set-up-portal'])
       assert.match(system, new RegExp(`[ (]/usr/share/doc/sallyport/docs/${name}\\.md`));
     assert.match(system, / \/usr\/lib\/sallyport\/pam-config\/sallyport\.toml\.sample\./);
     assert.doesNotMatch(system, /[ (]docs\//);
-    assert.match(initialConfig('/tmp/x'), / docs\/realms\.md/);
+    assert.match(initialConfig('/tmp/x'), / docs\/reference\/configuration\.md/);
   });
 
   it('is refused when the root is too long for a socket', () => {

@@ -171,7 +171,7 @@ function toSend({ type, fields }: GoodVector): DaemonFrame {
 }
 
 describe('the limits of a frame, from both sides', () => {
-  /** Of docs/protocol.md, not of limits.ts. */
+  /** Of docs/reference/protocol.md, not of limits.ts. */
   const longest: [keyof typeof tag, number][] = [
     ['service', 64],
     ['user', 256],

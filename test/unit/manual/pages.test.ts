@@ -55,7 +55,9 @@ describe('every manual page', () => {
   test('knows each option of the module', () => {
     const rules = readFileSync(join(projectRoot, 'native/module/options.c'), 'utf8');
     const known = [...rules.matchAll(/^ {4}\{"([a-z_=]+)", take_/gm)].map((match) => match[1] ?? '');
-    const told = rowsOf('module.md', '## Options').map((row) => row.replace(/=(?:[A-Z]+|passed)$/, '='));
+    const told = rowsOf('reference/pam-module.md', '## Options').map((row) =>
+      row.replace(/=(?:[A-Z]+|passed)$/, '='),
+    );
     assert.ok(known.length >= 8);
     assert.deepEqual([...told].sort(), [...known].sort());
   });
@@ -77,7 +79,11 @@ describe('every manual page', () => {
       ['### `[[realm.rule]]`', keys(ruleSchema)],
     ];
     for (const [heading, wanted] of expected)
-      assert.deepEqual([...rowsOf('realms.md', heading)].sort(), [...wanted].sort(), heading);
+      assert.deepEqual(
+        [...rowsOf('reference/configuration.md', heading)].sort(),
+        [...wanted].sort(),
+        heading,
+      );
   });
 });
 

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+import { lexer, type Token } from 'marked';
+import { projectRoot, writtenFiles } from '../../support/project.ts';
+import { anchorsOf } from './anchors.ts';
+
+/** Every link in every page leads to a file, a folder or a heading that exists. */
+
+const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
+const files = writtenFiles();
+const pages = files.filter((path) => path.endsWith('.md'));
+
+function linksIn(tokens: readonly Token[]): readonly string[] {
+  return tokens.flatMap((token) => {
+    const own = (token.type === 'link' || token.type === 'image') && typeof token.href === 'string';
+    const inside: Token[] = 'tokens' in token && Array.isArray(token.tokens) ? token.tokens : [];
+    const items: { tokens: Token[] }[] = token.type === 'list' ? token.items : [];
+    const cells: { tokens: Token[] }[] =
+      token.type === 'table' ? [...token.header, ...token.rows.flat()] : [];
+    return [
+      ...(own ? [String(token.href)] : []),
+      ...linksIn(inside),
+      ...[...items, ...cells].flatMap((part) => linksIn(part.tokens)),
+    ];
+  });
+}
+
+/** Why a link of a page leads nowhere; undefined if it leads somewhere. */
+function faultOf(page: string, link: string): string | undefined {
+  if (/^(https?|mailto):/.test(link)) return undefined;
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? page : normalize(join(dirname(page), path));
+  if (target.startsWith('..') || !existsSync(join(projectRoot, target))) return 'no such file';
+  if (anchor === undefined) return undefined;
+  if (!target.endsWith('.md') || statSync(join(projectRoot, target)).isDirectory()) return 'no page';
+  return anchorsOf(textOf(target)).has(anchor) ? undefined : 'no such heading';
+}
+
+describe('the pages', () => {
+  it('have no link that leads nowhere', () => {
+    const links = pages.flatMap((page) => linksIn(lexer(textOf(page))).map((link) => ({ page, link })));
+    assert.ok(links.length > 100, String(links.length));
+    const faults = links.flatMap(({ page, link }) => {
+      const fault = faultOf(page, link);
+      return fault === undefined ? [] : [`${page}: ${link}: ${fault}`];
+    });
+    assert.deepEqual(faults, []);
+  });
+
+  it('are named by other files under paths that exist', () => {
+    const named = files
+      .filter((path) => !/\.(png|hex|json)$/.test(path))
+      .flatMap((path) =>
+        [...textOf(path).matchAll(/(?<![\w/.-])((?:docs|pam-config)\/[\w/-]+\.md)\b/g)].map(
+          ([, page = '']) => ({
+            path,
+            page,
+          }),
+        ),
+      );
+    assert.ok(named.length > 50, String(named.length));
+    assert.deepEqual(
+      named
+        .filter(({ page }) => !existsSync(join(projectRoot, page)))
+        .map(({ path, page }) => `${path}: ${page}`),
+      [],
+    );
+  });
+});
