@@ -1,4 +1,4 @@
-import type { HelperFrame } from './frames.ts';
+import type { HelperFrame } from '../protocol/fido.ts';
 
 /** The header of a CBOR item (RFC 8949, 3), its length in the fewest bytes. */
 function header(major: number, length: number): Buffer {

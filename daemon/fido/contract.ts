@@ -1,4 +1,5 @@
-import type { KeyAlgorithm, UserVerification } from '../factors/contract.ts';
+import type { HelperReason } from '../protocol/fido.ts';
+import type { AssertRequest, MakeRequest } from '../protocol/fido-requests.ts';
 
 /**
  * Security keys that are plugged into this machine, as the daemon sees them: through `sallyport-fido`, which
@@ -19,30 +20,6 @@ export interface PluggedKey {
   readonly name: string;
   /** False: U2F (CTAP1) alone. */
   readonly fido2: boolean;
-}
-
-/** Sizes: docs/reference/protocol.md, "The FIDO helper". */
-export interface MakeRequest {
-  /** SHA-256 of clientDataJSON. */
-  readonly clientDataHash: Buffer;
-  readonly rp: { readonly id: string; readonly name: string };
-  readonly user: { readonly id: Buffer; readonly name: string };
-  /** Best first; the first that the key can is taken. */
-  readonly algorithms: readonly KeyAlgorithm[];
-  /** Credential ids of the account: a key that holds one is refused. */
-  readonly exclude: readonly Buffer[];
-  readonly resident: boolean;
-  readonly userVerification: UserVerification;
-  /** Milliseconds that the whole call may take. */
-  readonly deadline: number;
-}
-
-export interface AssertRequest {
-  readonly clientDataHash: Buffer;
-  /** Credentials by the relying party that they were made for. */
-  readonly groups: readonly { readonly rpId: string; readonly credentialIds: readonly Buffer[] }[];
-  readonly userVerification: UserVerification;
-  readonly deadline: number;
 }
 
 /** What a person should be told on the way; told as it happens. */
@@ -94,25 +71,7 @@ export interface FidoFailure {
 }
 
 export type FidoReason =
-  /** The deadline passed without a touch. */
-  | 'no-touch'
-  /** None was plugged in by the deadline. */
-  | 'no-key'
-  /** The key that was touched holds none of the credentials. */
-  | 'wrong-key'
-  /** The key that was touched holds one of those in `exclude`. */
-  | 'excluded'
-  /** User verification is required and the key has neither PIN nor finger set up. */
-  | 'no-pin'
-  /** The PIN is blocked until the key is pulled out, or for good. */
-  | 'pin-blocked'
-  /** The key cannot do what was asked: algorithm, resident keys. */
-  | 'unsupported'
-  /** It is full of resident credentials. */
-  | 'key-full'
-  /** It was pulled out, or talks rubbish. */
-  | 'key-failed'
-  | 'cancelled'
+  | HelperReason
   /** Somebody said no, where a browser was asked. */
   | 'denied'
   /** The helper is not there, died, or broke its protocol. */

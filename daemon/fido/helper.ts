@@ -2,6 +2,8 @@ import { codeOf, messageOf, SallyportError } from '../errors.ts';
 import { type HelperLine, type HelperPlace, openLine } from '../helper-line.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { createHelperFrameReader, type HelperFrame } from '../protocol/fido.ts';
+import { encodeAssert, encodeList, encodeMake, encodePin } from '../protocol/fido-requests.ts';
 import { attestationObject } from './attestation.ts';
 import type {
   Asserted,
@@ -13,8 +15,6 @@ import type {
   PluggedKey,
   Watch,
 } from './contract.ts';
-import { type HelperFrame, HelperReader } from './frames.ts';
-import { encodeAssert, encodeList, encodeMake, encodePin } from './requests.ts';
 
 export interface FidoHelperOptions {
   readonly where: HelperPlace;
@@ -51,7 +51,7 @@ class HelperCall<T> implements FidoCall<T> {
   readonly outcome: Promise<T | FidoFailure>;
   readonly #question: Question<T>;
   readonly #log: Log;
-  readonly #reader = new HelperReader();
+  readonly #reader = createHelperFrameReader();
   readonly #late: NodeJS.Timeout;
   readonly #line: HelperLine | undefined;
   #settle: (outcome: T | FidoFailure) => void = () => undefined;

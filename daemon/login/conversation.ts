@@ -6,10 +6,10 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
+import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
 import type { Approvals } from '../verifier/approvals.ts';
 import { isFailure, type KeyOffer, type Touch, type Touches } from '../verifier/touches.ts';
 import type { Opening, Verifier } from '../verifier.ts';
-import { encodeDaemonFrame, FrameReader, type HelloFrame } from './frames.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
 import { isUndecided, stepWhileStopping, told } from './stopping.ts';
 
@@ -37,7 +37,7 @@ export class Conversation {
   readonly #peer: PeerCredentials;
   readonly #rootSocket: boolean;
   readonly #options: ConversationOptions;
-  readonly #reader = new FrameReader();
+  readonly #reader = createModuleFrameReader();
   readonly #admit: Admit;
   /** For the verifier: after the end of the call nothing is accepted, and no server asked. */
   readonly #ended = new AbortController();

@@ -3,7 +3,7 @@ import { sshSkKeysIn } from '../factors/ssh-key.ts';
 import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { sshTty } from '../policy/secrets.ts';
-import type { HelloFrame } from './frames.ts';
+import type { HelloFrame } from '../protocol/login.ts';
 
 export interface FactsOptions {
   readonly bootId: string;

@@ -2,9 +2,9 @@ import { canonicalAddress } from '../config/network.ts';
 import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
+import type { HelloFrame } from '../protocol/login.ts';
 import { originOf } from '../verifier/verdicts.ts';
 import { isProven } from './facts.ts';
-import type { HelloFrame } from './frames.ts';
 
 /** How many connections each pool of pam.sock holds, and both sockets together. */
 export interface Pools {

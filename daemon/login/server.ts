@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PeerCredentials, peerOf } from '../peer.ts';
+import { encodeDaemonFrame } from '../protocol/login.ts';
 import { createRefusals } from '../refusals.ts';
 import { createTally } from '../verifier/tally.ts';
 import { type Admit, Conversation, type ConversationOptions } from './conversation.ts';
 import { type Listen, type Listener, openDoor } from './door.ts';
-import { encodeDaemonFrame } from './frames.ts';
 import { createRootPlaces, poolsFor } from './places.ts';
 
 /**

@@ -4,7 +4,6 @@ import { type HelperLine, type HelperPlace, openLine } from '../helper-line.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { peerOf } from '../peer.ts';
-import type { PasswordHelper, PasswordQuestion } from './contract.ts';
 import {
   answersOf,
   type Code,
@@ -13,7 +12,8 @@ import {
   sourceFits,
   userFits,
   VerdictReader,
-} from './frames.ts';
+} from '../protocol/password.ts';
+import type { PasswordHelper, PasswordQuestion } from './contract.ts';
 import { decidesByShadow } from './service.ts';
 
 export interface PasswordHelperOptions {

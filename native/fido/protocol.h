@@ -1,4 +1,4 @@
-/* The numbers of docs/reference/protocol.md, "The FIDO helper". daemon/fido/frames.ts has the same ones. */
+/* The numbers of docs/reference/protocol.md, "The FIDO helper". daemon/protocol/fido.ts has the same ones. */
 #ifndef SALLYPORT_FIDO_PROTOCOL_H
 #define SALLYPORT_FIDO_PROTOCOL_H
 

@@ -1,4 +1,4 @@
-/* The numbers of docs/reference/protocol.md, "The password helper". daemon/password/frames.ts has the same ones. */
+/* The numbers of docs/reference/protocol.md, "The password helper". daemon/protocol/password.ts has the same ones. */
 #ifndef SALLYPORT_PASSWORD_PROTOCOL_H
 #define SALLYPORT_PASSWORD_PROTOCOL_H
 

@@ -4,8 +4,8 @@ import { chmodSync, copyFileSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import * as numbers from '../../daemon/fido/numbers.ts';
 import { limits } from '../../daemon/limits.ts';
+import * as numbers from '../../daemon/protocol/fido.ts';
 import { startAuthenticator } from '../support/authenticator/index.ts';
 import {
   assertFrame,
@@ -131,8 +131,8 @@ describe('the numbers of the protocol', () => {
 
   it('are the same in C, in the daemon and on the page', () => {
     for (const [prefix, table] of [
-      ['FRAME', numbers.types],
-      ['TAG', numbers.tags],
+      ['FRAME', numbers.frameTypes],
+      ['TAG', numbers.fieldTags],
     ] as const) {
       const names = [...inC.keys()].filter((name) => name.startsWith(`${prefix}_`));
       const listed = Object.entries(table).map(([name, value]) => {

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { limits } from '../../daemon/limits.ts';
-import * as numbers from '../../daemon/password/frames.ts';
+import * as numbers from '../../daemon/protocol/password.ts';
 import { repoRoot } from '../support/native.ts';
 import { passwordFolder, passwordSources, shippedPasswordHelper } from '../support/password-rig.ts';
 
@@ -71,8 +71,8 @@ describe('the numbers of the password helper', () => {
 
   it('are the same in C, in the daemon and on the page', () => {
     for (const [prefix, table] of [
-      ['FRAME', numbers.types],
-      ['TAG', numbers.tags],
+      ['FRAME', numbers.frameTypes],
+      ['TAG', numbers.fieldTags],
       ['VERDICT', numbers.codes],
     ] as const) {
       for (const [name, value] of Object.entries(table)) {

@@ -1,14 +1,13 @@
 import type {
   Asserted,
-  AssertRequest,
   FidoCall,
   FidoFailure,
   FidoHelper,
   Made,
-  MakeRequest,
   PluggedKey,
   Watch,
 } from '../../daemon/fido/contract.ts';
+import type { AssertRequest, MakeRequest } from '../../daemon/protocol/fido-requests.ts';
 import { until } from './until.ts';
 
 /** One question to the keys, as a test answers it. */

@@ -1,14 +1,9 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import path from 'node:path';
-import type {
-  AssertRequest,
-  FidoCall,
-  FidoEvent,
-  FidoHelper,
-  MakeRequest,
-} from '../../daemon/fido/contract.ts';
+import type { FidoCall, FidoEvent, FidoHelper } from '../../daemon/fido/contract.ts';
 import { createFidoHelper } from '../../daemon/fido/helper.ts';
 import type { Log, LogFields } from '../../daemon/log.ts';
+import type { AssertRequest, MakeRequest } from '../../daemon/protocol/fido-requests.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,

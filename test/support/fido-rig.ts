@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type HelperFrame, HelperReader } from '../../daemon/fido/frames.ts';
+import { createHelperFrameReader, type HelperFrame } from '../../daemon/protocol/fido.ts';
 import { field, frame } from './fake-daemon.ts';
 import { compileSources, hardenedLink, nativeTests, repoRoot, type Variant } from './native.ts';
 import { until } from './until.ts';
@@ -69,7 +69,7 @@ export class RawHelper {
   readonly ended: Promise<Ended>;
   errors = '';
   isOver = false;
-  readonly #reader = new HelperReader();
+  readonly #reader = createHelperFrameReader();
 
   constructor(
     program: string,

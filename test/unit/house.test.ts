@@ -53,6 +53,7 @@ const stairs: readonly (readonly string[])[] = [
   ['config'],
   ['accounts', 'sessions'],
   ['fido', 'password'],
+  ['protocol'],
   ['peer', 'refusals'],
   [
     'process',
@@ -86,11 +87,7 @@ describe('the stairs of the daemon', () => {
       .filter(({ from, to }) => stepOf(to) < stepOf(from))
       .filter(
         ({ from, to, typesOnly }) =>
-          !(
-            typesOnly &&
-            (within('daemon/config')(from) || within('daemon/fido')(from)) &&
-            to === 'daemon/factors/contract.ts'
-          ),
+          !(typesOnly && within('daemon/config')(from) && to === 'daemon/factors/contract.ts'),
       );
     assert.deepEqual(upwards.map(described), []);
   });

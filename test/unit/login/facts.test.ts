@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { factsOf, isProven } from '../../../daemon/login/facts.ts';
-import type { HelloFrame } from '../../../daemon/login/frames.ts';
+import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import { publicKey } from '../../support/ssh-keys.ts';
 
 const plain: HelloFrame = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
-import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { createRootPlaces, type Place, poolsFor, type RootPlaces } from '../../../daemon/login/places.ts';
+import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, type HelloFields, hello, u32 } from '../../support/module-frames.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { type Effect, type Event, type State, step } from '../../../daemon/login/session.ts';
+import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import type { OpenLogin, Verdict } from '../../../daemon/verifier/contract.ts';
 import { facts, totp } from '../policy/support.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HelloFrame } from '../../../daemon/login/frames.ts';
 import { type Effect, type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import type { Opening, OpenLogin, ResultCode, Verdict } from '../../../daemon/verifier/contract.ts';
 import { fc } from '../../support/property.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CredentialRecord } from '../../../daemon/factors/contract.ts';
-import { encodeAssert, encodeMake } from '../../../daemon/fido/requests.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { encodeAssert, encodeMake } from '../../../daemon/protocol/fido-requests.ts';
 import { systemRandomness } from '../../../daemon/randomness.ts';
 import { legacyCredential } from '../../../daemon/verifier/credentials.ts';
 import { createTouches, questionFor } from '../../../daemon/verifier/touches.ts';

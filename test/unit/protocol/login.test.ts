@@ -4,12 +4,12 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { SallyportError } from '../../../daemon/errors.ts';
 import {
+  createModuleFrameReader,
   type DaemonFrame,
   decodeModuleFrame,
   encodeDaemonFrame,
-  FrameReader,
   type ModuleFrame,
-} from '../../../daemon/login/frames.ts';
+} from '../../../daemon/protocol/login.ts';
 import {
   answer,
   cancel,
@@ -51,7 +51,7 @@ function shown(frame: ModuleFrame): unknown {
 
 /** Feeds the pieces to one reader, each as a copy of its own: the reader wipes what it is given. */
 function read(...pieces: readonly Buffer[]): unknown[] {
-  const reader = new FrameReader();
+  const reader = createModuleFrameReader();
   return pieces.flatMap((piece) => reader.push(Buffer.from(piece)).map(shown));
 }
 
@@ -314,7 +314,7 @@ describe('what was typed', () => {
     for (const bytes of cases) {
       const chunk = Buffer.from(bytes);
       try {
-        new FrameReader().push(chunk);
+        createModuleFrameReader().push(chunk);
       } catch (error) {
         assert.ok(isViolation(error));
       }
@@ -334,7 +334,7 @@ describe('what was typed', () => {
       ...wrongs.filter((wrong) => wrong.includes(secret)),
     ]) {
       bodies.length = 0;
-      const reader = new FrameReader();
+      const reader = createModuleFrameReader();
       const push = () => reader.push(Buffer.from(bytes));
       if (bytes === wrongs[0] || wrongs.includes(bytes)) assert.throws(push, isViolation);
       else {
@@ -358,7 +358,7 @@ describe('what was typed', () => {
       return body;
     });
     const chunk = Buffer.concat([answer(secret), Buffer.from([0, 0, 0, 0])]);
-    assert.throws(() => new FrameReader().push(chunk), isViolation);
+    assert.throws(() => createModuleFrameReader().push(chunk), isViolation);
     assert.ok(bodies.length > 0 && !bodies.some((body) => body.includes(secret.slice(0, 4))));
   });
 
@@ -384,7 +384,7 @@ describe('bytes from anybody', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 6 }), fc.integer({ min: 1, max: 50 }), (pieces, size) => {
         const all = Buffer.concat(pieces);
-        const reader = new FrameReader();
+        const reader = createModuleFrameReader();
         let given = 0;
         let yielded = 0;
         for (let at = 0; at < all.length; at += size) {

@@ -1,20 +1,20 @@
-import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { encodeFrame, type Field, unsigned, violationOf } from './codec.ts';
 
 /**
  * What `sallyport-password` is asked, and what it answers: docs/reference/protocol.md, "The password helper". Pure.
  * native/password/protocol.h has the same numbers.
  */
 export const protocolVersion = 1;
-export const types = { ask: 0x71, look: 0x72, verdict: 0x81 };
-export const tags = {
+export const frameTypes = { ask: 0x71, look: 0x72, verdict: 0x81 } as const;
+export const fieldTags = {
   version: 0x01,
   deadline: 0x02,
   user: 0x03,
   source: 0x04,
   password: 0x05,
   code: 0x06,
-};
+} as const;
 export const codes = { right: 1, wrong: 2, expired: 3, failed: 4, set: 5, none: 6 } as const;
 export type Code = keyof typeof codes;
 /** What may answer each question; `failed` answers both. */
@@ -31,49 +31,39 @@ export interface Ask {
   readonly deadline: number;
 }
 
-/** One buffer, so that the caller can wipe it. The lengths are the caller's to have checked. */
+function opening(deadline: number, user: Buffer): readonly Field[] {
+  return [
+    { tag: fieldTags.version, value: unsigned(protocolVersion, 1) },
+    { tag: fieldTags.deadline, value: unsigned(deadline, 4) },
+    { tag: fieldTags.user, value: user },
+  ];
+}
+
+/** One buffer, so that the caller can wipe it. The caller has checked the lengths. */
 export function encodeAsk({ user, password, source, deadline }: Ask): Buffer {
-  return encode(types.ask, deadline, [
-    [tags.user, user],
-    ...(source === undefined ? [] : [[tags.source, source] as const]),
-    [tags.password, password],
+  return encodeFrame(frameTypes.ask, [
+    ...opening(deadline, user),
+    ...(source === undefined ? [] : [{ tag: fieldTags.source, value: source }]),
+    { tag: fieldTags.password, value: password },
   ]);
 }
 
-/** Whether the account has a password. */
+/** Asks whether the account has a password. */
 export function encodeLook({ user, deadline }: Pick<Ask, 'user' | 'deadline'>): Buffer {
-  return encode(types.look, deadline, [[tags.user, user]]);
+  return encodeFrame(frameTypes.look, opening(deadline, user));
 }
 
-function encode(type: number, deadline: number, more: readonly (readonly [number, Uint8Array])[]): Buffer {
-  const number = Buffer.alloc(4);
-  number.writeUInt32BE(deadline);
-  const fields: readonly (readonly [number, Uint8Array])[] = [
-    [tags.version, Buffer.from([protocolVersion])],
-    [tags.deadline, number],
-    ...more,
-  ];
-  const length = fields.reduce((sum, [, value]) => sum + 3 + value.length, 1);
-  const frame = Buffer.alloc(4 + length);
-  frame.writeUInt32BE(length, 0);
-  frame.writeUInt8(type, 4);
-  let at = 5;
-  for (const [tag, value] of fields) {
-    frame.writeUInt8(tag, at);
-    frame.writeUInt16BE(value.length, at + 1);
-    frame.set(value, at + 3);
-    at += 3 + value.length;
-  }
-  return frame;
-}
+const violation = violationOf('sallyport-password');
 
 /** All but the code, which is the last byte: a VERDICT has no other form. */
-const opening = Buffer.from([0, 0, 0, 5, types.verdict, tags.code, 0, 1]);
+const verdictStart = encodeFrame(frameTypes.verdict, [
+  { tag: fieldTags.code, value: unsigned(0, 1) },
+]).subarray(0, -1);
 
 /**
  * Takes bytes as they come. One for each process of the helper.
  *
- * MUST hold: what is not a VERDICT to the last byte is refused at its first wrong one, and nothing more is kept.
+ * Invariant: what is not a VERDICT to the last byte is a violation at its first wrong one, and no more is kept.
  */
 export class VerdictReader<Expected extends Code> {
   readonly #expected: readonly Expected[];
@@ -85,22 +75,18 @@ export class VerdictReader<Expected extends Code> {
 
   /** @returns undefined: more is to come. @throws SallyportError `protocol-violation` */
   push(chunk: Buffer): Expected | undefined {
-    const whole = opening.length + 1;
+    const whole = verdictStart.length + 1;
     if (this.#held.length + chunk.length > whole) throw violation('it says too much');
     this.#held = Buffer.concat([this.#held, chunk]);
-    const seen = Math.min(this.#held.length, opening.length);
-    if (!this.#held.subarray(0, seen).equals(opening.subarray(0, seen)))
+    const seen = Math.min(this.#held.length, verdictStart.length);
+    if (!this.#held.subarray(0, seen).equals(verdictStart.subarray(0, seen)))
       throw violation('that is no verdict');
     if (this.#held.length < whole) return undefined;
-    const code = this.#held.readUInt8(opening.length);
+    const code = this.#held.readUInt8(verdictStart.length);
     const verdict = this.#expected.find((expected) => codes[expected] === code);
     if (verdict === undefined) throw violation('an unknown verdict');
     return verdict;
   }
-}
-
-function violation(what: string): SallyportError<'protocol-violation'> {
-  return new SallyportError('protocol-violation', `sallyport-password broke the protocol: ${what}`);
 }
 
 /** A name that no helper takes is the name of no account. */

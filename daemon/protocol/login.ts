@@ -1,15 +1,60 @@
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { modes, protocolVersion, styles, tags, types } from './frame-numbers.ts';
+import {
+  decodeText,
+  encodeFrame,
+  type Field,
+  FrameReader,
+  fieldsOf,
+  unsigned,
+  violationOf,
+} from './codec.ts';
 
 /**
  * Frames between the PAM module and the daemon: docs/reference/protocol.md. Pure: bytes in, values out.
  *
- * MUST hold:
- * - a length is judged before a byte of the body is kept;
- * - a frame that is not exactly as the page says is refused, never mended or cut;
- * - no error says what stood in an ANSWER.
+ * Invariants:
+ * - a frame that is not exactly as the page says is a violation, never repaired or cut;
+ * - no error says what an ANSWER held.
  */
+
+export const protocolVersion = 1;
+/** test/vectors holds the bytes that these numbers lead to; native/module/protocol.h has the same ones. */
+export const frameTypes = {
+  hello: 0x01,
+  answer: 0x02,
+  cancel: 0x03,
+  withdrawn: 0x04,
+  info: 0x11,
+  error: 0x12,
+  prompt: 0x13,
+  wait: 0x14,
+  result: 0x15,
+  withdraw: 0x16,
+} as const;
+export const fieldTags = {
+  version: 0x01,
+  service: 0x02,
+  user: 0x03,
+  ruser: 0x04,
+  rhost: 0x05,
+  tty: 0x06,
+  session: 0x07,
+  realUid: 0x08,
+  mode: 0x09,
+  firstFactorPassed: 0x0a,
+  sshAuthInfo: 0x0b,
+  deadline: 0x0c,
+  flags: 0x0d,
+  terminal: 0x0e,
+  answer: 0x20,
+  text: 0x30,
+  style: 0x31,
+  code: 0x32,
+  strip: 0x33,
+} as const;
+export const modes = ['prompt', 'password-and-code', 'first-pass'] as const;
+export const styles = { hidden: 0, shown: 1, terminal: 2 } as const;
 
 export interface HelloFrame {
   readonly type: 'hello';
@@ -59,124 +104,50 @@ export type DaemonFrame =
   | { readonly type: 'result'; readonly code: keyof typeof pamCodes; readonly strip: number }
   | { readonly type: 'withdraw' };
 
-function violation(what: string): SallyportError<'protocol-violation'> {
-  return new SallyportError('protocol-violation', `the peer broke the protocol: ${what}`);
-}
+const violation = violationOf('the peer');
 
-function decodeOrWipe(body: Buffer): ModuleFrame {
-  try {
-    return decodeModuleFrame(body);
-  } catch (error) {
-    body.fill(0);
-    throw error;
-  }
-}
+type Fields = ReadonlyMap<number, Buffer>;
 
-/** Takes bytes as they come and gives whole frames. One for each connection. */
-export class FrameReader {
-  readonly #header = Buffer.alloc(4);
-  #have = 0;
-  #body: Buffer | undefined;
-
-  /**
-   * @returns the frames that became complete; `chunk` is wiped, since an answer may stand in it
-   * @throws SallyportError `protocol-violation`
-   */
-  push(chunk: Buffer): ModuleFrame[] {
-    const frames: ModuleFrame[] = [];
-    try {
-      let at = 0;
-      while (at < chunk.length) {
-        at += this.#take(chunk, at);
-        const body = this.#body;
-        if (body === undefined || this.#have < body.length) continue;
-        this.#body = undefined;
-        this.#have = 0;
-        frames.push(decodeOrWipe(body));
-      }
-    } catch (error) {
-      // Nobody will be handed those before it.
-      for (const frame of frames) if (frame.type === 'answer') frame.answer.fill(0);
-      throw error;
-    } finally {
-      chunk.fill(0);
-    }
-    return frames;
-  }
-
-  /** Nothing more comes: what was half received may be most of an answer. */
-  end(): void {
-    this.#body?.fill(0);
-    this.#body = undefined;
-  }
-
-  #take(chunk: Buffer, at: number): number {
-    const target = this.#body ?? this.#header;
-    const taken = chunk.copy(target, this.#have, at);
-    this.#have += taken;
-    if (this.#body === undefined && this.#have === this.#header.length) {
-      const length = this.#header.readUInt32BE(0);
-      if (length < 1 || length > limits.frameLength) throw violation(`a frame of ${length} bytes`);
-      this.#body = Buffer.alloc(length);
-      this.#have = 0;
-    }
-    return taken;
-  }
-}
-
-function fieldsOf(body: Buffer): Map<number, Buffer> {
+/** Unknown tags are kept, and read by nothing: a later module may say more. */
+function uniqueFields(body: Buffer): Fields {
   const fields = new Map<number, Buffer>();
-  let at = 1;
-  while (at < body.length) {
-    if (at + 3 > body.length) throw violation('a field header that is cut off');
-    const tag = body.readUInt8(at);
-    const end = at + 3 + body.readUInt16BE(at + 1);
-    if (end > body.length) throw violation('a field that runs past its frame');
+  for (const { tag, value } of fieldsOf(body, violation)) {
     if (fields.has(tag)) throw violation(`tag ${tag} twice`);
-    fields.set(tag, body.subarray(at + 3, end));
-    at = end;
+    fields.set(tag, value);
   }
   return fields;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function textField(
-  fields: Map<number, Buffer>,
-  name: keyof typeof tags,
-  longest: number,
-): string | undefined {
-  const bytes = fields.get(tags[name]);
+function textField(fields: Fields, name: keyof typeof fieldTags, longest: number): string | undefined {
+  const bytes = fields.get(fieldTags[name]);
   if (bytes === undefined) return undefined;
   if (bytes.length > longest) throw violation(`${name} of ${bytes.length} bytes`);
   if (bytes.includes(0)) throw violation(`a NUL byte in ${name}`);
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw violation(`${name} is not UTF-8`);
-  }
+  const text = decodeText(bytes);
+  if (text === undefined) throw violation(`${name} is not UTF-8`);
+  return text;
 }
 
-function requiredText(fields: Map<number, Buffer>, name: keyof typeof tags, longest: number): string {
+function requiredText(fields: Fields, name: keyof typeof fieldTags, longest: number): string {
   const text = textField(fields, name, longest);
   if (text === undefined || text.length === 0) throw violation(`${name} is missing`);
   return text;
 }
 
-function number(fields: Map<number, Buffer>, name: keyof typeof tags, size: 1 | 4): number {
-  const bytes = fields.get(tags[name]);
+function number(fields: Fields, name: keyof typeof fieldTags, size: 1 | 4): number {
+  const bytes = fields.get(fieldTags[name]);
   if (bytes === undefined) throw violation(`${name} is missing`);
   if (bytes.length !== size) throw violation(`${name} of ${bytes.length} bytes`);
   return bytes.readUIntBE(0, size);
 }
 
-function flag(fields: Map<number, Buffer>, name: keyof typeof tags): boolean {
+function flag(fields: Fields, name: keyof typeof fieldTags): boolean {
   const value = number(fields, name, 1);
   if (value > 1) throw violation(`${name} is neither 0 nor 1`);
   return value === 1;
 }
 
-function decodeHello(fields: Map<number, Buffer>): HelloFrame {
+function decodeHello(fields: Fields): HelloFrame {
   if (number(fields, 'version', 1) !== protocolVersion) throw violation('another version of the protocol');
   const mode = modes[number(fields, 'mode', 1)];
   if (mode === undefined) throw violation('an unknown mode');
@@ -199,73 +170,63 @@ function decodeHello(fields: Map<number, Buffer>): HelloFrame {
     ...(sshAuthInfo ? { sshAuthInfo } : {}),
     deadline: number(fields, 'deadline', 4),
     flags: number(fields, 'flags', 4),
-    terminal: fields.has(tags.terminal) && flag(fields, 'terminal'),
+    terminal: fields.has(fieldTags.terminal) && flag(fields, 'terminal'),
   };
 }
 
 /** @param body type and fields, without the length */
 export function decodeModuleFrame(body: Buffer): ModuleFrame {
   const type = body.readUInt8(0);
-  const fields = fieldsOf(body);
+  const fields = uniqueFields(body);
   switch (type) {
-    case types.hello:
+    case frameTypes.hello:
       return decodeHello(fields);
-    case types.answer: {
-      const answer = fields.get(tags.answer);
+    case frameTypes.answer: {
+      const answer = fields.get(fieldTags.answer);
       if (answer === undefined) throw violation('an ANSWER without an answer');
       if (answer.length > limits.answerLength) throw violation('an answer that is too long');
       return { type: 'answer', answer };
     }
-    case types.cancel:
+    case frameTypes.cancel:
       return { type: 'cancel' };
-    case types.withdrawn:
+    case frameTypes.withdrawn:
       return { type: 'withdrawn' };
     default:
       throw violation(`frame type ${type}`);
   }
 }
 
-function field(tag: number, bytes: Buffer): Buffer {
-  const header = Buffer.alloc(3);
-  header.writeUInt8(tag, 0);
-  header.writeUInt16BE(bytes.length, 1);
-  return Buffer.concat([header, bytes]);
+/** What one connection of a module says. */
+export function createModuleFrameReader(): FrameReader<ModuleFrame> {
+  return new FrameReader(decodeModuleFrame, violation);
 }
 
-function unsigned(value: number, size: 1 | 2 | 4): Buffer {
-  const bytes = Buffer.alloc(size);
-  bytes.writeUIntBE(value, 0, size);
-  return bytes;
-}
-
-function shownText(text: string): Buffer {
+function shownText(text: string): Field {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length === 0 || bytes.length > limits.textLength)
     throw new SallyportError('text-length', `a text of ${bytes.length} bytes cannot be shown`);
-  return field(tags.text, bytes);
+  return { tag: fieldTags.text, value: bytes };
 }
 
-function fieldsFor(frame: DaemonFrame): Buffer[] {
+function fieldsFor(frame: DaemonFrame): readonly Field[] {
   switch (frame.type) {
     case 'info':
     case 'error':
       return [shownText(frame.text)];
     case 'prompt':
-      return [shownText(frame.text), field(tags.style, unsigned(styles[frame.style], 1))];
+      return [shownText(frame.text), { tag: fieldTags.style, value: unsigned(styles[frame.style], 1) }];
     case 'wait':
     case 'withdraw':
       return [];
     case 'result':
       return [
-        field(tags.code, unsigned(pamCodes[frame.code], 4)),
-        field(tags.strip, unsigned(frame.strip, 2)),
+        { tag: fieldTags.code, value: unsigned(pamCodes[frame.code], 4) },
+        { tag: fieldTags.strip, value: unsigned(frame.strip, 2) },
       ];
   }
 }
 
 /** The whole frame, length included. */
 export function encodeDaemonFrame(frame: DaemonFrame): Buffer {
-  const body = [unsigned(types[frame.type], 1), ...fieldsFor(frame)];
-  const length = body.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([unsigned(length, 4), ...body]);
+  return encodeFrame(frameTypes[frame.type], fieldsFor(frame));
 }
