@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Accounts } from '../accounts.ts';
 import type { Realm } from '../config/contract.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import type { FactorKind } from '../factors/contract.ts';
+import type { KindName } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { Decision } from '../policy/decision.ts';
@@ -40,7 +40,7 @@ export interface ReportLine {
   readonly realm?: string;
   /** Whether the realm only observes as yet. */
   readonly observed: boolean;
-  readonly factors: readonly { readonly kind: FactorKind; readonly enabled: boolean }[];
+  readonly factors: readonly { readonly kind: KindName; readonly enabled: boolean }[];
   /** Until when an exemption runs that puts it off. Milliseconds since the epoch. */
   readonly exemptUntil?: number;
 }

@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { decodeBase32, encodeBase32, groupedBase32 } from '../factors/base32.ts';
 import type { OtpAlgorithm } from '../factors/contract.ts';
+import { otpauthUri, shortOtpauthUris } from '../factors/otpauth.ts';
+import type { PlainU2f } from '../factors/plain-factors.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
-import { otpauthUri, shortOtpauthUris } from '../factors/uri.ts';
-import type { WrittenU2f } from '../factors/written.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { qrCode } from '../qr.ts';
 import { ControlError } from './client.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
-export type { OtpauthToken } from '../factors/uri.ts';
+export type { OtpauthToken } from '../factors/otpauth.ts';
 export { otpauthUri, qrCode, shortOtpauthUris };
 
 export function newSeed(algorithm: OtpAlgorithm): Buffer {
@@ -75,7 +75,7 @@ export function readSeed(text: string): Buffer {
  * A legacy credential as other programs wrote it down (factors/u2f-text.ts).
  * @throws ControlError bad-secret
  */
-export function readU2f(text: string, appId: string): WrittenU2f {
+export function readU2f(text: string, appId: string): PlainU2f {
   const read = readU2fText(text);
   if (read !== undefined)
     return {

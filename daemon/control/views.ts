@@ -2,8 +2,8 @@ import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.t
 import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
 import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
 import type { FactorSummary } from '../factors/summary.ts';
-import type { WrittenHotp, WrittenTotp, WrittenU2f, WrittenYubikey } from '../factors/written.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
@@ -174,13 +174,13 @@ export type EnrolBody = {
   readonly code?: string;
   readonly verify: boolean;
 } & (
-  | ({ readonly kind: 'totp' } & WrittenTotp)
-  | ({ readonly kind: 'hotp' } & WrittenHotp)
+  | ({ readonly kind: 'totp' } & PlainTotp)
+  | ({ readonly kind: 'hotp' } & PlainHotp)
   /** Validated by the realm's servers; `code` is a touch. */
   | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
-  | ({ readonly kind: 'yubikey'; readonly validation: 'local' } & WrittenYubikey)
+  | ({ readonly kind: 'yubikey'; readonly validation: 'local' } & PlainYubikey)
   /** Without a touch; with one, see CeremonyBody. */
-  | ({ readonly kind: 'u2f' } & WrittenU2f)
+  | ({ readonly kind: 'u2f' } & PlainU2f)
   /** The line of a .pub file. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
@@ -189,7 +189,7 @@ export type EnrolBody = {
 /** What a security key is enrolled with, touched at the machine. */
 export type CeremonyBody = { readonly name?: string } & (
   | { readonly kind: 'webauthn' }
-  | ({ readonly kind: 'u2f' } & WrittenU2f)
+  | ({ readonly kind: 'u2f' } & PlainU2f)
 );
 
 /** Numbered, so that whoever asks for the next one misses none. */

@@ -1,3 +1,4 @@
+import { base32 } from '@otplib/plugin-base32-scure';
 import { SallyportError } from '../errors.ts';
 
 /** RFC 4648, section 6. */
@@ -13,19 +14,7 @@ const padding = /[\s=-]/;
 
 /** Upper case, without padding: the form that authenticator apps show and take. */
 export function encodeBase32(bytes: Buffer): string {
-  let text = '';
-  let held = 0;
-  let bits = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
-    bits += 8;
-    while (bits >= bitsPerSymbol) {
-      bits -= bitsPerSymbol;
-      text += alphabet[(held >>> bits) & 31];
-    }
-    held &= (1 << bits) - 1;
-  }
-  return bits === 0 ? text : text + alphabet[(held << (bitsPerSymbol - bits)) & 31];
+  return base32.encode(bytes);
 }
 
 /** In groups of four, as people read them out and type them. */
@@ -39,29 +28,24 @@ export function groupedBase32(bytes: Buffer): string {
  * Throws `bad-secret`, which names the position of a character that does not belong, and holds no part of the secret.
  */
 export function decodeBase32(text: string): Buffer {
-  const bytes: number[] = [];
-  let held = 0;
-  let bits = 0;
+  const values: number[] = [];
   let position = 0;
   for (const character of withoutPadding(text)) {
     position += 1;
-    if (ornament.test(character)) continue;
-    held = (held << bitsPerSymbol) | symbolValue(character, position);
-    bits += bitsPerSymbol;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes.push(held >>> bits);
-      held &= (1 << bits) - 1;
-    }
+    if (!ornament.test(character)) values.push(symbolValue(character, position));
   }
-  if (bits >= bitsPerSymbol) {
+  const beyond = (values.length * bitsPerSymbol) % 8;
+  if (beyond >= bitsPerSymbol) {
     throw new SallyportError(
       'bad-secret',
       'the secret ends in the middle of a byte: a character at its end is missing, or there is one too many.',
     );
   }
-  if (bytes.length === 0) throw new SallyportError('bad-secret', 'the secret is empty.');
-  return Buffer.from(bytes);
+  const last = values.pop();
+  if (last === undefined) throw new SallyportError('bad-secret', 'the secret is empty.');
+  // The library refuses bits beyond the last whole byte, unless they are zero.
+  const symbols = [...values, last & ~((1 << beyond) - 1)].map((value) => alphabet.charAt(value)).join('');
+  return Buffer.from(base32.decode(symbols));
 }
 
 function withoutPadding(text: string): string {

@@ -1,6 +1,6 @@
+import { bypassGroups } from './answer-format.ts';
 import type { BypassRecord, Factor, RecoveryHash } from './contract.ts';
-import { bypassGroups } from './shape.ts';
-import { hashedSet, leftIn, spendFrom } from './single-use.ts';
+import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 /**
  * One code that an admin reads to somebody on the phone: good for one login, until a moment.
@@ -17,14 +17,14 @@ export const bypass: Factor<BypassRecord> = {
   verify(record, shape, context) {
     if (shape.kind !== 'bypass' || !isOpen(record, context.now))
       return { outcome: 'refused', reason: 'wrong' };
-    const [hash] = spendFrom(setOf(record), shape.text, context.keyedHash) ?? [];
+    const [hash] = consumeFrom(setOf(record), shape.text, context.keyedHash) ?? [];
     if (hash === undefined) return { outcome: 'refused', reason: 'wrong' };
     return { outcome: 'accepted', record: { ...record, hash, lastUsed: context.now } };
   },
 };
 
 function isOpen(record: BypassRecord, now: number): boolean {
-  return leftIn(setOf(record)) > 0 && record.created <= now && now < record.until;
+  return remainingIn(setOf(record)) > 0 && record.created <= now && now < record.until;
 }
 
 function setOf({ keyId, salt, hash }: BypassRecord) {

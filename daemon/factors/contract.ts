@@ -1,4 +1,4 @@
-import type { Shape } from './shape.ts';
+import type { AnswerFormat } from './answer-format.ts';
 
 /** Kinds that a realm may require. */
 export type RequirableKind = 'totp' | 'webauthn' | 'yubikey';
@@ -43,7 +43,7 @@ export interface TotpRecord extends FactorBase {
  * The mark is that of an older copy of the store: what is above it may be spent too. Two answers in a row, each
  * above the one before, end the doubt.
  */
-export type InDoubt = true;
+export type ResyncRequired = true;
 
 /** RFC 4226. */
 export interface HotpRecord extends FactorBase {
@@ -53,7 +53,7 @@ export interface HotpRecord extends FactorBase {
   readonly algorithm: OtpAlgorithm;
   /** The next moving factor expected; all below are spent. */
   readonly counter: number;
-  readonly inDoubt?: InDoubt;
+  readonly inDoubt?: ResyncRequired;
 }
 
 /** A YubiKey in slot OTP, validated the way it was added. */
@@ -77,7 +77,7 @@ export interface LocalYubikey extends YubikeyBase {
   readonly secret: string;
   /** Use counter * 256 + session counter of the last press accepted; -1: none yet. */
   readonly lastPress: number;
-  readonly inDoubt?: InDoubt;
+  readonly inDoubt?: ResyncRequired;
 }
 
 /** Validated by servers that have its AES key. */
@@ -182,7 +182,7 @@ export type FactorRecord =
   | RecoveryRecord
   | ScratchRecord
   | BypassRecord;
-export type FactorKind = FactorRecord['kind'];
+export type KindName = FactorRecord['kind'];
 
 /** Keyed hash for recovery keys, scratch and bypass codes: HMAC-SHA256 under a key derived from a master key. */
 export interface RecoveryHash {
@@ -212,7 +212,7 @@ export interface FactorContext {
 }
 
 /** `unavailable`: none of them could say, or was asked about this OTP. */
-export type Validated = (otp: string) => 'valid' | Exclude<NotAccepted, 'clock' | 'counter' | 'restored'>;
+export type Validated = (otp: string) => 'valid' | Exclude<RejectReason, 'clock' | 'counter' | 'restored'>;
 
 /**
  * What a security key answered to a challenge of ours. Made by whoever made the challenge, and by nobody else:
@@ -258,7 +258,7 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
   | { readonly outcome: 'accepted'; readonly record: R }
   | {
       readonly outcome: 'refused';
-      readonly reason: NotAccepted;
+      readonly reason: RejectReason;
       readonly resync?: Resync;
       /** wrong: it is a right code of another time. */
       readonly offset?: ClockOffset;
@@ -272,7 +272,7 @@ export type FactorVerdict<R extends FactorRecord = FactorRecord> =
  * first-of-two: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; restored: a restore does not accept codes of this moment; unavailable: those
  * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
  */
-export type NotAccepted =
+export type RejectReason =
   | 'wrong'
   | 'first-of-two'
   | 'replay'
@@ -292,7 +292,7 @@ export interface Factor<R extends FactorRecord = FactorRecord> {
    */
   usable(record: R, now: number): boolean;
   /** Whether an answer of this shape may be for this record. */
-  takes(record: R, shape: Shape): boolean;
+  takes(record: R, shape: AnswerFormat): boolean;
   /** Pure. Never throws for any answer. On acceptance `record` is what MUST be committed before SUCCESS. */
-  verify(record: R, shape: Shape, context: FactorContext): FactorVerdict<R>;
+  verify(record: R, shape: AnswerFormat, context: FactorContext): FactorVerdict<R>;
 }

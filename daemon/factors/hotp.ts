@@ -1,6 +1,6 @@
-import { codeAt, sameCode } from './code.ts';
+import type { AnswerFormat } from './answer-format.ts';
 import type { Factor, FactorContext, FactorVerdict, HotpRecord } from './contract.ts';
-import type { Shape } from './shape.ts';
+import { codeAt, sameCode } from './otp.ts';
 
 /** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
 const lookAhead = 10;
@@ -29,7 +29,7 @@ export const hotp: Factor<HotpRecord> = {
  *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
  * - Of a record in doubt no single code MUST be accepted, not even the expected one: it may be spent.
  */
-function verify(record: HotpRecord, shape: Shape, context: FactorContext): FactorVerdict<HotpRecord> {
+function verify(record: HotpRecord, shape: AnswerFormat, context: FactorContext): FactorVerdict<HotpRecord> {
   if (shape.kind !== 'code' || shape.text.length !== record.digits)
     return { outcome: 'refused', reason: 'wrong' };
   const expected = record.counter;

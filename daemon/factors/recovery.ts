@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { type AnswerFormat, recoveryAlphabet, recoveryGroups } from './answer-format.ts';
 import type { Factor, FactorContext, FactorVerdict, RecoveryHash, RecoveryRecord } from './contract.ts';
-import { recoveryAlphabet, recoveryGroups, type Shape } from './shape.ts';
-import { hashedSet, leftIn, spendFrom } from './single-use.ts';
+import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 export const recoveryKeyCount = 10;
 
@@ -9,8 +9,8 @@ export const recoveryKeyCount = 10;
 export const recovery: Factor<RecoveryRecord> = {
   kind: 'recovery',
   countsAsCode: false,
-  usable: (record) => keysLeft(record) > 0,
-  takes: (record, shape) => shape.kind === shapeOfKeys(record),
+  usable: (record) => remainingKeys(record) > 0,
+  takes: (record, shape) => shape.kind === formatOfKeys(record),
   verify,
 };
 
@@ -53,19 +53,23 @@ export function hashLegacyRecovery(
   return { ...hashedSet(digests, salt, keyedHash), legacy: { scheme: 'proxmox', secret } };
 }
 
-export function keysLeft(record: RecoveryRecord): number {
-  return leftIn(record);
+export function remainingKeys(record: RecoveryRecord): number {
+  return remainingIn(record);
 }
 
 /** Which form the keys of this set have. */
-export function shapeOfKeys({ legacy }: RecoveryRecord): 'recovery' | 'legacy-recovery' {
+export function formatOfKeys({ legacy }: RecoveryRecord): 'recovery' | 'legacy-recovery' {
   return legacy === undefined ? 'recovery' : 'legacy-recovery';
 }
 
-function verify(record: RecoveryRecord, shape: Shape, context: FactorContext): FactorVerdict<RecoveryRecord> {
-  if (shape.kind !== shapeOfKeys(record) || !('text' in shape))
+function verify(
+  record: RecoveryRecord,
+  shape: AnswerFormat,
+  context: FactorContext,
+): FactorVerdict<RecoveryRecord> {
+  if (shape.kind !== formatOfKeys(record) || !('text' in shape))
     return { outcome: 'refused', reason: 'wrong' };
-  const hashes = spendFrom(record, hashedText(record, shape.text), context.keyedHash);
+  const hashes = consumeFrom(record, hashedText(record, shape.text), context.keyedHash);
   if (hashes === undefined) return { outcome: 'refused', reason: 'wrong' };
   return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };
 }

@@ -1,5 +1,5 @@
 import type { Factor, RecoveryHash, ScratchRecord } from './contract.ts';
-import { hashedSet, leftIn, spendFrom } from './single-use.ts';
+import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 /** As google-authenticator(1) makes them. */
 const digits = 8;
@@ -11,12 +11,12 @@ const digits = 8;
 export const scratch: Factor<ScratchRecord> = {
   kind: 'scratch',
   countsAsCode: true,
-  usable: (record) => leftIn(record) > 0,
+  usable: (record) => remainingIn(record) > 0,
   takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
   verify(record, shape, context) {
     const hashes =
       shape.kind === 'code' && shape.text.length === record.digits
-        ? spendFrom(record, shape.text, context.keyedHash)
+        ? consumeFrom(record, shape.text, context.keyedHash)
         : undefined;
     if (hashes === undefined) return { outcome: 'refused', reason: 'wrong' };
     return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };
@@ -37,6 +37,6 @@ export function hashScratchCodes(
   return { ...hashedSet(codes, salt, keyedHash), digits };
 }
 
-export function codesLeft(record: ScratchRecord): number {
-  return leftIn(record);
+export function remainingCodes(record: ScratchRecord): number {
+  return remainingIn(record);
 }

@@ -1,6 +1,9 @@
 import { SallyportError } from '../errors.ts';
 
-/** Bytes of a seed. Random ones are as long as what their hash makes (RFC 4226, 4; RFC 6238, 5.1). */
+/**
+ * Bytes of a seed. Random ones are as long as what their hash makes (RFC 4226, 4; RFC 6238, 5.1). A file of its own,
+ * so that the command line does not load what computes codes.
+ */
 export const seedLengths = {
   /** 80 bits: what older google-authenticator files hold. */
   shortest: 10,

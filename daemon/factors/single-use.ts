@@ -17,7 +17,7 @@ export function hashedSet(
   return { keyId, salt: salt.toString('base64'), hashes };
 }
 
-export function leftIn({ hashes }: Pick<HashedSet, 'hashes'>): number {
+export function remainingIn({ hashes }: Pick<HashedSet, 'hashes'>): number {
   return hashes.filter((hash) => hash !== null).length;
 }
 
@@ -28,7 +28,7 @@ export function leftIn({ hashes }: Pick<HashedSet, 'hashes'>): number {
  *
  * @returns the hashes that are left; undefined: it fits none
  */
-export function spendFrom(
+export function consumeFrom(
   set: HashedSet,
   text: string,
   keyedHash: RecoveryHash,

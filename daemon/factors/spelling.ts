@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { answerFormatOf } from './answer-format.ts';
 import { blank, foreign, readAnswer, wipeReading } from './reading.ts';
-import { shapeOf } from './shape.ts';
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
 
@@ -10,7 +10,7 @@ const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
  * Invariant: nothing becomes text here that is not the whole of a code or key: the answer may be a password.
  */
 export function answerDigest(answer: Buffer): string {
-  const shape = shapeOf(answer, anyDigits);
+  const shape = answerFormatOf(answer, anyDigits);
   const hash = createHash('sha256');
   if ('text' in shape) return hash.update(`${shape.kind}:${shape.text}`).digest('base64');
   const reading = readAnswer(answer);

@@ -1,15 +1,15 @@
 import { unreachable } from '../errors.ts';
 import { offsetText } from '../lib/clock-offset.ts';
-import type { FactorKind, FactorRecord, KeyAlgorithm, OtpAlgorithm, TotpRecord } from './contract.ts';
-import { keysLeft } from './recovery.ts';
-import { codesLeft } from './scratch.ts';
+import type { FactorRecord, KeyAlgorithm, KindName, OtpAlgorithm, TotpRecord } from './contract.ts';
+import { remainingKeys } from './recovery.ts';
+import { remainingCodes } from './scratch.ts';
 import { fingerprintOf } from './ssh-key.ts';
 import { heldUntil } from './totp.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */
 export interface FactorSummary {
   readonly id: string;
-  readonly kind: FactorKind;
+  readonly kind: KindName;
   readonly name: string;
   readonly created: number;
   readonly lastUsed?: number;
@@ -45,8 +45,8 @@ export function summaryOf(record: FactorRecord): FactorSummary {
     ...(record.lastUsed === undefined ? {} : { lastUsed: record.lastUsed }),
     enabled: record.enabled,
     detail: detailOf(record),
-    ...(record.kind === 'recovery' ? { left: keysLeft(record) } : {}),
-    ...(record.kind === 'scratch' ? { left: codesLeft(record) } : {}),
+    ...(record.kind === 'recovery' ? { left: remainingKeys(record) } : {}),
+    ...(record.kind === 'scratch' ? { left: remainingCodes(record) } : {}),
     ...held(record),
     ...(record.kind === 'bypass' ? { until: record.until } : {}),
   };
@@ -90,9 +90,9 @@ function detailOf(record: FactorRecord): string {
     case 'ssh-sk':
       return `${record.keyType}, ${fingerprintOf(record)}`;
     case 'recovery':
-      return `${keysLeft(record)} of ${record.hashes.length} left${record.legacy === undefined ? '' : ', legacy'}`;
+      return `${remainingKeys(record)} of ${record.hashes.length} left${record.legacy === undefined ? '' : ', legacy'}`;
     case 'scratch':
-      return `${codesLeft(record)} of ${record.hashes.length} left, legacy: make recovery keys, then remove this`;
+      return `${remainingCodes(record)} of ${record.hashes.length} left, legacy: make recovery keys, then remove this`;
     case 'bypass':
       return `one login, until ${minuteOf(record.until)}`;
     default:

@@ -1,6 +1,6 @@
-import { codeAt, sameCode } from './code.ts';
+import type { AnswerFormat } from './answer-format.ts';
 import type { Factor, FactorContext, FactorVerdict, TotpRecord } from './contract.ts';
-import type { Shape } from './shape.ts';
+import { codeAt, sameCode } from './otp.ts';
 
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
@@ -27,7 +27,7 @@ export const totp: Factor<TotpRecord> = {
  *   names the one step whose code is right as the very next answer (RFC 6238, section 6): both steps above the mark,
  *   and no further from now than drift may go. The second becomes the mark, so that no pair is good twice.
  */
-function verify(record: TotpRecord, shape: Shape, context: FactorContext): FactorVerdict<TotpRecord> {
+function verify(record: TotpRecord, shape: AnswerFormat, context: FactorContext): FactorVerdict<TotpRecord> {
   if (shape.kind !== 'code' || shape.text.length !== record.digits) return refused('wrong');
   const center = Math.floor(context.now / 1000 / record.period) + record.drift;
   const newest = center + context.skew;

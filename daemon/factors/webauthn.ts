@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { AnswerFormat } from './answer-format.ts';
 import type {
   Assertion,
   CredentialRecord,
@@ -8,7 +9,6 @@ import type {
   U2fRecord,
   WebauthnRecord,
 } from './contract.ts';
-import type { Shape } from './shape.ts';
 
 /** A credential for our own relying party. */
 export const webauthn: Factor<WebauthnRecord> = {
@@ -29,7 +29,7 @@ export const u2f: Factor<U2fRecord> = {
     verify(record, shape, context, record.verified || context.userVerification === 'required'),
 };
 
-function takes(record: CredentialRecord, shape: Shape): boolean {
+function takes(record: CredentialRecord, shape: AnswerFormat): boolean {
   return shape.kind === 'assertion' && shape.assertion.credentialId === record.credentialId;
 }
 
@@ -44,7 +44,7 @@ function takes(record: CredentialRecord, shape: Shape): boolean {
  */
 function verify<R extends CredentialRecord>(
   record: R,
-  shape: Shape,
+  shape: AnswerFormat,
   context: FactorContext,
   mustBeVerified: boolean,
 ): FactorVerdict<R> {

@@ -98,12 +98,12 @@ function spentBy<R extends YubikeyRecord>(record: R, otp: string, { now }: Facto
 }
 
 /** The mark of a public id: for accounts whose servers alone have the AES key. */
-export function idMark({ publicId }: YubikeyRecord): string {
+export function publicIdCounterName({ publicId }: YubikeyRecord): string {
   return `id:${publicId}`;
 }
 
 /** The mark of an AES key, under whatever public id it was enrolled. */
-export function keyMark({ secret }: LocalYubikey): string {
+export function aesKeyCounterName({ secret }: LocalYubikey): string {
   return `key:${sha256(Buffer.from(secret, 'base64')).toString('hex')}`;
 }
 

@@ -3,7 +3,7 @@ import { formatDuration } from '../config/duration.ts';
 import { formatNetwork } from '../config/network.ts';
 import { unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
-import { factorFor } from '../factors/registry.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { heldUntil } from '../factors/totp.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
@@ -141,7 +141,7 @@ function stateOf(factor: FactorRecord, now: number): string {
   if (!factor.enabled) return ' (disabled)';
   const until = factor.kind === 'totp' ? heldUntil(factor) : undefined;
   if (until !== undefined && until > now) return ` (restored: its codes are accepted from ${date(until)} on)`;
-  return factorFor(factor).usable(factor, now) ? '' : ' (no longer good)';
+  return kindOf(factor).usable(factor, now) ? '' : ' (no longer good)';
 }
 
 /** "skip for sshd from 10.0.0.0/8, local". */

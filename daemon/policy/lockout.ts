@@ -1,5 +1,5 @@
 import type { Realm } from '../config/contract.ts';
-import type { FactorKind } from '../factors/contract.ts';
+import type { KindName } from '../factors/contract.ts';
 import type { LockState } from './contract.ts';
 
 type Rules = Realm['lockout'];
@@ -55,7 +55,7 @@ export function afterWrong(lock: LockState, isCode: boolean, rules: Rules, now: 
 }
 
 /** A verified factor ends the row; only a recovery key lifts the lock on typed codes. */
-export function afterVerified(lock: LockState, kind: FactorKind): LockState {
+export function afterVerified(lock: LockState, kind: KindName): LockState {
   if (kind === 'recovery' || lock.codesLockedAt === undefined) return unlocked;
   return { ...unlocked, codesLockedAt: lock.codesLockedAt };
 }

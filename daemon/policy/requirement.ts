@@ -1,10 +1,10 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { CredentialRecord, FactorKind, FactorRecord, RequirableKind } from '../factors/contract.ts';
-import { factorFor } from '../factors/registry.ts';
+import type { CredentialRecord, FactorRecord, KindName, RequirableKind } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
 import type { LoginFacts } from './contract.ts';
 
 /** Which requirement a factor of a kind meets (design, second table of Realms). */
-const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
+const meets: Readonly<Record<KindName, RequirableKind | 'each'>> = {
   totp: 'totp',
   hotp: 'totp',
   yubikey: 'yubikey',
@@ -17,7 +17,7 @@ const meets: Readonly<Record<FactorKind, RequirableKind | 'each'>> = {
   bypass: 'each',
 };
 
-export function fits(require: Realm['require'], kind: FactorKind): boolean {
+export function fits(require: Realm['require'], kind: KindName): boolean {
   if (require === 'none' || require === 'any') return true;
   const met = meets[kind];
   return met === 'each' || require.includes(met);
@@ -57,7 +57,7 @@ export function standingOf(
 }
 
 /** Each of them is good for a number of logins, so that an account that has nothing else will be locked out. */
-const runOut: ReadonlySet<FactorKind> = new Set(['recovery', 'scratch', 'bypass']);
+const runOut: ReadonlySet<KindName> = new Set(['recovery', 'scratch', 'bypass']);
 
 /** Whether one of these factors is what a realm requires, and not only what stands in for it a few times. */
 export function holdsRequired(fitting: readonly FactorRecord[]): boolean {
@@ -192,9 +192,9 @@ function isSet({ kind }: FactorRecord): boolean {
 }
 
 function canStillBeUsed(record: FactorRecord, now: number): boolean {
-  return factorFor(record).usable(record.enabled ? record : { ...record, enabled: true }, now);
+  return kindOf(record).usable(record.enabled ? record : { ...record, enabled: true }, now);
 }
 
 export function isTypedCode(record: FactorRecord): boolean {
-  return factorFor(record).countsAsCode;
+  return kindOf(record).countsAsCode;
 }

@@ -50,7 +50,7 @@ export function emptyRecord(account: string, now: number, uid?: number): Account
 
 /** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */
 export interface TokenRecord {
-  /** `idMark` or `keyMark` (factors/yubikey.ts). */
+  /** `publicIdCounterName` or `aesKeyCounterName` (factors/yubikey.ts). */
   readonly token: string;
   /** Use counter * 256 + session counter; a press at or below it is spent. -1: not known here. */
   readonly lastPress: number;

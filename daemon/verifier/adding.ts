@@ -1,7 +1,7 @@
 import type { Realm } from '../config/contract.ts';
 import { SallyportError } from '../errors.ts';
+import { answerFormatOf } from '../factors/answer-format.ts';
 import type { FactorContext, FactorRecord } from '../factors/contract.ts';
-import { shapeOf } from '../factors/shape.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
 import { type Owner, ownRecord } from '../store/owner.ts';
@@ -181,7 +181,7 @@ async function findOut(
   }
   if (request.kind !== 'yubikey') return { found: {} };
   const answer = request.code ?? noAnswer;
-  const shape = shapeOf(answer, new Set());
+  const shape = answerFormatOf(answer, new Set());
   const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
   const yubikey = yubikeyOf(request, touchedId);
   const factor = { ...provisional, ...yubikey };

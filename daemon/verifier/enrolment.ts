@@ -1,23 +1,29 @@
 import type { Realm } from '../config/contract.ts';
 import { SallyportError } from '../errors.ts';
+import { type AnswerFormat, answerFormatOf } from '../factors/answer-format.ts';
 import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
 import type {
   CloudYubikey,
   FactorBase,
   FactorContext,
-  FactorKind,
   FactorRecord,
+  KindName,
   LocalYubikey,
-  NotAccepted,
+  RejectReason,
   YubikeyRecord,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
-import { factorFor } from '../factors/registry.ts';
 import { checkSeed } from '../factors/seed.ts';
-import { type Shape, shapeOf } from '../factors/shape.ts';
 import { saltLength } from '../factors/single-use.ts';
-import { aesKeyBytes, idMark, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
+import {
+  aesKeyBytes,
+  aesKeyCounterName,
+  isPublicId,
+  privateIdBytes,
+  publicIdCounterName,
+} from '../factors/yubikey.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import { fits } from '../policy/requirement.ts';
@@ -105,16 +111,16 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
   );
 }
 
-const noShape: Shape = { kind: 'none' };
+const noShape: AnswerFormat = { kind: 'none' };
 
 /** Whether anything can be typed or touched that proves a new factor of this kind. */
-export function hasCode(kind: FactorKind): boolean {
+export function hasCode(kind: KindName): boolean {
   return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
 }
 
 /** @throws SallyportError `kind-refused` */
 export function refuseKind(
-  request: { readonly kind: FactorKind; readonly validation?: YubikeyValidation },
+  request: { readonly kind: KindName; readonly validation?: YubikeyValidation },
   realm: Realm,
 ): void {
   const { kind } = request;
@@ -221,8 +227,11 @@ function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: read
 
 /** One key, whatever it is validated by. */
 export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
-  const sharesId = idMark(a) === idMark(b);
-  return sharesId || (a.validation === 'local' && b.validation === 'local' && keyMark(a) === keyMark(b));
+  const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
+  return (
+    sharesId ||
+    (a.validation === 'local' && b.validation === 'local' && aesKeyCounterName(a) === aesKeyCounterName(b))
+  );
 }
 
 /** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
@@ -245,7 +254,7 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
 /** Judged as a login would judge it; the record that comes back carries the mark. */
 function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
   if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
-  const verdict = factorFor(factor).verify(factor, proofIn(request, factor), context);
+  const verdict = kindOf(factor).verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
   if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
   if (factor.kind === 'u2f')
@@ -264,16 +273,16 @@ function proven(factor: FactorRecord, request: EnrolRequest, context: FactorCont
   );
 }
 
-function proofIn(request: EnrolRequest, factor: FactorRecord): Shape {
+function proofIn(request: EnrolRequest, factor: FactorRecord): AnswerFormat {
   if (request.kind === 'u2f')
     return request.assertion === undefined ? noShape : { kind: 'assertion', assertion: request.assertion };
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
-  return shapeOf(request.code ?? Buffer.alloc(0), digits);
+  return answerFormatOf(request.code ?? Buffer.alloc(0), digits);
 }
 
 function refusedTouch(
   { validation }: FactorRecord & { kind: 'yubikey' },
-  reason: NotAccepted,
+  reason: RejectReason,
 ): SallyportError {
   if (reason === 'unavailable')
     return new SallyportError(

@@ -1,8 +1,8 @@
 import { SallyportError } from '../errors.ts';
-import type { FactorKind, FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord, KindName } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 
-const defaultNames: Readonly<Record<FactorKind, string>> = {
+const defaultNames: Readonly<Record<KindName, string>> = {
   totp: 'TOTP',
   hotp: 'HOTP',
   yubikey: 'YubiKey',
@@ -16,7 +16,7 @@ const defaultNames: Readonly<Record<FactorKind, string>> = {
 
 /** @throws SallyportError `bad-name`, `name-taken` */
 export function nameFor(
-  request: { readonly kind: FactorKind; readonly name?: string },
+  request: { readonly kind: KindName; readonly name?: string },
   kept: readonly FactorRecord[],
 ): string {
   if (request.name !== undefined) return checkedName(request.name, kept);
@@ -25,7 +25,7 @@ export function nameFor(
 
 /** The name that another system gave, made to fit: without what may not stand in one, and with a number if taken. */
 export function fittingName(
-  request: { readonly kind: FactorKind; readonly name?: string },
+  request: { readonly kind: KindName; readonly name?: string },
   kept: readonly FactorRecord[],
 ): string {
   const cleaned = (request.name ?? '').normalize('NFC').replaceAll(forbidden, ' ').trim();

@@ -1,14 +1,14 @@
 import type { Config } from '../config/contract.ts';
 import { defaults } from '../config/defaults.ts';
 import { SallyportError } from '../errors.ts';
+import { answerFormatOf } from '../factors/answer-format.ts';
 import { groupedBase32 } from '../factors/base32.ts';
 import type { FactorContext, RecoveryRecord, TotpRecord } from '../factors/contract.ts';
+import { type OtpauthToken, shortOtpauthUris } from '../factors/otpauth.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
-import { shapeOf } from '../factors/shape.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { totp } from '../factors/totp.ts';
-import { type OtpauthToken, shortOtpauthUris } from '../factors/uri.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import { qrCode } from '../qr.ts';
@@ -144,7 +144,7 @@ export async function answerFirst(
       ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery], enrolment.accepted)
       : no('unconfirmed', { again: true, text: 'Store them first, then type: yes' });
   const { factor } = enrolment;
-  const shape = shapeOf(answer, new Set([factor.digits]));
+  const shape = answerFormatOf(answer, new Set([factor.digits]));
   const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true };
   const verdict = totp.verify(factor, shape, context);
   if (verdict.outcome === 'refused')

@@ -1,16 +1,22 @@
+import {
+  type AnswerFormat,
+  answerFormatOf,
+  endsLikeOtp,
+  type FixedFormat,
+  tailsOf,
+} from '../factors/answer-format.ts';
 import type {
   Assertion,
   ClockOffset,
   FactorContext,
   FactorRecord,
   FactorVerdict,
-  NotAccepted,
+  RejectReason,
   Resync,
 } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { typedUnder } from '../factors/layouts.ts';
-import { shapeOfKeys } from '../factors/recovery.ts';
-import { factorFor } from '../factors/registry.ts';
-import { endsLikeOtp, type FixedShape, type Shape, shapeOf, tailsOf } from '../factors/shape.ts';
+import { formatOfKeys } from '../factors/recovery.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
@@ -21,7 +27,7 @@ export type Judgement =
       readonly factor: FactorRecord;
       /** Bytes at the end of the answer that were the factor. */
       readonly length: number;
-      readonly shape: Shape;
+      readonly shape: AnswerFormat;
     }
   /** No factor that may be used takes an answer of this shape: it counts nowhere. */
   | {
@@ -33,7 +39,7 @@ export type Judgement =
   | { readonly outcome: 'codes-locked' }
   | {
       readonly outcome: 'refused';
-      readonly reason: NotAccepted;
+      readonly reason: RejectReason;
       /** Whether it counts with the typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
@@ -64,11 +70,11 @@ export interface Question {
  * `otpForServers` finds one, whatever the factors are.
  */
 export function mayBeAnOtp(answer: Buffer, where: Question['where']): boolean {
-  return where === 'tail' ? endsLikeOtp(answer) : shapeOf(answer, anyDigits).kind === 'yubikey';
+  return where === 'tail' ? endsLikeOtp(answer) : answerFormatOf(answer, anyDigits).kind === 'yubikey';
 }
 
 interface Candidate {
-  readonly shape: Shape;
+  readonly shape: AnswerFormat;
   readonly length: number;
 }
 
@@ -87,33 +93,37 @@ function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
   if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
   const digits = digitsInUse(question.factors);
   if (question.where === 'whole')
-    return [{ shape: wholeShape(answer, digits, publicIdsOf(question.factors)), length: answer.length }];
+    return [{ shape: wholeFormat(answer, digits, publicIdsOf(question.factors)), length: answer.length }];
   return tailsOf(answer, {
     digits,
-    fixed: fixedShapesOf(question.factors),
+    fixed: fixedFormatsOf(question.factors),
     otps: publicIdsOf(question.factors),
   });
 }
 
 /** An OTP that was typed under another keyboard layout is one where exactly one layout makes it a key's of these. */
-function wholeShape(answer: Buffer, digits: ReadonlySet<number>, publicIds: ReadonlySet<string>): Shape {
-  const shape = shapeOf(answer, digits);
+function wholeFormat(
+  answer: Buffer,
+  digits: ReadonlySet<number>,
+  publicIds: ReadonlySet<string>,
+): AnswerFormat {
+  const shape = answerFormatOf(answer, digits);
   if (shape.kind !== 'none' || publicIds.size === 0) return shape;
   const [first, ...others] = typedUnder(answer).filter(({ otp }) => publicIds.has(publicIdOf(otp)));
   return first === undefined || others.length > 0 ? shape : { kind: 'yubikey', text: first.otp };
 }
 
-function fixedShapesOf(factors: readonly FactorRecord[]): ReadonlySet<FixedShape> {
+function fixedFormatsOf(factors: readonly FactorRecord[]): ReadonlySet<FixedFormat> {
   return new Set(
     factors.flatMap((factor) => {
-      if (factor.kind === 'recovery') return [shapeOfKeys(factor)];
+      if (factor.kind === 'recovery') return [formatOfKeys(factor)];
       return factor.kind === 'bypass' ? [factor.kind] : [];
     }),
   );
 }
 
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
-const anyFixed: ReadonlySet<FixedShape> = new Set(['recovery', 'legacy-recovery', 'bypass']);
+const anyFixed: ReadonlySet<FixedFormat> = new Set(['recovery', 'legacy-recovery', 'bypass']);
 const noOtp: ReadonlySet<string> = new Set();
 
 /**
@@ -125,18 +135,18 @@ export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean
     return (
       endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, fixed: anyFixed, otps: noOtp }).length > 0
     );
-  const { kind } = shapeOf(answer, anyDigits);
+  const { kind } = answerFormatOf(answer, anyDigits);
   return kind === 'none' ? typedUnder(answer).length > 0 : kind !== 'enter';
 }
 
 /** What an answer may be, whatever factors the account has left: one that was used up may be gone. */
-export function shapesIn({
+export function formatsIn({
   answer,
   where,
   factors,
-}: Pick<Question, 'answer' | 'where' | 'factors'>): readonly Shape[] {
+}: Pick<Question, 'answer' | 'where' | 'factors'>): readonly AnswerFormat[] {
   if (!Buffer.isBuffer(answer)) return [];
-  if (where === 'whole') return [wholeShape(answer, anyDigits, publicIdsOf(factors))];
+  if (where === 'whole') return [wholeFormat(answer, anyDigits, publicIdsOf(factors))];
   const otps = publicIdsOf(factors);
   const typed = { digits: anyDigits, fixed: anyFixed, otps: noOtp };
   return [...tailsOf(answer, { ...typed, otps }), ...tailsOf(answer, typed)].map(({ shape }) => shape);
@@ -204,7 +214,7 @@ export function otpForServers(question: Omit<Question, 'context'>): string | und
   );
   if (byServers.length === 0) return undefined;
   for (const { shape } of candidates(question))
-    if (shape.kind === 'yubikey' && byServers.some((factor) => factorFor(factor).takes(factor, shape)))
+    if (shape.kind === 'yubikey' && byServers.some((factor) => kindOf(factor).takes(factor, shape)))
       return shape.text;
   return undefined;
 }
@@ -223,7 +233,7 @@ export function judge(question: Question): Judgement {
   let locked = false;
   for (const { shape, length } of candidates(question)) {
     for (const record of question.factors) {
-      const factor = factorFor(record);
+      const factor = kindOf(record);
       if (!factor.takes(record, shape)) continue;
       if (question.codesLocked && factor.countsAsCode) {
         locked = true;

@@ -12,7 +12,7 @@ import type {
 import { coseKey } from '../factors/cose.ts';
 import { highestFirstCounter } from '../factors/hotp.ts';
 import { checkSeed } from '../factors/seed.ts';
-import { aesKeyBytes, isPublicId, keyMark, privateIdBytes } from '../factors/yubikey.ts';
+import { aesKeyBytes, aesKeyCounterName, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import type { Commit } from '../store/contract.ts';
 import { isCredential } from './assertions.ts';
 import { legacyCredential } from './credentials.ts';
@@ -158,7 +158,7 @@ export function raisedBy(
   if (moved.kind === 'yubikey') {
     if (old.kind !== 'yubikey' || old.validation !== moved.validation) throw otherwise(old);
     if (moved.validation === 'cloud' || old.validation === 'cloud') return undefined;
-    if (keyMark(old) !== keyMark({ ...old, secret: moved.secret })) throw otherwise(old);
+    if (aesKeyCounterName(old) !== aesKeyCounterName({ ...old, secret: moved.secret })) throw otherwise(old);
     return moved.lastPress > old.lastPress && moved.lastPress <= highestPress
       ? pressed({ ...old, lastPress: moved.lastPress }, tokens)
       : undefined;
@@ -210,7 +210,7 @@ function checkYubikey(moved: Moved<'yubikey'>): void {
 
 /** MUST hold: the mark that all accounts with this key share is never below what any of them says. */
 function pressed(factor: LocalYubikey, tokens: Tokens): Changed {
-  const mark = keyMark(factor);
+  const mark = aesKeyCounterName(factor);
   const { value, version } = tokens.get(mark) ?? { value: undefined, version: 0 };
   const lastPress = Math.max(factor.lastPress, value?.lastPress ?? -1);
   const raised = { ...factor, lastPress };

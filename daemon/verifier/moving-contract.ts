@@ -1,5 +1,5 @@
 import type { KeyAlgorithm } from '../factors/contract.ts';
-import type { WrittenHotp, WrittenTotp, WrittenU2f, WrittenYubikey } from '../factors/written.ts';
+import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
 
 /**
  * What travels when people move here from another system, and when they leave: a factor with its secret, and with
@@ -18,16 +18,16 @@ export type MovedFactor = {
       readonly mark: number | 'now';
       /** Steps by which the device runs ahead or behind. */
       readonly drift: number;
-    } & WrittenTotp)
-  | ({ readonly kind: 'hotp' } & WrittenHotp)
+    } & PlainTotp)
+  | ({ readonly kind: 'hotp' } & PlainHotp)
   | { readonly kind: 'yubikey'; readonly validation: 'cloud'; readonly publicId: string }
   | ({
       readonly kind: 'yubikey';
       readonly validation: 'local';
       /** Use counter * 256 + session counter of the last press accepted; -1: none. */
       readonly lastPress: number;
-    } & WrittenYubikey)
-  | ({ readonly kind: 'u2f' } & WrittenU2f)
+    } & PlainYubikey)
+  | ({ readonly kind: 'u2f' } & PlainU2f)
   | {
       readonly kind: 'webauthn';
       readonly credentialId: string;

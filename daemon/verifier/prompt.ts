@@ -1,8 +1,8 @@
 import { unreachable } from '../errors.ts';
-import type { ClockOffset, FactorKind, FactorRecord, Resync } from '../factors/contract.ts';
-import { keysLeft } from '../factors/recovery.ts';
-import { factorFor } from '../factors/registry.ts';
-import { codesLeft } from '../factors/scratch.ts';
+import type { ClockOffset, FactorRecord, KindName, Resync } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
+import { remainingKeys } from '../factors/recovery.ts';
+import { remainingCodes } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../fido/contract.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { countOf } from '../lib/count-of.ts';
@@ -20,7 +20,7 @@ export const stoppingText = 'Sallyport is being restarted. Please try again.';
 /** Below this many the user is told after each use. */
 const fewRecoveryKeys = 4;
 
-const words: Record<FactorKind, string> = {
+const words: Record<KindName, string> = {
   totp: 'verification code',
   hotp: 'verification code',
   yubikey: 'YubiKey OTP',
@@ -33,7 +33,7 @@ const words: Record<FactorKind, string> = {
 };
 
 /** The order in a prompt, whatever was enrolled first: codes, then what stands in for them. */
-const typedOrder: readonly FactorKind[] = ['totp', 'hotp', 'yubikey', 'scratch', 'bypass', 'recovery'];
+const typedOrder: readonly KindName[] = ['totp', 'hotp', 'yubikey', 'scratch', 'bypass', 'recovery'];
 
 /** Where we are reached unproven the prompt is the same for everybody. */
 export function genericPrompt(mode: LoginFacts['mode']): string {
@@ -53,7 +53,7 @@ export function promptFor(
 /** "verification code or recovery key": what can be typed here; undefined: nothing. */
 export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
   const usable = factors.filter(
-    (factor) => factor.kind === 'recovery' || (factorFor(factor).countsAsCode && !codesLocked),
+    (factor) => factor.kind === 'recovery' || (kindOf(factor).countsAsCode && !codesLocked),
   );
   const inOrder = usable.toSorted((a, b) => typedOrder.indexOf(a.kind) - typedOrder.indexOf(b.kind));
   return [...new Set(inOrder.map((factor) => words[factor.kind]))].join(' or ') || undefined;
@@ -223,10 +223,10 @@ export function keyFailureText(reason: FidoReason): string {
 
 /** What a person should hear after a login; undefined: nothing. */
 export function successText(factor: FactorRecord): string | undefined {
-  if (factor.kind === 'scratch') return scratchText(codesLeft(factor));
+  if (factor.kind === 'scratch') return scratchText(remainingCodes(factor));
   if (factor.kind === 'bypass') return 'That code is used up. Add a factor of your own now.';
   if (factor.kind !== 'recovery') return undefined;
-  const left = keysLeft(factor);
+  const left = remainingKeys(factor);
   if (left >= fewRecoveryKeys) return undefined;
   if (left === 0) return 'That was your last recovery key. Make a new set now.';
   return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;

@@ -2,7 +2,7 @@ import type { AuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
 import { SallyportError, unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
-import { factorFor } from '../factors/registry.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { lockedNow } from '../policy/lockout.ts';
@@ -80,7 +80,7 @@ async function tryVerify(
   const { value, version } = await options.store.account(account);
   const record = recordOf(value, owner, now);
   const factors = record.factors.filter(
-    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && factorFor(factor).usable(factor, now),
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && kindOf(factor).usable(factor, now),
   );
   const locked = lockedNow(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>

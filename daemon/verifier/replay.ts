@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
+import type { AnswerFormat } from '../factors/answer-format.ts';
 import type { FactorRecord } from '../factors/contract.ts';
-import type { Shape } from '../factors/shape.ts';
 import { limits } from '../limits.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
-import { type Question, shapesIn } from './judge.ts';
+import { formatsIn, type Question } from './judge.ts';
 
 /**
  * Replays of the answer that was accepted last: two programs, or two fingers, that send the same right answer at once.
@@ -17,7 +17,7 @@ import { type Question, shapesIn } from './judge.ts';
  * - a clock that was set back makes it count.
  */
 export function acceptedAnswer(
-  shape: Shape,
+  shape: AnswerFormat,
   account: string,
   factor: FactorRecord,
   { totp }: Pick<Realm, 'totp'>,
@@ -37,12 +37,12 @@ export function isReplay(
   now: number,
 ): boolean {
   if (accepted === undefined || now < accepted.at || now >= accepted.until) return false;
-  return shapesIn(question).some(
+  return formatsIn(question).some(
     (shape) => 'text' in shape && digestOf(account, shape.kind, shape.text) === accepted.digest,
   );
 }
 
-function digestOf(account: string, kind: Shape['kind'], text: string): string {
+function digestOf(account: string, kind: AnswerFormat['kind'], text: string): string {
   return createHash('sha256')
     .update(`${account}\0${kind}\0${text}`)
     .digest()

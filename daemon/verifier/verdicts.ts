@@ -1,5 +1,5 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
-import type { NotAccepted } from '../factors/contract.ts';
+import type { RejectReason } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
@@ -46,7 +46,7 @@ export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refus
   return repeats === true || nowhere.has(reason);
 }
 
-const nowhere: ReadonlySet<NotAccepted> = new Set(['clock', 'restored', 'unavailable']);
+const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavailable']);
 
 /** What tells where a login comes from. */
 type Whence = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;

@@ -1,5 +1,5 @@
 import type { FactorRecord, YubikeyRecord } from '../factors/contract.ts';
-import { idMark, keyMark } from '../factors/yubikey.ts';
+import { aesKeyCounterName, publicIdCounterName } from '../factors/yubikey.ts';
 import type { Commit, Store, TokenRecord, Versioned } from '../store/contract.ts';
 import { storeError } from '../store/error.ts';
 
@@ -41,7 +41,10 @@ export async function withMarks(
 
 /** The marks of one key, whatever the account knows of it. */
 export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<Tokens> {
-  const names = [idMark(factor), ...(factor.validation === 'local' ? [keyMark(factor)] : [])];
+  const names = [
+    publicIdCounterName(factor),
+    ...(factor.validation === 'local' ? [aesKeyCounterName(factor)] : []),
+  ];
   return new Map(await Promise.all(names.map(async (name) => [name, await store.token(name)] as const)));
 }
 
@@ -50,11 +53,11 @@ export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord
  * @throws store error record-damaged: what the factor says it wrote, in one commit with itself, is not there
  */
 export function raised(factor: YubikeyRecord, tokens: Tokens): YubikeyRecord {
-  const byId = tokens.get(idMark(factor))?.value;
+  const byId = tokens.get(publicIdCounterName(factor))?.value;
   if (byId === undefined && factor.spent.length > 0) throw lost(factor);
   const spent = byId?.spent ?? [];
   if (factor.validation === 'cloud') return { ...factor, spent };
-  const byKey = tokens.get(keyMark(factor))?.value;
+  const byKey = tokens.get(aesKeyCounterName(factor))?.value;
   if (byKey === undefined && factor.lastPress >= 0) throw lost(factor);
   return { ...factor, spent, lastPress: Math.max(factor.lastPress, byKey?.lastPress ?? -1) };
 }
@@ -65,8 +68,10 @@ export function markOf(factor: FactorRecord, tokens: Tokens): NonNullable<Commit
   const write = (token: string, lastPress: number, spent: readonly string[]) => {
     return { version: tokens.get(token)?.version ?? 0, write: { token, lastPress, spent } };
   };
-  const byId = write(idMark(factor), -1, factor.spent);
-  return factor.validation === 'cloud' ? [byId] : [byId, write(keyMark(factor), factor.lastPress, [])];
+  const byId = write(publicIdCounterName(factor), -1, factor.spent);
+  return factor.validation === 'cloud'
+    ? [byId]
+    : [byId, write(aesKeyCounterName(factor), factor.lastPress, [])];
 }
 
 function lost({ name, publicId }: YubikeyRecord): Error {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { auditKinds, auditOutcomes } from '../../../daemon/audit/event.ts';
 import { type AuditReason, auditReasons } from '../../../daemon/audit/reasons.ts';
-import type { NotAccepted } from '../../../daemon/factors/contract.ts';
+import type { RejectReason } from '../../../daemon/factors/contract.ts';
 import type { PasswordVerdict } from '../../../daemon/password/contract.ts';
 import type { NotNeededWhy, RefusedWhy } from '../../../daemon/policy/decision.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
@@ -32,7 +32,7 @@ type Said =
   | NotNeededWhy
   | RefusedWhy
   | RefusalReason
-  | NotAccepted
+  | RejectReason
   | AbandonReason
   | `password-${Exclude<PasswordVerdict, 'right'>}`;
 const known = (reason: Said): AuditReason => reason;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ScureBase32Plugin } from 'otplib';
 import { SallyportError } from '../../../daemon/errors.ts';
 import { decodeBase32, encodeBase32 } from '../../../daemon/factors/base32.ts';
 import { checkSeed } from '../../../daemon/factors/seed.ts';
@@ -17,6 +16,14 @@ const messageFor = (text: string): string => {
   }
   return assert.fail(`${text} was taken`);
 };
+
+/** RFC 4648, section 6, read off the bits. */
+function spelledBitByBit(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return (bits.match(/.{1,5}/g) ?? [])
+    .map((five) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt(Number.parseInt(five.padEnd(5, '0'), 2)))
+    .join('');
+}
 
 describe('Base32', () => {
   it('is that of RFC 4648, section 10, without padding', () => {
@@ -40,11 +47,10 @@ describe('Base32', () => {
   });
 
   it('agrees with another implementation, there and back', () => {
-    const other = new ScureBase32Plugin();
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 80 }), (bytes) => {
         const encoded = encodeBase32(Buffer.from(bytes));
-        assert.equal(encoded, other.encode(bytes));
+        assert.equal(encoded, spelledBitByBit(bytes));
         assert.deepEqual(decodeBase32(encoded), Buffer.from(bytes));
       }),
     );

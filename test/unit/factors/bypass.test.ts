@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
 import { bypass, generateBypassCode, hashBypassCode } from '../../../daemon/factors/bypass.ts';
-import { shapeOf } from '../../../daemon/factors/shape.ts';
 import { factorContract } from './contract.ts';
 import { bypassRecord, contextAt, rotated } from './records.ts';
 
@@ -11,7 +11,7 @@ const until = from + 3_600_000;
 const record = bypassRecord('123 456 789', { created: from, until });
 
 const at = (now: number, answer = '123456789') =>
-  bypass.verify(record, shapeOf(Buffer.from(answer), new Set([6])), contextAt(now)).outcome;
+  bypass.verify(record, answerFormatOf(Buffer.from(answer), new Set([6])), contextAt(now)).outcome;
 
 factorContract('bypass', () => ({
   factor: bypass,
@@ -66,7 +66,7 @@ describe('a bypass code', () => {
 
   it('is kept as a hash alone, under the master key of its time', () => {
     assert.ok(!JSON.stringify(record).includes('123456789'));
-    const shape = shapeOf(Buffer.from('123456789'), new Set());
+    const shape = answerFormatOf(Buffer.from('123456789'), new Set());
     assert.equal(bypass.verify(record, shape, contextAt(from, { keyedHash: rotated })).outcome, 'accepted');
     assert.equal(hashBypassCode('123 456 789', Buffer.alloc(16), rotated).keyId, 'k2');
     assert.equal(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { type AnswerFormat, answerFormatOf } from '../../../daemon/factors/answer-format.ts';
 import type { Factor, FactorContext, FactorRecord } from '../../../daemon/factors/contract.ts';
-import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
 import { fc } from '../../support/property.ts';
 
 /** An answer as it is typed, and what else differs from the fixture's context. */
@@ -26,7 +26,7 @@ export interface FactorFixture<R extends FactorRecord> {
   /** The borders of what is accepted, from both sides. */
   readonly edges: { readonly inside: readonly Attempt[]; readonly outside: readonly Attempt[] };
   /** Where nothing is typed: what an answer of this fixture stands for. */
-  readonly shape?: (answer: string) => Shape;
+  readonly shape?: (answer: string) => AnswerFormat;
   /** With nothing left to accept; undefined where a factor never ends. */
   readonly usedUp: R | undefined;
 }
@@ -41,7 +41,7 @@ export function factorContract<R extends FactorRecord>(
   name: string,
   makeFixture: () => FactorFixture<R>,
 ): void {
-  const typed = (answer: string) => shapeOf(Buffer.from(answer), digitsInUse);
+  const typed = (answer: string) => answerFormatOf(Buffer.from(answer), digitsInUse);
   const { shape: shaped = typed } = makeFixture();
 
   /** Every call is made on a record that cannot be changed: verify MUST NOT mutate what it is given. */
@@ -160,7 +160,7 @@ export function factorContract<R extends FactorRecord>(
       );
       fc.assert(
         fc.property(bytes, (answer) => {
-          const shape = shapeOf(answer, digitsInUse);
+          const shape = answerFormatOf(answer, digitsInUse);
           const { outcome } = fixture.factor.verify(record, shape, fixture.context);
           return (outcome === 'accepted') === right.has(textOf(shape));
         }),
@@ -182,7 +182,7 @@ export function factorContract<R extends FactorRecord>(
       const text = anyText(6, 8);
       fc.assert(
         fc.property(kind, text, (shapeKind, shapeText) => {
-          const shape: Shape = { kind: shapeKind, text: shapeText };
+          const shape: AnswerFormat = { kind: shapeKind, text: shapeText };
           return (
             right.has(shapeText) ||
             fixture.factor.verify(record, shape, fixture.context).outcome === 'refused'
@@ -194,7 +194,7 @@ export function factorContract<R extends FactorRecord>(
   });
 }
 
-function textOf(shape: Shape): string {
+function textOf(shape: AnswerFormat): string {
   return 'text' in shape ? `${shape.kind} ${shape.text}` : shape.kind;
 }
 

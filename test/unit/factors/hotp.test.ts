@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { codeAt } from '../../../daemon/factors/code.ts';
 import type { FactorVerdict, HotpRecord, Resync } from '../../../daemon/factors/contract.ts';
 import { highestFirstCounter, hotp } from '../../../daemon/factors/hotp.ts';
+import { codeAt } from '../../../daemon/factors/otp.ts';
 import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, hotpRecord } from './records.ts';

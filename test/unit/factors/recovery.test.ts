@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { answerFormatOf, recoveryAlphabet } from '../../../daemon/factors/answer-format.ts';
 import type { RecoveryRecord } from '../../../daemon/factors/contract.ts';
 import {
   generateRecoveryKeys,
   hashRecoveryKeys,
-  keysLeft,
   recovery,
   recoveryKeyCount,
+  remainingKeys,
 } from '../../../daemon/factors/recovery.ts';
-import { recoveryAlphabet, shapeOf } from '../../../daemon/factors/shape.ts';
 import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, legacyRecord, recoveryRecord, rotated } from './records.ts';
@@ -19,7 +19,7 @@ const [first = '', second = '', ...others] = keys;
 const record = recoveryRecord(keys);
 
 const verify = (from: RecoveryRecord, answer: string) =>
-  recovery.verify(from, shapeOf(Buffer.from(answer), new Set([6])), contextAt(0));
+  recovery.verify(from, answerFormatOf(Buffer.from(answer), new Set([6])), contextAt(0));
 
 factorContract('recovery', () => ({
   factor: recovery,
@@ -75,13 +75,13 @@ describe('a legacy recovery set', () => {
     const raw = Buffer.from('6ddff9ef3a11c7a64439faffddf663ac89b4a5e6bf5b14bd7189211ce71003a7', 'hex');
     assert.ok(!kept.includes(raw.toString('base64')));
     const others = contextAt(0, { keyedHash: { keyId: 'k1', of: () => Buffer.alloc(32) } });
-    const shape = shapeOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
+    const shape = answerFormatOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
     assert.equal(recovery.verify(legacy, shape, others).outcome, 'refused');
   });
 
   it('takes no key in the form of our own, and our own sets none of its', () => {
-    const ours = shapeOf(Buffer.from(first), new Set());
-    const theirs = shapeOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
+    const ours = answerFormatOf(Buffer.from(first), new Set());
+    const theirs = answerFormatOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
     assert.deepEqual([recovery.takes(legacy, ours), recovery.takes(record, theirs)], [false, false]);
     assert.equal(recovery.verify(record, theirs, contextAt(0)).outcome, 'refused');
   });
@@ -135,7 +135,7 @@ describe('recovery keys', () => {
           assert.equal(verdict.outcome, 'accepted');
           if (verdict.outcome !== 'accepted') return;
           current = verdict.record;
-          assert.equal(keysLeft(current), 9 - index);
+          assert.equal(remainingKeys(current), 9 - index);
           assert.equal(verify(current, key).outcome, 'refused');
         }
         assert.equal(recovery.usable(current, 0), false);
@@ -160,7 +160,7 @@ describe('recovery keys', () => {
   });
 
   it('fit after the master key was changed: a set knows the key that it was hashed under', () => {
-    const shape = shapeOf(Buffer.from(first), new Set());
+    const shape = answerFormatOf(Buffer.from(first), new Set());
     const context = contextAt(0, { keyedHash: rotated });
     assert.equal(recovery.verify(record, shape, context).outcome, 'accepted');
     assert.equal(recovery.verify({ ...record, keyId: 'k2' }, shape, context).outcome, 'refused');
@@ -170,7 +170,7 @@ describe('recovery keys', () => {
   it('never fit the place of a used key, whatever the hash', () => {
     const usedUp = { ...record, hashes: record.hashes.map(() => null) };
     const zeros = contextAt(0, { keyedHash: { keyId: 'k1', of: () => Buffer.alloc(32) } });
-    const shape = shapeOf(Buffer.from(first), new Set());
+    const shape = answerFormatOf(Buffer.from(first), new Set());
     assert.equal(recovery.verify(usedUp, shape, zeros).outcome, 'refused');
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { codesLeft, isScratchCode, scratch } from '../../../daemon/factors/scratch.ts';
-import { shapeOf } from '../../../daemon/factors/shape.ts';
+import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { isScratchCode, remainingCodes, scratch } from '../../../daemon/factors/scratch.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, scratchRecord } from './records.ts';
 
@@ -27,11 +27,11 @@ describe('scratch codes', () => {
   it('each work once, until none is left', () => {
     let current = record;
     for (const [index, code] of codes.entries()) {
-      const shape = shapeOf(Buffer.from(code), new Set([8]));
+      const shape = answerFormatOf(Buffer.from(code), new Set([8]));
       const verdict = scratch.verify(current, shape, contextAt(0));
       assert.ok(verdict.outcome === 'accepted');
       current = verdict.record;
-      assert.equal(codesLeft(current), codes.length - 1 - index);
+      assert.equal(remainingCodes(current), codes.length - 1 - index);
       assert.equal(scratch.verify(current, shape, contextAt(0)).outcome, 'refused');
     }
     assert.equal(scratch.usable(current, 0), false);

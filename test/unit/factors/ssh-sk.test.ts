@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { factorFor } from '../../../daemon/factors/registry.ts';
-import { type Shape, shapeOf } from '../../../daemon/factors/shape.ts';
+import { type AnswerFormat, answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { kindOf } from '../../../daemon/factors/kinds.ts';
 import { summaryOf } from '../../../daemon/factors/summary.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
@@ -15,7 +15,7 @@ import { contextAt } from './records.ts';
  */
 describe('a FIDO key of ssh', () => {
   const record = deepFreeze(sshSkRecord('blue'));
-  const factor = factorFor(record);
+  const factor = kindOf(record);
   const context = contextAt(1_700_000_000_000);
 
   it('is of its kind, is no typed code, and never ends', () => {
@@ -33,7 +33,7 @@ describe('a FIDO key of ssh', () => {
       `vvcccccccclb${'c'.repeat(32)}`,
     ];
     for (const answer of typed) {
-      const shape = shapeOf(Buffer.from(answer), new Set([6, 7, 8]));
+      const shape = answerFormatOf(Buffer.from(answer), new Set([6, 7, 8]));
       assert.equal(factor.takes(record, shape), false);
       assert.deepEqual(factor.verify(record, shape, context), { outcome: 'refused', reason: 'wrong' });
     }
@@ -43,7 +43,7 @@ describe('a FIDO key of ssh', () => {
     const kind = fc.constantFrom('code' as const, 'recovery' as const, 'yubikey' as const);
     fc.assert(
       fc.property(kind, anyText(0, 40), (shapeKind, text) => {
-        const shape: Shape = { kind: shapeKind, text };
+        const shape: AnswerFormat = { kind: shapeKind, text };
         return !factor.takes(record, shape) && factor.verify(record, shape, context).outcome === 'refused';
       }),
     );

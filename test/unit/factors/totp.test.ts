@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { codeAt } from '../../../daemon/factors/code.ts';
 import type { FactorContext, FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
+import { codeAt } from '../../../daemon/factors/otp.ts';
 import { totp } from '../../../daemon/factors/totp.ts';
 import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';

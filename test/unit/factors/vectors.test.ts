@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { codeAt } from '../../../daemon/factors/code.ts';
 import type { OtpAlgorithm, OtpDigits } from '../../../daemon/factors/contract.ts';
 import { hotp } from '../../../daemon/factors/hotp.ts';
+import { codeAt } from '../../../daemon/factors/otp.ts';
 import { totp } from '../../../daemon/factors/totp.ts';
 import { contextAt, hotpRecord, totpRecord } from './records.ts';
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AnswerFormat } from '../../../daemon/factors/answer-format.ts';
 import type {
   Assertion,
   CredentialRecord,
@@ -8,8 +9,7 @@ import type {
   U2fRecord,
   WebauthnRecord,
 } from '../../../daemon/factors/contract.ts';
-import { factorFor } from '../../../daemon/factors/registry.ts';
-import type { Shape } from '../../../daemon/factors/shape.ts';
+import { kindOf } from '../../../daemon/factors/kinds.ts';
 import { u2f, webauthn } from '../../../daemon/factors/webauthn.ts';
 import { factorContract } from './contract.ts';
 import { contextAt } from './records.ts';
@@ -67,7 +67,7 @@ function said(answer: string): Said {
 
 /** One assertion for one text, as the same object. */
 const assertions = new Map<string, Assertion>();
-function shape(answer: string): Shape {
+function shape(answer: string): AnswerFormat {
   const { credentialId, challenge } = said(answer);
   const nothing = Buffer.alloc(0);
   const assertion = assertions.get(answer) ?? {
@@ -114,7 +114,7 @@ factorContract<WebauthnRecord>('webauthn', () => ({ factor: webauthn, ...fixture
 factorContract<U2fRecord>('u2f', () => ({ factor: u2f, ...fixture(legacy()) }));
 
 function verdict(of: CredentialRecord, answer: string, changes: Partial<FactorContext> = {}): string {
-  const judged = factorFor(of).verify(of, shape(answer), { ...context, ...changes });
+  const judged = kindOf(of).verify(of, shape(answer), { ...context, ...changes });
   if (judged.outcome === 'refused') return judged.reason;
   assert.ok('counter' in judged.record && 'spent' in judged.record);
   return `accepted ${judged.record.counter}`;

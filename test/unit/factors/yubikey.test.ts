@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
 import type {
   CloudYubikey,
   LocalYubikey,
   Validated,
   YubikeyRecord,
 } from '../../../daemon/factors/contract.ts';
-import { shapeOf } from '../../../daemon/factors/shape.ts';
 import { isPublicId, yubikey } from '../../../daemon/factors/yubikey.ts';
 import { fc } from '../../support/property.ts';
 import { modhexOf, otp, programmed } from '../../support/yubikey.ts';
@@ -33,7 +33,7 @@ function record(changes: Partial<LocalYubikey> = {}): LocalYubikey {
 }
 
 const verify = (of: LocalYubikey, answer: string) =>
-  yubikey.verify(of, shapeOf(Buffer.from(answer), new Set()), contextAt(1_700_000_000_000));
+  yubikey.verify(of, answerFormatOf(Buffer.from(answer), new Set()), contextAt(1_700_000_000_000));
 const outcome = (of: LocalYubikey, answer: string): string => {
   const verdict = verify(of, answer);
   if (verdict.outcome === 'refused') return verdict.reason;
@@ -91,7 +91,7 @@ factorContract<YubikeyRecord>('yubikey, validated by servers', () => ({
 }));
 
 it('yubikey, validated by servers: nobody was asked, so nobody is let in', () => {
-  const shape = shapeOf(Buffer.from(touches[0] ?? ''), new Set());
+  const shape = answerFormatOf(Buffer.from(touches[0] ?? ''), new Set());
   const verdict = yubikey.verify(cloud, shape, contextAt(1_700_000_000_000));
   assert.deepEqual(verdict, { outcome: 'refused', reason: 'unavailable' });
 });
@@ -99,11 +99,11 @@ it('yubikey, validated by servers: nobody was asked, so nobody is let in', () =>
 it('yubikey: a block that was spent is spent, under whatever public id and however it is validated', () => {
   const press = { use: 30, session: 0 };
   const context = contextAt(1_700_000_000_000, { validated: () => 'valid' });
-  const first = yubikey.verify(record(), shapeOf(Buffer.from(otp(press)), new Set()), context);
+  const first = yubikey.verify(record(), answerFormatOf(Buffer.from(otp(press)), new Set()), context);
   assert.ok(first.outcome === 'accepted');
   const { spent } = first.record;
   const publicId = 'ccccccccccch';
-  const again = shapeOf(Buffer.from(otp(press, { ...programmed, publicId })), new Set());
+  const again = answerFormatOf(Buffer.from(otp(press, { ...programmed, publicId })), new Set());
   for (const other of [record({ publicId, spent }), { ...cloud, publicId, spent }])
     assert.deepEqual(yubikey.verify(other, again, context), { outcome: 'refused', reason: 'replay' });
 });

@@ -10,7 +10,7 @@ import { u2f, webauthn } from './webauthn.ts';
 import { yubikey } from './yubikey.ts';
 
 /** The one place that knows which code judges which record. */
-export function factorFor(record: FactorRecord): Factor {
+export function kindOf(record: FactorRecord): Factor {
   switch (record.kind) {
     case 'totp':
       return totp;

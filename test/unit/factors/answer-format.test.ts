@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { endsLikeOtp, type Shape, shapeOf, tailsOf } from '../../../daemon/factors/shape.ts';
+import {
+  type AnswerFormat,
+  answerFormatOf,
+  endsLikeOtp,
+  tailsOf,
+} from '../../../daemon/factors/answer-format.ts';
 import { fc } from '../../support/property.ts';
 
 const six: ReadonlySet<number> = new Set([6]);
@@ -9,7 +14,8 @@ const key = '23456789abcdefghjkmn';
 const dashed = '23456-789ab-cdefg-hjkmn';
 const otp = 'vvcccccccclbhjtlvfjnlfhlvcdbinrkcgngnkhtgbrr';
 
-const of = (answer: string | Buffer, digits = all): Shape => shapeOf(Buffer.from(answer), digits);
+const of = (answer: string | Buffer, digits = all): AnswerFormat =>
+  answerFormatOf(Buffer.from(answer), digits);
 
 describe('the shape of an answer', () => {
   it('is a code only for digits of a length in use', () => {
@@ -164,7 +170,7 @@ describe('the shape of an answer', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const answer = Buffer.from(bytes);
-        const shape = shapeOf(answer, all);
+        const shape = answerFormatOf(answer, all);
         assert.deepEqual(answer, Buffer.from(bytes));
         if ('text' in shape) assert.match(shape.text, /^[0-9a-z]+$/);
       }),

@@ -6,7 +6,7 @@ import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './r
  * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
  * one of a legacy set with its dashes, a YubiKey OTP in lower case.
  */
-export type Shape =
+export type AnswerFormat =
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'recovery'; readonly text: string }
   /** With its dashes, which are part of what was hashed. */
@@ -20,7 +20,7 @@ export type Shape =
 
 /** A shape found at the end of a password-and-code answer. */
 export interface Tail {
-  readonly shape: Shape;
+  readonly shape: AnswerFormat;
   /** Bytes from the end of the answer that it takes up. */
   readonly length: number;
 }
@@ -56,7 +56,7 @@ const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase()
  */
 
 /** @param digitsInUse lengths of the codes that this login may take (6, 7, 8) */
-export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape {
+export function answerFormatOf(answer: Buffer, digitsInUse: ReadonlySet<number>): AnswerFormat {
   const reading = readAnswer(answer);
   const core = compact(reading);
   try {
@@ -75,7 +75,7 @@ export function shapeOf(answer: Buffer, digitsInUse: ReadonlySet<number>): Shape
 }
 
 /** Shapes that are of one length each, whatever the account has. */
-export type FixedShape = Extract<Shape['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
+export type FixedFormat = Extract<AnswerFormat['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
 
 /**
  * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
@@ -90,14 +90,18 @@ export function tailsOf(
   answer: Buffer,
   wanted: {
     readonly digits: ReadonlySet<number>;
-    readonly fixed: ReadonlySet<FixedShape>;
+    readonly fixed: ReadonlySet<FixedFormat>;
     /** Public ids of its YubiKeys. */
     readonly otps: ReadonlySet<string>;
   },
 ): readonly Tail[] {
   const reading = readAnswer(answer);
   const tails: Tail[] = [];
-  const add = (found: Buffer | undefined, shape: (core: Buffer) => Shape | undefined, first: number) => {
+  const add = (
+    found: Buffer | undefined,
+    shape: (core: Buffer) => AnswerFormat | undefined,
+    first: number,
+  ) => {
     const made = found === undefined ? undefined : shape(found);
     found?.fill(0);
     if (made !== undefined) tails.push({ shape: made, length: answer.length - startOf(reading, first) });
@@ -193,7 +197,7 @@ function groupsOfCode(digits: number): readonly (readonly number[])[] {
   return half === digits - half ? [even] : [even, [digits - half, half]];
 }
 
-function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): Shape | undefined {
+function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): AnswerFormat | undefined {
   for (const digits of digitsInUse)
     for (const groups of groupsOfCode(digits)) {
       const shape = asCode(core, groups);
@@ -202,30 +206,30 @@ function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): Shape | unde
   return undefined;
 }
 
-function asCode(bytes: Buffer, groups: readonly number[]): Shape | undefined {
+function asCode(bytes: Buffer, groups: readonly number[]): AnswerFormat | undefined {
   const text = grouped(bytes, groups, decimal);
   return text === undefined ? undefined : { kind: 'code', text };
 }
 
-function otpShape(core: Buffer): Shape | undefined {
+function otpShape(core: Buffer): AnswerFormat | undefined {
   if (core.length < shortestOtp || core.length > longestOtp) return undefined;
   const text = grouped(core, [core.length], modhex);
   return text === undefined ? undefined : { kind: 'yubikey', text: text.toLowerCase() };
 }
 
-function recoveryShape(bytes: Buffer): Shape | undefined {
+function recoveryShape(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, recoveryGroups, recoverySymbols);
   return text === undefined ? undefined : { kind: 'recovery', text: text.toLowerCase() };
 }
 
-function legacyShape(bytes: Buffer): Shape | undefined {
+function legacyShape(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, legacyGroups, hex)?.toLowerCase();
   return text === undefined
     ? undefined
     : { kind: 'legacy-recovery', text: text.replace(/....(?!$)/g, '$&-') };
 }
 
-function bypassShape(bytes: Buffer): Shape | undefined {
+function bypassShape(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, bypassGroups, decimal);
   return text === undefined ? undefined : { kind: 'bypass', text };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { factorFor } from '../../../daemon/factors/registry.ts';
+import { kindOf } from '../../../daemon/factors/kinds.ts';
 import { summaryOf } from '../../../daemon/factors/summary.ts';
 import { bypassRecord, hotpRecord, recoveryRecord, scratchRecord, totpRecord } from './records.ts';
 
@@ -15,12 +15,12 @@ const records = [
 
 describe('the factor of a record', () => {
   it('is of its kind', () => {
-    for (const record of records) assert.equal(factorFor(record).kind, record.kind);
+    for (const record of records) assert.equal(kindOf(record).kind, record.kind);
   });
 
   it('counts typed codes and not recovery keys', () => {
     assert.deepEqual(
-      records.map((record) => factorFor(record).countsAsCode),
+      records.map((record) => kindOf(record).countsAsCode),
       [true, true, false, true, true],
     );
   });

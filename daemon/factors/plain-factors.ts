@@ -2,7 +2,7 @@ import type { KeyAlgorithm, OtpAlgorithm, OtpDigits } from './contract.ts';
 
 /** Factors as JSON writes them, with their secrets: when one is added, and when people move here or leave. */
 
-export interface WrittenTotp {
+export interface PlainTotp {
   /** Base64 of the raw seed. */
   readonly secret: string;
   readonly digits: OtpDigits;
@@ -11,7 +11,7 @@ export interface WrittenTotp {
   readonly algorithm: OtpAlgorithm;
 }
 
-export interface WrittenHotp {
+export interface PlainHotp {
   /** Base64 of the raw seed. */
   readonly secret: string;
   readonly digits: OtpDigits;
@@ -21,7 +21,7 @@ export interface WrittenHotp {
 }
 
 /** A YubiKey whose OTPs are validated here. */
-export interface WrittenYubikey {
+export interface PlainYubikey {
   /** Modhex. */
   readonly publicId: string;
   /** Base64 of 6 bytes. */
@@ -31,7 +31,7 @@ export interface WrittenYubikey {
 }
 
 /** A key that pam_u2f or Proxmox VE enrolled. */
-export interface WrittenU2f {
+export interface PlainU2f {
   /** Base64url. */
   readonly credentialId: string;
   /** Base64 of the raw key. */

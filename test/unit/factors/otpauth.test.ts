@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeBase32 } from '../../../daemon/factors/base32.ts';
-import { type OtpauthToken, otpauthUri, shortOtpauthUris } from '../../../daemon/factors/uri.ts';
+import { type OtpauthToken, otpauthUri, shortOtpauthUris } from '../../../daemon/factors/otpauth.ts';
 import { fc } from '../../support/property.ts';
 
 const seed = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
