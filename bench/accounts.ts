@@ -4,13 +4,13 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { UserPage } from '../daemon/api/views.ts';
+import { createClient } from '../daemon/client/client.ts';
 import { rootedPaths } from '../daemon/config/defaults.ts';
-import { createClient } from '../daemon/control/client.ts';
-import type { UserPage } from '../daemon/control/views.ts';
-import { fillStore } from './fill.ts';
 import { cliMain, daemonMain, describeMachine, must } from './machine.ts';
 import { quantile } from './measure.ts';
 import { crowd } from './people.ts';
+import { fillStore } from './seed-store.ts';
 
 /**
  * How long a page of the administrators' list of accounts takes: asked of sallyportd itself, and over HTTP of the

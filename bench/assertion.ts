@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { clientDataFor } from '../daemon/authenticators/key-requests.ts';
 import type { Assertion, WebauthnRecord } from '../daemon/factors/contract.ts';
-import { clientDataFor } from '../daemon/verifier/touches.ts';
 
 /** What a security key answers to a question of the daemon's, and what it is verified with. */
 export interface Sample {

@@ -1,5 +1,5 @@
-import type { EnrolBody } from '../daemon/control/views.ts';
-import type { ModuleName } from './contestant.ts';
+import type { EnrolBody } from '../daemon/api/views.ts';
+import type { ModuleName } from './candidate.ts';
 import { otpsOf } from './otp.ts';
 import { codesOf, type Person } from './people.ts';
 

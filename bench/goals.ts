@@ -1,4 +1,4 @@
-import type { ModuleName } from './contestant.ts';
+import type { ModuleName } from './candidate.ts';
 import type { Row } from './measure.ts';
 
 /** What the daemon with the most users showed. */

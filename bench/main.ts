@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Contestant } from './contestant.ts';
+import type { Contestant } from './candidate.ts';
 import { hotp, yubikey } from './devices.ts';
 import { Driver } from './driver.ts';
 import { type DaemonFigures, judge } from './goals.ts';

@@ -1,4 +1,4 @@
-import type { Contestant, ModuleName } from './contestant.ts';
+import type { Contestant, ModuleName } from './candidate.ts';
 import type { Driver, Login } from './driver.ts';
 
 /** One line of the table: a module with so many users and so many clients at once. */

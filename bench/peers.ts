@@ -1,6 +1,6 @@
 import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Contestant } from './contestant.ts';
+import type { Contestant } from './candidate.ts';
 import type { Plan } from './driver.ts';
 import { writeService } from './machine.ts';
 import { base32, codesOf, crowd, mostClients, type Person, people } from './people.ts';

@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createClient } from '../daemon/client/client.ts';
 import { rootedPaths } from '../daemon/config/defaults.ts';
-import { createClient } from '../daemon/control/client.ts';
-import type { Contestant, ModuleName } from './contestant.ts';
+import type { Contestant, ModuleName } from './candidate.ts';
 import type { Device } from './devices.ts';
 import type { Driver, Login, Plan } from './driver.ts';
-import { fillStore } from './fill.ts';
 import { cliMain, daemonMain, must, repository, writeService } from './machine.ts';
 import { mostClients, people } from './people.ts';
+import { fillStore } from './seed-store.ts';
 
 const ticksPerSecond = Number(must('getconf', ['CLK_TCK']));
 const startDeadline = 300_000;

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadAddon } from '../daemon/addon.ts';
+import { loadAddon } from '../daemon/host/addon.ts';
+import { createMasterKey, loadKeyring } from '../daemon/sealing/keyring.ts';
 import type { AccountRecord, Store } from '../daemon/store/contract.ts';
-import { createStore } from '../daemon/store/create.ts';
-import { createMasterKey, loadKeyring } from '../daemon/store/keyring.ts';
-import { openStore } from '../daemon/store/open.ts';
+import { createStore } from '../daemon/store/leveldb/create.ts';
+import { openStore } from '../daemon/store/leveldb/open.ts';
 
 /** What one login costs in the store: read the account, write it with one audit event, durably. */
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createAssertions } from '../daemon/verifier/assertions.ts';
+import { createAssertions } from '../daemon/authenticators/assertions.ts';
 import { newSample, type Sample } from './assertion.ts';
 import { must, repository } from './machine.ts';
 import { median, quantile } from './measure.ts';

@@ -1,4 +1,4 @@
-import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import type { StoredAuditEvent } from '../daemon/api/views.ts';
 import { offsetText } from '../daemon/lib/clock-offset.ts';
 import { eventTimes } from './json-times.ts';
 import type { Output } from './output.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ControlClient, createClient } from '../daemon/control/client.ts';
+import { type ControlClient, createClient } from '../daemon/client/client.ts';
 import { CliError, type ExitStatus, exitStatus } from './errors.ts';
 import { type OfflineDaemon, startOffline } from './offline.ts';
 import { createOutput, type Output } from './output.ts';

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { formatDuration, parseDuration } from '../daemon/control/asking.ts';
+import { formatDuration, parseDuration } from '../daemon/api/client-limits.ts';
 
 /** For commander: a length of time within limits, in milliseconds, or a usage error that says which. */
 export function lengthOfTime(least: number, most: number): (text: string) => number {

@@ -1,4 +1,4 @@
-import { type ClientCode, ControlError } from '../daemon/control/client.ts';
+import { type ClientCode, ControlError } from '../daemon/client/client.ts';
 
 /** Scripts rely on these (README, "Exit status"). */
 export const exitStatus = {

@@ -1,4 +1,4 @@
-import type { FactorSummary } from '../daemon/control/views.ts';
+import type { FactorSummary } from '../daemon/api/views.ts';
 import type { Output } from './output.ts';
 
 export function factorTable(output: Output, factors: readonly FactorSummary[]): void {

@@ -9,7 +9,7 @@ import type {
   StoredAuditEvent,
   UserLine,
   UserView,
-} from '../daemon/control/views.ts';
+} from '../daemon/api/views.ts';
 import { isoUtc } from './time.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Carrier } from '../daemon/control/client.ts';
+import type { Carrier } from '../daemon/client/client.ts';
 import { withoutRings } from './daemon.ts';
 import { CliError } from './errors.ts';
 import type { World } from './world.ts';

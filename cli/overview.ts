@@ -1,5 +1,5 @@
-import { ControlError } from '../daemon/control/client.ts';
-import type { UserView } from '../daemon/control/views.ts';
+import type { UserView } from '../daemon/api/views.ts';
+import { ControlError } from '../daemon/client/client.ts';
 import type { Context } from './context.ts';
 import { configCheck } from './doctor/config.ts';
 import { type Machine, pathsOf } from './doctor/contract.ts';

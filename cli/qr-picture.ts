@@ -1,4 +1,9 @@
-import { groupedSeedText, type OtpauthToken, qrCode, shortOtpauthUris } from '../daemon/control/token.ts';
+import {
+  groupedSeedText,
+  type OtpauthToken,
+  qrCode,
+  shortOtpauthUris,
+} from '../daemon/client/factor-input.ts';
 import type { Output } from './output.ts';
 import type { World } from './world.ts';
 

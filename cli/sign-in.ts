@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
-import { type ControlClient, ControlError, createClient } from '../daemon/control/client.ts';
-import { linkIn } from '../daemon/control/link-text.ts';
-import type { SignInBody, SignInStep, SignInView } from '../daemon/control/sign-in-views.ts';
+import { linkIn } from '../daemon/api/parse-link.ts';
+import type { SignInBody, SignInStep, SignInView } from '../daemon/api/sign-in-views.ts';
+import { type ControlClient, ControlError, createClient } from '../daemon/client/client.ts';
 import { CliError } from './errors.ts';
 import type { Output } from './output.ts';
 import type { Prompt } from './prompt.ts';

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { readSshKeyLine } from '../daemon/control/token.ts';
+import { readSshKeyLine } from '../daemon/client/factor-input.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 

@@ -1,5 +1,5 @@
-import { floodLimits } from './lib/flood-limits.ts';
-import { poolLimits } from './lib/pool-limits.ts';
+import { floodLimits } from './limits/flood.ts';
+import { poolLimits } from './limits/pools.ts';
 
 /**
  * Every limit of the daemon, with its reason. Sizes are bytes, times are milliseconds.

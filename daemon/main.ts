@@ -1,10 +1,15 @@
 #!/usr/bin/env node
 import { hostname } from 'node:os';
-import { createAccounts, limitedAccounts } from './accounts.ts';
-import { takeActivatedSockets } from './activation.ts';
-import { type Addon, loadAddon } from './addon.ts';
+import { createAdmin } from './admin/admin.ts';
 import { createAuditJournal } from './audit/journal.ts';
-import { check, init } from './command-line.ts';
+import { createApprovals } from './authenticators/approvals.ts';
+import { createAssertions } from './authenticators/assertions.ts';
+import { createTouches } from './authenticators/key-requests.ts';
+import { createAskServers } from './authenticators/validation-servers.ts';
+import { createValidations } from './authenticators/validations.ts';
+import { createApprovalDesk } from './ceremonies/approvals-api.ts';
+import { createBrowserKeys } from './ceremonies/browser-enrolment.ts';
+import { createCeremonies } from './ceremonies/ceremonies.ts';
 import type { Config } from './config/contract.ts';
 import {
   defaultConfigFile,
@@ -13,48 +18,43 @@ import {
   placeOfPasswords,
   rootedPaths,
 } from './config/defaults.ts';
-import { type ConfigurationOptions, loadConfiguration, rootOf } from './configuration.ts';
-import { createAdmin } from './control/admin.ts';
-import { createApprovalDesk } from './control/approval-desk.ts';
-import { createBrowserKeys } from './control/browser-keys.ts';
-import { createCeremonies } from './control/ceremonies.ts';
-import { keysView } from './control/keys.ts';
-import { createLinks } from './control/links.ts';
+import { type ConfigurationOptions, loadConfiguration, rootOf } from './config/in-force.ts';
 import { createControlServer } from './control/server.ts';
-import { createSignIns } from './control/sign-ins.ts';
-import { createTokens } from './control/tokens.ts';
-import { messageOf } from './errors.ts';
-import { createFidoHelper } from './fido/helper.ts';
+import { createMoving } from './enrolment/import-export.ts';
+import { createAccounts, limitedAccounts } from './host/accounts.ts';
+import { type Addon, loadAddon } from './host/addon.ts';
+import { createFidoHelper } from './host/fido-helper.ts';
+import { createPasswordHelper } from './host/password-helper.ts';
+import { bootId, descriptorLimit } from './host/process.ts';
+import { takeActivatedSockets } from './host/socket-activation.ts';
+import { messageOf } from './lib/errors.ts';
+import type { Log } from './lib/log.ts';
+import { createTally } from './lib/log-aggregator.ts';
+import { exits, forbidFetch, logToStderr, runProgram, version } from './lib/program.ts';
+import { systemRandomness } from './lib/randomness.ts';
 import { createSlots } from './lib/slots.ts';
 import { limits } from './limits.ts';
-import type { Log } from './log.ts';
 import { factsOf } from './login/facts.ts';
 import { createLoginServer } from './login/server.ts';
-import { checkOf, createManager, statusLine } from './manager.ts';
+import { offlineWork, offlineWorkIn } from './maintenance/main.ts';
+import { keysView } from './maintenance/master-keys.ts';
 import { createCounts } from './metrics/counts.ts';
-import { measuredStore, measuredVerifier } from './metrics/measured.ts';
+import { measuredStore, measuredVerifier } from './metrics/instrumented.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import { offlineWork, offlineWorkIn } from './offline/main.ts';
-import { createPasswordHelper } from './password/helper.ts';
-import { bootId, descriptorLimit } from './process.ts';
-import { exits, forbidFetch, logToStderr, runProgram, version } from './program.ts';
-import { systemRandomness } from './randomness.ts';
-import { boundedStore } from './store/bounded-store.ts';
-import type { TrailBounds } from './store/dropping.ts';
-import { loadKeyring } from './store/keyring.ts';
-import { openStore } from './store/open.ts';
-import { createRotation } from './store/rotation.ts';
-import { parseCommandLine, usage } from './usage.ts';
-import { createApprovals } from './verifier/approvals.ts';
-import { createAssertions } from './verifier/assertions.ts';
-import { Ledger } from './verifier/ledger.ts';
-import { createMoving } from './verifier/moving.ts';
-import { createTally } from './verifier/tally.ts';
-import { createThrottle } from './verifier/throttle.ts';
-import { createTouches } from './verifier/touches.ts';
-import { createAskServers } from './verifier/validation-servers.ts';
-import { createValidations } from './verifier/validations.ts';
-import { createVerifier } from './verifier.ts';
+import { check, init } from './runtime/command-line.ts';
+import { checkOf, createManager, statusLine } from './runtime/service-manager.ts';
+import { parseCommandLine, usage } from './runtime/usage.ts';
+import { loadKeyring } from './sealing/keyring.ts';
+import { createTokens } from './sign-in/access-tokens.ts';
+import { createLinks } from './sign-in/sign-in-links.ts';
+import { createSignIns } from './sign-in/sign-ins.ts';
+import { openStore } from './store/leveldb/open.ts';
+import { boundedStore } from './store/sealed/bounded-store.ts';
+import { createRotation } from './store/sealed/rotation.ts';
+import type { TrailBounds } from './store/sealed/trail-pruning.ts';
+import { Ledger } from './verifier/audited-store.ts';
+import { createThrottle } from './verifier/rate-limiter.ts';
+import { createVerifier } from './verifier/verifier.ts';
 
 /** Puts the parts together; nothing else does. */
 

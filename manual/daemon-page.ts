@@ -1,5 +1,5 @@
-import { exits } from '../daemon/program.ts';
-import { forms, options } from '../daemon/usage.ts';
+import { exits } from '../daemon/lib/program.ts';
+import { forms, options } from '../daemon/runtime/usage.ts';
 import { bold, lines, pageHead, tagged, text } from './mdoc.ts';
 import { filesSection, seeAlsoSection } from './sections.ts';
 import { environment, signals } from './text.ts';

@@ -1,4 +1,4 @@
-import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import type { StoredAuditEvent } from '../daemon/api/views.ts';
 
 /** What somebody should hear of (docs/reference/audit-events.md, "The hook"). The names are stable. */
 export const noticeNames = [

@@ -1,4 +1,4 @@
-import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import type { StoredAuditEvent } from '../daemon/api/views.ts';
 import type { Notice, NoticeName } from './notices.ts';
 
 interface Waiting {

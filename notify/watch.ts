@@ -1,6 +1,6 @@
-import { createClient } from '../daemon/control/client.ts';
-import type { Log } from '../daemon/control/program.ts';
-import type { StoredAuditEvent } from '../daemon/control/views.ts';
+import type { StoredAuditEvent } from '../daemon/api/views.ts';
+import { createClient } from '../daemon/client/client.ts';
+import type { Log } from '../daemon/client/program.ts';
 import type { Limits } from './limits.ts';
 import { noticeOf } from './notices.ts';
 import type { Position } from './position.ts';

@@ -1,4 +1,4 @@
-import { ControlError } from '../daemon/control/client.ts';
+import { ControlError } from '../daemon/client/client.ts';
 import type { AskedByPerson } from './daemon.ts';
 import type { Call, Desk } from './desk.ts';
 import { PortalError, signedOut } from './errors.ts';

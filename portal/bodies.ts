@@ -4,7 +4,7 @@ import type {
   AttestationBody,
   SignInAnswerBody,
   SignInBody,
-} from '../daemon/control/sign-in-views.ts';
+} from '../daemon/api/sign-in-views.ts';
 import type { ApprovalId, Confirmation } from './contract.ts';
 import { PortalError } from './errors.ts';
 import { limits } from './limits.ts';

@@ -1,4 +1,3 @@
-import type { BypassView } from '../daemon/control/bypass.ts';
 import type {
   ApprovalAnswerBody,
   ApprovalOutcome,
@@ -10,7 +9,7 @@ import type {
   SignInAnswerBody,
   SignInBody,
   SignInStep,
-} from '../daemon/control/sign-in-views.ts';
+} from '../daemon/api/sign-in-views.ts';
 import type {
   AuditPage,
   ChangeView,
@@ -19,7 +18,8 @@ import type {
   StoredAuditEvent,
   UserPage,
   UserView,
-} from '../daemon/control/views.ts';
+} from '../daemon/api/views.ts';
+import type { BypassView } from '../daemon/control/bypass.ts';
 
 /** Whether the person has read what the change costs, and goes on. */
 export interface Confirmed {

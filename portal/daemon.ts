@@ -1,4 +1,4 @@
-import { type ControlClient, createClient } from '../daemon/control/client.ts';
+import { type ControlClient, createClient } from '../daemon/client/client.ts';
 import { networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';
 import { createTurns, type Turns } from './turns.ts';

@@ -1,5 +1,5 @@
-import { type ClientCode, ControlError } from '../daemon/control/client.ts';
-import { httpStatus, isControlCode } from '../daemon/control/codes.ts';
+import { httpStatus, isControlCode } from '../daemon/api/error-codes.ts';
+import { type ClientCode, ControlError } from '../daemon/client/client.ts';
 
 /** The codes of control.sock, and what only the portal says. */
 export type PortalCode = ClientCode | keyof typeof ownStatus;

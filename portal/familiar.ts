@@ -1,4 +1,4 @@
-import { putLast } from '../daemon/lib/bounded.ts';
+import { putLast } from '../daemon/lib/bounded-map.ts';
 import { nameKey } from '../daemon/lib/name-key.ts';
 import { networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { ControlError } from '../daemon/control/client.ts';
-import type { ApprovalEvent } from '../daemon/control/sign-in-client.ts';
+import { ControlError } from '../daemon/client/client.ts';
+import type { ApprovalEvent } from '../daemon/client/sign-in-client.ts';
 import { isTokenNeeded } from './asking.ts';
 import type { LiveMessage } from './contract.ts';
 import type { Desk } from './desk.ts';

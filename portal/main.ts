@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/control/portal-config.ts';
-import { exits, forbidFetch, runProgram, version } from '../daemon/control/program.ts';
+import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/client/portal-config.ts';
+import { exits, forbidFetch, runProgram, version } from '../daemon/client/program.ts';
 import { takeActivatedSocket } from './activation.ts';
 import { createAddresses } from './address.ts';
 import { type Assets, loadAssets } from './assets.ts';

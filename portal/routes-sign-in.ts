@@ -1,4 +1,4 @@
-import type { SignInBody, SignInView } from '../daemon/control/sign-in-views.ts';
+import type { SignInBody, SignInView } from '../daemon/api/sign-in-views.ts';
 import { demandSession } from './asking.ts';
 import { readAnswer, readConfirm, readNothing, readSignIn } from './bodies.ts';
 import type { SessionView, SignInReply } from './contract.ts';

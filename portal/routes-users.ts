@@ -1,4 +1,4 @@
-import { readEnrol } from '../daemon/control/schema.ts';
+import { readEnrol } from '../daemon/api/schema.ts';
 import { changeAs, readAs } from './asking.ts';
 import { readAttestation, readInvite, readKey, readNothing, readRename } from './bodies.ts';
 import type { Call, Desk } from './desk.ts';

@@ -1,4 +1,4 @@
-import { matchPath, queryOf, segmentsOf, type TextByName } from '../daemon/control/path.ts';
+import { matchPath, queryOf, segmentsOf, type TextByName } from '../daemon/lib/path.ts';
 import type { PortalApi } from './contract.ts';
 import type { Call, Desk } from './desk.ts';
 import { PortalError } from './errors.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { PersonView, TokenView } from '../daemon/control/sign-in-views.ts';
+import type { PersonView, TokenView } from '../daemon/api/sign-in-views.ts';
 import { withDeadline } from '../daemon/lib/deadline.ts';
 import type { limits } from './limits.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type BackupHeader, readBackup } from '../../daemon/control/backup-format.ts';
+import { type BackupHeader, readBackup } from '../../daemon/api/backup-format.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { oldPassphrase, type PassphraseOptions, passphraseOptions } from './passphrase.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { TrailCheck, TrailFault } from '../../daemon/control/views.ts';
+import type { TrailCheck, TrailFault } from '../../daemon/api/views.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { createProgress } from '../progress.ts';

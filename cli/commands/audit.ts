@@ -5,7 +5,7 @@ import {
   auditOutcomes,
   type FollowQuery,
   type StoredAuditEvent,
-} from '../../daemon/control/views.ts';
+} from '../../daemon/api/views.ts';
 import { type AuditLines, createAuditLines } from '../audit-lines.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';

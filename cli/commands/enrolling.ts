@@ -1,6 +1,6 @@
-import { ControlError } from '../../daemon/control/client.ts';
-import { rootFactorsText } from '../../daemon/control/root-factors.ts';
-import type { EnrolBody, EnrolView, UserView } from '../../daemon/control/views.ts';
+import { rootFactorsText } from '../../daemon/api/root-factors.ts';
+import type { EnrolBody, EnrolView, UserView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import { type Context, needed } from '../context.ts';
 
 /** What all of `factor add` have in common. */

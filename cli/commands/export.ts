@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import type { ControlClient } from '../../daemon/control/client.ts';
-import { movedLimits } from '../../daemon/control/moving-limits.ts';
-import type { ExportedAccount, ExportPage } from '../../daemon/control/moving-views.ts';
-import { otpauthUri } from '../../daemon/control/token.ts';
+import type { ExportedAccount, ExportPage } from '../../daemon/api/import-export-views.ts';
+import { movedLimits } from '../../daemon/api/import-limits.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
+import { otpauthUri } from '../../daemon/client/factor-input.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import type { Context } from '../context.ts';

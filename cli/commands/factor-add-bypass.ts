@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { bypassLimits, formatDuration } from '../../daemon/control/asking.ts';
+import { bypassLimits, formatDuration } from '../../daemon/api/client-limits.ts';
 import type { Context } from '../context.ts';
 import { lengthOfTime } from '../duration.ts';
 import { factorTimes } from '../json-times.ts';

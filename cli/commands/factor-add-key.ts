@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { ControlError } from '../../daemon/control/client.ts';
-import { readU2f } from '../../daemon/control/token.ts';
-import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/control/views.ts';
+import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
+import { readU2f } from '../../daemon/client/factor-input.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { type Context, needed } from '../context.ts';
 import { CliError } from '../errors.ts';

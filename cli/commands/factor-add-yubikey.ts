@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readPublicId, readYubikeyHex } from '../../daemon/control/token.ts';
+import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type Asked, enrol, mayAdd, nameIn, secretFrom } from './enrolling.ts';

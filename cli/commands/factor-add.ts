@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { totpPeriod } from '../../daemon/control/asking.ts';
-import { ControlError } from '../../daemon/control/client.ts';
+import { totpPeriod } from '../../daemon/api/client-limits.ts';
+import type { EnrolBody, UserView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import {
   groupedSeedText,
   newSeed,
   type OtpauthToken,
   otpauthUri,
   seedText,
-} from '../../daemon/control/token.ts';
-import type { EnrolBody, UserView } from '../../daemon/control/views.ts';
+} from '../../daemon/client/factor-input.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { ImportError } from '../import/contract.ts';

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { ControlError } from '../../daemon/control/client.ts';
-import type { ChangeView, FactorSummary } from '../../daemon/control/views.ts';
+import type { ChangeView, FactorSummary } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { factorTable } from '../factor-table.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { ControlError } from '../../daemon/control/client.ts';
-import type { LinkView } from '../../daemon/control/sign-in-views.ts';
+import type { LinkView } from '../../daemon/api/sign-in-views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitStatusOf, systemCode } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { keyIdsIn, withNewKey, withoutKey } from '../../daemon/control/key-file.ts';
-import type { KeysView } from '../../daemon/control/views.ts';
+import type { KeysView } from '../../daemon/api/views.ts';
+import { keyIdsIn, withNewKey, withoutKey } from '../../daemon/client/master-key-file.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { keysTimes } from '../json-times.ts';

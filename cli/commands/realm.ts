@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { formatDuration } from '../../daemon/control/asking.ts';
-import type { Realm } from '../../daemon/control/views.ts';
+import { formatDuration } from '../../daemon/api/client-limits.ts';
+import type { Realm } from '../../daemon/api/views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { reportLimit } from '../../daemon/control/asking.ts';
-import type { Readiness, ReportLine } from '../../daemon/control/report.ts';
-import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import type { Readiness, ReportLine } from '../../daemon/admin/report.ts';
+import { reportLimit } from '../../daemon/api/client-limits.ts';
+import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';

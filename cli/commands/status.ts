@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { StatusView } from '../../daemon/control/views.ts';
+import type { StatusView } from '../../daemon/api/views.ts';
 import type { Context } from '../context.ts';
 import { statusTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ControlError } from '../../daemon/control/client.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { exemptionLimits } from '../../daemon/control/asking.ts';
-import type { ExemptBody } from '../../daemon/control/exemptions.ts';
+import type { ExemptBody } from '../../daemon/admin/exemptions.ts';
+import { exemptionLimits } from '../../daemon/api/client-limits.ts';
 import type { Context } from '../context.ts';
 import { lengthOfTime } from '../duration.ts';
 import { CliError } from '../errors.ts';

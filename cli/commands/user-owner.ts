@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ControlError } from '../../daemon/control/client.ts';
-import type { UserView } from '../../daemon/control/views.ts';
+import type { UserView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import type { Context } from '../context.ts';
 
 /** What an administrator decides about an account that is gone, or is another person by now. */

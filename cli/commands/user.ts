@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LastLogin, LockView, UserLine, UserView } from '../../daemon/control/views.ts';
+import type { LastLogin, LockView, UserLine, UserView } from '../../daemon/api/views.ts';
 import type { Context } from '../context.ts';
 import { factorTable } from '../factor-table.ts';
 import { userLineTimes, userTimes } from '../json-times.ts';

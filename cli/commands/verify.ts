@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { VerifyView } from '../../daemon/control/views.ts';
+import type { VerifyView } from '../../daemon/api/views.ts';
 import { type Context, needed } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 

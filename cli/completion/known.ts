@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { createClient } from '../../daemon/control/client.ts';
+import { createClient } from '../../daemon/client/client.ts';
 import type { Known } from './candidates.ts';
 
 /** Somebody waits for the Tab key; milliseconds. */

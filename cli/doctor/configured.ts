@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { Config } from '../../daemon/control/config-file.ts';
-import type { Realm } from '../../daemon/control/views.ts';
+import type { Realm } from '../../daemon/api/views.ts';
+import type { Config } from '../../daemon/client/config-file.ts';
 import { nearest } from '../../daemon/lib/nearest.ts';
 import { type Finding, finding, type Machine, notSeen } from './contract.ts';
 import { accountNamed, groupNamed, localAccounts, localGroups } from './names.ts';

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { networkInterfaces, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ControlError, createClient } from '../../daemon/control/client.ts';
-import { readConfigFile, rootOf } from '../../daemon/control/config-file.ts';
-import { sourcesTell } from '../../daemon/control/name-sources.ts';
+import { ControlError, createClient } from '../../daemon/client/client.ts';
+import { readConfigFile, rootOf } from '../../daemon/client/config-file.ts';
+import { sourcesTell } from '../../daemon/client/name-sources.ts';
 import { pamFiles } from '../pam/files.ts';
 import { currentTrial } from '../pam/record.ts';
 import { trialView } from '../pam/trial.ts';

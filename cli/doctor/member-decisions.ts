@@ -1,4 +1,4 @@
-import type { ExplainView } from '../../daemon/control/views.ts';
+import type { ExplainView } from '../../daemon/api/views.ts';
 import { outside } from '../sshd-settings.ts';
 import type { Machine } from './contract.ts';
 import { realmsOf } from './realms.ts';

@@ -1,4 +1,4 @@
-import type { UserLine } from '../../daemon/control/views.ts';
+import type { UserLine } from '../../daemon/api/views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { isoLocal } from '../time.ts';
 import type { FindingId } from './catalogue.ts';

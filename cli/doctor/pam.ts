@@ -1,4 +1,4 @@
-import { systemPaths } from '../../daemon/control/config-file.ts';
+import { systemPaths } from '../../daemon/client/config-file.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { checkService, type FindingCode, type Finding as StackFinding } from '../pam/check.ts';
 import type { ModuleLine } from '../pam/lines.ts';

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Config } from '../../daemon/control/config-file.ts';
+import type { Config } from '../../daemon/client/config-file.ts';
 import { isoLocal } from '../time.ts';
 import { lookAtHosts, lookAtPortal } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';

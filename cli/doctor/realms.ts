@@ -1,5 +1,5 @@
-import { ControlError } from '../../daemon/control/client.ts';
-import type { Realm } from '../../daemon/control/views.ts';
+import type { Realm } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, finding, type Machine, notSeen, orGood } from './contract.ts';

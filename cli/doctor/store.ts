@@ -1,4 +1,4 @@
-import type { StatusView } from '../../daemon/control/views.ts';
+import type { StatusView } from '../../daemon/api/views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 

@@ -1,4 +1,4 @@
-import type { ImportEntry } from '../../daemon/control/moving-views.ts';
+import type { ImportEntry } from '../../daemon/api/import-export-views.ts';
 import { type Found, ImportError, type Parsed, type Parser, type Place, problem } from './contract.ts';
 import { type Named, openSource } from './files.ts';
 

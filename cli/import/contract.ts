@@ -1,4 +1,4 @@
-import type { ImportEntry, MovedFactor } from '../../daemon/control/moving-views.ts';
+import type { ImportEntry, MovedFactor } from '../../daemon/api/import-export-views.ts';
 
 /** Where something stands: "users.oath:12", or the file alone. */
 export interface Place {

@@ -1,5 +1,5 @@
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readPublicId, readSeed, readYubikeyHex, seedText } from '../../daemon/control/token.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readPublicId, readSeed, readYubikeyHex, seedText } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
 /** The columns of our own CSV (docs/how-to/import-export.md), in the order in which they are written. */

@@ -1,6 +1,6 @@
-import { totpPeriod } from '../../daemon/control/asking.ts';
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readPublicId, readYubikeyHex } from '../../daemon/control/token.ts';
+import { totpPeriod } from '../../daemon/api/client-limits.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
 
 /** A line of another system's CSV. */
 export type Token =

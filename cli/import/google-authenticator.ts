@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { movedLimits } from '../../daemon/control/moving-limits.ts';
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readSeed } from '../../daemon/control/token.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { movedLimits } from '../../daemon/api/import-limits.ts';
+import { readSeed } from '../../daemon/client/factor-input.ts';
 import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
 /** The module itself reads no more. */

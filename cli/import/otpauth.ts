@@ -1,5 +1,5 @@
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readSeed } from '../../daemon/control/token.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
 type Token = Extract<MovedFactor, { kind: 'totp' | 'hotp' }>;

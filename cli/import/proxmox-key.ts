@@ -1,4 +1,4 @@
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
 import { ImportError } from './contract.ts';
 import { isObject, type Json } from './json.ts';
 

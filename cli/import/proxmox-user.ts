@@ -1,5 +1,5 @@
-import type { ImportEntry, MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readPublicId, readU2f } from '../../daemon/control/token.ts';
+import type { ImportEntry, MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readPublicId, readU2f } from '../../daemon/client/factor-input.ts';
 import { type Cannot, ImportError } from './contract.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { readOtpauth } from './otpauth.ts';

@@ -1,5 +1,5 @@
-import { totpPeriod } from '../../daemon/control/asking.ts';
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
+import { totpPeriod } from '../../daemon/api/client-limits.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
 import {
   type Cannot,
   found,

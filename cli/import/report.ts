@@ -1,4 +1,4 @@
-import type { ImportedFactor } from '../../daemon/control/moving-views.ts';
+import type { ImportedFactor } from '../../daemon/api/import-export-views.ts';
 import { countOf } from '../../daemon/lib/count-of.ts';
 import { noTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';

@@ -1,4 +1,4 @@
-import { readSeed } from '../../daemon/control/token.ts';
+import { readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 import { isTokenUri, type Otpauth, readOtpauth } from './otpauth.ts';
 

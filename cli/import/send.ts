@@ -1,6 +1,6 @@
-import { type ControlClient, ControlError } from '../../daemon/control/client.ts';
-import { movedLimits } from '../../daemon/control/moving-limits.ts';
-import type { ImportEntry, ImportedAccount } from '../../daemon/control/moving-views.ts';
+import type { ImportEntry, ImportedAccount } from '../../daemon/api/import-export-views.ts';
+import { movedLimits } from '../../daemon/api/import-limits.ts';
+import { type ControlClient, ControlError } from '../../daemon/client/client.ts';
 import type { Found } from './contract.ts';
 
 /** Requests under way: while one is committed, the next one is parsed and looked up. */

@@ -1,5 +1,5 @@
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readU2f } from '../../daemon/control/token.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readU2f } from '../../daemon/client/factor-input.ts';
 import { type Cannot, found, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
 /** The authfile of pam_u2f: `user:credential[:credential…]`; of several lines for one user the last one counts. */

@@ -1,5 +1,5 @@
-import type { MovedFactor } from '../../daemon/control/moving-views.ts';
-import { readPublicId } from '../../daemon/control/token.ts';
+import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import { readPublicId } from '../../daemon/client/factor-input.ts';
 import { found, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
 /** authorized_yubikeys of pam_yubico, the one for all and those in homes: `user:publicid[:publicid…]`. */

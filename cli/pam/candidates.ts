@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { ControlClient } from '../../daemon/control/client.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
 import { type Account, accounts, mayLogIn } from './people.ts';
 
 /** An account that somebody may log in with, and from where they did last. */

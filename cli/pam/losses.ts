@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { ControlClient } from '../../daemon/control/client.ts';
-import type { ExplainQuery } from '../../daemon/control/views.ts';
+import type { ExplainQuery } from '../../daemon/api/views.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
 import type { Progress } from '../progress.ts';
 import { outside } from '../sshd-settings.ts';
 import { type Candidate, candidatesFor, mostCandidates } from './candidates.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { ControlClient } from '../../daemon/control/client.ts';
-import type { AuditOutcome } from '../../daemon/control/views.ts';
+import type { AuditOutcome } from '../../daemon/api/views.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
 import { CliError } from '../errors.ts';
 import { accounts } from './people.ts';
 import { startOf, type Trial } from './record.ts';

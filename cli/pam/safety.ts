@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import type { ControlClient } from '../../daemon/control/client.ts';
-import type { ExplainQuery, ExplainView } from '../../daemon/control/views.ts';
+import type { ExplainQuery, ExplainView } from '../../daemon/api/views.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
 import type { Progress } from '../progress.ts';
 import { checkStack, guards, ourLines } from './check.ts';
 import type { PamFiles } from './files.ts';

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { ExplainView } from '../../daemon/control/views.ts';
+import type { ExplainView } from '../../daemon/api/views.ts';
 import { methodLists, type SshdSettings, valuesOf } from '../sshd-settings.ts';
 import type { ModuleLine } from './lines.ts';
 import { moduleName, roleOf } from './modules.ts';

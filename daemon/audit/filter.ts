@@ -1,4 +1,4 @@
-import { canonicalAddress, contains, parseNetwork } from '../config/network.ts';
+import { canonicalAddress, contains, parseNetwork } from '../lib/network.ts';
 import type { AuditEvent, AuditKind, AuditOutcome } from './event.ts';
 
 /** Which events are wanted; what is left out is not asked about. */

@@ -2,7 +2,7 @@ import { write } from 'node:fs';
 import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { StoredAuditEvent } from './event.ts';
-import { lineOf } from './line.ts';
+import { lineOf } from './journal-line.ts';
 
 /** The events as lines, off the logins' path. */
 export interface AuditJournal {

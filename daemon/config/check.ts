@@ -1,10 +1,10 @@
 import type { Config, Rule } from './contract.ts';
-import { coveredBy } from './cover.ts';
 import { defaults, pathsOf, userSocketBeside } from './defaults.ts';
 import type { KeyPath } from './locate.ts';
 import { type Report, show } from './problem.ts';
+import { coveredBy } from './rule-coverage.ts';
 import type { DocumentTable } from './schema.ts';
-import { isTable } from './unknown.ts';
+import { isTable } from './unknown-settings.ts';
 
 /** What the schema cannot see: keys that contradict each other. */
 

@@ -5,7 +5,7 @@ import type {
   UserVerification,
   YubikeyValidation,
 } from '../factors/contract.ts';
-import type { Network } from './network.ts';
+import type { Network } from '../lib/network.ts';
 
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {

@@ -1,11 +1,11 @@
 import { TomlDate } from 'smol-toml';
 import * as v from 'valibot';
+import { parseNetwork } from '../lib/network.ts';
 import { limits } from '../limits.ts';
 import type { Realm, Rule, Source } from './contract.ts';
 import { parseDuration } from './duration.ts';
-import { parseNetwork } from './network.ts';
 import { parseSize } from './size.ts';
-import { isTable } from './unknown.ts';
+import { isTable } from './unknown-settings.ts';
 
 /**
  * Readers for single values. Each says in its message what is allowed, and nothing else:

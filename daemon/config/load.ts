@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
-import { messageOf, SallyportError } from '../errors.ts';
+import { messageOf, SallyportError } from '../lib/errors.ts';
 import { nearest } from '../lib/nearest.ts';
-import { checkAccepts } from './accepts.ts';
 import { checkPaths, checkRealm, checkRealms, checkRules, type Placed } from './check.ts';
-import { checkPortal } from './check-portal.ts';
+import { checkAccepts } from './check-accept.ts';
 import type { Config, PortalConfig, Realm, Rule } from './contract.ts';
 import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
 import { type KeyPath, locate } from './locate.ts';
+import { checkPortal } from './portal.ts';
 import type { PortalTable } from './portal-schema.ts';
 import { type ConfigProblem, printableKey, type Report, show } from './problem.ts';
 import {
@@ -20,7 +20,7 @@ import {
   realmSchema,
   ruleSchema,
 } from './schema.ts';
-import { isTable, namesOf, type StrangeKey, strangeKeys, type TableShape } from './unknown.ts';
+import { isTable, namesOf, type StrangeKey, strangeKeys, type TableShape } from './unknown-settings.ts';
 
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }

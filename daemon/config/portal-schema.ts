@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { parseNetwork } from '../lib/network.ts';
 import type { PortalConfig } from './contract.ts';
 import * as field from './fields.ts';
-import { parseNetwork } from './network.ts';
 
 /** The table [portal]. What its keys say to each other and to [webauthn] is check-portal.ts. */
 

@@ -1,4 +1,4 @@
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import type { KeyPath, LineMap } from './locate.ts';
 
 /** One thing that is wrong in a configuration file. */

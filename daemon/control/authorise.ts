@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AccountLookup, Accounts } from '../accounts.ts';
-import { SallyportError } from '../errors.ts';
+import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from '../api/access.ts';
+import { type OperationName, operation } from '../api/operations.ts';
+import type { Route } from '../api/routes.ts';
+import type { AccountLookup, Accounts } from '../host/accounts.ts';
+import { createTurns } from '../lib/account-mutex.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { createRates } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 import { refusals } from '../policy/decision.ts';
-import { createTurns } from '../verifier/turns.ts';
-import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from './access.ts';
-import { type OperationName, operation } from './operations.ts';
-import type { Route } from './router.ts';
 
 /** What is needed to tell who asks, and about whom. */
 export interface AuthoriseOptions {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 
 /**
  * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says. The buffers are

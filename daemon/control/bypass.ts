@@ -1,8 +1,8 @@
 import * as v from 'valibot';
+import { check } from '../api/schema.ts';
+import type { EnrolView } from '../api/views.ts';
 import { limits } from '../limits.ts';
 import type { Handler } from './handlers.ts';
-import { check } from './schema.ts';
-import type { EnrolView } from './views.ts';
 
 export interface BypassBody {
   /** Milliseconds from now; one hour unless it says otherwise. */

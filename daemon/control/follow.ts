@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
+import type { Admin } from '../admin/contract.ts';
+import type { Caller } from '../api/access.ts';
+import { newestPlace } from '../api/follow-head.ts';
+import type { FollowQuery } from '../api/views.ts';
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting, withoutCodeToCome } from '../audit/filter.ts';
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { endIfOpen, takesMore, writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
-import type { Caller } from './access.ts';
-import type { Admin } from './admin-contract.ts';
-import { newestPlace } from './follow-head.ts';
-import type { FollowQuery } from './views.ts';
 
 export interface Reader {
   readonly caller: Caller;

@@ -1,27 +1,27 @@
+import type { Admin, ChangedBy } from '../admin/contract.ts';
+import { readExempt } from '../admin/exemptions.ts';
+import { readMove } from '../admin/owners.ts';
+import { readReport } from '../admin/report.ts';
+import type { OperationName } from '../api/operations.ts';
+import type { Route } from '../api/routes.ts';
+import * as schema from '../api/schema.ts';
+import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from '../api/views.ts';
 import { withoutCodeToCome } from '../audit/filter.ts';
+import type { ApprovalDesk } from '../ceremonies/approvals-api.ts';
+import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
+import type { Ceremonies } from '../ceremonies/ceremonies.ts';
+import { hasCode } from '../enrolment/enrolment.ts';
+import type { Moving } from '../enrolment/import-export-types.ts';
+import { beginCheck, type Keeping } from '../maintenance/maintenance.ts';
+import { adoptKeys } from '../maintenance/master-keys.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Tokens } from '../sign-in/access-tokens.ts';
+import type { SignIns } from '../sign-in/sign-ins.ts';
 import type { Verifier } from '../verifier/contract.ts';
-import { hasCode } from '../verifier/enrolment.ts';
-import type { Moving } from '../verifier/moving-contract.ts';
-import type { Admin, ChangedBy } from './admin-contract.ts';
-import type { ApprovalDesk } from './approval-desk.ts';
 import type { Authorised } from './authorise.ts';
-import type { BrowserKeys } from './browser-keys.ts';
 import { giveBypass } from './bypass.ts';
-import type { Ceremonies } from './ceremonies.ts';
-import { readExempt } from './exemptions.ts';
-import { beginCheck, type Keeping } from './keeping.ts';
-import { adoptKeys } from './keys.ts';
-import { movingHandlers } from './moving.ts';
-import type { OperationName } from './operations.ts';
-import { readMove } from './owners.ts';
+import { movingHandlers } from './import-export.ts';
 import { metricsType, PlainText } from './plain-text.ts';
-import { readReport } from './report.ts';
-import type { Route } from './router.ts';
-import * as schema from './schema.ts';
-import type { SignIns } from './sign-ins.ts';
-import type { Tokens } from './tokens.ts';
-import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from './views.ts';
 
 /** One request that may go on: the caller is known and allowed. */
 export interface Call extends Authorised {

@@ -2,19 +2,29 @@ import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf, SallyportError } from '../errors.ts';
+import type { Admin } from '../admin/contract.ts';
+import { httpStatus } from '../api/error-codes.ts';
+import { readBackupBody } from '../api/maintenance-schema.ts';
+import type { OperationName } from '../api/operations.ts';
+import { type Route, route } from '../api/routes.ts';
+import { readFollow } from '../api/schema.ts';
+import type { ApprovalDesk } from '../ceremonies/approvals-api.ts';
+import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
+import type { Ceremonies } from '../ceremonies/ceremonies.ts';
+import type { Moving } from '../enrolment/import-export-types.ts';
+import { createPlaces } from '../host/connection-limit.ts';
+import { createRefusals } from '../host/lingering-close.ts';
+import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
+import { removeStale } from '../host/socket-file.ts';
+import { messageOf, SallyportError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { endIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
-import type { Log } from '../log.ts';
+import { type Keeping, sendBackup } from '../maintenance/maintenance.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { type PeerCredentials, peerOf } from '../peer.ts';
-import { createRefusals } from '../refusals.ts';
-import { removeStale } from '../socket-file.ts';
+import type { Tokens } from '../sign-in/access-tokens.ts';
+import type { SignIns } from '../sign-in/sign-ins.ts';
 import type { Verifier } from '../verifier/contract.ts';
-import type { Moving } from '../verifier/moving-contract.ts';
-import type { Admin } from './admin-contract.ts';
-import { malformed, refusal, send, told } from './answers.ts';
-import type { ApprovalDesk } from './approval-desk.ts';
 import {
   type Authorise,
   type Authorised,
@@ -23,19 +33,9 @@ import {
   tokenIn,
 } from './authorise.ts';
 import { readJson } from './body.ts';
-import type { BrowserKeys } from './browser-keys.ts';
-import type { Ceremonies } from './ceremonies.ts';
-import { httpStatus } from './codes.ts';
-import { createPlaces } from './connections.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
-import { type Keeping, sendBackup } from './keeping.ts';
-import { readBackupBody } from './keeping-schema.ts';
-import type { OperationName } from './operations.ts';
-import { type Route, route } from './router.ts';
-import { readFollow } from './schema.ts';
-import type { SignIns } from './sign-ins.ts';
-import type { Tokens } from './tokens.ts';
+import { malformed, refusal, send, told } from './responses.ts';
 
 type LimitName =
   | 'requestBody'

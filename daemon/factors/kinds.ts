@@ -1,4 +1,4 @@
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../lib/errors.ts';
 import { bypass } from './bypass.ts';
 import type { Factor, FactorRecord } from './contract.ts';
 import { hotp } from './hotp.ts';

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type CryptoPlugin, createGuardrails, generateSync } from 'otplib';
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import type { HotpRecord, TotpRecord } from './contract.ts';
 import { checkSeed, seedLengths } from './seed.ts';
 

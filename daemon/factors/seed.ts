@@ -1,4 +1,4 @@
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 
 /**
  * Bytes of a seed. Random ones are as long as what their hash makes (RFC 4226, 4; RFC 6238, 5.1). A file of its own,

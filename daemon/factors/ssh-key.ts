@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { SshSkRecord } from './contract.ts';
 

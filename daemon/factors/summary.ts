@@ -1,5 +1,5 @@
-import { unreachable } from '../errors.ts';
 import { offsetText } from '../lib/clock-offset.ts';
+import { unreachable } from '../lib/errors.ts';
 import type { FactorRecord, KeyAlgorithm, KindName, OtpAlgorithm, TotpRecord } from './contract.ts';
 import { remainingKeys } from './recovery.ts';
 import { remainingCodes } from './scratch.ts';

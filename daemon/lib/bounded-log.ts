@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Log, LogFields } from '../log.ts';
+import type { Log, LogFields } from './log.ts';
 import { networkKey } from './network-key.ts';
 import { createRates, type Rate } from './rates.ts';
 

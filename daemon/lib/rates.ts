@@ -1,4 +1,4 @@
-import { putLast } from './bounded.ts';
+import { putLast } from './bounded-map.ts';
 
 /** How many at once, and how soon one of them no longer counts (milliseconds). */
 export interface Rate {

@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SallyportError } from '../errors.ts';
 import { type FileOwner, syncFolder } from './durable.ts';
+import { SallyportError } from './errors.ts';
 import { inspectTarget, notReplaceable, replaceableFile } from './write-target.ts';
 
 /**

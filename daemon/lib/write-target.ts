@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
-import { messageOf, SallyportError } from '../errors.ts';
+import { messageOf, SallyportError } from './errors.ts';
 
 /** What a path names before anything is written there. Links are not followed. */
 export type WriteTarget =

@@ -1,17 +1,17 @@
 import type { Socket } from 'node:net';
-import { codeOf, messageOf, SallyportError } from '../errors.ts';
+import type { Approvals } from '../authenticators/approvals.ts';
+import { isFailure, type KeyOffer, type Touch, type Touches } from '../authenticators/key-requests.ts';
+import type { PeerCredentials } from '../host/peer-credentials.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
-import type { Log } from '../log.ts';
-import type { PeerCredentials } from '../peer.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
-import type { Approvals } from '../verifier/approvals.ts';
-import { isFailure, type KeyOffer, type Touch, type Touches } from '../verifier/touches.ts';
-import type { Opening, Verifier } from '../verifier.ts';
+import type { Opening, Verifier } from '../verifier/verifier.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
-import { isUndecided, stepWhileStopping, told } from './stopping.ts';
+import { isUndecided, stepWhileStopping, told } from './shutdown.ts';
 
 export interface ConversationOptions {
   readonly verifier: Verifier;

@@ -1,6 +1,6 @@
-import { canonicalAddress } from '../config/network.ts';
 import { sshSkKeysIn } from '../factors/ssh-key.ts';
-import type { PeerCredentials } from '../peer.ts';
+import type { PeerCredentials } from '../host/peer-credentials.ts';
+import { canonicalAddress } from '../lib/network.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { sshTty } from '../policy/secrets.ts';
 import type { HelloFrame } from '../protocol/login.ts';

@@ -1,7 +1,7 @@
-import type { FidoReason } from '../fido/contract.ts';
+import type { FidoReason } from '../host/security-keys.ts';
 import { limits } from '../limits.ts';
-import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt.ts';
-import type { OpenLogin } from '../verifier.ts';
+import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt-texts.ts';
+import type { OpenLogin } from '../verifier/verifier.ts';
 import {
   type Asked,
   abandoned,

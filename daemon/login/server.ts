@@ -1,14 +1,14 @@
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { messageOf } from '../errors.ts';
+import { createRefusals } from '../host/lingering-close.ts';
+import { type Listen, type Listener, openDoor } from '../host/listener.ts';
+import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
+import { messageOf } from '../lib/errors.ts';
+import { createTally } from '../lib/log-aggregator.ts';
 import { limits } from '../limits.ts';
-import { type PeerCredentials, peerOf } from '../peer.ts';
 import { encodeDaemonFrame } from '../protocol/login.ts';
-import { createRefusals } from '../refusals.ts';
-import { createTally } from '../verifier/tally.ts';
 import { type Admit, Conversation, type ConversationOptions } from './conversation.ts';
-import { type Listen, type Listener, openDoor } from './door.ts';
-import { createRootPlaces, poolsFor } from './places.ts';
+import { createRootPlaces, poolsFor } from './login-pools.ts';
 
 /**
  * Carries frames between sockets and sessions, and does what the sessions say. Takes the peer's uid,

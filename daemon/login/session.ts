@@ -1,10 +1,10 @@
-import { unreachable } from '../errors.ts';
+import type { KeyOffer } from '../authenticators/key-requests.ts';
 import { isBlank, withoutLineEnd } from '../factors/reading.ts';
 import { answerDigest } from '../factors/spelling.ts';
+import { unreachable } from '../lib/errors.ts';
 import type { ModuleFrame } from '../protocol/login.ts';
-import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt.ts';
-import type { KeyOffer } from '../verifier/touches.ts';
-import type { Opening, Verdict } from '../verifier.ts';
+import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt-texts.ts';
+import type { Opening, Verdict } from '../verifier/verifier.ts';
 import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';
 import {
   type Asked,

@@ -1,9 +1,9 @@
+import type { KeyOffer } from '../authenticators/key-requests.ts';
 import type { Assertion } from '../factors/contract.ts';
-import type { FidoEvent, FidoReason } from '../fido/contract.ts';
+import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
-import type { Answer } from '../verifier/judge.ts';
-import type { KeyOffer } from '../verifier/touches.ts';
-import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier.ts';
+import type { Answer } from '../verifier/evaluate-answer.ts';
+import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
 
 /** A login that was asked, as it goes from one prompt to the next. */
 export interface Asked {

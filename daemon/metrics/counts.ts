@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
-import type { Tally } from '../verifier/tally.ts';
+import type { Tally } from '../lib/log-aggregator.ts';
 import { createCounter, createHistogram, type Family } from './exposition.ts';
 
 /**

@@ -1,15 +1,16 @@
-import type { Account, Membership } from '../accounts.ts';
 import type { Config, Realm, Rule } from '../config/contract.ts';
-import { unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
+import type { Account, Membership } from '../host/accounts.ts';
+import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
 import type { Decision, RefusedWhy } from './decision.ts';
+import { date, pass, refuse, type Say } from './decision-builders.ts';
 import { runningExemption } from './exemption.ts';
 import { byGrace } from './grace.ts';
 import { mayRemember, runningGrant } from './grants.ts';
 import { ownershipOf } from './identity.ts';
 import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
-import { observed, observes, rest } from './observing.ts';
+import { observed, observes, rest } from './observe-mode.ts';
 import { selectRealm } from './realm.ts';
 import {
   bypassCodes,
@@ -23,7 +24,6 @@ import {
   whyNot,
 } from './requirement.ts';
 import { isSignIn, matchingRule, sourceMatch } from './rule.ts';
-import { date, pass, refuse, type Say } from './saying.ts';
 import { addFirstText, maySeeSecrets } from './secrets.ts';
 
 export type { Decision } from './decision.ts';

@@ -1,16 +1,16 @@
 import type { Rule, Source } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
-import { formatNetwork } from '../config/network.ts';
-import { unreachable } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { heldUntil } from '../factors/totp.ts';
+import { unreachable } from '../lib/errors.ts';
+import { formatNetwork } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide, type Question, whoseFactors } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { ifEnforced } from './observing.ts';
+import { date } from './decision-builders.ts';
+import { ifEnforced } from './observe-mode.ts';
 import { possibleRules } from './rule.ts';
-import { date } from './saying.ts';
 import { secretsText } from './secrets.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */

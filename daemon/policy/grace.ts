@@ -2,7 +2,7 @@ import type { Realm } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
 import type { Question } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { date, pass, refuse, type Say } from './saying.ts';
+import { date, pass, refuse, type Say } from './decision-builders.ts';
 
 /** An account without any factor, in a realm that gives it time. */
 export function byGrace(question: Question, realm: Realm, say: Say): Decision {

@@ -1,6 +1,6 @@
-import { type Account, domainOf, type Membership } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
-import { SallyportError } from '../errors.ts';
+import { type Account, domainOf, type Membership } from '../host/accounts.ts';
+import { SallyportError } from '../lib/errors.ts';
 
 export type Selection =
   | {

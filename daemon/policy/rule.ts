@@ -1,6 +1,6 @@
 import type { Realm, Rule, Source } from '../config/contract.ts';
-import { contains } from '../config/network.ts';
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../lib/errors.ts';
+import { contains } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
 
 /**

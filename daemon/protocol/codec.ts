@@ -1,4 +1,4 @@
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { SallyportError } from '../errors.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import { encodeFrame, type Field, unsigned } from './codec.ts';
 import { fieldTags, frameTypes, protocolVersion } from './fido.ts';

@@ -1,8 +1,8 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
-import type { SegmentReason } from './chain.ts';
-import type { DropCount } from './meta.ts';
+import type { SegmentReason } from './sealed/chain.ts';
+import type { DropCount } from './sealed/meta.ts';
 
 /** What was typed and accepted last, as a digest: its replay within its own window is refused and counts nowhere. */
 export interface AcceptedAnswer {

@@ -1,19 +1,18 @@
 import type { AuditEvent } from '../audit/event.ts';
-import { SallyportError, unreachable } from '../errors.ts';
+import { ofThis } from '../authenticators/key-requests.ts';
+import { type InTurn, Outside, settled } from '../lib/account-mutex.ts';
+import { SallyportError, unreachable } from '../lib/errors.ts';
 import { delayFor, lockedNow } from '../policy/lockout.ts';
-import { accept, acceptVerified } from './acceptance.ts';
-import { type Asking, counted, judgeAnswer, madeReady } from './asking.ts';
+import { accept, acceptVerified } from './accept-login.ts';
+import { type Asking, counted, judgeAnswer, madeReady } from './answer-context.ts';
 import type { Assessment, Assessor } from './assessment.ts';
+import { type Ledger, untilSettled } from './audited-store.ts';
 import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
-import { answerFirst } from './first-enrolment.ts';
-import type { Answer, Judgement } from './judge.ts';
-import { type Ledger, untilSettled } from './ledger.ts';
-import { loginEvent, withLock, withOffset } from './login-event.ts';
-import { refusalText, successText, wrongText } from './prompt.ts';
-import { acceptedAnswer } from './replay.ts';
-import type { Subject } from './subject.ts';
-import { ofThis } from './touches.ts';
-import { type InTurn, Outside, settled } from './turns.ts';
+import type { Answer, Judgement } from './evaluate-answer.ts';
+import { loginEvent, withLock, withOffset } from './events.ts';
+import type { Subject } from './login-accounts.ts';
+import { answerFirst } from './login-enrolment.ts';
+import { refusalText, successText, wrongText } from './prompt-texts.ts';
 import {
   countsNowhere,
   eventOriginOf,
@@ -23,7 +22,8 @@ import {
   refused,
   whereOf,
   withoutShape,
-} from './verdicts.ts';
+} from './refusal-rules.ts';
+import { acceptedAnswer } from './replay.ts';
 
 export interface AnsweringOptions extends VerifierOptions {
   readonly ledger: Ledger;

@@ -1,7 +1,7 @@
-import { type Accounts, limitedAccounts } from '../accounts.ts';
 import type { Config, Realm } from '../config/contract.ts';
-import { codeOf } from '../errors.ts';
 import type { FactorRecord } from '../factors/contract.ts';
+import { type Accounts, limitedAccounts } from '../host/accounts.ts';
+import { codeOf } from '../lib/errors.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createSlots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
@@ -10,11 +10,11 @@ import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
 import { giveGrant } from '../policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
-import { recordOf } from '../store/owner.ts';
-import type { Ledger } from './ledger.ts';
-import { loginEvent, shown } from './login-event.ts';
-import { type Subject, subjectOf } from './subject.ts';
-import { eventOriginOf, originOf } from './verdicts.ts';
+import { recordOf } from '../store/sealed/record-owner.ts';
+import type { Ledger } from './audited-store.ts';
+import { loginEvent, shown } from './events.ts';
+import { type Subject, subjectOf } from './login-accounts.ts';
+import { eventOriginOf, originOf } from './refusal-rules.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */

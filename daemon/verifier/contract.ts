@@ -1,4 +1,8 @@
-import type { Accounts } from '../accounts.ts';
+import type { Approvals } from '../authenticators/approvals.ts';
+import type { Assertions } from '../authenticators/assertions.ts';
+import type { KeyOffer, KeyQuestion, Touches } from '../authenticators/key-requests.ts';
+import type { Registration } from '../authenticators/registrations.ts';
+import type { Validations } from '../authenticators/validations.ts';
 import type { Config, RelyingParty } from '../config/contract.ts';
 import type {
   Assertion,
@@ -10,21 +14,17 @@ import type {
   UserVerification,
 } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
-import type { Log } from '../log.ts';
+import type { Accounts } from '../host/accounts.ts';
+import type { Log } from '../lib/log.ts';
+import type { Tally } from '../lib/log-aggregator.ts';
+import type { Randomness } from '../lib/randomness.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import type { Randomness } from '../randomness.ts';
 import type { Store } from '../store/contract.ts';
-import type { Approvals } from './approvals.ts';
-import type { Assertions } from './assertions.ts';
 import type { Clock } from './assessment.ts';
-import type { FirstEnrolment } from './first-enrolment.ts';
-import type { Answer } from './judge.ts';
-import type { Registration } from './registrations.ts';
-import type { Subject } from './subject.ts';
-import type { Tally } from './tally.ts';
-import type { Throttle } from './throttle.ts';
-import type { KeyOffer, KeyQuestion, Touches } from './touches.ts';
-import type { Validations } from './validations.ts';
+import type { Answer } from './evaluate-answer.ts';
+import type { Subject } from './login-accounts.ts';
+import type { FirstEnrolment } from './login-enrolment.ts';
+import type { Throttle } from './rate-limiter.ts';
 
 /** PAM codes that may travel in RESULT (docs/reference/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';

@@ -4,7 +4,7 @@ import type { AnswerFormat } from '../factors/answer-format.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
-import { formatsIn, type Question } from './judge.ts';
+import { formatsIn, type Question } from './evaluate-answer.ts';
 
 /**
  * Replays of the answer that was accepted last: two programs, or two fingers, that send the same right answer at once.

@@ -1,4 +1,4 @@
-import type { UserView } from '../../daemon/control/views.ts';
+import type { UserView } from '../../daemon/api/views.ts';
 
 type OtpAlgorithm = UserView['defaults']['algorithm'];
 

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { linkIn } from '../../daemon/control/link-text.ts';
-import type { AssertionBody, SignInAnswerBody } from '../../daemon/control/sign-in-views.ts';
+import { linkIn } from '../../daemon/api/parse-link.ts';
+import type { AssertionBody, SignInAnswerBody } from '../../daemon/api/sign-in-views.ts';
 import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
 import { Field } from './parts/field.tsx';

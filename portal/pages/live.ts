@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
-import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import type { ApprovalView } from '../../daemon/api/sign-in-views.ts';
+import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import type { LiveMessage } from '../contract.ts';
 import { call } from './api.ts';
 import { sessionEnded } from './session-events.ts';

@@ -1,4 +1,4 @@
-import type { UserView } from '../../daemon/control/views.ts';
+import type { UserView } from '../../daemon/api/views.ts';
 import { base32Text } from './base32.ts';
 
 /** What an authenticator app scans. As `sallyport factor add totp` writes it, so that both look the same there. */

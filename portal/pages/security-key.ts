@@ -4,7 +4,7 @@ import type {
   AssertionOptions,
   AttestationBody,
   CreationOptionsView,
-} from '../../daemon/control/sign-in-views.ts';
+} from '../../daemon/api/sign-in-views.ts';
 
 /** Why a key gave nothing. `again`: nothing is wrong, it can be tried once more. */
 export class KeyError extends Error {

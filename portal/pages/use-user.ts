@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import type { UserView } from '../../daemon/control/views.ts';
+import type { UserView } from '../../daemon/api/views.ts';
 import { call, messageOf } from './api.ts';
 import { usePortal } from './session.ts';
 

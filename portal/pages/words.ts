@@ -1,4 +1,4 @@
-import type { FactorSummary, LastLogin, UserLine, UserView } from '../../daemon/control/views.ts';
+import type { FactorSummary, LastLogin, UserLine, UserView } from '../../daemon/api/views.ts';
 
 /** The words of `sallyport factor list` and of docs/reference/factors.md, as a person reads them. */
 const kinds: Readonly<Record<FactorSummary['kind'], string>> = {

@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Encrypter } from 'age-encryption';
-import { type BackupHeader, readBackup, writeBackup } from '../../daemon/control/backup-format.ts';
-import { sealSchema } from '../../daemon/store/seal.ts';
+import { type BackupHeader, readBackup, writeBackup } from '../../daemon/api/backup-format.ts';
+import { sealSchema } from '../../daemon/sealing/seal.ts';
 import { hotp, newSecret, totp } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
-import { Own } from '../support/store-of-ones-own.ts';
+import { Own } from '../support/sandbox.ts';
 
 /**
  * Backups are taken while everything goes on, sealed so that nobody else reads them, and restored so that nothing

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { hotp, newSecret } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
-import { Own } from '../support/store-of-ones-own.ts';
+import { Own } from '../support/sandbox.ts';
 
 /** `--offline`: root's work on a store that no daemon has open, done as the user whose store it is. */
 let own: Own;

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { hotp, newSecret, totp } from '../support/codes.ts';
 import { type Finished, run, until } from '../support/rig/commands.ts';
 import { repository } from '../support/rig/layout.ts';
-import { Own } from '../support/store-of-ones-own.ts';
+import { Own } from '../support/sandbox.ts';
 
 /**
  * docs/how-to/recover-access.md, command by command: the blocks are read out of the page, so that page and test cannot differ.

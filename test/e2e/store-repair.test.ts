@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { openLevel } from '../../daemon/store/handle.ts';
-import { recordKey } from '../../daemon/store/keys.ts';
+import { openLevel } from '../../daemon/store/leveldb/leveldb.ts';
+import { recordKey } from '../../daemon/store/sealed/record-keys.ts';
 import { hotp, newSecret } from '../support/codes.ts';
 import { until } from '../support/rig/commands.ts';
-import { Own } from '../support/store-of-ones-own.ts';
+import { Own } from '../support/sandbox.ts';
 
 /** Looking for damage, saving what can be saved, and changing the key that all of it is sealed with. */
 let own: Own;

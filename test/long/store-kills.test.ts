@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hotp, newSecret } from '../support/codes.ts';
-import { Own } from '../support/store-of-ones-own.ts';
+import { Own } from '../support/sandbox.ts';
 
 /** What makes a store anew is killed at one moment after another; whatever is left has to start. */
 let own: Own;

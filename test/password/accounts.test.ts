@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseConfig } from '../../daemon/config/load.ts';
-import { createLog } from '../../daemon/log.ts';
-import { createPasswordHelper } from '../../daemon/password/helper.ts';
+import { createPasswordHelper } from '../../daemon/host/password-helper.ts';
+import { createLog } from '../../daemon/lib/log.ts';
 import { scratch } from '../support/fido-rig.ts';
 import { compileC, repoRoot } from '../support/native.ts';
 import {

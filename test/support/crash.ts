@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createClient } from '../../daemon/control/client.ts';
+import { createClient } from '../../daemon/client/client.ts';
 import { hotp, newSecret } from './codes.ts';
 import { type Client, drive } from './drive.ts';
 import { until } from './rig/commands.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ControlClient, createClient } from '../../daemon/control/client.ts';
+import { type ControlClient, createClient } from '../../daemon/client/client.ts';
 import { type CliRun, runCli } from './cli-child.ts';
 import { newSecret } from './codes.ts';
 import { Client } from './login-rig.ts';

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { createValidationClient } from '../../daemon/authenticators/yubikey-otp-validation.ts';
 import { withDeadline } from '../../daemon/lib/deadline.ts';
-import { createValidationClient } from '../../daemon/yubikey-otp-validation.ts';
 import { otp } from './yubikey.ts';
 
 /**

@@ -6,11 +6,11 @@ import type { Answer, Machine } from '../../cli/doctor/contract.ts';
 import type { Entry, Files, Ran, Space } from '../../cli/doctor/files.ts';
 import type { PamFiles } from '../../cli/pam/files.ts';
 import type { TrialView } from '../../cli/pam/trial.ts';
+import type { ExplainView, StatusView, StoredAuditEvent, UserLine } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
 import { systemPaths } from '../../daemon/config/defaults.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { describeProblem } from '../../daemon/config/problem.ts';
-import { ControlError } from '../../daemon/control/client.ts';
-import type { ExplainView, StatusView, StoredAuditEvent, UserLine } from '../../daemon/control/views.ts';
 
 /** A machine in memory, on which all is well until a test breaks something. */
 

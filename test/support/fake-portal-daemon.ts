@@ -1,7 +1,7 @@
-import { ControlError } from '../../daemon/control/client.ts';
-import type { ApprovalEvent } from '../../daemon/control/sign-in-client.ts';
-import type { ApprovalView, SignInView } from '../../daemon/control/sign-in-views.ts';
-import type { ChangeView, StoredAuditEvent, UserView } from '../../daemon/control/views.ts';
+import type { ApprovalView, SignInView } from '../../daemon/api/sign-in-views.ts';
+import type { ChangeView, StoredAuditEvent, UserView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
+import type { ApprovalEvent } from '../../daemon/client/sign-in-client.ts';
 import type { AskedByNobody, AskedByPerson, FollowedByPerson, PortalDaemon } from '../../portal/daemon.ts';
 
 interface Token {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Realm } from '../../daemon/config/contract.ts';
 import type { Assertion } from '../../daemon/factors/contract.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
-import type { Opening, OpenLogin, Verdict } from '../../daemon/verifier.ts';
+import type { Opening, OpenLogin, Verdict } from '../../daemon/verifier/verifier.ts';
 import { onTerminal } from '../unit/policy/support.ts';
 import { rpId } from './soft-keys.ts';
 import { makeRig, type Rig } from './verifier-rig.ts';

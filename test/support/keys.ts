@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Keyring, loadKeyring } from '../../daemon/store/keyring.ts';
+import { type Keyring, loadKeyring } from '../../daemon/sealing/keyring.ts';
 
 /** A keyring of these ids, the first one current; the same id always stands for the same key. */
 export function keyringOf(...ids: readonly string[]): Keyring {

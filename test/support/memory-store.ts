@@ -1,5 +1,5 @@
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
-import { SallyportError } from '../../daemon/errors.ts';
+import { SallyportError } from '../../daemon/lib/errors.ts';
 import type {
   AccountRecord,
   Commit,
@@ -10,7 +10,7 @@ import type {
   TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
-import { encodeAccount, encodeEvent, encodeToken } from '../../daemon/store/records.ts';
+import { encodeAccount, encodeEvent, encodeToken } from '../../daemon/store/sealed/records.ts';
 
 interface Kept<T> {
   readonly record: T;

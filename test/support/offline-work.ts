@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
-import { loadAddon } from '../../daemon/addon.ts';
+import { writeBackup } from '../../daemon/api/backup-format.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
-import { writeBackup } from '../../daemon/control/backup-format.ts';
-import { backupOf } from '../../daemon/control/keeping.ts';
-import type { Noted } from '../../daemon/offline/caution.ts';
-import type { Prepared } from '../../daemon/offline/prepared.ts';
-import { repair } from '../../daemon/offline/repair.ts';
-import { type RestoreOptions, restore } from '../../daemon/offline/restore.ts';
-import type { LevelStore } from '../../daemon/store/level-store.ts';
+import { loadAddon } from '../../daemon/host/addon.ts';
+import type { Noted } from '../../daemon/maintenance/conservative-merge.ts';
+import { backupOf } from '../../daemon/maintenance/maintenance.ts';
+import type { Prepared } from '../../daemon/maintenance/offline-context.ts';
+import { repair } from '../../daemon/maintenance/repair.ts';
+import { type RestoreOptions, restore } from '../../daemon/maintenance/restore.ts';
+import type { LevelStore } from '../../daemon/store/leveldb/level-store.ts';
 import type { StoreRig } from './store-rig.ts';
 
 /** Backups, restores and repairs of a store, without a process for each. */

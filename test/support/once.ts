@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createClient } from '../../daemon/control/client.ts';
+import { createClient } from '../../daemon/client/client.ts';
 import { hotp, newSecret, totp } from './codes.ts';
 import { drive } from './drive.ts';
 import { inNamespace } from './rig/namespace.ts';

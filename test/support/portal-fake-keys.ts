@@ -4,7 +4,7 @@ import type {
   AssertionOptions,
   AttestationBody,
   CreationOptionsView,
-} from '../../daemon/control/sign-in-views.ts';
+} from '../../daemon/api/sign-in-views.ts';
 import { FakeError, type FakeFactor, type FakePerson, newFactor } from './portal-fake-people.ts';
 
 /** Security keys as the fake portal asks and verifies them. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { FactorSummary, UserView } from '../../daemon/control/views.ts';
+import type { FactorSummary, UserView } from '../../daemon/api/views.ts';
 import { totp } from './codes.ts';
 
 /** Accounts of the fake portal, in memory. */

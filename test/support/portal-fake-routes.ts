@@ -4,8 +4,8 @@ import type {
   ApprovalView,
   AssertionOptions,
   CreationOptionsView,
-} from '../../daemon/control/sign-in-views.ts';
-import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+} from '../../daemon/api/sign-in-views.ts';
+import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import type { PortalApi, SessionView, SignInReply } from '../../portal/contract.ts';
 import { assertionOptions, creationOptions, registered, signed } from './portal-fake-keys.ts';
 import {

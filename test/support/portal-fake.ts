@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { ApprovalView } from '../../daemon/control/sign-in-views.ts';
-import type { StoredAuditEvent } from '../../daemon/control/views.ts';
+import type { ApprovalView } from '../../daemon/api/sign-in-views.ts';
+import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import { type Assets, bodyFor, loadAssets } from '../../portal/assets.ts';
 import type { LiveMessage } from '../../portal/contract.ts';
 import { securityHeaders } from '../../portal/headers.ts';

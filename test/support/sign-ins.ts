@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Caller } from '../../daemon/control/access.ts';
-import type { SignInBody, SignInStep, SignInView } from '../../daemon/control/sign-in-views.ts';
-import { codeOf } from '../../daemon/errors.ts';
+import type { Caller } from '../../daemon/api/access.ts';
+import type { SignInBody, SignInStep, SignInView } from '../../daemon/api/sign-in-views.ts';
+import { codeOf } from '../../daemon/lib/errors.ts';
 import { type ControlRig, uids } from './control-rig.ts';
 
 /** Sign-ins as a test asks for them. */

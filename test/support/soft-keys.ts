@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
+import { clientDataFor } from '../../daemon/authenticators/key-requests.ts';
 import type { Assertion, KeyAlgorithm, U2fRecord, WebauthnRecord } from '../../daemon/factors/contract.ts';
-import { systemRandomness } from '../../daemon/randomness.ts';
-import { clientDataFor } from '../../daemon/verifier/touches.ts';
+import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { clientData } from './authenticator/answers.ts';
 import { encode } from './authenticator/cbor.ts';
 import {

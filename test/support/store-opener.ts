@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SallyportError } from '../../daemon/errors.ts';
+import { SallyportError } from '../../daemon/lib/errors.ts';
 import { Expected } from './store-expected.ts';
 import { StoreRig } from './store-rig.ts';
 

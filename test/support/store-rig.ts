@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadAddon } from '../../daemon/addon.ts';
-import { createStore } from '../../daemon/store/create.ts';
-import { createMasterKey, loadKeyring } from '../../daemon/store/keyring.ts';
-import type { LevelStore } from '../../daemon/store/level-store.ts';
-import { type OpenOptions, openStore } from '../../daemon/store/open.ts';
+import { loadAddon } from '../../daemon/host/addon.ts';
+import { createMasterKey, loadKeyring } from '../../daemon/sealing/keyring.ts';
+import { createStore } from '../../daemon/store/leveldb/create.ts';
+import type { LevelStore } from '../../daemon/store/leveldb/level-store.ts';
+import { type OpenOptions, openStore } from '../../daemon/store/leveldb/open.ts';
 
 /** Everything of one store lies below one folder, so that it can be copied and put back as a whole. */
 export class StoreRig {

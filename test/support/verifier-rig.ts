@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomInt } from 'node:crypto';
-import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/accounts.ts';
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
+import { createAssertions } from '../../daemon/authenticators/assertions.ts';
+import { type AskServers, createValidations } from '../../daemon/authenticators/validations.ts';
 import type { Config, Realm, RelyingParty } from '../../daemon/config/contract.ts';
 import type {
   FactorRecord,
@@ -11,10 +12,11 @@ import type {
   TotpRecord,
 } from '../../daemon/factors/contract.ts';
 import { hashRecoveryKeys } from '../../daemon/factors/recovery.ts';
+import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/host/accounts.ts';
+import { createLog } from '../../daemon/lib/log.ts';
+import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { limits } from '../../daemon/limits.ts';
-import { createLog } from '../../daemon/log.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
-import { systemRandomness } from '../../daemon/randomness.ts';
 import type {
   AccountRecord,
   Commit,
@@ -23,10 +25,13 @@ import type {
   TokenRecord,
   Versioned,
 } from '../../daemon/store/contract.ts';
-import { createAssertions } from '../../daemon/verifier/assertions.ts';
-import { createThrottle } from '../../daemon/verifier/throttle.ts';
-import { type AskServers, createValidations } from '../../daemon/verifier/validations.ts';
-import { createVerifier, type OpenLogin, type Verdict, type Verifier } from '../../daemon/verifier.ts';
+import { createThrottle } from '../../daemon/verifier/rate-limiter.ts';
+import {
+  createVerifier,
+  type OpenLogin,
+  type Verdict,
+  type Verifier,
+} from '../../daemon/verifier/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';
 import { MemoryStore } from './memory-store.ts';

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { UserLine, UserPage } from '../../../daemon/control/views.ts';
+import type { UserLine, UserPage } from '../../../daemon/api/views.ts';
 import { call, messageOf } from '../api.ts';
 import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';

@@ -1,6 +1,6 @@
 import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { StoredAuditEvent } from '../../../daemon/control/views.ts';
+import type { StoredAuditEvent } from '../../../daemon/api/views.ts';
 import { offsetText } from '../../../daemon/lib/clock-offset.ts';
 import { call, messageOf } from '../api.ts';
 import { followAudit } from '../live.ts';

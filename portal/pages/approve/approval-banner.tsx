@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call } from '../api.ts';
 import type { Live } from '../live.ts';
 import { Dialog } from '../parts/dialog.tsx';

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { Message } from '../parts/message.tsx';
 import { timeWithSeconds } from '../words.ts';
 

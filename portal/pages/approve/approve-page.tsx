@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
-import type { ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call, messageOf } from '../api.ts';
 import { onAnotherLink, takeSecret } from '../link.ts';
 import { Message } from '../parts/message.tsx';

@@ -1,4 +1,4 @@
-import type { ApprovalOutcome } from '../../../daemon/control/sign-in-views.ts';
+import type { ApprovalOutcome } from '../../../daemon/api/sign-in-views.ts';
 import { Message, type MessageProps } from '../parts/message.tsx';
 
 const kinds: Readonly<Record<ApprovalOutcome['outcome'], MessageProps['kind']>> = {

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApprovalOutcome, ApprovalView } from '../../../daemon/control/sign-in-views.ts';
+import type { ApprovalOutcome, ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call } from '../api.ts';
 import { askKey } from '../security-key.ts';
 import { useWork, type Work } from '../work.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ChangeView, FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import type { ChangeView, FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import type { Confirmed } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';

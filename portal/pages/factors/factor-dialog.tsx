@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
+import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';

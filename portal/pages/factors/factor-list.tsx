@@ -1,4 +1,4 @@
-import type { FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import type { FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import { Menu } from '../parts/menu.tsx';
 import { kindName, stateOf, timeText } from '../words.ts';
 import type { ChangeKind } from './change-dialog.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ChangeView, EnrolView, FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import type { ChangeView, EnrolView, FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import { Menu } from '../parts/menu.tsx';
 import { Message } from '../parts/message.tsx';
 import { usePortal } from '../session.ts';

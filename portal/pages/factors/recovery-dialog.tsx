@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { EnrolView, UserView } from '../../../daemon/control/views.ts';
+import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
 import { Message } from '../parts/message.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { FactorSummary, UserView } from '../../../daemon/control/views.ts';
+import type { FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import { call, messageOf } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
 import { useWork } from '../work.ts';

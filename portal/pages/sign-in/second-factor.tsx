@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { AssertionBody } from '../../../daemon/control/sign-in-views.ts';
+import type { AssertionBody } from '../../../daemon/api/sign-in-views.ts';
 import type { SignInReply } from '../../contract.ts';
 import { messageOf } from '../api.ts';
 import { Field, type InputExtras } from '../parts/field.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { SignInAnswerBody } from '../../../daemon/control/sign-in-views.ts';
+import type { SignInAnswerBody } from '../../../daemon/api/sign-in-views.ts';
 import type { SessionView, SignInReply } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
 import { Field } from '../parts/field.tsx';

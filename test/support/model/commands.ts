@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AsyncCommand } from 'fast-check';
-import { ControlError } from '../../../daemon/control/client.ts';
+import { ControlError } from '../../../daemon/client/client.ts';
 import {
   accountOf,
   configText,

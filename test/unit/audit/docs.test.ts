@@ -5,11 +5,11 @@ import { describe, it } from 'node:test';
 import { auditKinds, auditOutcomes } from '../../../daemon/audit/event.ts';
 import { type AuditReason, auditReasons } from '../../../daemon/audit/reasons.ts';
 import type { RejectReason } from '../../../daemon/factors/contract.ts';
-import type { PasswordVerdict } from '../../../daemon/password/contract.ts';
+import type { PasswordVerdict } from '../../../daemon/host/passwords.ts';
 import type { NotNeededWhy, RefusedWhy } from '../../../daemon/policy/decision.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
 import type { AbandonReason } from '../../../daemon/verifier/contract.ts';
-import type { RefusalReason } from '../../../daemon/verifier/prompt.ts';
+import type { RefusalReason } from '../../../daemon/verifier/prompt-texts.ts';
 import { noticeNames } from '../../../notify/notices.ts';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 
@@ -50,7 +50,9 @@ describe('docs/reference/audit-events.md', () => {
 
   it('has every reason that stands in the code as it is', () => {
     const found = writtenFiles('daemon')
-      .filter((path) => /^daemon\/(verifier|control|store)\//.test(path) || path === 'daemon/verifier.ts')
+      .filter(
+        (path) => /^daemon\/(verifier|control|store)\//.test(path) || path === 'daemon/verifier/verifier.ts',
+      )
       .flatMap((path) => {
         const text = readFileSync(join(projectRoot, path), 'utf8').replace(/===? '[^']*'/g, '');
         const said = /\b(?:reason: |no\()[^,\n;]*?'([a-z-]+)'(?: : '([a-z-]+)')?/g;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { newSample } from '../../../bench/assertion.ts';
 import { verificationTable } from '../../../bench/table.ts';
 import { readSpent, verification } from '../../../bench/verification.ts';
-import { createAssertions } from '../../../daemon/verifier/assertions.ts';
+import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
 
 const silent = (): void => undefined;
 const log = { info: silent, warning: silent, error: silent };

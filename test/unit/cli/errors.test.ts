@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CliError, exitStatusOf } from '../../../cli/errors.ts';
-import { ControlError } from '../../../daemon/control/client.ts';
-import { type ControlCode, httpStatus } from '../../../daemon/control/codes.ts';
+import { type ControlCode, httpStatus } from '../../../daemon/api/error-codes.ts';
+import { ControlError } from '../../../daemon/client/client.ts';
 
 /** Written out apart from the table in force; whatever is not here is a plain refusal, 1. */
 const expected: Readonly<Record<string, number>> = {

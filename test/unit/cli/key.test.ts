@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { Command } from 'commander';
 import { addKey } from '../../../cli/commands/key.ts';
 import type { Context } from '../../../cli/context.ts';
-import { keyFileText, newMasterKey } from '../../../daemon/store/keyring.ts';
+import { keyFileText, newMasterKey } from '../../../daemon/sealing/keyring.ts';
 
 /** A master key leaves its file only together with the daemon that lets it go. */
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));

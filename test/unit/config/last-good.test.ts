@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { loadConfiguration } from '../../../daemon/configuration.ts';
-import { createLog } from '../../../daemon/log.ts';
-import { createMasterKey, loadKeyring } from '../../../daemon/store/keyring.ts';
+import { loadConfiguration } from '../../../daemon/config/in-force.ts';
+import { createLog } from '../../../daemon/lib/log.ts';
+import { createMasterKey, loadKeyring } from '../../../daemon/sealing/keyring.ts';
 
 /** The sealed copy of the last good configuration, and a change of the key that seals it. */
 const root = mkdtempSync(join(tmpdir(), 'sallyport-last-good-'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { rootFactorsText } from '../../../daemon/control/root-factors.ts';
+import { rootFactorsText } from '../../../daemon/api/root-factors.ts';
 import { projectRoot } from '../../support/project.ts';
 
 test('the command and the portal say in the same words who changes the factors of root', () => {

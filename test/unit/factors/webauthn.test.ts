@@ -82,7 +82,7 @@ function shape(answer: string): AnswerFormat {
   return { kind: 'assertion', assertion };
 }
 
-/** Stands for the check of the signature, which is somebody else's (daemon/verifier/assertions.ts). */
+/** Stands for the check of the signature, which is somebody else's (daemon/authenticators/assertions.ts). */
 const signed: Signed = (assertion) => {
   for (const [answer, known] of assertions) {
     const { isSigned, ...facts } = said(answer);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { type BoundedLog, boundedLog } from '../../../daemon/lib/bounded-log.ts';
+import { createLog } from '../../../daemon/lib/log.ts';
 import { limits } from '../../../daemon/limits.ts';
-import { createLog } from '../../../daemon/log.ts';
 
 type Line = { readonly event: string; readonly count?: number; readonly [field: string]: unknown };
 

@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
-import { createApprovalDesk } from '../../../daemon/control/approval-desk.ts';
+import type { Approvals } from '../../../daemon/authenticators/approvals.ts';
+import { createApprovalDesk } from '../../../daemon/ceremonies/approvals-api.ts';
 import { createFollowers } from '../../../daemon/control/follow.ts';
 import { endIfOpen, takesMore, writeIfOpen } from '../../../daemon/lib/open-stream.ts';
 import { limits } from '../../../daemon/limits.ts';
-import type { Approvals } from '../../../daemon/verifier/approvals.ts';
 import { eventOf } from '../../support/store-records.ts';
 
 /** A response of which the test hears what would end the program. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Approval, BrowserAnswer } from '../../../daemon/authenticators/approvals.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { styles } from '../../../daemon/protocol/login.ts';
-import type { Approval, BrowserAnswer } from '../../../daemon/verifier/approvals.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, u32, withdrawn } from '../../support/module-frames.ts';
 

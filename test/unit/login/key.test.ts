@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Asserted } from '../../../daemon/fido/contract.ts';
+import type { Asserted } from '../../../daemon/host/security-keys.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';

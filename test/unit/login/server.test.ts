@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { Opening } from '../../../daemon/verifier.ts';
+import type { Opening } from '../../../daemon/verifier/verifier.ts';
 import { type Client, LoginRig, pam, timers, until } from '../../support/login-rig.ts';
 import { answer, cancel, hello, u32 } from '../../support/module-frames.ts';
 

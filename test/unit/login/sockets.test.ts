@@ -4,7 +4,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
-import { poolsFor } from '../../../daemon/login/places.ts';
+import { poolsFor } from '../../../daemon/login/login-pools.ts';
 import { createLoginServer } from '../../../daemon/login/server.ts';
 import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello } from '../../support/module-frames.ts';

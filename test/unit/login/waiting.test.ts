@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Verdict } from '../../../daemon/verifier.ts';
+import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import { LoginRig, never, pam, until } from '../../support/login-rig.ts';
 import { answer, hello, u32 } from '../../support/module-frames.ts';
 

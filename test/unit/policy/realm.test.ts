@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { domainOf, type Membership } from '../../../daemon/accounts.ts';
+import { domainOf, type Membership } from '../../../daemon/host/accounts.ts';
 import { selectRealm, wantedGroups } from '../../../daemon/policy/realm.ts';
 import { alice, config, members, realm } from './support.ts';
 

@@ -1,4 +1,3 @@
-import type { Account, Membership } from '../../../daemon/accounts.ts';
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
 import { defaults, systemPaths } from '../../../daemon/config/defaults.ts';
 import type {
@@ -8,6 +7,7 @@ import type {
   ScratchRecord,
   TotpRecord,
 } from '../../../daemon/factors/contract.ts';
+import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { Question } from '../../../daemon/policy/decide.ts';
 

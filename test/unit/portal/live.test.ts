@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { ControlError } from '../../../daemon/control/client.ts';
+import { ControlError } from '../../../daemon/client/client.ts';
 import { limits } from '../../../portal/limits.ts';
 import { until } from '../../support/call.ts';
 import { approvalView } from '../../support/fake-portal-daemon.ts';

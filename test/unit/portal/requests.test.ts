@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ControlError } from '../../../daemon/control/client.ts';
+import { ControlError } from '../../../daemon/client/client.ts';
 import {
   ask,
   codeIn,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SallyportError } from '../../../daemon/errors.ts';
+import { SallyportError } from '../../../daemon/lib/errors.ts';
 import {
   decodeText,
   encodeFrame,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { SallyportError } from '../../../daemon/errors.ts';
+import { SallyportError } from '../../../daemon/lib/errors.ts';
 import {
   createModuleFrameReader,
   type DaemonFrame,

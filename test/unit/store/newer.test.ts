@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { openLevel } from '../../../daemon/store/handle.ts';
-import { markerKey, metaKey, recordKey } from '../../../daemon/store/keys.ts';
-import { sealSchema } from '../../../daemon/store/seal.ts';
+import { sealSchema } from '../../../daemon/sealing/seal.ts';
+import { openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
+import { markerKey, metaKey, recordKey } from '../../../daemon/store/sealed/record-keys.ts';
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { openLevel } from '../../../daemon/store/handle.ts';
-import { metaKey, recordKey } from '../../../daemon/store/keys.ts';
-import { sealSchema } from '../../../daemon/store/seal.ts';
+import { sealSchema } from '../../../daemon/sealing/seal.ts';
+import { openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
+import { metaKey, recordKey } from '../../../daemon/store/sealed/record-keys.ts';
 
 import { vectors } from '../../support/native.ts';
 import { StoreRig } from '../../support/store-rig.ts';

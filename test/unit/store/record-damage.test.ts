@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Store } from '../../../daemon/store/contract.ts';
-import { type Db, openLevel } from '../../../daemon/store/handle.ts';
-import { eventKey, markerKey, metaKey, recordKey } from '../../../daemon/store/keys.ts';
+import { type Db, openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
+import { eventKey, markerKey, metaKey, recordKey } from '../../../daemon/store/sealed/record-keys.ts';
 import { eventOf, put, recordOf } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { AuditEvent, StoredAuditEvent } from '../../../daemon/audit/event.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import { boundedStore } from '../../../daemon/store/bounded-store.ts';
 import type { Store } from '../../../daemon/store/contract.ts';
-import type { Verifier } from '../../../daemon/verifier.ts';
+import { boundedStore } from '../../../daemon/store/sealed/bounded-store.ts';
+import type { Verifier } from '../../../daemon/verifier/verifier.ts';
 import {
   answered,
   codeNow,

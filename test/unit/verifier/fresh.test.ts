@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { AccountRecord } from '../../../daemon/store/contract.ts';
-import type { Verdict } from '../../../daemon/verifier.ts';
+import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import {
   answered,
   assertAccepted,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { Assertion, CredentialRecord } from '../../../daemon/factors/contract.ts';
-import { createLog } from '../../../daemon/log.ts';
+import { createLog } from '../../../daemon/lib/log.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import { createAssertions } from '../../../daemon/verifier/assertions.ts';
 import { askedHere, keyRig, openHere, touched } from '../../support/key-login.ts';
 import {
   type Asked,

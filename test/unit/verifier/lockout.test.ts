@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { Verdict } from '../../../daemon/verifier.ts';
+import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import {
   answer,
   answered,

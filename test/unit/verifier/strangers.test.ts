@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import type { AskServers } from '../../../daemon/authenticators/validations.ts';
 import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { AskServers } from '../../../daemon/verifier/validations.ts';
-import type { Verdict } from '../../../daemon/verifier.ts';
+import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import { until } from '../../support/login-rig.ts';
 import {
   answer,

@@ -4,8 +4,8 @@ import { beforeEach, describe, it } from 'node:test';
 import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import { createBeat } from '../../../daemon/verifier/beat.ts';
-import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/judge.ts';
+import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/evaluate-answer.ts';
+import { createBeat } from '../../../daemon/verifier/response-padding.ts';
 import {
   answered,
   assertAccepted,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { Verdict } from '../../../daemon/verifier.ts';
+import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import {
   answer,
   answered,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { createValidations } from '../../../daemon/authenticators/validations.ts';
 import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
-import { createValidations } from '../../../daemon/verifier/validations.ts';
-import type { EnrolRequest } from '../../../daemon/verifier.ts';
+import type { EnrolRequest } from '../../../daemon/verifier/verifier.ts';
 import {
   answer,
   assertAccepted,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type FindingId, findingIds } from '../../../../cli/doctor/catalogue.ts';
 import { checks, complete, examine, worst } from '../../../../cli/doctor/examine.ts';
+import { ControlError } from '../../../../daemon/client/client.ts';
 import { systemPaths } from '../../../../daemon/config/defaults.ts';
-import { ControlError } from '../../../../daemon/control/client.ts';
 import { day, FakeMachine, goodConfig, noon } from '../../../support/doctor-machine.ts';
 import { olderWayIn } from '../../../support/pam-stacks.ts';
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Finding } from '../../../../cli/doctor/contract.ts';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { createMembersCheck } from '../../../../cli/doctor/members.ts';
-import { ControlError } from '../../../../daemon/control/client.ts';
+import { ControlError } from '../../../../daemon/client/client.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
 async function found(machine: FakeMachine, most?: number): Promise<readonly Finding[]> {

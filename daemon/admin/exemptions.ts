@@ -1,0 +1,132 @@
+import * as v from 'valibot';
+import { check } from '../api/schema.ts';
+import type { ChangeView } from '../api/views.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
+import type { Exemption } from '../policy/contract.ts';
+import { isRunning } from '../policy/exemption.ts';
+import type { Store } from '../store/contract.ts';
+import { changeEvent } from '../verifier/events.ts';
+import { type ChangeOptions, commitChange, type Proposal } from './change.ts';
+
+/** What an admin lets an account off for. */
+export interface ExemptBody {
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  /** PAM services; left out: all. */
+  readonly services?: readonly string[];
+  /** Why, for whoever reads it later. */
+  readonly reason?: string;
+}
+
+export interface ExemptView extends ChangeView {
+  readonly exemption: Exemption;
+}
+
+const service = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.serviceLength));
+const exemptBody = v.strictObject({
+  until: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  services: v.exactOptional(v.pipe(v.array(service), v.minLength(1), v.maxLength(limits.exemption.services))),
+  reason: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.exemption.reasonLength))),
+});
+
+export const readExempt = (input: unknown): ExemptBody => check(exemptBody, input);
+
+export interface Exempting {
+  /** One more takes the place of the one before. @throws SallyportError bad-request */
+  exempt(actor: string, account: string, body: ExemptBody): Promise<ExemptView>;
+  endExemption(actor: string, account: string): Promise<ChangeView>;
+}
+
+export interface ExemptingOptions extends ChangeOptions {
+  /** Told of each change, once it is committed. */
+  readonly changed: (account: string, exemption: Exemption | undefined) => void;
+}
+
+/**
+ * MUST hold:
+ * - an exemption ends: at most `limits.exemption.longest` from now, whatever was asked for;
+ * - it and its event, with whoever gave it, are one commit.
+ */
+export function createExempting(options: ExemptingOptions): Exempting {
+  const { now, changed } = options;
+  return {
+    async exempt(actor, account, { until, services, reason }) {
+      const view = await commitChange(options, account, (record, empty): Proposal<ExemptView> => {
+        const since = now();
+        if (until <= since || until - since > limits.exemption.longest)
+          throw new SallyportError(
+            'bad-request',
+            `an exemption ends within ${limits.exemption.longest / 86_400_000} days; choose a date before that, and give another one then`,
+          );
+        const exemption: Exemption = {
+          since,
+          until,
+          by: actor,
+          ...(services === undefined ? {} : { services }),
+          ...(reason === undefined ? {} : { reason }),
+        };
+        const said = { outcome: 'done', reason: 'given', account, at: since, actor } as const;
+        const event = { ...changeEvent('exempted', said), until };
+        const write = { ...(record ?? empty), exemption };
+        return { kind: 'change', write, event, result: { account, changed: true, exemption } };
+      });
+      changed(account, view.exemption);
+      return view;
+    },
+    async endExemption(actor, account) {
+      const view = await commitChange(options, account, (record): Proposal<ChangeView> => {
+        if (record?.exemption === undefined) return { kind: 'nothing', result: { account, changed: false } };
+        const { exemption: _, ...write } = record;
+        const event = changeEvent('exempted', {
+          outcome: 'done',
+          reason: 'ended',
+          account,
+          at: now(),
+          actor,
+        });
+        return { kind: 'change', write, event, result: { account, changed: true } };
+      });
+      changed(account, undefined);
+      return view;
+    },
+  };
+}
+
+/** How many accounts are exempt: found by reading all records once a day, and told of every change between. */
+export interface ExemptionCount {
+  changed(account: string, exemption: Exemption | undefined): void;
+  /** Those that run now, and whether all records have been looked at. */
+  now(): { readonly running: number; readonly complete: boolean };
+}
+
+export function createExemptionCount(store: Pick<Store, 'accounts'>, now: () => number): ExemptionCount {
+  const known = new Map<string, Exemption>();
+  let complete = false;
+  const changed = (account: string, exemption: Exemption | undefined) => {
+    if (exemption === undefined) known.delete(account);
+    else known.set(account, exemption);
+  };
+  /** A batch and a rest, as the scrub does: it never holds a login up. */
+  const read = async (after?: string): Promise<void> => {
+    const from = after === undefined ? {} : { after };
+    const page = await store.accounts({ ...from, limit: limits.scrubBatch });
+    for (const { account, record } of page) if (record !== undefined) changed(account, record.exemption);
+    const last = page.at(-1);
+    if (last === undefined || page.length < limits.scrubBatch) complete = true;
+    else later(limits.scrubPause, last.account);
+  };
+  const later = (pause: number, after?: string) => {
+    // A store that is closed, or cannot be read, is told of elsewhere.
+    setTimeout(() => read(after).catch(() => undefined), pause).unref();
+  };
+  later(0);
+  setInterval(() => later(0), limits.scrubInterval).unref();
+  return {
+    changed,
+    now: () => ({
+      running: [...known.values()].filter((exemption) => isRunning(exemption, now())).length,
+      complete,
+    }),
+  };
+}

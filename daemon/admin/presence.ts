@@ -1,0 +1,51 @@
+import type { Accounts } from '../host/accounts.ts';
+import { createGate } from '../lib/semaphore.ts';
+import { limits } from '../limits.ts';
+import { ownershipOf } from '../policy/identity.ts';
+import type { AccountRecord } from '../store/contract.ts';
+
+/**
+ * Whether the account that a record was made for is there:
+ * gone: the name service does not know it; another: its name has another uid by now; unknown: the name service
+ * cannot tell, or was not asked about it in time.
+ */
+export type Presence = 'here' | 'gone' | 'another' | 'unknown';
+
+export interface PresenceOptions {
+  readonly accounts: Pick<Accounts, 'byName'>;
+  readonly now: () => number;
+  /** Milliseconds after which no more names are looked up; by default `limits.listWait`. */
+  readonly listWait?: number;
+}
+
+export type PresenceOf = (account: string, record: AccountRecord | undefined) => Promise<Presence>;
+
+/**
+ * Looks accounts up for a page of a list.
+ *
+ * Invariants: a few names at a time, of all pages together, and none after the first that could not be looked up or
+ * after the time of the page, so that neither logins nor a name service that is unavailable have to bear it; what was
+ * not asked is unknown, and never gone.
+ *
+ * @returns for one page
+ */
+export function createPresence({
+  accounts,
+  now,
+  listWait = limits.listWait,
+}: PresenceOptions): () => PresenceOf {
+  const gate = createGate(limits.reportAtOnce);
+  return () => {
+    const began = performance.now();
+    let isOver = false;
+    return (account, record) =>
+      gate(async () => {
+        if (isOver || performance.now() - began > listWait) return 'unknown';
+        const found = await accounts.byName(account, []);
+        if (found.status === 'unavailable') isOver = true;
+        if (found.status !== 'found') return found.status === 'absent' ? 'gone' : 'unknown';
+        const { uid } = found.account;
+        return record !== undefined && ownershipOf(record, uid, now()) === 'another' ? 'another' : 'here';
+      });
+  };
+}

@@ -1,0 +1,111 @@
+import type { KeysView, StatusView } from '../api/views.ts';
+import type { Config } from '../config/contract.ts';
+import type { Configuration } from '../config/in-force.ts';
+import { observingWarnings } from '../config/in-force.ts';
+import { countOf } from '../lib/count-of.ts';
+import type { Store, StoreHealth } from '../store/contract.ts';
+import type { ExemptionCount } from './exemptions.ts';
+import type { PresenceCount } from './presence-count.ts';
+
+export interface StatusOptions {
+  readonly store: Pick<Store, 'health'>;
+  readonly configuration: Configuration;
+  readonly now: () => number;
+  readonly version: string;
+  readonly started: number;
+  /** Logins that are under way. */
+  readonly openLogins?: () => number;
+  readonly exemptions: ExemptionCount;
+  readonly presences: PresenceCount;
+  readonly keys?: () => KeysView;
+}
+
+/** How things are. What is wrong is said in `warnings`, whatever else says it too. */
+export function statusOf(options: StatusOptions): StatusView {
+  const { configuration } = options;
+  const config = configuration.current();
+  const problem = configuration.problem();
+  const store = options.store.health();
+  const exemptions = options.exemptions.now();
+  const presence = options.presences.now();
+  const keys = options.keys?.();
+  return {
+    version: options.version,
+    pid: process.pid,
+    logins: options.openLogins?.() ?? 0,
+    started: options.started,
+    now: options.now(),
+    config: {
+      file: config.file,
+      loaded: configuration.loaded(),
+      realms: config.realms.length,
+      ...(problem === undefined ? {} : { problem }),
+    },
+    securityKeys: {
+      ...(config.webauthn === undefined ? {} : { rpId: config.webauthn.rpId }),
+      askedBy: config.paths.fidoHelper ?? config.paths.fidoSocket,
+    },
+    store,
+    observing: config.realms.filter(({ observe }) => observe).map(({ name }) => name),
+    exemptions,
+    presence,
+    ...(keys === undefined ? {} : { keys }),
+    warnings: [
+      ...storeWarnings(store),
+      ...rotationWarnings(keys),
+      ...configWarnings(problem),
+      ...observingWarnings(config),
+      ...exemptionWarnings(exemptions),
+      ...ownerWarnings(presence),
+      ...keyWarnings(config),
+    ],
+  };
+}
+
+function storeWarnings(store: StoreHealth): readonly string[] {
+  const state =
+    store.state === 'ok'
+      ? []
+      : [
+          `the store is ${store.state} (${store.reason ?? 'no reason is known'}): logins that need a factor are refused until it can be written`,
+        ];
+  const findings = store.scrub.findings.map((finding) => `the store is damaged: ${finding}`);
+  return [...state, ...findings];
+}
+
+function exemptionWarnings({ running, complete }: StatusView['exemptions']): readonly string[] {
+  if (running === 0) return [];
+  const [accounts, are] = running === 1 ? ['account', 'is'] : ['accounts', 'are'];
+  const least = complete ? '' : ' (at least: not all records are read yet)';
+  return [
+    `${running} ${accounts} ${are} let off the second factor for a while${least}; "sallyport user list" shows which`,
+  ];
+}
+
+function ownerWarnings(presence: StatusView['presence']): readonly string[] {
+  if (presence.state === 'unavailable' || presence.another === 0) return [];
+  const records = countOf(presence.another, 'record');
+  return [
+    `${records} of accounts that another uid has now: their logins are refused until an administrator decides; "sallyport user list" shows which`,
+  ];
+}
+
+function rotationWarnings(keys: KeysView | undefined): readonly string[] {
+  if (keys?.rotation.kind !== 'failed') return [];
+  return [
+    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport key rotate`,
+  ];
+}
+
+function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {
+  if (webauthn !== undefined) return [];
+  const waiting = realms.filter(({ require }) => Array.isArray(require) && require.includes('webauthn'));
+  return waiting.map(
+    ({ name, line }) =>
+      `the realm "${name}" (${file}:${line}) takes security keys, and [webauthn] names no rp_id: none can be added or used`,
+  );
+}
+
+function configWarnings(problem: string | undefined): readonly string[] {
+  return problem === undefined ? [] : [`the configuration file is not in force: ${problem}`];
+}

@@ -1,0 +1,112 @@
+import { commandService, portalService } from '../policy/rule.ts';
+import type { ControlCode } from './error-codes.ts';
+import { type OperationName, operation, type Relation } from './operations.ts';
+
+/** Who is at the other end, as SO_PEERCRED and NSS say. */
+export interface Caller {
+  readonly uid: number;
+  /** uid 0, or below `init --root` the daemon's own uid. */
+  readonly root: boolean;
+  /** The portal's uid: it acts only with a person's token. */
+  readonly portal: boolean;
+  /** The uid of sallyport-notify. */
+  readonly notify?: boolean;
+  /** A member of the admin group; false whenever that cannot be told. */
+  readonly admin: boolean;
+}
+
+/**
+ * The service that a sign-in of this caller is judged under. Root needs no token: below `init --root` it is the portal,
+ * which has the daemon's own uid there.
+ */
+export function serviceOf(caller: Pick<Caller, 'portal' | 'root'>): string {
+  return caller.portal || caller.root ? portalService : commandService;
+}
+
+/** The account that an operation is about. */
+export interface Subject {
+  readonly name: string;
+  /** Undefined: an account that is gone and of which only the record is left; `root` goes by the record then. */
+  readonly uid?: number;
+  /** One of root's, or one that was. */
+  readonly root: boolean;
+  /** What is stored under its name was made for another uid: it is nobody's own. */
+  readonly another?: true;
+}
+
+/** Whoever signed in. */
+export interface Holder extends Caller {
+  /** Canonical name. Another account may have the same uid. */
+  readonly account?: string;
+  /** Less than five minutes ago: good for changes. */
+  readonly fresh: boolean;
+  /** Given without a factor where one is required: to add one's own first factor, whatever group one is in. */
+  readonly ownAlone?: true;
+}
+
+/** Tokens: sallyportd gives them for a password and, where the account has one, a factor. */
+export interface TokenCheck {
+  /** The person who got this token, while it is good; undefined for everything else. */
+  holder(token: string): Promise<Holder | undefined>;
+}
+
+export type AccessDecision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly code: 'not-permitted' | 'token-needed' };
+
+/**
+ * The one place that judges. Pure.
+ *
+ * What MUST hold:
+ * - root comes before portal: below `init --root` both may be the same uid;
+ * - sallyport-notify is itself alone, whatever groups its uid is in;
+ * - the portal is the portal whatever groups its uid is in and whatever its own account is;
+ * - a token serves the uid that it was given to, or the portal, and never more than its holder may;
+ * - it is no token of another account that has the same uid: a program of that uid may have got it without the
+ *   password and the factors of this one;
+ * - an old one serves for reading alone, whoever its holder is.
+ */
+export function mayCall(
+  name: OperationName,
+  caller: Caller,
+  subject: Subject | undefined,
+  holder: Holder | undefined,
+): AccessDecision {
+  const cell = operation(name).access[relationOf(caller, subject)];
+  if (cell === 'allow') return { allowed: true };
+  if (cell === 'deny') return refuse('not-permitted');
+  if (holder === undefined || (cell === 'token' && !holder.fresh)) return refuse('token-needed');
+  if (caller.portal) return asPerson(name, holder, subject);
+  if (holder.uid !== caller.uid) return refuse('token-needed');
+  if (sharesUid(holder, subject)) return refuse('not-permitted');
+  const isOwn = relationOf(caller, subject) === 'self';
+  return holder.ownAlone === true && !isOwn ? refuse('not-permitted') : { allowed: true };
+}
+
+export function relationOf(caller: Caller, subject: Subject | undefined): Relation {
+  if (caller.root) return 'root';
+  if (caller.portal) return 'portal';
+  if (caller.notify === true) return 'notify';
+  const isOwn = subject?.uid !== undefined && subject.uid === caller.uid && subject.another !== true;
+  if (isOwn) return 'self';
+  if (!caller.admin) return 'other';
+  if (subject === undefined) return 'admin';
+  return subject.root ? 'adminOfRoot' : 'admin';
+}
+
+/** What the holder of the token may do, the token being there. The portal itself holds none. */
+function asPerson(name: OperationName, holder: Holder, subject: Subject | undefined): AccessDecision {
+  if (holder.portal || sharesUid(holder, subject)) return refuse('not-permitted');
+  const cell = operation(name).access[relationOf(holder, subject)];
+  return cell === 'deny' ? refuse('not-permitted') : { allowed: true };
+}
+
+/** Root's accounts share what root may. */
+function sharesUid(holder: Holder, subject: Subject | undefined): boolean {
+  if (holder.account === undefined || subject === undefined || holder.root) return false;
+  return subject.uid === holder.uid && subject.name !== holder.account;
+}
+
+function refuse(code: Extract<ControlCode, 'not-permitted' | 'token-needed'>): AccessDecision {
+  return { allowed: false, code };
+}

@@ -1,0 +1,218 @@
+import * as v from 'valibot';
+import { auditKinds, auditOutcomes } from '../audit/event.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { parseNetwork } from '../lib/network.ts';
+import { limits } from '../limits.ts';
+import type { ApprovalAnswerBody, AttestationBody, SignInAnswerBody, SignInBody } from './sign-in-views.ts';
+import type {
+  AuditQuery,
+  CeremonyBody,
+  EnrolBody,
+  ExplainQuery,
+  FollowQuery,
+  TrailQuery,
+  VerifyBody,
+} from './views.ts';
+
+/** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
+const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
+const code = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.answerLength));
+const digits = v.picklist([6, 7, 8]);
+const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
+/** A request holds more than a name may, so that the message about a long name is the one about names. */
+const name = v.exactOptional(text(4 * limits.factorNameLength));
+const secret = v.pipe(v.string(), v.base64(), v.maxLength(512));
+const proof = { name, code: v.exactOptional(code), verify: v.boolean() };
+
+const u2f = {
+  kind: v.literal('u2f'),
+  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText)),
+  publicKey: secret,
+  algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
+  appId: text(limits.appIdLength),
+  verified: v.boolean(),
+};
+
+const ceremonyBody = v.variant('kind', [
+  v.strictObject({ kind: v.literal('webauthn'), name }),
+  v.strictObject({ ...u2f, name }),
+]);
+/** CTAP 2.1, 6.5.1: a PIN has at most 63 bytes. */
+const ceremonyNextBody = v.strictObject({
+  seen: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  pin: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(63))),
+});
+
+const enrolBody = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('totp'),
+    secret,
+    digits,
+    period: v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(limits.totpPeriod.least),
+      v.maxValue(limits.totpPeriod.most),
+    ),
+    algorithm,
+    ...proof,
+  }),
+  v.strictObject({
+    kind: v.literal('hotp'),
+    secret,
+    digits,
+    algorithm,
+    counter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    ...proof,
+  }),
+  v.variant('validation', [
+    v.strictObject({ kind: v.literal('yubikey'), validation: v.literal('cloud'), ...proof }),
+    v.strictObject({
+      kind: v.literal('yubikey'),
+      validation: v.literal('local'),
+      publicId: text(64),
+      privateId: secret,
+      secret,
+      ...proof,
+    }),
+  ]),
+  v.strictObject({ ...u2f, name, verify: v.literal(false) }),
+  v.strictObject({ kind: v.literal('ssh-sk'), publicKey: text(limits.sshKeyText), ...proof }),
+  v.strictObject({ kind: v.literal('recovery'), ...proof }),
+]);
+
+/** What a browser sends of a key: certificates are the longest of it. */
+const binary = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]*$/), v.maxLength(limits.browserAnswer));
+const credentialId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText));
+const assertion = {
+  credentialId,
+  clientDataJSON: binary,
+  authenticatorData: binary,
+  signature: binary,
+};
+const signInCommon = { user: text(limits.userLength), source: v.exactOptional(text(limits.rhostLength)) };
+const password = v.pipe(text(limits.answerLength), v.minBytes(1));
+const signInBody = v.variant('by', [
+  v.strictObject({ ...signInCommon, by: v.literal('password'), password }),
+  v.strictObject({
+    ...signInCommon,
+    by: v.literal('link'),
+    link: text(limits.linkLength),
+    password: v.exactOptional(password),
+  }),
+  v.strictObject({ ...signInCommon, by: v.literal('uid') }),
+]);
+const signInAnswerBody = v.variant('kind', [
+  v.strictObject({ kind: v.literal('typed'), answer: code }),
+  v.strictObject({ kind: v.literal('assertion'), ...assertion }),
+]);
+/** The origin is what the portal was asked on; what counts is what the key signs. */
+const keyBeginBody = v.strictObject({ name, origin: v.exactOptional(text(limits.rhostLength)) });
+const attestationBody = v.strictObject({
+  credentialId,
+  clientDataJSON: binary,
+  attestationObject: binary,
+  transports: v.pipe(v.array(text(32)), v.maxLength(8)),
+});
+const approvalAnswerBody = v.strictObject({
+  ...assertion,
+  number: v.exactOptional(v.pipe(v.string(), v.regex(/^\d{1,4}$/))),
+  source: v.exactOptional(text(limits.rhostLength)),
+});
+const inviteBody = v.strictObject({ withoutPassword: v.boolean() });
+const sourceQuery = v.strictObject({ source: v.exactOptional(text(limits.rhostLength)) });
+
+const verifyBody = v.strictObject({ answer: code, previous: v.exactOptional(code) });
+const renameBody = v.strictObject({ name: text(4 * limits.factorNameLength) });
+const emptyBody = v.strictObject({});
+
+const whole = v.pipe(v.string(), v.regex(/^\d{1,16}$/), v.transform(Number), v.safeInteger());
+const userQuery = v.exactOptional(text(limits.userLength));
+const explainQuery = v.strictObject({
+  service: v.pipe(text(limits.serviceLength), v.minBytes(1)),
+  from: v.exactOptional(text(limits.rhostLength)),
+  tty: v.exactOptional(text(limits.ttyLength)),
+  sshKey: v.exactOptional(text(limits.sshKeyText)),
+});
+const eventQuery = {
+  user: userQuery,
+  realm: v.exactOptional(text(limits.realmLength)),
+  service: v.exactOptional(text(limits.serviceLength)),
+  source: v.exactOptional(v.pipe(text(limits.rhostLength), v.check(isSource))),
+  outcome: v.exactOptional(v.picklist(auditOutcomes)),
+  kind: v.exactOptional(v.picklist(auditKinds)),
+  from: v.exactOptional(whole),
+};
+const auditQuery = v.strictObject({
+  ...eventQuery,
+  since: v.exactOptional(whole),
+  until: v.exactOptional(whole),
+  limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
+});
+const followQuery = v.strictObject(eventQuery);
+const trailQuery = v.strictObject({ from: v.exactOptional(whole), linkOf: v.exactOptional(whole) });
+const pageQuery = v.strictObject({
+  after: v.exactOptional(text(limits.userLength)),
+  search: v.exactOptional(v.pipe(text(limits.userLength), v.minBytes(1))),
+  lookUp: v.exactOptional(
+    v.pipe(
+      v.literal('true'),
+      v.transform(() => true),
+    ),
+  ),
+  limit: v.exactOptional(v.pipe(whole, v.minValue(1), v.maxValue(limits.pageSize)), '100'),
+});
+const noQuery = v.strictObject({});
+const confirmedQuery = v.strictObject({ confirmed: v.exactOptional(v.literal('true')) });
+
+type Input = unknown;
+
+export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
+export const readCeremony = (input: Input): CeremonyBody => check(ceremonyBody, input);
+export const readCeremonyNext = (input: Input): { readonly seen: number; readonly pin?: string } =>
+  check(ceremonyNextBody, input);
+export const readSignIn = (input: Input): SignInBody => check(signInBody, input);
+export const readSignInAnswer = (input: Input): SignInAnswerBody => check(signInAnswerBody, input);
+export const readKeyBegin = (input: Input): { readonly name?: string } => check(keyBeginBody, input);
+export const readAttestation = (input: Input): AttestationBody => check(attestationBody, input);
+export const readApprovalAnswer = (input: Input): ApprovalAnswerBody => check(approvalAnswerBody, input);
+export const readInvite = (input: Input): { readonly withoutPassword: boolean } => check(inviteBody, input);
+export const readSource = (query: Input): { readonly source?: string } => check(sourceQuery, query);
+export const readVerify = (input: Input): VerifyBody => check(verifyBody, input);
+export const readRename = (input: Input): { readonly name: string } => check(renameBody, input);
+export const readNothing = (input: Input): void => void check(emptyBody, input ?? {});
+export const readExplain = (query: Input): ExplainQuery => check(explainQuery, query);
+export const readAudit = (query: Input): AuditQuery => check(auditQuery, query);
+export const readFollow = (query: Input): FollowQuery => check(followQuery, query);
+export const readTrail = (query: Input): TrailQuery => check(trailQuery, query);
+export const readPage = (
+  query: Input,
+): {
+  readonly after?: string;
+  readonly search?: string;
+  readonly limit: number;
+  readonly lookUp?: boolean;
+} => check(pageQuery, query);
+export const readConfirmed = (query: Input): boolean => check(confirmedQuery, query).confirmed === 'true';
+export const readNoQuery = (query: Input): void => void check(noQuery, query);
+
+/** An address or a network in full, or a name. A network with host bits would find nothing. */
+function isSource(value: string): boolean {
+  const read = parseNetwork(value);
+  return read.ok || read.why !== 'host-bits';
+}
+
+/**
+ * @throws SallyportError bad-request: which field, and what kind of fault; never what was sent
+ */
+export function check<S extends v.GenericSchema>(schema: S, input: Input): v.InferOutput<S> {
+  const result = v.safeParse(schema, input, { abortEarly: true, abortPipeEarly: true });
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const field = v.getDotPath(issue);
+  const where =
+    field === null ? 'the request' : `the field ${JSON.stringify(field.slice(0, 64))} of the request`;
+  const strange = issue.expected === 'never';
+  const wanted = issue.expected === null ? `fit (${issue.type})` : `be ${issue.expected}`;
+  throw new SallyportError('bad-request', `${where} ${strange ? 'is not known' : `must ${wanted}`}`);
+}

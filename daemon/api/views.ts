@@ -1,0 +1,269 @@
+import type { Presence } from '../admin/presence.ts';
+import type { PresenceCountView } from '../admin/presence-count.ts';
+import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.ts';
+import type { EventFilter } from '../audit/filter.ts';
+import type { Realm } from '../config/contract.ts';
+import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
+import type { FactorSummary } from '../factors/summary.ts';
+import type { Exemption } from '../policy/contract.ts';
+import type { Explanation } from '../policy/explain.ts';
+import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
+import type { RotationState } from '../store/sealed/rotation.ts';
+import type { VerifyResult } from '../verifier/contract.ts';
+import type { ControlCode } from './error-codes.ts';
+
+/**
+ * What travels over control.sock, as JSON. Times are milliseconds since the epoch. No view holds
+ * anything that helps to make a code; the ten recovery keys of EnrolView are the one exception, and
+ * what moves in and out (moving-views.ts).
+ */
+export { auditKinds, auditOutcomes } from '../audit/event.ts';
+export type { LastLogin } from '../store/contract.ts';
+export type {
+  AuditKind,
+  AuditOutcome,
+  Exemption,
+  FactorSummary,
+  Realm,
+  StoredAuditEvent,
+  StoreHealth,
+  TrailCheck,
+  TrailFault,
+};
+
+export interface StatusView {
+  readonly version: string;
+  readonly pid: number;
+  /** Logins that are under way. */
+  readonly logins: number;
+  readonly started: number;
+  readonly now: number;
+  readonly config: {
+    readonly file: string;
+    readonly loaded: number;
+    readonly realms: number;
+    /** Why the file as it stands is not the one in force. */
+    readonly problem?: string;
+  };
+  readonly securityKeys: {
+    /** Whom they are made for; absent: none can be added. */
+    readonly rpId?: string;
+    /** Where those that are plugged in are asked: a socket, or a program. */
+    readonly askedBy: string;
+  };
+  readonly store: StoreHealth;
+  /** Realms that ask nobody, and only write down what they would decide. */
+  readonly observing: readonly string[];
+  /** Accounts that an admin lets off for a while; `complete`: all records were looked at since the start. */
+  readonly exemptions: { readonly running: number; readonly complete: boolean };
+  /** Accounts of the store that the name service does not know, or that another uid has now. */
+  readonly presence: PresenceCountView;
+  readonly keys?: KeysView;
+  /** What an admin should see to, worst first; empty: all is well. */
+  readonly warnings: readonly string[];
+}
+
+/** The master keys. No view holds more of one than its id. */
+export interface KeysView {
+  readonly file: string;
+  /** It comes from the service manager: a change needs a restart. */
+  readonly credential: boolean;
+  /** When sallyportd read the file; milliseconds since the epoch. */
+  readonly read?: number;
+  /** What is sealed now is sealed with this one. */
+  readonly current: string;
+  /** The current one first; what older ones sealed can still be read. */
+  readonly ids: readonly string[];
+  readonly rotation: RotationState;
+}
+
+export interface ReloadView {
+  readonly file: string;
+  readonly realms: number;
+  /** Whether what the portal reads when it starts has changed, or there is one now. */
+  readonly portal?: boolean;
+  /** What of the file is not in force. */
+  readonly problem?: string;
+}
+
+export interface UserLine {
+  readonly account: string;
+  /** Whether the account is there; absent: that was not asked for. */
+  readonly presence?: Presence;
+  readonly factors: readonly {
+    readonly kind: string;
+    readonly enabled: boolean;
+    /** After a restore: when its codes are accepted again. */
+    readonly heldUntil?: number;
+  }[];
+  readonly lock: LockView;
+  readonly lastLogin?: LastLogin;
+  /** Why the record cannot be read: its account is refused. */
+  readonly damaged?: string;
+  /** That runs now. */
+  readonly exemption?: Exemption;
+}
+
+export interface UserPage {
+  readonly users: readonly UserLine[];
+  /** There are more: ask again after this name. */
+  readonly next?: string;
+}
+
+export interface LockView {
+  readonly codes: number;
+  readonly any: number;
+  /** Typed codes are locked since then, until a recovery key or an admin lifts it. */
+  readonly codesLockedAt?: number;
+  /** Everything was locked then, for as long as the realm's `lockout.for` says. */
+  readonly lockedAt?: number;
+  /** Until when that holds; absent once it is over, and where the realm is not known. */
+  readonly lockedUntil?: number;
+}
+
+export interface UserView {
+  readonly account: string;
+  /** Absent: NSS knows the account no more; only its record is left. */
+  readonly uid?: number;
+  readonly realm?: {
+    readonly name: string;
+    readonly line: number;
+    readonly require: 'none' | 'any' | readonly RequirableKind[];
+    /** Whether YubiKeys can be added by a touch alone: there are servers that validate them. */
+    readonly validatesYubikeys: boolean;
+  };
+  /** The uid that the record was made for, where the account has another one: another person. */
+  readonly recordUid?: number;
+  /** Why no realm can be named. */
+  readonly realmProblem?: string;
+  /** What a new TOTP factor has unless something else is asked for. */
+  readonly defaults: {
+    readonly issuer: string;
+    readonly digits: OtpDigits;
+    readonly period: number;
+    readonly algorithm: OtpAlgorithm;
+  };
+  readonly factors: readonly FactorSummary[];
+  /** Whether whoever asks may add a factor here. */
+  readonly mayAdd: boolean;
+  /** And without a current code of it. */
+  readonly mayAddUnproven?: boolean;
+  readonly lock: LockView;
+  /** Running `remember`s. */
+  readonly remembered: number;
+  readonly graceStarted?: number;
+  /** That runs now. */
+  readonly exemption?: Exemption;
+  readonly created?: number;
+  readonly lastLogin?: LastLogin;
+}
+
+export interface ChangeView {
+  readonly account: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** As it is now, or as it was before it was removed. */
+  readonly factor?: FactorSummary;
+  /** What the change means for the next login. */
+  readonly warning?: string;
+}
+
+export type EnrolBody = {
+  readonly name?: string;
+  readonly code?: string;
+  readonly verify: boolean;
+} & (
+  | ({ readonly kind: 'totp' } & PlainTotp)
+  | ({ readonly kind: 'hotp' } & PlainHotp)
+  /** Validated by the realm's servers; `code` is a touch. */
+  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
+  | ({ readonly kind: 'yubikey'; readonly validation: 'local' } & PlainYubikey)
+  /** Without a touch; with one, see CeremonyBody. */
+  | ({ readonly kind: 'u2f' } & PlainU2f)
+  /** The line of a .pub file. */
+  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
+  | { readonly kind: 'recovery' }
+);
+
+/** What a security key is enrolled with, touched at the machine. */
+export type CeremonyBody = { readonly name?: string } & (
+  | { readonly kind: 'webauthn' }
+  | ({ readonly kind: 'u2f' } & PlainU2f)
+);
+
+/** Numbered, so that whoever asks for the next one misses none. */
+export type CeremonyStep = { readonly number: number } & (
+  | { readonly kind: 'working' }
+  /** No key is plugged in. */
+  | { readonly kind: 'insert' }
+  | { readonly kind: 'touch' }
+  /** The key wants its PIN: send it with the next request. */
+  | { readonly kind: 'pin'; readonly why: 'first' | 'wrong'; readonly retries?: number }
+  | { readonly kind: 'done'; readonly added: EnrolView }
+  | { readonly kind: 'failed'; readonly code: ControlCode; readonly message: string }
+);
+
+export interface CeremonyView {
+  readonly id: string;
+  readonly step: CeremonyStep;
+}
+
+export interface EnrolView {
+  readonly account: string;
+  readonly factor: FactorSummary;
+  readonly recoveryKeys?: readonly string[];
+  readonly replaced: readonly FactorSummary[];
+  /** Why it counts for nothing as things stand. */
+  readonly warning?: string;
+}
+
+export interface VerifyBody {
+  readonly answer: string;
+  readonly previous?: string;
+}
+export type VerifyView = VerifyResult;
+
+export interface ExplainQuery {
+  readonly service: string;
+  readonly from?: string;
+  readonly tty?: string;
+  /** sshd has verified this FIDO key: the line of its .pub file. */
+  readonly sshKey?: string;
+}
+
+/** `decision`, `why` and `realm` are stable; `lines` are for people. */
+export interface ExplainView extends Explanation {
+  readonly account: string;
+  readonly service: string;
+}
+
+export interface AuditQuery extends EventFilter {
+  /** Milliseconds since the epoch: the first moment wanted, and the first that is too late. */
+  readonly since?: number;
+  readonly until?: number;
+  /** The newest place wanted. */
+  readonly from?: number;
+  readonly limit: number;
+}
+
+export interface FollowQuery extends EventFilter {
+  /** The last place already seen. */
+  readonly from?: number;
+}
+
+export interface TrailQuery {
+  /** Where the check goes on. */
+  readonly from?: number;
+  /** Whose link is to be told. */
+  readonly linkOf?: number;
+}
+
+export interface AuditPage {
+  /** Newest first. */
+  readonly events: readonly StoredAuditEvent[];
+  /** Where to go on: one page reads a bounded stretch of the trail, whatever it finds. Absent: there is no more. */
+  readonly next?: number;
+  /** The newest place of the trail, whatever was asked for. */
+  readonly last?: number;
+}

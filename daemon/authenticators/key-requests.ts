@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto';
+import type { Config } from '../config/contract.ts';
+import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
+import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../host/security-keys.ts';
+import type { Randomness } from '../lib/randomness.ts';
+import { limits } from '../limits.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Ask } from '../policy/decision.ts';
+import { placeOfKey } from '../policy/requirement.ts';
+import { maySeeSecrets } from '../policy/secrets.ts';
+import type { Assessment } from '../verifier/assessment.ts';
+import type { CreationOptions, OpenLogin } from '../verifier/contract.ts';
+import type { Answer } from '../verifier/evaluate-answer.ts';
+import { typedNames } from '../verifier/prompt-texts.ts';
+import type { Approval, Approvals } from './approvals.ts';
+import { isCredential, relyingPartyOf } from './assertions.ts';
+import type { Registration } from './registrations.ts';
+
+/** Which credentials may answer in a login. */
+export interface KeyQuestion {
+  readonly groups: readonly { readonly rpId: string; readonly credentialIds: readonly string[] }[];
+  readonly userVerification: UserVerification;
+}
+
+/** A security key may answer a login too. */
+export type KeyOffer = {
+  readonly question: KeyQuestion;
+  /** What may be typed in its place; undefined: nothing. */
+  readonly typed?: string;
+} & (
+  | {
+      /** One of this machine. */
+      readonly place: 'here';
+      /** One is plugged in: it may blink at once. */
+      readonly plugged: boolean;
+    }
+  /** Somewhere else, on a page that approves this login. */
+  | {
+      readonly place: 'approval';
+      readonly approval: Approval;
+      /** The link may be shown. */
+      readonly linkShown: boolean;
+    }
+  /** On the very page that asks. */
+  | { readonly place: 'page' }
+);
+
+/** A touch that is waited for. */
+export interface Touch<T = Assertion> {
+  /** Never rejects. */
+  readonly outcome: Promise<T | FidoFailure>;
+  readonly pin: FidoCall<never>['pin'];
+  readonly cancel: FidoCall<never>['cancel'];
+}
+
+/** Asks the keys that are plugged in here for assertions. */
+export interface Touches {
+  /** Never rejects. */
+  isPlugged(): Promise<boolean>;
+  /** @param deadline milliseconds from now */
+  begin(question: KeyQuestion, deadline: number, watch: Watch): Touch;
+  /** A new credential. */
+  make(wanted: CreationOptions, deadline: number, watch: Watch): Touch<Registration>;
+}
+
+/** A failure has a kind, an answer of a key has none. */
+export function isFailure(outcome: object): outcome is FidoFailure {
+  return 'kind' in outcome;
+}
+
+/**
+ * MUST hold: each question has a challenge of its own, of 32 random bytes, that is known here alone until it is
+ * asked; what comes of it carries that challenge, so that it is good for this question and no other.
+ */
+export function createTouches(helper: FidoHelper, randomness: Pick<Randomness, 'bytes'>): Touches {
+  return {
+    async isPlugged() {
+      return (await helper.list()).length > 0;
+    },
+    begin({ groups, userVerification }, deadline, watch) {
+      const asked = clientDataFor('webauthn.get', groups[0]?.rpId ?? '', randomness);
+      const call = helper.assert(
+        {
+          clientDataHash: asked.hash,
+          groups: groups.map(({ rpId, credentialIds }) => {
+            return { rpId, credentialIds: credentialIds.map((id) => Buffer.from(id, 'base64url')) };
+          }),
+          userVerification,
+          deadline,
+        },
+        watch,
+      );
+      const outcome = call.outcome.then((said): Assertion | FidoFailure => {
+        if (said.kind === 'failed') return said;
+        const { credentialId, authenticatorData, signature } = said;
+        const { challenge, origin, clientDataJSON } = asked;
+        return {
+          credentialId: credentialId.toString('base64url'),
+          challenge,
+          origin,
+          clientDataJSON,
+          authenticatorData,
+          signature,
+        };
+      });
+      return { outcome, pin: (bytes) => call.pin(bytes), cancel: () => call.cancel() };
+    },
+    make({ account, rp, userId, exclude, algorithms, residentKey, userVerification }, deadline, watch) {
+      const asked = clientDataFor('webauthn.create', rp.rpId, randomness);
+      const call = helper.make(
+        {
+          clientDataHash: asked.hash,
+          rp: { id: rp.rpId, name: rp.rpName },
+          user: { id: userId, name: account },
+          algorithms,
+          exclude: thatFit(exclude).map((id) => Buffer.from(id, 'base64url')),
+          resident: residentKey,
+          userVerification,
+          deadline,
+        },
+        watch,
+      );
+      const outcome = call.outcome.then((said): Registration | FidoFailure => {
+        if (said.kind === 'failed') return said;
+        const { challenge, origin, clientDataJSON } = asked;
+        return {
+          credentialId: said.credentialId.toString('base64url'),
+          challenge,
+          origin,
+          rpId: rp.rpId,
+          clientDataJSON,
+          attestationObject: said.attestationObject,
+          transports: ['usb'],
+        };
+      });
+      return { outcome, pin: (bytes) => call.pin(bytes), cancel: () => call.cancel() };
+    },
+  };
+}
+
+export interface ClientData {
+  readonly challenge: string;
+  readonly origin: string;
+  readonly clientDataJSON: Buffer;
+  readonly hash: Buffer;
+}
+
+/**
+ * W3C Web Authentication Level 3, 5.8.1. The origin is none that a browser could have: what was signed at this
+ * machine is no answer to a page, and the other way round.
+ */
+export function clientDataFor(
+  type: 'webauthn.create' | 'webauthn.get',
+  rpId: string,
+  randomness: Pick<Randomness, 'bytes'>,
+): ClientData {
+  const challenge = randomness.bytes(32).toString('base64url');
+  const origin = `pam://${rpId}`;
+  const clientDataJSON = Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
+  return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
+}
+
+/** What an offer is made with. */
+export interface OfferOptions {
+  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly approvals: Pick<Approvals, 'open'>;
+  readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
+}
+
+/**
+ * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
+ *
+ * @returns undefined: none of the factors that are asked is a security key
+ */
+export async function keyOfferFor(
+  { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
+  { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
+  facts: LoginFacts,
+  { touches, approvals, config }: OfferOptions,
+): Promise<KeyOffer | undefined> {
+  const credentials = factors.filter(isCredential);
+  const [first] = credentials;
+  const question = questionFor(credentials, realm?.webauthn.userVerification ?? 'required');
+  if (first === undefined || question === undefined) return undefined;
+  const typed = typedNames(factors, codesLocked);
+  const common = { question, ...(typed === undefined ? {} : { typed }) };
+  if (placeOfKey(facts, first, config().portal !== undefined) === 'here')
+    return { ...common, place: 'here', plugged: await touches.isPlugged() };
+  if (facts.browser === true) return { ...common, place: 'page' };
+  const account = (subject.holder ?? subject.target).name;
+  const approval = approvals.open(account, facts, question, credentials);
+  return { ...common, place: 'approval', approval, linkShown: maySeeSecrets(facts, config()) };
+}
+
+/** MUST hold: what approves a login was asked for by that very login (rule 1). */
+export function boundTo(login: OpenLogin, offer: KeyOffer | undefined): OpenLogin {
+  return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
+}
+
+/** The answer as this login asked for it: one to another challenge is then no signature of this one. */
+export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
+  return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
+}
+
+/** What to ask the keys for; undefined: none of the factors is one. */
+export function questionFor(
+  credentials: readonly CredentialRecord[],
+  wanted: UserVerification,
+): KeyQuestion | undefined {
+  if (credentials.length === 0) return undefined;
+  // Those of our own relying party first, should there be more than one question can hold.
+  const ordered = [...credentials].sort((a, b) => Number(a.kind === 'u2f') - Number(b.kind === 'u2f'));
+  const byParty = new Map<string, string[]>();
+  let room: number = limits.fidoIdBytes;
+  for (const record of ordered) {
+    const rpId = relyingPartyOf(record);
+    const party = byParty.get(rpId);
+    const cost =
+      costOf(record.credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
+    if (cost > room || (party === undefined && byParty.size === limits.fidoParties)) continue;
+    room -= cost;
+    byParty.set(rpId, [...(party ?? []), record.credentialId]);
+  }
+  const isVerified = credentials.some((record) => record.kind === 'u2f' && record.verified);
+  return {
+    groups: [...byParty].map(([rpId, credentialIds]) => ({ rpId, credentialIds })),
+    userVerification: wanted === 'discouraged' && isVerified ? 'preferred' : wanted,
+  };
+}
+
+const fieldHeader = 3;
+
+/** Bytes that an id takes in a question. */
+function costOf(credentialId: string): number {
+  return fieldHeader + Buffer.byteLength(credentialId, 'base64url');
+}
+
+/** As many as a question can hold: one that is left out may be made again, and is refused when it is added. */
+function thatFit(credentialIds: readonly string[]): readonly string[] {
+  let room: number = limits.fidoIdBytes;
+  return credentialIds.filter((id) => {
+    const fits = costOf(id) <= room;
+    if (fits) room -= costOf(id);
+    return fits;
+  });
+}

@@ -1,0 +1,84 @@
+import type { ValidationServers } from '../config/contract.ts';
+import type { Validated } from '../factors/contract.ts';
+import { Outside } from '../lib/account-mutex.ts';
+import { networkKey } from '../lib/network-key.ts';
+import { createSlots, type Slots } from '../lib/slots.ts';
+import { limits } from '../limits.ts';
+import { otpForServers, type Question } from '../verifier/evaluate-answer.ts';
+
+/**
+ * Asks the servers about one OTP. Never throws: who cannot say is `unavailable`.
+ * @param within milliseconds; @param ended the answer is wanted no more
+ */
+export type AskServers = (
+  servers: ValidationServers,
+  otp: string,
+  within: number,
+  ended?: AbortSignal,
+) => Promise<ReturnType<Validated>>;
+
+/** Who wants to know. */
+export interface Asker {
+  readonly account: string;
+  /** Where the call comes from; undefined: its first factor is verified, and the account has slots of its own. */
+  readonly unproven?: string;
+  /** The call is over. */
+  readonly ended?: AbortSignal;
+}
+
+export interface Validations {
+  /**
+   * What has to be asked first, where the answer is an OTP of a YubiKey that servers validate.
+   * @param servers undefined: the realm names none
+   * @returns undefined: nothing, or it was asked already
+   */
+  needed(
+    servers: ValidationServers | undefined,
+    question: Omit<Question, 'context'>,
+    asker: Asker,
+  ): Outside | undefined;
+  /** What the servers said of this very answer. */
+  said(answer: Question['answer']): Validated | undefined;
+}
+
+/**
+ * Invariants:
+ * - nobody is asked about an OTP whose public id is not that of a factor that may be used in this very login:
+ *   a password that was typed at the wrong prompt leaves the machine for nobody;
+ * - an answer is asked about once, however often it is decided again;
+ * - logins whose first factor is verified have slots of their own, and each account its share of them: a server
+ *   that is slow or silent, and whoever makes us ask it, holds up no login of another account, and no unproven call
+ *   holds up a verified one.
+ */
+export function createValidations(
+  ask: AskServers,
+  slots: Readonly<Record<'verified' | 'unproven', Slots>> = {
+    verified: createSlots(limits.validationsVerified),
+    unproven: createSlots(limits.validationsUnproven),
+  },
+): Validations {
+  const known = new WeakMap<Buffer, Validated>();
+  return {
+    needed(servers, question, { account, unproven, ended }) {
+      const { answer } = question;
+      if (!Buffer.isBuffer(answer) || known.has(answer)) return undefined;
+      const otp = otpForServers(question);
+      if (otp === undefined) return undefined;
+      return new Outside(async () => {
+        let verdict: ReturnType<Validated> = 'unavailable';
+        if (servers !== undefined) {
+          const within = unproven === undefined ? limits.validationWait : limits.unprovenValidationWait;
+          const pool = unproven === undefined ? slots.verified : slots.unproven;
+          const owners = [
+            `account ${account}`,
+            ...(unproven === undefined ? [] : [`from ${networkKey(unproven)}`]),
+          ];
+          const ran = await pool.run(owners, within, () => ask(servers, otp, within, ended));
+          if (ran.kind === 'done') verdict = ran.value;
+        }
+        known.set(answer, (asked) => (asked === otp ? verdict : 'unavailable'));
+      });
+    },
+    said: (answer) => (Buffer.isBuffer(answer) ? known.get(answer) : undefined),
+  };
+}

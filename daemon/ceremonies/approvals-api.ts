@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
+import type { ApprovalAnswerBody, ApprovalOutcome, ApprovalView } from '../api/sign-in-views.ts';
+import type { Approval, Approvals, ApprovalVerdict } from '../authenticators/approvals.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { canonicalAddress } from '../lib/network.ts';
+import { endIfOpen, writeIfOpen } from '../lib/open-stream.ts';
+import { limits } from '../limits.ts';
+import { shown } from '../verifier/events.ts';
+import { keyOptions } from './webauthn-options.ts';
+
+/** What the pages of the portal see of logins that wait, and what they say of them. */
+export interface ApprovalDesk {
+  /** @param source where the browser is @throws SallyportError `no-such-approval` */
+  show(id: string, source: string | undefined): ApprovalView;
+  answer(id: string, body: ApprovalAnswerBody): Promise<ApprovalOutcome>;
+  deny(id: string): ApprovalOutcome;
+  /** Answers with what waits, and then with what comes and goes, until the client is gone. */
+  follow(response: ServerResponse, account: string): void;
+  close(): void;
+}
+
+const texts: Readonly<Record<ApprovalVerdict, ApprovalOutcome>> = {
+  approved: {
+    outcome: 'approved',
+    text: 'Approved. Go back to where you log in; press Enter there if it waits for it.',
+  },
+  denied: {
+    outcome: 'denied',
+    text: 'Denied. If you did not begin this login, somebody has your password: change it.',
+  },
+  refused: { outcome: 'refused', text: 'That key is not one that can approve this login.' },
+  'wrong-number': {
+    outcome: 'denied',
+    text: 'That was not the number on the screen. The login has been ended.',
+  },
+  over: { outcome: 'over', text: 'That login does not wait any more. Begin it again.' },
+};
+
+/** MUST hold: whoever follows is told of one account alone, without numbers; what is unread is bounded. */
+export function createApprovalDesk(approvals: Approvals, rpId: () => string): ApprovalDesk {
+  const open = new Set<ServerResponse>();
+  return {
+    show(id, source) {
+      const found = approvals.show(id);
+      if (found === undefined) throw new SallyportError('no-such-approval', texts.over.text);
+      return viewOf(found.approval, source, found.byLink, rpId());
+    },
+    async answer(id, { number, credentialId, clientDataJSON, authenticatorData, signature }) {
+      const given = { credentialId, clientDataJSON, authenticatorData, signature };
+      return texts[await approvals.answer(id, given, number)];
+    },
+    deny: (id) => texts[approvals.deny(id)],
+    follow(response, account) {
+      if (open.size >= limits.approvalFollowers)
+        throw new SallyportError('too-many-followers', 'too many pages wait for logins; close some');
+      open.add(response);
+      const write = (message: object): void => {
+        writeIfOpen(response, `${JSON.stringify(message)}\n`);
+        if (response.writableLength > limits.auditFollowUnread) response.destroy();
+      };
+      const stop = approvals.follow(account, ({ approval, over }) =>
+        write(
+          over
+            ? { kind: 'approval-over', id: approval.handle }
+            : { kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) },
+        ),
+      );
+      response.once('close', () => {
+        stop();
+        open.delete(response);
+      });
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.flushHeaders();
+      for (const approval of approvals.pendingOf(account))
+        write({ kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) });
+    },
+    close() {
+      for (const response of open) endIfOpen(response);
+    },
+  };
+}
+
+function viewOf(
+  approval: Approval,
+  browser: string | undefined,
+  withNumber: boolean,
+  rpId: string,
+): ApprovalView {
+  const { number, account, facts, question, challenge, asked, expires } = approval;
+  const source = facts.source ?? facts.rhost;
+  return {
+    // Whoever was told by the portal does not learn the link, on which the number stands.
+    id: withNumber ? approval.id : approval.handle,
+    account,
+    // Elsewhere it is the same account, by a name that may be another of its names.
+    ...(/^su(-l)?$/.test(facts.service) && facts.user !== account ? { target: shown(facts.user) } : {}),
+    host: hostname(),
+    service: shown(facts.service),
+    ...(source === undefined ? {} : { source: shown(source) }),
+    ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
+    asked,
+    expires,
+    ...(withNumber ? { number } : {}),
+    elsewhere:
+      browser !== undefined && facts.source !== undefined && canonicalAddress(browser) !== facts.source,
+    key: keyOptions(question, challenge, rpId),
+  };
+}

@@ -1,0 +1,74 @@
+import type { AttestationBody, CreationOptionsView } from '../api/sign-in-views.ts';
+import { originIn } from '../authenticators/approvals.ts';
+import type { Configuration } from '../config/in-force.ts';
+import { putLastOf } from '../lib/bounded-map.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { Randomness } from '../lib/randomness.ts';
+import { limits } from '../limits.ts';
+import type { EnrolResult, Verifier } from '../verifier/contract.ts';
+import { creationOptions } from './webauthn-options.ts';
+
+/** Enrolments of security keys in a browser: what it is asked for, and what it answered. */
+export interface BrowserKeys {
+  begin(
+    actor: string,
+    account: string,
+    name: string | undefined,
+  ): Promise<{ readonly id: string; readonly options: CreationOptionsView }>;
+  /** @throws SallyportError `no-such-ceremony`, and as `enrol` */
+  finish(actor: string, account: string, id: string, answer: AttestationBody): Promise<EnrolResult>;
+}
+
+export interface BrowserKeyOptions {
+  readonly verifier: Pick<Verifier, 'creationOptions' | 'enrol'>;
+  readonly configuration: Pick<Configuration, 'current'>;
+  readonly randomness: Pick<Randomness, 'bytes'>;
+  readonly clock: { monotonic(): number };
+}
+
+interface Asked {
+  readonly actor: string;
+  readonly account: string;
+  readonly name: string | undefined;
+  readonly rpId: string;
+  readonly challenge: string;
+  readonly ends: number;
+}
+
+/** MUST hold: a challenge is of one person, for one account, answered once, within its time. */
+export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
+  const { verifier, configuration, randomness, clock } = options;
+  const asked = new Map<string, Asked>();
+  return {
+    async begin(actor, account, name) {
+      const wanted = await verifier.creationOptions(account);
+      const id = randomness.bytes(16).toString('base64url');
+      const challenge = randomness.bytes(32).toString('base64url');
+      const ends = clock.monotonic() + limits.ceremonyDeadline;
+      const one = { actor, account, name, rpId: wanted.rp.rpId, challenge, ends };
+      const most = { all: limits.signIns, own: limits.signInsPerAccount };
+      putLastOf(asked, id, one, most, (other) => other.actor === actor);
+      return { id, options: creationOptions(wanted, challenge) };
+    },
+    async finish(actor, account, id, answer) {
+      const found = asked.get(id);
+      if (found?.actor !== actor || found.account !== account)
+        throw new SallyportError('no-such-ceremony', 'that enrolment is over; begin again');
+      asked.delete(id);
+      if (clock.monotonic() >= found.ends)
+        throw new SallyportError('no-such-ceremony', 'that took too long; begin again');
+      const clientDataJSON = Buffer.from(answer.clientDataJSON, 'base64url');
+      const registration = {
+        credentialId: answer.credentialId,
+        challenge: found.challenge,
+        origin: originIn(clientDataJSON, configuration.current().portal?.origins ?? []),
+        rpId: found.rpId,
+        clientDataJSON,
+        attestationObject: Buffer.from(answer.attestationObject, 'base64url'),
+        transports: answer.transports,
+      };
+      const name = found.name === undefined ? {} : { name: found.name };
+      return verifier.enrol({ actor, user: account, verify: true, kind: 'webauthn', registration, ...name });
+    },
+  };
+}

@@ -1,0 +1,229 @@
+import { isControlCode } from '../api/error-codes.ts';
+import type { CeremonyBody, CeremonyStep, CeremonyView } from '../api/views.ts';
+import { isFailure, type Touch, type Touches } from '../authenticators/key-requests.ts';
+import type { FidoEvent } from '../host/security-keys.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import type { Randomness } from '../lib/randomness.ts';
+import { limits } from '../limits.ts';
+import type { EnrolResult, Verifier } from '../verifier/contract.ts';
+import { keyFailureText } from '../verifier/prompt-texts.ts';
+
+/**
+ * Enrolments of security keys that are plugged into this machine: somebody has to touch a key meanwhile, so they
+ * take several requests. Held in memory, and gone when the daemon stops.
+ */
+export interface Ceremonies {
+  begin(actor: string, account: string, body: CeremonyBody): Promise<CeremonyView>;
+  /** Waits a while for a step after `seen`. @throws SallyportError `no-such-ceremony` */
+  next(
+    actor: string,
+    account: string,
+    id: string,
+    body: { readonly seen: number; readonly pin?: Buffer },
+  ): Promise<CeremonyView>;
+  /** @throws SallyportError `no-such-ceremony` */
+  cancel(actor: string, account: string, id: string): CeremonyView;
+  close(): void;
+}
+
+export type CeremonyLimits = Readonly<
+  Record<'ceremonies' | 'ceremonyDeadline' | 'ceremonyPoll' | 'ceremonyIdle', number>
+>;
+
+export interface CeremonyOptions {
+  readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
+  readonly touches: Pick<Touches, 'begin' | 'make'>;
+  readonly randomness: Pick<Randomness, 'bytes'>;
+  readonly limits?: CeremonyLimits;
+}
+
+interface Ceremony {
+  readonly id: string;
+  readonly actor: string;
+  readonly account: string;
+  touch: Touch<object>;
+  step: CeremonyStep;
+  /** Called, once, at the next step. */
+  readonly waiting: Set<() => void>;
+  /** Ends it when nobody asks any more. */
+  idle: NodeJS.Timeout | undefined;
+}
+
+/**
+ * MUST hold:
+ * - a ceremony belongs to whoever began it, for the account that it was begun for: its id alone opens nothing;
+ * - what the key answers goes to the verifier as it is, and nothing is enrolled but by it;
+ * - there are few at a time, one for an account, and each ends by itself; the keys stop blinking then;
+ * - a PIN is passed on once, and wiped.
+ */
+export function createCeremonies(options: CeremonyOptions): Ceremonies {
+  const { verifier, touches, randomness } = options;
+  const limit = options.limits ?? limits;
+  const running = new Map<string, Ceremony>();
+
+  const moveOn = (ceremony: Ceremony, step: Step): void => {
+    if (isOver(ceremony.step)) return;
+    ceremony.step = { ...step, number: ceremony.step.number + 1 };
+    for (const wake of ceremony.waiting) wake();
+    ceremony.waiting.clear();
+  };
+  const isRunning = ({ id }: Ceremony): boolean => running.has(id);
+  /** Nobody asks while somebody types the PIN; no key blinks then either. */
+  const touched = (ceremony: Ceremony): void => {
+    const isTyping = ceremony.step.kind === 'pin';
+    clearTimeout(ceremony.idle);
+    ceremony.idle = setTimeout(
+      () => end(ceremony),
+      isTyping ? limit.ceremonyDeadline : limit.ceremonyIdle,
+    ).unref();
+  };
+  const find = (actor: string, account: string, id: string): Ceremony => {
+    const found = running.get(id);
+    if (found !== undefined && found.actor === actor && found.account === account) return found;
+    throw noSuchCeremony();
+  };
+  const make = (actor: string, account: string): Ceremony => {
+    for (const old of running.values()) if (old.account === account) end(old);
+    if (running.size >= limit.ceremonies)
+      throw new SallyportError(
+        'too-many-ceremonies',
+        'too many security keys are being added; try again soon',
+      );
+    const ceremony: Ceremony = {
+      id: randomness.bytes(16).toString('hex'),
+      actor,
+      account,
+      touch: { outcome: new Promise(() => undefined), pin: (pin) => pin.fill(0), cancel: () => undefined },
+      step: { kind: 'working', number: 0 },
+      waiting: new Set(),
+      idle: undefined,
+    };
+    running.set(ceremony.id, ceremony);
+    touched(ceremony);
+    return ceremony;
+  };
+  const end = (ceremony: Ceremony): void => {
+    clearTimeout(ceremony.idle);
+    ceremony.touch.cancel();
+    running.delete(ceremony.id);
+  };
+  /** Another one was begun for the account while this one was made ready, or the daemon stops. */
+  const refuseEnded = (ceremony: Ceremony): void => {
+    if (!isRunning(ceremony)) throw noSuchCeremony();
+  };
+  const settle = <T extends object>(
+    ceremony: Ceremony,
+    touch: Touch<T>,
+    enrol: (answer: T) => Promise<EnrolResult>,
+  ): void => {
+    ceremony.touch = touch;
+    const finish = async (): Promise<Step> => {
+      const outcome = await touch.outcome;
+      if (isFailure(outcome)) {
+        const { reason } = outcome;
+        const code = isUnavailable.has(reason) ? 'key-unavailable' : 'key-refused';
+        return { kind: 'failed', code, message: keyFailureText(reason) };
+      }
+      refuseEnded(ceremony);
+      moveOn(ceremony, { kind: 'working' });
+      return { kind: 'done', added: await enrol(outcome) };
+    };
+    void finish()
+      .catch((error: unknown): Step => failure(error))
+      .then((step) => moveOn(ceremony, step));
+  };
+
+  return {
+    async begin(actor, account, body) {
+      const ceremony = make(actor, account);
+      const watch = (event: FidoEvent) => moveOn(ceremony, stepOf(event));
+      const common = { actor, user: account, verify: true, ...('name' in body ? { name: body.name } : {}) };
+      try {
+        if (body.kind === 'webauthn') {
+          const wanted = await verifier.creationOptions(account);
+          refuseEnded(ceremony);
+          settle(ceremony, touches.make(wanted, limit.ceremonyDeadline, watch), (registration) =>
+            verifier.enrol({ ...common, kind: 'webauthn', registration }),
+          );
+        } else {
+          const { kind, name: _, publicKey, ...rest } = body;
+          const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
+          const question = await verifier.legacyQuestion(account, credential);
+          refuseEnded(ceremony);
+          settle(ceremony, touches.begin(question, limit.ceremonyDeadline, watch), (assertion) =>
+            verifier.enrol({ ...common, kind, credential, assertion }),
+          );
+        }
+      } catch (error) {
+        end(ceremony);
+        throw error;
+      }
+      return view(ceremony);
+    },
+    async next(actor, account, id, { seen, pin }) {
+      try {
+        const ceremony = find(actor, account, id);
+        touched(ceremony);
+        if (pin !== undefined) ceremony.touch.pin(pin);
+        if (ceremony.step.number <= seen && !isOver(ceremony.step))
+          await nextStep(ceremony, limit.ceremonyPoll);
+        if (isOver(ceremony.step)) end(ceremony);
+        else if (isRunning(ceremony)) touched(ceremony);
+        return view(ceremony);
+      } finally {
+        pin?.fill(0);
+      }
+    },
+    cancel(actor, account, id) {
+      const ceremony = find(actor, account, id);
+      end(ceremony);
+      return view(ceremony);
+    },
+    close() {
+      for (const ceremony of running.values()) end(ceremony);
+    },
+  };
+}
+
+type Step = CeremonyStep extends infer S ? (S extends CeremonyStep ? Omit<S, 'number'> : never) : never;
+
+const isUnavailable: ReadonlySet<string> = new Set(['no-touch', 'no-key', 'helper-failed', 'cancelled']);
+
+function stepOf(event: FidoEvent): Step {
+  if (event.kind === 'keys') return { kind: event.count === 0 ? 'insert' : 'working' };
+  if (event.kind === 'touch') return { kind: 'touch' };
+  return event;
+}
+
+function failure(error: unknown): Step {
+  const code = codeOf(error);
+  if (isControlCode(code)) return { kind: 'failed', code, message: messageOf(error) };
+  return { kind: 'failed', code: 'internal', message: 'the daemon failed; its log says more' };
+}
+
+function isOver({ kind }: CeremonyStep): boolean {
+  return kind === 'done' || kind === 'failed';
+}
+
+function view({ id, step }: Ceremony): CeremonyView {
+  return { id, step };
+}
+
+function noSuchCeremony(): SallyportError {
+  return new SallyportError(
+    'no-such-ceremony',
+    'the enrolment of that security key is over, or was never begun; begin again',
+  );
+}
+
+function nextStep(ceremony: Ceremony, atMost: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(wake, atMost);
+    function wake(): void {
+      clearTimeout(timer);
+      ceremony.waiting.delete(wake);
+      resolve();
+    }
+    ceremony.waiting.add(wake);
+  });
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ControlCode, httpStatus, isControlCode } from '../api/error-codes.ts';
+import type { Route } from '../api/routes.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { takesMore } from '../lib/open-stream.ts';
+import { PlainText } from './plain-text.ts';
+
+/** What the client hears of an error. What we did not raise on purpose stays in the log. */
+export function told(
+  log: Log,
+  error: unknown,
+  uid: number,
+  found: Route | undefined,
+): { readonly code: ControlCode; readonly message: string } {
+  const operation = found?.name ?? 'none';
+  if (error instanceof SallyportError && isControlCode(error.code)) {
+    const { code, message } = error;
+    if (httpStatus[code] >= 500) log.error('control-error', { operation, uid, code, message });
+    else if (httpStatus[code] === 403) log.info('control-refused', { operation, uid, code });
+    return { code, message };
+  }
+  log.error('control-error', {
+    operation,
+    uid,
+    code: codeOf(error),
+    message: messageOf(error),
+  });
+  return {
+    code: 'internal',
+    message: 'something failed in sallyportd; its log says what: journalctl -u sallyportd',
+  };
+}
+
+/** One answer, whole. */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+): void {
+  // The client has gone, or the server is closing: nobody hears of it.
+  if (!takesMore(response)) return;
+  const plain = body instanceof PlainText ? body : undefined;
+  const text = plain?.text ?? JSON.stringify(body);
+  // What is left of a body that was not read must not pass for the next request.
+  const rest = request.complete ? {} : { connection: 'close' };
+  response.writeHead(status, {
+    'content-type': plain?.type ?? 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...rest,
+  });
+  response.end(text);
+  if (!request.complete) request.resume();
+}
+
+/** What Node calls it that no request could be read. */
+export const malformed: Readonly<Record<string, keyof typeof refusedWith>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+  HPE_HEADER_OVERFLOW: 'header-too-large',
+};
+
+/** What is said where no request could be read. */
+const refusedWith = {
+  'request-timeout': 'the request took too long to arrive',
+  'header-too-large': 'the head of the request is too large',
+  'bad-request': 'this is no HTTP request',
+  'too-many-connections': 'there are too many connections to sallyportd; try again',
+} satisfies Partial<Record<ControlCode, string>>;
+
+/** An answer where there is no request to answer. */
+export function refusal(code: keyof typeof refusedWith): string {
+  const text = JSON.stringify({ error: { code, message: refusedWith[code] } });
+  return (
+    `HTTP/1.1 ${httpStatus[code]} ${code}\r\ncontent-type: application/json\r\n` +
+    `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
+  );
+}

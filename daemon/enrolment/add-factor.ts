@@ -1,0 +1,196 @@
+import { isCredential } from '../authenticators/assertions.ts';
+import { questionFor } from '../authenticators/key-requests.ts';
+import { keyAlgorithms, type NewCredential, verifyRegistration } from '../authenticators/registrations.ts';
+import type { Realm } from '../config/contract.ts';
+import { answerFormatOf } from '../factors/answer-format.ts';
+import type { FactorContext, FactorRecord } from '../factors/contract.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { publicIdOf } from '../factors/yubikey.ts';
+import { Outside, settled } from '../lib/account-mutex.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
+import { contextOf } from '../verifier/answer-context.ts';
+import { untilSettled } from '../verifier/audited-store.ts';
+import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from '../verifier/contract.ts';
+import { changeEvent } from '../verifier/events.ts';
+import { accountOf, type ProofOptions } from '../verifier/verify-code.ts';
+import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
+import { whyIdle } from './unusable-factor.ts';
+
+type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
+
+/**
+ * Adds factors: finds out what a new one is, and commits it.
+ *
+ * MUST hold: what proves a new factor is spent by it, by the same judge as in a login, in the commit that adds it.
+ */
+export function createAdding(options: ProofOptions): Adding {
+  return {
+    async enrol(request) {
+      try {
+        const { owner, realm } = await accountOf(options, request.user);
+        refuseKind(request, realm);
+        const credential = await credentialIn(request, options, realm);
+        return await settled(
+          () => untilSettled(() => tryEnrol(options, request, owner, realm, credential)),
+          (work) => options.inTurn(owner.name, work),
+        );
+      } finally {
+        request.code?.fill(0);
+        if ('secret' in request) request.secret.fill(0);
+        if ('privateId' in request) request.privateId.fill(0);
+      }
+    },
+    creationOptions: (user) => creationOptions(options, user),
+    async legacyQuestion(user, credential) {
+      const { owner, realm } = await accountOf(options, user);
+      const factors = await factorsBefore(options, owner, { kind: 'u2f' }, realm);
+      const factor = { ...provisional, ...legacyCredential(credential) };
+      refuseSameCredential(factor, factors);
+      const question = questionFor([factor], realm.webauthn.userVerification);
+      if (question === undefined) throw new SallyportError('internal', 'nothing to ask a key for: a defect');
+      return question;
+    },
+  };
+}
+
+const provisional = { id: '', name: '', created: 0, enabled: true } as const;
+
+async function creationOptions(options: ProofOptions, user: string): Promise<CreationOptions> {
+  const { owner, realm } = await accountOf(options, user);
+  const account = owner.name;
+  const { webauthn } = options.config();
+  if (webauthn === undefined) throw noRelyingParty(options.config().file);
+  const factors = await factorsBefore(options, owner, { kind: 'webauthn' }, realm);
+  const { keyedHash } = options;
+  return {
+    account,
+    rp: webauthn,
+    // Keyed, so that a key that is found does not tell whose it is.
+    userId: keyedHash.of(keyedHash.keyId, Buffer.from('webauthn user'), `${webauthn.rpId}\0${account}`),
+    exclude: factors.filter(isCredential).map(({ credentialId }) => credentialId),
+    algorithms: keyAlgorithms,
+    residentKey: realm.webauthn.residentKey,
+    userVerification: realm.webauthn.userVerification,
+    attested: realm.webauthn.models !== undefined,
+  };
+}
+
+/** The account's factors, if another of that kind may be added at all: before anybody is asked to touch a key. */
+async function factorsBefore(
+  { store, clock }: ProofOptions,
+  owner: Owner,
+  request: Parameters<typeof refuseKind>[0],
+  realm: Realm,
+): Promise<readonly FactorRecord[]> {
+  refuseKind(request, realm);
+  const { factors } = ownRecord((await store.account(owner.name)).value, owner, clock.now());
+  refuseOneMore(factors);
+  return factors;
+}
+
+async function credentialIn(
+  request: EnrolRequest,
+  options: ProofOptions,
+  realm: Realm,
+): Promise<NewCredential | undefined> {
+  if (request.kind !== 'webauthn') return undefined;
+  const { webauthn, file } = options.config();
+  // The configuration may have changed since the key was asked.
+  if (webauthn?.rpId !== request.registration.rpId) throw noRelyingParty(file);
+  return verifyRegistration(request.registration, realm.webauthn);
+}
+
+function noRelyingParty(file: string): SallyportError {
+  return new SallyportError(
+    'no-relying-party',
+    `security keys are made for a relying party, and ${file} names none. Choose a domain that the portal and all your hosts can share (login.example.org: pages of that domain and below it can use the keys; no address, no host's own name), since changing it later voids every key. Then write [webauthn] rp_id = "login.example.org" there, above the first [[realm]], and run: sallyport reload`,
+  );
+}
+
+/** @returns undefined: the commit met another one; decide again */
+async function tryEnrol(
+  options: ProofOptions,
+  request: EnrolRequest,
+  owner: Owner,
+  realm: Realm,
+  credential: NewCredential | undefined,
+): Promise<EnrolResult | Outside | undefined> {
+  const now = options.clock.now();
+  const account = owner.name;
+  const { value, version } = await options.store.account(account);
+  const record = ownRecord(value, owner, now);
+  const foundOut = await findOut(options, request, account, realm);
+  if (foundOut instanceof Outside) return foundOut;
+  const { found, ...said } = foundOut;
+  const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true, ...said };
+  const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
+  const made = enrolled(request, record, realm, context, options.randomness, all);
+  const until = made.factor.kind === 'bypass' ? { until: made.factor.until } : {};
+  const event = {
+    ...changeEvent('enrol', {
+      outcome: 'done',
+      reason: reasonOf(request),
+      account,
+      at: now,
+      actor: request.actor,
+      realm: realm.name,
+      factor: made.factor,
+    }),
+    ...until,
+  };
+  const mark = markOf(made.factor, found.touched?.marks ?? new Map());
+  const warning = whyIdle(request, realm, made.record, now);
+  if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
+  return {
+    account,
+    factor: summaryOf(made.factor),
+    replaced: made.replaced.map(summaryOf),
+    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(made.bypassCode === undefined ? {} : { bypassCode: made.bypassCode }),
+    ...(warning === undefined ? {} : { warning }),
+  };
+}
+
+/** What the audit says of it: whether a code proved it, or an admin gave it. */
+function reasonOf({ kind, verify }: EnrolRequest): string {
+  if (kind === 'bypass') return 'given';
+  return verify && hasCode(kind) ? 'verified' : 'unverified';
+}
+
+interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
+  readonly found: Found;
+}
+
+/** Which YubiKey is to be added and what is spent of it; what servers or a signature say of what proves it. */
+async function findOut(
+  options: ProofOptions,
+  request: EnrolRequest,
+  account: string,
+  realm: Realm,
+): Promise<FoundOut | Outside> {
+  const { assertions, validations } = options;
+  if (request.kind === 'u2f' && request.assertion !== undefined) {
+    const factor = { ...provisional, ...legacyCredential(request.credential) };
+    const check = assertions.needed(request.assertion, [factor]);
+    if (check !== undefined) return check;
+    const { signed } = await assertions.of(request.assertion, [factor]);
+    return { found: {}, ...(signed === undefined ? {} : { signed }) };
+  }
+  if (request.kind !== 'yubikey') return { found: {} };
+  const answer = request.code ?? noAnswer;
+  const shape = answerFormatOf(answer, new Set());
+  const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
+  const yubikey = yubikeyOf(request, touchedId);
+  const factor = { ...provisional, ...yubikey };
+  const question = { factors: [factor], codesLocked: false, answer, where: 'whole' } as const;
+  const ask = validations.needed(realm.yubikey.servers, question, { account });
+  if (ask !== undefined) return ask;
+  const validated = validations.said(answer);
+  const marks = await marksIn(options.store, factor);
+  return { found: { touched: { yubikey, marks } }, ...(validated === undefined ? {} : { validated }) };
+}
+
+const noAnswer = Buffer.alloc(0);

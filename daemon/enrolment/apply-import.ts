@@ -1,0 +1,143 @@
+import type { AuditEvent } from '../audit/event.ts';
+import type { Realm } from '../config/contract.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import type { LockState } from '../policy/contract.ts';
+import { lockAt } from '../policy/lockout.ts';
+import type { AccountRecord, Commit } from '../store/contract.ts';
+import { changeEvent } from '../verifier/events.ts';
+import type { Tokens } from '../verifier/yubikey-counters.ts';
+import { refuseKind, refuseOneMore } from './enrolment.ts';
+import { fittingName } from './factor-name.ts';
+import type { ImportEntry, ImportedAccount, ImportedFactor, MovedFactor } from './import-export-types.ts';
+import { type Changed, madeOf, raisedBy, type Setting, sameAs } from './imported-factor.ts';
+
+/** What an account's record becomes, and what is said of it. */
+export interface TakenOver {
+  readonly record: AccountRecord;
+  readonly events: readonly AuditEvent[];
+  readonly tokens: NonNullable<Commit['tokens']>;
+  readonly said: ImportedAccount;
+}
+
+export interface TakeOverOptions {
+  readonly entry: ImportEntry;
+  readonly record: AccountRecord;
+  readonly realm: Realm;
+  readonly setting: Setting;
+  /** Of the YubiKeys in the entry. */
+  readonly tokens: Tokens;
+  readonly actor: string;
+  readonly source: string;
+}
+
+/**
+ * Puts the factors of another system into an account's record. Pure.
+ *
+ * MUST hold:
+ * - what was spent there is spent here: marks and counters come with the factor, and one that is here already only
+ *   ever gets a higher one;
+ * - nothing of a factor that is here is overwritten, and one seed or key is never there twice;
+ * - what the realm takes from nobody it takes from an import neither (R8);
+ * - scratch codes come with the secret beside them and never after it: those used here would be good again;
+ * - a lock comes with new factors alone: one that was lifted here does not come back by reading the file again;
+ * - done twice, the second time changes nothing.
+ */
+export function takeOver(options: TakeOverOptions): TakenOver {
+  const { entry, realm, actor, source } = options;
+  const { account } = options.record;
+  const { now } = options.setting;
+  let factors = options.record.factors;
+  const said: ImportedFactor[] = [];
+  const events: AuditEvent[] = [];
+  const tokens = new Map<string, NonNullable<Commit['tokens']>[number]>();
+  for (const moved of entry.factors) {
+    const one = takeOne(moved, factors, options);
+    said.push(one.said);
+    if (one.factor === undefined) continue;
+    const { factor } = one;
+    const isNew = !factors.some(({ id }) => id === factor.id);
+    factors = isNew ? [...factors, factor] : factors.map((old) => (old.id === factor.id ? factor : old));
+    for (const token of one.tokens ?? []) tokens.set(token.write.token, token);
+    const reason = isNew ? source : 'raised';
+    events.push(
+      changeEvent('imported', {
+        outcome: 'done',
+        reason,
+        account,
+        at: now,
+        actor,
+        realm: realm.name,
+        factor,
+      }),
+    );
+  }
+  const isAdded = said.some(({ outcome }) => outcome === 'added');
+  const lock = isAdded ? locked(options.record.lock, entry.lock, realm, now) : options.record.lock;
+  return {
+    record: { ...options.record, factors, lock, grants: [] },
+    events,
+    tokens: [...tokens.values()],
+    said: { account, factors: said, outcome: outcomeOf(said), locked: lock !== options.record.lock },
+  };
+}
+
+function outcomeOf(said: readonly ImportedFactor[]): ImportedAccount['outcome'] {
+  if (said.some(({ outcome }) => outcome === 'added' || outcome === 'raised')) return 'added';
+  return said.length > 0 && said.every(({ outcome }) => outcome === 'refused') ? 'refused' : 'unchanged';
+}
+
+/** `factor`: new, or with a higher mark. */
+interface Taken extends Partial<Changed> {
+  readonly said: ImportedFactor;
+}
+
+/** What the other system locked, unless it is locked here already. `until` is cut to what the realm's lock lasts. */
+function locked(lock: LockState, moved: ImportEntry['lock'], { lockout }: Realm, now: number): LockState {
+  const current = lockAt(lock, lockout, now);
+  const locksCodes = moved?.codes === true && current.codesLockedAt === undefined;
+  const locksAll = moved?.until !== undefined && moved.until > now && current.lockedAt === undefined;
+  if (!locksCodes && !locksAll) return lock;
+  const lockedAt = Math.max(0, Math.min(now, (moved.until ?? 0) - lockout.forMs));
+  return { ...current, ...(locksCodes && { codesLockedAt: now }), ...(locksAll && { lockedAt }) };
+}
+
+function takeOne(
+  moved: MovedFactor,
+  kept: readonly FactorRecord[],
+  { entry, record, realm, setting, tokens }: TakeOverOptions,
+): Taken {
+  const { kind } = moved;
+  const wanted = { kind, ...(moved.name === undefined ? {} : { name: moved.name }) };
+  try {
+    const old = sameAs(moved, kept);
+    if (old !== undefined) {
+      const raised = raisedBy(moved, old, setting, tokens);
+      return {
+        ...raised,
+        said: { kind, name: old.name, outcome: raised === undefined ? 'unchanged' : 'raised' },
+      };
+    }
+    // The secret that they were made beside has come before: what of them was used here is not known to the file.
+    if (kind === 'scratch' && entry.factors.some((other) => isToken(other) && sameAs(other, record.factors)))
+      return { said: { kind, name: moved.name ?? '', outcome: 'unchanged' } };
+    refuseKind(kind === 'yubikey' ? { kind, validation: moved.validation } : { kind }, realm);
+    refuseOneMore(kept);
+    const base = {
+      id: setting.randomness.bytes(6).toString('hex'),
+      name: fittingName(wanted, kept),
+      created: Math.min(moved.created ?? setting.now, setting.now),
+      enabled: moved.enabled,
+    };
+    const made = madeOf(moved, base, realm, setting, tokens);
+    return { ...made, said: { kind, name: base.name, outcome: 'added' } };
+  } catch (error) {
+    if (!(error instanceof SallyportError)) throw error;
+    const name = moved.name ?? '';
+    return { said: { kind, name, outcome: 'refused', code: codeOf(error), message: messageOf(error) } };
+  }
+}
+
+function isToken({ kind }: MovedFactor): boolean {
+  return kind === 'totp' || kind === 'hotp';
+}

@@ -1,0 +1,300 @@
+import type { NewCredential } from '../authenticators/registrations.ts';
+import type { Realm } from '../config/contract.ts';
+import { type AnswerFormat, answerFormatOf } from '../factors/answer-format.ts';
+import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
+import type {
+  CloudYubikey,
+  FactorBase,
+  FactorContext,
+  FactorRecord,
+  KindName,
+  LocalYubikey,
+  RejectReason,
+  YubikeyRecord,
+  YubikeyValidation,
+} from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
+import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
+import { checkSeed } from '../factors/seed.ts';
+import { saltLength } from '../factors/single-use.ts';
+import {
+  aesKeyBytes,
+  aesKeyCounterName,
+  isPublicId,
+  privateIdBytes,
+  publicIdCounterName,
+} from '../factors/yubikey.ts';
+import { offsetText } from '../lib/clock-offset.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { Randomness } from '../lib/randomness.ts';
+import { limits } from '../limits.ts';
+import { fits } from '../policy/requirement.ts';
+import type { AccountRecord } from '../store/contract.ts';
+import type { EnrolRequest } from '../verifier/contract.ts';
+import { acceptedAnswer } from '../verifier/replay.ts';
+import { raised, type Tokens } from '../verifier/yubikey-counters.ts';
+import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { nameFor } from './factor-name.ts';
+import { newSshSk } from './ssh-enrolment.ts';
+
+/** An account's record with one factor more. Nothing of it counts before it is committed. */
+export interface Enrolled {
+  readonly record: AccountRecord;
+  readonly factor: FactorRecord;
+  /** In clear, once. */
+  readonly recoveryKeys?: readonly string[];
+  readonly bypassCode?: string;
+  readonly replaced: readonly FactorRecord[];
+}
+
+/** The YubiKey that is to be added, unchecked, and what is spent of it already. */
+export interface Touched {
+  readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
+  readonly marks: Tokens;
+}
+
+/** What was found out about a new factor before it is made. */
+export interface Found {
+  readonly touched?: Touched;
+  readonly credential?: NewCredential;
+}
+
+/** Without what every factor has. */
+type Bare<R> = Omit<R, keyof FactorBase>;
+
+/**
+ * MUST hold:
+ * - the code that proves a new factor is spent by it: the record carries its mark already;
+ * - one account never holds one seed, or one key, twice, or one code would be good twice;
+ * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
+ * - every change of factors voids what is remembered.
+ *
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ */
+export function enrolled(
+  request: EnrolRequest,
+  record: AccountRecord,
+  realm: Realm,
+  context: FactorContext,
+  randomness: Randomness,
+  found: Found = {},
+): Enrolled {
+  refuseKind(request, realm);
+  const isSingle = request.kind === 'recovery' || request.kind === 'bypass';
+  const replaced = isSingle ? record.factors.filter((old) => old.kind === request.kind) : [];
+  const kept = record.factors.filter((old) => !replaced.includes(old));
+  refuseOneMore(kept);
+  const made = make(request, kept, context, randomness, found);
+  const factor = request.verify ? proven(made.factor, request, context) : made.factor;
+  const shape = request.verify ? proofIn(request, factor) : noShape;
+  const accepted = acceptedAnswer(shape, record.account, factor, realm, context.now);
+  return {
+    record: {
+      ...record,
+      factors: [...kept, factor],
+      grants: [],
+      ...(accepted === undefined ? {} : { accepted }),
+    },
+    factor,
+    replaced,
+    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
+    ...(made.bypassCode === undefined ? {} : { bypassCode: made.bypassCode }),
+  };
+}
+
+/** @throws SallyportError `too-many-factors` */
+export function refuseOneMore(kept: readonly FactorRecord[]): void {
+  if (kept.length < limits.factorsPerAccount) return;
+  throw new SallyportError(
+    'too-many-factors',
+    `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
+  );
+}
+
+const noShape: AnswerFormat = { kind: 'none' };
+
+/** Whether anything can be typed or touched that proves a new factor of this kind. */
+export function hasCode(kind: KindName): boolean {
+  return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
+}
+
+/** @throws SallyportError `kind-refused` */
+export function refuseKind(
+  request: { readonly kind: KindName; readonly validation?: YubikeyValidation },
+  realm: Realm,
+): void {
+  const { kind } = request;
+  const { validation } = realm.yubikey;
+  if (kind === 'yubikey' && validation !== undefined && request.validation !== validation)
+    throw new SallyportError(
+      'kind-refused',
+      `the realm "${realm.name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+    );
+  const yubikeyAlone =
+    Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
+  if (fits(realm.require, kind) || !yubikeyAlone) return;
+  throw new SallyportError(
+    'kind-refused',
+    `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
+  );
+}
+
+type Made = {
+  readonly factor: FactorRecord;
+  readonly recoveryKeys?: readonly string[];
+  readonly bypassCode?: string;
+};
+
+function make(
+  request: EnrolRequest,
+  kept: readonly FactorRecord[],
+  context: FactorContext,
+  randomness: Randomness,
+  { touched, credential }: Found,
+): Made {
+  const base = {
+    id: randomness.bytes(6).toString('hex'),
+    name: nameFor(request, kept),
+    created: context.now,
+    enabled: true,
+  };
+  if (request.kind === 'recovery') {
+    const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
+    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(saltLength), context.keyedHash);
+    return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
+  }
+  if (request.kind === 'bypass') {
+    const bypassCode = generateBypassCode((max) => randomness.int(max));
+    const hashed = hashBypassCode(bypassCode, randomness.bytes(saltLength), context.keyedHash);
+    const until = context.now + request.forMs;
+    return { factor: { ...base, kind: 'bypass', ...hashed, until }, bypassCode };
+  }
+  if (request.kind === 'yubikey') {
+    if (touched === undefined) throw new SallyportError('internal', 'a YubiKey without its marks: a defect');
+    const factor = { ...base, ...touched.yubikey };
+    checkYubikey(request, factor, kept);
+    return { factor: raised(factor, touched.marks) };
+  }
+  if (request.kind === 'webauthn' || request.kind === 'u2f') {
+    const made = request.kind === 'u2f' ? legacyCredential(request.credential) : credential;
+    if (made === undefined) throw new SallyportError('internal', 'a credential unchecked: a defect');
+    const factor = { ...base, ...made };
+    refuseSameCredential(factor, kept);
+    return { factor };
+  }
+  if (request.kind === 'ssh-sk')
+    return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
+  checkSeed(request.secret);
+  const secret = request.secret.toString('base64');
+  refuseSecondUse(secret, kept);
+  const { digits, algorithm } = request;
+  if (request.kind === 'hotp')
+    return { factor: { ...base, kind: 'hotp', secret, digits, algorithm, counter: request.counter } };
+  const { period } = request;
+  return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
+}
+
+type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
+
+/** What a request says of a YubiKey, unchecked. @param touchedId the public id of the touch */
+export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['yubikey'] {
+  const { kind } = request;
+  if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
+  const { publicId } = request;
+  const privateId = request.privateId.toString('base64');
+  const secret = request.secret.toString('base64');
+  return { kind, validation: 'local', publicId, privateId, secret, lastPress: -1, spent: [] };
+}
+
+function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: readonly FactorRecord[]): void {
+  const wrong = (what: string) => {
+    throw new SallyportError('bad-secret', `${what}; copy it as the tool showed it that programmed the key`);
+  };
+  if (request.validation === 'cloud' && factor.publicId === '')
+    throw new SallyportError('wrong-code', 'that is nothing that a YubiKey types; touch the key');
+  if (!isPublicId(factor.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
+  if (request.validation === 'local') {
+    if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
+    if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
+  }
+  const same = kept.find((other) => other.kind === 'yubikey' && isSameKey(other, factor));
+  if (same !== undefined)
+    throw new SallyportError(
+      'bad-secret',
+      `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
+    );
+}
+
+/** One key, whatever it is validated by. */
+export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+  const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
+  return (
+    sharesId ||
+    (a.validation === 'local' && b.validation === 'local' && aesKeyCounterName(a) === aesKeyCounterName(b))
+  );
+}
+
+/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
+export function significant(secret: string): string {
+  return Buffer.from(secret, 'base64')
+    .toString('hex')
+    .replace(/(?:00)+$/, '');
+}
+
+function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
+  const wanted = significant(secret);
+  const same = kept.find((factor) => 'secret' in factor && significant(factor.secret) === wanted);
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account has this very secret; remove it first, or use another secret`,
+  );
+}
+
+/** Judged as a login would judge it; the record that comes back carries the mark. */
+function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
+  if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
+  const verdict = kindOf(factor).verify(factor, proofIn(request, factor), context);
+  if (verdict.outcome === 'accepted') return verdict.record;
+  if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
+  if (factor.kind === 'u2f')
+    throw new SallyportError(
+      'wrong-code',
+      'the key that was touched did not sign for this public key; check it and the AppID',
+    );
+  if (verdict.offset !== undefined)
+    throw new SallyportError(
+      'wrong-code',
+      `that is ${offsetText(verdict.offset.seconds)}: set the clock of the device right, or that of this machine`,
+    );
+  throw new SallyportError(
+    'wrong-code',
+    `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
+  );
+}
+
+function proofIn(request: EnrolRequest, factor: FactorRecord): AnswerFormat {
+  if (request.kind === 'u2f')
+    return request.assertion === undefined ? noShape : { kind: 'assertion', assertion: request.assertion };
+  const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
+  return answerFormatOf(request.code ?? Buffer.alloc(0), digits);
+}
+
+function refusedTouch(
+  { validation }: FactorRecord & { kind: 'yubikey' },
+  reason: RejectReason,
+): SallyportError {
+  if (reason === 'unavailable')
+    return new SallyportError(
+      'validation-unavailable',
+      'the validation servers gave no verdict; the log of sallyportd says why, and `yubikey` in the realm which they are',
+    );
+  if (reason === 'replay')
+    return new SallyportError(
+      'wrong-code',
+      'that press, or a later one, was used before; touch the key again',
+    );
+  const what =
+    validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
+  return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
+}

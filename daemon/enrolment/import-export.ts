@@ -1,0 +1,132 @@
+import type { Realm } from '../config/contract.ts';
+import type { YubikeyRecord } from '../factors/contract.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import { createGate } from '../lib/semaphore.ts';
+import { limits } from '../limits.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
+import { untilSettled } from '../verifier/audited-store.ts';
+import { known } from '../verifier/login-accounts.ts';
+import type { ProofOptions } from '../verifier/verify-code.ts';
+import { marksIn, type Tokens } from '../verifier/yubikey-counters.ts';
+import { takeOver } from './apply-import.ts';
+import { createGiving } from './export-accounts.ts';
+import type { ImportEntry, ImportedAccount, ImportRequest, Moving } from './import-export-types.ts';
+
+export type MovingOptions = Pick<
+  ProofOptions,
+  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
+>;
+
+/**
+ * Moving here from another system, and leaving.
+ *
+ * MUST hold:
+ * - a name that is no account leaves nothing behind (rule 7); a file that is not root's speaks for its owner alone;
+ * - each account is one commit, conditional on what was read, with its events in it;
+ * - whatever becomes of one account, the others go on;
+ * - logins go on meanwhile: only some of NSS's threads are ever asked about accounts that move.
+ */
+export function createMoving(options: MovingOptions): Moving {
+  const gate = createGate(limits.movingLookups);
+  const take = (request: ImportRequest, entry: ImportEntry) =>
+    takeEntry(options, request, entry, () => gate(() => subjectOf(options, entry)));
+  return {
+    take: (request) => Promise.all(request.entries.map((entry) => take(request, entry))),
+    give: createGiving(options),
+  };
+}
+
+async function takeEntry(
+  options: MovingOptions,
+  request: ImportRequest,
+  entry: ImportEntry,
+  lookUp: () => Promise<MovingSubject>,
+): Promise<ImportedAccount> {
+  try {
+    const subject = await lookUp();
+    return await untilSettled(() => tryTake(options, request, entry, subject));
+  } catch (error) {
+    if (error instanceof SallyportError) return refused(codeOf(error), messageOf(error));
+    options.log.error('import-failed', { message: messageOf(error) });
+    return refused('internal', 'something failed in sallyportd; its log says what: journalctl -u sallyportd');
+  }
+}
+
+function refused(code: string, message: string): ImportedAccount {
+  return { outcome: 'refused', code, message, factors: [], locked: false };
+}
+
+/** Who moves. */
+interface MovingSubject {
+  readonly owner: Owner;
+  readonly realm: Realm;
+  readonly rpId: string | undefined;
+}
+
+/** @throws SallyportError `no-such-account`, `wrong-owner`, `accounts-unavailable` */
+async function subjectOf(
+  { config, accounts }: MovingOptions,
+  { user, owner }: ImportEntry,
+): Promise<MovingSubject> {
+  const current = config();
+  const groups = wantedGroups(current);
+  const found = known(
+    await (user === undefined ? accounts.byUid(owner ?? -1, groups) : accounts.byName(user, groups)),
+  );
+  if (found === undefined)
+    throw new SallyportError(
+      'no-such-account',
+      'there is no such account here, so nothing of it is stored; check the name with: getent passwd',
+    );
+  const { account } = found;
+  if (owner !== undefined && owner !== account.uid)
+    throw new SallyportError(
+      'wrong-owner',
+      `the file belongs to uid ${owner}, and this account is uid ${account.uid}: a file that is not root's speaks for its owner alone`,
+    );
+  const selected = selectRealm(current, account, found.groups);
+  if (selected.kind === 'realm')
+    return { owner: account, realm: selected.realm, rpId: current.webauthn?.rpId };
+  throw new SallyportError(
+    'accounts-unavailable',
+    `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
+  );
+}
+
+/** @returns undefined: the commit met another one; decide again */
+async function tryTake(
+  options: MovingOptions,
+  { actor, source, dryRun }: ImportRequest,
+  entry: ImportEntry,
+  { owner, realm, rpId }: MovingSubject,
+): Promise<ImportedAccount | undefined> {
+  const { keyedHash, randomness } = options;
+  const now = options.clock.now();
+  const { value, version } = await options.store.account(owner.name);
+  const record = ownRecord(value, owner, now);
+  const taken = takeOver({
+    entry,
+    record,
+    realm,
+    setting: { now, keyedHash, randomness, ...(rpId === undefined ? {} : { rpId }) },
+    tokens: await tokensOf(options, entry),
+    actor,
+    source,
+  });
+  if (dryRun || taken.events.length === 0) return taken.said;
+  const isDone = await options.ledger.change({ record, version }, taken.record, taken.events, taken.tokens);
+  return isDone ? taken.said : undefined;
+}
+
+/** What is spent of the YubiKeys that are to come, whoever they belong to. */
+async function tokensOf({ store }: MovingOptions, { factors }: ImportEntry): Promise<Tokens> {
+  const marks = await Promise.all(
+    factors.flatMap((moved) => {
+      if (moved.kind !== 'yubikey' || moved.validation !== 'local') return [];
+      const factor: YubikeyRecord = { ...moved, id: '', name: '', created: 0, spent: [] };
+      return [marksIn(store, factor)];
+    }),
+  );
+  return new Map(marks.flatMap((one) => [...one]));
+}

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { messageOf, SallyportError } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
+
+/** What the kernel says of the process at the other end of a Unix socket, at the time of its connect(2). */
+export interface PeerCredentials {
+  /** For logs only: a pid can belong to somebody else by now. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** An answer of NSS, as the addon gives it. */
+export type NssAnswer =
+  | {
+      readonly status: 'found';
+      readonly name: string;
+      readonly uid: number;
+      readonly gid: number;
+      readonly groups: readonly (readonly [string, 'member' | 'not-member' | 'unresolved'])[];
+    }
+  | { readonly status: 'absent' }
+  | { readonly status: 'unavailable'; readonly why: string };
+
+export type AccountKey = { readonly name: string } | { readonly uid: number };
+
+/**
+ * Asks NSS on a thread of its own. The promise may stay open for ever, and keeps no process alive.
+ * A question that would begin later than `waitMs` from now is not asked any more.
+ */
+export type LookupAccount = (
+  key: AccountKey,
+  groups: readonly string[],
+  waitMs: number,
+) => Promise<NssAnswer>;
+
+/** A locked file. Without release() it is locked as long as the process lives. */
+export interface FileLock {
+  release(): void;
+}
+
+/** Takes connections from a listening socket. */
+export interface Acceptor {
+  /** After an error. */
+  resume(): void;
+  /** Closes the listening descriptor. */
+  close(): void;
+}
+
+/** The calls that Node does not have. Errors carry `code`: an errno name, or what is said here. */
+export interface Addon {
+  /** Throws not-unix and not-connected. */
+  readonly peerCredentials: (descriptor: number) => PeerCredentials;
+  readonly lookupAccount: LookupAccount;
+  /** Creates the file with mode 0600 where there is none. Throws locked when another process holds it. */
+  readonly lockFile: (path: string) => FileLock;
+  /** False once the path names another file, or none: the lock then protects nothing. */
+  readonly lockIsHeld: (lock: FileLock) => boolean;
+  /** sd_notify(3). False where nobody asked to be told. */
+  readonly notify: (message: string) => boolean;
+  /** Gives root up in all threads, for good. */
+  readonly becomeUser: (uid: number, gid: number) => void;
+  /** prctl(2), PR_SET_DUMPABLE. */
+  readonly setDumpable: (flag: boolean) => void;
+  /** renameat2(2), RENAME_EXCHANGE: two names of one file system change places in one step. */
+  readonly exchange: (a: string, b: string) => void;
+  readonly closeOnExec: (descriptor: number) => void;
+  /**
+   * accept(2) without listen(2). `errno` is 0 and `connection` a descriptor, or nothing more is taken before resume().
+   * Throws not-listening.
+   */
+  readonly acceptFrom: (descriptor: number, taken: (connection: number, errno: number) => void) => Acceptor;
+}
+
+interface NativeAddon extends Addon {
+  readonly startLookups: (options: { readonly threads: number; readonly queue: number }) => void;
+}
+
+const fileName = 'sallyport_addon.node';
+/** Installed it lies beside this file; in the repository this file is in daemon/host/ or in dist/daemon/host/. */
+const places = ['.', '../../build/Release', '../../../build/Release'];
+
+/** The addon's file; its first place where there is none. */
+export function addonFile(folder: string = import.meta.dirname): string {
+  return nativeFile(fileName, folder) ?? join(folder, fileName);
+}
+
+/** What was built of native/: it lies where the addon lies. Undefined: it was not built. */
+export function nativeFile(name: string, folder: string = import.meta.dirname): string | undefined {
+  return places.map((place) => resolve(folder, place, name)).find((file) => existsSync(file));
+}
+
+function loadFile(file: string): NativeAddon {
+  try {
+    return createRequire(import.meta.url)(file) as NativeAddon;
+  } catch (error) {
+    const reason = existsSync(file) ? messageOf(error) : 'there is no such file';
+    throw new SallyportError(
+      'addon-missing',
+      `the native addon ${file} cannot be loaded: ${reason}. ` +
+        `"npm run build" in the repository builds it for this version of Node (${process.version}).`,
+      { cause: error },
+    );
+  }
+}
+
+let loaded: Addon | undefined;
+
+/** Loads the addon and starts its threads, once in a process. */
+export function loadAddon(file?: string): Addon {
+  if (loaded === undefined) {
+    const native = loadFile(file ?? addonFile());
+    native.startLookups({ threads: limits.nssThreads, queue: limits.nssQueue });
+    loaded = { ...native, lockFile: (path) => native.lockFile(resolve(path)) };
+  }
+  return loaded;
+}

@@ -1,0 +1,52 @@
+import { limits } from '../limits.ts';
+import { SallyportError } from './errors.ts';
+
+/**
+ * Work on one account, one after the other. Performance only: 64 parallel tries on one account would otherwise meet
+ * in the store and be decided again and again. The store enforces single use.
+ */
+export type InTurn = <T>(account: string, work: () => Promise<T>) => Promise<T>;
+
+export function createTurns(): InTurn {
+  const last = new Map<string, Promise<unknown>>();
+  return async (account, work) => {
+    const before = last.get(account);
+    const turn = before === undefined ? work() : before.then(work, work);
+    last.set(account, turn);
+    try {
+      return await turn;
+    } finally {
+      if (last.get(account) === turn) last.delete(account);
+    }
+  };
+}
+
+/** What a decision lacks, and how to fetch it: a network, a helper or a long computation is waited for. */
+export class Outside {
+  readonly fetch: () => Promise<unknown>;
+
+  constructor(fetch: () => Promise<unknown>) {
+    this.fetch = fetch;
+  }
+}
+
+/**
+ * Decides, and fetches what the decision lacks.
+ *
+ * Invariants:
+ * - whatever others are waited for is fetched while no turn is held: it holds up no one else;
+ * - after it all is decided again, from fresh records.
+ *
+ * @param inTurn undefined: without a turn
+ */
+export async function settled<T>(
+  work: () => Promise<T | Outside>,
+  inTurn?: (work: () => Promise<T | Outside>) => Promise<T | Outside>,
+): Promise<T> {
+  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+    const said = inTurn === undefined ? await work() : await inTurn(work);
+    if (!(said instanceof Outside)) return said;
+    await said.fetch();
+  }
+  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+}

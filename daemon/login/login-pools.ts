@@ -1,0 +1,128 @@
+import { nameKey } from '../lib/name-key.ts';
+import { canonicalAddress } from '../lib/network.ts';
+import { networkKey } from '../lib/network-key.ts';
+import { limits } from '../limits.ts';
+import type { HelloFrame } from '../protocol/login.ts';
+import { originOf } from '../verifier/refusal-rules.ts';
+import { isProven } from './facts.ts';
+
+/** How many connections each pool of pam.sock holds, and both sockets together. */
+export interface Pools {
+  /** Before HELLO. */
+  readonly waiting: number;
+  readonly unproven: number;
+  readonly verified: number;
+  /** On pam-user.sock. */
+  readonly user: number;
+}
+
+/**
+ * Out of descriptors, a connection would be closed without a word and look like a dead daemon: there are fewer places
+ * than descriptors, whatever the limit is.
+ */
+export function poolsFor(descriptors: number): Pools {
+  const all = limits.rootConnections + limits.userConnections;
+  const share = Math.min(1, Math.max(0, descriptors - limits.otherDescriptors) / all);
+  const of = (most: number): number => Math.floor(most * share);
+  // Each connection begins as one that waits: one place for them there always is.
+  const waiting = Math.max(1, of(limits.helloWaiting));
+  const unproven = of(limits.unprovenLogins.all);
+  const verified = Math.max(0, of(limits.rootConnections) - waiting - unproven);
+  return { waiting, unproven, verified, user: of(limits.userConnections) };
+}
+
+/** One connection on pam.sock. */
+export interface Place {
+  /** HELLO has come: the connection moves to the pool that it belongs to. @returns false: that pool is full */
+  admit(hello: HelloFrame): boolean;
+  /** It is closed. */
+  leave(): void;
+}
+
+export interface RootPlaces {
+  /** @param evict ends the connection; called when it has waited for its HELLO longer than all others */
+  connect(evict: () => void): Place;
+  /** Connections of each pool, for tests. */
+  readonly taken: { readonly waiting: number; readonly unproven: number; readonly verified: number };
+}
+
+/**
+ * Places of the logins on pam.sock, in three pools.
+ *
+ * Invariants:
+ * - a login whose first factor is verified needs a place among its like and no other: those of one name leave the
+ *   others alone, and whoever has verified nothing takes none of them;
+ * - unproven logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
+ *   places of a name;
+ * - a connection that says nothing keeps no one out: when too many wait for their HELLO, those that have waited longest
+ *   give way. HELLO follows a connection within milliseconds, but many that come at once are read one after the
+ *   other: as long as there are places at all, none gives way before its HELLO could be read.
+ */
+export function createRootPlaces(pools: Pools, monotonic = () => performance.now()): RootPlaces {
+  /** And since when. */
+  const waiting = new Map<() => void, number>();
+  const taken = { unproven: 0, verified: 0 };
+  const shares = new Map<string, number>();
+
+  const take = (pool: keyof typeof taken, owners: ReadonlyMap<string, number>) => {
+    const isFree = [...owners].every(([owner, most]) => (shares.get(owner) ?? 0) < most);
+    if (taken[pool] >= pools[pool] || !isFree) return undefined;
+    const add = (by: 1 | -1): void => {
+      taken[pool] += by;
+      for (const owner of owners.keys()) {
+        const now = (shares.get(owner) ?? 0) + by;
+        if (now === 0) shares.delete(owner);
+        else shares.set(owner, now);
+      }
+    };
+    add(1);
+    return () => add(-1);
+  };
+
+  return {
+    connect(evict) {
+      let release: (() => void) | undefined = () => waiting.delete(evict);
+      const now = monotonic();
+      waiting.set(evict, now);
+      const all = pools.waiting + pools.unproven + pools.verified;
+      for (const [oldest, since] of waiting) {
+        if (waiting.size <= pools.waiting) break;
+        const isFull = waiting.size + taken.unproven + taken.verified > all;
+        if (!isFull && now - since < limits.helloGrace) break;
+        waiting.delete(oldest);
+        oldest();
+      }
+      return {
+        admit(hello) {
+          release?.();
+          release = isProven(hello, true)
+            ? take('verified', new Map([[`name ${nameKey(hello.user)}`, limits.loginsPerAccount]]))
+            : take('unproven', ownersOf(hello));
+          return release !== undefined;
+        },
+        leave() {
+          release?.();
+          release = undefined;
+        },
+      };
+    },
+    get taken() {
+      return { waiting: waiting.size, ...taken };
+    },
+  };
+}
+
+/** Whose share an unproven login takes. */
+function ownersOf(hello: HelloFrame): ReadonlyMap<string, number> {
+  const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
+  const origin = originOf({
+    ...hello,
+    ...(source === undefined ? {} : { source }),
+    rootSocket: true,
+    peerUid: 0,
+  });
+  return new Map([
+    [`unproven name ${nameKey(hello.user)}`, limits.unprovenLogins.name],
+    [`unproven party ${networkKey(origin)}`, limits.unprovenLogins.party],
+  ]);
+}

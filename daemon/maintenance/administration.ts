@@ -1,0 +1,193 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { createAdmin } from '../admin/admin.ts';
+import type { Admin } from '../admin/contract.ts';
+import { httpStatus, isControlCode } from '../api/error-codes.ts';
+import type { OperationName } from '../api/operations.ts';
+import { type Route, route } from '../api/routes.ts';
+import * as schema from '../api/schema.ts';
+import { createAdding } from '../enrolment/add-factor.ts';
+import { createAccounts } from '../host/accounts.ts';
+import type { Addon } from '../host/addon.ts';
+import { bootId } from '../host/process.ts';
+import { createTurns } from '../lib/account-mutex.ts';
+import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
+import { version } from '../lib/program.ts';
+import { systemRandomness } from '../lib/randomness.ts';
+import { isStoreError } from '../sealing/error.ts';
+import type { Store } from '../store/contract.ts';
+import { openStore } from '../store/leveldb/open.ts';
+import { Ledger } from '../verifier/audited-store.ts';
+import type { Verifier } from '../verifier/contract.ts';
+import { offlineActor } from './drop-privileges.ts';
+import { type Prepared, prepare, quiet } from './offline-context.ts';
+import { nothingToAsk } from './unavailable-services.ts';
+
+/** One line of what comes in: an operation of control.sock, as its client would ask it. */
+interface Asked {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+interface Desk {
+  readonly admin: Admin;
+  readonly verifier: Pick<Verifier, 'enrol'>;
+}
+
+type Work = (desk: Desk, account: string, route: Route, body: unknown) => Promise<unknown>;
+
+/** What root needs to get back in, and no more. Whatever wants a proof or a person's token needs the daemon. */
+const works: Partial<Record<OperationName, Work>> = {
+  'user-list': async ({ admin }, _, { query }) => admin.users(schema.readPage(query)),
+  'user-show': async ({ admin }, account) => ({
+    ...(await admin.user(account)),
+    mayAdd: true,
+    mayAddUnproven: true,
+  }),
+  'user-unlock': async ({ admin }, account) => admin.unlock(offlineActor, account),
+  'factor-list': async ({ admin }, account) => ({ factors: await admin.factors(account) }),
+  'factor-add': async ({ verifier }, user, _, body) => {
+    const { kind, name } = schema.readEnrol(body);
+    if (kind !== 'recovery') throw notOffline();
+    const named = name === undefined ? {} : { name };
+    return verifier.enrol({ actor: offlineActor, user, kind, verify: true, ...named });
+  },
+  'factor-enable': async ({ admin }, account, { parameters }) =>
+    admin.setEnabled(offlineActor, account, parameters.factor ?? '', true),
+  'factor-disable': async ({ admin }, account, { parameters, query }) =>
+    admin.setEnabled(offlineActor, account, parameters.factor ?? '', false, {
+      isConfirmed: schema.readConfirmed(query),
+    }),
+  'factor-remove': async ({ admin }, account, { parameters, query }) =>
+    admin.remove(offlineActor, account, parameters.factor ?? '', {
+      isConfirmed: schema.readConfirmed(query),
+    }),
+  'audit-read': async ({ admin }, account, { query }) => {
+    const asked = schema.readAudit(query);
+    return admin.audit(account === '' ? asked : { ...asked, user: account });
+  },
+};
+
+function notOffline(): SallyportError {
+  return new SallyportError(
+    'bad-request',
+    'this needs a running sallyportd; --offline does: user list, show and unlock, factor list, add recovery, enable, disable and remove, audit',
+  );
+}
+
+/**
+ * `sallyportd --offline`: answers the questions of control.sock on standard input and output, one JSON object a
+ * line, from the store itself.
+ *
+ * MUST hold:
+ * - the store's own lock is held before a byte is read, so that no daemon runs beside it;
+ * - a change goes through the same admin and verifier, and leaves its event in the same commit;
+ * - whoever started it is root or the store's own user: there is nobody else to tell apart.
+ */
+export async function offline(
+  file: string,
+  addon: Addon,
+  input: Readable,
+  output: Writable,
+): Promise<boolean> {
+  const say = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
+  let store: Store | undefined;
+  try {
+    const prepared = prepare(file);
+    store = await open(prepared, addon);
+    const desk = deskOf(prepared, store, addon);
+    const accounts = createAccounts({ lookup: addon.lookupAccount });
+    say({ ready: true });
+    for await (const line of createInterface({ input, terminal: false })) {
+      say(await answer(line, desk, accounts));
+    }
+    return true;
+  } catch (error) {
+    say({ error: { code: codeOf(error), message: messageOf(error) } });
+    return false;
+  } finally {
+    await store?.close();
+  }
+}
+
+async function open({ paths, keyring }: Prepared, addon: Addon): Promise<Store> {
+  try {
+    return await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+  } catch (error) {
+    throw isStoreError(error, 'store-locked') ? running() : error;
+  }
+}
+
+const stopCommand =
+  'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd';
+
+/** For whatever must have the store to itself. */
+export function running(): SallyportError {
+  return new SallyportError(
+    'store-locked',
+    `sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first, and the sockets that would start it again: ${stopCommand}`,
+  );
+}
+
+function deskOf({ configuration, keyring }: Prepared, store: Store, addon: Addon): Desk {
+  const accounts = createAccounts({ lookup: addon.lookupAccount });
+  const started = Date.now();
+  return {
+    admin: createAdmin({
+      store,
+      accounts,
+      configuration,
+      now: Date.now,
+      bootId: bootId(),
+      version: version(),
+      started,
+    }),
+    verifier: createAdding({
+      ...nothingToAsk,
+      store,
+      accounts,
+      config: configuration.current,
+      keyedHash: keyring.keyedHash('recovery'),
+      randomness: systemRandomness,
+      clock: { now: Date.now, monotonic: () => performance.now() },
+      log: quiet,
+      ledger: new Ledger(store, quiet),
+      inTurn: createTurns(),
+    }),
+  };
+}
+
+async function answer(
+  line: string,
+  desk: Desk,
+  accounts: ReturnType<typeof createAccounts>,
+): Promise<{ status: number; body: unknown }> {
+  try {
+    const { method, path, body } = JSON.parse(line) as Asked;
+    const found = route(method, path);
+    const work = works[found.name];
+    if (work === undefined) throw notOffline();
+    const account = await accountIn(found, desk.admin, accounts);
+    return { status: 200, body: await work(desk, account, found, body) };
+  } catch (error) {
+    const known = error instanceof SallyportError && isControlCode(error.code);
+    const code = known && isControlCode(error.code) ? error.code : 'internal';
+    return { status: httpStatus[code], body: { error: { code, message: messageOf(error) } } };
+  }
+}
+
+/** The canonical name; that of a record, where NSS knows the account no more or cannot say. */
+async function accountIn(
+  { parameters, query }: Route,
+  admin: Admin,
+  accounts: ReturnType<typeof createAccounts>,
+): Promise<string> {
+  const name = parameters.user ?? query.user ?? '';
+  if (name === '') return name;
+  const found = await accounts.byName(name, []);
+  if (found.status === 'found') return found.account.name;
+  if ((await admin.recordOwner(name)) !== undefined) return name;
+  throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
+}

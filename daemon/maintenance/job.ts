@@ -1,0 +1,79 @@
+import { rmSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { Addon } from '../host/addon.ts';
+import { codeOf, messageOf } from '../lib/errors.ts';
+import { isStoreError } from '../sealing/error.ts';
+import type { Keyring } from '../sealing/keyring.ts';
+import { lockStore, type StoreLock } from '../store/leveldb/lock.ts';
+import type { HashKey } from '../store/sealed/hash-keys.ts';
+import { running } from './administration.ts';
+import type { Prepared } from './offline-context.ts';
+import { workFolder } from './replace-store.ts';
+
+/** Whoever started it hears how it goes, one JSON object a line. */
+export interface Work {
+  tell(what: object): void;
+  progress(accounts: number): void;
+}
+
+/** Every so many accounts. */
+const progressEvery = 1_000;
+
+/** @returns whether it was done; why not is told */
+export async function working(output: Writable, run: (work: Work) => Promise<void>): Promise<boolean> {
+  let told = 0;
+  const tell = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
+  const progress = (accounts: number): void => {
+    if (accounts - told < progressEvery) return;
+    told = accounts;
+    tell({ progress: accounts });
+  };
+  try {
+    await run({ tell, progress });
+    return true;
+  } catch (error) {
+    tell({ error: { code: codeOf(error), message: messageOf(error) } });
+    return false;
+  }
+}
+
+/**
+ * With the store to itself, and a folder that is gone afterwards. MUST hold: no daemon runs beside it.
+ * @throws SallyportError store-locked
+ */
+export async function withStore(
+  { paths }: Prepared,
+  addon: Addon,
+  run: (folder: string) => Promise<void>,
+): Promise<void> {
+  const lock = take(paths.store, addon);
+  let folder: string | undefined;
+  try {
+    folder = workFolder(paths.store);
+    await run(folder);
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    lock.release();
+  }
+}
+
+function take(store: string, addon: Addon): StoreLock {
+  try {
+    return lockStore(store, addon);
+  } catch (error) {
+    throw isStoreError(error, 'store-locked') ? running() : error;
+  }
+}
+
+/** The widest window in the configuration: an account may have come to another realm since. */
+export function widestSkew({ configuration }: Prepared): number {
+  return Math.max(...configuration.current().realms.map(({ totp }) => totp.skew));
+}
+
+/** What recovery sets may have been hashed with. */
+export function keysInUse(keyring: Keyring): readonly HashKey[] {
+  return keyring.ids.flatMap((keyId) => {
+    const bytes = keyring.recoveryKey(keyId)?.export();
+    return bytes === undefined ? [] : [{ keyId, bytes }];
+  });
+}

@@ -1,0 +1,102 @@
+import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type BackupContents, writeBackup } from '../api/backup-format.ts';
+import type { BackupBody } from '../api/maintenance-schema.ts';
+import { messageOf, SallyportError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { limits } from '../limits.ts';
+import type { Keyring } from '../sealing/keyring.ts';
+import type { Rotation } from '../store/sealed/rotation.ts';
+import type { StoreSnapshot } from '../store/sealed/snapshot.ts';
+import type { Ledger } from '../verifier/audited-store.ts';
+
+/** What keeping a store safe needs beside what people ask of it. */
+export interface Keeping {
+  readonly store: { snapshot(): Promise<StoreSnapshot>; scrub(): Promise<void> };
+  readonly keyring: Keyring;
+  readonly rotation: Rotation;
+  readonly ledger: Pick<Ledger, 'note'>;
+  readonly log: Log;
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A scrub at full speed, beside everything else. @returns since when one that finished counts */
+export function beginCheck(keeping: Keeping | undefined): { readonly since: number } {
+  if (keeping === undefined) throw new SallyportError('no-such-operation', 'this store cannot be checked');
+  const since = keeping.now();
+  keeping.store
+    .scrub()
+    .catch((error: unknown) => keeping.log.error('check-not-finished', { message: messageOf(error) }));
+  return { since };
+}
+
+/** What a backup of this very moment holds. */
+export function backupOf(
+  { keyring, version, now }: Pick<Keeping, 'keyring' | 'version' | 'now'>,
+  snapshot: StoreSnapshot,
+  { withMasterKey }: BackupBody,
+): BackupContents {
+  const { meta, schema, entries } = snapshot;
+  const keyId = keyring.current;
+  return {
+    header: {
+      schema,
+      storeId: meta.storeId,
+      commit: meta.commit,
+      accounts: meta.accounts,
+      events: { first: meta.first, last: meta.last },
+      taken: now(),
+      host: hostname(),
+      version,
+      keyId,
+      withMasterKey,
+    },
+    ...(withMasterKey ? { masterKey: keyring.text() } : {}),
+    entries,
+    mac: (digest) => createHmac('sha256', keyring.key('backup', keyId)).update(digest).digest('hex'),
+  };
+}
+
+/**
+ * Sends a backup, from a snapshot, while everything else goes on.
+ *
+ * MUST hold:
+ * - nothing of the store is opened for it: records leave as they are sealed, and the master key only if it was
+ *   asked for;
+ * - an answer that was cut off never looks whole: it ends without its trailer;
+ * - who takes nothing of it for a while is let go, so that no snapshot is kept for ever.
+ */
+export async function sendBackup(
+  keeping: Keeping | undefined,
+  actor: string,
+  asked: BackupBody,
+  response: ServerResponse,
+): Promise<void> {
+  if (keeping === undefined)
+    throw new SallyportError('no-such-operation', 'no backup can be taken of this store');
+  const reason = asked.withMasterKey ? 'backup-with-key' : 'backup';
+  await keeping.ledger.note({
+    kind: 'store',
+    outcome: 'done',
+    at: keeping.now(),
+    account: '',
+    reason,
+    actor,
+  });
+  const snapshot = await keeping.store.snapshot();
+  response.socket?.setTimeout(limits.backupStall);
+  response.writeHead(200, { 'content-type': 'application/octet-stream' });
+  try {
+    await pipeline(Readable.from(writeBackup(backupOf(keeping, snapshot, asked))), response);
+  } catch (error) {
+    keeping.log.warning('backup-not-finished', { actor, message: messageOf(error) });
+    response.destroy();
+  } finally {
+    await snapshot.close();
+  }
+}

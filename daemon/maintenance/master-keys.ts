@@ -1,0 +1,48 @@
+import type { KeysView } from '../api/views.ts';
+import { messageOf, SallyportError } from '../lib/errors.ts';
+import { type Keyring, loadKeyring } from '../sealing/keyring.ts';
+import type { Rotation } from '../store/sealed/rotation.ts';
+import type { Keeping } from './maintenance.ts';
+
+export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
+  const { current, ids, source, read } = keyring;
+  return { file: source.path, credential: source.credential, read, current, ids, rotation: rotation.state() };
+}
+
+/**
+ * Takes over what stands in the master key file now. Whoever wrote it was root, or nobody reads it.
+ *
+ * MUST hold: no key goes that anything may still be sealed with, and none becomes another under the same id.
+ *
+ * @throws SallyportError keys-refused
+ */
+export async function adoptKeys(keeping: Keeping | undefined, actor: string): Promise<KeysView> {
+  if (keeping === undefined) throw new SallyportError('no-such-operation', 'this daemon keeps no keys');
+  const { keyring, rotation, ledger } = keeping;
+  if (keyring.source.credential)
+    throw new SallyportError(
+      'keys-refused',
+      'the master key comes from the service manager, which reads it when sallyportd starts: systemctl restart sallyportd',
+    );
+  const fresh = read(keyring);
+  const gone = keyring.ids.filter((id) => !fresh.has(id));
+  const isDone = rotation.state().kind === 'done' && fresh.current === keyring.current;
+  if (gone.length > 0 && !isDone)
+    throw new SallyportError(
+      'keys-refused',
+      `${keyring.source.path} does not hold ${gone.join(', ')} any more, with which something is still sealed. Put it back; without it the store cannot be read.`,
+    );
+  const reason = fresh.current === keyring.current ? 'keys-adopted' : 'key-rotated';
+  keyring.adopt(fresh);
+  rotation.start();
+  await ledger.note({ kind: 'store', outcome: 'done', at: keeping.now(), account: '', reason, actor });
+  return keysView(keyring, rotation);
+}
+
+function read({ source }: Keyring): Keyring {
+  try {
+    return loadKeyring({ path: source.path });
+  } catch (error) {
+    throw new SallyportError('keys-refused', messageOf(error), { cause: error });
+  }
+}

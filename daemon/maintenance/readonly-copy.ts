@@ -1,0 +1,123 @@
+import { copyFileSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, SallyportError } from '../lib/errors.ts';
+import type { Keyring } from '../sealing/keyring.ts';
+import { createSealer, type Sealer } from '../sealing/seal.ts';
+import { type AnchorState, readAnchor } from '../store/leveldb/anchor.ts';
+import { checkFolder, checkTrail } from '../store/leveldb/directory-check.ts';
+import { type Db, isDiskFull, openLevel, repairLevel } from '../store/leveldb/leveldb.ts';
+import { cutTornEnds } from '../store/leveldb/open-files.ts';
+import { freeBytes } from '../store/leveldb/reserve.ts';
+import { type Meta, openMeta } from '../store/sealed/meta.ts';
+import { metaKey } from '../store/sealed/record-keys.ts';
+
+/** A store as it lies on disk, as far as it can be read. */
+export interface OldCopy {
+  readonly db: Db;
+  readonly sealer: Sealer;
+  readonly meta: Meta | undefined;
+  readonly anchor: AnchorState | undefined;
+  /** It is known to be the newest there is: the anchor says so, and nothing had to be guessed. */
+  readonly isNewest: boolean;
+  /** What is wrong with it, and with its anchor; empty: nothing. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Opens a copy of a store, since LevelDB writes when it opens. MUST hold: the store itself is read and never
+ * written; tables, which nobody ever changes, are linked and not copied.
+ *
+ * @returns undefined: there is nothing that could be read
+ */
+export async function openCopy(
+  paths: { readonly store: string; readonly anchor: string },
+  keyring: Keyring,
+  to: string,
+): Promise<OldCopy | undefined> {
+  const problems: string[] = [];
+  const anchor = await tried(problems, async () => readAnchor(paths.anchor, keyring));
+  const isThere = await tried(problems, async () => {
+    copyFolder(paths.store, to);
+    return true;
+  });
+  if (!isThere) return undefined;
+  const check = await tried(problems, () => checkFolder(to, Number.POSITIVE_INFINITY));
+  if (check !== undefined) cutTornEnds(to, check);
+  // One damaged block of a table cannot hide a change without its marker showing it; a damaged log can.
+  const hasAllChanges =
+    (await tried(check === undefined ? [] : problems, async () => checkTrail(to) ?? true)) === true;
+  const opened = await opening(to, problems);
+  if (opened === undefined) return undefined;
+  const { db, guessed } = opened;
+  const sealer = createSealer(keyring);
+  const meta = await tried(problems, async () => {
+    const stored = await db.get(metaKey);
+    if (stored === undefined) throw new Error('The store does not say any more what it holds.');
+    return openMeta(sealer, stored);
+  });
+  const fits = anchor !== undefined && meta !== undefined && anchor.storeId === meta.storeId;
+  if (anchor !== undefined && meta !== undefined && !fits)
+    problems.push(`The anchor ${paths.anchor} belongs to another store than ${paths.store}.`);
+  if (fits && meta.commit < anchor.commit)
+    problems.push(`The store stands at commit ${meta.commit}, and was at ${anchor.commit} before.`);
+  const isNewest = fits && hasAllChanges && !guessed && meta.commit >= anchor.commit;
+  return { db, sealer, meta, anchor, isNewest, problems };
+}
+
+/** MUST hold: want of room is no damage, or a store would be given up for lost that lies there whole. */
+class NoRoom extends SallyportError<'store-unwritable'> {}
+
+function noRoom(why: string, cause?: unknown): NoRoom {
+  const text = `there is no room for a copy of the store, which has to be read: ${why}. Nothing was changed; make room, and start this again.`;
+  return new NoRoom('store-unwritable', text, cause === undefined ? undefined : { cause });
+}
+
+/** For what LevelDB makes beside what it saves; bytes. */
+const roomToRepair = 1024 * 1024;
+
+async function tried<T>(problems: string[], work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof NoRoom) throw error;
+    if (isDiskFull(error)) throw noRoom(messageOf(error), error);
+    problems.push(messageOf(error));
+    return undefined;
+  }
+}
+
+function copyFolder(from: string, to: string): void {
+  const names = readdirSync(from);
+  mkdirSync(to, { mode: 0o700 });
+  for (const name of names) {
+    if (/^(LOCK|LOG|LOG\.old|probe)$/.test(name)) continue;
+    if (name.endsWith('.ldb')) {
+      try {
+        linkSync(join(from, name), join(to, name));
+        continue;
+      } catch {
+        // A file system without hard links.
+      }
+    }
+    copyFileSync(join(from, name), join(to, name));
+  }
+}
+
+/** LevelDB's own repair may let older values shine through: what comes of it is a guess. */
+async function opening(
+  folder: string,
+  problems: string[],
+): Promise<{ readonly db: Db; readonly guessed: boolean } | undefined> {
+  const db = await tried(problems, () => openLevel(folder, false));
+  if (db !== undefined) return { db, guessed: false };
+  const repaired = await tried(problems, async () => {
+    // It passes over what it has no room for, without a word.
+    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    const free = await freeBytes(folder);
+    if (free < bytes + roomToRepair)
+      throw noRoom(`${free} bytes are free, and ${bytes + roomToRepair} are needed`);
+    await repairLevel(folder);
+    return openLevel(folder, false);
+  });
+  return repaired === undefined ? undefined : { db: repaired, guessed: true };
+}

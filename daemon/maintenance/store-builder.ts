@@ -1,0 +1,216 @@
+import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { AuditEvent } from '../audit/event.ts';
+import { syncFolder } from '../lib/durable.ts';
+import type { Sealer } from '../sealing/seal.ts';
+import type { AccountRecord, TokenRecord } from '../store/contract.ts';
+import { checkFolder } from '../store/leveldb/directory-check.ts';
+import { type Db, openLevel } from '../store/leveldb/leveldb.ts';
+import { lostEvent } from '../store/sealed/audit-trail.ts';
+import {
+  type ChainState,
+  chained,
+  type Gap,
+  linkOf,
+  newChain,
+  parted,
+  type SegmentReason,
+  withNewSegment,
+} from '../store/sealed/chain.ts';
+import { type HashKey, sealedHashKey } from '../store/sealed/hash-keys.ts';
+import { type Meta, openMeta, sealMeta } from '../store/sealed/meta.ts';
+import {
+  eventKey,
+  isTokenName,
+  markerKey,
+  metaKey,
+  overShareKey,
+  recordKey,
+  tokenName,
+} from '../store/sealed/record-keys.ts';
+import { encodeAccount, encodeEvent, encodeToken } from '../store/sealed/records.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** Operations that are written at a time. */
+const pageOf = 512;
+
+/**
+ * A store that is written from the beginning, beside the one that is in use.
+ *
+ * MUST hold: it is a store only once finish() is through, which ends with everything on disk; until then it says
+ * nothing of itself, and nobody opens it.
+ */
+export class NewStore {
+  readonly #db: Db;
+  readonly #folder: string;
+  readonly #sealer: Sealer;
+  readonly #commit: number;
+  #operations: { type: 'put'; key: Buffer; value: Buffer }[] = [];
+  #accounts = 0;
+  #first = 1;
+  #last = 0;
+  #eventBytes = 0;
+  #inGaps = 0;
+  #overShare = { count: 0, bytes: 0 };
+  /** The newest event, as it was encoded. */
+  #newest: Buffer | undefined;
+
+  private constructor(db: Db, folder: string, sealer: Sealer, commit: number) {
+    this.#db = db;
+    this.#folder = folder;
+    this.#sealer = sealer;
+    this.#commit = commit;
+  }
+
+  /** @param commit the number of the one commit that all of it is */
+  static async begin(folder: string, sealer: Sealer, commit: number): Promise<NewStore> {
+    return new NewStore(await openLevel(folder, true), folder, sealer, commit);
+  }
+
+  get accounts(): number {
+    return this.#accounts;
+  }
+
+  account(record: AccountRecord): Promise<void> {
+    return this.#pair(record.account, encodeAccount(record, record.account));
+  }
+
+  token(record: TokenRecord): Promise<void> {
+    return this.#pair(tokenName(record.token), encodeToken(record));
+  }
+
+  /** A marker without its record: the account is refused, and not taken for one that never was. */
+  async refused(name: string): Promise<void> {
+    const key = markerKey(name);
+    this.#count(name);
+    await this.#put(key, this.#sealer.seal('marker', key, this.#commit, EMPTY));
+  }
+
+  /** In their order, each place or as part of a gap. @param bytes as it was encoded, whoever did @param version of its commit */
+  async event(seq: number, bytes: Buffer, version: number): Promise<void> {
+    if (this.#last < this.#first) this.#first = seq;
+    this.#last = seq;
+    this.#newest = bytes;
+    const key = eventKey(seq);
+    const value = this.#sealer.seal('audit', key, version, bytes);
+    const size = key.length + value.length;
+    this.#eventBytes += size;
+    await this.#put(key, value);
+    if (parted(bytes).mark?.overShare !== true) return;
+    this.#overShare = { count: this.#overShare.count + 1, bytes: this.#overShare.bytes + size };
+    await this.#put(overShareKey(seq), EMPTY);
+  }
+
+  /** A row that was dropped out of turn. */
+  async gap(seq: number, { to }: Gap, bytes: Buffer, version: number): Promise<void> {
+    await this.event(seq, bytes, version);
+    this.#last = to;
+    this.#inGaps += to - seq + 1;
+  }
+
+  /** In the place of one that is lost. */
+  lostEvent(seq: number): Promise<void> {
+    const lost: AuditEvent = { kind: 'store', outcome: 'error', at: 0, account: '', reason: lostEvent };
+    return this.event(seq, encodeEvent(lost), this.#commit);
+  }
+
+  async hashKey(hashKey: HashKey): Promise<void> {
+    const { key, value } = sealedHashKey(this.#sealer, hashKey, this.#commit);
+    await this.#put(key, value);
+  }
+
+  /**
+   * @param said what stands last in the trail: what was done
+   * @param begin why a segment of the chain begins with it
+   * @param trail what the store said of itself whose trail this is; its chain goes on
+   */
+  async finish(storeId: string, said: AuditEvent, begin: SegmentReason, trail?: Meta): Promise<void> {
+    const isEmpty = this.#last < this.#first;
+    const seq = 1 + (isEmpty ? (trail?.last ?? 0) : this.#last);
+    const { plaintext, chain } = chained(this.#chainOf(begin, trail), seq, encodeEvent(said));
+    await this.event(seq, plaintext, this.#commit);
+    await this.#flush();
+    const meta: Meta = {
+      storeId,
+      commit: this.#commit,
+      accounts: this.#accounts,
+      first: this.#first,
+      last: this.#last,
+      chain,
+      eventBytes: this.#eventBytes,
+      ...(this.#inGaps === 0 ? {} : { inGaps: this.#inGaps }),
+      ...(this.#overShare.count === 0 ? {} : { overShare: this.#overShare }),
+      ...(trail?.dropped === undefined ? {} : { dropped: trail.dropped }),
+    };
+    await this.#db.put(metaKey, sealMeta(this.#sealer, meta), { sync: true });
+    await this.#db.close();
+    syncAll(this.#folder);
+    await checkFolder(this.#folder, Number.POSITIVE_INFINITY);
+  }
+
+  #chainOf(begin: SegmentReason, trail: Meta | undefined): ChainState {
+    if (trail?.chain === undefined) return newChain(begin);
+    const chain = withNewSegment(trail.chain, begin);
+    const newest = this.#newest;
+    // What the store said of itself is older than the newest event that was found.
+    if (newest === undefined || this.#last <= trail.last || parted(newest).mark === undefined) return chain;
+    const { mark, gap } = parted(newest);
+    const head = gap?.link ?? linkOf(chain.key, this.#last, newest);
+    return { ...chain, segment: mark?.segment ?? chain.segment, head };
+  }
+
+  async abandon(): Promise<void> {
+    await this.#db.close();
+  }
+
+  async #pair(name: string, plaintext: Buffer): Promise<void> {
+    const record = recordKey(name);
+    const marker = markerKey(name);
+    this.#count(name);
+    await this.#put(record, this.#sealer.seal('record', record, this.#commit, plaintext));
+    await this.#put(marker, this.#sealer.seal('marker', marker, this.#commit, EMPTY));
+  }
+
+  #count(name: string): void {
+    if (!isTokenName(name)) this.#accounts += 1;
+  }
+
+  async #put(key: Buffer, value: Buffer): Promise<void> {
+    this.#operations.push({ type: 'put', key, value });
+    if (this.#operations.length >= pageOf) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#db.batch(this.#operations.splice(0));
+  }
+}
+
+/** Undefined: it does not say, or cannot be read. */
+export async function metaIn({
+  db,
+  sealer,
+}: {
+  readonly db: Db;
+  readonly sealer: Sealer;
+}): Promise<Meta | undefined> {
+  try {
+    const stored = await db.get(metaKey);
+    return stored === undefined ? undefined : openMeta(sealer, stored);
+  } catch {
+    return undefined;
+  }
+}
+
+/** LevelDB syncs the log that it writes last, and no log before it. */
+export function syncAll(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const fd = openSync(join(folder, name), 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  syncFolder(folder);
+  syncFolder(dirname(folder));
+}

@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util';
+import { defaultConfigFile } from '../config/defaults.ts';
+
+/** What sallyportd takes on its command line: --help and the manual page are made of this. */
+
+/** Whom the service unit runs sallyportd as. */
+export const daemonUser = 'sallyport';
+
+export const forms: readonly string[] = [
+  '[--config FILE]',
+  '--init [--root DIR | --user NAME] [--config FILE]',
+  '--check [--config FILE]',
+  '--offline|--restore|--check-store|--repair-store|--stores-aside [--config FILE]',
+];
+
+export const options: readonly { readonly flags: string; readonly about: string }[] = [
+  { flags: '--config FILE', about: `the configuration, by default ${defaultConfigFile}` },
+  {
+    flags: '--init',
+    about: 'lay out configuration, master key and store; with --root DIR all of it below one folder',
+  },
+  {
+    flags: '--user NAME',
+    about: `with --init, by root: the account that sallyportd runs as, which gets key and store; by default ${daemonUser}, where there is such an account`,
+  },
+  { flags: '--check', about: 'read the configuration, name every problem in it, and change nothing' },
+  {
+    flags: '--restore',
+    about:
+      'make a store out of the backup that comes on standard input; with --dry-run, --ignore-store, --new-key and --old-key FILE as in "sallyport restore"',
+  },
+  { flags: '--check-store', about: 'read all of a store that no daemon has open, and change nothing' },
+  {
+    flags: '--repair-store',
+    about: 'make a new store out of what can be read of it; with --give-up USER without the account named',
+  },
+  {
+    flags: '--stores-aside',
+    about: 'name the stores that others took the place of; with --discard remove them',
+  },
+  {
+    flags: '--offline',
+    about: 'answer what "sallyport --offline" asks, from a store that no daemon has open',
+  },
+  { flags: '--version', about: 'say which version this is' },
+  { flags: '-h, --help', about: 'say what it takes' },
+];
+
+const indent = 18;
+const width = 100;
+
+/** What --help says. */
+export function usage(): string {
+  const lead = 'usage: sallyportd ';
+  const whole = forms.map((form, index) => `${(index === 0 ? lead : '').padStart(lead.length)}${form}`);
+  const each = options.flatMap(({ flags, about }) => {
+    const [first = '', ...rest] = folded(about, width - indent);
+    return [`  ${flags}`.padEnd(indent) + first, ...rest.map((line) => ' '.repeat(indent) + line)];
+  });
+  return `${[...whole, '', ...each].join('\n')}\n`;
+}
+
+function folded(text: string, most: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > most) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** @throws TypeError for what is not in `usage` */
+export function parseCommandLine() {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      init: { type: 'boolean' },
+      root: { type: 'string' },
+      user: { type: 'string' },
+      check: { type: 'boolean' },
+      offline: { type: 'boolean' },
+      restore: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      'ignore-store': { type: 'boolean' },
+      'new-key': { type: 'boolean' },
+      'old-key': { type: 'string' },
+      'check-store': { type: 'boolean' },
+      'repair-store': { type: 'boolean' },
+      'give-up': { type: 'string', multiple: true },
+      'stores-aside': { type: 'boolean' },
+      discard: { type: 'boolean' },
+      version: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  return values;
+}

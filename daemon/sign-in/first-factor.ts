@@ -1,0 +1,217 @@
+import { type Caller, serviceOf } from '../api/access.ts';
+import type { SignInBody } from '../api/sign-in-views.ts';
+import type { Configuration } from '../config/in-force.ts';
+import type { Account, Accounts } from '../host/accounts.ts';
+import type { PasswordHelper, PasswordVerdict } from '../host/passwords.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { ownershipOf } from '../policy/identity.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { standingOf } from '../policy/requirement.ts';
+import { matchingRule } from '../policy/rule.ts';
+import type { Store } from '../store/contract.ts';
+import { recordOf } from '../store/sealed/record-owner.ts';
+import { type Ledger, untilSettled } from '../verifier/audited-store.ts';
+import { loginEvent, shown } from '../verifier/events.ts';
+import { type InviteLink, isInvited, type LinkOwner, type Links, readInvite } from './sign-in-links.ts';
+
+/** What proves who somebody is before any second factor: a password, a link, an invite, or the caller's own uid. */
+export interface FirstFactorOptions {
+  readonly accounts: Accounts;
+  readonly configuration: Pick<Configuration, 'current'>;
+  readonly store: Pick<Store, 'account'>;
+  readonly ledger: Ledger;
+  readonly passwords: PasswordHelper;
+  readonly links: Links;
+  readonly clock: { now(): number; monotonic(): number };
+}
+
+export type Proven = { readonly account: Account; readonly invited: boolean };
+export type NotProven =
+  | 'wrong'
+  | 'expired'
+  | 'unavailable'
+  | 'not-permitted'
+  | 'password-needed'
+  | 'has-password';
+
+/**
+ * Who it is, by what they know or are; the same work for a name that is none.
+ *
+ * Invariants:
+ * - the caller's uid, and a link that it made, stand in for a password only where it is certain that the account
+ *   has none, or where the caller is root; a link is looked at again when it is opened, for a password may have
+ *   been set meanwhile;
+ * - a link serves the uid that it was made for, and no other account that got its name.
+ */
+export async function firstFactor(
+  options: FirstFactorOptions,
+  caller: Caller,
+  body: SignInBody,
+  source: string | undefined,
+): Promise<Proven | NotProven> {
+  const byLink = body.by === 'link' ? await ownerOf(options, body) : undefined;
+  if (body.by === 'link' && typeof byLink === 'string') return byLink;
+  const found = await options.accounts.byName(typeof byLink === 'object' ? byLink.account : body.user, []);
+  if (found.status === 'unavailable') return 'unavailable';
+  const account = found.status === 'found' && isFor(byLink, found.account) ? found.account : undefined;
+  const isOwn = account !== undefined && account.uid === caller.uid;
+  if (body.by === 'uid') return isOwn ? byUid(options, caller, account) : 'not-permitted';
+  if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
+  if (typeof byLink === 'object' && !byLink.needsPassword)
+    return (await standsIn(options, account, byLink)) ? proven(options, account, byLink) : 'wrong';
+  const { password } = body;
+  if (password === undefined) return 'password-needed';
+  const verdict = await options.passwords.check({
+    user: account?.name ?? body.user,
+    password: Buffer.from(password),
+    ...(source === undefined ? {} : { source }),
+  });
+  if (verdict !== 'right') {
+    if (account !== undefined) await notePassword(options, account, serviceOf(caller), source, verdict);
+    return verdictWithout(verdict, account);
+  }
+  return proven(options, account, typeof byLink === 'object' ? byLink : undefined);
+}
+
+async function byUid(
+  { passwords }: FirstFactorOptions,
+  caller: Caller,
+  account: Account,
+): Promise<Proven | NotProven> {
+  const stands = caller.root || (await passwords.lacksPassword(account.name));
+  return stands ? { account, invited: false } : 'has-password';
+}
+
+/** Whether what the link was made on still holds. An invite is an administrator's word, and says so itself. */
+async function standsIn(
+  { passwords }: FirstFactorOptions,
+  account: Account | undefined,
+  { own }: Owner,
+): Promise<boolean> {
+  if (account === undefined || own === undefined) return account !== undefined;
+  return own.uid === account.uid && (own.byRoot || (await passwords.lacksPassword(account.name)));
+}
+
+/** A link is good for the person that it was made for, and for nobody who has that person's name by now. */
+function isFor(owner: Owner | 'wrong' | 'password-needed' | undefined, { uid }: Account): boolean {
+  return typeof owner !== 'object' || owner.uid === undefined || owner.uid === uid;
+}
+
+/** An invite is used up last: a slip of the finger does not cost a new one. */
+async function proven(
+  options: FirstFactorOptions,
+  account: Account | undefined,
+  owner: Owner | undefined,
+): Promise<Proven | 'wrong'> {
+  const invite = owner?.invite;
+  if (account === undefined || (invite !== undefined && !(await useUp(options, invite, account))))
+    return 'wrong';
+  return { account, invited: invite !== undefined };
+}
+
+/** As often as the throttle lets through: nobody fills the trail of another. */
+async function notePassword(
+  { ledger, clock }: FirstFactorOptions,
+  account: Account,
+  service: string,
+  source: string | undefined,
+  verdict: PasswordVerdict,
+): Promise<void> {
+  await ledger.note({
+    kind: 'login',
+    outcome: verdict === 'wrong' ? 'refused' : 'error',
+    reason: `password-${verdict}`,
+    at: clock.now(),
+    account: account.name,
+    service,
+    ...(source === undefined ? {} : { source: shown(source) }),
+    proven: false,
+  });
+}
+
+/** That passwords cannot be checked is said of every name alike; the rest only of a password that was right. */
+function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Account | undefined): NotProven {
+  if (verdict === 'busy' || verdict === 'failed') return 'unavailable';
+  return verdict === 'expired' && account !== undefined ? 'expired' : 'wrong';
+}
+
+interface Owner {
+  readonly account: string;
+  /** Absent: an invite of a version that kept none. */
+  readonly uid?: number;
+  readonly invite?: InviteLink;
+  /** A link of one's own. */
+  readonly own?: LinkOwner;
+  readonly needsPassword: boolean;
+}
+
+/** Whose link it is. One of one's own is used up by asking. */
+async function ownerOf(
+  options: FirstFactorOptions,
+  { link, password }: SignInBody & { by: 'link' },
+): Promise<Owner | 'wrong' | 'password-needed'> {
+  const invite = readInvite(link);
+  if (invite === undefined) {
+    const own = options.links.take(link);
+    return own === undefined ? 'wrong' : { account: own.account, uid: own.uid, own, needsPassword: false };
+  }
+  const { value: record } = await options.store.account(invite.account);
+  if (record === undefined || !isInvited(record.invite, invite, options.clock.now())) return 'wrong';
+  const needsPassword = record.invite?.withoutPassword !== true;
+  if (needsPassword && password === undefined) return 'password-needed';
+  const uid = record.uid === undefined ? {} : { uid: record.uid };
+  return { account: record.account, ...uid, invite, needsPassword };
+}
+
+/** Once, in one commit. @returns false: somebody else was faster, or another invite took its place */
+function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account): Promise<boolean> {
+  return untilSettled(async () => {
+    const now = options.clock.now();
+    const { value: record, version } = await options.store.account(invite.account);
+    if (record === undefined || !isInvited(record.invite, invite, now)) return false;
+    if (ownershipOf(record, owner.uid, now) !== 'own') return false;
+    const { invite: _, ...rest } = record;
+    const event = {
+      kind: 'invited',
+      outcome: 'success',
+      reason: 'used',
+      at: now,
+      account: record.account,
+    } as const;
+    return (await options.ledger.change({ record, version }, rest, event)) ? true : undefined;
+  });
+}
+
+/** What somebody may do who has no factor yet, and may add the first one. */
+export interface First {
+  /** Nothing but that: the realm requires a factor, and none was asked. */
+  readonly ownAlone: boolean;
+}
+
+/** An account without any factor, where its first one may be added by itself. */
+export async function mayAddFirst(
+  { accounts, configuration, store, ledger, clock }: FirstFactorOptions,
+  account: Account,
+  facts: LoginFacts,
+  invited: boolean,
+): Promise<First | undefined> {
+  const config = configuration.current();
+  const now = clock.now();
+  const { value } = await store.account(account.name);
+  const record = recordOf(value, account, now);
+  // The verifier refuses it, and says so.
+  if (ownershipOf(record, account.uid, now) === 'another') return undefined;
+  const found = await accounts.byName(account.name, wantedGroups(config));
+  if (found.status !== 'found') return undefined;
+  const selected = selectRealm(config, found.account, found.groups);
+  if (selected.kind !== 'realm') return undefined;
+  const { realm } = selected;
+  // A set that is used up and a code that an admin gave are none: whoever has nothing else gets no more for them.
+  if (standingOf(record.factors, realm, config.webauthn?.rpId, now).kind !== 'no-factor') return undefined;
+  if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return undefined;
+  if (matchingRule(realm, facts)?.action.kind === 'refuse') return undefined;
+  const subject = { target: account, holder: account, groups: found.groups };
+  const said = { outcome: 'not-needed', reason: 'first-factor', at: now, realm: realm.name } as const;
+  await ledger.note(loginEvent(subject, facts, said));
+  return { ownAlone: realm.require !== 'none' };
+}

@@ -1,0 +1,43 @@
+import { dirname } from 'node:path';
+import type { Addon, FileLock } from '../../host/addon.ts';
+import { messageOf, type SallyportError } from '../../lib/errors.ts';
+import { storeError } from '../../sealing/error.ts';
+
+/** What the store needs of the addon; flock(2), which no close of another descriptor drops. */
+export type Locks = Pick<Addon, 'lockFile' | 'lockIsHeld'>;
+
+/** The store's own lock, beside its folder: LevelDB's can be lost without anybody noticing. */
+export interface StoreLock {
+  held(): boolean;
+  release(): void;
+}
+
+export function lockPath(folder: string): string {
+  return `${folder}.lock`;
+}
+
+/** @throws store-locked, store-unwritable */
+export function lockStore(folder: string, locks: Locks): StoreLock {
+  const lock = take(folder, locks);
+  return { held: () => locks.lockIsHeld(lock), release: () => lock.release() };
+}
+
+function take(folder: string, locks: Locks): FileLock {
+  const path = lockPath(folder);
+  try {
+    return locks.lockFile(path);
+  } catch (error) {
+    if (error instanceof Error && (error as Partial<SallyportError>).code === 'locked') {
+      throw storeError(
+        'store-locked',
+        `The store ${folder} is in use: another process holds ${path}. Nothing was changed; stop the other sallyportd first.`,
+        error,
+      );
+    }
+    throw storeError(
+      'store-unwritable',
+      `Cannot lock ${path}: ${messageOf(error)}. Is ${dirname(path)} read-only, or the disk full? Nothing was changed.`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,172 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../../lib/errors.ts';
+import { isStoreError, storeError } from '../../sealing/error.ts';
+import type { Keyring } from '../../sealing/keyring.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { type Meta, openMeta } from '../sealed/meta.ts';
+import { metaKey } from '../sealed/record-keys.ts';
+import { Anchor, type AnchorState, readAnchor } from './anchor.ts';
+import { checkFolder, type FolderCheck, refuseMissing } from './directory-check.ts';
+import { type Db, isDiskFull, openLevel } from './leveldb.ts';
+import { giveUpReserve } from './reserve.ts';
+
+export interface StoreFiles {
+  /** The folder that LevelDB owns. */
+  readonly folder: string;
+  readonly anchor: string;
+  readonly reserve: string;
+  /** How much of the tables is read in full before they are trusted. */
+  readonly checkBytes: number;
+}
+
+export function reservePath(folder: string): string {
+  return `${folder}.reserve`;
+}
+
+export interface OpenFiles {
+  readonly db: Db;
+  readonly meta: Meta;
+  readonly anchor: Anchor;
+}
+
+/**
+ * Opens a store that the caller has locked. MUST hold here:
+ * - every reason to refuse that can be known beforehand is found before anything is written;
+ * - no commit number below the anchor's, or below `atLeast`, is accepted;
+ * - the anchor says that the store is in use before LevelDB runs: one damaged block can end the process, and
+ *   the start after that must read everything first.
+ *
+ * @param atLeast for a store that this process had open: the last commit that it knows to be durable
+ * @throws store-missing, store-damaged, store-anchor, store-key, store-schema, store-unreadable,
+ *   store-unwritable, store-locked
+ */
+export async function openFiles(
+  files: StoreFiles,
+  keyring: Keyring,
+  sealer: Sealer,
+  atLeast?: number,
+): Promise<OpenFiles> {
+  refuseMissing(files.folder);
+  const anchorState = readAnchor(files.anchor, keyring);
+  const crashed = atLeast === undefined && !anchorState.clean;
+  const check = await checkFolder(files.folder, crashed ? Number.POSITIVE_INFINITY : files.checkBytes);
+  const expected = metaOf(files.folder, sealer, check.meta);
+  compare(files, expected, anchorState, atLeast ?? 0);
+
+  const anchor = useAnchor(files.anchor, keyring, { ...anchorState, commit: expected.commit });
+  try {
+    cutTornEnds(files.folder, check);
+    const db = await openWithReserve(files);
+    try {
+      return { db, meta: await whatIsStored(files.folder, sealer, db, expected), anchor };
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+  } catch (error) {
+    anchor.close();
+    throw error;
+  }
+}
+
+/** LevelDB must have found what its files hold. */
+async function whatIsStored(folder: string, sealer: Sealer, db: Db, expected: Meta): Promise<Meta> {
+  refuseLosses(folder);
+  const stored = await db.get(metaKey);
+  const meta = stored && metaOf(folder, sealer, stored);
+  if (meta?.commit === expected.commit) return meta;
+  throw storeError(
+    'store-damaged',
+    `LevelDB opened the store ${folder} at commit ${meta?.commit ?? 0}, its files say ${expected.commit}: changes are lost. Restore the store together with its anchor from a backup.`,
+  );
+}
+
+function metaOf(folder: string, sealer: Sealer, envelope: Buffer): Meta {
+  try {
+    return openMeta(sealer, envelope);
+  } catch (error) {
+    if (isStoreError(error, 'store-key') || isStoreError(error, 'store-schema')) throw error;
+    throw storeError(
+      'store-damaged',
+      `The store ${folder} is damaged, or was sealed with another master key: what it says of itself cannot be opened (${messageOf(error)}) Nothing was changed.`,
+      error,
+    );
+  }
+}
+
+function compare(files: StoreFiles, meta: Meta, anchor: AnchorState, atLeast: number): void {
+  const { folder } = files;
+  if (anchor.storeId !== meta.storeId) {
+    throw storeError(
+      'store-anchor',
+      `The anchor ${files.anchor} belongs to another store than ${folder}. Nothing was changed. Put back the store and the anchor that belong together.`,
+    );
+  }
+  if (meta.commit < Math.max(anchor.commit, atLeast)) {
+    const lost = Math.max(anchor.commit, atLeast);
+    throw storeError(
+      'store-anchor',
+      `The store ${folder} stands at commit ${meta.commit}, but it was at ${lost} before: the last ${lost - meta.commit} changes are lost. An older copy was put back, or its log was cut off. Nothing was changed: with it spent codes would be good again. Put back the newest store.`,
+    );
+  }
+  if (anchor.clean && meta.commit > anchor.commit) {
+    throw storeError(
+      'store-anchor',
+      `The anchor ${files.anchor} says that the store was closed at commit ${anchor.commit}, but ${folder} stands at ${meta.commit}: an older anchor was put back. Nothing was changed. Put back the store and the anchor that belong together.`,
+    );
+  }
+}
+
+/** LevelDB would drop them as well, but takes one in the MANIFEST for damage. */
+export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): void {
+  try {
+    for (const { path, at } of check.torn) {
+      const fd = openSync(path, 'r+');
+      try {
+        ftruncateSync(fd, at);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    }
+  } catch (error) {
+    throw storeError(
+      'store-unwritable',
+      `The store ${folder} cannot be written: ${messageOf(error)}. Nothing that was acknowledged is lost.`,
+      error,
+    );
+  }
+}
+
+async function openWithReserve(files: StoreFiles): Promise<Db> {
+  try {
+    return await openLevel(files.folder, false);
+  } catch (error) {
+    if (!isDiskFull(error) || !giveUpReserve(files.reserve)) throw error;
+    return openLevel(files.folder, false);
+  }
+}
+
+/** Defence in depth: what LevelDB itself says that it dropped or ignored. All torn ends were cut before. */
+function refuseLosses(folder: string): void {
+  const lines = readFileSync(join(folder, 'LOG'), 'latin1').split('\n');
+  const loss = lines.find((line) => /dropping \d+ bytes|Corruption|[Ii]gnoring error/.test(line));
+  if (loss === undefined) return;
+  throw storeError(
+    'store-damaged',
+    `LevelDB lost something when it opened the store ${folder}: ${loss.trim()}. Restore the store together with its anchor from a backup.`,
+  );
+}
+
+function useAnchor(path: string, keyring: Keyring, state: AnchorState): Anchor {
+  try {
+    return new Anchor(path, keyring, state);
+  } catch (error) {
+    throw storeError(
+      'store-unwritable',
+      `Cannot write the anchor ${path}: ${messageOf(error)}. Is it read-only, or the disk failing?`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,191 @@
+import type { StoredAuditEvent } from '../../audit/event.ts';
+import { storeError } from '../../sealing/error.ts';
+import { claimedVersion, type Sealer } from '../../sealing/seal.ts';
+import type { CommitOutcome } from '../contract.ts';
+import type { Db } from '../leveldb/leveldb.ts';
+import { chained, newChain } from './chain.ts';
+import type { Change, EncodedEvent, Entry } from './change.ts';
+import { sealedHashKey } from './hash-keys.ts';
+import { type DropCount, type Meta, sealMeta, trailBytes } from './meta.ts';
+import {
+  eventKey,
+  isTokenName,
+  markerKey,
+  metaKey,
+  nameOf,
+  overShareKey,
+  purposeOf,
+  recordKey,
+  seqOf,
+  told,
+} from './record-keys.ts';
+import type { Drop } from './trail-pruning.ts';
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Commits that become durable together, in one batch. MUST hold here:
+ * - each is judged against the versions on disk and what those before it in this turn write;
+ * - record and marker of an account are always written together, with the number of their commit as version;
+ * - a change that is refused leaves nothing behind;
+ * - each event carries the link of the one before it, and the store's own record that of the last.
+ */
+export class Turn {
+  readonly operations: Operation[] = [];
+  readonly events: StoredAuditEvent[] = [];
+  readonly #db: Db;
+  readonly #sealer: Sealer;
+  readonly #written = new Map<string, number>();
+  #meta: Meta;
+
+  constructor(db: Db, sealer: Sealer, meta: Meta) {
+    this.#db = db;
+    this.#sealer = sealer;
+    this.#meta = meta;
+  }
+
+  /** @throws record-damaged when record and marker of an account that it names do not agree */
+  apply(change: Change): CommitOutcome {
+    const expected = change.records.every(({ name, version }) => this.#versionOf(name) === version);
+    if (!expected) return 'conflict';
+    const writes = change.records.filter(({ write }) => write !== undefined);
+    const drops = change.drop === undefined ? 0 : 1;
+    const { reseal = [], hashKeys = [] } = change;
+    if (writes.length + change.events.length + drops + reseal.length + hashKeys.length === 0)
+      return 'committed';
+
+    const anew = reseal.flatMap((entry) => this.#resealed(entry));
+    this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
+    for (const { name, version, write } of writes) {
+      if (write) this.#put(name, version, write);
+      else this.#remove(name, version);
+    }
+    for (const encoded of change.events) this.#append(encoded);
+    if (change.drop) this.#drop(change.drop);
+    this.operations.push(...anew);
+    for (const one of hashKeys) {
+      const { key, value } = sealedHashKey(this.#sealer, one, this.#meta.commit);
+      this.operations.push({ type: 'put', key, value });
+    }
+    return 'committed';
+  }
+
+  /** Adds the store's own record. @returns what it says once all of this is durable */
+  finish(): Meta {
+    this.operations.push({ type: 'put', key: metaKey, value: sealMeta(this.#sealer, this.#meta) });
+    return this.#meta;
+  }
+
+  #versionOf(name: string): number {
+    const written = this.#written.get(name);
+    if (written !== undefined) return written;
+    const record = this.#db.getSync(recordKey(name));
+    const marker = this.#db.getSync(markerKey(name));
+    if (!record && !marker) return 0;
+    const version = marker && claimedVersion(marker);
+    if (!record || version === undefined || claimedVersion(record) !== version) {
+      throw storeError(
+        'record-damaged',
+        `The record of ${told(name)} is damaged: it and its marker do not agree. Nothing was changed.`,
+      );
+    }
+    return version;
+  }
+
+  #put(name: string, version: number, plaintext: Buffer): void {
+    const { commit } = this.#meta;
+    const record = recordKey(name);
+    const marker = markerKey(name);
+    this.operations.push(
+      { type: 'put', key: record, value: this.#sealer.seal('record', record, commit, plaintext) },
+      { type: 'put', key: marker, value: this.#sealer.seal('marker', marker, commit, EMPTY) },
+    );
+    this.#written.set(name, commit);
+    if (version === 0 && !isTokenName(name))
+      this.#meta = { ...this.#meta, accounts: this.#meta.accounts + 1 };
+  }
+
+  #remove(name: string, version: number): void {
+    if (version === 0) return;
+    this.operations.push({ type: 'del', key: recordKey(name) }, { type: 'del', key: markerKey(name) });
+    this.#written.set(name, 0);
+    if (!isTokenName(name)) this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
+  }
+
+  /**
+   * Under the version that it has: it says the same as before, and nobody who read it has to decide again. MUST
+   * hold: what was written or dropped since it was read stays so.
+   */
+  #resealed([key, value]: Entry): readonly Operation[] {
+    const purpose = purposeOf(key);
+    if (purpose === undefined || this.#db.getSync(key)?.equals(value) !== true) return [];
+    if (purpose === 'audit' && seqOf(key) < this.#meta.first) return [];
+    const isPair = purpose === 'record' || purpose === 'marker';
+    if (isPair && this.#written.has(nameOf(key).toString())) return [];
+    const { version, plaintext } = this.#sealer.open(purpose, key, value);
+    return [{ type: 'put', key, value: this.#sealer.seal(purpose, key, version, plaintext) }];
+  }
+
+  #append({ event, bytes, overShare = false }: EncodedEvent): void {
+    const seq = this.#meta.last + 1;
+    const key = eventKey(seq);
+    const before = this.#meta.chain ?? newChain(seq === 1 ? 'new-store' : 'earlier-version');
+    const { plaintext, chain } = chained(before, seq, bytes, overShare);
+    const value = this.#sealer.seal('audit', key, this.#meta.commit, plaintext);
+    this.operations.push({ type: 'put', key, value });
+    this.events.push({ ...event, seq });
+    const size = key.length + value.length;
+    this.#meta = { ...this.#meta, last: seq, chain, eventBytes: trailBytes(this.#meta) + size };
+    if (!overShare || before.begin !== undefined) return;
+    this.operations.push({ type: 'put', key: overShareKey(seq), value: EMPTY });
+    this.#overShare(1, size);
+  }
+
+  #overShare(count: number, bytes: number): void {
+    const { overShare = { count: 0, bytes: 0 } } = this.#meta;
+    const sum = { count: overShare.count + count, bytes: overShare.bytes + bytes };
+    const { overShare: _, ...rest } = this.#meta;
+    this.#meta = sum.count > 0 ? { ...rest, overShare: { ...sum, bytes: Math.max(0, sum.bytes) } } : rest;
+  }
+
+  /** Where the beginning moves on, it keeps the link of what stood before it; elsewhere gaps keep theirs. */
+  #drop({ places, overShare, over, held, bytes, why, beginning, gaps = [] }: Drop): void {
+    for (const seq of places) this.operations.push({ type: 'del', key: eventKey(seq) });
+    for (const seq of overShare) this.operations.push({ type: 'del', key: overShareKey(seq) });
+    let eventBytes = trailBytes(this.#meta) - bytes;
+    for (const { at, plaintext } of gaps) {
+      const key = eventKey(at);
+      const value = this.#sealer.seal('audit', key, this.#meta.commit, plaintext);
+      this.operations.push({ type: 'put', key, value });
+      eventBytes += key.length + value.length;
+    }
+    this.#overShare(-over.count, -over.bytes);
+    const { dropped, inGaps = 0, chain } = this.#meta;
+    this.#meta = {
+      ...this.#meta,
+      eventBytes: Math.max(0, eventBytes),
+      inGaps: beginning === undefined ? inGaps + held : Math.max(0, inGaps - beginning.inGaps),
+      dropped: sumOf(dropped, why),
+    };
+    if (beginning === undefined) return;
+    this.#meta = { ...this.#meta, first: beginning.to + 1 };
+    if (chain === undefined) return;
+    const { base: _, ...rest } = chain;
+    const link = beginning.link === undefined ? {} : { base: beginning.link };
+    this.#meta = { ...this.#meta, chain: { ...rest, ...link } };
+  }
+}
+
+function sumOf(before: DropCount = { age: 0, size: 0, share: 0 }, now: DropCount): DropCount {
+  const newest = now.newest ?? before.newest;
+  return {
+    age: before.age + now.age,
+    size: before.size + now.size,
+    share: before.share + now.share,
+    ...(newest === undefined ? {} : { newest }),
+  };
+}

@@ -1,0 +1,204 @@
+import type { StoredAuditEvent } from '../../audit/event.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { limits } from '../../limits.ts';
+import { storeError } from '../../sealing/error.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { CommitOutcome } from '../contract.ts';
+import type { Db, Handle } from '../leveldb/leveldb.ts';
+import { readError } from '../leveldb/leveldb.ts';
+import type { Change } from './change.ts';
+import { type Operation, Turn } from './commit-batch.ts';
+import { heldEvents, type Meta } from './meta.ts';
+import { isOver, nextDrop, type ToDrop, type TrailBounds } from './trail-pruning.ts';
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: (outcome: CommitOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface WaitingDrop {
+  readonly wanted: ToDrop;
+  readonly resolve: (dropped: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What happens around the commits. */
+export interface CommitterEvents {
+  /** What the trail may hold; asked before each turn. */
+  bounds(): TrailBounds;
+  /** A turn is on disk; called before anybody hears that it is. */
+  durable(meta: Meta, events: readonly StoredAuditEvent[]): void;
+  /** A write failed: whether it was stored is not known. Nothing more may be written through this handle. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Group commit: changes queue, each turn takes all that wait and makes them durable with one sync.
+ *
+ * MUST hold here:
+ * - one turn at a time, and nobody hears of a turn, not even a loser of it, before it is on disk;
+ * - after a failed write nothing is written until the store was opened anew: LevelDB's log may end in half a
+ *   record, behind which it would forget the rest;
+ * - before a turn the trail is brought back within its bounds: it is over them by what one turn adds at the most.
+ */
+export class Committer {
+  readonly #handle: Handle;
+  readonly #sealer: Sealer;
+  readonly #events: CommitterEvents;
+  #meta: Meta;
+  #queue: Waiting[] = [];
+  #drops: WaitingDrop[] = [];
+  #draining: Promise<void> | undefined;
+  #refusal: Error | undefined;
+  /** When the write under way began; monotonic. */
+  #writingSince: number | undefined;
+
+  constructor(handle: Handle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
+    this.#handle = handle;
+    this.#sealer = sealer;
+    this.#meta = meta;
+    this.#events = events;
+  }
+
+  /** As of the last durable turn. */
+  get meta(): Meta {
+    return this.#meta;
+  }
+
+  /** Milliseconds; undefined: none is under way. */
+  get writingFor(): number | undefined {
+    return this.#writingSince === undefined ? undefined : performance.now() - this.#writingSince;
+  }
+
+  submit(change: Change): Promise<CommitOutcome> {
+    if (this.#refusal) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ change, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** Drops what is to go of the trail, one step. @returns how many events; 0: nothing is to go any more */
+  drop(wanted: ToDrop): Promise<number> {
+    if (this.#refusal) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => {
+      this.#drops.push({ wanted, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** From now on everything new is refused with this error. */
+  stopTaking(error: Error): void {
+    this.#refusal = error;
+  }
+
+  /** From now on everything is refused with this error, and so is what waits. A turn under way goes on. */
+  refuse(error: Error): void {
+    this.stopTaking(error);
+    for (const { reject } of [...this.#queue.splice(0), ...this.#drops.splice(0)]) reject(error);
+  }
+
+  /** Commits are taken again, on top of what is on disk now. */
+  resume(meta: Meta): void {
+    this.#meta = meta;
+    this.#refusal = undefined;
+  }
+
+  /** Resolves once nothing is under way any more. */
+  async settled(): Promise<void> {
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    // Those who submit in this very tick come along.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    while (this.#queue.length + this.#drops.length > 0) {
+      if (isOver(this.#meta, this.#events.bounds())) await this.#keepBounds();
+      for (const { wanted, resolve, reject } of this.#drops.splice(0))
+        await this.#dropOnce(wanted).then(resolve, reject);
+      const turn = this.#queue.splice(0, limits.commitsPerSync);
+      try {
+        if (turn.length > 0) await this.#handle.use((db) => this.#run(db, turn));
+      } catch (error) {
+        for (const { reject } of turn) reject(error);
+      }
+    }
+    this.#draining = undefined;
+  }
+
+  /** What cannot be dropped, since it cannot be read or written, must not keep a login from being tried. */
+  async #keepBounds(): Promise<void> {
+    const bounds = this.#events.bounds();
+    const wanted = { ...bounds, before: Number.NEGATIVE_INFINITY };
+    try {
+      while (isOver(this.#meta, bounds) && (await this.#dropOnce(wanted)) > 0);
+    } catch {
+      // It is tried again before the next turn, and told by the hourly pass.
+    }
+  }
+
+  /** @returns how many events were dropped */
+  async #dropOnce(wanted: ToDrop): Promise<number> {
+    return this.#handle.use(async (db) => {
+      const drop = await nextDrop(db, this.#sealer, this.#meta, wanted);
+      if (drop === undefined) return 0;
+      const before = heldEvents(this.#meta);
+      await new Promise<CommitOutcome>((resolve, reject) => {
+        void this.#run(db, [{ change: { records: [], events: [], drop }, resolve, reject }]).catch(reject);
+      });
+      return Math.max(1, before - heldEvents(this.#meta));
+    });
+  }
+
+  async #run(db: Db, waiting: readonly Waiting[]): Promise<void> {
+    const turn = new Turn(db, this.#sealer, this.#meta);
+    const answers = waiting.map((one) => answerOf(turn, one));
+    if (turn.operations.length > 0) {
+      const meta = turn.finish();
+      this.#writingSince = performance.now();
+      try {
+        await write(db, turn.operations);
+      } catch (error) {
+        this.#fail(error, waiting);
+        return;
+      } finally {
+        this.#writingSince = undefined;
+      }
+      this.#meta = meta;
+      this.#events.durable(meta, turn.events);
+    }
+    for (const answer of answers) answer();
+  }
+
+  #fail(error: unknown, waiting: readonly Waiting[]): void {
+    const refusal = storeError(
+      'store-unwritable',
+      `The change could not be stored safely: ${messageOf(error)}. It may have been stored all the same.`,
+      error,
+    );
+    this.#events.failed(error);
+    for (const { reject } of waiting) reject(refusal);
+  }
+}
+
+/** One atomic, synced write. A chained batch costs a third of the time of an array. */
+async function write(db: Db, operations: readonly Operation[]): Promise<void> {
+  const batch = db.batch();
+  for (const operation of operations) {
+    if (operation.type === 'put') batch.put(operation.key, operation.value);
+    else batch.del(operation.key);
+  }
+  await batch.write({ sync: true });
+}
+
+/** Judges one change now; says so later. */
+function answerOf(turn: Turn, { change, resolve, reject }: Waiting): () => void {
+  try {
+    const outcome = turn.apply(change);
+    return () => resolve(outcome);
+  } catch (error) {
+    const refusal = readError(error);
+    return () => reject(refusal);
+  }
+}

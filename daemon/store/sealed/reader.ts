@@ -1,0 +1,129 @@
+import { putLast } from '../../lib/bounded-map.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { isStoreError, storeError } from '../../sealing/error.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { AccountRecord, Versioned } from '../contract.ts';
+import type { Db } from '../leveldb/leveldb.ts';
+import {
+  type KeyRange,
+  markerKey,
+  markerRange,
+  nameOf,
+  recordKey,
+  recordRange,
+  told,
+} from './record-keys.ts';
+import { decodeAccount } from './records.ts';
+
+export type Snapshot = ReturnType<Db['snapshot']>;
+
+/** What stands in the two places of one account, or of one token. */
+export interface Pair {
+  readonly account: string;
+  readonly record: Buffer | undefined;
+  readonly marker: Buffer | undefined;
+}
+
+const ABSENT = { value: undefined, version: 0 } as const;
+
+export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
+
+/**
+ * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
+ * when both hold the same version under right tags (design, rule 4).
+ *
+ * @throws record-damaged, store-schema
+ */
+export function openPair<T>(
+  sealer: Sealer,
+  { account, record, marker }: Pair,
+  decode: (plaintext: Buffer, name: string) => T,
+): Versioned<T> {
+  if (!record && !marker) return ABSENT;
+  if (!record) throw damaged(account, 'its marker is there, the record itself is gone');
+  if (!marker) throw damaged(account, 'the record is there, its marker is gone');
+  try {
+    const { version, plaintext } = sealer.open('record', recordKey(account), record);
+    const proof = sealer.open('marker', markerKey(account), marker);
+    if (proof.version !== version) throw new Error(`it has version ${version}, its marker ${proof.version}`);
+    return { value: decode(plaintext, account), version };
+  } catch (error) {
+    if (isStoreError(error, 'store-schema')) throw error;
+    throw damaged(account, messageOf(error), error);
+  }
+}
+
+/**
+ * Opens pairs, and knows the last ones: a login reads the same bytes for its prompt and for its answer.
+ *
+ * MUST hold here: only bytes that equal those on disk now, both of them, stand for an opening that was done
+ * before; whatever differs in one bit is opened anew. What is known is not what was given out.
+ *
+ * @param most how many are known
+ */
+export function createPairOpener(sealer: Sealer, most: number): PairOpener {
+  const known = new Map<string, { readonly pair: Pair; readonly opened: Versioned<AccountRecord> }>();
+  return (pair) => {
+    const { account } = pair;
+    const before = known.get(account);
+    known.delete(account);
+    const same = before !== undefined && equal(before.pair, pair);
+    const opened = same ? before.opened : openPair(sealer, pair, decodeAccount);
+    if (opened.value === undefined) return opened;
+    putLast(known, account, { pair, opened }, most);
+    return structuredClone(opened);
+  };
+}
+
+function equal(a: Pair, b: Pair): boolean {
+  if (!a.record || !a.marker || !b.record || !b.marker) return false;
+  return a.record.equals(b.record) && a.marker.equals(b.marker);
+}
+
+function damaged(account: string, why: string, cause?: unknown): Error {
+  return storeError(
+    'record-damaged',
+    `The record of ${told(account)} is damaged (${why}). It is refused; nothing was changed. Restore it from a backup.`,
+    cause,
+  );
+}
+
+/** The accounts that have a record, a marker or both, in the order of names, from the first after `after`. */
+export async function readPairs(
+  db: Db,
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+): Promise<readonly (Pair & { readonly name: Buffer })[]> {
+  const [records, markers] = await Promise.all([
+    entries(db, recordRange, options),
+    entries(db, markerRange, options),
+  ]);
+  // Each list holds its first `limit` entries, so the first `limit` names of both are in them.
+  const names = new Map(
+    [...records, ...markers].map(([key]) => [nameOf(key).toString('latin1'), nameOf(key)]),
+  );
+  const recordOf = byName(records);
+  const markerOf = byName(markers);
+  return [...names]
+    .sort(([, a], [, b]) => a.compare(b))
+    .slice(0, options.limit)
+    .map(([id, name]) => ({
+      name,
+      account: name.toString(),
+      record: recordOf.get(id),
+      marker: markerOf.get(id),
+    }));
+}
+
+function byName(list: readonly (readonly [Buffer, Buffer])[]): ReadonlyMap<string, Buffer> {
+  return new Map(list.map(([key, value]) => [nameOf(key).toString('latin1'), value]));
+}
+
+function entries(
+  db: Db,
+  range: KeyRange,
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+): Promise<[Buffer, Buffer][]> {
+  const { after, limit, snapshot } = options;
+  const from = after ? { gt: Buffer.concat([range.gte.subarray(0, 1), after]) } : { gte: range.gte };
+  return db.iterator({ ...from, lt: range.lt, limit, snapshot, fillCache: false }).all();
+}

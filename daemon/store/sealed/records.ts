@@ -1,0 +1,268 @@
+import * as v from 'valibot';
+import { type AuditEvent, auditKinds, auditOutcomes } from '../../audit/event.ts';
+import { isMarkName, isPublicId } from '../../factors/yubikey.ts';
+import { SallyportError } from '../../lib/errors.ts';
+import { limits } from '../../limits.ts';
+import { storeError } from '../../sealing/error.ts';
+import type { AccountRecord, TokenRecord } from '../contract.ts';
+import { tokenName } from './record-keys.ts';
+
+/**
+ * What may stand in the store, checked on the way in and on the way out: what is not known here is refused,
+ * so that an older Sallyport never drops what a newer one wrote.
+ */
+const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const count = time;
+const text = v.string();
+const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
+const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
+const digits = v.picklist([6, 7, 8]);
+
+const seconds = v.pipe(v.number(), v.safeInteger());
+
+/** A press, or -1 for none. */
+const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
+const publicId = v.pipe(text, v.check(isPublicId));
+
+/** Only where a store was restored or repaired. */
+const inDoubt = v.exactOptional(v.literal(true));
+
+const factorBase = {
+  id: v.pipe(text, v.minLength(1)),
+  name: text,
+  created: time,
+  lastUsed: v.exactOptional(time),
+  enabled: v.boolean(),
+};
+
+const credential = {
+  credentialId: v.pipe(text, v.regex(/^[A-Za-z0-9_-]+$/)),
+  publicKey: base64,
+  algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
+  /** Four bytes in authenticatorData. */
+  counter: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
+  spent: v.array(base64),
+};
+
+const salted = { keyId: v.pipe(text, v.minLength(1)), salt: base64 };
+const hashedSet = { ...salted, hashes: v.array(v.nullable(base64)) };
+
+const factor = v.variant('kind', [
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('totp'),
+    secret: base64,
+    digits,
+    period: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(limits.totpPeriod.least),
+      v.maxValue(limits.totpPeriod.most),
+    ),
+    algorithm,
+    lastStep: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+    heldStep: v.exactOptional(count),
+    lastOffset: v.exactOptional(v.strictObject({ seconds, at: time })),
+    drift: v.pipe(v.number(), v.integer(), v.minValue(-10), v.maxValue(10)),
+  }),
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('hotp'),
+    secret: base64,
+    digits,
+    algorithm,
+    counter: count,
+    inDoubt,
+  }),
+  v.variant('validation', [
+    v.strictObject({
+      ...factorBase,
+      kind: v.literal('yubikey'),
+      validation: v.literal('local'),
+      publicId,
+      privateId: base64,
+      secret: base64,
+      lastPress,
+      spent: v.array(base64),
+      inDoubt,
+    }),
+    v.strictObject({
+      ...factorBase,
+      kind: v.literal('yubikey'),
+      validation: v.literal('cloud'),
+      publicId,
+      spent: v.array(base64),
+    }),
+  ]),
+  v.strictObject({
+    ...factorBase,
+    ...credential,
+    kind: v.literal('webauthn'),
+    rpId: text,
+    aaguid: v.pipe(text, v.uuid()),
+    attested: v.boolean(),
+    resident: v.boolean(),
+    transports: v.array(text),
+  }),
+  v.strictObject({
+    ...factorBase,
+    ...credential,
+    kind: v.literal('u2f'),
+    appId: text,
+    verified: v.boolean(),
+  }),
+  v.strictObject({
+    ...factorBase,
+    kind: v.literal('ssh-sk'),
+    keyType: v.picklist(['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com']),
+    publicKey: base64,
+  }),
+  v.strictObject({
+    ...factorBase,
+    ...hashedSet,
+    kind: v.literal('recovery'),
+    legacy: v.exactOptional(
+      v.strictObject({
+        scheme: v.literal('proxmox'),
+        secret: v.pipe(text, v.regex(/^[0-9a-fA-F]{16}$/)),
+      }),
+    ),
+  }),
+  v.strictObject({ ...factorBase, ...hashedSet, kind: v.literal('scratch'), digits: v.literal(8) }),
+  v.strictObject({ ...factorBase, ...salted, kind: v.literal('bypass'), hash: base64, until: time }),
+]);
+
+const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({
+  token: v.pipe(text, v.check(isMarkName)),
+  lastPress,
+  spent: v.array(base64),
+});
+
+const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
+  account: v.pipe(text, v.minLength(1)),
+  uid: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
+  created: time,
+  lastLogin: v.exactOptional(
+    v.strictObject({
+      at: time,
+      service: text,
+      source: v.exactOptional(text),
+      firstFactorVerified: v.exactOptional(v.literal(false)),
+    }),
+  ),
+  invite: v.exactOptional(v.strictObject({ digest: base64, expires: time, withoutPassword: v.boolean() })),
+  factors: v.array(factor),
+  accepted: v.exactOptional(v.strictObject({ digest: base64, at: time, until: time })),
+  lock: v.strictObject({
+    codes: count,
+    any: count,
+    codesLockedAt: v.exactOptional(time),
+    lockedAt: v.exactOptional(time),
+  }),
+  grants: v.array(
+    v.strictObject({ realm: text, service: text, origin: text, target: v.exactOptional(text), since: time }),
+  ),
+  graceStarted: v.exactOptional(time),
+  exemption: v.exactOptional(
+    v.strictObject({
+      since: time,
+      until: time,
+      services: v.exactOptional(v.array(text)),
+      reason: v.exactOptional(text),
+      by: text,
+    }),
+  ),
+});
+
+const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
+  kind: v.picklist(auditKinds),
+  outcome: v.picklist(auditOutcomes),
+  at: time,
+  account: text,
+  reason: text,
+  realm: v.exactOptional(text),
+  service: v.exactOptional(text),
+  source: v.exactOptional(text),
+  tty: v.exactOptional(text),
+  proven: v.exactOptional(v.boolean()),
+  factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
+  actor: v.exactOptional(text),
+  caller: v.exactOptional(text),
+  would: v.exactOptional(text),
+  other: v.exactOptional(text),
+  until: v.exactOptional(time),
+  locked: v.exactOptional(v.picklist(['codes', 'any'])),
+  left: v.exactOptional(count),
+  offset: v.exactOptional(seconds),
+  count: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(2))),
+});
+
+/** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */
+export function encodeAccount(record: AccountRecord, account: string): Buffer {
+  if (record.account !== account) {
+    throw new SallyportError(
+      'record-invalid',
+      `Cannot store the record of ${record.account} as that of ${account}.`,
+    );
+  }
+  return encode(accountRecord, record, `the record of ${record.account}`);
+}
+
+/** @throws SallyportError record-invalid */
+export function encodeToken(record: TokenRecord): Buffer {
+  return encode(tokenRecord, record, `the mark of the YubiKey ${record.token}`);
+}
+
+/** @throws store error record-damaged when it is not that of this token */
+export function decodeToken(bytes: Buffer, name: string): TokenRecord {
+  const record = decode(tokenRecord, bytes);
+  if (tokenName(record.token) !== name) throw malformed(`it is that of the YubiKey ${record.token}`);
+  return record;
+}
+
+/** @throws SallyportError record-invalid */
+export function encodeEvent(event: AuditEvent): Buffer {
+  return encode(auditEvent, event, `an audit event of ${event.account}`);
+}
+
+/** @throws store error record-damaged when it is not the record of this account */
+export function decodeAccount(bytes: Buffer, account: string): AccountRecord {
+  const record = decode(accountRecord, bytes);
+  if (record.account !== account) throw malformed(`it names ${record.account}`);
+  return record;
+}
+
+/** @throws store error record-damaged */
+export function decodeEvent(bytes: Buffer): AuditEvent {
+  return decode(auditEvent, bytes);
+}
+
+function encode<T>(schema: v.GenericSchema<unknown, T>, value: T, what: string): Buffer {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return Buffer.from(JSON.stringify(value));
+  throw new SallyportError(
+    'record-invalid',
+    `Cannot store ${what}: ${where(result.issues[0])} is not allowed.`,
+  );
+}
+
+function decode<T>(schema: v.GenericSchema<unknown, T>, bytes: Buffer): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch (error) {
+    throw malformed('it is not JSON', error);
+  }
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw malformed(`${where(result.issues[0])} is not allowed`);
+}
+
+/** The place, never the value: it may be a seed. */
+function where(issue: v.BaseIssue<unknown>): string {
+  return v.getDotPath(issue) ?? 'the whole';
+}
+
+function malformed(why: string, cause?: unknown): Error {
+  return storeError('record-damaged', `A stored record is malformed: ${why}.`, cause);
+}

@@ -1,0 +1,87 @@
+import { limits } from '../../limits.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { StoreHealth } from '../contract.ts';
+import type { Db, Handle } from '../leveldb/leveldb.ts';
+import { scrubStore } from './scrub.ts';
+
+export interface ScrubScheduleParts {
+  readonly handle: Handle;
+  readonly sealer: Sealer;
+  readonly folder: string;
+  readonly now: () => number;
+  /** Milliseconds until the first pass, and between two. */
+  readonly delay: number;
+  readonly interval: number;
+}
+
+/** When the scrub runs, one pass at a time, and what the last one found. */
+export class ScrubSchedule {
+  readonly #parts: ScrubScheduleParts;
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #report: StoreHealth['scrub'] = { read: 0, findings: [] };
+
+  constructor(parts: ScrubScheduleParts) {
+    this.#parts = parts;
+    this.#schedule(parts.delay);
+  }
+
+  /** Findings of the pass under way are shown as soon as they are made. */
+  report(): StoreHealth['scrub'] {
+    return this.#report;
+  }
+
+  /** A pass at full speed; one that is under way is waited for. @throws store-closed, store-unreadable */
+  async run(): Promise<void> {
+    await this.#running;
+    await this.#pass(0);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#stop.abort();
+  }
+
+  #schedule(delay: number): void {
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      // A pass that was cut short by a reopened store is made up for by the next one.
+      this.#pass(limits.scrubPause).catch(() => this.#schedule(this.#parts.delay));
+    }, delay).unref();
+  }
+
+  async #pass(pause: number): Promise<void> {
+    const pass = this.#parts.handle.use(async (db) => db).then((db) => this.#scrub(db, pause));
+    this.#running = pass.catch(() => {});
+    await pass;
+    this.#schedule(this.#parts.interval);
+  }
+
+  async #scrub(db: Db, pause: number): Promise<void> {
+    const { sealer, folder, now } = this.#parts;
+    const findings: string[] = [];
+    let read = 0;
+    const before = this.#report;
+    const show = (): void => {
+      this.#report = { ...before, read, findings: [...before.findings, ...findings] };
+    };
+    await scrubStore({
+      db,
+      sealer,
+      folder,
+      pause,
+      signal: this.#stop.signal,
+      found: (finding) => {
+        if (findings.length < limits.scrubFindings) findings.push(finding);
+        show();
+      },
+      read: (records) => {
+        read += records;
+        show();
+      },
+    });
+    this.#report = { lastFinished: now(), read, findings };
+  }
+}

@@ -1,0 +1,55 @@
+import type { FactorRecord } from '../factors/contract.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import type { Accept } from '../policy/decision.ts';
+import type { AcceptedAnswer } from '../store/contract.ts';
+import { spent } from './answer-context.ts';
+import { type Assessment, withLogin } from './assessment.ts';
+import type { Ledger } from './audited-store.ts';
+import { loginEvent } from './events.ts';
+import { markOf, type Tokens } from './yubikey-counters.ts';
+
+/**
+ * The one way that a factor lets a login in.
+ *
+ * MUST hold:
+ * - one durable commit, on condition that the record still is what was assessed, holds all of it: the factor
+ *   as it is once it was used, its marks, the end of the row of failures, the login, and the event;
+ * - a login is let in only on true. Undecided or thrown, nobody is.
+ *
+ * @param factor as it is to be stored
+ * @param accepted what was typed
+ * @returns false: the commit met another one; all of it is to be decided again
+ */
+export async function accept(
+  ledger: Ledger,
+  assessed: Assessment,
+  facts: LoginFacts,
+  factor: FactorRecord,
+  tokens: Tokens,
+  accepted?: AcceptedAnswer,
+): Promise<boolean> {
+  const { subject, versioned, decision, now } = assessed;
+  const { value: record, version } = versioned;
+  if (record === undefined)
+    throw new SallyportError('internal', 'a factor is accepted of an account that has none: a defect');
+  // What is not known to have been let in is not called so.
+  const outcome = facts.proven ? 'success' : 'accepted';
+  const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
+  return ledger.change(
+    { record, version },
+    withLogin(spent(record, factor, accepted), assessed, facts, factor),
+    loginEvent(subject, facts, said),
+    markOf(factor, tokens),
+  );
+}
+
+/** A key that sshd has verified for this one login: nothing of it is spent, but that it was used is kept. */
+export function acceptVerified(
+  ledger: Ledger,
+  assessed: Assessment,
+  facts: LoginFacts,
+  { factor }: Accept,
+): Promise<boolean> {
+  return accept(ledger, assessed, facts, { ...factor, lastUsed: assessed.now }, new Map());
+}

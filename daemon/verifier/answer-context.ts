@@ -1,0 +1,119 @@
+import type { Assertions } from '../authenticators/assertions.ts';
+import type { Asker, Validations } from '../authenticators/validations.ts';
+import type { Realm } from '../config/contract.ts';
+import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
+import type { Outside } from '../lib/account-mutex.ts';
+import { afterVerified, afterWrong } from '../policy/lockout.ts';
+import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
+import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './evaluate-answer.ts';
+import { isReplay } from './replay.ts';
+import { type Tokens, withMarks } from './yubikey-counters.ts';
+
+/** What an answer is judged against: fresh records, and what policy allows of them. */
+export interface Asking {
+  readonly record: AccountRecord;
+  readonly version: number;
+  readonly realm: Realm;
+  /** The factors that may be used. */
+  readonly factors: readonly FactorRecord[];
+  readonly tokens: Tokens;
+  /** What servers said of this very answer. */
+  readonly validated?: Validated;
+  /** What the signature under it proves. */
+  readonly signed?: Signed;
+  readonly codesLocked: boolean;
+  readonly firstFactorVerified: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export function contextOf(realm: Realm, now: number, keyedHash: FactorContext['keyedHash']): FactorContext {
+  return { now, skew: realm.totp.skew, keyedHash, userVerification: realm.webauthn.userVerification };
+}
+
+export function judgeAnswer(
+  asking: Asking,
+  answer: Answer,
+  where: 'whole' | 'tail',
+  keyedHash: FactorContext['keyedHash'],
+  resync: Resync | undefined,
+): Judgement {
+  const { validated, signed, firstFactorVerified } = asking;
+  const context = {
+    ...contextOf(asking.realm, asking.now, keyedHash),
+    firstFactorVerified,
+    ...(validated === undefined ? {} : { validated }),
+    ...(signed === undefined ? {} : { signed }),
+  };
+  const question = { factors: asking.factors, answer, where, codesLocked: asking.codesLocked };
+  const judgement = judge({
+    ...question,
+    context: resync === undefined ? context : { ...context, resync },
+  });
+  if (judgement.outcome === 'accepted' || judgement.outcome === 'codes-locked') return judgement;
+  if (!isReplay(asking.record.accepted, asking.record.account, question, asking.now)) return judgement;
+  return { outcome: 'refused', reason: 'replay', countsAsCode: true, repeats: true };
+}
+
+interface Helpers {
+  readonly store: Pick<Store, 'token'>;
+  readonly validations: Validations;
+  readonly assertions: Assertions;
+}
+
+/** What an answer is judged with, once nothing has to be fetched any more. */
+export type Ready = Pick<Asking, 'factors' | 'tokens' | 'validated' | 'signed'>;
+
+/**
+ * What an answer needs beside the account's record: the marks of YubiKeys and what their servers say, or what
+ * the signature of a security key proves.
+ */
+export async function madeReady(
+  { store, validations, assertions }: Helpers,
+  realm: Realm,
+  question: Omit<Question, 'context'>,
+  asker: Asker,
+): Promise<Ready | Outside> {
+  const { answer, factors } = question;
+  if (!Buffer.isBuffer(answer)) {
+    const check = assertions.needed(answer, factors);
+    if (check !== undefined) return check;
+    const { signed } = await assertions.of(answer, factors);
+    return { factors, tokens: new Map(), ...(signed === undefined ? {} : { signed }) };
+  }
+  const ask = validations.needed(realm.yubikey.servers, question, asker);
+  if (ask !== undefined) return ask;
+  if (!mayBeOtp(question)) return { factors, tokens: new Map() };
+  const validated = validations.said(answer);
+  return { ...(await withMarks(store, factors)), ...(validated === undefined ? {} : { validated }) };
+}
+
+/**
+ * The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended.
+ * @param accepted the answer; undefined: nothing was typed
+ */
+export function spent(
+  record: AccountRecord,
+  factor: FactorRecord,
+  accepted: AcceptedAnswer | undefined,
+): AccountRecord {
+  const kept = factor.kind === 'bypass' ? [] : [factor];
+  return {
+    ...record,
+    ...(accepted === undefined ? {} : { accepted }),
+    factors: record.factors.flatMap((old) => (old.id === factor.id ? kept : [old])),
+    lock: afterVerified(record.lock, factor.kind),
+  };
+}
+
+/** The record with one wrong answer more, and with what it says of a device's clock. */
+export function counted(asking: Asking, judgement: Judgement & { outcome: 'refused' }): AccountRecord {
+  const lock = afterWrong(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
+  const { offset } = judgement;
+  if (offset === undefined) return { ...asking.record, lock };
+  const lastOffset = { seconds: offset.seconds, at: asking.now };
+  const factors = asking.record.factors.map((factor) =>
+    factor.kind === 'totp' && factor.id === offset.factor ? { ...factor, lastOffset } : factor,
+  );
+  return { ...asking.record, lock, factors };
+}

@@ -1,0 +1,91 @@
+import type { EventOrigin } from '../audit/aggregates.ts';
+import type { AuditEvent } from '../audit/event.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { networkKey } from '../lib/network-key.ts';
+import { limits } from '../limits.ts';
+import { isSignIn } from '../policy/rule.ts';
+import type { AccountRecord, Commit, Store } from '../store/contract.ts';
+
+/** What a change rests on: the record as it was read, and its version. */
+export interface ReadRecord {
+  readonly record: AccountRecord;
+  readonly version: number;
+}
+
+export interface NoteOptions {
+  readonly basis?: { readonly account: string; readonly version: number };
+  readonly origin?: EventOrigin | undefined;
+}
+
+/**
+ * Writes decisions down.
+ *
+ * MUST hold:
+ * - a change and its event are one commit, conditional on the version that was read;
+ * - a decision about a login without a verified factor names the party that it came from, so that its events are
+ *   bounded;
+ * - only an event that no change depends on may be left to the log while the store cannot be written;
+ * - whoever meets another commit decides again, from fresh records.
+ */
+export class Ledger {
+  readonly #store: Store;
+  readonly #log: Log;
+
+  constructor(store: Store, log: Log) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  /** @returns false: the record is not any more what the change rests on */
+  async change(
+    from: ReadRecord,
+    write: AccountRecord,
+    event: AuditEvent | readonly AuditEvent[],
+    tokens: Commit['tokens'] = [],
+  ): Promise<boolean> {
+    const accounts = [{ account: from.record.account, version: from.version, write }];
+    const events = 'kind' in event ? [event] : event;
+    return (await this.#store.commit({ accounts, tokens, events })) === 'committed';
+  }
+
+  /**
+   * A decision that changes nothing, on condition that it still rests on fresh records.
+   * @param on basis absent: it rests on no record; origin of a login without a verified factor, absent: as the event
+   * says it
+   * @returns false: it does not
+   */
+  async note(event: AuditEvent, { basis, origin = originIn(event) }: NoteOptions = {}): Promise<boolean> {
+    try {
+      const accounts = basis === undefined ? [] : [basis];
+      const from = event.proven === false && origin !== undefined ? { from: origin } : {};
+      return (await this.#store.commit({ accounts, events: [event], ...from })) === 'committed';
+    } catch (error) {
+      this.#leaveToLog(error, event);
+      return true;
+    }
+  }
+
+  #leaveToLog(error: unknown, event: AuditEvent): void {
+    if (!(error instanceof SallyportError) || error.code !== 'store-unwritable') throw error;
+    const { kind, outcome, reason, account, service, source } = event;
+    this.#log.warning('not-stored', { kind, outcome, reason, account, service, source });
+  }
+}
+
+/** Of an event that says that no factor was verified; where it names no party, the account stands for it. */
+function originIn({ proven, actor, source, account, service }: AuditEvent): EventOrigin | undefined {
+  if (proven !== false) return undefined;
+  if (actor !== undefined) return { way: 'user-socket', party: actor };
+  const way = service !== undefined && isSignIn(service) ? 'portal' : 'root-socket';
+  return { way, party: source === undefined ? `account ${account}` : networkKey(source) };
+}
+
+/** @param decideOnce gives undefined when its commit met another one */
+export async function untilSettled<T>(decideOnce: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+    const settled = await decideOnce();
+    if (settled !== undefined) return settled;
+  }
+  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+}

@@ -1,0 +1,85 @@
+import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
+import type { ClockOffset, FactorRecord } from '../factors/contract.ts';
+import type { LockState, LoginFacts } from '../policy/contract.ts';
+import type { Subject } from './login-accounts.ts';
+
+interface Said {
+  readonly outcome: AuditOutcome;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly realm?: string | undefined;
+  readonly factor?: FactorRecord | undefined;
+  /** outcome = observed: what it would have been. */
+  readonly would?: string | undefined;
+}
+
+function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> {
+  if (factor === undefined) return {};
+  const { id, kind, name } = factor;
+  return { factor: { id, kind, name } };
+}
+
+/** What a program said of itself, without what a terminal would take for a command. */
+export function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}
+
+/** What is written down of a decision about a login: facts and outcome, never what was typed. */
+export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): AuditEvent {
+  const source = facts.source ?? facts.rhost;
+  const { target, holder } = subject;
+  return {
+    kind: 'login',
+    outcome: said.outcome,
+    at: said.at,
+    account: target.name,
+    reason: said.reason,
+    ...(said.realm === undefined ? {} : { realm: said.realm }),
+    service: shown(facts.service),
+    ...(source === undefined ? {} : { source: shown(source) }),
+    ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
+    proven: facts.proven,
+    ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
+    ...(facts.rootSocket ? {} : { actor: `uid:${facts.peerUid}` }),
+    ...factorOf(said.factor),
+    ...(said.would === undefined ? {} : { would: said.would }),
+    ...leftOf(said),
+  };
+}
+
+/** What is written down of a change, or of a `verify`. */
+export function changeEvent(
+  kind: AuditKind,
+  said: Said & { readonly account: string; readonly actor: string },
+): AuditEvent {
+  return {
+    kind,
+    outcome: said.outcome,
+    at: said.at,
+    account: said.account,
+    reason: said.reason,
+    actor: said.actor,
+    ...(said.realm === undefined ? {} : { realm: said.realm }),
+    ...factorOf(said.factor),
+    ...(kind === 'verify' ? leftOf(said) : {}),
+  };
+}
+
+/** The event of a wrong answer, with what it locked that was open before. */
+export function withLock(event: AuditEvent, before: LockState, after: LockState): AuditEvent {
+  if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'any' };
+  const codes = after.codesLockedAt !== undefined && after.codesLockedAt !== before.codesLockedAt;
+  return codes ? { ...event, locked: 'codes' } : event;
+}
+
+/** The event of a wrong answer that is a right code of another time. */
+export function withOffset(event: AuditEvent, { offset }: { readonly offset?: ClockOffset }): AuditEvent {
+  return offset === undefined ? event : { ...event, offset: offset.seconds };
+}
+
+/** Recovery keys that are left once one was used. */
+function leftOf({ outcome, factor }: Said): Pick<AuditEvent, 'left'> {
+  if ((outcome !== 'success' && outcome !== 'accepted') || factor?.kind !== 'recovery') return {};
+  return { left: factor.hashes.filter((hash) => hash !== null).length };
+}

@@ -1,0 +1,224 @@
+import type { Config } from '../config/contract.ts';
+import { defaults } from '../config/defaults.ts';
+import { answerFormatOf } from '../factors/answer-format.ts';
+import { groupedBase32 } from '../factors/base32.ts';
+import type { FactorContext, RecoveryRecord, TotpRecord } from '../factors/contract.ts';
+import { type OtpauthToken, shortOtpauthUris } from '../factors/otpauth.ts';
+import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
+import { seedLengths } from '../factors/seed.ts';
+import { saltLength } from '../factors/single-use.ts';
+import { totp } from '../factors/totp.ts';
+import { offsetText } from '../lib/clock-offset.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { qrCode } from '../lib/qr.ts';
+import type { Randomness } from '../lib/randomness.ts';
+import { limits } from '../limits.ts';
+import { type AcceptedAnswer, emptyRecord } from '../store/contract.ts';
+import { contextOf } from './answer-context.ts';
+import { type Assessment, withLogin } from './assessment.ts';
+import type { Ledger } from './audited-store.ts';
+import type { Opening, OpenLogin, Verdict } from './contract.ts';
+import type { Answer } from './evaluate-answer.ts';
+import { changeEvent, loginEvent } from './events.ts';
+import { refused } from './refusal-rules.ts';
+import { acceptedAnswer } from './replay.ts';
+
+/** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
+export interface FirstEnrolment {
+  /** Not stored; once a code was right it carries the mark of that code. */
+  readonly factor: TotpRecord;
+  /** Shown once the code was right; not stored either. */
+  readonly recovery?: RecoveryRecord;
+  /** The code that was right. */
+  readonly accepted?: AcceptedAnswer;
+}
+
+export interface FirstEnrolmentOptions {
+  readonly ledger: Ledger;
+  readonly keyedHash: FactorContext['keyedHash'];
+  readonly randomness: Randomness;
+}
+
+const codePrompt = 'Verification code: ';
+const storedPrompt = 'Type "yes" once you have stored them: ';
+
+/** PAM does not say how large a terminal is: it is taken to be the smallest that is usual. */
+const screen = { columns: 80, rows: 24 };
+
+/** Begins with a new secret: a QR code where there is room for it, and the secret in letters. */
+export function openFirst(
+  login: OpenLogin,
+  { realm, subject, now }: Assessment,
+  { issuer, portal }: Pick<Config, 'issuer' | 'portal'>,
+  randomness: Randomness,
+): Opening {
+  if (realm === undefined) throw new SallyportError('internal', 'a first factor without a realm: a defect');
+  const { digits, period, algorithm } = realm.totp;
+  const account = subject.target.name;
+  const seed = randomness.bytes(seedLengths.random[algorithm]);
+  const factor: TotpRecord = {
+    id: randomness.bytes(6).toString('hex'),
+    name: 'TOTP',
+    created: now,
+    enabled: true,
+    kind: 'totp',
+    secret: seed.toString('base64'),
+    digits,
+    period,
+    algorithm,
+    lastStep: -1,
+    drift: 0,
+  };
+  const token: OtpauthToken = { kind: 'totp', issuer, account, seed, digits, algorithm, period };
+  const secret = secretText(token, portal?.origins[0]);
+  seed.fill(0);
+  return { kind: 'ask', prompt: codePrompt, secret, login: { ...login, enrolment: { factor } } };
+}
+
+/**
+ * The picture begins on a line of its own: OpenSSH's client puts "(user@host) " in front of the first one. What there
+ * is to type stands last, just above the prompt: where a client drops or spells out the blocks, or rows have gone
+ * from a console, that is what is seen.
+ */
+function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: string | undefined): string {
+  const typed = [...parametersText(token), `No picture? Type in: ${groupedBase32(token.seed)}`];
+  const head = 'Add a second factor: scan this in an authenticator app.';
+  const around = [head, ...typed, codePrompt];
+  const picture = qrCode(shortOtpauthUris(token), {
+    style: 'plain',
+    columns: screen.columns,
+    rows: screen.rows - rowsOf(around),
+    bytes: limits.textLength - Buffer.byteLength(around.join('\n')) - 1,
+  });
+  if (picture !== undefined) return [head, picture, ...typed].join('\n');
+  return [
+    'You need a second factor. Type this secret into an authenticator app:',
+    groupedBase32(token.seed),
+    ...parametersText(token),
+    ...(portal === undefined ? [] : [`(or break off, and add one at ${portal})`]),
+  ].join('\n');
+}
+
+/** What an app does not take for granted. */
+function parametersText({ algorithm, digits, period }: OtpauthToken & { readonly kind: 'totp' }): string[] {
+  const { totp: usual } = defaults;
+  if (algorithm === usual.algorithm && digits === usual.digits && period === usual.period) return [];
+  return [`By hand: ${digits} digits, every ${period} seconds, ${algorithm.toUpperCase()}.`];
+}
+
+function rowsOf(lines: readonly string[]): number {
+  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / screen.columns)), 0);
+}
+
+/**
+ * MUST hold:
+ * - nothing is stored before the code was right and the recovery keys are said to be stored; breaking off at any
+ *   point leaves nothing, and nobody in;
+ * - whatever is refused on the way leaves an event, and counts nowhere: there is nothing to guess yet;
+ * - then all of it is one commit: both factors, the code's mark, the login and their events, on condition that
+ *   policy still asks for it and the account still has no factor.
+ *
+ * @returns undefined: the commit met another one; decide again
+ */
+export async function answerFirst(
+  options: FirstEnrolmentOptions,
+  login: OpenLogin,
+  enrolment: FirstEnrolment,
+  assessed: Assessment,
+  given: Answer,
+): Promise<Verdict | undefined> {
+  const { decision, realm, now } = assessed;
+  const no = async (reason: string, refusal: { readonly text: string; readonly again: boolean }) => {
+    const said = { outcome: 'refused', reason, at: now, realm: decision.realm } as const;
+    await options.ledger.note(loginEvent(assessed.subject, login.facts, said));
+    return refused(login, { result: 'auth-err', ...refusal });
+  };
+  if (decision.kind !== 'enrol' || realm === undefined)
+    return no('factors-changed', {
+      again: false,
+      text: 'Your second factors were changed meanwhile. Log in again.',
+    });
+  const answer = Buffer.isBuffer(given) ? given : Buffer.alloc(0);
+  if (enrolment.recovery !== undefined)
+    return /^\s*yes\s*$/i.test(answer.toString())
+      ? finish(options, login, assessed, [enrolment.factor, enrolment.recovery], enrolment.accepted)
+      : no('unconfirmed', { again: true, text: 'Store them first, then type: yes' });
+  const { factor } = enrolment;
+  const shape = answerFormatOf(answer, new Set([factor.digits]));
+  const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true };
+  const verdict = totp.verify(factor, shape, context);
+  if (verdict.outcome === 'refused')
+    return no('wrong', {
+      again: true,
+      text:
+        verdict.offset === undefined
+          ? 'That is no current code of this secret. Check the clock of your device.'
+          : `That is ${offsetText(verdict.offset.seconds)}. Set the clock of your device right.`,
+    });
+  const { recovery, keys } = newRecovery(options, now);
+  const accepted = acceptedAnswer(shape, assessed.subject.target.name, factor, realm, now);
+  const text = [
+    'Right. These recovery keys let you in when your device is lost; each opens one login. Store them now:',
+    ...keys,
+  ].join('\n');
+  return {
+    kind: 'next',
+    prompt: storedPrompt,
+    secret: text,
+    login: {
+      ...login,
+      enrolment: { factor: verdict.record, recovery, ...(accepted === undefined ? {} : { accepted }) },
+    },
+  };
+}
+
+function newRecovery(
+  { keyedHash, randomness }: FirstEnrolmentOptions,
+  now: number,
+): { readonly recovery: RecoveryRecord; readonly keys: readonly string[] } {
+  const keys = generateRecoveryKeys((max) => randomness.int(max));
+  const recovery: RecoveryRecord = {
+    id: randomness.bytes(6).toString('hex'),
+    name: 'Recovery keys',
+    created: now,
+    enabled: true,
+    kind: 'recovery',
+    ...hashRecoveryKeys(keys, randomness.bytes(saltLength), keyedHash),
+  };
+  return { recovery, keys };
+}
+
+async function finish(
+  { ledger }: FirstEnrolmentOptions,
+  login: OpenLogin,
+  assessed: Assessment,
+  factors: readonly [TotpRecord, RecoveryRecord],
+  accepted: AcceptedAnswer | undefined,
+): Promise<Verdict | undefined> {
+  const { subject, versioned, decision, now } = assessed;
+  const account = subject.target.name;
+  const record = versioned.value ?? emptyRecord(account, now, subject.target.uid);
+  const { realm } = decision;
+  const enrolled = factors.map((factor) =>
+    changeEvent('enrol', {
+      outcome: 'done',
+      reason: factor.kind === 'totp' ? 'verified' : 'unverified',
+      account,
+      at: now,
+      actor: 'login',
+      realm,
+      factor,
+    }),
+  );
+  const [factor] = factors;
+  const success = { outcome: 'success', reason: 'enrolled', at: now, realm, factor } as const;
+  const events = [...enrolled, loginEvent(subject, login.facts, success)];
+  const write = {
+    ...withLogin(record, assessed, login.facts),
+    factors,
+    grants: [],
+    ...(accepted === undefined ? {} : { accepted }),
+  };
+  if (!(await ledger.change({ record, version: versioned.version }, write, events))) return undefined;
+  return { kind: 'accepted', result: 'success', strip: 0 };
+}

@@ -1,0 +1,240 @@
+import type { ClockOffset, FactorRecord, KindName, Resync } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
+import { remainingKeys } from '../factors/recovery.ts';
+import { remainingCodes } from '../factors/scratch.ts';
+import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
+import { offsetText } from '../lib/clock-offset.ts';
+import { countOf } from '../lib/count-of.ts';
+import { unreachable } from '../lib/errors.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { refusals } from '../policy/decision.ts';
+
+/**
+ * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
+ * reads "Password:", which sudo would replace by its own.
+ */
+
+/** Who is at a prompt while the daemon stops or is upgraded; told to everybody alike. */
+export const stoppingText = 'Sallyport is being restarted. Please try again.';
+
+/** Below this many the user is told after each use. */
+const fewRecoveryKeys = 4;
+
+const words: Record<KindName, string> = {
+  totp: 'verification code',
+  hotp: 'verification code',
+  yubikey: 'YubiKey OTP',
+  webauthn: 'security key',
+  u2f: 'security key',
+  'ssh-sk': 'security key of ssh',
+  recovery: 'recovery key',
+  scratch: 'scratch code',
+  bypass: 'bypass code',
+};
+
+/** The order in a prompt, whatever was enrolled first: codes, then what stands in for them. */
+const typedOrder: readonly KindName[] = ['totp', 'hotp', 'yubikey', 'scratch', 'bypass', 'recovery'];
+
+/** Where we are reached unproven the prompt is the same for everybody. */
+export function genericPrompt(mode: LoginFacts['mode']): string {
+  return mode === 'prompt' ? 'Second factor: ' : 'Password and second factor: ';
+}
+
+/** Names only what this user can use here. */
+export function promptFor(
+  factors: readonly FactorRecord[],
+  mode: LoginFacts['mode'],
+  codesLocked: boolean,
+): string {
+  if (mode !== 'prompt') return genericPrompt(mode);
+  return sentence(typedNames(factors, codesLocked) ?? 'second factor');
+}
+
+/** "verification code or recovery key": what can be typed here; undefined: nothing. */
+export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
+  const usable = factors.filter(
+    (factor) => factor.kind === 'recovery' || (kindOf(factor).countsAsCode && !codesLocked),
+  );
+  const inOrder = usable.toSorted((a, b) => typedOrder.indexOf(a.kind) - typedOrder.indexOf(b.kind));
+  return [...new Set(inOrder.map((factor) => words[factor.kind]))].join(' or ') || undefined;
+}
+
+/**
+ * Where a security key may answer too.
+ * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program has to be told;
+ *   enter: it blinks after Enter
+ */
+export function keyPrompt(
+  how: 'touch' | 'touch-and-enter' | 'enter' | 'approve' | 'approve-and-enter',
+  typed: string | undefined,
+): string {
+  const asked = {
+    touch: 'Touch your security key',
+    'touch-and-enter': 'Touch your security key and press Enter',
+    enter: 'Press Enter to use your security key',
+    approve: 'Waiting for your approval',
+    'approve-and-enter': 'Press Enter once it is approved',
+  }[how];
+  return typed === undefined ? `${asked}: ` : `${asked}, or type a ${typed}: `;
+}
+
+/** What to do with a security key. */
+export function touchText(what: 'touch' | 'insert' | 'approve'): string {
+  switch (what) {
+    case 'touch':
+      return 'Touch your security key.';
+    case 'insert':
+      return 'Plug in your security key.';
+    case 'approve':
+      return 'Waiting for your approval in the browser.';
+    default:
+      return unreachable(what);
+  }
+}
+
+/** What to open, and the number that has to stand there too. It holds the link: only for the eyes of the person. */
+export function approvalText(link: string, number: string): string {
+  return `To use a security key, open ${link}\nand compare the number: ${number}`;
+}
+
+/** Where the link may end up in a log: the portal names the login to the person who is signed in there. */
+export function approvalTextWithoutLink(portal: string, number: string): string {
+  return `Open ${portal} and approve this login. Number: ${number}`;
+}
+
+export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
+  const wrong = why === 'wrong' ? 'That PIN was wrong. ' : '';
+  const left =
+    retries === undefined
+      ? ''
+      : `${countOf(retries, 'try is', 'tries are')} left before the key locks itself. `;
+  return `${wrong}${left}PIN of your security key: `;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
+}
+
+/** Why an answer was refused, for a person whose password is already proven, or for an admin. */
+export type RefusalReason =
+  | 'wrong'
+  | 'first-of-two'
+  | 'replay'
+  | 'clock'
+  | 'restored'
+  | 'unavailable'
+  | 'counter'
+  | 'no-shape'
+  | 'codes-locked'
+  | 'locked'
+  | 'no-factor'
+  | 'used-up'
+  | 'uid-changed';
+
+/** Of an OTP that was typed under other keyboard layouts than a YubiKey is made for. */
+export function layoutText(layouts: readonly string[]): string {
+  return `That looks like a YubiKey OTP typed under the keyboard layout ${layouts.join(' or ')}, and is none of a key of yours. Switch to a layout with Latin letters (English), then touch the key again.`;
+}
+
+/**
+ * Why a wrong answer was refused.
+ *
+ * Invariant: of a code that is still to come nothing is said: whoever guessed one could wait for its time.
+ */
+export function wrongText({
+  reason,
+  offset,
+  resync,
+}: {
+  readonly reason: RefusalReason;
+  readonly offset?: ClockOffset;
+  readonly resync?: Resync;
+}): string {
+  if (offset === undefined || offset.seconds >= 0 || resync === undefined) return refusalText(reason);
+  return `That is ${offsetText(offset.seconds)}: the clock of your device is slow. Wait for its next code and enter that one, then set the clock right.`;
+}
+
+/** @param wait restored: milliseconds until codes are accepted again */
+export function refusalText(reason: RefusalReason, wait = 0): string {
+  switch (reason) {
+    case 'wrong':
+      return 'That was not right.';
+    case 'first-of-two':
+      return 'That fits. The store was restored since you used it last: now give the next one, to show that yours is in step.';
+    case 'replay':
+      return 'That code was used before. Wait for the next one.';
+    case 'clock':
+      return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+    case 'restored': {
+      const minutes = countOf(Math.max(1, Math.ceil(wait / 60_000)), 'minute');
+      return `The store of this machine was restored a short time ago. Codes are accepted again in ${minutes}.`;
+    }
+    case 'unavailable':
+      return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
+    case 'counter':
+      return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
+    case 'no-shape':
+      return 'That is not the form of a code or key that is in use here.';
+    case 'codes-locked':
+      return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';
+    case 'locked':
+      return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
+    case 'no-factor':
+      return 'There is no enabled second factor to check this against.';
+    case 'used-up':
+    case 'uid-changed':
+      return refusals[reason].text;
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** Why a security key did not answer, for the person in front of it. */
+export function keyFailureText(reason: FidoReason): string {
+  switch (reason) {
+    case 'no-touch':
+      return 'The security key was not touched in time.';
+    case 'no-key':
+      return 'No security key was plugged in.';
+    case 'wrong-key':
+      return 'That security key is not one of yours here.';
+    case 'excluded':
+      return 'That security key is there already.';
+    case 'no-pin':
+      return 'A PIN or a finger is required here, and that security key has neither set up.';
+    case 'pin-blocked':
+      return 'The PIN of that security key is blocked. Pull the key out and plug it in again; if that does not help, it has to be reset.';
+    case 'unsupported':
+      return 'That security key cannot do what is asked of it here.';
+    case 'key-full':
+      return 'That security key has no room left. Remove a passkey from it first.';
+    case 'key-failed':
+      return 'The security key was pulled out, or does not answer as it should.';
+    case 'denied':
+      return 'This login was denied.';
+    case 'cancelled':
+      return 'The security key is not asked any more.';
+    case 'helper-failed':
+      return 'Security keys cannot be asked on this machine just now. Ask your administrator to look at the log.';
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** What a person should hear after a login; undefined: nothing. */
+export function successText(factor: FactorRecord): string | undefined {
+  if (factor.kind === 'scratch') return scratchText(remainingCodes(factor));
+  if (factor.kind === 'bypass') return 'That code is used up. Add a factor of your own now.';
+  if (factor.kind !== 'recovery') return undefined;
+  const left = remainingKeys(factor);
+  if (left >= fewRecoveryKeys) return undefined;
+  if (left === 0) return 'That was your last recovery key. Make a new set now.';
+  return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
+}
+
+/** They lay in a file in plain text: whoever uses one is to replace them. */
+function scratchText(left: number): string {
+  const advice = 'Make recovery keys instead: sallyport factor add recovery';
+  if (left === 0) return `That was your last scratch code. ${advice}`;
+  return `${left} scratch ${left === 1 ? 'code is' : 'codes are'} left. ${advice}`;
+}

@@ -1,0 +1,74 @@
+import type { EventOrigin } from '../audit/aggregates.ts';
+import type { RejectReason } from '../factors/contract.ts';
+import { networkKey } from '../lib/network-key.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { isTypedCode } from '../policy/requirement.ts';
+import type { Asking } from './answer-context.ts';
+import type { OpenLogin, Verdict } from './contract.ts';
+import type { Answer, Judgement } from './evaluate-answer.ts';
+import { layoutText, refusalText } from './prompt-texts.ts';
+
+export type Refusal = Verdict & { kind: 'refused' };
+
+/** @param refusal again: the call may go on; delay: milliseconds by which the frame is held back */
+export function refused(
+  login: OpenLogin,
+  refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number; repeats?: true },
+): Refusal {
+  const { again = false, delay = 0, ...rest } = refusal;
+  return { kind: 'refused', again, delay, login, ...rest };
+}
+
+/** What was typed by mistake guesses nothing, and is asked again; what a security key says is never a slip. */
+export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonly string[]): Refusal {
+  return refused(login, {
+    result: 'auth-err',
+    again: Buffer.isBuffer(answer),
+    text: layouts === undefined ? refusalText('no-shape') : layoutText(layouts),
+  });
+}
+
+/** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
+export function hasMoreThanCodes(asking: Asking): boolean {
+  return asking.factors.some((factor) => !isTypedCode(factor));
+}
+
+/** Where in an answer the factor stands. */
+export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
+  return facts.mode === 'prompt' ? 'whole' : 'tail';
+}
+
+/**
+ * With such a clock, just after a restore, or without the servers, no code can be right; and the answer that was accepted a moment ago
+ * guesses nothing: no account is to be locked for it.
+ */
+export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refused' }): boolean {
+  return repeats === true || nowhere.has(reason);
+}
+
+const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavailable']);
+
+/** What tells where a login comes from. */
+type Whence = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
+
+/** Where a try comes from, for the throttle, the tallies and the places of unproven logins. */
+export function originOf(facts: Whence): string {
+  if (!facts.rootSocket) return `uid:${facts.peerUid}`;
+  // At this machine each user has tries of its own: nobody may use up those of the others. Terminals are easy to have.
+  if (facts.realUid !== 0) return `local:${facts.realUid}`;
+  return facts.source ?? facts.rhost ?? `local:0:${facts.tty ?? ''}`;
+}
+
+/** The same party as the log names it: its lines are bounded by these fields (lib/bounded-log.ts). */
+export function logPartyOf(facts: LoginFacts): { readonly uid: number } | { readonly address: string } {
+  if (!facts.rootSocket) return { uid: facts.peerUid };
+  const source = facts.source ?? facts.rhost;
+  return source === undefined || facts.realUid !== 0 ? { uid: facts.realUid } : { address: source };
+}
+
+/** Whose events of logins without a verified factor are counted together: at this machine those of one real uid. */
+export function eventOriginOf(facts: LoginFacts): EventOrigin {
+  if (!facts.rootSocket) return { way: 'user-socket', party: `uid:${facts.peerUid}` };
+  const source = facts.source ?? facts.rhost;
+  return { way: 'root-socket', party: source === undefined ? `uid:${facts.realUid}` : networkKey(source) };
+}

@@ -1,0 +1,187 @@
+import { boundTo, keyOfferFor } from '../authenticators/key-requests.ts';
+import { createAdding } from '../enrolment/add-factor.ts';
+import { createTurns, type InTurn } from '../lib/account-mutex.ts';
+import { codeOf, messageOf } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
+import type { LoginFacts } from '../policy/contract.ts';
+import { acceptVerified } from './accept-login.ts';
+import { Answering } from './answering.ts';
+import { Assessor } from './assessment.ts';
+import { Ledger, untilSettled } from './audited-store.ts';
+import type { AbandonReason, Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './contract.ts';
+import { type Answer, mayBeAnAnswer, mayBeAnOtp } from './evaluate-answer.ts';
+import { loginEvent } from './events.ts';
+import type { Subject } from './login-accounts.ts';
+import { openFirst } from './login-enrolment.ts';
+import { genericPrompt, promptFor, refusalText } from './prompt-texts.ts';
+import { eventOriginOf, logPartyOf, originOf, refused, whereOf } from './refusal-rules.ts';
+import { type Beat, createBeat } from './response-padding.ts';
+import { createProofs } from './verify-code.ts';
+
+export type { Clock } from './assessment.ts';
+export type * from './contract.ts';
+
+/**
+ * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to
+ * 8, 10):
+ * - an answer is judged against records read for it, and policy, lock and factor are decided again whenever
+ *   the commit meets another one: what was decided at HELLO only chose the prompt;
+ * - "accepted", or an opening with "success", is returned only after the one commit of acceptance.ts is durable;
+ * - a commit that failed is never taken for "not spent": the error goes up and ends in SYSTEM_ERR;
+ * - a login that is not proven learns nothing but yes or no, in the same time for every name;
+ * - nothing is stored for a name that is no account.
+ */
+export function createVerifier(options: VerifierOptions): Verifier {
+  const ledger = new Ledger(options.store, options.log);
+  const inTurn = createTurns();
+  const logins = new Logins(options, ledger, inTurn);
+  const stood = { ...options, ledger, inTurn };
+  return {
+    open: (facts) => logins.open(facts),
+    answer: (login, answer, ended) => logins.answer(login, answer, ended),
+    abandon: (login, reason) => logins.abandon(login, reason),
+    ...createProofs(stood),
+    ...createAdding(stood),
+  };
+}
+
+class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
+  readonly #o: VerifierOptions;
+  readonly #ledger: Ledger;
+  readonly #assessor: Assessor;
+  readonly #answering: Answering;
+  readonly #beat: Beat;
+
+  constructor(options: VerifierOptions, ledger: Ledger, inTurn: InTurn) {
+    this.#o = options;
+    this.#ledger = ledger;
+    this.#beat = createBeat(options.clock.monotonic);
+    this.#assessor = new Assessor(options, ledger);
+    this.#answering = new Answering({ ...options, ledger, assessor: this.#assessor, inTurn });
+  }
+
+  async open(facts: LoginFacts): Promise<Opening> {
+    if (!facts.proven) return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts } };
+    const subject = await this.#assessor.subjectOf(facts);
+    if (subject === undefined) {
+      this.#o.unknownNames.add(originOf(facts));
+      return { kind: 'done', result: 'auth-err' };
+    }
+    const login = { facts, subject: { value: subject, at: this.#o.clock.monotonic() } };
+    return untilSettled<Opening>(async () => {
+      const assessed = await this.#assessor.assess(facts, subject);
+      const { decision } = assessed;
+      if (decision.kind === 'accept')
+        return (await acceptVerified(this.#ledger, assessed, facts, decision))
+          ? { kind: 'done', result: 'success' }
+          : undefined;
+      if (decision.kind === 'ask') {
+        const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
+        const key = await keyOfferFor(decision, assessed, facts, this.#o);
+        return {
+          kind: 'ask',
+          prompt,
+          login: boundTo(login, key),
+          ...(key === undefined ? {} : { key }),
+          ...(decision.codesLocked ? { text: refusalText('codes-locked') } : {}),
+        };
+      }
+      if (decision.kind === 'enrol') return openFirst(login, assessed, this.#o.config(), this.#o.randomness);
+      if (!(await this.#assessor.settle(assessed, decision, facts))) return undefined;
+      const result = decision.kind === 'not-needed' ? 'ignore' : decision.result;
+      return { kind: 'done', result, ...(decision.text === undefined ? {} : { text: decision.text }) };
+    });
+  }
+
+  async answer(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
+    const arrived = this.#o.clock.monotonic();
+    const mayAsk = this.#mayAskServers(login.facts, answer);
+    try {
+      if (login.facts.proven) return await this.#answerProven(login, answer, ended);
+      const verdict = await this.#answerUnproven(login, answer, ended);
+      return this.#beat.hold(verdict, this.#o.clock.monotonic() - arrived, mayAsk);
+    } finally {
+      if (Buffer.isBuffer(answer)) answer.fill(0);
+    }
+  }
+
+  /** Of no account in particular: the same for every name. */
+  #mayAskServers(facts: LoginFacts, answer: Answer): boolean {
+    const hasServers = this.#o.config().realms.some(({ yubikey }) => yubikey.servers !== undefined);
+    return hasServers && Buffer.isBuffer(answer) && mayBeAnOtp(answer, whereOf(facts));
+  }
+
+  async abandon(login: OpenLogin, reason: AbandonReason): Promise<void> {
+    if (!login.facts.proven || login.subject === undefined) return;
+    const outcome = reason === 'denied' ? 'refused' : 'abandoned';
+    const said = { outcome, reason, at: this.#o.clock.now() } as const;
+    await this.#ledger.note(loginEvent(login.subject.value, login.facts, said));
+  }
+
+  async #answerProven(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
+    const subject = await this.#subject(login);
+    if (subject === undefined) return refused(login, { result: 'auth-err' });
+    return this.#answering.settle(login, subject, answer, ended);
+  }
+
+  /**
+   * Every refusal looks the same, and ends the call: for names that are none sshd gives junk, and a second
+   * prompt would tell. Where nothing is needed any answer will do, whatever its shape and the throttle.
+   */
+  async #answerUnproven(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
+    const { facts } = login;
+    const name = facts.rootSocket ? facts.user : undefined;
+    const origin = originOf(facts);
+    const hasShape = Buffer.isBuffer(answer) && mayBeAnAnswer(answer, whereOf(facts));
+    const mayTry = hasShape && this.#o.throttle.allows(name, origin);
+    if (mayTry) this.#o.throttle.failed(name, origin);
+    else if (hasShape) this.#o.throttled.add(origin);
+    try {
+      const verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin, ended);
+      if (verdict?.kind === 'accepted') {
+        if (mayTry) this.#o.throttle.forgive(name, origin);
+        return verdict;
+      }
+      // It guessed nothing: strangers who saw it cannot use up the tries of the name with it.
+      if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.throttle.forgive(name, origin);
+    } catch (error) {
+      const said = { ...logPartyOf(facts), code: codeOf(error), message: messageOf(error) };
+      this.#o.log.error('login-error', said);
+      return refused(login, { result: 'system-err' });
+    }
+    return refused(login, { result: 'auth-err' });
+  }
+
+  /** @param answer undefined: nothing is judged, only whether anything is needed */
+  async #answerOf(login: OpenLogin, answer: Answer | undefined, origin: string, ended?: AbortSignal) {
+    const { facts } = login;
+    const subject = await this.#assessor.subjectOf(facts);
+    if (subject === undefined) {
+      this.#o.unknownNames.add(origin);
+      return undefined;
+    }
+    if (!facts.rootSocket && subject.target.uid !== facts.peerUid) {
+      // Only as often as the throttle lets through: nobody fills the trail of another.
+      if (answer === undefined) return undefined;
+      const said = { outcome: 'refused', reason: 'other-account', at: this.#o.clock.now() } as const;
+      await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
+      return undefined;
+    }
+    if (answer !== undefined) return this.#answering.settle(login, subject, answer, ended);
+    return untilSettled(async () => {
+      const assessed = await this.#assessor.assess(facts, subject);
+      const isNeeded = assessed.decision.kind !== 'not-needed';
+      return isNeeded
+        ? refused(login, { result: 'auth-err' })
+        : this.#answering.withoutFactor(login, assessed);
+    });
+  }
+
+  /** The account as NSS said it at HELLO; asked again when the answer was long in coming. */
+  async #subject(login: OpenLogin): Promise<Subject | undefined> {
+    const { subject, facts } = login;
+    if (subject !== undefined && this.#o.clock.monotonic() - subject.at < limits.lookupAge)
+      return subject.value;
+    return this.#assessor.subjectOf(facts);
+  }
+}

@@ -1,0 +1,141 @@
+import type { AuditEvent } from '../audit/event.ts';
+import type { Realm } from '../config/contract.ts';
+import type { FactorRecord } from '../factors/contract.ts';
+import { kindOf } from '../factors/kinds.ts';
+import { summaryOf } from '../factors/summary.ts';
+import { type InTurn, Outside, settled } from '../lib/account-mutex.ts';
+import { SallyportError, unreachable } from '../lib/errors.ts';
+import { ownershipOf } from '../policy/identity.ts';
+import { lockedNow } from '../policy/lockout.ts';
+import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { usedUpNames } from '../policy/requirement.ts';
+import { type Owner, recordOf } from '../store/sealed/record-owner.ts';
+import { type Asking, counted, judgeAnswer, madeReady, spent } from './answer-context.ts';
+import { type Ledger, untilSettled } from './audited-store.ts';
+import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
+import { changeEvent, withLock, withOffset } from './events.ts';
+import { known } from './login-accounts.ts';
+import { type RefusalReason, refusalText, successText, wrongText } from './prompt-texts.ts';
+import { countsNowhere } from './refusal-rules.ts';
+import { acceptedAnswer } from './replay.ts';
+import { markOf } from './yubikey-counters.ts';
+
+export interface ProofOptions extends VerifierOptions {
+  readonly ledger: Ledger;
+  readonly inTurn: InTurn;
+}
+
+/**
+ * `sallyport verify`.
+ *
+ * MUST hold: a code that is accepted here is spent as in a login, by the same judge and the same commit,
+ * and a wrong one counts as one.
+ */
+export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
+  return {
+    async verify(request) {
+      try {
+        const { owner, realm } = await accountOf(options, request.user);
+        return await settled(
+          () => untilSettled(() => tryVerify(options, request, owner, realm)),
+          (work) => options.inTurn(owner.name, work),
+        );
+      } finally {
+        request.answer.fill(0);
+        request.previous?.fill(0);
+      }
+    },
+  };
+}
+
+/** @throws SallyportError `no-such-account`, `accounts-unavailable` */
+export async function accountOf(
+  options: ProofOptions,
+  user: string,
+): Promise<{ owner: Owner; realm: Realm }> {
+  const config = options.config();
+  const found = known(await options.accounts.byName(user, wantedGroups(config)));
+  if (found === undefined)
+    throw new SallyportError(
+      'no-such-account',
+      'there is no such account; check the name with: getent passwd',
+    );
+  const selected = selectRealm(config, found.account, found.groups);
+  if (selected.kind === 'realm') return { owner: found.account, realm: selected.realm };
+  throw new SallyportError(
+    'accounts-unavailable',
+    `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
+  );
+}
+
+async function tryVerify(
+  options: ProofOptions,
+  request: VerifyRequest,
+  owner: Owner,
+  realm: Realm,
+): Promise<VerifyResult | Outside | undefined> {
+  const { ledger, keyedHash } = options;
+  const account = owner.name;
+  const now = options.clock.now();
+  const { value, version } = await options.store.account(account);
+  const record = recordOf(value, owner, now);
+  const factors = record.factors.filter(
+    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && kindOf(factor).usable(factor, now),
+  );
+  const locked = lockedNow(record.lock, realm.lockout, now);
+  const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
+    changeEvent('verify', {
+      outcome,
+      reason,
+      account,
+      at: now,
+      actor: request.actor,
+      realm: realm.name,
+      factor,
+    });
+  const no = async (reason: RefusalReason, until = now): Promise<VerifyResult> => {
+    await ledger.note(event('refused', reason));
+    return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
+  };
+  if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
+  if (factors.length === 0)
+    return no(usedUpNames(record.factors, now) === undefined ? 'no-factor' : 'used-up');
+  if (locked === 'all') return no('locked');
+  const codesLocked = locked === 'codes';
+  const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
+  const ready = await madeReady(options, realm, question, { account });
+  if (ready instanceof Outside) return ready;
+  const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
+  const asking: Asking = { ...asked, ...ready };
+  const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
+  const resync = before?.outcome === 'refused' ? before.resync : undefined;
+  const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
+  switch (judgement.outcome) {
+    case 'accepted': {
+      const { factor, shape } = judgement;
+      const mark = markOf(factor, asking.tokens);
+      const after = spent(record, factor, acceptedAnswer(shape, account, factor, realm, now));
+      if (!(await ledger.change(asking, after, event('success', 'verified', factor), mark))) return undefined;
+      const text = successText(factor);
+      return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
+    }
+    case 'no-shape':
+    case 'codes-locked':
+      return no(judgement.outcome);
+    case 'refused': {
+      const { reason } = judgement;
+      if (countsNowhere(judgement)) return no(reason, judgement.until);
+      const after = counted(asking, judgement);
+      const told = withLock(withOffset(event('refused', reason), judgement), record.lock, after.lock);
+      if (!(await ledger.change(asking, after, told))) return undefined;
+      return {
+        outcome: 'refused',
+        reason,
+        text: wrongText(judgement),
+        resync: judgement.resync !== undefined,
+      };
+    }
+    default:
+      return unreachable(judgement);
+  }
+}

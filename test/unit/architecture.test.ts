@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+import { projectRoot, writtenFiles } from '../support/project.ts';
+import { loadScript } from './scripts/load.ts';
+
+const files = writtenFiles();
+const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
+const typescript = files.filter((path) => /\.tsx?$/.test(path));
+
+interface Import {
+  readonly from: string;
+  /** A path from the root for files of the project, else the name of a package or a builtin. */
+  readonly to: string;
+  readonly typesOnly: boolean;
+}
+
+const clause =
+  /^(?:import|export)\s+(type\s)?[^;'"]*?from\s+'([^']+)'|^import\s+()'([^']+)'|\bimport\(\s*()'([^']+)'/gm;
+
+function importsOf(path: string): readonly Import[] {
+  return [...textOf(path).matchAll(clause)].map((match) => {
+    const target = match[2] ?? match[4] ?? match[6] ?? '';
+    const to = target.startsWith('.') ? normalize(join(dirname(path), target)) : target;
+    return { from: path, to, typesOnly: match[1] !== undefined };
+  });
+}
+
+const imports = typescript.flatMap(importsOf);
+const described = ({ from, to }: Import) => `${from} imports ${to}`;
+const within = (folder: string) => (path: string) => path.startsWith(`${folder}/`);
+
+/** The modules of daemon/, from the top: each imports from its own files and from modules below it. */
+const layers = [
+  'main',
+  'runtime',
+  'control',
+  'maintenance',
+  'admin',
+  'sign-in',
+  'ceremonies',
+  'metrics',
+  'client',
+  'login',
+  'api',
+  'enrolment',
+  'verifier',
+  'authenticators',
+  'store/leveldb',
+  'store/sealed',
+  'store',
+  'policy',
+  'config',
+  'sealing',
+  'factors',
+  'audit',
+  'host',
+  'protocol',
+  'lib',
+  'limits',
+] as const;
+
+function layerOf(path: string): number {
+  const [, first = '', second = '', third] = path.replace(/\.ts$/, '').split('/');
+  const name = first === 'store' && third !== undefined ? `${first}/${second}` : first;
+  const found = layers.findIndex((layer) => layer === name);
+  assert.notEqual(found, -1, `${path} is in no module of daemon/`);
+  return found;
+}
+
+/** Imports that still go upwards. This list only shrinks. */
+const allowedUpwards: readonly string[] = [
+  'daemon/admin/contract.ts imports daemon/control/authorise.ts',
+  'daemon/api/views.ts imports daemon/admin/presence-count.ts',
+  'daemon/api/views.ts imports daemon/admin/presence.ts',
+  'daemon/authenticators/key-requests.ts imports daemon/verifier/assessment.ts',
+  'daemon/authenticators/key-requests.ts imports daemon/verifier/contract.ts',
+  'daemon/authenticators/key-requests.ts imports daemon/verifier/evaluate-answer.ts',
+  'daemon/authenticators/key-requests.ts imports daemon/verifier/prompt-texts.ts',
+  'daemon/authenticators/validations.ts imports daemon/verifier/evaluate-answer.ts',
+  'daemon/client/client.ts imports daemon/admin/exemptions.ts',
+  'daemon/client/client.ts imports daemon/admin/owners.ts',
+  'daemon/client/client.ts imports daemon/admin/report.ts',
+  'daemon/client/client.ts imports daemon/control/bypass.ts',
+  'daemon/sealing/error.ts imports daemon/store/contract.ts',
+  'daemon/store/contract.ts imports daemon/store/sealed/chain.ts',
+  'daemon/store/contract.ts imports daemon/store/sealed/meta.ts',
+  'daemon/store/sealed/audit-trail.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/chain-check.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/commit-batch.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/committer.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/hash-keys.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/listing.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/reader.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/record-loader.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/scrub-schedule.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/scrub.ts imports daemon/store/leveldb/format/tables.ts',
+  'daemon/store/sealed/scrub.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/snapshot.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/store/sealed/trail-pruning.ts imports daemon/store/leveldb/leveldb.ts',
+  'daemon/verifier/verifier.ts imports daemon/enrolment/add-factor.ts',
+];
+
+describe('the modules of the daemon', () => {
+  const isDaemon = within('daemon');
+  const inside = imports.filter(
+    ({ from, to }) => isDaemon(from) && !to.startsWith('node:') && to.includes('.ts'),
+  );
+
+  it('import nothing from a module above them', () => {
+    const upwards = inside.filter(({ from, to }) => layerOf(to) < layerOf(from)).map(described);
+    assert.deepEqual([...new Set(upwards)].sort(), [...allowedUpwards].sort());
+  });
+
+  it('import nothing from outside daemon/', () => {
+    assert.deepEqual(inside.filter(({ to }) => !isDaemon(to)).map(described), []);
+  });
+
+  it('are found by this test', () => {
+    assert.ok(inside.length > 50, `only ${inside.length} imports found`);
+    assert.ok(
+      inside.some(({ from, to }) => from === 'daemon/factors/totp.ts' && to === 'daemon/factors/otp.ts'),
+    );
+  });
+});
+
+describe('policy and factors', () => {
+  const pure = typescript.filter((path) => within('daemon/policy')(path) || within('daemon/factors')(path));
+
+  it('import nothing that reaches out of the process', () => {
+    const allowed = /^(daemon\/|otplib$|@otplib\/|valibot$|node:crypto$|node:net$)/;
+    const reaching = imports.filter(({ from, to }) => pure.includes(from) && !allowed.test(to));
+    assert.deepEqual(reaching.map(described), []);
+  });
+
+  it('open no socket: of node:net they use what tells an address from a name', () => {
+    for (const path of pure) {
+      const names = /import \{([^}]*)\} from 'node:net'/.exec(textOf(path))?.[1]?.split(',') ?? [];
+      for (const name of names)
+        assert.match(name.trim(), /^(isIP|isIPv4|isIPv6|BlockList|SocketAddress|)$/, path);
+    }
+  });
+
+  it('read no clock, no environment and no randomness', () => {
+    const source =
+      /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.|\brandom(Bytes|Int|UUID|FillSync)\b|\bsetTimeout\b/;
+    for (const path of pure) {
+      // randomInt may be the name of a parameter: what is passed in is allowed, what is imported is not.
+      const code = textOf(path)
+        .replace(/\brandomInt\b(?=[:(])/g, 'passedIn')
+        // What otplib wants a function for, and must never call.
+        .replace(/\brandomBytes(?=: \(\) => \{\s+throw )/g, 'refused')
+        .replace(/^\s*(\*|\/\/|\/\*).*$/gm, '');
+      assert.doesNotMatch(code, source, path);
+    }
+    for (const { from, to } of imports.filter(
+      ({ from, to }) => pure.includes(from) && to === 'node:crypto',
+    )) {
+      assert.doesNotMatch(textOf(from), /import \{[^}]*random[^}]*\} from 'node:crypto'/, `${from} ${to}`);
+    }
+  });
+});
+
+describe('docs/layout.md', () => {
+  const page = textOf('docs/layout.md');
+
+  it('lists the modules of daemon/ in their order', () => {
+    const table = /^\| module \| holds \|\n(?:\|.*\n)*/m.exec(page)?.[0] ?? '';
+    const rows = [...table.matchAll(/^\| `([a-z/-]+?)(?:\/|\.ts)`/gm)].map(([, name]) => name);
+    assert.deepEqual(rows, layers);
+  });
+
+  it('names no file that does not exist', () => {
+    const there = new Set(files.map((path) => basename(path)));
+    const named = [...page.matchAll(/`(?:[a-z/]*\/)?([a-z-]+\.tsx?)`/g)].map(([, name]) => name ?? '');
+    assert.ok(named.length > 50, String(named.length));
+    assert.deepEqual(
+      named.filter((name) => !there.has(name)),
+      [],
+    );
+  });
+});
+
+describe('docs/design.md', () => {
+  const page = textOf('docs/design.md');
+  const rules = page.split(/^## (?=\d+\. )/m).slice(1);
+
+  it('numbers its rules in order, and names code and tests of each', () => {
+    assert.deepEqual(
+      rules.map((rule) => Number.parseInt(rule, 10)),
+      rules.map((_, at) => at + 1),
+    );
+    for (const rule of rules) {
+      assert.match(rule, /^- Code: `/m, rule.slice(0, 40));
+      assert.match(rule, /^- Tests: `test\//m, rule.slice(0, 40));
+    }
+  });
+
+  it('names files that exist', () => {
+    const named = [...page.matchAll(/`((?:daemon|native|portal|test)\/[^`]*)`/g)].map(
+      ([, path]) => path ?? '',
+    );
+    assert.ok(named.length > 60, String(named.length));
+    assert.deepEqual(
+      named.filter(
+        (path) => !files.some((file) => file === path || (path.endsWith('/') && file.startsWith(path))),
+      ),
+      [],
+    );
+  });
+
+  it('has every rule that the code cites', () => {
+    for (const path of files.filter((file) => /\.(tsx?|c|h)$/.test(file)))
+      for (const [, first = '', , last = first] of textOf(path).matchAll(
+        /design, rules? (\d+)( to | and |, )?(\d+)?/g,
+      ))
+        assert.ok(
+          Number(first) >= 1 && Number(last) <= rules.length,
+          `${path} cites rule ${first} to ${last}`,
+        );
+  });
+});
+
+describe('portal, notify and cli', () => {
+  it('import api/, client/, lib/ and types from the daemon, and nothing else', () => {
+    const outside = imports.filter(
+      ({ from, to }) =>
+        ['cli', 'portal', 'notify'].some((room) => within(room)(from)) && within('daemon')(to),
+    );
+    const wrong = outside.filter(
+      ({ to, typesOnly }) =>
+        !['api', 'client', 'lib'].some((module) => within(`daemon/${module}`)(to)) && !typesOnly,
+    );
+    assert.deepEqual(wrong.map(described), []);
+  });
+});
+
+describe('every deadline', () => {
+  const product = typescript.filter((path) => /^(daemon|portal|cli|notify|manual)\//.test(path));
+  const codeOf = (path: string) => textOf(path).replace(/^\s*(\/?\*|\/\/).*$/gm, '');
+
+  it('hangs on nothing that the garbage collector may take', () => {
+    assert.ok(product.length > 200, String(product.length));
+    const weak =
+      /\bAbortSignal\s*\.\s*(timeout|any)\b|\bWeakRef\b|\bFinalizationRegistry\b|\bsetTimeout\([^;]*\bresolve\b[^;]*\.unref\(\)/;
+    assert.deepEqual(
+      product.filter((path) => weak.test(codeOf(path))),
+      [],
+    );
+  });
+
+  it('of a wait is that of daemon/lib/deadline.ts', () => {
+    const own = product.filter((path) => /\bPromise\s*\.\s*race\b/.test(codeOf(path)));
+    // An interrupt by the person at the terminal is no deadline.
+    assert.deepEqual(own, ['cli/commands/factor-add-key.ts', 'daemon/lib/deadline.ts']);
+  });
+});
+
+describe('every file', () => {
+  it('has no default export', () => {
+    const exporting = typescript.filter((path) => /^export default\b|\bas default\b/m.test(textOf(path)));
+    assert.deepEqual(exporting, []);
+  });
+
+  it('of the program has at most 300 lines', () => {
+    const program = files.filter((path) => /\.(ts|tsx|css|mjs|c|cc|h)$/.test(path) && !within('test')(path));
+    const long = program.filter((path) => textOf(path).split('\n').length > 301);
+    assert.deepEqual(long, []);
+  });
+
+  it('speaks of the project alone', () => {
+    const words = [
+      ['/work', '/'],
+      ['registry', '.npm'],
+      ['deb', '.debian'],
+      ['../', 'shared'],
+    ].map((parts) => parts.join(''));
+    const found = files.flatMap((path) => {
+      const text = textOf(path);
+      return words.filter((word) => text.includes(word)).map((word) => `${path}: ${word}`);
+    });
+    assert.deepEqual(found, []);
+  });
+
+  it('of tests runs, skips nothing and owes nothing', () => {
+    const owed = /\b(test|it|describe)\.(skip|todo|only)\b|\bskip: *true|\bTO[D]O\b|\bFIX[M]E\b/;
+    assert.deepEqual(
+      files.filter((path) => /\.(ts|tsx|mjs|c|cc|h|sh)$/.test(path) && owed.test(textOf(path))),
+      [],
+    );
+  });
+});
+
+describe('what is not ours', async () => {
+  const packageJson = JSON.parse(textOf('package.json'));
+  const page = textOf('docs/explanation/dependencies.md');
+  const rowOf = (name: string) => page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+  const npm = Object.entries<string>({ ...packageJson.dependencies, ...packageJson.devDependencies });
+
+  it('is pinned exactly, and fetched from nowhere in particular', async () => {
+    const { pinFaults } = await loadScript<{ pinFaults(a: unknown, b: unknown): readonly string[] }>(
+      'lib/pins.mjs',
+    );
+    assert.deepEqual(pinFaults(packageJson, JSON.parse(textOf('package-lock.json'))), []);
+  });
+
+  it('has a row in docs/explanation/dependencies.md, npm packages with their version', () => {
+    for (const [name, version] of npm)
+      assert.match(rowOf(name), new RegExp(`\\| ${version.replaceAll('.', '\\.')} \\|`), name);
+  });
+
+  it('has a row there for each Debian package', async () => {
+    const { packagesFor } = await loadScript<{ packagesFor: Record<string, readonly { name: string }[]> }>(
+      'lib/packages.mjs',
+    );
+    for (const { name } of Object.values(packagesFor).flat()) assert.notEqual(rowOf(name), '', name);
+  });
+
+  it('is really imported, if it is there for running', () => {
+    const used = new Set(imports.map(({ to }) => to));
+    for (const name of Object.keys(packageJson.dependencies))
+      assert.ok(used.has(name), `${name} is imported nowhere`);
+  });
+});

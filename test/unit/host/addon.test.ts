@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { addonFile, loadAddon } from '../../../daemon/host/addon.ts';
+import { compileC } from '../../support/native.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-addon-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const built = addonFile();
+
+/** Runs a program of this build's addon in a process of its own. */
+function node(program: string) {
+  const module = JSON.stringify(join(import.meta.dirname, '../../../daemon/host/addon.js'));
+  const text = `import { addonFile, loadAddon } from ${module}; ${program}`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8' });
+}
+
+test('the addon is found beside the daemon when installed, and in build/Release of the repository', () => {
+  for (const [daemon, addon] of [
+    ['installed', 'installed/sallyport_addon.node'],
+    ['one/daemon/host', 'one/build/Release/sallyport_addon.node'],
+    ['two/dist/daemon/host', 'two/build/Release/sallyport_addon.node'],
+  ] as const) {
+    const file = join(folder, addon);
+    mkdirSync(join(folder, daemon), { recursive: true });
+    mkdirSync(join(file, '..'), { recursive: true });
+    copyFileSync(built, file);
+    assert.equal(addonFile(join(folder, daemon)), file);
+  }
+});
+
+test('an addon that is missing or broken names the command that builds it', () => {
+  const broken = join(folder, 'broken.node');
+  writeFileSync(broken, 'not a library');
+  for (const file of [broken, addonFile(join(folder, 'nowhere'))]) {
+    const { stdout } = node(`
+      try { loadAddon(${JSON.stringify(file)}); } catch (error) { console.log(error.code, error.message); }`);
+    assert.match(stdout, /^addon-missing .*npm run build/);
+    assert.ok(stdout.includes(file));
+  }
+});
+
+test('a question that is under way keeps no process alive', () => {
+  const { status, stderr } = node(`void loadAddon().lookupAccount({ name: 'root' }, [], 1000);`);
+  assert.deepEqual([status, stderr], [0, '']);
+});
+
+test('the addon can be loaded in a worker, and the worker can end with questions under way', async () => {
+  const program = `
+    const addon = require(${JSON.stringify(built)});
+    addon.startLookups({ threads: 2, queue: 100 });
+    for (let i = 0; i < 50; i++) void addon.lookupAccount({ uid: i }, ['root'], 1000);
+    process.exit(7);`;
+  for (let round = 0; round < 5; round++) {
+    const [code] = await once(new Worker(program, { eval: true }), 'exit');
+    assert.equal(code, 7);
+  }
+});
+
+const datagram = join(folder, 'datagram');
+compileC('datagram.c', datagram);
+
+async function withNotifySocket<Result>(value: string | undefined, body: () => Result | Promise<Result>) {
+  const before = process.env.NOTIFY_SOCKET;
+  if (value === undefined) delete process.env.NOTIFY_SOCKET;
+  else process.env.NOTIFY_SOCKET = value;
+  try {
+    return await body();
+  } finally {
+    if (before === undefined) delete process.env.NOTIFY_SOCKET;
+    else process.env.NOTIFY_SOCKET = before;
+  }
+}
+
+test('the service manager is told on a path and on an abstract name, by this very process', async () => {
+  for (const address of [join(folder, 'notify.sock'), `@sallyport-test-${process.pid}`]) {
+    const receiver = spawn(datagram, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    receiver.stdout.setEncoding('utf8').on('data', (text: string) => {
+      heard += text;
+    });
+    await once(receiver.stdout, 'data');
+    assert.equal(await withNotifySocket(address, () => loadAddon().notify('READY=1\nSTATUS=open')), true);
+    await once(receiver, 'close');
+    assert.equal(heard, `ready\n${process.pid} READY=1\nSTATUS=open\n`);
+  }
+});
+
+test('without NOTIFY_SOCKET nobody is told, and a wrong one is an error', async () => {
+  const { notify } = loadAddon();
+  for (const value of [undefined, ''])
+    assert.equal(await withNotifySocket(value, () => notify('READY=1')), false);
+  const wrong = { 'relative.sock': 'EINVAL', [`/${'x'.repeat(200)}`]: 'EINVAL', '/nowhere/x.sock': 'ENOENT' };
+  for (const [value, code] of Object.entries(wrong)) {
+    await withNotifySocket(value, () => assert.throws(() => notify('READY=1'), { code }, value));
+  }
+});
+
+test('a service manager that does not read cannot stop the event loop', async () => {
+  const address = `@sallyport-deaf-${process.pid}`;
+  const receiver = spawn(datagram, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(receiver.stdout, 'data');
+  receiver.kill('SIGSTOP');
+  await withNotifySocket(address, () =>
+    assert.throws(
+      () => {
+        for (let i = 0; i < 100_000; i++) loadAddon().notify('WATCHDOG=1');
+      },
+      { code: 'EAGAIN' },
+    ),
+  );
+  receiver.kill('SIGKILL');
+  await once(receiver, 'exit');
+});
+
+test('a process can make itself undumpable', () => {
+  // The kernel gives the files of such a process to root, whoever it runs as. A copy, because that one may not
+  // be let into the folder of the repository; from the start, because Debian 13's Node changes no uid later.
+  const copy = join(folder, 'undumpable.node');
+  chmodSync(folder, 0o755);
+  copyFileSync(built, copy);
+  const program = `
+    const addon = require(${JSON.stringify(copy)});
+    const read = () => {
+      try { return require('fs').readFileSync('/proc/self/environ').length >= 0; } catch (e) { return e.code; }
+    };
+    addon.setDumpable(true); const before = read();
+    addon.setDumpable(false); console.log(before, read());`;
+  const run = spawnSync(process.execPath, ['-e', program], {
+    ...{ uid: 65534, gid: 65534, cwd: '/', env: {}, encoding: 'utf8' },
+  });
+  assert.equal(run.stdout, 'true EACCES\n', run.stderr);
+});
+
+test('a descriptor that was handed over is not inherited further', () => {
+  // Node does the same for the first descriptors at its start, so the test takes a high one.
+  const program = `
+    const { readFileSync } = require('node:fs');
+    const flags = () => /flags:\\s*(\\d+)/.exec(readFileSync('/proc/self/fdinfo/200', 'utf8'))[1];
+    const closesOnExec = () => (Number.parseInt(flags(), 8) & 0o2000000) !== 0;
+    const before = closesOnExec();
+    require(process.argv[1]).closeOnExec(200);
+    console.log(before, closesOnExec());`;
+  const shell = 'exec 200</dev/null; exec "$@"';
+  const command = ['-c', shell, 'bash', process.execPath, '-e', program, built];
+  assert.equal(execFileSync('bash', command, { encoding: 'utf8' }), 'false true\n');
+});
+
+test('only a connected Unix socket has a peer', async () => {
+  const { peerCredentials } = loadAddon();
+  assert.throws(() => peerCredentials(2 ** 31 - 1), { code: 'EBADF' });
+  assert.throws(() => peerCredentials(openSync('/dev/null', 'r')), { code: 'ENOTSOCK' });
+  for (const [address, code] of [
+    [join(folder, 'listening.sock'), 'not-connected'],
+    [0, 'not-unix'],
+  ] as const) {
+    const server: Server = createServer().listen(address).unref();
+    await once(server, 'listening');
+    const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
+    assert.throws(() => peerCredentials(fd), { code });
+    server.close();
+  }
+});

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createRefusals, type Refusals } from '../../../daemon/host/lingering-close.ts';
+
+let folder: string;
+let server: Server;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sallyport-refusals-'));
+});
+afterEach(() => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A client of a server that refuses everybody, and what became of what it wrote after the answer. */
+async function refusedBy(refusals: Refusals): Promise<{ client: Socket; written: Error | null | undefined }> {
+  const socket = path.join(folder, 'socket');
+  server = createServer({ allowHalfOpen: true }, (one) => refusals.send(one, 'no')).listen(socket);
+  await once(server, 'listening');
+  const client = connect({ path: socket, allowHalfOpen: true });
+  client.on('error', () => {});
+  const [answer] = await once(client, 'data');
+  assert.equal(String(answer), 'no');
+  const written = await new Promise<Error | null | undefined>((resolve) => client.write('late', resolve));
+  return { client, written };
+}
+
+describe('a connection that is refused', () => {
+  it('is heard out, so that its late request does not cost it the answer, and then let go', async () => {
+    const { client, written } = await refusedBy(createRefusals(1));
+    assert.ok(!written);
+    client.end();
+    await once(client, 'close');
+  });
+
+  it('is let go by itself, whoever says nothing more', async () => {
+    const { client } = await refusedBy(createRefusals(1));
+    const [connections] = await new Promise<[number]>((resolve) =>
+      server.getConnections((_, count) => resolve([count])),
+    );
+    assert.equal(connections, 1);
+    server.close();
+    await once(server, 'close');
+    client.destroy();
+  });
+
+  it('is dropped at once where enough others are heard out', async () => {
+    const { client, written } = await refusedBy(createRefusals(0));
+    assert.ok(written);
+    client.destroy();
+  });
+});

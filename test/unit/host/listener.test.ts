@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { loadAddon } from '../../../daemon/host/addon.ts';
+import { peerOf } from '../../../daemon/host/peer-credentials.ts';
+import { type Reachable, reachable } from '../../support/reachable.ts';
+import { until } from '../../support/until.ts';
+
+/**
+ * A socket that root has made listen, and a server that is not root: what systemd and sallyportd are to each other.
+ * Perl makes it, because Node cannot without serving it.
+ */
+const server = `
+  const { openDoor } = await import(process.argv[1]);
+  process.setuid(65534);
+  const listener = await openDoor({ fd: 3 }, {
+    connected: (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => String(data) === 'end' ? process.exit(0) : socket.end('served: ' + data));
+    },
+    failed: (message) => console.log('failed ' + message),
+  });
+  process.on('SIGTERM', async () => { await listener.close(); console.log('closed'); });
+  process.on('SIGUSR2', () => console.log('alive'));
+  console.log('ready');
+`;
+const activate = `
+  use Socket; use Fcntl; use POSIX;
+  socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; bind($s, sockaddr_un(shift)) or die; listen($s, 4096) or die;
+  my $limit = shift;
+  POSIX::dup2(fileno($s), 3) if fileno($s) != 3;
+  fcntl(STDIN, F_SETFD, 0); open(my $keep, '<&=', 3); fcntl($keep, F_SETFD, 0);
+  exec 'prlimit', "--nofile=$limit", @ARGV;
+`;
+const isRoot = process.geteuid?.() === 0;
+const skip = isRoot ? false : 'a socket of root takes root';
+const door = join(import.meta.dirname, '../../../daemon/host/listener.js');
+let folder: string;
+let reach: Reachable;
+const running: ChildProcess[] = [];
+let said = '';
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-door-'));
+  chmodSync(folder, 0o755);
+  reach = reachable(folder);
+});
+after(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+async function start(name: string, descriptors = 256): Promise<{ path: string; child: ChildProcess }> {
+  const path = join(folder, name);
+  said = '';
+  const node = [process.execPath, '--input-type=module', '-e', server, reach.path(door)];
+  const [program, ...argv] = reach.argv(['perl', '-e', activate, path, `${descriptors}`, ...node]);
+  const child = spawn(program, argv);
+  running.push(child);
+  child.stdout?.on('data', (text) => {
+    said += text;
+  });
+  child.stderr?.on('data', (text) => {
+    said += text;
+  });
+  await until(() => said.includes('ready') || child.exitCode !== null, 20_000);
+  assert.match(said, /ready/);
+  return { path, child };
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket)).once('error', reject);
+  });
+}
+
+async function answer(socket: Socket, text = 'x'): Promise<string> {
+  let heard = '';
+  socket.on('data', (data) => {
+    heard += data;
+  });
+  socket.on('error', () => undefined);
+  const over = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(text);
+  await over;
+  return heard;
+}
+
+describe('a socket that root made listen', { skip }, () => {
+  it('is served, and stays root’s to whoever connects', async () => {
+    const { path } = await start('peer');
+    const socket = await connected(path);
+    assert.equal(peerOf(socket).uid, 0, 'listen(2) makes it the caller’s');
+    assert.equal(await answer(socket), 'served: x');
+  });
+
+  it('is served to many at once', async () => {
+    const { path } = await start('many');
+    const sockets = await Promise.all(Array.from({ length: 200 }, () => connected(path)));
+    const answers = await Promise.all(sockets.map((socket, index) => answer(socket, `${index}`)));
+    assert.deepEqual(
+      answers,
+      sockets.map((_, index) => `served: ${index}`),
+    );
+  });
+
+  it('keeps in its queue whom there is no descriptor for, and is served on', async () => {
+    const { path, child } = await start('few', 48);
+    const sockets = await Promise.all(Array.from({ length: 100 }, () => connected(path)));
+    await until(() => said.includes('failed accept: EMFILE'), 10_000);
+    assert.ok(
+      sockets.every((socket) => !socket.destroyed),
+      'nobody is closed without a word',
+    );
+    const answers = await Promise.all(sockets.map((socket) => answer(socket)));
+    assert.deepEqual(
+      answers.filter((text) => text !== 'served: x'),
+      [],
+      said,
+    );
+    assert.equal(child.exitCode, null);
+  });
+
+  it('is let go with those who are served, and those who come wait in it', async () => {
+    const { path, child } = await start('close');
+    const first = await connected(path);
+    await until(async () => (await connected(path)).destroy() !== undefined, 5_000);
+    child.kill('SIGTERM');
+    child.kill('SIGUSR2');
+    await until(() => said.includes('alive'), 10_000);
+    assert.doesNotMatch(said, /closed/, 'the first is served still');
+    assert.equal(await answer(first), 'served: x');
+    await until(() => said.includes('closed'), 10_000);
+    await until(() => child.exitCode === 0, 10_000);
+    assert.ok(existsSync(path), 'it is not ours to remove');
+  });
+
+  it('lets the process end as it is', async () => {
+    const { path, child } = await start('exit');
+    const socket = await connected(path);
+    socket.on('error', () => undefined);
+    socket.write('end');
+    await until(() => child.exitCode !== null || child.signalCode !== null, 10_000);
+    assert.deepEqual([child.exitCode, child.signalCode, said], [0, null, 'ready\n']);
+  });
+});
+
+describe('what does not listen', () => {
+  it('is no door', async () => {
+    const { path } = isRoot ? await start('other') : { path: '' };
+    if (!isRoot) return;
+    const socket = await connected(path);
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    assert.throws(() => loadAddon().acceptFrom(fd, () => undefined), { code: 'not-listening' });
+    assert.throws(() => loadAddon().acceptFrom(99_999, () => undefined), { code: 'EBADF' });
+    socket.destroy();
+  });
+});

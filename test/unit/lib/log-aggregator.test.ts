@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { createLog } from '../../../daemon/lib/log.ts';
+import { createTally, type Tally } from '../../../daemon/lib/log-aggregator.ts';
+
+describe('a tally', () => {
+  let lines: Record<string, unknown>[];
+  let tally: Tally;
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    lines = [];
+    tally = createTally(
+      createLog((line) => lines.push(JSON.parse(line)), false),
+      'unknown-names',
+      60_000,
+    );
+  });
+  afterEach(() => mock.timers.reset());
+
+  it('is one line for however many, and none at once', () => {
+    for (let each = 0; each < 5_000; each += 1) tally.add(`192.0.2.${each % 7}`);
+    assert.deepEqual(lines, []);
+    mock.timers.tick(59_999);
+    assert.deepEqual(lines, []);
+    mock.timers.tick(1);
+    assert.deepEqual(lines, [{ level: 'warning', event: 'unknown-names', count: 5_000, sources: 7 }]);
+  });
+
+  it('names the source where there is one', () => {
+    tally.add('192.0.2.1');
+    tally.add('192.0.2.1');
+    tally.flush();
+    assert.deepEqual(lines, [
+      { level: 'warning', event: 'unknown-names', count: 2, sources: 1, source: '192.0.2.1' },
+    ]);
+  });
+
+  it('begins anew after each line, and says nothing where there is nothing to say', () => {
+    tally.add('a');
+    mock.timers.tick(60_000);
+    mock.timers.tick(600_000);
+    tally.flush();
+    assert.equal(lines.length, 1);
+    tally.add('b');
+    mock.timers.tick(60_000);
+    assert.equal(lines.length, 2);
+    assert.equal(lines[1]?.count, 1);
+    assert.equal(lines[1]?.source, 'b');
+  });
+
+  it('what was flushed is not told again by the timer', () => {
+    tally.add('a');
+    tally.flush();
+    mock.timers.tick(60_000);
+    assert.equal(lines.length, 1);
+  });
+
+  it('stays small whatever the sources are', () => {
+    for (let each = 0; each < 50_000; each += 1) tally.add(`host${each}`);
+    tally.flush();
+    assert.equal(lines[0]?.count, 50_000);
+    assert.ok(Number(lines[0]?.sources) <= 1_000);
+  });
+});

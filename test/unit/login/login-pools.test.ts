@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { limits } from '../../../daemon/limits.ts';
+import {
+  createRootPlaces,
+  type Place,
+  poolsFor,
+  type RootPlaces,
+} from '../../../daemon/login/login-pools.ts';
+import type { HelloFrame } from '../../../daemon/protocol/login.ts';
+import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
+import { answer, type HelloFields, hello, u32 } from '../../support/module-frames.ts';
+
+/** Places of logins on pam.sock: whoever has verified nothing takes none of those who have. */
+
+const { unprovenLogins: unproven, helloWaiting, loginsPerAccount } = limits;
+const su = (uid: number, user = 'victim'): HelloFields => ({
+  service: 'su',
+  user,
+  realUid: u32(uid),
+  firstFactorPassed: Buffer.from([0]),
+});
+
+describe('on pam.sock', () => {
+  let rig: LoginRig;
+  beforeEach(async () => {
+    rig = await LoginRig.start();
+  });
+  afterEach(() => rig.stop());
+
+  const isLetIn = async (fields: HelloFields): Promise<void> => {
+    const login = rig.begun({ user: 'victim', ...fields });
+    await login.sees('prompt');
+    login.send(answer('123456'));
+    assert.equal(await login.result(), pam.success);
+  };
+  const begin = async (count: number, fields: (each: number) => HelloFields): Promise<Client[]> => {
+    const clients = Array.from({ length: count }, (_, each) => rig.begun(fields(each)));
+    await until(() => clients.every(({ frames }) => frames.length > 0), 'each has heard something', 30_000);
+    return clients;
+  };
+  const prompted = (clients: readonly Client[]): number =>
+    clients.filter((client) => client.ofType('prompt').length > 0).length;
+
+  it('262 calls of su by one user, who types nothing, take no place of the verified login', async () => {
+    const calls = await begin(262, () => su(1001));
+    assert.equal(prompted(calls), unproven.party);
+    const refused = calls.flatMap((call) => call.ofType('result'));
+    assert.equal(refused.length, 262 - unproven.party);
+    assert.ok(refused.every((frame) => frame.type === 'result' && frame.code === pam.systemErr));
+    for (const service of ['sshd', 'sudo', 'su', 'login']) await isLetIn({ service });
+  });
+
+  it('nor do they take all unproven places of the name: another user, and an address, have theirs', async () => {
+    await begin(100, () => su(1001));
+    await rig.begun(su(1002)).sees('prompt');
+    await rig.begun({ ...su(0), service: 'sshd', rhost: '192.0.2.1' }).sees('prompt');
+  });
+
+  it('all unproven places of a name leave other names theirs, and those of verified logins', async () => {
+    const calls = await begin(3 * unproven.party, (each) => su(1001 + (each % 3)));
+    assert.equal(prompted(calls), unproven.name);
+    await rig.begun(su(1009, 'somebody')).sees('prompt');
+    await isLetIn({});
+  });
+
+  it('an IPv6 network of a subscriber is one party, and a terminal makes none', async () => {
+    const remote = (each: number): HelloFields => ({
+      ...su(0, `user${each}`),
+      service: 'sshd',
+      rhost: `2001:db8::${each.toString(16)}`,
+    });
+    assert.equal(prompted(await begin(unproven.party + 4, remote)), unproven.party);
+    const terminals = await begin(unproven.party + 4, (each) => ({
+      ...su(1001, `name${each}`),
+      tty: `pts/${each}`,
+    }));
+    assert.equal(prompted(terminals), unproven.party);
+  });
+
+  it('connections without HELLO give way to later ones, the longest first, and a login is let in beside them', async () => {
+    const silent = Array.from({ length: helloWaiting }, () => rig.client());
+    await until(() => rig.server.open() === helloWaiting, 'all are there');
+    // Once it has had the time for its HELLO.
+    const coming = setInterval(() => rig.client(), 100);
+    await until(() => silent[0]?.ended === true, 'the first has given way');
+    clearInterval(coming);
+    assert.deepEqual(silent[0]?.ofType('result').length, 1);
+    for (let each = 0; each < 10; each += 1) await isLetIn({});
+    assert.ok(silent.at(-1)?.ended === false, 'the last one is still heard');
+  });
+
+  it('places are given back, whatever the end', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const calls = await begin(unproven.party, () => su(1001));
+      assert.equal(prompted(calls), unproven.party);
+      for (const [each, call] of calls.entries()) {
+        if (each % 3 === 0) call.socket.destroy();
+        else if (each % 3 === 1) call.send(answer('000000'));
+        else call.send(hello());
+      }
+      for (const call of calls) call.socket.end();
+      await rig.nothingIsLeft();
+    }
+  });
+});
+
+describe('the pools', () => {
+  const frame = (changes: Partial<HelloFrame>): HelloFrame => ({
+    type: 'hello',
+    service: 'su',
+    user: 'victim',
+    realUid: 1001,
+    mode: 'prompt',
+    firstFactorPassed: false,
+    deadline: 60_000,
+    flags: 0,
+    terminal: false,
+    ...changes,
+  });
+  const never = (): void => assert.fail('nobody has to give way');
+  const admitted = (places: RootPlaces, count: number, of: (each: number) => Partial<HelloFrame>): Place[] =>
+    Array.from({ length: count }, (_, each) => ({ place: places.connect(never), each })).flatMap(
+      ({ place, each }) => (place.admit(frame(of(each))) ? [place] : []),
+    );
+
+  it('of unproven logins is bounded in all, and leaves that of verified ones whole', () => {
+    const pools = poolsFor(Infinity);
+    const places = createRootPlaces({ ...pools, waiting: 10_000 });
+    const got = admitted(places, 2 * unproven.all, (each) => ({ user: `u${each}`, realUid: 1000 + each }));
+    assert.equal(got.length, unproven.all);
+    const verified = admitted(places, pools.verified + 5, (each) => ({
+      user: `u${each % 1_000}`,
+      firstFactorPassed: true,
+    }));
+    assert.equal(verified.length, pools.verified);
+    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.all, verified: pools.verified });
+    for (const place of [...got, ...verified]) place.leave();
+    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: 0 });
+  });
+
+  it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
+    let now = 0;
+    const pools = poolsFor(Infinity);
+    const places = createRootPlaces(pools, () => now);
+    const gone: number[] = [];
+    const connect = (count: number): void => {
+      for (let each = 0; each < count; each += 1) places.connect(() => gone.push(now));
+    };
+    connect(1_000);
+    assert.deepEqual([gone.length, places.taken.waiting], [0, 1_000]);
+    now += limits.helloGrace - 1;
+    connect(1);
+    assert.equal(gone.length, 0);
+    now += 1;
+    connect(1);
+    assert.deepEqual([gone.length, places.taken.waiting], [746, helloWaiting]);
+    connect(limits.rootConnections);
+    assert.equal(places.taken.waiting, limits.rootConnections);
+  });
+
+  it('of verified logins gives one name its share, and what is refused takes nothing', () => {
+    const places = createRootPlaces(poolsFor(Infinity));
+    const got = admitted(places, 2 * loginsPerAccount, () => ({ firstFactorPassed: true }));
+    assert.equal(got.length, loginsPerAccount);
+    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: loginsPerAccount });
+  });
+
+  it('of a name are the same in capitals: where a directory takes both, both are one account', () => {
+    const places = createRootPlaces(poolsFor(Infinity));
+    const spelled = (each: number): string => (each % 2 === 0 ? 'victim' : 'VicTim');
+    const verified = admitted(places, 2 * loginsPerAccount, (each) => ({
+      user: spelled(each),
+      firstFactorPassed: true,
+    }));
+    assert.equal(verified.length, loginsPerAccount);
+    const open = admitted(places, 2 * unproven.name, (each) => ({
+      user: spelled(each),
+      realUid: 1000 + each,
+    }));
+    assert.equal(open.length, unproven.name);
+  });
+
+  it('together stay below the descriptors, whatever there are', () => {
+    for (const descriptors of [1, 864, 900, 1_024, 4_096, 8_192, 1_048_576]) {
+      const { waiting, unproven: open, verified, user } = poolsFor(descriptors);
+      const most = Math.max(1, descriptors - limits.otherDescriptors);
+      assert.ok(waiting + open + verified + user <= most, String(descriptors));
+      assert.ok(waiting + open + verified <= limits.rootConnections && user <= limits.userConnections);
+    }
+  });
+});

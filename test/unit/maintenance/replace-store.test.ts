@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { loadAddon } from '../../../daemon/host/addon.ts';
+import { asideOf, putInPlace, usableAnchor, workFolder } from '../../../daemon/maintenance/replace-store.ts';
+import { NewStore } from '../../../daemon/maintenance/store-builder.ts';
+import { createSealer } from '../../../daemon/sealing/seal.ts';
+import { emptyRecord } from '../../../daemon/store/contract.ts';
+import { StoreRig } from '../../support/store-rig.ts';
+
+/** One store in the place of another, cut off at each step: what is there then has to open. */
+let rig: StoreRig;
+const now = 1_700_000_000_000;
+
+beforeEach(async () => {
+  rig = await StoreRig.create();
+  const store = await rig.open();
+  await store.commit({
+    accounts: [{ account: 'old', version: 0, write: emptyRecord('old', now) }],
+    events: [],
+  });
+  await store.close();
+});
+afterEach(() => rig.remove());
+
+async function fresh(): Promise<{ folder: string; storeId: string; commit: number }> {
+  const { keyring } = rig.options();
+  const anchor = usableAnchor(rig.anchor, keyring);
+  const commit = 10;
+  const folder = workFolder(rig.folder);
+  mkdirSync(folder);
+  const into = await NewStore.begin(join(folder, 'new'), createSealer(keyring), commit);
+  await into.account(emptyRecord('new', now));
+  const said = { kind: 'store', outcome: 'done', at: now, account: '', reason: 'made' } as const;
+  const storeId = anchor?.storeId ?? 'ab'.repeat(16);
+  await into.finish(storeId, said, 'restored');
+  return { folder: join(folder, 'new'), storeId, commit };
+}
+
+async function swap(exchange: (a: string, b: string) => void): Promise<string | undefined> {
+  const { keyring } = rig.options();
+  const made = await fresh();
+  return putInPlace({
+    store: rig.folder,
+    anchor: rig.anchor,
+    keyring,
+    exchange,
+    oldAnchor: usableAnchor(rig.anchor, keyring),
+    fresh: made,
+    now,
+  });
+}
+
+async function accounts(): Promise<readonly string[]> {
+  const store = await rig.open();
+  try {
+    return (await store.accounts({ limit: 10 })).map(({ account }) => account);
+  } finally {
+    await store.close();
+  }
+}
+
+test('goes through: the new one opens, again and again, and the old one is kept', async () => {
+  const aside = await swap(loadAddon().exchange);
+  assert.ok(aside !== undefined && existsSync(aside));
+  assert.deepEqual(asideOf(rig.folder), [aside]);
+  for (let time = 0; time < 2; time += 1) assert.deepEqual(await accounts(), ['new']);
+});
+
+test('cut off before the exchange: the old one opens', async () => {
+  await assert.rejects(
+    swap(() => {
+      throw new Error('killed');
+    }),
+    { code: 'store-unwritable' },
+  );
+  assert.deepEqual(await accounts(), ['old']);
+});
+
+test('cut off right after it, under the anchor of before: the new one opens', async () => {
+  await assert.rejects(
+    swap((a, b) => {
+      loadAddon().exchange(a, b);
+      throw new Error('killed');
+    }),
+    { code: 'store-unwritable' },
+  );
+  assert.deepEqual(await accounts(), ['new']);
+});
+
+test('where the file system cannot exchange names it takes two steps', async () => {
+  await swap(() => {
+    throw Object.assign(new Error('not here'), { code: 'EINVAL' });
+  });
+  assert.deepEqual(await accounts(), ['new']);
+});
+
+test('where there was no store the new one takes the empty place', async () => {
+  rmSync(rig.folder, { recursive: true });
+  assert.equal(await swap(loadAddon().exchange), undefined);
+  assert.deepEqual(await accounts(), ['new']);
+});
+
+test('what a killed run left is cleared away, and stores that are kept are not', async () => {
+  await swap(loadAddon().exchange);
+  await fresh();
+  workFolder(rig.folder);
+  const names = readdirSync(rig.root);
+  assert.ok(!names.some((name) => name.includes('.making-')), names.join());
+  assert.equal(asideOf(rig.folder).length, 1);
+});
+
+test('the old store put back under the new anchor is refused', async () => {
+  const aside = await swap(loadAddon().exchange);
+  assert.deepEqual(await accounts(), ['new']);
+  loadAddon().exchange(rig.folder, aside ?? '');
+  await assert.rejects(rig.open(), { code: 'store-anchor' });
+});

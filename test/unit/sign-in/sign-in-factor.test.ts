@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { createClient } from '../../../daemon/client/client.ts';
+import { limits } from '../../../daemon/limits.ts';
+import { totp, wrongTotp } from '../../support/codes.ts';
+import { type ControlRig, startControl } from '../../support/control-rig.ts';
+import {
+  asked,
+  assertSilent,
+  callers,
+  done,
+  outcomeOf,
+  realms,
+  refusalOf,
+  trailOf,
+  withPassword,
+} from '../../support/sign-ins.ts';
+import { softKey } from '../../support/soft-keys.ts';
+import { until } from '../../support/until.ts';
+import { recoveryFactor, recoveryKeys, wrongKey } from '../../support/verifier-rig.ts';
+import { phone, seed } from '../control/records.ts';
+
+/** The second factor of a sign-in: by the realm's policy, counted as in a login. */
+
+let rig: ControlRig;
+beforeEach(async () => {
+  rig = await startControl({ config: realms });
+  await rig.store.put('alice', { factors: [phone, recoveryFactor()] });
+});
+afterEach(() => rig.close());
+
+const begin = async (source?: string) =>
+  asked(await rig.signIns.begin(callers.portal, withPassword('alice', undefined, source)));
+const answer = (id: string, text: string, caller = callers.portal) =>
+  rig.signIns.answer(caller, id, { kind: 'typed', answer: text });
+const lock = async () => (await rig.store.get('alice'))?.lock;
+
+describe('a typed factor', () => {
+  it('is asked for by what the account has, and leads to a token', async () => {
+    const { id, typed, key } = await begin('10.0.0.1');
+    assert.deepEqual([typed, key], ['Verification code or recovery key', undefined]);
+    const code = totp(seed);
+    const { person, token } = done(await answer(id, code));
+    assert.equal(person.account, 'alice');
+    assert.equal((await rig.tokens.holder(token.token))?.ownAlone, undefined);
+    assert.deepEqual(trailOf(rig), ['login success verified']);
+    const [event] = rig.store.trail;
+    assert.deepEqual([event?.service, event?.source, event?.proven], ['sallyport-portal', '10.0.0.1', true]);
+    assertSilent(rig, code, token.token, id, 'password of alice');
+  });
+
+  it('is spent: not once more here, nor in a login', async () => {
+    const code = totp(seed);
+    done(await answer((await begin()).id, code));
+    const { id } = await begin();
+    const step = asked(await answer(id, code));
+    assert.match(step.text ?? '', /used before/);
+    assert.deepEqual(trailOf(rig), ['login success verified', 'login refused replay']);
+    assert.deepEqual(await lock(), { codes: 0, any: 0 }, 'a replay guesses nothing');
+  });
+
+  it('that is wrong counts in the account, is asked for again, and says what can be typed', async () => {
+    const { id } = await begin();
+    const step = asked(await answer(id, wrongTotp(seed)));
+    assert.deepEqual([step.id, step.typed], [id, 'Verification code or recovery key']);
+    assert.deepEqual(await lock(), { codes: 1, any: 1 });
+    assert.equal((await answer(id, totp(seed))).step.kind, 'done');
+    assert.deepEqual(await lock(), { codes: 0, any: 0 });
+  });
+
+  it('three times ends it, with an event each, and the answer is held back', async () => {
+    const { id } = await begin();
+    for (const times of [1, 2]) asked(await answer(id, wrongKey.replaceAll('g', String(times + 1))));
+    const began = performance.now();
+    assert.match(await refusalOf(answer(id, wrongKey)), /^sign-in-refused/);
+    assert.ok(performance.now() - began > 900);
+    assert.equal(await outcomeOf(answer(id, totp(seed))), 'no-such-sign-in');
+    assert.deepEqual(
+      trailOf(rig),
+      Array.from({ length: 3 }, () => 'login refused wrong'),
+    );
+    assert.equal((await lock())?.any, 3);
+  });
+
+  it('is taken three times at the most, all at once too', async () => {
+    const { id } = await begin();
+    const wrong = Array.from({ length: 10 }, (_, n) =>
+      outcomeOf(answer(id, `${wrongKey.slice(0, -1)}${(n % 8) + 2}`)),
+    );
+    const outcomes = await Promise.all(wrong);
+    assert.equal(outcomes.filter((outcome) => outcome === 'no-such-sign-in').length, 7);
+    assert.equal((await lock())?.any, 3);
+  });
+
+  it('locks as in a login, and what is locked is not asked', async () => {
+    await rig.store.put('alice', { lock: { codes: 3, any: 9 } });
+    const { id } = await begin();
+    assert.match(await refusalOf(answer(id, wrongTotp(seed))), /locked/);
+    assert.equal(await outcomeOf(answer(id, totp(seed))), 'no-such-sign-in');
+    assert.equal(
+      await outcomeOf(rig.signIns.begin(callers.portal, withPassword('alice'))),
+      'sign-in-refused',
+    );
+    assert.deepEqual(trailOf(rig), ['login refused wrong', 'login refused locked']);
+  });
+
+  it('of no shape that is in use is asked again, up to the usual number, and counts nowhere', async () => {
+    const { id } = await begin();
+    for (const slip of ['password of alice', '']) {
+      const { step } = await answer(id, slip);
+      assert.ok(step.kind === 'factor' && step.text !== undefined);
+    }
+    assert.match(await refusalOf(answer(id, 'password of alice')), /^sign-in-refused/);
+    assert.deepEqual(await lock(), { codes: 0, any: 0 });
+    assertSilent(rig, 'password of alice');
+  });
+
+  it('at once in as many sign-ins as there may be lets one in', async () => {
+    const all = await Promise.all(Array.from({ length: limits.signInsPerAccount }, () => begin()));
+    const code = totp(seed);
+    const outcomes = await Promise.all(all.map(({ id }) => outcomeOf(answer(id, code))));
+    assert.equal(outcomes.filter((outcome) => outcome === 'done').length, 1);
+  });
+
+  it('is judged by fresh records: what was taken away meanwhile lets nobody in', async () => {
+    const { id } = await begin();
+    await rig.store.put('alice', { factors: [{ ...phone, enabled: false }] });
+    assert.match(await refusalOf(answer(id, totp(seed))), /^sign-in-refused/);
+    assert.equal(trailOf(rig).at(-1), 'login refused all-disabled');
+  });
+
+  it('a store that cannot be written gives no token', async () => {
+    const { id } = await begin();
+    rig.store.breakWrites('disk full');
+    assert.equal(await outcomeOf(answer(id, totp(seed))), 'store-unwritable');
+  });
+});
+
+describe('a sign-in that waits', () => {
+  it('is of who began it: another uid does not find it', async () => {
+    const { id } = await begin();
+    for (const caller of [callers.alice, callers.bob, callers.root])
+      assert.equal(await outcomeOf(answer(id, totp(seed), caller)), 'no-such-sign-in');
+    assert.equal((await answer(id, totp(seed))).step.kind, 'done');
+  });
+
+  it('is answered once: what let in is over', async () => {
+    const { id } = await begin();
+    done(await answer(id, totp(seed)));
+    assert.equal(await outcomeOf(answer(id, recoveryKeys[0] ?? '')), 'no-such-sign-in');
+  });
+
+  it('is given up after its time, with one event', async () => {
+    const due: (() => void)[] = [];
+    const real = globalThis.setTimeout;
+    const mocked = mock.method(globalThis, 'setTimeout', (run: () => void, ms?: number) => {
+      if (ms === limits.signInDeadline) due.push(run);
+      return real(run, ms);
+    });
+    const { id } = await begin();
+    mocked.mock.restore();
+    assert.equal(due.length, 1);
+    due[0]?.();
+    assert.equal(await outcomeOf(answer(id, totp(seed))), 'no-such-sign-in');
+    await until(() => rig.store.trail.length > 0, 5_000);
+    assert.deepEqual(trailOf(rig), ['login abandoned timed-out']);
+  });
+
+  it('gives way to newer ones of its account; those of others stay', async () => {
+    await rig.store.put('carol', { factors: [{ ...phone, id: 'dddd' }] });
+    const other = asked(await rig.signIns.begin(callers.carol, withPassword('carol')));
+    const all: string[] = [];
+    for (let times = 0; times <= limits.signInsPerAccount; times += 1) all.push((await begin()).id);
+    assert.equal(await outcomeOf(answer(all[0] ?? '', totp(seed))), 'no-such-sign-in');
+    await until(() => rig.store.trail.length > 0, 5_000);
+    assert.deepEqual(trailOf(rig), ['login abandoned cancelled']);
+    assert.equal((await answer(all[1] ?? '', totp(seed))).step.kind, 'done');
+    assert.equal((await answer(other.id, totp(seed), callers.carol)).step.kind, 'done');
+  });
+
+  it('raises no approval, wherever it was begun: nobody would wait for it', async () => {
+    await rig.store.put('alice', { factors: [phone, softKey().record] });
+    await begin();
+    await rig.signIns.begin(callers.alice, withPassword('alice'));
+    rig.passwords.without.add('alice');
+    await rig.signIns.begin(callers.alice, { user: 'alice', by: 'uid' });
+    assert.deepEqual(rig.approvals.pendingOf('alice'), []);
+  });
+});
+
+describe('rules of the realm', () => {
+  const rule = (action: string) => `
+[[realm]]
+name = "everyone"
+require = ["totp"]
+  [[realm.rule]]
+  action = ${action}
+`;
+  for (const action of ['"skip"', '{ remember = "15m" }'])
+    it(`${action} never lets a sign-in off`, async () => {
+      rig.setConfig(rule(action));
+      await createClient({ socket: rig.socket }).reload();
+      done(await answer((await begin('10.0.0.1')).id, totp(seed)));
+      assert.equal((await begin('10.0.0.1')).kind, 'factor');
+      assert.deepEqual((await rig.store.get('alice'))?.grants, []);
+    });
+
+  it('"refuse" holds for the address that the portal names, and where none is known', async () => {
+    rig.setConfig(rule('"refuse"\n  from = ["10.0.0.66"]'));
+    await createClient({ socket: rig.socket }).reload();
+    const from = (source?: string) =>
+      outcomeOf(rig.signIns.begin(callers.portal, withPassword('alice', undefined, source)));
+    assert.equal(await from('10.0.0.66'), 'sign-in-refused');
+    assert.equal(await from('::ffff:10.0.0.66'), 'sign-in-refused');
+    assert.equal(await from(), 'sign-in-refused');
+    assert.equal(await from('10.0.0.67'), 'factor');
+    assert.deepEqual(new Set(trailOf(rig)), new Set(['login refused rule-refuse']));
+    assert.equal(trailOf(rig).length, 3);
+  });
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+
+const support = join(import.meta.dirname, '../../../support');
+
+/** Runs a script in a mount namespace of its own; what it mounts is gone with it. */
+async function inNamespace(script: string, folder: string): Promise<void> {
+  const child = spawn(
+    'unshare',
+    ['-m', '--propagation', 'private', 'bash', '-euc', script, 'bash', process.execPath, support, folder],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let out = '';
+  child.stdout.on('data', (bytes) => {
+    out += bytes;
+  });
+  child.stderr.on('data', (bytes) => {
+    out += bytes;
+  });
+  const [status] = await once(child, 'close');
+  assert.equal(status, 0, out);
+}
+
+describe('a disk that fails', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const onSmallDisk = (scenario: string): Promise<void> =>
+    inNamespace(
+      `mount -t tmpfs -o size=3m tmpfs "$3"; "$1" "$2/store-scenarios.js" ${scenario} "$3"`,
+      folder,
+    );
+
+  it('and is full while running: reads go on, and it is back by itself', () =>
+    onSmallDisk('full-while-running'));
+
+  it('and is full at the start: the reserve is given up', () => onSmallDisk('full-at-start'));
+
+  it('and is full without a reserve: refused, and nothing is lost', () =>
+    onSmallDisk('full-at-start-without-reserve'));
+
+  it('and is read-only: refused, and nothing is lost', () =>
+    inNamespace('mount -t tmpfs tmpfs "$3"; "$1" "$2/store-scenarios.js" read-only "$3"', folder));
+
+  it('and cannot sync for a while: refused means maybe stored, and it is back by itself', () =>
+    inNamespace(
+      'mount -t tmpfs tmpfs "$3"; strace -f -qq -e trace=fdatasync -e inject=fdatasync:error=EIO:when=12..16 -E UV_THREADPOOL_SIZE=1 ' +
+        '-o /dev/null "$1" "$2/store-scenarios.js" failing-syncs "$3"',
+      folder,
+    ));
+
+  it('and loses power: back by itself with all that was acknowledged', async () => {
+    await inNamespace(POWER_CUTS, folder);
+  });
+});
+
+/**
+ * The ext4 shutdown ioctl without flushing (EXT4_IOC_SHUTDOWN, flag 2): only what was synced is left. What was
+ * acknowledged before it counts: an fdatasync that it meets on its way may return success for nothing.
+ */
+const POWER_CUTS = `
+node=$1 support=$2 folder=$3
+truncate -s 48M "$folder/image"
+mkfs.ext4 -q -m 0 "$folder/image"
+mkdir "$folder/disk"
+mount -o loop "$folder/image" "$folder/disk"
+mkdir "$folder/disk/all"
+"$node" "$support/store-create.js" "$folder/disk/all"
+for round in 1 2 3; do
+  : > "$folder/acknowledged"
+  "$node" "$support/store-writer.js" "$folder/disk/all" >> "$folder/acknowledged" 2> "$folder/errors" &
+  writer=$!
+  for wait in $(seq 600); do
+    test "$(wc -l < "$folder/acknowledged")" -gt $((100 * round)) && break
+    sleep 0.05
+  done
+  cp "$folder/acknowledged" "$folder/before"
+  perl -e 'open my $d, "<", $ARGV[0] or die; ioctl $d, 0x8004587D, my $flag = pack "I", 2 or die' "$folder/disk"
+  kill -9 $writer 2>/dev/null || true
+  wait $writer || true
+  umount "$folder/disk"
+  mount -o loop "$folder/image" "$folder/disk"
+  test "$("$node" "$support/store-check.js" "$folder/disk/all" "$folder/before")" -gt 50
+done
+umount "$folder/disk"
+`;

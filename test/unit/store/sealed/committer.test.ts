@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limits } from '../../../../daemon/limits.ts';
+import { createSealer } from '../../../../daemon/sealing/seal.ts';
+import { type Db, Handle } from '../../../../daemon/store/leveldb/leveldb.ts';
+import type { Change } from '../../../../daemon/store/sealed/change.ts';
+import { Committer } from '../../../../daemon/store/sealed/committer.ts';
+import { encodeAccount, encodeEvent } from '../../../../daemon/store/sealed/records.ts';
+import { keyringOf } from '../../../support/keys.ts';
+import { eventOf, recordOf } from '../../../support/store-records.ts';
+
+/** A database whose syncs end when the test says so. */
+class SlowDb {
+  readonly values = new Map<string, Buffer>();
+  readonly syncs: { done: () => void; fail: (error: Error) => void }[] = [];
+
+  getSync(key: Buffer): Buffer | undefined {
+    return this.values.get(key.toString('hex'));
+  }
+
+  batch() {
+    const puts: [string, Buffer][] = [];
+    return {
+      put: (key: Buffer, value: Buffer) => puts.push([key.toString('hex'), value]),
+      del: () => assert.fail('nothing is deleted here'),
+      write: (options: { sync: boolean }) => {
+        assert.equal(options.sync, true);
+        return new Promise<void>((resolve, reject) => {
+          this.syncs.push({
+            done: () => {
+              for (const [key, value] of puts) this.values.set(key, value);
+              resolve();
+            },
+            fail: reject,
+          });
+        });
+      },
+    };
+  }
+}
+
+function rig() {
+  const db = new SlowDb();
+  const told: string[] = [];
+  const sealer = createSealer(keyringOf('k1'));
+  const meta = { storeId: '0'.repeat(32), commit: 0, accounts: 0, first: 1, last: 0 };
+  const committer = new Committer(new Handle(db as unknown as Db), sealer, meta, {
+    bounds: () => ({ keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY }),
+    durable: ({ commit }) => told.push(`durable ${commit}`),
+    failed: () => {
+      told.push('failed');
+      committer.refuse(Object.assign(new Error('refused'), { code: 'store-unwritable' }));
+    },
+  });
+  const submit = (change: Change): void => {
+    committer.submit(change).then(
+      (outcome) => told.push(outcome),
+      (error: { code?: string }) => told.push(error.code ?? String(error)),
+    );
+  };
+  return { db, told, committer, submit };
+}
+
+function change(account: string, version = 0): Change {
+  return {
+    records: [{ name: account, version, write: encodeAccount(recordOf(account), account) }],
+    events: [{ event: eventOf(account), bytes: encodeEvent(eventOf(account)) }],
+  };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+describe('group commit', () => {
+  it('tells nobody anything, winner or loser, before the turn is on disk', async () => {
+    const { db, told, submit } = rig();
+    for (let i = 0; i < 3; i += 1) submit(change('alice'));
+    submit(change('bob'));
+    await settle();
+    assert.equal(db.syncs.length, 1, 'one sync for all of them');
+    assert.deepEqual(told, []);
+    db.syncs[0]?.done();
+    await settle();
+    assert.deepEqual(told, ['durable 2', 'committed', 'conflict', 'conflict', 'committed']);
+  });
+
+  it('says how long the write under way has been, and of no other time', async () => {
+    const { db, committer, submit } = rig();
+    assert.equal(committer.writingFor, undefined);
+    submit(change('alice'));
+    await settle();
+    const first = committer.writingFor ?? -1;
+    assert.ok(first >= 0);
+    await settle();
+    assert.ok((committer.writingFor ?? -1) > first, 'it grows');
+    db.syncs[0]?.done();
+    await settle();
+    assert.equal(committer.writingFor, undefined);
+    submit(change('bob'));
+    await settle();
+    db.syncs[1]?.fail(new Error('EIO'));
+    await settle();
+    assert.equal(committer.writingFor, undefined, 'a write that failed is over');
+  });
+
+  it('begins the next turn only after the one before is on disk, and takes all that wait', async () => {
+    const { db, told, submit } = rig();
+    submit(change('alice'));
+    await settle();
+    for (let i = 0; i < 50; i += 1) submit(change(`user${i}`));
+    await settle();
+    assert.equal(db.syncs.length, 1);
+    db.syncs[0]?.done();
+    await settle();
+    assert.equal(db.syncs.length, 2);
+    assert.deepEqual(told, ['durable 1', 'committed']);
+    db.syncs[1]?.done();
+    await settle();
+    assert.equal(told.filter((what) => what === 'committed').length, 51);
+  });
+
+  it('takes at most so many into one sync', async () => {
+    const { db, submit } = rig();
+    for (let i = 0; i <= limits.commitsPerSync; i += 1) submit(change(`user${i}`));
+    await settle();
+    db.syncs[0]?.done();
+    await settle();
+    assert.equal(db.syncs.length, 2, 'one too many for one turn');
+  });
+
+  it('rejects all of a turn that could not be written, and what waits, and writes nothing after', async () => {
+    const { db, told, submit } = rig();
+    submit(change('alice'));
+    submit(change('alice'));
+    await settle();
+    submit(change('bob'));
+    db.syncs[0]?.fail(new Error('Input/output error'));
+    await settle();
+    submit(change('carol'));
+    await settle();
+    assert.equal(db.syncs.length, 1);
+    assert.equal(told[0], 'failed');
+    assert.deepEqual(told.slice(1), Array(4).fill('store-unwritable'));
+  });
+});

@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FactorRecord } from '../../../daemon/factors/contract.ts';
+import {
+  type Judgement,
+  judge,
+  mayBeAnAnswer,
+  type Question,
+} from '../../../daemon/verifier/evaluate-answer.ts';
+import { hotp, totp } from '../../support/codes.ts';
+import { contextAt, hotpRecord, recoveryRecord, totpRecord } from '../factors/records.ts';
+
+const now = Date.UTC(2026, 5, 15, 12);
+const seeds = { six: Buffer.alloc(20, 1), eight: Buffer.alloc(20, 2), counter: Buffer.alloc(20, 3) };
+const key = 'abcde-fghjk-mnpqr-stuvw';
+const another = '22222-33333-44444-55555';
+
+const six = totpRecord({ id: 'six', secret: seeds.six.toString('base64') });
+const eight = totpRecord({ id: 'eight', secret: seeds.eight.toString('base64'), digits: 8 });
+const counter = hotpRecord({ id: 'counter', secret: seeds.counter.toString('base64') });
+const keys = { ...recoveryRecord([key]), id: 'keys' };
+
+function ask(answer: string, factors: readonly FactorRecord[], more: Partial<Question> = {}): Judgement {
+  return judge({
+    answer: Buffer.from(answer),
+    factors,
+    where: 'whole',
+    codesLocked: false,
+    context: contextAt(now),
+    ...more,
+  });
+}
+const sixCode = totp(seeds.six, { at: now });
+const eightCode = totp(seeds.eight, { at: now, digits: 8 });
+const press = (at: number): string => hotp(seeds.counter, at);
+const wrongSix = '000000';
+assert.ok(![-1, 0, 1].some((step) => totp(seeds.six, { at: now, step }) === wrongSix));
+
+function accepted(judgement: Judgement): Judgement & { outcome: 'accepted' } {
+  assert.ok(judgement.outcome === 'accepted', JSON.stringify(judgement));
+  return judgement;
+}
+function refused(judgement: Judgement): Judgement & { outcome: 'refused' } {
+  assert.ok(judgement.outcome === 'refused', JSON.stringify(judgement));
+  return judgement;
+}
+
+describe('one answer against the factors of an account', () => {
+  it('whichever factor it is for, it is that one that changes', () => {
+    const all = [six, eight, counter, keys];
+    for (const [answer, id] of [
+      [sixCode, 'six'],
+      [eightCode, 'eight'],
+      [press(0), 'counter'],
+      [key, 'keys'],
+      [key.toUpperCase().replaceAll('-', ''), 'keys'],
+    ] as const) {
+      const { factor } = accepted(ask(answer, all));
+      assert.equal(factor.id, id);
+      assert.notDeepEqual(
+        factor,
+        all.find((each) => each.id === id),
+        'its mark has moved',
+      );
+    }
+  });
+
+  it('takes no factor that it was not given', () => {
+    assert.equal(ask(sixCode, []).outcome, 'no-shape');
+    assert.equal(ask(key, [six]).outcome, 'no-shape');
+    assert.equal(ask(sixCode, [eight]).outcome, 'no-shape');
+    assert.equal(ask(sixCode, [keys]).outcome, 'no-shape');
+  });
+
+  it('what fits no shape in use is no answer at all', () => {
+    for (const answer of [
+      '',
+      ' ',
+      'hunter2',
+      '12345',
+      '1234567',
+      '123456789',
+      'abcde-fghjk',
+      '12345²',
+      '12 34 56',
+    ])
+      assert.equal(ask(answer, [six, eight, keys]).outcome, 'no-shape', answer);
+    assert.equal(ask('cccccccccccbcjdifctrndncchkftchjlnbhvhtugdlj', [six, keys]).outcome, 'no-shape');
+  });
+
+  it('is one failure, however many it was tried against', () => {
+    const judgement = refused(ask(wrongSix, [six, { ...six, id: 'other' }, counter]));
+    assert.equal(judgement.reason, 'wrong');
+    assert.equal(judgement.countsAsCode, true);
+  });
+
+  it('a wrong recovery key is no wrong code', () => {
+    const judgement = refused(ask(another, [six, keys]));
+    assert.deepEqual([judgement.reason, judgement.countsAsCode], ['wrong', false]);
+  });
+
+  it('tells a replay from a slip, also where another factor only says wrong', () => {
+    const spent = accepted(ask(sixCode, [six])).factor;
+    for (const factors of [
+      [spent, counter],
+      [counter, spent],
+    ])
+      assert.equal(refused(ask(sixCode, factors)).reason, 'replay');
+  });
+
+  it('a clock before the mark is told only when every factor says so: it counts nowhere', () => {
+    const ahead: FactorRecord = { ...six, lastStep: Math.floor(now / 30_000) + 1_000 };
+    assert.equal(refused(ask(wrongSix, [ahead])).reason, 'clock');
+    assert.equal(refused(ask(wrongSix, [ahead, counter])).reason, 'wrong');
+    const spent = accepted(ask(press(0), [counter])).factor;
+    assert.equal(refused(ask(press(0), [ahead, spent])).reason, 'replay');
+  });
+
+  it('a first code far ahead is wrong and names what would prove it; the next one in a row does', () => {
+    const first = refused(ask(press(500), [six, counter]));
+    assert.deepEqual(first.resync, { factor: 'counter', counter: 501 });
+    const { resync } = first;
+    assert.ok(resync !== undefined);
+    const second = accepted(ask(press(501), [six, counter], { context: contextAt(now, { resync }) }));
+    assert.equal(second.factor.id, 'counter');
+    assert.equal(ask(press(502), [counter], { context: contextAt(now, { resync }) }).outcome, 'refused');
+    assert.equal(ask(press(501), [counter]).outcome, 'refused', 'and by itself it is wrong');
+  });
+});
+
+describe('while typed codes are locked', () => {
+  it('no code is judged, right or wrong, and no record comes back', () => {
+    for (const answer of [sixCode, wrongSix, press(0)])
+      assert.deepEqual(ask(answer, [six, counter, keys], { codesLocked: true }), { outcome: 'codes-locked' });
+  });
+
+  it('a recovery key is judged as ever', () => {
+    assert.equal(accepted(ask(key, [six, keys], { codesLocked: true })).factor.id, 'keys');
+    assert.equal(refused(ask(another, [six, keys], { codesLocked: true })).reason, 'wrong');
+  });
+
+  it('what has no shape is still only that', () => {
+    assert.equal(ask('hunter2', [six, keys], { codesLocked: true }).outcome, 'no-shape');
+  });
+
+  it('behind a password too', () => {
+    const locked = { codesLocked: true, where: 'tail' } as const;
+    assert.equal(ask(`hunter2${sixCode}`, [six, keys], locked).outcome, 'codes-locked');
+    assert.equal(accepted(ask(`hunter2${key}`, [six, keys], locked)).length, key.length);
+  });
+});
+
+describe('a password and a factor in one answer', () => {
+  const tail = { where: 'tail' } as const;
+
+  it('the length is that of the factor as it was typed', () => {
+    for (const [answer, factors, length] of [
+      [`hunter2${sixCode}`, [six], 6],
+      [`hunter2${eightCode}`, [eight], 8],
+      [`hunter2${press(0)}`, [counter], 6],
+      [`hunter2${key}`, [keys], 23],
+      [`hunter2${key.replaceAll('-', '')}`, [keys], 20],
+      [`hunter2${key.toUpperCase()}`, [keys], 23],
+      [sixCode, [six], 6],
+      [`pässwörd 😀${sixCode}`, [six], 6],
+    ] as const)
+      assert.equal(accepted(ask(answer, factors, tail)).length, length, answer);
+  });
+
+  it('a password may end in digits, or in what a recovery key is made of', () => {
+    const all = [six, eight, counter, keys];
+    for (const password of [
+      '12',
+      '123456',
+      'a12345678',
+      '99999999999999',
+      'abcde-fghjk-mnpqr-',
+      'abcdefghjkmnpqrstuvw',
+    ]) {
+      for (const [answer, length] of [
+        [sixCode, 6],
+        [eightCode, 8],
+        [press(3), 6],
+        [key, 23],
+      ] as const)
+        assert.equal(accepted(ask(password + answer, all, tail)).length, length, password + answer);
+    }
+  });
+
+  it('the longest that is right wins', () => {
+    const within = totpRecord({ id: 'within', secret: seeds.eight.toString('base64') });
+    // The last six digits of the eight-digit code are those of the six-digit one of the same seed.
+    assert.ok(eightCode.endsWith(totp(seeds.eight, { at: now })));
+    const judgement = accepted(ask(`hunter2${eightCode}`, [within, eight], tail));
+    assert.deepEqual([judgement.factor.id, judgement.length], ['eight', 8]);
+  });
+
+  it('a wrong end is one failure, though it was tried in every length', () => {
+    const judgement = refused(ask('hunter200000000', [six, eight, counter], tail));
+    assert.deepEqual([judgement.reason, judgement.countsAsCode], ['wrong', true]);
+  });
+
+  it('a password alone is no answer', () => {
+    for (const answer of ['hunter2', '', '12345', 'correct horse battery'])
+      assert.equal(ask(answer, [six, keys], tail).outcome, 'no-shape', answer);
+  });
+
+  it('only the end counts: a code in front of the password is none', () => {
+    assert.equal(ask(`${sixCode}hunter2`, [six], tail).outcome, 'no-shape');
+    assert.equal(ask(`${sixCode}.`, [six], tail).outcome, 'no-shape');
+  });
+
+  it('blanks around the code are no part of the password', () => {
+    const [first, second] = [sixCode.slice(0, 3), sixCode.slice(3)];
+    for (const [answer, length] of [
+      [`hunter2 ${sixCode}`, 7],
+      [`hunter2${first} ${second}`, 7],
+      [`hunter2${sixCode} `, 7],
+      [`hunter2${sixCode}\r`, 7],
+      [`hunter2  ${sixCode}`, 7],
+    ] as const)
+      assert.equal(accepted(ask(answer, [six], tail)).length, length, JSON.stringify(answer));
+  });
+
+  it('a code of before in another spelling is a replay', () => {
+    const spent = accepted(ask(sixCode, [six])).factor;
+    const wide = [...sixCode].map((digit) => String.fromCodePoint(Number(digit) + 0xff10)).join('');
+    for (const answer of [wide, `${sixCode}\r`, `${sixCode.slice(0, 3)}\u2013${sixCode.slice(3)}`])
+      assert.equal(refused(ask(answer, [spent])).reason, 'replay', answer);
+  });
+
+  it('a spent code behind a password is a replay', () => {
+    const spent = accepted(ask(`hunter2${sixCode}`, [six], tail)).factor;
+    assert.equal(refused(ask(`hunter2${sixCode}`, [spent], tail)).reason, 'replay');
+  });
+});
+
+describe('whether an answer may be one for anybody', () => {
+  it('says yes to every kind, and no to what is none', () => {
+    for (const answer of [
+      '123456',
+      '1234567',
+      '12345678',
+      '123 456',
+      '123 456 789',
+      key,
+      key.toUpperCase(),
+      '0123-4567-89ab-cdef',
+    ])
+      assert.ok(mayBeAnAnswer(Buffer.from(answer), 'whole'), answer);
+    for (const answer of ['', 'hunter2', '12345', '1234567890', 'hunter2123456'])
+      assert.ok(!mayBeAnAnswer(Buffer.from(answer), 'whole'), answer);
+    for (const answer of [
+      'hunter2123456',
+      `hunter2${key}`,
+      '123456',
+      'hunter2123 456 789',
+      'hunter20123-4567-89ab-cdef',
+    ])
+      assert.ok(mayBeAnAnswer(Buffer.from(answer), 'tail'), answer);
+    for (const answer of ['', 'hunter2', '12345'])
+      assert.ok(!mayBeAnAnswer(Buffer.from(answer), 'tail'), answer);
+  });
+
+  it('never says no to what a factor would take', () => {
+    for (const where of ['whole', 'tail'] as const)
+      for (const [answer, factor] of [
+        [sixCode, six],
+        [eightCode, eight],
+        [press(0), counter],
+        [key, keys],
+      ] as const)
+        assert.equal(
+          ask(answer, [factor], { where }).outcome === 'accepted',
+          mayBeAnAnswer(Buffer.from(answer), where),
+        );
+  });
+});
+
+describe('judging', () => {
+  it('changes nothing that it is given, the answer included', () => {
+    const answer = Buffer.from(`hunter2${sixCode}`);
+    const factors = [six, counter, keys].map((each) => Object.freeze(structuredClone(each)));
+    const before = structuredClone(factors);
+    judge({ answer, factors, where: 'tail', codesLocked: false, context: contextAt(now) });
+    assert.deepEqual(factors, before);
+    assert.equal(answer.toString(), `hunter2${sixCode}`);
+  });
+});
