@@ -12,11 +12,16 @@ export const poolLimits = {
   helloGrace: 1_000,
   /** party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the others. */
   unprovenLogins: { all: 1_024, name: 64, party: 32 },
+  /**
+   * Refusals of logins over one of these limits: how many are held back at a time, and how long. A program that tries
+   * again as soon as it is refused, such as su in a loop, costs a connection in this time, not in each millisecond.
+   */
+  heldRefusals: { all: 256, hold: 1_000 },
   /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
   /** Descriptors for all that is no login, where the process may have few: lingering refusals, LevelDB, libuv. Of the
-   * 12 288 that the unit gives, 5 632 are left beside logins and control.sock: LevelDB's 1 000 tables, 512 connections to
+   * 12 288 that the unit gives, 5 376 are left beside logins and control.sock: LevelDB's 1 000 tables, 512 connections to
    * validation servers, 320 refusals, and helpers. */
   otherDescriptors: 864,
   /** Logins of one name whose first factor is verified: an account uses up its own places only. */

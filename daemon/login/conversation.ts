@@ -10,6 +10,7 @@ import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
 import type { Opening, Verifier } from '../verifier/verifier.ts';
+import type { Admission } from './login-pools.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
 import { isUndecided, stepWhileStopping, told } from './shutdown.ts';
 
@@ -24,8 +25,8 @@ export interface ConversationOptions {
   readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
 }
 
-/** HELLO has come. @returns false: there is no place for such a login */
-export type Admit = (hello: HelloFrame) => boolean;
+/** HELLO has come: is there a place for such a login? */
+export type Admit = (hello: HelloFrame) => Admission;
 
 /**
  * One connection: the socket's side of a session. Does what the session says and knows nothing else.
@@ -127,22 +128,7 @@ export class Conversation {
     const { verifier } = this.#options;
     switch (effect.do) {
       case 'open':
-        if (!this.#admit(effect.hello)) {
-          this.#decide(
-            Promise.reject(new SallyportError('too-many-logins', 'too many such logins at a time')),
-          );
-          return;
-        }
-        this.#deadline = performance.now() + deadlineOf(effect.hello);
-        this.#decide(
-          this.#options
-            .factsOf(effect.hello, this.#peer, this.#rootSocket)
-            .then(async (facts): Promise<Event> => {
-              const opening = await verifier.open(facts);
-              this.#dropIfLate(opening);
-              return { kind: 'opened', opening };
-            }),
-        );
+        this.#open(effect.hello);
         return;
       case 'judge':
         this.#decide(
@@ -175,6 +161,23 @@ export class Conversation {
         this.#socket.destroySoon();
         return;
     }
+  }
+
+  #open(hello: HelloFrame): void {
+    const admission = this.#admit(hello);
+    if (!admission.admitted) {
+      this.#report(new SallyportError('too-many-logins', 'too many such logins at a time'));
+      this.#decide(Promise.resolve({ kind: 'over-limit', holdFor: admission.holdFor }));
+      return;
+    }
+    this.#deadline = performance.now() + deadlineOf(hello);
+    this.#decide(
+      this.#options.factsOf(hello, this.#peer, this.#rootSocket).then(async (facts): Promise<Event> => {
+        const opening = await this.#options.verifier.open(facts);
+        this.#dropIfLate(opening);
+        return { kind: 'opened', opening };
+      }),
+    );
   }
 
   #note(written: Promise<void>): void {

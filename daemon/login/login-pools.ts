@@ -12,6 +12,8 @@ export interface Pools {
   readonly waiting: number;
   readonly unproven: number;
   readonly verified: number;
+  /** Refused for want of a place, and still to be answered. */
+  readonly refused: number;
   /** On pam-user.sock. */
   readonly user: number;
 }
@@ -21,20 +23,29 @@ export interface Pools {
  * than descriptors, whatever the limit is.
  */
 export function poolsFor(descriptors: number): Pools {
-  const all = limits.rootConnections + limits.userConnections;
+  const all = limits.rootConnections + limits.userConnections + limits.heldRefusals.all;
   const share = Math.min(1, Math.max(0, descriptors - limits.otherDescriptors) / all);
   const of = (most: number): number => Math.floor(most * share);
   // Each connection begins as one that waits: one place for them there always is.
   const waiting = Math.max(1, of(limits.helloWaiting));
   const unproven = of(limits.unprovenLogins.all);
   const verified = Math.max(0, of(limits.rootConnections) - waiting - unproven);
-  return { waiting, unproven, verified, user: of(limits.userConnections) };
+  return {
+    waiting,
+    unproven,
+    verified,
+    refused: of(limits.heldRefusals.all),
+    user: of(limits.userConnections),
+  };
 }
+
+/** Whether a login has a place; `holdFor`: milliseconds until a refused one may be answered. */
+export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly holdFor: number };
 
 /** One connection on pam.sock. */
 export interface Place {
-  /** HELLO has come: the connection moves to the pool that it belongs to. @returns false: that pool is full */
-  admit(hello: HelloFrame): boolean;
+  /** HELLO has come: the connection moves to the pool that it belongs to, or to that of refused ones. */
+  admit(hello: HelloFrame): Admission;
   /** It is closed. */
   leave(): void;
 }
@@ -43,7 +54,7 @@ export interface RootPlaces {
   /** @param evict ends the connection; called when it has waited for its HELLO longer than all others */
   connect(evict: () => void): Place;
   /** Connections of each pool, for tests. */
-  readonly taken: { readonly waiting: number; readonly unproven: number; readonly verified: number };
+  readonly taken: { readonly [Pool in 'waiting' | 'unproven' | 'verified' | 'refused']: number };
 }
 
 /**
@@ -54,6 +65,8 @@ export interface RootPlaces {
  *   others alone, and whoever has verified nothing takes none of them;
  * - unproven logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
  *   places of a name;
+ * - a refusal is answered late, so that a program that tries again at once costs other logins little; those that
+ *   wait for it have a pool of their own, beyond which the answer leaves at once;
  * - a connection that says nothing keeps no one out: when too many wait for their HELLO, those that have waited longest
  *   give way. HELLO follows a connection within milliseconds, but many that come at once are read one after the
  *   other: as long as there are places at all, none gives way before its HELLO could be read.
@@ -61,7 +74,7 @@ export interface RootPlaces {
 export function createRootPlaces(pools: Pools, monotonic = () => performance.now()): RootPlaces {
   /** And since when. */
   const waiting = new Map<() => void, number>();
-  const taken = { unproven: 0, verified: 0 };
+  const taken = { unproven: 0, verified: 0, refused: 0 };
   const shares = new Map<string, number>();
 
   const take = (pool: keyof typeof taken, owners: ReadonlyMap<string, number>) => {
@@ -98,7 +111,9 @@ export function createRootPlaces(pools: Pools, monotonic = () => performance.now
           release = isProven(hello, true)
             ? take('verified', new Map([[`name ${nameKey(hello.user)}`, limits.loginsPerAccount]]))
             : take('unproven', ownersOf(hello));
-          return release !== undefined;
+          if (release !== undefined) return { admitted: true };
+          release = take('refused', new Map());
+          return { admitted: false, holdFor: release === undefined ? 0 : limits.heldRefusals.hold };
         },
         leave() {
           release?.();

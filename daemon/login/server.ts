@@ -91,7 +91,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     const isRoot = door.kind === 'root';
     // On pam-user.sock a uid can log in itself alone, and has places by its uid.
     const place = isRoot ? rootPlaces.connect(() => login.evict()) : undefined;
-    const admit: Admit = (hello) => place?.admit(hello) ?? true;
+    const admit: Admit = (hello) => place?.admit(hello) ?? { admitted: true };
     const login = new Conversation(socket, peer, isRoot, options, admit);
     logins.add(login);
     socket.on('close', () => {

@@ -225,6 +225,8 @@ export function step(state: State, event: Event): Step {
       return onFrame(state, event.frame);
     case 'opened':
       return state.at === 'opening' ? onOpened(event.opening, state.atTerminal) : broken(state);
+    case 'over-limit':
+      return state.at === 'opening' ? held(result('system-err'), event.holdFor) : broken(state);
     case 'judged':
       return state.at === 'judging' ? onJudged(state, event.verdict) : broken(state);
     case 'key':

@@ -57,6 +57,8 @@ export type State =
 export type Event =
   | { readonly kind: 'frame'; readonly frame: ModuleFrame }
   | { readonly kind: 'opened'; readonly opening: Opening }
+  /** There is no place for such a login; the refusal is held for so many milliseconds. */
+  | { readonly kind: 'over-limit'; readonly holdFor: number }
   | { readonly kind: 'judged'; readonly verdict: Verdict }
   /** Of the touch that is waited for. */
   | { readonly kind: 'key'; readonly said: KeySaid | FidoEvent }

@@ -36,7 +36,8 @@ describe('on pam.sock', () => {
   };
   const begin = async (count: number, fields: (each: number) => HelloFields): Promise<Client[]> => {
     const clients = Array.from({ length: count }, (_, each) => rig.begun(fields(each)));
-    await until(() => clients.every(({ frames }) => frames.length > 0), 'each has heard something', 30_000);
+    const isAnswered = (client: Client): boolean => client.frames.some(({ type }) => type !== 'wait');
+    await until(() => clients.every(isAnswered), 'each has heard something', 30_000);
     return clients;
   };
   const prompted = (clients: readonly Client[]): number =>
@@ -49,6 +50,28 @@ describe('on pam.sock', () => {
     assert.equal(refused.length, 262 - unproven.party);
     assert.ok(refused.every((frame) => frame.type === 'result' && frame.code === pam.systemErr));
     for (const service of ['sshd', 'sudo', 'su', 'login']) await isLetIn({ service });
+  });
+
+  it('su in a loop is refused once in a while for each that is started, however soon it tries again', async () => {
+    await begin(unproven.party, () => su(1001));
+    const strangers = 8;
+    let refused = 0;
+    const began = performance.now();
+    const tryAgain = (): void => {
+      const call = rig.begun(su(1001));
+      call.socket.once('close', () => {
+        if (!isRunning) return;
+        refused += 1;
+        tryAgain();
+      });
+    };
+    let isRunning = true;
+    for (let each = 0; each < strangers; each += 1) tryAgain();
+    for (let each = 0; each < 50; each += 1) await isLetIn({});
+    await until(() => refused > 0, 'refused they are');
+    isRunning = false;
+    const rounds = Math.ceil((performance.now() - began) / limits.heldRefusals.hold);
+    assert.ok(refused <= strangers * rounds, `${refused} refusals in ${rounds} rounds`);
   });
 
   it('nor do they take all unproven places of the name: another user, and an address, have theirs', async () => {
@@ -121,7 +144,7 @@ describe('the pools', () => {
   const never = (): void => assert.fail('nobody has to give way');
   const admitted = (places: RootPlaces, count: number, of: (each: number) => Partial<HelloFrame>): Place[] =>
     Array.from({ length: count }, (_, each) => ({ place: places.connect(never), each })).flatMap(
-      ({ place, each }) => (place.admit(frame(of(each))) ? [place] : []),
+      ({ place, each }) => (place.admit(frame(of(each))).admitted ? [place] : []),
     );
 
   it('of unproven logins is bounded in all, and leaves that of verified ones whole', () => {
@@ -134,9 +157,10 @@ describe('the pools', () => {
       firstFactorPassed: true,
     }));
     assert.equal(verified.length, pools.verified);
-    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.all, verified: pools.verified });
+    const { refused } = pools;
+    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.all, verified: pools.verified, refused });
     for (const place of [...got, ...verified]) place.leave();
-    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: 0 });
+    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: 0, refused });
   });
 
   it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
@@ -159,11 +183,27 @@ describe('the pools', () => {
     assert.equal(places.taken.waiting, limits.rootConnections);
   });
 
-  it('of verified logins gives one name its share, and what is refused takes nothing', () => {
+  it('of verified logins gives one name its share, and what is refused takes nothing of it', () => {
     const places = createRootPlaces(poolsFor(Infinity));
     const got = admitted(places, 2 * loginsPerAccount, () => ({ firstFactorPassed: true }));
     assert.equal(got.length, loginsPerAccount);
-    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: loginsPerAccount });
+    const { waiting, unproven: open, verified } = places.taken;
+    assert.deepEqual([waiting, open, verified], [0, 0, loginsPerAccount]);
+  });
+
+  it('of refusals that are held back is bounded: beyond it the answer leaves at once', () => {
+    const { all, hold } = limits.heldRefusals;
+    const places = createRootPlaces(poolsFor(Infinity));
+    admitted(places, unproven.party, () => ({}));
+    const refused = Array.from({ length: all + 1 }, () => places.connect(never));
+    const holds = refused.map((place) => {
+      const admission = place.admit(frame({}));
+      return admission.admitted ? -1 : admission.holdFor;
+    });
+    assert.deepEqual(holds, [...Array.from({ length: all }, () => hold), 0]);
+    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.party, verified: 0, refused: all });
+    for (const place of refused) place.leave();
+    assert.equal(places.taken.refused, 0);
   });
 
   it('of a name are the same in capitals: where a directory takes both, both are one account', () => {
@@ -183,9 +223,9 @@ describe('the pools', () => {
 
   it('together stay below the descriptors, whatever there are', () => {
     for (const descriptors of [1, 864, 900, 1_024, 4_096, 8_192, 1_048_576]) {
-      const { waiting, unproven: open, verified, user } = poolsFor(descriptors);
+      const { waiting, unproven: open, verified, refused, user } = poolsFor(descriptors);
       const most = Math.max(1, descriptors - limits.otherDescriptors);
-      assert.ok(waiting + open + verified + user <= most, String(descriptors));
+      assert.ok(waiting + open + verified + refused + user <= most, String(descriptors));
       assert.ok(waiting + open + verified <= limits.rootConnections && user <= limits.userConnections);
     }
   });

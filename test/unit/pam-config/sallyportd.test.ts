@@ -146,7 +146,8 @@ describe('the unit of sallyportd', () => {
     const refused = limits.refusedLingering + limits.controlRefusedLingering;
     // LevelDB keeps 1 000 tables open; helpers, timers of libuv and files that are being read are few.
     const others = servers * limits.validationServers + refused + 1_000 + 256;
-    const most = limits.rootConnections + limits.userConnections + control + others;
+    const logins = limits.rootConnections + limits.userConnections + limits.heldRefusals.all;
+    const most = logins + control + others;
     assert.ok(limits.otherDescriptors >= refused + 256);
     assert.ok(Number(settings(unit, 'LimitNOFILE')[0]) >= most, `${most}`);
     assert.ok(Number(settings(unit, 'TimeoutStopSec')[0]) * 1_000 >= 4 * limits.stopWait);
