@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { World } from './world.ts';
 
 /** For a sallyportd that gives root up once it runs: no ring of io_uring may be open by then (CVE-2024-22017). */
-export const withoutRings = (): NodeJS.ProcessEnv => ({ ...process.env, UV_USE_IO_URING: '0' });
+export const disableIoUring = (): NodeJS.ProcessEnv => ({ ...process.env, UV_USE_IO_URING: '0' });
 
 /**
  * Runs sallyportd for what needs no running daemon. It speaks to the terminal itself.

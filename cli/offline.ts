@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Carrier } from '../daemon/client/client.ts';
-import { withoutRings } from './daemon.ts';
+import { disableIoUring } from './daemon.ts';
 import { CliError } from './errors.ts';
 import type { World } from './world.ts';
 
@@ -15,7 +15,7 @@ export interface OfflineDaemon {
 /** Started as it is asked the first time; it says why when it cannot work. */
 export function startOffline(world: World, configFile: string): OfflineDaemon {
   const words = [world.daemonMain, '--offline', '--config', configFile];
-  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'], env: withoutRings() });
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'], env: disableIoUring() });
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve());
     child.once('close', () => resolve());

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { linkIn } from '../daemon/api/parse-link.ts';
+import { parseLink } from '../daemon/api/parse-link.ts';
 import type { SignInBody, SignInStep, SignInView } from '../daemon/api/sign-in-views.ts';
 import { type ControlClient, ControlError, createClient } from '../daemon/client/client.ts';
 import { CliError } from './errors.ts';
@@ -54,7 +54,7 @@ async function beginByLink(
   output.note(
     'This needs a link (of "sallyport portal link", or an invite), and a second factor if you have one.',
   );
-  const link = linkIn(await secret(prompt, 'Link: '));
+  const link = parseLink(await secret(prompt, 'Link: '));
   try {
     return await client.beginSignIn({ user, by: 'link', link });
   } catch (error) {

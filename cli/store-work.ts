@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { countOf } from '../daemon/lib/count-of.ts';
+import { pluralise } from '../daemon/lib/count-of.ts';
 import type { Context } from './context.ts';
-import { withoutRings } from './daemon.ts';
+import { disableIoUring } from './daemon.ts';
 import { CliError } from './errors.ts';
 import { noTimes } from './json-times.ts';
 import { createProgress } from './progress.ts';
@@ -45,7 +45,7 @@ export async function workOnStore(
 ): Promise<Worked> {
   const { world, output } = context;
   const line = [world.daemonMain, ...words, '--config', context.configFile()];
-  const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'], env: withoutRings() });
+  const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'], env: disableIoUring() });
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve());
     child.once('close', () => resolve());
@@ -114,7 +114,7 @@ function note({ output }: Context, noted: Noted, json: boolean): void {
 /** When codes of apps are accepted again after a restore or a repair; nothing where none is held. */
 export function warnOfHeld({ output, world }: Context, { heldUntil }: Worked['done']): void {
   if (typeof heldUntil !== 'number') return;
-  const minutes = countOf(Math.max(1, Math.ceil((heldUntil - world.now()) / 60_000)), 'minute');
+  const minutes = pluralise(Math.max(1, Math.ceil((heldUntil - world.now()) / 60_000)), 'minute');
   output.warn(
     `codes of apps are accepted again from ${isoLocal(heldUntil)} on (in ${minutes}): those of now may have been used before. Until then a recovery key or a security key lets in, or "sallyport factor add bypass USER"`,
   );

@@ -4,18 +4,18 @@ import { createAdmin } from './admin/admin.ts';
 import { createAuditJournal } from './audit/journal.ts';
 import { createApprovals } from './authenticators/approvals.ts';
 import { createAssertions } from './authenticators/assertions.ts';
-import { createTouches } from './authenticators/key-requests.ts';
+import { createKeyRequests } from './authenticators/key-requests.ts';
 import { createAskServers } from './authenticators/validation-servers.ts';
 import { createValidations } from './authenticators/validations.ts';
-import { createApprovalDesk } from './ceremonies/approvals-api.ts';
+import { createApprovalsApi } from './ceremonies/approvals-api.ts';
 import { createBrowserKeys } from './ceremonies/browser-enrolment.ts';
 import { createCeremonies } from './ceremonies/ceremonies.ts';
 import type { Config } from './config/contract.ts';
 import {
   defaultConfigFile,
+  fidoEndpoint,
   notifyUser,
-  placeOfKeys,
-  placeOfPasswords,
+  passwordEndpoint,
   rootedPaths,
 } from './config/defaults.ts';
 import { type ConfigurationOptions, loadConfiguration, rootOf } from './config/in-force.ts';
@@ -29,7 +29,7 @@ import { bootId, descriptorLimit } from './host/process.ts';
 import { takeActivatedSockets } from './host/socket-activation.ts';
 import { messageOf } from './lib/errors.ts';
 import type { Log } from './lib/log.ts';
-import { createTally } from './lib/log-aggregator.ts';
+import { createLogAggregator } from './lib/log-aggregator.ts';
 import { exits, forbidFetch, logToStderr, runProgram, version } from './lib/program.ts';
 import { systemRandomness } from './lib/randomness.ts';
 import { createSlots } from './lib/slots.ts';
@@ -39,7 +39,7 @@ import { createLoginServer } from './login/server.ts';
 import { offlineWork, offlineWorkIn } from './maintenance/main.ts';
 import { keysView } from './maintenance/master-keys.ts';
 import { createCounts } from './metrics/counts.ts';
-import { measuredStore, measuredVerifier } from './metrics/instrumented.ts';
+import { instrumentStore, measuredVerifier } from './metrics/instrumented.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { check, init } from './runtime/command-line.ts';
 import { checkOf, createManager, statusLine } from './runtime/service-manager.ts';
@@ -52,8 +52,8 @@ import { openStore } from './store/leveldb/open.ts';
 import { boundedStore } from './store/sealed/bounded-store.ts';
 import { createRotation } from './store/sealed/rotation.ts';
 import type { TrailBounds } from './store/sealed/trail-pruning.ts';
-import { Ledger } from './verifier/audited-store.ts';
-import { createThrottle } from './verifier/rate-limiter.ts';
+import { AuditedStore } from './verifier/audited-store.ts';
+import { createRateLimiter } from './verifier/rate-limiter.ts';
 import { createVerifier } from './verifier/verifier.ts';
 
 /** Puts the parts together; nothing else does. */
@@ -102,7 +102,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       overShare: (party) => log.warning('audit-over-share', { party }),
     }),
   );
-  const store = boundedStore(measuredStore(opened, counts), {
+  const store = boundedStore(instrumentStore(opened, counts), {
     monotonic: clock.monotonic,
     notStored: ({ kind, outcome, reason, account, count }) =>
       log.warning('not-stored', { kind, outcome, reason, account, count }),
@@ -114,14 +114,14 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);
   const throttleOf = () =>
-    createThrottle({
+    createRateLimiter({
       hash: (text) => nameHash.of(nameHash.keyId, salt, text).toString('base64'),
       monotonic: clock.monotonic,
     });
-  const tallyOf = (event: string) => createTally(log, event, limits.unknownNamesInterval);
+  const tallyOf = (event: string) => createLogAggregator(log, event, limits.unknownNamesInterval);
   const unknownNames = counts.tally('unknown-name', tallyOf('unknown-names'));
   const throttled = counts.tally('throttled', tallyOf('throttled'));
-  const touches = createTouches(createFidoHelper({ where: placeOfKeys(paths), log }), systemRandomness);
+  const touches = createKeyRequests(createFidoHelper({ where: fidoEndpoint(paths), log }), systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -170,7 +170,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     return lastPortalUid;
   };
   await portalUid();
-  const ledger = new Ledger(store, log);
+  const ledger = new AuditedStore(store, log);
   const tokens = createTokens({
     ...signed,
     adminGroup: () => configuration.current().adminGroup,
@@ -183,7 +183,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
     store,
     ledger,
     verifier,
-    passwords: createPasswordHelper({ where: placeOfPasswords(paths), log }),
+    passwords: createPasswordHelper({ where: passwordEndpoint(paths), log }),
     tokens,
     links: createLinks(signed),
     throttle: throttleOf(),
@@ -227,7 +227,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
       ledger,
       log,
     }),
-    approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
+    approvals: createApprovalsApi(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup: () => configuration.current().adminGroup,
     rootUids: rootUids(file, paths.controlSocket),
     portalUid,

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { isBodiless, sendError, sendJson } from './answer.ts';
 import { readJson } from './body.ts';
 import { clearCookie, readCookie, setCookie } from './cookie.ts';
-import type { Call, Desk, Visit } from './desk.ts';
+import type { ApiRequest, ServerContext, Visit } from './desk.ts';
 import { messageOf, PortalError, told } from './errors.ts';
 import { limits } from './limits.ts';
 import { handlers, type RouteName, route } from './routes.ts';
@@ -17,7 +17,7 @@ import type { Session } from './sessions.ts';
  * @param bodyWait milliseconds from the head to the end of a body
  */
 export async function serveApi(
-  desk: Desk,
+  desk: ServerContext,
   visit: Visit,
   response: ServerResponse,
   path: string,
@@ -32,7 +32,7 @@ export async function serveApi(
     name = found.name;
     isRoute(name);
     if (request.method !== 'GET') demandOwnPage(desk, visit);
-    const call: Call = {
+    const call: ApiRequest = {
       at: visit.at,
       source: visit.source,
       session: sessionOf(desk, visit),
@@ -57,7 +57,7 @@ export async function serveApi(
   }
 }
 
-export function sessionOf(desk: Desk, visit: Visit): Session | undefined {
+export function sessionOf(desk: ServerContext, visit: Visit): Session | undefined {
   return desk.sessions.find(readCookie(visit.request.headers.cookie, visit.at.secure));
 }
 
@@ -70,7 +70,7 @@ function cookieOf({ at }: Visit, id: string | undefined): string {
 }
 
 /** What has no body and says no type is no form's either: forms always say one. */
-function demandOwnPage(desk: Desk, { request, at }: Visit): void {
+function demandOwnPage(desk: ServerContext, { request, at }: Visit): void {
   desk.site.demand(request.headers.origin, at);
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type === 'application/json' || (type === undefined && isBodiless(request))) return;

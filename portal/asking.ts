@@ -1,6 +1,6 @@
 import { ControlError } from '../daemon/client/client.ts';
-import type { AskedByPerson } from './daemon.ts';
-import type { Call, Desk } from './desk.ts';
+import type { UserClient } from './daemon.ts';
+import type { ApiRequest, ServerContext } from './desk.ts';
 import { PortalError, signedOut } from './errors.ts';
 import type { Session } from './sessions.ts';
 
@@ -11,18 +11,18 @@ import type { Session } from './sessions.ts';
  * more ends the session here too; one that is only too old for a change leads to /api/confirm.
  */
 
-export function demandSession(call: Call): Session {
+export function requireSession(call: ApiRequest): Session {
   if (call.session === undefined) throw signedOut();
   return call.session;
 }
 
 /** @throws PortalError signed-out; whatever the daemon says */
 export async function readAs<T>(
-  desk: Desk,
-  call: Call,
-  ask: (person: AskedByPerson) => Promise<T>,
+  desk: ServerContext,
+  call: ApiRequest,
+  ask: (person: UserClient) => Promise<T>,
 ): Promise<T> {
-  const session = demandSession(call);
+  const session = requireSession(call);
   try {
     const answer = await ask(desk.daemon.person(session.token.token));
     desk.sessions.use(session);
@@ -35,11 +35,11 @@ export async function readAs<T>(
 
 /** @throws PortalError signed-out, confirm-needed; whatever the daemon says */
 export async function changeAs<T>(
-  desk: Desk,
-  call: Call,
-  ask: (person: AskedByPerson) => Promise<T>,
+  desk: ServerContext,
+  call: ApiRequest,
+  ask: (person: UserClient) => Promise<T>,
 ): Promise<T> {
-  const session = demandSession(call);
+  const session = requireSession(call);
   const person = desk.daemon.person(session.token.token);
   try {
     const answer = await ask(person);
@@ -65,7 +65,7 @@ export function isTokenNeeded(error: unknown): boolean {
   return error instanceof ControlError && error.code === 'token-needed';
 }
 
-function tokenGone(desk: Desk, session: Session): PortalError {
+function tokenGone(desk: ServerContext, session: Session): PortalError {
   desk.sessions.end(session, 'token-gone');
   return signedOut();
 }

@@ -4,13 +4,13 @@ import { limits } from './limits.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 /** What the portal asks without anybody being signed in. */
-export type AskedByNobody = Pick<
+export type AnonymousClient = Pick<
   ControlClient,
   'beginSignIn' | 'answerSignIn' | 'approval' | 'answerApproval' | 'denyApproval'
 >;
 
 /** What it asks with a person's token: sallyportd judges by whose it is, and how old. */
-export type AskedByPerson = Pick<
+export type UserClient = Pick<
   ControlClient,
   | 'beginSignIn'
   | 'endToken'
@@ -34,10 +34,10 @@ export type FollowedByPerson = Pick<ControlClient, 'followApprovals' | 'follow'>
 
 /** sallyportd, as the portal knows it. Everything may throw a ControlError. */
 export interface PortalDaemon {
-  readonly nobody: AskedByNobody;
+  readonly nobody: AnonymousClient;
   /** Without a session, under a name that signed in from there before. @param party what it is counted by */
-  familiar(party: string): Pick<AskedByNobody, 'beginSignIn'>;
-  person(token: string): AskedByPerson;
+  familiar(party: string): Pick<AnonymousClient, 'beginSignIn'>;
+  person(token: string): UserClient;
   following(token: string, signal: AbortSignal): FollowedByPerson;
 }
 

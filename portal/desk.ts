@@ -14,7 +14,7 @@ export interface Clock {
 }
 
 /** What serving a request needs. */
-export interface Desk {
+export interface ServerContext {
   readonly site: Site;
   readonly daemon: PortalDaemon;
   readonly sessions: Sessions;
@@ -32,7 +32,7 @@ export interface Visit {
 }
 
 /** One request to the API: everything that all of them need is settled. */
-export interface Call {
+export interface ApiRequest {
   readonly at: Origin;
   readonly source: string | undefined;
   readonly session: Session | undefined;

@@ -1,4 +1,4 @@
-import { putLast } from '../daemon/lib/bounded-map.ts';
+import { setBounded } from '../daemon/lib/bounded-map.ts';
 import { nameKey } from '../daemon/lib/name-key.ts';
 import { networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';
@@ -34,8 +34,8 @@ export function createFamiliar(): Familiar {
       return pairs.has(pair) ? pair : undefined;
     },
     sessionParty: (source, account) => party('session', source, account),
-    began: (id, source, user) => putLast(begun, id, party('begun', source, user), limits.familiar),
+    began: (id, source, user) => setBounded(begun, id, party('begun', source, user), limits.familiar),
     partyOfSignIn: (id) => begun.get(id),
-    signedIn: (source, user) => putLast(pairs, party('familiar', source, user), true, limits.familiar),
+    signedIn: (source, user) => setBounded(pairs, party('familiar', source, user), true, limits.familiar),
   };
 }

@@ -3,7 +3,7 @@ import { ControlError } from '../daemon/client/client.ts';
 import type { ApprovalEvent } from '../daemon/client/sign-in-client.ts';
 import { isTokenNeeded } from './asking.ts';
 import type { LiveMessage } from './contract.ts';
-import type { Desk } from './desk.ts';
+import type { ServerContext } from './desk.ts';
 import { messageOf } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Session } from './sessions.ts';
@@ -26,7 +26,7 @@ export interface Feed {
  * What MUST hold: a feed asks with its session's own token and tells that session's pages alone; when the
  * daemon knows the token no more, the session is over.
  */
-export function createFeed(desk: Desk, session: Session): Feed {
+export function createFeed(desk: ServerContext, session: Session): Feed {
   const listeners = new Set<Listener>();
   const auditors = new Set<Listener>();
   /** Told to who comes later. */
@@ -82,7 +82,7 @@ export function createFeed(desk: Desk, session: Session): Feed {
 
 /** Follows, and again when the daemon was away, until the signal. */
 async function keepUp(
-  desk: Desk,
+  desk: ServerContext,
   session: Session,
   signal: AbortSignal,
   follow: () => Promise<void>,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { LiveMessage } from './contract.ts';
-import type { Desk } from './desk.ts';
+import type { ServerContext } from './desk.ts';
 import { PortalError } from './errors.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { limits } from './limits.ts';
@@ -32,7 +32,7 @@ interface Audience {
  * - a page that says much, says anything else, hears nothing or is gone costs a bounded amount of memory for a
  *   bounded time; nothing is decompressed.
  */
-export function createLive(desk: Desk): Live {
+export function createLive(desk: ServerContext): Live {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.liveMessage,

@@ -9,7 +9,7 @@
  *   for no address;
  * - addresses are counted by networkKey: an IPv6 /64 is one.
  */
-export interface Places {
+export interface ConnectionLimit {
   /** @returns false: there is none, and the connection is to be ended */
   take(key: string, place: Place): boolean;
   /** A request of that connection has arrived whole, and is worked on. */
@@ -47,7 +47,7 @@ export function createPlaces(
     readonly connectionsPerAccount: number;
   },
   monotonic: () => number,
-): Places {
+): ConnectionLimit {
   const entries = new Map<string, Entry>();
 
   /** @returns whether one of them gave way */

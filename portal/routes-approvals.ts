@@ -1,5 +1,5 @@
 import { readApproval, readApprovalId } from './bodies.ts';
-import type { Call, Desk } from './desk.ts';
+import type { ApiRequest, ServerContext } from './desk.ts';
 import { told } from './errors.ts';
 import type { Handlers } from './routes.ts';
 
@@ -32,8 +32,8 @@ export const approvalRoutes = {
 } satisfies Partial<Handlers>;
 
 async function counted<T>(
-  desk: Desk,
-  call: Call,
+  desk: ServerContext,
+  call: ApiRequest,
   ask: () => Promise<T>,
   isRight: (answer: T) => boolean = () => true,
 ): Promise<T> {

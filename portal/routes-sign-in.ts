@@ -1,9 +1,9 @@
 import type { SignInBody, SignInView } from '../daemon/api/sign-in-views.ts';
-import { demandSession } from './asking.ts';
+import { requireSession } from './asking.ts';
 import { readAnswer, readConfirm, readNothing, readSignIn } from './bodies.ts';
 import type { SessionView, SignInReply } from './contract.ts';
-import type { AskedByNobody } from './daemon.ts';
-import type { Call, Desk } from './desk.ts';
+import type { AnonymousClient } from './daemon.ts';
+import type { ApiRequest, ServerContext } from './desk.ts';
 import { PortalError, signedOut, told } from './errors.ts';
 import type { Handlers } from './routes.ts';
 import type { Session } from './sessions.ts';
@@ -29,7 +29,7 @@ export const signInRoutes = {
 
   'POST /api/confirm': async (desk, call) => {
     const proof = readConfirm(await call.body());
-    const { person, token } = demandSession(call);
+    const { person, token } = requireSession(call);
     const user = person.account;
     return begin(
       desk,
@@ -50,10 +50,10 @@ export const signInRoutes = {
 } satisfies Partial<Handlers>;
 
 function begin(
-  desk: Desk,
-  call: Call,
+  desk: ServerContext,
+  call: ApiRequest,
   body: SignInBody,
-  by: Pick<AskedByNobody, 'beginSignIn'>,
+  by: Pick<AnonymousClient, 'beginSignIn'>,
   party: string | undefined,
 ): Promise<SignInReply> {
   desk.tries.signIns.take(party);
@@ -75,8 +75,8 @@ function begin(
  * @param party under which tries are counted
  */
 async function settle(
-  desk: Desk,
-  call: Call,
+  desk: ServerContext,
+  call: ApiRequest,
   party: string | undefined,
   ask: () => Promise<SignInView>,
 ): Promise<SignInReply> {
@@ -106,7 +106,7 @@ async function settle(
   }
 }
 
-function sessionView(desk: Desk, call: Call, session: Session | undefined): SessionView {
+function sessionView(desk: ServerContext, call: ApiRequest, session: Session | undefined): SessionView {
   const site = { name: desk.site.name, host: call.at.hostname, rpId: desk.site.rpId };
   if (session === undefined) return { person: null, site };
   const { changesUntil, readsUntil } = session.token;

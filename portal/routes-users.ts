@@ -1,7 +1,7 @@
 import { readEnrol } from '../daemon/api/schema.ts';
 import { changeAs, readAs } from './asking.ts';
 import { readAttestation, readInvite, readKey, readNothing, readRename } from './bodies.ts';
-import type { Call, Desk } from './desk.ts';
+import type { ApiRequest, ServerContext } from './desk.ts';
 import { PortalError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Handlers } from './routes.ts';
@@ -71,16 +71,20 @@ export const userRoutes = {
 } satisfies Partial<Handlers>;
 
 /** A change that takes no body. */
-async function plainChange<T>(desk: Desk, call: Call, ask: Parameters<typeof changeAs<T>>[2]): Promise<T> {
+async function plainChange<T>(
+  desk: ServerContext,
+  call: ApiRequest,
+  ask: Parameters<typeof changeAs<T>>[2],
+): Promise<T> {
   readNothing(await call.body());
   return changeAs(desk, call, ask);
 }
 
-const isConfirmed = (call: Call): boolean => call.query.confirmed === 'true';
-const userOf = (call: Call): string => call.parameters.user ?? '';
-const factorOf = (call: Call): string => call.parameters.factor ?? '';
+const isConfirmed = (call: ApiRequest): boolean => call.query.confirmed === 'true';
+const userOf = (call: ApiRequest): string => call.parameters.user ?? '';
+const factorOf = (call: ApiRequest): string => call.parameters.factor ?? '';
 
-function limitIn(call: Call): number {
+function limitIn(call: ApiRequest): number {
   const { limit } = call.query;
   return limit === undefined ? limits.pageDefault : numberIn(limit, limits.pageMost);
 }

@@ -1,6 +1,6 @@
 import { matchPath, queryOf, segmentsOf, type TextByName } from '../daemon/lib/path.ts';
 import type { PortalApi } from './contract.ts';
-import type { Call, Desk } from './desk.ts';
+import type { ApiRequest, ServerContext } from './desk.ts';
 import { PortalError } from './errors.ts';
 import { limits } from './limits.ts';
 import { approvalRoutes } from './routes-approvals.ts';
@@ -11,7 +11,7 @@ export type RouteName = keyof PortalApi;
 
 /** One for each route of the contract, which gives what the contract says. */
 export type Handlers = {
-  readonly [Name in RouteName]: (desk: Desk, call: Call) => Promise<PortalApi[Name]['gives']>;
+  readonly [Name in RouteName]: (desk: ServerContext, call: ApiRequest) => Promise<PortalApi[Name]['gives']>;
 };
 
 export const handlers: Handlers = { ...signInRoutes, ...userRoutes, ...approvalRoutes };

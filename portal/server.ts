@@ -13,13 +13,13 @@ import { type Addresses, canonical } from './address.ts';
 import { isBodiless, sendError, sendText } from './answer.ts';
 import { serveApi, sessionOf } from './api.ts';
 import type { Assets } from './assets.ts';
-import type { Desk, Visit } from './desk.ts';
+import type { ServerContext, Visit } from './desk.ts';
 import { messageOf, PortalError, signedOut, told } from './errors.ts';
 import { securityHeaders } from './headers.ts';
 import { limits as usual } from './limits.ts';
 import { createLive } from './live.ts';
 import { kindOf, servePages } from './pages.ts';
-import { createPlaces, type Places } from './places.ts';
+import { type ConnectionLimit, createPlaces } from './places.ts';
 import { malformed, refuse } from './refusal.ts';
 
 type LimitName =
@@ -34,7 +34,7 @@ type LimitName =
   | 'connectionsPerAccount';
 
 export interface PortalServerOptions {
-  readonly desk: Desk;
+  readonly desk: ServerContext;
   readonly addresses: Addresses;
   readonly assets: () => Assets | undefined;
   /** Undefined: plain HTTP. */
@@ -232,7 +232,7 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
  * slowly, or takes an answer slowly, has nothing worked on.
  * @returns to be called then
  */
-function whileWorking(places: Places, key: string, request: IncomingMessage): () => void {
+function whileWorking(places: ConnectionLimit, key: string, request: IncomingMessage): () => void {
   let isBusy = false;
   const begin = (): void => {
     isBusy = true;

@@ -3,7 +3,7 @@ import type { ExportedAccount, ExportPage } from '../../daemon/api/import-export
 import { movedLimits } from '../../daemon/api/import-limits.ts';
 import type { ControlClient } from '../../daemon/client/client.ts';
 import { otpauthUri } from '../../daemon/client/factor-input.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import type { Context } from '../context.ts';
 import { CliError, cannotWrite, exitStatus } from '../errors.ts';
@@ -58,7 +58,7 @@ async function run(context: Context, users: readonly string[], options: ExportOp
     throw error;
   }
   context.output.note(
-    `${options.output} holds ${countOf(counts.factors, 'factor')} of ${countOf(counts.accounts, 'account')}, and not ${counts.left}. Whoever has this file has their codes: delete it when it has been read in.`,
+    `${options.output} holds ${pluralise(counts.factors, 'factor')} of ${pluralise(counts.accounts, 'account')}, and not ${counts.left}. Whoever has this file has their codes: delete it when it has been read in.`,
   );
   if (counts.left > 0) context.end(exitStatus.refused);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { type Context, needed } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { mayAdd, nameIn, tell } from './enrolling.ts';
@@ -115,7 +115,7 @@ async function instruct({ output, prompt }: Context, step: CeremonyStep): Promis
       const left =
         step.retries === undefined
           ? ''
-          : ` ${countOf(step.retries, 'try is', 'tries are')} left before it locks itself.`;
+          : ` ${pluralise(step.retries, 'try is', 'tries are')} left before it locks itself.`;
       if (step.why === 'wrong') output.note(`That PIN was wrong.${left}`);
       else if (left !== '') output.note(left.trim());
       const typed = await prompt.askSecret('PIN of the security key: ');

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatDuration } from '../../daemon/api/client-limits.ts';
 import type { Realm } from '../../daemon/api/views.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
 import { runDaemon } from '../daemon.ts';
@@ -80,7 +80,7 @@ function factsOf(realm: Realm, time: Output['time']): readonly (readonly [string
     ['webauthn', webauthnOf(realm)],
     [
       'lockout',
-      `${countOf(lockout.codes, 'code')}, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`,
+      `${pluralise(lockout.codes, 'code')}, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`,
     ],
     ['su', realm.su],
     ['only observes', realm.observe ? 'yes' : 'no'],

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { warnOfConfig } from '../config-warnings.ts';
 import type { Context } from '../context.ts';
 import type { LostGroup } from '../doctor/configured.ts';
@@ -40,7 +40,7 @@ async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
     }
   }
   const { file, realms, portal, problem } = await reloaded(context);
-  output.note(`${file} is in force: ${countOf(realms, 'realm')}`);
+  output.note(`${file} is in force: ${pluralise(realms, 'realm')}`);
   if (portal === true) output.note('What the portal reads has changed: systemctl restart sallyport-portal');
   if (problem !== undefined) output.warn(problem);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Readiness, ReportLine } from '../../daemon/admin/report.ts';
 import { reportLimit } from '../../daemon/api/client-limits.ts';
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { momentOf } from './audit.ts';
@@ -186,7 +186,7 @@ function tell(output: Output, rows: readonly Row[], totals: Readonly<Record<stri
   const counts = said
     .map((readiness) => {
       const [one, many = one] = words[readiness];
-      return countOf(totals[readiness] ?? 0, `account ${one}`, `accounts ${many}`);
+      return pluralise(totals[readiness] ?? 0, `account ${one}`, `accounts ${many}`);
     })
     .join(', ');
   output.note(rows.length === 0 ? 'There is nobody to report about.' : `${counts}.`);

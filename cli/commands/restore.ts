@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
 import type { Context } from '../context.ts';
@@ -56,8 +56,8 @@ async function restore(context: Context, file: string, options: RestoreOptions):
   const { accounts, commit, aside, storeWasNewest } = done;
   output.note(
     dryRun
-      ? `${countOf(Number(accounts), 'account')} would be there; nothing was changed`
-      : `restored: ${countOf(Number(accounts), 'account')}, at commit ${commit}`,
+      ? `${pluralise(Number(accounts), 'account')} would be there; nothing was changed`
+      : `restored: ${pluralise(Number(accounts), 'account')}, at commit ${commit}`,
   );
   if (storeWasNewest !== true)
     output.warn(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../context.ts';
 import { exitStatus } from '../errors.ts';
 import { doneTimes, noTimes } from '../json-times.ts';
@@ -103,7 +103,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
     output.note('the store is whole; nothing was changed');
     return;
   }
-  output.note(`saved: ${countOf(Number(done.accounts), 'account')}, at commit ${done.commit}`);
+  output.note(`saved: ${pluralise(Number(done.accounts), 'account')}, at commit ${done.commit}`);
   if (done.storeWasNewest !== true)
     output.warn(
       'nobody knows whether this was the newest store: all recovery keys are void, and tokens by counter ask for two codes in a row',

@@ -1,4 +1,4 @@
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { type Check, type Finding, finding, notSeen, orGood } from './contract.ts';
 
 /** The configuration file, and whether it is what decides. */
@@ -34,7 +34,7 @@ export const configCheck: Check = {
       findings.push(
         finding('config.not-loaded', `${file} was changed after it was loaded`, 'sallyport reload'),
       );
-    return orGood(findings, `${file} is good: ${countOf(read.config.realms.length, 'realm')}`);
+    return orGood(findings, `${file} is good: ${pluralise(read.config.realms.length, 'realm')}`);
 
     async function bad(problems: readonly string[], lastGood: string): Promise<Finding> {
       const what = problems.join('\n');

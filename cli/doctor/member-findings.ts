@@ -6,7 +6,11 @@ import type { Met } from './member-decisions.ts';
 const namedAtMost = 8;
 
 /** One finding for each reason and realm, with those whom it is about. */
-export function told(met: readonly Met[], inForce: boolean, services: readonly string[]): Finding[] {
+export function memberFindings(
+  met: readonly Met[],
+  inForce: boolean,
+  services: readonly string[],
+): Finding[] {
   const groups = new Map<string, Group>();
   for (const one of met) {
     const found = judge(one, inForce);

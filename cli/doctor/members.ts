@@ -1,12 +1,12 @@
 import type { UserLine } from '../../daemon/api/views.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { isoLocal } from '../time.ts';
 import type { FindingId } from './catalogue.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 import { guarded, programs } from './guarded.ts';
 import { type Met, meet } from './member-decisions.ts';
-import { told } from './member-findings.ts';
+import { memberFindings } from './member-findings.ts';
 import { groupNamed, localPeople } from './names.ts';
 import { realmsOf } from './realms.ts';
 
@@ -39,15 +39,18 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
   const services = servicesOf(machine);
   const { names, all, broken } = await accountsOf(machine, most, status.value.store.accounts);
   const { met, asked } = await meet(machine, names, services.names);
-  const findings = [...broken, ...told(await unexplained(machine, met), services.inForce, services.names)];
+  const findings = [
+    ...broken,
+    ...memberFindings(await unexplained(machine, met), services.inForce, services.names),
+  ];
   if (asked < all)
     findings.push(
       notSeen(
-        `${all - asked} of ${countOf(all, 'account')}: it stops after ${most}, and when its time is over`,
+        `${all - asked} of ${pluralise(all, 'account')}: it stops after ${most}, and when its time is over`,
         'ask for one: sallyport explain USER --service sshd',
       ),
     );
-  return orGood(findings, `${countOf(asked, 'account')} looked at, for ${services.names.join(', ')}`);
+  return orGood(findings, `${pluralise(asked, 'account')} looked at, for ${services.names.join(', ')}`);
 }
 
 /**
@@ -132,7 +135,7 @@ function held(machine: Machine, users: readonly UserLine[]): readonly Finding[] 
   return [
     finding(
       'member.held',
-      `codes of ${countOf(waiting.length, 'account')} are accepted again from ${last} on`,
+      `codes of ${pluralise(waiting.length, 'account')} are accepted again from ${last} on`,
       'wait until then; for a login before: a recovery key, or sallyport factor add bypass USER',
       { accounts: waiting.map(({ account }) => account) },
     ),
@@ -144,5 +147,5 @@ async function self(machine: Machine): Promise<readonly Finding[]> {
   const services = servicesOf(machine);
   const { met } = await meet(machine, [machine.user], services.names);
   const explained = await unexplained(machine, met);
-  return [...told(explained, services.inForce, services.names), notSeen('the other accounts')];
+  return [...memberFindings(explained, services.inForce, services.names), notSeen('the other accounts')];
 }

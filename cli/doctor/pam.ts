@@ -1,5 +1,5 @@
 import { systemPaths } from '../../daemon/client/config-file.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { checkService, type FindingCode, type Finding as StackFinding } from '../pam/check.ts';
 import type { ModuleLine } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
@@ -62,7 +62,7 @@ export const pamCheck: Check = {
     ];
     return orGood(
       unique(findings),
-      `${countOf(stacks.length, 'service')}: ${stacks.map(({ service }) => service).join(', ')}`,
+      `${pluralise(stacks.length, 'service')}: ${stacks.map(({ service }) => service).join(', ')}`,
     );
   },
 };

@@ -1,6 +1,6 @@
 import type { Realm } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, finding, type Machine, notSeen, orGood } from './contract.ts';
 
@@ -22,7 +22,7 @@ export const realmsCheck: Check = {
       ),
       ...(await lookAtRealms(machine, realms)).findings,
     ];
-    return orGood(findings, `${countOf(realms.length, 'realm')}: all that they name is there`);
+    return orGood(findings, `${pluralise(realms.length, 'realm')}: all that they name is there`);
   },
 };
 

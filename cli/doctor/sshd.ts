@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { roleOf } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';
 import { outside } from '../sshd-settings.ts';
@@ -60,7 +60,7 @@ export const sshdCheck: Check = {
     const letOff = await letOffByRealm(machine, probes);
     return orGood(
       [...dropIns, ...merged(judged, probes, letOff)],
-      `asked for ${countOf(probes.length, 'connection')}`,
+      `asked for ${pluralise(probes.length, 'connection')}`,
     );
   },
 };

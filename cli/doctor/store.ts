@@ -1,5 +1,5 @@
 import type { StatusView } from '../../daemon/api/views.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 
 const day = 86_400_000;
@@ -38,7 +38,10 @@ export const storeCheck: Check = {
       ...unread(status.value),
       ...(await reserve(machine)),
     );
-    return orGood(findings, `${countOf(store.accounts, 'account')}, ${store.state}, commit ${store.commit}`);
+    return orGood(
+      findings,
+      `${pluralise(store.accounts, 'account')}, ${store.state}, commit ${store.commit}`,
+    );
   },
 };
 

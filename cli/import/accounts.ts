@@ -1,5 +1,12 @@
 import type { ImportEntry } from '../../daemon/api/import-export-views.ts';
-import { type Found, ImportError, type Parsed, type Parser, type Place, problem } from './contract.ts';
+import {
+  type Found,
+  ImportError,
+  type Parsed,
+  type Parser,
+  problem,
+  type SourceLocation,
+} from './contract.ts';
 import { type Named, openSource } from './files.ts';
 
 /** Factors of one account that are sent at a time; what more there are follow. */
@@ -10,7 +17,7 @@ export function keyOf({ user, owner }: Pick<ImportEntry, 'user' | 'owner'>): str
   return user ?? `uid:${owner ?? ''}`;
 }
 
-export function placeText({ file, line }: Place): string {
+export function placeText({ file, line }: SourceLocation): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 

@@ -1,14 +1,14 @@
-import type { ImportEntry, MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { ImportEntry, PortableFactor } from '../../daemon/api/import-export-views.ts';
 
 /** Where something stands: "users.oath:12", or the file alone. */
-export interface Place {
+export interface SourceLocation {
   readonly file: string;
   /** From 1; undefined: the file as a whole. */
   readonly line?: number;
 }
 
 /** What cannot come over of an account that otherwise does, and why. */
-export interface Cannot {
+export interface Unsupported {
   readonly what: string;
   readonly why: string;
 }
@@ -16,15 +16,15 @@ export interface Cannot {
 /** What was read of one account. `user` and `owner` as in ImportEntry. */
 export interface Found extends Omit<ImportEntry, 'factors'> {
   readonly kind: 'found';
-  readonly place: Place;
-  readonly factors: readonly MovedFactor[];
-  readonly cannot: readonly Cannot[];
+  readonly place: SourceLocation;
+  readonly factors: readonly PortableFactor[];
+  readonly cannot: readonly Unsupported[];
 }
 
 /** What could not be read. `user`: whose it is; nothing of that account comes over then. */
 export interface Problem {
   readonly kind: 'problem';
-  readonly place: Place;
+  readonly place: SourceLocation;
   readonly user?: string;
   /** As in ImportEntry: such a file stops nothing of what others say. */
   readonly owner?: number;
@@ -63,7 +63,7 @@ export type Parser = (source: Source) => AsyncIterable<Parsed>;
 /** A file that cannot be read, or not to its end: nothing of it comes over. */
 export class ImportError extends Error {}
 
-export function problem(place: Place, why: string, user?: string): Problem {
+export function problem(place: SourceLocation, why: string, user?: string): Problem {
   return { kind: 'problem', place, why, ...(user === undefined ? {} : { user }) };
 }
 
@@ -72,7 +72,7 @@ export function found(
   source: Source,
   line: number | undefined,
   user: string | undefined,
-  factors: readonly MovedFactor[],
+  factors: readonly PortableFactor[],
   more: Partial<Pick<Found, 'cannot' | 'lock'>> = {},
 ): Found {
   return {

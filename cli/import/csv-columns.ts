@@ -1,4 +1,4 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readPublicId, readSeed, readYubikeyHex, seedText } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
@@ -25,7 +25,7 @@ export type Column = (typeof columns)[number];
 export type Row = Readonly<Partial<Record<Column, string>>>;
 
 /** @throws ImportError, ControlError: neither holds anything of the row */
-export function factorIn(row: Row): MovedFactor {
+export function factorIn(row: Row): PortableFactor {
   const created = row.created ? Date.parse(row.created) : Number.NaN;
   if (row.created && Number.isNaN(created))
     throw new ImportError('its created is no date (2026-01-31T23:59:59Z)');
@@ -66,7 +66,7 @@ export function factorIn(row: Row): MovedFactor {
 }
 
 /** The row that `factorIn` reads; undefined: there is none for its kind. */
-export function rowOf(user: string, factor: MovedFactor): Row | undefined {
+export function rowOf(user: string, factor: PortableFactor): Row | undefined {
   const base = {
     user,
     kind: factor.kind,

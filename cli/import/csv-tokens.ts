@@ -1,10 +1,10 @@
 import { totpPeriod } from '../../daemon/api/client-limits.ts';
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
 
 /** A line of another system's CSV. */
 export type Token =
-  | { readonly kind: 'token'; readonly user?: string; readonly factor: MovedFactor }
+  | { readonly kind: 'token'; readonly user?: string; readonly factor: PortableFactor }
   | { readonly kind: 'none'; readonly user?: string; readonly why: string };
 
 const oathTypes = ['hotp', 'totp', 'ocra', 'tan'];

@@ -3,9 +3,9 @@ import {
   ImportError,
   type Parsed,
   type Parser,
-  type Place,
   problem,
   type Source,
+  type SourceLocation,
 } from './contract.ts';
 import { type Column, columns, factorIn } from './csv-columns.ts';
 import { fieldsOf } from './csv-line.ts';
@@ -78,7 +78,7 @@ function otherSeparator(line: string): string | undefined {
 
 function own(
   source: Source,
-  place: Required<Place>,
+  place: Required<SourceLocation>,
   heading: readonly Column[],
   fields: readonly string[],
   only: string | undefined,
@@ -97,7 +97,7 @@ function own(
 
 function uriOf(
   source: Source,
-  place: Required<Place>,
+  place: Required<SourceLocation>,
   line: string,
   only: string | undefined,
 ): Parsed | undefined {
@@ -114,7 +114,7 @@ function uriOf(
 
 function foreign(
   source: Source,
-  place: Required<Place>,
+  place: Required<SourceLocation>,
   fields: readonly string[],
   only: string | undefined,
 ): Parsed | undefined {

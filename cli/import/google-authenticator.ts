@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { movedLimits } from '../../daemon/api/import-limits.ts';
 import { readSeed } from '../../daemon/client/factor-input.ts';
 import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
@@ -49,7 +49,7 @@ function read(source: Source, user: string | undefined, text: string): Parsed {
     const [first = '', ...lines] = text.split('\n');
     const options = optionsIn(lines);
     const codes = scratchIn(lines);
-    const factors: MovedFactor[] = [tokenOf(seedOf(first), options)];
+    const factors: PortableFactor[] = [tokenOf(seedOf(first), options)];
     if (codes.length > 0) factors.push({ kind: 'scratch', enabled: true, codes });
     // Nobody said whose it is, so it is its owner's.
     return {
@@ -109,7 +109,7 @@ function optionsIn(lines: readonly string[]): ReadonlyMap<string, string> {
   return options;
 }
 
-function tokenOf(secret: string, options: ReadonlyMap<string, string>): MovedFactor {
+function tokenOf(secret: string, options: ReadonlyMap<string, string>): PortableFactor {
   const digits = oneOf(options, 'DIGITS', ['6', '7', '8'], '6');
   const algorithm = oneOf(options, 'ALGORITHM', ['sha1', 'sha256', 'sha512'], 'sha1');
   const common = {

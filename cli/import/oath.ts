@@ -1,12 +1,12 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import {
-  type Cannot,
   found,
   ImportError,
   type Parsed,
   type Parser,
   problem,
   type Source,
+  type Unsupported,
 } from './contract.ts';
 
 /** HOTP, HOTP/E, HOTP/E/6, HOTP/T30, HOTP/T60/8: liboath, usersfile.c. */
@@ -48,7 +48,7 @@ function lineOf(
       digits: Number(digits ?? 6) as 6 | 7 | 8,
       algorithm: 'sha1',
     } as const;
-    const token: MovedFactor =
+    const token: PortableFactor =
       period === undefined
         ? { ...common, kind: 'hotp', counter: counterOf(factor, last) }
         : {
@@ -65,7 +65,7 @@ function lineOf(
   }
 }
 
-const pin: Cannot = {
+const pin: Unsupported = {
   what: 'static PIN',
   why: 'Sallyport has no PINs beside codes: from now on the code alone is asked, behind the password of the account',
 };

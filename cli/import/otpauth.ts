@@ -1,8 +1,8 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
-type Token = Extract<MovedFactor, { kind: 'totp' | 'hotp' }>;
+type Token = Extract<PortableFactor, { kind: 'totp' | 'hotp' }>;
 
 /** A token as its URI describes it, and the account in its label. */
 export interface Otpauth {

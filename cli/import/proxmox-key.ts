@@ -1,8 +1,8 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { ImportError } from './contract.ts';
 import { isObject, type Json } from './json.ts';
 
-type Key = Extract<MovedFactor, { kind: 'webauthn' }>;
+type Key = Extract<PortableFactor, { kind: 'webauthn' }>;
 
 /** A credential as the library of Proxmox writes it down (webauthn-rs, COSEKey). @throws ImportError */
 export function readWebauthn(entry: Json, rpId: string): Omit<Key, 'enabled'> {

@@ -1,6 +1,6 @@
-import type { ImportEntry, MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { ImportEntry, PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readPublicId, readU2f } from '../../daemon/client/factor-input.ts';
-import { type Cannot, ImportError } from './contract.ts';
+import { ImportError, type Unsupported } from './contract.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { readOtpauth } from './otpauth.ts';
 import { readWebauthn } from './proxmox-key.ts';
@@ -11,8 +11,8 @@ interface Settings {
 }
 
 interface User {
-  readonly factors: readonly MovedFactor[];
-  readonly cannot: readonly Cannot[];
+  readonly factors: readonly PortableFactor[];
+  readonly cannot: readonly Unsupported[];
   readonly lock?: ImportEntry['lock'];
 }
 
@@ -31,16 +31,16 @@ export function readUser(value: Json, name: string, settings: Settings): User {
     throw new ImportError(
       'it has a field that no version known here writes; update Sallyport, or add the factors anew',
     );
-  const cannot: Cannot[] = [];
-  const factors: MovedFactor[] = [
+  const cannot: Unsupported[] = [];
+  const factors: PortableFactor[] = [
     ...entriesOf(value, 'totp').map(({ base, entry }) => totp(base, entry)),
-    ...entriesOf(value, 'yubico').map(({ base, entry }): MovedFactor => yubico(base, entry)),
-    ...entriesOf(value, 'u2f').flatMap(({ base, entry }): MovedFactor[] => {
+    ...entriesOf(value, 'yubico').map(({ base, entry }): PortableFactor => yubico(base, entry)),
+    ...entriesOf(value, 'u2f').flatMap(({ base, entry }): PortableFactor[] => {
       if (settings.appId !== undefined) return [u2f(base, entry, settings.appId)];
       cannot.push(unsaid(base, 'U2F key', '--app-id with the appid of u2f', name));
       return [];
     }),
-    ...entriesOf(value, 'webauthn').flatMap(({ base, entry }): MovedFactor[] => {
+    ...entriesOf(value, 'webauthn').flatMap(({ base, entry }): PortableFactor[] => {
       if (settings.rpId !== undefined) return [{ ...base, ...readWebauthn(entry, settings.rpId) }];
       cannot.push(unsaid(base, 'security key', '--rp-id with the id of webauthn', name));
       return [];
@@ -59,7 +59,7 @@ export function readUser(value: Json, name: string, settings: Settings): User {
 
 const known = new Set(['totp', 'u2f', 'webauthn', 'recovery', 'yubico', 'totp-locked', 'tfa-locked-until']);
 
-function unsaid({ name }: Base, kind: string, option: string, user: string): Cannot {
+function unsaid({ name }: Base, kind: string, option: string, user: string): Unsupported {
   return {
     what: name === undefined ? kind : `${kind} "${name}"`,
     why: `the file does not say whom it was made for: say ${option} in datacenter.cfg, or add the key anew: sallyport factor add webauthn ${user}`,
@@ -84,7 +84,7 @@ function entriesOf(user: JsonObject, kind: string): readonly { readonly base: Ba
   });
 }
 
-function totp(base: Base, entry: Json): MovedFactor {
+function totp(base: Base, entry: Json): PortableFactor {
   const uri = isObject(entry) ? entry.totp : entry;
   const last = isObject(entry) ? entry['last-count'] : undefined;
   const token = tokenOf(uri);
@@ -94,7 +94,7 @@ function totp(base: Base, entry: Json): MovedFactor {
   return { ...token, ...base, mark };
 }
 
-function tokenOf(uri: Json | undefined): MovedFactor | undefined {
+function tokenOf(uri: Json | undefined): PortableFactor | undefined {
   try {
     return typeof uri === 'string' ? readOtpauth(uri).token : undefined;
   } catch {
@@ -102,7 +102,7 @@ function tokenOf(uri: Json | undefined): MovedFactor | undefined {
   }
 }
 
-function yubico(base: Base, entry: Json): MovedFactor {
+function yubico(base: Base, entry: Json): PortableFactor {
   try {
     return { ...base, kind: 'yubikey', validation: 'cloud', publicId: readPublicId(String(entry)) };
   } catch {
@@ -110,7 +110,7 @@ function yubico(base: Base, entry: Json): MovedFactor {
   }
 }
 
-function recovery(value: Json): MovedFactor {
+function recovery(value: Json): PortableFactor {
   const { secret, entries, created } = isObject(value) ? value : {};
   const hashes = (Array.isArray(entries) ? entries : []) as readonly Json[];
   const isSet = (hash: Json) => hash === null || (typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash));
@@ -125,7 +125,7 @@ function recovery(value: Json): MovedFactor {
   };
 }
 
-function u2f(base: Base, entry: Json, appId: string): MovedFactor {
+function u2f(base: Base, entry: Json, appId: string): PortableFactor {
   const key = isObject(entry) ? entry.key : undefined;
   const handle = isObject(key) ? key.keyHandle : undefined;
   const point = isObject(entry) ? entry['public-key'] : undefined;

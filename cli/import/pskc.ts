@@ -1,13 +1,13 @@
 import { totpPeriod } from '../../daemon/api/client-limits.ts';
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import {
-  type Cannot,
   found,
   ImportError,
   type Parsed,
   type Parser,
   problem,
   type Source,
+  type Unsupported,
 } from './contract.ts';
 import { type AskKey, type Cipher, cipherOf } from './pskc-cipher.ts';
 import { createPskcReader, type Elements } from './pskc-xml.ts';
@@ -56,7 +56,7 @@ function keyIn(
     problem({ file: source.file }, `the key ${JSON.stringify(id.slice(0, 64))}: ${why}`, user);
   if (user === undefined) return no('it names nobody; say --user');
   try {
-    const cannot: Cannot[] = [];
+    const cannot: Unsupported[] = [];
     const expires = Date.parse(text('Key/Policy/ExpiryDate'));
     if (expires < now) return no('it has expired');
     if (!Number.isNaN(expires))
@@ -90,7 +90,7 @@ function secretOf(elements: Elements, cipher: Cipher | undefined): string {
   return Buffer.from(plain, 'base64').toString('base64');
 }
 
-function factorOf(elements: Elements, secret: string): MovedFactor {
+function factorOf(elements: Elements, secret: string): PortableFactor {
   const { Algorithm: algorithm = '', Id: id = '' } = elements.get('Key')?.attributes ?? {};
   const kind = algorithm.split(':').at(-1)?.toLowerCase();
   if (kind !== 'hotp' && kind !== 'totp')

@@ -1,5 +1,5 @@
 import type { ImportedFactor } from '../../daemon/api/import-export-views.ts';
-import { countOf } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/count-of.ts';
 import { noTimes } from '../json-times.ts';
 import type { Output } from '../output.ts';
 import type { World } from '../world.ts';
@@ -120,11 +120,11 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
       if (json) output.jsonLine({ dryRun, ...counts }, noTimes);
       const would = dryRun ? ' Nothing was changed: this was a dry run.' : '';
       output.note(
-        `${countOf(accounts, 'account')}: ${countOf(added, 'factor')} added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${countOf(unreadable, 'line or file', 'lines or files')} not read.${would}`,
+        `${pluralise(accounts, 'account')}: ${pluralise(added, 'factor')} added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${pluralise(unreadable, 'line or file', 'lines or files')} not read.${would}`,
       );
       if (legacy > 0 && !dryRun)
         output.note(
-          `${countOf(legacy, 'of them is legacy', 'of them are legacy')}: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
+          `${pluralise(legacy, 'of them is legacy', 'of them are legacy')}: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
         );
       return refused === 0 && unreadable === 0;
     },

@@ -1,6 +1,6 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
-import { type Cannot, found, type Parsed, type Parser, problem, type Source } from './contract.ts';
+import { found, type Parsed, type Parser, problem, type Source, type Unsupported } from './contract.ts';
 
 /** The authfile of pam_u2f: `user:credential[:credential…]`; of several lines for one user the last one counts. */
 export function u2f({ user, appId }: { readonly user?: string; readonly appId: string }): Parser {
@@ -44,8 +44,8 @@ function lineOf(
 ): Parsed {
   const place = { file: source.file, line };
   if (name === '') return problem(place, 'there is no name before the first colon');
-  const factors: MovedFactor[] = [];
-  const cannot: Cannot[] = [];
+  const factors: PortableFactor[] = [];
+  const cannot: Unsupported[] = [];
   for (const credential of credentials.filter((one) => one !== '')) {
     if (credential.startsWith('*,')) {
       cannot.push({

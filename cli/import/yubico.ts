@@ -1,4 +1,4 @@
-import type { MovedFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
 import { readPublicId } from '../../daemon/client/factor-input.ts';
 import { found, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
@@ -32,7 +32,7 @@ export function yubico(user: string | undefined): Parser {
 function lineOf(source: Source, line: number, name: string, ids: readonly string[]): Parsed {
   const place = { file: source.file, line };
   if (name === '') return problem(place, 'there is no name before the first colon');
-  const factors: MovedFactor[] = [];
+  const factors: PortableFactor[] = [];
   for (const id of new Set(ids.filter((one) => one !== ''))) {
     try {
       factors.push({ kind: 'yubikey', validation: 'cloud', enabled: true, publicId: readPublicId(id) });

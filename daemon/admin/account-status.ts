@@ -5,13 +5,13 @@ import { SallyportError } from '../lib/errors.ts';
 import type { AccountState, LockState, LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import { ifEnforced } from '../policy/observe-mode.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
-import { holdsRequired, standingOf as matchOf } from '../policy/requirement.ts';
+import { referencedGroups, selectRealm } from '../policy/realm.ts';
+import { holdsRequired, matchRequirement as matchOf } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { ChangedBy } from './contract.ts';
 
 /** Where an account stands: its uid and its realm, as far as NSS can tell. */
-export interface Standing {
+export interface AccountStatus {
   /** Undefined: NSS knows it no more. */
   readonly uid?: number;
   readonly realm?: Realm;
@@ -27,7 +27,7 @@ export interface StandingOptions {
 }
 
 export interface Standings {
-  of(account: string): Promise<Standing>;
+  of(account: string): Promise<AccountStatus>;
   /** What a change of factors costs: a sentence when logins are refused, now or soon, or not asked, that were. */
   lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
   /**
@@ -39,11 +39,11 @@ export interface Standings {
 
 export function createStanding(options: StandingOptions): Standings {
   const lookUp = (account: string) =>
-    options.accounts.byName(account, wantedGroups(options.configuration.current()));
+    options.accounts.byName(account, referencedGroups(options.configuration.current()));
 
   return {
     async of(account) {
-      return standingOf(await lookUp(account), options);
+      return accountStatusOf(await lookUp(account), options);
     },
     async losesLast(account, before, after) {
       const found = await lookUp(account);
@@ -58,7 +58,7 @@ export function createStanding(options: StandingOptions): Standings {
       const was = decideFor(found, before, options).kind;
       const now = decideFor(found, after, options);
       const is = now.kind;
-      const realm = standingOf(found, options).realm?.name ?? '';
+      const realm = accountStatusOf(found, options).realm?.name ?? '';
       if (was === is) {
         const [had, has] = [heldOf(found, before, options), heldOf(found, after, options)];
         if (had?.isRequired !== true || !had.lasts || has?.lasts !== false || !has.fits) return undefined;
@@ -109,7 +109,7 @@ interface Held {
 
 /** @returns undefined: its realm is not known */
 function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOptions): Held | undefined {
-  const { realm } = standingOf(found, options);
+  const { realm } = accountStatusOf(found, options);
   if (realm === undefined) return undefined;
   const { webauthn } = options.configuration.current();
   // A key of ssh's is one only in the logins that a rule accepts it for.
@@ -123,7 +123,7 @@ function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOp
   };
 }
 
-function standingOf(found: AccountLookup, options: StandingOptions): Standing {
+function accountStatusOf(found: AccountLookup, options: StandingOptions): AccountStatus {
   if (found.status === 'absent') return { problem: 'the name service does not know the account any more' };
   if (found.status === 'unavailable') return { problem: `the name service cannot tell (${found.why})` };
   const { account, groups } = found;

@@ -6,9 +6,8 @@ import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import { virtualConsole } from '../login/facts.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import { whoseFactors } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts';
 import { usuallyReachesPerson } from '../policy/secrets.ts';
 import type { Store } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
@@ -30,7 +29,7 @@ export interface ExplainOptions {
 export function createExplain(options: ExplainOptions): Admin['explain'] {
   return async (name, query) => {
     const config = options.configuration.current();
-    const found = known(await options.accounts.byName(name, wantedGroups(config)));
+    const found = known(await options.accounts.byName(name, referencedGroups(config)));
     if (found === undefined)
       throw new SallyportError(
         'no-such-account',
@@ -44,7 +43,7 @@ export function createExplain(options: ExplainOptions): Admin['explain'] {
     const state = { ...record, grants: record.grants.filter(({ target }) => target === undefined) };
     const explained = explain({ config, account, groups, holderUid: account.uid, state, facts, now });
     const selected = selectRealm(config, account, groups);
-    const bySelf = selected.kind === 'realm' && whoseFactors(selected.realm, facts) === 'caller';
+    const bySelf = selected.kind === 'realm' && factorOwnerOf(selected.realm, facts) === 'caller';
     const lines = bySelf ? [...explained.lines, callerLine] : explained.lines;
     return { account: account.name, service: query.service, ...explained, lines };
   };

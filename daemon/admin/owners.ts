@@ -8,7 +8,7 @@ import type { Exemption } from '../policy/contract.ts';
 import { holdsNothing } from '../policy/identity.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
-import { untilSettled } from '../verifier/audited-store.ts';
+import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { known } from '../verifier/login-accounts.ts';
 
@@ -59,7 +59,7 @@ export function createOwners(options: OwnerOptions): Owners {
   return {
     async forget(actor, account) {
       known(await accounts.byName(account, []));
-      await untilSettled(async () => {
+      await retryOnConflict(async () => {
         const { value, version } = await store.account(account);
         if (value === undefined) throw nothingStored(account);
         const event = changeEvent('user-forgotten', { ...said(actor, now()), account });
@@ -78,7 +78,7 @@ export function createOwners(options: OwnerOptions): Owners {
           'no-such-account',
           `there is no account ${to}; check it with: getent passwd`,
         );
-      const moved = await untilSettled(() => tryMove(options, actor, account, owner, isConfirmed));
+      const moved = await retryOnConflict(() => tryMove(options, actor, account, owner, isConfirmed));
       changed(account, undefined);
       changed(owner.name, moved.exemption);
       return { account: owner.name, changed: true };

@@ -1,5 +1,5 @@
 import type { Accounts } from '../host/accounts.ts';
-import { createGate } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import type { AccountRecord } from '../store/contract.ts';
@@ -34,7 +34,7 @@ export function createPresence({
   now,
   listWait = limits.listWait,
 }: PresenceOptions): () => PresenceOf {
-  const gate = createGate(limits.reportAtOnce);
+  const gate = createSemaphore(limits.reportAtOnce);
   return () => {
     const began = performance.now();
     let isOver = false;

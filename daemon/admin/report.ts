@@ -4,11 +4,11 @@ import type { Realm } from '../config/contract.ts';
 import type { KindName } from '../factors/contract.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
-import { createGate } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { Decision } from '../policy/decision.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { holdsRequired } from '../policy/requirement.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
 import { plainLogin, type StandingOptions } from './account-status.ts';
@@ -78,7 +78,7 @@ export interface ReportingOptions extends StandingOptions {
  * logins find it free; a name service that hangs is not asked about name after name.
  */
 export function createReporting(options: ReportingOptions): Reporting {
-  const gate = createGate(limits.reportAtOnce);
+  const gate = createSemaphore(limits.reportAtOnce);
   return {
     async report(accounts) {
       const began = performance.now();
@@ -104,7 +104,7 @@ function tooLate(account: string): ReportLine {
 async function lineOf(options: ReportingOptions, account: string): Promise<ReportLine> {
   const config = options.configuration.current();
   const nothing = { account, observed: false, factors: [] } as const;
-  const found = await options.accounts.byName(account, wantedGroups(config));
+  const found = await options.accounts.byName(account, referencedGroups(config));
   if (found.status === 'absent')
     return { ...nothing, readiness: 'gone', why: 'gone', sentence: 'the name service knows it no more' };
   if (found.status === 'unavailable')

@@ -2,7 +2,7 @@ import type { KeysView, StatusView } from '../api/views.ts';
 import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { observingWarnings } from '../config/in-force.ts';
-import { countOf } from '../lib/count-of.ts';
+import { pluralise } from '../lib/count-of.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { ExemptionCount } from './exemptions.ts';
 import type { PresenceCount } from './presence-count.ts';
@@ -84,7 +84,7 @@ function exemptionWarnings({ running, complete }: StatusView['exemptions']): rea
 
 function ownerWarnings(presence: StatusView['presence']): readonly string[] {
   if (presence.state === 'unavailable' || presence.another === 0) return [];
-  const records = countOf(presence.another, 'record');
+  const records = pluralise(presence.another, 'record');
   return [
     `${records} of accounts that another uid has now: their logins are refused until an administrator decides; "sallyport user list" shows which`,
   ];

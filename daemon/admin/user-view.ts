@@ -8,7 +8,7 @@ import { isRunning } from '../policy/exemption.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { lockedUntil } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';
-import type { Standing } from './account-status.ts';
+import type { AccountStatus } from './account-status.ts';
 
 /** A line of `user list`: from the record alone, since NSS is not asked for everybody. */
 export function userLine(
@@ -43,7 +43,7 @@ function exemptionOf(record: AccountRecord | undefined, now: number): Pick<UserV
 export function viewUser(
   account: string,
   record: AccountRecord | undefined,
-  standing: Standing,
+  standing: AccountStatus,
   options: { readonly configuration: Configuration; readonly now: () => number },
 ): Omit<UserView, 'mayAdd' | 'mayAddUnproven'> {
   const { realm, uid, problem } = standing;

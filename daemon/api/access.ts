@@ -1,6 +1,6 @@
 import { commandService, portalService } from '../policy/rule.ts';
 import type { ControlCode } from './error-codes.ts';
-import { type OperationName, operation, type Relation } from './operations.ts';
+import { type CallerRole, type OperationName, operation } from './operations.ts';
 
 /** Who is at the other end, as SO_PEERCRED and NSS say. */
 export interface Caller {
@@ -24,7 +24,7 @@ export function serviceOf(caller: Pick<Caller, 'portal' | 'root'>): string {
 }
 
 /** The account that an operation is about. */
-export interface Subject {
+export interface TargetAccount {
   readonly name: string;
   /** Undefined: an account that is gone and of which only the record is left; `root` goes by the record then. */
   readonly uid?: number;
@@ -69,21 +69,21 @@ export type AccessDecision =
 export function mayCall(
   name: OperationName,
   caller: Caller,
-  subject: Subject | undefined,
+  subject: TargetAccount | undefined,
   holder: Holder | undefined,
 ): AccessDecision {
-  const cell = operation(name).access[relationOf(caller, subject)];
+  const cell = operation(name).access[callerRole(caller, subject)];
   if (cell === 'allow') return { allowed: true };
   if (cell === 'deny') return refuse('not-permitted');
   if (holder === undefined || (cell === 'token' && !holder.fresh)) return refuse('token-needed');
   if (caller.portal) return asPerson(name, holder, subject);
   if (holder.uid !== caller.uid) return refuse('token-needed');
   if (sharesUid(holder, subject)) return refuse('not-permitted');
-  const isOwn = relationOf(caller, subject) === 'self';
+  const isOwn = callerRole(caller, subject) === 'self';
   return holder.ownAlone === true && !isOwn ? refuse('not-permitted') : { allowed: true };
 }
 
-export function relationOf(caller: Caller, subject: Subject | undefined): Relation {
+export function callerRole(caller: Caller, subject: TargetAccount | undefined): CallerRole {
   if (caller.root) return 'root';
   if (caller.portal) return 'portal';
   if (caller.notify === true) return 'notify';
@@ -95,14 +95,14 @@ export function relationOf(caller: Caller, subject: Subject | undefined): Relati
 }
 
 /** What the holder of the token may do, the token being there. The portal itself holds none. */
-function asPerson(name: OperationName, holder: Holder, subject: Subject | undefined): AccessDecision {
+function asPerson(name: OperationName, holder: Holder, subject: TargetAccount | undefined): AccessDecision {
   if (holder.portal || sharesUid(holder, subject)) return refuse('not-permitted');
-  const cell = operation(name).access[relationOf(holder, subject)];
+  const cell = operation(name).access[callerRole(holder, subject)];
   return cell === 'deny' ? refuse('not-permitted') : { allowed: true };
 }
 
 /** Root's accounts share what root may. */
-function sharesUid(holder: Holder, subject: Subject | undefined): boolean {
+function sharesUid(holder: Holder, subject: TargetAccount | undefined): boolean {
   if (holder.account === undefined || subject === undefined || holder.root) return false;
   return subject.uid === holder.uid && subject.name !== holder.account;
 }

@@ -6,11 +6,11 @@ import type {
   ImportedAccount,
   ImportedFactor,
   ImportRequest,
-  MovedFactor,
+  PortableFactor,
 } from '../enrolment/import-export-types.ts';
 
 /** What travels over control.sock when people move here, and when they leave. All of it is secret. */
-export type { ExportedAccount, ExportPage, ImportEntry, ImportedAccount, ImportedFactor, MovedFactor };
+export type { ExportedAccount, ExportPage, ImportEntry, ImportedAccount, ImportedFactor, PortableFactor };
 
 export type ImportBody = Omit<ImportRequest, 'actor'>;
 

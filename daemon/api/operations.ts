@@ -3,7 +3,7 @@ import { accountOperations } from './operations-accounts.ts';
 import { peopleOperations } from './operations-auth.ts';
 import { machineOperations } from './operations-machine.ts';
 
-export type { Access, Cell, Relation } from './permissions.ts';
+export type { Access, CallerRole, Permission } from './permissions.ts';
 
 /**
  * What can be done over control.sock, and who may do it: one table, one cell for each caller.

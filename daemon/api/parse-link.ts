@@ -8,7 +8,7 @@ const forms = [
  * The secret part of a sign-in link, out of the whole address as it is printed and sent, or alone.
  * What is neither is passed on as it is: the daemon says that it is none.
  */
-export function linkIn(typed: string): string {
+export function parseLink(typed: string): string {
   const text = typed.trim();
   for (const form of forms) {
     const secret = form.exec(text)?.[1];

@@ -1,7 +1,7 @@
 /** Who asks, what they may, and the rows that operations have in common. */
 
 /** allow; session: a token is needed; token: one that is fresh; deny. */
-export type Cell = 'allow' | 'session' | 'token' | 'deny';
+export type Permission = 'allow' | 'session' | 'token' | 'deny';
 
 /**
  * Who asks, seen from the account that the operation is about:
@@ -11,9 +11,9 @@ export type Cell = 'allow' | 'session' | 'token' | 'deny';
  * self: the account itself; other: anybody else; portal: the portal's uid; notify: that of sallyport-notify, which
  * follows events and does nothing else.
  */
-export type Relation = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal' | 'notify';
+export type CallerRole = 'root' | 'admin' | 'adminOfRoot' | 'self' | 'other' | 'portal' | 'notify';
 
-export type Access = Readonly<Record<Relation, Cell>>;
+export type Access = Readonly<Record<CallerRole, Permission>>;
 
 export const read: Access = {
   root: 'allow',

@@ -10,7 +10,7 @@ import type { AuditEvent } from './event.ts';
  * digits and `@._:+,/-`; all else is a byte as \xHH. So it makes no line, no field and no address that is not there.
  * `from` is an address of a program that root runs, or "-".
  */
-export function lineOf(event: AuditEvent & { readonly seq?: number }): string {
+export function formatJournalLine(event: AuditEvent & { readonly seq?: number }): string {
   const { kind, outcome, reason, source, factor, proven, left, offset, count, seq } = event;
   const address = believed(event);
   return [

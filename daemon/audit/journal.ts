@@ -2,7 +2,7 @@ import { write } from 'node:fs';
 import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { StoredAuditEvent } from './event.ts';
-import { lineOf } from './journal-line.ts';
+import { formatJournalLine } from './journal-line.ts';
 
 /** The events as lines, off the logins' path. */
 export interface AuditJournal {
@@ -36,7 +36,7 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
   const next = (): Buffer => {
     let text = '';
     for (let event = waiting[0]; event !== undefined; event = waiting[0]) {
-      const more = line(priorityOf(event), lineOf(event));
+      const more = line(priorityOf(event), formatJournalLine(event));
       if (text !== '' && text.length + more.length > mostAtOnce) break;
       waiting.shift();
       text += more;

@@ -4,7 +4,7 @@ import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Assertions } from './assertions.ts';
-import type { KeyQuestion, Touch } from './key-requests.ts';
+import type { CredentialRequest, KeyRequest } from './key-requests.ts';
 
 /** A login that waits for somebody to approve it in a browser. */
 export interface Approval {
@@ -20,7 +20,7 @@ export interface Approval {
   readonly number: string;
   readonly account: string;
   readonly facts: LoginFacts;
-  readonly question: KeyQuestion;
+  readonly question: CredentialRequest;
   /** Base64url; of this login alone. */
   readonly challenge: string;
   readonly asked: number;
@@ -50,11 +50,11 @@ export interface Approvals {
   open(
     account: string,
     facts: LoginFacts,
-    question: KeyQuestion,
+    question: CredentialRequest,
     credentials: readonly CredentialRecord[],
   ): Approval;
   /** Waits for it, on behalf of the login. @param deadline milliseconds from now */
-  wait(approval: Approval, deadline: number): Touch;
+  wait(approval: Approval, deadline: number): KeyRequest;
   /** @param id the link's, or the handle */
   show(id: string): { readonly approval: Approval; readonly byLink: boolean } | undefined;
   /** @param number may be left out by whoever had the link */

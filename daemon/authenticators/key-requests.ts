@@ -6,7 +6,7 @@ import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
-import { placeOfKey } from '../policy/requirement.ts';
+import { keyLocationOf } from '../policy/requirement.ts';
 import { maySeeSecrets } from '../policy/secrets.ts';
 import type { Assessment } from '../verifier/assessment.ts';
 import type { CreationOptions, OpenLogin } from '../verifier/contract.ts';
@@ -17,14 +17,14 @@ import { isCredential, relyingPartyOf } from './assertions.ts';
 import type { Registration } from './registrations.ts';
 
 /** Which credentials may answer in a login. */
-export interface KeyQuestion {
+export interface CredentialRequest {
   readonly groups: readonly { readonly rpId: string; readonly credentialIds: readonly string[] }[];
   readonly userVerification: UserVerification;
 }
 
 /** A security key may answer a login too. */
-export type KeyOffer = {
-  readonly question: KeyQuestion;
+export type KeyOption = {
+  readonly question: CredentialRequest;
   /** What may be typed in its place; undefined: nothing. */
   readonly typed?: string;
 } & (
@@ -46,7 +46,7 @@ export type KeyOffer = {
 );
 
 /** A touch that is waited for. */
-export interface Touch<T = Assertion> {
+export interface KeyRequest<T = Assertion> {
   /** Never rejects. */
   readonly outcome: Promise<T | FidoFailure>;
   readonly pin: FidoCall<never>['pin'];
@@ -54,13 +54,13 @@ export interface Touch<T = Assertion> {
 }
 
 /** Asks the keys that are plugged in here for assertions. */
-export interface Touches {
+export interface KeyRequests {
   /** Never rejects. */
   isPlugged(): Promise<boolean>;
   /** @param deadline milliseconds from now */
-  begin(question: KeyQuestion, deadline: number, watch: Watch): Touch;
+  begin(question: CredentialRequest, deadline: number, watch: Watch): KeyRequest;
   /** A new credential. */
-  make(wanted: CreationOptions, deadline: number, watch: Watch): Touch<Registration>;
+  make(wanted: CreationOptions, deadline: number, watch: Watch): KeyRequest<Registration>;
 }
 
 /** A failure has a kind, an answer of a key has none. */
@@ -72,7 +72,7 @@ export function isFailure(outcome: object): outcome is FidoFailure {
  * MUST hold: each question has a challenge of its own, of 32 random bytes, that is known here alone until it is
  * asked; what comes of it carries that challenge, so that it is good for this question and no other.
  */
-export function createTouches(helper: FidoHelper, randomness: Pick<Randomness, 'bytes'>): Touches {
+export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomness, 'bytes'>): KeyRequests {
   return {
     async isPlugged() {
       return (await helper.list()).length > 0;
@@ -162,7 +162,7 @@ export function clientDataFor(
 
 /** What an offer is made with. */
 export interface OfferOptions {
-  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly touches: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
   readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
 }
@@ -172,19 +172,19 @@ export interface OfferOptions {
  *
  * @returns undefined: none of the factors that are asked is a security key
  */
-export async function keyOfferFor(
+export async function keyOptionFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
   facts: LoginFacts,
   { touches, approvals, config }: OfferOptions,
-): Promise<KeyOffer | undefined> {
+): Promise<KeyOption | undefined> {
   const credentials = factors.filter(isCredential);
   const [first] = credentials;
   const question = questionFor(credentials, realm?.webauthn.userVerification ?? 'required');
   if (first === undefined || question === undefined) return undefined;
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
-  if (placeOfKey(facts, first, config().portal !== undefined) === 'here')
+  if (keyLocationOf(facts, first, config().portal !== undefined) === 'here')
     return { ...common, place: 'here', plugged: await touches.isPlugged() };
   if (facts.browser === true) return { ...common, place: 'page' };
   const account = (subject.holder ?? subject.target).name;
@@ -193,7 +193,7 @@ export async function keyOfferFor(
 }
 
 /** MUST hold: what approves a login was asked for by that very login (rule 1). */
-export function boundTo(login: OpenLogin, offer: KeyOffer | undefined): OpenLogin {
+export function boundTo(login: OpenLogin, offer: KeyOption | undefined): OpenLogin {
   return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
 }
 
@@ -206,7 +206,7 @@ export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
 export function questionFor(
   credentials: readonly CredentialRecord[],
   wanted: UserVerification,
-): KeyQuestion | undefined {
+): CredentialRequest | undefined {
   if (credentials.length === 0) return undefined;
   // Those of our own relying party first, should there be more than one question can hold.
   const ordered = [...credentials].sort((a, b) => Number(a.kind === 'u2f') - Number(b.kind === 'u2f'));

@@ -1,7 +1,7 @@
 import type { MetadataStatement } from '@simplewebauthn/server';
 import type { AllowedModels } from '../config/contract.ts';
 import type { FactorBase, KeyAlgorithm, UserVerification, WebauthnRecord } from '../factors/contract.ts';
-import { createTurns } from '../lib/account-mutex.ts';
+import { createAccountMutex } from '../lib/account-mutex.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import { readMetadata } from './metadata.ts';
 
@@ -34,7 +34,7 @@ export const keyAlgorithms: readonly KeyAlgorithm[] = ['es256', 'eddsa', 'rs256'
 const coseIds: Readonly<Record<KeyAlgorithm, number>> = { es256: -7, eddsa: -8, rs256: -257 };
 
 /** The library keeps one set of metadata for the whole process: who uses it waits for the one before. */
-const inTurn = createTurns();
+const inTurn = createAccountMutex();
 
 /**
  * W3C Web Authentication Level 3, 7.1.

@@ -4,7 +4,7 @@ import { Outside } from '../lib/account-mutex.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createSlots, type Slots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
-import { otpForServers, type Question } from '../verifier/evaluate-answer.ts';
+import { type EvaluationInput, otpForServers } from '../verifier/evaluate-answer.ts';
 
 /**
  * Asks the servers about one OTP. Never throws: who cannot say is `unavailable`.
@@ -34,11 +34,11 @@ export interface Validations {
    */
   needed(
     servers: ValidationServers | undefined,
-    question: Omit<Question, 'context'>,
+    question: Omit<EvaluationInput, 'context'>,
     asker: Asker,
   ): Outside | undefined;
   /** What the servers said of this very answer. */
-  said(answer: Question['answer']): Validated | undefined;
+  said(answer: EvaluationInput['answer']): Validated | undefined;
 }
 
 /**

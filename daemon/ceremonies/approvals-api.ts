@@ -10,7 +10,7 @@ import { shown } from '../verifier/events.ts';
 import { keyOptions } from './webauthn-options.ts';
 
 /** What the pages of the portal see of logins that wait, and what they say of them. */
-export interface ApprovalDesk {
+export interface ApprovalsApi {
   /** @param source where the browser is @throws SallyportError `no-such-approval` */
   show(id: string, source: string | undefined): ApprovalView;
   answer(id: string, body: ApprovalAnswerBody): Promise<ApprovalOutcome>;
@@ -38,7 +38,7 @@ const texts: Readonly<Record<ApprovalVerdict, ApprovalOutcome>> = {
 };
 
 /** MUST hold: whoever follows is told of one account alone, without numbers; what is unread is bounded. */
-export function createApprovalDesk(approvals: Approvals, rpId: () => string): ApprovalDesk {
+export function createApprovalsApi(approvals: Approvals, rpId: () => string): ApprovalsApi {
   const open = new Set<ServerResponse>();
   return {
     show(id, source) {

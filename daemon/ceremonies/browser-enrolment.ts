@@ -1,7 +1,7 @@
 import type { AttestationBody, CreationOptionsView } from '../api/sign-in-views.ts';
 import { originIn } from '../authenticators/approvals.ts';
 import type { Configuration } from '../config/in-force.ts';
-import { putLastOf } from '../lib/bounded-map.ts';
+import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
@@ -47,7 +47,7 @@ export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
       const ends = clock.monotonic() + limits.ceremonyDeadline;
       const one = { actor, account, name, rpId: wanted.rp.rpId, challenge, ends };
       const most = { all: limits.signIns, own: limits.signInsPerAccount };
-      putLastOf(asked, id, one, most, (other) => other.actor === actor);
+      setBoundedPerOwner(asked, id, one, most, (other) => other.actor === actor);
       return { id, options: creationOptions(wanted, challenge) };
     },
     async finish(actor, account, id, answer) {

@@ -1,6 +1,6 @@
 import { isControlCode } from '../api/error-codes.ts';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../api/views.ts';
-import { isFailure, type Touch, type Touches } from '../authenticators/key-requests.ts';
+import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
 import type { FidoEvent } from '../host/security-keys.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -32,7 +32,7 @@ export type CeremonyLimits = Readonly<
 
 export interface CeremonyOptions {
   readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
-  readonly touches: Pick<Touches, 'begin' | 'make'>;
+  readonly touches: Pick<KeyRequests, 'begin' | 'make'>;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly limits?: CeremonyLimits;
 }
@@ -41,7 +41,7 @@ interface Ceremony {
   readonly id: string;
   readonly actor: string;
   readonly account: string;
-  touch: Touch<object>;
+  touch: KeyRequest<object>;
   step: CeremonyStep;
   /** Called, once, at the next step. */
   readonly waiting: Set<() => void>;
@@ -113,7 +113,7 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
   };
   const settle = <T extends object>(
     ceremony: Ceremony,
-    touch: Touch<T>,
+    touch: KeyRequest<T>,
     enrol: (answer: T) => Promise<EnrolResult>,
   ): void => {
     ceremony.touch = touch;

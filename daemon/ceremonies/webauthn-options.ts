@@ -1,5 +1,5 @@
 import type { AssertionOptions, CreationOptionsView } from '../api/sign-in-views.ts';
-import type { KeyQuestion } from '../authenticators/key-requests.ts';
+import type { CredentialRequest } from '../authenticators/key-requests.ts';
 import { limits } from '../limits.ts';
 import type { CreationOptions } from '../verifier/contract.ts';
 
@@ -10,7 +10,7 @@ import type { CreationOptions } from '../verifier/contract.ts';
  *
  * @param rpId of `[webauthn]`
  */
-export function keyOptions(question: KeyQuestion, challenge: string, rpId: string): AssertionOptions {
+export function keyOptions(question: CredentialRequest, challenge: string, rpId: string): AssertionOptions {
   const own = question.groups.find((group) => group.rpId === rpId);
   const legacy = question.groups.find((group) => group.rpId.startsWith('https://'));
   const ids = [...(own?.credentialIds ?? []), ...(legacy?.credentialIds ?? [])];

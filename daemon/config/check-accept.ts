@@ -1,6 +1,6 @@
 import type { Placed } from './check.ts';
 import type { Rule } from './contract.ts';
-import { type Report, show } from './problem.ts';
+import { formatValue, type Report } from './problem.ts';
 import type { RealmTable } from './schema.ts';
 
 /** The one program whose word about a key is believed (login/facts.ts). */
@@ -19,28 +19,28 @@ export function checkAccepts(
     if (!isMet)
       report.add(
         [...path, 'action'],
-        `accept = ${show(action.factor)}`,
+        `accept = ${formatValue(action.factor)}`,
         'it in a realm whose require is "none" or "any", or has "webauthn" in it',
         `this realm requires ${require.join(' or ')}, and ${action.factor} meets webauthn alone`,
       );
     if (isMet && webauthn?.aaguids !== undefined)
       report.add(
         [...path, 'action'],
-        `accept = ${show(action.factor)}`,
+        `accept = ${formatValue(action.factor)}`,
         'it in a realm without webauthn.aaguids',
         'this realm allows certain models of security keys alone, and a key of ssh does not say which it is',
       );
     if (services?.includes(service) === false)
       report.add(
         [...path, 'services'],
-        show(services),
+        formatValue(services),
         `"${service}" among them, or no services`,
         `only ${service} verifies keys of ssh, so this rule could never accept one`,
       );
     if (from?.every(({ kind }) => kind === 'local') === true)
       report.add(
         [...path, 'from'],
-        show(['local']),
+        formatValue(['local']),
         'an address or a network, or no from',
         `a login through ${service} is never local, so this rule could never accept one`,
       );

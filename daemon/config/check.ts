@@ -1,7 +1,7 @@
 import type { Config, Rule } from './contract.ts';
 import { defaults, pathsOf, userSocketBeside } from './defaults.ts';
 import type { KeyPath } from './locate.ts';
-import { type Report, show } from './problem.ts';
+import { formatValue, type Report } from './problem.ts';
 import { coveredBy } from './rule-coverage.ts';
 import type { DocumentTable } from './schema.ts';
 import { isTable } from './unknown-settings.ts';
@@ -34,15 +34,15 @@ export function checkPaths(document: DocumentTable, report: Report): void {
   if (paths.pamUserSocket !== beside) {
     report.add(
       ['paths', 'pam_user_socket'],
-      show(paths.pamUserSocket),
-      show(beside),
+      formatValue(paths.pamUserSocket),
+      formatValue(beside),
       'the PAM module knows only socket= and takes the user socket from beside it',
     );
   }
   if (paths.passwordServiceDir !== undefined && paths.passwordHelper === undefined) {
     report.add(
       ['paths', 'password_service_dir'],
-      show(paths.passwordServiceDir),
+      formatValue(paths.passwordServiceDir),
       'nothing here, or password_helper as well',
       'behind password_socket the PAM service is that of the system',
     );
@@ -53,14 +53,14 @@ export function checkPaths(document: DocumentTable, report: Report): void {
     if (path === undefined) continue;
     const other = seen.get(path);
     if (other !== undefined) {
-      report.add(['paths', key], show(path), 'a path of its own', `paths.${other} is the same`);
+      report.add(['paths', key], formatValue(path), 'a path of its own', `paths.${other} is the same`);
     }
     seen.set(path, key);
     // LevelDB removes what it does not know, and an anchor lost with its store could not tell of the loss.
     if (path.startsWith(`${paths.store}/`)) {
       report.add(
         ['paths', key],
-        show(path),
+        formatValue(path),
         'a path outside the folder of the store',
         `the store is ${paths.store}`,
       );
@@ -113,7 +113,7 @@ function checkMembers(members: unknown, path: KeyPath, report: Report): void {
   if (!isEmpty) return;
   report.add(
     path,
-    show(members),
+    formatValue(members),
     'at least one entry in groups, users, domains or uids',
     'this realm would have no member; leave members out for a catch-all',
   );
@@ -135,7 +135,7 @@ function checkGrace(raw: Record<string, unknown>, path: KeyPath, report: Report)
   for (const key of given) {
     report.add(
       [...path, key],
-      show(raw[key]),
+      formatValue(raw[key]),
       'nothing here',
       `${key} means something with enrol = "grace" only`,
     );
@@ -149,7 +149,7 @@ function checkLockout(lockout: unknown, path: KeyPath, report: Report): void {
   const key = lockout.any === undefined ? 'codes' : 'any';
   report.add(
     [...path, key],
-    show(lockout[key]),
+    formatValue(lockout[key]),
     `any at least as high as codes; here codes is ${codes} and any is ${any}`,
     'wrong codes count in both',
   );
@@ -176,7 +176,7 @@ export function checkRealms(raw: readonly unknown[], report: Report): void {
     const before = names.get(entry.name);
     if (before !== undefined) {
       const message = `the realm in line ${before} has the same name`;
-      report.add(['realm', index, 'name'], show(entry.name), 'a name of its own', message);
+      report.add(['realm', index, 'name'], formatValue(entry.name), 'a name of its own', message);
     }
     names.set(entry.name, line);
   });

@@ -79,11 +79,11 @@ export function rootedPaths(root: string, { fido, password }: HelperPrograms = {
 }
 
 /** Where the keys of this machine are asked: a socket of the service manager's, or a program of one's own. */
-export function placeOfKeys({ fidoHelper, fidoSocket }: Config['paths']) {
+export function fidoEndpoint({ fidoHelper, fidoSocket }: Config['paths']) {
   return fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
 }
 
-export function placeOfPasswords(paths: Config['paths']) {
+export function passwordEndpoint(paths: Config['paths']) {
   const { passwordHelper: program, passwordServiceDir: confdir, passwordSocket: socket } = paths;
   if (program === undefined) return { socket };
   return { program, ...(confdir === undefined ? {} : { confdir }) };

@@ -10,7 +10,7 @@ import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
 import { type KeyPath, locate } from './locate.ts';
 import { checkPortal } from './portal.ts';
 import type { PortalTable } from './portal-schema.ts';
-import { type ConfigProblem, printableKey, type Report, show } from './problem.ts';
+import { type ConfigProblem, formatValue, printableKey, type Report } from './problem.ts';
 import {
   type DocumentTable,
   documentSchema,
@@ -20,7 +20,7 @@ import {
   realmSchema,
   ruleSchema,
 } from './schema.ts';
-import { isTable, namesOf, type StrangeKey, strangeKeys, type TableShape } from './unknown-settings.ts';
+import { isTable, namesOf, strangeKeys, type TableShape, type UnknownSetting } from './unknown-settings.ts';
 
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
@@ -77,7 +77,7 @@ export async function readConfig(file: string, host: string): Promise<ParsedConf
 function readRealms(raw: unknown, report: Report): Realm[] {
   const allowed = '[[realm]] tables, the last of them without members';
   if (!Array.isArray(raw) || raw.length === 0) {
-    report.add(['realm'], show(raw), allowed);
+    report.add(['realm'], formatValue(raw), allowed);
     return [];
   }
   const realms = raw.flatMap((entry: unknown, index): Realm[] => {
@@ -96,7 +96,7 @@ function readRealms(raw: unknown, report: Report): Realm[] {
 function readRules(raw: unknown, path: KeyPath, report: Report): Placed<Rule>[] {
   if (raw === undefined) return [];
   if (!Array.isArray(raw)) {
-    report.add(path, show(raw), '[[realm.rule]] tables');
+    report.add(path, formatValue(raw), '[[realm.rule]] tables');
     return [];
   }
   return raw.flatMap((entry: unknown, index) => {
@@ -121,17 +121,17 @@ function readTable<S extends v.GenericSchema & TableShape>(
     if (issue.type === 'strict_object' && issue.expected === 'never') continue;
     const isMissing = issue.type === 'strict_object' && issue.expected !== 'Object';
     const allowed = isMissing ? (mustBeThere[String(last)] ?? 'a value') : issue.message;
-    report.add([...path, ...inside], show(issue.input), allowed);
+    report.add([...path, ...inside], formatValue(issue.input), allowed);
   }
   return undefined;
 }
 
-function reportStrange(strange: StrangeKey, raw: unknown, above: KeyPath, report: Report): void {
+function reportStrange(strange: UnknownSetting, raw: unknown, above: KeyPath, report: Report): void {
   if (strange.kind === 'not-a-table') {
     const found = strange.path
       .slice(above.length)
       .reduce<unknown>((at, key) => (isTable(at) ? at[key] : at), raw);
-    report.add(strange.path, show(found), 'a table');
+    report.add(strange.path, formatValue(found), 'a table');
     return;
   }
   const name = String(strange.path.at(-1));
@@ -148,7 +148,7 @@ function keyText(path: KeyPath): string {
 function syntaxProblem(error: unknown, text: string, file: string): ConfigProblem {
   const line = error instanceof TomlError ? error.line : 1;
   const why = messageOf(error).split('\n')[0] ?? '';
-  const found = show(text.split('\n')[line - 1]?.trim() ?? '');
+  const found = formatValue(text.split('\n')[line - 1]?.trim() ?? '');
   return { file, line, key: '(syntax)', found, allowed: 'TOML', message: why };
 }
 

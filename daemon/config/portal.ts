@@ -1,5 +1,5 @@
 import type { Report } from './problem.ts';
-import { show } from './problem.ts';
+import { formatValue } from './problem.ts';
 import { isTable } from './unknown-settings.ts';
 
 /**
@@ -26,13 +26,13 @@ export function checkPortal(document: unknown, report: Report): void {
   origins.forEach((origin: unknown, index) => {
     if (typeof origin !== 'string' || !URL.canParse(origin)) return;
     const path = ['portal', 'origins', index];
-    if (seen.has(origin)) report.add(path, show(origin), 'each origin once');
+    if (seen.has(origin)) report.add(path, formatValue(origin), 'each origin once');
     seen.add(origin);
     const { hostname, protocol } = new URL(origin);
     if (rpId !== undefined && hostname !== rpId && !hostname.endsWith(`.${rpId}`))
       report.add(
         path,
-        show(origin),
+        formatValue(origin),
         `an origin of ${rpId}, or of a host below it`,
         `browsers use keys of [webauthn] rp_id = "${rpId}" nowhere else`,
       );
@@ -59,7 +59,7 @@ function checkSecure(portal: Table, path: (string | number)[], origin: string, r
   if (portal.cert_file !== undefined || proxies.length > 0) return;
   report.add(
     path,
-    show(origin),
+    formatValue(origin),
     'https with cert_file and key_file, or behind a reverse proxy that proxies names',
     'nobody would speak TLS with the browser',
   );
@@ -69,14 +69,14 @@ function checkPlain(portal: Table, path: (string | number)[], origin: string, re
   if (portal.cert_file !== undefined)
     report.add(
       path,
-      show(origin),
+      formatValue(origin),
       'https:// origins where there is a cert_file',
       'what listens speaks TLS alone',
     );
   if (typeof portal.listen === 'string' && !/^(127\.|\[::1\]:)/.test(portal.listen))
     report.add(
       ['portal', 'listen'],
-      show(portal.listen),
+      formatValue(portal.listen),
       `"127.0.0.1:PORT" or "[::1]:PORT" beside the origin ${origin}`,
       'passwords would cross the network in the clear',
     );

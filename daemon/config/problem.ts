@@ -37,12 +37,12 @@ export function configError(problems: readonly ConfigProblem[]): SallyportError<
 const shownLength = 80;
 
 /** What stands in the file, on one line, short, with control characters escaped. */
-export function show(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return shorten(`[${value.map(show).join(', ')}]`);
+  if (Array.isArray(value)) return shorten(`[${value.map(formatValue).join(', ')}]`);
   if (typeof value === 'object' && value !== null) {
-    const pairs = Object.entries(value).map(([key, entry]) => `${printableKey(key)} = ${show(entry)}`);
+    const pairs = Object.entries(value).map(([key, entry]) => `${printableKey(key)} = ${formatValue(entry)}`);
     return shorten(pairs.length === 0 ? '{}' : `{ ${pairs.join(', ')} }`);
   }
   return shorten(typeof value === 'string' ? quote(value) : String(value));

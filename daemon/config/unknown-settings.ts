@@ -6,7 +6,7 @@ export interface TableShape {
   readonly entries: Readonly<Record<string, unknown>>;
 }
 
-export interface StrangeKey {
+export interface UnknownSetting {
   readonly path: KeyPath;
   /** unknown: no such key; not-a-table: a list or a date where a table belongs. */
   readonly kind: 'unknown' | 'not-a-table';
@@ -14,11 +14,11 @@ export interface StrangeKey {
 }
 
 /** Every key that the schema does not know, in this table and those inside it: valibot reports only one. */
-export function strangeKeys(shape: TableShape, input: unknown, path: KeyPath): StrangeKey[] {
+export function strangeKeys(shape: TableShape, input: unknown, path: KeyPath): UnknownSetting[] {
   const known = Object.keys(shape.entries);
   if (typeof input !== 'object' || input === null) return [];
   if (!isTable(input)) return [{ path, kind: 'not-a-table', known }];
-  return Object.entries(input).flatMap(([key, value]): StrangeKey[] => {
+  return Object.entries(input).flatMap(([key, value]): UnknownSetting[] => {
     if (!Object.hasOwn(shape.entries, key)) return [{ path: [...path, key], kind: 'unknown', known }];
     const inner = tableShapeOf(shape.entries[key]);
     return inner === undefined ? [] : strangeKeys(inner, value, [...path, key]);

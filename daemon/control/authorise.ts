@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Caller, type Holder, mayCall, type Subject, type TokenCheck } from '../api/access.ts';
+import { type Caller, type Holder, mayCall, type TargetAccount, type TokenCheck } from '../api/access.ts';
 import { type OperationName, operation } from '../api/operations.ts';
 import type { Route } from '../api/routes.ts';
 import type { AccountLookup, Accounts } from '../host/accounts.ts';
-import { createTurns } from '../lib/account-mutex.ts';
+import { createAccountMutex } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { createRates } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
@@ -72,7 +72,7 @@ export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders
  *   session, so that no person waits for the look-up of another.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
-  const inTurn = createTurns();
+  const inTurn = createAccountMutex();
   const changes = createRates(options.monotonic ?? (() => performance.now()), limits.ownChanges.accounts);
   let portal: number | undefined;
   const asked = {
@@ -169,7 +169,7 @@ async function callerOf(
 }
 
 interface Target {
-  readonly subject?: Subject;
+  readonly subject?: TargetAccount;
   /** Thrown once it is settled that the caller may know it. */
   readonly missing?: SallyportError;
 }
@@ -204,7 +204,7 @@ function isAnothers(record: RecordOwner | undefined, uid: number): boolean {
 }
 
 /** Stands for a name that is no account, so that access is judged as for anybody's. */
-const nobody: Subject = { name: '', uid: -1, root: false };
+const nobody: TargetAccount = { name: '', uid: -1, root: false };
 
 function nameIn(route: Route): string | undefined {
   switch (operation(route.name).about) {

@@ -7,12 +7,12 @@ import type { Route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
 import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from '../api/views.ts';
 import { withoutCodeToCome } from '../audit/filter.ts';
-import type { ApprovalDesk } from '../ceremonies/approvals-api.ts';
+import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
 import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import type { Ceremonies } from '../ceremonies/ceremonies.ts';
 import { hasCode } from '../enrolment/enrolment.ts';
 import type { Moving } from '../enrolment/import-export-types.ts';
-import { beginCheck, type Keeping } from '../maintenance/maintenance.ts';
+import { beginCheck, type Maintenance } from '../maintenance/maintenance.ts';
 import { adoptKeys } from '../maintenance/master-keys.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Tokens } from '../sign-in/access-tokens.ts';
@@ -39,10 +39,10 @@ export interface HandlerOptions {
   readonly signIns: SignIns;
   readonly tokens: Pick<Tokens, 'end'>;
   readonly browserKeys: BrowserKeys;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: ApprovalsApi;
   readonly moving: Moving;
   readonly metrics: Metrics;
-  readonly keeping?: Keeping;
+  readonly keeping?: Maintenance;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */

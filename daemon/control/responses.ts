@@ -7,7 +7,7 @@ import { takesMore } from '../lib/open-stream.ts';
 import { PlainText } from './plain-text.ts';
 
 /** What the client hears of an error. What we did not raise on purpose stays in the log. */
-export function told(
+export function errorResponse(
   log: Log,
   error: unknown,
   uid: number,

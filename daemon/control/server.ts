@@ -8,7 +8,7 @@ import { readBackupBody } from '../api/maintenance-schema.ts';
 import type { OperationName } from '../api/operations.ts';
 import { type Route, route } from '../api/routes.ts';
 import { readFollow } from '../api/schema.ts';
-import type { ApprovalDesk } from '../ceremonies/approvals-api.ts';
+import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
 import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import type { Ceremonies } from '../ceremonies/ceremonies.ts';
 import type { Moving } from '../enrolment/import-export-types.ts';
@@ -20,7 +20,7 @@ import { messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { endIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
-import { type Keeping, sendBackup } from '../maintenance/maintenance.ts';
+import { type Maintenance, sendBackup } from '../maintenance/maintenance.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Tokens } from '../sign-in/access-tokens.ts';
 import type { SignIns } from '../sign-in/sign-ins.ts';
@@ -35,7 +35,7 @@ import {
 import { readJson } from './body.ts';
 import { createFollowers, type Followers } from './follow.ts';
 import { handlers } from './handlers.ts';
-import { malformed, refusal, send, told } from './responses.ts';
+import { errorResponse, malformed, refusal, send } from './responses.ts';
 
 type LimitName =
   | 'requestBody'
@@ -57,11 +57,11 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'recordOf'> {
   readonly signIns: SignIns;
   readonly tokens: Tokens;
   readonly browserKeys: BrowserKeys;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: ApprovalsApi;
   readonly moving: Moving;
   readonly metrics: Metrics;
   /** Undefined: of this store no backup can be taken. */
-  readonly keeping?: Keeping;
+  readonly keeping?: Maintenance;
   /** As it was known last: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
@@ -242,7 +242,7 @@ async function serve(
     send(request, response, 200, await handlers[found.name](desk.options, call));
   } catch (error) {
     if (response.headersSent) throw error;
-    const { code, message } = told(desk.options.log, error, uid, found);
+    const { code, message } = errorResponse(desk.options.log, error, uid, found);
     send(request, response, httpStatus[code], { error: { code, message } });
   }
 }

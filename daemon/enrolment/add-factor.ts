@@ -10,14 +10,14 @@ import { Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
 import { contextOf } from '../verifier/answer-context.ts';
-import { untilSettled } from '../verifier/audited-store.ts';
+import { retryOnConflict } from '../verifier/audited-store.ts';
 import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from '../verifier/contract.ts';
 import { changeEvent } from '../verifier/events.ts';
-import { accountOf, type ProofOptions } from '../verifier/verify-code.ts';
+import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
-import { whyIdle } from './unusable-factor.ts';
+import { unusableReason } from './unusable-factor.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
 
@@ -26,7 +26,7 @@ type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
  *
  * MUST hold: what proves a new factor is spent by it, by the same judge as in a login, in the commit that adds it.
  */
-export function createAdding(options: ProofOptions): Adding {
+export function createFactorEnrolment(options: CodeVerificationOptions): Adding {
   return {
     async enrol(request) {
       try {
@@ -34,7 +34,7 @@ export function createAdding(options: ProofOptions): Adding {
         refuseKind(request, realm);
         const credential = await credentialIn(request, options, realm);
         return await settled(
-          () => untilSettled(() => tryEnrol(options, request, owner, realm, credential)),
+          () => retryOnConflict(() => tryEnrol(options, request, owner, realm, credential)),
           (work) => options.inTurn(owner.name, work),
         );
       } finally {
@@ -58,7 +58,7 @@ export function createAdding(options: ProofOptions): Adding {
 
 const provisional = { id: '', name: '', created: 0, enabled: true } as const;
 
-async function creationOptions(options: ProofOptions, user: string): Promise<CreationOptions> {
+async function creationOptions(options: CodeVerificationOptions, user: string): Promise<CreationOptions> {
   const { owner, realm } = await accountOf(options, user);
   const account = owner.name;
   const { webauthn } = options.config();
@@ -80,7 +80,7 @@ async function creationOptions(options: ProofOptions, user: string): Promise<Cre
 
 /** The account's factors, if another of that kind may be added at all: before anybody is asked to touch a key. */
 async function factorsBefore(
-  { store, clock }: ProofOptions,
+  { store, clock }: CodeVerificationOptions,
   owner: Owner,
   request: Parameters<typeof refuseKind>[0],
   realm: Realm,
@@ -93,7 +93,7 @@ async function factorsBefore(
 
 async function credentialIn(
   request: EnrolRequest,
-  options: ProofOptions,
+  options: CodeVerificationOptions,
   realm: Realm,
 ): Promise<NewCredential | undefined> {
   if (request.kind !== 'webauthn') return undefined;
@@ -112,7 +112,7 @@ function noRelyingParty(file: string): SallyportError {
 
 /** @returns undefined: the commit met another one; decide again */
 async function tryEnrol(
-  options: ProofOptions,
+  options: CodeVerificationOptions,
   request: EnrolRequest,
   owner: Owner,
   realm: Realm,
@@ -142,7 +142,7 @@ async function tryEnrol(
     ...until,
   };
   const mark = markOf(made.factor, found.touched?.marks ?? new Map());
-  const warning = whyIdle(request, realm, made.record, now);
+  const warning = unusableReason(request, realm, made.record, now);
   if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
@@ -166,7 +166,7 @@ interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
 
 /** Which YubiKey is to be added and what is spent of it; what servers or a signature say of what proves it. */
 async function findOut(
-  options: ProofOptions,
+  options: CodeVerificationOptions,
   request: EnrolRequest,
   account: string,
   realm: Realm,

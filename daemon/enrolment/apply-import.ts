@@ -6,10 +6,10 @@ import type { LockState } from '../policy/contract.ts';
 import { lockAt } from '../policy/lockout.ts';
 import type { AccountRecord, Commit } from '../store/contract.ts';
 import { changeEvent } from '../verifier/events.ts';
-import type { Tokens } from '../verifier/yubikey-counters.ts';
+import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { refuseKind, refuseOneMore } from './enrolment.ts';
 import { fittingName } from './factor-name.ts';
-import type { ImportEntry, ImportedAccount, ImportedFactor, MovedFactor } from './import-export-types.ts';
+import type { ImportEntry, ImportedAccount, ImportedFactor, PortableFactor } from './import-export-types.ts';
 import { type Changed, madeOf, raisedBy, type Setting, sameAs } from './imported-factor.ts';
 
 /** What an account's record becomes, and what is said of it. */
@@ -26,7 +26,7 @@ export interface TakeOverOptions {
   readonly realm: Realm;
   readonly setting: Setting;
   /** Of the YubiKeys in the entry. */
-  readonly tokens: Tokens;
+  readonly tokens: YubikeyCounters;
   readonly actor: string;
   readonly source: string;
 }
@@ -43,7 +43,7 @@ export interface TakeOverOptions {
  * - a lock comes with new factors alone: one that was lifted here does not come back by reading the file again;
  * - done twice, the second time changes nothing.
  */
-export function takeOver(options: TakeOverOptions): TakenOver {
+export function applyImport(options: TakeOverOptions): TakenOver {
   const { entry, realm, actor, source } = options;
   const { account } = options.record;
   const { now } = options.setting;
@@ -103,7 +103,7 @@ function locked(lock: LockState, moved: ImportEntry['lock'], { lockout }: Realm,
 }
 
 function takeOne(
-  moved: MovedFactor,
+  moved: PortableFactor,
   kept: readonly FactorRecord[],
   { entry, record, realm, setting, tokens }: TakeOverOptions,
 ): Taken {
@@ -138,6 +138,6 @@ function takeOne(
   }
 }
 
-function isToken({ kind }: MovedFactor): boolean {
+function isToken({ kind }: PortableFactor): boolean {
   return kind === 'totp' || kind === 'hotp';
 }

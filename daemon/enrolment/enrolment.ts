@@ -28,11 +28,11 @@ import { offsetText } from '../lib/clock-offset.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
-import { fits } from '../policy/requirement.ts';
+import { satisfiesRequirement } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { acceptedAnswer } from '../verifier/replay.ts';
-import { raised, type Tokens } from '../verifier/yubikey-counters.ts';
+import { raised, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { legacyCredential, refuseSameCredential } from './credentials.ts';
 import { nameFor } from './factor-name.ts';
 import { newSshSk } from './ssh-enrolment.ts';
@@ -50,7 +50,7 @@ export interface Enrolled {
 /** The YubiKey that is to be added, unchecked, and what is spent of it already. */
 export interface Touched {
   readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
-  readonly marks: Tokens;
+  readonly marks: YubikeyCounters;
 }
 
 /** What was found out about a new factor before it is made. */
@@ -132,7 +132,7 @@ export function refuseKind(
     );
   const yubikeyAlone =
     Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
-  if (fits(realm.require, kind) || !yubikeyAlone) return;
+  if (satisfiesRequirement(realm.require, kind) || !yubikeyAlone) return;
   throw new SallyportError(
     'kind-refused',
     `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,

@@ -1,10 +1,10 @@
 import type { FactorRecord } from '../factors/contract.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { AccountRecord } from '../store/contract.ts';
-import { untilSettled } from '../verifier/audited-store.ts';
+import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
 import type { MovingOptions } from './import-export.ts';
-import type { ExportedAccount, ExportRequest, MovedFactor, Moving } from './import-export-types.ts';
+import type { ExportedAccount, ExportRequest, Moving, PortableFactor } from './import-export-types.ts';
 
 /**
  * Hands secrets out, for whoever leaves.
@@ -12,7 +12,7 @@ import type { ExportedAccount, ExportRequest, MovedFactor, Moving } from './impo
  * MUST hold: the event is durable before a secret of that account goes out, and what goes out is what the event's
  * commit rests on; a store that cannot be written gives nothing.
  */
-export function createGiving(options: MovingOptions): Moving['give'] {
+export function createExporter(options: MovingOptions): Moving['give'] {
   return async (request) => {
     const { users, after, limit } = request;
     if (users !== undefined) {
@@ -47,7 +47,7 @@ async function give(
   { actor }: ExportRequest,
   account: string,
 ): Promise<ExportedAccount[] | undefined> {
-  return untilSettled<{ readonly given: ExportedAccount[] | undefined }>(async () => {
+  return retryOnConflict<{ readonly given: ExportedAccount[] | undefined }>(async () => {
     const { value, version } = await store.account(account);
     if (value === undefined || value.factors.length === 0) return { given: undefined };
     const given = exported(value);
@@ -77,7 +77,7 @@ function exported({ account, factors }: AccountRecord): ExportedAccount {
 }
 
 /** What leaves of a factor, or why nothing does. */
-function movedOf(factor: FactorRecord): MovedFactor | string {
+function movedOf(factor: FactorRecord): PortableFactor | string {
   const { enabled } = factor;
   switch (factor.kind) {
     case 'totp': {

@@ -5,7 +5,7 @@ import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/pl
  * What travels when people move here from another system, and when they leave: a factor with its secret, and with
  * what is spent of it. All of it is secret.
  */
-export type MovedFactor = {
+export type PortableFactor = {
   /** As the other system called it; made to fit. */
   readonly name?: string;
   /** Milliseconds since the epoch. */
@@ -49,7 +49,7 @@ export type MovedFactor = {
     }
 );
 
-export type MovedKind = MovedFactor['kind'];
+export type MovedKind = PortableFactor['kind'];
 
 /** One account of another system. */
 export interface ImportEntry {
@@ -57,7 +57,7 @@ export interface ImportEntry {
   readonly user?: string;
   /** The uid whose file it is, where that is not root's: it can speak for its owner alone. */
   readonly owner?: number;
-  readonly factors: readonly MovedFactor[];
+  readonly factors: readonly PortableFactor[];
   readonly lock?: {
     /** Typed codes are locked until an admin or a recovery key lifts it. */
     readonly codes: boolean;
@@ -104,7 +104,7 @@ export interface ExportRequest {
 
 export interface ExportedAccount {
   readonly account: string;
-  readonly factors: readonly (MovedFactor & { readonly name: string })[];
+  readonly factors: readonly (PortableFactor & { readonly name: string })[];
   /** What cannot leave, and why. */
   readonly left: readonly { readonly kind: string; readonly name: string; readonly why: string }[];
 }

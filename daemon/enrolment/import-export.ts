@@ -1,20 +1,20 @@
 import type { Realm } from '../config/contract.ts';
 import type { YubikeyRecord } from '../factors/contract.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
-import { createGate } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
-import { untilSettled } from '../verifier/audited-store.ts';
+import { retryOnConflict } from '../verifier/audited-store.ts';
 import { known } from '../verifier/login-accounts.ts';
-import type { ProofOptions } from '../verifier/verify-code.ts';
-import { marksIn, type Tokens } from '../verifier/yubikey-counters.ts';
-import { takeOver } from './apply-import.ts';
-import { createGiving } from './export-accounts.ts';
+import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
+import { marksIn, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
+import { applyImport } from './apply-import.ts';
+import { createExporter } from './export-accounts.ts';
 import type { ImportEntry, ImportedAccount, ImportRequest, Moving } from './import-export-types.ts';
 
 export type MovingOptions = Pick<
-  ProofOptions,
+  CodeVerificationOptions,
   'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
 >;
 
@@ -28,12 +28,12 @@ export type MovingOptions = Pick<
  * - logins go on meanwhile: only some of NSS's threads are ever asked about accounts that move.
  */
 export function createMoving(options: MovingOptions): Moving {
-  const gate = createGate(limits.movingLookups);
+  const gate = createSemaphore(limits.movingLookups);
   const take = (request: ImportRequest, entry: ImportEntry) =>
     takeEntry(options, request, entry, () => gate(() => subjectOf(options, entry)));
   return {
     take: (request) => Promise.all(request.entries.map((entry) => take(request, entry))),
-    give: createGiving(options),
+    give: createExporter(options),
   };
 }
 
@@ -45,7 +45,7 @@ async function takeEntry(
 ): Promise<ImportedAccount> {
   try {
     const subject = await lookUp();
-    return await untilSettled(() => tryTake(options, request, entry, subject));
+    return await retryOnConflict(() => tryTake(options, request, entry, subject));
   } catch (error) {
     if (error instanceof SallyportError) return refused(codeOf(error), messageOf(error));
     options.log.error('import-failed', { message: messageOf(error) });
@@ -70,7 +70,7 @@ async function subjectOf(
   { user, owner }: ImportEntry,
 ): Promise<MovingSubject> {
   const current = config();
-  const groups = wantedGroups(current);
+  const groups = referencedGroups(current);
   const found = known(
     await (user === undefined ? accounts.byUid(owner ?? -1, groups) : accounts.byName(user, groups)),
   );
@@ -105,7 +105,7 @@ async function tryTake(
   const now = options.clock.now();
   const { value, version } = await options.store.account(owner.name);
   const record = ownRecord(value, owner, now);
-  const taken = takeOver({
+  const taken = applyImport({
     entry,
     record,
     realm,
@@ -120,7 +120,7 @@ async function tryTake(
 }
 
 /** What is spent of the YubiKeys that are to come, whoever they belong to. */
-async function tokensOf({ store }: MovingOptions, { factors }: ImportEntry): Promise<Tokens> {
+async function tokensOf({ store }: MovingOptions, { factors }: ImportEntry): Promise<YubikeyCounters> {
   const marks = await Promise.all(
     factors.flatMap((moved) => {
       if (moved.kind !== 'yubikey' || moved.validation !== 'local') return [];

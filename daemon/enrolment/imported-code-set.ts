@@ -11,7 +11,7 @@ import { hashScratchCodes } from '../factors/scratch.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
-import type { MovedFactor } from './import-export-types.ts';
+import type { PortableFactor } from './import-export-types.ts';
 
 /** What sets of single-use codes are hashed with. */
 export interface SetSetting {
@@ -19,7 +19,7 @@ export interface SetSetting {
   readonly randomness: Pick<Randomness, 'bytes'>;
 }
 
-type MovedSet = Extract<MovedFactor, { kind: 'scratch' | 'recovery' }>;
+type MovedSet = Extract<PortableFactor, { kind: 'scratch' | 'recovery' }>;
 
 /** An account has one set of a kind at the most, so that one is this one or in its way. */
 export function setOfKind({ kind }: MovedSet, kept: readonly FactorRecord[]): FactorRecord | undefined {

@@ -15,10 +15,10 @@ import { checkSeed } from '../factors/seed.ts';
 import { aesKeyBytes, aesKeyCounterName, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { Commit } from '../store/contract.ts';
-import type { Tokens } from '../verifier/yubikey-counters.ts';
+import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { legacyCredential } from './credentials.ts';
 import { isSameKey, significant } from './enrolment.ts';
-import type { MovedFactor } from './import-export-types.ts';
+import type { PortableFactor } from './import-export-types.ts';
 import { madeSet, type SetSetting, setOfKind, thinnedSet } from './imported-code-set.ts';
 
 /** What a factor of another system is judged by. */
@@ -35,7 +35,7 @@ export interface Changed {
   readonly tokens: NonNullable<Commit['tokens']>;
 }
 
-type Moved<K extends MovedFactor['kind']> = MovedFactor & { readonly kind: K };
+type Moved<K extends PortableFactor['kind']> = PortableFactor & { readonly kind: K };
 
 /** A mark that lies further ahead refuses every code for hours: one of the two clocks is wrong. Seconds. */
 const furthestMark = 2 * 3_600;
@@ -45,7 +45,7 @@ const furthestDrift = 10;
 const highestPress = 0x7f_ffff;
 
 /** The factor of the account that is this one, whatever it is called. */
-export function sameAs(moved: MovedFactor, kept: readonly FactorRecord[]): FactorRecord | undefined {
+export function sameAs(moved: PortableFactor, kept: readonly FactorRecord[]): FactorRecord | undefined {
   switch (moved.kind) {
     case 'totp':
     case 'hotp': {
@@ -86,11 +86,11 @@ function bareYubikey(
  * @throws SallyportError `bad-secret`, `bad-mark`, `clock-skew`, `key-refused`, `no-relying-party`
  */
 export function madeOf(
-  moved: MovedFactor,
+  moved: PortableFactor,
   base: FactorBase,
   realm: Realm,
   setting: Setting,
-  tokens: Tokens,
+  tokens: YubikeyCounters,
 ): Changed {
   switch (moved.kind) {
     case 'totp': {
@@ -138,10 +138,10 @@ export function madeOf(
  * @throws SallyportError `other-settings`: it is the same secret, used otherwise
  */
 export function raisedBy(
-  moved: MovedFactor,
+  moved: PortableFactor,
   old: FactorRecord,
   setting: Setting,
-  tokens: Tokens,
+  tokens: YubikeyCounters,
 ): Changed | undefined {
   if (moved.kind === 'totp') {
     if (old.kind !== 'totp' || old.period !== moved.period || !hasSameCodes(old, moved)) throw otherwise(old);
@@ -209,7 +209,7 @@ function checkYubikey(moved: Moved<'yubikey'>): void {
 }
 
 /** MUST hold: the mark that all accounts with this key share is never below what any of them says. */
-function pressed(factor: LocalYubikey, tokens: Tokens): Changed {
+function pressed(factor: LocalYubikey, tokens: YubikeyCounters): Changed {
   const mark = aesKeyCounterName(factor);
   const { value, version } = tokens.get(mark) ?? { value: undefined, version: 0 };
   const lastPress = Math.max(factor.lastPress, value?.lastPress ?? -1);

@@ -1,17 +1,17 @@
 import type { Realm } from '../config/contract.ts';
-import { lockedNow } from '../policy/lockout.ts';
+import { lockoutAt } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { idleSshSk } from './ssh-enrolment.ts';
 
 /** Why a factor that was just added lets nobody in as things stand; undefined: it does. */
-export function whyIdle(
+export function unusableReason(
   { kind }: Pick<EnrolRequest, 'kind'>,
   realm: Realm,
   { account, lock }: AccountRecord,
   now: number,
 ): string | undefined {
   if (kind === 'ssh-sk') return idleSshSk(realm);
-  if (kind !== 'bypass' || lockedNow(lock, realm.lockout, now) === 'none') return undefined;
+  if (kind !== 'bypass' || lockoutAt(lock, realm.lockout, now) === 'none') return undefined;
   return `typed codes of ${account} are locked, and this is one: sallyport user unlock ${account}`;
 }

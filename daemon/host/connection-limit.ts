@@ -4,7 +4,7 @@
  * What MUST hold: root and the portal are counted apart, so that no number of local users keeps them out, nor the
  * pages of the portal the admin; one uid cannot take the places of all the others.
  */
-export interface Places {
+export interface ConnectionLimit {
   /** Takes a place; undefined: there is none. @returns how to give it back, once */
   take(uid: number, of: Of): (() => void) | undefined;
   taken(): number;
@@ -16,7 +16,7 @@ export function createPlaces(limit: {
   readonly total: number;
   readonly perUid: number;
   readonly portal: number;
-}): Places {
+}): ConnectionLimit {
   const perUid = new Map<number, number>();
   const taken: Record<Of, number> = { root: 0, portal: 0, others: 0 };
   const most: Readonly<Record<Of, number>> = { root: limit.total, portal: limit.portal, others: limit.total };

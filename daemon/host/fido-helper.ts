@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { createHelperFrameReader, type HelperFrame } from '../protocol/fido.ts';
 import { encodeAssert, encodeList, encodeMake, encodePin } from '../protocol/fido-requests.ts';
 import { attestationObject } from './fido-attestation.ts';
-import { type HelperLine, type HelperPlace, openLine } from './helper-process.ts';
+import { type HelperEndpoint, type HelperProcess, openHelper } from './helper-process.ts';
 import type {
   Asserted,
   FidoCall,
@@ -17,7 +17,7 @@ import type {
 } from './security-keys.ts';
 
 export interface FidoHelperOptions {
-  readonly where: HelperPlace;
+  readonly where: HelperEndpoint;
   readonly log: Log;
   /** Of the program; tests name their devices in it. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -53,7 +53,7 @@ class HelperCall<T> implements FidoCall<T> {
   readonly #log: Log;
   readonly #reader = createHelperFrameReader();
   readonly #late: NodeJS.Timeout;
-  readonly #line: HelperLine | undefined;
+  readonly #line: HelperProcess | undefined;
   #settle: (outcome: T | FidoFailure) => void = () => undefined;
   #settled = false;
   #gone = false;
@@ -87,10 +87,10 @@ class HelperCall<T> implements FidoCall<T> {
     this.#end(failure('cancelled', 'the call was cancelled'));
   }
 
-  #start(options: FidoHelperOptions): HelperLine | undefined {
+  #start(options: FidoHelperOptions): HelperProcess | undefined {
     try {
       const frame = this.#question.encode();
-      const line = openLine(options.where, options.environment ?? {}, {
+      const line = openHelper(options.where, options.environment ?? {}, {
         heard: (chunk) => this.#heard(chunk),
         closed: (why) => this.#closed(why),
       });

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { messageOf } from '../lib/errors.ts';
 
 /** Where a helper is: as installed behind a socket that starts one for each connection, else a program. */
-export type HelperPlace =
+export type HelperEndpoint =
   | { readonly program: string; readonly args?: readonly string[] }
   | {
       readonly socket: string;
@@ -12,7 +12,7 @@ export type HelperPlace =
     };
 
 /** One process of a helper, `sallyport-fido` or `sallyport-password`. */
-export interface HelperLine {
+export interface HelperProcess {
   /** @param sent called once, when the bytes are gone or never will be */
   write(bytes: Buffer, sent?: () => void): void;
   /** Nothing more is written: to sallyport-fido that means cancel. */
@@ -21,25 +21,25 @@ export interface HelperLine {
   kill(): void;
 }
 
-export interface HelperEar {
+export interface HelperEvents {
   heard(chunk: Buffer): void;
   /** Once: it is gone. `why` is for the log. */
   closed(why: string): void;
 }
 
 /** @param environment of the program; empty unless a test says otherwise */
-export function openLine(
-  place: HelperPlace,
+export function openHelper(
+  place: HelperEndpoint,
   environment: Readonly<Record<string, string>>,
-  ear: HelperEar,
-): HelperLine {
+  ear: HelperEvents,
+): HelperProcess {
   return 'program' in place
     ? startProgram(place.program, place.args ?? [], environment, ear)
     : connectTo(place.socket, place.approve, ear);
 }
 
 /** Tells of the end once, whatever comes first. */
-function once(ear: HelperEar): (why: string) => void {
+function once(ear: HelperEvents): (why: string) => void {
   let told = false;
   return (why) => {
     if (told) return;
@@ -58,8 +58,8 @@ function startProgram(
   program: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-  ear: HelperEar,
-): HelperLine {
+  ear: HelperEvents,
+): HelperProcess {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
   const closed = once(ear);
   child.on('error', (error) => closed(error.message));
@@ -79,8 +79,8 @@ function startProgram(
 function connectTo(
   path: string,
   approve: ((connection: Socket) => void) | undefined,
-  ear: HelperEar,
-): HelperLine {
+  ear: HelperEvents,
+): HelperProcess {
   const socket = connect({ path, allowHalfOpen: true });
   const closed = once(ear);
   // Before anything can be written: what is to be sent waits for the same event, behind this.

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { limits } from '../limits.ts';
 
-export interface Refusals {
+export interface LingeringConnections {
   /** Sends the answer and hears the client out. */
   send(socket: Duplex, answer: string | Uint8Array): void;
   /** Ends those that are still heard out. */
@@ -18,7 +18,7 @@ export interface Refusals {
  *
  * @param most how many are heard out at a time
  */
-export function createRefusals(most: number): Refusals {
+export function createRefusals(most: number): LingeringConnections {
   const lingering = new Set<Duplex>();
   return {
     send(socket, answer) {

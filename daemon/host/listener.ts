@@ -5,7 +5,7 @@ import { type Addon, loadAddon } from './addon.ts';
 import { removeStale } from './socket-file.ts';
 
 /** Where a socket comes from: a path of our own, or a listening descriptor of systemd's. */
-export type Listen = { readonly path: string } | { readonly fd: number };
+export type ListenTarget = { readonly path: string } | { readonly fd: number };
 
 /** A listening socket. */
 export interface Listener {
@@ -13,7 +13,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-export interface DoorEvents {
+export interface ListenerEvents {
   connected(socket: Socket): void;
   /** Connections cannot be taken; it goes on by itself. */
   failed(message: string): void;
@@ -23,11 +23,11 @@ export interface DoorEvents {
 const backlog = 4096;
 
 /** Makes a socket of our own listen, or takes connections from one that listens already. */
-export async function openDoor(where: Listen, events: DoorEvents): Promise<Listener> {
+export async function openListener(where: ListenTarget, events: ListenerEvents): Promise<Listener> {
   return 'fd' in where ? openActivated(where.fd, events, loadAddon()) : openOwn(where.path, events);
 }
 
-async function openOwn(path: string, events: DoorEvents): Promise<Listener> {
+async function openOwn(path: string, events: ListenerEvents): Promise<Listener> {
   const server = createServer((socket) => events.connected(socket));
   removeStale(path);
   await new Promise<void>((resolve, reject) => {
@@ -45,7 +45,7 @@ async function openOwn(path: string, events: DoorEvents): Promise<Listener> {
  * MUST hold: listen(2) is left to whoever made the socket, for whoever calls it last is taken for the server by the
  * kernel, and so by the PAM module, which serves nobody but root on it. `net.Server` would call it again.
  */
-function openActivated(fd: number, events: DoorEvents, addon: Pick<Addon, 'acceptFrom'>): Listener {
+function openActivated(fd: number, events: ListenerEvents, addon: Pick<Addon, 'acceptFrom'>): Listener {
   const open = new Set<Socket>();
   const acceptor = addon.acceptFrom(fd, (connection, errno) => {
     if (errno !== 0) {

@@ -11,7 +11,7 @@ import {
   userFits,
   VerdictReader,
 } from '../protocol/password.ts';
-import { type HelperLine, type HelperPlace, openLine } from './helper-process.ts';
+import { type HelperEndpoint, type HelperProcess, openHelper } from './helper-process.ts';
 import { decidesByShadow } from './password-service.ts';
 import type { PasswordHelper, PasswordQuestion } from './passwords.ts';
 import { peerOf } from './peer-credentials.ts';
@@ -39,7 +39,7 @@ class Check<Answer extends Code> {
   readonly #late: NodeJS.Timeout;
   /** Holds the password. */
   readonly #frame: Buffer;
-  #line: HelperLine | undefined;
+  #line: HelperProcess | undefined;
   #settled = false;
 
   constructor(
@@ -55,9 +55,9 @@ class Check<Answer extends Code> {
     this.#late = setTimeout(() => this.#fail('it is late'), patience);
   }
 
-  start(place: HelperPlace): void {
+  start(place: HelperEndpoint): void {
     try {
-      this.#line = openLine(
+      this.#line = openHelper(
         place,
         {},
         {
@@ -105,7 +105,7 @@ function approve(connection: Socket): void {
     throw new SallyportError('peer-unknown', `uid ${uid} listens there: it gets no password`);
 }
 
-function placeOf(where: PasswordHelperOptions['where']): HelperPlace {
+function placeOf(where: PasswordHelperOptions['where']): HelperEndpoint {
   if ('socket' in where) return { socket: where.socket, approve };
   const { program, confdir } = where;
   return { program, args: confdir === undefined ? [] : ['--confdir', confdir] };

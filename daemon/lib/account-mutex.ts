@@ -5,9 +5,9 @@ import { SallyportError } from './errors.ts';
  * Work on one account, one after the other. Performance only: 64 parallel tries on one account would otherwise meet
  * in the store and be decided again and again. The store enforces single use.
  */
-export type InTurn = <T>(account: string, work: () => Promise<T>) => Promise<T>;
+export type AccountMutex = <T>(account: string, work: () => Promise<T>) => Promise<T>;
 
-export function createTurns(): InTurn {
+export function createAccountMutex(): AccountMutex {
   const last = new Map<string, Promise<unknown>>();
   return async (account, work) => {
     const before = last.get(account);

@@ -2,7 +2,7 @@
  * Puts an entry at the end of a map, which keeps the order of insertion; those that were put longest ago give
  * way. @param most how many may stay
  */
-export function putLast<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
+export function setBounded<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
   map.delete(key);
   map.set(key, value);
   for (const oldest of map.keys()) {
@@ -12,7 +12,7 @@ export function putLast<K, V>(map: Map<K, V>, key: K, value: V, most: number): v
 }
 
 /** The same, and of one owner no more than `most.own`: nobody pushes out the entries of others. */
-export function putLastOf<K, V>(
+export function setBoundedPerOwner<K, V>(
   map: Map<K, V>,
   key: K,
   value: V,
@@ -21,5 +21,5 @@ export function putLastOf<K, V>(
 ): void {
   const own = [...map].filter(([, other]) => isOwn(other)).map(([held]) => held);
   for (const oldest of own.slice(0, Math.max(0, own.length - most.own + 1))) map.delete(oldest);
-  putLast(map, key, value, most.all);
+  setBounded(map, key, value, most.all);
 }

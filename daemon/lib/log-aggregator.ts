@@ -1,7 +1,7 @@
 import type { Log } from './log.ts';
 
 /** Counts what must not be told one by one: one aggregated log line, nothing in the store. */
-export interface Tally {
+export interface LogAggregator {
   add(source: string): void;
   /** Writes what is left; for the daemon's end. */
   flush(): void;
@@ -11,7 +11,7 @@ export interface Tally {
 const mostSources = 1_000;
 
 /** @param event name of the log line; @param intervalMs how often at the most it is written */
-export function createTally(log: Log, event: string, intervalMs: number): Tally {
+export function createLogAggregator(log: Log, event: string, intervalMs: number): LogAggregator {
   let count = 0;
   let timer: NodeJS.Timeout | undefined;
   const sources = new Set<string>();

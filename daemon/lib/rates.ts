@@ -1,4 +1,4 @@
-import { putLast } from './bounded-map.ts';
+import { setBounded } from './bounded-map.ts';
 
 /** How many at once, and how soon one of them no longer counts (milliseconds). */
 export interface Rate {
@@ -40,7 +40,7 @@ export function createRates(monotonic: () => number, entries: number): Rates {
     allows: (key, rate, by = 1) => present(key, rate).count <= rate.burst - by,
     add(key, rate, by = 1) {
       const { count, at } = present(key, rate);
-      putLast(buckets, key, { count: Math.min(rate.burst, count + by), at }, entries);
+      setBounded(buckets, key, { count: Math.min(rate.burst, count + by), at }, entries);
     },
     takeBack(key, rate) {
       const { count, at } = present(key, rate);

@@ -1,6 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Approvals } from '../authenticators/approvals.ts';
-import { isFailure, type KeyOffer, type Touch, type Touches } from '../authenticators/key-requests.ts';
+import {
+  isFailure,
+  type KeyOption,
+  type KeyRequest,
+  type KeyRequests,
+} from '../authenticators/key-requests.ts';
 import type { PeerCredentials } from '../host/peer-credentials.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
@@ -12,12 +17,12 @@ import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../
 import type { Opening, Verifier } from '../verifier/verifier.ts';
 import type { Admission } from './login-pools.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
-import { isUndecided, stepWhileStopping, told } from './shutdown.ts';
+import { isUndecided, shutdownStep, stepDuringShutdown } from './shutdown.ts';
 
 export interface ConversationOptions {
   readonly verifier: Verifier;
   /** The keys that are plugged into this machine. */
-  readonly touches: Pick<Touches, 'begin'>;
+  readonly touches: Pick<KeyRequests, 'begin'>;
   /** Those who approve in a browser. */
   readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
@@ -51,7 +56,7 @@ export class Conversation {
   /** When a held refusal may leave. */
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
-  #touch: Touch | undefined;
+  #touch: KeyRequest | undefined;
   /** The daemon stops. */
   #stopping = false;
   /** What the verifier is asked beside the conversation. */
@@ -90,7 +95,7 @@ export class Conversation {
       const closed = new Promise<void>((resolve) => this.#socket.once('close', resolve));
       await withDeadline(closed, ms, () => undefined);
     }
-    if (this.#state.at !== 'over') this.#take(told(this.#state));
+    if (this.#state.at !== 'over') this.#take(shutdownStep(this.#state));
     await Promise.all(this.#notes);
   }
 
@@ -109,7 +114,7 @@ export class Conversation {
   }
 
   #happened(event: Event): void {
-    this.#take((this.#stopping ? stepWhileStopping : step)(this.#state, event));
+    this.#take((this.#stopping ? stepDuringShutdown : step)(this.#state, event));
   }
 
   #take({ state, effects }: Step): void {
@@ -195,7 +200,7 @@ export class Conversation {
   }
 
   /** What an earlier touch may still say is dropped. */
-  #beginTouch(offer: KeyOffer): void {
+  #beginTouch(offer: KeyOption): void {
     this.#endTouch();
     const isCurrent = () => this.#touch === touch;
     const left = Math.ceil(this.#deadline - performance.now());

@@ -19,7 +19,7 @@ export interface FactsOptions {
  * - SSH_AUTH_INFO_0 is believed of the service sshd alone: in another program it is only a variable;
  * - a line counts only when its first word is the whole word `publickey` (sshd, auth2-pubkey.c).
  */
-export function isProven(hello: HelloFrame, rootSocket: boolean): boolean {
+export function isFirstFactorVerified(hello: HelloFrame, rootSocket: boolean): boolean {
   if (!rootSocket) return false;
   if (hello.firstFactorPassed) return true;
   return believedAuthInfo(hello, rootSocket)
@@ -75,7 +75,7 @@ export async function factsOf(
     bootId: options.bootId,
     realUid: hello.realUid,
     peerUid: peer.uid,
-    proven: isProven(hello, rootSocket),
+    proven: isFirstFactorVerified(hello, rootSocket),
     rootSocket,
     local: await isLocal(hello, rootSocket, options),
     reachesPerson: reachesPerson(hello, rootSocket),

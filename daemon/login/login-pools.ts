@@ -4,7 +4,7 @@ import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { HelloFrame } from '../protocol/login.ts';
 import { originOf } from '../verifier/refusal-rules.ts';
-import { isProven } from './facts.ts';
+import { isFirstFactorVerified } from './facts.ts';
 
 /** How many connections each pool of pam.sock holds, and both sockets together. */
 export interface Pools {
@@ -108,7 +108,7 @@ export function createRootPlaces(pools: Pools, monotonic = () => performance.now
       return {
         admit(hello) {
           release?.();
-          release = isProven(hello, true)
+          release = isFirstFactorVerified(hello, true)
             ? take('verified', new Map([[`name ${nameKey(hello.user)}`, limits.loginsPerAccount]]))
             : take('unproven', ownersOf(hello));
           if (release !== undefined) return { admitted: true };

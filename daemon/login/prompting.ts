@@ -3,11 +3,11 @@ import { limits } from '../limits.ts';
 import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt-texts.ts';
 import type { OpenLogin } from '../verifier/verifier.ts';
 import {
-  type Asked,
   abandoned,
   type Effect,
   type KeyAsked,
-  type KeySaid,
+  type KeyResponse,
+  type OpenPrompt,
   result,
   type Step,
   send,
@@ -27,7 +27,7 @@ import {
  */
 
 /** The prompt, and a state that waits for it. @param before what goes in front of it */
-export function ask({ secret, ...asked }: Asked, before: readonly Effect[] = []): Step {
+export function ask({ secret, ...asked }: OpenPrompt, before: readonly Effect[] = []): Step {
   const { key } = asked;
   const denial = denialIn(key?.now);
   if (denial !== undefined) {
@@ -48,7 +48,7 @@ export function ask({ secret, ...asked }: Asked, before: readonly Effect[] = [])
 }
 
 /** Somebody said that this login is none of theirs. */
-export function denialIn(said: KeyAsked['now'] | undefined): KeySaid | undefined {
+export function denialIn(said: KeyAsked['now'] | undefined): KeyResponse | undefined {
   if (typeof said !== 'object' || said.kind !== 'failed' || said.reason !== 'denied') return undefined;
   return said;
 }
@@ -60,7 +60,7 @@ function howToUse({ offer, atTerminal, now }: KeyAsked): Parameters<typeof keyPr
 }
 
 /** One try is over: the prompt again, or the end. */
-export function askAgain(asked: Asked, error: string | undefined, before: readonly Effect[] = []): Step {
+export function askAgain(asked: OpenPrompt, error: string | undefined, before: readonly Effect[] = []): Step {
   if (asked.answers >= limits.answersPerCall) return result('maxtries', error === undefined ? {} : { error });
   return ask(asked, [...send('error', error), ...before]);
 }
@@ -70,18 +70,18 @@ export function unjudged(step: Step, login: OpenLogin): Step {
   return step.state.at === 'over' ? abandoned(step, login, 'cancelled') : step;
 }
 
-export function withdraw(asked: Asked, said: KeySaid, before: readonly Effect[] = []): Step {
+export function withdraw(asked: OpenPrompt, said: KeyResponse, before: readonly Effect[] = []): Step {
   const effects: Effect[] = [...before, { do: 'send', frame: { type: 'withdraw' } }];
   return { state: { at: 'withdrawing', asked, said }, effects };
 }
 
 /** Keys begin to blink. */
-export function touch(asked: Asked): readonly Effect[] {
+export function touch(asked: OpenPrompt): readonly Effect[] {
   return asked.key === undefined ? [] : [{ do: 'touch', offer: asked.key.offer }];
 }
 
 /** Enter alone, where a security key may answer. */
-export function onEnter(asked: Asked): Step {
+export function onEnter(asked: OpenPrompt): Step {
   const { key } = asked;
   if (key === undefined) return ask(asked);
   if (typeof key.now !== 'string') return act(asked, key.now);
@@ -95,7 +95,7 @@ export function onEnter(asked: Asked): Step {
 }
 
 /** What a key said, now that no prompt is open. */
-export function act(asked: Asked, said: KeySaid): Step {
+export function act(asked: OpenPrompt, said: KeyResponse): Step {
   switch (said.kind) {
     case 'touched': {
       const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
@@ -121,7 +121,7 @@ export function act(asked: Asked, said: KeySaid): Step {
 }
 
 /** A no ends the login; a page that nobody answered leaves what can be typed. */
-function notApproved(asked: Asked, reason: FidoReason): Step {
+function notApproved(asked: OpenPrompt, reason: FidoReason): Step {
   const error = reason === 'denied' ? keyFailureText(reason) : 'It was not approved in time.';
   if (reason === 'denied') return abandoned(result('auth-err', { error }), asked.login, 'denied');
   if (asked.key?.offer.typed === undefined)

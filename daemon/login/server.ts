@@ -1,10 +1,10 @@
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { createRefusals } from '../host/lingering-close.ts';
-import { type Listen, type Listener, openDoor } from '../host/listener.ts';
+import { type Listener, type ListenTarget, openListener } from '../host/listener.ts';
 import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
 import { messageOf } from '../lib/errors.ts';
-import { createTally } from '../lib/log-aggregator.ts';
+import { createLogAggregator } from '../lib/log-aggregator.ts';
 import { limits } from '../limits.ts';
 import { encodeDaemonFrame } from '../protocol/login.ts';
 import { type Admit, Conversation, type ConversationOptions } from './conversation.ts';
@@ -27,7 +27,7 @@ export interface LoginServerOptions extends ConversationOptions {
 }
 
 export interface LoginServer {
-  listen(kind: 'root' | 'user', where: Listen): Promise<void>;
+  listen(kind: 'root' | 'user', where: ListenTarget): Promise<void>;
   /** Logins that are under way, for status. */
   open(): number;
   /**
@@ -49,7 +49,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const refusals = createRefusals(limits.refusedLingering);
   const pools = poolsFor(options.descriptors ?? Infinity);
   const rootPlaces = createRootPlaces(pools);
-  const refused = createTally(options.log, 'connections-refused', limits.unknownNamesInterval);
+  const refused = createLogAggregator(options.log, 'connections-refused', limits.unknownNamesInterval);
   const refuse = (socket: Socket, why: string, uid: number): void => {
     // One line now and then: a flood must not become one of the log.
     refused.add(`uid ${uid}: ${why}`);
@@ -103,7 +103,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   return {
     async listen(kind, where) {
       const door: Door = { kind, perUid: new Map(), connections: 0 };
-      const listener = await openDoor(where, {
+      const listener = await openListener(where, {
         connected: (socket) => accept(door, socket),
         failed: (message) => options.log.error('accept-failed', { door: kind, message }),
       });

@@ -1,4 +1,4 @@
-import type { KeyOffer } from '../authenticators/key-requests.ts';
+import type { KeyOption } from '../authenticators/key-requests.ts';
 import { isBlank, withoutLineEnd } from '../factors/reading.ts';
 import { answerDigest } from '../factors/spelling.ts';
 import { unreachable } from '../lib/errors.ts';
@@ -7,11 +7,11 @@ import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/pr
 import type { Opening, Verdict } from '../verifier/verifier.ts';
 import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';
 import {
-  type Asked,
   abandoned,
   type Event,
   type KeyAsked,
-  type KeySaid,
+  type KeyResponse,
+  type OpenPrompt,
   result,
   type State,
   type Step,
@@ -47,12 +47,12 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   const atOnce = offer.place === 'approval' || (offer.place === 'here' && offer.plugged);
   const key: KeyAsked = { offer, atTerminal, now: atOnce ? 'on' : 'off' };
   const { open, link } = approvalTexts(offer);
-  const withOffer: Asked = { ...asked, key, ...(link === undefined ? {} : { secret: link }) };
+  const withOffer: OpenPrompt = { ...asked, key, ...(link === undefined ? {} : { secret: link }) };
   return ask(withOffer, [...send('info', text), ...send('info', open), ...(atOnce ? touch(withOffer) : [])]);
 }
 
 /** Where to approve: with the link, which only the person may see, or without it. */
-function approvalTexts(offer: KeyOffer): { readonly open?: string; readonly link?: string } {
+function approvalTexts(offer: KeyOption): { readonly open?: string; readonly link?: string } {
   if (offer.place !== 'approval') return {};
   const { link, portal, number } = offer.approval;
   return offer.linkShown
@@ -60,7 +60,7 @@ function approvalTexts(offer: KeyOffer): { readonly open?: string; readonly link
     : { open: approvalTextWithoutLink(portal, number) };
 }
 
-function onTyped(asked: Asked, answer: Buffer): Step {
+function onTyped(asked: OpenPrompt, answer: Buffer): Step {
   const denial = denialIn(asked.key?.now);
   if (denial !== undefined) {
     answer.fill(0);
@@ -79,7 +79,7 @@ function onTyped(asked: Asked, answer: Buffer): Step {
   };
 }
 
-function onPin(asked: Asked, pin: Buffer): Step {
+function onPin(asked: OpenPrompt, pin: Buffer): Step {
   const { key } = asked;
   // The key was pulled out meanwhile, or locked itself.
   if (key !== undefined && typeof key.now !== 'string') {
@@ -129,11 +129,11 @@ function held(then: Step, ms: number): Step {
 }
 
 /** Whether a key was asked that may still say something. */
-function isBlinking({ key }: Asked): boolean {
+function isBlinking({ key }: OpenPrompt): boolean {
   return key !== undefined && key.now !== 'off';
 }
 
-function afterHold(then: Step, said: KeySaid): Step {
+function afterHold(then: Step, said: KeyResponse): Step {
   const { state, effects } = then;
   if (state.at === 'withdrawing') return { state: { ...state, said }, effects };
   if (state.at !== 'prompted' || !isBlinking(state.asked)) return then;
@@ -196,7 +196,7 @@ function onFrame(state: State, frame: ModuleFrame): Step {
 }
 
 /** Who has a person in front of it that has to do something. */
-export function waitingFor(state: State): Asked | undefined {
+export function waitingFor(state: State): OpenPrompt | undefined {
   const { at } = state;
   return at === 'prompted' || at === 'withdrawing' || at === 'touching' || at === 'pin'
     ? state.asked

@@ -17,13 +17,13 @@ export function isUndecided({ at }: State): boolean {
 }
 
 /** As `step`, once the daemon has been told to stop. */
-export function stepWhileStopping(state: State, event: Event): Step {
+export function stepDuringShutdown(state: State, event: Event): Step {
   const next = step(state, event);
-  return isUndecided(next.state) || next.state.at === 'over' ? next : told(next.state);
+  return isUndecided(next.state) || next.state.at === 'over' ? next : shutdownStep(next.state);
 }
 
 /** No more time: the end of a login in whatever state. */
-export function told(state: State): Step {
+export function shutdownStep(state: State): Step {
   const asked = waitingFor(state);
   const end = result('system-err', { error: stoppingText });
   return asked === undefined ? end : abandoned(end, asked.login, 'stopped');

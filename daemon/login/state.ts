@@ -1,4 +1,4 @@
-import type { KeyOffer } from '../authenticators/key-requests.ts';
+import type { KeyOption } from '../authenticators/key-requests.ts';
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
@@ -6,7 +6,7 @@ import type { Answer } from '../verifier/evaluate-answer.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
 
 /** A login that was asked, as it goes from one prompt to the next. */
-export interface Asked {
+export interface OpenPrompt {
   readonly login: OpenLogin;
   /** The module can ask at the terminal of the program. */
   readonly atTerminal: boolean;
@@ -23,15 +23,15 @@ export interface Asked {
 
 /** A security key that may answer too. */
 export interface KeyAsked {
-  readonly offer: KeyOffer;
+  readonly offer: KeyOption;
   /** The program takes a prompt back: a touch alone is enough. */
   readonly atTerminal: boolean;
   /** off: none blinks; on: a touch is waited for; else: what a key said, and nobody has heard yet. */
-  readonly now: 'off' | 'on' | KeySaid;
+  readonly now: 'off' | 'on' | KeyResponse;
 }
 
 /** What ends the waiting for a touch. */
-export type KeySaid =
+export type KeyResponse =
   | { readonly kind: 'touched'; readonly assertion: Assertion }
   | { readonly kind: 'failed'; readonly reason: FidoReason }
   /** It goes on once the key has its PIN. */
@@ -41,15 +41,15 @@ export type State =
   | { readonly at: 'hello' }
   /** The verifier decides how the login begins. */
   | { readonly at: 'opening'; readonly atTerminal: boolean }
-  | { readonly at: 'prompted'; readonly asked: Asked }
+  | { readonly at: 'prompted'; readonly asked: OpenPrompt }
   /** A key has said something while a prompt was open: the prompt comes back, or its answer. */
-  | { readonly at: 'withdrawing'; readonly asked: Asked; readonly said: KeySaid }
+  | { readonly at: 'withdrawing'; readonly asked: OpenPrompt; readonly said: KeyResponse }
   /** No prompt is open; a touch is waited for. */
-  | { readonly at: 'touching'; readonly asked: Asked }
+  | { readonly at: 'touching'; readonly asked: OpenPrompt }
   /** The prompt is for the PIN of a key. */
-  | { readonly at: 'pin'; readonly asked: Asked }
+  | { readonly at: 'pin'; readonly asked: OpenPrompt }
   /** The verifier judges an answer. */
-  | { readonly at: 'judging'; readonly asked: Asked }
+  | { readonly at: 'judging'; readonly asked: OpenPrompt }
   /** A refusal is held back. */
   | { readonly at: 'holding'; readonly then: Step }
   | { readonly at: 'over' };
@@ -61,7 +61,7 @@ export type Event =
   | { readonly kind: 'over-limit'; readonly holdFor: number }
   | { readonly kind: 'judged'; readonly verdict: Verdict }
   /** Of the touch that is waited for. */
-  | { readonly kind: 'key'; readonly said: KeySaid | FidoEvent }
+  | { readonly kind: 'key'; readonly said: KeyResponse | FidoEvent }
   /** The verifier threw, or the peer broke the protocol. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'held' }
@@ -77,7 +77,7 @@ export type Effect =
       readonly reason: AbandonReason;
     }
   /** The keys of this machine blink, or a page waits, until one says something. */
-  | { readonly do: 'touch'; readonly offer: KeyOffer }
+  | { readonly do: 'touch'; readonly offer: KeyOption }
   | { readonly do: 'pin'; readonly pin: Buffer }
   /** They stop. */
   | { readonly do: 'untouch' }
@@ -114,6 +114,6 @@ export function abandoned(step: Step, login: OpenLogin, reason: AbandonReason): 
   return { state: step.state, effects: [...step.effects, { do: 'abandon', login, reason }] };
 }
 
-export function withKey(asked: Asked, now: KeyAsked['now']): Asked {
+export function withKey(asked: OpenPrompt, now: KeyAsked['now']): OpenPrompt {
   return asked.key === undefined ? asked : { ...asked, key: { ...asked.key, now } };
 }

@@ -6,22 +6,22 @@ import { httpStatus, isControlCode } from '../api/error-codes.ts';
 import type { OperationName } from '../api/operations.ts';
 import { type Route, route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
-import { createAdding } from '../enrolment/add-factor.ts';
+import { createFactorEnrolment } from '../enrolment/add-factor.ts';
 import { createAccounts } from '../host/accounts.ts';
 import type { Addon } from '../host/addon.ts';
 import { bootId } from '../host/process.ts';
-import { createTurns } from '../lib/account-mutex.ts';
+import { createAccountMutex } from '../lib/account-mutex.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import { version } from '../lib/program.ts';
 import { systemRandomness } from '../lib/randomness.ts';
 import { isStoreError } from '../sealing/error.ts';
 import type { Store } from '../store/contract.ts';
 import { openStore } from '../store/leveldb/open.ts';
-import { Ledger } from '../verifier/audited-store.ts';
+import { AuditedStore } from '../verifier/audited-store.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import { offlineActor } from './drop-privileges.ts';
-import { type Prepared, prepare, quiet } from './offline-context.ts';
-import { nothingToAsk } from './unavailable-services.ts';
+import { type OfflineContext, prepare, quiet } from './offline-context.ts';
+import { unavailableServices } from './unavailable-services.ts';
 
 /** One line of what comes in: an operation of control.sock, as its client would ask it. */
 interface Asked {
@@ -112,11 +112,11 @@ export async function offline(
   }
 }
 
-async function open({ paths, keyring }: Prepared, addon: Addon): Promise<Store> {
+async function open({ paths, keyring }: OfflineContext, addon: Addon): Promise<Store> {
   try {
     return await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
   } catch (error) {
-    throw isStoreError(error, 'store-locked') ? running() : error;
+    throw isStoreError(error, 'store-locked') ? daemonRunningError() : error;
   }
 }
 
@@ -124,14 +124,14 @@ const stopCommand =
   'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd';
 
 /** For whatever must have the store to itself. */
-export function running(): SallyportError {
+export function daemonRunningError(): SallyportError {
   return new SallyportError(
     'store-locked',
     `sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first, and the sockets that would start it again: ${stopCommand}`,
   );
 }
 
-function deskOf({ configuration, keyring }: Prepared, store: Store, addon: Addon): Desk {
+function deskOf({ configuration, keyring }: OfflineContext, store: Store, addon: Addon): Desk {
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const started = Date.now();
   return {
@@ -144,8 +144,8 @@ function deskOf({ configuration, keyring }: Prepared, store: Store, addon: Addon
       version: version(),
       started,
     }),
-    verifier: createAdding({
-      ...nothingToAsk,
+    verifier: createFactorEnrolment({
+      ...unavailableServices,
       store,
       accounts,
       config: configuration.current,
@@ -153,8 +153,8 @@ function deskOf({ configuration, keyring }: Prepared, store: Store, addon: Addon
       randomness: systemRandomness,
       clock: { now: Date.now, monotonic: () => performance.now() },
       log: quiet,
-      ledger: new Ledger(store, quiet),
-      inTurn: createTurns(),
+      ledger: new AuditedStore(store, quiet),
+      inTurn: createAccountMutex(),
     }),
   };
 }

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Addon } from '../host/addon.ts';
 import { messageOf } from '../lib/errors.ts';
 import { scrubStore } from '../store/sealed/scrub.ts';
-import { type Work, withStore } from './job.ts';
-import type { Prepared } from './offline-context.ts';
-import { type OldCopy, openCopy } from './readonly-copy.ts';
+import { type Job, withStore } from './job.ts';
+import type { OfflineContext } from './offline-context.ts';
+import { openCopy, type ReadonlyCopy } from './readonly-copy.ts';
 
 /**
  * `sallyportd --check-store`: reads all of a store that no daemon has open. Changes nothing: what LevelDB has to
@@ -13,7 +13,7 @@ import { type OldCopy, openCopy } from './readonly-copy.ts';
  *
  * @throws SallyportError store-locked
  */
-export function checkStore(prepared: Prepared, addon: Addon, work: Work): Promise<void> {
+export function checkStore(prepared: OfflineContext, addon: Addon, work: Job): Promise<void> {
   return withStore(prepared, addon, async (folder) => {
     mkdirSync(folder, { mode: 0o700 });
     const copy = await openCopy(prepared.paths, prepared.keyring, join(folder, 'old'));
@@ -31,9 +31,9 @@ export function checkStore(prepared: Prepared, addon: Addon, work: Work): Promis
 }
 
 export async function findingsIn(
-  { db, sealer }: OldCopy,
+  { db, sealer }: ReadonlyCopy,
   folder: string,
-  work: Work,
+  work: Job,
 ): Promise<readonly string[]> {
   const findings: string[] = [];
   let records = 0;

@@ -2,7 +2,7 @@ import type { FactorRecord, RecoveryRecord, ScratchRecord } from '../factors/con
 import { furthestDrift, heldUntil } from '../factors/totp.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { LockState } from '../policy/contract.ts';
-import type { AccountRecord, TokenRecord } from '../store/contract.ts';
+import type { AccountRecord, YubikeyCounterRecord } from '../store/contract.ts';
 
 /** What is known of an account beside the copy that is brought back. */
 export type Other =
@@ -77,7 +77,7 @@ export interface Now {
  * - no factor that was removed or disabled since comes back enabled, and none that was added since is left out:
  *   with it would go what its account is asked for.
  */
-export function cautious(record: AccountRecord, other: Other, at: Now): Cautious {
+export function mergeConservatively(record: AccountRecord, other: Other, at: Now): Cautious {
   if (!isAnothers(record, other)) return merged(record, other, at);
   const isNewer =
     other.kind === 'newest' || other.kind === 'beside' || (other.kind === 'some' && other.since);
@@ -256,7 +256,10 @@ function later<T extends { readonly at: number }>(a: T | undefined, b: T | undef
 }
 
 /** What is spent of a YubiKey in either copy. */
-export function cautiousToken(token: TokenRecord, other: TokenRecord | undefined): TokenRecord {
+export function mergeYubikeyCounter(
+  token: YubikeyCounterRecord,
+  other: YubikeyCounterRecord | undefined,
+): YubikeyCounterRecord {
   if (other === undefined) return token;
   return {
     token: token.token,

@@ -28,7 +28,7 @@ export const offlineActor = `uid:${process.getuid?.() ?? 0} offline`;
  * @returns who that is
  * @throws SallyportError `not-permitted`: somebody who is neither root nor that user
  */
-export function becomeOwnerOf(store: string): { readonly uid: number; readonly gid: number } {
+export function dropPrivilegesTo(store: string): { readonly uid: number; readonly gid: number } {
   const { uid, gid } = ownerOf(store);
   const self = process.geteuid?.() ?? 0;
   if (self === uid) return { uid, gid };

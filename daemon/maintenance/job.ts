@@ -6,12 +6,12 @@ import { isStoreError } from '../sealing/error.ts';
 import type { Keyring } from '../sealing/keyring.ts';
 import { lockStore, type StoreLock } from '../store/leveldb/lock.ts';
 import type { HashKey } from '../store/sealed/hash-keys.ts';
-import { running } from './administration.ts';
-import type { Prepared } from './offline-context.ts';
+import { daemonRunningError } from './administration.ts';
+import type { OfflineContext } from './offline-context.ts';
 import { workFolder } from './replace-store.ts';
 
 /** Whoever started it hears how it goes, one JSON object a line. */
-export interface Work {
+export interface Job {
   tell(what: object): void;
   progress(accounts: number): void;
 }
@@ -20,7 +20,7 @@ export interface Work {
 const progressEvery = 1_000;
 
 /** @returns whether it was done; why not is told */
-export async function working(output: Writable, run: (work: Work) => Promise<void>): Promise<boolean> {
+export async function working(output: Writable, run: (work: Job) => Promise<void>): Promise<boolean> {
   let told = 0;
   const tell = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
   const progress = (accounts: number): void => {
@@ -42,7 +42,7 @@ export async function working(output: Writable, run: (work: Work) => Promise<voi
  * @throws SallyportError store-locked
  */
 export async function withStore(
-  { paths }: Prepared,
+  { paths }: OfflineContext,
   addon: Addon,
   run: (folder: string) => Promise<void>,
 ): Promise<void> {
@@ -61,12 +61,12 @@ function take(store: string, addon: Addon): StoreLock {
   try {
     return lockStore(store, addon);
   } catch (error) {
-    throw isStoreError(error, 'store-locked') ? running() : error;
+    throw isStoreError(error, 'store-locked') ? daemonRunningError() : error;
   }
 }
 
 /** The widest window in the configuration: an account may have come to another realm since. */
-export function widestSkew({ configuration }: Prepared): number {
+export function widestSkew({ configuration }: OfflineContext): number {
   return Math.max(...configuration.current().realms.map(({ totp }) => totp.skew));
 }
 

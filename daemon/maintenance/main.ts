@@ -6,7 +6,7 @@ import { checkStore } from './check.ts';
 import { working } from './job.ts';
 import { prepare } from './offline-context.ts';
 import { repair } from './repair.ts';
-import { asideOf } from './replace-store.ts';
+import { replacedStores } from './replace-store.ts';
 import { restore } from './restore.ts';
 
 /** What of the command line is for here. */
@@ -64,7 +64,7 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
       return working(output, (work) => repair(prepare(file), addon, work, what.giveUp));
     case 'aside':
       return working(output, async (work) => {
-        const aside = asideOf(prepare(file).paths.store);
+        const aside = replacedStores(prepare(file).paths.store);
         if (what.discard) for (const folder of aside) rmSync(folder, { recursive: true });
         work.tell({ done: { aside } });
       });

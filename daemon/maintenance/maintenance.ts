@@ -11,14 +11,14 @@ import { limits } from '../limits.ts';
 import type { Keyring } from '../sealing/keyring.ts';
 import type { Rotation } from '../store/sealed/rotation.ts';
 import type { StoreSnapshot } from '../store/sealed/snapshot.ts';
-import type { Ledger } from '../verifier/audited-store.ts';
+import type { AuditedStore } from '../verifier/audited-store.ts';
 
 /** What keeping a store safe needs beside what people ask of it. */
-export interface Keeping {
+export interface Maintenance {
   readonly store: { snapshot(): Promise<StoreSnapshot>; scrub(): Promise<void> };
   readonly keyring: Keyring;
   readonly rotation: Rotation;
-  readonly ledger: Pick<Ledger, 'note'>;
+  readonly ledger: Pick<AuditedStore, 'note'>;
   readonly log: Log;
   readonly version: string;
   /** Milliseconds since the epoch. */
@@ -26,7 +26,7 @@ export interface Keeping {
 }
 
 /** A scrub at full speed, beside everything else. @returns since when one that finished counts */
-export function beginCheck(keeping: Keeping | undefined): { readonly since: number } {
+export function beginCheck(keeping: Maintenance | undefined): { readonly since: number } {
   if (keeping === undefined) throw new SallyportError('no-such-operation', 'this store cannot be checked');
   const since = keeping.now();
   keeping.store
@@ -37,7 +37,7 @@ export function beginCheck(keeping: Keeping | undefined): { readonly since: numb
 
 /** What a backup of this very moment holds. */
 export function backupOf(
-  { keyring, version, now }: Pick<Keeping, 'keyring' | 'version' | 'now'>,
+  { keyring, version, now }: Pick<Maintenance, 'keyring' | 'version' | 'now'>,
   snapshot: StoreSnapshot,
   { withMasterKey }: BackupBody,
 ): BackupContents {
@@ -72,7 +72,7 @@ export function backupOf(
  * - who takes nothing of it for a while is let go, so that no snapshot is kept for ever.
  */
 export async function sendBackup(
-  keeping: Keeping | undefined,
+  keeping: Maintenance | undefined,
   actor: string,
   asked: BackupBody,
   response: ServerResponse,

@@ -2,7 +2,7 @@ import type { KeysView } from '../api/views.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import { type Keyring, loadKeyring } from '../sealing/keyring.ts';
 import type { Rotation } from '../store/sealed/rotation.ts';
-import type { Keeping } from './maintenance.ts';
+import type { Maintenance } from './maintenance.ts';
 
 export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
   const { current, ids, source, read } = keyring;
@@ -16,7 +16,7 @@ export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
  *
  * @throws SallyportError keys-refused
  */
-export async function adoptKeys(keeping: Keeping | undefined, actor: string): Promise<KeysView> {
+export async function adoptKeys(keeping: Maintenance | undefined, actor: string): Promise<KeysView> {
   if (keeping === undefined) throw new SallyportError('no-such-operation', 'this daemon keeps no keys');
   const { keyring, rotation, ledger } = keeping;
   if (keyring.source.credential)

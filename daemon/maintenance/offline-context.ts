@@ -5,10 +5,10 @@ import { type Configuration, likelyPaths, loadConfiguration } from '../config/in
 import { SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { createMasterKey, type Keyring, loadKeyring } from '../sealing/keyring.ts';
-import { becomeOwnerOf, ownerOf } from './drop-privileges.ts';
+import { dropPrivilegesTo, ownerOf } from './drop-privileges.ts';
 
 /** What every work on a store without a daemon begins with. */
-export interface Prepared {
+export interface OfflineContext {
   readonly configuration: Configuration;
   readonly keyring: Keyring;
   readonly paths: Config['paths'];
@@ -29,7 +29,7 @@ export const quiet: Log = {
  * @param options makeKey: where there is no master key a new one is made, or it is said how one can be
  * @throws SallyportError config-invalid, store-key, store-missing, not-permitted
  */
-export function prepare(file: string, options: { readonly makeKey?: boolean } = {}): Prepared {
+export function prepare(file: string, options: { readonly makeKey?: boolean } = {}): OfflineContext {
   let text: string | undefined;
   try {
     text = readFileSync(file, 'utf8');
@@ -48,7 +48,7 @@ export function prepare(file: string, options: { readonly makeKey?: boolean } = 
       'store-key',
       `there is no master key in ${likely.masterKey}. Where the service manager passes it on, decrypt it to there first; where it is lost, a restore with --new-key makes a new one. Nothing was changed.`,
     );
-  becomeOwnerOf(likely.store);
+  dropPrivilegesTo(likely.store);
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   const asked = { file, host: hostname(), now: Date.now, log: quiet };
   const { configuration, keyring } = loadConfiguration(

@@ -12,7 +12,7 @@ import { type Meta, openMeta } from '../store/sealed/meta.ts';
 import { metaKey } from '../store/sealed/record-keys.ts';
 
 /** A store as it lies on disk, as far as it can be read. */
-export interface OldCopy {
+export interface ReadonlyCopy {
   readonly db: Db;
   readonly sealer: Sealer;
   readonly meta: Meta | undefined;
@@ -33,7 +33,7 @@ export async function openCopy(
   paths: { readonly store: string; readonly anchor: string },
   keyring: Keyring,
   to: string,
-): Promise<OldCopy | undefined> {
+): Promise<ReadonlyCopy | undefined> {
   const problems: string[] = [];
   const anchor = await tried(problems, async () => readAnchor(paths.anchor, keyring));
   const isThere = await tried(problems, async () => {

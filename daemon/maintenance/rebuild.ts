@@ -1,13 +1,19 @@
 import { limits } from '../limits.ts';
 import type { Sealer } from '../sealing/seal.ts';
-import type { AccountRecord, TokenRecord, Versioned } from '../store/contract.ts';
+import type { AccountRecord, Versioned, YubikeyCounterRecord } from '../store/contract.ts';
 import type { Db } from '../store/leveldb/leveldb.ts';
-import { parted } from '../store/sealed/chain.ts';
-import { openPair, type Pair, readPairs } from '../store/sealed/reader.ts';
+import { splitChained } from '../store/sealed/chain.ts';
+import { type MarkedRecord, openPair, readPairs } from '../store/sealed/reader.ts';
 import { eventKey, eventRange, isTokenName, seqOf } from '../store/sealed/record-keys.ts';
 import { decodeAccount, decodeToken } from '../store/sealed/records.ts';
-import { cautious, cautiousToken, type Noted, type Now, type Other } from './conservative-merge.ts';
-import { metaIn, type NewStore } from './store-builder.ts';
+import {
+  mergeConservatively,
+  mergeYubikeyCounter,
+  type Noted,
+  type Now,
+  type Other,
+} from './conservative-merge.ts';
+import { metaIn, type StoreBuilder } from './store-builder.ts';
 
 /** A store that is read. */
 export interface Side {
@@ -29,7 +35,7 @@ export interface Rebuild {
   readonly trail: Side;
   /** The records of `from` are known to be the newest: they stay as they are. */
   readonly isNewest: boolean;
-  readonly into: NewStore;
+  readonly into: StoreBuilder;
   /** Accounts whose lost records are given up: they begin anew, without a factor, as root has said. */
   readonly giveUp?: ReadonlySet<string>;
   readonly at: Now;
@@ -77,13 +83,13 @@ interface Job extends Rebuild {
 
 /** @returns the record that is stored */
 function made(job: Job, record: AccountRecord, other: Other): AccountRecord {
-  const { notes, heldUntil, record: careful } = cautious(record, other, job.at);
+  const { notes, heldUntil, record: careful } = mergeConservatively(record, other, job.at);
   for (const noted of notes) job.say(noted);
   if (heldUntil !== undefined) job.held(heldUntil);
   return careful;
 }
 
-type NamedPair = Pair & { readonly name: Buffer };
+type NamedPair = MarkedRecord & { readonly name: Buffer };
 
 async function* noPairs(): AsyncGenerator<NamedPair, undefined> {}
 
@@ -104,7 +110,7 @@ async function* pairsOf(db: Db): AsyncGenerator<NamedPair, undefined> {
 /** @returns undefined: it cannot be opened; value undefined: there is none */
 function read<T>(
   { sealer }: Side,
-  pair: Pair,
+  pair: MarkedRecord,
   decode: (plaintext: Buffer, name: string) => T,
 ): Versioned<T> | undefined {
   try {
@@ -117,9 +123,9 @@ function read<T>(
 async function bring(job: Job, ours: NamedPair, theirs: NamedPair | undefined): Promise<void> {
   const { from, other, into } = job;
   if (isTokenName(ours.account)) {
-    const token = read<TokenRecord>(from, ours, decodeToken)?.value;
-    const same = other && theirs ? read<TokenRecord>(other, theirs, decodeToken)?.value : undefined;
-    if (token !== undefined) await into.token(cautiousToken(token, same));
+    const token = read<YubikeyCounterRecord>(from, ours, decodeToken)?.value;
+    const same = other && theirs ? read<YubikeyCounterRecord>(other, theirs, decodeToken)?.value : undefined;
+    if (token !== undefined) await into.token(mergeYubikeyCounter(token, same));
     else if (same !== undefined && other?.isNewest === true && other.sameLine) await into.token(same);
     else await into.refused(ours.account);
     return;
@@ -169,7 +175,7 @@ async function onlyTheirs(job: Job, pair: NamedPair): Promise<void> {
   const { other, into } = job;
   if (other === undefined) return;
   if (isTokenName(pair.account)) {
-    const token = read<TokenRecord>(other, pair, decodeToken)?.value;
+    const token = read<YubikeyCounterRecord>(other, pair, decodeToken)?.value;
     if (token !== undefined) await into.token(token);
     else await into.refused(pair.account);
     return;
@@ -212,10 +218,10 @@ async function copyTrail({ trail, into }: Rebuild): Promise<void> {
 function opening({ sealer }: Side, key: Buffer, value: Buffer): Opened | undefined {
   try {
     const { plaintext, version } = sealer.open('audit', key, value);
-    return { plaintext, version, ...parted(plaintext) };
+    return { plaintext, version, ...splitChained(plaintext) };
   } catch {
     return undefined;
   }
 }
 
-type Opened = ReturnType<typeof parted> & { readonly plaintext: Buffer; readonly version: number };
+type Opened = ReturnType<typeof splitChained> & { readonly plaintext: Buffer; readonly version: number };

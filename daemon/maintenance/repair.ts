@@ -10,12 +10,12 @@ import { readHashKeys } from '../store/sealed/hash-keys.ts';
 import { markerRange, recordRange } from '../store/sealed/record-keys.ts';
 import { findingsIn } from './check.ts';
 import { offlineActor } from './drop-privileges.ts';
-import { type Work, widestSkew, withStore } from './job.ts';
-import type { Prepared } from './offline-context.ts';
+import { type Job, widestSkew, withStore } from './job.ts';
+import type { OfflineContext } from './offline-context.ts';
 import { openCopy } from './readonly-copy.ts';
 import { rebuild } from './rebuild.ts';
-import { putInPlace } from './replace-store.ts';
-import { NewStore } from './store-builder.ts';
+import { replaceStore } from './replace-store.ts';
+import { StoreBuilder } from './store-builder.ts';
 
 /**
  * `sallyportd --repair-store`: makes a new store out of what can be read of the one that is there, and an anchor
@@ -31,9 +31,9 @@ import { NewStore } from './store-builder.ts';
  * @throws SallyportError store-locked, store-damaged, store-unwritable
  */
 export function repair(
-  prepared: Prepared,
+  prepared: OfflineContext,
   addon: Addon,
-  work: Work,
+  work: Job,
   giveUp: readonly string[] = [],
 ): Promise<void> {
   return withStore(prepared, addon, async (folder) => {
@@ -43,7 +43,7 @@ export function repair(
     if (old === undefined) throw nothingLeft(paths.store);
     const now = Date.now();
     const sealer = createSealer(keyring);
-    let into: NewStore | undefined;
+    let into: StoreBuilder | undefined;
     try {
       const findings = await findingsIn(old, join(folder, 'old'), work);
       for (const problem of [...old.problems, ...findings]) work.tell({ problem });
@@ -54,7 +54,7 @@ export function repair(
       const stood = old.meta?.commit ?? (await highestVersion(old.db));
       const commit = 1 + Math.max(stood, old.anchor?.commit ?? 0);
       const storeId = old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex');
-      into = await NewStore.begin(join(folder, 'new'), sealer, commit);
+      into = await StoreBuilder.begin(join(folder, 'new'), sealer, commit);
       const heldUntil = await rebuild({
         from: old,
         trail: old,
@@ -79,7 +79,7 @@ export function repair(
       await into.finish(storeId, said, 'repaired', old.meta);
       const { accounts } = into;
       into = undefined;
-      const aside = putInPlace({
+      const aside = replaceStore({
         store: paths.store,
         anchor: paths.anchor,
         keyring,

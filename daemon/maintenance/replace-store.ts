@@ -18,7 +18,7 @@ export function workFolder(store: string): string {
 }
 
 /** The stores that others took the place of. */
-export function asideOf(store: string): readonly string[] {
+export function replacedStores(store: string): readonly string[] {
   const prefix = `${basename(store)}.before-`;
   const names = readdirSync(dirname(store)).filter((name) => name.startsWith(prefix));
   return names.sort().map((name) => join(dirname(store), name));
@@ -33,7 +33,7 @@ export function usableAnchor(path: string, keyring: Keyring): AnchorState | unde
   }
 }
 
-export interface Swap {
+export interface StoreReplacement {
   readonly store: string;
   readonly anchor: string;
   readonly keyring: Keyring;
@@ -55,7 +55,7 @@ export interface Swap {
  *
  * @returns where the old one lies; undefined: there was none
  */
-export function putInPlace({
+export function replaceStore({
   store,
   anchor,
   keyring,
@@ -63,7 +63,7 @@ export function putInPlace({
   oldAnchor,
   fresh,
   now,
-}: Swap): string | undefined {
+}: StoreReplacement): string | undefined {
   const aside = `${store}.before-${new Date(now).toISOString().replaceAll(/[:.]/g, '')}`;
   let next: ReturnType<typeof nextAnchor> | undefined;
   try {

@@ -11,13 +11,13 @@ import { createSealer, sealSchema } from '../sealing/seal.ts';
 import { type Db, openLevel } from '../store/leveldb/leveldb.ts';
 import { readHashKeys } from '../store/sealed/hash-keys.ts';
 import { offlineActor } from './drop-privileges.ts';
-import { keysInUse, type Work, widestSkew, withStore } from './job.ts';
-import type { Prepared } from './offline-context.ts';
+import { type Job, keysInUse, widestSkew, withStore } from './job.ts';
+import type { OfflineContext } from './offline-context.ts';
 import { openCopy } from './readonly-copy.ts';
 import { rebuild, type Side } from './rebuild.ts';
-import { putInPlace, usableAnchor } from './replace-store.ts';
-import { metaIn, NewStore } from './store-builder.ts';
-import { type Relation, relationOf } from './store-lineage.ts';
+import { replaceStore, usableAnchor } from './replace-store.ts';
+import { metaIn, StoreBuilder } from './store-builder.ts';
+import { lineageOf, type StoreLineage } from './store-lineage.ts';
 
 export interface RestoreOptions {
   /** What the backup holds, opened. */
@@ -41,10 +41,10 @@ export interface RestoreOptions {
  * @throws SallyportError store-locked, store-key, store-schema, backup-damaged, backup-schema, store-unwritable
  */
 export function restore(
-  prepared: Prepared,
+  prepared: OfflineContext,
   addon: Addon,
   options: RestoreOptions,
-  work: Work,
+  work: Job,
 ): Promise<void> {
   return withStore(prepared, addon, async (folder) => {
     const { paths, keyring } = prepared;
@@ -59,11 +59,11 @@ export function restore(
     // Under the id of the anchor: then the new store is good under the old anchor too.
     const storeId = anchor?.storeId ?? header.storeId;
     const sealer = createSealer(keyring);
-    const into = await NewStore.begin(join(folder, 'new'), sealer, commit);
+    const into = await StoreBuilder.begin(join(folder, 'new'), sealer, commit);
     const from: Side = { db: taken.db, sealer: createSealer(keys) };
     const now = Date.now();
     const meta = await metaIn(from);
-    const relation = old && (meta === undefined ? 'branch' : await relationOf(old, meta));
+    const relation = old && (meta === undefined ? 'branch' : await lineageOf(old, meta));
     const isNewest = old?.isNewest === true && (relation === 'heir' || relation === 'unrelated');
     const trail = old !== undefined && isNewest && relation === 'heir' ? old : from;
     let heldUntil: number | undefined;
@@ -103,7 +103,7 @@ export function restore(
     const fresh = { folder: join(folder, 'new'), storeId, commit };
     const aside = options.dryRun
       ? undefined
-      : putInPlace({
+      : replaceStore({
           store: paths.store,
           anchor: paths.anchor,
           keyring,
@@ -127,7 +127,7 @@ export function restore(
 }
 
 /** Whether their commit numbers, and what one lacks, say something of each other. */
-function isSameLine(relation: Relation | undefined): boolean {
+function isSameLine(relation: StoreLineage | undefined): boolean {
   return relation === 'heir' || relation === 'older';
 }
 

@@ -3,18 +3,18 @@ import { dirname, join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import { syncFolder } from '../lib/durable.ts';
 import type { Sealer } from '../sealing/seal.ts';
-import type { AccountRecord, TokenRecord } from '../store/contract.ts';
+import type { AccountRecord, YubikeyCounterRecord } from '../store/contract.ts';
 import { checkFolder } from '../store/leveldb/directory-check.ts';
 import { type Db, openLevel } from '../store/leveldb/leveldb.ts';
 import { lostEvent } from '../store/sealed/audit-trail.ts';
 import {
   type ChainState,
   chained,
+  chainHash,
   type Gap,
-  linkOf,
   newChain,
-  parted,
   type SegmentReason,
+  splitChained,
   withNewSegment,
 } from '../store/sealed/chain.ts';
 import { type HashKey, sealedHashKey } from '../store/sealed/hash-keys.ts';
@@ -40,7 +40,7 @@ const pageOf = 512;
  * MUST hold: it is a store only once finish() is through, which ends with everything on disk; until then it says
  * nothing of itself, and nobody opens it.
  */
-export class NewStore {
+export class StoreBuilder {
   readonly #db: Db;
   readonly #folder: string;
   readonly #sealer: Sealer;
@@ -63,8 +63,8 @@ export class NewStore {
   }
 
   /** @param commit the number of the one commit that all of it is */
-  static async begin(folder: string, sealer: Sealer, commit: number): Promise<NewStore> {
-    return new NewStore(await openLevel(folder, true), folder, sealer, commit);
+  static async begin(folder: string, sealer: Sealer, commit: number): Promise<StoreBuilder> {
+    return new StoreBuilder(await openLevel(folder, true), folder, sealer, commit);
   }
 
   get accounts(): number {
@@ -75,7 +75,7 @@ export class NewStore {
     return this.#pair(record.account, encodeAccount(record, record.account));
   }
 
-  token(record: TokenRecord): Promise<void> {
+  token(record: YubikeyCounterRecord): Promise<void> {
     return this.#pair(tokenName(record.token), encodeToken(record));
   }
 
@@ -96,7 +96,7 @@ export class NewStore {
     const size = key.length + value.length;
     this.#eventBytes += size;
     await this.#put(key, value);
-    if (parted(bytes).mark?.overShare !== true) return;
+    if (splitChained(bytes).mark?.overShare !== true) return;
     this.#overShare = { count: this.#overShare.count + 1, bytes: this.#overShare.bytes + size };
     await this.#put(overShareKey(seq), EMPTY);
   }
@@ -153,9 +153,10 @@ export class NewStore {
     const chain = withNewSegment(trail.chain, begin);
     const newest = this.#newest;
     // What the store said of itself is older than the newest event that was found.
-    if (newest === undefined || this.#last <= trail.last || parted(newest).mark === undefined) return chain;
-    const { mark, gap } = parted(newest);
-    const head = gap?.link ?? linkOf(chain.key, this.#last, newest);
+    if (newest === undefined || this.#last <= trail.last || splitChained(newest).mark === undefined)
+      return chain;
+    const { mark, gap } = splitChained(newest);
+    const head = gap?.link ?? chainHash(chain.key, this.#last, newest);
     return { ...chain, segment: mark?.segment ?? chain.segment, head };
   }
 

@@ -1,10 +1,10 @@
-import { parted } from '../store/sealed/chain.ts';
+import { splitChained } from '../store/sealed/chain.ts';
 import type { Meta } from '../store/sealed/meta.ts';
 import { eventKey } from '../store/sealed/record-keys.ts';
-import type { OldCopy } from './readonly-copy.ts';
+import type { ReadonlyCopy } from './readonly-copy.ts';
 
 /** What the store that is there is to the one that a backup is of. */
-export type Relation =
+export type StoreLineage =
   /** It went on from what the backup holds. */
   | 'heir'
   /** The same store, as it was before the backup was taken: a machine that was put back. */
@@ -19,7 +19,7 @@ export type Relation =
  * is the same store by its id and further on, and nothing speaks against it. What its anchor says is about itself:
  * a machine that was put back, or that people have come back to, is the newest of its own kind.
  */
-export async function relationOf(old: OldCopy, backup: Meta): Promise<Relation> {
+export async function lineageOf(old: ReadonlyCopy, backup: Meta): Promise<StoreLineage> {
   const { meta } = old;
   if (meta === undefined) return 'branch';
   const isSame = meta.storeId === backup.storeId;
@@ -37,11 +37,11 @@ export async function relationOf(old: OldCopy, backup: Meta): Promise<Relation> 
 }
 
 /** The link of the event before; undefined: there is no such event, or it cannot be read. */
-async function linkBefore({ db, sealer }: OldCopy, seq: number): Promise<string | undefined> {
+async function linkBefore({ db, sealer }: ReadonlyCopy, seq: number): Promise<string | undefined> {
   const key = eventKey(seq);
   try {
     const value = await db.get(key);
-    return value && parted(sealer.open('audit', key, value).plaintext).mark?.before;
+    return value && splitChained(sealer.open('audit', key, value).plaintext).mark?.before;
   } catch {
     return undefined;
   }

@@ -1,12 +1,12 @@
-import type { ProofOptions } from '../verifier/verify-code.ts';
+import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 
 const nobody = (): never => {
   throw new Error('there is nobody to ask without a running sallyportd: a defect');
 };
 
 /** Security keys, validation servers and browsers are asked by a running daemon alone. */
-export const nothingToAsk: Pick<
-  ProofOptions,
+export const unavailableServices: Pick<
+  CodeVerificationOptions,
   'throttle' | 'validations' | 'assertions' | 'touches' | 'approvals' | 'unknownNames' | 'throttled'
 > = {
   throttle: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
-import type { Tally } from '../lib/log-aggregator.ts';
+import type { LogAggregator } from '../lib/log-aggregator.ts';
 import { createCounter, createHistogram, type Family } from './exposition.ts';
 
 /**
@@ -18,7 +18,7 @@ export interface Counts {
   judging(by: 1 | -1): void;
   committing(by: 1 | -1): void;
   committed(seconds: number, outcome: 'committed' | 'conflict' | 'failed'): void;
-  tally(what: 'unknown-name' | 'throttled', tally: Tally): Tally;
+  tally(what: 'unknown-name' | 'throttled', tally: LogAggregator): LogAggregator;
   families(): readonly Family[];
 }
 

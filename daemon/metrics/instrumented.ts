@@ -30,7 +30,7 @@ export function measuredVerifier(verifier: Verifier, counts: Counts): Verifier {
   };
 }
 
-export function measuredStore(store: Store, counts: Counts): Store {
+export function instrumentStore(store: Store, counts: Counts): Store {
   return {
     account: (account) => store.account(account),
     token: (token) => store.token(token),

@@ -3,32 +3,32 @@ import type { FactorRecord } from '../factors/contract.ts';
 import type { Account, Membership } from '../host/accounts.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
-import type { Decision, RefusedWhy } from './decision.ts';
-import { date, pass, refuse, type Say } from './decision-builders.ts';
-import { runningExemption } from './exemption.ts';
+import type { Decision, RefusedReason } from './decision.ts';
+import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
+import { activeExemption } from './exemption.ts';
 import { byGrace } from './grace.ts';
-import { mayRemember, runningGrant } from './grants.ts';
+import { activeGrant, mayRemember } from './grants.ts';
 import { ownershipOf } from './identity.ts';
-import { lockAt, lockedNow, lockedUntil } from './lockout.ts';
-import { observed, observes, rest } from './observe-mode.ts';
-import { selectRealm } from './realm.ts';
+import { lockAt, lockedUntil, lockoutAt } from './lockout.ts';
+import { observed, observes, remainingRealms } from './observe-mode.ts';
+import { factorOwnerOf, selectRealm } from './realm.ts';
 import {
   bypassCodes,
   factorsFor,
-  fits,
   isTypedCode,
   isUsableFrom,
+  matchRequirement,
+  mismatchReason,
   namesOf,
-  standingOf,
+  satisfiesRequirement,
   usedUpNames,
-  whyNot,
 } from './requirement.ts';
-import { isSignIn, matchingRule, sourceMatch } from './rule.ts';
+import { isSignIn, matchingRule, refusalBy } from './rule.ts';
 import { addFirstText, maySeeSecrets } from './secrets.ts';
 
 export type { Decision } from './decision.ts';
 
-export interface Question {
+export interface DecisionInput {
   readonly config: Config;
   /** The target's, whoever's factors are asked. */
   readonly account: Account;
@@ -55,70 +55,65 @@ export interface Question {
  * - on pam-user.sock no rule matches and nothing starts;
  * - a realm that observes lets off whatever it would have decided, and the portal is none of its business.
  */
-export function decide(question: Question): Decision {
+export function decide(question: DecisionInput): Decision {
   const { config, account, groups, facts } = question;
   const selected = selectRealm(config, account, groups);
   if (selected.kind === 'unresolved') {
     const { realm, group } = selected;
     const sentence = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
     const say = { realm: realm.name, because: 'not known' };
-    const decision = refuse('groups-unresolved', say, realm.line, sentence);
+    const decision = refusedDecision('groups-unresolved', say, realm.line, sentence);
     // The account is of this realm or of one after it: only where all of them observe is it let off.
-    return rest(config, realm).every((one) => observes(one, facts)) ? observed(decision) : decision;
+    return remainingRealms(config, realm).every((one) => observes(one, facts))
+      ? observed(decision)
+      : decision;
   }
   const decision = decideIn(question, selected.realm, selected.because);
   return observes(selected.realm, facts) ? observed(decision) : decision;
 }
 
-function decideIn(question: Question, realm: Realm, because: string): Decision {
+function decideIn(question: DecisionInput, realm: Realm, because: string): Decision {
   const { facts, now } = question;
   const rule = matchingRule(realm, facts);
-  const say: Say = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
-  if (rule?.action.kind === 'refuse') return refuse('rule-refuse', say, rule.line, refusalBy(rule, facts));
+  const say: DecisionContext = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
+  if (rule?.action.kind === 'refuse')
+    return refusedDecision('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
-    return pass('skip', say, rule.line, 'a rule lets this service from there off');
+    return notNeededDecision('skip', say, rule.line, 'a rule lets this service from there off');
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
     const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides (sallyport user forget, or user move)`;
-    return refuse('uid-changed', say, realm.line, sentence);
+    return refusedDecision('uid-changed', say, realm.line, sentence);
   }
-  const exemption = runningExemption(state.exemption, facts, isPortal, now);
+  const exemption = activeExemption(state.exemption, facts, isPortal, now);
   if (exemption !== undefined) {
     const { until, by, reason } = exemption;
     const told = reason === undefined ? '' : `: ${reason}`;
     const sentence = `an admin (${by}) lets the account off until ${date(until)}${told}`;
-    return pass('exempt', say, realm.line, sentence);
+    return notNeededDecision('exempt', say, realm.line, sentence);
   }
   return byFactors({ ...question, state }, realm, rule, say);
 }
 
 /** @returns undefined: it is that of another person, and holds something */
-function ownState({ state, holderUid, now }: Question): AccountState | undefined {
+function ownState({ state, holderUid, now }: DecisionInput): AccountState | undefined {
   const ownership = holderUid === undefined ? 'own' : ownershipOf(state, holderUid, now);
   if (ownership === 'another') return undefined;
   return ownership === 'own' ? state : { factors: [], lock: { codes: 0, any: 0 }, grants: [] };
-}
-
-function refusalBy(rule: Rule, facts: LoginFacts): string {
-  return sourceMatch(rule, facts) === 'unknown'
-    ? 'a rule refuses this service from some places, and the address that this login comes from is not known'
-    : 'a rule refuses this service from there';
-}
-
-/** Whose factors, counts and locks a login is about. */
-export function whoseFactors(realm: Realm, facts: LoginFacts): 'target' | 'caller' {
-  const isSu = facts.service === 'su' || facts.service === 'su-l';
-  // On pam-user.sock the real uid is what the program says it is.
-  return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
 }
 
 /**
  * What an admin gave is asked for where a factor is wanted or missing. Where nothing is asked, it is not either: a
  * bypass code makes no login harder.
  */
-function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say: Say): Decision {
-  const isKnown = whoseFactors(realm, question.facts) === 'target' || question.holderUid !== undefined;
+function byFactors(
+  question: DecisionInput,
+  realm: Realm,
+  rule: Rule | undefined,
+  say: DecisionContext,
+): Decision {
+  const isKnown = factorOwnerOf(realm, question.facts) === 'target' || question.holderUid !== undefined;
   const given = isKnown ? bypassCodes(question.state.factors, question.now) : [];
   const decision = byOwnFactors(question, realm, rule, say, given);
   const isMissing = decision.kind === 'enrol' || (decision.kind === 'refused' && missing.has(decision.why));
@@ -126,7 +121,7 @@ function byFactors(question: Question, realm: Realm, rule: Rule | undefined, say
 }
 
 /** Refused for want of a factor: what a bypass code is given for. */
-const missing: ReadonlySet<RefusedWhy> = new Set([
+const missing: ReadonlySet<RefusedReason> = new Set([
   'no-factor',
   'used-up',
   'none-fits',
@@ -138,43 +133,50 @@ const missing: ReadonlySet<RefusedWhy> = new Set([
 
 /** The table of the design, row by row. @param given asked for beside the account's own */
 function byOwnFactors(
-  question: Question,
+  question: DecisionInput,
   realm: Realm,
   rule: Rule | undefined,
-  say: Say,
+  say: DecisionContext,
   given: readonly FactorRecord[],
 ): Decision {
   const { line, require } = realm;
-  const isCaller = whoseFactors(realm, question.facts) === 'caller';
+  const isCaller = factorOwnerOf(realm, question.facts) === 'caller';
   const who = isCaller ? 'the caller of su' : 'the account';
   const isKnown = !isCaller || question.holderUid !== undefined;
   if (!isKnown && require !== 'none') {
     const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
-    return refuse('su-caller-unknown', say, line, sentence);
+    return refusedDecision('su-caller-unknown', say, line, sentence);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
-  const standing = standingOf(factors, realm, question.config.webauthn?.rpId, question.now);
+  const standing = matchRequirement(factors, realm, question.config.webauthn?.rpId, question.now);
   switch (standing.kind) {
     case 'no-factor':
       if (require === 'none')
-        return pass('no-factor', say, line, `the realm requires nothing, and ${who} has no factor`);
+        return notNeededDecision(
+          'no-factor',
+          say,
+          line,
+          `the realm requires nothing, and ${who} has no factor`,
+        );
       if (realm.enrol === 'grace' && !isCaller) return byGrace(question, realm, say);
       if (realm.enrol === 'at-login' && !isCaller && mayEnrolIn(question.facts, realm))
         return byShowing(question, realm, say);
       return refuseWithout(factors, question, realm, say, who);
     case 'all-disabled':
       if (require === 'none')
-        return pass(
+        return notNeededDecision(
           'all-disabled',
           say,
           line,
           `the realm requires nothing, and ${who} has no enabled factor`,
         );
-      return refuse('all-disabled', say, line, `every factor that ${who} has is disabled`);
+      return refusedDecision('all-disabled', say, line, `every factor that ${who} has is disabled`);
     case 'none-fits': {
       const { webauthn } = question.config;
-      const reasons = standing.enabled.map((factor) => whyNot(factor, realm, webauthn?.rpId)).join('; ');
-      return refuse('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
+      const reasons = standing.enabled
+        .map((factor) => mismatchReason(factor, realm, webauthn?.rpId))
+        .join('; ');
+      return refusedDecision('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
     }
     case 'some-fit': {
       const usable = standing.fitting.filter((factor) =>
@@ -182,7 +184,7 @@ function byOwnFactors(
       );
       if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
       const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
-      return refuse('not-from-here', say, line, sentence);
+      return refusedDecision('not-from-here', say, line, sentence);
     }
     default:
       return unreachable(standing);
@@ -192,17 +194,18 @@ function byOwnFactors(
 /** No factor at all, or nothing but sets that are used up: whoever had keys is not told that there were none. */
 function refuseWithout(
   factors: readonly FactorRecord[],
-  { now }: Question,
+  { now }: DecisionInput,
   { line, require }: Realm,
-  say: Say,
+  say: DecisionContext,
   who: string,
 ): Decision {
   const used = usedUpNames(factors, now);
   const required = `the realm requires ${namesOf(require)}`;
-  if (used === undefined) return refuse('no-factor', say, line, `${who} has no factor, and ${required}`);
+  if (used === undefined)
+    return refusedDecision('no-factor', say, line, `${who} has no factor, and ${required}`);
   const sentence = `all the ${used} of ${who} are used, it has no other factor, and ${required}`;
   const text = `All your ${used} are used, and you have no other second factor. Ask your administrator to add one.`;
-  return { ...refuse('used-up', say, line, sentence), text };
+  return { ...refusedDecision('used-up', say, line, sentence), text };
 }
 
 /**
@@ -211,11 +214,15 @@ function refuseWithout(
  */
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
-  return isShown && !isSignIn(facts.service) && fits(require, 'totp');
+  return isShown && !isSignIn(facts.service) && satisfiesRequirement(require, 'totp');
 }
 
 /** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */
-function byShowing({ config, facts, state, now }: Question, { line, require }: Realm, say: Say): Decision {
+function byShowing(
+  { config, facts, state, now }: DecisionInput,
+  { line, require }: Realm,
+  say: DecisionContext,
+): Decision {
   if (maySeeSecrets(facts, config)) {
     const sentence = 'the account has no factor, and adds its first one in this login';
     return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
@@ -225,18 +232,18 @@ function byShowing({ config, facts, state, now }: Question, { line, require }: R
     `what ${facts.service} shows is not known to reach the person and no log (secrets_in)`;
   const used = usedUpNames(state.factors, now);
   const why = used === undefined ? 'no-factor' : 'used-up';
-  return { ...refuse(why, say, line, sentence), text: addFirstText(config, facts.service, used) };
+  return { ...refusedDecision(why, say, line, sentence), text: addFirstText(config, facts.service, used) };
 }
 
 function byLock(
-  question: Question,
+  question: DecisionInput,
   realm: Realm,
   rule: Rule | undefined,
-  say: Say,
+  say: DecisionContext,
   fitting: readonly FactorRecord[],
 ): Decision {
   const { state, facts, now } = question;
-  const locked = lockedNow(state.lock, realm.lockout, now);
+  const locked = lockoutAt(state.lock, realm.lockout, now);
   if (locked === 'all') return refuseLocked(question, realm, say);
   const line = rule?.line ?? realm.line;
   const used = fitting.find((factor) => factor.kind === 'ssh-sk');
@@ -247,15 +254,15 @@ function byLock(
   const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
   if (codesLocked && fitting.every(isTypedCode)) {
     const sentence = 'too many wrong codes: typed codes are locked until an admin unlocks them';
-    return refuse('codes-locked', say, realm.line, sentence);
+    return refusedDecision('codes-locked', say, realm.line, sentence);
   }
   const forMs = rule?.action.kind === 'remember' ? rule.action.forMs : undefined;
   if (forMs !== undefined) {
     const login = { realm: realm.name, target: question.account.name, facts };
-    const grant = runningGrant(state.grants, login, forMs, now);
+    const grant = activeGrant(state.grants, login, forMs, now);
     if (grant !== undefined) {
       const until = date(grant.since + forMs);
-      return pass(
+      return notNeededDecision(
         'remembered',
         say,
         line,
@@ -276,13 +283,13 @@ function byLock(
   };
 }
 
-function refuseLocked(question: Question, realm: Realm, say: Say): Decision {
+function refuseLocked(question: DecisionInput, realm: Realm, say: DecisionContext): Decision {
   const { lock } = question.state;
   const until = lockedUntil(lock, realm.lockout, question.now) ?? question.now;
   const { lockedAt } = lockAt(lock, realm.lockout, question.now);
   const sentence = `too many wrong answers: everything is locked until ${date(until)}`;
   return {
-    ...refuse('locked', say, realm.line, sentence),
+    ...refusedDecision('locked', say, realm.line, sentence),
     until,
     ...(lockedAt !== undefined && lockedAt !== lock.lockedAt && { relockAt: lockedAt }),
   };

@@ -1,13 +1,29 @@
-import { type Ground, type NotNeeded, type Refused, type RefusedWhy, refusals } from './decision.ts';
+import {
+  type DecisionBasis,
+  type NotNeeded,
+  type Refused,
+  type RefusedReason,
+  refusals,
+} from './decision.ts';
 
 /** What a decision says of itself, but for what made it. */
-export type Say = Omit<Ground, 'line' | 'sentence'>;
+export type DecisionContext = Omit<DecisionBasis, 'line' | 'sentence'>;
 
-export function pass(why: NotNeeded['why'], say: Say, line: number, sentence: string): NotNeeded {
+export function notNeededDecision(
+  why: NotNeeded['why'],
+  say: DecisionContext,
+  line: number,
+  sentence: string,
+): NotNeeded {
   return { kind: 'not-needed', why, ...say, line, sentence };
 }
 
-export function refuse(why: RefusedWhy, say: Say, line: number, sentence: string): Refused {
+export function refusedDecision(
+  why: RefusedReason,
+  say: DecisionContext,
+  line: number,
+  sentence: string,
+): Refused {
   return { kind: 'refused', why, ...refusals[why], ...say, line, sentence };
 }
 

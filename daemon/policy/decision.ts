@@ -2,7 +2,7 @@ import type { Rule } from '../config/contract.ts';
 import type { FactorRecord, SshSkRecord } from '../factors/contract.ts';
 
 /** What every decision says of itself, for `explain` and the audit. */
-export interface Ground {
+export interface DecisionBasis {
   readonly realm: string;
   /** Why the account is in this realm: "group staff". */
   readonly because: string;
@@ -14,7 +14,7 @@ export interface Ground {
   readonly sentence: string;
 }
 
-export type NotNeededWhy =
+export type NotNeededReason =
   /** A realm that requires nothing, and an account that has nothing enabled. */
   | 'no-factor'
   | 'all-disabled'
@@ -28,7 +28,7 @@ export type NotNeededWhy =
   | 'observed';
 
 /** Stable; they stand in audit events. */
-export type RefusedWhy =
+export type RefusedReason =
   | 'rule-refuse'
   | 'no-factor'
   /** Nothing but recovery keys or scratch codes, of which none is left. */
@@ -51,9 +51,9 @@ export type RefusedWhy =
 
 export type Decision = NotNeeded | Accept | Ask | Enrol | Refused;
 
-export interface NotNeeded extends Ground {
+export interface NotNeeded extends DecisionBasis {
   readonly kind: 'not-needed';
-  readonly why: NotNeededWhy;
+  readonly why: NotNeededReason;
   /** The grace period begins with this login: MUST be committed with it. */
   readonly startGrace?: true;
   /** why = observed: the decision in the place of which this one stands. */
@@ -63,14 +63,14 @@ export interface NotNeeded extends Ground {
 }
 
 /** A factor was verified before we were asked, and a rule lets it be the second one. */
-export interface Accept extends Ground {
+export interface Accept extends DecisionBasis {
   readonly kind: 'accept';
   readonly why: 'accept';
   /** As it stands in the record: that it was used MUST be committed before anybody is let in. */
   readonly factor: SshSkRecord;
 }
 
-export interface Ask extends Ground {
+export interface Ask extends DecisionBasis {
   readonly kind: 'ask';
   /** All that will do here, recovery keys included. Never empty. */
   readonly factors: readonly FactorRecord[];
@@ -81,14 +81,14 @@ export interface Ask extends Ground {
 }
 
 /** The account has no factor at all, and its first one is added in this very login. */
-export interface Enrol extends Ground {
+export interface Enrol extends DecisionBasis {
   readonly kind: 'enrol';
   readonly why: 'no-factor';
 }
 
-export interface Refused extends Ground {
+export interface Refused extends DecisionBasis {
   readonly kind: 'refused';
-  readonly why: RefusedWhy;
+  readonly why: RefusedReason;
   /** docs/reference/protocol.md, "Return codes". */
   readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
   /** For the person who logs in, where the first factor is proven. */
@@ -100,7 +100,7 @@ export interface Refused extends Ground {
 }
 
 /** What a refusal means outside: the PAM code, and the words for the person who logs in. */
-export const refusals: Readonly<Record<RefusedWhy, Pick<Refused, 'result' | 'text'>>> = {
+export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | 'text'>>> = {
   'rule-refuse': { result: 'perm-denied', text: 'Logging in this way is not allowed here.' },
   'no-factor': {
     result: 'auth-err',

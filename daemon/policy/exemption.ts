@@ -8,7 +8,7 @@ import type { Exemption, LoginFacts } from './contract.ts';
  * - never in the portal: whoever changes factors is asked for one;
  * - on pam-user.sock, where a program says of itself which service it is, only one that is for every service.
  */
-export function runningExemption(
+export function activeExemption(
   exemption: Exemption | undefined,
   { service, rootSocket }: Pick<LoginFacts, 'service' | 'rootSocket'>,
   isPortal: boolean,

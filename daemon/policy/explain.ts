@@ -6,10 +6,11 @@ import { heldUntil } from '../factors/totp.ts';
 import { unreachable } from '../lib/errors.ts';
 import { formatNetwork } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
-import { decide, type Question, whoseFactors } from './decide.ts';
+import { type DecisionInput, decide } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { date } from './decision-builders.ts';
 import { ifEnforced } from './observe-mode.ts';
+import { factorOwnerOf } from './realm.ts';
 import { possibleRules } from './rule.ts';
 import { secretsText } from './secrets.ts';
 
@@ -31,7 +32,7 @@ export interface Explanation {
   readonly lines: readonly string[];
 }
 
-export function explain(question: Question): Explanation {
+export function explain(question: DecisionInput): Explanation {
   const { config, account, facts } = question;
   const decision = decide(question);
   const { realm, because, rule, line, sentence } = decision;
@@ -67,7 +68,7 @@ export function explain(question: Question): Explanation {
 }
 
 /** Which rules do not count because the source is not known; the rest of the decision does not show them. */
-function noRule({ config, facts }: Question, realmName: string): string {
+function noRule({ config, facts }: DecisionInput, realmName: string): string {
   const { rules = [] } = config.realms.find(({ name }) => name === realmName) ?? {};
   const lines = facts.rootSocket ? possibleRules(rules, facts).map(({ line }) => line) : [];
   if (lines.length === 0) return 'none matches';
@@ -109,7 +110,7 @@ function loginText(facts: LoginFacts): string {
 }
 
 /** Whether such a login has a secret to show, here or elsewhere: a new seed, or the link of an approval. */
-function showsSecrets({ config }: Question, decision: Decision): boolean {
+function showsSecrets({ config }: DecisionInput, decision: Decision): boolean {
   const enforced = ifEnforced(decision);
   if (enforced.kind === 'ask')
     return enforced.factors.some(({ kind }) => kind === 'webauthn' || kind === 'u2f');
@@ -117,7 +118,7 @@ function showsSecrets({ config }: Question, decision: Decision): boolean {
   return enforced.kind === 'enrol' || (whyOf(enforced) === 'no-factor' && realm?.enrol === 'at-login');
 }
 
-function keysText({ facts, state }: Question): string {
+function keysText({ facts, state }: DecisionInput): string {
   return (facts.sshKeys ?? [])
     .map((key) => {
       const enrolled = state.factors.find((factor) => factor.kind === 'ssh-sk' && factor.publicKey === key);
@@ -127,10 +128,10 @@ function keysText({ facts, state }: Question): string {
     .join('');
 }
 
-function factorsText(question: Question, realmName: string): string {
+function factorsText(question: DecisionInput, realmName: string): string {
   const realm = question.config.realms.find((candidate) => candidate.name === realmName);
   const whose =
-    realm !== undefined && whoseFactors(realm, question.facts) === 'caller' ? ', of the caller of su' : '';
+    realm !== undefined && factorOwnerOf(realm, question.facts) === 'caller' ? ', of the caller of su' : '';
   const { factors } = question.state;
   if (factors.length === 0) return `none${whose}`;
   const each = factors.map((factor) => `${factor.kind} "${factor.name}"${stateOf(factor, question.now)}`);

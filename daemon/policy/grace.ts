@@ -1,22 +1,22 @@
 import type { Realm } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
-import type { Question } from './decide.ts';
+import type { DecisionInput } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { date, pass, refuse, type Say } from './decision-builders.ts';
+import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
 
 /** An account without any factor, in a realm that gives it time. */
-export function byGrace(question: Question, realm: Realm, say: Say): Decision {
+export function byGrace(question: DecisionInput, realm: Realm, say: DecisionContext): Decision {
   const { state, facts, now } = question;
   const { line } = realm;
   const started = state.graceStarted;
   const span = realm.graceMs === undefined ? '' : ` of ${formatDuration(realm.graceMs)}`;
   if (started !== undefined && now < started) {
     const sentence = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
-    return refuse('grace-clock', say, line, sentence);
+    return refusedDecision('grace-clock', say, line, sentence);
   }
   const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
   if (now >= end) {
-    return refuse(
+    return refusedDecision(
       'grace-over',
       say,
       line,
@@ -25,12 +25,15 @@ export function byGrace(question: Question, realm: Realm, say: Say): Decision {
   }
   const text = `A second factor is required from ${date(end)} on. Ask your administrator to add one.`;
   if (started !== undefined) {
-    return { ...pass('grace', say, line, `the grace period${span} goes on until ${date(end)}`), text };
+    return {
+      ...notNeededDecision('grace', say, line, `the grace period${span} goes on until ${date(end)}`),
+      text,
+    };
   }
   if (!facts.proven) {
     const sentence = 'the account has no factor, and a login that is not proven starts no grace period';
-    return refuse('no-factor', say, line, sentence);
+    return refusedDecision('no-factor', say, line, sentence);
   }
   const sentence = `the grace period${span} begins with this login and goes on until ${date(end)}`;
-  return { ...pass('grace', say, line, sentence), startGrace: true, text };
+  return { ...notNeededDecision('grace', say, line, sentence), startGrace: true, text };
 }

@@ -17,7 +17,7 @@ export function grantOrigin(facts: LoginFacts): string | undefined {
 }
 
 /** @param forMs of the rule that matches now: a shorter one ends grants that a longer one gave */
-export function runningGrant(
+export function activeGrant(
   grants: readonly Grant[],
   login: { readonly realm: string; readonly target: string; readonly facts: LoginFacts },
   forMs: number,
@@ -44,7 +44,7 @@ export function mayRemember(facts: LoginFacts): boolean {
  * The account's grants with one for this login: a new one takes the place of the old one of the same
  * place; those that began after now (the clock was set back) are void; over the limit the oldest goes.
  */
-export function giveGrant(
+export function issueGrant(
   grants: readonly Grant[],
   login: {
     readonly realm: string;

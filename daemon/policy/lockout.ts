@@ -23,7 +23,7 @@ export function lockAt(lock: LockState, rules: Rules, now: number): LockState {
 }
 
 /** all: every answer is refused; codes: typed codes are. */
-export function lockedNow(lock: LockState, rules: Rules, now: number): 'none' | 'codes' | 'all' {
+export function lockoutAt(lock: LockState, rules: Rules, now: number): 'none' | 'codes' | 'all' {
   const { lockedAt, codesLockedAt } = lockAt(lock, rules, now);
   if (lockedAt !== undefined) return 'all';
   return codesLockedAt === undefined ? 'none' : 'codes';
@@ -39,9 +39,9 @@ export function lockedUntil(lock: LockState, rules: Rules, now: number): number 
  * After a wrong answer of a proven login. What is typed while it is locked counts nowhere.
  * @param isCode a typed code: TOTP, HOTP, YubiKey, scratch, bypass
  */
-export function afterWrong(lock: LockState, isCode: boolean, rules: Rules, now: number): LockState {
+export function afterFailure(lock: LockState, isCode: boolean, rules: Rules, now: number): LockState {
   const current = lockAt(lock, rules, now);
-  const locked = lockedNow(current, rules, now);
+  const locked = lockoutAt(current, rules, now);
   if (locked === 'all' || (locked === 'codes' && isCode)) return current;
   const any = current.any + 1;
   const codes = current.codes + (isCode ? 1 : 0);

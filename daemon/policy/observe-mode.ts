@@ -9,7 +9,7 @@ export function observes(realm: Realm, { service }: Pick<LoginFacts, 'service'>)
 }
 
 /** This realm and those after it. */
-export function rest({ realms }: Config, realm: Realm): readonly Realm[] {
+export function remainingRealms({ realms }: Config, realm: Realm): readonly Realm[] {
   return realms.slice(realms.indexOf(realm));
 }
 

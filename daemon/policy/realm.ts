@@ -1,6 +1,7 @@
 import type { Config, Realm } from '../config/contract.ts';
 import { type Account, domainOf, type Membership } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
+import type { LoginFacts } from './contract.ts';
 
 export type Selection =
   | {
@@ -13,7 +14,7 @@ export type Selection =
   | { readonly kind: 'unresolved'; readonly realm: Realm; readonly group: string };
 
 /** Every group that a realm names, each once: what NSS has to be asked for. */
-export function wantedGroups(config: Config): readonly string[] {
+export function referencedGroups(config: Config): readonly string[] {
   return [...new Set(config.realms.flatMap((realm) => realm.members?.groups ?? []))];
 }
 
@@ -59,4 +60,11 @@ function membership(
   if (domain !== undefined && members.domains.includes(domain)) return `domain ${domain}`;
   const group = members.groups.find((name) => groups.get(name) === 'member');
   return group === undefined ? undefined : `group ${group}`;
+}
+
+/** Whose factors, counts and locks a login is about. */
+export function factorOwnerOf(realm: Realm, facts: LoginFacts): 'target' | 'caller' {
+  const isSu = facts.service === 'su' || facts.service === 'su-l';
+  // On pam-user.sock the real uid is what the program says it is.
+  return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
 }

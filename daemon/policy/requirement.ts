@@ -17,14 +17,14 @@ const meets: Readonly<Record<KindName, RequirableKind | 'each'>> = {
   bypass: 'each',
 };
 
-export function fits(require: Realm['require'], kind: KindName): boolean {
+export function satisfiesRequirement(require: Realm['require'], kind: KindName): boolean {
   if (require === 'none' || require === 'any') return true;
   const met = meets[kind];
   return met === 'each' || require.includes(met);
 }
 
 /** What an account's factors come to in a realm; bypass codes, which are none of its own, apart. */
-export type Standing =
+export type RequirementMatch =
   | { readonly kind: 'no-factor' }
   | { readonly kind: 'all-disabled' }
   | { readonly kind: 'none-fits'; readonly enabled: readonly FactorRecord[] }
@@ -37,12 +37,12 @@ export type Standing =
  *   does not fit;
  * - a bypass code is no factor that the account has: it makes nobody asked, and stands for nothing once it ends.
  */
-export function standingOf(
+export function matchRequirement(
   factors: readonly FactorRecord[],
   realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
   rpId: string | undefined,
   now: number,
-): Standing {
+): RequirementMatch {
   const present = factors.filter(
     (record) => record.kind !== 'bypass' && (!isSet(record) || canStillBeUsed(record, now)),
   );
@@ -51,7 +51,9 @@ export function standingOf(
   if (enabled.length === 0) return { kind: 'all-disabled' };
   const fitting = enabled.filter(
     (record) =>
-      fits(realm.require, record.kind) && isAllowed(record, realm, rpId) && canStillBeUsed(record, now),
+      satisfiesRequirement(realm.require, record.kind) &&
+      isAllowed(record, realm, rpId) &&
+      canStillBeUsed(record, now),
   );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
 }
@@ -103,14 +105,15 @@ function isAllowed(
 }
 
 /** Why an enabled factor does not fit, in part of a sentence for admins. */
-export function whyNot(
+export function mismatchReason(
   record: FactorRecord,
   realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
   rpId: string | undefined,
 ): string {
   const name = `${record.kind} "${record.name}"`;
   const { require, webauthn } = realm;
-  if (!fits(require, record.kind)) return `the realm requires ${namesOf(require)}, and ${name} is none`;
+  if (!satisfiesRequirement(require, record.kind))
+    return `the realm requires ${namesOf(require)}, and ${name} is none`;
   switch (record.kind) {
     case 'yubikey':
       return `${name} is validated ${record.validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`;
@@ -132,7 +135,7 @@ export function namesOf(require: Realm['require']): string {
 }
 
 /** Where a security key can answer a login: plugged into this machine, or in a browser. */
-export type KeyPlace = 'here' | 'browser';
+export type KeyLocation = 'here' | 'browser';
 
 /**
  * MUST hold:
@@ -142,11 +145,11 @@ export type KeyPlace = 'here' | 'browser';
  *
  * @param hasPortal there is a page to approve a login on
  */
-export function placeOfKey(
+export function keyLocationOf(
   facts: LoginFacts,
   record: FactorRecord,
   hasPortal: boolean,
-): KeyPlace | undefined {
+): KeyLocation | undefined {
   if (!isBrowserKind(record) || !facts.proven || !facts.rootSocket || facts.mode !== 'prompt')
     return undefined;
   if (facts.local && facts.browser === undefined) return 'here';
@@ -159,7 +162,7 @@ function isBrowserKind(record: FactorRecord): record is CredentialRecord {
 }
 
 export function isUsableFrom(facts: LoginFacts, record: FactorRecord, hasPortal: boolean): boolean {
-  return !isBrowserKind(record) || placeOfKey(facts, record, hasPortal) !== undefined;
+  return !isBrowserKind(record) || keyLocationOf(facts, record, hasPortal) !== undefined;
 }
 
 /**

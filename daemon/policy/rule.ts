@@ -95,3 +95,10 @@ function takesService(rule: Rule, service: string): boolean {
   // A rule for the portal keeps the same people from changing factors by the command.
   return service === commandService && rule.services.includes(portalService);
 }
+
+/** Why a rule refuses, for its decision. */
+export function refusalBy(rule: Rule, facts: LoginFacts): string {
+  return sourceMatch(rule, facts) === 'unknown'
+    ? 'a rule refuses this service from some places, and the address that this login comes from is not known'
+    : 'a rule refuses this service from there';
+}

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { readConfig } from '../config/load.ts';
 import { describeProblem } from '../config/problem.ts';
 import { type Addon, type NssAnswer, nativeFile } from '../host/addon.ts';
-import { countOf } from '../lib/count-of.ts';
+import { pluralise } from '../lib/count-of.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import type { FileOwner } from '../lib/durable.ts';
 import { SallyportError } from '../lib/errors.ts';
@@ -20,7 +20,7 @@ export async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
     const count = parsed.config.realms.length;
-    process.stdout.write(`${file}: good, ${countOf(count, 'realm')}\n`);
+    process.stdout.write(`${file}: good, ${pluralise(count, 'realm')}\n`);
     return exits.done;
   }
   for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Caller, TokenCheck } from '../api/access.ts';
 import type { PersonView, TokenView } from '../api/sign-in-views.ts';
 import type { Accounts } from '../host/accounts.ts';
-import { putLastOf } from '../lib/bounded-map.ts';
+import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 
@@ -84,7 +84,7 @@ export function createTokens(options: TokenOptions): Tokens {
       const since = clock.monotonic();
       const one = { person, ownAlone, since, used: since };
       const most = { all: limits.tokens, own: limits.tokensPerAccount };
-      putLastOf(given, digestOf(token), one, most, (other) => other.person.uid === person.uid);
+      setBoundedPerOwner(given, digestOf(token), one, most, (other) => other.person.uid === person.uid);
       const now = clock.now();
       return { token, changesUntil: now + limits.tokenChanges, readsUntil: now + limits.tokenReads };
     },

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Caller } from '../api/access.ts';
 import type { SignInBody } from '../api/sign-in-views.ts';
-import { putLast } from '../lib/bounded-map.ts';
+import { setBounded } from '../lib/bounded-map.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { nameKey } from '../lib/name-key.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
-import type { Throttle } from '../verifier/rate-limiter.ts';
+import type { RateLimiter } from '../verifier/rate-limiter.ts';
 import type { Tokens } from './access-tokens.ts';
-import { type FirstFactorOptions, firstFactor, type NotProven, type Proven } from './first-factor.ts';
+import { type Authenticated, type FirstFactorOptions, firstFactor, type NotProven } from './first-factor.ts';
 import type { Lane, PacedChecks, Party } from './paced-checks.ts';
 import { readInvite } from './sign-in-links.ts';
 
@@ -23,7 +23,7 @@ export interface FirstFactorGate {
   completed(passed: Passed): void;
 }
 
-export interface Passed extends Proven {
+export interface Passed extends Authenticated {
   /** Where the browser is; undefined: not known, or not believed. */
   readonly source: string | undefined;
   readonly familiar: string | undefined;
@@ -33,7 +33,7 @@ export interface FirstFactorGateOptions extends FirstFactorOptions {
   readonly checks: PacedChecks;
   readonly tokens: Pick<Tokens, 'person'>;
   /** Of its own: what goes wrong here uses up no login's tries. */
-  readonly throttle: Throttle;
+  readonly throttle: RateLimiter;
 }
 
 /**
@@ -102,7 +102,7 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
       return { ...outcome, source, familiar: party.pair };
     },
     completed({ familiar: pair }) {
-      if (pair !== undefined) putLast(familiar, pair, true, limits.familiarSources);
+      if (pair !== undefined) setBounded(familiar, pair, true, limits.familiarSources);
     },
   };
 }

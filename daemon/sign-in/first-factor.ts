@@ -5,12 +5,12 @@ import type { Account, Accounts } from '../host/accounts.ts';
 import type { PasswordHelper, PasswordVerdict } from '../host/passwords.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { ownershipOf } from '../policy/identity.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
-import { standingOf } from '../policy/requirement.ts';
+import { referencedGroups, selectRealm } from '../policy/realm.ts';
+import { matchRequirement } from '../policy/requirement.ts';
 import { matchingRule } from '../policy/rule.ts';
 import type { Store } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
-import { type Ledger, untilSettled } from '../verifier/audited-store.ts';
+import { type AuditedStore, retryOnConflict } from '../verifier/audited-store.ts';
 import { loginEvent, shown } from '../verifier/events.ts';
 import { type InviteLink, isInvited, type LinkOwner, type Links, readInvite } from './sign-in-links.ts';
 
@@ -19,13 +19,13 @@ export interface FirstFactorOptions {
   readonly accounts: Accounts;
   readonly configuration: Pick<Configuration, 'current'>;
   readonly store: Pick<Store, 'account'>;
-  readonly ledger: Ledger;
+  readonly ledger: AuditedStore;
   readonly passwords: PasswordHelper;
   readonly links: Links;
   readonly clock: { now(): number; monotonic(): number };
 }
 
-export type Proven = { readonly account: Account; readonly invited: boolean };
+export type Authenticated = { readonly account: Account; readonly invited: boolean };
 export type NotProven =
   | 'wrong'
   | 'expired'
@@ -48,7 +48,7 @@ export async function firstFactor(
   caller: Caller,
   body: SignInBody,
   source: string | undefined,
-): Promise<Proven | NotProven> {
+): Promise<Authenticated | NotProven> {
   const byLink = body.by === 'link' ? await ownerOf(options, body) : undefined;
   if (body.by === 'link' && typeof byLink === 'string') return byLink;
   const found = await options.accounts.byName(typeof byLink === 'object' ? byLink.account : body.user, []);
@@ -77,7 +77,7 @@ async function byUid(
   { passwords }: FirstFactorOptions,
   caller: Caller,
   account: Account,
-): Promise<Proven | NotProven> {
+): Promise<Authenticated | NotProven> {
   const stands = caller.root || (await passwords.lacksPassword(account.name));
   return stands ? { account, invited: false } : 'has-password';
 }
@@ -102,7 +102,7 @@ async function proven(
   options: FirstFactorOptions,
   account: Account | undefined,
   owner: Owner | undefined,
-): Promise<Proven | 'wrong'> {
+): Promise<Authenticated | 'wrong'> {
   const invite = owner?.invite;
   if (account === undefined || (invite !== undefined && !(await useUp(options, invite, account))))
     return 'wrong';
@@ -165,7 +165,7 @@ async function ownerOf(
 
 /** Once, in one commit. @returns false: somebody else was faster, or another invite took its place */
 function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account): Promise<boolean> {
-  return untilSettled(async () => {
+  return retryOnConflict(async () => {
     const now = options.clock.now();
     const { value: record, version } = await options.store.account(invite.account);
     if (record === undefined || !isInvited(record.invite, invite, now)) return false;
@@ -201,13 +201,14 @@ export async function mayAddFirst(
   const record = recordOf(value, account, now);
   // The verifier refuses it, and says so.
   if (ownershipOf(record, account.uid, now) === 'another') return undefined;
-  const found = await accounts.byName(account.name, wantedGroups(config));
+  const found = await accounts.byName(account.name, referencedGroups(config));
   if (found.status !== 'found') return undefined;
   const selected = selectRealm(config, found.account, found.groups);
   if (selected.kind !== 'realm') return undefined;
   const { realm } = selected;
   // A set that is used up and a code that an admin gave are none: whoever has nothing else gets no more for them.
-  if (standingOf(record.factors, realm, config.webauthn?.rpId, now).kind !== 'no-factor') return undefined;
+  if (matchRequirement(record.factors, realm, config.webauthn?.rpId, now).kind !== 'no-factor')
+    return undefined;
   if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return undefined;
   if (matchingRule(realm, facts)?.action.kind === 'refuse') return undefined;
   const subject = { target: account, holder: account, groups: found.groups };

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { LinkView } from '../api/sign-in-views.ts';
-import { putLastOf } from '../lib/bounded-map.ts';
+import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { AccountRecord } from '../store/contract.ts';
@@ -32,7 +32,7 @@ export function createLinks({ randomness, clock }: LinkOptions): Links {
       const link = randomness.bytes(16).toString('base64url');
       const ends = clock.monotonic() + limits.linkDeadline;
       const most = { all: limits.links, own: limits.linksPerAccount };
-      putLastOf(made, digestOf(link), { person, ends }, most, (other) => other.person.uid === uid);
+      setBoundedPerOwner(made, digestOf(link), { person, ends }, most, (other) => other.person.uid === uid);
       return { link, expires: clock.now() + limits.linkDeadline };
     },
     take(link) {

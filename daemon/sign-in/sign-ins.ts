@@ -1,7 +1,7 @@
 import { type Caller, serviceOf } from '../api/access.ts';
 import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from '../api/sign-in-views.ts';
 import { assertionOf } from '../authenticators/approvals.ts';
-import type { KeyOffer } from '../authenticators/key-requests.ts';
+import type { KeyOption } from '../authenticators/key-requests.ts';
 import { keyOptions } from '../ceremonies/webauthn-options.ts';
 import type { Account } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
@@ -47,7 +47,7 @@ interface SignIn {
   readonly person: Person;
   readonly by: SignInBody['by'];
   readonly passed: Passed;
-  readonly offer: KeyOffer | undefined;
+  readonly offer: KeyOption | undefined;
   /** What can be typed; undefined: nothing. */
   readonly typed: string | undefined;
   readonly challenge: string;

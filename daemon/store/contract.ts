@@ -49,7 +49,7 @@ export function emptyRecord(account: string, now: number, uid?: number): Account
 }
 
 /** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */
-export interface TokenRecord {
+export interface YubikeyCounterRecord {
   /** `publicIdCounterName` or `aesKeyCounterName` (factors/yubikey.ts). */
   readonly token: string;
   /** Use counter * 256 + session counter; a press at or below it is spent. -1: not known here. */
@@ -76,7 +76,7 @@ export interface Commit {
     readonly write?: AccountRecord | null;
   }[];
   /** Tokens that it writes, on the same terms. */
-  readonly tokens?: readonly { readonly version: number; readonly write: TokenRecord }[];
+  readonly tokens?: readonly { readonly version: number; readonly write: YubikeyCounterRecord }[];
   readonly events: readonly AuditEvent[];
   /** Of events without a change: the party, which has verified no factor. They may be aggregated. */
   readonly from?: EventOrigin;
@@ -168,7 +168,7 @@ export interface Store {
   /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
   account(account: string): Promise<Versioned<AccountRecord>>;
   /** Fresh from disk, as `account`. */
-  token(token: string): Promise<Versioned<TokenRecord>>;
+  token(token: string): Promise<Versioned<YubikeyCounterRecord>>;
   /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
   commit(commit: Commit): Promise<CommitOutcome>;
   /** In the order of names, from the first after `after`. A damaged record is reported, never skipped. */

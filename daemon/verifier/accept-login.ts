@@ -3,11 +3,11 @@ import { SallyportError } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Accept } from '../policy/decision.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
-import { spent } from './answer-context.ts';
+import { afterAcceptance } from './answer-context.ts';
 import { type Assessment, withLogin } from './assessment.ts';
-import type { Ledger } from './audited-store.ts';
+import type { AuditedStore } from './audited-store.ts';
 import { loginEvent } from './events.ts';
-import { markOf, type Tokens } from './yubikey-counters.ts';
+import { markOf, type YubikeyCounters } from './yubikey-counters.ts';
 
 /**
  * The one way that a factor lets a login in.
@@ -22,11 +22,11 @@ import { markOf, type Tokens } from './yubikey-counters.ts';
  * @returns false: the commit met another one; all of it is to be decided again
  */
 export async function accept(
-  ledger: Ledger,
+  ledger: AuditedStore,
   assessed: Assessment,
   facts: LoginFacts,
   factor: FactorRecord,
-  tokens: Tokens,
+  tokens: YubikeyCounters,
   accepted?: AcceptedAnswer,
 ): Promise<boolean> {
   const { subject, versioned, decision, now } = assessed;
@@ -38,7 +38,7 @@ export async function accept(
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return ledger.change(
     { record, version },
-    withLogin(spent(record, factor, accepted), assessed, facts, factor),
+    withLogin(afterAcceptance(record, factor, accepted), assessed, facts, factor),
     loginEvent(subject, facts, said),
     markOf(factor, tokens),
   );
@@ -46,7 +46,7 @@ export async function accept(
 
 /** A key that sshd has verified for this one login: nothing of it is spent, but that it was used is kept. */
 export function acceptVerified(
-  ledger: Ledger,
+  ledger: AuditedStore,
   assessed: Assessment,
   facts: LoginFacts,
   { factor }: Accept,

@@ -3,20 +3,26 @@ import type { Asker, Validations } from '../authenticators/validations.ts';
 import type { Realm } from '../config/contract.ts';
 import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
 import type { Outside } from '../lib/account-mutex.ts';
-import { afterVerified, afterWrong } from '../policy/lockout.ts';
+import { afterFailure, afterVerified } from '../policy/lockout.ts';
 import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
-import { type Answer, type Judgement, judge, mayBeOtp, type Question } from './evaluate-answer.ts';
+import {
+  type Answer,
+  type Evaluation,
+  type EvaluationInput,
+  evaluateAnswer,
+  mayBeOtp,
+} from './evaluate-answer.ts';
 import { isReplay } from './replay.ts';
-import { type Tokens, withMarks } from './yubikey-counters.ts';
+import { withMarks, type YubikeyCounters } from './yubikey-counters.ts';
 
 /** What an answer is judged against: fresh records, and what policy allows of them. */
-export interface Asking {
+export interface AnswerContext {
   readonly record: AccountRecord;
   readonly version: number;
   readonly realm: Realm;
   /** The factors that may be used. */
   readonly factors: readonly FactorRecord[];
-  readonly tokens: Tokens;
+  readonly tokens: YubikeyCounters;
   /** What servers said of this very answer. */
   readonly validated?: Validated;
   /** What the signature under it proves. */
@@ -32,12 +38,12 @@ export function contextOf(realm: Realm, now: number, keyedHash: FactorContext['k
 }
 
 export function judgeAnswer(
-  asking: Asking,
+  asking: AnswerContext,
   answer: Answer,
   where: 'whole' | 'tail',
   keyedHash: FactorContext['keyedHash'],
   resync: Resync | undefined,
-): Judgement {
+): Evaluation {
   const { validated, signed, firstFactorVerified } = asking;
   const context = {
     ...contextOf(asking.realm, asking.now, keyedHash),
@@ -46,7 +52,7 @@ export function judgeAnswer(
     ...(signed === undefined ? {} : { signed }),
   };
   const question = { factors: asking.factors, answer, where, codesLocked: asking.codesLocked };
-  const judgement = judge({
+  const judgement = evaluateAnswer({
     ...question,
     context: resync === undefined ? context : { ...context, resync },
   });
@@ -62,16 +68,16 @@ interface Helpers {
 }
 
 /** What an answer is judged with, once nothing has to be fetched any more. */
-export type Ready = Pick<Asking, 'factors' | 'tokens' | 'validated' | 'signed'>;
+export type Ready = Pick<AnswerContext, 'factors' | 'tokens' | 'validated' | 'signed'>;
 
 /**
  * What an answer needs beside the account's record: the marks of YubiKeys and what their servers say, or what
  * the signature of a security key proves.
  */
-export async function madeReady(
+export async function prepareAnswer(
   { store, validations, assertions }: Helpers,
   realm: Realm,
-  question: Omit<Question, 'context'>,
+  question: Omit<EvaluationInput, 'context'>,
   asker: Asker,
 ): Promise<Ready | Outside> {
   const { answer, factors } = question;
@@ -92,7 +98,7 @@ export async function madeReady(
  * The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended.
  * @param accepted the answer; undefined: nothing was typed
  */
-export function spent(
+export function afterAcceptance(
   record: AccountRecord,
   factor: FactorRecord,
   accepted: AcceptedAnswer | undefined,
@@ -107,8 +113,11 @@ export function spent(
 }
 
 /** The record with one wrong answer more, and with what it says of a device's clock. */
-export function counted(asking: Asking, judgement: Judgement & { outcome: 'refused' }): AccountRecord {
-  const lock = afterWrong(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
+export function afterFailedAnswer(
+  asking: AnswerContext,
+  judgement: Evaluation & { outcome: 'refused' },
+): AccountRecord {
+  const lock = afterFailure(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
   const { offset } = judgement;
   if (offset === undefined) return { ...asking.record, lock };
   const lastOffset = { seconds: offset.seconds, at: asking.now };

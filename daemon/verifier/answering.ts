@@ -1,22 +1,22 @@
 import type { AuditEvent } from '../audit/event.ts';
 import { ofThis } from '../authenticators/key-requests.ts';
-import { type InTurn, Outside, settled } from '../lib/account-mutex.ts';
+import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
-import { delayFor, lockedNow } from '../policy/lockout.ts';
+import { delayFor, lockoutAt } from '../policy/lockout.ts';
 import { accept, acceptVerified } from './accept-login.ts';
-import { type Asking, counted, judgeAnswer, madeReady } from './answer-context.ts';
+import { type AnswerContext, afterFailedAnswer, judgeAnswer, prepareAnswer } from './answer-context.ts';
 import type { Assessment, Assessor } from './assessment.ts';
-import { type Ledger, untilSettled } from './audited-store.ts';
+import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
-import type { Answer, Judgement } from './evaluate-answer.ts';
+import type { Answer, Evaluation } from './evaluate-answer.ts';
 import { loginEvent, withLock, withOffset } from './events.ts';
-import type { Subject } from './login-accounts.ts';
+import type { LoginAccounts } from './login-accounts.ts';
 import { answerFirst } from './login-enrolment.ts';
 import { refusalText, successText, wrongText } from './prompt-texts.ts';
 import {
-  countsNowhere,
   eventOriginOf,
   hasMoreThanCodes,
+  isUncounted,
   originOf,
   type Refusal,
   refused,
@@ -26,15 +26,15 @@ import {
 import { acceptedAnswer } from './replay.ts';
 
 export interface AnsweringOptions extends VerifierOptions {
-  readonly ledger: Ledger;
+  readonly ledger: AuditedStore;
   readonly assessor: Assessor;
-  readonly inTurn: InTurn;
+  readonly inTurn: AccountMutex;
 }
 
 /** One answer of one login. */
 interface Given {
   readonly login: OpenLogin;
-  readonly subject: Subject;
+  readonly subject: LoginAccounts;
   readonly answer: Answer;
   /** Whose factors are asked. */
   readonly account: string;
@@ -60,10 +60,10 @@ export class Answering {
   }
 
   /** @param ended the call is over: nothing that it answered lets anyone in any more */
-  settle(login: OpenLogin, subject: Subject, given: Answer, ended?: AbortSignal): Promise<Verdict> {
+  settle(login: OpenLogin, subject: LoginAccounts, given: Answer, ended?: AbortSignal): Promise<Verdict> {
     const account = (subject.holder ?? subject.target).name;
     const answer = ofThis(login, given);
-    const work = () => untilSettled(() => this.#tryAnswer({ login, subject, answer, account, ended }));
+    const work = () => retryOnConflict(() => this.#tryAnswer({ login, subject, answer, account, ended }));
     return settled(work, login.facts.proven ? (once) => this.#o.inTurn(account, once) : undefined);
   }
 
@@ -84,7 +84,7 @@ export class Answering {
       ...(ended === undefined ? {} : { ended }),
     };
     const question = { factors, codesLocked, answer, where: whereOf(login.facts) };
-    const ready = await madeReady(this.#o, realm, question, asker);
+    const ready = await prepareAnswer(this.#o, realm, question, asker);
     if (ready instanceof Outside) return ready;
     const asking = {
       record,
@@ -116,7 +116,7 @@ export class Answering {
   async #judge(
     { login, answer, ended }: Given,
     assessed: Assessment,
-    asking: Asking,
+    asking: AnswerContext,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
     const where = whereOf(facts);
@@ -159,13 +159,13 @@ export class Answering {
   /** Failures of proven logins count in the store; those of others in the throttle alone. */
   async #wrongAnswer(
     login: OpenLogin,
-    asking: Asking,
-    judgement: Judgement & { outcome: 'refused' },
+    asking: AnswerContext,
+    judgement: Evaluation & { outcome: 'refused' },
     event: AuditEvent,
   ): Promise<Refusal | undefined> {
     const { resync: _, ...rest } = login;
     const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
-    if (!login.facts.proven || countsNowhere(judgement)) {
+    if (!login.facts.proven || isUncounted(judgement)) {
       await this.#o.ledger.note(event, { origin: eventOriginOf(login.facts) });
       return refused(next, {
         result: 'auth-err',
@@ -174,10 +174,10 @@ export class Answering {
         ...(judgement.repeats === undefined ? {} : { repeats: true }),
       });
     }
-    const record = counted(asking, judgement);
+    const record = afterFailedAnswer(asking, judgement);
     const told = withLock(event, asking.record.lock, record.lock);
     if (!(await this.#o.ledger.change(asking, record, told))) return undefined;
-    const locked = lockedNow(record.lock, asking.realm.lockout, asking.now);
+    const locked = lockoutAt(record.lock, asking.realm.lockout, asking.now);
     const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
     const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;
     return refused(next, {

@@ -8,12 +8,12 @@ import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
-import { giveGrant } from '../policy/grants.ts';
+import { issueGrant } from '../policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
-import type { Ledger } from './audited-store.ts';
+import type { AuditedStore } from './audited-store.ts';
 import { loginEvent, shown } from './events.ts';
-import { type Subject, subjectOf } from './login-accounts.ts';
+import { type LoginAccounts, subjectOf } from './login-accounts.ts';
 import { eventOriginOf, originOf } from './refusal-rules.ts';
 
 export interface Clock {
@@ -25,7 +25,7 @@ export interface Clock {
 
 /** One account's records as they are now, and what policy makes of them. */
 export interface Assessment {
-  readonly subject: Subject;
+  readonly subject: LoginAccounts;
   readonly versioned: Versioned<AccountRecord>;
   readonly decision: Decision;
   readonly realm: Realm | undefined;
@@ -49,16 +49,16 @@ export interface AssessorOptions {
  */
 export class Assessor {
   readonly #o: AssessorOptions;
-  readonly #ledger: Ledger;
+  readonly #ledger: AuditedStore;
   readonly #lookups = createSlots(limits.unprovenLookups);
 
-  constructor(options: AssessorOptions, ledger: Ledger) {
+  constructor(options: AssessorOptions, ledger: AuditedStore) {
     this.#o = options;
     this.#ledger = ledger;
   }
 
   /** @returns undefined: there is no such account */
-  subjectOf(facts: LoginFacts): Promise<Subject | undefined> {
+  subjectOf(facts: LoginFacts): Promise<LoginAccounts | undefined> {
     const { config, accounts } = this.#o;
     const asked = facts.proven
       ? accounts
@@ -66,7 +66,7 @@ export class Assessor {
     return subjectOf(facts, config(), asked);
   }
 
-  async assess(facts: LoginFacts, subject: Subject): Promise<Assessment> {
+  async assess(facts: LoginFacts, subject: LoginAccounts): Promise<Assessment> {
     const config = this.#o.config();
     const now = this.#o.clock.now();
     const versioned = await this.#read(subject, facts, now);
@@ -83,7 +83,7 @@ export class Assessor {
     return { subject, versioned, decision, realm, now };
   }
 
-  async #read(subject: Subject, facts: LoginFacts, now: number): Promise<Versioned<AccountRecord>> {
+  async #read(subject: LoginAccounts, facts: LoginFacts, now: number): Promise<Versioned<AccountRecord>> {
     if (subject.holder === undefined) return { value: undefined, version: 0 };
     try {
       const { value, version } = await this.#o.store.account(subject.holder.name);
@@ -131,11 +131,11 @@ function told(decision: NotNeeded | Refused) {
 }
 
 /** su of a caller: a grant for one target is none for another. */
-function targetOfGrant(subject: Subject): string | undefined {
+function targetOfGrant(subject: LoginAccounts): string | undefined {
   return subject.holder?.name === subject.target.name ? undefined : subject.target.name;
 }
 
-function forTarget(record: AccountRecord, subject: Subject): AccountRecord {
+function forTarget(record: AccountRecord, subject: LoginAccounts): AccountRecord {
   const target = targetOfGrant(subject);
   return { ...record, grants: record.grants.filter((grant) => grant.target === target) };
 }
@@ -157,7 +157,7 @@ export function withLogin(
   const lastLogin = { at: now, service: shown(facts.service), ...from, ...doubt };
   const remember = decision.kind === 'ask' && decision.remember && factor?.kind !== 'bypass';
   const grants = remember
-    ? giveGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
+    ? issueGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;
   const holder = record.uid === undefined && facts.proven ? subject.holder : undefined;
   return { ...record, ...(holder && { uid: holder.uid }), lastLogin, grants };

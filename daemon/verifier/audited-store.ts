@@ -28,7 +28,7 @@ export interface NoteOptions {
  * - only an event that no change depends on may be left to the log while the store cannot be written;
  * - whoever meets another commit decides again, from fresh records.
  */
-export class Ledger {
+export class AuditedStore {
   readonly #store: Store;
   readonly #log: Log;
 
@@ -82,7 +82,7 @@ function originIn({ proven, actor, source, account, service }: AuditEvent): Even
 }
 
 /** @param decideOnce gives undefined when its commit met another one */
-export async function untilSettled<T>(decideOnce: () => Promise<T | undefined>): Promise<T> {
+export async function retryOnConflict<T>(decideOnce: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < limits.commitTries; tries += 1) {
     const settled = await decideOnce();
     if (settled !== undefined) return settled;

@@ -1,6 +1,6 @@
 import type { Approvals } from '../authenticators/approvals.ts';
 import type { Assertions } from '../authenticators/assertions.ts';
-import type { KeyOffer, KeyQuestion, Touches } from '../authenticators/key-requests.ts';
+import type { CredentialRequest, KeyOption, KeyRequests } from '../authenticators/key-requests.ts';
 import type { Registration } from '../authenticators/registrations.ts';
 import type { Validations } from '../authenticators/validations.ts';
 import type { Config, RelyingParty } from '../config/contract.ts';
@@ -16,15 +16,15 @@ import type {
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Accounts } from '../host/accounts.ts';
 import type { Log } from '../lib/log.ts';
-import type { Tally } from '../lib/log-aggregator.ts';
+import type { LogAggregator } from '../lib/log-aggregator.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from './assessment.ts';
 import type { Answer } from './evaluate-answer.ts';
-import type { Subject } from './login-accounts.ts';
+import type { LoginAccounts } from './login-accounts.ts';
 import type { FirstEnrolment } from './login-enrolment.ts';
-import type { Throttle } from './rate-limiter.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 
 /** PAM codes that may travel in RESULT (docs/reference/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
@@ -44,14 +44,14 @@ export type Opening =
       readonly secret?: string;
       readonly login: OpenLogin;
       /** A security key of this machine may answer too. */
-      readonly key?: KeyOffer;
+      readonly key?: KeyOption;
     };
 
 /** A login that waits for an answer. Held by one connection, in memory, and nowhere else. */
 export interface OpenLogin {
   readonly facts: LoginFacts;
   /** What NSS said, and when by the monotonic clock; asked again for an answer that comes later. */
-  readonly subject?: { readonly value: Subject; readonly at: number };
+  readonly subject?: { readonly value: LoginAccounts; readonly at: number };
   /** What its approval has to sign; whatever another login's did is judged against this. */
   readonly challenge?: string;
   /** What the last answer left to prove (HOTP, two codes in a row). */
@@ -116,7 +116,7 @@ export interface Verifier {
    */
   creationOptions(user: string): Promise<CreationOptions>;
   /** What a legacy key is to be asked, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
-  legacyQuestion(user: string, credential: U2fCredential): Promise<KeyQuestion>;
+  legacyQuestion(user: string, credential: U2fCredential): Promise<CredentialRequest>;
 }
 
 export interface VerifyRequest {
@@ -236,13 +236,13 @@ export interface VerifierOptions {
   readonly keyedHash: FactorContext['keyedHash'];
   readonly randomness: Randomness;
   readonly clock: Clock;
-  readonly throttle: Throttle;
+  readonly throttle: RateLimiter;
   readonly validations: Validations;
   readonly assertions: Assertions;
-  readonly touches: Pick<Touches, 'isPlugged'>;
+  readonly touches: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
   /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
-  readonly unknownNames: Tally;
-  readonly throttled: Tally;
+  readonly unknownNames: LogAggregator;
+  readonly throttled: LogAggregator;
   readonly log: Log;
 }

@@ -20,7 +20,7 @@ import { formatOfKeys } from '../factors/recovery.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
-export type Judgement =
+export type Evaluation =
   | {
       readonly outcome: 'accepted';
       /** The factor as it MUST be stored before SUCCESS leaves. */
@@ -55,7 +55,7 @@ export type Judgement =
 /** What was typed, or what a security key said. */
 export type Answer = Buffer | Assertion;
 
-export interface Question {
+export interface EvaluationInput {
   /** The factors that may be used in this login. */
   readonly factors: readonly FactorRecord[];
   readonly answer: Answer;
@@ -69,7 +69,7 @@ export interface Question {
  * Whether an answer could be one that validation servers are asked about, for some account: true wherever
  * `otpForServers` finds one, whatever the factors are.
  */
-export function mayBeAnOtp(answer: Buffer, where: Question['where']): boolean {
+export function mayBeAnOtp(answer: Buffer, where: EvaluationInput['where']): boolean {
   return where === 'tail' ? endsLikeOtp(answer) : answerFormatOf(answer, anyDigits).kind === 'yubikey';
 }
 
@@ -88,7 +88,7 @@ function publicIdsOf(factors: readonly FactorRecord[]): ReadonlySet<string> {
   return new Set(factors.flatMap((factor) => (factor.kind === 'yubikey' ? [factor.publicId] : [])));
 }
 
-function candidates(question: Omit<Question, 'context'>): readonly Candidate[] {
+function candidates(question: Omit<EvaluationInput, 'context'>): readonly Candidate[] {
   const { answer } = question;
   if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
   const digits = digitsInUse(question.factors);
@@ -130,7 +130,7 @@ const noOtp: ReadonlySet<string> = new Set();
  * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
  * must not show.
  */
-export function mayBeAnAnswer(answer: Buffer, where: Question['where']): boolean {
+export function mayBeAnAnswer(answer: Buffer, where: EvaluationInput['where']): boolean {
   if (where === 'tail')
     return (
       endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, fixed: anyFixed, otps: noOtp }).length > 0
@@ -144,7 +144,7 @@ export function formatsIn({
   answer,
   where,
   factors,
-}: Pick<Question, 'answer' | 'where' | 'factors'>): readonly AnswerFormat[] {
+}: Pick<EvaluationInput, 'answer' | 'where' | 'factors'>): readonly AnswerFormat[] {
   if (!Buffer.isBuffer(answer)) return [];
   if (where === 'whole') return [wholeFormat(answer, anyDigits, publicIdsOf(factors))];
   const otps = publicIdsOf(factors);
@@ -163,14 +163,14 @@ const gravity = {
   unavailable: 0,
 } as const;
 
-function gravityOf({ reason, matches }: Judgement & { outcome: 'refused' }): number {
+function gravityOf({ reason, matches }: Evaluation & { outcome: 'refused' }): number {
   return matches === true ? gravity.counter : gravity[reason];
 }
 
 function worse(
-  a: Judgement & { outcome: 'refused' },
-  b: Judgement & { outcome: 'refused' },
-): Judgement & { outcome: 'refused' } {
+  a: Evaluation & { outcome: 'refused' },
+  b: Evaluation & { outcome: 'refused' },
+): Evaluation & { outcome: 'refused' } {
   const graver = gravityOf(b) > gravityOf(a) ? b : a;
   const resync = a.resync ?? b.resync;
   const offset = a.offset ?? b.offset;
@@ -188,7 +188,7 @@ function worse(
 function refusedAs(
   verdict: FactorVerdict & { outcome: 'refused' },
   countsAsCode: boolean,
-): Judgement & { outcome: 'refused' } {
+): Evaluation & { outcome: 'refused' } {
   return {
     outcome: 'refused',
     reason: verdict.reason,
@@ -201,13 +201,13 @@ function refusedAs(
 }
 
 /** Whether a YubiKey of the account may be asked: only then do its marks matter. */
-export function mayBeOtp(question: Omit<Question, 'context'>): boolean {
+export function mayBeOtp(question: Omit<EvaluationInput, 'context'>): boolean {
   const hasYubikey = question.factors.some((factor) => factor.kind === 'yubikey');
   return hasYubikey && candidates(question).some(({ shape }) => shape.kind === 'yubikey');
 }
 
 /** The OTP in this answer that only the servers can judge; undefined: there is none that may be used. */
-export function otpForServers(question: Omit<Question, 'context'>): string | undefined {
+export function otpForServers(question: Omit<EvaluationInput, 'context'>): string | undefined {
   if (question.codesLocked) return undefined;
   const byServers = question.factors.filter(
     (factor) => factor.kind === 'yubikey' && factor.validation === 'cloud',
@@ -219,7 +219,7 @@ export function otpForServers(question: Omit<Question, 'context'>): string | und
   return undefined;
 }
 
-function layoutsOf({ answer, where }: Question): { readonly layouts?: readonly string[] } {
+function layoutsOf({ answer, where }: EvaluationInput): { readonly layouts?: readonly string[] } {
   const layouts = Buffer.isBuffer(answer) && where === 'whole' ? typedUnder(answer) : [];
   return layouts.length === 0 ? {} : { layouts: layouts.map(({ layout }) => layout) };
 }
@@ -228,8 +228,8 @@ function layoutsOf({ answer, where }: Question): { readonly layouts?: readonly s
  * The first factor that accepts decides; an answer that none accepts is one failure, however many it
  * was tried against.
  */
-export function judge(question: Question): Judgement {
-  let refused: (Judgement & { outcome: 'refused' }) | undefined;
+export function evaluateAnswer(question: EvaluationInput): Evaluation {
+  let refused: (Evaluation & { outcome: 'refused' }) | undefined;
   let locked = false;
   for (const { shape, length } of candidates(question)) {
     for (const record of question.factors) {

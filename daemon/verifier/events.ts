@@ -1,7 +1,7 @@
 import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
 import type { ClockOffset, FactorRecord } from '../factors/contract.ts';
 import type { LockState, LoginFacts } from '../policy/contract.ts';
-import type { Subject } from './login-accounts.ts';
+import type { LoginAccounts } from './login-accounts.ts';
 
 interface Said {
   readonly outcome: AuditOutcome;
@@ -26,7 +26,7 @@ export function shown(text: string): string {
 }
 
 /** What is written down of a decision about a login: facts and outcome, never what was typed. */
-export function loginEvent(subject: Subject, facts: LoginFacts, said: Said): AuditEvent {
+export function loginEvent(subject: LoginAccounts, facts: LoginFacts, said: Said): AuditEvent {
   const source = facts.source ?? facts.rhost;
   const { target, holder } = subject;
   return {

@@ -2,11 +2,10 @@ import type { Config } from '../config/contract.ts';
 import type { Account, AccountLookup, Accounts, Membership } from '../host/accounts.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import { whoseFactors } from '../policy/decide.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts';
 
 /** Who logs in, and whose factors, counts and locks are asked. */
-export interface Subject {
+export interface LoginAccounts {
   readonly target: Account;
   /** The caller of su where the realm says so; undefined: that uid is no account. */
   readonly holder: Account | undefined;
@@ -27,12 +26,12 @@ export async function subjectOf(
   facts: LoginFacts,
   config: Config,
   accounts: Accounts,
-): Promise<Subject | undefined> {
-  const wanted = wantedGroups(config);
+): Promise<LoginAccounts | undefined> {
+  const wanted = referencedGroups(config);
   const target = known(await accounts.byName(facts.user, wanted));
   if (target === undefined) return undefined;
   const selected = selectRealm(config, target.account, target.groups);
-  const caller = selected.kind === 'realm' && whoseFactors(selected.realm, facts) === 'caller';
+  const caller = selected.kind === 'realm' && factorOwnerOf(selected.realm, facts) === 'caller';
   const holder = caller ? known(await accounts.byUid(facts.realUid, []))?.account : target.account;
   return { target: target.account, holder, groups: target.groups };
 }

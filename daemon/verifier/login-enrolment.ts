@@ -16,7 +16,7 @@ import { limits } from '../limits.ts';
 import { type AcceptedAnswer, emptyRecord } from '../store/contract.ts';
 import { contextOf } from './answer-context.ts';
 import { type Assessment, withLogin } from './assessment.ts';
-import type { Ledger } from './audited-store.ts';
+import type { AuditedStore } from './audited-store.ts';
 import type { Opening, OpenLogin, Verdict } from './contract.ts';
 import type { Answer } from './evaluate-answer.ts';
 import { changeEvent, loginEvent } from './events.ts';
@@ -34,7 +34,7 @@ export interface FirstEnrolment {
 }
 
 export interface FirstEnrolmentOptions {
-  readonly ledger: Ledger;
+  readonly ledger: AuditedStore;
   readonly keyedHash: FactorContext['keyedHash'];
   readonly randomness: Randomness;
 }

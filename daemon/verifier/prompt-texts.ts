@@ -4,7 +4,7 @@ import { remainingKeys } from '../factors/recovery.ts';
 import { remainingCodes } from '../factors/scratch.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import { offsetText } from '../lib/clock-offset.ts';
-import { countOf } from '../lib/count-of.ts';
+import { pluralise } from '../lib/count-of.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { refusals } from '../policy/decision.ts';
@@ -107,7 +107,7 @@ export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>)
   const left =
     retries === undefined
       ? ''
-      : `${countOf(retries, 'try is', 'tries are')} left before the key locks itself. `;
+      : `${pluralise(retries, 'try is', 'tries are')} left before the key locks itself. `;
   return `${wrong}${left}PIN of your security key: `;
 }
 
@@ -166,7 +166,7 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
     case 'clock':
       return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
     case 'restored': {
-      const minutes = countOf(Math.max(1, Math.ceil(wait / 60_000)), 'minute');
+      const minutes = pluralise(Math.max(1, Math.ceil(wait / 60_000)), 'minute');
       return `The store of this machine was restored a short time ago. Codes are accepted again in ${minutes}.`;
     }
     case 'unavailable':

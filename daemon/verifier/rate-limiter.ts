@@ -12,7 +12,7 @@ import { limits } from '../limits.ts';
  * - bounded, whatever is typed: the entry that was used longest ago gives way;
  * - a clock that is set back frees nobody early: the clock passed in is monotonic.
  */
-export interface Throttle {
+export interface RateLimiter {
   /** Whether another try is let through. */
   allows(name: string | undefined, source: string): boolean;
   /** Counts a failure. Counted before the try is judged: tries that come all at once count each other. */
@@ -34,13 +34,13 @@ export interface ThrottleOptions {
   readonly source?: Rate;
 }
 
-export function createThrottle({
+export function createRateLimiter({
   hash,
   monotonic,
   entries = limits.throttleEntries,
   name: ofName = limits.throttleName,
   source: ofSource = limits.throttleSource,
-}: ThrottleOptions): Throttle {
+}: ThrottleOptions): RateLimiter {
   const rates = createRates(monotonic, entries);
   const keyOfName = (name: string): string => `n:${hash(nameKey(name))}`;
   const sourceKey = (source: string): string => `s:${networkKey(source)}`;

@@ -3,9 +3,9 @@ import type { RejectReason } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
-import type { Asking } from './answer-context.ts';
+import type { AnswerContext } from './answer-context.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
-import type { Answer, Judgement } from './evaluate-answer.ts';
+import type { Answer, Evaluation } from './evaluate-answer.ts';
 import { layoutText, refusalText } from './prompt-texts.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
@@ -29,7 +29,7 @@ export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonl
 }
 
 /** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
-export function hasMoreThanCodes(asking: Asking): boolean {
+export function hasMoreThanCodes(asking: AnswerContext): boolean {
   return asking.factors.some((factor) => !isTypedCode(factor));
 }
 
@@ -42,7 +42,7 @@ export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
  * With such a clock, just after a restore, or without the servers, no code can be right; and the answer that was accepted a moment ago
  * guesses nothing: no account is to be locked for it.
  */
-export function countsNowhere({ reason, repeats }: Judgement & { outcome: 'refused' }): boolean {
+export function isUncounted({ reason, repeats }: Evaluation & { outcome: 'refused' }): boolean {
   return repeats === true || nowhere.has(reason);
 }
 

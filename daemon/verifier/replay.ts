@@ -4,7 +4,7 @@ import type { AnswerFormat } from '../factors/answer-format.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
-import { formatsIn, type Question } from './evaluate-answer.ts';
+import { type EvaluationInput, formatsIn } from './evaluate-answer.ts';
 
 /**
  * Replays of the answer that was accepted last: two programs, or two fingers, that send the same right answer at once.
@@ -33,7 +33,7 @@ export function acceptedAnswer(
 export function isReplay(
   accepted: AcceptedAnswer | undefined,
   account: string,
-  question: Pick<Question, 'answer' | 'where' | 'factors'>,
+  question: Pick<EvaluationInput, 'answer' | 'where' | 'factors'>,
   now: number,
 ): boolean {
   if (accepted === undefined || now < accepted.at || now >= accepted.until) return false;

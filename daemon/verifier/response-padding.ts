@@ -2,7 +2,7 @@ import { limits } from '../limits.ts';
 import type { Verdict } from './contract.ts';
 
 /** When the answers of unproven logins leave. */
-export interface Beat {
+export interface ResponsePadding {
   /**
    * @param taken milliseconds since the answer came
    * @param mayAsk an answer of this form may have been asked of validation servers, for some account
@@ -23,7 +23,7 @@ export interface Beat {
  *
  * @param monotonic milliseconds
  */
-export function createBeat(monotonic: () => number): Beat {
+export function createResponsePadding(monotonic: () => number): ResponsePadding {
   let slowest = 0;
   let slowSince = 0;
 

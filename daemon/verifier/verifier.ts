@@ -1,22 +1,22 @@
-import { boundTo, keyOfferFor } from '../authenticators/key-requests.ts';
-import { createAdding } from '../enrolment/add-factor.ts';
-import { createTurns, type InTurn } from '../lib/account-mutex.ts';
+import { boundTo, keyOptionFor } from '../authenticators/key-requests.ts';
+import { createFactorEnrolment } from '../enrolment/add-factor.ts';
+import { type AccountMutex, createAccountMutex } from '../lib/account-mutex.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { acceptVerified } from './accept-login.ts';
 import { Answering } from './answering.ts';
 import { Assessor } from './assessment.ts';
-import { Ledger, untilSettled } from './audited-store.ts';
+import { AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { AbandonReason, Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './contract.ts';
 import { type Answer, mayBeAnAnswer, mayBeAnOtp } from './evaluate-answer.ts';
 import { loginEvent } from './events.ts';
-import type { Subject } from './login-accounts.ts';
+import type { LoginAccounts } from './login-accounts.ts';
 import { openFirst } from './login-enrolment.ts';
 import { genericPrompt, promptFor, refusalText } from './prompt-texts.ts';
 import { eventOriginOf, logPartyOf, originOf, refused, whereOf } from './refusal-rules.ts';
-import { type Beat, createBeat } from './response-padding.ts';
-import { createProofs } from './verify-code.ts';
+import { createResponsePadding, type ResponsePadding } from './response-padding.ts';
+import { createCodeVerification } from './verify-code.ts';
 
 export type { Clock } from './assessment.ts';
 export type * from './contract.ts';
@@ -32,30 +32,30 @@ export type * from './contract.ts';
  * - nothing is stored for a name that is no account.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const ledger = new Ledger(options.store, options.log);
-  const inTurn = createTurns();
+  const ledger = new AuditedStore(options.store, options.log);
+  const inTurn = createAccountMutex();
   const logins = new Logins(options, ledger, inTurn);
   const stood = { ...options, ledger, inTurn };
   return {
     open: (facts) => logins.open(facts),
     answer: (login, answer, ended) => logins.answer(login, answer, ended),
     abandon: (login, reason) => logins.abandon(login, reason),
-    ...createProofs(stood),
-    ...createAdding(stood),
+    ...createCodeVerification(stood),
+    ...createFactorEnrolment(stood),
   };
 }
 
 class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   readonly #o: VerifierOptions;
-  readonly #ledger: Ledger;
+  readonly #ledger: AuditedStore;
   readonly #assessor: Assessor;
   readonly #answering: Answering;
-  readonly #beat: Beat;
+  readonly #beat: ResponsePadding;
 
-  constructor(options: VerifierOptions, ledger: Ledger, inTurn: InTurn) {
+  constructor(options: VerifierOptions, ledger: AuditedStore, inTurn: AccountMutex) {
     this.#o = options;
     this.#ledger = ledger;
-    this.#beat = createBeat(options.clock.monotonic);
+    this.#beat = createResponsePadding(options.clock.monotonic);
     this.#assessor = new Assessor(options, ledger);
     this.#answering = new Answering({ ...options, ledger, assessor: this.#assessor, inTurn });
   }
@@ -68,7 +68,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       return { kind: 'done', result: 'auth-err' };
     }
     const login = { facts, subject: { value: subject, at: this.#o.clock.monotonic() } };
-    return untilSettled<Opening>(async () => {
+    return retryOnConflict<Opening>(async () => {
       const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
       if (decision.kind === 'accept')
@@ -77,7 +77,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
-        const key = await keyOfferFor(decision, assessed, facts, this.#o);
+        const key = await keyOptionFor(decision, assessed, facts, this.#o);
         return {
           kind: 'ask',
           prompt,
@@ -168,7 +168,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
       return undefined;
     }
     if (answer !== undefined) return this.#answering.settle(login, subject, answer, ended);
-    return untilSettled(async () => {
+    return retryOnConflict(async () => {
       const assessed = await this.#assessor.assess(facts, subject);
       const isNeeded = assessed.decision.kind !== 'not-needed';
       return isNeeded
@@ -178,7 +178,7 @@ class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
   }
 
   /** The account as NSS said it at HELLO; asked again when the answer was long in coming. */
-  async #subject(login: OpenLogin): Promise<Subject | undefined> {
+  async #subject(login: OpenLogin): Promise<LoginAccounts | undefined> {
     const { subject, facts } = login;
     if (subject !== undefined && this.#o.clock.monotonic() - subject.at < limits.lookupAge)
       return subject.value;

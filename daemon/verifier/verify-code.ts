@@ -3,26 +3,32 @@ import type { Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/contract.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { summaryOf } from '../factors/summary.ts';
-import { type InTurn, Outside, settled } from '../lib/account-mutex.ts';
+import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { ownershipOf } from '../policy/identity.ts';
-import { lockedNow } from '../policy/lockout.ts';
-import { selectRealm, wantedGroups } from '../policy/realm.ts';
+import { lockoutAt } from '../policy/lockout.ts';
+import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { usedUpNames } from '../policy/requirement.ts';
 import { type Owner, recordOf } from '../store/sealed/record-owner.ts';
-import { type Asking, counted, judgeAnswer, madeReady, spent } from './answer-context.ts';
-import { type Ledger, untilSettled } from './audited-store.ts';
+import {
+  type AnswerContext,
+  afterAcceptance,
+  afterFailedAnswer,
+  judgeAnswer,
+  prepareAnswer,
+} from './answer-context.ts';
+import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import { changeEvent, withLock, withOffset } from './events.ts';
 import { known } from './login-accounts.ts';
 import { type RefusalReason, refusalText, successText, wrongText } from './prompt-texts.ts';
-import { countsNowhere } from './refusal-rules.ts';
+import { isUncounted } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
 import { markOf } from './yubikey-counters.ts';
 
-export interface ProofOptions extends VerifierOptions {
-  readonly ledger: Ledger;
-  readonly inTurn: InTurn;
+export interface CodeVerificationOptions extends VerifierOptions {
+  readonly ledger: AuditedStore;
+  readonly inTurn: AccountMutex;
 }
 
 /**
@@ -31,13 +37,13 @@ export interface ProofOptions extends VerifierOptions {
  * MUST hold: a code that is accepted here is spent as in a login, by the same judge and the same commit,
  * and a wrong one counts as one.
  */
-export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
+export function createCodeVerification(options: CodeVerificationOptions): Pick<Verifier, 'verify'> {
   return {
     async verify(request) {
       try {
         const { owner, realm } = await accountOf(options, request.user);
         return await settled(
-          () => untilSettled(() => tryVerify(options, request, owner, realm)),
+          () => retryOnConflict(() => tryVerify(options, request, owner, realm)),
           (work) => options.inTurn(owner.name, work),
         );
       } finally {
@@ -50,11 +56,11 @@ export function createProofs(options: ProofOptions): Pick<Verifier, 'verify'> {
 
 /** @throws SallyportError `no-such-account`, `accounts-unavailable` */
 export async function accountOf(
-  options: ProofOptions,
+  options: CodeVerificationOptions,
   user: string,
 ): Promise<{ owner: Owner; realm: Realm }> {
   const config = options.config();
-  const found = known(await options.accounts.byName(user, wantedGroups(config)));
+  const found = known(await options.accounts.byName(user, referencedGroups(config)));
   if (found === undefined)
     throw new SallyportError(
       'no-such-account',
@@ -69,7 +75,7 @@ export async function accountOf(
 }
 
 async function tryVerify(
-  options: ProofOptions,
+  options: CodeVerificationOptions,
   request: VerifyRequest,
   owner: Owner,
   realm: Realm,
@@ -82,7 +88,7 @@ async function tryVerify(
   const factors = record.factors.filter(
     (factor) => factor.enabled && factor.kind !== 'ssh-sk' && kindOf(factor).usable(factor, now),
   );
-  const locked = lockedNow(record.lock, realm.lockout, now);
+  const locked = lockoutAt(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
     changeEvent('verify', {
       outcome,
@@ -103,10 +109,10 @@ async function tryVerify(
   if (locked === 'all') return no('locked');
   const codesLocked = locked === 'codes';
   const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
-  const ready = await madeReady(options, realm, question, { account });
+  const ready = await prepareAnswer(options, realm, question, { account });
   if (ready instanceof Outside) return ready;
   const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
-  const asking: Asking = { ...asked, ...ready };
+  const asking: AnswerContext = { ...asked, ...ready };
   const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
@@ -114,7 +120,7 @@ async function tryVerify(
     case 'accepted': {
       const { factor, shape } = judgement;
       const mark = markOf(factor, asking.tokens);
-      const after = spent(record, factor, acceptedAnswer(shape, account, factor, realm, now));
+      const after = afterAcceptance(record, factor, acceptedAnswer(shape, account, factor, realm, now));
       if (!(await ledger.change(asking, after, event('success', 'verified', factor), mark))) return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
@@ -124,8 +130,8 @@ async function tryVerify(
       return no(judgement.outcome);
     case 'refused': {
       const { reason } = judgement;
-      if (countsNowhere(judgement)) return no(reason, judgement.until);
-      const after = counted(asking, judgement);
+      if (isUncounted(judgement)) return no(reason, judgement.until);
+      const after = afterFailedAnswer(asking, judgement);
       const told = withLock(withOffset(event('refused', reason), judgement), record.lock, after.lock);
       if (!(await ledger.change(asking, after, told))) return undefined;
       return {

@@ -1,15 +1,15 @@
 import type { FactorRecord, YubikeyRecord } from '../factors/contract.ts';
 import { aesKeyCounterName, publicIdCounterName } from '../factors/yubikey.ts';
 import { storeError } from '../sealing/error.ts';
-import type { Commit, Store, TokenRecord, Versioned } from '../store/contract.ts';
+import type { Commit, Store, Versioned, YubikeyCounterRecord } from '../store/contract.ts';
 
 /** Marks of YubiKeys by name, as a commit must name them. */
-export type Tokens = ReadonlyMap<string, Versioned<TokenRecord>>;
+export type YubikeyCounters = ReadonlyMap<string, Versioned<YubikeyCounterRecord>>;
 
 /** Factors whose marks other accounts may have moved, as they are now. */
 export interface Marked {
   readonly factors: readonly FactorRecord[];
-  readonly tokens: Tokens;
+  readonly tokens: YubikeyCounters;
 }
 
 /**
@@ -25,7 +25,7 @@ export async function withMarks(
   store: Pick<Store, 'token'>,
   factors: readonly FactorRecord[],
 ): Promise<Marked> {
-  const tokens = new Map<string, Versioned<TokenRecord>>();
+  const tokens = new Map<string, Versioned<YubikeyCounterRecord>>();
   const marked: FactorRecord[] = [];
   for (const factor of factors) {
     if (factor.kind !== 'yubikey') {
@@ -40,7 +40,7 @@ export async function withMarks(
 }
 
 /** The marks of one key, whatever the account knows of it. */
-export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<Tokens> {
+export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<YubikeyCounters> {
   const names = [
     publicIdCounterName(factor),
     ...(factor.validation === 'local' ? [aesKeyCounterName(factor)] : []),
@@ -52,7 +52,7 @@ export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord
  * The factor under its marks.
  * @throws store error record-damaged: what the factor says it wrote, in one commit with itself, is not there
  */
-export function raised(factor: YubikeyRecord, tokens: Tokens): YubikeyRecord {
+export function raised(factor: YubikeyRecord, tokens: YubikeyCounters): YubikeyRecord {
   const byId = tokens.get(publicIdCounterName(factor))?.value;
   if (byId === undefined && factor.spent.length > 0) throw lost(factor);
   const spent = byId?.spent ?? [];
@@ -63,7 +63,7 @@ export function raised(factor: YubikeyRecord, tokens: Tokens): YubikeyRecord {
 }
 
 /** What the commit writes that accepts this factor, or adds it with a touch. */
-export function markOf(factor: FactorRecord, tokens: Tokens): NonNullable<Commit['tokens']> {
+export function markOf(factor: FactorRecord, tokens: YubikeyCounters): NonNullable<Commit['tokens']> {
   if (factor.kind !== 'yubikey' || factor.spent.length === 0) return [];
   const write = (token: string, lastPress: number, spent: readonly string[]) => {
     return { version: tokens.get(token)?.version ?? 0, write: { token, lastPress, spent } };

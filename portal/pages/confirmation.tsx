@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { linkIn } from '../../daemon/api/parse-link.ts';
+import { parseLink } from '../../daemon/api/parse-link.ts';
 import type { AssertionBody, SignInAnswerBody } from '../../daemon/api/sign-in-views.ts';
 import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
 import { Field } from './parts/field.tsx';
-import { cameByLink, changesAreFree, usePortal } from './session.ts';
+import { cameByLink, isRecentlyConfirmed, usePortal } from './session.ts';
 import { type FactorStep, SecondFactor } from './sign-in/second-factor.tsx';
 
 /** The proof that a change wants, in the dialog of the change. */
@@ -33,7 +33,7 @@ interface Asked {
 
 /** Whoever came by a link may have no password: then another link confirms, as it is printed. */
 function proofIn(typed: string, byLink: boolean): Proof {
-  const link = linkIn(typed);
+  const link = parseLink(typed);
   return byLink && link !== typed.trim() ? { link } : { password: typed };
 }
 
@@ -56,7 +56,7 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
     proven.current = false;
   }, [ended]);
 
-  const free = changesAreFree(session, Date.now());
+  const free = isRecentlyConfirmed(session, Date.now());
   const byLink = cameByLink();
   const wanted = demanded || !free || (options.always === true && !byLink);
 

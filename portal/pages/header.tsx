@@ -1,7 +1,7 @@
 import { call, messageOf } from './api.ts';
 import { Menu } from './parts/menu.tsx';
 import { follow, go, usePlace } from './router.ts';
-import { rememberHow, usePortal } from './session.ts';
+import { rememberSignInMethod, usePortal } from './session.ts';
 
 /** The name of the account stands in the top right corner, and opens what belongs to it. */
 export function Header() {
@@ -16,7 +16,7 @@ export function Header() {
       say({ kind: 'error', text: messageOf(error) });
       return;
     }
-    rememberHow('password');
+    rememberSignInMethod('password');
     update({ person: null, site });
     go('/sign-in');
   };

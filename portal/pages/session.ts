@@ -36,7 +36,7 @@ export function usePortal(): Portal {
  */
 const byLink = 'sallyport-by-link';
 
-export function rememberHow(how: 'link' | 'password'): void {
+export function rememberSignInMethod(how: 'link' | 'password'): void {
   if (how === 'link') sessionStorage.setItem(byLink, 'yes');
   else sessionStorage.removeItem(byLink);
 }
@@ -46,6 +46,6 @@ export function cameByLink(): boolean {
 }
 
 /** Changes need no new proof for so much longer, with a margin for the way to the server. */
-export function changesAreFree(session: SessionView, now: number): boolean {
+export function isRecentlyConfirmed(session: SessionView, now: number): boolean {
   return (session.changesUntil ?? 0) - 5_000 > now;
 }

@@ -6,9 +6,9 @@ import type { PresenceCountLimits } from '../../daemon/admin/presence-count.ts';
 import type { TokenCheck } from '../../daemon/api/access.ts';
 import { type Approvals, createApprovals } from '../../daemon/authenticators/approvals.ts';
 import { createAssertions } from '../../daemon/authenticators/assertions.ts';
-import { createTouches } from '../../daemon/authenticators/key-requests.ts';
+import { createKeyRequests } from '../../daemon/authenticators/key-requests.ts';
 import { createValidations } from '../../daemon/authenticators/validations.ts';
-import { createApprovalDesk } from '../../daemon/ceremonies/approvals-api.ts';
+import { createApprovalsApi } from '../../daemon/ceremonies/approvals-api.ts';
 import { createBrowserKeys } from '../../daemon/ceremonies/browser-enrolment.ts';
 import { type CeremonyLimits, createCeremonies } from '../../daemon/ceremonies/ceremonies.ts';
 import type { Config } from '../../daemon/config/contract.ts';
@@ -20,7 +20,7 @@ import type { AccountLookup, Accounts } from '../../daemon/host/accounts.ts';
 import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from '../../daemon/host/passwords.ts';
 import { SallyportError } from '../../daemon/lib/errors.ts';
 import { createLog } from '../../daemon/lib/log.ts';
-import { createTally } from '../../daemon/lib/log-aggregator.ts';
+import { createLogAggregator } from '../../daemon/lib/log-aggregator.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { limits } from '../../daemon/limits.ts';
 import { createTokens, type Tokens } from '../../daemon/sign-in/access-tokens.ts';
@@ -28,8 +28,8 @@ import { createPacedChecks } from '../../daemon/sign-in/paced-checks.ts';
 import { createLinks } from '../../daemon/sign-in/sign-in-links.ts';
 import { createSignIns, type SignIns } from '../../daemon/sign-in/sign-ins.ts';
 import type { Store } from '../../daemon/store/contract.ts';
-import { Ledger } from '../../daemon/verifier/audited-store.ts';
-import { createThrottle } from '../../daemon/verifier/rate-limiter.ts';
+import { AuditedStore } from '../../daemon/verifier/audited-store.ts';
+import { createRateLimiter } from '../../daemon/verifier/rate-limiter.ts';
 import { createVerifier, type Verifier } from '../../daemon/verifier/verifier.ts';
 import { ProbedStore } from './control-store.ts';
 import { FakeKeys } from './fake-keys.ts';
@@ -121,7 +121,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const passwords = new FakePasswords();
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
-  const touches = createTouches(keys, systemRandomness);
+  const touches = createKeyRequests(keys, systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -140,15 +140,15 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic },
-    throttle: createThrottle({
+    throttle: createRateLimiter({
       hash: (text) => text,
       monotonic: () => performance.now(),
       entries: 10,
       name: limits.throttleName,
       source: limits.throttleSource,
     }),
-    unknownNames: createTally(log, 'unknown-names', 1_000),
-    throttled: createTally(log, 'throttled', 1_000),
+    unknownNames: createLogAggregator(log, 'unknown-names', 1_000),
+    throttled: createLogAggregator(log, 'throttled', 1_000),
     log,
   });
   const signed = {
@@ -165,12 +165,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     ...signed,
     configuration,
     store,
-    ledger: new Ledger(store, log),
+    ledger: new AuditedStore(store, log),
     verifier,
     passwords,
     tokens,
     links: createLinks(signed),
-    throttle: createThrottle({
+    throttle: createRateLimiter({
       hash: (text) => text,
       monotonic,
       entries: 100,
@@ -205,11 +205,11 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       store,
       config: configuration.current,
       keyedHash,
-      ledger: new Ledger(store, log),
+      ledger: new AuditedStore(store, log),
       log,
     }),
     metrics: { text: async () => '{}' },
-    approvals: createApprovalDesk(approvals, () => configuration.current().webauthn?.rpId ?? ''),
+    approvals: createApprovalsApi(approvals, () => configuration.current().webauthn?.rpId ?? ''),
     adminGroup,
     rootUids,
     portalUid,

@@ -2,7 +2,7 @@ import type { ApprovalView, SignInView } from '../../daemon/api/sign-in-views.ts
 import type { ChangeView, StoredAuditEvent, UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import type { ApprovalEvent } from '../../daemon/client/sign-in-client.ts';
-import type { AskedByNobody, AskedByPerson, FollowedByPerson, PortalDaemon } from '../../portal/daemon.ts';
+import type { AnonymousClient, FollowedByPerson, PortalDaemon, UserClient } from '../../portal/daemon.ts';
 
 interface Token {
   readonly account: string;
@@ -24,7 +24,7 @@ export class FakePortalDaemon implements PortalDaemon {
   #made = 0;
   readonly #begun = new Map<string, string>();
 
-  readonly nobody: AskedByNobody = {
+  readonly nobody: AnonymousClient = {
     beginSignIn: async (body) => {
       this.#note('beginSignIn', body);
       await this.holds;
@@ -71,7 +71,7 @@ export class FakePortalDaemon implements PortalDaemon {
     };
   }
 
-  familiar(party: string): Pick<AskedByNobody, 'beginSignIn'> {
+  familiar(party: string): Pick<AnonymousClient, 'beginSignIn'> {
     return {
       beginSignIn: (body) => {
         this.#note('familiar', party);
@@ -80,7 +80,7 @@ export class FakePortalDaemon implements PortalDaemon {
     };
   }
 
-  person(token: string): AskedByPerson {
+  person(token: string): UserClient {
     const changed: ChangeView = { account: 'alice', changed: true };
     const change = async <T>(answer: T, ...what: unknown[]): Promise<T> => {
       this.#note(...what, token);

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createApprovals } from '../../daemon/authenticators/approvals.ts';
-import { createTouches } from '../../daemon/authenticators/key-requests.ts';
+import { createKeyRequests } from '../../daemon/authenticators/key-requests.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { factsOf } from '../../daemon/login/facts.ts';
@@ -142,7 +142,7 @@ export class LoginRig {
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
-    touches: createTouches(this.keys, systemRandomness),
+    touches: createKeyRequests(this.keys, systemRandomness),
     approvals: this.approvals,
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
     factsOf: (frame, peer, isRootSocket) =>

@@ -7,8 +7,8 @@ import type {
   Store,
   StoreErrorCode,
   StoreHealth,
-  TokenRecord,
   Versioned,
+  YubikeyCounterRecord,
 } from '../../daemon/store/contract.ts';
 import { encodeAccount, encodeEvent, encodeToken } from '../../daemon/store/sealed/records.ts';
 
@@ -20,7 +20,7 @@ interface Kept<T> {
 /** The store's contract without a disk, for tests of what stands on it; with ways to make it fail. */
 export class MemoryStore implements Store {
   readonly #accounts = new Map<string, Kept<AccountRecord>>();
-  readonly #tokens = new Map<string, Kept<TokenRecord>>();
+  readonly #tokens = new Map<string, Kept<YubikeyCounterRecord>>();
   readonly #damaged = new Set<string>();
   readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
   #events: StoredAuditEvent[] = [];
@@ -48,7 +48,7 @@ export class MemoryStore implements Store {
       : { value: undefined, version: 0 };
   }
 
-  async token(token: string): Promise<Versioned<TokenRecord>> {
+  async token(token: string): Promise<Versioned<YubikeyCounterRecord>> {
     await this.#turn();
     const kept = this.#tokens.get(token);
     return kept

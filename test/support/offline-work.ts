@@ -4,14 +4,14 @@ import { parseConfig } from '../../daemon/config/load.ts';
 import { loadAddon } from '../../daemon/host/addon.ts';
 import type { Noted } from '../../daemon/maintenance/conservative-merge.ts';
 import { backupOf } from '../../daemon/maintenance/maintenance.ts';
-import type { Prepared } from '../../daemon/maintenance/offline-context.ts';
+import type { OfflineContext } from '../../daemon/maintenance/offline-context.ts';
 import { repair } from '../../daemon/maintenance/repair.ts';
 import { type RestoreOptions, restore } from '../../daemon/maintenance/restore.ts';
 import type { LevelStore } from '../../daemon/store/leveldb/level-store.ts';
 import type { StoreRig } from './store-rig.ts';
 
 /** Backups, restores and repairs of a store, without a process for each. */
-function preparedOf(rig: StoreRig): Prepared {
+function preparedOf(rig: StoreRig): OfflineContext {
   const parsed = parseConfig('[[realm]]\nname = "all"\nrequire = "none"\n', 'test.toml', 'host');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const paths = { ...parsed.config.paths, store: rig.folder, anchor: rig.anchor, masterKey: rig.key };

@@ -5,7 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import { createAddresses, type ProxyNetwork } from '../../portal/address.ts';
 import type { Assets } from '../../portal/assets.ts';
-import type { Desk } from '../../portal/desk.ts';
+import type { ServerContext } from '../../portal/desk.ts';
 import { createFamiliar } from '../../portal/familiar.ts';
 import { limits } from '../../portal/limits.ts';
 import { createLog } from '../../portal/log.ts';
@@ -50,7 +50,7 @@ export async function startPortal(options: PortalRigOptions = {}): Promise<Porta
   });
   const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
     createTries({ ...of, entries: limits.tryEntries, monotonic });
-  const desk: Desk = {
+  const desk: ServerContext = {
     site: createSite({ name: 'Example', rpId: 'localhost', origins: options.origins ?? [origin] }),
     daemon,
     sessions,

@@ -22,10 +22,10 @@ import type {
   Commit,
   CommitOutcome,
   Store,
-  TokenRecord,
   Versioned,
+  YubikeyCounterRecord,
 } from '../../daemon/store/contract.ts';
-import { createThrottle } from '../../daemon/verifier/rate-limiter.ts';
+import { createRateLimiter } from '../../daemon/verifier/rate-limiter.ts';
 import {
   createVerifier,
   type OpenLogin,
@@ -55,7 +55,7 @@ export class SpyStore extends MemoryStore {
     return super.account(account);
   }
 
-  override async token(token: string): Promise<Versioned<TokenRecord>> {
+  override async token(token: string): Promise<Versioned<YubikeyCounterRecord>> {
     await this.#stagger();
     return super.token(token);
   }
@@ -169,7 +169,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
   const unknownNames: string[] = [];
   const throttled: string[] = [];
   let inForce: Config = realms.length === 0 ? config(realm()) : config(...realms);
-  const throttle = createThrottle({
+  const throttle = createRateLimiter({
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     monotonic: clock.monotonic,
     entries: limits.throttleEntries,

@@ -10,8 +10,8 @@ import type {
   CommitOutcome,
   Store,
   StoreHealth,
-  TokenRecord,
   Versioned,
+  YubikeyCounterRecord,
 } from '../contract.ts';
 import { readEvents, searchEvents } from '../sealed/audit-trail.ts';
 import { checkChain } from '../sealed/chain-check.ts';
@@ -22,14 +22,14 @@ import { listAccounts } from '../sealed/listing.ts';
 import { heldEvents, type Meta, trailBytes } from '../sealed/meta.ts';
 import { createPairOpener, openPair, type PairOpener } from '../sealed/reader.ts';
 import { tokenName } from '../sealed/record-keys.ts';
-import { PairLoader } from '../sealed/record-loader.ts';
+import { RecordLoader } from '../sealed/record-loader.ts';
 import { decodeToken } from '../sealed/records.ts';
 import { ScrubSchedule } from '../sealed/scrub-schedule.ts';
 import { type StoreSnapshot, takeSnapshot } from '../sealed/snapshot.ts';
 import type { TrailBounds } from '../sealed/trail-pruning.ts';
 import { createShares, type Shares } from '../sealed/trail-shares.ts';
 import { AnchorFollower } from './anchor-follower.ts';
-import { Handle } from './leveldb.ts';
+import { LevelHandle } from './leveldb.ts';
 import type { StoreLock } from './lock.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
 import { probeFolder } from './probe.ts';
@@ -67,8 +67,8 @@ const ROUNDS_PER_RESERVE = 60;
 /** The store on LevelDB. */
 export class LevelStore implements Store {
   readonly #parts: LevelStoreParts;
-  readonly #handle: Handle;
-  readonly #loader: PairLoader;
+  readonly #handle: LevelHandle;
+  readonly #loader: RecordLoader;
   readonly #open: PairOpener;
   readonly #committer: Committer;
   readonly #scrubs: ScrubSchedule;
@@ -84,8 +84,8 @@ export class LevelStore implements Store {
   constructor(parts: LevelStoreParts) {
     const { opened, sealer } = parts;
     this.#parts = parts;
-    this.#handle = new Handle(opened.db);
-    this.#loader = new PairLoader(this.#handle);
+    this.#handle = new LevelHandle(opened.db);
+    this.#loader = new RecordLoader(this.#handle);
     this.#open = createPairOpener(sealer, limits.openedRecords);
     this.#committer = new Committer(this.#handle, sealer, opened.meta, {
       bounds: parts.bounds,
@@ -110,7 +110,7 @@ export class LevelStore implements Store {
     return this.#open(await this.#loader.load(account));
   }
 
-  async token(token: string): Promise<Versioned<TokenRecord>> {
+  async token(token: string): Promise<Versioned<YubikeyCounterRecord>> {
     return openPair(this.#parts.sealer, await this.#loader.load(tokenName(token)), decodeToken);
   }
 

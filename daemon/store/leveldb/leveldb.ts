@@ -86,7 +86,7 @@ function levelCode(error: unknown): string | undefined {
  * The open database, which can be closed and opened anew under those who use it: they wait, and none of them
  * ever holds one that is closed.
  */
-export class Handle {
+export class LevelHandle {
   #db: Db | undefined;
   #absence: Error = storeError('store-closed', 'The store is closed.');
   #users = 0;

@@ -9,7 +9,7 @@ import { metaKey } from '../sealed/record-keys.ts';
 import { Anchor, type AnchorState, readAnchor } from './anchor.ts';
 import { checkFolder, type FolderCheck, refuseMissing } from './directory-check.ts';
 import { type Db, isDiskFull, openLevel } from './leveldb.ts';
-import { giveUpReserve } from './reserve.ts';
+import { releaseReserve } from './reserve.ts';
 
 export interface StoreFiles {
   /** The folder that LevelDB owns. */
@@ -143,7 +143,7 @@ async function openWithReserve(files: StoreFiles): Promise<Db> {
   try {
     return await openLevel(files.folder, false);
   } catch (error) {
-    if (!isDiskFull(error) || !giveUpReserve(files.reserve)) throw error;
+    if (!isDiskFull(error) || !releaseReserve(files.reserve)) throw error;
     return openLevel(files.folder, false);
   }
 }

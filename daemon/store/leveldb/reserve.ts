@@ -25,7 +25,7 @@ export async function keepReserve(path: string, bytes: number): Promise<boolean>
 }
 
 /** Says whether there was one to give up. */
-export function giveUpReserve(path: string): boolean {
+export function releaseReserve(path: string): boolean {
   if (!statSync(path, { throwIfNoEntry: false })) return false;
   rmSync(path);
   return true;

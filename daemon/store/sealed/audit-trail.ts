@@ -3,7 +3,7 @@ import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Store } from '../contract.ts';
 import type { Db } from '../leveldb/leveldb.ts';
-import { type ChainMark, type Gap, parted } from './chain.ts';
+import { type ChainFields, type Gap, splitChained } from './chain.ts';
 import { openMeta } from './meta.ts';
 import type { Snapshot } from './reader.ts';
 import { eventKey, eventRange, metaKey, seqOf } from './record-keys.ts';
@@ -12,7 +12,7 @@ import { decodeEvent } from './records.ts';
 type Wanted = Parameters<Store['events']>[0];
 
 /** The place of an event, and the event; undefined: there is none, although there should be, or a gap. */
-export interface Slot {
+export interface TrailEntry {
   readonly seq: number;
   readonly event: StoredAuditEvent | undefined;
   readonly problem?: 'event-missing' | 'event-damaged';
@@ -21,7 +21,7 @@ export interface Slot {
   /** What was sealed, of which its link is made. */
   readonly plaintext?: Buffer;
   /** Absent: it comes from a version without a chain, or there is a problem. */
-  readonly mark?: ChainMark;
+  readonly mark?: ChainFields;
   /** From `seq` on events were dropped out of turn. */
   readonly gap?: Gap;
 }
@@ -75,7 +75,7 @@ export async function* slots(
   sealer: Sealer,
   snapshot: Snapshot,
   options: { readonly from?: number; readonly forward?: boolean },
-): AsyncGenerator<Slot, void, undefined> {
+): AsyncGenerator<TrailEntry, void, undefined> {
   const meta = await db.get(metaKey, { snapshot });
   if (!meta) return;
   const { first, last } = openMeta(sealer, meta);
@@ -107,7 +107,7 @@ async function readPage(
 }
 
 /** The gap that a place without an event lies in, or that the event is missing. */
-async function gapOver(db: Db, sealer: Sealer, snapshot: Snapshot, seq: number): Promise<Slot> {
+async function gapOver(db: Db, sealer: Sealer, snapshot: Snapshot, seq: number): Promise<TrailEntry> {
   const range = { gte: eventRange.gte, lt: eventKey(seq), reverse: true, limit: 1 };
   const [before] = await db.iterator({ ...range, snapshot, fillCache: false }).all();
   const found = before && slot(sealer, seqOf(before[0]), before[1]);
@@ -116,12 +116,12 @@ async function gapOver(db: Db, sealer: Sealer, snapshot: Snapshot, seq: number):
 }
 
 /** What stands in a place. */
-export function slot(sealer: Sealer, seq: number, value: Buffer): Slot {
+export function slot(sealer: Sealer, seq: number, value: Buffer): TrailEntry {
   const key = eventKey(seq);
   const size = key.length + value.length;
   try {
     const { plaintext } = sealer.open('audit', key, value);
-    const { json, mark, gap } = parted(plaintext);
+    const { json, mark, gap } = splitChained(plaintext);
     const marked = mark === undefined ? {} : { mark };
     if (gap !== undefined) return { seq, event: undefined, size, gap, ...marked };
     return { seq, event: { ...decodeEvent(json), seq }, size, plaintext, ...marked };

@@ -2,8 +2,8 @@ import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Store, TrailCheck, TrailFault } from '../contract.ts';
 import type { Db } from '../leveldb/leveldb.ts';
-import { lostEvent, type Slot, slots } from './audit-trail.ts';
-import { type ChainMark, type Gap, linkOf, noLink } from './chain.ts';
+import { lostEvent, slots, type TrailEntry } from './audit-trail.ts';
+import { type ChainFields, chainHash, type Gap, genesisHash } from './chain.ts';
 import { type Meta, openMeta } from './meta.ts';
 import type { Snapshot } from './reader.ts';
 import { eventKey, eventRange, metaKey } from './record-keys.ts';
@@ -12,7 +12,7 @@ type Options = Parameters<Store['checkTrail']>[0];
 
 /** What is known of the event before. */
 type Before =
-  | { readonly kind: 'linked'; readonly link: string; readonly mark?: ChainMark }
+  | { readonly kind: 'linked'; readonly link: string; readonly mark?: ChainFields }
   /** None of those before has a link. */
   | { readonly kind: 'unlinked' }
   /** It is missing or damaged, which is told already. */
@@ -51,7 +51,7 @@ async function placeBefore(
   sealer: Sealer,
   snapshot: Snapshot,
   from: number,
-): Promise<Slot | undefined> {
+): Promise<TrailEntry | undefined> {
   for await (const slot of slots(db, sealer, snapshot, { from: from - 1 })) return slot;
   return undefined;
 }
@@ -82,7 +82,7 @@ class Check {
     this.#options = options;
   }
 
-  async begin(from: number, before: () => Promise<Slot | undefined>): Promise<void> {
+  async begin(from: number, before: () => Promise<TrailEntry | undefined>): Promise<void> {
     const { first, chain } = this.#meta;
     if (from > first) {
       const slot = await before();
@@ -95,7 +95,7 @@ class Check {
     if (chain?.base !== undefined) this.#before = { kind: 'linked', link: chain.base };
   }
 
-  take(slot: Slot): void {
+  take(slot: TrailEntry): void {
     this.checked += 1;
     const { seq, event, mark, problem, gap } = slot;
     if (gap !== undefined) {
@@ -124,7 +124,7 @@ class Check {
   }
 
   /** Events that were dropped out of turn: the chain goes through. */
-  #takeGap(seq: number, gap: Gap, mark: ChainMark | undefined): void {
+  #takeGap(seq: number, gap: Gap, mark: ChainFields | undefined): void {
     this.#gaps += 1;
     this.#inGaps += gap.to - seq + 1;
     const fault = mark === undefined ? 'damaged' : this.#faultOf(seq, mark);
@@ -138,7 +138,7 @@ class Check {
     const { chain, last, first } = this.#meta;
     if (isAnythingBeyond) this.#fault(last + 1, 'beyond');
     if (chain === undefined || last < first || this.#before.kind === 'unknown') return;
-    const link = this.#before.kind === 'linked' ? this.#before.link : noLink;
+    const link = this.#before.kind === 'linked' ? this.#before.link : genesisHash;
     if (link !== chain.head) this.#fault(last, 'head');
   }
 
@@ -162,12 +162,12 @@ class Check {
     };
   }
 
-  #faultOf(seq: number, mark: ChainMark): TrailFault | undefined {
+  #faultOf(seq: number, mark: ChainFields): TrailFault | undefined {
     const before = this.#before;
     if (before.kind === 'unknown') return undefined;
     if (before.kind === 'unlinked') {
       // Nothing lies before it that has a link, so it must be where a chain begins.
-      if (mark.begins !== undefined && mark.before === noLink) return undefined;
+      if (mark.begins !== undefined && mark.before === genesisHash) return undefined;
       return seq === this.#meta.first ? 'beginning' : 'broken';
     }
     if (mark.before !== before.link) return 'broken';
@@ -177,10 +177,10 @@ class Check {
     return follows && (mark.begins !== undefined || mark.daemon === daemon) ? undefined : 'segment';
   }
 
-  #linked({ seq, plaintext }: Slot, mark: ChainMark): Before {
+  #linked({ seq, plaintext }: TrailEntry, mark: ChainFields): Before {
     const { chain } = this.#meta;
     if (chain === undefined || plaintext === undefined) return { kind: 'unknown' };
-    const link = linkOf(chain.key, seq, plaintext);
+    const link = chainHash(chain.key, seq, plaintext);
     if (seq === this.#options.linkOf) this.#link = link;
     return { kind: 'linked', link, mark };
   }

@@ -42,7 +42,7 @@ export const segmentReasons = ['new-store', 'earlier-version', 'restored', 'repa
 export type SegmentReason = (typeof segmentReasons)[number];
 
 /** What an event says of its place in the chain. */
-export interface ChainMark {
+export interface ChainFields {
   readonly daemon: string;
   readonly segment: number;
   /** Link of the event before, 64 hex digits. */
@@ -73,14 +73,14 @@ const KEY_BYTES = 32;
 /** What JSON of an object begins with: an event of a version without a chain. */
 const BRACE = 0x7b;
 
-export const noLink = '0'.repeat(64);
+export const genesisHash = '0'.repeat(64);
 
 export function newChain(begin: SegmentReason): ChainState {
   return {
     daemon: randomBytes(DAEMON_BYTES).toString('hex'),
     segment: 0,
     key: randomBytes(KEY_BYTES).toString('base64'),
-    head: noLink,
+    head: genesisHash,
     begin,
   };
 }
@@ -108,18 +108,18 @@ export function chained(
   plaintext.writeUInt32BE(segment, SEGMENT_AT);
   plaintext.write(chain.head, BEFORE_AT, 'hex');
   json.copy(plaintext, JSON_AT);
-  return { plaintext, chain: { ...rest, segment, head: linkOf(chain.key, seq, plaintext) } };
+  return { plaintext, chain: { ...rest, segment, head: chainHash(chain.key, seq, plaintext) } };
 }
 
 /** The link of an event, as the one behind it carries it. */
-export function linkOf(key: string, seq: number, plaintext: Buffer): string {
+export function chainHash(key: string, seq: number, plaintext: Buffer): string {
   const place = Buffer.allocUnsafe(8);
   place.writeBigUInt64BE(BigInt(seq));
   return createHmac('sha256', Buffer.from(key, 'base64')).update(place).update(plaintext).digest('hex');
 }
 
 /** What stands in the place of the first event of a gap. */
-export function gapOf(gap: Gap, { daemon, segment, before }: ChainMark): Buffer {
+export function gapOf(gap: Gap, { daemon, segment, before }: ChainFields): Buffer {
   return Buffer.concat([
     Buffer.from([GAP]),
     Buffer.from(JSON.stringify({ ...gap, daemon, segment, before })),
@@ -128,13 +128,13 @@ export function gapOf(gap: Gap, { daemon, segment, before }: ChainMark): Buffer 
 
 interface Parted {
   readonly json: Buffer;
-  readonly mark?: ChainMark;
+  readonly mark?: ChainFields;
   /** It is no event: `json` is of the gap. */
   readonly gap?: Gap;
 }
 
 /** Parts what was sealed; without `mark`: it comes from a version without a chain. @throws record-damaged */
-export function parted(plaintext: Buffer): Parted {
+export function splitChained(plaintext: Buffer): Parted {
   const form = plaintext[0];
   if (form === BRACE) return { json: plaintext };
   if (form === GAP) return partedGap(plaintext.subarray(1));

@@ -8,6 +8,7 @@ import type { Change, EncodedEvent, Entry } from './change.ts';
 import { sealedHashKey } from './hash-keys.ts';
 import { type DropCount, type Meta, sealMeta, trailBytes } from './meta.ts';
 import {
+  displayName,
   eventKey,
   isTokenName,
   markerKey,
@@ -17,7 +18,6 @@ import {
   purposeOf,
   recordKey,
   seqOf,
-  told,
 } from './record-keys.ts';
 import type { Drop } from './trail-pruning.ts';
 
@@ -34,7 +34,7 @@ const EMPTY = Buffer.alloc(0);
  * - a change that is refused leaves nothing behind;
  * - each event carries the link of the one before it, and the store's own record that of the last.
  */
-export class Turn {
+export class CommitBatch {
   readonly operations: Operation[] = [];
   readonly events: StoredAuditEvent[] = [];
   readonly #db: Db;
@@ -90,7 +90,7 @@ export class Turn {
     if (!record || version === undefined || claimedVersion(record) !== version) {
       throw storeError(
         'record-damaged',
-        `The record of ${told(name)} is damaged: it and its marker do not agree. Nothing was changed.`,
+        `The record of ${displayName(name)} is damaged: it and its marker do not agree. Nothing was changed.`,
       );
     }
     return version;

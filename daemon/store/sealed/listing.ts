@@ -3,7 +3,7 @@ import type { Sealer } from '../../sealing/seal.ts';
 import type { Store } from '../contract.ts';
 import type { Db } from '../leveldb/leveldb.ts';
 import { openPair, readPairs } from './reader.ts';
-import { behindTokens } from './record-keys.ts';
+import { afterYubikeyRecords } from './record-keys.ts';
 import { decodeAccount } from './records.ts';
 
 /** Accounts in the order of their names, all of one moment. A damaged record is named, never skipped. */
@@ -12,7 +12,7 @@ export async function listAccounts(
   sealer: Sealer,
   options: Parameters<Store['accounts']>[0],
 ): ReturnType<Store['accounts']> {
-  const after = behindTokens(options.after);
+  const after = afterYubikeyRecords(options.after);
   const snapshot = db.snapshot();
   try {
     const pairs = await readPairs(db, { after, limit: options.limit, snapshot });

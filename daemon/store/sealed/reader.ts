@@ -1,24 +1,24 @@
-import { putLast } from '../../lib/bounded-map.ts';
+import { setBounded } from '../../lib/bounded-map.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isStoreError, storeError } from '../../sealing/error.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { AccountRecord, Versioned } from '../contract.ts';
 import type { Db } from '../leveldb/leveldb.ts';
 import {
+  displayName,
   type KeyRange,
   markerKey,
   markerRange,
   nameOf,
   recordKey,
   recordRange,
-  told,
 } from './record-keys.ts';
 import { decodeAccount } from './records.ts';
 
 export type Snapshot = ReturnType<Db['snapshot']>;
 
 /** What stands in the two places of one account, or of one token. */
-export interface Pair {
+export interface MarkedRecord {
   readonly account: string;
   readonly record: Buffer | undefined;
   readonly marker: Buffer | undefined;
@@ -26,7 +26,7 @@ export interface Pair {
 
 const ABSENT = { value: undefined, version: 0 } as const;
 
-export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
+export type PairOpener = (pair: MarkedRecord) => Versioned<AccountRecord>;
 
 /**
  * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
@@ -36,7 +36,7 @@ export type PairOpener = (pair: Pair) => Versioned<AccountRecord>;
  */
 export function openPair<T>(
   sealer: Sealer,
-  { account, record, marker }: Pair,
+  { account, record, marker }: MarkedRecord,
   decode: (plaintext: Buffer, name: string) => T,
 ): Versioned<T> {
   if (!record && !marker) return ABSENT;
@@ -62,7 +62,7 @@ export function openPair<T>(
  * @param most how many are known
  */
 export function createPairOpener(sealer: Sealer, most: number): PairOpener {
-  const known = new Map<string, { readonly pair: Pair; readonly opened: Versioned<AccountRecord> }>();
+  const known = new Map<string, { readonly pair: MarkedRecord; readonly opened: Versioned<AccountRecord> }>();
   return (pair) => {
     const { account } = pair;
     const before = known.get(account);
@@ -70,12 +70,12 @@ export function createPairOpener(sealer: Sealer, most: number): PairOpener {
     const same = before !== undefined && equal(before.pair, pair);
     const opened = same ? before.opened : openPair(sealer, pair, decodeAccount);
     if (opened.value === undefined) return opened;
-    putLast(known, account, { pair, opened }, most);
+    setBounded(known, account, { pair, opened }, most);
     return structuredClone(opened);
   };
 }
 
-function equal(a: Pair, b: Pair): boolean {
+function equal(a: MarkedRecord, b: MarkedRecord): boolean {
   if (!a.record || !a.marker || !b.record || !b.marker) return false;
   return a.record.equals(b.record) && a.marker.equals(b.marker);
 }
@@ -83,7 +83,7 @@ function equal(a: Pair, b: Pair): boolean {
 function damaged(account: string, why: string, cause?: unknown): Error {
   return storeError(
     'record-damaged',
-    `The record of ${told(account)} is damaged (${why}). It is refused; nothing was changed. Restore it from a backup.`,
+    `The record of ${displayName(account)} is damaged (${why}). It is refused; nothing was changed. Restore it from a backup.`,
     cause,
   );
 }
@@ -92,7 +92,7 @@ function damaged(account: string, why: string, cause?: unknown): Error {
 export async function readPairs(
   db: Db,
   options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
-): Promise<readonly (Pair & { readonly name: Buffer })[]> {
+): Promise<readonly (MarkedRecord & { readonly name: Buffer })[]> {
   const [records, markers] = await Promise.all([
     entries(db, recordRange, options),
     entries(db, markerRange, options),

@@ -78,7 +78,7 @@ export function isTokenName(name: string): boolean {
 }
 
 /** What people call the thing of this name. */
-export function told(name: string): string {
+export function displayName(name: string): string {
   return isTokenName(name) ? `the YubiKey ${name.slice(tokenName('').length)}` : name;
 }
 
@@ -86,7 +86,7 @@ export function told(name: string): string {
 const endOfTokens = Buffer.from([0x00, 0xff]);
 
 /** Where a list of accounts goes on that has come to this name; whatever is asked, tokens are none. */
-export function behindTokens(name = ''): Buffer {
+export function afterYubikeyRecords(name = ''): Buffer {
   const after = Buffer.from(name);
   return after.compare(endOfTokens) < 0 ? endOfTokens : after;
 }

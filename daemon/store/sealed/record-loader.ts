@@ -1,13 +1,13 @@
-import { putLast } from '../../lib/bounded-map.ts';
+import { setBounded } from '../../lib/bounded-map.ts';
 import { limits } from '../../limits.ts';
 import { claimedVersion } from '../../sealing/seal.ts';
-import { type Db, type Handle, readError } from '../leveldb/leveldb.ts';
-import type { Pair } from './reader.ts';
+import { type Db, type LevelHandle, readError } from '../leveldb/leveldb.ts';
+import type { MarkedRecord } from './reader.ts';
 import { markerKey, recordKey } from './record-keys.ts';
 
 interface Waiting {
   readonly account: string;
-  readonly resolve: (pair: Pair) => void;
+  readonly resolve: (pair: MarkedRecord) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -25,8 +25,8 @@ interface Waiting {
  * - what is read is not older than the question;
  * - a block that cannot be read harms no account but those in it.
  */
-export class PairLoader {
-  readonly #handle: Handle;
+export class RecordLoader {
+  readonly #handle: LevelHandle;
   readonly #monotonic: () => number;
   #queue: Waiting[] = [];
   #slowUntil = -Infinity;
@@ -34,18 +34,18 @@ export class PairLoader {
   readonly #lately = new Map<string, number>();
 
   /** @param monotonic milliseconds from some start; it never steps */
-  constructor(handle: Handle, monotonic: () => number = () => performance.now()) {
+  constructor(handle: LevelHandle, monotonic: () => number = () => performance.now()) {
     this.#handle = handle;
     this.#monotonic = monotonic;
   }
 
-  async load(account: string): Promise<Pair> {
+  async load(account: string): Promise<MarkedRecord> {
     const pair = this.#isFresh(account)
       ? await this.#handle.use(async (db) => this.#readNow(db, account))
       : undefined;
     if (pair !== undefined) return pair;
     const read = await this.#readLater(account);
-    putLast(this.#lately, account, this.#monotonic(), limits.openedRecords);
+    setBounded(this.#lately, account, this.#monotonic(), limits.openedRecords);
     return read;
   }
 
@@ -56,7 +56,7 @@ export class PairLoader {
   }
 
   /** @returns undefined: it has to be read in a snapshot, or off the event loop */
-  #readNow(db: Db, account: string): Pair | undefined {
+  #readNow(db: Db, account: string): MarkedRecord | undefined {
     const begun = this.#monotonic();
     const record = db.getSync(recordKey(account));
     if (this.#wasSlow(begun)) return undefined;
@@ -73,7 +73,7 @@ export class PairLoader {
     return true;
   }
 
-  #readLater(account: string): Promise<Pair> {
+  #readLater(account: string): Promise<MarkedRecord> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ account, resolve, reject });
       if (this.#queue.length === 1) process.nextTick(() => this.#flush());

@@ -4,7 +4,7 @@ import { isMarkName, isPublicId } from '../../factors/yubikey.ts';
 import { SallyportError } from '../../lib/errors.ts';
 import { limits } from '../../limits.ts';
 import { storeError } from '../../sealing/error.ts';
-import type { AccountRecord, TokenRecord } from '../contract.ts';
+import type { AccountRecord, YubikeyCounterRecord } from '../contract.ts';
 import { tokenName } from './record-keys.ts';
 
 /**
@@ -132,7 +132,7 @@ const factor = v.variant('kind', [
   v.strictObject({ ...factorBase, ...salted, kind: v.literal('bypass'), hash: base64, until: time }),
 ]);
 
-const tokenRecord: v.GenericSchema<unknown, TokenRecord> = v.strictObject({
+const tokenRecord: v.GenericSchema<unknown, YubikeyCounterRecord> = v.strictObject({
   token: v.pipe(text, v.check(isMarkName)),
   lastPress,
   spent: v.array(base64),
@@ -209,12 +209,12 @@ export function encodeAccount(record: AccountRecord, account: string): Buffer {
 }
 
 /** @throws SallyportError record-invalid */
-export function encodeToken(record: TokenRecord): Buffer {
+export function encodeToken(record: YubikeyCounterRecord): Buffer {
   return encode(tokenRecord, record, `the mark of the YubiKey ${record.token}`);
 }
 
 /** @throws store error record-damaged when it is not that of this token */
-export function decodeToken(bytes: Buffer, name: string): TokenRecord {
+export function decodeToken(bytes: Buffer, name: string): YubikeyCounterRecord {
   const record = decode(tokenRecord, bytes);
   if (tokenName(record.token) !== name) throw malformed(`it is that of the YubiKey ${record.token}`);
   return record;

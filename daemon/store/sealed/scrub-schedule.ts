@@ -1,11 +1,11 @@
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { StoreHealth } from '../contract.ts';
-import type { Db, Handle } from '../leveldb/leveldb.ts';
+import type { Db, LevelHandle } from '../leveldb/leveldb.ts';
 import { scrubStore } from './scrub.ts';
 
 export interface ScrubScheduleParts {
-  readonly handle: Handle;
+  readonly handle: LevelHandle;
   readonly sealer: Sealer;
   readonly folder: string;
   readonly now: () => number;

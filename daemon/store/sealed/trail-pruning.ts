@@ -1,8 +1,8 @@
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Db } from '../leveldb/leveldb.ts';
-import { type Slot, slot, slots } from './audit-trail.ts';
-import { type ChainMark, gapOf, linkOf } from './chain.ts';
+import { slot, slots, type TrailEntry } from './audit-trail.ts';
+import { type ChainFields, chainHash, gapOf } from './chain.ts';
 import { type DropCount, heldEvents, type Meta, trailBytes } from './meta.ts';
 import { eventKey, eventRange, overShareRange, seqOf } from './record-keys.ts';
 
@@ -97,7 +97,7 @@ class Dropping {
   inGaps = 0;
   newest: number | undefined;
 
-  event({ seq, event, size, mark, problem }: Slot, why: keyof Dropping['why']): void {
+  event({ seq, event, size, mark, problem }: TrailEntry, why: keyof Dropping['why']): void {
     this.held += 1;
     this.bytes += size;
     this.why[why] += 1;
@@ -106,7 +106,7 @@ class Dropping {
     if (mark?.overShare === true) this.noMoreOverShare(seq, size);
   }
 
-  gap({ seq, size }: Slot, to: number): void {
+  gap({ seq, size }: TrailEntry, to: number): void {
     this.places.push(seq);
     this.bytes += size;
     this.inGaps += to - seq + 1;
@@ -140,7 +140,7 @@ async function oldestToDrop(db: Db, sealer: Sealer, meta: Meta, wanted: ToDrop):
   const { first, chain } = meta;
   const need = isOver(meta, wanted) ? excess(meta, wanted) : { events: 0, bytes: 0 };
   const dropping = new Dropping();
-  let undecided: Slot[] = [];
+  let undecided: TrailEntry[] = [];
   let end: { readonly to: number; readonly link?: string } | undefined;
   let seen = 0;
   const snapshot = db.snapshot();
@@ -170,17 +170,20 @@ async function oldestToDrop(db: Db, sealer: Sealer, meta: Meta, wanted: ToDrop):
   return end && { ...dropping.done(), beginning: { ...end, inGaps: dropping.inGaps } };
 }
 
-function endOf({ seq, gap, mark, plaintext }: Slot, key: string | undefined): { to: number; link?: string } {
+function endOf(
+  { seq, gap, mark, plaintext }: TrailEntry,
+  key: string | undefined,
+): { to: number; link?: string } {
   if (gap !== undefined) return { to: gap.to, ...(key === undefined ? {} : { link: gap.link }) };
   if (key === undefined || mark === undefined || plaintext === undefined) return { to: seq };
-  return { to: seq, link: linkOf(key, seq, plaintext) };
+  return { to: seq, link: chainHash(key, seq, plaintext) };
 }
 
 interface Hole {
   at: number;
   to: number;
   link: string;
-  readonly mark: ChainMark;
+  readonly mark: ChainFields;
 }
 
 /** The oldest events beyond the share of their account; each row of them leaves a gap. */
@@ -220,7 +223,7 @@ async function overShareToDrop(
       holes,
       db,
       sealer,
-      { at: seq, to: seq, link: linkOf(chain.key, seq, plaintext), mark },
+      { at: seq, to: seq, link: chainHash(chain.key, seq, plaintext), mark },
       dropping,
     );
   }

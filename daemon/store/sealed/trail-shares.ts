@@ -1,6 +1,6 @@
 import type { EventOrigin } from '../../audit/aggregates.ts';
 import type { AuditEvent } from '../../audit/event.ts';
-import { putLast } from '../../lib/bounded-map.ts';
+import { setBounded } from '../../lib/bounded-map.ts';
 import { createRates, type Rate, type Rates } from '../../lib/rates.ts';
 import { limits } from '../../limits.ts';
 import type { Change, EncodedEvent } from './change.ts';
@@ -44,7 +44,7 @@ export function createShares(
   const tell = (payer: string): void => {
     const before = told.get(payer);
     if (before !== undefined && monotonic() - before < day) return;
-    putLast(told, payer, monotonic(), parties);
+    setBounded(told, payer, monotonic(), parties);
     overShare(payer);
   };
   const payersOf = (event: AuditEvent, from: EventOrigin | undefined): readonly Payer[] => {

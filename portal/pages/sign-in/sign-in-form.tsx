@@ -4,7 +4,7 @@ import type { SessionView, SignInReply } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
 import { Field } from '../parts/field.tsx';
 import { Message } from '../parts/message.tsx';
-import { rememberHow } from '../session.ts';
+import { rememberSignInMethod } from '../session.ts';
 import { useWork } from '../work.ts';
 import { type FactorStep, SecondFactor } from './second-factor.tsx';
 
@@ -40,7 +40,7 @@ export function SignInForm({
 
   const heard = ({ id, step }: SignInReply) => {
     if (step.kind === 'done') {
-      rememberHow(link === undefined ? 'password' : 'link');
+      rememberSignInMethod(link === undefined ? 'password' : 'link');
       onDone(step.session, step.text);
       return;
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
-import { createTouches } from '../../../daemon/authenticators/key-requests.ts';
+import { createKeyRequests } from '../../../daemon/authenticators/key-requests.ts';
 import { type ControlClient, createClient } from '../../../daemon/client/client.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
@@ -80,7 +80,7 @@ export class System {
     this.client = createClient({ socket: this.#rig.socket });
     this.#login = createLoginServer({
       verifier: atOnce(this.#rig.verifier, this.#abandoning),
-      touches: createTouches(new FakeKeys(), systemRandomness),
+      touches: createKeyRequests(new FakeKeys(), systemRandomness),
       approvals: this.#rig.approvals,
       log: createLog(() => undefined, false),
       factsOf: (frame, peer, isRootSocket) =>

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Holder } from '../../../daemon/api/access.ts';
-import { type Cell, type OperationName, operation, type Relation } from '../../../daemon/api/operations.ts';
+import {
+  type CallerRole,
+  type OperationName,
+  operation,
+  type Permission,
+} from '../../../daemon/api/operations.ts';
 import { pathOf } from '../../../daemon/api/routes.ts';
 import { beginsToFollow, callAs, type RawAnswer, type RawCall } from '../../support/call-as.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
@@ -20,7 +25,7 @@ before(async () => {
 });
 after(() => rig.close());
 
-const askers: Readonly<Record<Relation, { readonly uid: number; readonly about: string }>> = {
+const askers: Readonly<Record<CallerRole, { readonly uid: number; readonly about: string }>> = {
   root: { uid: uids.root, about: 'alice' },
   admin: { uid: uids.bob, about: 'alice' },
   adminOfRoot: { uid: uids.bob, about: 'root' },
@@ -58,7 +63,7 @@ function callFor(name: OperationName, about: string, token?: string): RawCall {
 }
 
 /** A stream never ends by itself, and a case within an operation meets that operation's cell first. */
-const asked = (relation: Relation) =>
+const asked = (relation: CallerRole) =>
   expectedCells.filter(
     (cell) =>
       cell.relation === relation &&
@@ -67,19 +72,19 @@ const asked = (relation: Relation) =>
   );
 
 /** What is about no account has no account of root's and none of one's own: the caller is who they are. */
-function seen(relation: Relation, name: OperationName, cell: Cell): Cell {
+function seen(relation: CallerRole, name: OperationName, cell: Permission): Permission {
   if (operation(name).about !== 'none' || relation !== 'adminOfRoot') return cell;
   return expectedCells.find((one) => one.operation === name && one.relation === 'admin')?.cell ?? 'deny';
 }
 
-function judge(name: OperationName, cell: Cell, { status, body }: RawAnswer): void {
+function judge(name: OperationName, cell: Permission, { status, body }: RawAnswer): void {
   const code = body.error?.code;
   if (cell === 'allow') assert.notEqual(status, 403, `${name}: ${code}`);
   else assert.equal(code, cell === 'deny' ? 'not-permitted' : 'token-needed', name);
 }
 
 for (const [relation, { uid, about }] of Object.entries(askers) as [
-  Relation,
+  CallerRole,
   { uid: number; about: string },
 ][]) {
   test(`${relation} (uid ${uid} about ${about}) over a real socket`, async () => {

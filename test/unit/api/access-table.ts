@@ -1,4 +1,4 @@
-import type { Cell, OperationName, Relation } from '../../../daemon/api/operations.ts';
+import type { CallerRole, OperationName, Permission } from '../../../daemon/api/operations.ts';
 
 /**
  * Who may do what, written out a second time and apart from the table in force, from the design:
@@ -55,12 +55,12 @@ audit-verify          A     A      A            -     -      s      -
 audit-follow          A     A      A            A     -      s      A
 `;
 
-const cells: Readonly<Record<string, Cell>> = { A: 'allow', s: 'session', t: 'token', '-': 'deny' };
+const cells: Readonly<Record<string, Permission>> = { A: 'allow', s: 'session', t: 'token', '-': 'deny' };
 
 export interface ExpectedCell {
   readonly operation: OperationName;
-  readonly relation: Relation;
-  readonly cell: Cell;
+  readonly relation: CallerRole;
+  readonly cell: Permission;
 }
 
 export const expectedCells: readonly ExpectedCell[] = (() => {
@@ -71,7 +71,7 @@ export const expectedCells: readonly ExpectedCell[] = (() => {
   return rows.flatMap(([operation, ...marks]) =>
     marks.map((mark, index) => ({
       operation: operation as OperationName,
-      relation: heading[index] as Relation,
+      relation: heading[index] as CallerRole,
       cell: cells[mark] ?? 'deny',
     })),
   );

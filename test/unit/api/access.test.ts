@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Caller, mayCall, relationOf, type Subject } from '../../../daemon/api/access.ts';
-import { type OperationName, operationNames, type Relation } from '../../../daemon/api/operations.ts';
+import { type Caller, callerRole, mayCall, type TargetAccount } from '../../../daemon/api/access.ts';
+import { type CallerRole, type OperationName, operationNames } from '../../../daemon/api/operations.ts';
 import { expectedCells } from './access-table.ts';
 
 const nobody: Caller = { uid: 1_000, root: false, portal: false, admin: false };
-const other: Subject = { name: 'other', uid: 2_000, root: false };
-const roots: Subject = { name: 'root', uid: 0, root: true };
-const own: Subject = { name: 'own', uid: 1_000, root: false };
+const other: TargetAccount = { name: 'other', uid: 2_000, root: false };
+const roots: TargetAccount = { name: 'root', uid: 0, root: true };
+const own: TargetAccount = { name: 'own', uid: 1_000, root: false };
 
-const situations: Readonly<Record<Relation, { caller: Caller; subject: Subject }>> = {
+const situations: Readonly<Record<CallerRole, { caller: Caller; subject: TargetAccount }>> = {
   root: { caller: { ...nobody, uid: 0, root: true }, subject: other },
   admin: { caller: { ...nobody, admin: true }, subject: other },
   adminOfRoot: { caller: { ...nobody, admin: true }, subject: roots },
@@ -24,7 +24,7 @@ for (const { operation, relation, cell } of expectedCells) {
     const { caller, subject: usual } = situations[relation];
     // What is one's own alone the portal shows to its own person.
     const subject = operation === 'approval-follow' && relation === 'portal' ? own : usual;
-    assert.equal(relationOf(caller, subject), relation);
+    assert.equal(callerRole(caller, subject), relation);
     const without = mayCall(operation, caller, subject, undefined);
     const holder = { ...caller, portal: false, admin: true, fresh: true };
     const withToken = mayCall(operation, caller, subject, holder);
@@ -59,7 +59,7 @@ test('a token serves the uid that it was given to and no other', () => {
 test('the portal may with a token what its holder may, and not more', () => {
   const { caller } = situations.portal;
   const person = { ...nobody, uid: 1_000 };
-  const may = (name: OperationName, subject: Subject | undefined, holder: Caller) =>
+  const may = (name: OperationName, subject: TargetAccount | undefined, holder: Caller) =>
     mayCall(name, caller, subject, { ...holder, fresh: true }).allowed;
   assert.equal(may(change, own, person), true);
   assert.equal(may('user-show', own, person), true);
@@ -75,26 +75,26 @@ test('the portal may with a token what its holder may, and not more', () => {
 
 test('the portal is the portal whatever its groups and its own account, but root comes first', () => {
   const portal = situations.portal.caller;
-  assert.equal(relationOf({ ...portal, admin: true }, undefined), 'portal');
-  assert.equal(relationOf(portal, { ...own, uid: portal.uid }), 'portal');
-  assert.equal(relationOf({ ...portal, root: true }, undefined), 'root');
+  assert.equal(callerRole({ ...portal, admin: true }, undefined), 'portal');
+  assert.equal(callerRole(portal, { ...own, uid: portal.uid }), 'portal');
+  assert.equal(callerRole({ ...portal, root: true }, undefined), 'root');
 });
 
 test('an account that is gone is changed by admins only where its record says that it was not root’s', () => {
-  const unknown: Subject = { name: 'gone', root: true };
-  const gone: Subject = { name: 'gone', root: false };
-  assert.equal(relationOf({ ...nobody, admin: true }, unknown), 'adminOfRoot');
-  assert.equal(relationOf({ ...nobody, admin: true }, gone), 'admin');
-  assert.equal(relationOf(nobody, gone), 'other');
-  assert.equal(relationOf(nobody, unknown), 'other');
+  const unknown: TargetAccount = { name: 'gone', root: true };
+  const gone: TargetAccount = { name: 'gone', root: false };
+  assert.equal(callerRole({ ...nobody, admin: true }, unknown), 'adminOfRoot');
+  assert.equal(callerRole({ ...nobody, admin: true }, gone), 'admin');
+  assert.equal(callerRole(nobody, gone), 'other');
+  assert.equal(callerRole(nobody, unknown), 'other');
 });
 
 test('what is stored for another uid is nobody’s own', () => {
-  const another: Subject = { ...own, another: true };
-  assert.equal(relationOf(nobody, another), 'other');
-  assert.equal(relationOf({ ...nobody, admin: true }, another), 'admin');
+  const another: TargetAccount = { ...own, another: true };
+  assert.equal(callerRole(nobody, another), 'other');
+  assert.equal(callerRole({ ...nobody, admin: true }, another), 'admin');
 });
 
 test('an admin about their own account is the account itself', () => {
-  assert.equal(relationOf({ ...nobody, admin: true }, own), 'self');
+  assert.equal(callerRole({ ...nobody, admin: true }, own), 'self');
 });

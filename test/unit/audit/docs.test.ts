@@ -6,7 +6,7 @@ import { auditKinds, auditOutcomes } from '../../../daemon/audit/event.ts';
 import { type AuditReason, auditReasons } from '../../../daemon/audit/reasons.ts';
 import type { RejectReason } from '../../../daemon/factors/contract.ts';
 import type { PasswordVerdict } from '../../../daemon/host/passwords.ts';
-import type { NotNeededWhy, RefusedWhy } from '../../../daemon/policy/decision.ts';
+import type { NotNeededReason, RefusedReason } from '../../../daemon/policy/decision.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
 import type { AbandonReason } from '../../../daemon/verifier/contract.ts';
 import type { RefusalReason } from '../../../daemon/verifier/prompt-texts.ts';
@@ -29,8 +29,8 @@ function rowsBehind(mark: string): ReadonlyMap<string, string> {
 
 /** Compiles only while every reason of the code is one that the page has. */
 type Said =
-  | NotNeededWhy
-  | RefusedWhy
+  | NotNeededReason
+  | RefusedReason
   | RefusalReason
   | RejectReason
   | AbandonReason
@@ -45,13 +45,13 @@ describe('docs/reference/audit-events.md', () => {
 
   it('has every reason with its meaning, and no other', () => {
     assert.deepEqual(Object.fromEntries(rowsBehind('### Reasons')), { ...auditReasons });
-    for (const why of Object.keys(refusals) as RefusedWhy[]) assert.ok(known(why) in auditReasons, why);
+    for (const why of Object.keys(refusals) as RefusedReason[]) assert.ok(known(why) in auditReasons, why);
   });
 
   it('has every reason that stands in the code as it is', () => {
     const found = writtenFiles('daemon')
-      .filter(
-        (path) => /^daemon\/(verifier|control|store)\//.test(path) || path === 'daemon/verifier/verifier.ts',
+      .filter((path) =>
+        /^daemon\/(admin|authenticators|control|enrolment|sign-in|store|verifier)\//.test(path),
       )
       .flatMap((path) => {
         const text = readFileSync(join(projectRoot, path), 'utf8').replace(/===? '[^']*'/g, '');

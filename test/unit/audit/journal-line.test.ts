@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AuditEvent } from '../../../daemon/audit/event.ts';
 import { fitting } from '../../../daemon/audit/filter.ts';
-import { lineOf } from '../../../daemon/audit/journal-line.ts';
+import { formatJournalLine } from '../../../daemon/audit/journal-line.ts';
 import { fc } from '../../support/property.ts';
 
 const wrong: AuditEvent & { seq: number } = {
@@ -22,20 +22,27 @@ const wrong: AuditEvent & { seq: number } = {
 describe('the line of an event', () => {
   it('has its words in their places', () => {
     assert.equal(
-      lineOf(wrong),
+      formatJournalLine(wrong),
       'sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" realm="staff" tty="ssh" proven=yes seq=42',
     );
     const factor = { id: 'x', kind: 'recovery', name: 'paper in the safe' };
     const used: AuditEvent = { ...wrong, outcome: 'success', reason: 'verified', factor, left: 0 };
-    assert.match(lineOf(used), / factor="recovery" name="paper\\x20in\\x20the\\x20safe" proven=yes left=0/);
-    assert.match(lineOf({ ...wrong, locked: 'codes' }), / locked=codes seq=42$/);
-    assert.match(lineOf({ ...wrong, count: 57 }), / proven=yes count=57 seq=42$/);
+    assert.match(
+      formatJournalLine(used),
+      / factor="recovery" name="paper\\x20in\\x20the\\x20safe" proven=yes left=0/,
+    );
+    assert.match(formatJournalLine({ ...wrong, locked: 'codes' }), / locked=codes seq=42$/);
+    assert.match(formatJournalLine({ ...wrong, count: 57 }), / proven=yes count=57 seq=42$/);
     const seen: AuditEvent = { ...wrong, outcome: 'observed', reason: 'no-factor', would: 'refused' };
-    assert.match(lineOf(seen), /^sallyport-audit: login observed reason=no-factor .* would=refused seq=42$/);
+    assert.match(
+      formatJournalLine(seen),
+      /^sallyport-audit: login observed reason=no-factor .* would=refused seq=42$/,
+    );
   });
 
   it('names an address only where a program of root’s said it', () => {
-    const from = (event: Partial<AuditEvent>) => / from=(\S+)/.exec(lineOf({ ...wrong, ...event }))?.[1];
+    const from = (event: Partial<AuditEvent>) =>
+      / from=(\S+)/.exec(formatJournalLine({ ...wrong, ...event }))?.[1];
     assert.equal(from({}), '192.0.2.7');
     assert.equal(from({ source: '2001:db8::1' }), '2001:db8::1');
     assert.equal(from({ source: 'host.example' }), '-');
@@ -43,9 +50,9 @@ describe('the line of an event', () => {
     assert.equal(from({ source: 'fe80::1%eth0' }), '-');
     // A login over pam-user.sock: whose program it is may claim what it likes.
     assert.equal(from({ actor: 'uid:1000' }), '-');
-    assert.match(lineOf({ ...wrong, actor: 'uid:1000' }), / rhost="192\.0\.2\.7"/);
+    assert.match(formatJournalLine({ ...wrong, actor: 'uid:1000' }), / rhost="192\.0\.2\.7"/);
     const { source: _, ...local } = wrong;
-    assert.match(lineOf(local), / from=- /);
+    assert.match(formatJournalLine(local), / from=- /);
   });
 
   it('is one line of plain words with nothing forged in it, whatever stands in the event', () => {
@@ -64,7 +71,7 @@ describe('the line of an event', () => {
         fc.record({ account: any, service: any, source: any, tty: any, realm: any, name: any }),
         (said) => {
           const { name, ...fields } = said;
-          const line = lineOf({ ...wrong, ...fields, factor: { id: 'i', kind: 'totp', name } });
+          const line = formatJournalLine({ ...wrong, ...fields, factor: { id: 'i', kind: 'totp', name } });
           assert.match(
             line,
             /^sallyport-audit: login refused reason=wrong from=[0-9a-fA-F.:-]+( [a-z]+=("[A-Za-z0-9@._:+,/\\-]*"|[a-z0-9]+))*$/,

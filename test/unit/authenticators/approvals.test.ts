@@ -7,7 +7,7 @@ import {
   createApprovals,
 } from '../../../daemon/authenticators/approvals.ts';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
-import { isFailure, questionFor, type Touch } from '../../../daemon/authenticators/key-requests.ts';
+import { isFailure, type KeyRequest, questionFor } from '../../../daemon/authenticators/key-requests.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
@@ -62,7 +62,7 @@ const signed = (approval: Approval, changes: Asked = {}) => answerBy(key, approv
 const wait = (approval: Approval, deadline = 600_000) => approvals.wait(approval, deadline);
 
 /** How it ended for the login, or that it did not yet. */
-async function ended({ outcome }: Touch): Promise<string> {
+async function ended({ outcome }: KeyRequest): Promise<string> {
   const pending = Symbol('pending');
   const settled = await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, pending))]);
   if (settled === pending) return 'waits';

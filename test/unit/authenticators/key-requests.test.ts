@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createTouches, questionFor } from '../../../daemon/authenticators/key-requests.ts';
+import { createKeyRequests, questionFor } from '../../../daemon/authenticators/key-requests.ts';
 import { legacyCredential } from '../../../daemon/enrolment/credentials.ts';
 import type { CredentialRecord } from '../../../daemon/factors/contract.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
@@ -23,7 +23,7 @@ describe('a question to the keys', () => {
     const keys = new FakeKeys();
     const question = questionFor(credentials, 'preferred');
     assert.ok(question !== undefined);
-    createTouches(keys, systemRandomness).begin(question, 600_000, () => undefined);
+    createKeyRequests(keys, systemRandomness).begin(question, 600_000, () => undefined);
     const [call] = keys.asserted;
     assert.ok(call !== undefined);
     const frame = encodeAssert(call.request);
@@ -55,7 +55,7 @@ describe('a question to the keys', () => {
   it('excludes as many as it can hold', () => {
     const keys = new FakeKeys();
     const exclude = Array.from({ length: most }, (_, number) => longId(number));
-    createTouches(keys, systemRandomness).make(
+    createKeyRequests(keys, systemRandomness).make(
       {
         account: 'a'.repeat(limits.userLength),
         rp: { rpId: 'x'.repeat(253), rpName: 'n'.repeat(64) },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { createTouches } from '../../../daemon/authenticators/key-requests.ts';
+import { createKeyRequests } from '../../../daemon/authenticators/key-requests.ts';
 import { type Ceremonies, createCeremonies } from '../../../daemon/ceremonies/ceremonies.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
@@ -58,7 +58,7 @@ beforeEach(() => {
   };
   ceremonies = createCeremonies({
     verifier,
-    touches: createTouches(keys, systemRandomness),
+    touches: createKeyRequests(keys, systemRandomness),
     randomness: systemRandomness,
   });
 });

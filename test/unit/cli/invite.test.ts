@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { linkIn } from '../../../daemon/api/parse-link.ts';
+import { parseLink } from '../../../daemon/api/parse-link.ts';
 import { runCli } from '../../support/cli-child.ts';
 import { totp } from '../../support/codes.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
@@ -218,5 +218,5 @@ test('a link is taken as it was sent: the whole address, or its secret part', ()
     [secret, secret],
     ['https://login.example.org/', 'https://login.example.org/'],
   ])
-    assert.equal(linkIn(typed ?? ''), link);
+    assert.equal(parseLink(typed ?? ''), link);
 });

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type { ImportEntry, ImportedAccount, MovedFactor } from '../../../daemon/api/import-export-views.ts';
+import type {
+  ImportEntry,
+  ImportedAccount,
+  PortableFactor,
+} from '../../../daemon/api/import-export-views.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/client/client.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { hotp, totp } from '../../support/codes.ts';
@@ -16,7 +20,7 @@ const base = { enabled: true, digits: 6, algorithm: 'sha1' } as const;
 const now = () => Date.now() + rig.clock.ahead;
 const stepNow = () => Math.floor(now() / 30_000);
 const code = (step = 0) => totp(seed, { at: now(), step });
-const moved = (mark: number | 'now', secret = seed): MovedFactor => ({
+const moved = (mark: number | 'now', secret = seed): PortableFactor => ({
   ...base,
   kind: 'totp',
   secret: secret.toString('base64'),
@@ -24,13 +28,13 @@ const moved = (mark: number | 'now', secret = seed): MovedFactor => ({
   mark,
   drift: 0,
 });
-const counted = (counter: number, secret = seed): MovedFactor => ({
+const counted = (counter: number, secret = seed): PortableFactor => ({
   ...base,
   kind: 'hotp',
   secret: secret.toString('base64'),
   counter,
 });
-const stick = (lastPress: number): MovedFactor => ({
+const stick = (lastPress: number): PortableFactor => ({
   kind: 'yubikey',
   validation: 'local',
   enabled: true,
@@ -39,7 +43,7 @@ const stick = (lastPress: number): MovedFactor => ({
   secret: programmed.aesKey.toString('base64'),
   lastPress,
 });
-const scratch = (...codes: readonly string[]): MovedFactor => ({ kind: 'scratch', enabled: true, codes });
+const scratch = (...codes: readonly string[]): PortableFactor => ({ kind: 'scratch', enabled: true, codes });
 
 let rig: ControlRig;
 let client: ControlClient;
@@ -53,7 +57,7 @@ afterEach(() => rig.close());
 
 const take = (entries: readonly ImportEntry[], dryRun = false) =>
   client.import({ source: 'oath', dryRun, entries });
-const takeOne = async (user: string, ...factors: readonly MovedFactor[]): Promise<ImportedAccount> => {
+const takeOne = async (user: string, ...factors: readonly PortableFactor[]): Promise<ImportedAccount> => {
   const [said] = await take([{ user, factors }]);
   assert.ok(said);
   return said;
@@ -79,10 +83,10 @@ describe('what is spent there is spent here', () => {
   });
 
   test('TOTP: a skew comes over, and is what the mark counts in', async () => {
-    await takeOne('bob', { ...moved('now'), drift: 5 } as MovedFactor);
+    await takeOne('bob', { ...moved('now'), drift: 5 } as PortableFactor);
     assert.equal(await verify('bob', code(5)), 'refused');
     assert.equal(await verify('bob', code(6)), 'accepted');
-    const said = await takeOne('carol', { ...moved(-1), drift: 11 } as MovedFactor);
+    const said = await takeOne('carol', { ...moved(-1), drift: 11 } as PortableFactor);
     assert.deepEqual(codes(said), ['clock-skew']);
   });
 
@@ -144,7 +148,7 @@ describe('what is spent there is spent here', () => {
     const secret = '0011223344556677';
     const hashed = (key: string) => createHmac('sha256', secret).update(key).digest('hex');
     const keys = ['0123-4567-89ab-cdef', 'ffff-ffff-ffff-ffff'];
-    const set = (hashes: readonly (string | null)[]): MovedFactor => ({
+    const set = (hashes: readonly (string | null)[]): PortableFactor => ({
       kind: 'recovery',
       enabled: true,
       secret,
@@ -158,9 +162,10 @@ describe('what is spent there is spent here', () => {
     assert.equal(await verify('bob', keys[0] ?? ''), 'refused');
     assert.deepEqual(outcomes(await takeOne('bob', set([null, null, null]))), ['raised']);
     assert.equal(await verify('bob', keys[1] ?? ''), 'refused');
-    assert.deepEqual(codes(await takeOne('bob', { ...again, secret: '8899aabbccddeeff' } as MovedFactor)), [
-      'set-exists',
-    ]);
+    assert.deepEqual(
+      codes(await takeOne('bob', { ...again, secret: '8899aabbccddeeff' } as PortableFactor)),
+      ['set-exists'],
+    );
   });
 });
 
@@ -219,7 +224,7 @@ describe('what is here already', () => {
     const said = await takeOne(
       'bob',
       counted(0),
-      { ...moved(-1), digits: 8 } as MovedFactor,
+      { ...moved(-1), digits: 8 } as PortableFactor,
       moved(-1, same),
     );
     assert.deepEqual(codes(said), ['other-settings', 'other-settings', '']);
@@ -302,7 +307,7 @@ describe('who cannot', () => {
   test('a realm of YubiKeys takes no other kind (R8), recovery keys it does', async () => {
     await rig.close();
     await start('[[realm]]\nname = "keys"\nrequire = ["yubikey"]\n');
-    const recovery: MovedFactor = {
+    const recovery: PortableFactor = {
       kind: 'recovery',
       enabled: true,
       secret: '0011223344556677',
@@ -322,7 +327,7 @@ describe('who cannot', () => {
       algorithm: 'es256',
       publicKey: Buffer.alloc(64, 3).toString('base64'),
     } as const;
-    const entry: readonly MovedFactor[] = [
+    const entry: readonly PortableFactor[] = [
       { ...key, kind: 'webauthn', credentialId: 'AAAA', counter: 9, rpId: 'example.org' },
       { ...key, kind: 'u2f', credentialId: 'BBBB', appId: 'pam://host', verified: false },
       { ...key, kind: 'u2f', credentialId: 'CCCC', appId: 'pam://host', verified: false, publicKey: 'AAAA' },
@@ -466,7 +471,7 @@ describe('the way in', () => {
     await assert.rejects(names(1_020), refused('body-too-large'));
     await assert.rejects(take([{ factors: [] }]), refused('bad-request'));
     await assert.rejects(
-      take([{ user: 'bob', factors: [{ ...moved(-1), secret: 'not base64 🔑' } as MovedFactor] }]),
+      take([{ user: 'bob', factors: [{ ...moved(-1), secret: 'not base64 🔑' } as PortableFactor] }]),
       (error: Error) => !error.message.includes('🔑'),
     );
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
-import type { MovedFactor } from '../../../daemon/enrolment/import-export-types.ts';
+import type { PortableFactor } from '../../../daemon/enrolment/import-export-types.ts';
 import { madeOf } from '../../../daemon/enrolment/imported-factor.ts';
 import type { Assertion, CredentialRecord, KeyAlgorithm } from '../../../daemon/factors/contract.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
@@ -38,7 +38,7 @@ function rs256(): Made {
   return { algorithm: 'rs256', publicKey: Buffer.concat([bytes(n), bytes(e)]), key: privateKey };
 }
 
-function recordOf(moved: MovedFactor): CredentialRecord {
+function recordOf(moved: PortableFactor): CredentialRecord {
   const base = { id: 'a', name: 'key', created: 0, enabled: true };
   const setting = { now: 0, rpId, keyedHash, randomness: { bytes: randomBytes } };
   const { factor } = madeOf(moved, base, realm(), setting, new Map());

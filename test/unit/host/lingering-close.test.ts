@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { createRefusals, type Refusals } from '../../../daemon/host/lingering-close.ts';
+import { createRefusals, type LingeringConnections } from '../../../daemon/host/lingering-close.ts';
 
 let folder: string;
 let server: Server;
@@ -19,7 +19,9 @@ afterEach(() => {
 });
 
 /** A client of a server that refuses everybody, and what became of what it wrote after the answer. */
-async function refusedBy(refusals: Refusals): Promise<{ client: Socket; written: Error | null | undefined }> {
+async function refusedBy(
+  refusals: LingeringConnections,
+): Promise<{ client: Socket; written: Error | null | undefined }> {
   const socket = path.join(folder, 'socket');
   server = createServer({ allowHalfOpen: true }, (one) => refusals.send(one, 'no')).listen(socket);
   await once(server, 'listening');

@@ -4,7 +4,7 @@ import { csv } from '../../../cli/import/csv.ts';
 import { columns, rowOf } from '../../../cli/import/csv-columns.ts';
 import { lineOf } from '../../../cli/import/csv-line.ts';
 import { readOtpauth } from '../../../cli/import/otpauth.ts';
-import type { MovedFactor } from '../../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../../daemon/api/import-export-views.ts';
 import { otpauthUri } from '../../../daemon/client/factor-input.ts';
 import { all, sourceOf } from '../../support/import-source.ts';
 import { fc } from '../../support/property.ts';
@@ -28,20 +28,20 @@ const token = {
   digits: fc.constantFrom(6 as const, 7 as const, 8 as const),
   algorithm: fc.constantFrom('sha1' as const, 'sha256' as const, 'sha512' as const),
 };
-const totp: fc.Arbitrary<Extract<MovedFactor, { kind: 'totp' }>> = fc.record({
+const totp: fc.Arbitrary<Extract<PortableFactor, { kind: 'totp' }>> = fc.record({
   ...token,
   kind: fc.constant('totp'),
   period: fc.integer({ min: 15, max: 300 }),
   mark: fc.oneof(fc.constant('now' as const), fc.integer({ min: -1, max: 2 ** 40 })),
   drift: fc.integer({ min: -10, max: 10 }),
 });
-const hotp: fc.Arbitrary<Extract<MovedFactor, { kind: 'hotp' }>> = fc.record({
+const hotp: fc.Arbitrary<Extract<PortableFactor, { kind: 'hotp' }>> = fc.record({
   ...token,
   kind: fc.constant('hotp'),
   counter: fc.integer({ min: 0, max: 2 ** 48 }),
 });
 const publicId = bytes(1, 8).map(modhexOf);
-const yubikey: fc.Arbitrary<MovedFactor> = fc.oneof(
+const yubikey: fc.Arbitrary<PortableFactor> = fc.oneof(
   fc.record({
     ...base,
     kind: fc.constant('yubikey' as const),

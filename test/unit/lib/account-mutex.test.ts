@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createTurns } from '../../../daemon/lib/account-mutex.ts';
+import { createAccountMutex } from '../../../daemon/lib/account-mutex.ts';
 
 const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('turns', () => {
   it('work on one account comes one after the other, in the order asked for', async () => {
-    const inTurn = createTurns();
+    const inTurn = createAccountMutex();
     let running = 0;
     const order: number[] = [];
     const work = (id: number) => async (): Promise<number> => {
@@ -23,7 +23,7 @@ describe('turns', () => {
   });
 
   it('work on other accounts does not wait', async () => {
-    const inTurn = createTurns();
+    const inTurn = createAccountMutex();
     let release = (): void => undefined;
     const stuck = inTurn(
       'alice',
@@ -40,7 +40,7 @@ describe('turns', () => {
   });
 
   it('an error is told to the one who asked, and holds nobody up', async () => {
-    const inTurn = createTurns();
+    const inTurn = createAccountMutex();
     const failing = inTurn('alice', async () => {
       await moment();
       throw new Error('disk');
@@ -56,7 +56,7 @@ describe('turns', () => {
   });
 
   it('work that comes while the last one ends still waits for it', async () => {
-    const inTurn = createTurns();
+    const inTurn = createAccountMutex();
     let running = 0;
     const work = async (): Promise<void> => {
       running += 1;

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { createLog } from '../../../daemon/lib/log.ts';
-import { createTally, type Tally } from '../../../daemon/lib/log-aggregator.ts';
+import { createLogAggregator, type LogAggregator } from '../../../daemon/lib/log-aggregator.ts';
 
 describe('a tally', () => {
   let lines: Record<string, unknown>[];
-  let tally: Tally;
+  let tally: LogAggregator;
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout'] });
     lines = [];
-    tally = createTally(
+    tally = createLogAggregator(
       createLog((line) => lines.push(JSON.parse(line)), false),
       'unknown-names',
       60_000,

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
 import type { Approvals } from '../../../daemon/authenticators/approvals.ts';
-import { createApprovalDesk } from '../../../daemon/ceremonies/approvals-api.ts';
+import { createApprovalsApi } from '../../../daemon/ceremonies/approvals-api.ts';
 import { createFollowers } from '../../../daemon/control/follow.ts';
 import { endIfOpen, takesMore, writeIfOpen } from '../../../daemon/lib/open-stream.ts';
 import { limits } from '../../../daemon/limits.ts';
@@ -113,7 +113,7 @@ describe('followers that have been ended', () => {
       },
       pendingOf: () => [],
     };
-    const desk = createApprovalDesk(approvals as unknown as Approvals, () => '');
+    const desk = createApprovalsApi(approvals as unknown as Approvals, () => '');
     const { response: one, errors } = response();
     desk.follow(one, 'alice');
     desk.close();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { factsOf, isProven } from '../../../daemon/login/facts.ts';
+import { factsOf, isFirstFactorVerified } from '../../../daemon/login/facts.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import { publicKey } from '../../support/ssh-keys.ts';
 
@@ -38,8 +38,9 @@ describe('a login is proven', () => {
     ['not without the line in sshd', { service: 'sshd' }, false],
   ];
   for (const [what, changes, proven] of table) {
-    it(what, () => assert.equal(isProven(hello(changes), true), proven));
-    it(`${what} — and never on pam-user.sock`, () => assert.equal(isProven(hello(changes), false), false));
+    it(what, () => assert.equal(isFirstFactorVerified(hello(changes), true), proven));
+    it(`${what} — and never on pam-user.sock`, () =>
+      assert.equal(isFirstFactorVerified(hello(changes), false), false));
   }
 });
 

@@ -10,7 +10,11 @@ import type {
   WebauthnRecord,
 } from '../../../daemon/factors/contract.ts';
 import { heldUntil, totp } from '../../../daemon/factors/totp.ts';
-import { cautious, cautiousToken, type Other } from '../../../daemon/maintenance/conservative-merge.ts';
+import {
+  mergeConservatively,
+  mergeYubikeyCounter,
+  type Other,
+} from '../../../daemon/maintenance/conservative-merge.ts';
 import type { AccountRecord } from '../../../daemon/store/contract.ts';
 import { totp as totpCode } from '../../support/codes.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';
@@ -98,7 +102,7 @@ const newest = (factors: readonly FactorRecord[], more: Partial<AccountRecord> =
 });
 const only = <R extends FactorRecord>(made: { readonly record: AccountRecord }): R =>
   made.record.factors[0] as R;
-const notesOf = (made: ReturnType<typeof cautious>) => made.notes.map(({ note }) => note);
+const notesOf = (made: ReturnType<typeof mergeConservatively>) => made.notes.map(({ note }) => note);
 
 describe('TOTP', () => {
   test('no code is taken that may have been used, however far the device ran ahead since; one after it is', () => {
@@ -109,7 +113,7 @@ describe('TOTP', () => {
       [0, unknown, 11, 13],
       [2, unknown, 11, 11],
     ] as const) {
-      const made: TotpRecord = only(cautious(record([{ ...phone, drift }]), other, at));
+      const made: TotpRecord = only(mergeConservatively(record([{ ...phone, drift }]), other, at));
       const verdict = (step: number, when: number): string =>
         totp.verify(
           made,
@@ -125,7 +129,7 @@ describe('TOTP', () => {
   });
 
   test('says that it was a restore and when it ends, and accepts at that very moment', () => {
-    const made = cautious(
+    const made = mergeConservatively(
       record([
         { ...phone, drift: 2 },
         { ...phone, id: 'other', enabled: false },
@@ -156,7 +160,7 @@ describe('TOTP', () => {
   });
 
   test('a wrong code counts as one as soon as a right one would be accepted', () => {
-    const [held] = cautious(record([phone]), unknown, at).record.factors as [TotpRecord];
+    const [held] = mergeConservatively(record([phone]), unknown, at).record.factors as [TotpRecord];
     const when = (heldUntil(held) ?? 0) + 60_000;
     const wrong = { kind: 'code', text: totpCode(seed, { at: when, step: 500 }) } as const;
     const verdict = totp.verify(held, wrong, { now: when, skew: 1, keyedHash });
@@ -168,7 +172,7 @@ describe('TOTP', () => {
     const code = { kind: 'code', text: totpCode(seed, { at: now, step: 0 }) } as const;
     for (const heldStep of [undefined, 7]) {
       const before = { ...phone, lastStep: far, ...(heldStep === undefined ? {} : { heldStep }) };
-      const made = cautious(record([before]), unknown, at);
+      const made = mergeConservatively(record([before]), unknown, at);
       assert.equal(made.heldUntil, undefined);
       const verdict = totp.verify(only<TotpRecord>(made), code, { now, skew: 1, keyedHash });
       assert.deepEqual(verdict, { outcome: 'refused', reason: 'clock' });
@@ -176,9 +180,9 @@ describe('TOTP', () => {
   });
 
   test('a second restore holds the codes of its own moment', () => {
-    const first = only<TotpRecord>(cautious(record([phone]), unknown, at));
+    const first = only<TotpRecord>(mergeConservatively(record([phone]), unknown, at));
     const later = { ...at, now: now + 3_600_000 };
-    const made = cautious(record([first]), unknown, later);
+    const made = mergeConservatively(record([first]), unknown, later);
     const again = only<TotpRecord>(made);
     assert.equal(again.heldStep, again.lastStep);
     assert.ok((made.heldUntil ?? 0) > later.now);
@@ -187,10 +191,10 @@ describe('TOTP', () => {
   test('a mark in the future stays, whichever copy has it', () => {
     const far = 1e9;
     assert.equal(
-      only<TotpRecord>(cautious(record([{ ...phone, lastStep: far }]), unknown, at)).lastStep,
+      only<TotpRecord>(mergeConservatively(record([{ ...phone, lastStep: far }]), unknown, at)).lastStep,
       far,
     );
-    const made = cautious(record([phone]), newest([{ ...phone, lastStep: far }]), at);
+    const made = mergeConservatively(record([phone]), newest([{ ...phone, lastStep: far }]), at);
     assert.equal(only<TotpRecord>(made).lastStep, far);
   });
 });
@@ -203,7 +207,7 @@ test('HOTP and local YubiKeys keep the higher mark, and wait for two in a row', 
       { ...local, lastPress: 90, spent: ['b'] },
     ]),
   ]) {
-    const made = cautious(record([fob, local]), other, at);
+    const made = mergeConservatively(record([fob, local]), other, at);
     const [token, key] = made.record.factors as [HotpRecord, LocalYubikey];
     assert.equal(token.counter, other === unknown ? 3 : 90);
     assert.equal(key.lastPress, other === unknown ? 7 : 90);
@@ -218,7 +222,7 @@ test('what servers and security keys count stays with the higher count', () => {
     { ...cloud, spent: ['b'] },
     { ...security, counter: 50, spent: ['b'] },
   ]);
-  const [otp, key] = cautious(record([cloud, security]), other, at).record.factors as [
+  const [otp, key] = mergeConservatively(record([cloud, security]), other, at).record.factors as [
     CloudYubikey,
     WebauthnRecord,
   ];
@@ -231,20 +235,24 @@ describe('recovery keys', () => {
   test('are void where nobody knows what is spent', () => {
     const some: Other = { kind: 'some', since: false, record: record([paper]) };
     for (const other of [unknown, some, { kind: 'removed' } as const]) {
-      const made = cautious(record([paper]), other, at);
+      const made = mergeConservatively(record([paper]), other, at);
       assert.deepEqual(only<RecoveryRecord>(made).hashes, [null, null, null]);
       assert.ok(notesOf(made).includes('recovery-void'));
     }
   });
 
   test('stay spent if either copy says so', () => {
-    const made = cautious(record([paper]), newest([{ ...paper, hashes: [null, 'bbbb', 'cccc'] }]), at);
+    const made = mergeConservatively(
+      record([paper]),
+      newest([{ ...paper, hashes: [null, 'bbbb', 'cccc'] }]),
+      at,
+    );
     assert.deepEqual(only<RecoveryRecord>(made).hashes, [null, 'bbbb', null]);
   });
 
   test('that were renewed since do not come back', () => {
     const renewed: RecoveryRecord = { ...paper, id: 'paper2', salt: 'BBBB', hashes: ['dddd'] };
-    const made = cautious(record([paper]), newest([renewed]), at);
+    const made = mergeConservatively(record([paper]), newest([renewed]), at);
     assert.deepEqual(
       made.record.factors.map(({ id }) => id),
       ['paper2'],
@@ -260,19 +268,27 @@ describe('the uid that a record was made for', () => {
   });
 
   test('comes along, and a record without one gets that of the newer copy', () => {
-    assert.equal(cautious(of(7), unknown, at).record.uid, 7);
-    assert.equal(cautious(of(7), { kind: 'removed' }, at).record.uid, 7);
+    assert.equal(mergeConservatively(of(7), unknown, at).record.uid, 7);
+    assert.equal(mergeConservatively(of(7), { kind: 'removed' }, at).record.uid, 7);
     for (const kind of ['newest', 'beside', 'some'] as const) {
-      assert.equal(cautious(of(undefined), { kind, since: true, record: of(7) }, at).record.uid, 7, kind);
-      assert.equal(cautious(of(7), { kind, since: true, record: of(undefined) }, at).record.uid, 7, kind);
+      assert.equal(
+        mergeConservatively(of(undefined), { kind, since: true, record: of(7) }, at).record.uid,
+        7,
+        kind,
+      );
+      assert.equal(
+        mergeConservatively(of(7), { kind, since: true, record: of(undefined) }, at).record.uid,
+        7,
+        kind,
+      );
     }
-    assert.equal('uid' in cautious(of(undefined), newest([]), at).record, false);
+    assert.equal('uid' in mergeConservatively(of(undefined), newest([]), at).record, false);
   });
 
   test('tells two people apart: the newer record stays, and nothing of the older goes into it', () => {
     for (const kind of ['newest', 'beside', 'some'] as const) {
       const other: Other = { kind, since: true, record: of(8, fob) };
-      const made = cautious(of(7, phone), other, at);
+      const made = mergeConservatively(of(7, phone), other, at);
       assert.equal(made.record.uid, 8, kind);
       assert.deepEqual(
         made.record.factors.map(({ id, enabled }) => [id, enabled]),
@@ -284,7 +300,7 @@ describe('the uid that a record was made for', () => {
 
   test('where nobody knows which is the newest, the record of the backup comes back for its own uid', () => {
     const some: Other = { kind: 'some', since: false, record: of(8, fob) };
-    const made = cautious(of(7, phone), some, at);
+    const made = mergeConservatively(of(7, phone), some, at);
     assert.equal(made.record.uid, 7);
     assert.deepEqual(
       made.record.factors.map(({ id, enabled }) => [id, enabled]),
@@ -297,7 +313,7 @@ describe('the uid that a record was made for', () => {
 describe('factors that only one copy has', () => {
   test('removed since: back, and disabled', () => {
     for (const other of [newest([]), { kind: 'removed' } as const]) {
-      const made = cautious(record([security]), other, at);
+      const made = mergeConservatively(record([security]), other, at);
       assert.equal(only(made).enabled, false);
       assert.deepEqual(notesOf(made), ['back-disabled']);
     }
@@ -307,26 +323,26 @@ describe('factors that only one copy has', () => {
     const disabled = record([{ ...security, enabled: false }]);
     for (const kind of ['newest', 'beside', 'some'] as const)
       assert.equal(
-        only(cautious(record([security]), { kind, since: false, record: disabled }, at)).enabled,
+        only(mergeConservatively(record([security]), { kind, since: false, record: disabled }, at)).enabled,
         false,
       );
   });
 
   test('enabled since: stays disabled, as the backup has it', () => {
-    const made = cautious(record([{ ...security, enabled: false }]), newest([security]), at);
+    const made = mergeConservatively(record([{ ...security, enabled: false }]), newest([security]), at);
     assert.equal(only(made).enabled, false);
   });
 
   test('added since: stays, but not out of a store that may be older than the backup', () => {
-    const added = cautious(record([]), newest([security]), at);
+    const added = mergeConservatively(record([]), newest([security]), at);
     assert.deepEqual([only(added).id, notesOf(added)], ['key', ['added-since']]);
     const older: Other = { kind: 'some', since: false, record: record([security]) };
-    assert.deepEqual(cautious(record([]), older, at).record.factors, []);
+    assert.deepEqual(mergeConservatively(record([]), older, at).record.factors, []);
   });
 
   test('a store that is newer than the backup, and may not be the newest, says which there are', () => {
     const some: Other = { kind: 'some', since: true, record: record([paper, phone]) };
-    const made = cautious(record([security]), some, at).record.factors;
+    const made = mergeConservatively(record([security]), some, at).record.factors;
     assert.deepEqual(
       made.map(({ id, enabled }) => [id, enabled]),
       [
@@ -340,7 +356,7 @@ describe('factors that only one copy has', () => {
   });
 
   test('what a store lacks that is no heir says nothing', () => {
-    const made = cautious(record([security]), { kind: 'beside', record: record([phone]) }, at);
+    const made = mergeConservatively(record([security]), { kind: 'beside', record: record([phone]) }, at);
     assert.deepEqual(
       made.record.factors.map(({ id, enabled }) => [id, enabled]),
       [
@@ -354,7 +370,7 @@ describe('factors that only one copy has', () => {
 test('of locks and counts the stricter stands', () => {
   const lock = { codes: 2, any: 9, codesLockedAt: 5 };
   const other = newest([], { lock: { codes: 8, any: 1, lockedAt: 6 } });
-  assert.deepEqual(cautious(record([], { lock }), other, at).record.lock, {
+  assert.deepEqual(mergeConservatively(record([], { lock }), other, at).record.lock, {
     codes: 8,
     any: 9,
     codesLockedAt: 5,
@@ -368,7 +384,7 @@ test('nothing comes back that lets in without a factor', () => {
     graceStarted: now,
     invite: { digest: 'AAAA', expires: now * 2, withoutPassword: true },
   };
-  const made = cautious(record([], lax), newest([], lax), at).record;
+  const made = mergeConservatively(record([], lax), newest([], lax), at).record;
   assert.deepEqual(made.grants, []);
   assert.equal(made.graceStarted, 0, 'it is over');
   assert.equal(made.invite, undefined);
@@ -378,6 +394,6 @@ test('nothing comes back that lets in without a factor', () => {
 
 test('marks of YubiKeys: what is spent in either copy', () => {
   const token = { token: 'id:vvcccccccclb', lastPress: 3, spent: ['a'] };
-  const made = cautiousToken(token, { ...token, lastPress: 9, spent: ['b'] });
+  const made = mergeYubikeyCounter(token, { ...token, lastPress: 9, spent: ['b'] });
   assert.deepEqual([made.lastPress, [...made.spent].sort()], [9, ['a', 'b']]);
 });

@@ -3,8 +3,13 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { loadAddon } from '../../../daemon/host/addon.ts';
-import { asideOf, putInPlace, usableAnchor, workFolder } from '../../../daemon/maintenance/replace-store.ts';
-import { NewStore } from '../../../daemon/maintenance/store-builder.ts';
+import {
+  replacedStores,
+  replaceStore,
+  usableAnchor,
+  workFolder,
+} from '../../../daemon/maintenance/replace-store.ts';
+import { StoreBuilder } from '../../../daemon/maintenance/store-builder.ts';
 import { createSealer } from '../../../daemon/sealing/seal.ts';
 import { emptyRecord } from '../../../daemon/store/contract.ts';
 import { StoreRig } from '../../support/store-rig.ts';
@@ -30,7 +35,7 @@ async function fresh(): Promise<{ folder: string; storeId: string; commit: numbe
   const commit = 10;
   const folder = workFolder(rig.folder);
   mkdirSync(folder);
-  const into = await NewStore.begin(join(folder, 'new'), createSealer(keyring), commit);
+  const into = await StoreBuilder.begin(join(folder, 'new'), createSealer(keyring), commit);
   await into.account(emptyRecord('new', now));
   const said = { kind: 'store', outcome: 'done', at: now, account: '', reason: 'made' } as const;
   const storeId = anchor?.storeId ?? 'ab'.repeat(16);
@@ -41,7 +46,7 @@ async function fresh(): Promise<{ folder: string; storeId: string; commit: numbe
 async function swap(exchange: (a: string, b: string) => void): Promise<string | undefined> {
   const { keyring } = rig.options();
   const made = await fresh();
-  return putInPlace({
+  return replaceStore({
     store: rig.folder,
     anchor: rig.anchor,
     keyring,
@@ -64,7 +69,7 @@ async function accounts(): Promise<readonly string[]> {
 test('goes through: the new one opens, again and again, and the old one is kept', async () => {
   const aside = await swap(loadAddon().exchange);
   assert.ok(aside !== undefined && existsSync(aside));
-  assert.deepEqual(asideOf(rig.folder), [aside]);
+  assert.deepEqual(replacedStores(rig.folder), [aside]);
   for (let time = 0; time < 2; time += 1) assert.deepEqual(await accounts(), ['new']);
 });
 
@@ -108,7 +113,7 @@ test('what a killed run left is cleared away, and stores that are kept are not',
   workFolder(rig.folder);
   const names = readdirSync(rig.root);
   assert.ok(!names.some((name) => name.includes('.making-')), names.join());
-  assert.equal(asideOf(rig.folder).length, 1);
+  assert.equal(replacedStores(rig.folder).length, 1);
 });
 
 test('the old store put back under the new anchor is refused', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCounts } from '../../../daemon/metrics/counts.ts';
 import { createCounter, createHistogram, gauge, textOf } from '../../../daemon/metrics/exposition.ts';
-import { measuredStore } from '../../../daemon/metrics/instrumented.ts';
+import { instrumentStore } from '../../../daemon/metrics/instrumented.ts';
 import { createLockCounts } from '../../../daemon/metrics/locks.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { fc } from '../../support/property.ts';
@@ -84,7 +84,7 @@ describe('counters', () => {
   it('tell commits from conflicts and failures', async () => {
     const counts = createCounts();
     const inner = new MemoryStore();
-    const store = measuredStore(inner, counts);
+    const store = instrumentStore(inner, counts);
     const write = { accounts: [{ account: 'a', version: 0, write: recordOf('a') }], events: [] };
     assert.equal(await store.commit(write), 'committed');
     assert.equal(await store.commit(write), 'conflict');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
-import { decide, type Question } from '../../../daemon/policy/decide.ts';
+import { type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
 import {
   bypass,
   day,
@@ -45,7 +45,7 @@ describe('a bypass code, row by row', () => {
     Partial<Realm>,
     readonly FactorRecord[],
     string,
-    Partial<Question>?,
+    Partial<DecisionInput>?,
   ])[] = [
     ['none: alone it makes nobody asked', { require: 'none' }, [bypass], 'not-needed no-factor'],
     [

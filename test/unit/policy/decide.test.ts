@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
-import { type Decision, decide, whoseFactors } from '../../../daemon/policy/decide.ts';
-import { fits } from '../../../daemon/policy/requirement.ts';
+import { type Decision, decide } from '../../../daemon/policy/decide.ts';
+import { factorOwnerOf } from '../../../daemon/policy/realm.ts';
+import { satisfiesRequirement } from '../../../daemon/policy/requirement.ts';
 import {
   config,
   day,
@@ -112,7 +113,7 @@ describe('what meets a requirement (the second table)', () => {
   ] as const) {
     it(`${JSON.stringify(require)} is met by ${kinds.join(', ')} alone`, () => {
       for (const kind of ['totp', 'hotp', 'scratch', 'recovery', 'bypass'] as const) {
-        assert.equal(fits(require, kind), (kinds as readonly string[]).includes(kind), kind);
+        assert.equal(satisfiesRequirement(require, kind), (kinds as readonly string[]).includes(kind), kind);
       }
     });
   }
@@ -377,14 +378,14 @@ describe('su', () => {
   const su = onTerminal({ service: 'su' });
 
   it('asks for the factors of its caller only for su, only over the root socket, only where the realm says so', () => {
-    assert.equal(whoseFactors(caller, su), 'caller');
-    assert.equal(whoseFactors(caller, { ...su, service: 'su-l' }), 'caller');
-    assert.equal(whoseFactors(realm(), su), 'target');
+    assert.equal(factorOwnerOf(caller, su), 'caller');
+    assert.equal(factorOwnerOf(caller, { ...su, service: 'su-l' }), 'caller');
+    assert.equal(factorOwnerOf(realm(), su), 'target');
     for (const service of ['sudo', 'sshd', 'login', 'su-x']) {
-      assert.equal(whoseFactors(caller, { ...su, service }), 'target');
+      assert.equal(factorOwnerOf(caller, { ...su, service }), 'target');
     }
     // A program on pam-user.sock may say any service and any real uid.
-    assert.equal(whoseFactors(caller, { ...su, ...overUserSocket }), 'target');
+    assert.equal(factorOwnerOf(caller, { ...su, ...overUserSocket }), 'target');
   });
 
   it('of a caller that is no account is refused wherever anything is required', () => {

@@ -4,7 +4,7 @@ import type { Config, Realm, Rule, Source } from '../../../daemon/config/contrac
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
-import { type Decision, decide, type Question } from '../../../daemon/policy/decide.ts';
+import { type Decision, type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {
@@ -136,7 +136,7 @@ const anyState: fc.Arbitrary<AccountState> = fc
     ...(graceAgo !== undefined && { graceStarted: now - graceAgo }),
   }));
 
-const anyQuestion: fc.Arbitrary<Question> = fc.record({
+const anyQuestion: fc.Arbitrary<DecisionInput> = fc.record({
   config: anyConfig,
   account: fc.constantFrom<Account>(
     { name: 'alice', uid: 1000, gid: 1000 },
@@ -165,8 +165,8 @@ const offers = (decision: Decision) => decision.kind === 'ask' && decision.remem
 
 /** How often each kind came up: a property that only ever sees refusals shows nothing. */
 function neverLaxer(
-  change: fc.Arbitrary<(question: Question) => Question>,
-  prepare: (question: Question) => Question = (question) => question,
+  change: fc.Arbitrary<(question: DecisionInput) => DecisionInput>,
+  prepare: (question: DecisionInput) => DecisionInput = (question) => question,
   kinds: readonly Decision['kind'][] = ['refused', 'ask', 'not-needed'],
 ): void {
   const numRuns = 8000;
@@ -240,7 +240,7 @@ describe('what is not known never makes a decision laxer', () => {
   });
 
   it('a session or a tty that is not known', () => {
-    const remembered = (question: Question): Question => {
+    const remembered = (question: DecisionInput): DecisionInput => {
       const grants = question.config.realms.map(({ name }) => ({
         realm: name,
         service: 'sudo',
@@ -259,7 +259,7 @@ describe('what is not known never makes a decision laxer', () => {
   });
 
   /** Where a key of ssh does not count it is as if there were none; and where that lets off, it does. */
-  const unlessWithoutKeys = (question: Question, next: Question): Question => {
+  const unlessWithoutKeys = (question: DecisionInput, next: DecisionInput): DecisionInput => {
     const factors = question.state.factors.filter(({ kind }) => kind !== 'ssh-sk');
     const without = decide({ ...question, state: { ...question.state, factors } });
     return without.kind === 'not-needed' ? question : next;
@@ -267,7 +267,7 @@ describe('what is not known never makes a decision laxer', () => {
 
   /** sshd has verified keys, and mostly a rule accepts them. */
   const accepting: Rule = { line: 1, action: { kind: 'accept', factor: 'ssh-sk' } };
-  const accepted = (question: Question): Question => {
+  const accepted = (question: DecisionInput): DecisionInput => {
     const realms = question.config.realms.map((one, index) =>
       index % 2 === 0 ? { ...one, rules: [accepting, ...one.rules] } : one,
     );
@@ -290,7 +290,7 @@ describe('what is not known never makes a decision laxer', () => {
   });
 
   /** The source of the login was known, and is not. Only an address is ever replaced by a host name. */
-  const withoutSource = (rhost: string | undefined) => (question: Question) => {
+  const withoutSource = (rhost: string | undefined) => (question: DecisionInput) => {
     if (rhost !== undefined && question.facts.source === undefined) return question;
     const { source: _source, rhost: _rhost, ...rest } = question.facts;
     const facts = { ...rest, local: false, ...(rhost === undefined ? {} : { rhost }) };

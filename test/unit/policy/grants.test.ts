@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
 import type { Grant, LoginFacts } from '../../../daemon/policy/contract.ts';
-import { giveGrant, grantOrigin, mayRemember, runningGrant } from '../../../daemon/policy/grants.ts';
+import { activeGrant, grantOrigin, issueGrant, mayRemember } from '../../../daemon/policy/grants.ts';
 import { facts, minute, now, onTerminal, overUserSocket } from './support.ts';
 
 const without = (login: LoginFacts, ...keys: (keyof LoginFacts)[]) =>
@@ -39,14 +39,10 @@ describe('where a grant is bound to', () => {
 });
 
 describe('a grant', () => {
-  const given = giveGrant([], { realm: 'staff', facts: onTerminal(), now, target: undefined });
+  const given = issueGrant([], { realm: 'staff', facts: onTerminal(), now, target: undefined });
   const runs = (at: number, part: Partial<{ realm: string; target: string; facts: LoginFacts }> = {}) =>
-    runningGrant(
-      given,
-      { realm: 'staff', target: 'alice', facts: onTerminal(), ...part },
-      15 * minute,
-      at,
-    ) !== undefined;
+    activeGrant(given, { realm: 'staff', target: 'alice', facts: onTerminal(), ...part }, 15 * minute, at) !==
+    undefined;
 
   it('runs from its start for as long as the rule says', () => {
     assert.equal(runs(now), true);
@@ -72,15 +68,15 @@ describe('a grant', () => {
   it('never matches a login of no known origin', () => {
     const nowhere: Grant[] = [{ realm: 'staff', service: 'sudo', origin: 'undefined', since: now }];
     const login = { realm: 'staff', target: 'alice', facts: without(onTerminal(), 'tty') };
-    assert.equal(runningGrant(nowhere, login, minute, now), undefined);
+    assert.equal(activeGrant(nowhere, login, minute, now), undefined);
   });
 
   it('of su for one account is none for another', () => {
     const su = onTerminal({ service: 'su' });
-    const grants = giveGrant([], { realm: 'staff', facts: su, now, target: 'root' });
+    const grants = issueGrant([], { realm: 'staff', facts: su, now, target: 'root' });
     const login = (target: string) => ({ realm: 'staff', target, facts: su });
-    assert.ok(runningGrant(grants, login('root'), minute, now));
-    assert.equal(runningGrant(grants, login('bob'), minute, now), undefined);
+    assert.ok(activeGrant(grants, login('root'), minute, now));
+    assert.equal(activeGrant(grants, login('bob'), minute, now), undefined);
   });
 });
 
@@ -93,9 +89,9 @@ describe('giving a grant', () => {
   });
 
   it('takes the place of the one of the same place, and of no other', () => {
-    const first = giveGrant([], { ...login(), now: now - minute });
-    const other = giveGrant(first, { ...login({ source: '203.0.113.6' }), now: now - minute });
-    const again = giveGrant(other, login());
+    const first = issueGrant([], { ...login(), now: now - minute });
+    const other = issueGrant(first, { ...login({ source: '203.0.113.6' }), now: now - minute });
+    const again = issueGrant(other, login());
     assert.deepEqual(
       again.map(({ origin, since }) => [origin, since]),
       [
@@ -106,14 +102,14 @@ describe('giving a grant', () => {
   });
 
   it('gives nothing where nothing may be remembered', () => {
-    for (const part of [{ proven: false }, overUserSocket]) assert.deepEqual(giveGrant([], login(part)), []);
-    assert.deepEqual(giveGrant([], { ...login(), facts: without(onTerminal(), 'session') }), []);
+    for (const part of [{ proven: false }, overUserSocket]) assert.deepEqual(issueGrant([], login(part)), []);
+    assert.deepEqual(issueGrant([], { ...login(), facts: without(onTerminal(), 'session') }), []);
   });
 
   it('drops those that begin after now: the clock was set back', () => {
-    const later = giveGrant([], { ...login({ source: '203.0.113.6' }), now: now + minute });
+    const later = issueGrant([], { ...login({ source: '203.0.113.6' }), now: now + minute });
     assert.deepEqual(
-      giveGrant(later, login()).map(({ origin }) => origin),
+      issueGrant(later, login()).map(({ origin }) => origin),
       ['ip:203.0.113.5'],
     );
   });
@@ -122,11 +118,11 @@ describe('giving a grant', () => {
     let grants: readonly Grant[] = [];
     for (let i = 0; i <= limits.grantsPerAccount; i++) {
       assert.equal(grants.length, i);
-      grants = giveGrant(grants, { ...login({ source: `198.51.100.${i}` }), now: now + i });
+      grants = issueGrant(grants, { ...login({ source: `198.51.100.${i}` }), now: now + i });
       if (i + 1 === limits.grantsPerAccount) break;
     }
     assert.equal(grants.length, limits.grantsPerAccount);
-    const more = giveGrant(grants, { ...login({ source: '198.51.100.200' }), now: now + minute });
+    const more = issueGrant(grants, { ...login({ source: '198.51.100.200' }), now: now + minute });
     assert.equal(more.length, limits.grantsPerAccount);
     assert.equal(more.at(-1)?.origin, 'ip:198.51.100.200');
     assert.ok(!more.some(({ origin }) => origin === 'ip:198.51.100.0'));

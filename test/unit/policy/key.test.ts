@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
 import type { CredentialRecord, FactorRecord } from '../../../daemon/factors/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import { type Decision, decide, type Question } from '../../../daemon/policy/decide.ts';
-import { fits } from '../../../daemon/policy/requirement.ts';
+import { type Decision, type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
+import { satisfiesRequirement } from '../../../daemon/policy/requirement.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {
@@ -80,9 +80,9 @@ describe('what a key meets', () => {
   for (const kind of ['webauthn', 'u2f'] as const)
     it(`${kind}: none, any, and lists that name webauthn`, () => {
       for (const require of ['none', 'any', ['webauthn'], ['totp', 'webauthn']] as const)
-        assert.equal(fits(require, kind), true, String(require));
+        assert.equal(satisfiesRequirement(require, kind), true, String(require));
       for (const require of [['totp'], ['yubikey'], ['totp', 'yubikey']] as const)
-        assert.equal(fits(require, kind), false, String(require));
+        assert.equal(satisfiesRequirement(require, kind), false, String(require));
     });
 });
 
@@ -286,7 +286,7 @@ describe('adding a key to an account', () => {
       ...flags,
       mode: tail ? ('password-and-code' as const) : ('prompt' as const),
     }));
-  const anyQuestion: fc.Arbitrary<Question> = fc
+  const anyQuestion: fc.Arbitrary<DecisionInput> = fc
     .record({
       realm: anyRealm,
       factors: fc.array(anyFactor, { maxLength: 3 }),

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LockState } from '../../../daemon/policy/contract.ts';
 import {
+  afterFailure,
   afterVerified,
-  afterWrong,
   delayFor,
   lockAt,
-  lockedNow,
   lockedUntil,
+  lockoutAt,
   unlocked,
 } from '../../../daemon/policy/lockout.ts';
 import { fc } from '../../support/property.ts';
@@ -18,7 +18,7 @@ const rules = { codes: 3, any: 5, forMs: hour };
 /** The lock after wrong answers, one a second: "c" a typed code, "r" another kind. */
 function after(answers: string, lock: LockState = unlocked, at = now): LockState {
   return [...answers].reduce(
-    (state, kind, i) => afterWrong(state, kind === 'c', rules, at + i * second),
+    (state, kind, i) => afterFailure(state, kind === 'c', rules, at + i * second),
     lock,
   );
 }
@@ -31,43 +31,43 @@ describe('wrong answers', () => {
   });
 
   it('lock typed codes at lockout.codes, not before', () => {
-    assert.equal(lockedNow(after('cc'), rules, now), 'none');
+    assert.equal(lockoutAt(after('cc'), rules, now), 'none');
     const locked = after('ccc');
-    assert.equal(lockedNow(locked, rules, now + minute), 'codes');
+    assert.equal(lockoutAt(locked, rules, now + minute), 'codes');
     assert.equal(locked.codesLockedAt, now + 2 * second);
     assert.equal(lockedUntil(locked, rules, now + minute), undefined);
   });
 
   it('keep typed codes locked however long it is', () => {
-    assert.equal(lockedNow(after('ccc'), rules, now + 1000 * day), 'codes');
+    assert.equal(lockoutAt(after('ccc'), rules, now + 1000 * day), 'codes');
   });
 
   it('lock everything at lockout.any, for as long as it says', () => {
-    assert.equal(lockedNow(after('rrrr'), rules, now + 4 * second), 'none');
+    assert.equal(lockoutAt(after('rrrr'), rules, now + 4 * second), 'none');
     const locked = after('rrrrr');
     const since = now + 4 * second;
-    assert.equal(lockedNow(locked, rules, since), 'all');
+    assert.equal(lockoutAt(locked, rules, since), 'all');
     assert.equal(lockedUntil(locked, rules, since), since + hour);
-    assert.equal(lockedNow(locked, rules, since + hour - 1), 'all');
-    assert.equal(lockedNow(locked, rules, since + hour), 'none');
+    assert.equal(lockoutAt(locked, rules, since + hour - 1), 'all');
+    assert.equal(lockoutAt(locked, rules, since + hour), 'none');
   });
 
   it('count from the start once the lock is over, while codes stay locked', () => {
     const locked = after('cccrr');
-    assert.equal(lockedNow(locked, rules, now + minute), 'all');
+    assert.equal(lockoutAt(locked, rules, now + minute), 'all');
     const later = now + 2 * hour;
-    assert.equal(lockedNow(locked, rules, later), 'codes');
-    const next = afterWrong(locked, false, rules, later);
+    assert.equal(lockoutAt(locked, rules, later), 'codes');
+    const next = afterFailure(locked, false, rules, later);
     assert.deepEqual(next, { codes: 3, any: 1, codesLockedAt: now + 2 * second });
   });
 
   it('count nowhere while they meet a lock', () => {
     const all = after('rrrrr');
-    assert.deepEqual(afterWrong(all, true, rules, now + minute), all);
-    assert.deepEqual(afterWrong(all, false, rules, now + minute), all);
+    assert.deepEqual(afterFailure(all, true, rules, now + minute), all);
+    assert.deepEqual(afterFailure(all, false, rules, now + minute), all);
     const codes = after('ccc');
-    assert.deepEqual(afterWrong(codes, true, rules, now + minute), codes);
-    assert.equal(afterWrong(codes, false, rules, now + minute).any, codes.any + 1);
+    assert.deepEqual(afterFailure(codes, true, rules, now + minute), codes);
+    assert.equal(afterFailure(codes, false, rules, now + minute).any, codes.any + 1);
   });
 });
 
@@ -88,15 +88,15 @@ describe('a clock set back', () => {
   it('keeps the lock, for at most lockout.for from then', () => {
     const locked = after('rrrrr');
     const back = now - 30 * day;
-    assert.equal(lockedNow(locked, rules, back), 'all');
+    assert.equal(lockoutAt(locked, rules, back), 'all');
     assert.equal(lockedUntil(locked, rules, back), back + hour);
     const stored = lockAt(locked, rules, back);
     assert.equal(stored.lockedAt, back);
-    assert.equal(lockedNow(stored, rules, back + hour), 'none');
+    assert.equal(lockoutAt(stored, rules, back + hour), 'none');
   });
 
   it('keeps typed codes locked', () => {
-    assert.equal(lockedNow(after('ccc'), rules, now - 30 * day), 'codes');
+    assert.equal(lockoutAt(after('ccc'), rules, now - 30 * day), 'codes');
   });
 });
 
@@ -146,11 +146,11 @@ describe('whatever happens', () => {
         let at = now;
         for (const { isCode, jump } of steps) {
           at += jump;
-          lock = afterWrong(lock, isCode, lockout, at);
+          lock = afterFailure(lock, isCode, lockout, at);
           const until = lockedUntil(lock, lockout, at);
           assert.ok(until === undefined || until <= at + lockout.forMs);
-          assert.equal(lockedNow(lock, lockout, at) === 'all', until !== undefined && until > at);
-          assert.notEqual(lockedNow(lock, lockout, at + lockout.forMs), 'all');
+          assert.equal(lockoutAt(lock, lockout, at) === 'all', until !== undefined && until > at);
+          assert.notEqual(lockoutAt(lock, lockout, at + lockout.forMs), 'all');
         }
       }),
     );
@@ -164,18 +164,18 @@ describe('whatever happens', () => {
         for (const { isCode, jump, verified } of steps) {
           at += jump;
           const before = lockAt(lock, lockout, at);
-          const was = lockedNow(lock, lockout, at);
+          const was = lockoutAt(lock, lockout, at);
           if (verified !== undefined && was === 'none') {
             lock = afterVerified(lock, verified);
             assert.deepEqual(lock, unlocked);
             continue;
           }
-          lock = afterWrong(lock, isCode, lockout, at);
+          lock = afterFailure(lock, isCode, lockout, at);
           const counts = was === 'none' || (was === 'codes' && !isCode);
           assert.equal(lock.any, before.any + (counts ? 1 : 0));
           assert.equal(lock.codes, before.codes + (counts && isCode ? 1 : 0));
           assert.equal(lock.codesLockedAt !== undefined, lock.codes >= lockout.codes);
-          assert.equal(lockedNow(lock, lockout, at) === 'all', lock.any >= lockout.any);
+          assert.equal(lockoutAt(lock, lockout, at) === 'all', lock.any >= lockout.any);
           assert.ok(lock.any <= lockout.any && lock.codes <= lockout.codes);
         }
       }),
@@ -186,12 +186,12 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(someRules, fc.array(step, { maxLength: 30 }), fc.nat(10 * day), (lockout, steps, back) => {
         const lock = steps.reduce(
-          (state, { isCode }, i) => afterWrong(state, isCode, lockout, now + i),
+          (state, { isCode }, i) => afterFailure(state, isCode, lockout, now + i),
           unlocked as LockState,
         );
         const at = now + steps.length;
         const order = { none: 0, codes: 1, all: 2 };
-        assert.ok(order[lockedNow(lock, lockout, at - back)] >= order[lockedNow(lock, lockout, at)]);
+        assert.ok(order[lockoutAt(lock, lockout, at - back)] >= order[lockoutAt(lock, lockout, at)]);
       }),
     );
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { domainOf, type Membership } from '../../../daemon/host/accounts.ts';
-import { selectRealm, wantedGroups } from '../../../daemon/policy/realm.ts';
+import { referencedGroups, selectRealm } from '../../../daemon/policy/realm.ts';
 import { alice, config, members, realm } from './support.ts';
 
 const rest = realm({ name: 'rest' });
@@ -124,8 +124,8 @@ describe('the groups to ask for', () => {
       realm({ members: members({ groups: ['b', 'c'], users: ['x'] }) }),
       rest,
     );
-    assert.deepEqual(wantedGroups(many), ['a', 'b', 'c']);
-    assert.deepEqual(wantedGroups(config(rest)), []);
+    assert.deepEqual(referencedGroups(many), ['a', 'b', 'c']);
+    assert.deepEqual(referencedGroups(config(rest)), []);
   });
 });
 

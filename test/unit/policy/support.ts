@@ -9,7 +9,7 @@ import type {
 } from '../../../daemon/factors/contract.ts';
 import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { Question } from '../../../daemon/policy/decide.ts';
+import type { DecisionInput } from '../../../daemon/policy/decide.ts';
 
 /** Noon of a day in 2026. */
 export const now = Date.UTC(2026, 5, 15, 12);
@@ -158,7 +158,7 @@ export function onTerminal(part: Partial<LoginFacts> = {}): LoginFacts {
 
 export const overUserSocket = { rootSocket: false, proven: false, peerUid: 1000, realUid: 1000 } as const;
 
-export function question(part: Partial<Question> & { readonly realm?: Realm } = {}): Question {
+export function question(part: Partial<DecisionInput> & { readonly realm?: Realm } = {}): DecisionInput {
   const { realm: only = realm(), ...rest } = part;
   return {
     config: config(only),

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FactorRecord } from '../../../daemon/factors/contract.ts';
 import {
-  type Judgement,
-  judge,
+  type Evaluation,
+  type EvaluationInput,
+  evaluateAnswer,
   mayBeAnAnswer,
-  type Question,
 } from '../../../daemon/verifier/evaluate-answer.ts';
 import { hotp, totp } from '../../support/codes.ts';
 import { contextAt, hotpRecord, recoveryRecord, totpRecord } from '../factors/records.ts';
@@ -20,8 +20,12 @@ const eight = totpRecord({ id: 'eight', secret: seeds.eight.toString('base64'), 
 const counter = hotpRecord({ id: 'counter', secret: seeds.counter.toString('base64') });
 const keys = { ...recoveryRecord([key]), id: 'keys' };
 
-function ask(answer: string, factors: readonly FactorRecord[], more: Partial<Question> = {}): Judgement {
-  return judge({
+function ask(
+  answer: string,
+  factors: readonly FactorRecord[],
+  more: Partial<EvaluationInput> = {},
+): Evaluation {
+  return evaluateAnswer({
     answer: Buffer.from(answer),
     factors,
     where: 'whole',
@@ -36,11 +40,11 @@ const press = (at: number): string => hotp(seeds.counter, at);
 const wrongSix = '000000';
 assert.ok(![-1, 0, 1].some((step) => totp(seeds.six, { at: now, step }) === wrongSix));
 
-function accepted(judgement: Judgement): Judgement & { outcome: 'accepted' } {
+function accepted(judgement: Evaluation): Evaluation & { outcome: 'accepted' } {
   assert.ok(judgement.outcome === 'accepted', JSON.stringify(judgement));
   return judgement;
 }
-function refused(judgement: Judgement): Judgement & { outcome: 'refused' } {
+function refused(judgement: Evaluation): Evaluation & { outcome: 'refused' } {
   assert.ok(judgement.outcome === 'refused', JSON.stringify(judgement));
   return judgement;
 }
@@ -282,7 +286,7 @@ describe('judging', () => {
     const answer = Buffer.from(`hunter2${sixCode}`);
     const factors = [six, counter, keys].map((each) => Object.freeze(structuredClone(each)));
     const before = structuredClone(factors);
-    judge({ answer, factors, where: 'tail', codesLocked: false, context: contextAt(now) });
+    evaluateAnswer({ answer, factors, where: 'tail', codesLocked: false, context: contextAt(now) });
     assert.deepEqual(factors, before);
     assert.equal(answer.toString(), `hunter2${sixCode}`);
   });

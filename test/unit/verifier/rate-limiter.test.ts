@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
-import { createThrottle, type Throttle } from '../../../daemon/verifier/rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from '../../../daemon/verifier/rate-limiter.ts';
 
 const name = { burst: 3, forgetOneIn: 1_000 };
 const source = { burst: 6, forgetOneIn: 500 };
 
-function started(options: { entries?: number } = {}): { throttle: Throttle; pass: (ms: number) => void } {
+function started(options: { entries?: number } = {}): { throttle: RateLimiter; pass: (ms: number) => void } {
   let now = 1_000_000;
-  const throttle = createThrottle({
+  const throttle = createRateLimiter({
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     monotonic: () => now,
     entries: options.entries ?? 1_000,
@@ -24,7 +24,7 @@ function started(options: { entries?: number } = {}): { throttle: Throttle; pass
   };
 }
 
-function fail(throttle: Throttle, times: number, who: string | undefined, from: string): void {
+function fail(throttle: RateLimiter, times: number, who: string | undefined, from: string): void {
   for (let each = 0; each < times; each += 1) throttle.failed(who, from);
 }
 

@@ -5,7 +5,7 @@ import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/evaluate-answer.ts';
-import { createBeat } from '../../../daemon/verifier/response-padding.ts';
+import { createResponsePadding } from '../../../daemon/verifier/response-padding.ts';
 import {
   answered,
   assertAccepted,
@@ -139,7 +139,7 @@ describe('under load', () => {
 
   it('within a bound, and what servers were asked about says nothing of the load', () => {
     let now = 0;
-    const beat = createBeat(() => now);
+    const beat = createResponsePadding(() => now);
     const login = { facts: {} as LoginFacts };
     const refusal = { kind: 'refused', result: 'auth-err', again: false, delay: 0, login } as const;
     const total = (taken: number, mayAsk = false): number =>

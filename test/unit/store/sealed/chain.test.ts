@@ -6,10 +6,10 @@ import type { Store, TrailCheck } from '../../../../daemon/store/contract.ts';
 import { type Db, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
 import {
   chained,
-  linkOf,
+  chainHash,
+  genesisHash,
   newChain,
-  noLink,
-  parted,
+  splitChained,
   withNewSegment,
 } from '../../../../daemon/store/sealed/chain.ts';
 import { type Meta, openMeta, sealMeta } from '../../../../daemon/store/sealed/meta.ts';
@@ -197,7 +197,7 @@ describe('what was done to the trail is found', () => {
 
   it('an event without a link among those that have one', async () => {
     await behindItsBack(async (db) => {
-      await db.put(eventKey(6), await moved(db, 6, 6, (plaintext) => parted(plaintext).json));
+      await db.put(eventKey(6), await moved(db, 6, 6, (plaintext) => splitChained(plaintext).json));
     });
     // The one behind it carries the link of the one that stood there.
     assert.deepEqual(faultsOf(await check()), ['6 no-link', '7 broken']);
@@ -260,7 +260,7 @@ describe('a segment', () => {
   async function forget(upTo: number): Promise<void> {
     await behindItsBack(async (db) => {
       for (let seq = 1; seq <= upTo; seq += 1)
-        await db.put(eventKey(seq), await moved(db, seq, seq, (plaintext) => parted(plaintext).json));
+        await db.put(eventKey(seq), await moved(db, seq, seq, (plaintext) => splitChained(plaintext).json));
       await editMeta(db, ({ chain: _, eventBytes: __, ...meta }) => meta);
     });
   }
@@ -301,8 +301,8 @@ describe('a segment', () => {
   it('tells nothing of an event by its link without the key', () => {
     const [one, other] = [newChain('new-store'), newChain('new-store')];
     const { plaintext } = chained(one, 1, encodeEvent(eventOf('a')));
-    assert.notEqual(linkOf(one.key, 1, plaintext), linkOf(other.key, 1, plaintext));
-    assert.notEqual(linkOf(one.key, 1, plaintext), linkOf(one.key, 2, plaintext));
-    assert.equal(parted(plaintext).mark?.before, noLink);
+    assert.notEqual(chainHash(one.key, 1, plaintext), chainHash(other.key, 1, plaintext));
+    assert.notEqual(chainHash(one.key, 1, plaintext), chainHash(one.key, 2, plaintext));
+    assert.equal(splitChained(plaintext).mark?.before, genesisHash);
   });
 });

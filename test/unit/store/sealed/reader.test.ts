@@ -7,10 +7,10 @@ import { limits } from '../../../../daemon/limits.ts';
 import { createMasterKey, loadKeyring } from '../../../../daemon/sealing/keyring.ts';
 import { createSealer, type Sealer } from '../../../../daemon/sealing/seal.ts';
 import { emptyRecord } from '../../../../daemon/store/contract.ts';
-import { type Db, Handle } from '../../../../daemon/store/leveldb/leveldb.ts';
-import { createPairOpener, type Pair } from '../../../../daemon/store/sealed/reader.ts';
+import { type Db, LevelHandle } from '../../../../daemon/store/leveldb/leveldb.ts';
+import { createPairOpener, type MarkedRecord } from '../../../../daemon/store/sealed/reader.ts';
 import { markerKey, recordKey } from '../../../../daemon/store/sealed/record-keys.ts';
-import { PairLoader } from '../../../../daemon/store/sealed/record-loader.ts';
+import { RecordLoader } from '../../../../daemon/store/sealed/record-loader.ts';
 import { encodeAccount } from '../../../../daemon/store/sealed/records.ts';
 
 let folder: string;
@@ -32,7 +32,7 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function pairOf(account: string, version: number): Pair {
+function pairOf(account: string, version: number): MarkedRecord {
   const plaintext = encodeAccount(emptyRecord(account, 1), account);
   return {
     account,
@@ -72,10 +72,10 @@ describe('an opened record', () => {
 });
 
 /** A database that says how it was asked. */
-function loaderOn(answers: { now: Pair; snapshot: Pair; takes?: number }) {
+function loaderOn(answers: { now: MarkedRecord; snapshot: MarkedRecord; takes?: number }) {
   const asked: string[] = [];
   let clock = 0;
-  const placeOf = (pair: Pair, key: Buffer) =>
+  const placeOf = (pair: MarkedRecord, key: Buffer) =>
     key.equals(recordKey(pair.account)) ? pair.record : pair.marker;
   const db = {
     getSync(key: Buffer) {
@@ -88,11 +88,11 @@ function loaderOn(answers: { now: Pair; snapshot: Pair; takes?: number }) {
       return keys.map((key) => placeOf(answers.snapshot, key));
     },
   };
-  const handle = new Handle(db as unknown as Db);
+  const handle = new LevelHandle(db as unknown as Db);
   const wait = (ms: number) => {
     clock += ms;
   };
-  return { loader: new PairLoader(handle, () => clock), asked, wait };
+  return { loader: new RecordLoader(handle, () => clock), asked, wait };
 }
 
 describe('reading both places of an account', () => {

@@ -6,7 +6,7 @@ import { loadKeyring } from '../../../../daemon/sealing/keyring.ts';
 import { createSealer } from '../../../../daemon/sealing/seal.ts';
 import type { Store, TrailCheck } from '../../../../daemon/store/contract.ts';
 import { type Db, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
-import { parted } from '../../../../daemon/store/sealed/chain.ts';
+import { splitChained } from '../../../../daemon/store/sealed/chain.ts';
 import { heldEvents, openMeta } from '../../../../daemon/store/sealed/meta.ts';
 import {
   eventKey,
@@ -254,7 +254,7 @@ describe('a trail with gaps', () => {
     const sealer = createSealer(loadKeyring({ path: rig.key }));
     const found: { seq: number; to: number; value: Buffer }[] = [];
     for await (const [key, value] of db.iterator(eventRange)) {
-      const { gap } = parted(sealer.open('audit', key, value).plaintext);
+      const { gap } = splitChained(sealer.open('audit', key, value).plaintext);
       if (gap) found.push({ seq: seqOf(key), to: gap.to, value });
     }
     return found;
@@ -275,7 +275,7 @@ async function asItSays(): Promise<void> {
   for await (const [key, value] of db.iterator(eventRange)) {
     const size = key.length + value.length;
     bytes += size;
-    const { gap, mark } = parted(sealer.open('audit', key, value).plaintext);
+    const { gap, mark } = splitChained(sealer.open('audit', key, value).plaintext);
     if (gap) inGaps += gap.to - seqOf(key) + 1;
     else held += 1;
     if (mark?.overShare !== true) continue;
