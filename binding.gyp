@@ -26,7 +26,7 @@
       "product_extension": "so",
       "sources": ["native/module/pam_sallyport.c", "native/module/options.c", "native/module/conv.c",
         "native/module/wire.c", "native/module/conn.c", "native/module/context.c", "native/module/dialogue.c",
-        "native/module/prompt.c", "native/module/terminal.c"],
+        "native/module/prompt.c", "native/module/terminal.c", "native/frames/codec.c", "native/frames/utf8.c"],
       "cflags": ["-std=c11", "-pedantic", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)", "-Wl,--version-script=<(module_root_dir)/native/module/pam_sallyport.map"],
       "libraries": ["-lpam"]
@@ -44,7 +44,8 @@
       "type": "executable",
       "sources": ["native/fido/main.c", "native/fido/session.c", "native/fido/workers.c", "native/fido/worker.c",
         "native/fido/ceremony.c", "native/fido/assert.c", "native/fido/make.c", "native/fido/key.c",
-        "native/fido/devices.c", "native/fido/request.c", "native/frames/frames.c", "native/fido/text.c"],
+        "native/fido/devices.c", "native/fido/request.c", "native/fido/text.c", "native/frames/codec.c",
+        "native/frames/stream.c", "native/frames/utf8.c"],
       "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["-pthread", "-pie", "<@(hardened_link)"],
       "libraries": ["-lfido2"]
@@ -53,7 +54,8 @@
       "target_name": "sallyport-password",
       "type": "executable",
       "sources": ["native/password/main.c", "native/password/asker.c", "native/password/request.c",
-        "native/password/check.c", "native/password/account.c", "native/password/equal-work.c", "native/frames/frames.c"],
+        "native/password/check.c", "native/password/account.c", "native/password/equal-work.c", "native/frames/codec.c",
+        "native/frames/stream.c"],
       "cflags": ["-std=c11", "-pedantic", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["-pie", "<@(hardened_link)"],
       "libraries": ["-lpam"]

@@ -186,7 +186,8 @@ enum ending ceremony_run(struct ceremony *ceremony) {
     struct worker *worker = ceremony->worker;
     enum ending ending = ENDING_NONE;
     bool pin_known = false;
-    struct frame_out frame;
+    uint8_t bytes[FRAME_SIZE_MAX];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     while (ending == ENDING_NONE) {
         int status;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "devices.h"
-#include "../frames/frames.h"
+#include "../frames/stream.h"
 #include "request.h"
 #include "session.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../frames/frames.h"
+#include "../frames/codec.h"
 #include "text.h"
 
 enum {

@@ -17,6 +17,8 @@ enum {
     FAREWELL_MS = 500,
     /* So often are those pressed that were told to stop. */
     PRESSING_MS = 25,
+    /* KEYS, TOUCH and PIN-WANTED: a type, and at most three fields of a byte. */
+    EVENT_SIZE_MAX = FRAME_HEADER + 1 + 3 * (FIELD_HEADER + 1),
 };
 
 /* What the daemon did while it was waited for. */
@@ -27,7 +29,8 @@ static bool say(const struct frame_out *frame) {
 }
 
 static bool say_keys(struct session *session) {
-    struct frame_out frame;
+    uint8_t bytes[EVENT_SIZE_MAX];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     if (session->keys_told && session->present_told == session->present)
         return true;
@@ -35,11 +38,12 @@ static bool say_keys(struct session *session) {
     session->present_told = session->present;
     frame_begin(&frame, FRAME_KEYS);
     frame_put_u8(&frame, TAG_COUNT, (uint8_t)session->present);
-    return frame_end(&frame) && say(&frame);
+    return frame_end(&frame) > 0 && say(&frame);
 }
 
 static bool say_touch(struct session *session) {
-    struct frame_out frame;
+    uint8_t bytes[EVENT_SIZE_MAX];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
     bool blinking = false;
 
     pthread_mutex_lock(&session->lock);
@@ -50,7 +54,7 @@ static bool say_touch(struct session *session) {
         return true;
     session->touch_told = blinking;
     frame_begin(&frame, FRAME_TOUCH);
-    return !blinking || (frame_end(&frame) && say(&frame));
+    return !blinking || (frame_end(&frame) > 0 && say(&frame));
 }
 
 /* The question of one worker, when it was not told yet. */
@@ -68,11 +72,12 @@ static bool question(struct worker *worker, struct frame_out *frame) {
             frame_put_u8(frame, TAG_RETRIES, (uint8_t)worker->retries);
     }
     pthread_mutex_unlock(&worker->session->lock);
-    return open && frame_end(frame);
+    return open && frame_end(frame) > 0;
 }
 
 static bool say_questions(struct session *session) {
-    struct frame_out frame;
+    uint8_t bytes[EVENT_SIZE_MAX];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     for (size_t i = 0; i < KEYS_MAX; i++) {
         if (!question(&session->workers[i], &frame))
@@ -151,7 +156,7 @@ static void decide(struct session *session, enum failure_reason reason, const ch
     pthread_mutex_lock(&session->lock);
     if (!session->decided) {
         failure_frame(&session->outcome, reason, detail);
-        session->decided = frame_end(&session->outcome);
+        session->decided = frame_end(&session->outcome) > 0;
     }
     pthread_mutex_unlock(&session->lock);
 }
@@ -234,7 +239,7 @@ static bool list_keys(struct session *session, struct frame_in *in) {
         frame_put(&session->outcome, TAG_KEY_NAME, worker->plugged.name, strlen(worker->plugged.name));
         frame_put_u8(&session->outcome, TAG_FIDO2, worker->fido2 ? 1 : 0);
     }
-    session->decided = frame_end(&session->outcome);
+    session->decided = frame_end(&session->outcome) > 0;
     pthread_mutex_unlock(&session->lock);
     return session->decided;
 }
@@ -257,6 +262,7 @@ bool session_run(struct session *session, const struct request *request, int64_t
     bool good;
 
     session->request = request;
+    session->outcome = (struct frame_out){.bytes = session->outcome_bytes, .size = sizeof(session->outcome_bytes)};
     session->deadline = started + request->deadline;
     for (size_t i = 0; i < KEYS_MAX; i++)
         session->workers[i].session = session;

@@ -12,7 +12,7 @@
 #include <fido.h>
 
 #include "devices.h"
-#include "../frames/frames.h"
+#include "../frames/stream.h"
 #include "request.h"
 
 enum ending {
@@ -74,7 +74,9 @@ struct session {
     struct worker *chosen;
     uint8_t asks;
     bool decided;
+    /* In outcome_bytes. */
     struct frame_out outcome;
+    uint8_t outcome_bytes[FRAME_SIZE_MAX];
 
     /* The main thread's. */
     int64_t look_next;

@@ -2,22 +2,14 @@
 
 #include <string.h>
 
+#include "../frames/utf8.h"
+
 /* The bytes of the clean character at `at`; 0: there is none. */
 static size_t clean_character(const uint8_t *at, size_t left) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
-    uint32_t value = length > 1 ? at[0] & 0x7fu >> length : at[0];
+    uint32_t character = 0;
+    size_t length = utf8_character(at, left, &character);
 
-    if (length == 0 || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (at[i] & 0x3f);
-    }
-    if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-        return 0;
-    return value < 0x20 || (value >= 0x7f && value <= 0x9f) ? 0 : length;
+    return character < 0x20 || (character >= 0x7f && character <= 0x9f) ? 0 : length;
 }
 
 bool text_is_clean(const uint8_t *bytes, size_t length) {

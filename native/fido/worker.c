@@ -134,11 +134,12 @@ enum ending worker_decide(struct worker *worker, struct frame_out *frame) {
     struct session *session = worker->session;
 
     /* What a key says is too long to be passed on. */
-    if (!frame_end(frame))
+    if (frame_end(frame) == 0)
         return ENDING_LOST;
     pthread_mutex_lock(&session->lock);
     if (!session->decided && !worker->stop) {
-        session->outcome = *frame;
+        memcpy(session->outcome.bytes, frame->bytes, frame->length);
+        session->outcome.length = frame->length;
         session->decided = true;
         wake(session);
     }
@@ -153,7 +154,8 @@ void failure_frame(struct frame_out *frame, enum failure_reason reason, const ch
 }
 
 enum ending worker_fail(struct worker *worker, enum failure_reason reason, const char *detail) {
-    struct frame_out frame;
+    uint8_t bytes[FRAME_HEADER + 1 + FIELD_HEADER + 1 + FIELD_HEADER + DETAIL_MAX];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     failure_frame(&frame, reason, detail);
     return worker_decide(worker, &frame);

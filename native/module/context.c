@@ -10,7 +10,7 @@
 
 #include <security/pam_ext.h>
 
-#include "wire.h"
+#include "../frames/codec.h"
 
 /* A path has at most 4096 bytes; cgroup v1 has a dozen lines. A longer file has no session for us. */
 enum { CGROUP_MAX = 8192 };
@@ -160,30 +160,30 @@ bool context_same_user(pam_handle_t *pamh, const struct context *context) {
     return strcmp(user, context->user) == 0;
 }
 
-static void put_text(struct wire_out *out, enum field_tag tag, const char *text) {
+static void put_text(struct frame_out *out, uint8_t tag, const char *text) {
     if (text != NULL && text[0] != '\0')
-        wire_put(out, tag, text, strlen(text));
+        frame_put(out, tag, text, strlen(text));
 }
 
 size_t context_hello(const struct context *context, const struct options *options, uint32_t deadline_ms,
                      uint8_t *bytes, size_t size) {
-    struct wire_out out;
+    struct frame_out out = {.bytes = bytes, .size = size};
 
-    wire_begin(&out, bytes, size, FRAME_HELLO);
-    wire_put_u8(&out, TAG_VERSION, PROTOCOL_VERSION);
+    frame_begin(&out, FRAME_HELLO);
+    frame_put_u8(&out, TAG_VERSION, PROTOCOL_VERSION);
     put_text(&out, TAG_SERVICE, context->service);
     put_text(&out, TAG_USER, context->user);
     put_text(&out, TAG_RUSER, context->ruser);
     put_text(&out, TAG_RHOST, context->rhost);
     put_text(&out, TAG_TTY, context->tty);
     put_text(&out, TAG_SESSION, context->session);
-    wire_put_u32(&out, TAG_REAL_UID, context->real_uid);
-    wire_put_u8(&out, TAG_MODE, (uint8_t)options->mode);
-    wire_put_u8(&out, TAG_FIRST_FACTOR, options->first_factor_passed ? 1 : 0);
+    frame_put_u32(&out, TAG_REAL_UID, context->real_uid);
+    frame_put_u8(&out, TAG_MODE, (uint8_t)options->mode);
+    frame_put_u8(&out, TAG_FIRST_FACTOR, options->first_factor_passed ? 1 : 0);
     put_text(&out, TAG_SSH_AUTH_INFO, context->ssh_auth_info);
-    wire_put_u32(&out, TAG_DEADLINE, deadline_ms);
-    wire_put_u32(&out, TAG_FLAGS, context->flags);
+    frame_put_u32(&out, TAG_DEADLINE, deadline_ms);
+    frame_put_u32(&out, TAG_FLAGS, context->flags);
     if (context->terminal)
-        wire_put_u8(&out, TAG_TERMINAL, 1);
-    return wire_end(&out);
+        frame_put_u8(&out, TAG_TERMINAL, 1);
+    return frame_end(&out);
 }

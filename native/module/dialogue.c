@@ -36,10 +36,10 @@ void dialogue_fail(struct dialogue *dialogue, const char *why) {
 
 void dialogue_cancel(struct dialogue *dialogue, int code) {
     uint8_t bytes[FRAME_HEADER + 1];
-    struct wire_out out;
+    struct frame_out out = {.bytes = bytes, .size = sizeof(bytes)};
 
-    wire_begin(&out, bytes, sizeof(bytes), FRAME_CANCEL);
-    (void)conn_write(dialogue->fd, bytes, wire_end(&out), conn_now());
+    frame_begin(&out, FRAME_CANCEL);
+    (void)conn_write(dialogue->fd, bytes, frame_end(&out), conn_now());
     finish(dialogue, code);
 }
 
@@ -165,7 +165,7 @@ void dialogue_step(struct dialogue *dialogue) {
         fail_to_read(dialogue, status, got);
         return;
     }
-    length = wire_length(dialogue->bytes);
+    length = frame_length(dialogue->bytes);
     if (length == 0) {
         dialogue_fail(dialogue, "protocol violation: a length that no frame has");
         return;

@@ -7,6 +7,7 @@
 
 #include <security/pam_modules.h>
 
+#include "../frames/codec.h"
 #include "context.h"
 #include "conv.h"
 #include "options.h"
@@ -36,7 +37,7 @@ struct dialogue {
     bool may_cross;
     int code;
     struct answer answer;
-    uint8_t bytes[FRAME_HEADER + FRAME_LENGTH_MAX];
+    uint8_t bytes[FRAME_SIZE_MAX];
 };
 
 /* Returns what pam_sm_authenticate returns. The members up to `deadline` are set, the others zero. */

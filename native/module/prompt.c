@@ -12,10 +12,10 @@
 #include "terminal.h"
 
 /* What ends a prompt without ending the login. */
-static void send_reply(struct dialogue *dialogue, struct wire_out *out) {
+static void send_reply(struct dialogue *dialogue, struct frame_out *out) {
     int64_t deadline = dialogue_silence(dialogue);
 
-    switch (conn_write(dialogue->fd, out->bytes, wire_end(out), deadline)) {
+    switch (conn_write(dialogue->fd, out->bytes, frame_end(out), deadline)) {
     case CONN_OK:
     case CONN_CLOSED:
         /* A daemon that is gone may have left a RESULT: reading finds it, or the end. */
@@ -30,19 +30,19 @@ static void send_reply(struct dialogue *dialogue, struct wire_out *out) {
 }
 
 static void send_answer(struct dialogue *dialogue) {
-    struct wire_out out;
+    struct frame_out out = {.bytes = dialogue->bytes, .size = sizeof(dialogue->bytes)};
 
-    wire_begin(&out, dialogue->bytes, sizeof(dialogue->bytes), FRAME_ANSWER);
-    wire_put(&out, TAG_ANSWER, dialogue->answer.bytes, dialogue->answer.length);
+    frame_begin(&out, FRAME_ANSWER);
+    frame_put(&out, TAG_ANSWER, dialogue->answer.bytes, dialogue->answer.length);
     if (dialogue->options->mode == MODE_PROMPT)
         answer_wipe(&dialogue->answer);
     send_reply(dialogue, &out);
 }
 
 static void send_withdrawn(struct dialogue *dialogue) {
-    struct wire_out out;
+    struct frame_out out = {.bytes = dialogue->bytes, .size = sizeof(dialogue->bytes)};
 
-    wire_begin(&out, dialogue->bytes, sizeof(dialogue->bytes), FRAME_WITHDRAWN);
+    frame_begin(&out, FRAME_WITHDRAWN);
     send_reply(dialogue, &out);
 }
 

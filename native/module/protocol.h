@@ -5,10 +5,6 @@
 enum {
     PROTOCOL_VERSION = 1,
 
-    FRAME_HEADER = 4,
-    FRAME_LENGTH_MAX = 16384,
-    FIELD_HEADER = 3,
-
     SERVICE_MAX = 64,
     USER_MAX = 256,
     RUSER_MAX = 256,

@@ -24,7 +24,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "../frames/frames.h"
+#include "../frames/stream.h"
 #include "account.h"
 #include "asker.h"
 #include "check.h"
@@ -118,11 +118,12 @@ static enum verdict answer(const char *confdir) {
 }
 
 static bool write_verdict(enum verdict verdict) {
-    struct frame_out frame;
+    uint8_t bytes[FRAME_HEADER + 1 + FIELD_HEADER + 1];
+    struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     frame_begin(&frame, FRAME_VERDICT);
     frame_put_u8(&frame, TAG_CODE, (uint8_t)verdict);
-    return frame_end(&frame) && frame_write(STDOUT_FILENO, &frame);
+    return frame_end(&frame) > 0 && frame_write(STDOUT_FILENO, &frame);
 }
 
 int main(int argc, char **argv) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../frames/frames.h"
+#include "../frames/codec.h"
 
 /* Each stands at most once. */
 struct field_rule {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,7 +11,6 @@ import {
   assertFrame,
   compileSoftHelper,
   fidoFolder,
-  fidoSources,
   framesFolder,
   killHelpers,
   list,
@@ -20,7 +19,7 @@ import {
   scratch,
   shippedHelper,
 } from '../support/fido-rig.ts';
-import { repoRoot } from '../support/native.ts';
+import { repoRoot, sourcesOf } from '../support/native.ts';
 import { until } from '../support/until.ts';
 
 const folder = scratch('fido-shipped');
@@ -83,8 +82,10 @@ describe('the helper that ships', { concurrency: 4 }, () => {
   });
 
   it('is built from every source beside it', () => {
-    const gyp = readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8');
-    for (const source of fidoSources) assert.ok(gyp.includes(path.relative(repoRoot, source)), source);
+    const built = new Set(sourcesOf('sallyport-fido'));
+    const beside = readdirSync(fidoFolder).filter((name) => name.endsWith('.c'));
+    assert.ok(beside.length > 3);
+    for (const name of beside) assert.ok(built.has(path.join(fidoFolder, name)), name);
   });
 
   it('leaves no core, cannot be traced, gains no privileges, and forgets its environment', async () => {
@@ -118,7 +119,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
 });
 
 describe('the numbers of the protocol', () => {
-  const header = [path.join(fidoFolder, 'protocol.h'), path.join(framesFolder, 'frames.h')]
+  const header = [path.join(fidoFolder, 'protocol.h'), path.join(framesFolder, 'codec.h')]
     .map((file) => readFileSync(file, 'utf8'))
     .join('');
   const inC = new Map(

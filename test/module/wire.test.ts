@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { compileSources, moduleFolder, nativeTests, vectors } from '../support/native.ts';
+import { compileSources, moduleFolder, nativeTests, vectors, wireSources } from '../support/native.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-wire-'));
@@ -32,8 +32,11 @@ function parsed(names: readonly string[]): Map<string, string> {
 }
 
 before(async () => {
-  const sources = ['wire.c', 'context.c'].map((name) => path.join(moduleFolder, name));
-  sources.push(path.join(nativeTests, 'wire_tool.c'));
+  const sources = [
+    ...wireSources,
+    path.join(moduleFolder, 'context.c'),
+    path.join(nativeTests, 'wire_tool.c'),
+  ];
   await compileSources({ output: tool, sources, variant: 'asan', flags: ['-lpam'] });
 });
 

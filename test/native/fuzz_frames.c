@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < FRAME_HEADER)
         return 0;
     /* The length that it announces is tried for itself; the body is parsed whatever it was. */
-    must(wire_length(data) <= FRAME_LENGTH_MAX);
+    must(frame_length(data) <= FRAME_LENGTH_MAX);
     length = size - FRAME_HEADER;
     body = malloc(length > 0 ? length : 1);
     must(body != NULL);

@@ -74,7 +74,7 @@ static void parse_file(const char *path) {
     uint8_t bytes[ROOM] = {0};
     struct wire_frame frame;
     size_t length = read_vector(path, bytes);
-    size_t body = length >= FRAME_HEADER ? wire_length(bytes) : 0;
+    size_t body = length >= FRAME_HEADER ? frame_length(bytes) : 0;
 
     printf("%s ", path);
     if (body == 0 || body != length - FRAME_HEADER || !parse_exactly(bytes + FRAME_HEADER, body, &frame)) {
@@ -141,26 +141,26 @@ static void build_hello(int count, char **facts) {
 static void build_small(enum frame_type type, const char *hex) {
     uint8_t answer[ANSWER_MAX + 1];
     uint8_t bytes[ANSWER_MAX + 64];
-    struct wire_out out;
+    struct frame_out out = {.bytes = bytes, .size = sizeof(bytes)};
 
-    wire_begin(&out, bytes, sizeof(bytes), type);
+    frame_begin(&out, (uint8_t)type);
     if (hex != NULL)
-        wire_put(&out, TAG_ANSWER, answer, from_hex(hex, answer));
-    print_hex(bytes, wire_end(&out));
+        frame_put(&out, TAG_ANSWER, answer, from_hex(hex, answer));
+    print_hex(bytes, frame_end(&out));
 }
 
 /* What does not fit is never written, in no part. */
 static void build_in_no_room(void) {
     for (size_t size = 0; size < 32; size++) {
         uint8_t *bytes = malloc(size > 0 ? size : 1);
-        struct wire_out out;
+        struct frame_out out = {.bytes = bytes, .size = size};
 
         if (bytes == NULL)
             abort();
-        wire_begin(&out, bytes, size, FRAME_ANSWER);
-        wire_put(&out, TAG_ANSWER, "0123456789", 10);
-        wire_put_u32(&out, TAG_FLAGS, 7);
-        printf("%zu ", wire_end(&out));
+        frame_begin(&out, FRAME_ANSWER);
+        frame_put(&out, TAG_ANSWER, "0123456789", 10);
+        frame_put_u32(&out, TAG_FLAGS, 7);
+        printf("%zu ", frame_end(&out));
         free(bytes);
     }
 }

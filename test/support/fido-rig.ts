@@ -1,23 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createHelperFrameReader, type HelperFrame } from '../../daemon/protocol/fido.ts';
 import { field, frame } from './fake-daemon.ts';
-import { compileSources, hardenedLink, nativeTests, repoRoot, type Variant } from './native.ts';
+import {
+  compileSources,
+  hardenedLink,
+  nativeTests,
+  newestSource,
+  repoRoot,
+  sourcesOf,
+  type Variant,
+} from './native.ts';
 import { until } from './until.ts';
 
 export const fidoFolder = path.join(repoRoot, 'native/fido');
-/** What both helpers are compiled of. */
 export const framesFolder = path.join(repoRoot, 'native/frames');
-const fidoFiles = [fidoFolder, framesFolder].flatMap((folder) =>
-  readdirSync(folder).map((name) => path.join(folder, name)),
-);
-export const fidoSources = fidoFiles.filter((file) => file.endsWith('.c'));
 
 const libraries = ['-pthread', '-lfido2'];
-
-const newestOf = (paths: readonly string[]) => Math.max(...paths.map((each) => statSync(each).mtimeMs));
 
 /**
  * The helper with sockets in the place of keys. Several files of tests want it, and the sanitizers take their time
@@ -26,9 +27,10 @@ const newestOf = (paths: readonly string[]) => Math.max(...paths.map((each) => s
 export async function compileSoftHelper(variant: Variant): Promise<string> {
   const kept = path.join(repoRoot, `build/test/sallyport-fido-${variant}`);
   const devices = path.join(nativeTests, 'fido_devices.c');
-  if (existsSync(kept) && newestOf([...fidoFiles, devices]) < statSync(kept).mtimeMs) return kept;
+  const newest = Math.max(newestSource('sallyport-fido'), statSync(devices).mtimeMs);
+  if (existsSync(kept) && newest < statSync(kept).mtimeMs) return kept;
   mkdirSync(path.dirname(kept), { recursive: true });
-  const sources = fidoSources.filter((source) => path.basename(source) !== 'devices.c');
+  const sources = sourcesOf('sallyport-fido').filter((source) => path.basename(source) !== 'devices.c');
   const output = await compileSources({
     output: `${kept}.${process.pid}`,
     sources: [...sources, devices],
@@ -42,9 +44,13 @@ export async function compileSoftHelper(variant: Variant): Promise<string> {
 /** The helper that ships: the built one when it is newer than its sources, else one compiled as it is. */
 export async function shippedHelper(folder: string): Promise<string> {
   const built = path.join(repoRoot, 'build/Release/sallyport-fido');
-  if (existsSync(built) && newestOf(fidoFiles) <= statSync(built).mtimeMs) return built;
+  if (existsSync(built) && newestSource('sallyport-fido') <= statSync(built).mtimeMs) return built;
   const output = path.join(folder, 'sallyport-fido');
-  return compileSources({ output, sources: fidoSources, flags: [...hardenedLink, ...libraries] });
+  return compileSources({
+    output,
+    sources: sourcesOf('sallyport-fido'),
+    flags: [...hardenedLink, ...libraries],
+  });
 }
 
 /** DUMPABLE 0 keeps the leak checker from looking; the process ends without tidying up anyway. */

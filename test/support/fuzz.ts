@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { compileModule, compileSources, moduleFolder, nativeTests } from './native.ts';
+import { compileModule, compileSources, nativeTests, wireSources } from './native.ts';
 import { vectorBytes, vectorIndex } from './vectors.ts';
 
 const run = promisify(execFile);
@@ -98,7 +98,7 @@ function writeSeeds(folder: string, seeds: readonly Buffer[]): string {
 }
 
 async function buildFrames(folder: string): Promise<string> {
-  const sources = [path.join(nativeTests, 'fuzz_frames.c'), path.join(moduleFolder, 'wire.c')];
+  const sources = [path.join(nativeTests, 'fuzz_frames.c'), ...wireSources];
   await compileSources({ output: path.join(folder, 'fuzz'), sources, variant: 'fuzz', flags: link });
   return writeSeeds(folder, daemonFrames());
 }

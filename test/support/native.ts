@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -65,17 +65,36 @@ export async function compileSources(compilation: Compilation): Promise<string> 
   return compilation.output;
 }
 
-function moduleSources(): string[] {
-  const names = readdirSync(moduleFolder).filter((name) => name.endsWith('.c'));
-  return names.map((name) => path.join(moduleFolder, name));
+interface Gyp {
+  readonly targets: readonly { readonly target_name: string; readonly sources: readonly string[] }[];
 }
+
+/** The sources of a program, as binding.gyp has them. */
+export function sourcesOf(target: string): readonly string[] {
+  const { targets } = JSON.parse(readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8')) as Gyp;
+  const sources = targets.find(({ target_name }) => target_name === target)?.sources;
+  if (sources === undefined) throw new Error(`binding.gyp has no target ${target}`);
+  return sources.map((source) => path.join(repoRoot, source));
+}
+
+/** When a source of a program, or a header beside one, was last written. */
+export function newestSource(target: string): number {
+  const folders = new Set(sourcesOf(target).map((source) => path.dirname(source)));
+  const files = [...folders].flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)));
+  return Math.max(...files.map((file) => statSync(file).mtimeMs));
+}
+
+/** What takes frames of the daemon apart. */
+export const wireSources = ['native/module/wire.c', 'native/frames/codec.c', 'native/frames/utf8.c'].map(
+  (name) => path.join(repoRoot, name),
+);
 
 /** Compiles pam_sallyport.so into `folder`. */
 export function compileModule(folder: string, variant: Variant): Promise<string> {
   const map = path.join(moduleFolder, 'pam_sallyport.map');
   return compileSources({
     output: path.join(folder, 'pam_sallyport.so'),
-    sources: moduleSources(),
+    sources: sourcesOf('pam_sallyport'),
     variant,
     flags: ['-fPIC', '-shared', ...hardenedLink, `-Wl,--version-script=${map}`, '-lpam'],
   });
@@ -85,9 +104,7 @@ export function compileModule(folder: string, variant: Variant): Promise<string>
 export function builtModule(): string | undefined {
   const built = path.join(repoRoot, 'build/Release/pam_sallyport.so');
   if (!existsSync(built)) return undefined;
-  const age = statSync(built).mtimeMs;
-  const sources = readdirSync(moduleFolder).map((name) => path.join(moduleFolder, name));
-  return sources.every((source) => statSync(source).mtimeMs <= age) ? built : undefined;
+  return newestSource('pam_sallyport') <= statSync(built).mtimeMs ? built : undefined;
 }
 
 /** The module that ships: the built one, or one compiled into `folder` with the same flags. */

@@ -1,22 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { field, frame } from './fake-daemon.ts';
-import { framesFolder, number, sanitizerOptions } from './fido-rig.ts';
-import { compileC, compileSources, hardenedLink, nativeTests, repoRoot, type Variant } from './native.ts';
+import { number, sanitizerOptions } from './fido-rig.ts';
+import {
+  compileC,
+  compileSources,
+  hardenedLink,
+  nativeTests,
+  newestSource,
+  repoRoot,
+  sourcesOf,
+  type Variant,
+} from './native.ts';
 
 export const passwordFolder = path.join(repoRoot, 'native/password');
-const files = [passwordFolder, framesFolder].flatMap((folder) =>
-  readdirSync(folder).map((name) => path.join(folder, name)),
-);
-export const passwordSources = files.filter((file) => file.endsWith('.c'));
-
-const newestOf = (paths: readonly string[]) => Math.max(...paths.map((each) => statSync(each).mtimeMs));
+const target = 'sallyport-password';
 
 /** Kept in build/ for as long as no source is newer. */
-async function kept(name: string, sources: readonly string[], make: (output: string) => unknown) {
+async function kept(name: string, newest: number, make: (output: string) => unknown) {
   const output = path.join(repoRoot, 'build/test', name);
-  if (existsSync(output) && newestOf(sources) < statSync(output).mtimeMs) return output;
+  if (existsSync(output) && newest < statSync(output).mtimeMs) return output;
   mkdirSync(path.dirname(output), { recursive: true });
   const fresh = `${output}.${process.pid}`;
   await make(fresh);
@@ -27,24 +31,28 @@ async function kept(name: string, sources: readonly string[], make: (output: str
 export function compileHelper(variant: Variant): Promise<string> {
   // The sanitizer takes the place of crypt(3), and finds only one that is there before pam_unix brings it.
   const flags = ['-lpam', '-Wl,--no-as-needed', '-lcrypt'];
-  return kept(`sallyport-password-${variant}`, files, (output) =>
-    compileSources({ output, sources: passwordSources, variant, flags }),
+  return kept(`sallyport-password-${variant}`, newestSource(target), (output) =>
+    compileSources({ output, sources: sourcesOf(target), variant, flags }),
   );
 }
 
 /** The helper that ships: the built one when it is newer than its sources, else one compiled as it is. */
 export async function shippedPasswordHelper(): Promise<string> {
   const built = path.join(repoRoot, 'build/Release/sallyport-password');
-  if (existsSync(built) && newestOf(files) <= statSync(built).mtimeMs) return built;
-  return kept('sallyport-password-shipped', files, (output) =>
-    compileSources({ output, sources: passwordSources, flags: [...hardenedLink, '-pie', '-fPIE', '-lpam'] }),
+  if (existsSync(built) && newestSource(target) <= statSync(built).mtimeMs) return built;
+  return kept('sallyport-password-shipped', newestSource(target), (output) =>
+    compileSources({
+      output,
+      sources: sourcesOf(target),
+      flags: [...hardenedLink, '-pie', '-fPIE', '-lpam'],
+    }),
   );
 }
 
 /** test/native/pam_asks.c, a module that wants what its line says. */
 export function askingModule(): Promise<string> {
   const source = path.join(nativeTests, 'pam_asks.c');
-  return kept('pam_asks.so', [source], (output) =>
+  return kept('pam_asks.so', statSync(source).mtimeMs, (output) =>
     compileC('pam_asks.c', output, ['-fPIC', '-shared', '-lpam']),
   );
 }
