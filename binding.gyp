@@ -32,9 +32,9 @@
       "libraries": ["-lpam"]
     },
     {
-      "target_name": "sallyport-try",
+      "target_name": "sallyport-demo",
       "type": "executable",
-      "sources": ["native/try/try_login.c"],
+      "sources": ["native/demo/demo_login.c"],
       "cflags": ["-std=c11", "-pedantic", "-D_GNU_SOURCE", "<@(warnings_are_errors)", "<@(hardening)"],
       "ldflags": ["<@(hardened_link)"],
       "libraries": ["-lpam", "-lpam_misc"]
@@ -43,7 +43,7 @@
       "target_name": "sallyport-fido",
       "type": "executable",
       "sources": ["native/fido/main.c", "native/fido/session.c", "native/fido/workers.c", "native/fido/worker.c",
-        "native/fido/ceremony.c", "native/fido/assert.c", "native/fido/make.c", "native/fido/key.c",
+        "native/fido/ceremony.c", "native/fido/get_assertion.c", "native/fido/make_credential.c", "native/fido/key.c",
         "native/fido/devices.c", "native/fido/request.c", "native/fido/text.c", "native/frames/codec.c",
         "native/frames/stream.c", "native/frames/utf8.c"],
       "cflags": ["-std=c11", "-pedantic", "-pthread", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],
@@ -53,7 +53,7 @@
     {
       "target_name": "sallyport-password",
       "type": "executable",
-      "sources": ["native/password/main.c", "native/password/asker.c", "native/password/request.c",
+      "sources": ["native/password/main.c", "native/password/peer.c", "native/password/request.c",
         "native/password/check.c", "native/password/account.c", "native/password/equal-work.c", "native/frames/codec.c",
         "native/frames/stream.c"],
       "cflags": ["-std=c11", "-pedantic", "-fPIE", "<@(warnings_are_errors)", "<@(hardening)"],

@@ -10,7 +10,7 @@ const daemonMain = join(import.meta.dirname, '../../daemon/main.js');
 const cliMain = join(import.meta.dirname, '../main.js');
 const portalMain = join(import.meta.dirname, '../../portal/main.js');
 const module = join(repository, 'build/Release/pam_sallyport.so');
-const tryLogin = join(repository, 'build/Release/sallyport-try');
+const tryLogin = join(repository, 'build/Release/sallyport-demo');
 
 const portalListen = '127.0.0.1:8866';
 const portalOrigin = 'http://localhost:8866';
@@ -72,10 +72,10 @@ export class Sandbox {
     const socket = join(this.root, 'run/pam.sock');
     // The one who runs this is logged in already: the first factor counts as passed.
     writeFileSync(
-      join(services, 'sallyport-try'),
+      join(services, 'sallyport-demo'),
       `auth required ${module} socket=${socket} first_factor=passed\nauth required pam_permit.so\n`,
     );
-    return run(tryLogin, [services, 'sallyport-try', user], input);
+    return run(tryLogin, [services, 'sallyport-demo', user], input);
   }
 
   /** @throws Error when the daemon ends or does not listen */

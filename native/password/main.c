@@ -26,7 +26,7 @@
 
 #include "../frames/stream.h"
 #include "account.h"
-#include "asker.h"
+#include "peer.h"
 #include "check.h"
 #include "request.h"
 
@@ -135,7 +135,7 @@ int main(int argc, char **argv) {
     handle_signals();
     (void)alarm(REQUEST_S);
     openlog("sallyport-password", LOG_PID, LOG_AUTHPRIV);
-    if (!asker_may(STDIN_FILENO, confdir != NULL) || !read_request()) {
+    if (!peer_may_ask(STDIN_FILENO, confdir != NULL) || !read_request()) {
         explicit_bzero(&request, sizeof(request));
         _exit(1);
     }

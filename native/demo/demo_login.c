@@ -1,8 +1,8 @@
 /*
- * sallyport-try: one login through real PAM, with a service file from a folder of one's own, for
+ * sallyport-demo: one login through real PAM, with a service file from a folder of one's own, for
  * `npm start` and for whoever wants to try a stack before it goes to /etc/pam.d.
  *
- *   sallyport-try FOLDER SERVICE USER
+ *   sallyport-demo FOLDER SERVICE USER
  *
  * Asks on the terminal; without one it takes one line of standard input for each prompt. Prints what
  * pam_authenticate returned and exits with that number (0: logged in).
@@ -60,7 +60,7 @@ static int answer_from_input(int count, const struct pam_message **messages, str
 
 int main(int argc, char **argv) {
     if (argc != 4) {
-        fprintf(stderr, "usage: sallyport-try FOLDER SERVICE USER\n");
+        fprintf(stderr, "usage: sallyport-demo FOLDER SERVICE USER\n");
         return 2;
     }
     const struct pam_conv conversation = {isatty(STDIN_FILENO) ? misc_conv : answer_from_input, NULL};

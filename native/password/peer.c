@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 
-#include "asker.h"
+#include "peer.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -65,7 +65,7 @@ static bool socket_may(int fd, bool has_confdir) {
 }
 
 /* A pipe has been made by whoever started us. */
-bool asker_may(int fd, bool has_confdir) {
+bool peer_may_ask(int fd, bool has_confdir) {
     struct stat status;
 
     if (fstat(fd, &status) != 0)
