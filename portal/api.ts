@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { closingOf } from '../daemon/lib/open-stream.ts';
 import { isBodiless, sendError, sendJson } from './answer.ts';
 import { readJson } from './body.ts';
 import { clearCookie, readCookie, setCookie } from './cookie.ts';
@@ -39,13 +40,15 @@ export async function serveApi(
       parameters: found.parameters,
       query: found.query,
       body: () => readJson(request, limits.requestBody, bodyWait),
+      ended: () => closingOf(response),
       keep: (id) => response.setHeader('set-cookie', cookieOf(visit, id)),
     };
     sendJson(request, response, 200, await handlers[name](desk, call));
   } catch (error) {
     if (response.headersSent) throw error;
     const answer = told(error);
-    if (answer.status >= 500)
+    // What a browser ended by itself has not failed.
+    if (answer.status >= 500 && !response.destroyed)
       desk.log.error('request-failed', {
         route: name ?? 'none',
         code: answer.code,

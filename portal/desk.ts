@@ -40,6 +40,8 @@ export interface ApiRequest {
   readonly query: Readonly<Record<string, string>>;
   /** @throws PortalError body-too-large, bad-request */
   readonly body: () => Promise<unknown>;
+  /** @returns a signal that is aborted once the browser has ended the request */
+  readonly ended: () => AbortSignal;
   /** The browser gets this session's id from now on; undefined: none. */
   readonly keep: (id: string | undefined) => void;
 }

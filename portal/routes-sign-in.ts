@@ -24,7 +24,8 @@ export const signInRoutes = {
     const answer = readAnswer(await call.body());
     const id = call.parameters.id ?? '';
     const party = desk.familiar.partyOfSignIn(id) ?? call.source;
-    return settle(desk, call, party, () => desk.daemon.nobody.answerSignIn(id, answer));
+    const ended = call.ended();
+    return settle(desk, call, party, () => desk.daemon.nobody.answerSignIn(id, answer, ended), ended);
   },
 
   'POST /api/confirm': async (desk, call) => {
@@ -73,18 +74,20 @@ function begin(
  * What MUST hold: a try counts as a wrong one until the daemon says that it was right; the daemon's token goes
  * into a new session under a new id, and no further; whoever had a session here before has it no more.
  * @param party under which tries are counted
+ * @param ended of the request: a try that the browser ended counts as a wrong one
  */
 async function settle(
   desk: ServerContext,
   call: ApiRequest,
   party: string | undefined,
   ask: () => Promise<SignInView>,
+  ended?: AbortSignal,
 ): Promise<SignInReply> {
   const { wrong } = desk.tries;
   wrong.take(party);
   const { id, step } = await ask().catch((error: unknown) => {
     // That sallyportd is away is nobody's wrong try.
-    if (told(error).status >= 500) wrong.giveBack(party);
+    if (told(error).status >= 500 && ended?.aborted !== true) wrong.giveBack(party);
     throw error;
   });
   switch (step.kind) {

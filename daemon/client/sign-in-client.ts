@@ -17,7 +17,8 @@ import { ask, type ClientOptions, stream } from './transport.ts';
 /** What the portal, and people without root, ask sallyportd. Every call may throw a ControlError. */
 export interface SignInClient {
   beginSignIn(body: SignInBody): Promise<SignInView>;
-  answerSignIn(signIn: string, body: SignInAnswerBody): Promise<SignInView>;
+  /** @param ended ends the request: the answer is then not accepted any more */
+  answerSignIn(signIn: string, body: SignInAnswerBody, ended?: AbortSignal): Promise<SignInView>;
   /** The token that the client was made with is good for nothing any more. */
   endToken(): Promise<void>;
   /** @param origin of the page that asks: the one that the key will sign */
@@ -50,7 +51,11 @@ export function createSignInClient(options: ClientOptions): SignInClient {
   };
   return {
     beginSignIn: (body) => ask(options, { ...at('sign-in-begin'), body }),
-    answerSignIn: (signIn, body) => ask(options, { ...at('sign-in-answer', { signin: signIn }), body }),
+    answerSignIn: (signIn, body, ended) =>
+      ask(ended === undefined ? options : { ...options, signal: ended }, {
+        ...at('sign-in-answer', { signin: signIn }),
+        body,
+      }),
     endToken: async () => void (await ask(options, at('token-end'))),
     beginKey: (user, body) => ask(options, { ...at('key-begin', { user }), body }),
     finishKey: (user, key, body) => ask(options, { ...at('key-finish', { user, key }), body }),

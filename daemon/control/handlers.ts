@@ -30,6 +30,8 @@ export interface Call extends Authorised {
   readonly body: () => Promise<unknown>;
   /** That came along, good or not. */
   readonly token?: string;
+  /** @returns a signal that is aborted once the caller has closed the connection */
+  readonly ended: () => AbortSignal;
 }
 
 export interface HandlerOptions {
@@ -106,6 +108,7 @@ export const handlers: Readonly<
       call.caller,
       call.route.parameters.signin ?? '',
       schema.readSignInAnswer(await call.body()),
+      call.ended(),
     ),
   'token-end': change(async ({ tokens }, call) => {
     if (call.token !== undefined) tokens.end(call.token);

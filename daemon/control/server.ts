@@ -18,7 +18,7 @@ import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
 import { removeStale } from '../host/socket-file.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { endIfOpen } from '../lib/open-stream.ts';
+import { closingOf, endIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import { type Maintenance, sendBackup } from '../maintenance/maintenance.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -237,6 +237,7 @@ async function serve(
       ...authorised,
       route: found,
       body: () => readJson(request, mostBytes(desk.limit, name)),
+      ended: () => closingOf(response),
       ...(token === undefined ? {} : { token }),
     };
     send(request, response, 200, await handlers[found.name](desk.options, call));

@@ -18,3 +18,15 @@ export function writeIfOpen(stream: Stream, chunk: string | Uint8Array): boolean
 export function endIfOpen(stream: Stream, chunk?: string | Uint8Array): void {
   if (takesMore(stream)) stream.end(chunk);
 }
+
+/**
+ * Aborted once the stream is closed, for work whose outcome only the other side wants.
+ * The controller is held by the stream, so that no garbage collector takes it before.
+ */
+export function closingOf(stream: Pick<Writable, 'destroyed' | 'once'>): AbortSignal {
+  const closing = new AbortController();
+  const close = (): void => closing.abort('disconnected');
+  if (stream.destroyed) close();
+  else stream.once('close', close);
+  return closing.signal;
+}

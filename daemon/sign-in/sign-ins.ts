@@ -28,8 +28,11 @@ export interface SignIns {
    * @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted`
    */
   begin(caller: Caller, body: SignInBody, token?: string): Promise<SignInView>;
-  /** @throws SallyportError `sign-in-refused`, `no-such-sign-in` */
-  answer(caller: Caller, id: string, body: SignInAnswerBody): Promise<SignInView>;
+  /**
+   * @param ended aborted once the request is: there is no browser to sign in, and the answer stays unused
+   * @throws SallyportError `sign-in-refused`, `no-such-sign-in`
+   */
+  answer(caller: Caller, id: string, body: SignInAnswerBody, ended?: AbortSignal): Promise<SignInView>;
   close(): void;
 }
 
@@ -62,7 +65,8 @@ interface SignIn {
 /**
  * MUST hold:
  * - who somebody is is settled first, by first-factor-gate.ts, and only then is anything looked at or opened;
- * - the factor is asked by the realm's policy, judged by the verifier and counted as in any login;
+ * - the factor is asked by the realm's policy, judged by the verifier and counted as in any login; once the request has
+ *   ended, nothing is accepted;
  * - a token without a factor is given only where policy needs none, or to an account that has none at all and whose
  *   realm, or an invite, lets its first one be added;
  * - nobody takes up the places of others.
@@ -143,7 +147,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       running.set(id, signIn);
       return { id, step: factorStep(signIn, opening.text) };
     },
-    async answer(caller, id, body) {
+    async answer(caller, id, body, ended) {
       const signIn = running.get(id);
       const isOpen = signIn?.caller.uid === caller.uid && signIn.answers < limits.answersPerCall;
       if (signIn === undefined || !isOpen)
@@ -151,7 +155,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       signIn.answers += 1;
       signIn.judging += 1;
       const verdict = await options.verifier
-        .answer(signIn.login, answerOf(body, signIn, options))
+        .answer(signIn.login, answerOf(body, signIn, options), ended)
         .finally(() => {
           signIn.judging -= 1;
         });

@@ -21,6 +21,8 @@ export class FakePortalDaemon implements PortalDaemon {
   approvalsNow: ApprovalEvent[] = [];
   /** Sign-ins that begin wait for it. */
   holds: Promise<void> = Promise.resolve();
+  /** Answers of sign-ins wait until their request has ended. */
+  endless = false;
   #made = 0;
   readonly #begun = new Map<string, string>();
 
@@ -34,8 +36,9 @@ export class FakePortalDaemon implements PortalDaemon {
       this.#begun.set(id, body.user);
       return { id, step: { kind: 'factor', typed: 'Verification code' } };
     },
-    answerSignIn: async (id, body) => {
+    answerSignIn: async (id, body, ended) => {
       this.#note('answerSignIn', id, body);
+      if (this.endless) await endOf(ended);
       const account = this.#begun.get(id);
       if (account === undefined) throw new ControlError('not-permitted', 'there is no such sign-in');
       if (body.kind === 'typed' && body.answer !== '123456')
@@ -182,6 +185,13 @@ class Stream<T> implements AsyncIterable<T> {
         });
     }
   }
+}
+
+/** As the client of control.sock does: what is aborted is not answered. */
+async function endOf(ended: AbortSignal | undefined): Promise<never> {
+  if (ended === undefined) throw new Error('it would never end');
+  if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve));
+  throw new ControlError('daemon-unreachable', 'sallyportd does not answer (ABORT_ERR)');
 }
 
 const needed = () => new ControlError('token-needed', 'a token is needed');

@@ -4,6 +4,7 @@ import { createClient } from '../../../daemon/client/client.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { totp, wrongTotp } from '../../support/codes.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
+import { held } from '../../support/held.ts';
 import {
   asked,
   assertSilent,
@@ -57,6 +58,31 @@ describe('a typed factor', () => {
     assert.match(step.text ?? '', /used before/);
     assert.deepEqual(trailOf(rig), ['login success verified', 'login refused replay']);
     assert.deepEqual(await lock(), { codes: 0, any: 0 }, 'a replay guesses nothing');
+  });
+
+  it('is not used up once the request has ended, while records are still read', async () => {
+    const client = createClient({ socket: rig.socket });
+    const right = { user: 'alice', by: 'password', password: 'password of alice' } as const;
+    const { id } = await client.beginSignIn(right);
+    const read = rig.store.account.bind(rig.store);
+    const { promise, release } = held();
+    let reads = 0;
+    rig.store.account = async (name) => {
+      reads += 1;
+      await promise;
+      return read(name);
+    };
+    const ending = new AbortController();
+    const code = totp(seed);
+    const answered = client.answerSignIn(id, { kind: 'typed', answer: code }, ending.signal);
+    await until(() => reads > 0, 8_000);
+    ending.abort();
+    await assert.rejects(answered, { code: 'daemon-unreachable' });
+    await until(() => rig.server.connections() === 0, 8_000);
+    release();
+    await until(() => rig.store.trail.length > 0, 8_000);
+    assert.deepEqual(trailOf(rig), ['login abandoned disconnected']);
+    done(await answer((await begin()).id, code));
   });
 
   it('that is wrong counts in the account, is asked for again, and says what can be typed', async () => {
