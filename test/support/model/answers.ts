@@ -18,7 +18,12 @@ export type Outcome =
   | { readonly kind: 'no-form' }
   | { readonly kind: 'codes-locked' }
   /** counts: whether it counts with typed codes, with all failures only, not at all, or is left open. */
-  | { readonly kind: 'wrong'; readonly counts: 'code' | 'any' | 'no' | 'open' }
+  | {
+      readonly kind: 'wrong';
+      readonly counts: 'code' | 'any' | 'no' | 'open';
+      /** It is a code of a restored factor's device: what other factors make of it does not count. */
+      readonly isHeld?: true;
+    }
   /** A restored factor: it may be accepted or refused, but never accepted twice. */
   | { readonly kind: 'open'; readonly factor: Factor; readonly use: () => void };
 
@@ -53,10 +58,11 @@ export function judged(asked: Asked, typed: string, now: number): Outcome {
   return first ?? worst(outcomes);
 }
 
-/** What counts nowhere must be the word of every factor that was asked. */
+/** What counts nowhere must be the word of every factor that was asked, unless one knows it for its device's. */
 function worst(outcomes: readonly Outcome[]): Outcome {
   const wrong = outcomes.flatMap((one) => (one.kind === 'wrong' ? [one] : []));
   return (
+    wrong.find(({ isHeld }) => isHeld) ??
     wrong.find(({ counts }) => counts === 'code' || counts === 'any') ??
     wrong.find(({ counts }) => counts === 'open') ??
     wrong[0] ?? { kind: 'no-form' }
@@ -102,6 +108,7 @@ function byTotp(factor: Factor & { kind: 'totp' }, text: string, now: number): O
       },
       center - 1 > stepAt(factor.restoredAt ?? 0) + restoredAhead,
     );
+  if (factor.doubt && steps.length > 0) return { kind: 'wrong', counts: 'open', isHeld: true };
   // Below the mark with its whole window: the clock stands behind, and no code can be right.
   if (center + 1 < factor.lastStep || factor.doubt)
     return { kind: 'wrong', counts: factor.doubt ? 'open' : 'no' };

@@ -185,6 +185,19 @@ export const faults: readonly {
     ],
     onDisk: true,
   },
+  {
+    what: 'a code of a restored token comes again where the account has a newer one',
+    commands: [
+      backup,
+      logsIn({ user: 'alice', service: 'sshd', source: 'inside' }, ['totp']),
+      restore,
+      addFactor('alice', 'totp'),
+      logsIn({ user: 'alice', service: 'sshd', source: 'inside' }, ['recovery']),
+      logsIn({ user: 'alice', service: 'sshd', source: 'inside' }, ['totp']),
+      restore,
+    ],
+    onDisk: true,
+  },
 ];
 
 /** What every sequence begins with: factors to log in with. */
