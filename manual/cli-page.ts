@@ -28,26 +28,26 @@ export function cliPage(program: Command, date: string): string {
 }
 
 /** Those that do something, in the order of --help. */
-function leavesOf(command: Command): readonly Command[] {
+export function leavesOf(command: Command): readonly Command[] {
   const below = shown(command);
   return below.length === 0 ? [command] : below.flatMap(leavesOf);
 }
 
-function shown(command: Command): readonly Command[] {
+export function shown(command: Command): readonly Command[] {
   return command
     .createHelp()
     .visibleCommands(command)
     .filter((one) => one.name() !== 'help');
 }
 
-function optionsOf(command: Command): readonly Option[] {
+export function optionsOf(command: Command): readonly Option[] {
   return command
     .createHelp()
     .visibleOptions(command)
     .filter(({ long }) => long !== '--help');
 }
 
-function pathOf(command: Command): string {
+export function pathOf(command: Command): string {
   const above = command.parent;
   return above?.parent ? `${pathOf(above)} ${command.name()}` : command.name();
 }
@@ -90,17 +90,17 @@ function optionList(options: readonly Option[]): string {
   );
 }
 
-function withChoices(about: string, choices: readonly string[] | undefined): string {
+export function withChoices(about: string, choices: readonly string[] | undefined): string {
   return sentence(choices === undefined ? about : `${about} (${choices.join(', ')})`);
 }
 
-function sentence(about: string): string {
+export function sentence(about: string): string {
   const begun = about.slice(0, 1).toUpperCase() + about.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
 /** What addHelpText wrote behind the options: commander tells it to those who ask for the whole help alone. */
-function helpAfter(command: Command): string {
+export function helpAfter(command: Command): string {
   const parts: string[] = [];
   command.configureOutput({ writeOut: (part) => void parts.push(part) });
   command.outputHelp();
