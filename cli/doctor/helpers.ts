@@ -18,7 +18,7 @@ export const helpersCheck: Check = {
         finding(
           portal === undefined ? 'helper.password-none' : 'helper.password-away',
           password,
-          'systemctl enable --now sallyport-password.socket (pam-config/README.md)',
+          'systemctl enable --now sallyport-password.socket (docs/reference/pam-stacks.md)',
         ),
       );
     else findings.push(...(await service(machine, paths.passwordServiceDir)));
@@ -28,7 +28,7 @@ export const helpersCheck: Check = {
         finding(
           'helper.fido-away',
           keys,
-          'systemctl enable --now sallyport-fido.socket (pam-config/README.md)',
+          'systemctl enable --now sallyport-fido.socket (docs/reference/pam-stacks.md)',
         ),
       );
     return orGood(findings, webauthn === undefined ? 'passwords can be checked' : 'both are there');

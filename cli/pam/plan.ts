@@ -98,7 +98,7 @@ function pamChanges(
     throw new CliError(
       'refused',
       `${file.path} cannot be changed by a command: ${found.why}; put the lines of ${stackName} there by hand ` +
-        `(pam-config/README.md says where), and see: sallyport pam show ${service}`,
+        `(docs/reference/pam-stacks.md says where), and see: sallyport pam show ${service}`,
     );
   const { line } = found;
   if (isTwinOf(service, line.target))
@@ -141,7 +141,7 @@ function stackText(
   throw new CliError(
     'refused',
     `${service} takes passwords from ${sources.join(', ')} too, which ${name} does not ask; write its stack by hand ` +
-      '(pam-config/README.md)',
+      '(docs/reference/pam-stacks.md)',
   );
 }
 

@@ -10,7 +10,7 @@ import { shippedModule } from './layout.ts';
 const shipped = join(projectRoot, 'pam-config');
 const own = '/usr/local/libexec/sallyport-test';
 
-/** A machine with this build on it, installed by hand as pam-config/README.md says, and sallyportd under systemd. */
+/** A machine with this build on it, installed by hand as docs/reference/pam-stacks.md says, and sallyportd under systemd. */
 export class Installed {
   readonly machine: Booted;
   readonly #counters = new Map<string, { readonly secret: Buffer; next: number }>();

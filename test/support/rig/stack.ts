@@ -15,7 +15,7 @@ export function moduleLine(...options: readonly string[]): string {
 }
 
 /**
- * Installs every snippet as it is shipped, but for what pam-config/README.md says to change when
+ * Installs every snippet as it is shipped, but for what docs/reference/pam-stacks.md says to change when
  * the module is not installed: its path and its socket. pam_unix is kept from waiting two seconds
  * after a failure, which no test here is about.
  */

@@ -68,6 +68,6 @@ describe('docs/reference/audit-events.md', () => {
   });
 
   it('has every notice of the hook, and no other', () => {
-    assert.deepEqual([...rowsBehind('## The hook').keys()], [...noticeNames]);
+    assert.deepEqual([...rowsBehind('## Notices').keys()], [...noticeNames]);
   });
 });
