@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { clientDataFor } from '../daemon/authenticators/key-requests.ts';
-import type { Assertion, WebauthnRecord } from '../daemon/factors/contract.ts';
+import type { Assertion } from '../daemon/factors/contract.ts';
+import type { WebauthnRecord } from '../daemon/factors/webauthn.ts';
 
 /** What a security key answers to a question of the daemon's, and what it is verified with. */
 export interface Sample {

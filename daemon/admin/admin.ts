@@ -5,7 +5,7 @@ import { fitting } from '../audit/filter.ts';
 import { readByPortal } from '../client/portal-config.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { checkedName } from '../enrolment/factor-name.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { summaryOf, withoutCodeToCome } from '../factors/summary.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';

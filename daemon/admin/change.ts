@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { check } from '../api/schema.ts';
 import type { Realm } from '../config/contract.ts';
-import type { KindName } from '../factors/contract.ts';
+import type { KindName } from '../factors/kinds.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { createSemaphore } from '../lib/semaphore.ts';

@@ -1,4 +1,6 @@
-import type { Assertion, CredentialRecord } from '../factors/contract.ts';
+import type { Assertion } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf } from '../factors/kinds.ts';
 import type { FidoFailure, FidoReason } from '../host/security-keys.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
@@ -51,7 +53,7 @@ export interface Approvals {
     account: string,
     facts: LoginFacts,
     question: CredentialRequest,
-    credentials: readonly CredentialRecord[],
+    credentials: readonly FactorRecord[],
   ): Approval;
   /** Waits for it, on behalf of the login. @param deadline milliseconds from now */
   wait(approval: Approval, deadline: number): KeyRequest;
@@ -78,7 +80,7 @@ export interface ApprovalOptions {
 
 interface Pending {
   readonly approval: Approval;
-  readonly credentials: readonly CredentialRecord[];
+  readonly credentials: readonly FactorRecord[];
   /** Monotonic. */
   readonly ends: number;
   tries: number;
@@ -183,7 +185,10 @@ export function createApprovals(options: ApprovalOptions): Approvals {
       found.tries += 1;
       const assertion = assertionOf(given, found.approval.challenge, options.origins());
       const { signed } = await assertions.of(assertion, found.credentials);
-      const isGood = found.credentials.some((record) => signed?.(assertion, record) !== undefined);
+      const isGood = found.credentials.some((record) => {
+        const credential = credentialOf(record);
+        return credential !== undefined && signed?.(assertion, credential) !== undefined;
+      });
       // Another tab may have been faster while the signature was checked.
       if (live(id) !== found) return 'over';
       if (isGood) {

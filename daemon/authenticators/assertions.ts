@@ -1,5 +1,7 @@
 import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
-import type { Assertion, CredentialRecord, FactorRecord, Signed, SignedFacts } from '../factors/contract.ts';
+import type { Assertion, Credential, Signed, SignedFacts } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf } from '../factors/kinds.ts';
 import { Outside } from '../lib/account-mutex.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -21,7 +23,7 @@ export interface Assertions {
 /** @returns undefined: it proves nothing. May throw, which means the same. */
 export type CheckSignature = (
   assertion: Assertion,
-  record: CredentialRecord,
+  credential: Credential,
 ) => Promise<SignedFacts | undefined>;
 
 /**
@@ -33,11 +35,11 @@ export type CheckSignature = (
  */
 export function createAssertions(log: Log, check: CheckSignature = checkSignature): Assertions {
   const known = new WeakMap<Assertion, Signed>();
-  const madeBy = (assertion: Assertion, factors: readonly FactorRecord[]): CredentialRecord | undefined =>
-    factors.find(
-      (factor): factor is CredentialRecord =>
-        isCredential(factor) && factor.credentialId === assertion.credentialId,
-    );
+  const madeBy = (assertion: Assertion, factors: readonly FactorRecord[]) => {
+    const factor = factors.find((one) => credentialOf(one)?.credentialId === assertion.credentialId);
+    const credential = factor && credentialOf(factor);
+    return factor === undefined || credential === undefined ? undefined : { id: factor.id, credential };
+  };
   const assertions: Assertions = {
     needed(assertion, factors) {
       if (known.has(assertion) || madeBy(assertion, factors) === undefined) return undefined;
@@ -46,13 +48,14 @@ export function createAssertions(log: Log, check: CheckSignature = checkSignatur
     async of(assertion, factors) {
       const before = known.get(assertion);
       if (before !== undefined) return { signed: before, waited: false };
-      const checked = madeBy(assertion, factors);
-      if (checked === undefined) return { waited: false };
+      const made = madeBy(assertion, factors);
+      if (made === undefined) return { waited: false };
+      const { id, credential: checked } = made;
       let facts: SignedFacts | undefined;
       try {
         facts = await check(assertion, checked);
       } catch (error) {
-        log.warning('assertion-refused', { factor: checked.id, message: messageOf(error) });
+        log.warning('assertion-refused', { factor: id, message: messageOf(error) });
       }
       const signed: Signed = (asked, record) =>
         asked === assertion && isSameKey(record, checked) ? facts : undefined;
@@ -63,20 +66,9 @@ export function createAssertions(log: Log, check: CheckSignature = checkSignatur
   return assertions;
 }
 
-export function isCredential(factor: FactorRecord): factor is CredentialRecord {
-  return factor.kind === 'webauthn' || factor.kind === 'u2f';
-}
-
-/** What the signature is over: the relying party, or what stood in its place before WebAuthn. */
-export function relyingPartyOf(record: CredentialRecord): string {
-  return record.kind === 'webauthn' ? record.rpId : record.appId;
-}
-
-function isSameKey(a: CredentialRecord, b: CredentialRecord): boolean {
+function isSameKey(a: Credential, b: Credential): boolean {
   return (
-    a.publicKey === b.publicKey &&
-    a.credentialId === b.credentialId &&
-    relyingPartyOf(a) === relyingPartyOf(b)
+    a.publicKey === b.publicKey && a.credentialId === b.credentialId && a.relyingParty === b.relyingParty
   );
 }
 
@@ -90,7 +82,7 @@ function isSameKey(a: CredentialRecord, b: CredentialRecord): boolean {
  */
 async function checkSignature(
   assertion: Assertion,
-  record: CredentialRecord,
+  { credentialId, publicKey, relyingParty }: Credential,
 ): Promise<SignedFacts | undefined> {
   // 0.3 s and 28 MB, which a machine without security keys need not pay.
   const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
@@ -109,10 +101,10 @@ async function checkSignature(
       },
       expectedChallenge: assertion.challenge,
       expectedOrigin: [assertion.origin],
-      expectedRPID: [relyingPartyOf(record)],
+      expectedRPID: [relyingParty],
       credential: {
-        id: record.credentialId,
-        publicKey: new Uint8Array(Buffer.from(record.publicKey, 'base64')),
+        id: credentialId,
+        publicKey: new Uint8Array(Buffer.from(publicKey, 'base64')),
         counter: 0,
       },
       requireUserVerification: false,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/contract.ts';
-import type { Assertion, CredentialRecord, UserVerification } from '../factors/contract.ts';
+import type { Assertion, SecurityKey, UserVerification } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf } from '../factors/kinds.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../host/security-keys.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
@@ -13,7 +15,6 @@ import type { CreationOptions, OpenLogin } from '../verifier/contract.ts';
 import type { Answer } from '../verifier/evaluate-answer.ts';
 import { typedNames } from '../verifier/prompt-texts.ts';
 import type { Approval, Approvals } from './approvals.ts';
-import { isCredential, relyingPartyOf } from './assertions.ts';
 import type { Registration } from './registrations.ts';
 
 /** Which credentials may answer in a login. */
@@ -178,9 +179,9 @@ export async function keyOptionFor(
   facts: LoginFacts,
   { touches, approvals, config }: OfferOptions,
 ): Promise<KeyOption | undefined> {
-  const credentials = factors.filter(isCredential);
+  const credentials = factors.filter((factor) => credentialOf(factor) !== undefined);
   const [first] = credentials;
-  const question = questionFor(credentials, realm?.webauthn.userVerification ?? 'required');
+  const question = questionFor(securityKeysOf(credentials), realm?.webauthn.userVerification ?? 'required');
   if (first === undefined || question === undefined) return undefined;
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
@@ -202,26 +203,29 @@ export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
   return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
 }
 
+/** The security keys among factors, as they are asked. */
+export function securityKeysOf(factors: readonly FactorRecord[]): readonly SecurityKey[] {
+  return factors.flatMap((factor) => credentialOf(factor) ?? []);
+}
+
 /** What to ask the keys for; undefined: none of the factors is one. */
 export function questionFor(
-  credentials: readonly CredentialRecord[],
+  credentials: readonly SecurityKey[],
   wanted: UserVerification,
 ): CredentialRequest | undefined {
   if (credentials.length === 0) return undefined;
   // Those of our own relying party first, should there be more than one question can hold.
-  const ordered = [...credentials].sort((a, b) => Number(a.kind === 'u2f') - Number(b.kind === 'u2f'));
+  const ordered = [...credentials].sort((a, b) => Number(a.isLegacy) - Number(b.isLegacy));
   const byParty = new Map<string, string[]>();
   let room: number = limits.fidoIdBytes;
-  for (const record of ordered) {
-    const rpId = relyingPartyOf(record);
+  for (const { credentialId, relyingParty: rpId } of ordered) {
     const party = byParty.get(rpId);
-    const cost =
-      costOf(record.credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
+    const cost = costOf(credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
     if (cost > room || (party === undefined && byParty.size === limits.fidoParties)) continue;
     room -= cost;
-    byParty.set(rpId, [...(party ?? []), record.credentialId]);
+    byParty.set(rpId, [...(party ?? []), credentialId]);
   }
-  const isVerified = credentials.some((record) => record.kind === 'u2f' && record.verified);
+  const isVerified = credentials.some(({ verifiesUser }) => verifiesUser);
   return {
     groups: [...byParty].map(([rpId, credentialIds]) => ({ rpId, credentialIds })),
     userVerification: wanted === 'discouraged' && isVerified ? 'preferred' : wanted,

@@ -1,6 +1,7 @@
 import type { MetadataStatement } from '@simplewebauthn/server';
 import type { AllowedModels } from '../config/contract.ts';
-import type { FactorBase, KeyAlgorithm, UserVerification, WebauthnRecord } from '../factors/contract.ts';
+import type { FactorBase, KeyAlgorithm, UserVerification } from '../factors/contract.ts';
+import type { WebauthnRecord } from '../factors/webauthn.ts';
 import { createAccountMutex } from '../lib/account-mutex.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import { readMetadata } from './metadata.ts';

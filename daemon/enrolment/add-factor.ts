@@ -1,9 +1,9 @@
-import { isCredential } from '../authenticators/assertions.ts';
-import { questionFor } from '../authenticators/key-requests.ts';
+import { questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import { keyAlgorithms, type NewCredential, verifyRegistration } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
-import type { FactorContext, FactorRecord } from '../factors/contract.ts';
+import type { FactorContext } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
@@ -49,7 +49,7 @@ export function createFactorEnrolment(options: CodeVerificationOptions): Adding 
       const factors = await factorsBefore(options, owner, { kind: 'u2f' }, realm);
       const factor = { ...provisional, ...legacyCredential(credential) };
       refuseSameCredential(factor, factors);
-      const question = questionFor([factor], realm.webauthn.userVerification);
+      const question = questionFor(securityKeysOf([factor]), realm.webauthn.userVerification);
       if (question === undefined) throw new SallyportError('internal', 'nothing to ask a key for: a defect');
       return question;
     },
@@ -70,7 +70,7 @@ async function creationOptions(options: CodeVerificationOptions, user: string): 
     rp: webauthn,
     // Keyed, so that a key that is found does not tell whose it is.
     userId: keyedHash.of(keyedHash.keyId, Buffer.from('webauthn user'), `${webauthn.rpId}\0${account}`),
-    exclude: factors.filter(isCredential).map(({ credentialId }) => credentialId),
+    exclude: securityKeysOf(factors).map(({ credentialId }) => credentialId),
     algorithms: keyAlgorithms,
     residentKey: realm.webauthn.residentKey,
     userVerification: realm.webauthn.userVerification,

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { LockState } from '../policy/contract.ts';
 import { lockAt } from '../policy/lockout.ts';

@@ -1,6 +1,8 @@
-import { isCredential } from '../authenticators/assertions.ts';
-import type { CredentialRecord, FactorBase, FactorRecord, U2fRecord } from '../factors/contract.ts';
+import type { FactorBase } from '../factors/contract.ts';
 import { coseKey } from '../factors/cose.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf } from '../factors/kinds.ts';
+import type { U2fRecord } from '../factors/u2f.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { U2fCredential } from '../verifier/contract.ts';
@@ -30,8 +32,11 @@ function isCredentialId(text: string): boolean {
 }
 
 /** @throws SallyportError `bad-secret` */
-export function refuseSameCredential(factor: CredentialRecord, kept: readonly FactorRecord[]): void {
-  const same = kept.find((other) => isCredential(other) && other.credentialId === factor.credentialId);
+export function refuseSameCredential(
+  factor: { readonly credentialId: string },
+  kept: readonly FactorRecord[],
+): void {
+  const same = kept.find((other) => credentialOf(other)?.credentialId === factor.credentialId);
   if (same === undefined) return;
   throw new SallyportError(
     'bad-secret',

@@ -1,22 +1,20 @@
 import type { NewCredential } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
-import { type AnswerFormat, answerFormatOf } from '../factors/answer-format.ts';
+import { answerFormatOf } from '../factors/answer-format.ts';
 import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
 import type {
-  CloudYubikey,
+  AnswerFormat,
   FactorBase,
   FactorContext,
-  FactorRecord,
-  KindName,
-  LocalYubikey,
   RejectReason,
-  YubikeyRecord,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import type { FactorRecord, KindName } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { checkSeed } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
+import type { CloudYubikey, LocalYubikey, YubikeyRecord } from '../factors/yubikey.ts';
 import {
   aesKeyBytes,
   aesKeyCounterName,

@@ -1,4 +1,4 @@
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';

@@ -1,4 +1,4 @@
-import type { FactorRecord, KindName } from '../factors/contract.ts';
+import type { FactorRecord, KindName } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 

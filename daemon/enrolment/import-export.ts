@@ -1,5 +1,5 @@
 import type { Realm } from '../config/contract.ts';
-import type { YubikeyRecord } from '../factors/contract.ts';
+import type { YubikeyRecord } from '../factors/yubikey.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';

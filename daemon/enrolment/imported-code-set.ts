@@ -1,12 +1,9 @@
-import type {
-  FactorBase,
-  FactorRecord,
-  HashedSet,
-  RecoveryHash,
-  RecoveryRecord,
-  ScratchRecord,
-} from '../factors/contract.ts';
+import type { FactorBase, RecoveryHash } from '../factors/contract.ts';
+import type { HashedSet } from '../factors/fields.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import type { RecoveryRecord } from '../factors/recovery.ts';
 import { hashLegacyRecovery } from '../factors/recovery.ts';
+import type { ScratchRecord } from '../factors/scratch.ts';
 import { hashScratchCodes } from '../factors/scratch.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { SallyportError } from '../lib/errors.ts';

@@ -1,17 +1,13 @@
-import { isCredential } from '../authenticators/assertions.ts';
 import type { Realm } from '../config/contract.ts';
-import type {
-  CredentialRecord,
-  FactorBase,
-  FactorRecord,
-  HotpRecord,
-  LocalYubikey,
-  TotpRecord,
-  YubikeyRecord,
-} from '../factors/contract.ts';
+import type { FactorBase } from '../factors/contract.ts';
 import { coseKey } from '../factors/cose.ts';
+import type { HotpRecord } from '../factors/hotp.ts';
 import { highestFirstCounter } from '../factors/hotp.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf as keyIn } from '../factors/kinds.ts';
 import { checkSeed } from '../factors/seed.ts';
+import type { TotpRecord } from '../factors/totp.ts';
+import type { LocalYubikey, YubikeyRecord } from '../factors/yubikey.ts';
 import { aesKeyBytes, aesKeyCounterName, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { Commit } from '../store/contract.ts';
@@ -58,7 +54,7 @@ export function sameAs(moved: PortableFactor, kept: readonly FactorRecord[]): Fa
     }
     case 'u2f':
     case 'webauthn':
-      return kept.find((factor) => isCredential(factor) && factor.credentialId === moved.credentialId);
+      return kept.find((factor) => keyIn(factor)?.credentialId === moved.credentialId);
     case 'scratch':
     case 'recovery':
       return setOfKind(moved, kept);
@@ -167,7 +163,11 @@ export function raisedBy(
     const thinned = thinnedSet(moved, old, setting);
     return thinned === undefined ? undefined : plain(thinned);
   }
-  if (moved.kind === 'webauthn' && isCredential(old) && moved.counter > old.counter)
+  if (
+    moved.kind === 'webauthn' &&
+    (old.kind === 'webauthn' || old.kind === 'u2f') &&
+    moved.counter > old.counter
+  )
     return plain({ ...old, counter: moved.counter });
   return undefined;
 }
@@ -232,7 +232,7 @@ function credentialOf(
   base: FactorBase,
   realm: Realm,
   { rpId }: Setting,
-): CredentialRecord {
+): FactorRecord {
   refuseModels(realm);
   if (moved.rpId !== rpId)
     throw new SallyportError(

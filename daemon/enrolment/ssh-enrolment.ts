@@ -1,5 +1,5 @@
 import type { Realm } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { readSshSkKey, type SshSkKey } from '../factors/ssh-key.ts';
 import { SallyportError } from '../lib/errors.ts';
 

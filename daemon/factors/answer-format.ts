@@ -1,22 +1,5 @@
-import type { Assertion } from './contract.ts';
+import type { AnswerFormat } from './contract.ts';
 import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
-
-/**
- * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
- * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
- * one of a legacy set with its dashes, a YubiKey OTP in lower case.
- */
-export type AnswerFormat =
-  | { readonly kind: 'code'; readonly text: string }
-  | { readonly kind: 'recovery'; readonly text: string }
-  /** With its dashes, which are part of what was hashed. */
-  | { readonly kind: 'legacy-recovery'; readonly text: string }
-  | { readonly kind: 'bypass'; readonly text: string }
-  | { readonly kind: 'yubikey'; readonly text: string }
-  /** Of a security key; nobody types it. */
-  | { readonly kind: 'assertion'; readonly assertion: Assertion }
-  | { readonly kind: 'enter' }
-  | { readonly kind: 'none' };
 
 /** A shape found at the end of a password-and-code answer. */
 export interface Tail {

@@ -1,34 +1,45 @@
+import * as v from 'valibot';
 import { bypassGroups } from './answer-format.ts';
-import type { BypassRecord, Factor, RecoveryHash } from './contract.ts';
-import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
+import type { FactorKind, RecoveryHash } from './contract.ts';
+import { base64, factorBase, type Infer, salted, time } from './fields.ts';
+import { consumeFrom, hashedSet } from './single-use.ts';
+
+const schema = v.strictObject({
+  ...factorBase,
+  ...salted,
+  kind: v.literal('bypass'),
+  hash: base64,
+  until: time,
+});
+/** A single-use code that an admin gave, good from `created`; an account has one at the most. */
+export type BypassRecord = Infer<typeof schema>;
 
 /**
  * One code that an admin reads to somebody on the phone: good for one login, until a moment.
  *
- * MUST hold:
+ * Invariants:
  * - it is void at its end and before its beginning: a clock that was set back brings none back to life;
- * - once used its hash is gone, and the verifier takes the record out in the same commit.
+ * - once used it is gone: the commit that accepts it takes the record out.
  */
-export const bypass: Factor<BypassRecord> = {
+export const bypass: FactorKind<BypassRecord> = {
   kind: 'bypass',
+  schema,
   countsAsCode: true,
   usable: isOpen,
-  takes: (_record, shape) => shape.kind === 'bypass',
-  verify(record, shape, context) {
-    if (shape.kind !== 'bypass' || !isOpen(record, context.now))
-      return { outcome: 'refused', reason: 'wrong' };
-    const [hash] = consumeFrom(setOf(record), shape.text, context.keyedHash) ?? [];
-    if (hash === undefined) return { outcome: 'refused', reason: 'wrong' };
-    return { outcome: 'accepted', record: { ...record, hash, lastUsed: context.now } };
+  takes: (_record, format) => format.kind === 'bypass',
+  verify(record, format, { now, keyedHash }) {
+    const { keyId, salt, hash } = record;
+    const isRight =
+      format.kind === 'bypass' &&
+      isOpen(record, now) &&
+      consumeFrom({ keyId, salt, hashes: [hash] }, format.text, keyedHash) !== undefined;
+    if (!isRight) return { outcome: 'refused', reason: 'wrong' };
+    return { outcome: 'accepted', record: { ...record, lastUsed: now }, gone: true };
   },
 };
 
-function isOpen(record: BypassRecord, now: number): boolean {
-  return remainingIn(setOf(record)) > 0 && record.created <= now && now < record.until;
-}
-
-function setOf({ keyId, salt, hash }: BypassRecord) {
-  return { keyId, salt, hashes: [hash] };
+function isOpen({ created, until }: BypassRecord, now: number): boolean {
+  return created <= now && now < until;
 }
 
 /**
@@ -47,5 +58,5 @@ export function hashBypassCode(
   keyedHash: RecoveryHash,
 ): Pick<BypassRecord, 'keyId' | 'salt' | 'hash'> {
   const { keyId, salt: kept, hashes } = hashedSet([code.replaceAll(' ', '')], salt, keyedHash);
-  return { keyId, salt: kept, hash: hashes[0] ?? null };
+  return { keyId, salt: kept, hash: hashes[0] ?? '' };
 }

@@ -1,5 +1,6 @@
-import type { AnswerFormat } from './answer-format.ts';
-import type { Factor, FactorContext, FactorVerdict, HotpRecord } from './contract.ts';
+import * as v from 'valibot';
+import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import { count, factorBase, type Infer, otpFields, resyncRequired } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 
 /** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
@@ -12,12 +13,23 @@ const remembered = 10;
 /** Where a new token may start: far enough from 2^53 that no number of logins gets there. */
 export const highestFirstCounter = 2 ** 48;
 
+const schema = v.strictObject({
+  ...factorBase,
+  ...otpFields,
+  kind: v.literal('hotp'),
+  /** The next moving factor expected; all below are spent. */
+  counter: count,
+  inDoubt: resyncRequired,
+});
+export type HotpRecord = Infer<typeof schema>;
+
 /** RFC 4226. The moving factor is a counter that each press moves. */
-export const hotp: Factor<HotpRecord> = {
+export const hotp: FactorKind<HotpRecord> = {
   kind: 'hotp',
+  schema,
   countsAsCode: true,
   usable: () => true,
-  takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
+  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
   verify,
 };
 
@@ -29,16 +41,16 @@ export const hotp: Factor<HotpRecord> = {
  *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
  * - Of a record in doubt no single code MUST be accepted, not even the expected one: it may be spent.
  */
-function verify(record: HotpRecord, shape: AnswerFormat, context: FactorContext): FactorVerdict<HotpRecord> {
-  if (shape.kind !== 'code' || shape.text.length !== record.digits)
+function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext): FactorVerdict<HotpRecord> {
+  if (format.kind !== 'code' || format.text.length !== record.digits)
     return { outcome: 'refused', reason: 'wrong' };
   const expected = record.counter;
-  const find = (from: number, to: number) => counterOf(record, shape.text, from, to);
+  const find = (from: number, to: number) => counterOf(record, format.text, from, to);
 
   if (find(Math.max(0, expected - 1), expected - 1) !== undefined)
     return { outcome: 'refused', reason: 'replay' };
   const near = record.inDoubt ? undefined : find(expected, expected + lookAhead);
-  const right = near ?? proven(record, shape.text, context);
+  const right = near ?? proven(record, format.text, context);
   if (right !== undefined) {
     const { inDoubt: _, ...sure } = record;
     return { outcome: 'accepted', record: { ...sure, counter: right + 1, lastUsed: context.now } };

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type CryptoPlugin, createGuardrails, generateSync } from 'otplib';
 import { SallyportError } from '../lib/errors.ts';
-import type { HotpRecord, TotpRecord } from './contract.ts';
+import type { OtpFields } from './fields.ts';
 import { checkSeed, seedLengths } from './seed.ts';
 
 /** The library on Node's HMAC. Randomness is passed in to whatever needs it, so none is to be had here. */
@@ -26,7 +26,7 @@ const guardrails = createGuardrails({
  * @param movingFactor 0 or more
  * @throws SallyportError bad-secret: with a short or empty key anybody could tell the codes
  */
-export function codeAt(record: TotpRecord | HotpRecord, movingFactor: number): string {
+export function codeAt(record: OtpFields, movingFactor: number): string {
   const secret = Buffer.from(record.secret, 'base64');
   checkSeed(secret);
   const { digits, algorithm } = record;

@@ -1,16 +1,35 @@
 import { createHmac } from 'node:crypto';
-import { type AnswerFormat, recoveryAlphabet, recoveryGroups } from './answer-format.ts';
-import type { Factor, FactorContext, FactorVerdict, RecoveryHash, RecoveryRecord } from './contract.ts';
+import * as v from 'valibot';
+import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
+import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict, RecoveryHash } from './contract.ts';
+import { factorBase, hashedSetFields, type Infer, text } from './fields.ts';
 import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 export const recoveryKeyCount = 10;
 
+const schema = v.strictObject({
+  ...factorBase,
+  ...hashedSetFields,
+  kind: v.literal('recovery'),
+  /** A set that was made elsewhere: what is hashed are the hashes that were kept there. */
+  legacy: v.exactOptional(
+    v.strictObject({
+      scheme: v.literal('proxmox'),
+      /** The key of their hash. */
+      secret: v.pipe(text, v.regex(/^[0-9a-fA-F]{16}$/)),
+    }),
+  ),
+});
+/** One set of single-use recovery keys; an account has one at the most. */
+export type RecoveryRecord = Infer<typeof schema>;
+
 /** Single-use keys, to print or to keep in a vault. Kept only as keyed hashes: nobody can read them back. */
-export const recovery: Factor<RecoveryRecord> = {
+export const recovery: FactorKind<RecoveryRecord> = {
   kind: 'recovery',
+  schema,
   countsAsCode: false,
   usable: (record) => remainingKeys(record) > 0,
-  takes: (record, shape) => shape.kind === formatOfKeys(record),
+  takes: (record, format) => format.kind === formatOfKeys(record),
   verify,
 };
 
@@ -64,12 +83,12 @@ export function formatOfKeys({ legacy }: RecoveryRecord): 'recovery' | 'legacy-r
 
 function verify(
   record: RecoveryRecord,
-  shape: AnswerFormat,
+  format: AnswerFormat,
   context: FactorContext,
 ): FactorVerdict<RecoveryRecord> {
-  if (shape.kind !== formatOfKeys(record) || !('text' in shape))
+  if (format.kind !== formatOfKeys(record) || !('text' in format))
     return { outcome: 'refused', reason: 'wrong' };
-  const hashes = consumeFrom(record, hashedText(record, shape.text), context.keyedHash);
+  const hashes = consumeFrom(record, hashedText(record, format.text), context.keyedHash);
   if (hashes === undefined) return { outcome: 'refused', reason: 'wrong' };
   return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };
 }

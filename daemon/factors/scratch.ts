@@ -1,22 +1,34 @@
-import type { Factor, RecoveryHash, ScratchRecord } from './contract.ts';
+import * as v from 'valibot';
+import type { FactorKind, RecoveryHash } from './contract.ts';
+import { factorBase, hashedSetFields, type Infer } from './fields.ts';
 import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 /** As google-authenticator(1) makes them. */
 const digits = 8;
 
+const schema = v.strictObject({
+  ...factorBase,
+  ...hashedSetFields,
+  kind: v.literal('scratch'),
+  digits: v.literal(digits),
+});
+/** Scratch codes of google-authenticator, imported; an account has one set at the most. */
+export type ScratchRecord = Infer<typeof schema>;
+
 /**
  * Scratch codes of google-authenticator, which lay in a file in plain text. They come by import alone, and are
  * typed codes like those that they stood beside: 27 bits are too few for what would open a lock on typed codes.
  */
-export const scratch: Factor<ScratchRecord> = {
+export const scratch: FactorKind<ScratchRecord> = {
   kind: 'scratch',
+  schema,
   countsAsCode: true,
   usable: (record) => remainingIn(record) > 0,
-  takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
-  verify(record, shape, context) {
+  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
+  verify(record, format, context) {
     const hashes =
-      shape.kind === 'code' && shape.text.length === record.digits
-        ? consumeFrom(record, shape.text, context.keyedHash)
+      format.kind === 'code' && format.text.length === record.digits
+        ? consumeFrom(record, format.text, context.keyedHash)
         : undefined;
     if (hashes === undefined) return { outcome: 'refused', reason: 'wrong' };
     return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };

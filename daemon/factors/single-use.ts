@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { HashedSet, RecoveryHash } from './contract.ts';
+import type { RecoveryHash } from './contract.ts';
+import type { HashedSet } from './fields.ts';
 
 /** Bytes of a set's salt. */
 export const saltLength = 16;

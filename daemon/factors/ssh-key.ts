@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-import type { SshSkRecord } from './contract.ts';
 
 /** Public keys of OpenSSH's FIDO kind, as .pub files and sshd write them (PROTOCOL.u2f, PROTOCOL.certkeys). */
-export type SshSkKey = Pick<SshSkRecord, 'keyType' | 'publicKey'>;
-type KeyType = SshSkRecord['keyType'];
-
-const plainTypes: readonly KeyType[] = ['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'];
+export interface SshSkKey {
+  readonly keyType: KeyType;
+  /** Base64 of its blob. */
+  readonly publicKey: string;
+}
+export const keyTypes = ['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'] as const;
+type KeyType = (typeof keyTypes)[number];
 
 /** Type of a certificate -> type of the key in it. */
 const certified: ReadonlyMap<string, KeyType> = new Map([
@@ -57,7 +59,7 @@ export function readSshSkKey(text: string): SshSkKey {
   const [type = '', encoded = ''] = line.trim().split(/[ \t]+/);
   if (certified.has(type))
     throw bad('this is a certificate', 'give the .pub file of the key that it certifies');
-  if (!plainTypes.some((known) => known === type)) throw notSk(type, line);
+  if (!keyTypes.some((known) => known === type)) throw notSk(type, line);
   const blob = decoded(encoded);
   const key = blob && plainKey(type, blob);
   if (key !== undefined) return key;
@@ -76,7 +78,7 @@ function notSk(type: string, line: string): SallyportError {
       'this key is not kept in a security key, so it is no second factor',
       'make one with: ssh-keygen -t ed25519-sk',
     );
-  if (plainTypes.some((known) => line.includes(`${known} `)))
+  if (keyTypes.some((known) => line.includes(`${known} `)))
     return bad('options stand before the key, as in authorized_keys', giveThePub);
   return bad('this is no public key of OpenSSH', giveThePub);
 }
@@ -105,7 +107,7 @@ function readKey(type: KeyType, read: Reader): Buffer[] | undefined {
 }
 
 function plainKey(type: string, blob: Buffer): SshSkKey | undefined {
-  const keyType = plainTypes.find((known) => known === type);
+  const keyType = keyTypes.find((known) => known === type);
   const read = new Reader(blob);
   if (keyType === undefined || read.string()?.toString('latin1') !== type) return undefined;
   if (readKey(keyType, read) === undefined || !isApplication(read.string()) || !read.atEnd) return undefined;

@@ -1,9 +1,11 @@
 import { offsetText } from '../lib/clock-offset.ts';
 import { unreachable } from '../lib/errors.ts';
-import type { FactorRecord, KeyAlgorithm, KindName, OtpAlgorithm, TotpRecord } from './contract.ts';
+import type { KeyAlgorithm, OtpAlgorithm } from './contract.ts';
+import type { FactorRecord, KindName } from './kinds.ts';
 import { remainingKeys } from './recovery.ts';
 import { remainingCodes } from './scratch.ts';
 import { fingerprintOf } from './ssh-key.ts';
+import type { TotpRecord } from './totp.ts';
 import { heldUntil } from './totp.ts';
 
 /** A factor as it is listed: nothing that helps to make a code. */

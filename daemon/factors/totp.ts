@@ -1,5 +1,7 @@
-import type { AnswerFormat } from './answer-format.ts';
-import type { Factor, FactorContext, FactorVerdict, TotpRecord } from './contract.ts';
+import * as v from 'valibot';
+import { limits } from '../limits.ts';
+import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import { count, countOrNone, factorBase, type Infer, otpFields, time } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
@@ -8,12 +10,38 @@ export const furthestDrift = 10;
 /** Steps either side of now in which a code is looked for whose device's clock is out: an hour with 30 s. */
 export const furthestSearch = 120;
 
+const schema = v.strictObject({
+  ...factorBase,
+  ...otpFields,
+  kind: v.literal('totp'),
+  /** Seconds. */
+  period: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(limits.totpPeriod.least),
+    v.maxValue(limits.totpPeriod.most),
+  ),
+  /** The moving factor of the last code accepted; a step at or below it is refused. */
+  lastStep: countOrNone,
+  /**
+   * Equal to `lastStep`: a restore set that mark, since codes up to it may have been used. Anything else: it says
+   * nothing any more.
+   */
+  heldStep: v.exactOptional(count),
+  /** A code of another time, refused since the last one that was accepted: how far the device's clock is out. */
+  lastOffset: v.exactOptional(v.strictObject({ seconds: v.pipe(v.number(), v.safeInteger()), at: time })),
+  /** Steps by which the device runs ahead (+) or behind (-). */
+  drift: v.pipe(v.number(), v.integer(), v.minValue(-furthestDrift), v.maxValue(furthestDrift)),
+});
+export type TotpRecord = Infer<typeof schema>;
+
 /** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
-export const totp: Factor<TotpRecord> = {
+export const totp: FactorKind<TotpRecord> = {
   kind: 'totp',
+  schema,
   countsAsCode: true,
   usable: () => true,
-  takes: (record, shape) => shape.kind === 'code' && shape.text.length === record.digits,
+  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
   verify,
 };
 
@@ -27,14 +55,14 @@ export const totp: Factor<TotpRecord> = {
  *   names the one step whose code is right as the very next answer (RFC 6238, section 6): both steps above the mark,
  *   and no further from now than drift may go. The second becomes the mark, so that no pair is good twice.
  */
-function verify(record: TotpRecord, shape: AnswerFormat, context: FactorContext): FactorVerdict<TotpRecord> {
-  if (shape.kind !== 'code' || shape.text.length !== record.digits) return refused('wrong');
+function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext): FactorVerdict<TotpRecord> {
+  if (format.kind !== 'code' || format.text.length !== record.digits) return refused('wrong');
   const center = Math.floor(context.now / 1000 / record.period) + record.drift;
   const newest = center + context.skew;
   let fits = -1;
   let spent = false;
   for (let step = Math.max(0, center - context.skew); step <= newest; step += 1) {
-    if (!sameCode(codeAt(record, step), shape.text)) continue;
+    if (!sameCode(codeAt(record, step), format.text)) continue;
     if (step > record.lastStep) fits = step;
     else spent = true;
   }
@@ -48,7 +76,9 @@ function verify(record: TotpRecord, shape: AnswerFormat, context: FactorContext)
     const drift = record.drift + Math.sign(fits - center);
     return { outcome: 'accepted', record: movedOn(record, fits, drift, context.now) };
   }
-  return context.firstFactorVerified === true ? atAnotherTime(record, shape.text, context) : refused('wrong');
+  return context.firstFactorVerified === true
+    ? atAnotherTime(record, format.text, context)
+    : refused('wrong');
 }
 
 /** What a code is that does not fit into the window: the second of two in sequence, or one of another time. */

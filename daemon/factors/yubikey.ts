@@ -1,12 +1,7 @@
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
-import type {
-  CloudYubikey,
-  Factor,
-  FactorContext,
-  FactorVerdict,
-  LocalYubikey,
-  YubikeyRecord,
-} from './contract.ts';
+import * as v from 'valibot';
+import type { FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import { base64, countOrNone, factorBase, type Infer, resyncRequired, text } from './fields.ts';
 
 /** Modhex symbols of the encrypted block. */
 export const blockLength = 32;
@@ -17,21 +12,50 @@ const symbols = 'cbdefghijklnrtuv';
 /** What the CRC of a whole block comes to, its own two bytes included. */
 const residue = 0xf0b8;
 
+const common = {
+  ...factorBase,
+  kind: v.literal('yubikey'),
+  /** Modhex of the 1 to 8 bytes that the key puts before each block. */
+  publicId: v.pipe(text, v.check(isPublicId)),
+  /** Digests of the blocks accepted last, the newest first: servers have been seen to take one again. */
+  spent: v.array(base64),
+};
+const local = v.strictObject({
+  ...common,
+  validation: v.literal('local'),
+  /** Base64 of 6 bytes. */
+  privateId: base64,
+  /** Base64 of the AES key, 16 bytes. */
+  secret: base64,
+  /** Use counter * 256 + session counter of the last press accepted; -1: none yet. */
+  lastPress: countOrNone,
+  inDoubt: resyncRequired,
+});
+const cloud = v.strictObject({ ...common, validation: v.literal('cloud') });
+const schema = v.variant('validation', [local, cloud]);
+/** Validated here, with its AES key. */
+export type LocalYubikey = Infer<typeof local>;
+/** Validated by servers that have its AES key. */
+export type CloudYubikey = Infer<typeof cloud>;
+/** A YubiKey in slot OTP, validated the way it was added. */
+export type YubikeyRecord = LocalYubikey | CloudYubikey;
+
 /**
  * A YubiKey OTP: a public id, and a block that was encrypted with the key's own AES key. Whose public id it is
  * not may be another key in the same pocket: it fits nothing here, and counts nowhere.
  */
-export const yubikey: Factor<YubikeyRecord> = {
+export const yubikey: FactorKind<YubikeyRecord> = {
   kind: 'yubikey',
+  schema,
   countsAsCode: true,
   usable: () => true,
-  takes: (record, shape) => shape.kind === 'yubikey' && publicIdOf(shape.text) === record.publicId,
-  verify(record, shape, context) {
-    if (shape.kind !== 'yubikey' || publicIdOf(shape.text) !== record.publicId)
+  takes: (record, format) => format.kind === 'yubikey' && publicIdOf(format.text) === record.publicId,
+  verify(record, format, context) {
+    if (format.kind !== 'yubikey' || publicIdOf(format.text) !== record.publicId)
       return { outcome: 'refused', reason: 'wrong' };
     return record.validation === 'local'
-      ? verifyHere(record, shape.text, context)
-      : verifyByServers(record, shape.text, context);
+      ? verifyHere(record, format.text, context)
+      : verifyByServers(record, format.text, context);
   },
 };
 

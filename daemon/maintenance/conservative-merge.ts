@@ -1,4 +1,6 @@
-import type { FactorRecord, RecoveryRecord, ScratchRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import type { RecoveryRecord } from '../factors/recovery.ts';
+import type { ScratchRecord } from '../factors/scratch.ts';
 import { furthestDrift, heldUntil } from '../factors/totp.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { LockState } from '../policy/contract.ts';
@@ -221,7 +223,7 @@ function stricter(
     }
     case 'bypass':
       // Left out before; were it not, it would be over.
-      return { ...factor, ...used, hash: null, until: 0 };
+      return { ...factor, ...used, until: 0 };
     default:
       return unreachable(factor);
   }

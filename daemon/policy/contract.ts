@@ -1,4 +1,4 @@
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 
 /** Failures of proven logins, kept in the store (design, rule 6). */
 export interface LockState {

@@ -1,5 +1,5 @@
 import type { Config, Realm, Rule } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import type { Account, Membership } from '../host/accounts.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';

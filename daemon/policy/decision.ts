@@ -1,5 +1,6 @@
 import type { Rule } from '../config/contract.ts';
-import type { FactorRecord, SshSkRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import type { SshSkRecord } from '../factors/ssh-sk.ts';
 
 /** What every decision says of itself, for `explain` and the audit. */
 export interface DecisionBasis {

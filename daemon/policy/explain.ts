@@ -1,7 +1,7 @@
 import type { Rule, Source } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
-import type { FactorRecord } from '../factors/contract.ts';
-import { kindOf } from '../factors/kinds.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { credentialOf, kindOf } from '../factors/kinds.ts';
 import { heldUntil } from '../factors/totp.ts';
 import { unreachable } from '../lib/errors.ts';
 import { formatNetwork } from '../lib/network.ts';
@@ -112,8 +112,7 @@ function loginText(facts: LoginFacts): string {
 /** Whether such a login has a secret to show, here or elsewhere: a new seed, or the link of an approval. */
 function showsSecrets({ config }: DecisionInput, decision: Decision): boolean {
   const enforced = ifEnforced(decision);
-  if (enforced.kind === 'ask')
-    return enforced.factors.some(({ kind }) => kind === 'webauthn' || kind === 'u2f');
+  if (enforced.kind === 'ask') return enforced.factors.some((factor) => credentialOf(factor) !== undefined);
   const realm = config.realms.find(({ name }) => name === enforced.realm);
   return enforced.kind === 'enrol' || (whyOf(enforced) === 'no-factor' && realm?.enrol === 'at-login');
 }

@@ -1,5 +1,5 @@
 import type { Realm } from '../config/contract.ts';
-import type { KindName } from '../factors/contract.ts';
+import type { KindName } from '../factors/kinds.ts';
 import type { LockState } from './contract.ts';
 
 type Rules = Realm['lockout'];

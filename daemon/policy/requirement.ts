@@ -1,6 +1,6 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { CredentialRecord, FactorRecord, KindName, RequirableKind } from '../factors/contract.ts';
-import { kindOf } from '../factors/kinds.ts';
+import type { RequirableKind } from '../factors/contract.ts';
+import { credentialOf, type FactorRecord, type KindName, kindOf } from '../factors/kinds.ts';
 import type { LoginFacts } from './contract.ts';
 
 /** Which requirement a factor of a kind meets (design, second table of Realms). */
@@ -150,19 +150,15 @@ export function keyLocationOf(
   record: FactorRecord,
   hasPortal: boolean,
 ): KeyLocation | undefined {
-  if (!isBrowserKind(record) || !facts.proven || !facts.rootSocket || facts.mode !== 'prompt')
+  const credential = credentialOf(record);
+  if (credential === undefined || !facts.proven || !facts.rootSocket || facts.mode !== 'prompt')
     return undefined;
   if (facts.local && facts.browser === undefined) return 'here';
-  const canBeBrowsers = record.kind === 'webauthn' || record.appId.startsWith('https://');
-  return canBeBrowsers && (facts.browser === true || hasPortal) ? 'browser' : undefined;
-}
-
-function isBrowserKind(record: FactorRecord): record is CredentialRecord {
-  return record.kind === 'webauthn' || record.kind === 'u2f';
+  return credential.inBrowser && (facts.browser === true || hasPortal) ? 'browser' : undefined;
 }
 
 export function isUsableFrom(facts: LoginFacts, record: FactorRecord, hasPortal: boolean): boolean {
-  return !isBrowserKind(record) || keyLocationOf(facts, record, hasPortal) !== undefined;
+  return credentialOf(record) === undefined || keyLocationOf(facts, record, hasPortal) !== undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Accept } from '../policy/decision.ts';

@@ -1,7 +1,8 @@
 import type { Assertions } from '../authenticators/assertions.ts';
 import type { Asker, Validations } from '../authenticators/validations.ts';
 import type { Realm } from '../config/contract.ts';
-import type { FactorContext, FactorRecord, Resync, Signed, Validated } from '../factors/contract.ts';
+import type { FactorContext, Resync, Signed, Validated } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import type { Outside } from '../lib/account-mutex.ts';
 import { afterFailure, afterVerified } from '../policy/lockout.ts';
 import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';

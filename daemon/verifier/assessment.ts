@@ -1,5 +1,5 @@
 import type { Config, Realm } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { type Accounts, limitedAccounts } from '../host/accounts.ts';
 import { codeOf } from '../lib/errors.ts';
 import { networkKey } from '../lib/network-key.ts';

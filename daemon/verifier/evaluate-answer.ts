@@ -1,19 +1,14 @@
-import {
-  type AnswerFormat,
-  answerFormatOf,
-  endsLikeOtp,
-  type FixedFormat,
-  tailsOf,
-} from '../factors/answer-format.ts';
+import { answerFormatOf, endsLikeOtp, type FixedFormat, tailsOf } from '../factors/answer-format.ts';
 import type {
+  AnswerFormat,
   Assertion,
   ClockOffset,
   FactorContext,
-  FactorRecord,
   FactorVerdict,
   RejectReason,
   Resync,
 } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { typedUnder } from '../factors/layouts.ts';
 import { formatOfKeys } from '../factors/recovery.ts';

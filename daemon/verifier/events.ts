@@ -1,5 +1,6 @@
 import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
-import type { ClockOffset, FactorRecord } from '../factors/contract.ts';
+import type { ClockOffset } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import type { LockState, LoginFacts } from '../policy/contract.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 

@@ -1,4 +1,5 @@
-import type { ClockOffset, FactorRecord, KindName, Resync } from '../factors/contract.ts';
+import type { ClockOffset, Resync } from '../factors/contract.ts';
+import type { FactorRecord, KindName } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { remainingKeys } from '../factors/recovery.ts';
 import { remainingCodes } from '../factors/scratch.ts';

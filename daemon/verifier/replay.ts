@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
-import type { AnswerFormat } from '../factors/answer-format.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { AnswerFormat } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { limits } from '../limits.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
 import { type EvaluationInput, formatsIn } from './evaluate-answer.ts';

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
 import { summaryOf } from '../factors/summary.ts';
 import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';

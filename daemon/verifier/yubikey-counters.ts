@@ -1,4 +1,5 @@
-import type { FactorRecord, YubikeyRecord } from '../factors/contract.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import type { YubikeyRecord } from '../factors/yubikey.ts';
 import { aesKeyCounterName, publicIdCounterName } from '../factors/yubikey.ts';
 import { storeError } from '../sealing/error.ts';
 import type { Commit, Store, Versioned, YubikeyCounterRecord } from '../store/contract.ts';

@@ -1,6 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { clientDataFor } from '../../daemon/authenticators/key-requests.ts';
-import type { Assertion, KeyAlgorithm, U2fRecord, WebauthnRecord } from '../../daemon/factors/contract.ts';
+import type { Assertion, KeyAlgorithm } from '../../daemon/factors/contract.ts';
+import type { U2fRecord } from '../../daemon/factors/u2f.ts';
+import type { WebauthnRecord } from '../../daemon/factors/webauthn.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { clientData } from './authenticator/answers.ts';
 import { encode } from './authenticator/cbor.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SshSkRecord } from '../../daemon/factors/contract.ts';
+import type { SshSkRecord } from '../../daemon/factors/ssh-sk.ts';
 
 /** FIDO keys of ssh, put together field by field, so that a test can put one together wrongly. */
 

@@ -4,14 +4,12 @@ import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import { createAssertions } from '../../daemon/authenticators/assertions.ts';
 import { type AskServers, createValidations } from '../../daemon/authenticators/validations.ts';
 import type { Config, Realm, RelyingParty } from '../../daemon/config/contract.ts';
-import type {
-  FactorRecord,
-  HotpRecord,
-  RecoveryHash,
-  RecoveryRecord,
-  TotpRecord,
-} from '../../daemon/factors/contract.ts';
+import type { RecoveryHash } from '../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../daemon/factors/hotp.ts';
+import type { FactorRecord } from '../../daemon/factors/kinds.ts';
+import type { RecoveryRecord } from '../../daemon/factors/recovery.ts';
 import { hashRecoveryKeys } from '../../daemon/factors/recovery.ts';
+import type { TotpRecord } from '../../daemon/factors/totp.ts';
 import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/host/accounts.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';

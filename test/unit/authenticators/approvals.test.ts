@@ -11,6 +11,7 @@ import { isFailure, type KeyRequest, questionFor } from '../../../daemon/authent
 import { createLog } from '../../../daemon/lib/log.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { keyOf } from '../../support/credential.ts';
 import { type Asked, assertionBy, legacyKey, type SoftKey, softKey } from '../../support/soft-keys.ts';
 import { FakeClock } from '../../support/verifier-rig.ts';
 import { facts } from '../policy/support.ts';
@@ -40,7 +41,7 @@ afterEach(() => {
 });
 
 function open(account = 'alice', by = key): Approval {
-  const question = questionFor([by.record], 'discouraged');
+  const question = questionFor([keyOf(by.record)], 'discouraged');
   assert.ok(question !== undefined);
   return approvals.open(account, facts(), question, [by.record]);
 }
@@ -102,7 +103,7 @@ describe('an approval', () => {
 
   it('may come from a key that was made for an AppID', async () => {
     const old = legacyKey(origin);
-    const question = questionFor([old.record], 'discouraged');
+    const question = questionFor([keyOf(old.record)], 'discouraged');
     assert.ok(question !== undefined);
     const approval = approvals.open('alice', facts(), question, [old.record]);
     assert.equal(

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createKeyRequests, questionFor } from '../../../daemon/authenticators/key-requests.ts';
 import { legacyCredential } from '../../../daemon/enrolment/credentials.ts';
-import type { CredentialRecord } from '../../../daemon/factors/contract.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { encodeAssert, encodeMake } from '../../../daemon/protocol/fido-requests.ts';
+import type { CredentialRecord } from '../../support/credential.ts';
+import { keyOf } from '../../support/credential.ts';
 import { FakeKeys } from '../../support/fake-keys.ts';
 import { legacyKey, rpId, softKey } from '../../support/soft-keys.ts';
 
@@ -21,7 +22,7 @@ const most = limits.factorsPerAccount;
 describe('a question to the keys', () => {
   const asked = (credentials: readonly CredentialRecord[]) => {
     const keys = new FakeKeys();
-    const question = questionFor(credentials, 'preferred');
+    const question = questionFor(credentials.map(keyOf), 'preferred');
     assert.ok(question !== undefined);
     createKeyRequests(keys, systemRandomness).begin(question, 600_000, () => undefined);
     const [call] = keys.asserted;

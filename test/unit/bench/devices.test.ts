@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { hotp, yubikey } from '../../../bench/devices.ts';
 import { newYubikey, otpsOf } from '../../../bench/otp.ts';
 import { type Person, people } from '../../../bench/people.ts';
-import type { FactorContext, LocalYubikey, YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorContext } from '../../../daemon/factors/contract.ts';
+import type { LocalYubikey, YubikeyRecord } from '../../../daemon/factors/yubikey.ts';
 import { yubikey as factor } from '../../../daemon/factors/yubikey.ts';
 
 const context: FactorContext = {

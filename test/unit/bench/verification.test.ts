@@ -4,6 +4,7 @@ import { newSample } from '../../../bench/assertion.ts';
 import { verificationTable } from '../../../bench/table.ts';
 import { readSpent, verification } from '../../../bench/verification.ts';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
+import { keyOf } from '../../support/credential.ts';
 
 const silent = (): void => undefined;
 const log = { info: silent, warning: silent, error: silent };
@@ -13,7 +14,7 @@ describe('the assertion that the benchmark verifies', () => {
 
   it('proves what a touch proves', async () => {
     const { signed } = await createAssertions(log).of(assertion, [record]);
-    assert.deepEqual(signed?.(assertion, record), { counter: 1, userVerified: false });
+    assert.deepEqual(signed?.(assertion, keyOf(record)), { counter: 1, userVerified: false });
   });
 
   it('proves nothing with a bit of its signature changed', async () => {
@@ -21,7 +22,7 @@ describe('the assertion that the benchmark verifies', () => {
     signature[signature.length - 1] = (signature.at(-1) ?? 0) ^ 1;
     const changed = { ...assertion, signature };
     const { signed } = await createAssertions(log).of(changed, [record]);
-    assert.equal(signed?.(changed, record), undefined);
+    assert.equal(signed?.(changed, keyOf(record)), undefined);
   });
 
   it('is given to libfido2 in the lengths that it takes', () => {

@@ -1,4 +1,6 @@
-import type { HotpRecord, RecoveryRecord, TotpRecord } from '../../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
+import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
+import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 
 export const seed = Buffer.from('12345678901234567890');
 

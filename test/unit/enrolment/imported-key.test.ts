@@ -4,8 +4,10 @@ import { test } from 'node:test';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
 import type { PortableFactor } from '../../../daemon/enrolment/import-export-types.ts';
 import { madeOf } from '../../../daemon/enrolment/imported-factor.ts';
-import type { Assertion, CredentialRecord, KeyAlgorithm } from '../../../daemon/factors/contract.ts';
+import type { Assertion, KeyAlgorithm } from '../../../daemon/factors/contract.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
+import type { CredentialRecord } from '../../support/credential.ts';
+import { keyOf } from '../../support/credential.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';
 import { realm } from '../policy/support.ts';
 
@@ -63,7 +65,7 @@ function signed({ key, algorithm }: Made, credentialId: string, party: string, c
 
 const verified = async (assertion: Assertion, record: CredentialRecord) => {
   const { signed: says } = await createAssertions(createLog(() => undefined, false)).of(assertion, [record]);
-  return says?.(assertion, record);
+  return says?.(assertion, keyOf(record));
 };
 
 for (const made of [es256(), eddsa(), rs256()]) {

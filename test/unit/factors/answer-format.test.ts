@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type AnswerFormat,
-  answerFormatOf,
-  endsLikeOtp,
-  tailsOf,
-} from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf, endsLikeOtp, tailsOf } from '../../../daemon/factors/answer-format.ts';
+import type { AnswerFormat } from '../../../daemon/factors/contract.ts';
 import { fc } from '../../support/property.ts';
 
 const six: ReadonlySet<number> = new Set([6]);

@@ -37,8 +37,13 @@ factorContract('bypass', () => ({
       { answer: '123456789', context: { now: until } },
     ],
   },
-  usedUp: { ...record, hash: null },
+  usedUp: { ...record, until: from },
 }));
+
+it('a bypass code that was accepted is gone', () => {
+  const verdict = bypass.verify(record, { kind: 'bypass', text: '123456789' }, contextAt(from));
+  assert.ok(verdict.outcome === 'accepted' && verdict.gone === true);
+});
 
 describe('a bypass code', () => {
   it('is nine digits that no code of a device has, drawn evenly, and read out by threes', () => {

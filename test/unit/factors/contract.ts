@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type AnswerFormat, answerFormatOf } from '../../../daemon/factors/answer-format.ts';
-import type { Factor, FactorContext, FactorRecord } from '../../../daemon/factors/contract.ts';
+import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import type { AnswerFormat, FactorContext, FactorKind } from '../../../daemon/factors/contract.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import { fc } from '../../support/property.ts';
 
 /** An answer as it is typed, and what else differs from the fixture's context. */
@@ -12,7 +13,7 @@ export interface Attempt {
 
 /** What a factor shows of itself so that the suite can judge it. */
 export interface FactorFixture<R extends FactorRecord> {
-  readonly factor: Factor<R>;
+  readonly factor: FactorKind<R>;
   readonly record: R;
   readonly context: FactorContext;
   /** Every answer that is right for `record` in `context`, the one for "now" first. */
@@ -73,6 +74,9 @@ export function factorContract<R extends FactorRecord>(
       for (const answer of fixture.right) {
         const after = accepted(fixture, fixture.record, { answer });
         assert.notDeepEqual(after, fixture.record);
+        const verdict = attempt(fixture, fixture.record, { answer });
+        // The commit takes the record out: there is nothing left to try it against.
+        if (verdict.outcome === 'accepted' && verdict.gone === true) continue;
         assert.notEqual(refused(fixture, after, { answer }), 'clock');
       }
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FactorVerdict, HotpRecord, Resync } from '../../../daemon/factors/contract.ts';
+import type { FactorVerdict, Resync } from '../../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
 import { highestFirstCounter, hotp } from '../../../daemon/factors/hotp.ts';
 import { codeAt } from '../../../daemon/factors/otp.ts';
 import { fc } from '../../support/property.ts';

@@ -1,16 +1,13 @@
 import { createHmac } from 'node:crypto';
+import type { BypassRecord } from '../../../daemon/factors/bypass.ts';
 import { hashBypassCode } from '../../../daemon/factors/bypass.ts';
-import type {
-  BypassRecord,
-  FactorContext,
-  HotpRecord,
-  RecoveryHash,
-  RecoveryRecord,
-  ScratchRecord,
-  TotpRecord,
-} from '../../../daemon/factors/contract.ts';
+import type { FactorContext, RecoveryHash } from '../../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
+import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
 import { hashLegacyRecovery, hashRecoveryKeys } from '../../../daemon/factors/recovery.ts';
+import type { ScratchRecord } from '../../../daemon/factors/scratch.ts';
 import { hashScratchCodes } from '../../../daemon/factors/scratch.ts';
+import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 
 /** Records and contexts with what a test does not care about filled in. */
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { answerFormatOf, recoveryAlphabet } from '../../../daemon/factors/answer-format.ts';
-import type { RecoveryRecord } from '../../../daemon/factors/contract.ts';
+import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
 import {
   generateRecoveryKeys,
   hashRecoveryKeys,

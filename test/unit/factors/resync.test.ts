@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { FactorContext, HotpRecord, LocalYubikey } from '../../../daemon/factors/contract.ts';
+import type { FactorContext } from '../../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
 import { hotp } from '../../../daemon/factors/hotp.ts';
+import type { LocalYubikey } from '../../../daemon/factors/yubikey.ts';
 import { yubikey } from '../../../daemon/factors/yubikey.ts';
 import { hotp as hotpCode } from '../../support/codes.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';

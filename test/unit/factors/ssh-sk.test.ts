@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type AnswerFormat, answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import type { AnswerFormat } from '../../../daemon/factors/contract.ts';
 import { kindOf } from '../../../daemon/factors/kinds.ts';
 import { summaryOf } from '../../../daemon/factors/summary.ts';
 import { fc } from '../../support/property.ts';

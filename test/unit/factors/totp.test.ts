@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FactorContext, FactorVerdict, TotpRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorContext, FactorVerdict } from '../../../daemon/factors/contract.ts';
 import { codeAt } from '../../../daemon/factors/otp.ts';
+import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 import { totp } from '../../../daemon/factors/totp.ts';
 import { fc } from '../../support/property.ts';
 import { factorContract } from './contract.ts';

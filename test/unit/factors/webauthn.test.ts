@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AnswerFormat } from '../../../daemon/factors/answer-format.ts';
-import type {
-  Assertion,
-  CredentialRecord,
-  FactorContext,
-  Signed,
-  U2fRecord,
-  WebauthnRecord,
-} from '../../../daemon/factors/contract.ts';
+import type { AnswerFormat, Assertion, FactorContext, Signed } from '../../../daemon/factors/contract.ts';
 import { kindOf } from '../../../daemon/factors/kinds.ts';
-import { u2f, webauthn } from '../../../daemon/factors/webauthn.ts';
+import type { U2fRecord } from '../../../daemon/factors/u2f.ts';
+import { u2f } from '../../../daemon/factors/u2f.ts';
+import type { WebauthnRecord } from '../../../daemon/factors/webauthn.ts';
+import { webauthn } from '../../../daemon/factors/webauthn.ts';
+import type { CredentialRecord } from '../../support/credential.ts';
 import { factorContract } from './contract.ts';
 import { contextAt } from './records.ts';
 

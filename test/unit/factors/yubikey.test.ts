@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
-import type {
-  CloudYubikey,
-  LocalYubikey,
-  Validated,
-  YubikeyRecord,
-} from '../../../daemon/factors/contract.ts';
+import type { Validated } from '../../../daemon/factors/contract.ts';
+import type { CloudYubikey, LocalYubikey, YubikeyRecord } from '../../../daemon/factors/yubikey.ts';
 import { isPublicId, yubikey } from '../../../daemon/factors/yubikey.ts';
 import { fc } from '../../support/property.ts';
 import { modhexOf, otp, programmed } from '../../support/yubikey.ts';

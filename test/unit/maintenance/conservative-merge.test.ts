@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type {
-  CloudYubikey,
-  FactorRecord,
-  HotpRecord,
-  LocalYubikey,
-  RecoveryRecord,
-  TotpRecord,
-  WebauthnRecord,
-} from '../../../daemon/factors/contract.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
+import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
+import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 import { heldUntil, totp } from '../../../daemon/factors/totp.ts';
+import type { WebauthnRecord } from '../../../daemon/factors/webauthn.ts';
+import type { CloudYubikey, LocalYubikey } from '../../../daemon/factors/yubikey.ts';
 import {
   mergeConservatively,
   mergeYubikeyCounter,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PortalConfig, Realm } from '../../../daemon/config/contract.ts';
-import type { FactorRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
 import {

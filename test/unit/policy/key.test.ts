@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
-import type { CredentialRecord, FactorRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
 import { satisfiesRequirement } from '../../../daemon/policy/requirement.ts';
+import type { CredentialRecord } from '../../support/credential.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {

@@ -1,12 +1,10 @@
 import type { Config, Realm, Rule } from '../../../daemon/config/contract.ts';
 import { defaults, systemPaths } from '../../../daemon/config/defaults.ts';
-import type {
-  BypassRecord,
-  HotpRecord,
-  RecoveryRecord,
-  ScratchRecord,
-  TotpRecord,
-} from '../../../daemon/factors/contract.ts';
+import type { BypassRecord } from '../../../daemon/factors/bypass.ts';
+import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
+import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
+import type { ScratchRecord } from '../../../daemon/factors/scratch.ts';
+import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { DecisionInput } from '../../../daemon/policy/decide.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FactorRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import {
   type Evaluation,
   type EvaluationInput,

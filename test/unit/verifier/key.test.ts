@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
 import type { Realm } from '../../../daemon/config/contract.ts';
-import type { Assertion, CredentialRecord } from '../../../daemon/factors/contract.ts';
+import type { Assertion } from '../../../daemon/factors/contract.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import type { CredentialRecord } from '../../support/credential.ts';
+import { keyOf } from '../../support/credential.ts';
 import { askedHere, keyRig, openHere, touched } from '../../support/key-login.ts';
 import {
   type Asked,
@@ -393,11 +395,11 @@ describe('what was checked of an assertion', () => {
     const assertion = assertionBy(key, { uv: true });
     const first = await assertions.of(assertion, [totpFactor(), key.record]);
     assert.equal(first.waited, true);
-    assert.deepEqual(first.signed?.(assertion, key.record), { counter: 1, userVerified: true });
-    assert.equal(first.signed?.({ ...assertion }, key.record), undefined);
-    assert.equal(first.signed?.(assertion, { ...key.record, publicKey: 'AAAA' }), undefined);
-    assert.equal(first.signed?.(assertion, { ...key.record, rpId: 'other.example' }), undefined);
-    assert.equal(first.signed?.(assertion, { ...key.record, credentialId: 'AAAA' }), undefined);
+    assert.deepEqual(first.signed?.(assertion, keyOf(key.record)), { counter: 1, userVerified: true });
+    assert.equal(first.signed?.({ ...assertion }, keyOf(key.record)), undefined);
+    assert.equal(first.signed?.(assertion, keyOf({ ...key.record, publicKey: 'AAAA' })), undefined);
+    assert.equal(first.signed?.(assertion, keyOf({ ...key.record, rpId: 'other.example' })), undefined);
+    assert.equal(first.signed?.(assertion, keyOf({ ...key.record, credentialId: 'AAAA' })), undefined);
     const again = await assertions.of(assertion, []);
     assert.deepEqual([again.waited, again.signed === first.signed], [false, true]);
     assert.deepEqual(await assertions.of({ ...assertion }, [totpFactor()]), { waited: false });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FactorRecord } from '../../../daemon/factors/contract.ts';
+import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import { promptFor } from '../../../daemon/verifier/prompt-texts.ts';
 import { fc } from '../../support/property.ts';
 import { hotpFactor, makeRig, put, recoveryFactor, totpFactor } from '../../support/verifier-rig.ts';

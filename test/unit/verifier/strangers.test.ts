@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { AskServers } from '../../../daemon/authenticators/validations.ts';
-import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
+import type { CloudYubikey } from '../../../daemon/factors/yubikey.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { Verdict } from '../../../daemon/verifier/verifier.ts';

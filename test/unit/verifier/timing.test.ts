@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { beforeEach, describe, it } from 'node:test';
-import type { CloudYubikey } from '../../../daemon/factors/contract.ts';
+import type { CloudYubikey } from '../../../daemon/factors/yubikey.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/evaluate-answer.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { createValidations } from '../../../daemon/authenticators/validations.ts';
-import type { YubikeyRecord } from '../../../daemon/factors/contract.ts';
+import type { YubikeyRecord } from '../../../daemon/factors/yubikey.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { EnrolRequest } from '../../../daemon/verifier/verifier.ts';
 import {
