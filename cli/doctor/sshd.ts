@@ -1,6 +1,6 @@
 import { join } from 'node:path/posix';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { roleOf } from '../pam/modules.ts';
+import { roleOf, takesPassword } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';
 import { outside } from '../sshd-settings.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
@@ -39,9 +39,7 @@ export const sshdCheck: Check = {
     const dropIns = await unread(machine);
     if (stack === undefined) return orGood(dropIns, 'sshd is not guarded; its configuration is good');
     const lines = oursIn(stack);
-    const onePrompt = lines.some(({ options }) =>
-      options.some((one) => /^(?:password_and_code|first_pass)$/.test(one)),
-    );
+    const onePrompt = lines.some(takesPassword);
     const rules = ((await realmsOf(machine)) ?? []).flatMap((realm) => realm.rules);
     const acceptsKeys = rules.some(({ action }) => action.kind === 'accept');
     const namesNetworks = rules.some(

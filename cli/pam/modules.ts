@@ -53,6 +53,12 @@ export function roleOf(line: ModuleLine): Role {
   return table.get(moduleName(line)) ?? 'other';
 }
 
+/** Whether a line of ours takes password and code from one answer, so that no first factor is verified before it. */
+export function takesPassword({ options }: Pick<ModuleLine, 'options'>): boolean {
+  // first_pass: the deprecated name of use_first_pass.
+  return options.some((one) => ['password_and_code', 'use_first_pass', 'first_pass'].includes(one));
+}
+
 export function saysPassed(line: ModuleLine): boolean {
   return line.options.includes('first_factor=passed');
 }

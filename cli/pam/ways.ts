@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import type { ExplainView } from '../../daemon/api/views.ts';
 import { methodLists, type SshdSettings, valuesOf } from '../sshd-settings.ts';
 import type { ModuleLine } from './lines.ts';
-import { moduleName, roleOf } from './modules.ts';
+import { moduleName, roleOf, takesPassword } from './modules.ts';
 import { outcomes } from './outcome.ts';
 import type { Account } from './people.ts';
 import type { Stack } from './read.ts';
@@ -54,9 +54,7 @@ function ourAnswer(line: ModuleLine, decision: Means['decision']): string {
       return 'auth_err';
     case 'enrol':
       // Where the first factor is not verified no factor is added.
-      return line.options.some((one) => /^(?:password_and_code|first_pass)$/.test(one))
-        ? 'auth_err'
-        : 'success';
+      return takesPassword(line) ? 'auth_err' : 'success';
     default:
       return 'success';
   }

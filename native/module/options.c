@@ -108,6 +108,8 @@ static const struct option_rule option_rules[] = {
     {"server_uid=", take_server_uid},
     {"timeout=", take_timeout},
     {"first_factor=", take_first_factor},
+    {"use_first_pass", take_first_pass},
+    /* Deprecated: what earlier releases called use_first_pass. */
     {"first_pass", take_first_pass},
     {"password_and_code", take_password_and_code},
     {"no_terminal", take_no_terminal},

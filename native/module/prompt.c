@@ -96,7 +96,7 @@ void prompt_open(struct dialogue *dialogue, const struct wire_frame *frame) {
     }
     dialogue->state = STATE_PROMPTED;
     if (dialogue->options->mode == MODE_FIRST_PASS && dialogue->prompts++ > 0) {
-        dialogue_fail(dialogue, "protocol violation: a second PROMPT with first_pass");
+        dialogue_fail(dialogue, "protocol violation: a second PROMPT with use_first_pass");
         return;
     }
     if (!ask(dialogue, frame)) {

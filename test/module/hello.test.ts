@@ -89,9 +89,13 @@ describe('HELLO', { concurrency: 4 }, () => {
   });
 
   it('the real uid and the mode of a screen locker', async () => {
-    const hello = await helloOf({ uid: 65534, user: 'nobody', options: ['first_pass'] });
+    const hello = await helloOf({ uid: 65534, user: 'nobody', options: ['use_first_pass'] });
     assert.equal(hello.realUid, 65534);
     assert.equal(hello.mode, 2);
+  });
+
+  it('first_pass, the deprecated name of use_first_pass, is the same mode', async () => {
+    assert.equal((await helloOf({ options: ['first_pass'], probe: ['authtok=x'] })).mode, 2);
   });
 
   it('SSH_AUTH_INFO_0 stands in it up to 12288 bytes and is left out when longer', async () => {

@@ -52,12 +52,12 @@ const logins: readonly (readonly [what: string, script: Script, login: LoginOpti
     pam.success,
   ],
   [
-    'first_pass',
+    'use_first_pass',
     askThen(result(pam.success)),
-    { probe: ['authtok=a'], options: ['first_pass'] },
+    { probe: ['authtok=a'], options: ['use_first_pass'] },
     pam.success,
   ],
-  ['first_pass without one', askThen(result(pam.success)), { options: ['first_pass'] }, pam.authErr],
+  ['use_first_pass without one', askThen(result(pam.success)), { options: ['use_first_pass'] }, pam.authErr],
   [
     'the longest HELLO',
     say(result(pam.success)),

@@ -79,9 +79,9 @@ describe('password_and_code', { concurrency: 4 }, () => {
   });
 });
 
-describe('first_pass', { concurrency: 4 }, () => {
+describe('use_first_pass', { concurrency: 4 }, () => {
   it('answers with the password that is there, and asks nobody', async () => {
-    const login = { options: ['first_pass'], probe: ['authtok=hunter2755224'], words: [answer('other')] };
+    const login = { options: ['use_first_pass'], probe: ['authtok=hunter2755224'], words: [answer('other')] };
     const { outcome, heard } = await passOn(login, pam.success, 6);
     assert.equal(outcome.code, pam.success);
     assert.equal(outcome.module.authtok, 'hunter2');
@@ -91,7 +91,7 @@ describe('first_pass', { concurrency: 4 }, () => {
 
   it('without one: CANCEL, then AUTH_ERR', async () => {
     const { outcome, heard } = await passOn(
-      { options: ['first_pass'], words: [answer('x')] },
+      { options: ['use_first_pass'], words: [answer('x')] },
       pam.success,
       0,
     );
@@ -100,9 +100,9 @@ describe('first_pass', { concurrency: 4 }, () => {
   });
 
   it('with one over 1024 bytes: CANCEL, then AUTH_ERR', async () => {
-    const login = { options: ['first_pass'], probe: ['authtok-length=1024'] };
+    const login = { options: ['use_first_pass'], probe: ['authtok-length=1024'] };
     assert.equal((await passOn(login, pam.success, 0)).outcome.code, pam.success);
-    const longer = { options: ['first_pass'], probe: ['authtok-length=1025'] };
+    const longer = { options: ['use_first_pass'], probe: ['authtok-length=1025'] };
     assert.equal((await passOn(longer, pam.success, 0)).outcome.code, pam.authErr);
   });
 
@@ -117,7 +117,7 @@ describe('first_pass', { concurrency: 4 }, () => {
       peer.send(result(pam.success));
       await peer.end();
     });
-    const outcome = await place.login({ options: ['first_pass'], probe: ['authtok=hunter2'] });
+    const outcome = await place.login({ options: ['use_first_pass'], probe: ['authtok=hunter2'] });
     assert.equal(outcome.code, pam.systemErr);
     assert.equal(outcome.module.authtok, 'hunter2');
   });

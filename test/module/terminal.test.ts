@@ -29,7 +29,7 @@ describe('HELLO says terminal', suites, () => {
   const others: readonly (readonly [what: string, options: LoginOptions])[] = [
     ['with no_terminal', { options: ['no_terminal'] }],
     ['with password_and_code', { options: ['password_and_code'] }],
-    ['with first_pass', { options: ['first_pass'], probe: ['authtok=x'] }],
+    ['with use_first_pass', { options: ['use_first_pass'], probe: ['authtok=x'] }],
     ['in the background', { terminal: ['background'] }],
     ['with another standard input', { terminal: ['no-stdin'] }],
     ['with a terminal that is not its own', { terminal: ['other-stdin'] }],

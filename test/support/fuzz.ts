@@ -126,8 +126,11 @@ async function buildModule(folder: string): Promise<string> {
     prompt: [`${module} debug`],
     terminal: [module],
     password_and_code: [`${module} password_and_code`],
-    first_pass: [`auth required ${setter} s3cret-typed-answer`, `${module} first_pass first_factor=passed`],
-    without_pass: [`${module} first_pass timeout=5`],
+    first_pass: [
+      `auth required ${setter} s3cret-typed-answer`,
+      `${module} use_first_pass first_factor=passed`,
+    ],
+    without_pass: [`${module} use_first_pass timeout=5`],
     other: ['auth required pam_deny.so'],
   };
   for (const [name, lines] of Object.entries(services)) writeFileSync(output(name), `${lines.join('\n')}\n`);

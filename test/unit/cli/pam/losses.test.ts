@@ -157,6 +157,18 @@ describe('a way through a stack without sshd', () => {
     assert.ok(throughPam(stackOf('sallyport-sshd'), alice));
     assert.ok(!throughPam(stackOf('sallyport-sshd'), { ...alice, decision: 'refused' }));
   });
+
+  for (const [option, adds] of [
+    ['first_factor=passed', true],
+    ['password_and_code', false],
+    ['use_first_pass', false],
+    ['first_pass', false],
+  ] as const)
+    it(`${adds ? 'lets' : 'does not let'} an account add a factor in the login with ${option}`, () => {
+      const text = `auth requisite pam_unix.so\nauth requisite pam_sallyport.so ${option}\n`;
+      const stack = readStack(memoryFiles({ vnc: text }), 'vnc', 'auth');
+      assert.equal(throughPam(stack, { ...alice, decision: 'enrol' }), adds);
+    });
 });
 
 describe('logins of the last 30 days', () => {
