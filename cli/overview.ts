@@ -1,16 +1,16 @@
 import type { UserView } from '../daemon/api/views.ts';
 import { ControlError } from '../daemon/client/client.ts';
-import type { Context } from './context.ts';
 import { configCheck } from './doctor/config.ts';
 import { type Machine, pathsOf } from './doctor/contract.ts';
 import { checks, examine, worst } from './doctor/examine.ts';
-import { guarded, programs } from './doctor/guarded.ts';
 import { thisMachine } from './doctor/machine.ts';
 import { createMembersCheck } from './doctor/members.ts';
+import { guarded, programs } from './doctor/protected-services.ts';
 import { observing, realmsOf } from './doctor/realms.ts';
-import { exitStatus } from './errors.ts';
+import type { Context } from './lib/context.ts';
+import { exitStatus } from './lib/errors.ts';
+import { commandWith } from './lib/socket.ts';
 import { nextStep, type State } from './next-step.ts';
-import { commandWith } from './socket.ts';
 
 const day = 86_400_000;
 /** An overview is short: it looks at so many accounts, and so many events, and leaves the rest to doctor. */

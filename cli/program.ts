@@ -21,10 +21,10 @@ import { addStatus } from './commands/status.ts';
 import { addStore } from './commands/store.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
-import { type Context, createContext } from './context.ts';
-import { exitStatus, exitStatusOf } from './errors.ts';
-import { defaultConfigFile } from './socket.ts';
-import type { World } from './world.ts';
+import { type Context, createContext } from './lib/context.ts';
+import type { World } from './lib/environment.ts';
+import { exitStatus, exitStatusOf } from './lib/errors.ts';
+import { defaultConfigFile } from './lib/socket.ts';
 
 /** The whole tree of commands: what runs, what --help and the manual page say, and what shells complete. */
 export function programOf(world: World): {

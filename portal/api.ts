@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { closingOf } from '../daemon/lib/open-stream.ts';
-import { isBodiless, sendError, sendJson } from './answer.ts';
-import { readJson } from './body.ts';
-import { clearCookie, readCookie, setCookie } from './cookie.ts';
-import type { ApiRequest, ServerContext, Visit } from './desk.ts';
-import { messageOf, PortalError, told } from './errors.ts';
+import type { ApiRequest, ServerContext, Visit } from './context.ts';
+import { readJson } from './http/body.ts';
+import { clearCookie, readCookie, setCookie } from './http/cookie.ts';
+import { messageOf, PortalError, told } from './http/errors.ts';
+import { isBodiless, sendError, sendJson } from './http/response.ts';
 import { limits } from './limits.ts';
 import { handlers, type RouteName, route } from './routes.ts';
 import type { Session } from './sessions.ts';

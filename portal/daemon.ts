@@ -1,7 +1,7 @@
 import { type ControlClient, createClient } from '../daemon/client/client.ts';
 import { networkKey } from '../daemon/lib/network-key.ts';
+import { createTurns, type Turns } from './http/request-queue.ts';
 import { limits } from './limits.ts';
-import { createTurns, type Turns } from './turns.ts';
 
 /** What the portal asks without anybody being signed in. */
 export type AnonymousClient = Pick<

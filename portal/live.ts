@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { ServerContext } from './context.ts';
 import type { LiveMessage } from './contract.ts';
-import type { ServerContext } from './desk.ts';
-import { PortalError } from './errors.ts';
-import { createFeed, type Feed } from './feed.ts';
+import { PortalError } from './http/errors.ts';
 import { limits } from './limits.ts';
+import { createFeed, type Feed } from './live-feed.ts';
 import type { Session } from './sessions.ts';
 
 /** The WebSocket /api/live. */

@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/client/portal-config.ts';
 import { exits, forbidFetch, runProgram, version } from '../daemon/client/program.ts';
-import { takeActivatedSocket } from './activation.ts';
-import { createAddresses } from './address.ts';
-import { type Assets, loadAssets } from './assets.ts';
 import { createPortalDaemon } from './daemon.ts';
-import { messageOf } from './errors.ts';
 import { createFamiliar } from './familiar.ts';
+import { takeActivatedSocket } from './http/activation.ts';
+import { createAddresses } from './http/address.ts';
+import { type Assets, loadAssets } from './http/assets.ts';
+import { messageOf } from './http/errors.ts';
+import { createTries } from './http/rate-limiter.ts';
+import { createPortalServer } from './http/server.ts';
+import { createSite } from './http/site.ts';
+import { createCertificate } from './http/tls.ts';
 import { limits } from './limits.ts';
 import { type Log, logToStderr } from './log.ts';
-import { createPortalServer } from './server.ts';
 import { createSessions } from './sessions.ts';
-import { createSite } from './site.ts';
-import { createCertificate } from './tls.ts';
-import { createTries } from './tries.ts';
 
 /** Puts the parts together; nothing else does. */
 

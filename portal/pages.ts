@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { type Headers, send, sendText } from './answer.ts';
-import { type Assets, bodyFor } from './assets.ts';
-import type { Visit } from './desk.ts';
+import type { Visit } from './context.ts';
+import { type Assets, bodyFor } from './http/assets.ts';
+import { type Headers, send, sendText } from './http/response.ts';
 
 const missing =
   'The pages of the portal are not here: they are made by `npm run build`, beside the program in dist/portal/public.';

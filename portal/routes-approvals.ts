@@ -1,6 +1,6 @@
-import { readApproval, readApprovalId } from './bodies.ts';
-import type { ApiRequest, ServerContext } from './desk.ts';
-import { told } from './errors.ts';
+import type { ApiRequest, ServerContext } from './context.ts';
+import { told } from './http/errors.ts';
+import { readApproval, readApprovalId } from './http/request-schemas.ts';
 import type { Handlers } from './routes.ts';
 
 /**

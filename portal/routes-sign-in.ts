@@ -1,10 +1,10 @@
 import type { SignInBody, SignInView } from '../daemon/api/sign-in-views.ts';
-import { requireSession } from './asking.ts';
-import { readAnswer, readConfirm, readNothing, readSignIn } from './bodies.ts';
+import { requireSession } from './authorised-calls.ts';
+import type { ApiRequest, ServerContext } from './context.ts';
 import type { SessionView, SignInReply } from './contract.ts';
 import type { AnonymousClient } from './daemon.ts';
-import type { ApiRequest, ServerContext } from './desk.ts';
-import { PortalError, signedOut, told } from './errors.ts';
+import { PortalError, signedOut, told } from './http/errors.ts';
+import { readAnswer, readConfirm, readNothing, readSignIn } from './http/request-schemas.ts';
 import type { Handlers } from './routes.ts';
 import type { Session } from './sessions.ts';
 

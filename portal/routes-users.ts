@@ -1,8 +1,8 @@
 import { readEnrol } from '../daemon/api/schema.ts';
-import { changeAs, readAs } from './asking.ts';
-import { readAttestation, readInvite, readKey, readNothing, readRename } from './bodies.ts';
-import type { ApiRequest, ServerContext } from './desk.ts';
-import { PortalError } from './errors.ts';
+import { changeAs, readAs } from './authorised-calls.ts';
+import type { ApiRequest, ServerContext } from './context.ts';
+import { PortalError } from './http/errors.ts';
+import { readAttestation, readInvite, readKey, readNothing, readRename } from './http/request-schemas.ts';
 import { limits } from './limits.ts';
 import type { Handlers } from './routes.ts';
 

@@ -1,7 +1,7 @@
 import { matchPath, queryOf, segmentsOf, type TextByName } from '../daemon/lib/path.ts';
+import type { ApiRequest, ServerContext } from './context.ts';
 import type { PortalApi } from './contract.ts';
-import type { ApiRequest, ServerContext } from './desk.ts';
-import { PortalError } from './errors.ts';
+import { PortalError } from './http/errors.ts';
 import { limits } from './limits.ts';
 import { approvalRoutes } from './routes-approvals.ts';
 import { signInRoutes } from './routes-sign-in.ts';

@@ -4,4 +4,4 @@ import { setUp } from './lib/setup.mjs';
 
 await setUp('start');
 build();
-become(process.execPath, ['dist/manual/write-reference.js']);
+become(process.execPath, ['dist/man/write-reference.js']);

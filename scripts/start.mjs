@@ -4,4 +4,4 @@ import { setUp } from './lib/setup.mjs';
 
 await setUp('start');
 build();
-become(process.execPath, ['dist/cli/try.js', ...process.argv.slice(2)]);
+become(process.execPath, ['dist/cli/demo.js', ...process.argv.slice(2)]);

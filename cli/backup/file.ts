@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
-import { CliError, cannotWrite } from '../errors.ts';
-import type { World } from '../world.ts';
+import type { World } from '../lib/environment.ts';
+import { CliError, cannotWrite } from '../lib/errors.ts';
 
 /**
  * Writes a new file that only its owner can read, durable before it returns. Invariants: a file that is there is

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
-import { CliError, systemCode } from '../errors.ts';
-import { wholeNumber } from '../number.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError, systemCode } from '../lib/errors.ts';
+import { wholeNumber } from '../lib/number.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type BackupHeader, readBackup } from '../../daemon/api/backup-format.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
 import { oldPassphrase, type PassphraseOptions, passphraseOptions } from './passphrase.ts';
 import { type OpenWith, opened } from './sealing.ts';
 

@@ -1,7 +1,7 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { CliError, systemCode } from '../errors.ts';
+import { CliError, systemCode } from '../lib/errors.ts';
 
 /**
  * Backups are sealed as age files (age-encryption.org/v1), so that they can be opened without Sallyport too:

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TrailCheck, TrailFault } from '../../daemon/api/views.ts';
-import type { Context } from '../context.ts';
-import { exitStatus } from '../errors.ts';
-import { createProgress } from '../progress.ts';
-import { plainTime } from '../time.ts';
+import type { Context } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { plainTime } from '../lib/time.ts';
 
 interface Link {
   readonly seq: number;

@@ -6,12 +6,12 @@ import {
   type FollowQuery,
   type StoredAuditEvent,
 } from '../../daemon/api/views.ts';
-import { type AuditLines, createAuditLines } from '../audit-lines.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { wholeNumber } from '../number.ts';
-import { createProgress, type Progress } from '../progress.ts';
-import { parseSince } from '../time.ts';
+import { type AuditLines, createAuditLines } from '../lib/audit-lines.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { wholeNumber } from '../lib/number.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { parseSince } from '../lib/time.ts';
 import { addAuditVerify } from './audit-verify.ts';
 
 type Filter = Pick<AuditQuery, 'user' | 'realm' | 'service' | 'source' | 'outcome' | 'kind'>;

@@ -3,9 +3,9 @@ import { writeNew, writeOut } from '../backup/file.ts';
 import { newPassphrase, type PassphraseOptions, passphraseOptions } from '../backup/passphrase.ts';
 import { howToOpen, tellHeader, verified } from '../backup/reading.ts';
 import { type SealTo, sealed } from '../backup/sealing.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { createProgress, type Progress } from '../progress.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
 
 interface BackupOptions extends PassphraseOptions {
   readonly recipient?: readonly string[];

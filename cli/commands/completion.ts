@@ -2,8 +2,8 @@ import { Argument, type Command } from 'commander';
 import { candidates } from '../completion/candidates.ts';
 import { knownBy } from '../completion/known.ts';
 import { pathsWanted, type Shell, scriptFor, shells } from '../completion/scripts.ts';
-import type { Context } from '../context.ts';
-import { controlSocket } from '../socket.ts';
+import type { Context } from '../lib/context.ts';
+import { controlSocket } from '../lib/socket.ts';
 
 export function addCompletion(program: Command, context: Context): void {
   program

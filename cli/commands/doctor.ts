@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
-import { exitStatus } from '../errors.ts';
+import type { Context } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
 
 interface DoctorOptions {
   readonly json?: boolean;

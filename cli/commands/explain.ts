@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
 import { type Finding, findingText } from '../doctor/contract.ts';
-import { noTimes } from '../json-times.ts';
-import { readKeyFile } from '../ssh-key-file.ts';
+import type { Context } from '../lib/context.ts';
+import { noTimes } from '../lib/json-times.ts';
+import { readKeyFile } from '../lib/ssh-key-file.ts';
 
 interface ExplainOptions {
   readonly service: string;

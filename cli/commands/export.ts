@@ -5,10 +5,10 @@ import type { ControlClient } from '../../daemon/client/client.ts';
 import { otpauthUri } from '../../daemon/client/factor-input.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
-import type { Context } from '../context.ts';
-import { CliError, cannotWrite, exitStatus } from '../errors.ts';
 import { columns, rowOf } from '../import/csv-columns.ts';
 import { lineOf } from '../import/csv-line.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError, cannotWrite, exitStatus } from '../lib/errors.ts';
 
 interface ExportOptions {
   readonly all?: boolean;

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { bypassLimits, formatDuration } from '../../daemon/api/client-limits.ts';
-import type { Context } from '../context.ts';
-import { lengthOfTime } from '../duration.ts';
-import { factorTimes } from '../json-times.ts';
-import { tell } from './enrolling.ts';
+import type { Context } from '../lib/context.ts';
+import { lengthOfTime } from '../lib/duration.ts';
+import { factorTimes } from '../lib/json-times.ts';
+import { tell } from './enrol.ts';
 
 interface BypassOptions {
   readonly for: number;

@@ -3,9 +3,9 @@ import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/api/
 import { ControlError } from '../../daemon/client/client.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { type Context, needed } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { mayAdd, nameIn, tell } from './enrolling.ts';
+import { type Context, needed } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { mayAdd, nameIn, tell } from './enrol.ts';
 
 interface KeyOptions {
   readonly name?: string;

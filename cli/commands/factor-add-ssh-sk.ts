@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
-import { readKeyFile } from '../ssh-key-file.ts';
-import { mayAdd, nameIn, tell } from './enrolling.ts';
+import type { Context } from '../lib/context.ts';
+import { readKeyFile } from '../lib/ssh-key-file.ts';
+import { mayAdd, nameIn, tell } from './enrol.ts';
 
 interface SshSkOptions {
   readonly name?: string;

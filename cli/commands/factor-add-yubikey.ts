@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { type Asked, enrol, mayAdd, nameIn, secretFrom } from './enrolling.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { type Asked, enrol, mayAdd, nameIn, secretFrom } from './enrol.ts';
 
 interface YubikeyOptions {
   readonly name?: string;

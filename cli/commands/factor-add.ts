@@ -9,13 +9,13 @@ import {
   otpauthUri,
   seedText,
 } from '../../daemon/client/factor-input.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
 import { ImportError } from '../import/contract.ts';
 import { type GivenSecret, readSecret } from '../import/secret.ts';
-import { wholeNumber } from '../number.ts';
-import { scannable } from '../qr-picture.ts';
-import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrolling.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { wholeNumber } from '../lib/number.ts';
+import { scannable } from '../lib/qr-picture.ts';
+import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrol.ts';
 import { addFactorAddBypass } from './factor-add-bypass.ts';
 import { addFactorAddKey } from './factor-add-key.ts';
 import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';

@@ -2,10 +2,10 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { ChangeView, FactorSummary } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { factorTable } from '../factor-table.ts';
-import { factorTimes } from '../json-times.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { factorTable } from '../lib/factor-table.ts';
+import { factorTimes } from '../lib/json-times.ts';
 import { addFactorAdd } from './factor-add.ts';
 
 export function addFactor(program: Command, context: Context): void {

@@ -1,7 +1,5 @@
 import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
-import type { Context } from '../context.ts';
-import { needed } from '../context.ts';
 import { csv } from '../import/csv.ts';
 import { googleAuthenticator } from '../import/google-authenticator.ts';
 import { oath } from '../import/oath.ts';
@@ -11,7 +9,9 @@ import type { AskKey } from '../import/pskc-cipher.ts';
 import { type ImportOptions, runImport } from '../import/run.ts';
 import { u2f } from '../import/u2f.ts';
 import { yubico } from '../import/yubico.ts';
-import { wholeNumber } from '../number.ts';
+import type { Context } from '../lib/context.ts';
+import { needed } from '../lib/context.ts';
+import { wholeNumber } from '../lib/number.ts';
 
 interface Common {
   readonly user?: string;

@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { LinkView } from '../../daemon/api/sign-in-views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
-import type { Context } from '../context.ts';
-import { CliError, exitStatusOf, systemCode } from '../errors.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError, exitStatusOf, systemCode } from '../lib/errors.ts';
 
 interface InviteOptions {
   readonly from?: string;

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { KeysView } from '../../daemon/api/views.ts';
 import { keyIdsIn, withNewKey, withoutKey } from '../../daemon/client/master-key-file.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { keysTimes } from '../json-times.ts';
-import { readKeyFile, replaceKeyFile } from '../key-file.ts';
-import { createProgress } from '../progress.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { keysTimes } from '../lib/json-times.ts';
+import { readKeyFile, replaceKeyFile } from '../lib/key-file.ts';
+import { createProgress } from '../lib/progress.ts';
 
 interface KeyOptions {
   readonly yes?: boolean;

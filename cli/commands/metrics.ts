@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { writeOutput } from '../../daemon/lib/write-file.ts';
-import type { Context } from '../context.ts';
-import { CliError, cannotWrite } from '../errors.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError, cannotWrite } from '../lib/errors.ts';
 
 export function addMetrics(program: Command, context: Context): void {
   program

@@ -1,19 +1,19 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Context } from '../context.ts';
-import { lengthOfTime } from '../duration.ts';
-import { CliError } from '../errors.ts';
-import { noTimes } from '../json-times.ts';
+import type { Context } from '../lib/context.ts';
+import { lengthOfTime } from '../lib/duration.ts';
+import { CliError } from '../lib/errors.ts';
+import { noTimes } from '../lib/json-times.ts';
+import { pamConfig } from '../lib/pam-config.ts';
 import { disable, enable } from '../pam/changes.ts';
 import { pamFiles } from '../pam/files.ts';
-import { proveNewLogin } from '../pam/proof.ts';
+import { proveNewLogin } from '../pam/new-login-check.ts';
 import { currentTrial, end } from '../pam/record.ts';
+import { revertIfDue, revertNow } from '../pam/rollback-timer.ts';
 import { isServiceName } from '../pam/services.ts';
 import { allViews, showAll, showStack, stackView } from '../pam/show.ts';
 import { trialView, warnTrial } from '../pam/trial.ts';
-import { revertIfDue, revertNow } from '../pam/watch.ts';
-import { pamConfig } from '../pam-config.ts';
 
 export interface ChangeOptions {
   readonly dryRun?: boolean;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { signIn } from '../sign-in.ts';
-import { controlSocket } from '../socket.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { signIn } from '../lib/sign-in.ts';
+import { controlSocket } from '../lib/socket.ts';
 
 export function addPortal(program: Command, context: Context): void {
   const portal = program.command('portal').description('the web portal');

@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import { formatDuration } from '../../daemon/api/client-limits.ts';
 import type { Realm } from '../../daemon/api/views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { warnOfConfig } from '../config-warnings.ts';
-import type { Context } from '../context.ts';
-import { runDaemon } from '../daemon.ts';
-import { exitStatus } from '../errors.ts';
-import { realmTimes } from '../json-times.ts';
-import type { Output } from '../output.ts';
+import { warnOfConfig } from '../lib/config-warnings.ts';
+import type { Context } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
+import { realmTimes } from '../lib/json-times.ts';
+import type { Output } from '../lib/output.ts';
+import { runDaemon } from '../lib/run-daemon.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('realms: who is asked for what');

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { warnOfConfig } from '../config-warnings.ts';
-import type { Context } from '../context.ts';
 import type { LostGroup } from '../doctor/configured.ts';
-import { CliError } from '../errors.ts';
+import { warnOfConfig } from '../lib/config-warnings.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
 
 interface ReloadOptions {
   readonly yes?: boolean;

@@ -3,8 +3,8 @@ import type { Readiness, ReportLine } from '../../daemon/admin/report.ts';
 import { reportLimit } from '../../daemon/api/client-limits.ts';
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import type { Context } from '../context.ts';
-import type { Output } from '../output.ts';
+import type { Context } from '../lib/context.ts';
+import type { Output } from '../lib/output.ts';
 import { momentOf } from './audit.ts';
 
 interface ReportOptions {

@@ -4,10 +4,10 @@ import type { Command } from 'commander';
 import { pluralise } from '../../daemon/lib/count-of.ts';
 import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { doneTimes } from '../json-times.ts';
-import { warnOfHeld, workOnStore } from '../store-work.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { doneTimes } from '../lib/json-times.ts';
+import { warnOfHeld, workOnStore } from '../lib/store-job.ts';
 
 interface RestoreOptions extends OpenOptions {
   readonly dryRun?: boolean;

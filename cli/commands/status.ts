@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { StatusView } from '../../daemon/api/views.ts';
-import type { Context } from '../context.ts';
-import { statusTimes } from '../json-times.ts';
-import type { Output } from '../output.ts';
+import type { Context } from '../lib/context.ts';
+import { statusTimes } from '../lib/json-times.ts';
+import type { Output } from '../lib/output.ts';
 import { warnRunningTrial } from '../pam/trial.ts';
 
 export function addStatus(program: Command, context: Context): void {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import type { Context } from '../context.ts';
-import { exitStatus } from '../errors.ts';
-import { doneTimes, noTimes } from '../json-times.ts';
-import { createProgress } from '../progress.ts';
-import { warnOfHeld, workOnStore } from '../store-work.ts';
+import type { Context } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
+import { doneTimes, noTimes } from '../lib/json-times.ts';
+import { createProgress } from '../lib/progress.ts';
+import { warnOfHeld, workOnStore } from '../lib/store-job.ts';
 
 interface StoreOptions {
   readonly yes?: boolean;

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ExemptBody } from '../../daemon/admin/exemptions.ts';
 import { exemptionLimits } from '../../daemon/api/client-limits.ts';
-import type { Context } from '../context.ts';
-import { lengthOfTime } from '../duration.ts';
-import { CliError } from '../errors.ts';
-import { exemptionTimes, factorTimes } from '../json-times.ts';
-import { parseDate } from '../time.ts';
+import type { Context } from '../lib/context.ts';
+import { lengthOfTime } from '../lib/duration.ts';
+import { CliError } from '../lib/errors.ts';
+import { exemptionTimes, factorTimes } from '../lib/json-times.ts';
+import { parseDate } from '../lib/time.ts';
 
 interface ExemptOptions {
   readonly until?: number;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../lib/context.ts';
 
 /** What an administrator decides about an account that is gone, or is another person by now. */
 export function addUserOwner(user: Command, context: Context): void {

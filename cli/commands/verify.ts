@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { VerifyView } from '../../daemon/api/views.ts';
-import { type Context, needed } from '../context.ts';
-import { exitStatus } from '../errors.ts';
+import { type Context, needed } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
 
 export function addVerify(program: Command, context: Context): void {
   program

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import { commandsOf, optionsOf, placeOf } from './place.ts';
+import { commandsOf, optionsOf, placeOf } from './cursor.ts';
 
 /** What may stand at the cursor: words, or paths, which the shell knows better. */
 export type Candidates =

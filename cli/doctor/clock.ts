@@ -1,4 +1,4 @@
-import { isoLocal } from '../time.ts';
+import { isoLocal } from '../lib/time.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
 
 /** Two clocks that are looked at one after the other. */

@@ -1,5 +1,5 @@
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
-import { guarded } from './guarded.ts';
+import { guarded } from './protected-services.ts';
 
 /** Whether sallyportd is there, answers, and is the one that was installed. */
 export const daemonCheck: Check = {

@@ -1,5 +1,5 @@
 import { withDeadline } from '../../daemon/lib/deadline.ts';
-import { commandWith } from '../socket.ts';
+import { commandWith } from '../lib/socket.ts';
 import { adminsCheck } from './admins.ts';
 import { catalogue, type Severity } from './catalogue.ts';
 import { clockCheck } from './clock.ts';
@@ -14,7 +14,7 @@ import { modesCheck } from './modes.ts';
 import { pamCheck } from './pam.ts';
 import { portalCheck } from './portal.ts';
 import { realmsCheck } from './realms.ts';
-import { rootWayCheck } from './root-way.ts';
+import { rootWayCheck } from './root-console-access.ts';
 import { secretsCheck } from './secrets.ts';
 import { socketsCheck } from './sockets.ts';
 import { sshdCheck } from './sshd.ts';

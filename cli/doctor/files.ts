@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { lstat, readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { systemCode } from '../errors.ts';
+import { systemCode } from '../lib/errors.ts';
 
 /** What a program said. `missing`: there is no such program; `status` undefined: a signal, or the time was over. */
 export interface Ran {

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlError, createClient } from '../../daemon/client/client.ts';
 import { readConfigFile, rootOf } from '../../daemon/client/config-file.ts';
 import { sourcesTell } from '../../daemon/client/name-sources.ts';
+import type { World } from '../lib/environment.ts';
+import { controlSocket } from '../lib/socket.ts';
 import { pamFiles } from '../pam/files.ts';
 import { currentTrial } from '../pam/record.ts';
 import { trialView } from '../pam/trial.ts';
-import { controlSocket } from '../socket.ts';
-import type { World } from '../world.ts';
 import type { Answer, Machine } from './contract.ts';
 import { connectTo, realFiles, runProgram } from './files.ts';
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { isoLocal } from '../time.ts';
+import { isoLocal } from '../lib/time.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
 import { parentsOf } from './owners.ts';
 

@@ -1,5 +1,5 @@
 import type { ExplainView } from '../../daemon/api/views.ts';
-import { outside } from '../sshd-settings.ts';
+import { outside } from '../lib/sshd-settings.ts';
 import type { Machine } from './contract.ts';
 import { realmsOf } from './realms.ts';
 import { resolveSshd } from './sshd-config.ts';

@@ -1,13 +1,13 @@
 import type { UserLine } from '../../daemon/api/views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { isoLocal } from '../time.ts';
+import { isoLocal } from '../lib/time.ts';
 import type { FindingId } from './catalogue.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
-import { guarded, programs } from './guarded.ts';
 import { type Met, meet } from './member-decisions.ts';
 import { memberFindings } from './member-findings.ts';
 import { groupNamed, localPeople } from './names.ts';
+import { guarded, programs } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
 
 /** Accounts that are looked at, and services for each; a directory of 100 000 is not walked. */

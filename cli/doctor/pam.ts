@@ -6,7 +6,7 @@ import { placeOf, readStack, type Stack } from '../pam/read.ts';
 import { refusals } from '../pam/refusals.ts';
 import type { FindingId } from './catalogue.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
-import { guarded, isProgram, oursIn, programs } from './guarded.ts';
+import { guarded, isProgram, oursIn, programs } from './protected-services.ts';
 
 /** What the check of the stacks calls it, and what it is here; undefined: as it should be. */
 const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {

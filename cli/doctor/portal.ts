@@ -1,10 +1,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Config } from '../../daemon/client/config-file.ts';
-import { isoLocal } from '../time.ts';
+import { isoLocal } from '../lib/time.ts';
 import { lookAtHosts, lookAtPortal } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
-import { closedTo } from './reach.ts';
+import { closedTo } from './portal-file-access.ts';
 
 const day = 86_400_000;
 /** A certificate that renews itself is renewed a month before its end. */

@@ -1,4 +1,4 @@
-import type { Output } from '../output.ts';
+import type { Output } from '../lib/output.ts';
 import type { Severity } from './catalogue.ts';
 import type { Finding } from './contract.ts';
 import { complete, type Examined, worst } from './examine.ts';

@@ -1,4 +1,4 @@
-import { isNotRunning, readSettings, type SshdSettings } from '../sshd-settings.ts';
+import { isNotRunning, readSettings, type SshdSettings } from '../lib/sshd-settings.ts';
 import type { Machine } from './contract.ts';
 
 export type Resolved =

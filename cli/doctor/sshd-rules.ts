@@ -1,4 +1,4 @@
-import { methodLists, type SshdSettings } from '../sshd-settings.ts';
+import { methodLists, type SshdSettings } from '../lib/sshd-settings.ts';
 import type { FindingId } from './catalogue.ts';
 
 /** What is wrong with the settings of one connection. Pure. */

@@ -1,11 +1,11 @@
 import { join } from 'node:path/posix';
 import { pluralise } from '../../daemon/lib/count-of.ts';
+import { outside } from '../lib/sshd-settings.ts';
 import { roleOf, takesPassword } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';
-import { outside } from '../sshd-settings.ts';
 import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
-import { guarded, oursIn } from './guarded.ts';
 import { groupNamed, localAccounts, localPeople } from './names.ts';
+import { guarded, oursIn } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
 import { matchNames, type Probe, resolveSshd } from './sshd-config.ts';
 import { judgeSettings, type Setting } from './sshd-rules.ts';

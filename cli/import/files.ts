@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { systemCode } from '../errors.ts';
+import { systemCode } from '../lib/errors.ts';
 import { ImportError, type Source } from './contract.ts';
 
 /** More than a line of any of these files; pam_u2f's with all keys of one person comes nearest. */

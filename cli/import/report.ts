@@ -1,8 +1,8 @@
 import type { ImportedFactor } from '../../daemon/api/import-export-views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { noTimes } from '../json-times.ts';
-import type { Output } from '../output.ts';
-import type { World } from '../world.ts';
+import type { World } from '../lib/environment.ts';
+import { noTimes } from '../lib/json-times.ts';
+import type { Output } from '../lib/output.ts';
 import { keyOf, placeText } from './accounts.ts';
 import type { Problem } from './contract.ts';
 import type { Answered } from './send.ts';

@@ -1,5 +1,5 @@
-import type { Context } from '../context.ts';
-import { exitStatus } from '../errors.ts';
+import type { Context } from '../lib/context.ts';
+import { exitStatus } from '../lib/errors.ts';
 import { grouped, keyOf, parsedIn, placeText } from './accounts.ts';
 import { type Parsed, type Parser, type Problem, problem } from './contract.ts';
 import { type Named, namedFiles } from './files.ts';

@@ -1,7 +1,7 @@
-import { CliError } from '../errors.ts';
+import { CliError } from '../lib/errors.ts';
 import { begin, type Change, end, type FileChange, noteWritten, writeFiles } from './record.ts';
+import { revertNow, type Watch, watch } from './rollback-timer.ts';
 import { disagreements, dropInFolder, includeHint, sshdFault, sshdSettings } from './sshd.ts';
-import { revertNow, type Watch, watch } from './watch.ts';
 
 /**
  * Makes the change.

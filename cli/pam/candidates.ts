@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ControlClient } from '../../daemon/client/client.ts';
-import { type Account, accounts, mayLogIn } from './people.ts';
+import { type Account, accounts, mayLogIn } from './accounts.ts';
 
 /** An account that somebody may log in with, and from where they did last. */
 export interface Candidate {

@@ -1,23 +1,23 @@
 import type { ChangeOptions, EnableOptions } from '../commands/pam.ts';
-import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { createProgress } from '../progress.ts';
-import type { SshdSettings } from '../sshd-settings.ts';
-import { lengthText } from '../time.ts';
+import type { Context } from '../lib/context.ts';
+import { CliError } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import type { SshdSettings } from '../lib/sshd-settings.ts';
+import { lengthText } from '../lib/time.ts';
+import { caller } from './accounts.ts';
 import { apply } from './apply.ts';
 import { unifiedDiff } from './diff.ts';
 import { pamFiles } from './files.ts';
-import { caller } from './people.ts';
+import { assess } from './lockout-check.ts';
 import { type Plan, stackFor } from './plan.ts';
+import { changedServices, planDisable, readyInclude } from './plan-disable.ts';
 import { placeOf, servicesReaching } from './read.ts';
 import { type Change, changeId, currentTrial, type FileChange, history, keep, writeFiles } from './record.ts';
-import { assess } from './safety.ts';
+import { revertIfDue, revertNow } from './rollback-timer.ts';
+import { namesToDisable, planProgram } from './service-aliases.ts';
 import { isService } from './services.ts';
 import { fittingStack, pidFile, reload, reloadCommand, sshdFault, sshdSettings } from './sshd.ts';
 import { warnTrial } from './trial.ts';
-import { namesToDisable, planProgram } from './twins.ts';
-import { changedServices, planDisable, readyInclude } from './undo.ts';
-import { revertIfDue, revertNow } from './watch.ts';
 
 /** `sallyport pam enable`: shows, judges, asks, writes. */
 export async function enable(

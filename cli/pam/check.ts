@@ -2,9 +2,9 @@ import { excludes, isAtConsole, isForRoot } from './conditions.ts';
 import type { PamFiles } from './files.ts';
 import type { ModuleLine, Place } from './lines.ts';
 import { moduleName, roleOf, saysPassed } from './modules.ts';
-import { type Outcome, outcomes, type Step } from './outcome.ts';
 import { isOurs, placeOf, readStack, type Stack } from './read.ts';
 import { brokenLines, refusals } from './refusals.ts';
+import { type Outcome, outcomes, type Step } from './simulate-stack.ts';
 
 /** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
 export interface Finding {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemCode } from '../errors.ts';
+import { systemCode } from '../lib/errors.ts';
 import { hasModule } from './installed.ts';
 
 /** A file that libpam reads for a service. */

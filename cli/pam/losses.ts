@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
 import type { ExplainQuery } from '../../daemon/api/views.ts';
 import type { ControlClient } from '../../daemon/client/client.ts';
-import type { Progress } from '../progress.ts';
-import { outside } from '../sshd-settings.ts';
+import type { Progress } from '../lib/progress.ts';
+import { outside } from '../lib/sshd-settings.ts';
+import { hasPassword } from './accounts.ts';
 import { type Candidate, candidatesFor, mostCandidates } from './candidates.ts';
 import type { PamFiles } from './files.ts';
-import { hasPassword } from './people.ts';
+import type { Safety } from './lockout-check.ts';
 import { dropInsThere, type Plan } from './plan.ts';
 import { readStack } from './read.ts';
-import type { Safety } from './safety.ts';
 import { hasKeys } from './ssh-keys.ts';
 import { disagreements, includeHint } from './sshd.ts';
 import { type Preview, previewSshd } from './sshd-preview.ts';

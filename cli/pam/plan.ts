@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import { CliError } from '../errors.ts';
-import { shipped } from '../pam-config.ts';
+import { CliError } from '../lib/errors.ts';
+import { shipped } from '../lib/pam-config.ts';
 import { checkService, type Finding, guards, sentence } from './check.ts';
 import type { PamFile, PamFiles } from './files.ts';
 import type { IncludeLine, ModuleLine } from './lines.ts';

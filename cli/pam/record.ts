@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../../daemon/lib/durable.ts';
-import { CliError, systemCode } from '../errors.ts';
-import { pamConfig } from '../pam-config.ts';
+import { CliError, systemCode } from '../lib/errors.ts';
+import { pamConfig } from '../lib/pam-config.ts';
 import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**
- * Every change with what was there before it, in a folder that is root's alone; pam-config/try/revert reads the
+ * Every change with what was there before it, in a folder that is root's alone; pam-config/rollback/revert reads the
  * same files. A record is "try" while it is written or on trial, then "done/ID".
  *
  * What MUST hold:
@@ -216,11 +216,11 @@ function prepareRecords(): void {
 }
 
 function prepareScript(): void {
-  const script = readText(join(pamConfig(), 'try/revert'));
+  const script = readText(join(pamConfig(), 'rollback/revert'));
   if (script === undefined)
     throw new CliError(
       'refused',
-      `${pamConfig()}/try/revert is missing, without which nothing can be put back`,
+      `${pamConfig()}/rollback/revert is missing, without which nothing can be put back`,
     );
   if (readText(revertScript) !== script) writeAtomically(revertScript, script);
 }

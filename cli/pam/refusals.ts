@@ -2,8 +2,8 @@ import type { Finding } from './check.ts';
 import type { PamFiles } from './files.ts';
 import type { ModuleLine, Phase } from './lines.ts';
 import { moduleName, roleOf } from './modules.ts';
-import { outcomes } from './outcome.ts';
 import { readStack, type Stack, type StackEntry } from './read.ts';
+import { outcomes } from './simulate-stack.ts';
 
 /*
  * Logins that libpam refuses, whoever comes: an include that is gone, a line that it does not understand, a module that

@@ -1,4 +1,4 @@
-import type { Output } from '../output.ts';
+import type { Output } from '../lib/output.ts';
 import { checkService, type Finding, ourLines, sentence } from './check.ts';
 import type { PamFiles } from './files.ts';
 import { placeOf, readStack, type StackEntry, servicesReaching } from './read.ts';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SshdSettings } from '../sshd-settings.ts';
-import { type Account, accounts } from './people.ts';
+import type { SshdSettings } from '../lib/sshd-settings.ts';
+import { type Account, accounts } from './accounts.ts';
 
 /** More is no list of keys; what somebody has put there is read as root. */
 const mostBytes = 1 << 20;

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CliError } from '../errors.ts';
-import { isNotRunning, readSettings, type SshdSettings } from '../sshd-settings.ts';
+import { CliError } from '../lib/errors.ts';
+import { isNotRunning, readSettings, type SshdSettings } from '../lib/sshd-settings.ts';
 import { readText } from './write.ts';
 
 /** sshd's configuration as sshd itself resolves it. */

@@ -1,10 +1,10 @@
-import { CliError } from '../errors.ts';
+import { CliError } from '../lib/errors.ts';
 import type { PamFiles } from './files.ts';
 import { overlaid, type Plan, planEnable } from './plan.ts';
+import { planDisable, readyInclude } from './plan-disable.ts';
 import { readStack } from './read.ts';
 import type { FileChange, Recorded } from './record.ts';
 import { dropInFolder } from './sshd.ts';
-import { planDisable, readyInclude } from './undo.ts';
 
 /**
  * `planEnable`, also from one ready stack to another.

@@ -1,5 +1,5 @@
-import type { Output } from '../output.ts';
-import { lengthText } from '../time.ts';
+import type { Output } from '../lib/output.ts';
+import { lengthText } from '../lib/time.ts';
 import { currentTrial, type Trial } from './record.ts';
 
 /** For scripts. */

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import type { ExplainView } from '../../daemon/api/views.ts';
-import { methodLists, type SshdSettings, valuesOf } from '../sshd-settings.ts';
+import { methodLists, type SshdSettings, valuesOf } from '../lib/sshd-settings.ts';
+import type { Account } from './accounts.ts';
 import type { ModuleLine } from './lines.ts';
 import { moduleName, roleOf, takesPassword } from './modules.ts';
-import { outcomes } from './outcome.ts';
-import type { Account } from './people.ts';
 import type { Stack } from './read.ts';
+import { outcomes } from './simulate-stack.ts';
 import type { Connection, Resolved } from './sshd-preview.ts';
 
 /*

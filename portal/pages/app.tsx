@@ -4,14 +4,14 @@ import { AdminPages } from './admin/admin-pages.tsx';
 import { call, messageOf } from './api.ts';
 import { ApprovalBanner } from './approve/approval-banner.tsx';
 import { ApprovePage } from './approve/approve-page.tsx';
+import { Message } from './components/message.tsx';
 import { MyFactorsPage } from './factors/my-factors-page.tsx';
 import { Header } from './header.tsx';
 import { useLive } from './live.ts';
-import { Message } from './parts/message.tsx';
 import { follow, go, type Place, usePlace } from './router.ts';
 import { type Notice, type Portal, PortalContext } from './session.ts';
 import { onSessionEnded } from './session-events.ts';
-import { SessionOver } from './sign-in/session-over.tsx';
+import { SessionOver } from './sign-in/session-expired.tsx';
 import { SignInPage } from './sign-in/sign-in-page.tsx';
 
 /** Longest that a timer of the browser can wait. */

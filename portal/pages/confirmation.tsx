@@ -4,7 +4,7 @@ import { parseLink } from '../../daemon/api/parse-link.ts';
 import type { AssertionBody, SignInAnswerBody } from '../../daemon/api/sign-in-views.ts';
 import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
-import { Field } from './parts/field.tsx';
+import { Field } from './components/field.tsx';
 import { cameByLink, isRecentlyConfirmed, usePortal } from './session.ts';
 import { type FactorStep, SecondFactor } from './sign-in/second-factor.tsx';
 

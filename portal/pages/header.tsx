@@ -1,5 +1,5 @@
 import { call, messageOf } from './api.ts';
-import { Menu } from './parts/menu.tsx';
+import { Menu } from './components/menu.tsx';
 import { follow, go, usePlace } from './router.ts';
 import { rememberSignInMethod, usePortal } from './session.ts';
 

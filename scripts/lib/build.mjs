@@ -22,7 +22,7 @@ export function build() {
 }
 
 function buildTypeScript() {
-  const sources = ['daemon', 'cli', 'manual', 'portal', 'notify', 'bench', 'test'].flatMap((top) =>
+  const sources = ['daemon', 'cli', 'man', 'portal', 'notify', 'bench', 'test'].flatMap((top) =>
     filesBelow(root, top),
   );
   const typescript = sources.filter((path) => path.endsWith('.ts') && !path.startsWith('portal/pages/'));

@@ -83,7 +83,7 @@ export function putFiles(tree, triplet) {
 
   const pages = mkdtempSync(join(tmpdir(), 'sallyport-manual-'));
   try {
-    output('dist/manual/main.js', pages);
+    output('dist/man/main.js', pages);
     for (const name of readdirSync(pages))
       packed(`usr/share/man/man${name.at(-1)}/${name}.gz`, readFileSync(join(pages, name)));
   } finally {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { returnNames } from '../../cli/pam/control.ts';
 import { type PamFiles, pamFiles } from '../../cli/pam/files.ts';
-import { outcomes } from '../../cli/pam/outcome.ts';
 import { readStack, type Stack } from '../../cli/pam/read.ts';
+import { outcomes } from '../../cli/pam/simulate-stack.ts';
 import { projectRoot } from './project.ts';
 
 /** Stacks in a folder of their own, read by this program and by libpam itself. */

@@ -1,14 +1,14 @@
 import { useState } from 'preact/hooks';
 import { call } from '../api.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { Factors } from '../factors/factors.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { Message } from '../parts/message.tsx';
+import { lastLoginText, lockText, requirementText, timeText } from '../labels.ts';
 import { follow, go } from '../router.ts';
 import { usePortal } from '../session.ts';
+import { useWork } from '../use-task.ts';
 import { useUser } from '../use-user.ts';
-import { lastLoginText, lockText, requirementText, timeText } from '../words.ts';
-import { useWork } from '../work.ts';
 import { BypassDialog } from './bypass-dialog.tsx';
 
 export function AccountPage({ account }: { readonly account: string }) {

@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { UserLine, UserPage } from '../../../daemon/api/views.ts';
 import { call, messageOf } from '../api.ts';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
+import { Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
+import { hasFactor, kindName, lockText, timeText } from '../labels.ts';
 import { follow } from '../router.ts';
 import { usePortal } from '../session.ts';
-import { hasFactor, kindName, lockText, timeText } from '../words.ts';
 
 const pageSize = '50';
 

@@ -3,12 +3,12 @@ import { useEffect, useState } from 'preact/hooks';
 import type { StoredAuditEvent } from '../../../daemon/api/views.ts';
 import { offsetText } from '../../../daemon/lib/clock-offset.ts';
 import { call, messageOf } from '../api.ts';
+import { Check, Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
+import { kindName, timeWithSeconds } from '../labels.ts';
 import { followAudit } from '../live.ts';
-import { Check, Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
 import { go } from '../router.ts';
 import { usePortal } from '../session.ts';
-import { kindName, timeWithSeconds } from '../words.ts';
 
 const pageSize = 50;
 /** As many as a page can hold without growing slow. */

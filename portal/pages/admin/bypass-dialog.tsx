@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks';
 import type { BypassView } from '../../../daemon/control/bypass.ts';
 import { call } from '../api.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { FactorDialog } from '../factors/factor-dialog.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { Message } from '../parts/message.tsx';
-import { timeText } from '../words.ts';
-import { useWork } from '../work.ts';
+import { timeText } from '../labels.ts';
+import { useWork } from '../use-task.ts';
 
 export interface BypassDialogProps {
   readonly account: string;

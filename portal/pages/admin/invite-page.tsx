@@ -1,12 +1,12 @@
 import { useId, useState } from 'preact/hooks';
 import { ApiError, call, messageOf } from '../api.ts';
+import { CopyButton } from '../components/copy-button.tsx';
+import { Check } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { CopyButton } from '../parts/copy-button.tsx';
-import { Check } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
+import { timeText } from '../labels.ts';
 import { usePlace } from '../router.ts';
-import { timeText } from '../words.ts';
-import { useWork } from '../work.ts';
+import { useWork } from '../use-task.ts';
 
 type Invited =
   | { readonly account: string; readonly address: string; readonly expires: number }

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
 import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call } from '../api.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
 import type { Live } from '../live.ts';
-import { Dialog } from '../parts/dialog.tsx';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
 import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
 import { Outcome } from './outcome.tsx';
 import { useApproval } from './use-approval.ts';

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
-import { Message } from '../parts/message.tsx';
-import { timeWithSeconds } from '../words.ts';
+import { Message } from '../components/message.tsx';
+import { timeWithSeconds } from '../labels.ts';
 
 /** Who logs in where, from where and when: what a person has to recognise. */
 export function ApprovalFacts({ approval }: { readonly approval: ApprovalView }) {

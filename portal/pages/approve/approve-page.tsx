@@ -1,8 +1,8 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call, messageOf } from '../api.ts';
+import { Message } from '../components/message.tsx';
 import { onAnotherLink, takeSecret } from '../link.ts';
-import { Message } from '../parts/message.tsx';
 import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
 import { Outcome } from './outcome.tsx';
 import { useApproval } from './use-approval.ts';

@@ -1,5 +1,5 @@
 import type { ApprovalOutcome } from '../../../daemon/api/sign-in-views.ts';
-import { Message, type MessageProps } from '../parts/message.tsx';
+import { Message, type MessageProps } from '../components/message.tsx';
 
 const kinds: Readonly<Record<ApprovalOutcome['outcome'], MessageProps['kind']>> = {
   approved: 'done',

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ApprovalOutcome, ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { call } from '../api.ts';
 import { askKey } from '../security-key.ts';
-import { useWork, type Work } from '../work.ts';
+import { useWork, type Work } from '../use-task.ts';
 
 export interface Approving {
   readonly outcome: ApprovalOutcome | undefined;

@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks';
 import type { ChangeView, FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import type { Confirmed } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { Message } from '../parts/message.tsx';
-import { kindName } from '../words.ts';
-import { useWork } from '../work.ts';
+import { kindName } from '../labels.ts';
+import { useWork } from '../use-task.ts';
 import { FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 export type ChangeKind = 'rename' | 'enable' | 'disable' | 'remove';

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
-import { Dialog } from '../parts/dialog.tsx';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
-import { problemAt, problemElsewhere, type Work } from '../work.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
+import { problemAt, problemElsewhere, type Work } from '../use-task.ts';
 
 /** Of each dialog that adds a factor. */
 export interface AddDialogProps {

@@ -1,6 +1,6 @@
 import type { FactorSummary, UserView } from '../../../daemon/api/views.ts';
-import { Menu } from '../parts/menu.tsx';
-import { kindName, stateOf, timeText } from '../words.ts';
+import { Menu } from '../components/menu.tsx';
+import { kindName, stateOf, timeText } from '../labels.ts';
 import type { ChangeKind } from './change-dialog.tsx';
 
 export interface FactorListProps {

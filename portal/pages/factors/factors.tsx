@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { ChangeView, EnrolView, FactorSummary, UserView } from '../../../daemon/api/views.ts';
-import { Menu } from '../parts/menu.tsx';
-import { Message } from '../parts/message.tsx';
+import { Menu } from '../components/menu.tsx';
+import { Message } from '../components/message.tsx';
+import { type AddableKind, lackText, lockText, whyNot } from '../labels.ts';
 import { usePortal } from '../session.ts';
-import { type AddableKind, lackText, lockText, whyNot } from '../words.ts';
 import { ChangeDialog, type ChangeKind } from './change-dialog.tsx';
 import { FactorList } from './factor-list.tsx';
 import { KeyDialog } from './key-dialog.tsx';

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
 import type { EnrolView } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { Message } from '../parts/message.tsx';
 import { makeKey } from '../security-key.ts';
-import { useWork } from '../work.ts';
+import { useWork } from '../use-task.ts';
 import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 /** @throws ApiError, KeyError */

@@ -1,4 +1,4 @@
-import { Message } from '../parts/message.tsx';
+import { Message } from '../components/message.tsx';
 import { useUser } from '../use-user.ts';
 import { Factors } from './factors.tsx';
 

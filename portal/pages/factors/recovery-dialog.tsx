@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { Message } from '../parts/message.tsx';
-import { useWork } from '../work.ts';
+import { useWork } from '../use-task.ts';
 import { FactorDialog } from './factor-dialog.tsx';
 import { RecoverySheet } from './recovery-sheet.tsx';
 

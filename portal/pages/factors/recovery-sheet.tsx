@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
-import { copyText } from '../copy.ts';
-import { Dialog } from '../parts/dialog.tsx';
-import { Check } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
+import { copyText } from '../clipboard.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Check } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
+import { timeText } from '../labels.ts';
 import { usePortal } from '../session.ts';
-import { timeText } from '../words.ts';
 
 export interface RecoverySheetProps {
   readonly account: string;

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import { call, messageOf } from '../api.ts';
 import { useConfirmation } from '../confirmation.tsx';
-import { useWork } from '../work.ts';
+import { useWork } from '../use-task.ts';
 import { FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 import { addKey } from './key-dialog.tsx';
 

@@ -1,12 +1,12 @@
 import { useMemo, useState } from 'preact/hooks';
 import { call } from '../api.ts';
 import { base32Bytes, base32Text, base64, randomSecret } from '../base32.ts';
+import { CopyButton } from '../components/copy-button.tsx';
+import { Field } from '../components/field.tsx';
+import { QrCode } from '../components/qr.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { otpauthUri } from '../otpauth.ts';
-import { CopyButton } from '../parts/copy-button.tsx';
-import { Field } from '../parts/field.tsx';
-import { QrCode } from '../parts/qr.tsx';
-import { problemAt, useWork } from '../work.ts';
+import { problemAt, useWork } from '../use-task.ts';
 import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 const secretCodes = ['bad-secret'];

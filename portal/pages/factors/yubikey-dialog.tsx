@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import { call } from '../api.ts';
+import { Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
-import { problemAt, useWork } from '../work.ts';
+import { problemAt, useWork } from '../use-task.ts';
 import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 const touchCodes = ['wrong-code', 'bad-secret'];

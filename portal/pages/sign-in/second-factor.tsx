@@ -2,10 +2,10 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { AssertionBody } from '../../../daemon/api/sign-in-views.ts';
 import type { SignInReply } from '../../contract.ts';
 import { messageOf } from '../api.ts';
-import { Field, type InputExtras } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
+import { Field, type InputExtras } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
+import { sentence } from '../labels.ts';
 import { askKey, KeyError } from '../security-key.ts';
-import { sentence } from '../words.ts';
 
 export type FactorStep = Extract<SignInReply['step'], { kind: 'factor' }>;
 

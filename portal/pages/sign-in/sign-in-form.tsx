@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks';
 import type { SignInAnswerBody } from '../../../daemon/api/sign-in-views.ts';
 import type { SessionView, SignInReply } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
-import { Field } from '../parts/field.tsx';
-import { Message } from '../parts/message.tsx';
+import { Field } from '../components/field.tsx';
+import { Message } from '../components/message.tsx';
 import { rememberSignInMethod } from '../session.ts';
-import { useWork } from '../work.ts';
+import { useWork } from '../use-task.ts';
 import { type FactorStep, SecondFactor } from './second-factor.tsx';
 
 export interface SignInFormProps {

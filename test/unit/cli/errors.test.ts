@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CliError, exitStatusOf } from '../../../cli/errors.ts';
+import { CliError, exitStatusOf } from '../../../cli/lib/errors.ts';
 import { type ControlCode, httpStatus } from '../../../daemon/api/error-codes.ts';
 import { ControlError } from '../../../daemon/client/client.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
 import { addKey } from '../../../cli/commands/key.ts';
-import type { Context } from '../../../cli/context.ts';
+import type { Context } from '../../../cli/lib/context.ts';
 import { keyFileText, newMasterKey } from '../../../daemon/sealing/keyring.ts';
 
 /** A master key leaves its file only together with the daemon that lets it go. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { widthOf, wordsOf } from '../../../cli/columns.ts';
+import { widthOf, wordsOf } from '../../../cli/lib/columns.ts';
 import { runInProcess } from '../../support/cli-in-process.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { fob, grant, paper, phone } from '../control/records.ts';

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { programOf } from '../../../cli/program.ts';
-import { cliReference } from '../../../manual/cli-reference.ts';
-import { nowhere } from '../../../manual/world.ts';
+import { cliReference } from '../../../man/cli-reference.ts';
+import { nowhere } from '../../../man/world.ts';
 import { projectRoot } from '../../support/project.ts';
 
 it('docs/reference/cli.md is what --help says; if it is not, run: npm run docs', () => {

@@ -3,15 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { takeActivatedSocket } from '../../../portal/activation.ts';
-import { createAddresses } from '../../../portal/address.ts';
-import { bodyFor, loadAssets } from '../../../portal/assets.ts';
-import { readCookie } from '../../../portal/cookie.ts';
+import { takeActivatedSocket } from '../../../portal/http/activation.ts';
+import { createAddresses } from '../../../portal/http/address.ts';
+import { bodyFor, loadAssets } from '../../../portal/http/assets.ts';
+import { createPlaces } from '../../../portal/http/connection-limit.ts';
+import { readCookie } from '../../../portal/http/cookie.ts';
+import { createTries } from '../../../portal/http/rate-limiter.ts';
+import { createTurns } from '../../../portal/http/request-queue.ts';
 import { limits } from '../../../portal/limits.ts';
-import { createPlaces } from '../../../portal/places.ts';
 import { createSessions } from '../../../portal/sessions.ts';
-import { createTries } from '../../../portal/tries.ts';
-import { createTurns } from '../../../portal/turns.ts';
 import { held } from '../../support/held.ts';
 import { ask, type PortalRig, startPortal } from '../../support/portal-rig.ts';
 

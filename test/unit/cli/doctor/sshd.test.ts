@@ -4,7 +4,7 @@ import { examine } from '../../../../cli/doctor/examine.ts';
 import { sshdCheck } from '../../../../cli/doctor/sshd.ts';
 import { matchNames } from '../../../../cli/doctor/sshd-config.ts';
 import { judgeSettings } from '../../../../cli/doctor/sshd-rules.ts';
-import { methodLists, readSettings } from '../../../../cli/sshd-settings.ts';
+import { methodLists, readSettings } from '../../../../cli/lib/sshd-settings.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
 const settings = (...lines: readonly string[]) =>

@@ -8,10 +8,10 @@ import { checkService, guards } from '../../../../cli/pam/check.ts';
 import { unifiedDiff } from '../../../../cli/pam/diff.ts';
 import type { PamFiles } from '../../../../cli/pam/files.ts';
 import { overlaid, type Plan, planEnable, stackFor } from '../../../../cli/pam/plan.ts';
+import { planDisable } from '../../../../cli/pam/plan-disable.ts';
 import { readStack } from '../../../../cli/pam/read.ts';
 import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
-import { namesToDisable, planProgram } from '../../../../cli/pam/twins.ts';
-import { planDisable } from '../../../../cli/pam/undo.ts';
+import { namesToDisable, planProgram } from '../../../../cli/pam/service-aliases.ts';
 import { distribution, memoryFiles, olderWayIn } from '../../../support/pam-stacks.ts';
 import { fc } from '../../../support/property.ts';
 

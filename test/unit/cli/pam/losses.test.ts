@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { shipped } from '../../../../cli/lib/pam-config.ts';
+import { readSettings } from '../../../../cli/lib/sshd-settings.ts';
 import { recentLogins } from '../../../../cli/pam/candidates.ts';
 import { readStack } from '../../../../cli/pam/read.ts';
 import { withDropIns } from '../../../../cli/pam/sshd-preview.ts';
 import { type Means, type Obstacle, overSsh, throughPam } from '../../../../cli/pam/ways.ts';
-import { shipped } from '../../../../cli/pam-config.ts';
-import { readSettings } from '../../../../cli/sshd-settings.ts';
 import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
 
 const folder = '/etc/ssh/sshd_config.d';

@@ -27,7 +27,7 @@ function onTrial(notes: Readonly<Record<string, string>>) {
   const place = mkdtempSync(join(folder, 'machine-'));
   for (const name of ['records/try', 'records/done', 'pam.d', 'behind'])
     mkdirSync(join(place, name), { recursive: true });
-  copyFileSync(join(projectRoot, 'pam-config/try/revert'), join(place, 'records/revert'));
+  copyFileSync(join(projectRoot, 'pam-config/rollback/revert'), join(place, 'records/revert'));
   const all = {
     '0.path': `${place}/pam.d/sshd\n`,
     '0.before': 'old\n',

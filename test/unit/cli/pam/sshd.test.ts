@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { lengthOfTime } from '../../../../cli/duration.ts';
+import { lengthOfTime } from '../../../../cli/lib/duration.ts';
+import { lengthText } from '../../../../cli/lib/time.ts';
 import { stackFor } from '../../../../cli/pam/plan.ts';
 import { dropIns, isService, isServiceName } from '../../../../cli/pam/services.ts';
 import { disagreements, fittingStack } from '../../../../cli/pam/sshd.ts';
-import { lengthText } from '../../../../cli/time.ts';
 import { projectRoot } from '../../../support/project.ts';
 
 const settings = (text: string) =>

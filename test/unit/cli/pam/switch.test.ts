@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { checkService } from '../../../../cli/pam/check.ts';
 import type { Plan } from '../../../../cli/pam/plan.ts';
+import { planDisable } from '../../../../cli/pam/plan-disable.ts';
 import type { FileChange, Recorded } from '../../../../cli/pam/record.ts';
-import { planProgram } from '../../../../cli/pam/twins.ts';
-import { planDisable } from '../../../../cli/pam/undo.ts';
+import { planProgram } from '../../../../cli/pam/service-aliases.ts';
 import { distribution, memoryFiles, olderWayIn } from '../../../support/pam-stacks.ts';
 
 /** From one ready stack to another, in one change. */

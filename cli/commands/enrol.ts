@@ -1,0 +1,116 @@
+import { rootFactorsText } from '../../daemon/api/root-factors.ts';
+import type { EnrolBody, EnrolView, UserView } from '../../daemon/api/views.ts';
+import { ControlError } from '../../daemon/client/client.ts';
+import { type Context, needed } from '../lib/context.ts';
+
+/** What all of `factor add` have in common. */
+
+/** What shows that the new token works, or that none is asked for. */
+export type Proof = Pick<EnrolBody, 'verify' | 'code'>;
+
+/** How a proof is asked for, and what is said where there is none. */
+export interface Asked {
+  readonly question: string;
+  readonly missing: string;
+}
+const currentCode: Asked = {
+  question: 'Code that the device shows now: ',
+  missing: 'there is no code on standard input; pipe one in, or say --no-verify',
+};
+/** How often a code may be typed. */
+const tries = 3;
+
+/** Before anything secret is made and shown. @throws ControlError no-such-account, not-permitted */
+export async function mayAdd(context: Context, user: string): Promise<UserView> {
+  const found = await context.client().user(user);
+  if (found.mayAdd) return found;
+  await context.signedIn();
+  const again = await context.client().user(user);
+  if (again.mayAdd) return again;
+  throw new ControlError(
+    'not-permitted',
+    again.uid === 0
+      ? `${rootFactorsText}; use sudo`
+      : 'only root, an admin or the account itself adds a factor; use sudo',
+  );
+}
+
+/**
+ * Whether this very factor will be taken, but for the code that nobody has yet: asked before a secret is shown. It is
+ * the request itself without a code, which is looked at last of all.
+ * @throws ControlError what the daemon says to it: kind-refused, name-taken, too-many-factors
+ */
+export async function mayAddThis(
+  context: Context,
+  { account, mayAddUnproven }: UserView,
+  verify: boolean,
+  bodyWith: (proof: Proof) => EnrolBody,
+): Promise<void> {
+  if (!verify && mayAddUnproven === false)
+    throw new ControlError(
+      'not-permitted',
+      'only root adds a factor without a current code: leave --no-verify out, or use sudo',
+    );
+  try {
+    await context.client().addFactor(account, bodyWith({ verify: true }));
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'wrong-code') throw error;
+  }
+}
+
+/** What an option gave, or what is typed or piped in for "-". */
+export async function secretFrom(
+  context: Context,
+  given: string,
+  { what, option, form, instead }: Readonly<Record<'what' | 'option' | 'form' | 'instead', string>>,
+): Promise<string> {
+  if (given !== '-') {
+    const article = /^[aeiou]/i.test(what) ? 'an' : 'a';
+    context.output.warn(
+      `${article} ${what} on the command line is seen by every user of this machine (ps); use ${option} -`,
+    );
+    return given;
+  }
+  const question = `${what.charAt(0).toUpperCase()}${what.slice(1)} (${form}): `;
+  const typed = await context.prompt.askSecret(question);
+  return needed(typed, `there is no ${what} on standard input; pipe one in${instead}`);
+}
+
+export async function enrol(
+  context: Context,
+  user: string,
+  verify: boolean,
+  bodyWith: (proof: Proof) => EnrolBody,
+  asked: Asked = currentCode,
+): Promise<void> {
+  const send = (proof: Proof) => context.client().addFactor(user, bodyWith(proof));
+  if (!verify) {
+    tell(context, await send({ verify: false }));
+    return;
+  }
+  for (let left = tries - 1; ; left -= 1) {
+    const typed = await context.prompt.ask(asked.question);
+    const code = needed(typed?.trim() || undefined, asked.missing);
+    try {
+      tell(context, await send({ verify: true, code }));
+      return;
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.code !== 'wrong-code' || left === 0) throw error;
+      if (!context.prompt.interactive) throw error;
+      context.output.note(`${error.message}. Try again.`);
+    }
+  }
+}
+
+export function tell({ output }: Context, added: EnrolView): void {
+  const { factor, account } = added;
+  output.note(
+    `${account} has a new factor: ${factor.kind} "${factor.name}" (${factor.id}), ${factor.detail}`,
+  );
+  for (const old of added.replaced) output.note(`"${old.name}" (${old.id}) is no longer good`);
+  if (added.warning !== undefined) output.warn(added.warning);
+}
+
+export function nameIn(options: { readonly name?: string }): { readonly name?: string } {
+  return options.name === undefined ? {} : { name: options.name };
+}

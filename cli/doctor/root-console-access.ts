@@ -1,0 +1,85 @@
+import { checkStack, type Finding as StackFinding } from '../pam/check.ts';
+import { placeOf, type Stack } from '../pam/read.ts';
+import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { localAccounts, logsIn } from './names.ts';
+import { guarded, programs } from './protected-services.ts';
+
+/** Whether root gets in at the console while sallyportd is away (docs/how-to/recover-access.md). */
+export const rootWayCheck: Check = {
+  id: 'way in for root',
+  what: 'root gets in at the console with the password while sallyportd is unavailable, and nowhere else',
+  async run(machine) {
+    const found = guarded(machine);
+    if (found.kind === 'unseen') return [notSeen(`the stack of login (${found.why})`)];
+    if (found.services.length === 0)
+      return [{ severity: 'ok', what: 'nothing is guarded: root logs in as ever' }];
+    const findings = [
+      ...around(found.services),
+      ...stack(found.services),
+      ...(await password(machine)),
+      ...(await shell(machine)),
+    ];
+    return orGood(findings, 'root gets in at the console');
+  },
+};
+
+/** A line for the console that counts in other programs too: one finding for each line, with the services. */
+function around(services: readonly Stack[]): readonly Finding[] {
+  const byPlace = new Map<string, { readonly fault: StackFinding; readonly services: string[] }>();
+  for (const stack of programs(services))
+    for (const fault of checkStack(stack)) {
+      if (fault.code !== 'way-around' || fault.place === undefined) continue;
+      const known = byPlace.get(placeOf(fault.place)) ?? { fault, services: [] };
+      known.services.push(stack.service);
+      byPlace.set(placeOf(fault.place), known);
+    }
+  return [...byPlace].map(([place, { fault, services: names }]) =>
+    finding('root.way-around', `${names.join(', ')} (${place}): ${fault.message}`, mend(place, names)),
+  );
+}
+
+function mend(place: string, [first = '']: readonly string[]): string {
+  if (/\/common-auth:/.test(place)) return 'pam-auth-update --package';
+  if (/\/sallyport-[^/]*:/.test(place)) return `sallyport pam enable ${first}`;
+  return 'say "service = login" in the line of pam_succeed_if that leads there, as pam-config/pam.d/sallyport-login does';
+}
+
+/**
+ * The line that lets the answer "no daemon" pass is for uid 0 at the console in the stack that is shipped; one that
+ * lets more pass is reported above, or by the check of the stacks.
+ */
+function stack(services: readonly Stack[]): readonly Finding[] {
+  const login = services.find(({ service }) => service === 'login');
+  if (login === undefined) return [];
+  const codes = checkStack(login).map(({ code }) => code);
+  if (codes.some((code) => lenient.has(code))) return [];
+  return [
+    finding(
+      'root.no-way-in',
+      `the stack of login (${login.file ?? 'other'}) refuses root too while sallyportd is unavailable`,
+      `put the line "ROOT'S WAY IN" of pam-config/pam.d/sallyport-login back, unless that is meant`,
+    ),
+  ];
+}
+
+const lenient: ReadonlySet<string> = new Set(['roots-way-in', 'way-around', 'answer-not-binding', 'skipped']);
+
+async function password(machine: Machine): Promise<readonly Finding[]> {
+  const read = await machine.files.read('/etc/shadow');
+  if (read.kind === 'unseen') return [notSeen('whether root has a password (/etc/shadow)')];
+  const line =
+    read.kind === 'text' ? read.text.split('\n').find((one) => one.startsWith('root:')) : undefined;
+  if (line === undefined)
+    return [notSeen('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
+  // The hash itself is nobody's business, not even a message's.
+  const usable = /^root:(?:\$|[A-Za-z0-9./]{13}:|_)/.test(line);
+  return usable
+    ? []
+    : [finding('root.no-password', 'the password of root is locked, or there is none', 'passwd root')];
+}
+
+async function shell(machine: Machine): Promise<readonly Finding[]> {
+  const root = (await localAccounts(machine)).find(({ uid }) => uid === 0);
+  if (root === undefined || logsIn(root)) return [];
+  return [finding('root.no-shell', `root's shell is ${root.shell}`, `chsh -s /bin/bash ${root.name}`)];
+}

@@ -1,0 +1,99 @@
+import { createInterface, type Interface } from 'node:readline';
+import { Writable } from 'node:stream';
+import type { World } from './environment.ts';
+import { CliError } from './errors.ts';
+import { printable } from './text.ts';
+
+/**
+ * Questions to the person at the terminal, on standard error, so that standard output stays for keys.
+ * Without a terminal no question is shown, and each answer is the next line of standard input.
+ */
+export interface Prompt {
+  readonly interactive: boolean;
+  /** @returns undefined: standard input has ended */
+  ask(question: string): Promise<string | undefined>;
+  /** What is typed is not shown. */
+  askSecret(question: string): Promise<string | undefined>;
+  /** @throws CliError usage where nobody can be asked, cancelled for a no */
+  confirm(question: string, alreadySaid: boolean): Promise<void>;
+  close(): void;
+}
+
+export function createPrompt(world: World): Prompt {
+  const interactive = world.input.isTTY === true;
+  const piped = createLines(world);
+  const ask = (question: string, hidden: boolean) =>
+    interactive ? askTerminal(world, printable(question), hidden) : piped.next();
+  return {
+    interactive,
+    ask: (question) => ask(question, false),
+    askSecret: (question) => ask(question, true),
+    async confirm(question, alreadySaid) {
+      if (alreadySaid) return;
+      if (!interactive)
+        throw new CliError('usage', `this needs a yes, and there is no terminal to ask for it; say --yes`);
+      const answer = await askTerminal(world, `${printable(question)} [y/N] `, false);
+      if (!/^\s*y(?:es)?\s*$/i.test(answer ?? '')) throw new CliError('cancelled', 'nothing was changed');
+    },
+    close: () => piped.close(),
+  };
+}
+
+function askTerminal(world: World, question: string, hidden: boolean): Promise<string | undefined> {
+  // Where nothing may be seen, readline gets an output that drops its echo, and the question is written here.
+  const reader = createInterface({
+    input: world.input,
+    output: hidden ? nowhere() : world.error,
+    terminal: true,
+    historySize: 0,
+    prompt: hidden ? '' : question,
+  });
+  reader.prompt();
+  // Not before the terminal's own echo is off: what is typed at once must not be seen either.
+  if (hidden) world.error.write(question);
+  return new Promise((resolve, reject) => {
+    reader.once('line', (line) => {
+      reader.off('close', ended);
+      reader.close();
+      if (hidden) world.error.write('\n');
+      resolve(line);
+    });
+    const ended = () => {
+      world.error.write('\n');
+      resolve(undefined);
+    };
+    reader.once('close', ended);
+    reader.once('SIGINT', () => {
+      reader.off('close', ended);
+      reader.close();
+      world.error.write('\n');
+      reject(new CliError('cancelled', 'nothing was changed'));
+    });
+  });
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+/** Lines of a pipe, one at a time, from one reader: a second one would lose what the first has read. */
+function createLines(world: World): { next(): Promise<string | undefined>; close(): void } {
+  let reader: Interface | undefined;
+  let iterator: AsyncIterator<string> | undefined;
+  return {
+    async next() {
+      reader ??= createInterface({
+        input: world.input,
+        terminal: false,
+        crlfDelay: Number.POSITIVE_INFINITY,
+      });
+      iterator ??= reader[Symbol.asyncIterator]();
+      const { value, done } = await iterator.next();
+      return done === true ? undefined : value;
+    },
+    close() {
+      reader?.close();
+      world.input.pause();
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import type { AuditOutcome } from '../../daemon/api/views.ts';
+import type { ControlClient } from '../../daemon/client/client.ts';
+import { CliError } from '../lib/errors.ts';
+import { accounts } from './accounts.ts';
+import { startOf, type Trial } from './record.ts';
+import { knownService } from './services.ts';
+
+/** Ticks of /proc, a constant of Linux. */
+const ticks = 100;
+
+export interface Process {
+  readonly pid: number;
+  readonly name: string;
+  readonly uid: number;
+  /** Seconds since the machine started. */
+  readonly started: number;
+}
+
+/**
+ * Whether a login of that outcome came through the whole stack. It did wherever sallyportd did not refuse: a factor was
+ * verified, or none was needed (realm, rule, remembered login, exemption, grace period), or the realm only observes.
+ */
+const cameThrough: Readonly<Record<AuditOutcome, boolean>> = {
+  success: true,
+  // What came of the password is not known; that whoever confirms sits in the login says it.
+  accepted: true,
+  'not-needed': true,
+  observed: true,
+  refused: false,
+  abandoned: false,
+  error: false,
+  done: false,
+};
+
+/**
+ * That a login through the changed service works is shown by two things together:
+ * - sallyportd has recorded one since the change, of an account of whoever confirms. What comes over pam-user.sock
+ *   counts for screen lockers only: there any user can say which service it is;
+ * - whoever confirms sits in it: the program of the login (sshd, sudo, su, login) that this command runs below has
+ *   started after the last file was written. A session from before proves nothing, whatever others did meanwhile.
+ * Services whose program stays the same, such as lockers, have the first alone.
+ * @returns how that login came in
+ * @throws CliError refused: what is missing, and what to do
+ */
+export async function proveNewLogin(trial: Trial, client: ControlClient): Promise<AuditOutcome> {
+  const { change, written } = trial;
+  const services = change.services.join(' or ');
+  const again = `log in anew through ${services}, and say there: sallyport pam confirm`;
+  if (written === undefined) throw new CliError('refused', 'the change is not written yet');
+  const known = change.services.flatMap((service) => knownService(service) ?? []);
+  const programs = new Set(known.flatMap((one) => one.programs));
+  const waiting = new Set(known.flatMap((one) => (one.waits === true ? one.programs : [])));
+  const chain = ancestors();
+  const at = chain.findIndex(({ name, started }, index) => {
+    const since = waiting.has(name) ? chain[index - 1]?.started : started;
+    return programs.has(name) && since !== undefined && since > written;
+  });
+  if (programs.size > 0 && at < 0)
+    throw new CliError(
+      'refused',
+      `this session is older than the change, so it proves nothing; ${again} (outside of tmux and screen)`,
+    );
+  // The login program itself and what it runs below: sudo asks for the caller's factor, su for the target's.
+  const names = new Set(
+    chain.slice(0, at < 0 ? undefined : at + 2).flatMap(({ uid }) => accounts(uid)[0]?.name ?? []),
+  );
+  const outcome = await loginOf(trial, client, names, programs.size === 0);
+  if (outcome === undefined)
+    throw new CliError(
+      'refused',
+      `sallyportd knows of no login of ${[...names].join(' or ')} through ${services} since the change; ${again}`,
+    );
+  return outcome;
+}
+
+const page = 1_000;
+
+async function loginOf(
+  { change }: Trial,
+  client: ControlClient,
+  names: ReadonlySet<string>,
+  isLocker: boolean,
+): Promise<AuditOutcome | undefined> {
+  const since = change.auditSeq ?? -1;
+  let from: number | undefined;
+  for (;;) {
+    const { events } = await client.audit({ limit: page, ...(from === undefined ? {} : { from }) });
+    for (const event of events) {
+      if (event.seq <= since) return undefined;
+      const whose = names.has(event.account) || (event.caller !== undefined && names.has(event.caller));
+      const isBelieved = isLocker || event.actor === undefined;
+      const fits = event.kind === 'login' && whose && isBelieved && cameThrough[event.outcome];
+      if (fits && change.services.includes(event.service ?? '')) return event.outcome;
+    }
+    const last = events.at(-1);
+    if (last === undefined || events.length < page || last.seq === 0) return undefined;
+    from = last.seq - 1;
+  }
+}
+
+/** This process, its parent, and so on, as far as /proc shows. */
+export function ancestors(): readonly Process[] {
+  const found: Process[] = [];
+  for (let pid = process.pid; pid > 0; ) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+      const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
+      found.push({ pid, name: field('Name'), uid: Number(field('Uid')), started: startOf(pid) / ticks });
+      pid = Number(field('PPid'));
+    } catch {
+      break;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http';
+import type { PortalDaemon } from './daemon.ts';
+import type { Familiar } from './familiar.ts';
+import type { Tries } from './http/rate-limiter.ts';
+import type { Origin, Site } from './http/site.ts';
+import type { Log } from './log.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds that no setting of the clock moves. */
+  readonly monotonic: () => number;
+}
+
+/** What serving a request needs. */
+export interface ServerContext {
+  readonly site: Site;
+  readonly daemon: PortalDaemon;
+  readonly sessions: Sessions;
+  readonly tries: { readonly signIns: Tries; readonly wrong: Tries; readonly guesses: Tries };
+  readonly familiar: Familiar;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A request that came under a name of ours, and where from. */
+export interface Visit {
+  readonly request: IncomingMessage;
+  readonly at: Origin;
+  readonly source: string | undefined;
+}
+
+/** One request to the API: everything that all of them need is settled. */
+export interface ApiRequest {
+  readonly at: Origin;
+  readonly source: string | undefined;
+  readonly session: Session | undefined;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** @throws PortalError body-too-large, bad-request */
+  readonly body: () => Promise<unknown>;
+  /** @returns a signal that is aborted once the browser has ended the request */
+  readonly ended: () => AbortSignal;
+  /** The browser gets this session's id from now on; undefined: none. */
+  readonly keep: (id: string | undefined) => void;
+}

@@ -1,0 +1,63 @@
+import { networkKey } from '../../daemon/lib/network-key.ts';
+import { PortalError } from './errors.ts';
+
+/** How often something may be tried from one place. */
+export interface Tries {
+  /** @throws PortalError too-many-tries */
+  take(source: string | undefined): void;
+  /** That try was a right one. */
+  giveBack(source: string | undefined): void;
+}
+
+export interface TriesOptions {
+  readonly burst: number;
+  /** Milliseconds. */
+  readonly forgetOneIn: number;
+  readonly entries: number;
+  readonly monotonic: () => number;
+}
+
+/**
+ * A bucket for each source that a try fills by one and time empties.
+ *
+ * What MUST hold: the table is bounded, and a flood of new sources costs the oldest its memory, never the
+ * portal its own; a try counts before it is made, so that tries side by side count too.
+ */
+export function createTries({ burst, forgetOneIn, entries, monotonic }: TriesOptions): Tries {
+  const table = new Map<string, { level: number; at: number }>();
+
+  const levelOf = (key: string): number => {
+    const found = table.get(key);
+    return found === undefined ? 0 : Math.max(0, found.level - (monotonic() - found.at) / forgetOneIn);
+  };
+  const put = (key: string, level: number): void => {
+    table.delete(key);
+    if (level <= 0) return;
+    table.set(key, { level, at: monotonic() });
+    if (table.size <= entries) return;
+    const [oldest] = table.keys();
+    if (oldest !== undefined) table.delete(oldest);
+  };
+
+  return {
+    take(source) {
+      const key = networkKey(source ?? 'unknown');
+      const level = levelOf(key);
+      if (level + 1 > burst) {
+        const seconds = Math.max(1, Math.ceil(((level + 1 - burst) * forgetOneIn) / 1_000));
+        throw new PortalError(
+          'too-many-tries',
+          'there were too many tries from where you are; wait a little',
+          {
+            headers: { 'retry-after': String(seconds) },
+          },
+        );
+      }
+      put(key, level + 1);
+    },
+    giveBack(source) {
+      const key = networkKey(source ?? 'unknown');
+      put(key, levelOf(key) - 1);
+    },
+  };
+}

@@ -1,0 +1,261 @@
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
+import { networkKey } from '../../daemon/lib/network-key.ts';
+import { serveApi, sessionOf } from '../api.ts';
+import type { ServerContext, Visit } from '../context.ts';
+import { limits as usual } from '../limits.ts';
+import { createLive } from '../live.ts';
+import { kindOf, servePages } from '../pages.ts';
+import { type Addresses, canonical } from './address.ts';
+import type { Assets } from './assets.ts';
+import { type ConnectionLimit, createPlaces } from './connection-limit.ts';
+import { messageOf, PortalError, signedOut, told } from './errors.ts';
+import { securityHeaders } from './headers.ts';
+import { malformed, refuse } from './refusal.ts';
+import { isBodiless, sendError, sendText } from './response.ts';
+
+type LimitName =
+  | 'headWait'
+  | 'requestWait'
+  | 'keepAlive'
+  | 'socketIdle'
+  | 'bodyWait'
+  | 'checkInterval'
+  | 'connections'
+  | 'connectionsPerAddress'
+  | 'connectionsPerAccount';
+
+export interface PortalServerOptions {
+  readonly desk: ServerContext;
+  readonly addresses: Addresses;
+  readonly assets: () => Assets | undefined;
+  /** Undefined: plain HTTP. */
+  readonly tls?: SecureContextOptions;
+  readonly limits?: { readonly [Name in LimitName]?: number };
+}
+
+export interface PortalServer {
+  listen(
+    where: { readonly host: string; readonly port: number } | { readonly fd: number },
+  ): Promise<AddressInfo>;
+  /** For new connections. */
+  setCertificate(pair: SecureContextOptions): void;
+  connections(): number;
+  pages(): number;
+  /** Stops listening and ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * The web server.
+ *
+ * What MUST hold: whatever is answered carries the headers of headers.ts; nothing is read, looked up or served
+ * before it is settled under which of our names the request came; nothing of a request goes into the log but
+ * its method, the pattern of its route, and where it came from.
+ */
+export function createPortalServer(options: PortalServerOptions): PortalServer {
+  const { desk, addresses } = options;
+  const limit = { ...usual, ...options.limits };
+  const places = createPlaces(limit, desk.clock.monotonic);
+  const live = createLive(desk);
+  const secured = options.tls !== undefined;
+  const settings = {
+    maxHeaderSize: limit.headerBytes,
+    headersTimeout: limit.headWait,
+    requestTimeout: limit.requestWait,
+    keepAliveTimeout: limit.keepAlive,
+    connectionsCheckingInterval: limit.checkInterval,
+  };
+  const secure =
+    options.tls && createHttps({ ...settings, ...options.tls, handshakeTimeout: limit.headWait });
+  const server: Server = secure ?? createHttp(settings);
+  server.maxHeadersCount = limit.headers;
+  server.timeout = limit.socketIdle;
+
+  server.on('connection', (socket: Socket) => {
+    const key = keyOf(socket);
+    const address = canonical(socket.remoteAddress) ?? 'unknown';
+    const place = {
+      address: networkKey(address),
+      shared: addresses.isProxy(address),
+      end: () => void socket.destroy(),
+    };
+    if (!places.take(key, place)) {
+      desk.log.warning('connection-refused', { address });
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => places.leave(key));
+  });
+
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const key = keyOf(request.socket);
+    const began = desk.clock.monotonic();
+    let route = 'none';
+    const answered = whileWorking(places, key, request);
+    response.once('close', () => {
+      desk.log.info('request', {
+        method: request.method,
+        route,
+        status: response.statusCode,
+        address: sourceOf(addresses, request),
+        ms: Math.round(desk.clock.monotonic() - began),
+      });
+    });
+    serve(request, response, (name) => {
+      route = name;
+    })
+      .catch((error: unknown) => {
+        desk.log.error('request-failed', { route, message: messageOf(error) });
+        response.destroy();
+      })
+      .finally(answered);
+  });
+
+  const serve = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    isRoute: (name: string) => void,
+  ): Promise<void> => {
+    for (const [name, value] of Object.entries(securityHeaders(secured))) response.setHeader(name, value);
+    const [path = '', query = ''] = splitTarget(request.url ?? '');
+    // Supervisors ask by address, and learn nothing.
+    if (path === '/healthz') {
+      isRoute('/healthz');
+      sendText(request, response, 200, 'ok');
+      return;
+    }
+    let visit: Visit;
+    try {
+      visit = arrive(request);
+    } catch (error) {
+      const answer = told(error);
+      if (path.startsWith('/api/')) sendError(request, response, answer);
+      else sendText(request, response, answer.status, answer.message);
+      return;
+    }
+    for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
+      response.setHeader(name, value);
+    // Nothing is done for the cookie here but that its connection stays: a change is judged in serveApi.
+    const session = sessionOf(desk, visit);
+    if (session !== undefined) places.verified(keyOf(request.socket), session.person.account);
+    if (path.startsWith('/api/')) {
+      await serveApi(desk, visit, response, path, query, isRoute, limit.bodyWait);
+      return;
+    }
+    isRoute(kindOf(path));
+    servePages(options.assets(), visit, response, path);
+  };
+
+  /** @throws PortalError bad-request, origin */
+  const arrive = (request: IncomingMessage): Visit => {
+    if (!request.url?.startsWith('/'))
+      throw new PortalError('bad-request', 'the portal is no proxy: a request names a path');
+    const at = desk.site.at(request.headers.host);
+    const { source, proxied, loopback } = addresses.peer(
+      request.socket.remoteAddress,
+      request.headers['x-forwarded-for']?.toString(),
+    );
+    if (at.secure ? !secured && !proxied : !loopback)
+      throw new PortalError(
+        'origin',
+        at.secure
+          ? 'without a certificate of its own the portal answers the reverse proxies in [portal] proxies alone'
+          : 'over plain HTTP the portal answers the machine that it runs on alone',
+        { status: 421 },
+      );
+    return { request, at, source };
+  };
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    let status = 101;
+    try {
+      const visit = arrive(request);
+      if (splitTarget(request.url ?? '')[0] !== '/api/live')
+        throw new PortalError('no-such-operation', 'the portal has one WebSocket: /api/live');
+      desk.site.demand(request.headers.origin, visit.at);
+      const session = sessionOf(desk, visit);
+      if (session === undefined) throw signedOut();
+      live.demandRoom(session);
+      // From here on it counts as a page that listens.
+      places.leave(keyOf(request.socket));
+      live.open(request, socket, head, session);
+    } catch (error) {
+      const answer = told(error);
+      status = answer.status;
+      refuse(socket, answer);
+    }
+    const address = sourceOf(addresses, request);
+    desk.log.info('request', { method: request.method, route: '/api/live', status, address });
+  });
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(socket, malformed(error.code)));
+
+  return {
+    async listen(where) {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(where, () => {
+          server.off('error', reject);
+          server.on('error', (error) => desk.log.error('accept-failed', { message: error.message }));
+          resolve();
+        });
+      });
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('the socket is none of TCP');
+      return address;
+    },
+    setCertificate: (pair) => secure?.setSecureContext(pair),
+    connections: () => places.taken(),
+    pages: () => live.count(),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      live.close();
+      server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), limit.refusedWait).unref();
+      await Promise.all([closed, desk.sessions.close()]);
+    },
+  };
+}
+
+/**
+ * Counts the connection as busy from when its request is there whole until its answer is on its way: who sends
+ * slowly, or takes an answer slowly, has nothing worked on.
+ * @returns to be called then
+ */
+function whileWorking(places: ConnectionLimit, key: string, request: IncomingMessage): () => void {
+  let isBusy = false;
+  const begin = (): void => {
+    isBusy = true;
+    places.busy(key);
+  };
+  if (isBodiless(request)) begin();
+  else request.once('end', begin);
+  return () => {
+    request.off('end', begin);
+    if (isBusy) places.idle(key);
+  };
+}
+
+/** The same for a connection and what speaks TLS over it. */
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
+}
+
+function splitTarget(target: string): readonly string[] {
+  const mark = target.indexOf('?');
+  return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
+}
+
+function sourceOf(addresses: Addresses, request: IncomingMessage): string | undefined {
+  return addresses.peer(request.socket.remoteAddress, request.headers['x-forwarded-for']?.toString()).source;
+}

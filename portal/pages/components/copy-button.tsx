@@ -1,0 +1,21 @@
+import { useState } from 'preact/hooks';
+import { copyText } from '../clipboard.ts';
+
+export function CopyButton({ text, of }: { readonly text: string; readonly of: string }) {
+  const [said, setSaid] = useState('');
+  return (
+    <>
+      <button
+        type="button"
+        class="button button-small"
+        aria-label={`Copy ${of}`}
+        onClick={() => void copyText(text).then((done) => setSaid(done ? 'Copied.' : 'Not possible here.'))}
+      >
+        Copy
+      </button>
+      <span role="status" class="said">
+        {said}
+      </span>
+    </>
+  );
+}
