@@ -2,8 +2,10 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { lastWords } from './demo/last-words.ts';
 import { Sandbox } from './demo/sandbox.ts';
 import { selfTest } from './demo/self-test.ts';
+import { foldingColumns, foldText } from './lib/fold.ts';
 
 /** `npm start`: sallyportd in ./.sallyport, a factor for whoever runs it, and a login with it. */
 
@@ -14,7 +16,7 @@ Brings sallyportd up in ./.sallyport, enrols you, and takes a login through the 
 `;
 
 function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${foldText(text, foldingColumns(process.stdout))}\n`);
 }
 
 async function hasFactors(sandbox: Sandbox, user: string): Promise<boolean> {
@@ -37,37 +39,12 @@ async function enrolAndLogIn(sandbox: Sandbox, user: string): Promise<void> {
   say(login.status === 0 ? '' : '\nThat login was refused. The audit trail says why (below).');
 }
 
-/** What comes after a first factor, in the order in which people want it. */
-function lastWords(cli: string, user: string, portal: string | undefined): string {
-  const signIn =
-    portal === undefined
-      ? ''
-      : `
-In the portal, with your password or with a link that this prints:
-  ${portal}
-  ${cli} portal link
-`;
-  return `
-What is next, in another terminal. Recovery keys, for a day without your phone:
-  ${cli} factor add recovery ${user}
-${signIn}
-What happened, and what a login from elsewhere would be asked for:
-  ${cli} audit --user ${user}
-  ${cli} explain ${user} --service sshd --from 192.0.2.7
-
-On a machine of your own, with the package installed (docs/how-to/install.md): a real sshd, for ten minutes. The change
-goes back by itself unless a new login has confirmed it, so that nobody is locked out (docs/how-to/roll-out.md):
-  sallyport pam enable sshd --with password --try 10m
-
-sallyportd stays up until you press Ctrl-C.`;
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { 'self-test': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help === true) {
-    process.stdout.write(usage);
+    say(usage.trimEnd());
     return 0;
   }
   if (values['self-test'] === true) return selfTest();
@@ -91,7 +68,7 @@ async function main(): Promise<number> {
   if (process.stdin.isTTY && process.stdout.isTTY) await enrolAndLogIn(sandbox, user);
 
   const cli = `node dist/cli/main.js --config ${sandbox.config}`;
-  say(lastWords(cli, user, portal));
+  process.stdout.write(`${lastWords(cli, user, portal, foldingColumns(process.stdout))}\n`);
   await sandbox.ended();
   return 0;
 }
@@ -101,7 +78,8 @@ main().then(
     process.exitCode = status;
   },
   (error: unknown) => {
-    process.stderr.write(`npm start: ${error instanceof Error ? error.message : String(error)}\n`);
+    const text = `npm start: ${error instanceof Error ? error.message : String(error)}`;
+    process.stderr.write(`${foldText(text, foldingColumns(process.stderr))}\n`);
     process.exitCode = 1;
   },
 );

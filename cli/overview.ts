@@ -29,8 +29,8 @@ export async function overview(context: Context): Promise<void> {
   output.facts([...facts, ...factsOf(user, own, (at) => output.time(at))]);
   const step = nextStep(state);
   output.line('');
-  output.line(step.command === undefined ? step.why : `${step.why}; next:`);
-  if (step.command !== undefined) output.line(`  ${commandWith(step.command, file)}`);
+  output.prose(step.command === undefined ? step.why : `${step.why}; next:`);
+  if (step.command !== undefined) output.command(`  ${commandWith(step.command, file)}`);
   output.line('all commands: sallyport --help');
   context.end(exitStatus.done);
 }

@@ -21,9 +21,11 @@ import { addStatus } from './commands/status.ts';
 import { addStore } from './commands/store.ts';
 import { addUser } from './commands/user.ts';
 import { addVerify } from './commands/verify.ts';
+import { columnsOf } from './lib/columns.ts';
 import { type Context, createContext } from './lib/context.ts';
 import type { World } from './lib/environment.ts';
 import { exitStatus, exitStatusOf } from './lib/errors.ts';
+import { foldingColumns, foldText } from './lib/fold.ts';
 import { defaultConfigFile } from './lib/socket.ts';
 
 /** The whole tree of commands: what runs, what --help and the manual page say, and what shells complete. */
@@ -113,10 +115,18 @@ function configure(program: Command, world: World): void {
     .option('--offline', 'while sallyportd is stopped: work on the store itself; root alone')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void world.output.write(text),
-      writeErr: (text) => void world.error.write(text),
+      writeOut: (text) => void world.output.write(foldText(text, foldingColumns(world.output))),
+      writeErr: (text) => void world.error.write(foldText(text, foldingColumns(world.error))),
       outputError: (text, write) => write(text.replace(/^error: /, 'sallyport: ')),
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
+      getOutHelpWidth: () => helpWidth(world.output),
+      getErrHelpWidth: () => helpWidth(world.error),
     });
+}
+
+/** Longer lines are hard to read. */
+const widestHelp = 100;
+
+/** A pipe gets the same whatever the terminal. */
+function helpWidth(stream: World['output']): number {
+  return stream.isTTY === true ? Math.min(columnsOf(stream), widestHelp) : widestHelp;
 }

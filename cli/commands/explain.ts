@@ -27,7 +27,7 @@ export function addExplain(program: Command, context: Context): void {
       const explained = await context.client().explain(user, { ...query, ...used });
       const found = await foundInRealm(context, explained.realm);
       if (json === true) context.output.json({ ...explained, findings: found }, noTimes);
-      else for (const line of explained.lines) context.output.line(line);
+      else for (const line of explained.lines) context.output.prose(line);
       if (json !== true) for (const one of found) context.output.warn(findingText(one));
     });
 }

@@ -92,7 +92,7 @@ async function write(
 ): Promise<void> {
   const tell = (kind: string, name: string, why: string) => {
     counts.left += 1;
-    if (output.terminal) output.line(`${account}  ${kind} "${name}"  stays: ${why}`);
+    if (output.terminal) output.prose(`${account}  ${kind} "${name}"  stays: ${why}`);
     else output.table([], [[account, kind, name, 'stays', why]]);
   };
   for (const factor of factors) {

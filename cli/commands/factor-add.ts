@@ -208,7 +208,7 @@ function show({ output, world }: Context, token: OtpauthToken): void {
   output.line(otpauthUri(token));
   if (picture !== undefined) output.draw(picture);
   output.note(sentence);
-  output.line(output.terminal ? groupedSeedText(token.seed) : seedText(token.seed));
+  output.prose(output.terminal ? groupedSeedText(token.seed) : seedText(token.seed));
 }
 
 /** Without the options that were not given, so that they do not cover a default. */

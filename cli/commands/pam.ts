@@ -131,7 +131,7 @@ async function confirm(context: Context): Promise<void> {
     throw new CliError('refused', 'no change is on trial: it was confirmed, or put back, or there was none');
   const outcome = await proveNewLogin(trial, context.client());
   if (!end(trial.change.id)) throw new CliError('refused', 'too late: the change has been put back');
-  context.output.line(`${trial.change.services.join(', ')}: confirmed, and stays`);
+  context.output.prose(`${trial.change.services.join(', ')}: confirmed, and stays`);
   if (outcome !== 'success' && outcome !== 'accepted')
     context.output.note(
       `This login was asked for no second factor (${outcome}). Whether one can be asked for: sallyport doctor`,

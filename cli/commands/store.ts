@@ -78,7 +78,7 @@ function tell(
 ): void {
   const whole = findings.length === 0;
   if (json === true) output.json({ ...facts, whole, findings }, noTimes);
-  else for (const finding of findings) output.line(finding);
+  else for (const finding of findings) output.prose(finding);
   output.note(
     whole
       ? 'the store is whole'

@@ -32,7 +32,7 @@ async function answer(context: Context, question: string): Promise<string> {
 function tell({ output, end }: Context, result: VerifyView): void {
   switch (result.outcome) {
     case 'accepted':
-      output.line(`accepted ${result.factor.kind} ${result.factor.id} ${result.factor.name}`);
+      output.prose(`accepted ${result.factor.kind} ${result.factor.id} ${result.factor.name}`);
       if (result.text !== undefined) output.note(result.text);
       return;
     case 'refused':

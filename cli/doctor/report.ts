@@ -36,12 +36,12 @@ export function tell(output: Output, examined: readonly Examined[], verbose: boo
     if (shown.length === 0) continue;
     output.line('');
     output.line(check);
-    for (const one of shown) for (const line of linesOf(one)) output.line(line);
+    for (const one of shown) for (const { text, hang } of linesOf(one)) output.prose(text, hang);
   }
   const good = examined.filter(({ findings }) => findings.some(({ severity }) => severity === 'ok'));
   if (verbose || good.length === 0) return;
   output.line('');
-  output.line(`good: ${good.map(({ check }) => check).join(', ')} (--verbose says more)`);
+  output.prose(`good: ${good.map(({ check }) => check).join(', ')} (--verbose says more)`);
 }
 
 function fields(check: string, one: Finding): readonly string[] {
@@ -54,16 +54,27 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\n\t]+/g, ' ');
 }
 
-function linesOf(one: Finding): readonly string[] {
+interface Line {
+  readonly text: string;
+  /** Where it goes on when it is folded. */
+  readonly hang: number;
+}
+
+function linesOf(one: Finding): readonly Line[] {
   const [first = '', ...more] = one.what.split('\n');
-  const label = words[one.severity].padEnd(8);
-  const head = [
-    `  ${label} ${first}${one.severity === 'ok' ? '' : `  [${one.id}]`}`,
-    ...more.map((line) => `           ${line}`),
-  ];
-  return one.severity === 'ok'
-    ? head
-    : [...head, `           causes: ${one.cost}`, `           mend:   ${one.mend}`];
+  const label = `  ${words[one.severity].padEnd(8)} `;
+  const indent = ' '.repeat(label.length);
+  const id = one.severity === 'ok' ? '' : `  [${one.id}]`;
+  const head = [`${label}${first}${id}`, ...more.map((line) => indent + line)].map((text) => ({
+    text,
+    hang: label.length,
+  }));
+  if (one.severity === 'ok') return head;
+  const under = (name: string, value: string): Line => {
+    const before = `${indent}${name.padEnd(8)}`;
+    return { text: before + value, hang: before.length };
+  };
+  return [...head, under('causes:', one.cost), under('mend:', one.mend)];
 }
 
 function headline(examined: readonly Examined[]): string {

@@ -51,7 +51,7 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
     clear();
     const { user, kind, name, outcome, why } = line;
     if (output.terminal)
-      output.line(
+      output.prose(
         `${user}  ${kind}${name === '' ? '' : ` "${name}"`}  ${outcome}${why === '' ? '' : `: ${why}`}`,
       );
     else output.table([], [[user, kind, name, outcome, why]]);

@@ -3,7 +3,7 @@
 /** Where the terminal does not say how wide it is. */
 const usualColumns = 80;
 /** Narrower than this nothing can be laid out. */
-const leastColumns = 20;
+export const leastColumns = 20;
 
 export function columnsOf(stream: { readonly columns?: number }): number {
   return Math.max(leastColumns, stream.columns || usualColumns);

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { columnsOf } from './columns.ts';
 import type { World } from './environment.ts';
+import { fold, foldCommand, foldingColumns } from './fold.ts';
 import { type Times, withTimes } from './json-times.ts';
 import { createTable, factLines, type Table } from './table.ts';
 import { printable, printableJson } from './text.ts';
@@ -14,7 +15,15 @@ import { isoUtc, plainTime, withHint } from './time.ts';
 export interface Output {
   /** Whether standard output is a terminal. */
   readonly terminal: boolean;
+  /** As it stands: what is copied whole, and records for scripts. */
   line(text: string): void;
+  /**
+   * For people to read: a terminal gets it broken between words.
+   * @param hang how far the lines after the first are set in
+   */
+  prose(text: string, hang?: number): void;
+  /** A command on lines of its own, which a shell takes for one. */
+  command(text: string): void;
   /** Rows under a heading, within the columns of the terminal. `-` stands for nothing. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
   /** The same for rows that come bit by bit. */
@@ -49,6 +58,13 @@ export function createOutput(world: World): Output {
     on === true && colourful ? styleText(format, text, { validateStream: false }) : text;
   const line = (text: string) => void world.output.write(`${text}\n`);
   const complain = (text: string) => void world.error.write(`${text}\n`);
+  const folded = (text: string, hang?: number) => fold(text, foldingColumns(world.error), hang).join('\n');
+  /** The lines after the first are set in by lines() already. */
+  const foldedLines = (text: string) =>
+    text
+      .split('\n')
+      .map((one, at) => folded(one, at === 0 ? 2 : undefined))
+      .join('\n');
   const bold = (text: string) => paint('bold', text, terminal);
   const growingTable = (heading: readonly string[]): Table => {
     const drawn = createTable(heading, {
@@ -69,6 +85,12 @@ export function createOutput(world: World): Output {
     terminal,
     drawsColour: world.error.isTTY === true && colourful,
     line: (text) => line(printable(text)),
+    prose(text, hang) {
+      for (const one of fold(printable(text), foldingColumns(world.output), hang)) line(one);
+    },
+    command(text) {
+      for (const one of foldCommand(printable(text), foldingColumns(world.output))) line(one);
+    },
     table: (heading, rows) => growingTable(heading).print(rows),
     growingTable,
     facts(pairs) {
@@ -84,9 +106,10 @@ export function createOutput(world: World): Output {
         : Promise.resolve(),
     time: (at) => (terminal ? withHint(at, world.now()) : isoUtc(at)),
     cellTime: (at) => (terminal ? plainTime(at) : isoUtc(at)),
-    note: (text) => complain(printable(text)),
-    warn: (text) => complain(paint('yellow', `sallyport: warning: ${lines(text)}`, world.error.isTTY)),
-    error: (text) => complain(paint('red', `sallyport: ${lines(text)}`, world.error.isTTY)),
+    note: (text) => complain(folded(printable(text))),
+    warn: (text) =>
+      complain(paint('yellow', foldedLines(`sallyport: warning: ${lines(text)}`), world.error.isTTY)),
+    error: (text) => complain(paint('red', foldedLines(`sallyport: ${lines(text)}`), world.error.isTTY)),
     draw: (text) => complain(text),
   };
 }

@@ -2,6 +2,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { World } from './environment.ts';
 import { CliError } from './errors.ts';
+import { fold, foldingColumns } from './fold.ts';
 import { printable } from './text.ts';
 
 /**
@@ -23,7 +24,7 @@ export function createPrompt(world: World): Prompt {
   const interactive = world.input.isTTY === true;
   const piped = createLines(world);
   const ask = (question: string, hidden: boolean) =>
-    interactive ? askTerminal(world, printable(question), hidden) : piped.next();
+    interactive ? askFolded(world, printable(question), hidden) : piped.next();
   return {
     interactive,
     ask: (question) => ask(question, false),
@@ -32,11 +33,23 @@ export function createPrompt(world: World): Prompt {
       if (alreadySaid) return;
       if (!interactive)
         throw new CliError('usage', `this needs a yes, and there is no terminal to ask for it; say --yes`);
-      const answer = await askTerminal(world, `${printable(question)} [y/N] `, false);
+      const answer = await askFolded(world, `${printable(question)} [y/N] `, false);
       if (!/^\s*y(?:es)?\s*$/i.test(answer ?? '')) throw new CliError('cancelled', 'nothing was changed');
     },
     close: () => piped.close(),
   };
+}
+
+/** Room for "yes" behind the question. */
+const answerColumns = 4;
+
+/** readline draws its prompt again as it likes; it gets the last line of the question only. */
+function askFolded(world: World, question: string, hidden: boolean): Promise<string | undefined> {
+  const columns = foldingColumns(world.error);
+  const lines = fold(question.trimEnd(), columns === undefined ? undefined : columns - answerColumns, 0);
+  for (const line of lines.slice(0, -1)) world.error.write(`${line}\n`);
+  const end = question.slice(question.trimEnd().length);
+  return askTerminal(world, `${lines.at(-1) ?? ''}${end}`, hidden);
 }
 
 function askTerminal(world: World, question: string, hidden: boolean): Promise<string | undefined> {

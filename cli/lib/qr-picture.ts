@@ -4,7 +4,9 @@ import {
   qrCode,
   shortOtpauthUris,
 } from '../../daemon/client/factor-input.ts';
+import { widthOf } from './columns.ts';
 import type { World } from './environment.ts';
+import { fold } from './fold.ts';
 import type { Output } from './output.ts';
 
 /** What stands on the screen when a token is to be scanned: where there is no picture, a sentence says why. */
@@ -44,5 +46,8 @@ function isUtf8({ LC_ALL, LC_CTYPE, LANG }: World['environment']): boolean {
 }
 
 function rowsOf(text: string, columns: number): number {
-  return Math.ceil(text.length / columns);
+  return fold(text, columns).reduce(
+    (rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)),
+    0,
+  );
 }

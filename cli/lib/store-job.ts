@@ -105,7 +105,7 @@ function note({ output }: Context, noted: Noted, json: boolean): void {
   const { account, note: code, factor } = noted;
   if (json) output.jsonLine({ noted }, noTimes);
   else if (output.terminal)
-    output.line(
+    output.prose(
       `${account}: ${factor === undefined ? '' : `${factor.kind} "${factor.name}" `}${words[code] ?? code}`,
     );
   else output.table([], [[account, code, factor?.kind ?? '', factor?.name ?? '']]);

@@ -37,7 +37,7 @@ export async function enable(
     given === undefined && settings !== undefined ? fitting(settings) : stackFor(service, given, known);
   const plan = planProgram(files, service, stack, history());
   if (plan.files.length === 0) {
-    context.output.line(`${service} is guarded already; see: sallyport pam show ${service}`);
+    context.output.prose(`${service} is guarded already; see: sallyport pam show ${service}`);
     return;
   }
   tell(context, plan);
@@ -70,7 +70,7 @@ export async function enable(
   };
   const me = caller(environment);
   const watching = apply(change, plan.files, service === 'sshd' && me !== undefined ? [me.name] : []);
-  context.output.line(`${plan.services.join(', ')}: changed`);
+  context.output.prose(`${plan.services.join(', ')}: changed`);
   if (settings !== undefined && reloads) tellReload(context, settings, options);
   if (options.try !== undefined) tellTrial(context, plan, options.try, watching.overReboot);
 }
@@ -131,7 +131,7 @@ function tellReload({ output }: Context, settings: SshdSettings, { reload: wante
   const command = reloadCommand(settings);
   if (wanted === true) {
     reload(settings);
-    output.line(`sshd has read its configuration again (${command})`);
+    output.prose(`sshd has read its configuration again (${command})`);
   } else output.note(`sshd goes on as before until it reads its configuration again: ${command}`);
 }
 
@@ -173,7 +173,7 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
   const files = pamFiles();
   const changes = planDisable(files, service, history());
   if (changes.length === 0) {
-    output.line(`${service} is not guarded by a line of this command; nothing was changed`);
+    output.prose(`${service} is not guarded by a line of this command; nothing was changed`);
     return;
   }
   const path = files.read(service)?.path;
@@ -196,7 +196,7 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
   if (!kept)
     context.output.warn('there is no room for a record of this change; what is above is all there is');
   writeFiles(changes);
-  output.line(`${[service, ...others].join(', ')}: as before`);
+  output.prose(`${[service, ...others].join(', ')}: as before`);
   if (changes.some(({ path }) => path.startsWith('/etc/ssh/'))) afterSshd(context, options);
 }
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Command } from 'commander';
 import { widthOf, wordsOf } from '../../../cli/lib/columns.ts';
+import { programOf } from '../../../cli/program.ts';
+import { nowhere } from '../../../man/world.ts';
 import { runInProcess } from '../../support/cli-in-process.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { fob, grant, paper, phone } from '../control/records.ts';
@@ -94,20 +97,49 @@ const lines: Readonly<Record<string, readonly string[]>> = {
 
 const run = (name: string, columns?: number, ...more: string[]) =>
   runInProcess(['--config', rig.configFile, ...name.split(' '), ...(lines[name] ?? []), ...more], columns);
-/** Sentences are for the terminal to wrap: a command in them is to be copied. */
-const isProse = (name: string) => ['doctor', 'explain'].includes(name);
+
+function fits(text: string, columns: number): void {
+  for (const line of text.split('\n')) {
+    const words = wordsOf(line.replace(/^ *[A-Z ]+: /, '').replace(/ \\$/, ''));
+    assert.ok(widthOf(line) <= columns || words.length === 1, `${columns}: ${line}\n${text}`);
+  }
+}
+
+/** Every command, with those that it is made of. */
+function pathsOf(command: Command, path: readonly string[] = []): readonly (readonly string[])[] {
+  return [path, ...command.commands.flatMap((one) => pathsOf(one, [...path, one.name()]))];
+}
 
 describe('on a terminal', () => {
   for (const columns of [80, 40])
-    for (const name of Object.keys(lines).filter((one) => !isProse(one)))
+    for (const name of Object.keys(lines))
       test(`${name} fits ${columns} columns and breaks no word`, async () => {
         const { out, err } = await run(name, columns);
         assert.notEqual(out, '', err);
-        for (const text of out.split('\n')) {
-          const words = wordsOf(text.replace(/^ *[A-Z ]+: /, ''));
-          assert.ok(widthOf(text) <= columns || words.length === 1, `${text}\n${out}`);
-        }
+        fits(out, columns);
+        fits(err.replaceAll(/^.*\r/gm, ''), columns);
         const piped = (await run(name)).out;
         for (const word of [user, realmName]) assert.equal(out.includes(word), piped.includes(word), out);
       });
+
+  test('the help of every command fits, and a pipe gets it as on a wide one', async () => {
+    const paths = pathsOf(programOf(nowhere('9.9.9')).program);
+    assert.ok(paths.length > 50);
+    for (const path of paths) {
+      const piped = (await runInProcess([...path, '--help'])).out;
+      for (const columns of [40, 80, 100]) {
+        const { out } = await runInProcess([...path, '--help'], columns);
+        fits(out, columns);
+        assert.deepEqual(helpWords(out), helpWords(piped), path.join(' '));
+      }
+      assert.equal((await runInProcess([...path, '--help'], 200)).out, piped);
+    }
+  });
+
+  test('a pipe gets every sentence in one line', async () => {
+    const { err } = await runInProcess(['--config', rig.configFile, 'realm', 'show', 'word '.repeat(40)]);
+    assert.equal(err.trimEnd().split('\n').length, 1, err);
+  });
 });
+
+const helpWords = (text: string) => text.split(/\s+/).filter((word) => word !== '' && word !== '\\');

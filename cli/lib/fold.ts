@@ -1,0 +1,149 @@
+import { leastColumns, widthOf } from './columns.ts';
+
+/**
+ * How sentences stand on a terminal that is narrower than they are. Pure. Invariants:
+ * - no line is wider than the terminal, but for a word that is, and no word is taken apart
+ * - a command that fits into a line is in one line; one that does not goes on behind a backslash. A shell that
+ *   it is pasted into must never run its first half: without --try, a change of a stack is for good.
+ */
+
+/**
+ * @param columns of the terminal; undefined or 0: not known, and the text stays as it is
+ * @param hang how far the lines after the first are set in; by default to where the value of `name  value` begins
+ */
+export function fold(text: string, columns: number | undefined, hang = hangOf(text)): readonly string[] {
+  const room = roomFor(text, columns);
+  if (room === undefined) return [text];
+  const [name = ''] = label.exec(text) ?? [];
+  if (name === '' || hang <= room / 2) return filled(unitsOf(text), text, room, hang);
+  // Beside its name there is no room for the value.
+  const under = leadOf(text) + 4;
+  const value = ' '.repeat(under) + text.slice(name.length);
+  return [name.trimEnd(), value].flatMap((one) => fold(one, columns, under));
+}
+
+/** All of the text is one command, or an address. */
+export function foldCommand(text: string, columns: number | undefined): readonly string[] {
+  const room = roomFor(text, columns);
+  return room === undefined ? [text] : filled([spacedWords(text)], text, room, hangOf(text));
+}
+
+/**
+ * A text of several lines. A paragraph that was broken by hand, for a wider terminal, is filled again.
+ * @param ofIndented how a line that is set in is folded
+ */
+export function foldText(
+  text: string,
+  columns: number | undefined,
+  ofIndented: typeof foldCommand = fold,
+): string {
+  return paragraphsOf(text)
+    .flatMap((lines) => {
+      const [first = ''] = lines;
+      if (first.startsWith(' ')) return ofIndented(first, columns);
+      const fits = lines.every((line) => fold(line, columns).length === 1);
+      return fits ? lines : fold(lines.join(' '), columns);
+    })
+    .join('\n');
+}
+
+/** @returns the columns to fold for; undefined: it is no terminal, and gets every line as it is */
+export function foldingColumns(stream: {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}): number | undefined {
+  return stream.isTTY === true ? stream.columns : undefined;
+}
+
+/** @returns undefined: the text stays as it is */
+function roomFor(text: string, columns = 0): number | undefined {
+  return columns < leastColumns || widthOf(text) <= columns ? undefined : columns;
+}
+
+interface Word {
+  /** What parts it from the word before. */
+  readonly blank: string;
+  readonly text: string;
+}
+
+/** What stays in one line wherever it fits into one: a word, or the words of a command. */
+type Unit = readonly Word[];
+
+const goesOn = ' \\';
+
+function filled(units: readonly Unit[], text: string, columns: number, hang: number): readonly string[] {
+  const lead = leadOf(text);
+  const further = hang > columns / 2 ? lead : hang;
+  /** A long word is set in less, so that it fits. */
+  const setIn = (by: number, word: string, rest: number) =>
+    ' '.repeat(Math.max(0, Math.min(by, columns - widthOf(word) - rest))) + word;
+  const lines: string[] = [];
+  let line: string | undefined;
+  for (const unit of units) {
+    const parts = partsOf(unit, columns);
+    for (const [at, part] of parts.entries()) {
+      const rest = at < parts.length - 1 ? goesOn.length : 0;
+      if (line === undefined) line = setIn(lead, part.text, rest);
+      else if (widthOf(line + part.blank + part.text) + rest <= columns) line += part.blank + part.text;
+      else {
+        lines.push(at === 0 ? line : line + goesOn);
+        line = setIn(further, part.text, rest);
+      }
+    }
+  }
+  return line === undefined ? lines : [...lines, line];
+}
+
+function partsOf(unit: Unit, columns: number): readonly Word[] {
+  const text = unit.map(({ blank, text }, at) => (at === 0 ? text : blank + text)).join('');
+  return widthOf(text) <= columns ? [{ blank: unit[0]?.blank ?? '', text }] : unit;
+}
+
+/** What texts of this program name for people to run. */
+const beginsCommand =
+  /^["(]?(?:sallyport|systemctl|journalctl|chmod|chown|passwd|groupadd|usermod|getent|apt)$/;
+const endsCommand = /[;,:.)"]$/;
+
+function unitsOf(text: string): readonly Unit[] {
+  const units: Word[][] = [];
+  let isCommand = false;
+  for (const word of spacedWords(text)) {
+    const last = units.at(-1);
+    if (isCommand && word.blank === ' ' && last !== undefined) last.push(word);
+    else {
+      units.push([word]);
+      isCommand = beginsCommand.test(word.text);
+    }
+    if (endsCommand.test(word.text)) isCommand = false;
+  }
+  return units;
+}
+
+function spacedWords(text: string): readonly Word[] {
+  return [...text.matchAll(/( *)([^ ]+)/g)].map(([, blank = '', word = '']) => ({ blank, text: word }));
+}
+
+const label = /^ *[^ ]+(?: [^ ]+)*? {2,}/;
+
+function hangOf(text: string): number {
+  const lead = leadOf(text);
+  return label.exec(text)?.[0].length ?? (lead === 0 ? 0 : lead + 2);
+}
+
+function leadOf(text: string): number {
+  return text.length - text.trimStart().length;
+}
+
+/** Lines that are set in or have a label are no part of a paragraph. */
+function paragraphsOf(text: string): readonly (readonly string[])[] {
+  const paragraphs: string[][] = [];
+  let isOpen = false;
+  for (const line of text.split('\n')) {
+    const isPlain = /^[^ ]/.test(line) && !label.test(line);
+    const last = paragraphs.at(-1);
+    if (isOpen && isPlain && last !== undefined) last.push(line);
+    else paragraphs.push([line]);
+    isOpen = isPlain;
+  }
+  return paragraphs;
+}
