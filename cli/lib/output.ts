@@ -24,7 +24,7 @@ export interface Output {
   prose(text: string, hang?: number): void;
   /** A command on lines of its own, which a shell takes for one. */
   command(text: string): void;
-  /** Rows under a heading, within the columns of the terminal. `-` stands for nothing. */
+  /** Rows under a heading, within the columns of the terminal. `-` stands for nothing, but in a column of marks. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
   /** The same for rows that come bit by bit. */
   growingTable(heading: readonly string[]): Table;
@@ -74,7 +74,9 @@ export function createOutput(world: World): Output {
     });
     return {
       print(rows) {
-        const cells = rows.map((row) => row.map((cell) => printable(cell) || '-'));
+        // A terminal shows no sign for a mark that is not there: before a line of PAM, "-" has a meaning.
+        const nothing = (column: number) => (terminal && heading[column] === '' ? '' : '-');
+        const cells = rows.map((row) => row.map((cell, column) => printable(cell) || nothing(column)));
         if (terminal) drawn.print(cells);
         else for (const row of cells) line(row.join('\t'));
       },
