@@ -89,7 +89,7 @@ await inNamespace(import.meta.filename, async () => {
   const alice = member('alice', 'employees', 4100);
 
   scenario(product, 'ssh with a key and a code', async () => {
-    const { recipe, at } = await follow('ssh with a key and a code');
+    const { recipe, at } = await follow('Ask for a key and a code over ssh');
     const secret = await product.addTotp('alice');
     await check(recipe);
     authorizeKey(alice);
@@ -108,7 +108,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'ssh with the password and a code', async () => {
-    const { recipe, at } = await follow('ssh with the password and a code');
+    const { recipe, at } = await follow('Ask for the password and a code over ssh');
     const secret = await product.addTotp('alice');
     await check(recipe);
     const terminal = connect('alice', { port: at, from: afar });
@@ -123,7 +123,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'no code inside the LAN', async () => {
-    const { recipe, at } = await follow('No code inside the LAN');
+    const { recipe, at } = await follow('Skip the code inside the LAN');
     await check(recipe);
     const inside = connect('alice', { port: at, from: lan });
     await inside.answer(/Password: /, password);
@@ -137,7 +137,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'automation accounts', async () => {
     const deploy = member('deploy', 'automation', 4101);
-    const { recipe, at } = await follow('Automation accounts');
+    const { recipe, at } = await follow('Let automation accounts in from their hosts only');
     authorizeKey(deploy);
     await check(recipe);
     const batch = { port: at, key: true, options: ['BatchMode=yes'] } as const;
@@ -160,7 +160,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'sudo once in 15 minutes', async () => {
-    const { recipe } = await follow('sudo once in 15 minutes');
+    const { recipe } = await follow('Ask sudo once in 15 minutes');
     await check(recipe);
     const secret = await product.addHotp('alice');
     prepareSessions();
@@ -185,7 +185,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   scenario(product, 'root on the console only', async () => {
-    const { recipe, at } = await follow('root on the console only');
+    const { recipe, at } = await follow('Let root in at the console only');
     const secret = await product.addHotp('root');
     await check(recipe);
     const console = onTty('tty1');
@@ -210,7 +210,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'accounts for sftp alone', async () => {
     const carl = member('carl', 'sftp-only', 4102);
-    const { recipe, at } = await follow('Accounts for sftp alone');
+    const { recipe, at } = await follow('Restrict accounts to sftp');
     const secret = await product.addHotp('carl');
     await check(recipe);
     const files = new Terminal(ssh('carl', { port: at, from: afar, program: 'sftp' }));
@@ -234,7 +234,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'administrators with security keys only', async () => {
     const dora = member('dora', 'admins', 4103);
-    const { recipe, at } = await follow('Administrators with security keys only');
+    const { recipe, at } = await follow('Require security keys for administrators');
     const key = makeSecurityKey('dora-key');
     authorizeKeys(dora, [key.line]);
     await product.must(['factor', 'add', 'ssh-sk', 'dora', '--key', key.pub]);

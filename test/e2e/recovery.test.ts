@@ -79,7 +79,7 @@ before(async () => {
 after(() => own.remove());
 
 test('before anything happens', async () => {
-  const outputs = await follow(blocks('Before anything happens')[0]);
+  const outputs = await follow(blocks('Prepare')[0]);
   assert.equal(newKeys(outputs[0] ?? '').length, 10);
   assert.match(outputs[2] ?? '', /is whole/);
   cpSync(join(own.root, 'sallyport.age'), join(own.root, 'kept.age'));
@@ -87,7 +87,7 @@ test('before anything happens', async () => {
 
 describe('a phone or a key is lost', () => {
   test('the factor is out of use, and new recovery keys open', async () => {
-    const outputs = await follow(blocks('A phone or a key is lost')[0]);
+    const outputs = await follow(blocks('Replace a lost phone or key')[0]);
     assert.notEqual(await own.verify(user, totp(phone)), 'accepted');
     keys = newKeys(outputs[2] ?? '');
     assert.equal(await own.verify(user, keys[0] ?? ''), 'accepted');
@@ -97,7 +97,7 @@ describe('a phone or a key is lost', () => {
   test('a lock is lifted', async () => {
     for (let wrong = 0; wrong < 8; wrong += 1) await own.verify(user, '000000');
     assert.equal(await own.verify(user, hotp(token, 0)), 'codes-locked');
-    await follow(blocks('A phone or a key is lost')[1]);
+    await follow(blocks('Replace a lost phone or key')[1]);
     assert.equal(await own.verify(user, hotp(token, 0)), 'accepted');
   });
 });
@@ -105,7 +105,7 @@ describe('a phone or a key is lost', () => {
 describe('everybody is locked out', () => {
   test('with sallyportd stopped, on the store itself', async () => {
     for (let wrong = 0; wrong < 8; wrong += 1) await own.verify(user, '000000');
-    const outputs = await follow(blocks('Everybody is locked out')[0]);
+    const outputs = await follow(blocks('Get in when all accounts are locked out')[0]);
     assert.match(outputs[2] ?? '', /totp/);
     keys = newKeys(outputs[3] ?? '');
     assert.equal(await own.verify(user, hotp(token, 1)), 'accepted', 'unlocked');
@@ -123,7 +123,7 @@ describe('everybody is locked out', () => {
     const shut = JSON.parse(await own.must(['explain', user, '--service', 'sshd', '--json']));
     assert.equal(shut.decision, 'refused');
     writeFileSync(own.config, good);
-    const outputs = await follow(blocks('Everybody is locked out')[1]);
+    const outputs = await follow(blocks('Get in when all accounts are locked out')[1]);
     assert.match(outputs[2] ?? '', /is asked for/);
   });
 });
@@ -133,7 +133,7 @@ test('sallyportd does not start: it says why', async () => {
   const anchor = join(own.root, 'var/anchor');
   cpSync(anchor, `${anchor}.kept`);
   rmSync(anchor);
-  const outputs = await follow(blocks('sallyportd does not start')[0], { 'sallyport store check': 1 });
+  const outputs = await follow(blocks('Start sallyportd again')[0], { 'sallyport store check': 1 });
   assert.match(outputs[1] ?? '', /anchor .* is gone/);
   cpSync(`${anchor}.kept`, anchor);
 });
@@ -149,7 +149,7 @@ describe('the store is broken', () => {
     cpSync(join(own.root, 'kept.age'), join(own.root, 'sallyport.age'));
     await own.stop();
     rmSync(join(own.store, 'CURRENT'));
-    const outputs = await follow(blocks('The store is broken')[0]);
+    const outputs = await follow(blocks('Restore or repair the store')[0]);
     assert.match(outputs[2] ?? '', /recovery keys are void/);
     // It is said what it is and when it ends: here, to the person, in the trail, and to those who look.
     assert.match(outputs[2] ?? '', /codes of apps are accepted again from \S+ on \(in 6 minutes\)/);
@@ -179,13 +179,13 @@ describe('the store is broken', () => {
   test('a repair saves what can be read', async () => {
     await own.stop();
     breakLog();
-    const outputs = await follow(blocks('The store is broken')[1], { 'sallyport store check': 1 });
+    const outputs = await follow(blocks('Restore or repair the store')[1], { 'sallyport store check': 1 });
     assert.match(outputs[2] ?? '', /saved: \d+ account/);
     assert.match(await own.must(['user', 'list']), new RegExp(`^${user}\t`, 'm'));
   });
 
   test('the stores of before go when they are told to', async () => {
-    await follow(blocks('The store is broken')[2]);
+    await follow(blocks('Restore or repair the store')[2]);
     assert.deepEqual(
       readdirSync(join(own.root, 'var')).filter((name) => name.includes('.before-')),
       [],
@@ -196,14 +196,14 @@ describe('the store is broken', () => {
 describe('the master key', () => {
   test('is lost: a backup that holds it is enough', async () => {
     rmSync(own.keyFile);
-    await follow(blocks('The master key is lost')[0]);
+    await follow(blocks('Replace a lost master key')[0]);
     assert.ok(existsSync(own.keyFile));
     await own.start();
     assert.match(await own.must(['factor', 'list', user]), /hotp/);
   });
 
   test('was read by others: a new one', async () => {
-    const outputs = await follow(blocks('The master key is lost')[1]);
+    const outputs = await follow(blocks('Replace a lost master key')[1]);
     assert.match(outputs[1] ?? '', /present\n.*nothing is sealed with it/);
     const [, older = ''] = (outputs[1] ?? '').split('\n').map((text) => text.split('\t')[0]);
     await own.must(['key', 'forget', older, '--yes']);
@@ -220,7 +220,7 @@ describe('the clock', () => {
     const tomorrow = totp(phone, { at: Date.now() + 86_400_000 });
     assert.equal((await ahead.verify(user, { answer: tomorrow })).outcome, 'accepted');
     await own.stop();
-    const [first, second] = blocks('The clock is wrong');
+    const [first, second] = blocks('Correct a wrong clock');
     await follow(first);
     assert.equal(await own.verify(user, totp(phone)), 'clock');
     const outputs = await follow(second);
@@ -234,7 +234,7 @@ test('the disk is full: refused meanwhile, and back by itself', async () => {
   const client = await own.start();
   await own.limitFiles('0');
   await assert.rejects(client.unlock('root'));
-  const outputs = await follow(blocks('The disk is full')[0]);
+  const outputs = await follow(blocks('Make room on a full disk')[0]);
   assert.match(outputs[0] ?? '', /warning: the store is unwritable/);
   await own.limitFiles('unlimited');
   await until('it can be written again', async () => (await client.status()).store.state === 'ok', 30_000);
