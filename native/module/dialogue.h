@@ -1,4 +1,4 @@
-/* One login as the daemon drives it, from HELLO to RESULT. docs/reference/protocol.md, "Turns". */
+/* One login as the daemon drives it, from HELLO to RESULT. docs/reference/protocol.md, "Sequence". */
 #ifndef SALLYPORT_DIALOGUE_H
 #define SALLYPORT_DIALOGUE_H
 

@@ -1,4 +1,4 @@
-/* What PROMPT and WITHDRAW lead to. docs/reference/protocol.md, "Turns". */
+/* What PROMPT and WITHDRAW lead to. docs/reference/protocol.md, "Sequence". */
 #ifndef SALLYPORT_PROMPT_H
 #define SALLYPORT_PROMPT_H
 
