@@ -1,4 +1,4 @@
-/** docs/protocol.md, the module's side, apart from the product's own. */
+/** docs/reference/protocol.md, the module's side, apart from the product's own. */
 
 function frame(type: number, fields: readonly (readonly [number, Buffer | string])[]): Buffer {
   const parts = fields.map(([tag, value]) => {
