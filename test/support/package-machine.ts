@@ -69,7 +69,7 @@ set again 0
 expect {
   logged-in { exit [expr {$again ? 3 : 0}] }
   "restarted. Please try again." { exit 2 }
-  "was not right" { exit 4 }
+  "was used before" { exit 4 }
   -re $asks { exit 5 }
   "assword:" {
     if {$again} { exit 6 }
@@ -84,8 +84,8 @@ expect {
 }
 `;
 
-/** How a login went. inAgain: the program began anew by itself. */
-export const outcomes = { in: 0, told: 2, inAgain: 3, wrong: 4 } as const;
+/** How a login went. inAgain: the program began again by itself; used: the answer was, before. */
+export const outcomes = { in: 0, told: 2, inAgain: 3, used: 4 } as const;
 
 const password = 'correct horse';
 
