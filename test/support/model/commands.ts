@@ -262,7 +262,9 @@ export const restore = command('restore', async (model, system) => {
     for (const { id, enabled, kind } of shown.factors) {
       const factor = model.known.get(id);
       assert.ok(factor !== undefined && kind !== 'bypass', `a ${kind} came back that is not known`);
-      account.factors.push(Object.assign(factor, { enabled, doubt: true, restoredAt: model.now }));
+      // A clock that was set back ends nothing that a restore before holds back.
+      const restoredAt = Math.max(factor.restoredAt ?? 0, model.now);
+      account.factors.push(Object.assign(factor, { enabled, doubt: true, restoredAt }));
     }
     model.accounts.set(user, account);
     model.newcomers.delete(user);

@@ -198,6 +198,19 @@ export const faults: readonly {
     ],
     onDisk: true,
   },
+  {
+    what: 'a second restore came behind a clock that was set back',
+    commands: [
+      backup,
+      restore,
+      clock(-20 * minute),
+      backup,
+      restore,
+      clock(20 * minute),
+      races({ user: 'alice', service: 'sshd', source: 'inside' }, 'totp'),
+    ],
+    onDisk: true,
+  },
 ];
 
 /** What every sequence begins with: factors to log in with. */
