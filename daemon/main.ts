@@ -44,6 +44,7 @@ import { createMetrics } from './metrics/metrics.ts';
 import { check, init } from './runtime/command-line.ts';
 import { checkOf, createManager, statusLine } from './runtime/service-manager.ts';
 import { parseCommandLine, usage } from './runtime/usage.ts';
+import { createVerifier } from './runtime/verifier.ts';
 import { loadKeyring } from './sealing/keyring.ts';
 import { createTokens } from './sign-in/access-tokens.ts';
 import { createLinks } from './sign-in/sign-in-links.ts';
@@ -54,7 +55,6 @@ import { createRotation } from './store/sealed/rotation.ts';
 import type { TrailBounds } from './store/sealed/trail-pruning.ts';
 import { AuditedStore } from './verifier/audited-store.ts';
 import { createRateLimiter } from './verifier/rate-limiter.ts';
-import { createVerifier } from './verifier/verifier.ts';
 
 /** Puts the parts together; nothing else does. */
 

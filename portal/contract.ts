@@ -1,3 +1,4 @@
+import type { BypassView } from '../daemon/api/account-views.ts';
 import type {
   ApprovalAnswerBody,
   ApprovalOutcome,
@@ -19,7 +20,6 @@ import type {
   UserPage,
   UserView,
 } from '../daemon/api/views.ts';
-import type { BypassView } from '../daemon/control/bypass.ts';
 
 /** Whether the person has read what the change costs, and goes on. */
 export interface Confirmed {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Readiness, ReportLine } from '../../daemon/admin/report.ts';
+import type { Readiness, ReportLine } from '../../daemon/api/account-views.ts';
 import { reportLimit } from '../../daemon/api/client-limits.ts';
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';

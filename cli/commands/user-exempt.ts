@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ExemptBody } from '../../daemon/admin/exemptions.ts';
+import type { ExemptBody } from '../../daemon/api/account-views.ts';
 import { exemptionLimits } from '../../daemon/api/client-limits.ts';
 import type { Context } from '../lib/context.ts';
 import { lengthOfTime } from '../lib/duration.ts';

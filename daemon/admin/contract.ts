@@ -14,8 +14,8 @@ import type {
   UserView,
 } from '../api/views.ts';
 import type { StoredAuditEvent } from '../audit/event.ts';
-import type { RecordOwner } from '../control/authorise.ts';
 import type { TrailCheck } from '../store/contract.ts';
+import type { RecordOwner } from '../store/sealed/record-owner.ts';
 import type { Exempting } from './exemptions.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Owners } from './owners.ts';

@@ -1,5 +1,4 @@
-import * as v from 'valibot';
-import { check } from '../api/schema.ts';
+import type { ExemptBody, ExemptView } from '../api/account-views.ts';
 import type { ChangeView } from '../api/views.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
@@ -8,29 +7,6 @@ import { isRunning } from '../policy/exemption.ts';
 import type { Store } from '../store/contract.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { type ChangeOptions, commitChange, type Proposal } from './change.ts';
-
-/** What an admin lets an account off for. */
-export interface ExemptBody {
-  /** Milliseconds since the epoch. */
-  readonly until: number;
-  /** PAM services; left out: all. */
-  readonly services?: readonly string[];
-  /** Why, for whoever reads it later. */
-  readonly reason?: string;
-}
-
-export interface ExemptView extends ChangeView {
-  readonly exemption: Exemption;
-}
-
-const service = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.serviceLength));
-const exemptBody = v.strictObject({
-  until: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  services: v.exactOptional(v.pipe(v.array(service), v.minLength(1), v.maxLength(limits.exemption.services))),
-  reason: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.exemption.reasonLength))),
-});
-
-export const readExempt = (input: unknown): ExemptBody => check(exemptBody, input);
 
 export interface Exempting {
   /** One more takes the place of the one before. @throws SallyportError bad-request */

@@ -1,9 +1,6 @@
-import * as v from 'valibot';
-import { check } from '../api/schema.ts';
 import type { ChangeView } from '../api/views.ts';
 import type { Account, Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
-import { limits } from '../limits.ts';
 import type { Exemption } from '../policy/contract.ts';
 import { holdsNothing } from '../policy/identity.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
@@ -11,21 +8,6 @@ import { recordOf } from '../store/sealed/record-owner.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { known } from '../verifier/login-accounts.ts';
-
-/** Whose record is to have which name. */
-export interface MoveBody {
-  /** The account that it is to be the record of. */
-  readonly to: string;
-  /** Whoever asks has heard that the uids differ, and says that it is the same person. */
-  readonly confirmed?: boolean;
-}
-
-const moveBody = v.strictObject({
-  to: v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.userLength)),
-  confirmed: v.exactOptional(v.boolean()),
-});
-
-export const readMove = (input: unknown): MoveBody => check(moveBody, input);
 
 /** What an administrator decides about a record whose account is gone, or is another person by now. */
 export interface Owners {

@@ -1,16 +1,7 @@
+import type { Presence, PresenceCountView } from '../api/account-views.ts';
 import { limits } from '../limits.ts';
 import type { Store } from '../store/contract.ts';
-import type { Presence, PresenceOf } from './presence.ts';
-
-/**
- * How many accounts of the store are gone, and how many names belong to another uid by now.
- * counting: so many so far; complete: all accounts were looked up, the last of them at `at`;
- * unavailable: the name service could not tell about one, so that the number is not known.
- */
-export type PresenceCountView =
-  | { readonly state: 'counting'; readonly gone: number; readonly another: number }
-  | { readonly state: 'complete'; readonly gone: number; readonly another: number; readonly at: number }
-  | { readonly state: 'unavailable' };
+import type { PresenceOf } from './presence.ts';
 
 export interface PresenceCount {
   /** An administrator has forgotten or moved the record. */

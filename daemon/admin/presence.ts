@@ -1,15 +1,9 @@
+import type { Presence } from '../api/account-views.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import type { AccountRecord } from '../store/contract.ts';
-
-/**
- * Whether the account that a record was made for is there:
- * gone: the name service does not know it; another: its name has another uid by now; unknown: the name service
- * cannot tell, or was not asked about it in time.
- */
-export type Presence = 'here' | 'gone' | 'another' | 'unknown';
 
 export interface PresenceOptions {
   readonly accounts: Pick<Accounts, 'byName'>;

@@ -1,7 +1,5 @@
-import * as v from 'valibot';
-import { check } from '../api/schema.ts';
+import type { Readiness, ReportLine, ReportView } from '../api/account-views.ts';
 import type { Realm } from '../config/contract.ts';
-import type { KindName } from '../factors/kinds.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
@@ -12,51 +10,6 @@ import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { holdsRequired } from '../policy/requirement.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
 import { plainLogin, type StandingOptions } from './account-status.ts';
-
-/**
- * What an account would meet if its realm asked:
- * ready: it is asked, and has what will do; recovery-only: it is let in by recovery keys or scratch codes until they
- * are used up, and has nothing that its realm requires; off: nothing is required of it; grace: let off for a while yet;
- * enrol: it adds a first factor in the login; refused: it is locked out; gone: NSS knows it no more;
- * unknown: NSS cannot tell.
- */
-export type Readiness =
-  | 'ready'
-  | 'recovery-only'
-  | 'off'
-  | 'grace'
-  | 'enrol'
-  | 'refused'
-  | 'gone'
-  | 'unknown';
-
-export interface ReportLine {
-  readonly account: string;
-  readonly readiness: Readiness;
-  /** Stable: why, as in the audit. */
-  readonly why: string;
-  /** The same in a sentence for people. */
-  readonly sentence: string;
-  readonly realm?: string;
-  /** Whether the realm only observes as yet. */
-  readonly observed: boolean;
-  readonly factors: readonly { readonly kind: KindName; readonly enabled: boolean }[];
-  /** Until when an exemption runs that puts it off. Milliseconds since the epoch. */
-  readonly exemptUntil?: number;
-}
-
-export interface ReportView {
-  readonly lines: readonly ReportLine[];
-}
-
-const reportBody = v.strictObject({
-  accounts: v.pipe(
-    v.array(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.userLength))),
-    v.maxLength(limits.reportAccounts),
-  ),
-});
-
-export const readReport = (input: unknown): readonly string[] => check(reportBody, input).accounts;
 
 export interface Reporting {
   /**

@@ -3,6 +3,7 @@ import { auditKinds, auditOutcomes } from '../audit/event.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { parseNetwork } from '../lib/network.ts';
 import { limits } from '../limits.ts';
+import type { ExemptBody, MoveBody } from './account-views.ts';
 import type { ApprovalAnswerBody, AttestationBody, SignInAnswerBody, SignInBody } from './sign-in-views.ts';
 import type {
   AuditQuery,
@@ -216,3 +217,38 @@ export function check<S extends v.GenericSchema>(schema: S, input: Input): v.Inf
   const wanted = issue.expected === null ? `fit (${issue.type})` : `be ${issue.expected}`;
   throw new SallyportError('bad-request', `${where} ${strange ? 'is not known' : `must ${wanted}`}`);
 }
+
+const service = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.serviceLength));
+
+const exemptBody = v.strictObject({
+  until: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  services: v.exactOptional(v.pipe(v.array(service), v.minLength(1), v.maxLength(limits.exemption.services))),
+  reason: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.exemption.reasonLength))),
+});
+
+export const readExempt = (input: unknown): ExemptBody => check(exemptBody, input);
+
+const moveBody = v.strictObject({
+  to: v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.userLength)),
+  confirmed: v.exactOptional(v.boolean()),
+});
+
+export const readMove = (input: unknown): MoveBody => check(moveBody, input);
+
+const reportBody = v.strictObject({
+  accounts: v.pipe(
+    v.array(v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.userLength))),
+    v.maxLength(limits.reportAccounts),
+  ),
+});
+
+export const readReport = (input: unknown): readonly string[] => check(reportBody, input).accounts;
+
+const { shortest, longest, usual } = limits.bypass;
+
+export const bypassBody = v.strictObject({
+  forMs: v.exactOptional(
+    v.pipe(v.number(), v.safeInteger(), v.minValue(shortest), v.maxValue(longest)),
+    usual,
+  ),
+});

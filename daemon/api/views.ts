@@ -1,5 +1,3 @@
-import type { Presence } from '../admin/presence.ts';
-import type { PresenceCountView } from '../admin/presence-count.ts';
 import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.ts';
 import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
@@ -11,6 +9,7 @@ import type { Explanation } from '../policy/explain.ts';
 import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
 import type { RotationState } from '../store/sealed/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
+import type { Presence, PresenceCountView } from './account-views.ts';
 import type { ControlCode } from './error-codes.ts';
 
 /**

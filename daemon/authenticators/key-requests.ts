@@ -1,50 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Config } from '../config/contract.ts';
 import type { Assertion, SecurityKey, UserVerification } from '../factors/contract.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { credentialOf } from '../factors/kinds.ts';
+import { credentialOf, type FactorRecord } from '../factors/kinds.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../host/security-keys.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
-import type { LoginFacts } from '../policy/contract.ts';
-import type { Ask } from '../policy/decision.ts';
-import { keyLocationOf } from '../policy/requirement.ts';
-import { maySeeSecrets } from '../policy/secrets.ts';
-import type { Assessment } from '../verifier/assessment.ts';
-import type { CreationOptions, OpenLogin } from '../verifier/contract.ts';
-import type { Answer } from '../verifier/evaluate-answer.ts';
-import { typedNames } from '../verifier/prompt-texts.ts';
-import type { Approval, Approvals } from './approvals.ts';
-import type { Registration } from './registrations.ts';
+import type { CreationOptions, Registration } from './registrations.ts';
 
 /** Which credentials may answer in a login. */
 export interface CredentialRequest {
   readonly groups: readonly { readonly rpId: string; readonly credentialIds: readonly string[] }[];
   readonly userVerification: UserVerification;
 }
-
-/** A security key may answer a login too. */
-export type KeyOption = {
-  readonly question: CredentialRequest;
-  /** What may be typed in its place; undefined: nothing. */
-  readonly typed?: string;
-} & (
-  | {
-      /** One of this machine. */
-      readonly place: 'here';
-      /** One is plugged in: it may blink at once. */
-      readonly plugged: boolean;
-    }
-  /** Somewhere else, on a page that approves this login. */
-  | {
-      readonly place: 'approval';
-      readonly approval: Approval;
-      /** The link may be shown. */
-      readonly linkShown: boolean;
-    }
-  /** On the very page that asks. */
-  | { readonly place: 'page' }
-);
 
 /** A touch that is waited for. */
 export interface KeyRequest<T = Assertion> {
@@ -159,48 +125,6 @@ export function clientDataFor(
   const origin = `pam://${rpId}`;
   const clientDataJSON = Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
   return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
-}
-
-/** What an offer is made with. */
-export interface OfferOptions {
-  readonly touches: Pick<KeyRequests, 'isPlugged'>;
-  readonly approvals: Pick<Approvals, 'open'>;
-  readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
-}
-
-/**
- * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
- *
- * @returns undefined: none of the factors that are asked is a security key
- */
-export async function keyOptionFor(
-  { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
-  { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
-  facts: LoginFacts,
-  { touches, approvals, config }: OfferOptions,
-): Promise<KeyOption | undefined> {
-  const credentials = factors.filter((factor) => credentialOf(factor) !== undefined);
-  const [first] = credentials;
-  const question = questionFor(securityKeysOf(credentials), realm?.webauthn.userVerification ?? 'required');
-  if (first === undefined || question === undefined) return undefined;
-  const typed = typedNames(factors, codesLocked);
-  const common = { question, ...(typed === undefined ? {} : { typed }) };
-  if (keyLocationOf(facts, first, config().portal !== undefined) === 'here')
-    return { ...common, place: 'here', plugged: await touches.isPlugged() };
-  if (facts.browser === true) return { ...common, place: 'page' };
-  const account = (subject.holder ?? subject.target).name;
-  const approval = approvals.open(account, facts, question, credentials);
-  return { ...common, place: 'approval', approval, linkShown: maySeeSecrets(facts, config()) };
-}
-
-/** MUST hold: what approves a login was asked for by that very login (rule 1). */
-export function boundTo(login: OpenLogin, offer: KeyOption | undefined): OpenLogin {
-  return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
-}
-
-/** The answer as this login asked for it: one to another challenge is then no signature of this one. */
-export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
-  return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
 }
 
 /** The security keys among factors, as they are asked. */

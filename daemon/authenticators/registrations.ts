@@ -1,5 +1,5 @@
 import type { MetadataStatement } from '@simplewebauthn/server';
-import type { AllowedModels } from '../config/contract.ts';
+import type { AllowedModels, RelyingParty } from '../config/contract.ts';
 import type { FactorBase, KeyAlgorithm, UserVerification } from '../factors/contract.ts';
 import type { WebauthnRecord } from '../factors/webauthn.ts';
 import { createAccountMutex } from '../lib/account-mutex.ts';
@@ -157,4 +157,19 @@ async function algorithmOf(publicKey: Uint8Array): Promise<KeyAlgorithm> {
 
 function refused(why: string): SallyportError {
   return new SallyportError('key-refused', `the security key was not added: ${why}`);
+}
+
+/** What a new credential is asked for with (W3C Web Authentication Level 3, 5.4). */
+export interface CreationOptions {
+  readonly account: string;
+  readonly rp: RelyingParty;
+  /** Opaque, 32 bytes, the same each time. */
+  readonly userId: Buffer;
+  /** Base64url; a key that holds one of them is there already. */
+  readonly exclude: readonly string[];
+  readonly algorithms: readonly KeyAlgorithm[];
+  readonly residentKey: boolean;
+  readonly userVerification: UserVerification;
+  /** The realm allows only some models, which have to prove themselves. */
+  readonly attested: boolean;
 }

@@ -1,10 +1,10 @@
 import type { ValidationServers } from '../config/contract.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type { Validated } from '../factors/contract.ts';
 import { Outside } from '../lib/account-mutex.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createSlots, type Slots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
-import { type EvaluationInput, otpForServers } from '../verifier/evaluate-answer.ts';
 
 /**
  * Asks the servers about one OTP. Never throws: who cannot say is `unavailable`.
@@ -30,15 +30,16 @@ export interface Validations {
   /**
    * What has to be asked first, where the answer is an OTP of a YubiKey that servers validate.
    * @param servers undefined: the realm names none
+   * @param question `otp`: what of the answer the servers are to judge, undefined: nothing
    * @returns undefined: nothing, or it was asked already
    */
   needed(
     servers: ValidationServers | undefined,
-    question: Omit<EvaluationInput, 'context'>,
+    question: { readonly answer: Answer; readonly otp: string | undefined },
     asker: Asker,
   ): Outside | undefined;
   /** What the servers said of this very answer. */
-  said(answer: EvaluationInput['answer']): Validated | undefined;
+  said(answer: Answer): Validated | undefined;
 }
 
 /**
@@ -59,11 +60,8 @@ export function createValidations(
 ): Validations {
   const known = new WeakMap<Buffer, Validated>();
   return {
-    needed(servers, question, { account, unproven, ended }) {
-      const { answer } = question;
-      if (!Buffer.isBuffer(answer) || known.has(answer)) return undefined;
-      const otp = otpForServers(question);
-      if (otp === undefined) return undefined;
+    needed(servers, { answer, otp }, { account, unproven, ended }) {
+      if (!Buffer.isBuffer(answer) || otp === undefined || known.has(answer)) return undefined;
       return new Outside(async () => {
         let verdict: ReturnType<Validated> = 'unavailable';
         if (servers !== undefined) {

@@ -1,7 +1,7 @@
 import type { AssertionOptions, CreationOptionsView } from '../api/sign-in-views.ts';
 import type { CredentialRequest } from '../authenticators/key-requests.ts';
+import type { CreationOptions } from '../authenticators/registrations.ts';
 import { limits } from '../limits.ts';
-import type { CreationOptions } from '../verifier/contract.ts';
 
 /**
  * What a browser is asked for (W3C Web Authentication Level 3, 5.5). Credentials that were made for an AppID are

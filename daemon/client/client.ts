@@ -1,6 +1,11 @@
-import type { ExemptBody, ExemptView } from '../admin/exemptions.ts';
-import type { MoveBody } from '../admin/owners.ts';
-import type { ReportView } from '../admin/report.ts';
+import type {
+  BypassBody,
+  BypassView,
+  ExemptBody,
+  ExemptView,
+  MoveBody,
+  ReportView,
+} from '../api/account-views.ts';
 import { newestPlace } from '../api/follow-head.ts';
 import type {
   ExportBody,
@@ -35,7 +40,6 @@ import type {
   VerifyBody,
   VerifyView,
 } from '../api/views.ts';
-import type { BypassBody, BypassView } from '../control/bypass.ts';
 import { limits } from '../limits.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
 import { ask, askText, type ClientOptions, download, type Request, stream } from './transport.ts';

@@ -8,6 +8,7 @@ import { SallyportError } from '../lib/errors.ts';
 import { createRates } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 import { refusals } from '../policy/decision.ts';
+import type { RecordOwner } from '../store/sealed/record-owner.ts';
 
 /** What is needed to tell who asks, and about whom. */
 export interface AuthoriseOptions {
@@ -25,14 +26,6 @@ export interface AuthoriseOptions {
   readonly monotonic?: () => number;
   /** What the store has under that name: nothing, or the record and the uid that it was made for. */
   readonly recordOf: (account: string) => Promise<RecordOwner | undefined>;
-}
-
-/** Whose record it is. */
-export interface RecordOwner {
-  /** Absent: it was written before uids were kept. */
-  readonly uid?: number;
-  /** Nothing is in it that another person could be refused for (policy/identity.ts). */
-  readonly empty: boolean;
 }
 
 /** A request that may go on. */

@@ -1,10 +1,8 @@
 import type { Admin, ChangedBy } from '../admin/contract.ts';
-import { readExempt } from '../admin/exemptions.ts';
-import { readMove } from '../admin/owners.ts';
-import { readReport } from '../admin/report.ts';
 import type { OperationName } from '../api/operations.ts';
 import type { Route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
+import { readExempt, readMove, readReport } from '../api/schema.ts';
 import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from '../api/views.ts';
 import { withoutCodeToCome } from '../audit/filter.ts';
 import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';

@@ -1,5 +1,10 @@
 import { questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
-import { keyAlgorithms, type NewCredential, verifyRegistration } from '../authenticators/registrations.ts';
+import {
+  type CreationOptions,
+  keyAlgorithms,
+  type NewCredential,
+  verifyRegistration,
+} from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
 import type { FactorContext } from '../factors/contract.ts';
@@ -11,7 +16,8 @@ import { SallyportError } from '../lib/errors.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
 import { contextOf } from '../verifier/answer-context.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
-import type { CreationOptions, EnrolRequest, EnrolResult, Verifier } from '../verifier/contract.ts';
+import type { EnrolRequest, EnrolResult, Verifier } from '../verifier/contract.ts';
+import { otpForServers } from '../verifier/evaluate-answer.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
@@ -186,7 +192,11 @@ async function findOut(
   const yubikey = yubikeyOf(request, touchedId);
   const factor = { ...provisional, ...yubikey };
   const question = { factors: [factor], codesLocked: false, answer, where: 'whole' } as const;
-  const ask = validations.needed(realm.yubikey.servers, question, { account });
+  const ask = validations.needed(
+    realm.yubikey.servers,
+    { answer, otp: otpForServers(question) },
+    { account },
+  );
   if (ask !== undefined) return ask;
   const validated = validations.said(answer);
   const marks = await marksIn(options.store, factor);

@@ -1,4 +1,4 @@
-import type { AnswerFormat } from './contract.ts';
+import type { AnswerFormat, Assertion } from './contract.ts';
 import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
 
 /** A shape found at the end of a password-and-code answer. */
@@ -240,3 +240,6 @@ function grouped(bytes: Buffer, sizes: readonly number[], symbols: ReadonlySet<n
 function bytesOf(...texts: readonly string[]): ReadonlySet<number> {
   return new Set(texts.flatMap((text) => [...Buffer.from(text, 'latin1')]));
 }
+
+/** What was typed, or what a security key said. */
+export type Answer = Buffer | Assertion;

@@ -1,11 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Approvals } from '../authenticators/approvals.ts';
-import {
-  isFailure,
-  type KeyOption,
-  type KeyRequest,
-  type KeyRequests,
-} from '../authenticators/key-requests.ts';
+import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
 import type { PeerCredentials } from '../host/peer-credentials.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
@@ -14,6 +9,7 @@ import { writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
+import type { KeyOption } from '../verifier/key-offer.ts';
 import type { Opening, Verifier } from '../verifier/verifier.ts';
 import type { Admission } from './login-pools.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';

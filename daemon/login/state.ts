@@ -1,8 +1,8 @@
-import type { KeyOption } from '../authenticators/key-requests.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
-import type { Answer } from '../verifier/evaluate-answer.ts';
+import type { KeyOption } from '../verifier/key-offer.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
 
 /** A login that was asked, as it goes from one prompt to the next. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Addon } from '../host/addon.ts';
 import { messageOf } from '../lib/errors.ts';
+import { checkLiveTables } from '../store/leveldb/format/tables.ts';
 import { scrubStore } from '../store/sealed/scrub.ts';
 import { type Job, withStore } from './job.ts';
 import type { OfflineContext } from './offline-context.ts';
@@ -40,7 +41,7 @@ export async function findingsIn(
   const scrubbed = scrubStore({
     db,
     sealer,
-    folder,
+    checkFiles: () => checkLiveTables(folder),
     pause: 0,
     found: (finding) => void findings.push(finding),
     read: (count) => {

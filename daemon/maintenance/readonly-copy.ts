@@ -5,7 +5,7 @@ import type { Keyring } from '../sealing/keyring.ts';
 import { createSealer, type Sealer } from '../sealing/seal.ts';
 import { type AnchorState, readAnchor } from '../store/leveldb/anchor.ts';
 import { checkFolder, checkTrail } from '../store/leveldb/directory-check.ts';
-import { type Db, isDiskFull, openLevel, repairLevel } from '../store/leveldb/leveldb.ts';
+import { isDiskFull, type LevelDb, openLevel, repairLevel } from '../store/leveldb/leveldb.ts';
 import { cutTornEnds } from '../store/leveldb/open-files.ts';
 import { freeBytes } from '../store/leveldb/reserve.ts';
 import { type Meta, openMeta } from '../store/sealed/meta.ts';
@@ -13,7 +13,7 @@ import { metaKey } from '../store/sealed/record-keys.ts';
 
 /** A store as it lies on disk, as far as it can be read. */
 export interface ReadonlyCopy {
-  readonly db: Db;
+  readonly db: LevelDb;
   readonly sealer: Sealer;
   readonly meta: Meta | undefined;
   readonly anchor: AnchorState | undefined;
@@ -107,7 +107,7 @@ function copyFolder(from: string, to: string): void {
 async function opening(
   folder: string,
   problems: string[],
-): Promise<{ readonly db: Db; readonly guessed: boolean } | undefined> {
+): Promise<{ readonly db: LevelDb; readonly guessed: boolean } | undefined> {
   const db = await tried(problems, () => openLevel(folder, false));
   if (db !== undefined) return { db, guessed: false };
   const repaired = await tried(problems, async () => {

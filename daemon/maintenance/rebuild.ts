@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import type { AccountRecord, Versioned, YubikeyCounterRecord } from '../store/contract.ts';
-import type { Db } from '../store/leveldb/leveldb.ts';
+import type { LevelDb } from '../store/leveldb/leveldb.ts';
 import { splitChained } from '../store/sealed/chain.ts';
 import { type MarkedRecord, openPair, readPairs } from '../store/sealed/reader.ts';
 import { eventKey, eventRange, isTokenName, seqOf } from '../store/sealed/record-keys.ts';
@@ -17,7 +17,7 @@ import { metaIn, type StoreBuilder } from './store-builder.ts';
 
 /** A store that is read. */
 export interface Side {
-  readonly db: Db;
+  readonly db: LevelDb;
   readonly sealer: Sealer;
 }
 
@@ -93,7 +93,7 @@ type NamedPair = MarkedRecord & { readonly name: Buffer };
 
 async function* noPairs(): AsyncGenerator<NamedPair, undefined> {}
 
-async function* pairsOf(db: Db): AsyncGenerator<NamedPair, undefined> {
+async function* pairsOf(db: LevelDb): AsyncGenerator<NamedPair, undefined> {
   const snapshot = db.snapshot();
   try {
     for (let after: Buffer | undefined; ; ) {

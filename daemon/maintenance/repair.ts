@@ -5,7 +5,7 @@ import type { AuditEvent } from '../audit/event.ts';
 import type { Addon } from '../host/addon.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { claimedVersion, createSealer } from '../sealing/seal.ts';
-import type { Db } from '../store/leveldb/leveldb.ts';
+import type { LevelDb } from '../store/leveldb/leveldb.ts';
 import { readHashKeys } from '../store/sealed/hash-keys.ts';
 import { markerRange, recordRange } from '../store/sealed/record-keys.ts';
 import { findingsIn } from './check.ts';
@@ -113,7 +113,7 @@ function nothingLeft(store: string): SallyportError {
 }
 
 /** Where the store does not say itself how far it came. */
-async function highestVersion(db: Db): Promise<number> {
+async function highestVersion(db: LevelDb): Promise<number> {
   let highest = 0;
   for (const range of [recordRange, markerRange])
     for await (const [, value] of db.iterator({ ...range, fillCache: false }))

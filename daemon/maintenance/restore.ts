@@ -8,7 +8,7 @@ import type { Addon } from '../host/addon.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { type Keyring, mergedKeyring, parseKeyring } from '../sealing/keyring.ts';
 import { createSealer, sealSchema } from '../sealing/seal.ts';
-import { type Db, openLevel } from '../store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../store/leveldb/leveldb.ts';
 import { readHashKeys } from '../store/sealed/hash-keys.ts';
 import { offlineActor } from './drop-privileges.ts';
 import { type Job, keysInUse, widestSkew, withStore } from './job.ts';
@@ -133,7 +133,7 @@ function isSameLine(relation: StoreLineage | undefined): boolean {
 
 interface Taken {
   readonly header: BackupHeader;
-  readonly db: Db;
+  readonly db: LevelDb;
   readonly keys: Keyring;
 }
 

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import { syncFolder } from '../lib/durable.ts';
 import type { Sealer } from '../sealing/seal.ts';
-import type { AccountRecord, YubikeyCounterRecord } from '../store/contract.ts';
+import type { AccountRecord, SegmentReason, YubikeyCounterRecord } from '../store/contract.ts';
 import { checkFolder } from '../store/leveldb/directory-check.ts';
-import { type Db, openLevel } from '../store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../store/leveldb/leveldb.ts';
 import { lostEvent } from '../store/sealed/audit-trail.ts';
 import {
   type ChainState,
@@ -13,7 +13,6 @@ import {
   chainHash,
   type Gap,
   newChain,
-  type SegmentReason,
   splitChained,
   withNewSegment,
 } from '../store/sealed/chain.ts';
@@ -41,7 +40,7 @@ const pageOf = 512;
  * nothing of itself, and nobody opens it.
  */
 export class StoreBuilder {
-  readonly #db: Db;
+  readonly #db: LevelDb;
   readonly #folder: string;
   readonly #sealer: Sealer;
   readonly #commit: number;
@@ -55,7 +54,7 @@ export class StoreBuilder {
   /** The newest event, as it was encoded. */
   #newest: Buffer | undefined;
 
-  private constructor(db: Db, folder: string, sealer: Sealer, commit: number) {
+  private constructor(db: LevelDb, folder: string, sealer: Sealer, commit: number) {
     this.#db = db;
     this.#folder = folder;
     this.#sealer = sealer;
@@ -191,7 +190,7 @@ export async function metaIn({
   db,
   sealer,
 }: {
-  readonly db: Db;
+  readonly db: LevelDb;
   readonly sealer: Sealer;
 }): Promise<Meta | undefined> {
   try {

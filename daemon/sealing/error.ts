@@ -1,5 +1,4 @@
 import { SallyportError } from '../lib/errors.ts';
-import type { StoreErrorCode } from '../store/contract.ts';
 
 export type StoreError = SallyportError<StoreErrorCode>;
 
@@ -29,3 +28,16 @@ export function storeDamaged(folder: string, what: string, cause?: unknown): Sto
     cause,
   );
 }
+
+export type StoreErrorCode =
+  | 'store-missing'
+  | 'store-exists'
+  | 'store-damaged'
+  | 'store-locked'
+  | 'store-anchor'
+  | 'store-key'
+  | 'store-unwritable'
+  | 'store-unreadable'
+  | 'store-schema'
+  | 'record-damaged'
+  | 'store-closed';

@@ -1,8 +1,8 @@
 import { type Caller, serviceOf } from '../api/access.ts';
 import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from '../api/sign-in-views.ts';
 import { assertionOf } from '../authenticators/approvals.ts';
-import type { KeyOption } from '../authenticators/key-requests.ts';
 import { keyOptions } from '../ceremonies/webauthn-options.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type { Account } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';
@@ -10,7 +10,7 @@ import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { AbandonReason, OpenLogin, Verifier } from '../verifier/contract.ts';
-import type { Answer } from '../verifier/evaluate-answer.ts';
+import type { KeyOption } from '../verifier/key-offer.ts';
 import type { Person, Tokens } from './access-tokens.ts';
 import { type First, mayAddFirst } from './first-factor.ts';
 import {

@@ -1,8 +1,6 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
-import type { SegmentReason } from './sealed/chain.ts';
-import type { DropCount } from './sealed/meta.ts';
 
 /** What was typed and accepted last, as a digest: its replay within its own window is refused and counts nowhere. */
 export interface AcceptedAnswer {
@@ -83,19 +81,6 @@ export interface Commit {
 }
 
 export type CommitOutcome = 'committed' | 'conflict';
-
-export type StoreErrorCode =
-  | 'store-missing'
-  | 'store-exists'
-  | 'store-damaged'
-  | 'store-locked'
-  | 'store-anchor'
-  | 'store-key'
-  | 'store-unwritable'
-  | 'store-unreadable'
-  | 'store-schema'
-  | 'record-damaged'
-  | 'store-closed';
 
 export interface StoreHealth {
   readonly state: 'ok' | 'unwritable' | 'closed';
@@ -218,4 +203,21 @@ export interface Store {
     readonly keepBytes?: number;
   }): Promise<number>;
   close(): Promise<void>;
+}
+
+/**
+ * Why a segment begins. new-store: with the first event of all; earlier-version: the events before come from a
+ * version without a chain; restored: from a backup; repaired: after a repair.
+ */
+export const segmentReasons = ['new-store', 'earlier-version', 'restored', 'repaired'] as const;
+
+export type SegmentReason = (typeof segmentReasons)[number];
+
+/** Events that were dropped: too old, for the size of the trail, beyond the share of their account. */
+export interface DropCount {
+  readonly age: number;
+  readonly size: number;
+  readonly share: number;
+  /** When the newest happened that went for size or share; milliseconds since the epoch. */
+  readonly newest?: number;
 }

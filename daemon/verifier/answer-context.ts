@@ -1,17 +1,18 @@
 import type { Assertions } from '../authenticators/assertions.ts';
 import type { Asker, Validations } from '../authenticators/validations.ts';
 import type { Realm } from '../config/contract.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type { FactorContext, Resync, Signed, Validated } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import type { Outside } from '../lib/account-mutex.ts';
 import { afterFailure, afterVerified } from '../policy/lockout.ts';
 import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
 import {
-  type Answer,
   type Evaluation,
   type EvaluationInput,
   evaluateAnswer,
   mayBeOtp,
+  otpForServers,
 } from './evaluate-answer.ts';
 import { isReplay } from './replay.ts';
 import { withMarks, type YubikeyCounters } from './yubikey-counters.ts';
@@ -88,7 +89,7 @@ export async function prepareAnswer(
     const { signed } = await assertions.of(answer, factors);
     return { factors, tokens: new Map(), ...(signed === undefined ? {} : { signed }) };
   }
-  const ask = validations.needed(realm.yubikey.servers, question, asker);
+  const ask = validations.needed(realm.yubikey.servers, { answer, otp: otpForServers(question) }, asker);
   if (ask !== undefined) return ask;
   if (!mayBeOtp(question)) return { factors, tokens: new Map() };
   const validated = validations.said(answer);

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
-import { ofThis } from '../authenticators/key-requests.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { delayFor, lockoutAt } from '../policy/lockout.ts';
@@ -8,8 +8,9 @@ import { type AnswerContext, afterFailedAnswer, judgeAnswer, prepareAnswer } fro
 import type { Assessment, Assessor } from './assessment.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
-import type { Answer, Evaluation } from './evaluate-answer.ts';
+import type { Evaluation } from './evaluate-answer.ts';
 import { loginEvent, withLock, withOffset } from './events.ts';
+import { ofThis } from './key-offer.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 import { answerFirst } from './login-enrolment.ts';
 import { refusalText, successText, wrongText } from './prompt-texts.ts';

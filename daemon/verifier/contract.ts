@@ -1,9 +1,10 @@
 import type { Approvals } from '../authenticators/approvals.ts';
 import type { Assertions } from '../authenticators/assertions.ts';
-import type { CredentialRequest, KeyOption, KeyRequests } from '../authenticators/key-requests.ts';
-import type { Registration } from '../authenticators/registrations.ts';
+import type { CredentialRequest, KeyRequests } from '../authenticators/key-requests.ts';
+import type { CreationOptions, Registration } from '../authenticators/registrations.ts';
 import type { Validations } from '../authenticators/validations.ts';
-import type { Config, RelyingParty } from '../config/contract.ts';
+import type { Config } from '../config/contract.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type {
   Assertion,
   FactorContext,
@@ -11,7 +12,6 @@ import type {
   OtpAlgorithm,
   OtpDigits,
   Resync,
-  UserVerification,
 } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/summary.ts';
 import type { Accounts } from '../host/accounts.ts';
@@ -21,7 +21,7 @@ import type { Randomness } from '../lib/randomness.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from './assessment.ts';
-import type { Answer } from './evaluate-answer.ts';
+import type { KeyOption } from './key-offer.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 import type { FirstEnrolment } from './login-enrolment.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -196,21 +196,6 @@ export interface U2fCredential {
   readonly algorithm: KeyAlgorithm;
   readonly appId: string;
   readonly verified: boolean;
-}
-
-/** What a new credential is asked for with (W3C Web Authentication Level 3, 5.4). */
-export interface CreationOptions {
-  readonly account: string;
-  readonly rp: RelyingParty;
-  /** Opaque, 32 bytes, the same each time. */
-  readonly userId: Buffer;
-  /** Base64url; a key that holds one of them is there already. */
-  readonly exclude: readonly string[];
-  readonly algorithms: readonly KeyAlgorithm[];
-  readonly residentKey: boolean;
-  readonly userVerification: UserVerification;
-  /** The realm allows only some models, which have to prove themselves. */
-  readonly attested: boolean;
 }
 
 export interface EnrolResult {

@@ -1,7 +1,12 @@
-import { answerFormatOf, endsLikeOtp, type FixedFormat, tailsOf } from '../factors/answer-format.ts';
+import {
+  type Answer,
+  answerFormatOf,
+  endsLikeOtp,
+  type FixedFormat,
+  tailsOf,
+} from '../factors/answer-format.ts';
 import type {
   AnswerFormat,
-  Assertion,
   ClockOffset,
   FactorContext,
   FactorVerdict,
@@ -46,9 +51,6 @@ export type Evaluation =
       /** It is the answer that was accepted last, within its own window: it guesses nothing, and counts nowhere. */
       readonly repeats?: true;
     };
-
-/** What was typed, or what a security key said. */
-export type Answer = Buffer | Assertion;
 
 export interface EvaluationInput {
   /** The factors that may be used in this login. */

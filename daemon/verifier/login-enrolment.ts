@@ -1,6 +1,6 @@
 import type { Config } from '../config/contract.ts';
 import { defaults } from '../config/defaults.ts';
-import { answerFormatOf } from '../factors/answer-format.ts';
+import { type Answer, answerFormatOf } from '../factors/answer-format.ts';
 import { groupedBase32 } from '../factors/base32.ts';
 import type { FactorContext } from '../factors/contract.ts';
 import { type OtpauthToken, shortOtpauthUris } from '../factors/otpauth.ts';
@@ -20,7 +20,6 @@ import { contextOf } from './answer-context.ts';
 import { type Assessment, withLogin } from './assessment.ts';
 import type { AuditedStore } from './audited-store.ts';
 import type { Opening, OpenLogin, Verdict } from './contract.ts';
-import type { Answer } from './evaluate-answer.ts';
 import { changeEvent, loginEvent } from './events.ts';
 import { refused } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';

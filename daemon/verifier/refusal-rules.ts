@@ -1,11 +1,12 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import type { RejectReason } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { isTypedCode } from '../policy/requirement.ts';
 import type { AnswerContext } from './answer-context.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
-import type { Answer, Evaluation } from './evaluate-answer.ts';
+import type { Evaluation } from './evaluate-answer.ts';
 import { layoutText, refusalText } from './prompt-texts.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };

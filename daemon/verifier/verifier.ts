@@ -1,22 +1,21 @@
-import { boundTo, keyOptionFor } from '../authenticators/key-requests.ts';
-import { createFactorEnrolment } from '../enrolment/add-factor.ts';
-import { type AccountMutex, createAccountMutex } from '../lib/account-mutex.ts';
+import type { Answer } from '../factors/answer-format.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { acceptVerified } from './accept-login.ts';
 import { Answering } from './answering.ts';
 import { Assessor } from './assessment.ts';
-import { AuditedStore, retryOnConflict } from './audited-store.ts';
+import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { AbandonReason, Opening, OpenLogin, Verdict, Verifier, VerifierOptions } from './contract.ts';
-import { type Answer, mayBeAnAnswer, mayBeAnOtp } from './evaluate-answer.ts';
+import { mayBeAnAnswer, mayBeAnOtp } from './evaluate-answer.ts';
 import { loginEvent } from './events.ts';
+import { boundTo, keyOptionFor } from './key-offer.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 import { openFirst } from './login-enrolment.ts';
 import { genericPrompt, promptFor, refusalText } from './prompt-texts.ts';
 import { eventOriginOf, logPartyOf, originOf, refused, whereOf } from './refusal-rules.ts';
 import { createResponsePadding, type ResponsePadding } from './response-padding.ts';
-import { createCodeVerification } from './verify-code.ts';
+import type { CodeVerificationOptions } from './verify-code.ts';
 
 export type { Clock } from './assessment.ts';
 export type * from './contract.ts';
@@ -31,33 +30,31 @@ export type * from './contract.ts';
  * - a login that is not proven learns nothing but yes or no, in the same time for every name;
  * - nothing is stored for a name that is no account.
  */
-export function createVerifier(options: VerifierOptions): Verifier {
-  const ledger = new AuditedStore(options.store, options.log);
-  const inTurn = createAccountMutex();
-  const logins = new Logins(options, ledger, inTurn);
-  const stood = { ...options, ledger, inTurn };
+export function createLogins(options: CodeVerificationOptions): LoginVerifier {
+  const logins = new Logins(options);
   return {
     open: (facts) => logins.open(facts),
     answer: (login, answer, ended) => logins.answer(login, answer, ended),
     abandon: (login, reason) => logins.abandon(login, reason),
-    ...createCodeVerification(stood),
-    ...createFactorEnrolment(stood),
   };
 }
 
-class Logins implements Pick<Verifier, 'open' | 'answer' | 'abandon'> {
+type LoginVerifier = Pick<Verifier, 'open' | 'answer' | 'abandon'>;
+
+class Logins implements LoginVerifier {
   readonly #o: VerifierOptions;
   readonly #ledger: AuditedStore;
   readonly #assessor: Assessor;
   readonly #answering: Answering;
   readonly #beat: ResponsePadding;
 
-  constructor(options: VerifierOptions, ledger: AuditedStore, inTurn: AccountMutex) {
+  constructor(options: CodeVerificationOptions) {
+    const { ledger } = options;
     this.#o = options;
     this.#ledger = ledger;
     this.#beat = createResponsePadding(options.clock.monotonic);
     this.#assessor = new Assessor(options, ledger);
-    this.#answering = new Answering({ ...options, ledger, assessor: this.#assessor, inTurn });
+    this.#answering = new Answering({ ...options, assessor: this.#assessor });
   }
 
   async open(facts: LoginFacts): Promise<Opening> {

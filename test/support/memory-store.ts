@@ -1,11 +1,11 @@
 import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import { SallyportError } from '../../daemon/lib/errors.ts';
+import type { StoreErrorCode } from '../../daemon/sealing/error.ts';
 import type {
   AccountRecord,
   Commit,
   CommitOutcome,
   Store,
-  StoreErrorCode,
   StoreHealth,
   Versioned,
   YubikeyCounterRecord,

@@ -15,6 +15,7 @@ import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { limits } from '../../daemon/limits.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
+import { createVerifier } from '../../daemon/runtime/verifier.ts';
 import type {
   AccountRecord,
   Commit,
@@ -24,12 +25,7 @@ import type {
   YubikeyCounterRecord,
 } from '../../daemon/store/contract.ts';
 import { createRateLimiter } from '../../daemon/verifier/rate-limiter.ts';
-import {
-  createVerifier,
-  type OpenLogin,
-  type Verdict,
-  type Verifier,
-} from '../../daemon/verifier/verifier.ts';
+import type { OpenLogin, Verdict, Verifier } from '../../daemon/verifier/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';
 import { MemoryStore } from './memory-store.ts';

@@ -1,12 +1,13 @@
 import { Level } from 'level';
 import { messageOf } from '../../lib/errors.ts';
 import { isStoreError, storeError, systemCode } from '../../sealing/error.ts';
+import type { Db, DbHandle } from '../sealed/db.ts';
 
-export type Db = Level<Buffer, Buffer>;
+export type LevelDb = Level<Buffer, Buffer>;
 
 /** Opens LevelDB on a folder that was looked at before. Never creates one unless told to. */
-export async function openLevel(folder: string, create: boolean): Promise<Db> {
-  const db: Db = new Level<Buffer, Buffer>(folder, {
+export async function openLevel(folder: string, create: boolean): Promise<LevelDb> {
+  const db: LevelDb = new Level<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     createIfMissing: create,
@@ -86,14 +87,15 @@ function levelCode(error: unknown): string | undefined {
  * The open database, which can be closed and opened anew under those who use it: they wait, and none of them
  * ever holds one that is closed.
  */
-export class LevelHandle {
-  #db: Db | undefined;
+export class LevelHandle implements DbHandle {
+  readonly readError = readError;
+  #db: LevelDb | undefined;
   #absence: Error = storeError('store-closed', 'The store is closed.');
   #users = 0;
   #swap: Promise<void> | undefined;
   #idle: (() => void) | undefined;
 
-  constructor(db: Db) {
+  constructor(db: LevelDb) {
     this.#db = db;
   }
 
@@ -113,7 +115,7 @@ export class LevelHandle {
   }
 
   /** Closes the database once nobody uses it, then takes the one that `open` brings; all others wait. */
-  async reopen(open: () => Promise<Db>): Promise<void> {
+  async reopen(open: () => Promise<LevelDb>): Promise<void> {
     await this.#exclusive(async () => {
       await this.#close();
       try {

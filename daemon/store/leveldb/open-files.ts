@@ -8,7 +8,7 @@ import { type Meta, openMeta } from '../sealed/meta.ts';
 import { metaKey } from '../sealed/record-keys.ts';
 import { Anchor, type AnchorState, readAnchor } from './anchor.ts';
 import { checkFolder, type FolderCheck, refuseMissing } from './directory-check.ts';
-import { type Db, isDiskFull, openLevel } from './leveldb.ts';
+import { isDiskFull, type LevelDb, openLevel } from './leveldb.ts';
 import { releaseReserve } from './reserve.ts';
 
 export interface StoreFiles {
@@ -25,7 +25,7 @@ export function reservePath(folder: string): string {
 }
 
 export interface OpenFiles {
-  readonly db: Db;
+  readonly db: LevelDb;
   readonly meta: Meta;
   readonly anchor: Anchor;
 }
@@ -71,7 +71,7 @@ export async function openFiles(
 }
 
 /** LevelDB must have found what its files hold. */
-async function whatIsStored(folder: string, sealer: Sealer, db: Db, expected: Meta): Promise<Meta> {
+async function whatIsStored(folder: string, sealer: Sealer, db: LevelDb, expected: Meta): Promise<Meta> {
   refuseLosses(folder);
   const stored = await db.get(metaKey);
   const meta = stored && metaOf(folder, sealer, stored);
@@ -139,7 +139,7 @@ export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): v
   }
 }
 
-async function openWithReserve(files: StoreFiles): Promise<Db> {
+async function openWithReserve(files: StoreFiles): Promise<LevelDb> {
   try {
     return await openLevel(files.folder, false);
   } catch (error) {

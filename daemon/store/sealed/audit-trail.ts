@@ -2,10 +2,9 @@ import type { StoredAuditEvent } from '../../audit/event.ts';
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Store } from '../contract.ts';
-import type { Db } from '../leveldb/leveldb.ts';
 import { type ChainFields, type Gap, splitChained } from './chain.ts';
+import type { Db, DbSnapshot } from './db.ts';
 import { openMeta } from './meta.ts';
-import type { Snapshot } from './reader.ts';
 import { eventKey, eventRange, metaKey, seqOf } from './record-keys.ts';
 import { decodeEvent } from './records.ts';
 
@@ -73,7 +72,7 @@ export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): Retu
 export async function* slots(
   db: Db,
   sealer: Sealer,
-  snapshot: Snapshot,
+  snapshot: DbSnapshot,
   options: { readonly from?: number; readonly forward?: boolean },
 ): AsyncGenerator<TrailEntry, void, undefined> {
   const meta = await db.get(metaKey, { snapshot });
@@ -97,7 +96,7 @@ export async function* slots(
 
 async function readPage(
   db: Db,
-  snapshot: Snapshot,
+  snapshot: DbSnapshot,
   from: number,
   to: number,
 ): Promise<ReadonlyMap<number, Buffer>> {
@@ -107,7 +106,7 @@ async function readPage(
 }
 
 /** The gap that a place without an event lies in, or that the event is missing. */
-async function gapOver(db: Db, sealer: Sealer, snapshot: Snapshot, seq: number): Promise<TrailEntry> {
+async function gapOver(db: Db, sealer: Sealer, snapshot: DbSnapshot, seq: number): Promise<TrailEntry> {
   const range = { gte: eventRange.gte, lt: eventKey(seq), reverse: true, limit: 1 };
   const [before] = await db.iterator({ ...range, snapshot, fillCache: false }).all();
   const found = before && slot(sealer, seqOf(before[0]), before[1]);

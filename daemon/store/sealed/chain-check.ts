@@ -1,11 +1,10 @@
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Store, TrailCheck, TrailFault } from '../contract.ts';
-import type { Db } from '../leveldb/leveldb.ts';
 import { lostEvent, slots, type TrailEntry } from './audit-trail.ts';
 import { type ChainFields, chainHash, type Gap, genesisHash } from './chain.ts';
+import type { Db, DbSnapshot } from './db.ts';
 import { type Meta, openMeta } from './meta.ts';
-import type { Snapshot } from './reader.ts';
 import { eventKey, eventRange, metaKey } from './record-keys.ts';
 
 type Options = Parameters<Store['checkTrail']>[0];
@@ -49,14 +48,14 @@ export async function checkChain(db: Db, sealer: Sealer, options: Options): Prom
 async function placeBefore(
   db: Db,
   sealer: Sealer,
-  snapshot: Snapshot,
+  snapshot: DbSnapshot,
   from: number,
 ): Promise<TrailEntry | undefined> {
   for await (const slot of slots(db, sealer, snapshot, { from: from - 1 })) return slot;
   return undefined;
 }
 
-async function isAnythingBeyond(db: Db, snapshot: Snapshot, last: number): Promise<boolean> {
+async function isAnythingBeyond(db: Db, snapshot: DbSnapshot, last: number): Promise<boolean> {
   const range = { gt: eventKey(last), lt: eventRange.lt };
   return (await db.iterator({ ...range, limit: 1, snapshot, fillCache: false }).all()).length > 0;
 }

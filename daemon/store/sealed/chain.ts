@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { storeError } from '../../sealing/error.ts';
+import { type SegmentReason, segmentReasons } from '../contract.ts';
 
 /**
  * The chain of audit events: each carries the link of the one before, so that what was cut out, reordered, put in
@@ -33,13 +34,6 @@ export interface ChainState {
   /** The next event begins a segment, for this reason. */
   readonly begin?: SegmentReason;
 }
-
-/**
- * Why a segment begins. new-store: with the first event of all; earlier-version: the events before come from a
- * version without a chain; restored: from a backup; repaired: after a repair.
- */
-export const segmentReasons = ['new-store', 'earlier-version', 'restored', 'repaired'] as const;
-export type SegmentReason = (typeof segmentReasons)[number];
 
 /** What an event says of its place in the chain. */
 export interface ChainFields {

@@ -1,12 +1,12 @@
 import type { StoredAuditEvent } from '../../audit/event.ts';
 import { storeError } from '../../sealing/error.ts';
 import { claimedVersion, type Sealer } from '../../sealing/seal.ts';
-import type { CommitOutcome } from '../contract.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { CommitOutcome, DropCount } from '../contract.ts';
 import { chained, newChain } from './chain.ts';
 import type { Change, EncodedEvent, Entry } from './change.ts';
+import type { Db } from './db.ts';
 import { sealedHashKey } from './hash-keys.ts';
-import { type DropCount, type Meta, sealMeta, trailBytes } from './meta.ts';
+import { type Meta, sealMeta, trailBytes } from './meta.ts';
 import {
   displayName,
   eventKey,

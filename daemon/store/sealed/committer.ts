@@ -4,10 +4,9 @@ import { limits } from '../../limits.ts';
 import { storeError } from '../../sealing/error.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { CommitOutcome } from '../contract.ts';
-import type { Db, LevelHandle } from '../leveldb/leveldb.ts';
-import { readError } from '../leveldb/leveldb.ts';
 import type { Change } from './change.ts';
 import { CommitBatch, type Operation } from './commit-batch.ts';
+import type { Db, DbHandle } from './db.ts';
 import { heldEvents, type Meta } from './meta.ts';
 import { isOver, nextDrop, type ToDrop, type TrailBounds } from './trail-pruning.ts';
 
@@ -43,7 +42,7 @@ export interface CommitterEvents {
  * - before a turn the trail is brought back within its bounds: it is over them by what one turn adds at the most.
  */
 export class Committer {
-  readonly #handle: LevelHandle;
+  readonly #handle: DbHandle;
   readonly #sealer: Sealer;
   readonly #events: CommitterEvents;
   #meta: Meta;
@@ -54,7 +53,7 @@ export class Committer {
   /** When the write under way began; monotonic. */
   #writingSince: number | undefined;
 
-  constructor(handle: LevelHandle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
+  constructor(handle: DbHandle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
     this.#handle = handle;
     this.#sealer = sealer;
     this.#meta = meta;
@@ -153,7 +152,7 @@ export class Committer {
 
   async #run(db: Db, waiting: readonly Waiting[]): Promise<void> {
     const turn = new CommitBatch(db, this.#sealer, this.#meta);
-    const answers = waiting.map((one) => answerOf(turn, one));
+    const answers = waiting.map((one) => answerOf(turn, one, this.#handle));
     if (turn.operations.length > 0) {
       const meta = turn.finish();
       this.#writingSince = performance.now();
@@ -193,12 +192,16 @@ async function write(db: Db, operations: readonly Operation[]): Promise<void> {
 }
 
 /** Judges one change now; says so later. */
-function answerOf(turn: CommitBatch, { change, resolve, reject }: Waiting): () => void {
+function answerOf(
+  turn: CommitBatch,
+  { change, resolve, reject }: Waiting,
+  handle: Pick<DbHandle, 'readError'>,
+): () => void {
   try {
     const outcome = turn.apply(change);
     return () => resolve(outcome);
   } catch (error) {
-    const refusal = readError(error);
+    const refusal = handle.readError(error);
     return () => reject(refusal);
   }
 }

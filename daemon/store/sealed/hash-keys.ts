@@ -1,6 +1,6 @@
 import type { Keyring } from '../../sealing/keyring.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { Db } from './db.ts';
 import { hashKeyKey, hashKeyRange, nameOf } from './record-keys.ts';
 
 /**

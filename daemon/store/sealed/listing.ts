@@ -1,7 +1,7 @@
 import { messageOf } from '../../lib/errors.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Store } from '../contract.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { Db } from './db.ts';
 import { openPair, readPairs } from './reader.ts';
 import { afterYubikeyRecords } from './record-keys.ts';
 import { decodeAccount } from './records.ts';

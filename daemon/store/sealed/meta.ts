@@ -1,5 +1,6 @@
 import { storeError } from '../../sealing/error.ts';
 import type { Sealer } from '../../sealing/seal.ts';
+import type { DropCount } from '../contract.ts';
 import type { ChainState } from './chain.ts';
 import { metaKey } from './record-keys.ts';
 
@@ -23,15 +24,6 @@ export interface Meta {
   readonly overShare?: { readonly count: number; readonly bytes: number };
   /** All that was ever dropped. */
   readonly dropped?: DropCount;
-}
-
-/** Events that were dropped: too old, for the size of the trail, beyond the share of their account. */
-export interface DropCount {
-  readonly age: number;
-  readonly size: number;
-  readonly share: number;
-  /** When the newest happened that went for size or share; milliseconds since the epoch. */
-  readonly newest?: number;
 }
 
 /** How many events the trail holds. */

@@ -3,7 +3,7 @@ import { messageOf } from '../../lib/errors.ts';
 import { isStoreError, storeError } from '../../sealing/error.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { AccountRecord, Versioned } from '../contract.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { Db, DbSnapshot } from './db.ts';
 import {
   displayName,
   type KeyRange,
@@ -14,8 +14,6 @@ import {
   recordRange,
 } from './record-keys.ts';
 import { decodeAccount } from './records.ts';
-
-export type Snapshot = ReturnType<Db['snapshot']>;
 
 /** What stands in the two places of one account, or of one token. */
 export interface MarkedRecord {
@@ -91,7 +89,7 @@ function damaged(account: string, why: string, cause?: unknown): Error {
 /** The accounts that have a record, a marker or both, in the order of names, from the first after `after`. */
 export async function readPairs(
   db: Db,
-  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: DbSnapshot },
 ): Promise<readonly (MarkedRecord & { readonly name: Buffer })[]> {
   const [records, markers] = await Promise.all([
     entries(db, recordRange, options),
@@ -121,7 +119,7 @@ function byName(list: readonly (readonly [Buffer, Buffer])[]): ReadonlyMap<strin
 function entries(
   db: Db,
   range: KeyRange,
-  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: Snapshot },
+  options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: DbSnapshot },
 ): Promise<[Buffer, Buffer][]> {
   const { after, limit, snapshot } = options;
   const from = after ? { gt: Buffer.concat([range.gte.subarray(0, 1), after]) } : { gte: range.gte };

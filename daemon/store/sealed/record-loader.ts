@@ -1,7 +1,7 @@
 import { setBounded } from '../../lib/bounded-map.ts';
 import { limits } from '../../limits.ts';
 import { claimedVersion } from '../../sealing/seal.ts';
-import { type Db, type LevelHandle, readError } from '../leveldb/leveldb.ts';
+import type { Db, DbHandle } from './db.ts';
 import type { MarkedRecord } from './reader.ts';
 import { markerKey, recordKey } from './record-keys.ts';
 
@@ -26,7 +26,7 @@ interface Waiting {
  * - a block that cannot be read harms no account but those in it.
  */
 export class RecordLoader {
-  readonly #handle: LevelHandle;
+  readonly #handle: DbHandle;
   readonly #monotonic: () => number;
   #queue: Waiting[] = [];
   #slowUntil = -Infinity;
@@ -34,7 +34,7 @@ export class RecordLoader {
   readonly #lately = new Map<string, number>();
 
   /** @param monotonic milliseconds from some start; it never steps */
-  constructor(handle: LevelHandle, monotonic: () => number = () => performance.now()) {
+  constructor(handle: DbHandle, monotonic: () => number = () => performance.now()) {
     this.#handle = handle;
     this.#monotonic = monotonic;
   }
@@ -84,14 +84,18 @@ export class RecordLoader {
     const waiting = this.#queue;
     this.#queue = [];
     this.#handle
-      .use((db) => readAll(db, waiting))
+      .use((db) => readAll(db, waiting, this.#handle))
       .catch((error: unknown) => {
         for (const { reject } of waiting) reject(error);
       });
   }
 }
 
-async function readAll(db: Db, waiting: readonly Waiting[]): Promise<void> {
+async function readAll(
+  db: Db,
+  waiting: readonly Waiting[],
+  handle: Pick<DbHandle, 'readError'>,
+): Promise<void> {
   const keys = waiting.flatMap(({ account }) => [recordKey(account), markerKey(account)]);
   let values: readonly (Buffer | undefined)[];
   try {
@@ -99,7 +103,9 @@ async function readAll(db: Db, waiting: readonly Waiting[]): Promise<void> {
   } catch (error) {
     if (waiting.length === 1) throw error;
     await Promise.all(
-      waiting.map((one) => readAll(db, [one]).catch((reason) => one.reject(readError(reason)))),
+      waiting.map((one) =>
+        readAll(db, [one], handle).catch((reason) => one.reject(handle.readError(reason))),
+      ),
     );
     return;
   }

@@ -39,3 +39,11 @@ export function uidChanged({ name, uid }: Owner, was: number | undefined): Sally
     `the record of ${name} was made for uid ${was}, and ${name} is uid ${uid} now: another person, until an administrator decides. Another person: sallyport user forget ${name}. The same person with a new uid: sallyport user move ${name} ${name}`,
   );
 }
+
+/** Whose record it is. */
+export interface RecordOwner {
+  /** Absent: it was written before uids were kept. */
+  readonly uid?: number;
+  /** Nothing is in it that another person could be refused for (policy/identity.ts). */
+  readonly empty: boolean;
+}

@@ -1,13 +1,13 @@
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { StoreHealth } from '../contract.ts';
-import type { Db, LevelHandle } from '../leveldb/leveldb.ts';
-import { scrubStore } from './scrub.ts';
+import type { Db, DbHandle } from './db.ts';
+import { type FileCheck, scrubStore } from './scrub.ts';
 
 export interface ScrubScheduleParts {
-  readonly handle: LevelHandle;
+  readonly handle: DbHandle;
   readonly sealer: Sealer;
-  readonly folder: string;
+  readonly checkFiles: FileCheck;
   readonly now: () => number;
   /** Milliseconds until the first pass, and between two. */
   readonly delay: number;
@@ -60,7 +60,7 @@ export class ScrubSchedule {
   }
 
   async #scrub(db: Db, pause: number): Promise<void> {
-    const { sealer, folder, now } = this.#parts;
+    const { sealer, checkFiles, now } = this.#parts;
     const findings: string[] = [];
     let read = 0;
     const before = this.#report;
@@ -70,7 +70,7 @@ export class ScrubSchedule {
     await scrubStore({
       db,
       sealer,
-      folder,
+      checkFiles,
       pause,
       signal: this.#stop.signal,
       found: (finding) => {

@@ -2,18 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../../lib/errors.ts';
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { checkLiveTables } from '../leveldb/format/tables.ts';
-import type { Db } from '../leveldb/leveldb.ts';
 import { slots } from './audit-trail.ts';
+import type { Db, DbSnapshot } from './db.ts';
 import { openMeta } from './meta.ts';
-import { openPair, readPairs, type Snapshot } from './reader.ts';
+import { openPair, readPairs } from './reader.ts';
 import { isTokenName, metaKey } from './record-keys.ts';
 import { decodeAccount, decodeToken } from './records.ts';
+
+/** Looks at the engine's own files: a sentence for each that is damaged, undefined for one that is not. */
+export type FileCheck = () => AsyncIterable<string | undefined>;
 
 export interface ScrubOptions {
   readonly db: Db;
   readonly sealer: Sealer;
-  readonly folder: string;
+  readonly checkFiles: FileCheck;
   /** Milliseconds between batches: what makes it low in priority. */
   readonly pause: number;
   /** One sentence for people each time. */
@@ -25,11 +27,11 @@ export interface ScrubOptions {
 
 /**
  * Reads everything through one snapshot: each tag, whether record and marker agree both ways, the count of
- * accounts, the audit trail without gaps, and the checksums of all tables. Changes nothing.
+ * accounts, the audit trail without gaps, and the engine's own files. Changes nothing.
  */
 export async function scrubStore(options: ScrubOptions): Promise<void> {
-  // First, because LevelDB itself stumbles over what is damaged there.
-  await scrubTables(options);
+  // First, because the engine itself stumbles over what is damaged there.
+  await scrubFiles(options);
   const snapshot = options.db.snapshot();
   try {
     const accounts = await scrubAccounts(options, snapshot);
@@ -40,7 +42,7 @@ export async function scrubStore(options: ScrubOptions): Promise<void> {
   }
 }
 
-async function scrubAccounts(options: ScrubOptions, snapshot: Snapshot): Promise<number> {
+async function scrubAccounts(options: ScrubOptions, snapshot: DbSnapshot): Promise<number> {
   let count = 0;
   for (let after: Buffer | undefined; ; ) {
     const page = await readPairs(options.db, { after, limit: limits.scrubBatch, snapshot });
@@ -60,7 +62,7 @@ async function scrubAccounts(options: ScrubOptions, snapshot: Snapshot): Promise
   }
 }
 
-async function scrubCount(options: ScrubOptions, snapshot: Snapshot, found: number): Promise<void> {
+async function scrubCount(options: ScrubOptions, snapshot: DbSnapshot, found: number): Promise<void> {
   const stored = await options.db.get(metaKey, { snapshot });
   if (!stored) {
     options.found('The store does not say any more what it holds.');
@@ -76,7 +78,7 @@ async function scrubCount(options: ScrubOptions, snapshot: Snapshot, found: numb
   }
 }
 
-async function scrubTrail(options: ScrubOptions, snapshot: Snapshot): Promise<void> {
+async function scrubTrail(options: ScrubOptions, snapshot: DbSnapshot): Promise<void> {
   let count = 0;
   for await (const { seq, problem } of slots(options.db, options.sealer, snapshot, { forward: true })) {
     if (problem) {
@@ -90,8 +92,8 @@ async function scrubTrail(options: ScrubOptions, snapshot: Snapshot): Promise<vo
   options.read(count % limits.scrubBatch);
 }
 
-async function scrubTables(options: ScrubOptions): Promise<void> {
-  for await (const damage of checkLiveTables(options.folder)) {
+async function scrubFiles(options: ScrubOptions): Promise<void> {
+  for await (const damage of options.checkFiles()) {
     if (damage) options.found(damage);
     await rest(options);
   }

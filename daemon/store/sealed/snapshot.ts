@@ -1,7 +1,7 @@
 import { limits } from '../../limits.ts';
 import { storeError } from '../../sealing/error.ts';
 import { type Sealer, sealSchema } from '../../sealing/seal.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { Db, DbSnapshot } from './db.ts';
 import { type Meta, openMeta } from './meta.ts';
 import { metaKey } from './record-keys.ts';
 
@@ -30,7 +30,7 @@ export async function takeSnapshot(db: Db, sealer: Sealer): Promise<StoreSnapsho
   }
 }
 
-async function* pages(db: Db, snapshot: ReturnType<Db['snapshot']>): AsyncGenerator<[Buffer, Buffer][]> {
+async function* pages(db: Db, snapshot: DbSnapshot): AsyncGenerator<[Buffer, Buffer][]> {
   const iterator = db.iterator({ snapshot, fillCache: false });
   try {
     for (;;) {

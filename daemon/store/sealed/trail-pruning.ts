@@ -1,9 +1,10 @@
 import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import type { Db } from '../leveldb/leveldb.ts';
+import type { DropCount } from '../contract.ts';
 import { slot, slots, type TrailEntry } from './audit-trail.ts';
 import { type ChainFields, chainHash, gapOf } from './chain.ts';
-import { type DropCount, heldEvents, type Meta, trailBytes } from './meta.ts';
+import type { Db } from './db.ts';
+import { heldEvents, type Meta, trailBytes } from './meta.ts';
 import { eventKey, eventRange, overShareRange, seqOf } from './record-keys.ts';
 
 /** How much the trail may hold: events, and bytes with their keys. */

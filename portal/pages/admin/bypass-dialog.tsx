@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { BypassView } from '../../../daemon/control/bypass.ts';
+import type { BypassView } from '../../../daemon/api/account-views.ts';
 import { call } from '../api.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Message } from '../components/message.tsx';

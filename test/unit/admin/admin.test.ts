@@ -100,10 +100,10 @@ describe('a change of a factor', () => {
 
   test('a factor that is not there, or is another account’s, is no such factor', async () => {
     for (const change of [
-      client.removeFactor('alice', 'zzzz'),
-      client.removeFactor('bob', 'aaaa'),
-      client.disableFactor('alice', ''),
-      client.renameFactor('alice', '../aaaa', 'x'),
+      () => client.removeFactor('alice', 'zzzz'),
+      () => client.removeFactor('bob', 'aaaa'),
+      () => client.disableFactor('alice', ''),
+      () => client.renameFactor('alice', '../aaaa', 'x'),
     ])
       await assert.rejects(change, coded('no-such-factor'));
     assert.equal(rig.store.commits.length, 0);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { Presence } from '../../../daemon/admin/presence.ts';
 import {
   createPresenceCount,
   type PresenceCount,
   type PresenceCountLimits,
 } from '../../../daemon/admin/presence-count.ts';
+import type { Presence } from '../../../daemon/api/account-views.ts';
 import { createClient } from '../../../daemon/client/client.ts';
 import { until } from '../../support/call.ts';
 import { runCli } from '../../support/cli-child.ts';

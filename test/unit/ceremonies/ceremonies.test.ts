@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createKeyRequests } from '../../../daemon/authenticators/key-requests.ts';
+import type { CreationOptions } from '../../../daemon/authenticators/registrations.ts';
 import { type Ceremonies, createCeremonies } from '../../../daemon/ceremonies/ceremonies.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
-import type {
-  CreationOptions,
-  EnrolRequest,
-  EnrolResult,
-  Verifier,
-} from '../../../daemon/verifier/contract.ts';
+import type { EnrolRequest, EnrolResult, Verifier } from '../../../daemon/verifier/contract.ts';
 import { makeCredential } from '../../support/authenticator/credential.ts';
 import { FakeKeys } from '../../support/fake-keys.ts';
 import { rpId } from '../../support/soft-keys.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { TrailCheck } from '../../../daemon/store/contract.ts';
-import { type Db, openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
 import { eventKey, metaKey } from '../../../daemon/store/sealed/record-keys.ts';
 import { backupBytes, repaired, restored } from '../../support/offline-work.ts';
 import { put } from '../../support/store-records.ts';
@@ -48,13 +48,13 @@ async function look(prune?: number): Promise<Looked> {
   }
 }
 
-async function behindItsBack(change: (db: Db) => Promise<void>): Promise<void> {
+async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
   const db = await openLevel(rig.folder, false);
   await change(db);
   await db.close();
 }
 
-async function damage(db: Db, key: Buffer): Promise<void> {
+async function damage(db: LevelDb, key: Buffer): Promise<void> {
   const value = await db.get(key);
   assert.ok(value);
   value.writeUInt8(value.readUInt8(value.length - 1) ^ 1, value.length - 1);

@@ -1,4 +1,5 @@
 import { MemoryStore } from '../../support/memory-store.ts';
+import { SealedMemoryStore } from '../../support/sealed-memory-store.ts';
 import { storeContract } from '../../support/store-contract.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
@@ -16,5 +17,10 @@ storeContract('LevelDB', async () => {
 
 storeContract('Memory', async () => {
   const store = new MemoryStore();
+  return { store, dispose: () => store.close() };
+});
+
+storeContract('The sealed store over memory', async () => {
+  const store = new SealedMemoryStore();
   return { store, dispose: () => store.close() };
 });

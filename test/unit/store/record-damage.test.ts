@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Store } from '../../../daemon/store/contract.ts';
-import { type Db, openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../../../daemon/store/leveldb/leveldb.ts';
 import { eventKey, markerKey, metaKey, recordKey } from '../../../daemon/store/sealed/record-keys.ts';
 import { eventOf, put, recordOf } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
@@ -23,7 +23,7 @@ describe('a damaged record', () => {
     rig.remove();
   });
 
-  async function behindItsBack(change: (db: Db) => Promise<void>): Promise<void> {
+  async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
     const db = await openLevel(rig.folder, false);
     await change(db);
     await db.close();

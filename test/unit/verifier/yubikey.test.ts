@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { createValidations } from '../../../daemon/authenticators/validations.ts';
 import type { YubikeyRecord } from '../../../daemon/factors/yubikey.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { otpForServers } from '../../../daemon/verifier/evaluate-answer.ts';
 import type { EnrolRequest } from '../../../daemon/verifier/verifier.ts';
 import {
   answer,
@@ -414,15 +415,12 @@ describe('a YubiKey that servers validate', () => {
 
   it('has a verdict about the OTP that was asked about, and about no other', async () => {
     const factor = await yubikeyOf(rig, 'alice');
-    const question = {
-      factors: [factor],
-      codesLocked: false,
-      answer: Buffer.from(touch(1)),
-      where: 'whole',
-    } as const;
+    const whole = Buffer.from(touch(1));
+    const question = { factors: [factor], codesLocked: false, answer: whole, where: 'whole' } as const;
     const validations = createValidations(async () => 'valid');
-    await validations.needed(servers, question, { account: 'alice' })?.fetch();
-    const validated = validations.said(question.answer);
+    const asked = { answer: whole, otp: otpForServers(question) };
+    await validations.needed(servers, asked, { account: 'alice' })?.fetch();
+    const validated = validations.said(whole);
     assert.equal(validated?.(touch(1)), 'valid');
     assert.equal(validated?.(touch(2)), 'unavailable');
   });

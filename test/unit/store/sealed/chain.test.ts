@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { loadKeyring } from '../../../../daemon/sealing/keyring.ts';
 import { createSealer, type Sealer } from '../../../../daemon/sealing/seal.ts';
 import type { Store, TrailCheck } from '../../../../daemon/store/contract.ts';
-import { type Db, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
 import {
   chained,
   chainHash,
@@ -40,7 +40,7 @@ async function add(...names: readonly string[]): Promise<void> {
   for (const name of names) await store.commit({ accounts: [], events: [eventOf(name)] });
 }
 
-async function behindItsBack(change: (db: Db) => Promise<void>): Promise<void> {
+async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
   await store?.close();
   store = undefined;
   const db = await openLevel(rig.folder, false);
@@ -57,18 +57,18 @@ async function check(options: { readonly from?: number; readonly scan: number } 
 const faultsOf = ({ findings }: TrailCheck) => findings.map(({ seq, fault }) => `${seq} ${fault}`);
 
 /** Opens an event as root could, and seals what is made of it for a place. */
-async function moved(db: Db, from: number, to: number, edit = (plaintext: Buffer) => plaintext) {
+async function moved(db: LevelDb, from: number, to: number, edit = (plaintext: Buffer) => plaintext) {
   const { version, plaintext } = sealer.open('audit', eventKey(from), await read(db, eventKey(from)));
   return sealer.seal('audit', eventKey(to), version, edit(plaintext));
 }
 
-async function read(db: Db, key: Buffer): Promise<Buffer> {
+async function read(db: LevelDb, key: Buffer): Promise<Buffer> {
   const value = await db.get(key);
   assert.ok(value);
   return value;
 }
 
-async function editMeta(db: Db, edit: (meta: Meta) => Meta): Promise<void> {
+async function editMeta(db: LevelDb, edit: (meta: Meta) => Meta): Promise<void> {
   await db.put(metaKey, sealMeta(sealer, edit(openMeta(sealer, await read(db, metaKey)))));
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../../../daemon/limits.ts';
 import { createSealer } from '../../../../daemon/sealing/seal.ts';
-import { type Db, LevelHandle } from '../../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, LevelHandle } from '../../../../daemon/store/leveldb/leveldb.ts';
 import type { Change } from '../../../../daemon/store/sealed/change.ts';
 import { Committer } from '../../../../daemon/store/sealed/committer.ts';
 import { encodeAccount, encodeEvent } from '../../../../daemon/store/sealed/records.ts';
@@ -44,7 +44,7 @@ function rig() {
   const told: string[] = [];
   const sealer = createSealer(keyringOf('k1'));
   const meta = { storeId: '0'.repeat(32), commit: 0, accounts: 0, first: 1, last: 0 };
-  const committer = new Committer(new LevelHandle(db as unknown as Db), sealer, meta, {
+  const committer = new Committer(new LevelHandle(db as unknown as LevelDb), sealer, meta, {
     bounds: () => ({ keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY }),
     durable: ({ commit }) => told.push(`durable ${commit}`),
     failed: () => {

@@ -7,7 +7,7 @@ import { limits } from '../../../../daemon/limits.ts';
 import { createMasterKey, loadKeyring } from '../../../../daemon/sealing/keyring.ts';
 import { createSealer, type Sealer } from '../../../../daemon/sealing/seal.ts';
 import { emptyRecord } from '../../../../daemon/store/contract.ts';
-import { type Db, LevelHandle } from '../../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, LevelHandle } from '../../../../daemon/store/leveldb/leveldb.ts';
 import { createPairOpener, type MarkedRecord } from '../../../../daemon/store/sealed/reader.ts';
 import { markerKey, recordKey } from '../../../../daemon/store/sealed/record-keys.ts';
 import { RecordLoader } from '../../../../daemon/store/sealed/record-loader.ts';
@@ -88,7 +88,7 @@ function loaderOn(answers: { now: MarkedRecord; snapshot: MarkedRecord; takes?: 
       return keys.map((key) => placeOf(answers.snapshot, key));
     },
   };
-  const handle = new LevelHandle(db as unknown as Db);
+  const handle = new LevelHandle(db as unknown as LevelDb);
   const wait = (ms: number) => {
     clock += ms;
   };

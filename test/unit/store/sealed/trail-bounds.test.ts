@@ -5,7 +5,7 @@ import { limits } from '../../../../daemon/limits.ts';
 import { loadKeyring } from '../../../../daemon/sealing/keyring.ts';
 import { createSealer } from '../../../../daemon/sealing/seal.ts';
 import type { Store, TrailCheck } from '../../../../daemon/store/contract.ts';
-import { type Db, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
+import { type LevelDb, openLevel } from '../../../../daemon/store/leveldb/leveldb.ts';
 import { splitChained } from '../../../../daemon/store/sealed/chain.ts';
 import { heldEvents, openMeta } from '../../../../daemon/store/sealed/meta.ts';
 import {
@@ -250,7 +250,7 @@ describe('a trail with gaps', () => {
     assert.deepEqual(faultsOf(await store.checkTrail(everything)), [`${one.to + 3} broken`]);
   });
 
-  async function gapsIn(db: Db) {
+  async function gapsIn(db: LevelDb) {
     const sealer = createSealer(loadKeyring({ path: rig.key }));
     const found: { seq: number; to: number; value: Buffer }[] = [];
     for await (const [key, value] of db.iterator(eventRange)) {

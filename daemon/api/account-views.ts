@@ -1,0 +1,88 @@
+import type { KindName } from '../factors/kinds.ts';
+import type { Exemption } from '../policy/contract.ts';
+import type { ChangeView, EnrolView } from './views.ts';
+
+/**
+ * Whether the account that a record was made for is there:
+ * gone: the name service does not know it; another: its name has another uid by now; unknown: the name service
+ * cannot tell, or was not asked about it in time.
+ */
+export type Presence = 'here' | 'gone' | 'another' | 'unknown';
+
+/**
+ * How many accounts of the store are gone, and how many names belong to another uid by now.
+ * counting: so many so far; complete: all accounts were looked up, the last of them at `at`;
+ * unavailable: the name service could not tell about one, so that the number is not known.
+ */
+export type PresenceCountView =
+  | { readonly state: 'counting'; readonly gone: number; readonly another: number }
+  | { readonly state: 'complete'; readonly gone: number; readonly another: number; readonly at: number }
+  | { readonly state: 'unavailable' };
+
+/** What an admin lets an account off for. */
+export interface ExemptBody {
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  /** PAM services; left out: all. */
+  readonly services?: readonly string[];
+  /** Why, for whoever reads it later. */
+  readonly reason?: string;
+}
+
+export interface ExemptView extends ChangeView {
+  readonly exemption: Exemption;
+}
+
+/** Whose record is to have which name. */
+export interface MoveBody {
+  /** The account that it is to be the record of. */
+  readonly to: string;
+  /** Whoever asks has heard that the uids differ, and says that it is the same person. */
+  readonly confirmed?: boolean;
+}
+
+/**
+ * What an account would meet if its realm asked:
+ * ready: it is asked, and has what will do; recovery-only: it is let in by recovery keys or scratch codes until they
+ * are used up, and has nothing that its realm requires; off: nothing is required of it; grace: let off for a while yet;
+ * enrol: it adds a first factor in the login; refused: it is locked out; gone: NSS knows it no more;
+ * unknown: NSS cannot tell.
+ */
+export type Readiness =
+  | 'ready'
+  | 'recovery-only'
+  | 'off'
+  | 'grace'
+  | 'enrol'
+  | 'refused'
+  | 'gone'
+  | 'unknown';
+
+export interface ReportLine {
+  readonly account: string;
+  readonly readiness: Readiness;
+  /** Stable: why, as in the audit. */
+  readonly why: string;
+  /** The same in a sentence for people. */
+  readonly sentence: string;
+  readonly realm?: string;
+  /** Whether the realm only observes as yet. */
+  readonly observed: boolean;
+  readonly factors: readonly { readonly kind: KindName; readonly enabled: boolean }[];
+  /** Until when an exemption runs that puts it off. Milliseconds since the epoch. */
+  readonly exemptUntil?: number;
+}
+
+export interface ReportView {
+  readonly lines: readonly ReportLine[];
+}
+
+export interface BypassBody {
+  /** Milliseconds from now; one hour unless it says otherwise. */
+  readonly forMs?: number;
+}
+
+/** With the code in clear, "123 456 789", this once. */
+export interface BypassView extends EnrolView {
+  readonly bypassCode: string;
+}

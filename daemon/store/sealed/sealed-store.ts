@@ -1,0 +1,186 @@
+import type { StoredAuditEvent } from '../../audit/event.ts';
+import { limits } from '../../limits.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type {
+  AccountRecord,
+  Commit,
+  CommitOutcome,
+  Store,
+  StoreHealth,
+  Versioned,
+  YubikeyCounterRecord,
+} from '../contract.ts';
+import { readEvents, searchEvents } from './audit-trail.ts';
+import { checkChain } from './chain-check.ts';
+import { type Entry, encodeCommit } from './change.ts';
+import { Committer } from './committer.ts';
+import type { DbHandle } from './db.ts';
+import type { HashKey } from './hash-keys.ts';
+import { listAccounts } from './listing.ts';
+import { heldEvents, type Meta, trailBytes } from './meta.ts';
+import { createPairOpener, openPair, type PairOpener } from './reader.ts';
+import { tokenName } from './record-keys.ts';
+import { RecordLoader } from './record-loader.ts';
+import { decodeToken } from './records.ts';
+import type { FileCheck } from './scrub.ts';
+import { ScrubSchedule } from './scrub-schedule.ts';
+import { type StoreSnapshot, takeSnapshot } from './snapshot.ts';
+import type { TrailBounds } from './trail-pruning.ts';
+import { createShares, type Shares } from './trail-shares.ts';
+
+export interface SealedStoreParts {
+  readonly handle: DbHandle;
+  readonly sealer: Sealer;
+  /** What the store says of itself as it is opened. */
+  readonly meta: Meta;
+  readonly now: () => number;
+  /** What the trail may hold. */
+  readonly bounds: () => TrailBounds;
+  /** Who has written more than its share, once a day. */
+  readonly overShare: (payer: string) => void;
+  readonly checkFiles: FileCheck;
+  readonly scrubDelay: number;
+  readonly scrubInterval: number;
+  /** A batch is durable; called before anybody hears that it is. */
+  readonly durable: (meta: Meta) => void;
+  /** A write failed: whether it was stored is not known. */
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * The store over any database with the form of `Db`: what is sealed, chained and committed in groups. An engine adds
+ * how its files are opened, whether they can be written, and how it is closed.
+ */
+export abstract class SealedStore implements Store {
+  protected readonly committer: Committer;
+  protected readonly scrubs: ScrubSchedule;
+  readonly #handle: DbHandle;
+  readonly #sealer: Sealer;
+  readonly #loader: RecordLoader;
+  readonly #open: PairOpener;
+  readonly #shares: Shares;
+  readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
+
+  constructor(parts: SealedStoreParts) {
+    const { handle, sealer } = parts;
+    this.#handle = handle;
+    this.#sealer = sealer;
+    this.#loader = new RecordLoader(handle);
+    this.#open = createPairOpener(sealer, limits.openedRecords);
+    this.committer = new Committer(handle, sealer, parts.meta, {
+      bounds: parts.bounds,
+      durable: (meta, events) => {
+        parts.durable(meta);
+        this.#notifyAll(events);
+      },
+      failed: parts.failed,
+    });
+    this.#shares = createShares(parts.bounds, parts.overShare);
+    this.scrubs = new ScrubSchedule({
+      handle,
+      sealer,
+      checkFiles: parts.checkFiles,
+      now: parts.now,
+      delay: parts.scrubDelay,
+      interval: parts.scrubInterval,
+    });
+  }
+
+  abstract health(): StoreHealth;
+
+  abstract close(): Promise<void>;
+
+  async account(account: string): Promise<Versioned<AccountRecord>> {
+    return this.#open(await this.#loader.load(account));
+  }
+
+  async token(token: string): Promise<Versioned<YubikeyCounterRecord>> {
+    return openPair(this.#sealer, await this.#loader.load(tokenName(token)), decodeToken);
+  }
+
+  async commit(commit: Commit): Promise<CommitOutcome> {
+    const { change, settle } = this.#shares.judge(encodeCommit(commit), commit.from);
+    const outcome = await this.committer.submit(change);
+    if (outcome === 'committed') settle();
+    return outcome;
+  }
+
+  accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
+    return this.#handle.use((db) => listAccounts(db, this.#sealer, options));
+  }
+
+  events(options: Parameters<Store['events']>[0]): ReturnType<Store['events']> {
+    return this.#handle.use((db) => readEvents(db, this.#sealer, options));
+  }
+
+  search(options: Parameters<Store['search']>[0]): ReturnType<Store['search']> {
+    return this.#handle.use((db) => searchEvents(db, this.#sealer, options));
+  }
+
+  checkTrail(options: Parameters<Store['checkTrail']>[0]): ReturnType<Store['checkTrail']> {
+    return this.#handle.use((db) => checkChain(db, this.#sealer, options));
+  }
+
+  follow(listener: (event: StoredAuditEvent) => void): () => void {
+    // Wrapped, so that the same function can listen twice.
+    const own = (event: StoredAuditEvent): void => listener(event);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    const db = await this.#handle.use(async (open) => open);
+    return takeSnapshot(db, this.#sealer);
+  }
+
+  /** For a change of master keys: entries under the present key, and hash keys of older ones. */
+  async reseal(entries: readonly Entry[], hashKeys: readonly HashKey[] = []): Promise<void> {
+    await this.committer.submit({ records: [], events: [], reseal: entries, hashKeys });
+  }
+
+  scrub(): Promise<void> {
+    return this.scrubs.run();
+  }
+
+  async pruneEvents(options: Parameters<Store['pruneEvents']>[0]): Promise<number> {
+    const wanted = { keepBytes: Number.POSITIVE_INFINITY, ...options };
+    for (let dropped = 0; ; ) {
+      const now = await this.committer.drop(wanted);
+      if (now === 0) return dropped;
+      dropped += now;
+    }
+  }
+
+  /** What the store holds, whatever its engine. */
+  protected held(): Pick<StoreHealth, 'commit' | 'accounts' | 'events' | 'trail' | 'scrub' | 'writingFor'> {
+    const { meta, writingFor } = this.committer;
+    const { commit, accounts, first, last, chain } = meta;
+    return {
+      ...(writingFor === undefined ? {} : { writingFor }),
+      commit,
+      accounts,
+      events: { first, last },
+      trail: {
+        bytes: trailBytes(meta),
+        held: heldEvents(meta),
+        ...(chain === undefined ? {} : { head: chain.head }),
+      },
+      scrub: this.scrubs.report(),
+    };
+  }
+
+  #notifyAll(events: readonly StoredAuditEvent[]): void {
+    for (const event of events) {
+      for (const listener of this.#listeners) notify(listener, event);
+    }
+  }
+}
+
+/** One listener that fails must not stop the others, let alone a commit that is already durable. */
+function notify(listener: (event: StoredAuditEvent) => void, event: StoredAuditEvent): void {
+  try {
+    listener(event);
+  } catch {
+    // It is the listener's own to report.
+  }
+}
