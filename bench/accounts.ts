@@ -15,7 +15,7 @@ import { fillStore } from './seed-store.ts';
 /**
  * How long a page of the administrators' list of accounts takes: asked of sallyportd itself, and over HTTP of the
  * portal in front of it, by somebody who is signed in.
- * `node dist/bench/accounts.js [USERS]`, as root; below a folder of its own, which goes again.
+ * `node dist/bench/accounts.js [USERS]`, as root; below a directory of its own, which goes again.
  */
 const goal = 200;
 const rounds = 200;
@@ -34,11 +34,11 @@ interface Question {
   readonly least: number;
 }
 
-const folder = mkdtempSync('/var/tmp/sallyport-accounts-');
-const root = join(folder, 'root');
+const directory = mkdtempSync('/var/tmp/sallyport-accounts-');
+const root = join(directory, 'root');
 const paths = rootedPaths(root);
 const config = join(root, 'etc/sallyport.toml');
-const log = openSync(join(folder, 'log'), 'a');
+const log = openSync(join(directory, 'log'), 'a');
 const children: ReturnType<typeof spawn>[] = [];
 try {
   must(process.execPath, [cliMain, 'init', '--root', root]);
@@ -55,7 +55,7 @@ try {
   await Promise.all(
     children.map((child) => child.exitCode ?? new Promise((done) => child.once('exit', done))),
   );
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
 
 async function measureAll(): Promise<void> {
@@ -171,7 +171,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 30_000;
   while (!(await holds())) {
     if (performance.now() > end)
-      throw new Error(`nothing came up:\n${readFileSync(join(folder, 'log'), 'utf8')}`);
+      throw new Error(`nothing came up:\n${readFileSync(join(directory, 'log'), 'utf8')}`);
     await delay(10);
   }
 }

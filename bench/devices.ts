@@ -7,7 +7,7 @@ import { codesOf, type Person } from './people.ts';
 export interface Device {
   /** As the table calls the module when this is typed. */
   readonly module: ModuleName;
-  /** In names of services and folders. */
+  /** In names of services and directories. */
   readonly name: string;
   enrolment(person: Person): EnrolBody;
   codes(person: Person, first: number, count: number): string[];

@@ -21,20 +21,20 @@ export interface Login {
 
 /** The one program that all modules are driven by: bench/native/drive.c. */
 export class Driver {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #program: string;
 
-  constructor(folder: string) {
-    this.#folder = folder;
-    this.#program = join(folder, 'drive');
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#program = join(directory, 'drive');
     must('cc', ['-O2', '-o', this.#program, join(repository, 'bench/native/drive.c'), '-lpam']);
   }
 
   /** All clients begin at the same moment. */
   async run(service: string, plans: readonly Plan[]): Promise<Login[]> {
-    const plan = join(this.#folder, 'plan');
+    const plan = join(this.#directory, 'plan');
     writeFileSync(plan, plans.map(({ user, codes }) => `${[user, ...codes].join(' ')}\n`).join(''));
-    const lines = await outputOf(this.#program, [join(this.#folder, 'pam.d'), service, plan]);
+    const lines = await outputOf(this.#program, [join(this.#directory, 'pam.d'), service, plan]);
     return lines.map((line) => {
       const [client = 0, start = 0, end = 0, result = -1] = line.split(' ').map(Number);
       return { client, start, end, result };

@@ -4,16 +4,16 @@ import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { people } from './people.ts';
 
-/** The folder with package.json: the native parts lie below it. */
+/** The directory with package.json: the native parts lie below it. */
 export const repository = upTo(import.meta.dirname, 'package.json');
 /** The daemon and the CLI of the same build as this file. */
 export const daemonMain = join(import.meta.dirname, '../daemon/main.js');
 export const cliMain = join(import.meta.dirname, '../cli/main.js');
 
-function upTo(folder: string, file: string): string {
-  if (existsSync(join(folder, file))) return folder;
-  const above = dirname(folder);
-  if (above === folder) throw new Error(`no ${file} above ${import.meta.dirname}`);
+function upTo(directory: string, file: string): string {
+  if (existsSync(join(directory, file))) return directory;
+  const above = dirname(directory);
+  if (above === directory) throw new Error(`no ${file} above ${import.meta.dirname}`);
   return upTo(above, file);
 }
 
@@ -30,8 +30,8 @@ export function must(program: string, argv: readonly string[]): string {
  * Gives the namespace accounts of its own, and no log and no name service cache: the modules must not fill the
  * machine's log, and what a log daemon takes is not theirs.
  */
-export function prepareMachine(folder: string): void {
-  const passwd = join(folder, 'passwd');
+export function prepareMachine(directory: string): void {
+  const passwd = join(directory, 'passwd');
   const lines = people.map(
     ({ name }, index) => `${name}:x:${60_000 + index}:65534::/nonexistent:/bin/false\n`,
   );
@@ -39,13 +39,13 @@ export function prepareMachine(folder: string): void {
   must('mount', ['--bind', passwd, '/etc/passwd']);
   must('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
   if (existsSync('/dev/log')) must('mount', ['--bind', '/dev/null', '/dev/log']);
-  mkdirSync(join(folder, 'pam.d'));
+  mkdirSync(join(directory, 'pam.d'));
 }
 
-/** A service of the name, in the folder that the driver's libpam reads. */
-export function writeService(folder: string, name: string, lines: readonly string[]): void {
+/** A service of the name, in the directory that the driver's libpam reads. */
+export function writeService(directory: string, name: string, lines: readonly string[]): void {
   const text = [...lines, 'auth required pam_permit.so', ''].join('\n');
-  writeFileSync(join(folder, 'pam.d', name), text);
+  writeFileSync(join(directory, 'pam.d', name), text);
 }
 
 export function describeMachine(): string {

@@ -6,7 +6,7 @@ import { Driver } from './driver.ts';
 import { type DaemonFigures, judge } from './goals.ts';
 import { describeMachine, prepareMachine } from './machine.ts';
 import { type Cell, measure, median, unlessItFails } from './measure.ts';
-import { benchFolder, enterNamespace } from './namespace.ts';
+import { benchDirectory, enterNamespace } from './namespace.ts';
 import { emptyStack, googleAuthenticator, oath } from './peers.ts';
 import { Sallyport } from './sallyport.ts';
 import { goalTable, rowTable, verificationTable } from './table.ts';
@@ -69,17 +69,17 @@ function progress(text: string): void {
 }
 
 /** In the order of the table. */
-async function contestants(folder: string, scope: Scope): Promise<Contestant[]> {
+async function contestants(directory: string, scope: Scope): Promise<Contestant[]> {
   const counts = [...scope.clients, ...scope.users];
   progress('writing the files of the peers');
   const peers = [
-    emptyStack(folder),
-    googleAuthenticator(folder),
-    ...counts.map((users) => oath(folder, users)),
+    emptyStack(directory),
+    googleAuthenticator(directory),
+    ...counts.map((users) => oath(directory, users)),
   ];
   const sallyports = [
-    ...counts.map((users) => new Sallyport(folder, users, scope.warmUp, hotp)),
-    ...scope.clients.map((users) => new Sallyport(folder, users, scope.warmUp, yubikey)),
+    ...counts.map((users) => new Sallyport(directory, users, scope.warmUp, hotp)),
+    ...scope.clients.map((users) => new Sallyport(directory, users, scope.warmUp, yubikey)),
   ];
   for (const sallyport of sallyports) {
     progress(`making a store of ${sallyport.users} accounts`);
@@ -108,16 +108,17 @@ async function figuresOf(sallyport: Sallyport, driver: Driver): Promise<DaemonFi
   return { users: sallyport.users, memory, startUp: median(times.filter(Number.isFinite)) };
 }
 
-async function bench(folder: string, options: Options): Promise<void> {
+async function bench(directory: string, options: Options): Promise<void> {
   const scope = options.quick ? quick : whole;
   const load = loadavg()[0] ?? 0;
-  prepareMachine(folder);
-  const driver = new Driver(folder);
+  prepareMachine(directory);
+  const driver = new Driver(directory);
   progress('verifying the assertion of a security key');
   const verifications =
-    (await unlessItFails(progress, () => measureVerification(folder, { repeats, seconds: scope.seconds }))) ??
-    [];
-  const all = await contestants(folder, scope);
+    (await unlessItFails(progress, () =>
+      measureVerification(directory, { repeats, seconds: scope.seconds }),
+    )) ?? [];
+  const all = await contestants(directory, scope);
   const daemons = all.filter((one) => one instanceof Sallyport);
   try {
     const rows = await measure(driver, cellsOf(all, scope), { repeats, ...scope, progress });
@@ -148,14 +149,14 @@ function lastLine(about: { machine: string; load: number; date: string; node: st
 }
 
 const options = readOptions();
-const folder = benchFolder();
+const directory = benchDirectory();
 if (options === undefined) {
   process.exitCode = exits.usage;
 } else if (process.getuid?.() !== 0) {
   process.stderr.write('the benchmark makes a mount namespace, which takes root; run: sudo npm run bench\n');
   process.exitCode = exits.notPermitted;
-} else if (folder === undefined) {
+} else if (directory === undefined) {
   await enterNamespace(import.meta.filename, process.argv.slice(2));
 } else {
-  await bench(folder, options);
+  await bench(directory, options);
 }

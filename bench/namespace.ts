@@ -6,8 +6,8 @@ const marker = 'SALLYPORT_BENCH_FOLDER';
 /** A disk also where /tmp lies in memory: what is measured is durable. */
 const parent = '/var/tmp';
 
-/** The folder that all of it lies in, inside; undefined outside. */
-export function benchFolder(): string | undefined {
+/** The directory that all of it lies in, inside; undefined outside. */
+export function benchDirectory(): string | undefined {
   return process.env[marker];
 }
 
@@ -16,15 +16,15 @@ export function benchFolder(): string | undefined {
  * MUST hold here: whatever was started inside ends with it, and nothing of it stays on the disk.
  */
 export async function enterNamespace(file: string, argv: readonly string[]): Promise<void> {
-  const folder = mkdtempSync(`${parent}/sallyport-bench-`);
+  const directory = mkdtempSync(`${parent}/sallyport-bench-`);
   try {
-    process.exitCode = await runInside(file, argv, folder);
+    process.exitCode = await runInside(file, argv, directory);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function runInside(file: string, argv: readonly string[], folder: string): Promise<number> {
+function runInside(file: string, argv: readonly string[], directory: string): Promise<number> {
   // setpriv: unshare must not outlive this process.
   const inside = spawn(
     'setpriv',
@@ -34,7 +34,7 @@ function runInside(file: string, argv: readonly string[], folder: string): Promi
       ...['--pid', '--fork', '--kill-child', '--mount-proc'],
       ...[process.execPath, file, ...argv],
     ],
-    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, [marker]: folder } },
+    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, [marker]: directory } },
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => inside.kill('SIGKILL'));

@@ -17,8 +17,8 @@ function plansOf(clients: number, logins: number, first: number): Plan[] {
 }
 
 /** What libpam itself and the driver take. */
-export function emptyStack(folder: string): Contestant {
-  writeService(folder, 'empty', []);
+export function emptyStack(directory: string): Contestant {
+  writeService(directory, 'empty', []);
   return {
     module: 'empty stack',
     users: undefined,
@@ -30,10 +30,10 @@ export function emptyStack(folder: string): Contestant {
 }
 
 /** A file for each user, so that their number plays no part. */
-export function googleAuthenticator(folder: string): Contestant {
-  const files = join(folder, 'google');
+export function googleAuthenticator(directory: string): Contestant {
+  const files = join(directory, 'google');
   mkdirSync(files, { mode: 0o700 });
-  writeService(folder, 'google', [
+  writeService(directory, 'google', [
     `auth required pam_google_authenticator.so secret=${files}/\${USER} user=root no_strict_owner`,
   ]);
   const reset = ({ name, secret }: Person): void =>
@@ -56,12 +56,12 @@ export function googleAuthenticator(folder: string): Contestant {
 }
 
 /** One file for all users, read to the user's line and written anew at each login. */
-export function oath(folder: string, users: number): Contestant {
+export function oath(directory: string, users: number): Contestant {
   const service = `oath-${users}`;
-  const file = join(folder, service);
+  const file = join(directory, service);
   const fresh = `${file}.fresh`;
   writeOathFile(fresh, users);
-  writeService(folder, service, [
+  writeService(directory, service, [
     `auth required pam_oath.so usersfile=${file} window=${oathWindow} digits=6`,
   ]);
   return {

@@ -30,16 +30,16 @@ export class Sallyport implements Contestant {
   #daemon: ChildProcess | undefined;
 
   /** @param warmUp it takes V8 some thousand logins to compile all that is used in one */
-  constructor(folder: string, users: number, warmUp: number, device: Device) {
+  constructor(directory: string, users: number, warmUp: number, device: Device) {
     this.module = device.module;
     this.#device = device;
     this.users = users;
     this.warmUp = warmUp;
     this.service = `sallyport-${device.name}-${users}`;
-    this.#root = join(folder, this.service);
+    this.#root = join(directory, this.service);
     const socket = rootedPaths(this.#root).pamSocket;
     const module = join(repository, 'build/Release/pam_sallyport.so');
-    writeService(folder, this.service, [`auth required ${module} socket=${socket} first_factor=passed`]);
+    writeService(directory, this.service, [`auth required ${module} socket=${socket} first_factor=passed`]);
   }
 
   /** Lays it out, fills it, starts the daemon and enrols those who will log in. */

@@ -38,9 +38,9 @@ export async function fillStore(
   users: number,
   progress: (done: number) => void,
 ): Promise<void> {
-  const { store: folder, anchor, masterKey } = rootedPaths(root);
+  const { store: directory, anchor, masterKey } = rootedPaths(root);
   const store = await openStore({
-    folder,
+    directory,
     anchor,
     keyring: loadKeyring({ path: masterKey }),
     locks: loadAddon(),

@@ -79,17 +79,17 @@ async function measure(store: Store, clients: number): Promise<void> {
   );
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
+const directory = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
 try {
-  const path = join(folder, 'master.key');
+  const path = join(directory, 'master.key');
   createMasterKey(path);
   const keyring = loadKeyring({ path });
-  const places = { folder: join(folder, 'store'), anchor: join(folder, 'anchor') };
+  const places = { directory: join(directory, 'store'), anchor: join(directory, 'anchor') };
   const options = { ...places, keyring, locks: loadAddon() };
   await createStore(options);
   const store = await openStore(options);
   for (const clients of [1, 16, 64, 256]) await measure(store, clients);
   await store.close();
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 }

@@ -12,7 +12,7 @@ import { Driver, type Login } from './driver.ts';
 import { helloFrame } from './frames.ts';
 import { must, prepareMachine } from './machine.ts';
 import { median, summary } from './measure.ts';
-import { benchFolder, enterNamespace } from './namespace.ts';
+import { benchDirectory, enterNamespace } from './namespace.ts';
 import { otpsOf } from './otp.ts';
 import { type Person, people } from './people.ts';
 import { Sallyport } from './sallyport.ts';
@@ -109,8 +109,8 @@ function kindsOf({ paths, owner, other, touch }: Side): Record<string, () => Cro
   };
 }
 
-async function startPortal(config: string, folder: string): Promise<() => void> {
-  const log = openSync(join(folder, 'portal.log'), 'a');
+async function startPortal(config: string, directory: string): Promise<() => void> {
+  const log = openSync(join(directory, 'portal.log'), 'a');
   const program = join(import.meta.dirname, '../portal/main.js');
   const portal = spawn(process.execPath, [program, '--config', config], { stdio: ['ignore', log, log] });
   const listens = (): Promise<boolean> =>
@@ -119,22 +119,22 @@ async function startPortal(config: string, folder: string): Promise<() => void> 
       socket.once('error', () => resolve(false)).once('connect', () => socket.destroy());
     });
   while (!(await listens())) {
-    if (portal.exitCode !== null) throw new Error(readFileSync(join(folder, 'portal.log'), 'utf8'));
+    if (portal.exitCode !== null) throw new Error(readFileSync(join(directory, 'portal.log'), 'utf8'));
     await delay(20);
   }
   return () => void portal.kill('SIGTERM');
 }
 
-async function bench(folder: string, wanted: readonly string[]): Promise<void> {
-  prepareMachine(folder);
+async function bench(directory: string, wanted: readonly string[]): Promise<void> {
+  prepareMachine(directory);
   must('ip', ['link', 'set', 'lo', 'up']);
-  const driver = new Driver(folder);
-  const sallyport = new Sallyport(folder, 1, 0, hotp);
+  const driver = new Driver(directory);
+  const sallyport = new Sallyport(directory, 1, 0, hotp);
   await sallyport.setUp(() => undefined);
   await sallyport.stop();
-  const root = join(folder, sallyport.service);
+  const root = join(directory, sallyport.service);
   const paths = rootedPaths(root);
-  const keyFile = join(folder, 'key');
+  const keyFile = join(directory, 'key');
   writeFileSync(keyFile, Buffer.alloc(20, 7).toString('base64'));
   chmodSync(keyFile, 0o600);
   const config = join(root, 'etc/sallyport.toml');
@@ -143,10 +143,10 @@ async function bench(folder: string, wanted: readonly string[]): Promise<void> {
     config,
     `${text.slice(0, text.search(/^\[\[realm\]\]/m))}${configuration.replace('KEY', keyFile)}`,
   );
-  for (const passed of [folder, root, dirname(paths.pamUserSocket)]) chmodSync(passed, 0o755);
+  for (const passed of [directory, root, dirname(paths.pamUserSocket)]) chmodSync(passed, 0o755);
   const silent = createServer(() => undefined).listen(silentPort, '127.0.0.1');
   await sallyport.start();
-  const stopPortal = await startPortal(config, folder);
+  const stopPortal = await startPortal(config, directory);
   const [owner, other] = people;
   if (owner === undefined || other === undefined) throw new Error('there is nobody');
   let touches = 0;
@@ -192,7 +192,7 @@ async function bench(folder: string, wanted: readonly string[]): Promise<void> {
   }
 }
 
-const folder = benchFolder();
+const directory = benchDirectory();
 const wanted = process.argv.slice(2);
-if (folder === undefined) await enterNamespace(import.meta.filename, wanted);
-else await bench(folder, wanted).then(() => process.exit(0));
+if (directory === undefined) await enterNamespace(import.meta.filename, wanted);
+else await bench(directory, wanted).then(() => process.exit(0));

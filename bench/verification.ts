@@ -36,11 +36,11 @@ const warmUp = 2_000;
 
 /** Both verify the same assertion with the same key, by turns. */
 export async function measureVerification(
-  folder: string,
+  directory: string,
   { repeats, seconds }: Extent,
 ): Promise<Verification[]> {
   const sample = newSample();
-  const program = join(folder, 'verify_assertion');
+  const program = join(directory, 'verify_assertion');
   must('cc', ['-O2', '-o', program, join(repository, 'bench/native/verify_assertion.c'), '-lfido2']);
   const loads = Array.from({ length: repeats }, loadTime);
   await verifyHere(sample, { rounds: warmUp });

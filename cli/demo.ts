@@ -12,7 +12,7 @@ import { foldingColumns, foldText } from './lib/fold.ts';
 const usage = `usage: npm start [-- --self-test]
 
 Brings sallyportd up in ./.sallyport, enrols you, and takes a login through the real PAM module.
-  --self-test   the same without a person, in a folder of its own; also tries a replay and a wrong code
+  --self-test   the same without a person, in a directory of its own; also tries a replay and a wrong code
 `;
 
 function say(text: string): void {

@@ -94,7 +94,7 @@ async function serve(file: string, addon: Addon, log: Log): Promise<void> {
   const counts = createCounts();
   const opened = await manager.starting('Checking the store', () =>
     openStore({
-      folder: paths.store,
+      directory: paths.store,
       anchor: paths.anchor,
       keyring,
       locks: addon,

@@ -7,8 +7,8 @@ import { nowhere } from './world.ts';
  * node dist/man/main.js FOLDER: writes the manual pages, from what --help and docs/ say.
  * Their date is SOURCE_DATE_EPOCH (reproducible-builds.org), or when the program was built.
  */
-const folder = process.argv[2];
-if (folder === undefined) {
+const directory = process.argv[2];
+if (directory === undefined) {
   process.stderr.write('usage: node dist/man/main.js FOLDER\n');
   process.exit(2);
 }
@@ -18,5 +18,5 @@ const epoch = process.env.SOURCE_DATE_EPOCH;
 const day = epoch === undefined ? statSync(import.meta.filename).mtime : new Date(Number(epoch) * 1000);
 const date = day.toLocaleDateString('en-US', { dateStyle: 'long', timeZone: 'UTC' });
 const world = nowhere(String(version));
-mkdirSync(folder, { recursive: true });
-for (const [name, page] of manualPages(root, world, date)) writeFileSync(join(folder, name), `${page}\n`);
+mkdirSync(directory, { recursive: true });
+for (const [name, page] of manualPages(root, world, date)) writeFileSync(join(directory, name), `${page}\n`);

@@ -13,8 +13,8 @@ export interface Position {
   write(place: number): void;
 }
 
-export function createPosition(folder: string): Position {
-  const path = join(folder, 'position');
+export function createPosition(directory: string): Position {
+  const path = join(directory, 'position');
   return {
     read() {
       try {

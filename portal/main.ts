@@ -28,18 +28,18 @@ const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /** The pages, read at the start and at SIGHUP. */
 function createPages(log: Log): { readonly current: () => Assets | undefined; readonly reload: () => void } {
-  const folder = join(import.meta.dirname, 'public');
+  const directory = join(import.meta.dirname, 'public');
   let assets: Assets | undefined;
   const reload = (): void => {
     try {
-      assets = loadAssets(folder);
+      assets = loadAssets(directory);
       if (assets === undefined)
         log.warning('pages-missing', {
-          folder,
+          directory,
           message: 'there are no pages to serve; make them: npm run build',
         });
     } catch (error) {
-      log.error('pages-bad', { folder, message: messageOf(error) });
+      log.error('pages-bad', { directory, message: messageOf(error) });
     }
   };
   reload();

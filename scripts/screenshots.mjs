@@ -7,14 +7,14 @@ import { root, say, stop } from './lib/run.mjs';
 /** Writes docs/screenshots anew: each page of the portal, with what it shows on an ordinary day. */
 build();
 const { takeScreenshots } = await import(join(root, 'dist/test/support/portal-screenshots.js'));
-const folder = join(root, 'docs/screenshots');
-rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
-await takeScreenshots(folder);
-for (const name of readdirSync(folder)) {
-  const path = join(folder, name);
+const directory = join(root, 'docs/screenshots');
+rmSync(directory, { recursive: true, force: true });
+mkdirSync(directory, { recursive: true });
+await takeScreenshots(directory);
+for (const name of readdirSync(directory)) {
+  const path = join(directory, name);
   writeFileSync(path, withPalette(readFileSync(path)));
 }
-const large = readdirSync(folder).filter((name) => statSync(join(folder, name)).size >= 60 * 1024);
-for (const name of readdirSync(folder)) say(`  ${name} ${statSync(join(folder, name)).size}`);
+const large = readdirSync(directory).filter((name) => statSync(join(directory, name)).size >= 60 * 1024);
+for (const name of readdirSync(directory)) say(`  ${name} ${statSync(join(directory, name)).size}`);
 if (large.length > 0) stop(`over 60 KB: ${large.join(', ')}`);

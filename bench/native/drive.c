@@ -52,10 +52,10 @@ static int answer(int count, const struct pam_message **messages, struct pam_res
     return PAM_SUCCESS;
 }
 
-static int log_in(const char *folder, const char *service, const char *user, char *code) {
+static int log_in(const char *directory, const char *service, const char *user, char *code) {
     const struct pam_conv conversation = {answer, code};
     pam_handle_t *handle = NULL;
-    int result = pam_start_confdir(service, user, &conversation, folder, &handle);
+    int result = pam_start_confdir(service, user, &conversation, directory, &handle);
     if (result != PAM_SUCCESS)
         return result;
     result = pam_authenticate(handle, 0);
@@ -64,7 +64,7 @@ static int log_in(const char *folder, const char *service, const char *user, cha
 }
 
 /* Waits for the start shot: the parent closes its end of the pipe. */
-static void work(const struct client *client, const char *folder, const char *service, const int shot[2]) {
+static void work(const struct client *client, const char *directory, const char *service, const int shot[2]) {
     char nothing;
     close(shot[1]);
     while (read(shot[0], &nothing, 1) < 0 && errno == EINTR)
@@ -72,7 +72,7 @@ static void work(const struct client *client, const char *folder, const char *se
     for (size_t i = 0; i < client->count; i++) {
         struct login *login = &client->logins[i];
         login->start = now();
-        login->result = log_in(folder, service, client->user, client->codes[i]);
+        login->result = log_in(directory, service, client->user, client->codes[i]);
         login->end = now();
     }
 }

@@ -10,7 +10,7 @@ export function addInit(program: Command, context: Context): void {
     .description('lay out configuration, master key and an empty store')
     .option(
       '--root <dir>',
-      'everything below one folder, run by whoever calls this: for development and tests',
+      'everything below one directory, run by whoever calls this: for development and tests',
     )
     .action(async (options: { root?: string }) => {
       const root = options.root === undefined ? undefined : resolve(options.root);

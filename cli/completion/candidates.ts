@@ -81,7 +81,7 @@ async function valuesOf(
       return named(known.services(), current);
     case 'file':
     case 'path':
-    case 'folder':
+    case 'directory':
     case 'dir':
       return { kind: 'paths' };
     default:

@@ -23,7 +23,7 @@ export interface Ran {
   readonly output: string;
 }
 
-/** A whole Sallyport below one folder: configuration, store, daemon, and a PAM stack to log in through. */
+/** A whole Sallyport below one directory: configuration, store, daemon, and a PAM stack to log in through. */
 export class Sandbox {
   readonly root: string;
   readonly config: string;

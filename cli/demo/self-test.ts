@@ -22,7 +22,7 @@ function wrongCode(secret: string): string {
 }
 
 /**
- * `npm start -- --self-test`: what `npm start` does, without a person, in a folder of its own that is
+ * `npm start -- --self-test`: what `npm start` does, without a person, in a directory of its own that is
  * removed at the end. Ends with a line "N passed, N failed".
  * @returns the exit status
  */

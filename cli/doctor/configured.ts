@@ -199,7 +199,7 @@ function didYouMean(name: string, known: readonly string[]): string {
 export async function lookAtPortal(machine: Machine, { portal }: Config): Promise<readonly Finding[]> {
   if (portal === undefined) return [];
   const findings: Finding[] = [];
-  // Below a folder of its own the portal runs as whoever started it.
+  // Below a directory of its own the portal runs as whoever started it.
   const account = machine.rooted ? undefined : await accountNamed(machine, portal.user);
   if (account?.kind === 'gone')
     findings.push(

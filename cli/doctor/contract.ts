@@ -65,7 +65,7 @@ export interface Machine {
   readonly daemon: Pick<ControlClient, 'status' | 'realms' | 'users' | 'user' | 'explain' | 'audit'>;
   /** Whether somebody accepts on a Unix socket. */
   readonly connects: (path: string) => Promise<'accepts' | 'silent' | 'absent' | 'forbidden'>;
-  /** The folders of the PAM stacks. */
+  /** The directories of the PAM stacks. */
   readonly pam: PamFiles;
   /** The change to a stack that is under way; undefined: none, or none that may be seen. */
   readonly trial: () => TrialView | undefined;

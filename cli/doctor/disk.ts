@@ -18,7 +18,7 @@ export const diskCheck: Check = {
 };
 
 async function room(machine: Machine, path: string, what: 'store' | 'log'): Promise<readonly Finding[]> {
-  // A store that is not there yet would come to lie where its folder does.
+  // A store that is not there yet would come to lie where its directory does.
   for (const at of [path, ...parentsOf(path)]) {
     const space = await machine.files.space(at);
     if (space.kind === 'absent') continue;

@@ -15,7 +15,7 @@ export interface Ran {
 export type Unseen = { readonly kind: 'absent' } | { readonly kind: 'unseen'; readonly why: string };
 
 export type Entry = {
-  readonly kind: 'file' | 'folder' | 'socket' | 'link' | 'other';
+  readonly kind: 'file' | 'directory' | 'socket' | 'link' | 'other';
   /** The twelve bits. */
   readonly mode: number;
   readonly uid: number;
@@ -52,7 +52,7 @@ export const realFiles: Files = {
       const kind = found.isFile()
         ? 'file'
         : found.isDirectory()
-          ? 'folder'
+          ? 'directory'
           : found.isSocket()
             ? 'socket'
             : found.isSymbolicLink()

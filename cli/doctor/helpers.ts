@@ -60,8 +60,8 @@ async function away(
 }
 
 /** Without a file of its own it refuses all; one that asks for a second factor waits for itself. */
-async function service(machine: Machine, folder = '/etc/pam.d'): Promise<readonly Finding[]> {
-  const path = join(folder, 'sallyport-password');
+async function service(machine: Machine, directory = '/etc/pam.d'): Promise<readonly Finding[]> {
+  const path = join(directory, 'sallyport-password');
   const mend = `install pam-config/pam.d/sallyport-password as ${path}`;
   const read = await machine.files.read(path);
   if (read.kind === 'unseen') return [notSeen(`${path} (${read.why})`)];

@@ -54,21 +54,21 @@ async function absent(machine: Machine, path: string, store: string): Promise<re
 }
 
 async function inRepository(machine: Machine, path: string): Promise<readonly Finding[]> {
-  for (const folder of parentsOf(path)) {
-    const repository = await machine.files.look(`${folder}/.git`);
+  for (const directory of parentsOf(path)) {
+    const repository = await machine.files.look(`${directory}/.git`);
     if (repository.kind === 'absent') continue;
     // As root: a repository of somebody else's could name programs to run, so git refuses it, and none is run here.
     const ignored = await machine.run([
-      ...['git', '-c', 'core.fsmonitor=false', '-C', folder, 'check-ignore', '--quiet', path],
+      ...['git', '-c', 'core.fsmonitor=false', '-C', directory, 'check-ignore', '--quiet', path],
     ]);
     if (ignored.status === 0) return [];
     if (ignored.status !== 1)
-      return [notSeen(`whether the repository in ${folder} takes ${path}`, 'look yourself')];
+      return [notSeen(`whether the repository in ${directory} takes ${path}`, 'look yourself')];
     return [
       finding(
         'key.in-git',
-        `${path} lies in the repository ${folder}/.git, which does not ignore it`,
-        `add it to ${folder}/.gitignore, take it out of the history, then change the key`,
+        `${path} lies in the repository ${directory}/.git, which does not ignore it`,
+        `add it to ${directory}/.gitignore, take it out of the history, then change the key`,
       ),
     ];
   }

@@ -11,7 +11,7 @@ interface Guarded {
   readonly readers: Readers;
 }
 
-/** Owners and modes of what decides and of what is secret, and of every folder above it. */
+/** Owners and modes of what decides and of what is secret, and of every directory above it. */
 export const modesCheck: Check = {
   id: 'owners and modes',
   what: 'nobody but root and sallyportd can write what decides, or read what is secret',
@@ -21,11 +21,11 @@ export const modesCheck: Check = {
     const findings: Finding[] = [];
     for (const thing of things) findings.push(...(await judge(machine, thing, owner)));
     const real = await Promise.all(things.map(({ path }) => machine.files.real(path)));
-    const folders = new Set(
+    const directories = new Set(
       things.flatMap(({ path }, index) => [...parentsOf(path), ...parentsOf(real[index] ?? path)]),
     );
-    for (const folder of folders) findings.push(...(await judgeFolder(machine, folder, owner)));
-    return orGood(findings, `${things.length} files and ${folders.size} folders above them`);
+    for (const directory of directories) findings.push(...(await judgeDirectory(machine, directory, owner)));
+    return orGood(findings, `${things.length} files and ${directories.size} directories above them`);
   },
 };
 
@@ -77,7 +77,7 @@ function written(path: string, entry: Entry, owner: number | undefined): readonl
 function readable(path: string, { kind, mode }: Entry, readers: Readers): readonly Finding[] {
   const open = readers === 'all' ? 0 : mode & (readers === 'group' ? 0o007 : 0o077);
   if (open === 0) return [];
-  if (kind === 'folder')
+  if (kind === 'directory')
     return [finding('mode.store-open', `${path} has mode ${octal(mode)}`, `chmod 0700 ${path}`)];
   const right = readers === 'group' ? '0640' : '0600';
   return [
@@ -89,8 +89,8 @@ function readable(path: string, { kind, mode }: Entry, readers: Readers): readon
   ];
 }
 
-/** A sticky folder lets others write, and not replace what belongs to somebody else. */
-async function judgeFolder(
+/** A sticky directory lets others write, and not replace what belongs to somebody else. */
+async function judgeDirectory(
   machine: Machine,
   path: string,
   owner: number | undefined,

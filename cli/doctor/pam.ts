@@ -120,12 +120,18 @@ async function modules(machine: Machine, stack: Stack): Promise<readonly Finding
   return findings.flat();
 }
 
-/** Where libpam looks for modules: Debian has a folder for each architecture. */
+/** Where libpam looks for modules: Debian has a directory for each architecture. */
 async function placesOf({ files }: Machine, { module }: ModuleLine): Promise<readonly string[]> {
   const listed = await files.list('/usr/lib');
   const triplets = listed.kind === 'names' ? listed.names.filter((name) => /-linux-gnu/.test(name)) : [];
-  const folders = [...triplets.map((name) => `/usr/lib/${name}`), '/usr/lib64', '/usr/lib', '/lib64', '/lib'];
-  return folders.map((folder) => `${folder}/security/${module}`);
+  const directories = [
+    ...triplets.map((name) => `/usr/lib/${name}`),
+    '/usr/lib64',
+    '/usr/lib',
+    '/lib64',
+    '/lib',
+  ];
+  return directories.map((directory) => `${directory}/security/${module}`);
 }
 
 async function otherSockets(machine: Machine, stacks: readonly Stack[]): Promise<readonly Finding[]> {

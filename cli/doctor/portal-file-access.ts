@@ -4,7 +4,7 @@ import { accountNamed, groupNamed } from './names.ts';
 import { octal, parentsOf } from './owners.ts';
 
 /**
- * Whether the account of the portal can read a file: every folder above it must let it pass.
+ * Whether the account of the portal can read a file: every directory above it must let it pass.
  * Access lists are not looked at; below `init --root` the portal runs as whoever started it.
  */
 export async function closedTo(machine: Machine, user: string, path: string): Promise<readonly Finding[]> {
@@ -20,7 +20,10 @@ export async function closedTo(machine: Machine, user: string, path: string): Pr
     const group = await groupNamed(machine, String(entry.gid));
     return group.kind === 'found' && group.value.members.includes(user);
   };
-  for (const [at, bit] of [[real, 4] as const, ...parentsOf(real).map((folder) => [folder, 1] as const)]) {
+  for (const [at, bit] of [
+    [real, 4] as const,
+    ...parentsOf(real).map((directory) => [directory, 1] as const),
+  ]) {
     const entry = await machine.files.look(at);
     // What is missing, or not seen, is told by the check of the certificate.
     if (!('mode' in entry) || (await may(entry, bit))) continue;

@@ -10,7 +10,7 @@ import { realmsOf } from './realms.ts';
 import { matchNames, type Probe, resolveSshd } from './sshd-config.ts';
 import { judgeSettings, type Setting } from './sshd-rules.ts';
 
-const folder = '/etc/ssh';
+const directory = '/etc/ssh';
 /** People whose settings are asked for beside root's and those that Match blocks name. */
 const people = 5;
 const probesAtMost = 40;
@@ -73,10 +73,12 @@ function firstFactorOf({ entries }: Stack): { readonly asksPassword: boolean; re
 }
 
 async function configTexts(machine: Machine): Promise<readonly string[]> {
-  const main = await machine.files.read(`${folder}/sshd_config`);
-  const listed = await machine.files.list(`${folder}/sshd_config.d`);
+  const main = await machine.files.read(`${directory}/sshd_config`);
+  const listed = await machine.files.list(`${directory}/sshd_config.d`);
   const names = listed.kind === 'names' ? listed.names.filter((name) => name.endsWith('.conf')) : [];
-  const parts = await Promise.all(names.map((name) => machine.files.read(`${folder}/sshd_config.d/${name}`)));
+  const parts = await Promise.all(
+    names.map((name) => machine.files.read(`${directory}/sshd_config.d/${name}`)),
+  );
   return [main, ...parts].flatMap((read) => (read.kind === 'text' ? [read.text] : []));
 }
 
@@ -143,17 +145,17 @@ function merged(
 
 /** A drop-in that nobody includes, or that a line before it has made void, is seen in what sshd resolves. */
 async function unread(machine: Machine): Promise<readonly Finding[]> {
-  const listed = await machine.files.list(`${folder}/sshd_config.d`);
+  const listed = await machine.files.list(`${directory}/sshd_config.d`);
   const ours = listed.kind === 'names' ? listed.names.filter((name) => /^sallyport.*\.conf$/.test(name)) : [];
-  const main = await machine.files.read(`${folder}/sshd_config`);
+  const main = await machine.files.read(`${directory}/sshd_config`);
   if (ours.length === 0 || main.kind !== 'text') return [];
   const before = main.text.split(/^\s*match\s/im)[0] ?? '';
   if (/^\s*include\s+.*sshd_config\.d\//im.test(before)) return [];
   return ours.map((name) =>
     finding(
       'sshd.drop-in-unread',
-      `${join(folder, 'sshd_config.d', name)} is there, and ${folder}/sshd_config does not include it`,
-      `put "Include ${folder}/sshd_config.d/*.conf" at the top of ${folder}/sshd_config, then: systemctl reload ssh`,
+      `${join(directory, 'sshd_config.d', name)} is there, and ${directory}/sshd_config does not include it`,
+      `put "Include ${directory}/sshd_config.d/*.conf" at the top of ${directory}/sshd_config, then: systemctl reload ssh`,
     ),
   );
 }

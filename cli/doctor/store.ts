@@ -90,17 +90,17 @@ async function reserve(machine: Machine): Promise<readonly Finding[]> {
 
 async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
   const { store, anchor, masterKey } = await pathsOf(machine);
-  const [folder, current, mark, key] = await Promise.all(
+  const [directory, current, mark, key] = await Promise.all(
     [store, `${store}/CURRENT`, anchor, masterKey].map((path) => machine.files.look(path)),
   );
-  const unseen = [folder, current, mark].find((one) => one?.kind === 'unseen');
+  const unseen = [directory, current, mark].find((one) => one?.kind === 'unseen');
   if (unseen !== undefined) return [notSeen(`the store ${store}`)];
   const lost = [
-    ...(folder?.kind === 'absent' ? [store] : current?.kind === 'absent' ? [`${store}/CURRENT`] : []),
+    ...(directory?.kind === 'absent' ? [store] : current?.kind === 'absent' ? [`${store}/CURRENT`] : []),
     ...(mark?.kind === 'absent' ? [anchor] : []),
   ];
   // Nothing at all: it was never made.
-  if (folder?.kind === 'absent' && mark?.kind === 'absent' && key?.kind === 'absent') return [];
+  if (directory?.kind === 'absent' && mark?.kind === 'absent' && key?.kind === 'absent') return [];
   if (lost.length > 0)
     return [
       finding(

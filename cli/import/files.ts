@@ -21,7 +21,7 @@ export interface Named {
 }
 
 /**
- * The files that the words of a command line name: a folder is a home, and stands for the file that the other system
+ * The files that the words of a command line name: a directory is a home, and stands for the file that the other system
  * keeps there; a home without one is passed over.
  * @param inHome path below a home; undefined: the system keeps none there
  */
@@ -68,7 +68,7 @@ export interface Opened extends Source {
  *   no device, no pipe that nobody writes;
  * - owner and mode are asked of what is open, not of its name;
  * - a file that others may write is nobody's word;
- * - what is reached through somebody's home is theirs and speaks for them alone: folders on the way may be links;
+ * - what is reached through somebody's home is theirs and speaks for them alone: directories on the way may be links;
  * - what is not root's ends.
  *
  * @throws ImportError
@@ -123,7 +123,7 @@ function reasonOf(error: unknown): string {
   const code = systemCode(error, '');
   const known: Readonly<Record<string, string>> = {
     ELOOP:
-      'it is a symbolic link, which whoever owns the folder may have pointed anywhere; name the file itself',
+      'it is a symbolic link, which whoever owns the directory may have pointed anywhere; name the file itself',
     ENOENT: 'there is no such file',
     EACCES: 'it may not be read by you; run this as root',
   };

@@ -25,7 +25,7 @@ export function googleAuthenticator({
 }): Parser {
   return async function* parse(source) {
     const user = byName === true ? basename(source.file) : named;
-    // Files of root's in a folder of their own are other people's, one each: root must not get them all.
+    // Files of root's in a directory of their own are other people's, one each: root must not get them all.
     if (user === undefined && source.uid === 0 && !source.inHome) {
       const why = 'it is in no home and belongs to root: say whose it is, --user or --by-name';
       yield problem({ file: source.file }, why);

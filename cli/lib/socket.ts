@@ -38,7 +38,7 @@ function lineIn(text: string): string | undefined {
   return /^\s*control_socket\s*=\s*["'](\/[^"'\\\n]*)["']\s*(?:#.*)?$/m.exec(text)?.[1];
 }
 
-/** Below `init --root` everything lies under one folder. */
+/** Below `init --root` everything lies under one directory. */
 function socketBeside(file: string): string {
   const root = /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
   return root === undefined ? defaultSocket : `${root}/run/control.sock`;

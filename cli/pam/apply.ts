@@ -1,7 +1,7 @@
 import { CliError } from '../lib/errors.ts';
 import { begin, type Change, end, type FileChange, noteWritten, writeFiles } from './record.ts';
 import { revertNow, type Watch, watch } from './rollback-timer.ts';
-import { disagreements, dropInFolder, includeHint, sshdFault, sshdSettings } from './sshd.ts';
+import { disagreements, dropInDirectory, includeHint, sshdFault, sshdSettings } from './sshd.ts';
 
 /**
  * Makes the change.
@@ -16,7 +16,7 @@ export function apply(change: Change, files: readonly FileChange[], users: reado
   begin(change, files);
   try {
     const watching = watch(change.id, change.trial !== undefined);
-    const dropIns = files.filter(({ path }) => path.startsWith(dropInFolder));
+    const dropIns = files.filter(({ path }) => path.startsWith(dropInDirectory));
     writeFiles(dropIns);
     for (const { after } of dropIns) if (after !== undefined) judgeDropIn(after, users);
     writeFiles(files.filter((file) => !dropIns.includes(file)));

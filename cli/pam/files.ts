@@ -8,10 +8,10 @@ export interface PamFile {
   readonly path: string;
   readonly text: string;
   /** It is a directory, which libpam opens, and finds nothing in. */
-  readonly isFolder?: true;
+  readonly isDirectory?: true;
 }
 
-/** Where services are looked up; passed in, so that a test can have folders of its own. */
+/** Where services are looked up; passed in, so that a test can have directories of its own. */
 export interface PamFiles {
   /**
    * What libpam opens for this name.
@@ -31,13 +31,13 @@ export interface PamFiles {
 }
 
 /** The first of them that has a file wins, as a whole. */
-const folders = ['/etc/pam.d', '/usr/lib/pam.d'] as const;
+const directories = ['/etc/pam.d', '/usr/lib/pam.d'] as const;
 
-/** /etc/pam.conf is never read where one of the folders is there, so it is not read here. */
-export function pamFiles(places: readonly string[] = folders): PamFiles {
+/** /etc/pam.conf is never read where one of the directories is there, so it is not read here. */
+export function pamFiles(places: readonly string[] = directories): PamFiles {
   return {
     read(name) {
-      const paths = name.startsWith('/') ? [name] : places.map((folder) => join(folder, name));
+      const paths = name.startsWith('/') ? [name] : places.map((directory) => join(directory, name));
       for (const path of paths) {
         const found = readIfThere(path);
         if (found !== undefined) return found;
@@ -58,14 +58,14 @@ function readIfThere(path: string): PamFile | undefined {
     return { path, text: readFileSync(path, 'latin1') };
   } catch (error) {
     if (absent.has(systemCode(error))) return undefined;
-    if (systemCode(error) === 'EISDIR') return { path, text: '', isFolder: true };
+    if (systemCode(error) === 'EISDIR') return { path, text: '', isDirectory: true };
     throw error;
   }
 }
 
-function namesIn(folder: string): readonly string[] {
+function namesIn(directory: string): readonly string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true })
+    return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isFile() || entry.isSymbolicLink())
       .map((entry) => entry.name)
       .filter((name) => !/\.(?:dpkg-\w+|rpm(?:new|save|orig)|bak|orig|old)$|~$|^\./.test(name));

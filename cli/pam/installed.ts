@@ -3,19 +3,19 @@ import { join } from 'node:path';
 
 const libraries = ['/lib', '/usr/lib', '/lib64', '/usr/lib64'];
 
-/** Where libpam looks for modules that are named without a folder: beside its own. */
-function moduleFolders(): readonly string[] {
+/** Where libpam looks for modules that are named without a directory: beside its own. */
+function moduleDirectories(): readonly string[] {
   const machine = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386', riscv64: 'riscv64', s390x: 's390x' };
   const names = Object.entries(machine).flatMap(([arch, name]) => (arch === process.arch ? [name] : []));
   const debian = names.flatMap((name) => [`/lib/${name}-linux-gnu`, `/usr/lib/${name}-linux-gnu`]);
   return [...debian, ...libraries]
-    .map((folder) => `${folder}/security`)
-    .filter((folder) => existsSync(`${folder}/pam_unix.so`));
+    .map((directory) => `${directory}/security`)
+    .filter((directory) => existsSync(`${directory}/pam_unix.so`));
 }
 
 /** Every path at which libpam may find a module. */
 export function pathsOf(module: string): readonly string[] {
-  return module.startsWith('/') ? [module] : moduleFolders().map((folder) => join(folder, module));
+  return module.startsWith('/') ? [module] : moduleDirectories().map((directory) => join(directory, module));
 }
 
 /** @returns undefined: libpam's own modules are not found either, so nothing can be said */

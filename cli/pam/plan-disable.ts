@@ -10,7 +10,7 @@ import { type FileChange, type Recorded, recordedText } from './record.ts';
 import { replaceLine, swapOf } from './rewrite.ts';
 import { dropIns, isService } from './services.ts';
 
-const folder = '/etc/pam.d';
+const directory = '/etc/pam.d';
 const ours = /^sallyport-(?!password$)/;
 /** Files that distributions share between services. */
 const shared: readonly string[] = ['password-auth', 'system-auth', 'common-auth'];
@@ -135,7 +135,7 @@ function dropInChanges(files: PamFiles): readonly FileChange[] {
 
 /** The stack itself, once nobody includes it, unless somebody has written in it. */
 function unneeded(after: PamFiles, target: string, past: readonly Recorded[]): readonly FileChange[] {
-  const path = join(folder, target);
+  const path = join(directory, target);
   const text = after.read(path)?.text;
   if (text === undefined) return [];
   if (after.names().some((name) => name !== target && filesOf(after, name).includes(path))) return [];

@@ -10,7 +10,7 @@ import type { FileChange } from './record.ts';
 import { refusals } from './refusals.ts';
 import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './rewrite.ts';
 import { dropIns, isService, isTwinOf, knownService } from './services.ts';
-import { dropInFolder } from './sshd.ts';
+import { dropInDirectory } from './sshd.ts';
 
 /** What `enable` would do; nothing is done yet. */
 export interface Plan {
@@ -31,7 +31,7 @@ export interface Plan {
   readonly dropIn: string | undefined;
 }
 
-const folder = '/etc/pam.d';
+const directory = '/etc/pam.d';
 
 /** @param stackName a file of pam-config/pam.d. @throws CliError refused, usage: what to do by hand */
 export function planEnable(files: PamFiles, service: string, stackName: string): Plan {
@@ -41,7 +41,7 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
   if (file === undefined)
     throw new CliError(
       'refused',
-      `there is no ${folder}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
+      `there is no ${directory}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
     );
   const [broken] = refusals(files, service);
   if (broken !== undefined)
@@ -63,7 +63,7 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
       'refused',
       ['the stack would be wrong, so nothing is changed:', ...faults.map(sentence)].join('\n'),
     );
-  const path = join(folder, service);
+  const path = join(directory, service);
   const others = servicesReaching(files, file.path).filter((name) => name !== service && isService(name));
   const replaced = passwordLine(stack);
   const now = readStack(after, service, 'auth');
@@ -109,14 +109,14 @@ function pamChanges(
     );
   const swap = swapOf(file.text, line, stackName);
   // What the distribution keeps in /usr/lib is not edited: a file of /etc goes before it.
-  const own = join(folder, service);
+  const own = join(directory, service);
   const changed: FileChange = {
     path: own,
     before: own === file.path ? file.text : undefined,
     after: replaceLine(file.text, line, swap.ours),
     swap,
   };
-  const path = join(folder, stackName);
+  const path = join(directory, stackName);
   const there = files.read(path)?.text;
   const text =
     there === undefined ? stackText(stackName, line, found.includes, service) : boundToLogin(there, path);
@@ -158,9 +158,9 @@ function dropInChange(files: PamFiles, stackName: string): readonly FileChange[]
   const name = dropIns[stackName];
   if (name === undefined)
     throw new CliError('usage', `sshd needs one of: --with key, --with password, --with one-prompt`);
-  const byHand = join(dropInFolder, name);
+  const byHand = join(dropInDirectory, name);
   // sshd takes the first value that it reads, so ours is read first: cloud images bring a 50-cloud-init.conf.
-  const path = files.read(byHand) === undefined ? join(dropInFolder, `00-${name}`) : byHand;
+  const path = files.read(byHand) === undefined ? join(dropInDirectory, `00-${name}`) : byHand;
   const before = files.read(path)?.text;
   const others = Object.values(dropIns).filter((one) => one !== name);
   return [
@@ -173,7 +173,7 @@ function dropInChange(files: PamFiles, stackName: string): readonly FileChange[]
 export function dropInsThere(files: PamFiles, names: readonly string[]): readonly PamFile[] {
   return names
     .flatMap((name) => [`00-${name}`, name])
-    .flatMap((name) => files.read(join(dropInFolder, name)) ?? []);
+    .flatMap((name) => files.read(join(dropInDirectory, name)) ?? []);
 }
 
 function sharedFile(files: PamFiles, name: string): string {
@@ -193,13 +193,13 @@ function sharedFile(files: PamFiles, name: string): string {
 export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFiles {
   const changed = new Map(changes.map(({ path, after }) => [path, after]));
   const added = [...changed].flatMap(([path, after]) =>
-    after !== undefined && dirname(path) === folder ? [basename(path)] : [],
+    after !== undefined && dirname(path) === directory ? [basename(path)] : [],
   );
   return {
     ...(files.hasModule === undefined ? {} : { hasModule: files.hasModule }),
     names: () => [...new Set([...files.names(), ...added])].sort(),
     read(name) {
-      const path = name.startsWith('/') ? name : join(folder, name);
+      const path = name.startsWith('/') ? name : join(directory, name);
       const text = changed.get(path);
       if (text !== undefined) return { path, text };
       if (!changed.has(path)) return files.read(name);

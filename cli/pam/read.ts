@@ -37,7 +37,7 @@ export interface Stack {
   readonly other: boolean;
   readonly entries: readonly StackEntry[];
   /** Includes of a directory, which is to libpam a file with nothing in it. */
-  readonly folders?: readonly IncludeLine[];
+  readonly directories?: readonly IncludeLine[];
   /** libpam gives the whole service up, whatever else stands in it. */
   readonly fatal?: StackEntry & { readonly kind: 'broken' };
 }
@@ -52,12 +52,12 @@ export function readStack(files: PamFiles, service: string, phase: Phase): Stack
   const own = flattened(files, service, phase);
   if (own.fatal !== undefined || own.entries.length > 0 || service === 'other')
     return { service, phase, other: false, ...own };
-  const { folders = [] } = own;
+  const { directories = [] } = own;
   return {
     service,
     phase,
     other: true,
-    ...(folders.length === 0 ? {} : { folders }),
+    ...(directories.length === 0 ? {} : { directories }),
     ...flattened(files, 'other', phase),
   };
 }
@@ -92,11 +92,11 @@ function flattened(
   files: PamFiles,
   service: string,
   phase: Phase,
-): Pick<Stack, 'file' | 'entries' | 'folders' | 'fatal'> {
+): Pick<Stack, 'file' | 'entries' | 'directories' | 'fatal'> {
   const start = files.read(service);
   if (start === undefined) return { entries: [] };
   const entries: StackEntry[] = [];
-  const folders: IncludeLine[] = [];
+  const directories: IncludeLine[] = [];
   let fatal: Broken | undefined;
 
   const walk = (
@@ -136,7 +136,7 @@ function flattened(
     else if (line.substack && depth >= deepestSubstack)
       breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
     else {
-      if (file.isFolder === true) folders.push(line);
+      if (file.isDirectory === true) directories.push(line);
       if (line.substack) entries.push({ kind: 'substack', line, depth, via });
       const deeper = line.substack ? depth + 1 : depth;
       walk(file, [...via, line], deeper, line.phase === 'all' ? reading : line.phase, [...active, file.path]);
@@ -146,7 +146,7 @@ function flattened(
   return {
     file: start.path,
     entries,
-    ...(folders.length === 0 ? {} : { folders }),
+    ...(directories.length === 0 ? {} : { directories }),
     ...(fatal === undefined ? {} : { fatal }),
   };
 }

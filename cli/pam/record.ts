@@ -1,22 +1,22 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncFolder } from '../../daemon/lib/durable.ts';
+import { syncDirectory } from '../../daemon/lib/durable.ts';
 import { CliError, systemCode } from '../lib/errors.ts';
 import { pamConfig } from '../lib/pam-config.ts';
 import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**
- * Every change with what was there before it, in a folder that is root's alone; pam-config/rollback/revert reads the
+ * Every change with what was there before it, in a directory that is root's alone; pam-config/rollback/revert reads the
  * same files. A record is "try" while it is written or on trial, then "done/ID".
  *
  * What MUST hold:
  * - The record is whole, and on disk, before the first file is changed.
  * - There is one "try": renaming into place is what takes it.
  */
-export const recordsFolder = '/var/backups/sallyport';
-const trying = join(recordsFolder, 'try');
-const done = join(recordsFolder, 'done');
-export const revertScript = join(recordsFolder, 'revert');
+export const recordsDirectory = '/var/backups/sallyport';
+const trying = join(recordsDirectory, 'try');
+const done = join(recordsDirectory, 'done');
+export const revertScript = join(recordsDirectory, 'revert');
 
 export interface FileChange {
   readonly path: string;
@@ -47,7 +47,7 @@ export interface Change {
 export interface Recorded extends Change {
   readonly files: readonly { readonly path: string; readonly swap?: FileChange['swap'] }[];
   /** Where its texts lie: "0.before", "0.after". */
-  readonly folder: string;
+  readonly directory: string;
 }
 
 export function changeId(action: string, service: string, at: number): string {
@@ -71,7 +71,7 @@ export function clock(): Clock {
 /** @throws CliError refused: another change is under way, or a file is no longer what was shown */
 export function begin(change: Change, files: readonly FileChange[]): void {
   mustBeAsShown(files);
-  prepareFolder();
+  prepareDirectory();
   const fresh = written(change, files);
   try {
     renameSync(fresh, trying);
@@ -80,7 +80,7 @@ export function begin(change: Change, files: readonly FileChange[]): void {
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     throw new CliError('refused', `another change is under way; see: sallyport pam show`);
   }
-  syncFolder(recordsFolder);
+  syncDirectory(recordsDirectory);
   try {
     // Another change may have begun and ended since.
     mustBeAsShown(files);
@@ -99,7 +99,7 @@ export function keep(change: Change, files: readonly FileChange[]): boolean {
   try {
     prepareRecords();
     renameSync(written(change, files), join(done, change.id));
-    syncFolder(done);
+    syncDirectory(done);
     return true;
   } catch (error) {
     if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EROFS')) throw error;
@@ -111,7 +111,7 @@ export function keep(change: Change, files: readonly FileChange[]): boolean {
 export function noteWritten(): void {
   writeSynced(join(trying, 'written'), `${clock().uptime}\n`);
   try {
-    syncFolder(trying);
+    syncDirectory(trying);
   } catch (error) {
     // A watcher has seen it already, and moved the record to what is done.
     if (!hasCode(error, 'ENOENT')) throw error;
@@ -126,7 +126,7 @@ export function end(id: string): boolean {
     if (!hasCode(error, 'ENOENT')) throw error;
     return readRecord(join(done, id)) !== undefined && readText(join(done, id, 'result')) === undefined;
   }
-  syncFolder(recordsFolder);
+  syncDirectory(recordsDirectory);
   return true;
 }
 
@@ -143,14 +143,14 @@ export interface Trial {
 /** The change that is under way; undefined: none, or none that the caller may see. */
 export function currentTrial(): Trial | undefined {
   try {
-    for (const folder of ['try', 'reverting'].map((name) => join(recordsFolder, name))) {
-      const change = readRecord(folder);
+    for (const directory of ['try', 'reverting'].map((name) => join(recordsDirectory, name))) {
+      const change = readRecord(directory);
       if (change === undefined) continue;
-      const written = readText(join(folder, 'written'));
-      const deadline = readText(join(folder, 'deadline'));
+      const written = readText(join(directory, 'written'));
+      const deadline = readText(join(directory, 'deadline'));
       return {
         change,
-        reverting: folder !== trying,
+        reverting: directory !== trying,
         written: written === undefined ? undefined : Number(written),
         left: deadline === undefined ? undefined : Math.max(0, Number(deadline) - clock().uptime),
       };
@@ -168,8 +168,8 @@ export function history(): readonly Recorded[] {
       .sort()
       .reverse()
       .flatMap((name) => {
-        const folder = join(done, name);
-        return readText(join(folder, 'result')) === undefined ? (readRecord(folder) ?? []) : [];
+        const directory = join(done, name);
+        return readText(join(directory, 'result')) === undefined ? (readRecord(directory) ?? []) : [];
       });
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];
@@ -179,7 +179,7 @@ export function history(): readonly Recorded[] {
 
 /** What a record says of the file at that place of its list. */
 export function recordedText(record: Recorded, index: number, which: 'before' | 'after'): string | undefined {
-  return readText(join(record.folder, `${index}.${which}`));
+  return readText(join(record.directory, `${index}.${which}`));
 }
 
 /** Puts the files in place, in their order; each is whole at every moment. */
@@ -200,18 +200,18 @@ function mustBeAsShown(files: readonly FileChange[]): void {
     );
 }
 
-function prepareFolder(): void {
+function prepareDirectory(): void {
   prepareRecords();
   prepareScript();
 }
 
 function prepareRecords(): void {
   mkdirSync(done, { recursive: true, mode: 0o700 });
-  for (const folder of [dirname(recordsFolder), recordsFolder, done])
-    if (!isRootsOwn(folder))
+  for (const directory of [dirname(recordsDirectory), recordsDirectory, done])
+    if (!isRootsOwn(directory))
       throw new CliError(
         'refused',
-        `${folder} must be a folder that only root can write to; try: chown root: ${folder} && chmod 700 ${folder}`,
+        `${directory} must be a directory that only root can write to; try: chown root: ${directory} && chmod 700 ${directory}`,
       );
 }
 
@@ -226,9 +226,9 @@ function prepareScript(): void {
 }
 
 function written(change: Change, files: readonly FileChange[]): string {
-  const folder = join(recordsFolder, `.new-${change.id}`);
-  mkdirSync(folder, { mode: 0o700 });
-  const note = (name: string, text: string, like?: string) => writeSynced(join(folder, name), text, like);
+  const directory = join(recordsDirectory, `.new-${change.id}`);
+  mkdirSync(directory, { mode: 0o700 });
+  const note = (name: string, text: string, like?: string) => writeSynced(join(directory, name), text, like);
   for (const [index, { path, before, after, swap }] of files.entries()) {
     note(`${index}.path`, `${path}\n`);
     if (before !== undefined) note(`${index}.before`, before, path);
@@ -245,8 +245,8 @@ function written(change: Change, files: readonly FileChange[]): string {
   if (change.trial !== undefined) note('deadline', `${Math.ceil(uptime + change.trial)}\n`);
   const listed = files.map(({ path, swap }) => ({ path, ...(swap === undefined ? {} : { swap }) }));
   note('record.json', `${JSON.stringify({ version: 1, ...change, files: listed })}\n`);
-  syncFolder(folder);
-  return folder;
+  syncDirectory(directory);
+  return directory;
 }
 
 /** In ticks since the machine started, as /proc says it. */
@@ -255,11 +255,11 @@ export function startOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
 }
 
-function readRecord(folder: string): Recorded | undefined {
-  const text = readText(join(folder, 'record.json'));
+function readRecord(directory: string): Recorded | undefined {
+  const text = readText(join(directory, 'record.json'));
   if (text === undefined) return undefined;
-  // The folder is root's alone, and a record that is there is whole.
-  return { ...(JSON.parse(text) as Omit<Recorded, 'folder'>), folder };
+  // The directory is root's alone, and a record that is there is whole.
+  return { ...(JSON.parse(text) as Omit<Recorded, 'directory'>), directory };
 }
 
 function hasCode(error: unknown, ...codes: readonly string[]): boolean {

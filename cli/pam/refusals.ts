@@ -33,7 +33,7 @@ export function brokenLines(stack: Stack, files?: PamFiles): readonly Finding[] 
     return [refused(stack.fatal.line, `${stack.fatal.why}: libpam refuses every login`)];
   const suspects = stack.entries.flatMap((entry) => suspect(entry, files) ?? []);
   const [first] = suspects;
-  const empty = (stack.folders ?? []).map(emptyLine);
+  const empty = (stack.directories ?? []).map(emptyLine);
   if (first === undefined) return empty;
   if (!letsIn(stack, files))
     return [...empty, refused(first.line, `${first.why}: libpam refuses every login (${stack.phase})`)];

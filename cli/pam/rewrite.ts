@@ -34,7 +34,7 @@ export interface Swap {
 export function swapOf(text: string, line: IncludeLine, target: string): Swap {
   const rows = text.split('\n').slice(line.line - 1, line.lastLine);
   const row = rows.length === 1 ? (rows[0] ?? '') : line.text;
-  // The name stands last before the comment; a folder or a comment may hold the same word.
+  // The name stands last before the comment; a directory or a comment may hold the same word.
   const [, head = '', comment = ''] = /^([^#]*)(.*)$/s.exec(row) ?? [];
   const at = head.lastIndexOf(line.target);
   const ours = `${head.slice(0, at)}${target}${head.slice(at + line.target.length)}${comment}`;

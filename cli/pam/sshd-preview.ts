@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { CliError } from '../lib/errors.ts';
 import { readSettings, type SshdSettings } from '../lib/sshd-settings.ts';
 import type { FileChange } from './record.ts';
-import { dropInFolder, mainFile, sshdProgram } from './sshd.ts';
+import { dropInDirectory, mainFile, sshdProgram } from './sshd.ts';
 import { readText } from './write.ts';
 
 /** Who connects, and from where: what Match blocks are asked about. */
@@ -29,16 +29,16 @@ export interface Preview {
 
 /** @param changes of drop-ins; none: the configuration as it is */
 export function previewSshd(changes: readonly FileChange[]): Preview {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
   const paths = new Map<string, string | undefined>();
   for (const [index, { path, after }] of changes.entries()) {
-    if (dirname(path) !== dropInFolder) continue;
-    const place = after === undefined ? undefined : join(folder, `${index}.conf`);
+    if (dirname(path) !== dropInDirectory) continue;
+    const place = after === undefined ? undefined : join(directory, `${index}.conf`);
     if (place !== undefined) writeFileSync(place, after ?? '', { encoding: 'latin1', mode: 0o600 });
     paths.set(path, place);
   }
   const main = readText(mainFile) ?? '';
-  const config = join(folder, 'sshd_config');
+  const config = join(directory, 'sshd_config');
   writeFileSync(config, withDropIns(main, dropInNames(), paths), { encoding: 'latin1', mode: 0o600 });
   const known = new Map<string, Resolved>();
   const depends = hasMatch(main, paths);
@@ -53,7 +53,7 @@ export function previewSshd(changes: readonly FileChange[]): Preview {
       known.set(key, answer);
       return answer;
     },
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 
@@ -68,13 +68,13 @@ function resolved(config: string, who: readonly string[]): Resolved {
 }
 
 function dropInNames(): readonly string[] {
-  return existsSync(dropInFolder) ? readdirSync(dropInFolder) : [];
+  return existsSync(dropInDirectory) ? readdirSync(dropInDirectory) : [];
 }
 
 /** Whether the answer may depend on who connects. What lies elsewhere may hold anything. */
 function hasMatch(main: string, paths: ReadonlyMap<string, string | undefined>): boolean {
   const there = dropInNames()
-    .map((name) => join(dropInFolder, name))
+    .map((name) => join(dropInDirectory, name))
     .filter((path) => !paths.has(path));
   const texts = [
     main,
@@ -82,15 +82,15 @@ function hasMatch(main: string, paths: ReadonlyMap<string, string | undefined>):
   ];
   const elsewhere = texts.some((text) =>
     [...text.matchAll(/^\s*include[\s=]+(.*)$/gim)].some(([, words = '']) =>
-      wordsOf(words).some((word) => dirname(absolute(word)) !== dropInFolder),
+      wordsOf(words).some((word) => dirname(absolute(word)) !== dropInDirectory),
     ),
   );
   return elsewhere || texts.some((text) => /^\s*match[\s=]/im.test(text));
 }
 
 /**
- * The main file with each Include of the drop-in folder spelled out, in the order in which sshd reads them.
- * @param names of what lies in the folder; @param paths where changed drop-ins lie for now; undefined: it goes. Pure
+ * The main file with each Include of the drop-in directory spelled out, in the order in which sshd reads them.
+ * @param names of what lies in the directory; @param paths where changed drop-ins lie for now; undefined: it goes. Pure
  */
 export function withDropIns(
   main: string,
@@ -100,11 +100,11 @@ export function withDropIns(
   const all = [...new Set([...names, ...[...paths.keys()].map((path) => basename(path))])].sort();
   const files = (word: string): readonly string[] => {
     const path = absolute(word);
-    if (dirname(path) !== dropInFolder) return [word];
+    if (dirname(path) !== dropInDirectory) return [word];
     return all
       .filter((name) => matches(basename(path), name))
       .flatMap((name) => {
-        const real = join(dropInFolder, name);
+        const real = join(dropInDirectory, name);
         return paths.has(real) ? (paths.get(real) ?? []) : names.includes(name) ? real : [];
       });
   };

@@ -7,7 +7,7 @@ import { readText } from './write.ts';
 
 /** sshd's configuration as sshd itself resolves it. */
 
-export const dropInFolder = '/etc/ssh/sshd_config.d';
+export const dropInDirectory = '/etc/ssh/sshd_config.d';
 export const mainFile = '/etc/ssh/sshd_config';
 
 export const sshdProgram = existsSync('/usr/sbin/sshd') ? '/usr/sbin/sshd' : 'sshd';
@@ -31,7 +31,7 @@ function faultOf(run: { readonly error?: Error | undefined; readonly stderr: str
   return isNotRunning(why ?? '') ? `sshd is not running (${why}); start it first` : `sshd -t: ${why}`;
 }
 
-export const includeHint = `the line "Include ${dropInFolder}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`;
+export const includeHint = `the line "Include ${dropInDirectory}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`;
 
 /** Where a drop-in says what sshd does not do: one sentence each. */
 export function disagreements(dropIn: string, settings: SshdSettings): readonly string[] {
@@ -53,10 +53,10 @@ function settingsIn(text: string): readonly (readonly [string, string])[] {
 
 /** Files with a line of that keyword, but for our own. */
 function placesOf(keyword: string): readonly string[] {
-  const names = existsSync(dropInFolder) ? readdirSync(dropInFolder) : [];
+  const names = existsSync(dropInDirectory) ? readdirSync(dropInDirectory) : [];
   const files = names.filter((name) => name.endsWith('.conf') && !name.includes('sallyport')).sort();
   const line = new RegExp(`^\\s*${keyword}\\s`, 'i');
-  return [...files.map((name) => join(dropInFolder, name)), mainFile].flatMap((file) => {
+  return [...files.map((name) => join(dropInDirectory, name)), mainFile].flatMap((file) => {
     const at = (readText(file) ?? '').split('\n').findIndex((one) => line.test(one));
     return at < 0 ? [] : [`${file}:${at + 1}`];
   });

@@ -4,7 +4,7 @@ import { overlaid, type Plan, planEnable } from './plan.ts';
 import { planDisable, readyInclude } from './plan-disable.ts';
 import { readStack } from './read.ts';
 import type { FileChange, Recorded } from './record.ts';
-import { dropInFolder } from './sshd.ts';
+import { dropInDirectory } from './sshd.ts';
 
 /**
  * `planEnable`, also from one ready stack to another.
@@ -61,7 +61,7 @@ function joined(off: readonly FileChange[], on: readonly FileChange[], row: stri
     ...(change.swap === undefined ? {} : { swap: { ...change.swap, original: row } }),
   }));
   const gone = off.filter(({ path }) => !on.some((change) => change.path === path));
-  const isDropIn = ({ path }: FileChange) => path.startsWith(dropInFolder);
+  const isDropIn = ({ path }: FileChange) => path.startsWith(dropInDirectory);
   return [
     ...written.filter(isDropIn),
     ...gone.filter(isDropIn),

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncFolder } from '../../daemon/lib/durable.ts';
+import { syncDirectory } from '../../daemon/lib/durable.ts';
 import { replaceFile } from '../../daemon/lib/write-file.ts';
 
 /**
@@ -40,7 +40,7 @@ export function writeAtomically(path: string, text: string): void {
 /** A file that is gone already is no error. */
 export function removeDurably(path: string): void {
   rmSync(path, { force: true });
-  syncFolder(dirname(path));
+  syncDirectory(dirname(path));
 }
 
 /** @returns undefined: there is no such file */
@@ -48,7 +48,7 @@ export function readText(path: string): string | undefined {
   return statOf(path) === undefined ? undefined : readFileSync(path, 'latin1');
 }
 
-/** Writes a file of our own records and syncs it; the folder is synced by the caller, once. */
+/** Writes a file of our own records and syncs it; the directory is synced by the caller, once. */
 export function writeSynced(path: string, text: string, like?: string): void {
   const file = openSync(path, 'wx', 0o600);
   try {

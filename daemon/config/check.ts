@@ -61,7 +61,7 @@ export function checkPaths(document: DocumentTable, report: Report): void {
       report.add(
         ['paths', key],
         formatValue(path),
-        'a path outside the folder of the store',
+        'a path outside the directory of the store',
         `the store is ${paths.store}`,
       );
     }

@@ -22,11 +22,11 @@ export interface Config {
     readonly controlSocket: string;
     /** Where the service manager starts `sallyport-fido` for each connection. */
     readonly fidoSocket: string;
-    /** Started as a child in its place, as the daemon's own user: for a folder of one's own. */
+    /** Started as a child in its place, as the daemon's own user: for a directory of one's own. */
     readonly fidoHelper?: string;
     /** Where the service manager starts `sallyport-password` for each connection. */
     readonly passwordSocket: string;
-    /** Started as a child in its place, as the daemon's own user: for a folder of one's own. */
+    /** Started as a child in its place, as the daemon's own user: for a directory of one's own. */
     readonly passwordHelper?: string;
     /** Where its PAM service file lies, instead of the system's places; never without passwordHelper. */
     readonly passwordServiceDir?: string;

@@ -32,7 +32,7 @@ export interface PathsTable {
   readonly password_service_dir?: string | undefined;
 }
 
-/** The PAM module derives the user socket from `socket=`: same folder, this name. */
+/** The PAM module derives the user socket from `socket=`: same directory, this name. */
 export function userSocketBeside(pamSocket: string): string {
   return join(dirname(pamSocket), 'pam-user.sock');
 }
@@ -61,7 +61,7 @@ export interface HelperPrograms {
   readonly password?: string | undefined;
 }
 
-/** Everything below one folder, for development and tests (`init --root`). */
+/** Everything below one directory, for development and tests (`init --root`). */
 export function rootedPaths(root: string, { fido, password }: HelperPrograms = {}): Config['paths'] {
   return {
     store: `${root}/var/store`,

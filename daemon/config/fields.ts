@@ -98,7 +98,7 @@ export const domainName = reads(
       : undefined,
 );
 
-/** libpam turns every service name to lower case and drops folders. */
+/** libpam turns every service name to lower case and drops directories. */
 export const serviceName = text(
   'the name of a PAM service as in /etc/pam.d, in lower case, up to 64 letters, digits, ".", "_", "+" and "-"',
   (value) => /^[a-z0-9._+-]+$/.test(value) && value.length <= limits.serviceLength,

@@ -53,7 +53,7 @@ interface Good {
   readonly text: string;
 }
 
-/** The folder of `init --root` that a configuration file belongs to; undefined: it belongs to the system. */
+/** The directory of `init --root` that a configuration file belongs to; undefined: it belongs to the system. */
 export function rootOf(file: string): string | undefined {
   return file === defaultConfigFile ? undefined : /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
 }

@@ -88,7 +88,7 @@ function pathLines(paths: Config['paths'], before: string): string {
 /** What stands in the PAM service below a root: the passwords of this machine, and nothing else. */
 export const rootedService = {
   name: 'sallyport-password',
-  text: `# Asked by sallyport-password for the sallyportd of this folder; see pam-config/pam.d/sallyport-password.
+  text: `# Asked by sallyport-password for the sallyportd of this directory; see pam-config/pam.d/sallyport-password.
 auth     required  pam_unix.so nodelay
 account  required  pam_unix.so
 `,

@@ -83,13 +83,13 @@ const fileName = 'sallyport_addon.node';
 const places = ['.', '../../build/Release', '../../../build/Release'];
 
 /** The addon's file; its first place where there is none. */
-export function addonFile(folder: string = import.meta.dirname): string {
-  return nativeFile(fileName, folder) ?? join(folder, fileName);
+export function addonFile(directory: string = import.meta.dirname): string {
+  return nativeFile(fileName, directory) ?? join(directory, fileName);
 }
 
 /** What was built of native/: it lies where the addon lies. Undefined: it was not built. */
-export function nativeFile(name: string, folder: string = import.meta.dirname): string | undefined {
-  return places.map((place) => resolve(folder, place, name)).find((file) => existsSync(file));
+export function nativeFile(name: string, directory: string = import.meta.dirname): string | undefined {
+  return places.map((place) => resolve(directory, place, name)).find((file) => existsSync(file));
 }
 
 function loadFile(file: string): NativeAddon {

@@ -13,7 +13,7 @@ const longestFile = 65_536;
  * Whether logind calls the session active and not remote, and a person sits at it: cron's sessions are
  * active and not remote too, and have no seat.
  *
- * What must hold: the session's name comes from the other side, so it names a file of this folder and no
+ * What must hold: the session's name comes from the other side, so it names a file of this directory and no
  * other; everything unknown, missing or odd is false, which is the stricter branch.
  */
 export async function readSessionIsLocal(sessionsDir: string, session: string): Promise<boolean> {

@@ -17,7 +17,7 @@ import type { PasswordHelper, PasswordQuestion } from './passwords.ts';
 import { peerOf } from './peer-credentials.ts';
 
 export interface PasswordHelperOptions {
-  /** confdir: where the service file lies, for a folder of one's own; undefined: the system's. */
+  /** confdir: where the service file lies, for a directory of one's own; undefined: the system's. */
   readonly where: { readonly program: string; readonly confdir?: string } | { readonly socket: string };
   readonly log: Log;
   /** Milliseconds until a check is given up; tests have no 10 seconds. */
@@ -121,7 +121,7 @@ function frameOf({ user, password, source }: PasswordQuestion, deadline: number)
 }
 
 /** Where PAM finds the service file that the helper uses, first to last. */
-function serviceFolders(where: PasswordHelperOptions['where']): readonly string[] {
+function serviceDirectories(where: PasswordHelperOptions['where']): readonly string[] {
   return 'program' in where && where.confdir !== undefined
     ? [where.confdir]
     : ['/etc/pam.d', '/usr/lib/pam.d'];
@@ -159,7 +159,7 @@ export function createPasswordHelper(options: PasswordHelperOptions): PasswordHe
     },
     async lacksPassword(user) {
       const name = Buffer.from(user);
-      if (!userFits(name) || !(await decidesByShadow(serviceFolders(options.where)))) return false;
+      if (!userFits(name) || !(await decidesByShadow(serviceDirectories(options.where)))) return false;
       return (await run(encodeLook({ user: name, deadline }), answersOf.look)) === 'none';
     },
   };

@@ -50,11 +50,11 @@ export function shadowDecides(text: string): boolean {
   return asked;
 }
 
-/** The same of the file that PAM would take. @param folders first to last */
-export async function decidesByShadow(folders: readonly string[]): Promise<boolean> {
-  for (const folder of folders) {
+/** The same of the file that PAM would take. @param directories first to last */
+export async function decidesByShadow(directories: readonly string[]): Promise<boolean> {
+  for (const directory of directories) {
     try {
-      return shadowDecides(await readFile(join(folder, service), 'utf8'));
+      return shadowDecides(await readFile(join(directory, service), 'utf8'));
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) return false;
     }

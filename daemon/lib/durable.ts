@@ -2,8 +2,8 @@ import { closeSync, fchownSync, fsyncSync, openSync, readSync, renameSync, rmSyn
 import { dirname } from 'node:path';
 import { inspectTarget, replaceableFile } from './write-target.ts';
 
-/** Makes creations, renames and removals in a folder survive a power cut. */
-export function syncFolder(path: string): void {
+/** Makes creations, renames and removals in a directory survive a power cut. */
+export function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);
@@ -28,7 +28,7 @@ export function createDurably(path: string, contents: Buffer, owner?: FileOwner)
   } finally {
     closeSync(fd);
   }
-  syncFolder(dirname(path));
+  syncDirectory(dirname(path));
 }
 
 export function writeFully(fd: number, bytes: Buffer, position: number): void {
@@ -83,7 +83,7 @@ export function prepareDurably(path: string, contents: Buffer): Next {
       // A link is replaced and not followed.
       if (inspectTarget(path).kind !== 'link') replaceableFile(path, 'refuse');
       renameSync(fresh, path);
-      syncFolder(dirname(path));
+      syncDirectory(dirname(path));
     },
     drop,
   };

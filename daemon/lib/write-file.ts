@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type FileOwner, syncFolder } from './durable.ts';
+import { type FileOwner, syncDirectory } from './durable.ts';
 import { SallyportError } from './errors.ts';
 import { inspectTarget, notReplaceable, replaceableFile } from './write-target.ts';
 
@@ -60,7 +60,7 @@ export function replaceFile(path: string, text: string, replacement: Replacement
     rmSync(temporary, { force: true });
     throw error;
   }
-  syncFolder(dirname(target));
+  syncDirectory(dirname(target));
 }
 
 /**
@@ -103,7 +103,7 @@ export async function createNewFile(path: string): Promise<NewFile> {
     async finish() {
       await file.sync();
       await file.close();
-      syncFolder(dirname(path));
+      syncDirectory(dirname(path));
     },
     async abandon() {
       const own = await file.stat().catch(() => undefined);

@@ -114,7 +114,7 @@ export async function offline(
 
 async function open({ paths, keyring }: OfflineContext, addon: Addon): Promise<Store> {
   try {
-    return await openStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: addon });
+    return await openStore({ directory: paths.store, anchor: paths.anchor, keyring, locks: addon });
   } catch (error) {
     throw isStoreError(error, 'store-locked') ? daemonRunningError() : error;
   }

@@ -15,12 +15,12 @@ import { openCopy, type ReadonlyCopy } from './readonly-copy.ts';
  * @throws SallyportError store-locked
  */
 export function checkStore(prepared: OfflineContext, addon: Addon, work: Job): Promise<void> {
-  return withStore(prepared, addon, async (folder) => {
-    mkdirSync(folder, { mode: 0o700 });
-    const copy = await openCopy(prepared.paths, prepared.keyring, join(folder, 'old'));
+  return withStore(prepared, addon, async (directory) => {
+    mkdirSync(directory, { mode: 0o700 });
+    const copy = await openCopy(prepared.paths, prepared.keyring, join(directory, 'old'));
     for (const problem of copy?.problems ?? ['Nothing of it can be read.']) work.tell({ problem });
     try {
-      const findings = copy === undefined ? [] : await findingsIn(copy, join(folder, 'old'), work);
+      const findings = copy === undefined ? [] : await findingsIn(copy, join(directory, 'old'), work);
       const whole = copy !== undefined && copy.problems.length === 0 && findings.length === 0;
       for (const problem of findings) work.tell({ problem });
       const { commit = 0, accounts = 0 } = copy?.meta ?? {};
@@ -33,7 +33,7 @@ export function checkStore(prepared: OfflineContext, addon: Addon, work: Job): P
 
 export async function findingsIn(
   { db, sealer }: ReadonlyCopy,
-  folder: string,
+  directory: string,
   work: Job,
 ): Promise<readonly string[]> {
   const findings: string[] = [];
@@ -41,7 +41,7 @@ export async function findingsIn(
   const scrubbed = scrubStore({
     db,
     sealer,
-    checkFiles: () => checkLiveTables(folder),
+    checkFiles: () => checkLiveTables(directory),
     pause: 0,
     found: (finding) => void findings.push(finding),
     read: (count) => {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { loadAddon } from '../host/addon.ts';
 import { SallyportError } from '../lib/errors.ts';
 
-/** Whose store it is: of the folder itself, or of the one that it lies in, where it is gone. */
+/** Whose store it is: of the directory itself, or of the one that it lies in, where it is gone. */
 export function ownerOf(store: string): { readonly uid: number; readonly gid: number } {
   for (const path of [store, dirname(store)]) {
     const found = lstatSync(path, { throwIfNoEntry: false });
@@ -11,7 +11,7 @@ export function ownerOf(store: string): { readonly uid: number; readonly gid: nu
   }
   throw new SallyportError(
     'store-missing',
-    `there is neither a store in ${store} nor the folder that it lies in; mount it, or make the first one with: sallyport init`,
+    `there is neither a store in ${store} nor the directory that it lies in; mount it, or make the first one with: sallyport init`,
   );
 }
 

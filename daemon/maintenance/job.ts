@@ -8,7 +8,7 @@ import { lockStore, type StoreLock } from '../store/leveldb/lock.ts';
 import type { HashKey } from '../store/sealed/hash-keys.ts';
 import { daemonRunningError } from './administration.ts';
 import type { OfflineContext } from './offline-context.ts';
-import { workFolder } from './replace-store.ts';
+import { workDirectory } from './replace-store.ts';
 
 /** Whoever started it hears how it goes, one JSON object a line. */
 export interface Job {
@@ -38,21 +38,21 @@ export async function working(output: Writable, run: (work: Job) => Promise<void
 }
 
 /**
- * With the store to itself, and a folder that is gone afterwards. MUST hold: no daemon runs beside it.
+ * With the store to itself, and a directory that is gone afterwards. MUST hold: no daemon runs beside it.
  * @throws SallyportError store-locked
  */
 export async function withStore(
   { paths }: OfflineContext,
   addon: Addon,
-  run: (folder: string) => Promise<void>,
+  run: (directory: string) => Promise<void>,
 ): Promise<void> {
   const lock = take(paths.store, addon);
-  let folder: string | undefined;
+  let directory: string | undefined;
   try {
-    folder = workFolder(paths.store);
-    await run(folder);
+    directory = workDirectory(paths.store);
+    await run(directory);
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
     lock.release();
   }
 }

@@ -65,7 +65,7 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
     case 'aside':
       return working(output, async (work) => {
         const aside = replacedStores(prepare(file).paths.store);
-        if (what.discard) for (const folder of aside) rmSync(folder, { recursive: true });
+        if (what.discard) for (const directory of aside) rmSync(directory, { recursive: true });
         work.tell({ done: { aside } });
       });
     case 'restore':

@@ -4,7 +4,7 @@ import { messageOf, SallyportError } from '../lib/errors.ts';
 import type { Keyring } from '../sealing/keyring.ts';
 import { createSealer, type Sealer } from '../sealing/seal.ts';
 import { type AnchorState, readAnchor } from '../store/leveldb/anchor.ts';
-import { checkFolder, checkTrail } from '../store/leveldb/directory-check.ts';
+import { checkDirectory, checkTrail } from '../store/leveldb/directory-check.ts';
 import { isDiskFull, type LevelDb, openLevel, repairLevel } from '../store/leveldb/leveldb.ts';
 import { cutTornEnds } from '../store/leveldb/open-files.ts';
 import { freeBytes } from '../store/leveldb/reserve.ts';
@@ -37,11 +37,11 @@ export async function openCopy(
   const problems: string[] = [];
   const anchor = await tried(problems, async () => readAnchor(paths.anchor, keyring));
   const isThere = await tried(problems, async () => {
-    copyFolder(paths.store, to);
+    copyDirectory(paths.store, to);
     return true;
   });
   if (!isThere) return undefined;
-  const check = await tried(problems, () => checkFolder(to, Number.POSITIVE_INFINITY));
+  const check = await tried(problems, () => checkDirectory(to, Number.POSITIVE_INFINITY));
   if (check !== undefined) cutTornEnds(to, check);
   // One damaged block of a table cannot hide a change without its marker showing it; a damaged log can.
   const hasAllChanges =
@@ -86,7 +86,7 @@ async function tried<T>(problems: string[], work: () => Promise<T>): Promise<T |
   }
 }
 
-function copyFolder(from: string, to: string): void {
+function copyDirectory(from: string, to: string): void {
   const names = readdirSync(from);
   mkdirSync(to, { mode: 0o700 });
   for (const name of names) {
@@ -105,19 +105,19 @@ function copyFolder(from: string, to: string): void {
 
 /** LevelDB's own repair may let older values shine through: what comes of it is a guess. */
 async function opening(
-  folder: string,
+  directory: string,
   problems: string[],
 ): Promise<{ readonly db: LevelDb; readonly guessed: boolean } | undefined> {
-  const db = await tried(problems, () => openLevel(folder, false));
+  const db = await tried(problems, () => openLevel(directory, false));
   if (db !== undefined) return { db, guessed: false };
   const repaired = await tried(problems, async () => {
     // It passes over what it has no room for, without a word.
-    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-    const free = await freeBytes(folder);
+    const bytes = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+    const free = await freeBytes(directory);
     if (free < bytes + roomToRepair)
       throw noRoom(`${free} bytes are free, and ${bytes + roomToRepair} are needed`);
-    await repairLevel(folder);
-    return openLevel(folder, false);
+    await repairLevel(directory);
+    return openLevel(directory, false);
   });
   return repaired === undefined ? undefined : { db: repaired, guessed: true };
 }

@@ -36,16 +36,16 @@ export function repair(
   work: Job,
   giveUp: readonly string[] = [],
 ): Promise<void> {
-  return withStore(prepared, addon, async (folder) => {
+  return withStore(prepared, addon, async (directory) => {
     const { paths, keyring } = prepared;
-    mkdirSync(folder, { mode: 0o700 });
-    const old = await openCopy(paths, keyring, join(folder, 'old'));
+    mkdirSync(directory, { mode: 0o700 });
+    const old = await openCopy(paths, keyring, join(directory, 'old'));
     if (old === undefined) throw nothingLeft(paths.store);
     const now = Date.now();
     const sealer = createSealer(keyring);
     let into: StoreBuilder | undefined;
     try {
-      const findings = await findingsIn(old, join(folder, 'old'), work);
+      const findings = await findingsIn(old, join(directory, 'old'), work);
       for (const problem of [...old.problems, ...findings]) work.tell({ problem });
       if (old.isNewest && old.problems.length === 0 && findings.length === 0) {
         work.tell({ done: { whole: true, accounts: old.meta?.accounts ?? 0 } });
@@ -54,7 +54,7 @@ export function repair(
       const stood = old.meta?.commit ?? (await highestVersion(old.db));
       const commit = 1 + Math.max(stood, old.anchor?.commit ?? 0);
       const storeId = old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex');
-      into = await StoreBuilder.begin(join(folder, 'new'), sealer, commit);
+      into = await StoreBuilder.begin(join(directory, 'new'), sealer, commit);
       const heldUntil = await rebuild({
         from: old,
         trail: old,
@@ -85,7 +85,7 @@ export function repair(
         keyring,
         exchange: addon.exchange,
         oldAnchor: old.anchor,
-        fresh: { folder: join(folder, 'new'), storeId, commit },
+        fresh: { directory: join(directory, 'new'), storeId, commit },
         now,
       });
       work.tell({

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Addon } from '../host/addon.ts';
-import { syncFolder } from '../lib/durable.ts';
+import { syncDirectory } from '../lib/durable.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import { systemCode } from '../sealing/error.ts';
 import type { Keyring } from '../sealing/keyring.ts';
 import { Anchor, type AnchorState, nextAnchor, readAnchor } from '../store/leveldb/anchor.ts';
 
 /** Where a new store is made: beside the one in use, on the same file system. */
-export function workFolder(store: string): string {
+export function workDirectory(store: string): string {
   const prefix = `${basename(store)}.making-`;
   // What a run before this one left when it was killed: it never was a store.
   for (const name of readdirSync(dirname(store)))
@@ -40,7 +40,7 @@ export interface StoreReplacement {
   readonly exchange: Addon['exchange'];
   /** Of the anchor that is there; undefined: it cannot be read, and no daemon starts with it. */
   readonly oldAnchor: AnchorState | undefined;
-  readonly fresh: { readonly folder: string; readonly storeId: string; readonly commit: number };
+  readonly fresh: { readonly directory: string; readonly storeId: string; readonly commit: number };
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -72,12 +72,12 @@ export function replaceStore({
     if (oldAnchor !== undefined) new Anchor(anchor, keyring, oldAnchor).close();
     let kept: string | undefined;
     if (existsSync(store)) {
-      renameSync(fresh.folder, aside);
-      syncFolder(dirname(store));
+      renameSync(fresh.directory, aside);
+      syncDirectory(dirname(store));
       change(exchange, store, aside);
       kept = aside;
-    } else renameSync(fresh.folder, store);
-    syncFolder(dirname(store));
+    } else renameSync(fresh.directory, store);
+    syncDirectory(dirname(store));
     next.use();
     return kept;
   } catch (error) {

@@ -46,20 +46,20 @@ export function restore(
   options: RestoreOptions,
   work: Job,
 ): Promise<void> {
-  return withStore(prepared, addon, async (folder) => {
+  return withStore(prepared, addon, async (directory) => {
     const { paths, keyring } = prepared;
-    mkdirSync(folder, { mode: 0o700 });
-    const taken = await take(options.input, join(folder, 'backup'), keyring, options.oldKeys);
+    mkdirSync(directory, { mode: 0o700 });
+    const taken = await take(options.input, join(directory, 'backup'), keyring, options.oldKeys);
     const { header, keys } = taken;
     const skip = options.ignoreStore || !existsSync(paths.store);
-    const old = skip ? undefined : await openCopy(paths, keyring, join(folder, 'old'));
+    const old = skip ? undefined : await openCopy(paths, keyring, join(directory, 'old'));
     for (const problem of old?.problems ?? []) work.tell({ problem });
     const anchor = skip ? usableAnchor(paths.anchor, keyring) : old?.anchor;
     const commit = 1 + Math.max(header.commit, old?.meta?.commit ?? 0, anchor?.commit ?? 0);
     // Under the id of the anchor: then the new store is good under the old anchor too.
     const storeId = anchor?.storeId ?? header.storeId;
     const sealer = createSealer(keyring);
-    const into = await StoreBuilder.begin(join(folder, 'new'), sealer, commit);
+    const into = await StoreBuilder.begin(join(directory, 'new'), sealer, commit);
     const from: Side = { db: taken.db, sealer: createSealer(keys) };
     const now = Date.now();
     const meta = await metaIn(from);
@@ -100,7 +100,7 @@ export function restore(
       await taken.db.close();
       await old?.db.close();
     }
-    const fresh = { folder: join(folder, 'new'), storeId, commit };
+    const fresh = { directory: join(directory, 'new'), storeId, commit };
     const aside = options.dryRun
       ? undefined
       : replaceStore({
@@ -140,11 +140,11 @@ interface Taken {
 /** The backup as it was, in a database of its own. */
 async function take(
   input: Readable,
-  folder: string,
+  directory: string,
   own: Keyring,
   oldKeys: Keyring | undefined,
 ): Promise<Taken> {
-  const db = await openLevel(folder, true);
+  const db = await openLevel(directory, true);
   try {
     let header: BackupHeader | undefined;
     let keys = oldKeys === undefined ? own : mergedKeyring(own, oldKeys);

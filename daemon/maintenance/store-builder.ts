@@ -1,10 +1,10 @@
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
-import { syncFolder } from '../lib/durable.ts';
+import { syncDirectory } from '../lib/durable.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import type { AccountRecord, SegmentReason, YubikeyCounterRecord } from '../store/contract.ts';
-import { checkFolder } from '../store/leveldb/directory-check.ts';
+import { checkDirectory } from '../store/leveldb/directory-check.ts';
 import { type LevelDb, openLevel } from '../store/leveldb/leveldb.ts';
 import { lostEvent } from '../store/sealed/audit-trail.ts';
 import {
@@ -41,7 +41,7 @@ const pageOf = 512;
  */
 export class StoreBuilder {
   readonly #db: LevelDb;
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #sealer: Sealer;
   readonly #commit: number;
   #operations: { type: 'put'; key: Buffer; value: Buffer }[] = [];
@@ -54,16 +54,16 @@ export class StoreBuilder {
   /** The newest event, as it was encoded. */
   #newest: Buffer | undefined;
 
-  private constructor(db: LevelDb, folder: string, sealer: Sealer, commit: number) {
+  private constructor(db: LevelDb, directory: string, sealer: Sealer, commit: number) {
     this.#db = db;
-    this.#folder = folder;
+    this.#directory = directory;
     this.#sealer = sealer;
     this.#commit = commit;
   }
 
   /** @param commit the number of the one commit that all of it is */
-  static async begin(folder: string, sealer: Sealer, commit: number): Promise<StoreBuilder> {
-    return new StoreBuilder(await openLevel(folder, true), folder, sealer, commit);
+  static async begin(directory: string, sealer: Sealer, commit: number): Promise<StoreBuilder> {
+    return new StoreBuilder(await openLevel(directory, true), directory, sealer, commit);
   }
 
   get accounts(): number {
@@ -143,8 +143,8 @@ export class StoreBuilder {
     };
     await this.#db.put(metaKey, sealMeta(this.#sealer, meta), { sync: true });
     await this.#db.close();
-    syncAll(this.#folder);
-    await checkFolder(this.#folder, Number.POSITIVE_INFINITY);
+    syncAll(this.#directory);
+    await checkDirectory(this.#directory, Number.POSITIVE_INFINITY);
   }
 
   #chainOf(begin: SegmentReason, trail: Meta | undefined): ChainState {
@@ -202,15 +202,15 @@ export async function metaIn({
 }
 
 /** LevelDB syncs the log that it writes last, and no log before it. */
-export function syncAll(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const fd = openSync(join(folder, name), 'r');
+export function syncAll(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const fd = openSync(join(directory, name), 'r');
     try {
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
   }
-  syncFolder(folder);
-  syncFolder(dirname(folder));
+  syncDirectory(directory);
+  syncDirectory(dirname(directory));
 }

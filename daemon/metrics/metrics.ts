@@ -120,10 +120,10 @@ function ofStore(health: StoreHealth, size: number | undefined): readonly Family
 }
 
 /** LevelDB may take a file away meanwhile. */
-async function sizeOf(folder: string): Promise<number | undefined> {
+async function sizeOf(directory: string): Promise<number | undefined> {
   try {
-    const sizes = (await readdir(folder)).map((name) =>
-      stat(join(folder, name)).then(
+    const sizes = (await readdir(directory)).map((name) =>
+      stat(join(directory, name)).then(
         ({ size }) => size,
         () => 0,
       ),

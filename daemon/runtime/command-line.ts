@@ -93,6 +93,6 @@ async function initAs(account: FileOwner, file: string): Promise<void> {
       'init-failed',
       said.startsWith('sallyportd: ')
         ? said.replace('sallyportd: ', '').trim()
-        : `the account cannot run ${program}: every folder on the way must let others in; put the program there`,
+        : `the account cannot run ${program}: every directory on the way must let others in; put the program there`,
     );
 }

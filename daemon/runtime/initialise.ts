@@ -13,7 +13,7 @@ import { createStore } from '../store/leveldb/create.ts';
 import type { Locks } from '../store/leveldb/lock.ts';
 
 export interface InitOptions {
-  /** Everything below this folder; undefined: the usual system paths. */
+  /** Everything below this directory; undefined: the usual system paths. */
   readonly root: string | undefined;
   /** The configuration file; undefined: its usual place. */
   readonly file: string | undefined;
@@ -21,7 +21,7 @@ export interface InitOptions {
   /** With a root: what is started as a child. */
   readonly helpers?: HelperPrograms;
   readonly locks: Locks;
-  /** By root, without a root folder: the account that sallyportd runs as. Undefined: whoever calls. */
+  /** By root, without a root directory: the account that sallyportd runs as. Undefined: whoever calls. */
   readonly daemon?: DaemonAccount;
 }
 
@@ -53,7 +53,7 @@ function ownServiceDir(root: string, paths: Config['paths']): string | undefined
  * MUST hold:
  * - nothing that exists is written over: a second `init` changes nothing and says so;
  * - the store comes last, and only together with a key that is on disk;
- * - run by root, the configuration stays root's, and nothing is done as root in a folder of the daemon's.
+ * - run by root, the configuration stays root's, and nothing is done as root in a directory of the daemon's.
  *
  * @throws SallyportError `store-exists`, `config-bad`, `store-key`, `bad-path`
  */
@@ -78,7 +78,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     make();
     made.push(path);
   };
-  const folder = (path: string, mode: number, owner?: FileOwner): void => {
+  const directory = (path: string, mode: number, owner?: FileOwner): void => {
     // The umask is strict for the store's sake; what other users have to pass must not suffer from it.
     const umask = process.umask(0o022);
     try {
@@ -90,7 +90,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     }
   };
 
-  folder(dirname(file), 0o755);
+  directory(dirname(file), 0o755);
   once(file, () => {
     createDurably(file, Buffer.from(initialConfig(root, options.helpers)));
     // No secret stands in it, and the CLI of every user asks it for the control socket.
@@ -100,12 +100,12 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   if (!parsed.ok) throw configError(parsed.problems);
   const { paths } = parsed.config;
 
-  folder(dirname(paths.masterKey), 0o755);
-  for (const path of [paths.store, paths.anchor, paths.lastGood]) folder(dirname(path), 0o700, daemon);
-  for (const path of [paths.pamSocket, paths.controlSocket]) folder(dirname(path), 0o755);
+  directory(dirname(paths.masterKey), 0o755);
+  for (const path of [paths.store, paths.anchor, paths.lastGood]) directory(dirname(path), 0o700, daemon);
+  for (const path of [paths.pamSocket, paths.controlSocket]) directory(dirname(path), 0o755);
   const serviceDir = root === undefined ? undefined : ownServiceDir(root, paths);
   if (serviceDir !== undefined) {
-    folder(serviceDir, 0o755);
+    directory(serviceDir, 0o755);
     const service = join(serviceDir, rootedService.name);
     once(service, () => createDurably(service, Buffer.from(rootedService.text)));
   }
@@ -119,7 +119,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     await daemon.makeStore(file);
   } else {
     const keyring = loadKeyring({ path: paths.masterKey });
-    await createStore({ folder: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
+    await createStore({ directory: paths.store, anchor: paths.anchor, keyring, locks: options.locks });
   }
   made.push(paths.store, paths.anchor);
   return { file, paths, made, kept };

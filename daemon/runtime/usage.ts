@@ -17,7 +17,7 @@ export const options: readonly { readonly flags: string; readonly about: string 
   { flags: '--config FILE', about: `the configuration, by default ${defaultConfigFile}` },
   {
     flags: '--init',
-    about: 'lay out configuration, master key and store; with --root DIR all of it below one folder',
+    about: 'lay out configuration, master key and store; with --root DIR all of it below one directory',
   },
   {
     flags: '--user NAME',

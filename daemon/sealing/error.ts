@@ -21,10 +21,10 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** For damage that was found before anything was written. */
-export function storeDamaged(folder: string, what: string, cause?: unknown): StoreError {
+export function storeDamaged(directory: string, what: string, cause?: unknown): StoreError {
   return storeError(
     'store-damaged',
-    `The store ${folder} is damaged: ${what}. Nothing was changed. Restore the store together with its anchor from a backup.`,
+    `The store ${directory} is damaged: ${what}. Nothing was changed. Restore the store together with its anchor from a backup.`,
     cause,
   );
 }

@@ -117,7 +117,7 @@ function readKeyFile(path: string, fromCredential: boolean): string {
     );
   }
   try {
-    // systemd guards $CREDENTIALS_DIRECTORY by the folder's own mode and ACL.
+    // systemd guards $CREDENTIALS_DIRECTORY by the directory's own mode and ACL.
     if (!fromCredential) refuseOpenToOthers(fd, path);
     return readFileSync(fd, 'utf8');
   } finally {

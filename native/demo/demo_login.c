@@ -1,5 +1,5 @@
 /*
- * sallyport-demo: one login through real PAM, with a service file from a folder of one's own, for
+ * sallyport-demo: one login through real PAM, with a service file from a directory of one's own, for
  * `npm start` and for whoever wants to try a stack before it goes to /etc/pam.d.
  *
  *   sallyport-demo FOLDER SERVICE USER

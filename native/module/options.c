@@ -139,7 +139,7 @@ static bool take(struct options *options, const char *word, unsigned *given) {
     return false;
 }
 
-/* pam-user.sock stands in the folder of the root socket. */
+/* pam-user.sock stands in the directory of the root socket. */
 static bool use_user_socket(struct options *options) {
     char *name = strrchr(options->socket, '/') + 1;
     size_t room = sizeof(options->socket) - (size_t)(name - options->socket);
@@ -171,7 +171,7 @@ bool options_parse(pam_handle_t *pamh, int argc, const char **argv, uid_t euid, 
     }
     if (options->root || use_user_socket(options))
         return true;
-    pam_syslog(pamh, LOG_ERR, "socket=: the path of %s beside it is too long; use a shorter folder",
+    pam_syslog(pamh, LOG_ERR, "socket=: the path of %s beside it is too long; use a shorter directory",
                user_socket);
     return false;
 }

@@ -182,9 +182,9 @@ static enum verdict judge(pam_handle_t *pamh, const char *user, const struct con
     return VERDICT_FAILED;
 }
 
-static bool is_there(const char *folder) {
+static bool is_there(const char *directory) {
     char path[PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s/%s", folder, service);
+    int length = snprintf(path, sizeof(path), "%s/%s", directory, service);
 
     return length > 0 && (size_t)length < sizeof(path) && access(path, R_OK) == 0;
 }

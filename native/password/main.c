@@ -38,7 +38,7 @@ static struct request request;
 
 /*
  * Set-id this program would tell everybody whether a password is right; so, or with capabilities of its file, it
- * would run the modules that a folder of theirs names as somebody else. AT_SECURE alone is no fault: SELinux sets
+ * would run the modules that a directory of theirs names as somebody else. AT_SECURE alone is no fault: SELinux sets
  * it for services too.
  */
 static bool is_raised(bool has_confdir) {
@@ -108,7 +108,7 @@ static bool read_request(void) {
     return good;
 }
 
-/* Without root pam_unix knows the password of the own account alone: enough for a folder of one's own. */
+/* Without root pam_unix knows the password of the own account alone: enough for a directory of one's own. */
 static enum verdict answer(const char *confdir) {
     if (geteuid() != 0 && confdir == NULL) {
         syslog(LOG_ERR, "not root, and so cannot check passwords");

@@ -21,19 +21,19 @@ export type Assets = ReadonlyMap<string, Asset>;
  *
  * What MUST hold: they are read once, and a request only ever looks a name up in this table. No path of a
  * request becomes the name of a file.
- * @returns undefined: there is no such folder, or no index.html in it
+ * @returns undefined: there is no such directory, or no index.html in it
  * @throws Error: there is too much in it
  */
-export function loadAssets(folder: string): Assets | undefined {
-  if (!existsSync(join(folder, 'index.html'))) return undefined;
-  const paths = filesBelow(folder, '');
-  const bytes = paths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+export function loadAssets(directory: string): Assets | undefined {
+  if (!existsSync(join(directory, 'index.html'))) return undefined;
+  const paths = filesBelow(directory, '');
+  const bytes = paths.reduce((sum, path) => sum + statSync(join(directory, path)).size, 0);
   if (paths.length > limits.assetFiles || bytes > limits.assetBytes)
     throw new Error(
-      `${folder} holds more than the pages of the portal: ${paths.length} files, ${bytes} bytes`,
+      `${directory} holds more than the pages of the portal: ${paths.length} files, ${bytes} bytes`,
     );
   const plain = paths.filter((path) => !/\.(br|gz|map)$/.test(path));
-  return new Map(plain.map((path) => [`/${path}`, assetOf(folder, path)]));
+  return new Map(plain.map((path) => [`/${path}`, assetOf(directory, path)]));
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -52,12 +52,12 @@ const types: Readonly<Record<string, string>> = {
 /** As esbuild names them: eight letters and digits in upper case before the ending. */
 const hashed = /[-.][A-Z0-9]{8}\.[a-z0-9]+$/;
 
-function assetOf(folder: string, path: string): Asset {
-  const identity = readFileSync(join(folder, path));
+function assetOf(directory: string, path: string): Asset {
+  const identity = readFileSync(join(directory, path));
   const type = types[extname(path)] ?? 'application/octet-stream';
   const isText = /^text|json|svg/.test(type);
   const packed = (ending: string, pack: (data: Buffer) => Buffer): Buffer | undefined => {
-    const beside = join(folder, `${path}${ending}`);
+    const beside = join(directory, `${path}${ending}`);
     if (existsSync(beside)) return readFileSync(beside);
     return isText ? pack(identity) : undefined;
   };
@@ -70,10 +70,10 @@ function assetOf(folder: string, path: string): Asset {
   };
 }
 
-function filesBelow(folder: string, within: string): string[] {
-  return readdirSync(join(folder, within), { withFileTypes: true }).flatMap((entry) => {
+function filesBelow(directory: string, within: string): string[] {
+  return readdirSync(join(directory, within), { withFileTypes: true }).flatMap((entry) => {
     const path = within === '' ? entry.name : `${within}/${entry.name}`;
-    if (entry.isDirectory()) return filesBelow(folder, path);
+    if (entry.isDirectory()) return filesBelow(directory, path);
     return entry.isFile() ? [path] : [];
   });
 }

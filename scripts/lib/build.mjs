@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { filesBelow, fingerprint, isFresh, markFresh } from './fresh.mjs';
-import { buildPages, pagesFolder } from './pages.mjs';
+import { buildPages, pagesDirectory } from './pages.mjs';
 import { root, step } from './run.mjs';
 
 const typescriptStamp = 'dist/.built';
@@ -38,7 +38,7 @@ function buildTypeScript() {
 function removeOrphans(sources) {
   for (const output of filesBelow(root, 'dist')) {
     // The pages are bundled, not compiled.
-    if (output.startsWith(`${pagesFolder}/`)) continue;
+    if (output.startsWith(`${pagesDirectory}/`)) continue;
     const source = output.replace(/^dist\//, '').replace(/\.js(\.map)?$/, '.ts');
     if (/\.js(\.map)?$/.test(output) && !sources.has(source)) rmSync(join(root, output));
   }

@@ -3,37 +3,37 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from 'node:path';
 
 /** Every file below `top`, or `top` itself when it is one; paths start with `top`. Sorted. */
-export function filesBelow(folder, top) {
-  const path = join(folder, top);
+export function filesBelow(directory, top) {
+  const path = join(directory, top);
   if (!existsSync(path)) return [];
   if (!statSync(path).isDirectory()) return [top];
   return readdirSync(path)
     .sort()
-    .flatMap((name) => filesBelow(folder, join(top, name)));
+    .flatMap((name) => filesBelow(directory, join(top, name)));
 }
 
 /** Changes with each source that appears, goes or is written, and with `also`. */
-export function fingerprint(folder, sources, also = '') {
+export function fingerprint(directory, sources, also = '') {
   const hash = createHash('sha256').update(also);
   for (const path of sources) {
-    const { mtimeMs, size } = statSync(join(folder, path));
+    const { mtimeMs, size } = statSync(join(directory, path));
     hash.update(`\n${path} ${mtimeMs} ${size}`);
   }
   return hash.digest('hex');
 }
 
 /** @param outputs what must be there, whatever the stamp says */
-export function isFresh(folder, stamp, print, outputs) {
-  const path = join(folder, stamp);
+export function isFresh(directory, stamp, print, outputs) {
+  const path = join(directory, stamp);
   return (
     existsSync(path) &&
     readFileSync(path, 'utf8') === print &&
-    outputs.every((output) => existsSync(join(folder, output)))
+    outputs.every((output) => existsSync(join(directory, output)))
   );
 }
 
-export function markFresh(folder, stamp, print) {
-  const path = join(folder, stamp);
+export function markFresh(directory, stamp, print) {
+  const path = join(directory, stamp);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, print);
 }

@@ -14,14 +14,14 @@ const devices = [
   ['/dev/tty', 5, 0],
   ['/dev/ptmx', 5, 2],
 ];
-const folders = ['/tmp', '/var/tmp', '/dev/shm'];
+const directories = ['/tmp', '/var/tmp', '/dev/shm'];
 const mounts = [
   ['/proc/self/status', 'mount -t proc proc /proc'],
   ['/dev/pts/ptmx', 'mkdir -p /dev/pts && mount -t devpts -o ptmxmode=666,mode=620,gid=5 devpts /dev/pts'],
 ];
 
 /**
- * @typedef {{ kind: 'device' | 'folder' | 'other', mode: number, major: number, minor: number, writable: boolean }} Seen
+ * @typedef {{ kind: 'device' | 'directory' | 'other', mode: number, major: number, minor: number, writable: boolean }} Seen
  * @param {{ files: Readonly<Record<string, Seen | undefined>>, namespaces: string | undefined }} machine
  *   `namespaces`: why none can be made; undefined: they can
  * @returns {{ what: string, command?: string }[]}
@@ -45,9 +45,9 @@ export function complaintsOf({ files, namespaces }) {
         `chmod 666 ${path}`,
       );
   }
-  for (const path of folders) {
+  for (const path of directories) {
     const seen = files[path];
-    if (seen?.kind !== 'folder') complain(`${path} is not a directory`, `mkdir -m 1777 ${path}`);
+    if (seen?.kind !== 'directory') complain(`${path} is not a directory`, `mkdir -m 1777 ${path}`);
     else if ((seen.mode & 0o1777) !== 0o1777)
       complain(`${path} has mode ${octal(seen.mode)}, not 1777`, `chmod 1777 ${path}`);
     else if (!seen.writable) complain(`${path} cannot be written`, `mount -o remount,rw ${path}`);
@@ -72,7 +72,7 @@ function octal(mode) {
 }
 
 export function lookAtMachine() {
-  const paths = [...mounts, ...devices].map(([path]) => path).concat(folders);
+  const paths = [...mounts, ...devices].map(([path]) => path).concat(directories);
   const files = Object.fromEntries(paths.map((path) => [path, seenAt(path)]));
   const argv = [
     '--mount',
@@ -93,7 +93,7 @@ export function lookAtMachine() {
 function seenAt(path) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
-  const kind = stats.isCharacterDevice() ? 'device' : stats.isDirectory() ? 'folder' : 'other';
+  const kind = stats.isCharacterDevice() ? 'device' : stats.isDirectory() ? 'directory' : 'other';
   return {
     kind,
     mode: stats.mode,

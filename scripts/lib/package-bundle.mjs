@@ -23,14 +23,14 @@ const levelNative = 'classic_level.node';
  * - it lies as deep as in a clone, so that what it looks for beside itself is where it looks;
  * - nothing is searched for: LevelDB's native part has one place.
  *
- * @param {string} folder where the programs' root is made
+ * @param {string} directory where the programs' root is made
  * @returns {Promise<string[]>} the npm packages that are in them, sorted
  */
-export async function bundlePrograms(folder, version) {
+export async function bundlePrograms(directory, version) {
   const { build } = await import('esbuild');
   const packages = new Set(['classic-level', 'node-addon-api']);
   for (const program of programs.filter((name) => existsSync(join(root, name, 'main.ts')))) {
-    const outfile = join(folder, 'dist', program, 'main.js');
+    const outfile = join(directory, 'dist', program, 'main.js');
     const { metafile } = await build({
       absWorkingDir: root,
       entryPoints: [`${program}/main.ts`],
@@ -52,10 +52,10 @@ export async function bundlePrograms(folder, version) {
     for (const name of packagesAmong(Object.keys(metafile.inputs))) packages.add(name);
   }
   for (const name of packagesOfPages()) packages.add(name);
-  cpSync(join(root, 'dist/portal/public'), join(folder, 'dist/portal/public'), { recursive: true });
+  cpSync(join(root, 'dist/portal/public'), join(directory, 'dist/portal/public'), { recursive: true });
   const manifest = { name: 'sallyport', version, private: true, type: 'module' };
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  putNativeFiles(join(folder, 'build/Release'));
+  writeFileSync(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  putNativeFiles(join(directory, 'build/Release'));
   return [...packages].sort();
 }
 
@@ -69,12 +69,12 @@ const oneNativeFile = {
   },
 };
 
-function putNativeFiles(folder) {
-  mkdirSync(folder, { recursive: true });
+function putNativeFiles(directory) {
+  mkdirSync(directory, { recursive: true });
   const require = createRequire(import.meta.url);
   const level = require('node-gyp-build').path(join(root, 'node_modules/classic-level'));
-  putNative(level, join(folder, levelNative), 0o644);
-  putNative(join(root, 'build/Release/sallyport_addon.node'), join(folder, 'sallyport_addon.node'), 0o644);
+  putNative(level, join(directory, levelNative), 0o644);
+  putNative(join(root, 'build/Release/sallyport_addon.node'), join(directory, 'sallyport_addon.node'), 0o644);
 }
 
 /** Without the symbols that only a debugger reads. */

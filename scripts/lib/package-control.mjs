@@ -15,7 +15,7 @@ const scripts = ['preinst', 'postinst', 'prerm', 'postrm'];
 
 /** What no ELF file says: what the maintainer scripts, the units and the programs call. */
 const calledBy = [
-  // postinst: users and folders.
+  // postinst: users and directories.
   'systemd | systemd-standalone-sysusers',
   'systemd | systemd-standalone-tmpfiles',
   // prerm: pam-auth-update.
@@ -65,15 +65,15 @@ const optional = /^sallyport-(portal|notify)\./;
 
 /** What the maintainer scripts speak of, out of what is in the package. */
 function named(tree) {
-  const below = (folder) => filesBelow(tree, folder).map((path) => path.slice(folder.length + 1));
-  const folder = 'usr/lib/systemd/system';
-  const units = below(folder)
-    .filter((name) => /^\[Install\]$/m.test(readFileSync(join(tree, folder, name), 'utf8')))
+  const below = (directory) => filesBelow(tree, directory).map((path) => path.slice(directory.length + 1));
+  const directory = 'usr/lib/systemd/system';
+  const units = below(directory)
+    .filter((name) => /^\[Install\]$/m.test(readFileSync(join(tree, directory, name), 'utf8')))
     // control.sock before pam.sock, as sallyportd itself has it; services last.
     .sort((a, b) => Number(a.endsWith('.service')) - Number(b.endsWith('.service')) || (a < b ? -1 : 1));
   return {
     UNITS: units.filter((name) => !optional.test(name)),
-    OPTIONAL: below(folder).filter((name) => optional.test(name)),
+    OPTIONAL: below(directory).filter((name) => optional.test(name)),
     SYSUSERS: below('usr/lib/sysusers.d'),
     TMPFILES: below('usr/lib/tmpfiles.d'),
   };

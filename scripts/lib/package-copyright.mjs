@@ -31,15 +31,15 @@ export function copyrightFile(packages) {
 }
 
 function paragraphs(name) {
-  const folder = join(root, 'node_modules', name);
-  const { license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.\w+)?$|^copying$/i.test(entry));
+  const directory = join(root, 'node_modules', name);
+  const { license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e(\.\w+)?$|^copying$/i.test(entry));
   if (license === undefined || file === undefined)
     return stop(`${name} is in the package, and says nowhere under which licence: node_modules/${name}`);
   return [
-    paragraph(name, license, readFileSync(join(folder, file), 'utf8')),
+    paragraph(name, license, readFileSync(join(directory, file), 'utf8')),
     ...(within[name] ?? []).map((part) =>
-      paragraph(part.name, part.license, readFileSync(join(folder, part.file), 'utf8')),
+      paragraph(part.name, part.license, readFileSync(join(directory, part.file), 'utf8')),
     ),
   ];
 }

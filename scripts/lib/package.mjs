@@ -10,15 +10,15 @@ import { root, say, step, stop } from './run.mjs';
 
 /**
  * Makes the Debian package out of what was built.
- * @param {{ version: string | undefined, out: string }} options `out`: a folder, from the project's
+ * @param {{ version: string | undefined, out: string }} options `out`: a directory, from the project's
  * @returns {Promise<string>} the path of the package
  */
 export async function buildPackage({ version: asked, out }) {
   const version =
     asked ?? debianVersion(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version);
   const machine = machineOf();
-  const folder = resolve(root, out);
-  mkdirSync(folder, { recursive: true });
+  const directory = resolve(root, out);
+  mkdirSync(directory, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'sallyport-package-'));
   // The times in the package are the commit's, so that what is built twice is the same to the last byte.
   process.env.SOURCE_DATE_EPOCH ??= commitTime();
@@ -32,7 +32,7 @@ export async function buildPackage({ version: asked, out }) {
     put.text('usr/share/doc/sallyport/copyright', copyrightFile(bundled));
     put.packed('usr/share/doc/sallyport/changelog.gz', changelog(version));
     controlFiles({ tree, work, version, arch: machine.arch });
-    const file = join(folder, `sallyport_${version}_${machine.arch}.deb`);
+    const file = join(directory, `sallyport_${version}_${machine.arch}.deb`);
     rmSync(file, { force: true });
     step('packing …', 'dpkg-deb', ['--root-owner-group', '--build', tree, file]);
     return file;

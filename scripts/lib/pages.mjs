@@ -5,19 +5,19 @@ import { filesBelow, fingerprint, isFresh, markFresh } from './fresh.mjs';
 import { root, say, step } from './run.mjs';
 
 /** What the portal serves, and nothing else lies there. */
-export const pagesFolder = 'dist/portal/public';
+export const pagesDirectory = 'dist/portal/public';
 /** All pages together, compressed. */
 export const pagesLimit = 60 * 1024;
 
 const stamp = 'dist/.built-pages';
-const index = `${pagesFolder}/index.html`;
+const index = `${pagesDirectory}/index.html`;
 
 /** Bundles the portal's pages, when they or what they are made with changed. */
 export function buildPages() {
   const sources = [...filesBelow(root, 'portal'), 'package-lock.json', 'scripts/lib/pages.mjs'];
   const print = fingerprint(root, sources);
   if (isFresh(root, stamp, print, [index])) return;
-  rmSync(join(root, pagesFolder), { recursive: true, force: true });
+  rmSync(join(root, pagesDirectory), { recursive: true, force: true });
   step("bundling the portal's pages …", join(root, 'node_modules/.bin/esbuild'), [
     'portal/pages/main.tsx',
     'portal/pages/style/main.css',
@@ -33,10 +33,10 @@ export function buildPages() {
     '--legal-comments=none',
     '--entry-names=assets/[name]-[hash]',
     '--outbase=portal/pages',
-    `--outdir=${pagesFolder}`,
+    `--outdir=${pagesDirectory}`,
     '--log-level=warning',
   ]);
-  const assets = filesBelow(root, pagesFolder).map((path) => path.slice(pagesFolder.length));
+  const assets = filesBelow(root, pagesDirectory).map((path) => path.slice(pagesDirectory.length));
   writeFileSync(join(root, index), document(assets));
   const sizes = compressedSizes();
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -46,7 +46,7 @@ export function buildPages() {
 
 /** Of each file that a browser may load, as it travels. */
 export function compressedSizes() {
-  return filesBelow(root, pagesFolder).map((path) => ({
+  return filesBelow(root, pagesDirectory).map((path) => ({
     name: basename(path),
     bytes: gzipSync(readFileSync(join(root, path)), { level: 9 }).length,
   }));

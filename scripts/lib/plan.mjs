@@ -26,7 +26,7 @@ export function decide({ packages, modules, debian, root, ci, terminal }) {
   if (packages.length > 0 && !debian) return 'foreign';
   if (terminal && !ci) return 'ask';
   if (root) return 'install';
-  // npm's packages stay within the project's folder; Debian's change the machine, and nobody can be asked.
+  // npm's packages stay within the project's directory; Debian's change the machine, and nobody can be asked.
   return packages.length > 0 ? 'stop' : 'install';
 }
 
@@ -41,8 +41,8 @@ export function missingLines({ packages, modules, debian }) {
   const lines = packages.map((wanted) => `  ${debian ? wanted.name : wanted.purpose}: ${wanted.why}`);
   if (modules)
     lines.push(
-      '  node_modules: the npm packages of package-lock.json, into this folder, no scripts run',
-      '  build, dist: what is compiled out of this folder then, in about a minute',
+      '  node_modules: the npm packages of package-lock.json, into this directory, no scripts run',
+      '  build, dist: what is compiled out of this directory then, in about a minute',
     );
   return lines;
 }

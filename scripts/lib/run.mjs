@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** The project's folder. */
+/** The project's directory. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Progress goes to stderr: stdout belongs to what the command is for. */
@@ -42,7 +42,7 @@ function moving(title) {
   };
 }
 
-/** Runs a step in the project's folder and shows what it printed only when it failed. */
+/** Runs a step in the project's directory and shows what it printed only when it failed. */
 export function step(title, command, args) {
   const ended = moving(title);
   const { status, error, stdout, stderr } = spawnSync(command, args, {

@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 
 /** A real sallyportd, real logins, and all the ways to look at what they left. */
 let rig: DaemonRig;
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
 
 before(async () => {
   rig = await DaemonRig.start();
@@ -42,7 +42,7 @@ before(async () => {
 });
 after(async () => {
   await rig.remove();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 const accountsOf = (lines: readonly string[]) => lines.map((line) => line.split('\t')[2]);
@@ -99,7 +99,7 @@ describe('fail2ban', () => {
 
   /** The addresses that it would count, from lines as syslog and as the journal give them. */
   function counted(prefix: (line: string) => string): readonly string[] {
-    const log = join(folder, 'log');
+    const log = join(directory, 'log');
     writeFileSync(
       log,
       rig

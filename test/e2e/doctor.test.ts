@@ -62,9 +62,9 @@ await inNamespace(import.meta.filename, async () => {
   for (const name of ['sudo', 'su', 'login']) useSnippet(name, `sallyport-${name}`);
   useSnippet('sudo-i', 'sallyport-sudo');
   const dropIn = 'sallyport-key-code.conf';
-  const folder = '/etc/ssh/sshd_config.d';
-  copyFileSync(join(repository, 'pam-config/sshd_config.d', dropIn), join(folder, dropIn));
-  writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin no\n');
+  const directory = '/etc/ssh/sshd_config.d';
+  copyFileSync(join(repository, 'pam-config/sshd_config.d', dropIn), join(directory, dropIn));
+  writeFileSync(join(directory, 'root.conf'), 'PermitRootLogin no\n');
 
   const config = readFileSync(product.config, 'utf8');
   const ask = async (command: readonly string[]): Promise<Report> => {
@@ -111,7 +111,7 @@ await inNamespace(import.meta.filename, async () => {
   scenario(product, 'a good machine: no danger, status 0, and nothing was touched', async () => {
     // The anchor follows the store by itself, up to a second behind.
     const look = () => [
-      snapshot('/etc/pam.d', '/etc/ssh', folder),
+      snapshot('/etc/pam.d', '/etc/ssh', directory),
       must('find', [
         `${work}/sallyport/etc`,
         `${work}/sallyport/var`,
@@ -160,11 +160,11 @@ await inNamespace(import.meta.filename, async () => {
     /sallyport-sudo:1\)/,
   );
 
-  broken('sshd.pam-off', ...file(join(folder, '00.conf'), 'UsePAM no\n'), /UsePAM is off \(.*alice/);
+  broken('sshd.pam-off', ...file(join(directory, '00.conf'), 'UsePAM no\n'), /UsePAM is off \(.*alice/);
 
   broken(
     'sshd.first-alone',
-    ...file(join(folder, 'zz.conf'), 'Match User alice\n  AuthenticationMethods publickey\n'),
+    ...file(join(directory, 'zz.conf'), 'Match User alice\n  AuthenticationMethods publickey\n'),
     /"publickey" alone lets in \(alice\)$/,
   );
 
@@ -261,9 +261,9 @@ await inNamespace(import.meta.filename, async () => {
     };
     assert.equal(await login(2242, 'yes'), 0);
     assert.notEqual(await login(2243, 'prohibit-password'), 0);
-    writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin prohibit-password\n');
+    writeFileSync(join(directory, 'root.conf'), 'PermitRootLogin prohibit-password\n');
     const report = await doctor();
-    writeFileSync(join(folder, 'root.conf'), 'PermitRootLogin no\n');
+    writeFileSync(join(directory, 'root.conf'), 'PermitRootLogin no\n');
     assert.match(told(report), /^sshd\.root-shut-out: .*\(root\)$/m);
     assert.equal(report.status, 0);
   });

@@ -19,13 +19,13 @@ import { DaemonRig } from '../support/daemon-rig.ts';
 import { readMetrics } from '../unit/metrics/parser.ts';
 
 let rig: DaemonRig;
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-metrics-'));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-metrics-'));
 before(async () => {
   rig = await DaemonRig.start();
 });
 after(async () => {
   await rig.remove();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 const figure = (text: string, name: string, labels: Readonly<Record<string, string>> = {}) =>
@@ -81,21 +81,21 @@ describe('sallyport metrics', () => {
   });
 
   it('is put in place of a file in one step, readable by all', async () => {
-    const file = join(folder, 'sallyport.prom');
+    const file = join(directory, 'sallyport.prom');
     writeFileSync(file, 'old\n', { mode: 0o600 });
     assert.equal((await rig.cli(['metrics', '--output', file])).status, 0);
     readMetrics(readFileSync(file, 'utf8'));
     assert.equal(statSync(file).mode & 0o777, 0o644);
-    assert.deepEqual(readdirSync(folder), ['sallyport.prom']);
-    const refused = await rig.cli(['metrics', '--output', join(folder, 'none/x.prom')]);
+    assert.deepEqual(readdirSync(directory), ['sallyport.prom']);
+    const refused = await rig.cli(['metrics', '--output', join(directory, 'none/x.prom')]);
     assert.equal(refused.status, 1);
     assert.match(refused.err, /cannot be written/);
   });
 
   it('takes the place of no pipe and of no link', async () => {
-    const pipe = join(folder, 'pipe');
+    const pipe = join(directory, 'pipe');
     execFileSync('mkfifo', [pipe]);
-    const link = join(folder, 'link');
+    const link = join(directory, 'link');
     symlinkSync('elsewhere', link);
     for (const [path, why] of [
       [pipe, /it is a pipe; what was there is as it was/],

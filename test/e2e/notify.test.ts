@@ -13,33 +13,33 @@ import { until } from '../support/until.ts';
 
 /** A real sallyportd, real logins, and a program that is told, fails, hangs, floods or is slow. */
 let rig: DaemonRig;
-let folder: string;
+let directory: string;
 const told = 'told';
 const notifyMain = join(import.meta.dirname, '../../notify/main.js');
 const ends: (() => Promise<void>)[] = [];
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-notify-'));
-  const program = script('tell', `cat >> ${join(folder, told)}`);
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-notify-'));
+  const program = script('tell', `cat >> ${join(directory, told)}`);
   rig = await DaemonRig.start(`notify = ["${program}", "--word"]`);
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
-  rmSync(join(folder, told), { force: true });
+  rmSync(join(directory, told), { force: true });
 });
 after(async () => {
   await rig.remove();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 function script(name: string, text: string): string {
-  const path = join(folder, name);
+  const path = join(directory, name);
   writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   return path;
 }
 
 function notices(): readonly Notice[] {
-  const path = join(folder, told);
+  const path = join(directory, told);
   if (!existsSync(path)) return [];
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -48,7 +48,7 @@ function notices(): readonly Notice[] {
 }
 
 function stateOf(name: string): string {
-  const state = join(folder, `state-${name}`);
+  const state = join(directory, `state-${name}`);
   mkdirSync(state, { recursive: true });
   return state;
 }
@@ -162,7 +162,7 @@ describe('sallyport-notify', () => {
   });
 
   it('comes back by itself when sallyportd does', { timeout: 120_000 }, async () => {
-    const { following } = startHere(script('tell2', `cat >> ${join(folder, told)}`), stateOf('again'));
+    const { following } = startHere(script('tell2', `cat >> ${join(directory, told)}`), stateOf('again'));
     await following;
     await rig.stop('SIGKILL');
     await rig.begin();
@@ -173,13 +173,13 @@ describe('sallyport-notify', () => {
   it('gives the program no word of ours, no environment and no shell', async () => {
     const program = script(
       'look',
-      `env | sort > ${join(folder, 'env')}; echo "$#" >> ${join(folder, 'env')}; cat >> ${join(folder, told)}`,
+      `env | sort > ${join(directory, 'env')}; echo "$#" >> ${join(directory, 'env')}; cat >> ${join(directory, told)}`,
     );
     const { following } = startHere(program, stateOf('bare'));
     await following;
     await addPaper();
     await until(() => notices().length === 1, 30_000);
-    const lines = readFileSync(join(folder, 'env'), 'utf8').trim().split('\n');
+    const lines = readFileSync(join(directory, 'env'), 'utf8').trim().split('\n');
     const names = lines.slice(0, -1).map((line) => line.split('=')[0]);
     // PWD is what sh itself sets.
     assert.deepEqual(
@@ -190,7 +190,7 @@ describe('sallyport-notify', () => {
   });
 
   it('tries a program that fails again, gives it up loudly and goes on', async () => {
-    const program = script('fail', `cat >> ${join(folder, told)}; echo no mail today >&2; exit 7`);
+    const program = script('fail', `cat >> ${join(directory, told)}; echo no mail today >&2; exit 7`);
     const { following, logged } = startHere(program, stateOf('fails'));
     await following;
     await addPaper(2);
@@ -202,7 +202,7 @@ describe('sallyport-notify', () => {
   });
 
   it('says so when there is no program', async () => {
-    const { following, logged } = startHere(join(folder, 'none'), stateOf('none-there'));
+    const { following, logged } = startHere(join(directory, 'none'), stateOf('none-there'));
     await following;
     await addPaper();
     await until(() => logged.some(({ givenUp }) => givenUp === true), 30_000);
@@ -210,7 +210,7 @@ describe('sallyport-notify', () => {
   });
 
   it('ends a program that hangs, and all that it started', { timeout: 120_000 }, async () => {
-    const pids = join(folder, 'pids');
+    const pids = join(directory, 'pids');
     const program = script(
       'hang',
       `sleep 1000 & echo $! >> ${pids}; echo $$ >> ${pids}; cat > /dev/null; wait`,
@@ -227,10 +227,10 @@ describe('sallyport-notify', () => {
   it('is not moved by a program that floods it, and ends what it leaves behind', {
     timeout: 120_000,
   }, async () => {
-    const left = join(folder, 'left');
+    const left = join(directory, 'left');
     const program = script(
       'flood',
-      `cat >> ${join(folder, told)}; (sleep 1000 & echo $! > ${left}); head -c 50000000 /dev/zero | tr '\\0' x >&2; head -c 50000000 /dev/zero`,
+      `cat >> ${join(directory, told)}; (sleep 1000 & echo $! > ${left}); head -c 50000000 /dev/zero | tr '\\0' x >&2; head -c 50000000 /dev/zero`,
     );
     const before = process.memoryUsage.rss();
     const { following, logged } = startHere(program, stateOf('floods'));
@@ -251,10 +251,10 @@ describe('sallyport-notify', () => {
   it('counts what is too much for a slow one, and tells the count; logins do not wait', {
     timeout: 180_000,
   }, async () => {
-    const gate = join(folder, 'gate');
+    const gate = join(directory, 'gate');
     const program = script(
       'slow',
-      `cat >> ${join(folder, told)}; while [ ! -e ${gate} ]; do sleep 0.05; done`,
+      `cat >> ${join(directory, told)}; while [ ! -e ${gate} ]; do sleep 0.05; done`,
     );
     const state = stateOf('slow');
     const { following, logged } = startHere(program, state, { queue: 20, run: 120_000 });

@@ -26,10 +26,10 @@ const modeFile = `${work}/nss-mode`;
 const setMode = (mode: string): void => writeFileSync(modeFile, `${mode}\n`);
 
 function installSource(): void {
-  const folder = `${work}/nss`;
-  mkdirSync(folder);
+  const directory = `${work}/nss`;
+  mkdirSync(directory);
   const source = `${repository}/test/native/nss_slow.c`;
-  const output = `${folder}/libnss_slow.so.2`;
+  const output = `${directory}/libnss_slow.so.2`;
   must('cc', [
     '-shared',
     '-fPIC',
@@ -43,7 +43,7 @@ function installSource(): void {
   setMode('ok');
   const switches = readFileSync('/etc/nsswitch.conf', 'utf8');
   writeFileSync('/etc/nsswitch.conf', switches.replace(/^(passwd|group):.*$/gm, '$1: files slow'));
-  writeFileSync('/etc/ld.so.conf.d/00-rig.conf', `${folder}\n`);
+  writeFileSync('/etc/ld.so.conf.d/00-rig.conf', `${directory}\n`);
   must('ldconfig', []);
 }
 

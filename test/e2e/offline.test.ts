@@ -30,8 +30,10 @@ before(async () => {
 after(() => own.remove());
 
 function owners(): ReadonlySet<number> {
-  const folders = [join(own.root, 'var'), own.store];
-  const paths = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const directories = [join(own.root, 'var'), own.store];
+  const paths = directories.flatMap((directory) =>
+    readdirSync(directory).map((name) => join(directory, name)),
+  );
   return new Set([own.keyFile, ...paths].map((path) => statSync(path).uid));
 }
 

@@ -213,14 +213,14 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   pam.change('the module must be where the stack names it', async () => {
-    const [folder = ''] = (
+    const [directory = ''] = (
       await run('find', ['/lib/', '/usr/lib/', '-name', 'pam_sallyport.so'])
     ).stdout.split('\n');
-    await run('mv', [folder, `${folder}.away`]);
+    await run('mv', [directory, `${directory}.away`]);
     const refused = await pam.run('alice', 'enable', 'sudo', '--yes');
     assert.match(refused.stderr, /names pam_sallyport\.so, which is not installed/, said(refused));
     assert.deepEqual(pam.files(), before);
-    await run('mv', [`${folder}.away`, folder]);
+    await run('mv', [`${directory}.away`, directory]);
   });
 
   pam.change('it is taken out while sallyportd is down', async () => {

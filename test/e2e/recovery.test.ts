@@ -9,7 +9,7 @@ import { Own } from '../support/sandbox.ts';
 
 /**
  * docs/how-to/recover-access.md, command by command: the blocks are read out of the page, so that page and test cannot differ.
- * Its paths stand for those below a folder; where it asks, the answer comes from standard input.
+ * Its paths stand for those below a directory; where it asks, the answer comes from standard input.
  */
 const page = readFileSync(join(repository, 'docs/how-to/recover-access.md'), 'utf8');
 

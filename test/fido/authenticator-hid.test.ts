@@ -15,10 +15,10 @@ import {
 } from '../support/authenticator/index.ts';
 import { status } from '../support/authenticator/status.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
-const socket = join(folder, 'key');
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
+const socket = join(directory, 'key');
 
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 interface Plugged {
   readonly key: Authenticator;

@@ -18,15 +18,15 @@ import {
 } from '../support/authenticator/index.ts';
 import { compileProbe, type Probe } from '../support/authenticator/probe.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
-const socket = join(folder, 'key');
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
+const socket = join(directory, 'key');
 let probe: Probe;
 
 before(async () => {
-  probe = await compileProbe(folder);
+  probe = await compileProbe(directory);
 });
 
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Plugged in until the test ends, and touched by itself. */
 async function plugged(t: TestContext, options: Partial<AuthenticatorOptions> = {}): Promise<Authenticator> {
@@ -284,7 +284,7 @@ describe('libfido2 sees the counter', () => {
     const key = await plugged(t);
     await probe(socket, 'rk=1', 'make');
     const clone = await startAuthenticator({
-      socket: join(folder, 'clone'),
+      socket: join(directory, 'clone'),
       autoTouch: true,
       credentials: copyOf(key.credentials),
     });

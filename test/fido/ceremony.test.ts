@@ -33,9 +33,9 @@ function opened({ attestationObject }: Made) {
 }
 
 for (const variant of ['plain', 'asan'] satisfies Variant[]) {
-  const folder = scratch(`fido-ceremony-${variant}`);
+  const directory = scratch(`fido-ceremony-${variant}`);
   let program = '';
-  const ring = () => new KeyRing(program, folder.path);
+  const ring = () => new KeyRing(program, directory.path);
 
   describe(`one key and a touch, ${variant}`, { concurrency: 4 }, () => {
     before(async () => {
@@ -43,7 +43,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
     });
     after(async () => {
       await stopKeys();
-      folder.remove();
+      directory.remove();
     });
 
     for (const [name, cose] of [

@@ -16,7 +16,7 @@ import { repoRoot } from '../support/native.ts';
 import { allowedCalls } from '../support/unit-calls.ts';
 
 /** The system calls that the unit leaves to the helper are those that it makes. */
-const folder = scratch('fido-confined');
+const directory = scratch('fido-confined');
 const unit = readFileSync(path.join(repoRoot, 'pam-config/systemd/sallyport-fido@.service'), 'utf8');
 const isHere = spawnSync('systemd-analyze', ['--version']).error === undefined;
 let soft = '';
@@ -24,23 +24,23 @@ let shipped = '';
 
 before(async () => {
   soft = await compileSoftHelper('plain');
-  shipped = await shippedHelper(folder.path);
+  shipped = await shippedHelper(directory.path);
 });
 after(() => {
   killHelpers();
-  folder.remove();
+  directory.remove();
 });
 
 /** A program that runs `helper` under strace. */
 function traced(helper: string, calls: string): string {
-  const program = path.join(folder.path, `traced-${path.basename(calls)}`);
+  const program = path.join(directory.path, `traced-${path.basename(calls)}`);
   writeFileSync(program, `#!/bin/sh\nexec strace -f -qq -o ${calls} ${helper}\n`);
   chmodSync(program, 0o755);
   return program;
 }
 
 async function callsOf(helper: string, environment: Readonly<Record<string, string>>) {
-  const output = path.join(folder.path, `calls-${path.basename(path.dirname(helper))}`);
+  const output = path.join(directory.path, `calls-${path.basename(path.dirname(helper))}`);
   const run = new RawHelper(traced(helper, output), environment);
   await run.send(makeFrame()).said('keys');
   if (Object.keys(environment).length > 0) await run.said('made');
@@ -55,13 +55,13 @@ async function callsOf(helper: string, environment: Readonly<Record<string, stri
 describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here' }, () => {
   it('the helper makes no system call that is kept from it', async () => {
     const key = await startAuthenticator({
-      socket: path.join(folder.path, 'key'),
+      socket: path.join(directory.path, 'key'),
       kind: 'u2f',
       autoTouch: true,
     });
     const may = allowedCalls(unit);
     assert.ok(may.size > 100 && !may.has('setpriority') && !may.has('mount'));
-    const elsewhere = path.join(folder.path, 'openssl.cnf');
+    const elsewhere = path.join(directory.path, 'openssl.cnf');
     const environment = { SALLYPORT_FIDO_DEVICES: key.socket, OPENSSL_CONF: elsewhere };
     const { names: made, text } = await callsOf(soft, environment);
     // libcrypto was needed, and was told nothing by the environment.

@@ -12,11 +12,11 @@ import { number, scratch } from '../support/fido-rig.ts';
 import { until } from '../support/until.ts';
 
 /** The daemon's side, against helpers that do as they like. */
-const folder = scratch('fido-helper');
+const directory = scratch('fido-helper');
 const servers: { close(): void }[] = [];
 after(() => {
   for (const server of servers) server.close();
-  folder.remove();
+  directory.remove();
 });
 
 /** Whether nobody reads what is written: the connection is gone, not only ended. */
@@ -52,7 +52,7 @@ async function fake(script: (socket: Socket) => void): Promise<Fake> {
     socket.once('data', () => script(socket));
   });
   servers.push(server);
-  const at = path.join(folder.path, `socket-${count++}`);
+  const at = path.join(directory.path, `socket-${count++}`);
   await new Promise<void>((resolve) => server.listen(at, resolve));
   const lines: string[] = [];
   const log = createLog((line) => lines.push(line), false);
@@ -280,8 +280,8 @@ describe('the end of a call', { concurrency: 4 }, () => {
 
   it('comes without a helper', async () => {
     for (const where of [
-      { socket: path.join(folder.path, 'none') },
-      { program: path.join(folder.path, 'none') },
+      { socket: path.join(directory.path, 'none') },
+      { program: path.join(directory.path, 'none') },
     ]) {
       const helper = createFidoHelper({ where, log: createLog(() => undefined, false) });
       const outcome = await helper.assert(request(), () => undefined).outcome;
@@ -299,8 +299,8 @@ describe('the end of a call', { concurrency: 4 }, () => {
   });
 
   it('ends a program that does not end by itself', async () => {
-    const program = path.join(folder.path, 'deaf');
-    const mark = path.join(folder.path, 'deaf.pid');
+    const program = path.join(directory.path, 'deaf');
+    const mark = path.join(directory.path, 'deaf.pid');
     writeFileSync(program, `#!/bin/sh\necho $$ > ${mark}\nexec /bin/sleep 600\n`);
     chmodSync(program, 0o755);
     const helper = createFidoHelper({ where: { program }, log: createLog(() => undefined, false) });

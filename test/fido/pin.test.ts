@@ -6,14 +6,14 @@ import type { Authenticator, AuthenticatorOptions } from '../support/authenticat
 import { groupOf, KeyRing, pin, proven, rpId, stopKeys } from '../support/fido-keys.ts';
 import { compileSoftHelper, scratch } from '../support/fido-rig.ts';
 
-const folder = scratch('fido-pin');
+const directory = scratch('fido-pin');
 let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
 });
 after(async () => {
   await stopKeys();
-  folder.remove();
+  directory.remove();
 });
 
 const right = '271828';
@@ -21,7 +21,7 @@ const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId)
 
 /** A key that holds a credential, and the ring that it is on. */
 async function holder(options: Omit<AuthenticatorOptions, 'socket'> = {}) {
-  const keys = new KeyRing(program, folder.path);
+  const keys = new KeyRing(program, directory.path);
   const credential = newOne();
   const key = await keys.key({ credentials: [credential], ...options });
   return { keys, key, credential, groups: groupOf(credential) };
@@ -153,7 +153,7 @@ describe('a PIN', { concurrency: 4 }, () => {
       [{ makeCredUvNotRqd: false }, false],
       [{}, true],
     ] as const) {
-      const keys = new KeyRing(program, folder.path);
+      const keys = new KeyRing(program, directory.path);
       const key = await keys.key({ pin: right, ...options });
       const call = keys.make({ resident });
       await call.said('pin');
@@ -167,7 +167,7 @@ describe('a PIN', { concurrency: 4 }, () => {
   });
 
   it('is not needed for a credential where the key says so', async () => {
-    const keys = new KeyRing(program, folder.path);
+    const keys = new KeyRing(program, directory.path);
     const key = await keys.key({ pin: right });
     const call = keys.make();
     await key.blinks();
@@ -328,7 +328,7 @@ describe('a finger', { concurrency: 4 }, () => {
   });
 
   it('makes a credential', async () => {
-    const keys = new KeyRing(program, folder.path);
+    const keys = new KeyRing(program, directory.path);
     const key = await keys.key({ builtInUv: true });
     const call = keys.make({ userVerification: 'required' });
     await key.blinks();

@@ -18,10 +18,10 @@ import {
 import { until } from '../support/until.ts';
 
 /** What the helper reads, under the sanitizers. */
-const folder = scratch('fido-request');
+const directory = scratch('fido-request');
 let program = '';
 /** A key that counts who comes to it. */
-const device = path.join(folder.path, 'key');
+const device = path.join(directory.path, 'key');
 let visits = 0;
 const key = createServer((socket) => {
   visits += 1;
@@ -35,7 +35,7 @@ before(async () => {
 after(() => {
   killHelpers();
   key.close();
-  folder.remove();
+  directory.remove();
 });
 
 const ids = (count: number, length = 64) =>

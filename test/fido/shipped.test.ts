@@ -10,8 +10,8 @@ import { startAuthenticator } from '../support/authenticator/index.ts';
 import {
   assertFrame,
   compileSoftHelper,
-  fidoFolder,
-  framesFolder,
+  fidoDirectory,
+  framesDirectory,
   killHelpers,
   list,
   parts,
@@ -22,19 +22,19 @@ import {
 import { repoRoot, sourcesOf } from '../support/native.ts';
 import { until } from '../support/until.ts';
 
-const folder = scratch('fido-shipped');
-const socket = path.join(folder.path, 'key');
+const directory = scratch('fido-shipped');
+const socket = path.join(directory.path, 'key');
 const hook = { SALLYPORT_FIDO_DEVICES: socket };
 let program = '';
 let soft = '';
 
 before(async () => {
-  program = await shippedHelper(folder.path);
+  program = await shippedHelper(directory.path);
   soft = await compileSoftHelper('plain');
 });
 after(() => {
   killHelpers();
-  folder.remove();
+  directory.remove();
 });
 
 const tool = (name: string, file: string, ...args: readonly string[]) =>
@@ -83,15 +83,15 @@ describe('the helper that ships', { concurrency: 4 }, () => {
 
   it('is built from every source beside it', () => {
     const built = new Set(sourcesOf('sallyport-fido'));
-    const beside = readdirSync(fidoFolder).filter((name) => name.endsWith('.c'));
+    const beside = readdirSync(fidoDirectory).filter((name) => name.endsWith('.c'));
     assert.ok(beside.length > 3);
-    for (const name of beside) assert.ok(built.has(path.join(fidoFolder, name)), name);
+    for (const name of beside) assert.ok(built.has(path.join(fidoDirectory, name)), name);
   });
 
   it('leaves no core, cannot be traced, gains no privileges, and forgets its environment', async () => {
-    const copy = path.join(folder.path, 'copy');
+    const copy = path.join(directory.path, 'copy');
     copyFileSync(soft, copy);
-    chmodSync(folder.path, 0o755);
+    chmodSync(directory.path, 0o755);
     const helper = new RawHelper(copy, { SECRET: 'hunter2' }, { uid: 65534, gid: 65534 });
     await helper.send(assertFrame()).said('keys');
     const at = (name: string) => `/proc/${helper.child.pid}/${name}`;
@@ -119,7 +119,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
 });
 
 describe('the numbers of the protocol', () => {
-  const header = [path.join(fidoFolder, 'protocol.h'), path.join(framesFolder, 'codec.h')]
+  const header = [path.join(fidoDirectory, 'protocol.h'), path.join(framesDirectory, 'codec.h')]
     .map((file) => readFileSync(file, 'utf8'))
     .join('');
   const inC = new Map(

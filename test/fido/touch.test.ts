@@ -14,7 +14,7 @@ import {
 } from '../support/fido-rig.ts';
 import { until } from '../support/until.ts';
 
-const folder = scratch('fido-touch');
+const directory = scratch('fido-touch');
 let program = '';
 before(async () => {
   program = await compileSoftHelper('asan');
@@ -22,13 +22,13 @@ before(async () => {
 after(async () => {
   await stopKeys();
   killHelpers();
-  folder.remove();
+  directory.remove();
 });
 
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });
 
 async function holder(options: Omit<AuthenticatorOptions, 'socket'> & { readonly plugged?: boolean } = {}) {
-  const keys = new KeyRing(program, folder.path);
+  const keys = new KeyRing(program, directory.path);
   const credential = newOne();
   const key = await keys.key({ credentials: [credential], ...options });
   return { keys, key, credential, groups: groupOf(credential) };
@@ -166,7 +166,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
 
 describe('the end of a call', { concurrency: 4 }, () => {
   it('is the deadline, without a key', async () => {
-    const keys = new KeyRing(program, folder.path);
+    const keys = new KeyRing(program, directory.path);
     const outcome = await keys.assert({ groups: groupOf(newOne()), deadline: 300 }).outcome;
     assert.equal(outcome.kind === 'failed' && outcome.reason, 'no-key');
   });

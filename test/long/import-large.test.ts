@@ -21,12 +21,16 @@ const secretOf = (index: number): Buffer => Buffer.from(`the secret of ${index}`
 
 /** Where nobody is looked for from the top of a file. @returns what sallyportd finds them by */
 function addPeople(): NodeJS.ProcessEnv {
-  const folder = `${work}/nss`;
-  mkdirSync(folder);
-  compileC('nss_many.c', `${folder}/libnss_many.so.2`, ['-shared', '-fPIC', '-Wl,-soname,libnss_many.so.2']);
+  const directory = `${work}/nss`;
+  mkdirSync(directory);
+  compileC('nss_many.c', `${directory}/libnss_many.so.2`, [
+    '-shared',
+    '-fPIC',
+    '-Wl,-soname,libnss_many.so.2',
+  ]);
   const text = readFileSync('/etc/nsswitch.conf', 'utf8');
   writeFileSync('/etc/nsswitch.conf', text.replace(/^passwd:.*$/m, 'passwd: files many'));
-  return { LD_LIBRARY_PATH: folder };
+  return { LD_LIBRARY_PATH: directory };
 }
 
 function writeCsv(path: string): void {

@@ -21,18 +21,18 @@ import { repository } from '../support/rig/layout.ts';
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
 const nextVersion = `${version}+next1`;
 
-let folder: string;
+let directory: string;
 let packages: string;
 let current: string;
 let next: string;
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-package-test-'));
-  packages = join(folder, 'packages');
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-package-test-'));
+  packages = join(directory, 'packages');
   current = `/packages/${basename(buildPackage(packages))}`;
   next = `/packages/${basename(buildPackage(packages, nextVersion))}`;
   packNode(packages);
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 const units = [
   ...['sallyport-control.socket', 'sallyport-pam-user.socket', 'sallyport-pam.socket'],
@@ -57,7 +57,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
     let pamBefore: string;
     let keys: string[];
     before(async () => {
-      const root = await makeDebianRoot(folder, suite, alsoInstalled);
+      const root = await makeDebianRoot(directory, suite, alsoInstalled);
       there = await PackageMachine.boot(root, packages);
       pamBefore = await there.must(sums);
     });
@@ -79,7 +79,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
         );
       });
 
-    it('installs: users, folders, key, store and services, and nothing in PAM', async () => {
+    it('installs: users, directories, key, store and services, and nothing in PAM', async () => {
       const { status, said } = await there.apt('install', current);
       assert.equal(status, 0, said);
       assert.equal(await there.must(sums), pamBefore);

@@ -24,13 +24,13 @@ const people = ['alice', 'bob', 'carol', 'dave'];
 
 for (const suite of ['bookworm', 'trixie'] as const) {
   describe(`sallyportd under the systemd of ${suite}`, () => {
-    let folder: string;
+    let directory: string;
     let installed: Installed;
     const rig = () => installed;
 
     before(async () => {
-      folder = mkdtempSync(join(tmpdir(), 'sallyport-systemd-'));
-      installed = await Installed.boot(await makeDebianRoot(folder, suite), suite, realms);
+      directory = mkdtempSync(join(tmpdir(), 'sallyport-systemd-'));
+      installed = await Installed.boot(await makeDebianRoot(directory, suite), suite, realms);
       for (const name of people) {
         await installed.addPerson(name);
         await installed.addHotp(name);
@@ -38,7 +38,7 @@ for (const suite of ['bookworm', 'trixie'] as const) {
     });
     after(async () => {
       await installed?.end();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true });
     });
 
     sandboxTests(rig);

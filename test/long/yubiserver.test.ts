@@ -33,7 +33,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
   writeProvenStack('code');
   const key = randomBytes(15).toString('base64');
   const yubikey = newYubikey();
-  let folder: string;
+  let directory: string;
   const validate = (given: string, changes: { clientId?: string; key?: Buffer } = {}) =>
     createValidationClient({
       servers: [server],
@@ -44,17 +44,17 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
     }).validate(given);
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sallyport-yubiserver-'));
-    chmodSync(folder, 0o711);
-    const database = join(folder, 'ys.sqlite');
+    directory = mkdtempSync(join(tmpdir(), 'sallyport-yubiserver-'));
+    chmodSync(directory, 0o711);
+    const database = join(directory, 'ys.sqlite');
     copyFileSync('/etc/yubiserver/yubiserver.sqlite.init', database);
     const { publicId, privateId, aesKey } = yubikey;
     const programmed = [publicId, privateId.toString('hex'), aesKey.toString('hex')];
     must('yubiserver-admin', ['-b', database, '-y', '-a', 'alice', ...programmed]);
     must('yubiserver-admin', ['-b', database, '-p', '-a', 'sallyport', key]);
-    // It takes replays, without a word, where it cannot write the folder of its database.
-    must('chown', ['-R', 'yubiserver', folder]);
-    must('yubiserver', ['-d', database, '-p', `${port}`, '-l', join(folder, 'ys.log')]);
+    // It takes replays, without a word, where it cannot write the directory of its database.
+    must('chown', ['-R', 'yubiserver', directory]);
+    must('yubiserver', ['-d', database, '-p', `${port}`, '-l', join(directory, 'ys.log')]);
     await until('yubiserver listens', async () => {
       const probe = connect(port, '127.0.0.1');
       const open = await new Promise<boolean>((resolve) => {
@@ -64,7 +64,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
       return open;
     });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => rmSync(directory, { recursive: true, force: true }));
 
   test('yubiserver takes a press once', async () => {
     const first = otp({ use: 1, session: 1 }, yubikey);

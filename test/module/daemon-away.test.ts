@@ -53,9 +53,9 @@ describe('the daemon is away', { concurrency: true }, () => {
       assert.match(outcome.logs.join('\n'), /pam\.sock: nobody listens; is sallyportd running\?/);
     });
 
-    it('no folder', async () => {
+    it('no directory', async () => {
       const place = rig.place();
-      const outcome = await place.login({ rawOptions: [`socket=${place.folder}/none/pam.sock`] });
+      const outcome = await place.login({ rawOptions: [`socket=${place.directory}/none/pam.sock`] });
       assert.equal(outcome.code, pam.authinfoUnavail);
     });
 
@@ -274,8 +274,8 @@ describe('the daemon is away', { concurrency: true }, () => {
 
     it('a path through a file', async () => {
       const place = rig.place();
-      writeFileSync(path.join(place.folder, 'file'), '');
-      const outcome = await place.login({ rawOptions: [`socket=${place.folder}/file/pam.sock`] });
+      writeFileSync(path.join(place.directory, 'file'), '');
+      const outcome = await place.login({ rawOptions: [`socket=${place.directory}/file/pam.sock`] });
       assert.equal(outcome.code, pam.systemErr);
     });
 

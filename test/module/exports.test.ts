@@ -4,16 +4,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { moduleFolder, repoRoot, shippedModule, sourcesOf } from '../support/native.ts';
+import { moduleDirectory, repoRoot, shippedModule, sourcesOf } from '../support/native.ts';
 
 /** What a login program gets into its address space with the module. */
-const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-exports-'));
+const directory = mkdtempSync(path.join(tmpdir(), 'sallyport-exports-'));
 let module = '';
 
 before(async () => {
-  module = await shippedModule(folder);
+  module = await shippedModule(directory);
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 function tool(name: string, ...args: readonly string[]): string {
   return execFileSync(name, [...args, module], { encoding: 'utf8' });
@@ -56,8 +56,8 @@ describe('pam_sallyport.so', () => {
 
   it('is built from every source beside it, without the deadlines of the fuzzers', () => {
     const built = new Set(sourcesOf('pam_sallyport'));
-    for (const name of readdirSync(moduleFolder).filter((file) => file.endsWith('.c')))
-      assert.ok(built.has(path.join(moduleFolder, name)), name);
+    for (const name of readdirSync(moduleDirectory).filter((file) => file.endsWith('.c')))
+      assert.ok(built.has(path.join(moduleDirectory, name)), name);
     assert.ok(!readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8').includes('SALLYPORT_FUZZING'));
   });
 });

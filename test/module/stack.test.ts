@@ -157,8 +157,8 @@ describe('loaded by libpam itself', { concurrency: 4 }, () => {
     const place = rig.place();
     await place.listen(say(result(code)));
     const body = lines.map((line) => line.replace('SALLYPORT', `${rig.module} socket=${place.socket}`));
-    writeFileSync(path.join(place.folder, 'direct'), `${body.join('\n')}\n`);
-    writeFileSync(path.join(place.folder, 'other'), 'auth required pam_deny.so\n');
+    writeFileSync(path.join(place.directory, 'direct'), `${body.join('\n')}\n`);
+    writeFileSync(path.join(place.directory, 'other'), 'auth required pam_deny.so\n');
     return place.drive('direct');
   }
   const shipped = ['auth requisite SALLYPORT', 'auth required pam_permit.so'];

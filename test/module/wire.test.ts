@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { compileSources, moduleFolder, nativeTests, vectors, wireSources } from '../support/native.ts';
+import { compileSources, moduleDirectory, nativeTests, vectors, wireSources } from '../support/native.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-wire-'));
-const tool = path.join(folder, 'wire_tool');
+const directory = mkdtempSync(path.join(tmpdir(), 'sallyport-wire-'));
+const tool = path.join(directory, 'wire_tool');
 const types: Record<string, number> = {
   INFO: 0x11,
   ERROR: 0x12,
@@ -34,13 +34,13 @@ function parsed(names: readonly string[]): Map<string, string> {
 before(async () => {
   const sources = [
     ...wireSources,
-    path.join(moduleFolder, 'context.c'),
+    path.join(moduleDirectory, 'context.c'),
     path.join(nativeTests, 'wire_tool.c'),
   ];
   await compileSources({ output: tool, sources, variant: 'asan', flags: ['-lpam'] });
 });
 
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the golden bytes, read by the module', () => {
   it('the index names every file', () => {

@@ -1,5 +1,5 @@
 /*
- * libFuzzer: the whole module, loaded by libpam, against a daemon that does what the input says. The folder of
+ * libFuzzer: the whole module, loaded by libpam, against a daemon that does what the input says. The directory of
  * the service files and the socket come from SALLYPORT_FUZZ_FOLDER.
  *
  *   input = u8 service | u8 conversation | step*
@@ -48,7 +48,7 @@ enum { SERVICES = sizeof(services) / sizeof(services[0]) };
 static const char typed[] = "s3cret-typed-answer";
 static const char success[] = "\x32\x00\x04\x00\x00\x00\x00";
 
-static const char *folder;
+static const char *directory;
 /* The terminal of the process, and its settings at the beginning. */
 static int master = -1;
 static char terminal[64];
@@ -243,10 +243,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 
     (void)argc;
     (void)argv;
-    folder = getenv("SALLYPORT_FUZZ_FOLDER");
-    must(folder != NULL);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/pam.sock", folder);
-    (void)snprintf(module, sizeof(module), "%s/pam_sallyport.so", folder);
+    directory = getenv("SALLYPORT_FUZZ_FOLDER");
+    must(directory != NULL);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/pam.sock", directory);
+    (void)snprintf(module, sizeof(module), "%s/pam_sallyport.so", directory);
     /* Loaded for good: what libFuzzer counts in it must not go away with pam_end. */
     must(dlopen(module, RTLD_NOW | RTLD_NODELETE) != NULL);
     take_terminal();
@@ -302,7 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     started = now_us();
     file = next_file();
     must(sem_post(&begin) == 0);
-    must(pam_start_confdir(services[data[0] % SERVICES], "alice", &conv, folder, &pamh) == PAM_SUCCESS);
+    must(pam_start_confdir(services[data[0] % SERVICES], "alice", &conv, directory, &pamh) == PAM_SUCCESS);
     if (data[0] % SERVICES == SERVICES - 1)
         must(pam_set_item(pamh, PAM_TTY, terminal) == PAM_SUCCESS);
     code = pam_authenticate(pamh, 0);

@@ -56,10 +56,10 @@ static void say(pam_handle_t *pamh, int flags, const char *path)
 {
 	FILE *file = fopen(path, "w");
 	struct rlimit core;
-	DIR *folder = opendir("/proc/self/fd");
+	DIR *directory = opendir("/proc/self/fd");
 	mode_t mask = umask(0);
 
-	if (file == NULL || folder == NULL)
+	if (file == NULL || directory == NULL)
 		return;
 	getrlimit(RLIMIT_CORE, &core);
 	fprintf(file, "service %s\nuser %s\nrhost %s\ntty %s\nruser %s\nflags %x\n", item(pamh, PAM_SERVICE),
@@ -69,13 +69,13 @@ static void say(pam_handle_t *pamh, int flags, const char *path)
 		alarm(30));
 	for (char **variable = environ; variable != NULL && *variable != NULL; variable++)
 		fprintf(file, "env %s\n", *variable);
-	for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+	for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
 		int fd = atoi(entry->d_name);
 
-		if (fd != dirfd(folder) && fd != fileno(file) && entry->d_name[0] != '.')
+		if (fd != dirfd(directory) && fd != fileno(file) && entry->d_name[0] != '.')
 			fprintf(file, "fd %d\n", fd);
 	}
-	closedir(folder);
+	closedir(directory);
 	fclose(file);
 	umask(mask);
 }

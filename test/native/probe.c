@@ -28,14 +28,14 @@ enum { REPORT_FD = 200 };
 typedef int entry_point(pam_handle_t *pamh, int flags, int argc, const char **argv);
 
 static int open_files(void) {
-    DIR *folder = opendir("/proc/self/fd");
+    DIR *directory = opendir("/proc/self/fd");
     int count = 0;
 
-    if (folder == NULL)
+    if (directory == NULL)
         return -1;
-    while (readdir(folder) != NULL)
+    while (readdir(directory) != NULL)
         count++;
-    closedir(folder);
+    closedir(directory);
     return count;
 }
 

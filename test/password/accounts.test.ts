@@ -91,7 +91,7 @@ const analyze = { skip: hasAnalyze ? false : 'systemd-analyze is not here' };
 const shippedStack = join(repoRoot, 'pam-config/pam.d/sallyport-password');
 
 await inNamespace(import.meta.filename, async () => {
-  const folder = scratch('password-accounts');
+  const directory = scratch('password-accounts');
   let program = '';
   let sanitized = '';
 
@@ -103,7 +103,7 @@ await inNamespace(import.meta.filename, async () => {
     copyFileSync(await shippedPasswordHelper(), program);
     sanitized = await compileHelper('asan');
   });
-  after(() => folder.remove());
+  after(() => directory.remove());
 
   const ask = (user: string, typed = password, source?: string) =>
     askFrame({
@@ -200,7 +200,7 @@ await inNamespace(import.meta.filename, async () => {
     /** pam_debug in its place: what it says is known. */
     const stack = (name: string, auth: string, account: string) =>
       confdir(
-        join(folder.path, name),
+        join(directory.path, name),
         readFileSync(shippedStack, 'utf8')
           .replaceAll(/^#(auth|account) /gm, '$1 ')
           .replaceAll(/pam_(sss|winbind)\.so( use_first_pass)?/g, `pam_debug.so auth=${auth} acct=${account}`)
@@ -269,9 +269,9 @@ await inNamespace(import.meta.filename, async () => {
       }
     });
 
-    it('nobody is, where the stack is one that a folder brings', async () => {
+    it('nobody is, where the stack is one that a directory brings', async () => {
       const path = `${work}/with-confdir.sock`;
-      const own = confdir(join(folder.path, 'own'), readFileSync(shippedStack, 'utf8').split('\n'));
+      const own = confdir(join(directory.path, 'own'), readFileSync(shippedStack, 'utf8').split('\n'));
       await activated(['--confdir', own], path);
       for (const uid of [daemonUid, 0]) assert.equal(await askedBy(uid, path), 'nothing');
       await until('it is in the log', () => syslog().includes('--confdir is not for a socket'));
@@ -292,8 +292,8 @@ await inNamespace(import.meta.filename, async () => {
     });
 
     it('without root there is an answer about oneself alone, through unix_chkpwd', async () => {
-      chmodSync(folder.path, 0o755);
-      const own = confdir(join(folder.path, 'self'), readFileSync(shippedStack, 'utf8').split('\n'));
+      chmodSync(directory.path, 0o755);
+      const own = confdir(join(directory.path, 'self'), readFileSync(shippedStack, 'utf8').split('\n'));
       const as = { uid: 3000, gid: 3000 };
       const of = async (user: string, typed = password) =>
         (await new RawPasswordHelper(program, ['--confdir', own], as).send(ask(user, typed)).ended).verdict;
@@ -305,7 +305,7 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
-  describe('below a folder of its own', () => {
+  describe('below a directory of its own', () => {
     it('init writes what asks about passwords there, and the daemon asks it', async () => {
       const root = `${work}/own`;
       const init = await run(process.execPath, [daemonMain, '--init', '--root', root]);

@@ -14,7 +14,7 @@ import { askFrame, askingModule, confdir, parts, shippedPasswordHelper } from '.
 import { until } from '../support/until.ts';
 
 /** The daemon's side of the helper: against the program itself, and against whatever else could answer. */
-const folder = scratch('password-helper');
+const directory = scratch('password-helper');
 const servers: Server[] = [];
 const connections: Socket[] = [];
 const lines: string[] = [];
@@ -30,7 +30,7 @@ before(async () => {
 after(() => {
   for (const server of servers) server.close();
   for (const connection of connections) connection.destroy();
-  folder.remove();
+  directory.remove();
 });
 
 function question(changes: Partial<PasswordQuestion> = {}): PasswordQuestion {
@@ -44,14 +44,14 @@ let stacks = 0;
 function stackOf(options: string): { readonly program: string; readonly confdir: string } {
   stacks += 1;
   const lines = ['auth', 'account'].map((part) => `${part} required ${module} ${options}`);
-  return { program, confdir: confdir(path.join(folder.path, `stack-${stacks}`), lines) };
+  return { program, confdir: confdir(path.join(directory.path, `stack-${stacks}`), lines) };
 }
 
 /** A server in the place of the service manager. */
 async function fake(
   talk: (socket: Socket, heard: () => Buffer) => void,
 ): Promise<{ readonly socket: string }> {
-  const socket = path.join(folder.path, `fake-${servers.length}`);
+  const socket = path.join(directory.path, `fake-${servers.length}`);
   const server = createServer((connection) => {
     const pieces: Buffer[] = [];
     connections.push(connection);
@@ -161,18 +161,18 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
 
   it('nobody is there', async () => {
     for (const where of [
-      { socket: path.join(folder.path, 'none') },
-      { program: path.join(folder.path, 'none') },
+      { socket: path.join(directory.path, 'none') },
+      { program: path.join(directory.path, 'none') },
     ])
       assert.equal(await helperAt(where).check(question()), 'failed');
   });
 
   it('the program is something else', async () => {
-    for (const other of ['/bin/true', '/bin/false', '/bin/cat', '/usr/bin/yes', folder.path])
+    for (const other of ['/bin/true', '/bin/false', '/bin/cat', '/usr/bin/yes', directory.path])
       assert.equal(await helperAt({ program: other }).check(question()), 'failed', other);
   });
 
-  it('the program is told a folder that is none', async () => {
+  it('the program is told a directory that is none', async () => {
     assert.equal(await helperAt({ program, confdir: '/nowhere' }).check(question()), 'failed');
   });
 
@@ -184,8 +184,8 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
   });
 
   it('it takes too long as a program, which is ended', async () => {
-    const mark = path.join(folder.path, 'deaf.pid');
-    const deaf = path.join(folder.path, 'deaf');
+    const mark = path.join(directory.path, 'deaf.pid');
+    const deaf = path.join(directory.path, 'deaf');
     writeFileSync(deaf, `#!/bin/sh\necho $$ >${mark}\nexec /bin/sleep 600\n`);
     chmodSync(deaf, 0o755);
     assert.equal(await helperAt({ program: deaf }, 700).check(question()), 'failed');
@@ -200,7 +200,7 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
   it('somebody else listens there: no byte is sent', async () => {
     let heard = 0;
     const where = await fake((socket) => socket.on('data', (bytes: Buffer) => (heard += bytes.length)));
-    const listener = await listenAs(65_534, path.join(folder.path, 'stranger'));
+    const listener = await listenAs(65_534, path.join(directory.path, 'stranger'));
     const before = lines.length;
     try {
       assert.equal(await helperAt({ socket: listener.socket }, 2_000).check(question()), 'failed');
@@ -222,7 +222,7 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
 
 /** A server in a process of another uid. */
 async function listenAs(uid: number, socket: string) {
-  chmodSync(folder.path, 0o777);
+  chmodSync(directory.path, 0o777);
   const text = `let heard = 0;
     require('node:net').createServer((c) => { c.on('error', () => 0);
       c.on('data', (b) => { heard += b.length; });
@@ -271,7 +271,7 @@ describe('checks at once', () => {
   });
 
   it('give their places back when they fail', async () => {
-    const helper = helperAt({ program: path.join(folder.path, 'none') });
+    const helper = helperAt({ program: path.join(directory.path, 'none') });
     for (let round = 0; round < 3; round++) {
       const all = await Promise.all(Array.from({ length: 9 }, () => helper.check(question())));
       assert.deepEqual(all.sort(), ['busy', ...Array.from({ length: 8 }, () => 'failed')]);

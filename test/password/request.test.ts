@@ -15,20 +15,20 @@ import {
 import { until } from '../support/until.ts';
 
 /** What the helper reads, under the sanitizers, in front of a stack that takes every password. */
-const folder = scratch('password-request');
+const directory = scratch('password-request');
 let program = '';
 let args: readonly string[] = [];
 
 before(async () => {
   program = await compileHelper('asan');
   const module = await askingModule();
-  const stack = confdir(path.join(folder.path, 'pam.d'), [
+  const stack = confdir(path.join(directory.path, 'pam.d'), [
     `auth required ${module}`,
     `account required ${module}`,
   ]);
   args = ['--confdir', stack];
 });
-after(() => folder.remove());
+after(() => directory.remove());
 
 const helper = () => new RawPasswordHelper(program, args);
 
@@ -162,9 +162,9 @@ describe('the command line', { concurrency: 4 }, () => {
   const lines: Readonly<Record<string, readonly string[]>> = {
     'an option that is unknown': ['--service', 'sshd'],
     'an argument': ['sshd'],
-    'a folder without a name': ['--confdir'],
-    'a folder that is not absolute': ['--confdir', 'pam.d'],
-    'two folders': ['--confdir', '/a', '--confdir', '/b'],
+    'a directory without a name': ['--confdir'],
+    'a directory that is not absolute': ['--confdir', 'pam.d'],
+    'two directories': ['--confdir', '/a', '--confdir', '/b'],
   };
   for (const [what, line] of Object.entries(lines))
     it(`is refused: ${what}`, async () => {

@@ -6,7 +6,7 @@ import { before, describe, it } from 'node:test';
 import { limits } from '../../daemon/limits.ts';
 import * as numbers from '../../daemon/protocol/password.ts';
 import { repoRoot, sourcesOf } from '../support/native.ts';
-import { passwordFolder, shippedPasswordHelper } from '../support/password-rig.ts';
+import { passwordDirectory, shippedPasswordHelper } from '../support/password-rig.ts';
 
 let program = '';
 before(async () => {
@@ -39,9 +39,9 @@ describe('the password helper that ships', () => {
 
   it('is built from every source beside it', () => {
     const built = new Set(sourcesOf('sallyport-password'));
-    const beside = readdirSync(passwordFolder).filter((name) => name.endsWith('.c'));
+    const beside = readdirSync(passwordDirectory).filter((name) => name.endsWith('.c'));
     assert.ok(beside.length > 3);
-    for (const name of beside) assert.ok(built.has(path.join(passwordFolder, name)), name);
+    for (const name of beside) assert.ok(built.has(path.join(passwordDirectory, name)), name);
   });
 });
 
@@ -62,7 +62,7 @@ describe('the shipped service', () => {
 });
 
 describe('the numbers of the password helper', () => {
-  const header = readFileSync(path.join(passwordFolder, 'protocol.h'), 'utf8');
+  const header = readFileSync(path.join(passwordDirectory, 'protocol.h'), 'utf8');
   const inC = new Map(
     [...header.matchAll(/^ {4}(\w+) = (\w+),$/gm)].map(([, name = '', value]) => [name, Number(value)]),
   );

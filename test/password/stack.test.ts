@@ -14,7 +14,7 @@ import {
 } from '../support/password-rig.ts';
 
 /** What a stack can want and say, and what becomes of it. */
-const folder = scratch('password-stack');
+const directory = scratch('password-stack');
 const programs: string[] = [];
 let module = '';
 let stacks = 0;
@@ -23,13 +23,13 @@ before(async () => {
   programs.push(...(await Promise.all([compileHelper('asan'), compileHelper('plain')])));
   module = await askingModule();
 });
-after(() => folder.remove());
+after(() => directory.remove());
 
 /** A line for each option of test/native/pam_asks.c in `lines`; a line with a space is taken as it stands. */
 function stack(...lines: readonly string[]): readonly string[] {
   const written = lines.map((line) => (/^(auth|account) /.test(line) ? line.replace('ASKS', module) : ''));
   stacks += 1;
-  return ['--confdir', confdir(path.join(folder.path, `stack-${stacks}`), written)];
+  return ['--confdir', confdir(path.join(directory.path, `stack-${stacks}`), written)];
 }
 const asks = (options = '') => stack(`auth required ASKS ${options}`, `account required ASKS ${options}`);
 
@@ -244,9 +244,9 @@ describe('around a stack', { concurrency: 2 }, () => {
 
   it('set-id it does nothing', async () => {
     const [, program = ''] = programs;
-    const raised = path.join(folder.path, 'raised');
+    const raised = path.join(directory.path, 'raised');
     copyFileSync(program, raised);
-    chmodSync(folder.path, 0o755);
+    chmodSync(directory.path, 0o755);
     chmodSync(raised, 0o4755);
     for (const args of [[], asks()]) {
       const asked = await new RawPasswordHelper(raised, args, { uid: 65534, gid: 65534 }).send(askFrame())

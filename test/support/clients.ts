@@ -16,7 +16,7 @@ export interface Attempt {
 }
 
 export const user = 'alice';
-const folder = `${work}/clients`;
+const directory = `${work}/clients`;
 const host = '127.0.0.1';
 /** A file in the account's home, and what stands in it. */
 export const proof = { name: 'proof.txt', text: 'this is the right machine' } as const;
@@ -33,12 +33,12 @@ export interface ClientRow {
 }
 
 export function prepareClients(): void {
-  must('mkdir', ['-p', folder]);
+  must('mkdir', ['-p', directory]);
   // Of the client's key as other programs want it.
-  must('puttygen', [`${work}/client-key`, '-O', 'private', '-o', `${folder}/key.ppk`]);
-  must('dropbearconvert', ['openssh', 'dropbear', `${work}/client-key`, `${folder}/key.dropbear`]);
-  writeFileSync(`${folder}/ssh_config`, sshSettings.map((one) => one.replace('=', ' ')).join('\n'));
-  writeFileSync(`${folder}/client.py`, paramiko);
+  must('puttygen', [`${work}/client-key`, '-O', 'private', '-o', `${directory}/key.ppk`]);
+  must('dropbearconvert', ['openssh', 'dropbear', `${work}/client-key`, `${directory}/key.dropbear`]);
+  writeFileSync(`${directory}/ssh_config`, sshSettings.map((one) => one.replace('=', ' ')).join('\n'));
+  writeFileSync(`${directory}/client.py`, paramiko);
 }
 
 const sshSettings = [
@@ -52,7 +52,7 @@ const sshSettings = [
 function openssh(program: string, { port, stack }: Attempt, rest: readonly string[]): string[] {
   const key = stack === 'key and code' ? ['-i', `${work}/client-key`] : ['-o', 'PubkeyAuthentication=no'];
   const portOption = program === 'ssh' ? '-p' : '-P';
-  return [program, '-F', `${folder}/ssh_config`, ...key, portOption, String(port), ...rest];
+  return [program, '-F', `${directory}/ssh_config`, ...key, portOption, String(port), ...rest];
 }
 
 /** What a person types at a terminal, prompt by prompt. */
@@ -99,7 +99,7 @@ function fingerprint(): string {
 }
 
 const puttyKey = ({ stack }: Attempt): string[] =>
-  stack === 'key and code' ? ['-i', `${folder}/key.ppk`] : [];
+  stack === 'key and code' ? ['-i', `${directory}/key.ppk`] : [];
 const putty = (attempt: Attempt): string[] => [
   ...['-no-antispoof', '-hostkey', fingerprint(), '-P', String(attempt.port), '-l', user],
   ...puttyKey(attempt),
@@ -134,22 +134,22 @@ except Exception as error:
 function interactiveParamiko({ stack, port, code }: Attempt): Promise<string> {
   const answers = stack === 'two prompts' ? [password, code()] : [code()];
   const how = stack === 'key and code' ? 'key' : 'interactive';
-  return scripted('/usr/bin/python3', [`${folder}/client.py`, how, String(port), ...answers]);
+  return scripted('/usr/bin/python3', [`${directory}/client.py`, how, String(port), ...answers]);
 }
 
 const ansibleFacts = (port: number, more: string): string =>
-  `${host} ansible_port=${port} ansible_user=${user} ansible_ssh_common_args="-F ${folder}/ssh_config ${more}"\n`;
+  `${host} ansible_port=${port} ansible_user=${user} ansible_ssh_common_args="-F ${directory}/ssh_config ${more}"\n`;
 
 async function ansible(attempt: Attempt, more: string, variables: readonly string[]): Promise<string> {
-  const inventory = `${folder}/inventory-${attempt.port}`;
+  const inventory = `${directory}/inventory-${attempt.port}`;
   writeFileSync(inventory, ansibleFacts(attempt.port, more));
   const argv = ['-i', inventory, 'all', '-m', 'raw', '-a', read.join(' '), ...variables];
-  return scripted('env', ['ANSIBLE_HOST_KEY_CHECKING=False', `HOME=${folder}`, 'ansible', ...argv]);
+  return scripted('env', ['ANSIBLE_HOST_KEY_CHECKING=False', `HOME=${directory}`, 'ansible', ...argv]);
 }
 
 /** A person opens the connection at a terminal, and keeps it; what comes after goes through it. */
 async function throughMaster(attempt: Attempt, work: (path: string) => Promise<string>): Promise<string> {
-  const path = `${folder}/master-${attempt.port}`;
+  const path = `${directory}/master-${attempt.port}`;
   const terminal = new Terminal(openssh('ssh', attempt, ['-M', '-S', path, '-N', `${user}@${host}`]));
   try {
     await answers(terminal, attempt);
@@ -161,7 +161,7 @@ async function throughMaster(attempt: Attempt, work: (path: string) => Promise<s
 }
 
 async function sshfs(attempt: Attempt): Promise<string> {
-  const mounted = `${folder}/mounted-${attempt.port}`;
+  const mounted = `${directory}/mounted-${attempt.port}`;
   must('mkdir', ['-p', mounted]);
   const options = [...sshSettings, 'PubkeyAuthentication=no', 'password_stdin', `port=${attempt.port}`];
   const argv = [`${user}@${host}:`, mounted, ...options.flatMap((one) => ['-o', one])];
@@ -179,7 +179,7 @@ const lftpSettings = [
   'set sftp:auto-confirm yes',
   'set net:max-retries 1',
   'set net:timeout 15',
-  `set sftp:connect-program "ssh -a -x -F ${folder}/ssh_config -o PubkeyAuthentication=no"`,
+  `set sftp:connect-program "ssh -a -x -F ${directory}/ssh_config -o PubkeyAuthentication=no"`,
 ].join('; ');
 const passwordStacks = ['two prompts', 'one prompt'] as const;
 
@@ -194,7 +194,7 @@ export const clients: readonly ClientRow[] = [
     name: 'OpenSSH `scp`',
     stacks,
     attempt: async (one) => {
-      const target = `${folder}/scp-${one.port}`;
+      const target = `${directory}/scp-${one.port}`;
       await typed(openssh('scp', one, [`${user}@${host}:${proof.name}`, target]), one, false);
       return readFileSync(target, 'utf8');
     },
@@ -203,7 +203,7 @@ export const clients: readonly ClientRow[] = [
     name: 'OpenSSH `sftp`',
     stacks,
     attempt: async (one) => {
-      const target = `${folder}/sftp-${one.port}`;
+      const target = `${directory}/sftp-${one.port}`;
       await typed(openssh('sftp', one, [`${user}@${host}:${proof.name}`, target]), one, false);
       return readFileSync(target, 'utf8');
     },
@@ -218,7 +218,7 @@ export const clients: readonly ClientRow[] = [
     name: 'Dropbear `dbclient`',
     stacks,
     attempt: (one) => {
-      const key = one.stack === 'key and code' ? ['-i', `${folder}/key.dropbear`] : [];
+      const key = one.stack === 'key and code' ? ['-i', `${directory}/key.dropbear`] : [];
       return typed(
         ['dbclient', '-y', '-y', ...key, '-p', String(one.port), `${user}@${host}`, read.join(' ')],
         one,
@@ -239,7 +239,7 @@ export const clients: readonly ClientRow[] = [
     name: 'PuTTY `pscp -batch -pw`',
     stacks: passwordStacks,
     attempt: async (one) => {
-      const target = `${folder}/pscp-${one.port}`;
+      const target = `${directory}/pscp-${one.port}`;
       const argv = ['-batch', '-pw', secret(one), ...putty(one), `${user}@${host}:${proof.name}`, target];
       const said = await scripted(
         'pscp',
@@ -252,7 +252,7 @@ export const clients: readonly ClientRow[] = [
     name: 'Paramiko `connect(password=…)`',
     stacks: passwordStacks,
     attempt: (one) =>
-      scripted('/usr/bin/python3', [`${folder}/client.py`, 'connect', String(one.port), secret(one)]),
+      scripted('/usr/bin/python3', [`${directory}/client.py`, 'connect', String(one.port), secret(one)]),
   },
   {
     name: 'Paramiko `auth_interactive`',

@@ -79,7 +79,7 @@ export interface RigOptions {
 
 /** The control server on a real socket, over a plain store, with accounts that need no NSS. */
 export interface ControlRig {
-  readonly folder: string;
+  readonly directory: string;
   readonly socket: string;
   readonly configFile: string;
   readonly store: ProbedStore;
@@ -102,12 +102,12 @@ export interface ControlRig {
 }
 
 export async function startControl(options: RigOptions = {}): Promise<ControlRig> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-control-'));
-  chmodSync(folder, 0o755);
-  mkdirSync(join(folder, 'etc'));
-  mkdirSync(join(folder, 'run'));
-  const socket = join(folder, 'run/control.sock');
-  const configFile = join(folder, 'etc/sallyport.toml');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-control-'));
+  chmodSync(directory, 0o755);
+  mkdirSync(join(directory, 'etc'));
+  mkdirSync(join(directory, 'run'));
+  const socket = join(directory, 'run/control.sock');
+  const configFile = join(directory, 'etc/sallyport.toml');
   writeFileSync(configFile, options.config ?? sampleConfig);
 
   const probed = new ProbedStore();
@@ -220,7 +220,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   await server.listen({ path: socket });
 
   return {
-    folder,
+    directory,
     socket,
     configFile,
     store: probed,
@@ -237,7 +237,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     setConfig: configuration.setText,
     async close() {
       await server.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

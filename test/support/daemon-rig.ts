@@ -23,7 +23,7 @@ name = "others"
 require = "none"
 `;
 
-/** sallyportd as it is built, below a folder of its own, with logins that speak to it as the module does. */
+/** sallyportd as it is built, below a directory of its own, with logins that speak to it as the module does. */
 export class DaemonRig {
   readonly root: string;
   readonly config: string;

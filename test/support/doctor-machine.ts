@@ -77,16 +77,16 @@ let made: { readonly crt: string; readonly key: string; readonly otherKey: strin
 
 function certificates() {
   if (made !== undefined) return made;
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-doctor-'));
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-doctor-'));
   try {
-    const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+    const read = (name: string) => readFileSync(join(directory, name), 'utf8');
     const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-batch'];
     for (const name of ['portal', 'other'])
       execFileSync(
         'openssl',
         [
-          ...['req', '-x509', ...options, '-keyout', join(folder, `${name}.key`)],
-          ...['-out', join(folder, `${name}.crt`), '-days', '90', '-subj', '/CN=login.example.org'],
+          ...['req', '-x509', ...options, '-keyout', join(directory, `${name}.key`)],
+          ...['-out', join(directory, `${name}.crt`), '-days', '90', '-subj', '/CN=login.example.org'],
           ...['-addext', 'subjectAltName=DNS:login.example.org'],
         ],
         { stdio: 'ignore' },
@@ -94,7 +94,7 @@ function certificates() {
     made = { crt: read('portal.crt'), key: read('portal.key'), otherKey: read('other.key') };
     return made;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -149,12 +149,12 @@ export class FakeMachine implements Machine {
 
   constructor() {
     const put = (path: string, thing: Thing) => void this.things.set(path, thing);
-    for (const folder of ['/', '/etc', '/etc/sallyport', '/var', '/var/lib', '/var/log'])
-      put(folder, entry('folder', 0o755));
-    put('/var/lib/sallyport', entry('folder', 0o700, sallyport));
+    for (const directory of ['/', '/etc', '/etc/sallyport', '/var', '/var/lib', '/var/log'])
+      put(directory, entry('directory', 0o755));
+    put('/var/lib/sallyport', entry('directory', 0o700, sallyport));
     put(configFile, entry('file', 0o644));
     put(systemPaths.masterKey, entry('file', 0o600, sallyport));
-    put(systemPaths.store, entry('folder', 0o700, sallyport));
+    put(systemPaths.store, entry('directory', 0o700, sallyport));
     put(`${systemPaths.store}/CURRENT`, entry('file', 0o600, sallyport));
     put(`${systemPaths.store}.reserve`, entry('file', 0o600, sallyport));
     put(systemPaths.anchor, entry('file', 0o600, sallyport));
@@ -193,7 +193,7 @@ export class FakeMachine implements Machine {
     };
   }
 
-  /** In a file or folder that is there. */
+  /** In a file or directory that is there. */
   change(path: string, to: Partial<Entry>, text?: string): void {
     const thing = this.things.get(path) ?? entry('file', 0o644);
     this.things.set(path, {
@@ -280,14 +280,14 @@ export class FakeMachine implements Machine {
   trial = () => this.trialNow;
 
   /** Names of /etc/pam.d that are directories. */
-  pamFolders = new Set<string>();
+  pamDirectories = new Set<string>();
   missingModules = new Set<string>();
 
   get pam(): PamFiles {
     return {
       hasModule: (module) => !this.missingModules.has(module),
       read: (name) => {
-        if (this.pamFolders.has(name)) return { path: `/etc/pam.d/${name}`, text: '', isFolder: true };
+        if (this.pamDirectories.has(name)) return { path: `/etc/pam.d/${name}`, text: '', isDirectory: true };
         const text = this.stacks[name.replace('/etc/pam.d/', '')];
         return text === undefined
           ? undefined

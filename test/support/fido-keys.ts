@@ -49,18 +49,18 @@ export async function stopKeys(): Promise<void> {
   await Promise.all(rings.map((ring) => ring.stop()));
 }
 
-/** Keys of software in one folder, and a helper that sees them. */
+/** Keys of software in one directory, and a helper that sees them. */
 export class KeyRing {
   readonly logged: LogFields[] = [];
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #program: string;
   readonly #keys: Authenticator[] = [];
   readonly #sockets: string[] = [];
   readonly #calls: { cancel(): void }[] = [];
 
-  constructor(program: string, folder: string) {
+  constructor(program: string, directory: string) {
     this.#program = program;
-    this.#folder = folder;
+    this.#directory = directory;
     rings.push(this);
   }
 
@@ -72,7 +72,7 @@ export class KeyRing {
     } = {},
   ) {
     const label = options.label ?? 'key';
-    const socket = path.join(this.#folder, `${label}-${randomBytes(4).toString('hex')}`);
+    const socket = path.join(this.#directory, `${label}-${randomBytes(4).toString('hex')}`);
     this.#sockets.push(socket);
     const key = await startAuthenticator({ socket, ...options });
     if (options.plugged === false) await key.unplug();

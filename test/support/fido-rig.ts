@@ -15,8 +15,8 @@ import {
 } from './native.ts';
 import { until } from './until.ts';
 
-export const fidoFolder = path.join(repoRoot, 'native/fido');
-export const framesFolder = path.join(repoRoot, 'native/frames');
+export const fidoDirectory = path.join(repoRoot, 'native/fido');
+export const framesDirectory = path.join(repoRoot, 'native/frames');
 
 const libraries = ['-pthread', '-lfido2'];
 
@@ -35,17 +35,17 @@ export async function compileSoftHelper(variant: Variant): Promise<string> {
     output: `${kept}.${process.pid}`,
     sources: [...sources, devices],
     variant,
-    flags: [`-I${fidoFolder}`, ...libraries],
+    flags: [`-I${fidoDirectory}`, ...libraries],
   });
   renameSync(output, kept);
   return kept;
 }
 
 /** The helper that ships: the built one when it is newer than its sources, else one compiled as it is. */
-export async function shippedHelper(folder: string): Promise<string> {
+export async function shippedHelper(directory: string): Promise<string> {
   const built = path.join(repoRoot, 'build/Release/sallyport-fido');
   if (existsSync(built) && newestSource('sallyport-fido') <= statSync(built).mtimeMs) return built;
-  const output = path.join(folder, 'sallyport-fido');
+  const output = path.join(directory, 'sallyport-fido');
   return compileSources({
     output,
     sources: sourcesOf('sallyport-fido'),
@@ -114,7 +114,7 @@ export class RawHelper {
   }
 }
 
-/** A folder that is removed after the tests. */
+/** A directory that is removed after the tests. */
 export function scratch(name: string): { readonly path: string; readonly remove: () => void } {
   const made = mkdtempSync(path.join(tmpdir(), `sallyport-${name}-`));
   return { path: made, remove: () => rmSync(made, { recursive: true, force: true }) };

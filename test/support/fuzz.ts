@@ -88,8 +88,8 @@ function moduleSeeds(): Buffer[] {
   return seeds;
 }
 
-function writeSeeds(folder: string, seeds: readonly Buffer[]): string {
-  const corpus = path.join(folder, 'corpus');
+function writeSeeds(directory: string, seeds: readonly Buffer[]): string {
+  const corpus = path.join(directory, 'corpus');
   mkdirSync(corpus);
   seeds.forEach((seed, index) => {
     writeFileSync(path.join(corpus, String(index)), seed);
@@ -97,18 +97,18 @@ function writeSeeds(folder: string, seeds: readonly Buffer[]): string {
   return corpus;
 }
 
-async function buildFrames(folder: string): Promise<string> {
+async function buildFrames(directory: string): Promise<string> {
   const sources = [path.join(nativeTests, 'fuzz_frames.c'), ...wireSources];
-  await compileSources({ output: path.join(folder, 'fuzz'), sources, variant: 'fuzz', flags: link });
-  return writeSeeds(folder, daemonFrames());
+  await compileSources({ output: path.join(directory, 'fuzz'), sources, variant: 'fuzz', flags: link });
+  return writeSeeds(directory, daemonFrames());
 }
 
-async function buildModule(folder: string): Promise<string> {
-  const output = (name: string) => path.join(folder, name);
+async function buildModule(directory: string): Promise<string> {
+  const output = (name: string) => path.join(directory, name);
   const source = (name: string) => [path.join(nativeTests, name)];
   const setter = output('set_authtok.so');
   await Promise.all([
-    compileModule(folder, 'fuzz'),
+    compileModule(directory, 'fuzz'),
     compileSources({
       output: output('fuzz'),
       sources: source('fuzz_module.c'),
@@ -134,7 +134,7 @@ async function buildModule(folder: string): Promise<string> {
     other: ['auth required pam_deny.so'],
   };
   for (const [name, lines] of Object.entries(services)) writeFileSync(output(name), `${lines.join('\n')}\n`);
-  return writeSeeds(folder, moduleSeeds());
+  return writeSeeds(directory, moduleSeeds());
 }
 
 /** The last line of libFuzzer that carries figures. */
@@ -145,14 +145,14 @@ function reportOf(text: string): FuzzReport {
   return { executions: Number(executions), coverage: Number(coverage) };
 }
 
-async function runFuzzer(folder: string, args: readonly string[]): Promise<string> {
+async function runFuzzer(directory: string, args: readonly string[]): Promise<string> {
   const options = {
-    cwd: folder,
-    env: { ...process.env, SALLYPORT_FUZZ_FOLDER: folder, ASAN_OPTIONS: 'quarantine_size_mb=32' },
+    cwd: directory,
+    env: { ...process.env, SALLYPORT_FUZZ_FOLDER: directory, ASAN_OPTIONS: 'quarantine_size_mb=32' },
     maxBuffer: 256 * 1024 * 1024,
   };
   try {
-    return (await run(path.join(folder, 'fuzz'), [...args], options)).stderr;
+    return (await run(path.join(directory, 'fuzz'), [...args], options)).stderr;
   } catch (failure) {
     const { stderr = '' } = failure as { stderr?: string };
     throw new Error(`libFuzzer found something:\n${stderr.split('\n').slice(-60).join('\n')}`, {
@@ -166,12 +166,12 @@ async function runFuzzer(folder: string, args: readonly string[]): Promise<strin
  * in base64 among them, when something was found.
  */
 export async function fuzz(target: FuzzTarget, seconds: number): Promise<FuzzReport> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-fuzz-'));
+  const directory = mkdtempSync(path.join(tmpdir(), 'sallyport-fuzz-'));
   try {
-    const corpus = await (target === 'frames' ? buildFrames(folder) : buildModule(folder));
+    const corpus = await (target === 'frames' ? buildFrames(directory) : buildModule(directory));
     const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-max_len=20000', '-print_final_stats=1'];
-    return reportOf(await runFuzzer(folder, [...limits, corpus]));
+    return reportOf(await runFuzzer(directory, [...limits, corpus]));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }

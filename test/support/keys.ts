@@ -5,13 +5,13 @@ import { type Keyring, loadKeyring } from '../../daemon/sealing/keyring.ts';
 
 /** A keyring of these ids, the first one current; the same id always stands for the same key. */
 export function keyringOf(...ids: readonly string[]): Keyring {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
-  const path = join(folder, 'master.key');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
+  const path = join(directory, 'master.key');
   const lines = ids.map((id) => `${id} ${Buffer.alloc(32, id).toString('base64')}\n`);
   writeFileSync(path, lines.join(''), { mode: 0o600 });
   try {
     return loadKeyring({ path });
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   }
 }

@@ -121,9 +121,9 @@ export function timers(): number {
 
 /** A login server on sockets of its own, before a verifier that does as it is told. */
 export class LoginRig {
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'sallyport-login-'));
-  readonly rootSocket = path.join(this.folder, 'pam.sock');
-  readonly userSocket = path.join(this.folder, 'pam-user.sock');
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'sallyport-login-'));
+  readonly rootSocket = path.join(this.directory, 'pam.sock');
+  readonly userSocket = path.join(this.directory, 'pam-user.sock');
   readonly verifier = new FakeVerifier();
   readonly keys = new FakeKeys();
   readonly approvals = createApprovals({
@@ -154,7 +154,7 @@ export class LoginRig {
   static async start(): Promise<LoginRig> {
     const rig = new LoginRig();
     // Other uids are to reach the sockets.
-    chmodSync(rig.folder, 0o755);
+    chmodSync(rig.directory, 0o755);
     await rig.server.listen('root', { path: rig.rootSocket });
     await rig.server.listen('user', { path: rig.userSocket });
     return rig;
@@ -179,6 +179,6 @@ export class LoginRig {
   async stop(): Promise<void> {
     for (const each of this.#clients) each.socket.destroy();
     await this.server.close();
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.directory, { recursive: true });
   }
 }

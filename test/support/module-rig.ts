@@ -66,7 +66,7 @@ export interface Misbehaviour {
 
 /** A place of its own for one login: a service file, a socket path, somebody who listens. */
 export interface Place {
-  readonly folder: string;
+  readonly directory: string;
   readonly socket: string;
   readonly userSocket: string;
   listen(script: Script, socket?: string): Promise<FakeDaemon>;
@@ -80,8 +80,8 @@ export interface Place {
 
 /** "FD:what it leads to" of a running process. */
 export function openFiles(pid: number | undefined): string[] {
-  const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).map((fd) => `${fd}:${readlinkSync(path.join(folder, fd))}`);
+  const directory = `/proc/${pid}/fd`;
+  return readdirSync(directory).map((fd) => `${fd}:${readlinkSync(path.join(directory, fd))}`);
 }
 
 /** The bytes of `text` for the driver's answer=. */
@@ -96,7 +96,7 @@ const silentLibpam = ['auth', 'account', 'session', 'password'].map((kind) => `$
  * leaves a file open, or that the sanitizers complain about, rejects.
  */
 export class ModuleRig {
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'sallyport-module-'));
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'sallyport-module-'));
   readonly #children = new Set<ChildProcess>();
   readonly #daemons = new Set<FakeDaemon>();
   module = '';
@@ -104,9 +104,9 @@ export class ModuleRig {
 
   /** `shipped`: the built module, else one of its own making. */
   async build(variant: 'shipped' | Variant = 'shipped'): Promise<void> {
-    chmodSync(this.folder, 0o755);
+    chmodSync(this.directory, 0o755);
     const source = (name: string) => [path.join(nativeTests, name)];
-    const output = (name: string) => path.join(this.folder, name);
+    const output = (name: string) => path.join(this.directory, name);
     const sanitized = variant === 'asan' ? 'asan' : 'plain';
     const noDlclose = variant === 'asan' ? source('keep_loaded.c') : [];
     this.module = output('pam_sallyport.so');
@@ -126,30 +126,30 @@ export class ModuleRig {
         flags: ['-fvisibility=default', '-fPIC', '-shared', '-lpam'],
       }),
       variant === 'shipped'
-        ? shippedModule(this.folder).then(
+        ? shippedModule(this.directory).then(
             (built) => built === this.module || copyFileSync(built, this.module),
           )
-        : compileModule(this.folder, variant),
+        : compileModule(this.directory, variant),
     ]);
   }
 
   place(): Place {
-    const folder = path.join(this.folder, String(this.#places++));
-    mkdirSync(folder);
-    chmodSync(folder, 0o777);
-    const socket = path.join(folder, 'pam.sock');
-    const start = (options: LoginOptions = {}) => this.#start(folder, socket, options);
+    const directory = path.join(this.directory, String(this.#places++));
+    mkdirSync(directory);
+    chmodSync(directory, 0o777);
+    const socket = path.join(directory, 'pam.sock');
+    const start = (options: LoginOptions = {}) => this.#start(directory, socket, options);
     return {
-      folder,
+      directory,
       socket,
-      userSocket: path.join(folder, 'pam-user.sock'),
+      userSocket: path.join(directory, 'pam-user.sock'),
       listen: async (script, at = socket) => {
         const daemon = await startFakeDaemon(at, script);
         this.#daemons.add(daemon);
         return daemon;
       },
       misbehave: ({ backlog = 16, reply, delay, uid, socket: at = socket }) => {
-        const words = [path.join(this.folder, 'listener'), at, String(backlog)];
+        const words = [path.join(this.directory, 'listener'), at, String(backlog)];
         if (reply !== undefined) words.push(reply.toString('hex'), String(delay ?? 0));
         const child = this.#spawn(words, uid);
         return new Promise((resolve, reject) => {
@@ -159,16 +159,16 @@ export class ModuleRig {
       },
       start,
       drive: (service, ...words) =>
-        this.#drive([path.join(this.folder, 'driver'), folder, service, 'alice', ...words]),
+        this.#drive([path.join(this.directory, 'driver'), directory, service, 'alice', ...words]),
       login: (options) => start(options).outcome,
     };
   }
 
-  /** Ends what still runs and removes the folder; throws what a script of a daemon threw. */
+  /** Ends what still runs and removes the directory; throws what a script of a daemon threw. */
   async remove(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     const stopped = await Promise.allSettled([...this.#daemons].map((daemon) => daemon.stop()));
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
     for (const result of stopped) if (result.status === 'rejected') throw result.reason;
   }
 
@@ -203,23 +203,23 @@ export class ModuleRig {
     return text;
   }
 
-  #start(folder: string, socket: string, options: LoginOptions): RunningLogin {
+  #start(directory: string, socket: string, options: LoginOptions): RunningLogin {
     const { service = 'test', user = 'alice', words = [], probe = [] } = options;
     const moduleWords = [
       ...probe,
       this.module,
       ...(options.rawOptions ?? [`socket=${socket}`, ...(options.options ?? [])]),
     ];
-    const line = [path.join(this.folder, 'probe.so'), ...moduleWords.map((word) => `[${word}]`)].join(' ');
+    const line = [path.join(this.directory, 'probe.so'), ...moduleWords.map((word) => `[${word}]`)].join(' ');
     const kinds = ['auth', 'account', 'session', 'password'].map((kind) => `${kind} required ${line}`);
-    writeFileSync(path.join(folder, service), `${kinds.join('\n')}\n`);
-    writeFileSync(path.join(folder, 'other'), `${silentLibpam.join('\n')}\n`);
+    writeFileSync(path.join(directory, service), `${kinds.join('\n')}\n`);
+    writeFileSync(path.join(directory, 'other'), `${silentLibpam.join('\n')}\n`);
     const terminal =
       options.terminal === undefined
         ? []
-        : [path.join(this.folder, 'on_terminal'), ...options.terminal, '--'];
+        : [path.join(this.directory, 'on_terminal'), ...options.terminal, '--'];
     const child = this.#spawn(
-      [...terminal, path.join(this.folder, 'driver'), folder, service, user, ...words],
+      [...terminal, path.join(this.directory, 'driver'), directory, service, user, ...words],
       options.uid,
     );
     const events: DriverEvent[] = [];

@@ -6,13 +6,13 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 function findRoot(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-  return folder;
+  let directory = import.meta.dirname;
+  while (!existsSync(path.join(directory, 'package.json'))) directory = path.dirname(directory);
+  return directory;
 }
 
 export const repoRoot = findRoot();
-export const moduleFolder = path.join(repoRoot, 'native/module');
+export const moduleDirectory = path.join(repoRoot, 'native/module');
 export const nativeTests = path.join(repoRoot, 'test/native');
 export const vectors = path.join(repoRoot, 'test/vectors');
 
@@ -60,7 +60,7 @@ export function compileC(source: string, output: string, flags: readonly string[
 /** Compiles C against the module's headers. Rejects with the compiler's own words. */
 export async function compileSources(compilation: Compilation): Promise<string> {
   const { compiler, flags } = variants[compilation.variant ?? 'plain'];
-  const args = [...warnings, ...flags, `-I${moduleFolder}`, ...compilation.sources];
+  const args = [...warnings, ...flags, `-I${moduleDirectory}`, ...compilation.sources];
   await run(compiler, [...args, '-o', compilation.output, ...(compilation.flags ?? [])]);
   return compilation.output;
 }
@@ -79,8 +79,10 @@ export function sourcesOf(target: string): readonly string[] {
 
 /** When a source of a program, or a header beside one, was last written. */
 export function newestSource(target: string): number {
-  const folders = new Set(sourcesOf(target).map((source) => path.dirname(source)));
-  const files = [...folders].flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)));
+  const directories = new Set(sourcesOf(target).map((source) => path.dirname(source)));
+  const files = [...directories].flatMap((directory) =>
+    readdirSync(directory).map((name) => path.join(directory, name)),
+  );
   return Math.max(...files.map((file) => statSync(file).mtimeMs));
 }
 
@@ -89,11 +91,11 @@ export const wireSources = ['native/module/wire.c', 'native/frames/codec.c', 'na
   (name) => path.join(repoRoot, name),
 );
 
-/** Compiles pam_sallyport.so into `folder`. */
-export function compileModule(folder: string, variant: Variant): Promise<string> {
-  const map = path.join(moduleFolder, 'pam_sallyport.map');
+/** Compiles pam_sallyport.so into `directory`. */
+export function compileModule(directory: string, variant: Variant): Promise<string> {
+  const map = path.join(moduleDirectory, 'pam_sallyport.map');
   return compileSources({
-    output: path.join(folder, 'pam_sallyport.so'),
+    output: path.join(directory, 'pam_sallyport.so'),
     sources: sourcesOf('pam_sallyport'),
     variant,
     flags: ['-fPIC', '-shared', ...hardenedLink, `-Wl,--version-script=${map}`, '-lpam'],
@@ -107,7 +109,7 @@ export function builtModule(): string | undefined {
   return newestSource('pam_sallyport') <= statSync(built).mtimeMs ? built : undefined;
 }
 
-/** The module that ships: the built one, or one compiled into `folder` with the same flags. */
-export async function shippedModule(folder: string): Promise<string> {
-  return builtModule() ?? (await compileModule(folder, 'plain'));
+/** The module that ships: the built one, or one compiled into `directory` with the same flags. */
+export async function shippedModule(directory: string): Promise<string> {
+  return builtModule() ?? (await compileModule(directory, 'plain'));
 }

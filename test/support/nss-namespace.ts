@@ -39,8 +39,8 @@ upper=$1 sources=$2 library=$3 passwd=$4 group=$5; shift 5
 mount -t tmpfs tmpfs "$upper"
 mkdir "$upper/etc" "$upper/work"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$upper/etc,workdir=$upper/work" /etc
-for folder in /run /home /var/log /var/cache/ldconfig; do
-  [ ! -d "$folder" ] || mount -t tmpfs tmpfs "$folder"
+for directory in /run /home /var/log /var/cache/ldconfig; do
+  [ ! -d "$directory" ] || mount -t tmpfs tmpfs "$directory"
 done
 sed -i '/^\\(passwd\\|group\\|initgroups\\):/d' /etc/nsswitch.conf
 printf 'passwd: %s\\ngroup: %s\\n' "$sources" "$sources" >>/etc/nsswitch.conf
@@ -56,9 +56,9 @@ exit "$status"
 const namespaces = ['-m', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 export function createNssNamespace(options: NssNamespaceOptions = {}): NssNamespace {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-nss-'));
-  const library = join(folder, 'lib');
-  const upper = join(folder, 'upper');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-nss-'));
+  const library = join(directory, 'lib');
+  const upper = join(directory, 'upper');
   mkdirSync(library);
   mkdirSync(upper);
   compileC('nss_slow.c', join(library, 'libnss_slow.so.2'), [
@@ -83,7 +83,7 @@ export function createNssNamespace(options: NssNamespaceOptions = {}): NssNamesp
         ...lines,
         ...command,
       ]),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 

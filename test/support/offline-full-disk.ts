@@ -9,7 +9,7 @@ import { StoreRig } from './store-rig.ts';
  * Restores and repairs on a small disk with more and more room, until it is enough: whatever there is, nothing is
  * lost. The argument is an empty file system.
  */
-const folder = process.argv[2] ?? '';
+const directory = process.argv[2] ?? '';
 const step = 50 * 1024;
 const people = 120;
 
@@ -19,7 +19,7 @@ for (const what of ['restore', 'repair'] as const) {
 }
 
 async function attempt(what: 'restore' | 'repair', room: number): Promise<boolean> {
-  const root = join(folder, `${what}-${room}`);
+  const root = join(directory, `${what}-${room}`);
   mkdirSync(root);
   const rig = await StoreRig.create(root);
   const store = await rig.open({ reserveBytes: 0 });
@@ -28,8 +28,8 @@ async function attempt(what: 'restore' | 'repair', room: number): Promise<boolea
   await put(store, 'after');
   await store.close();
   if (what === 'repair') rmSync(rig.anchor);
-  const { bavail, bsize } = statfsSync(folder);
-  const filler = join(folder, 'filler');
+  const { bavail, bsize } = statfsSync(directory);
+  const filler = join(directory, 'filler');
   writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - room)));
   const isDone = await (what === 'restore' ? restored(rig, backup) : repaired(rig)).then(
     () => true,

@@ -14,7 +14,7 @@ import type { StoreRig } from './store-rig.ts';
 function preparedOf(rig: StoreRig): OfflineContext {
   const parsed = parseConfig('[[realm]]\nname = "all"\nrequire = "none"\n', 'test.toml', 'host');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const paths = { ...parsed.config.paths, store: rig.folder, anchor: rig.anchor, masterKey: rig.key };
+  const paths = { ...parsed.config.paths, store: rig.directory, anchor: rig.anchor, masterKey: rig.key };
   const config = { ...parsed.config, paths };
   return {
     configuration: {

@@ -3,10 +3,10 @@ import { must } from './rig/commands.ts';
 import { repository } from './rig/layout.ts';
 
 /** Packs what is built, and builds nothing. @returns the path of the package */
-export function pack(folder: string): string {
+export function pack(directory: string): string {
   const script = `
     const { buildPackage } = await import(${JSON.stringify(join(repository, 'scripts/lib/package.mjs'))});
-    console.log(await buildPackage({ version: undefined, out: ${JSON.stringify(folder)} }));`;
+    console.log(await buildPackage({ version: undefined, out: ${JSON.stringify(directory)} }));`;
   return must(process.execPath, ['--input-type=module', '--eval', script]).trim();
 }
 

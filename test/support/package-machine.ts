@@ -8,18 +8,18 @@ import { repository } from './rig/layout.ts';
 export const alsoInstalled = ['nodejs', 'libfido2-1', 'sudo', 'expect', 'openssh-client'];
 
 /** @returns the path of the package */
-export function buildPackage(folder: string, version?: string): string {
+export function buildPackage(directory: string, version?: string): string {
   const more = version === undefined ? [] : ['--version', version];
   const script = join(repository, 'scripts/package.mjs');
-  return must(process.execPath, [script, '--out', folder, ...more]).trim();
+  return must(process.execPath, [script, '--out', directory, ...more]).trim();
 }
 
 /**
  * The Node that runs this test as a Debian package that a machine may have from elsewhere.
  * @returns the path of the package
  */
-export function packNode(folder: string): string {
-  const tree = join(folder, 'nodejs');
+export function packNode(directory: string): string {
+  const tree = join(directory, 'nodejs');
   mkdirSync(join(tree, 'usr/bin'), { recursive: true });
   mkdirSync(join(tree, 'DEBIAN'));
   copyFileSync(process.execPath, join(tree, 'usr/bin/node'));
@@ -35,7 +35,7 @@ Depends: libc6
 Description: a newer Node
 `,
   );
-  const file = join(folder, 'nodejs.deb');
+  const file = join(directory, 'nodejs.deb');
   must('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file]);
   rmSync(tree, { recursive: true });
   return file;

@@ -9,22 +9,22 @@ import { readStack, type Stack } from '../../cli/pam/read.ts';
 import { outcomes } from '../../cli/pam/simulate-stack.ts';
 import { projectRoot } from './project.ts';
 
-/** Stacks in a folder of their own, read by this program and by libpam itself. */
+/** Stacks in a directory of their own, read by this program and by libpam itself. */
 export class Stacks {
-  readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-pam-'));
-  readonly files: PamFiles = pamFiles([this.folder]);
-  readonly #application = join(this.folder, '.pam_app');
+  readonly directory = mkdtempSync(join(tmpdir(), 'sallyport-pam-'));
+  readonly files: PamFiles = pamFiles([this.directory]);
+  readonly #application = join(this.directory, '.pam_app');
 
   constructor() {
-    after(() => rmSync(this.folder, { recursive: true }));
+    after(() => rmSync(this.directory, { recursive: true }));
     const source = join(projectRoot, 'test/native/pam_app.c');
     const compiled = spawnSync('cc', ['-o', this.#application, source, '-lpam'], { encoding: 'utf8' });
     if (compiled.status !== 0) throw new Error(compiled.stderr);
   }
 
-  /** "@/NAME" stands for a file of the folder: with a folder of one's own libpam finds includes by path alone. */
+  /** "@/NAME" stands for a file of the directory: with a directory of one's own libpam finds includes by path alone. */
   write(name: string, text: string): void {
-    writeFileSync(join(this.folder, name), text.replaceAll('@/', `${this.folder}/`), 'latin1');
+    writeFileSync(join(this.directory, name), text.replaceAll('@/', `${this.directory}/`), 'latin1');
   }
 
   stack(service: string): Stack {
@@ -33,7 +33,7 @@ export class Stacks {
 
   /** What libpam answers; undefined: it does not even begin, or falls over ("auth include" of nothing). */
   libpam(service: string): string | undefined {
-    const argv = ['--confdir', this.folder, service, 'nobody'];
+    const argv = ['--confdir', this.directory, service, 'nobody'];
     const run = spawnSync(this.#application, argv, { encoding: 'utf8' });
     if (run.status === 101 || run.signal === 'SIGSEGV') return undefined;
     const code = /^authenticate (\d+)/m.exec(run.stdout)?.[1];
@@ -81,8 +81,8 @@ export function memoryFiles(texts: Readonly<Record<string, string>>): PamFiles {
 
 /** The files of a distribution, as it installs them. */
 export function distribution(name: string): Readonly<Record<string, string>> {
-  const folder = join(projectRoot, 'test/vectors/pam', name);
+  const directory = join(projectRoot, 'test/vectors/pam', name);
   return Object.fromEntries(
-    readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'latin1')]),
+    readdirSync(directory).map((file) => [file, readFileSync(join(directory, file), 'latin1')]),
   );
 }

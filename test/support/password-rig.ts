@@ -14,7 +14,7 @@ import {
   type Variant,
 } from './native.ts';
 
-export const passwordFolder = path.join(repoRoot, 'native/password');
+export const passwordDirectory = path.join(repoRoot, 'native/password');
 const target = 'sallyport-password';
 
 /** Kept in build/ for as long as no source is newer. */
@@ -57,11 +57,11 @@ export function askingModule(): Promise<string> {
   );
 }
 
-/** Writes the service file into a folder of its own. @returns the folder, for --confdir */
-export function confdir(folder: string, lines: readonly string[]): string {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'sallyport-password'), [...lines, ''].join('\n'));
-  return folder;
+/** Writes the service file into a directory of its own. @returns the directory, for --confdir */
+export function confdir(directory: string, lines: readonly string[]): string {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(path.join(directory, 'sallyport-password'), [...lines, ''].join('\n'));
+  return directory;
 }
 
 export const parts = {

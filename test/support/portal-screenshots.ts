@@ -10,7 +10,7 @@ const now = Date.parse('2026-03-02T09:30:00Z');
 const secret = Buffer.from('a secret for pictures');
 
 /** Every page and dialog that people meet, desktop and phone, light and dark. */
-export async function takeScreenshots(folder: string): Promise<void> {
+export async function takeScreenshots(directory: string): Promise<void> {
   const browser = await startBrowser(['--disable-lcd-text']);
   try {
     for (const [how, options] of [
@@ -20,7 +20,7 @@ export async function takeScreenshots(folder: string): Promise<void> {
       ['phone-dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' as const }],
     ] as const) {
       const there = await visit(browser, { ...options, timezoneId: 'UTC' });
-      await tour(there, (name) => take(there.page, join(folder, `${name}-${how}.png`)));
+      await tour(there, (name) => take(there.page, join(directory, `${name}-${how}.png`)));
       await there.close();
     }
   } finally {

@@ -1,18 +1,18 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The folder of package.json, from wherever the tests were compiled to. */
+/** The directory of package.json, from wherever the tests were compiled to. */
 export const projectRoot = findRoot(import.meta.dirname);
 
 /** What is made and not written: nothing in it speaks for the project. */
 const made = /^(node_modules|dist|dist-.*|build|\.git|\.sallyport)$/;
 
 /** Every file that somebody wrote, as a path from the root. Sorted. */
-export function writtenFiles(folder = ''): readonly string[] {
-  return readdirSync(join(projectRoot, folder), { withFileTypes: true })
+export function writtenFiles(directory = ''): readonly string[] {
+  return readdirSync(join(projectRoot, directory), { withFileTypes: true })
     .filter((entry) => !made.test(entry.name) && (entry.isDirectory() || entry.isFile()))
     .flatMap((entry) => {
-      const path = join(folder, entry.name);
+      const path = join(directory, entry.name);
       return entry.isDirectory() ? writtenFiles(path) : [path];
     })
     .sort();

@@ -10,9 +10,9 @@ export interface Reachable {
   argv(argv: readonly string[]): [program: string, ...argv: string[]];
 }
 
-/** @param folder that others may enter; for root alone */
-export function reachable(folder: string): Reachable {
-  const place = join(folder, 'program');
+/** @param directory that others may enter; for root alone */
+export function reachable(directory: string): Reachable {
+  const place = join(directory, 'program');
   mkdirSync(place, { recursive: true });
   const script = 'mount --bind "$0" "$1" && shift && exec "$@"';
   return {

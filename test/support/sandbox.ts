@@ -10,7 +10,7 @@ import { base32 } from './codes.ts';
 import { type Finished, run, someoneListens, until } from './rig/commands.ts';
 import { cliMain, daemonMain } from './rig/layout.ts';
 
-/** sallyportd and sallyport of this build below a folder of one's own, as real processes. */
+/** sallyportd and sallyport of this build below a directory of one's own, as real processes. */
 export class Own {
   readonly root: string;
   readonly passphraseFile: string;
@@ -63,17 +63,17 @@ export class Own {
     return done.stdout;
   }
 
-  /** With the passphrase of this folder, which takes a second each time. */
+  /** With the passphrase of this directory, which takes a second each time. */
   withPassphrase(...words: readonly string[]): readonly string[] {
     return [...words, '--passphrase-file', this.passphraseFile];
   }
 
-  /** A backup, to the public key of this folder. */
+  /** A backup, to the public key of this directory. */
   backup(file: string, ...words: readonly string[]): readonly string[] {
     return ['backup', file, '--recipient', this.recipient, ...words];
   }
 
-  /** What opens one, with the private key of this folder. */
+  /** What opens one, with the private key of this directory. */
   opening(...words: readonly string[]): readonly string[] {
     return [...words, '--identity', this.identityFile];
   }

@@ -20,15 +20,15 @@ const half = 6;
 
 /** @param captured lines with SGR codes, as `tmux capture-pane -e` writes them */
 export function scan(captured: readonly string[], columns: number, theme: Theme): readonly string[] {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-screen-'));
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-screen-'));
   try {
-    const file = join(folder, 'screen.pgm');
+    const file = join(directory, 'screen.pgm');
     writeFileSync(file, pixels(cellsOf(captured, theme), columns, theme));
     const read = spawnSync('zbarimg', ['--quiet', '--raw', file], { encoding: 'utf8' });
     if (read.error !== undefined) throw read.error;
     return read.stdout.split('\n').filter((line) => line !== '');
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   }
 }
 
@@ -86,7 +86,7 @@ function isInk(char: string, x: number, y: number): boolean {
 
 /** A terminal with cells, on which a program runs. */
 export class Screen {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-tmux-'));
+  readonly #directory = mkdtempSync(join(tmpdir(), 'sallyport-tmux-'));
   readonly #size: { readonly columns: number; readonly rows: number };
 
   constructor(
@@ -95,7 +95,7 @@ export class Screen {
     environment: NodeJS.ProcessEnv = {},
   ) {
     this.#size = size;
-    const settings = join(this.#folder, 'tmux.conf');
+    const settings = join(this.#directory, 'tmux.conf');
     writeFileSync(
       settings,
       'set -g status off\nset -g remain-on-exit on\nset -g default-terminal xterm-256color\n',
@@ -137,13 +137,13 @@ export class Screen {
   }
 
   close(): void {
-    spawnSync('tmux', ['-S', join(this.#folder, 'socket'), 'kill-server']);
-    rmSync(this.#folder, { recursive: true, force: true });
+    spawnSync('tmux', ['-S', join(this.#directory, 'socket'), 'kill-server']);
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #tmux(words: readonly string[]): string {
     const env = { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' };
-    return execFileSync('tmux', ['-u', '-S', join(this.#folder, 'socket'), ...words], {
+    return execFileSync('tmux', ['-u', '-S', join(this.#directory, 'socket'), ...words], {
       encoding: 'utf8',
       env,
     });

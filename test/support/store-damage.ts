@@ -23,7 +23,7 @@ export async function flipEverywhere(stores: readonly Grown[], each: number): Pr
   const count = nothing();
   for (const grown of stores) {
     for (const kind of [/^CURRENT$/, /^MANIFEST-/, /\.log$/, /\.ldb$/]) {
-      const names = readdirSync(grown.rig.folder).filter((name) => kind.test(name));
+      const names = readdirSync(grown.rig.directory).filter((name) => kind.test(name));
       for (const name of names) {
         for (let flip = 0; flip < Math.ceil(each / names.length); flip += 1) {
           count[await withFlip(grown, name, (rig) => openHere(grown, rig))] += 1;
@@ -38,12 +38,12 @@ export async function flipEverywhere(stores: readonly Grown[], each: number): Pr
 export async function flipEveryBlock(grown: Grown): Promise<FlipOutcome> {
   const rig = grown.rig.copy();
   try {
-    for (const name of readdirSync(rig.folder).filter((file) => file.endsWith('.ldb'))) {
-      const bytes = readFileSync(join(rig.folder, name));
+    for (const name of readdirSync(rig.directory).filter((file) => file.endsWith('.ldb'))) {
+      const bytes = readFileSync(join(rig.directory, name));
       for (let at = TABLE_BLOCK / 2; at < bytes.length; at += TABLE_BLOCK / 2) {
         bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
       }
-      writeFileSync(join(rig.folder, name), bytes);
+      writeFileSync(join(rig.directory, name), bytes);
     }
     return await openElsewhere(grown, rig);
   } finally {
@@ -57,7 +57,7 @@ const TABLE_BLOCK = 4096;
 /** Flips bits of tables that are not read in full before the store is opened. */
 export async function flipUnread(grown: Grown, flips: number): Promise<FlipCount> {
   const count = nothing();
-  const tables = readdirSync(grown.rig.folder).filter((name) => name.endsWith('.ldb'));
+  const tables = readdirSync(grown.rig.directory).filter((name) => name.endsWith('.ldb'));
   for (let flip = 0; flip < flips; flip += 1) {
     const table = tables[flip % tables.length] ?? '';
     count[await withFlip(grown, table, (rig) => openElsewhere(grown, rig))] += 1;
@@ -75,7 +75,7 @@ async function withFlip(
   look: (rig: StoreRig) => Promise<FlipOutcome>,
 ): Promise<FlipOutcome> {
   const rig = grown.rig.copy();
-  const path = join(rig.folder, name);
+  const path = join(rig.directory, name);
   const bytes = readFileSync(path);
   const at = Math.floor(Math.random() * bytes.length);
   const bit = Math.floor(Math.random() * 8);

@@ -8,7 +8,7 @@ import { createStore } from '../../daemon/store/leveldb/create.ts';
 import type { LevelStore } from '../../daemon/store/leveldb/level-store.ts';
 import { type OpenOptions, openStore } from '../../daemon/store/leveldb/open.ts';
 
-/** Everything of one store lies below one folder, so that it can be copied and put back as a whole. */
+/** Everything of one store lies below one directory, so that it can be copied and put back as a whole. */
 export class StoreRig {
   readonly root: string;
 
@@ -28,7 +28,7 @@ export class StoreRig {
     return rig;
   }
 
-  get folder(): string {
+  get directory(): string {
     return join(this.root, 'store');
   }
 
@@ -42,7 +42,7 @@ export class StoreRig {
 
   options(): OpenOptions & { readonly reserveBytes: number } {
     return {
-      folder: this.folder,
+      directory: this.directory,
       anchor: this.anchor,
       keyring: loadKeyring({ path: this.key }),
       locks: loadAddon(),
@@ -61,26 +61,26 @@ export class StoreRig {
     return new StoreRig(root);
   }
 
-  /** A hash over names and contents of the store's folder and its anchor. */
+  /** A hash over names and contents of the store's directory and its anchor. */
   fingerprint(): string {
     const hash = createHash('sha256');
-    for (const name of readdirSync(this.folder).sort()) {
+    for (const name of readdirSync(this.directory).sort()) {
       hash
         .update(name)
         .update('\0')
-        .update(readFileSync(join(this.folder, name)))
+        .update(readFileSync(join(this.directory, name)))
         .update('\0');
     }
     return hash.update(readFileSync(this.anchor)).digest('hex');
   }
 
   file(pattern: RegExp): string {
-    const names = readdirSync(this.folder)
+    const names = readdirSync(this.directory)
       .filter((name) => pattern.test(name))
       .sort();
     const name = names.at(-1);
-    if (name === undefined) throw new Error(`no file like ${pattern} in ${this.folder}`);
-    return join(this.folder, name);
+    if (name === undefined) throw new Error(`no file like ${pattern} in ${this.directory}`);
+    return join(this.directory, name);
   }
 
   remove(): void {

@@ -44,9 +44,9 @@ async function fullWhileRunning(root: string): Promise<void> {
 
 async function fullAtStart(root: string): Promise<void> {
   const rig = await leftOnFullDisk(root);
-  assert.ok(statSync(`${rig.folder}.reserve`).size > 0);
+  assert.ok(statSync(`${rig.directory}.reserve`).size > 0);
   const store = await rig.open();
-  assert.ok(!statSync(`${rig.folder}.reserve`, { throwIfNoEntry: false }), 'the reserve was given up');
+  assert.ok(!statSync(`${rig.directory}.reserve`, { throwIfNoEntry: false }), 'the reserve was given up');
   assert.ok(counterOf((await store.account(ACCOUNT)).value));
   await put(store, ACCOUNT, 500);
   rmSync(join(root, 'filler'));
@@ -56,7 +56,7 @@ async function fullAtStart(root: string): Promise<void> {
 
 async function fullAtStartWithoutReserve(root: string): Promise<void> {
   const rig = await leftOnFullDisk(root);
-  rmSync(`${rig.folder}.reserve`);
+  rmSync(`${rig.directory}.reserve`);
   fillDisk(root);
   await assert.rejects(rig.open(), { code: 'store-unwritable', message: /No space left.*make room/ });
   await assert.rejects(rig.open(), { code: 'store-unwritable' });
@@ -70,7 +70,7 @@ async function readOnly(root: string): Promise<void> {
   await put(store, ACCOUNT, 7);
   await store.close();
   const before = rig.fingerprint();
-  for (const path of [root, rig.folder]) {
+  for (const path of [root, rig.directory]) {
     execFileSync('mount', ['--bind', path, path]);
     execFileSync('mount', ['-o', 'remount,bind,ro', path]);
     await assert.rejects(rig.open(), { code: 'store-unwritable', message: /read-only|Read-only/ });

@@ -29,7 +29,7 @@ function importsOf(path: string): readonly Import[] {
 
 const imports = typescript.flatMap(importsOf);
 const described = ({ from, to }: Import) => `${from} imports ${to}`;
-const within = (folder: string) => (path: string) => path.startsWith(`${folder}/`);
+const within = (directory: string) => (path: string) => path.startsWith(`${directory}/`);
 
 /** The modules of daemon/, from the top: each imports from its own files and from modules below it. */
 const layers = [

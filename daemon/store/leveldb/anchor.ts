@@ -7,7 +7,7 @@ import { storeError, systemCode } from '../../sealing/error.ts';
 import type { Keyring } from '../../sealing/keyring.ts';
 
 /**
- * The anchor: a small file outside the store's folder that follows its commit number, so that a store which
+ * The anchor: a small file outside the store's directory that follows its commit number, so that a store which
  * was put back or cut off is noticed (design, rule 4). Two slots, written in turn:
  *
  *   4 bytes magic | u8 schema | u8 clean | u16 0 | u64 turn | u64 commit | 16 bytes store id |

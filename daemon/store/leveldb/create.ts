@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncFolder } from '../../lib/durable.ts';
+import { syncDirectory } from '../../lib/durable.ts';
 import { messageOf, SallyportError } from '../../lib/errors.ts';
 import { limits } from '../../limits.ts';
 import { storeError } from '../../sealing/error.ts';
@@ -16,7 +16,7 @@ import { reservePath } from './open-files.ts';
 import { keepReserve } from './reserve.ts';
 
 export interface CreateOptions {
-  readonly folder: string;
+  readonly directory: string;
   readonly anchor: string;
   readonly keyring: Keyring;
   readonly locks: Locks;
@@ -24,59 +24,59 @@ export interface CreateOptions {
 }
 
 /**
- * Makes a new, empty store; the only place that ever does. MUST hold here: a folder or an anchor that is there
+ * Makes a new, empty store; the only place that ever does. MUST hold here: a directory or an anchor that is there
  * is left alone, whatever is in it; what is reported as made survives a power cut.
  *
  * @throws store-exists, store-locked, store-unwritable
  */
 export async function createStore(options: CreateOptions): Promise<void> {
-  const { folder, anchor, keyring, locks } = options;
+  const { directory, anchor, keyring, locks } = options;
   // LevelDB makes its files readable by all; that lasts for the life of the process.
   process.umask(0o077);
-  refuseExisting(folder, anchor);
-  const lock = lockStore(folder, locks);
+  refuseExisting(directory, anchor);
+  const lock = lockStore(directory, locks);
   try {
-    refuseExisting(folder, anchor);
-    await makeBoth(folder, anchor, keyring);
-    await keepReserve(reservePath(folder), options.reserveBytes ?? limits.reserveBytes);
+    refuseExisting(directory, anchor);
+    await makeBoth(directory, anchor, keyring);
+    await keepReserve(reservePath(directory), options.reserveBytes ?? limits.reserveBytes);
   } finally {
     lock.release();
   }
 }
 
-function refuseExisting(folder: string, anchor: string): void {
-  if (existsSync(folder)) {
+function refuseExisting(directory: string, anchor: string): void {
+  if (existsSync(directory)) {
     throw storeError(
       'store-exists',
-      `${folder} is there already. It was left as it is; only a new folder becomes a store. If it is left over from an init that was interrupted, remove it yourself.`,
+      `${directory} is there already. It was left as it is; only a new directory becomes a store. If it is left over from an init that was interrupted, remove it yourself.`,
     );
   }
   if (existsSync(anchor)) {
     throw storeError(
       'store-exists',
-      `There is no store in ${folder}, but its anchor ${anchor} is there: there was one. Nothing was changed. Mount or restore it; only to begin anew, without any of its accounts, remove the anchor yourself.`,
+      `There is no store in ${directory}, but its anchor ${anchor} is there: there was one. Nothing was changed. Mount or restore it; only to begin anew, without any of its accounts, remove the anchor yourself.`,
     );
   }
 }
 
-async function makeBoth(folder: string, anchor: string, keyring: Keyring): Promise<void> {
+async function makeBoth(directory: string, anchor: string, keyring: Keyring): Promise<void> {
   const storeId = randomBytes(16).toString('hex');
   try {
-    mkdirSync(folder, { mode: 0o700 });
-    await fillFolder(folder, createSealer(keyring), storeId);
-    syncFolder(folder);
-    syncFolder(dirname(folder));
+    mkdirSync(directory, { mode: 0o700 });
+    await fillDirectory(directory, createSealer(keyring), storeId);
+    syncDirectory(directory);
+    syncDirectory(dirname(directory));
     createAnchor(anchor, keyring, storeId, 0);
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
     rmSync(anchor, { force: true });
     if (error instanceof SallyportError) throw error;
-    throw storeError('store-unwritable', `Cannot make a store in ${folder}: ${messageOf(error)}.`, error);
+    throw storeError('store-unwritable', `Cannot make a store in ${directory}: ${messageOf(error)}.`, error);
   }
 }
 
-async function fillFolder(folder: string, sealer: Sealer, storeId: string): Promise<void> {
-  const db = await openLevel(folder, true);
+async function fillDirectory(directory: string, sealer: Sealer, storeId: string): Promise<void> {
+  const db = await openLevel(directory, true);
   try {
     const meta = sealMeta(sealer, { storeId, commit: 0, accounts: 0, first: 1, last: 0 });
     await db.put(metaKey, meta, { sync: true });

@@ -9,7 +9,7 @@ import { type Manifest, readManifest } from './format/manifest.ts';
 import { checkTables, findInTables } from './format/tables.ts';
 
 /** What a look at the files of a closed store found, before LevelDB touches any of them. */
-export interface FolderCheck {
+export interface DirectoryCheck {
   /** The sealed meta record as the last whole write left it. */
   readonly meta: Buffer;
   /** Ends of files that a crash left unfinished; nobody was told of what stood there. */
@@ -26,76 +26,80 @@ export interface FolderCheck {
  *
  * @throws store-missing, store-damaged, store-unreadable
  */
-export async function checkFolder(folder: string, checkBytes: number): Promise<FolderCheck> {
-  const names = listFolder(folder);
+export async function checkDirectory(directory: string, checkBytes: number): Promise<DirectoryCheck> {
+  const names = listDirectory(directory);
   try {
-    const { manifest, torn } = readCurrent(folder, names);
-    await checkTables(folder, manifest.tables, checkBytes);
-    const logs = checkLogs(folder, names, manifest.logNumber);
-    const meta = logs.meta ?? findInTables(folder, manifest.tables, metaKey);
-    if (!meta) throw storeDamaged(folder, 'no record says what it should hold');
+    const { manifest, torn } = readCurrent(directory, names);
+    await checkTables(directory, manifest.tables, checkBytes);
+    const logs = checkLogs(directory, names, manifest.logNumber);
+    const meta = logs.meta ?? findInTables(directory, manifest.tables, metaKey);
+    if (!meta) throw storeDamaged(directory, 'no record says what it should hold');
     return { meta, torn: [...torn, ...logs.torn], logBytes: logs.bytes };
   } catch (error) {
     if (isStoreError(error, 'store-damaged')) throw error;
     throw storeError(
       'store-unreadable',
-      `The store ${folder} cannot be read: ${messageOf(error)}. Nothing was changed.`,
+      `The store ${directory} cannot be read: ${messageOf(error)}. Nothing was changed.`,
       error,
     );
   }
 }
 
 /** The same without the tables: whether any change was dropped or overlooked. @throws store-damaged, Error */
-export function checkTrail(folder: string): void {
-  const names = listFolder(folder);
-  checkLogs(folder, names, readCurrent(folder, names).manifest.logNumber);
+export function checkTrail(directory: string): void {
+  const names = listDirectory(directory);
+  checkLogs(directory, names, readCurrent(directory, names).manifest.logNumber);
 }
 
 /** @throws store-missing, store-unreadable */
-export function refuseMissing(folder: string): void {
-  listFolder(folder);
+export function refuseMissing(directory: string): void {
+  listDirectory(directory);
 }
 
-function listFolder(folder: string): readonly string[] {
+function listDirectory(directory: string): readonly string[] {
   let names: readonly string[];
   try {
-    names = readdirSync(folder);
+    names = readdirSync(directory);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') {
-      throw storeError('store-unreadable', `The store ${folder} cannot be read: ${messageOf(error)}.`, error);
+      throw storeError(
+        'store-unreadable',
+        `The store ${directory} cannot be read: ${messageOf(error)}.`,
+        error,
+      );
     }
     throw storeError(
       'store-missing',
-      `There is no store in ${folder}. A lost store is not taken for an empty one: mount or restore it, or make the first one with: sallyport init`,
+      `There is no store in ${directory}. A lost store is not taken for an empty one: mount or restore it, or make the first one with: sallyport init`,
       error,
     );
   }
   if (names.length > 0) return names;
   throw storeError(
     'store-missing',
-    `The store ${folder} is empty. Is its file system not mounted? Nothing was changed; mount or restore it.`,
+    `The store ${directory} is empty. Is its file system not mounted? Nothing was changed; mount or restore it.`,
   );
 }
 
 function readCurrent(
-  folder: string,
+  directory: string,
   names: readonly string[],
 ): { manifest: Manifest; torn: { path: string; at: number }[] } {
   if (!names.includes('CURRENT')) {
-    throw storeDamaged(folder, 'its file CURRENT is gone, and with it the list of what it holds');
+    throw storeDamaged(directory, 'its file CURRENT is gone, and with it the list of what it holds');
   }
-  const current = readFileSync(join(folder, 'CURRENT'), 'latin1');
+  const current = readFileSync(join(directory, 'CURRENT'), 'latin1');
   const name = /^(MANIFEST-\d+)\n$/.exec(current)?.[1];
   if (name === undefined || !names.includes(name)) {
-    throw storeDamaged(folder, 'its file CURRENT names no MANIFEST that is there');
+    throw storeDamaged(directory, 'its file CURRENT names no MANIFEST that is there');
   }
-  const path = join(folder, name);
-  const manifest = sensible(folder, name, () => readManifest(readFileSync(path)));
-  return { manifest, torn: tornEnd(folder, name, manifest.end) };
+  const path = join(directory, name);
+  const manifest = sensible(directory, name, () => readManifest(readFileSync(path)));
+  return { manifest, torn: tornEnd(directory, name, manifest.end) };
 }
 
 function checkLogs(
-  folder: string,
+  directory: string,
   names: readonly string[],
   oldest: number,
 ): { meta: Buffer | undefined; torn: { path: string; at: number }[]; bytes: number } {
@@ -104,7 +108,7 @@ function checkLogs(
     .filter((name) => Number.parseInt(name, 10) >= oldest)
     .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
   if (!logs.some((name) => Number.parseInt(name, 10) === oldest)) {
-    throw storeDamaged(folder, `its log ${oldest} is gone, and with it the last changes`);
+    throw storeDamaged(directory, `its log ${oldest} is gone, and with it the last changes`);
   }
   let meta: Buffer | undefined;
   let bytes = 0;
@@ -112,35 +116,35 @@ function checkLogs(
   for (const name of logs) {
     // Only the last write may be unfinished: the one before it was on disk when a new log was begun.
     if (torn.length > 0)
-      throw storeDamaged(folder, `a log before ${name} is cut off, and with it changes are lost`);
-    const log = readFileSync(join(folder, name));
+      throw storeDamaged(directory, `a log before ${name} is cut off, and with it changes are lost`);
+    const log = readFileSync(join(directory, name));
     bytes += log.length;
-    const end = sensible(folder, name, () =>
+    const end = sensible(directory, name, () =>
       readLog(log, (record) => {
         meta = valueInBatch(record, metaKey) ?? meta;
       }),
     );
-    torn = tornEnd(folder, name, end);
+    torn = tornEnd(directory, name, end);
   }
   return { meta, torn, bytes };
 }
 
-function tornEnd(folder: string, name: string, end: LogEnd): { path: string; at: number }[] {
+function tornEnd(directory: string, name: string, end: LogEnd): { path: string; at: number }[] {
   if (end.kind === 'damaged') {
     throw storeDamaged(
-      folder,
+      directory,
       `in its file ${name}, at byte ${end.at}, ${end.why}; what was stored there is lost`,
     );
   }
-  return end.kind === 'torn' ? [{ path: join(folder, name), at: end.at }] : [];
+  return end.kind === 'torn' ? [{ path: join(directory, name), at: end.at }] : [];
 }
 
 /** For data whose checksum is right and which still makes no sense. */
-function sensible<T>(folder: string, name: string, read: () => T): T {
+function sensible<T>(directory: string, name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw storeDamaged(folder, `its file ${name} makes no sense: ${error.message}`, error);
+    throw storeDamaged(directory, `its file ${name} makes no sense: ${error.message}`, error);
   }
 }

@@ -9,7 +9,7 @@ import { checkLiveTables } from './format/tables.ts';
 import { LevelHandle } from './leveldb.ts';
 import type { StoreLock } from './lock.ts';
 import { type OpenFiles, openFiles, type StoreFiles } from './open-files.ts';
-import { probeFolder } from './probe.ts';
+import { probeDirectory } from './probe.ts';
 import { keepReserve } from './reserve.ts';
 
 type Kept = 'sealer' | 'now' | 'bounds' | 'overShare' | 'scrubDelay' | 'scrubInterval';
@@ -53,7 +53,7 @@ export class LevelStore extends SealedStore {
       ...parts,
       handle,
       meta: opened.meta,
-      checkFiles: () => checkLiveTables(files.folder),
+      checkFiles: () => checkLiveTables(files.directory),
       durable: ({ commit }) => this.#anchor.note(commit),
       failed: (error) => this.#cannotWrite(messageOf(error)),
     });
@@ -114,7 +114,7 @@ export class LevelStore extends SealedStore {
     if (this.#closing || (state.kind === 'unwritable' && state.lasting)) return;
     if (!this.#parts.lock.held()) {
       this.#cannotWrite(
-        `its lock ${this.#parts.files.folder}.lock was removed or replaced, so another process may be writing it`,
+        `its lock ${this.#parts.files.directory}.lock was removed or replaced, so another process may be writing it`,
         true,
       );
       return;
@@ -130,7 +130,7 @@ export class LevelStore extends SealedStore {
   async #reopen(): Promise<void> {
     const { files, keyring, sealer } = this.#parts;
     try {
-      await probeFolder(files.folder);
+      await probeDirectory(files.directory);
       await this.committer.settled();
       await this.#anchor.stop();
       let opened: OpenFiles | undefined;

@@ -5,9 +5,9 @@ import type { Db, DbHandle } from '../sealed/db.ts';
 
 export type LevelDb = Level<Buffer, Buffer>;
 
-/** Opens LevelDB on a folder that was looked at before. Never creates one unless told to. */
-export async function openLevel(folder: string, create: boolean): Promise<LevelDb> {
-  const db: LevelDb = new Level<Buffer, Buffer>(folder, {
+/** Opens LevelDB on a directory that was looked at before. Never creates one unless told to. */
+export async function openLevel(directory: string, create: boolean): Promise<LevelDb> {
+  const db: LevelDb = new Level<Buffer, Buffer>(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     createIfMissing: create,
@@ -18,15 +18,15 @@ export async function openLevel(folder: string, create: boolean): Promise<LevelD
   try {
     await db.open();
   } catch (error) {
-    throw openError(folder, error);
+    throw openError(directory, error);
   }
   return db;
 }
 
 /** LevelDB's own: it keeps what it can find, older values too. Only ever for a copy. */
-export async function repairLevel(folder: string): Promise<void> {
+export async function repairLevel(directory: string): Promise<void> {
   // The types of `level` are those that browsers have too.
-  await (Level as unknown as { repair(location: string): Promise<void> }).repair(folder);
+  await (Level as unknown as { repair(location: string): Promise<void> }).repair(directory);
 }
 
 /** Whether LevelDB could not be opened for want of room. */
@@ -37,26 +37,26 @@ export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '');
 }
 
-function openError(folder: string, error: unknown): Error {
+function openError(directory: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const why = messageOf(cause);
   switch (levelCode(cause)) {
     case 'LEVEL_LOCKED':
       return storeError(
         'store-locked',
-        `The store ${folder} is in use by another process. Nothing was changed.`,
+        `The store ${directory} is in use by another process. Nothing was changed.`,
         error,
       );
     case 'LEVEL_CORRUPTION':
       return storeError(
         'store-damaged',
-        `The store ${folder} is damaged: ${why}. Restore the store together with its anchor from a backup.`,
+        `The store ${directory} is damaged: ${why}. Restore the store together with its anchor from a backup.`,
         error,
       );
     default:
       return storeError(
         'store-unwritable',
-        `The store ${folder} cannot be opened: ${why}. LevelDB must be able to write when it opens: make room, or mount the file system read-write.`,
+        `The store ${directory} cannot be opened: ${why}. LevelDB must be able to write when it opens: make room, or mount the file system read-write.`,
         error,
       );
   }

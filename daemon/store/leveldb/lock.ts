@@ -6,31 +6,31 @@ import { storeError } from '../../sealing/error.ts';
 /** What the store needs of the addon; flock(2), which no close of another descriptor drops. */
 export type Locks = Pick<Addon, 'lockFile' | 'lockIsHeld'>;
 
-/** The store's own lock, beside its folder: LevelDB's can be lost without anybody noticing. */
+/** The store's own lock, beside its directory: LevelDB's can be lost without anybody noticing. */
 export interface StoreLock {
   held(): boolean;
   release(): void;
 }
 
-export function lockPath(folder: string): string {
-  return `${folder}.lock`;
+export function lockPath(directory: string): string {
+  return `${directory}.lock`;
 }
 
 /** @throws store-locked, store-unwritable */
-export function lockStore(folder: string, locks: Locks): StoreLock {
-  const lock = take(folder, locks);
+export function lockStore(directory: string, locks: Locks): StoreLock {
+  const lock = take(directory, locks);
   return { held: () => locks.lockIsHeld(lock), release: () => lock.release() };
 }
 
-function take(folder: string, locks: Locks): FileLock {
-  const path = lockPath(folder);
+function take(directory: string, locks: Locks): FileLock {
+  const path = lockPath(directory);
   try {
     return locks.lockFile(path);
   } catch (error) {
     if (error instanceof Error && (error as Partial<SallyportError>).code === 'locked') {
       throw storeError(
         'store-locked',
-        `The store ${folder} is in use: another process holds ${path}. Nothing was changed; stop the other sallyportd first.`,
+        `The store ${directory} is in use: another process holds ${path}. Nothing was changed; stop the other sallyportd first.`,
         error,
       );
     }

@@ -7,21 +7,21 @@ import type { Sealer } from '../../sealing/seal.ts';
 import { type Meta, openMeta } from '../sealed/meta.ts';
 import { metaKey } from '../sealed/record-keys.ts';
 import { Anchor, type AnchorState, readAnchor } from './anchor.ts';
-import { checkFolder, type FolderCheck, refuseMissing } from './directory-check.ts';
+import { checkDirectory, type DirectoryCheck, refuseMissing } from './directory-check.ts';
 import { isDiskFull, type LevelDb, openLevel } from './leveldb.ts';
 import { releaseReserve } from './reserve.ts';
 
 export interface StoreFiles {
-  /** The folder that LevelDB owns. */
-  readonly folder: string;
+  /** The directory that LevelDB owns. */
+  readonly directory: string;
   readonly anchor: string;
   readonly reserve: string;
   /** How much of the tables is read in full before they are trusted. */
   readonly checkBytes: number;
 }
 
-export function reservePath(folder: string): string {
-  return `${folder}.reserve`;
+export function reservePath(directory: string): string {
+  return `${directory}.reserve`;
 }
 
 export interface OpenFiles {
@@ -47,19 +47,19 @@ export async function openFiles(
   sealer: Sealer,
   atLeast?: number,
 ): Promise<OpenFiles> {
-  refuseMissing(files.folder);
+  refuseMissing(files.directory);
   const anchorState = readAnchor(files.anchor, keyring);
   const crashed = atLeast === undefined && !anchorState.clean;
-  const check = await checkFolder(files.folder, crashed ? Number.POSITIVE_INFINITY : files.checkBytes);
-  const expected = metaOf(files.folder, sealer, check.meta);
+  const check = await checkDirectory(files.directory, crashed ? Number.POSITIVE_INFINITY : files.checkBytes);
+  const expected = metaOf(files.directory, sealer, check.meta);
   compare(files, expected, anchorState, atLeast ?? 0);
 
   const anchor = useAnchor(files.anchor, keyring, { ...anchorState, commit: expected.commit });
   try {
-    cutTornEnds(files.folder, check);
+    cutTornEnds(files.directory, check);
     const db = await openWithReserve(files);
     try {
-      return { db, meta: await whatIsStored(files.folder, sealer, db, expected), anchor };
+      return { db, meta: await whatIsStored(files.directory, sealer, db, expected), anchor };
     } catch (error) {
       await db.close();
       throw error;
@@ -71,55 +71,55 @@ export async function openFiles(
 }
 
 /** LevelDB must have found what its files hold. */
-async function whatIsStored(folder: string, sealer: Sealer, db: LevelDb, expected: Meta): Promise<Meta> {
-  refuseLosses(folder);
+async function whatIsStored(directory: string, sealer: Sealer, db: LevelDb, expected: Meta): Promise<Meta> {
+  refuseLosses(directory);
   const stored = await db.get(metaKey);
-  const meta = stored && metaOf(folder, sealer, stored);
+  const meta = stored && metaOf(directory, sealer, stored);
   if (meta?.commit === expected.commit) return meta;
   throw storeError(
     'store-damaged',
-    `LevelDB opened the store ${folder} at commit ${meta?.commit ?? 0}, its files say ${expected.commit}: changes are lost. Restore the store together with its anchor from a backup.`,
+    `LevelDB opened the store ${directory} at commit ${meta?.commit ?? 0}, its files say ${expected.commit}: changes are lost. Restore the store together with its anchor from a backup.`,
   );
 }
 
-function metaOf(folder: string, sealer: Sealer, envelope: Buffer): Meta {
+function metaOf(directory: string, sealer: Sealer, envelope: Buffer): Meta {
   try {
     return openMeta(sealer, envelope);
   } catch (error) {
     if (isStoreError(error, 'store-key') || isStoreError(error, 'store-schema')) throw error;
     throw storeError(
       'store-damaged',
-      `The store ${folder} is damaged, or was sealed with another master key: what it says of itself cannot be opened (${messageOf(error)}) Nothing was changed.`,
+      `The store ${directory} is damaged, or was sealed with another master key: what it says of itself cannot be opened (${messageOf(error)}) Nothing was changed.`,
       error,
     );
   }
 }
 
 function compare(files: StoreFiles, meta: Meta, anchor: AnchorState, atLeast: number): void {
-  const { folder } = files;
+  const { directory } = files;
   if (anchor.storeId !== meta.storeId) {
     throw storeError(
       'store-anchor',
-      `The anchor ${files.anchor} belongs to another store than ${folder}. Nothing was changed. Put back the store and the anchor that belong together.`,
+      `The anchor ${files.anchor} belongs to another store than ${directory}. Nothing was changed. Put back the store and the anchor that belong together.`,
     );
   }
   if (meta.commit < Math.max(anchor.commit, atLeast)) {
     const lost = Math.max(anchor.commit, atLeast);
     throw storeError(
       'store-anchor',
-      `The store ${folder} stands at commit ${meta.commit}, but it was at ${lost} before: the last ${lost - meta.commit} changes are lost. An older copy was put back, or its log was cut off. Nothing was changed: with it spent codes would be good again. Put back the newest store.`,
+      `The store ${directory} stands at commit ${meta.commit}, but it was at ${lost} before: the last ${lost - meta.commit} changes are lost. An older copy was put back, or its log was cut off. Nothing was changed: with it spent codes would be good again. Put back the newest store.`,
     );
   }
   if (anchor.clean && meta.commit > anchor.commit) {
     throw storeError(
       'store-anchor',
-      `The anchor ${files.anchor} says that the store was closed at commit ${anchor.commit}, but ${folder} stands at ${meta.commit}: an older anchor was put back. Nothing was changed. Put back the store and the anchor that belong together.`,
+      `The anchor ${files.anchor} says that the store was closed at commit ${anchor.commit}, but ${directory} stands at ${meta.commit}: an older anchor was put back. Nothing was changed. Put back the store and the anchor that belong together.`,
     );
   }
 }
 
 /** LevelDB would drop them as well, but takes one in the MANIFEST for damage. */
-export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): void {
+export function cutTornEnds(directory: string, check: Pick<DirectoryCheck, 'torn'>): void {
   try {
     for (const { path, at } of check.torn) {
       const fd = openSync(path, 'r+');
@@ -133,7 +133,7 @@ export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): v
   } catch (error) {
     throw storeError(
       'store-unwritable',
-      `The store ${folder} cannot be written: ${messageOf(error)}. Nothing that was acknowledged is lost.`,
+      `The store ${directory} cannot be written: ${messageOf(error)}. Nothing that was acknowledged is lost.`,
       error,
     );
   }
@@ -141,21 +141,21 @@ export function cutTornEnds(folder: string, check: Pick<FolderCheck, 'torn'>): v
 
 async function openWithReserve(files: StoreFiles): Promise<LevelDb> {
   try {
-    return await openLevel(files.folder, false);
+    return await openLevel(files.directory, false);
   } catch (error) {
     if (!isDiskFull(error) || !releaseReserve(files.reserve)) throw error;
-    return openLevel(files.folder, false);
+    return openLevel(files.directory, false);
   }
 }
 
 /** Defence in depth: what LevelDB itself says that it dropped or ignored. All torn ends were cut before. */
-function refuseLosses(folder: string): void {
-  const lines = readFileSync(join(folder, 'LOG'), 'latin1').split('\n');
+function refuseLosses(directory: string): void {
+  const lines = readFileSync(join(directory, 'LOG'), 'latin1').split('\n');
   const loss = lines.find((line) => /dropping \d+ bytes|Corruption|[Ii]gnoring error/.test(line));
   if (loss === undefined) return;
   throw storeError(
     'store-damaged',
-    `LevelDB lost something when it opened the store ${folder}: ${loss.trim()}. Restore the store together with its anchor from a backup.`,
+    `LevelDB lost something when it opened the store ${directory}: ${loss.trim()}. Restore the store together with its anchor from a backup.`,
   );
 }
 

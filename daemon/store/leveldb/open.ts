@@ -11,7 +11,7 @@ import { type Locks, lockStore } from './lock.ts';
 import { openFiles, reservePath } from './open-files.ts';
 
 export interface OpenOptions {
-  readonly folder: string;
+  readonly directory: string;
   readonly anchor: string;
   readonly keyring: Keyring;
   readonly locks: Locks;
@@ -37,20 +37,20 @@ const unbounded: TrailBounds = { keep: Number.POSITIVE_INFINITY, keepBytes: Numb
  *   store-unwritable
  */
 export async function openStore(options: OpenOptions): Promise<LevelStore> {
-  const { folder, anchor, keyring, locks } = options;
+  const { directory, anchor, keyring, locks } = options;
   // LevelDB makes its files readable by all; that lasts for the life of the process.
   process.umask(0o077);
-  if (!existsSync(dirname(folder))) {
+  if (!existsSync(dirname(directory))) {
     throw storeError(
       'store-missing',
-      `There is no store in ${folder}: not even ${dirname(folder)} is there. Mount or restore it, or make the first one with: sallyport init`,
+      `There is no store in ${directory}: not even ${dirname(directory)} is there. Mount or restore it, or make the first one with: sallyport init`,
     );
   }
-  const lock = lockStore(folder, locks);
+  const lock = lockStore(directory, locks);
   try {
     const sealer = createSealer(keyring);
     const checkBytes = options.checkBytes ?? limits.checkAtOpenBytes;
-    const files = { folder, anchor, reserve: reservePath(folder), checkBytes };
+    const files = { directory, anchor, reserve: reservePath(directory), checkBytes };
     const opened = await openFiles(files, keyring, sealer);
     await loadHashKeys(opened.db, sealer, keyring);
     return new LevelStore({

@@ -9,16 +9,16 @@ const SIZE = 4096;
 const MARGIN = 1024 * 1024;
 
 /**
- * Tries whether the store's folder can be written again, and has room to be opened, before the database that
+ * Tries whether the store's directory can be written again, and has room to be opened, before the database that
  * still answers reads is closed. @throws Error of the file system, or one that says what is missing
  */
-export async function probeFolder(folder: string): Promise<void> {
-  const path = join(folder, NAME);
+export async function probeDirectory(directory: string): Promise<void> {
+  const path = join(directory, NAME);
   try {
     const file = await open(path, 'w', 0o600);
     try {
       await file.writeFile(Buffer.alloc(SIZE, 1));
-      // LevelDB uses the one for its log, the anchor and the folder the other.
+      // LevelDB uses the one for its log, the anchor and the directory the other.
       await file.datasync();
       await file.sync();
     } finally {
@@ -27,13 +27,13 @@ export async function probeFolder(folder: string): Promise<void> {
   } finally {
     await rm(path, { force: true }).catch(() => {});
   }
-  const need = (await logBytes(folder)) + MARGIN;
-  const free = await freeBytes(folder);
+  const need = (await logBytes(directory)) + MARGIN;
+  const free = await freeBytes(directory);
   if (free < need) throw new Error(`the disk is full: ${free} bytes are free, ${need} are needed`);
 }
 
-async function logBytes(folder: string): Promise<number> {
-  const logs = (await readdir(folder)).filter((name) => name.endsWith('.log'));
-  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(folder, name))).size));
+async function logBytes(directory: string): Promise<number> {
+  const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'));
+  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(directory, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -32,8 +32,8 @@ export function releaseReserve(path: string): boolean {
 }
 
 /** What an unprivileged process may still write there. */
-export async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
+export async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;
 }
 

@@ -35,7 +35,7 @@ export interface Result {
 export class System {
   readonly accounts = new FakeAccounts();
   readonly #disk: StoreRig | undefined;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-model-'));
+  readonly #directory = mkdtempSync(join(tmpdir(), 'sallyport-model-'));
   readonly #clients: Client[] = [];
   /** Events of logins that were broken off, which are written behind the answer. */
   readonly #abandoning = new Set<Promise<void>>();
@@ -51,7 +51,7 @@ export class System {
     this.#config = config;
     this.#disk = disk;
     this.#store = new MemoryStore();
-    chmodSync(this.#folder, 0o755);
+    chmodSync(this.#directory, 0o755);
   }
 
   /** @param now milliseconds since the epoch, where the time of day begins */
@@ -90,7 +90,7 @@ export class System {
   }
 
   get #socket(): string {
-    return join(this.#folder, 'pam.sock');
+    return join(this.#directory, 'pam.sock');
   }
 
   async #end(): Promise<void> {
@@ -167,7 +167,7 @@ export class System {
       await this.#end();
     } finally {
       mock.timers.reset();
-      rmSync(this.#folder, { recursive: true, force: true });
+      rmSync(this.#directory, { recursive: true, force: true });
       this.#disk?.remove();
     }
   }

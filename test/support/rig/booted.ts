@@ -16,55 +16,56 @@ import { dirname, join } from 'node:path';
 import { type Finished, run, until } from './commands.ts';
 
 /**
- * A machine whose process 1 is a real systemd, in namespaces and a group of processes of its own. The folder that
+ * A machine whose process 1 is a real systemd, in namespaces and a group of processes of its own. The directory that
  * holds its Debian is only read; what it writes goes to a layer that is thrown away with it. Whatever is started in
  * it ends with it.
  */
 export class Booted {
-  readonly folder: string;
+  readonly directory: string;
   readonly #group: string;
   readonly #launcher: ChildProcess;
   /** Process 1 as this machine numbers it. */
   #init = 0;
 
-  private constructor(folder: string, group: string, launcher: ChildProcess) {
-    this.folder = folder;
+  private constructor(directory: string, group: string, launcher: ChildProcess) {
+    this.directory = directory;
     this.#group = group;
     this.#launcher = launcher;
   }
 
   /**
    * @param prepare puts files into the layer before the machine starts
-   * @param binds folders of this machine that are shown there, read-only
+   * @param binds directories of this machine that are shown there, read-only
    */
   static async boot(
     root: string,
     prepare: (layer: string) => void,
     binds: Readonly<Record<string, string>> = {},
   ): Promise<Booted> {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-booted-'));
-    for (const name of ['layer', 'work', 'machine', 'layer/etc', 'layer/dev']) mkdirSync(join(folder, name));
-    prepare(join(folder, 'layer'));
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-booted-'));
+    for (const name of ['layer', 'work', 'machine', 'layer/etc', 'layer/dev'])
+      mkdirSync(join(directory, name));
+    prepare(join(directory, 'layer'));
     // systemd fills an empty one in; without one it would ask its questions for the first start.
-    writeFileSync(join(folder, 'layer/etc/machine-id'), '');
-    writeFileSync(join(folder, 'layer/etc/hostname'), 'booted\n');
+    writeFileSync(join(directory, 'layer/etc/machine-id'), '');
+    writeFileSync(join(directory, 'layer/etc/hostname'), 'booted\n');
     const group = makeGroup();
-    const log = openSync(join(folder, 'boot.log'), 'a');
+    const log = openSync(join(directory, 'boot.log'), 'a');
     const shown = Object.entries(binds).map(([there, here]) => `${here}\t${there}\n`);
-    writeFileSync(join(folder, 'binds'), shown.join(''));
+    writeFileSync(join(directory, 'binds'), shown.join(''));
     // setpriv: unshare must not outlive this process.
     const launcher = spawn(
       'setpriv',
-      ['--pdeathsig', 'KILL', 'bash', '-c', launch, 'bash', folder, root, group, start],
+      ['--pdeathsig', 'KILL', 'bash', '-c', launch, 'bash', directory, root, group, start],
       { stdio: ['ignore', log, log] },
     );
     closeSync(log);
-    const booted = new Booted(folder, group, launcher);
+    const booted = new Booted(directory, group, launcher);
     try {
       booted.#init = await processOne(launcher);
       await until('the machine is up', () => booted.#isUp(), 120_000);
     } catch (error) {
-      const said = readFileSync(join(folder, 'boot.log'), 'utf8');
+      const said = readFileSync(join(directory, 'boot.log'), 'utf8');
       await booted.end();
       throw new Error(`the machine does not start; it said: ${said}`, { cause: error });
     }
@@ -128,23 +129,23 @@ export class Booted {
     this.#launcher.kill('SIGKILL');
     if (!isOver) await ended;
     await until('nothing runs in its group', () => removeGroup(this.#group), 30_000);
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
 /** The launcher becomes unshare, and unshare's child becomes process 1. */
 const launch = `
 set -e
-folder=$1 root=$2 group=$3 start=$4
+directory=$1 root=$2 group=$3 start=$4
 echo $$ > "$group/cgroup.procs"
 exec unshare --mount --propagation private --pid --fork --kill-child --uts --ipc --net --cgroup \\
-  bash -c "$start" bash "$folder" "$root"
+  bash -c "$start" bash "$directory" "$root"
 `;
 
 const start = `
 set -e
-folder=$1 root=$2 machine=$1/machine
-mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/layer,workdir=$folder/work" "$machine"
+directory=$1 root=$2 machine=$1/machine
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$directory/layer,workdir=$directory/work" "$machine"
 mount -t proc -o nosuid,nodev,noexec proc "$machine/proc"
 mount -t sysfs -o ro sysfs "$machine/sys"
 mount -t cgroup2 cgroup2 "$machine/sys/fs/cgroup"
@@ -162,7 +163,7 @@ while IFS="$(printf '\\t')" read -r here there; do
   mkdir -p "$machine$there"
   mount --bind "$here" "$machine$there"
   mount -o remount,bind,ro "$machine$there"
-done < "$folder/binds"
+done < "$directory/binds"
 ip link set lo up
 hostname booted
 mkdir -p "$machine/oldroot"

@@ -11,18 +11,18 @@ const packages: Record<Suite, readonly string[]> = {
 };
 
 /**
- * A Debian system in a folder below `folder`, made anew from Debian's mirror; half a minute. It is only ever read:
+ * A Debian system in a directory below `directory`, made anew from Debian's mirror; half a minute. It is only ever read:
  * machines lay a layer of their own over it.
  * @param more packages beside the usual ones
  */
 export async function makeDebianRoot(
-  folder: string,
+  directory: string,
   suite: Suite,
   more: readonly string[] = [],
 ): Promise<string> {
   // To write tests with: roots that were made before, and are kept.
   const kept = process.env.SALLYPORT_TEST_ROOTS;
-  const root = join(kept ?? folder, more.length === 0 ? suite : `${suite}-${more.length}`);
+  const root = join(kept ?? directory, more.length === 0 ? suite : `${suite}-${more.length}`);
   if (kept !== undefined && existsSync(join(root, 'etc/debian_version'))) return root;
   mkdirSync(root, { recursive: true });
   const options = [

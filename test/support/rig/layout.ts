@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The folder with package.json: what is shipped as it stands lies below it. */
+/** The directory with package.json: what is shipped as it stands lies below it. */
 export const repository = upTo(import.meta.dirname, 'package.json');
-/** The folder that this build of the tests lies in, with the daemon and the CLI of the same build. */
+/** The directory that this build of the tests lies in, with the daemon and the CLI of the same build. */
 export const built = join(import.meta.dirname, '../../..');
 export const daemonMain = join(built, 'daemon/main.js');
 export const cliMain = join(built, 'cli/main.js');
 export const shippedModule = join(repository, 'build/Release/pam_sallyport.so');
 
-function upTo(folder: string, file: string): string {
-  if (existsSync(join(folder, file))) return folder;
-  const above = dirname(folder);
-  if (above === folder) throw new Error(`no ${file} above ${import.meta.dirname}`);
+function upTo(directory: string, file: string): string {
+  if (existsSync(join(directory, file))) return directory;
+  const above = dirname(directory);
+  if (above === directory) throw new Error(`no ${file} above ${import.meta.dirname}`);
   return upTo(above, file);
 }

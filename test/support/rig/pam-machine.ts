@@ -7,14 +7,14 @@ import { Product } from './product.ts';
 
 /**
  * A machine where Sallyport lies as it is installed: the module beside libpam's own, the socket where the module
- * looks for it, and nothing in any PAM stack. Folders that `sallyport pam` writes to are its own.
+ * looks for it, and nothing in any PAM stack. Directories that `sallyport pam` writes to are its own.
  */
 export async function preparePamMachine(realms: string): Promise<Product> {
   await prepareMachine();
   installModule();
-  for (const folder of ['/var/backups']) {
-    mkdirSync(folder, { recursive: true });
-    must('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', folder]);
+  for (const directory of ['/var/backups']) {
+    mkdirSync(directory, { recursive: true });
+    must('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', directory]);
   }
   const product = await Product.init(realms);
   symlinkSync(`${work}/sallyport/run`, '/run/sallyport');
@@ -22,21 +22,21 @@ export async function preparePamMachine(realms: string): Promise<Product> {
   return product;
 }
 
-/** Over the folder of libpam's modules, as /etc is over the machine's. */
+/** Over the directory of libpam's modules, as /etc is over the machine's. */
 function installModule(): void {
   const unix = must('find', ['/lib/', '/usr/lib/', '-name', 'pam_unix.so']).split('\n')[0] ?? '';
-  const folder = dirname(unix);
+  const directory = dirname(unix);
   for (const name of ['modules-upper', 'modules-work']) mkdirSync(`${work}/${name}`);
-  const layers = `lowerdir=${folder},upperdir=${work}/modules-upper,workdir=${work}/modules-work`;
-  must('mount', ['-t', 'overlay', 'overlay', '-o', layers, folder]);
-  copyFileSync(shippedModule, `${folder}/pam_sallyport.so`);
+  const layers = `lowerdir=${directory},upperdir=${work}/modules-upper,workdir=${work}/modules-work`;
+  must('mount', ['-t', 'overlay', 'overlay', '-o', layers, directory]);
+  copyFileSync(shippedModule, `${directory}/pam_sallyport.so`);
 }
 
-/** Every file of these folders with its text: what must be the same again. */
-export function snapshot(...folders: readonly string[]): Readonly<Record<string, string>> {
-  const files = folders.flatMap((folder) => {
-    const names = readdirSync(folder, { withFileTypes: true });
-    return names.filter((entry) => entry.isFile()).map(({ name }) => `${folder}/${name}`);
+/** Every file of these directories with its text: what must be the same again. */
+export function snapshot(...directories: readonly string[]): Readonly<Record<string, string>> {
+  const files = directories.flatMap((directory) => {
+    const names = readdirSync(directory, { withFileTypes: true });
+    return names.filter((entry) => entry.isFile()).map(({ name }) => `${directory}/${name}`);
   });
   return Object.fromEntries(files.sort().map((path) => [path, readFileSync(path, 'latin1')]));
 }

@@ -11,12 +11,12 @@ const daemonLog = `${work}/sallyportd.log`;
 export const pamSocket = `${root}/run/pam.sock`;
 export const controlSocket = `${root}/run/control.sock`;
 
-/** sallyportd and sallyport of this build, below one folder of the namespace. */
+/** sallyportd and sallyport of this build, below one directory of the namespace. */
 export class Product {
   readonly config = config;
   #daemon: ChildProcess | undefined;
 
-  /** Lays the folder out and puts `realms` in place of the one realm that init writes. */
+  /** Lays the directory out and puts `realms` in place of the one realm that init writes. */
   static async init(realms: string): Promise<Product> {
     const product = new Product();
     const laid = await run(process.execPath, [cliMain, 'init', '--root', root]);

@@ -21,10 +21,10 @@ export function authorizeKey(person: Person): void {
 
 /** @param lines of authorized_keys, in place of those before */
 export function authorizeKeys(person: Person, lines: readonly string[]): void {
-  const folder = `${person.home}/.ssh`;
-  mkdirSync(folder, { mode: 0o700, recursive: true });
-  writeFileSync(`${folder}/authorized_keys`, `${lines.join('\n')}\n`);
-  for (const path of [folder, `${folder}/authorized_keys`]) chownSync(path, person.uid, person.uid);
+  const directory = `${person.home}/.ssh`;
+  mkdirSync(directory, { mode: 0o700, recursive: true });
+  writeFileSync(`${directory}/authorized_keys`, `${lines.join('\n')}\n`);
+  for (const path of [directory, `${directory}/authorized_keys`]) chownSync(path, person.uid, person.uid);
 }
 
 /**

@@ -16,7 +16,7 @@ sub said { my ($what, $done) = @_; my ($name) = grep { $!{$_} } qw(EROFS EACCES 
 for my $path ('/etc/probe', '/usr/probe', '/run/sallyport/probe', '/proc/sys/kernel/hostname', '/var/lib/probe',
     '/var/lib/sallyport/probe') {
   $! = 0; my $done = open(my $file, '>>', $path); said("write $path", $done); }
-for my $path ('/home', '/root', '/proc/1') { $! = 0; my $done = opendir(my $folder, $path); said("list $path", $done); }
+for my $path ('/home', '/root', '/proc/1') { $! = 0; my $done = opendir(my $directory, $path); said("list $path", $done); }
 for my $path ('/etc/passwd', '/etc/shadow', '/run/systemd/sessions/probe', '/proc/sys/kernel/random/boot_id') {
   $! = 0; my $done = open(my $file, '<', $path); said("read $path", $done); }
 for my $pair ([unix => 1], [inet => 2], [inet6 => 10], [netlink => 16], [packet => 17], [bluetooth => 31], [vsock => 40]) {
@@ -67,7 +67,7 @@ export function sandboxTests(rig: () => Installed): void {
       assert.deepEqual(found, expected);
     };
 
-    it('lets it write nothing but its own folder', () =>
+    it('lets it write nothing but its own directory', () =>
       finds({
         'write /etc/probe': 'EROFS',
         'write /usr/probe': 'EROFS',

@@ -282,7 +282,7 @@ describe('the audit trail', () => {
 
 describe('the client', () => {
   test('says what to do where no daemon is', async () => {
-    const away = createClient({ socket: `${rig.folder}/none.sock` });
+    const away = createClient({ socket: `${rig.directory}/none.sock` });
     await assert.rejects(away.status(), (error: unknown) => {
       assert.ok(error instanceof ControlError);
       assert.equal(error.code, 'daemon-unreachable');

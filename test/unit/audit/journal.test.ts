@@ -9,8 +9,8 @@ import { createAuditJournal } from '../../../daemon/audit/journal.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { until } from '../../support/until.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
+after(() => rmSync(directory, { recursive: true }));
 
 const eventOf = (seq: number): StoredAuditEvent => ({
   kind: 'login',
@@ -23,7 +23,7 @@ const eventOf = (seq: number): StoredAuditEvent => ({
 
 describe('the journal', () => {
   it('gets every line, in order, with its priority where systemd listens', async () => {
-    const path = join(folder, 'lines');
+    const path = join(directory, 'lines');
     const file = openSync(path, 'a');
     const journal = createAuditJournal(file, true);
     for (let seq = 1; seq <= 500; seq += 1) journal.note(eventOf(seq));
@@ -40,7 +40,7 @@ describe('the journal', () => {
   it('that takes nothing holds nobody up, and hears how many lines were dropped', {
     timeout: 60_000,
   }, async () => {
-    const path = join(folder, 'pipe');
+    const path = join(directory, 'pipe');
     assert.equal(spawnSync('mkfifo', [path]).status, 0);
     const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     const journal = createAuditJournal(pipe, false);

@@ -258,8 +258,8 @@ describe('a registration is refused', () => {
 });
 
 describe('where a realm allows only some models', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
-  after(() => rmSync(folder, { recursive: true }));
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
+  after(() => rmSync(directory, { recursive: true }));
   let files = 0;
   const statement = (part: object = {}, ...roots: readonly Certified[]) => ({
     description: 'a key for tests',
@@ -273,7 +273,7 @@ describe('where a realm allows only some models', () => {
   });
   const written = (text: string): string => {
     files += 1;
-    const file = join(folder, `metadata-${files}.json`);
+    const file = join(directory, `metadata-${files}.json`);
     writeFileSync(file, text);
     return file;
   };
@@ -405,8 +405,8 @@ describe('where a realm allows only some models', () => {
     });
 
   const unreadable: [string, () => string][] = [
-    ['is missing', () => join(folder, 'nothing.json')],
-    ['is a folder', () => folder],
+    ['is missing', () => join(directory, 'nothing.json')],
+    ['is a directory', () => directory],
     ['is no JSON', () => written('not JSON')],
     ['is no list', () => written('{"no": "entries"}')],
     ['is a number', () => written('7')],

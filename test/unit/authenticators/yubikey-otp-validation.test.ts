@@ -187,9 +187,9 @@ describe('several servers', () => {
 });
 
 describe('over TLS', () => {
-  let folder: string;
+  let directory: string;
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
+    directory = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
     for (const [name, host] of [
       ['right', 'IP:127.0.0.1'],
       ['other', 'DNS:elsewhere.example'],
@@ -208,13 +208,13 @@ describe('over TLS', () => {
           '/CN=test',
           '-addext',
           `subjectAltName=${host}`,
-        ].concat(['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)]),
+        ].concat(['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.pem`)]),
         { stdio: 'ignore' },
       );
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => rmSync(directory, { recursive: true, force: true }));
 
-  const pem = (file: string) => readFileSync(join(folder, file), 'utf8');
+  const pem = (file: string) => readFileSync(join(directory, file), 'utf8');
   const tls = async (name: string) =>
     (
       await serve(answering('OK'), createTlsServer({ key: pem(`${name}.key`), cert: pem(`${name}.pem`) }))

@@ -495,7 +495,7 @@ describe('adding', () => {
 
 describe('without the daemon’s help', () => {
   test('realm check passes on what sallyportd finds, and how it ends', async () => {
-    const bad = join(rig.folder, 'bad.toml');
+    const bad = join(rig.directory, 'bad.toml');
     writeFileSync(bad, '[[realm]]\nname = "x"\nrequire = "sometimes"\n');
     const [good, wrong, given] = await Promise.all([
       cli(['realm', 'check']),
@@ -507,8 +507,8 @@ describe('without the daemon’s help', () => {
     assert.match(wrong.err, /bad\.toml.*3.*require/s);
   });
 
-  test('init lays everything below one folder and says what is next', async () => {
-    const root = join(rig.folder, 'new');
+  test('init lays everything below one directory and says what is next', async () => {
+    const root = join(rig.directory, 'new');
     const run = await runCli(['init', '--root', root]);
     assert.equal(run.status, 0, run.err);
     assert.ok(existsSync(join(root, 'etc/sallyport.toml')));

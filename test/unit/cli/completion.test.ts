@@ -11,27 +11,27 @@ import { fob, paper, phone } from '../control/records.ts';
 /** What the Tab key gives: asked of the command itself, and by the shells that people have. */
 
 let rig: ControlRig;
-let folder: string;
+let directory: string;
 
 before(async () => {
   rig = await startControl();
   await rig.store.put('alice', { factors: [{ ...phone, name: 'my phone: new' }, fob, paper] });
   await rig.store.put('bob', {});
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-completion-'));
-  mkdirSync(join(folder, 'zsh'));
-  mkdirSync(join(folder, 'paths'));
-  writeFileSync(join(folder, 'paths', 'realms.toml'), '');
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-completion-'));
+  mkdirSync(join(directory, 'zsh'));
+  mkdirSync(join(directory, 'paths'));
+  writeFileSync(join(directory, 'paths', 'realms.toml'), '');
   const program = `#!/bin/sh\nexec '${process.execPath}' '${cliMain}' --config '${rig.configFile}' "$@"\n`;
-  writeFileSync(join(folder, 'sallyport'), program, { mode: 0o755 });
+  writeFileSync(join(directory, 'sallyport'), program, { mode: 0o755 });
   for (const [shell, file] of [
     ['bash', 'bash'],
     ['zsh', 'zsh/_sallyport'],
     ['fish', 'fish'],
   ] as const)
-    writeFileSync(join(folder, file), (await runCli(['completion', shell])).out);
+    writeFileSync(join(directory, file), (await runCli(['completion', shell])).out);
 });
 after(async () => {
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
   await rig.close();
 });
 
@@ -82,7 +82,7 @@ describe('what may stand at the cursor', () => {
   });
 
   test('without a daemon it gives what it can, and says nothing', async () => {
-    const nobody = join(folder, 'nobody.toml');
+    const nobody = join(directory, 'nobody.toml');
     writeFileSync(nobody, '[paths]\ncontrol_socket = "/nonexistent/control.sock"\n');
     assert.deepEqual(await words(['realm', 'show'], '', ['--config', nobody]), []);
     assert.deepEqual(await words(['factor'], 'en', ['--config', nobody]), ['enable']);
@@ -113,13 +113,13 @@ describe('in shells', () => {
   const environment = () => ({
     TERM: 'xterm',
     PS1: 'ready> ',
-    PATH: `${folder}:${process.env.PATH}`,
-    HOME: folder,
+    PATH: `${directory}:${process.env.PATH}`,
+    HOME: directory,
   });
 
   test('bash', async () => {
     const terminal = new Terminal(['bash', '--norc', '--noprofile', '-i'], environment());
-    await terminal.answer(/ready> /, `source ${folder}/bash; cd ${folder}/paths`);
+    await terminal.answer(/ready> /, `source ${directory}/bash; cd ${directory}/paths`);
     for (const key of presses) await press(terminal, key);
     await press(terminal, { typed: 'sallyport realm check rea', shown: /realms\.toml/ });
     terminal.send('exit\r');
@@ -128,7 +128,7 @@ describe('in shells', () => {
 
   test('zsh', async () => {
     const terminal = new Terminal(['zsh', '-f', '-i'], environment());
-    const setUp = `fpath=(${folder}/zsh $fpath); autoload -Uz compinit; compinit -u -D; cd ${folder}/paths; PS1=set'> '`;
+    const setUp = `fpath=(${directory}/zsh $fpath); autoload -Uz compinit; compinit -u -D; cd ${directory}/paths; PS1=set'> '`;
     await terminal.answer(/ready> /, setUp);
     await terminal.expect(/set> /);
     for (const key of presses) await press(terminal, key);
@@ -139,7 +139,7 @@ describe('in shells', () => {
 
   test('fish', async () => {
     const terminal = new Terminal(['fish', '--no-config', '-i'], environment());
-    await terminal.answer(/[>#] /, `source ${folder}/fish; cd ${folder}/paths; echo se''t`);
+    await terminal.answer(/[>#] /, `source ${directory}/fish; cd ${directory}/paths; echo se''t`);
     await terminal.expect(/set\r\n/);
     for (const key of presses) await press(terminal, key);
     await press(terminal, { typed: 'sallyport realm check rea', shown: /realms\.toml/ });

@@ -86,8 +86,8 @@ test('3: no such thing', async () => {
 });
 
 test('4: the daemon is not reachable', async () => {
-  const file = join(rig.folder, 'away.toml');
-  writeFileSync(file, `[paths]\ncontrol_socket = "${rig.folder}/none.sock"\n`);
+  const file = join(rig.directory, 'away.toml');
+  writeFileSync(file, `[paths]\ncontrol_socket = "${rig.directory}/none.sock"\n`);
   await ends(4, ['--config', file, 'status'], /^sallyport: sallyportd does not answer on .*; start it with/);
 });
 
@@ -101,7 +101,7 @@ test('77: not permitted, said before anything secret is made', async () => {
 });
 
 test('78: the configuration', async () => {
-  await ends(78, ['--config', join(rig.folder, 'none.toml'), 'status'], /cannot be read/);
+  await ends(78, ['--config', join(rig.directory, 'none.toml'), 'status'], /cannot be read/);
   await ends(78, at(rig, 'factor', 'add', 'webauthn', 'alice'), /names none\. Choose a domain/);
   rig.setConfig('[[realm]]');
   await ends(78, at(rig, 'reload'), /problems.*the configuration of before stays in force/s);

@@ -22,19 +22,19 @@ import { fob, paper, phone, seed } from '../control/records.ts';
 /** `import` and `export` as real processes, on real files, against a real control socket. */
 
 let rig: ControlRig;
-let folder: string;
+let directory: string;
 beforeEach(async () => {
   rig = await startControl();
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-import-'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-import-'));
 });
 afterEach(async () => {
   await rig.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 const cli = (...words: readonly string[]) => runCli(['--config', rig.configFile, ...words]);
 const file = (name: string, text: string, { mode = 0o600, uid = 0 } = {}): string => {
-  const path = join(folder, name);
+  const path = join(directory, name);
   writeFileSync(path, text);
   chmodSync(path, mode);
   chownSync(path, uid, uid);
@@ -130,7 +130,7 @@ test('JSON: one object an account, and the counts', async () => {
 describe('google-authenticator', () => {
   test('homes: the owner’s, and those without a file are passed over', async () => {
     const homes = ['alice', 'bob', 'carol'].map((name) => {
-      const home = join(folder, name);
+      const home = join(directory, name);
       mkdirSync(home);
       chownSync(home, uids[name as 'alice'], uids[name as 'alice']);
       return home;
@@ -160,20 +160,20 @@ describe('google-authenticator', () => {
 
   test('a symbolic link is followed nowhere', async () => {
     const real = file('real', google);
-    symlinkSync(real, join(folder, 'link'));
-    await refused(join(folder, 'link'), /symbolic link/, '--user', 'bob');
+    symlinkSync(real, join(directory, 'link'));
+    await refused(join(directory, 'link'), /symbolic link/, '--user', 'bob');
   });
 
-  test('what others may read, a folder’s stranger, a pipe and nothing are refused', async () => {
+  test('what others may read, a directory’s stranger, a pipe and nothing are refused', async () => {
     await refused(file('open', google, { mode: 0o644 }), /others may read/, '--user', 'bob');
     await refused(file('writable', google, { mode: 0o620 }), /others may write/, '--user', 'bob');
-    mkdirSync(join(folder, 'home'));
-    chownSync(join(folder, 'home'), uids.carol, uids.carol);
+    mkdirSync(join(directory, 'home'));
+    chownSync(join(directory, 'home'), uids.carol, uids.carol);
     // As a link of carol's in her home may lead to: a file of root's, with words of somebody else's in it.
     file('home/.google_authenticator', google);
-    await refused(join(folder, 'home'), /belongs to uid 0/);
+    await refused(join(directory, 'home'), /belongs to uid 0/);
     await refused('/dev/null', /no regular file/);
-    await refused(join(folder, 'gone'), /no such file/);
+    await refused(join(directory, 'gone'), /no such file/);
   });
 
   test('a file of somebody else’s is none of the account that is named', () =>
@@ -182,7 +182,7 @@ describe('google-authenticator', () => {
 
 describe('what users may put into files that root reads', () => {
   const homeOf = (name: string, uid: number): string => {
-    const home = join(folder, name);
+    const home = join(directory, name);
     mkdirSync(home);
     chownSync(home, uid, uid);
     return home;
@@ -331,7 +331,7 @@ test('csv as spreadsheets and Windows write it is named', async () => {
 });
 
 describe('export', () => {
-  const target = () => join(folder, 'out');
+  const target = () => join(directory, 'out');
   beforeEach(async () => {
     await rig.store.put('bob', {
       factors: [

@@ -91,7 +91,7 @@ describe('by root', () => {
 
   test('a list out of a file or a pipe, with comments, each name once', async () => {
     const list = '# the new ones\nalice\n\n  bob # since May\r\nalice\n';
-    const file = join(rig.folder, 'list');
+    const file = join(rig.directory, 'list');
     writeFileSync(file, list);
     const runs = await Promise.all([
       cli(['invite', '--from', file]),
@@ -104,7 +104,7 @@ describe('by root', () => {
     ]);
     const [nobody, away] = await Promise.all([
       cli(['invite', '--from', '-'], '#\n'),
-      cli(['invite', '--from', join(rig.folder, 'none')]),
+      cli(['invite', '--from', join(rig.directory, 'none')]),
     ]);
     assert.deepEqual([nobody.status, away.status], [2, 2]);
     assert.match(nobody.err, /nobody to invite/);
@@ -112,8 +112,8 @@ describe('by root', () => {
   });
 
   test('a daemon that is away is said once', async () => {
-    const file = join(rig.folder, 'away.toml');
-    writeFileSync(file, `[paths]\ncontrol_socket = "${rig.folder}/none.sock"\n`);
+    const file = join(rig.directory, 'away.toml');
+    writeFileSync(file, `[paths]\ncontrol_socket = "${rig.directory}/none.sock"\n`);
     const { status, err, out } = await runCli(['--config', file, 'invite', 'alice', 'bob', 'carol']);
     assert.equal(status, 4);
     assert.equal(out, '');

@@ -9,15 +9,15 @@ import type { Context } from '../../../cli/lib/context.ts';
 import { keyFileText, newMasterKey } from '../../../daemon/sealing/keyring.ts';
 
 /** A master key leaves its file only together with the daemon that lets it go. */
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
+after(() => rmSync(directory, { recursive: true }));
 
 for (const [what, adopts] of [
   ['one that is in use again by then is put back', false],
   ['one that nothing needs is gone', true],
 ] as const)
   test(`key forget: ${what}`, async () => {
-    const file = join(folder, 'master.key');
+    const file = join(directory, 'master.key');
     const [present, older] = [newMasterKey(), newMasterKey()];
     const both = keyFileText([present, older]);
     writeFileSync(file, both, { mode: 0o600 });

@@ -39,7 +39,7 @@ after(() => rig.close());
 const cli = (words: readonly string[], input?: string) =>
   runCli(['--config', rig.configFile, ...words], input);
 const file = (name: string, text: string): string => {
-  const path = join(rig.folder, name);
+  const path = join(rig.directory, name);
   writeFileSync(path, text);
   return path;
 };
@@ -73,9 +73,9 @@ describe('factor add ssh-sk', () => {
       [file('authorized_keys', `no-touch-required ${pubLine('x')}\n`), 2, /options stand before.*\.pub/],
       ['-', 2, /2 lines/, `${pubLine('x')}\n${pubLine('y')}\n`],
       ['-', 2, /there is no key/, ''],
-      [join(rig.folder, 'none.pub'), 2, /file of --key cannot be read.*name a \.pub file/],
+      [join(rig.directory, 'none.pub'), 2, /file of --key cannot be read.*name a \.pub file/],
       ['/dev/zero', 2, /too long/],
-      [join(rig.folder, 'blue.pub'), 2, /"blue" of this account is this very key/],
+      [join(rig.directory, 'blue.pub'), 2, /"blue" of this account is this very key/],
     ];
     const before = await factorsOf('alice');
     for (const [key, status, says, input] of tries) {
@@ -86,17 +86,17 @@ describe('factor add ssh-sk', () => {
     }
     assert.deepEqual(await factorsOf('alice'), before);
     assert.equal((await cli(['factor', 'add', 'ssh-sk', 'alice'])).status, 2);
-    assert.equal((await add('nobody-here', join(rig.folder, 'blue.pub'))).status, 3);
+    assert.equal((await add('nobody-here', join(rig.directory, 'blue.pub'))).status, 3);
   });
 
   test('warns where no rule accepts it, and is refused where YubiKeys alone will do', async () => {
-    const idle = await add('bob', join(rig.folder, 'blue.pub'));
+    const idle = await add('bob', join(rig.directory, 'blue.pub'));
     assert.equal(idle.status, 0);
     assert.match(
       idle.err,
       /warning: no rule of the realm "others" accepts ssh-sk.*\[\[realm\.rule\]\] services = \["sshd"\] action = \{ accept = "ssh-sk" \}, and add "webauthn"/,
     );
-    const refused = await add('carol', join(rig.folder, 'blue.pub'));
+    const refused = await add('carol', join(rig.directory, 'blue.pub'));
     assert.equal(refused.status, 1);
     assert.match(refused.err, /requires a YubiKey OTP and takes no ssh-sk/);
   });
@@ -133,9 +133,9 @@ describe('explain', () => {
 
   test('--ssh-key: what a login with that key would meet', async () => {
     const [known, unknown, outside, none] = await Promise.all([
-      explain('10.1.2.3', '--ssh-key', join(rig.folder, 'blue.pub')),
+      explain('10.1.2.3', '--ssh-key', join(rig.directory, 'blue.pub')),
       explain('10.1.2.3', '--ssh-key', file('green.pub', pubLine('green'))),
-      explain('192.0.2.1', '--ssh-key', join(rig.folder, 'blue.pub'), '--json'),
+      explain('192.0.2.1', '--ssh-key', join(rig.directory, 'blue.pub'), '--json'),
       explain('10.1.2.3'),
     ]);
     assert.match(known.out, /login +sshd from 10\.1\.2\.3, with the security key "blue"/);
@@ -148,11 +148,11 @@ describe('explain', () => {
   });
 
   test('takes no key for another service, and nothing that is none', async () => {
-    const key = join(rig.folder, 'blue.pub');
+    const key = join(rig.directory, 'blue.pub');
     const sudo = await cli(['explain', 'alice', '--service', 'sudo', '--ssh-key', key]);
     assert.equal(sudo.status, 2);
     assert.match(sudo.err, /only sshd verifies/);
-    const rsa = await explain('10.1.2.3', '--ssh-key', join(rig.folder, 'rsa.pub'));
+    const rsa = await explain('10.1.2.3', '--ssh-key', join(rig.directory, 'rsa.pub'));
     assert.equal(rsa.status, 2);
   });
 

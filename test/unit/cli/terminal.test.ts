@@ -60,25 +60,25 @@ test('removing is asked about: no is no, yes is yes, ^C is no', async () => {
 });
 
 test('an import draws how far it is on a terminal; an export asks first', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-terminal-'));
-  const file = join(folder, 'users.oath');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-terminal-'));
+  const file = join(directory, 'users.oath');
   writeFileSync(file, `HOTP bob - ${Buffer.from('a seed of 20 bytes..').toString('hex')}\n`, { mode: 0o600 });
   const importing = at(['import', 'oath', file, '--dry-run']);
   assert.equal(await importing.ended(), 0);
   assert.match(importing.transcript, /\[#{30}\] 1 of 1 accounts/);
   assert.match(importing.transcript, /bob {2}hotp "OATH" {2}added/);
-  const words = ['export', 'alice', '--format', 'otpauth', '-o', join(folder, 'out')];
+  const words = ['export', 'alice', '--format', 'otpauth', '-o', join(directory, 'out')];
   await rig.store.put('alice', { factors: [phone] });
   const no = at(words);
   await no.answer(/can make their codes. Go on\? \[y\/N\] /, 'n');
   assert.equal(await no.ended(), 1);
-  assert.equal(existsSync(join(folder, 'out')), false);
+  assert.equal(existsSync(join(directory, 'out')), false);
   const yes = at(words);
   await yes.answer(/\[y\/N\] /, 'y');
   assert.equal(await yes.ended(), 0);
-  assert.match(readFileSync(join(folder, 'out'), 'utf8'), /^otpauth:/);
+  assert.match(readFileSync(join(directory, 'out'), 'utf8'), /^otpauth:/);
   assert.ok(!yes.transcript.includes('otpauth'));
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 test('tables have a heading and colour, and no colour where NO_COLOR or a dumb terminal says so', async () => {

@@ -7,13 +7,13 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { createClient } from '../../../daemon/client/client.ts';
 
-let folder: string;
+let directory: string;
 let server: Server;
 let open = 0;
 const heard: string[] = [];
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-client-'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-client-'));
   server = createServer((request, response) => {
     void text(request).then((body) => {
       heard.push([request.method, request.url, body, request.headers.authorization].join(' '));
@@ -29,16 +29,16 @@ before(async () => {
       setTimeout(() => response.write('over","id":"2"}\n'), 20);
     });
   });
-  await new Promise<void>((resolve) => server.listen(join(folder, 's'), resolve));
+  await new Promise<void>((resolve) => server.listen(join(directory, 's'), resolve));
 });
 after(() => {
   server.closeAllConnections();
   server.close();
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 const client = (signal?: AbortSignal) =>
-  createClient({ socket: join(folder, 's'), token: 't', ...(signal === undefined ? {} : { signal }) });
+  createClient({ socket: join(directory, 's'), token: 't', ...(signal === undefined ? {} : { signal }) });
 
 test('each question takes its own path, names and ids as one segment each', async () => {
   const {

@@ -10,9 +10,9 @@ import { refusals } from '../../../daemon/policy/decision.ts';
 import { catchAll, good } from './support.ts';
 
 function textOf(...path: string[]): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return readFileSync(join(folder, ...path), 'utf8');
+  let directory = import.meta.dirname;
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
+  return readFileSync(join(directory, ...path), 'utf8');
 }
 
 const page = textOf('docs', 'reference', 'configuration.md');

@@ -9,14 +9,14 @@ import { initialConfig } from '../../../daemon/config/write.ts';
 import { bad, good } from './support.ts';
 
 async function repositoryRoot(): Promise<string> {
-  let folder = import.meta.dirname;
+  let directory = import.meta.dirname;
   for (;;) {
     try {
-      await readFile(join(folder, 'package.json'));
-      return folder;
+      await readFile(join(directory, 'package.json'));
+      return directory;
     } catch {
-      assert.notEqual(folder, '/');
-      folder = join(folder, '..');
+      assert.notEqual(directory, '/');
+      directory = join(directory, '..');
     }
   }
 }
@@ -119,22 +119,22 @@ describe('the sample configuration', async () => {
 });
 
 describe('a configuration file', () => {
-  let folder: string;
+  let directory: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sallyport-config-'));
+    directory = await mkdtemp(join(tmpdir(), 'sallyport-config-'));
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(() => rm(directory, { recursive: true, force: true }));
 
   it('is read and carries its name', async () => {
-    const file = join(folder, 'good.toml');
-    await writeFile(file, initialConfig(folder));
+    const file = join(directory, 'good.toml');
+    await writeFile(file, initialConfig(directory));
     const parsed = await readConfig(file, 'host.example');
     assert.ok(parsed.ok);
     assert.equal(parsed.config.file, file);
   });
 
   it('that is bad becomes one error with every problem', async () => {
-    const file = join(folder, 'bad.toml');
+    const file = join(directory, 'bad.toml');
     await writeFile(file, 'issuer = ":"\nnonsense = 1\n');
     const parsed = await readConfig(file, 'host.example');
     assert.ok(!parsed.ok);
@@ -145,7 +145,7 @@ describe('a configuration file', () => {
   });
 
   it('that is not there is an error that says what to do', async () => {
-    await assert.rejects(readConfig(join(folder, 'none.toml'), 'h'), {
+    await assert.rejects(readConfig(join(directory, 'none.toml'), 'h'), {
       code: 'config-unreadable',
       message: /--config/,
     });

@@ -216,8 +216,8 @@ describe('what fails inside', () => {
 describe('the socket', () => {
   test('is for everybody to connect to, and takes the place of one left behind', async () => {
     assert.equal(lstatSync(rig.socket).mode & 0o777, 0o666);
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-stale-'));
-    const path = join(folder, 'control.sock');
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-stale-'));
+    const path = join(directory, 'control.sock');
     const left = createServer().listen(path);
     await new Promise((resolve) => left.once('listening', resolve));
     const second = await startControl();
@@ -226,18 +226,18 @@ describe('the socket', () => {
     assert.equal((await call(path, { method: 'GET', path: '/v1/realms' })).status, 200);
     await second.close();
     left.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   });
 
   test('never takes the place of a file', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-file-'));
-    const path = join(folder, 'control.sock');
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-file-'));
+    const path = join(directory, 'control.sock');
     writeFileSync(path, 'precious');
     const second = await startControl();
     await second.server.close();
     await assert.rejects(second.server.listen({ path }), { code: 'socket-path' });
     await second.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   });
 
   test('is gone once the server is closed', async () => {

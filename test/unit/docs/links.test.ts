@@ -6,7 +6,7 @@ import { lexer, type Token } from 'marked';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 import { anchorsOf } from './anchors.ts';
 
-/** Every link in every page leads to a file, a folder or a heading that exists. */
+/** Every link in every page leads to a file, a directory or a heading that exists. */
 
 const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
 const files = writtenFiles();

@@ -7,9 +7,9 @@ import { after, test } from 'node:test';
 import { createAccounts } from '../../../daemon/host/accounts.ts';
 import { limits } from '../../../daemon/limits.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-sessions-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-const sessionsDir = join(folder, 'sessions');
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-sessions-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const sessionsDir = join(directory, 'sessions');
 mkdirSync(sessionsDir);
 
 const { sessionIsLocal } = createAccounts({
@@ -51,9 +51,9 @@ test('whatever else is written there is not', async () => {
 
 test('a session that does not exist, or whose name is none, is not local', async () => {
   const id = session(local);
-  writeFileSync(join(folder, 'outside'), local);
+  writeFileSync(join(directory, 'outside'), local);
   writeFileSync(join(sessionsDir, `${id}.ref`), local);
-  mkdirSync(join(sessionsDir, 'folder'));
+  mkdirSync(join(sessionsDir, 'directory'));
   symlinkSync(join(sessionsDir, id), join(sessionsDir, 'link'));
   execFileSync('mkfifo', [join(sessionsDir, 'pipe')]);
   const names = [
@@ -66,7 +66,7 @@ test('a session that does not exist, or whose name is none, is not local', async
     `${id}\0`,
     `${id}\n`,
     'none',
-    'folder',
+    'directory',
     'link',
   ];
   for (const name of [...names, 'pipe'])

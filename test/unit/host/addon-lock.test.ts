@@ -21,11 +21,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { addonFile, loadAddon } from '../../../daemon/host/addon.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-lock-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-lock-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
 const { lockFile, lockIsHeld } = loadAddon();
 let number = 0;
-const fresh = () => join(folder, `lock-${++number}`);
+const fresh = () => join(directory, `lock-${++number}`);
 
 /** What another process meets when it wants the lock: "locked" or "free". */
 function tryElsewhere(path: string): string {
@@ -109,7 +109,7 @@ test('a lock whose file was removed or replaced is lost, and says so', () => {
   lock.release();
 });
 
-test("the lock file is its owner's alone, and a relative path means this folder", () => {
+test("the lock file is its owner's alone, and a relative path means this directory", () => {
   const path = fresh();
   const lock = lockFile(relative(process.cwd(), path));
   assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -122,13 +122,13 @@ test('what is no regular file is not locked, and nothing is written', () => {
   writeFileSync(target, 'kept');
   const [link, dangling, pipe, directory] = [fresh(), fresh(), fresh(), fresh()];
   symlinkSync(target, link);
-  symlinkSync(join(folder, 'nowhere'), dangling);
+  symlinkSync(join(directory, 'nowhere'), dangling);
   execFileSync('mkfifo', [pipe]);
   mkdirSync(directory);
   assert.throws(() => lockFile(link), { code: 'ELOOP' });
   assert.throws(() => lockFile(dangling), { code: 'ELOOP' });
   assert.throws(() => lockFile(pipe), { code: 'not-a-file' });
   assert.throws(() => lockFile(directory), { code: 'EISDIR' });
-  assert.throws(() => lockFile(join(folder, 'none', 'lock')), { code: 'ENOENT' });
+  assert.throws(() => lockFile(join(directory, 'none', 'lock')), { code: 'ENOENT' });
   assert.equal(readFileSync(target, 'utf8'), 'kept');
 });

@@ -10,8 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { addonFile, loadAddon } from '../../../daemon/host/addon.ts';
 import { compileC } from '../../support/native.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-addon-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-addon-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
 const built = addonFile();
 
 /** Runs a program of this build's addon in a process of its own. */
@@ -27,18 +27,18 @@ test('the addon is found beside the daemon when installed, and in build/Release 
     ['one/daemon/host', 'one/build/Release/sallyport_addon.node'],
     ['two/dist/daemon/host', 'two/build/Release/sallyport_addon.node'],
   ] as const) {
-    const file = join(folder, addon);
-    mkdirSync(join(folder, daemon), { recursive: true });
+    const file = join(directory, addon);
+    mkdirSync(join(directory, daemon), { recursive: true });
     mkdirSync(join(file, '..'), { recursive: true });
     copyFileSync(built, file);
-    assert.equal(addonFile(join(folder, daemon)), file);
+    assert.equal(addonFile(join(directory, daemon)), file);
   }
 });
 
 test('an addon that is missing or broken names the command that builds it', () => {
-  const broken = join(folder, 'broken.node');
+  const broken = join(directory, 'broken.node');
   writeFileSync(broken, 'not a library');
-  for (const file of [broken, addonFile(join(folder, 'nowhere'))]) {
+  for (const file of [broken, addonFile(join(directory, 'nowhere'))]) {
     const { stdout } = node(`
       try { loadAddon(${JSON.stringify(file)}); } catch (error) { console.log(error.code, error.message); }`);
     assert.match(stdout, /^addon-missing .*npm run build/);
@@ -63,7 +63,7 @@ test('the addon can be loaded in a worker, and the worker can end with questions
   }
 });
 
-const datagram = join(folder, 'datagram');
+const datagram = join(directory, 'datagram');
 compileC('datagram.c', datagram);
 
 async function withNotifySocket<Result>(value: string | undefined, body: () => Result | Promise<Result>) {
@@ -79,7 +79,7 @@ async function withNotifySocket<Result>(value: string | undefined, body: () => R
 }
 
 test('the service manager is told on a path and on an abstract name, by this very process', async () => {
-  for (const address of [join(folder, 'notify.sock'), `@sallyport-test-${process.pid}`]) {
+  for (const address of [join(directory, 'notify.sock'), `@sallyport-test-${process.pid}`]) {
     const receiver = spawn(datagram, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
     let heard = '';
     receiver.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -121,9 +121,9 @@ test('a service manager that does not read cannot stop the event loop', async ()
 
 test('a process can make itself undumpable', () => {
   // The kernel gives the files of such a process to root, whoever it runs as. A copy, because that one may not
-  // be let into the folder of the repository; from the start, because Debian 13's Node changes no uid later.
-  const copy = join(folder, 'undumpable.node');
-  chmodSync(folder, 0o755);
+  // be let into the directory of the repository; from the start, because Debian 13's Node changes no uid later.
+  const copy = join(directory, 'undumpable.node');
+  chmodSync(directory, 0o755);
   copyFileSync(built, copy);
   const program = `
     const addon = require(${JSON.stringify(copy)});
@@ -157,7 +157,7 @@ test('only a connected Unix socket has a peer', async () => {
   assert.throws(() => peerCredentials(2 ** 31 - 1), { code: 'EBADF' });
   assert.throws(() => peerCredentials(openSync('/dev/null', 'r')), { code: 'ENOTSOCK' });
   for (const [address, code] of [
-    [join(folder, 'listening.sock'), 'not-connected'],
+    [join(directory, 'listening.sock'), 'not-connected'],
     [0, 'not-unix'],
   ] as const) {
     const server: Server = createServer().listen(address).unref();

@@ -7,22 +7,22 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createRefusals, type LingeringConnections } from '../../../daemon/host/lingering-close.ts';
 
-let folder: string;
+let directory: string;
 let server: Server;
 
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'sallyport-refusals-'));
+  directory = mkdtempSync(path.join(tmpdir(), 'sallyport-refusals-'));
 });
 afterEach(() => {
   server.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 /** A client of a server that refuses everybody, and what became of what it wrote after the answer. */
 async function refusedBy(
   refusals: LingeringConnections,
 ): Promise<{ client: Socket; written: Error | null | undefined }> {
-  const socket = path.join(folder, 'socket');
+  const socket = path.join(directory, 'socket');
   server = createServer({ allowHalfOpen: true }, (one) => refusals.send(one, 'no')).listen(socket);
   await once(server, 'listening');
   const client = connect({ path: socket, allowHalfOpen: true });

@@ -39,23 +39,23 @@ const activate = `
 const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'a socket of root takes root';
 const door = join(import.meta.dirname, '../../../daemon/host/listener.js');
-let folder: string;
+let directory: string;
 let reach: Reachable;
 const running: ChildProcess[] = [];
 let said = '';
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-door-'));
-  chmodSync(folder, 0o755);
-  reach = reachable(folder);
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-door-'));
+  chmodSync(directory, 0o755);
+  reach = reachable(directory);
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(directory, { recursive: true }));
 afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
 async function start(name: string, descriptors = 256): Promise<{ path: string; child: ChildProcess }> {
-  const path = join(folder, name);
+  const path = join(directory, name);
   said = '';
   const node = [process.execPath, '--input-type=module', '-e', server, reach.path(door)];
   const [program, ...argv] = reach.argv(['perl', '-e', activate, path, `${descriptors}`, ...node]);

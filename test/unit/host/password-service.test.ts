@@ -42,8 +42,8 @@ describe('the service of the password helper', () => {
     it(`does not decide by shadow where ${what}`, () => assert.equal(shadowDecides(text), false));
 
   it('is the first file that PAM would take, and unknown where it cannot be read', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-service-'));
-    const [first, second, third] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-service-'));
+    const [first, second, third] = ['a', 'b', 'c'].map((name) => join(directory, name)) as [
       string,
       string,
       string,
@@ -56,6 +56,6 @@ describe('the service of the password helper', () => {
     assert.equal(await decidesByShadow([first, second]), false);
     mkdirSync(join(third, 'sallyport-password'));
     assert.equal(await decidesByShadow([third, second]), false);
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   });
 });

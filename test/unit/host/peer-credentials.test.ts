@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { peerOf } from '../../../daemon/host/peer-credentials.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-peer-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-chmodSync(folder, 0o755);
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-peer-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+chmodSync(directory, 0o755);
 let number = 0;
 
 interface Listener {
@@ -20,7 +20,7 @@ interface Listener {
 }
 
 async function listen(): Promise<Listener> {
-  const path = join(folder, `${++number}.sock`);
+  const path = join(directory, `${++number}.sock`);
   // Unread, a connection stays open here when its other end is gone.
   const server = createServer({ pauseOnConnect: true });
   after(() => server.close());

@@ -44,11 +44,11 @@ const replacing: readonly (readonly [string, (path: string, text?: string) => vo
 
 await inNamespace(import.meta.filename, async () => {
   // Devices work here, and there is an end to the room.
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m,mode=700', 'tmpfs', folder]);
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m,mode=700', 'tmpfs', directory]);
   let made = 0;
   const place = (): string => {
-    const path = join(folder, `case-${++made}`);
+    const path = join(directory, `case-${++made}`);
     mkdirSync(path);
     return path;
   };

@@ -84,7 +84,7 @@ describe('a login is local', () => {
     ['not with an rhost, whatever the session', { session: 'local', rhost: 'localhost' }, false],
     ['not with an rhost, whatever the console', { service: 'login', tty: 'tty1', rhost: '127.0.0.1' }, false],
     ['on a virtual console, where no session is', { service: 'login', tty: 'tty1' }, true],
-    ['on a virtual console with its folder', { service: 'login', tty: '/dev/tty12' }, true],
+    ['on a virtual console with its directory', { service: 'login', tty: '/dev/tty12' }, true],
     ['on the last virtual console', { service: 'login', tty: 'tty63' }, true],
     ['not in a program other than login(1), which had a session', { service: 'su', tty: 'tty1' }, false],
     ['not beyond the last one', { service: 'login', tty: 'tty64' }, false],

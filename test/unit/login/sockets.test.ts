@@ -20,7 +20,7 @@ afterEach(() => rig.stop());
 
 describe('the sockets themselves', () => {
   it('one that a killed daemon left behind is replaced', async () => {
-    const stale = path.join(rig.folder, 'stale.sock');
+    const stale = path.join(rig.directory, 'stale.sock');
     const killed = spawn(process.execPath, [
       '-e',
       `require('node:net').createServer().listen(${JSON.stringify(stale)}, () => console.log())`,
@@ -40,7 +40,7 @@ describe('the sockets themselves', () => {
   });
 
   it('has fewer places than descriptors, and whoever finds none hears so', async () => {
-    const where = path.join(rig.folder, 'few.sock');
+    const where = path.join(rig.directory, 'few.sock');
     const descriptors = limits.otherDescriptors + 50;
     const pools = poolsFor(descriptors);
     assert.ok(pools.waiting + pools.unproven + pools.verified + pools.refused + pools.user <= 50);
@@ -67,7 +67,7 @@ describe('the sockets themselves', () => {
   });
 
   it('what is no socket is left alone', async () => {
-    const file = path.join(rig.folder, 'file');
+    const file = path.join(rig.directory, 'file');
     writeFileSync(file, 'precious');
     await assert.rejects(createLoginServer(rig.options).listen('root', { path: file }), {
       code: 'socket-path',

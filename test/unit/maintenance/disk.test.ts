@@ -10,14 +10,14 @@ import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
 /** Want of room is no damage, and nothing is not taken for an empty store. */
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
+after(() => rmSync(directory, { recursive: true }));
 
 test('a restore and a repair lose nothing, however little room there is', async () => {
   const script = join(import.meta.dirname, '../../support/offline-full-disk.js');
   const mounted = 'mount -t tmpfs -o size=6m tmpfs "$3"; "$1" "$2" "$3"';
   const words = ['-m', '--propagation', 'private', 'bash', '-euc', mounted, 'bash', process.execPath, script];
-  const { status, stdout, stderr } = await run('unshare', [...words, folder]);
+  const { status, stdout, stderr } = await run('unshare', [...words, directory]);
   assert.equal(status, 0, stdout + stderr);
 });
 
@@ -27,8 +27,8 @@ test('a store of which nothing is left is not mended into an empty one', async (
     const store = await rig.open();
     await put(store, 'someone');
     await store.close();
-    rmSync(rig.folder, { recursive: true });
-    const empty = await openLevel(rig.folder, true);
+    rmSync(rig.directory, { recursive: true });
+    const empty = await openLevel(rig.directory, true);
     await empty.close();
     await assert.rejects(repaired(rig), { code: 'store-damaged' });
     await assert.rejects(rig.open(), { code: 'store-damaged' });

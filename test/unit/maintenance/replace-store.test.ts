@@ -7,7 +7,7 @@ import {
   replacedStores,
   replaceStore,
   usableAnchor,
-  workFolder,
+  workDirectory,
 } from '../../../daemon/maintenance/replace-store.ts';
 import { StoreBuilder } from '../../../daemon/maintenance/store-builder.ts';
 import { createSealer } from '../../../daemon/sealing/seal.ts';
@@ -29,25 +29,25 @@ beforeEach(async () => {
 });
 afterEach(() => rig.remove());
 
-async function fresh(): Promise<{ folder: string; storeId: string; commit: number }> {
+async function fresh(): Promise<{ directory: string; storeId: string; commit: number }> {
   const { keyring } = rig.options();
   const anchor = usableAnchor(rig.anchor, keyring);
   const commit = 10;
-  const folder = workFolder(rig.folder);
-  mkdirSync(folder);
-  const into = await StoreBuilder.begin(join(folder, 'new'), createSealer(keyring), commit);
+  const directory = workDirectory(rig.directory);
+  mkdirSync(directory);
+  const into = await StoreBuilder.begin(join(directory, 'new'), createSealer(keyring), commit);
   await into.account(emptyRecord('new', now));
   const said = { kind: 'store', outcome: 'done', at: now, account: '', reason: 'made' } as const;
   const storeId = anchor?.storeId ?? 'ab'.repeat(16);
   await into.finish(storeId, said, 'restored');
-  return { folder: join(folder, 'new'), storeId, commit };
+  return { directory: join(directory, 'new'), storeId, commit };
 }
 
 async function swap(exchange: (a: string, b: string) => void): Promise<string | undefined> {
   const { keyring } = rig.options();
   const made = await fresh();
   return replaceStore({
-    store: rig.folder,
+    store: rig.directory,
     anchor: rig.anchor,
     keyring,
     exchange,
@@ -69,7 +69,7 @@ async function accounts(): Promise<readonly string[]> {
 test('goes through: the new one opens, again and again, and the old one is kept', async () => {
   const aside = await swap(loadAddon().exchange);
   assert.ok(aside !== undefined && existsSync(aside));
-  assert.deepEqual(replacedStores(rig.folder), [aside]);
+  assert.deepEqual(replacedStores(rig.directory), [aside]);
   for (let time = 0; time < 2; time += 1) assert.deepEqual(await accounts(), ['new']);
 });
 
@@ -102,7 +102,7 @@ test('where the file system cannot exchange names it takes two steps', async () 
 });
 
 test('where there was no store the new one takes the empty place', async () => {
-  rmSync(rig.folder, { recursive: true });
+  rmSync(rig.directory, { recursive: true });
   assert.equal(await swap(loadAddon().exchange), undefined);
   assert.deepEqual(await accounts(), ['new']);
 });
@@ -110,15 +110,15 @@ test('where there was no store the new one takes the empty place', async () => {
 test('what a killed run left is cleared away, and stores that are kept are not', async () => {
   await swap(loadAddon().exchange);
   await fresh();
-  workFolder(rig.folder);
+  workDirectory(rig.directory);
   const names = readdirSync(rig.root);
   assert.ok(!names.some((name) => name.includes('.making-')), names.join());
-  assert.equal(replacedStores(rig.folder).length, 1);
+  assert.equal(replacedStores(rig.directory).length, 1);
 });
 
 test('the old store put back under the new anchor is refused', async () => {
   const aside = await swap(loadAddon().exchange);
   assert.deepEqual(await accounts(), ['new']);
-  loadAddon().exchange(rig.folder, aside ?? '');
+  loadAddon().exchange(rig.directory, aside ?? '');
   await assert.rejects(rig.open(), { code: 'store-anchor' });
 });

@@ -49,7 +49,7 @@ async function look(prune?: number): Promise<Looked> {
 }
 
 async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
-  const db = await openLevel(rig.folder, false);
+  const db = await openLevel(rig.directory, false);
   await change(db);
   await db.close();
 }

@@ -20,8 +20,8 @@ import { projectRoot } from '../../support/project.ts';
 /** What the files say that systemd runs sallyportd by; test/long/systemd.test.ts shows what a real one makes of them. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-unit-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-unit-'));
+after(() => rmSync(directory, { recursive: true }));
 
 const settings = (name: string, key: string) =>
   text(name)
@@ -45,9 +45,9 @@ const sockets = {
 const socketUnit = (name: string) => `systemd/sallyport-${name}.socket`;
 const dropIns = readdirSync(join(shipped, 'drop-ins')).map((name) => name.replace('.conf', ''));
 
-/** The units in a folder of their own. What is not installed cannot be executed, and that would be all that is found. */
+/** The units in a directory of their own. What is not installed cannot be executed, and that would be all that is found. */
 function unitsWith(dropIn?: string): string {
-  const place = join(folder, dropIn ?? 'plain');
+  const place = join(directory, dropIn ?? 'plain');
   cpSync(join(shipped, 'systemd'), place, { recursive: true });
   const service = join(place, 'sallyportd.service');
   const program = /^(Exec\w+)=.*node .*$/gm;
@@ -173,12 +173,12 @@ describe('the unit of sallyportd', () => {
   }
 });
 
-describe('accounts and folders', () => {
+describe('accounts and directories', () => {
   const isRoot = process.geteuid?.() === 0;
   const noTools = missing('systemd-sysusers') || missing('systemd-tmpfiles');
 
   it('are made with the modes that keep the key and the store', { skip: noTools || !isRoot }, () => {
-    const root = join(folder, 'root');
+    const root = join(directory, 'root');
     for (const name of ['etc/sallyport', 'var/lib', 'run']) mkdirSync(join(root, name), { recursive: true });
     writeFileSync(join(root, 'etc/sallyport/master.key'), '', { mode: 0o644 });
     const users = run('systemd-sysusers', `--root=${root}`, join(shipped, 'sysusers.d/sallyport.conf'));

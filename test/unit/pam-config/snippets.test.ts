@@ -13,10 +13,10 @@ import { repository } from '../../support/rig/layout.ts';
 const shipped = join(repository, 'pam-config/pam.d');
 /** The stacks of logins; sallyport-password is no login, and has test/password. */
 const stacks = readdirSync(shipped).filter((name) => name !== 'sallyport-password');
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-stacks-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-stacks-'));
+after(() => rmSync(directory, { recursive: true }));
 
-const application = join(folder, 'pam_app');
+const application = join(directory, 'pam_app');
 const compiled = spawnSync(
   'cc',
   ['-o', application, join(repository, 'test/native/pam_app.c'), '-lpam', '-Wall', '-Werror'],
@@ -51,8 +51,8 @@ function outcome(stack: string, answer: Answer, login: Login = {}, password: Ans
     .replaceAll(/^(auth.*)pam_sallyport\.so.*$/gm, `$1pam_debug.so auth=${answer}`)
     .replaceAll(/^(auth.*)pam_unix\.so.*$/gm, `$1pam_debug.so auth=${password}`);
   const { service = 'login', user = 'root', tty = 'pts/0', rhost, env } = login;
-  writeFileSync(join(folder, service), lines);
-  const options = ['--confdir', folder, '--tty', tty];
+  writeFileSync(join(directory, service), lines);
+  const options = ['--confdir', directory, '--tty', tty];
   if (rhost !== undefined) options.push('--rhost', rhost);
   if (env !== undefined) options.push('--env', env);
   const run = spawnSync(application, [...options, service, user], { encoding: 'utf8' });
@@ -161,7 +161,7 @@ describe('key and code', () => {
   });
 
   test('pam_env, which reads files of users, sets nothing while a login authenticates', () => {
-    const file = join(folder, 'environment');
+    const file = join(directory, 'environment');
     writeFileSync(file, `SSH_AUTH_INFO_0=${withKey.env?.slice('SSH_AUTH_INFO_0='.length) ?? ''}`);
     const forging = `auth required pam_env.so readenv=1 envfile=${file} user_readenv=1\n${stack}`;
     assert.equal(outcome(forging, 'success', withKey), 0);

@@ -12,16 +12,16 @@ import { projectRoot } from '../../support/project.ts';
 /** What systemd and udev make of the files for the portal, and for the helpers that ask security keys and PAM. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-units-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-units-'));
+after(() => rmSync(directory, { recursive: true }));
 
 const helpers = ['sallyport-fido', 'sallyport-password'];
-const serviceOf = (helper: string) => join(folder, `${helper}@.service`);
-const socketOf = (helper: string) => join(folder, `${helper}.socket`);
-const portal = join(folder, 'sallyport-portal.service');
-const notify = join(folder, 'sallyport-notify.service');
+const serviceOf = (helper: string) => join(directory, `${helper}@.service`);
+const socketOf = (helper: string) => join(directory, `${helper}.socket`);
+const portal = join(directory, 'sallyport-portal.service');
+const notify = join(directory, 'sallyport-notify.service');
 const services = [...helpers.map(serviceOf), portal, notify];
-cpSync(join(shipped, 'systemd'), folder, { recursive: true });
+cpSync(join(shipped, 'systemd'), directory, { recursive: true });
 // What is not installed cannot be executed, and that is all that would be found.
 for (const service of services)
   writeFileSync(service, readFileSync(service, 'utf8').replace(/^ExecStart=.*$/m, 'ExecStart=/bin/true'));
@@ -57,7 +57,7 @@ describe('the units', () => {
   });
 
   it('that puts a trial back may write to /etc, and not much else', analyze, () => {
-    const unit = join(folder, 'sallyport-pam-revert.service');
+    const unit = join(directory, 'sallyport-pam-revert.service');
     assert.deepEqual(run('systemd-analyze', 'verify', unit), { status: 0, output: '' });
     const { status, output } = run(
       'systemd-analyze',
@@ -199,7 +199,7 @@ describe('the users', () => {
   it('are made by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
     for (const name of ['sallyport-fido', 'sallyport-notify', 'sallyport-portal']) {
       const file = join(shipped, `sysusers.d/${name}.conf`);
-      const { status, output } = run('systemd-sysusers', '--dry-run', `--root=${folder}`, file);
+      const { status, output } = run('systemd-sysusers', '--dry-run', `--root=${directory}`, file);
       assert.equal(status, 0, output);
       assert.match(output, new RegExp(`user '?${name}`));
     }

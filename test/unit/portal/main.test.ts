@@ -12,14 +12,14 @@ import { projectRoot } from '../../support/project.ts';
 import { until } from '../../support/until.ts';
 
 const main = join(projectRoot, 'dist/portal/main.js');
-let folder: string;
+let directory: string;
 let daemon: Server;
 /** What came over the control socket. */
 const requests: { readonly line: string; readonly token: string | undefined; readonly body: string }[] = [];
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-portal-'));
-  mkdirSync(join(folder, 'run'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-portal-'));
+  mkdirSync(join(directory, 'run'));
   daemon = createServer((request, response) => {
     void text(request).then((body) => {
       requests.push({ line: `${request.method} ${request.url}`, token: request.headers.authorization, body });
@@ -31,18 +31,18 @@ before(async () => {
       response.end(JSON.stringify({ id: 's', step: done }));
     });
   });
-  await new Promise<void>((resolve) => daemon.listen(join(folder, 'run/control.sock'), resolve));
+  await new Promise<void>((resolve) => daemon.listen(join(directory, 'run/control.sock'), resolve));
 });
 after(() => {
   daemon.close();
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 function config(name: string, portal: string): string {
-  const file = join(folder, name);
+  const file = join(directory, name);
   writeFileSync(
     file,
-    `[paths]\ncontrol_socket = "${folder}/run/control.sock"\n[webauthn]\nrp_id = "localhost"\n${portal}\n[[realm]]\nname = "d"\nrequire = "none"\n`,
+    `[paths]\ncontrol_socket = "${directory}/run/control.sock"\n[webauthn]\nrp_id = "localhost"\n${portal}\n[[realm]]\nname = "d"\nrequire = "none"\n`,
   );
   return file;
 }
@@ -90,7 +90,7 @@ describe('sallyport-portal', () => {
     assert.match(bad.err, /bad\.toml:6: portal\.origins: /);
     const none = await run('--config', config('none.toml', ''));
     assert.deepEqual([none.status, /no \[portal\]/.test(none.err)], [78, true]);
-    assert.equal((await run('--config', join(folder, 'absent'))).status, 78);
+    assert.equal((await run('--config', join(directory, 'absent'))).status, 78);
   });
 
   it('ends with 1 when it cannot listen, and names the file of a bad certificate', async () => {
@@ -101,7 +101,7 @@ describe('sallyport-portal', () => {
     const taken = await run('--config', config('taken.toml', local));
     await new Promise((resolve) => holder.close(resolve));
     assert.deepEqual([taken.status, /EADDRINUSE/.test(taken.err)], [1, true]);
-    const pair = `cert_file = "${folder}/absent.crt"\nkey_file = "${folder}/absent.key"`;
+    const pair = `cert_file = "${directory}/absent.crt"\nkey_file = "${directory}/absent.key"`;
     const tls = await run(
       '--config',
       config('tls.toml', `[portal]\norigins = ["https://localhost"]\n${pair}`),

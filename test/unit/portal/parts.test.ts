@@ -291,13 +291,13 @@ describe('the socket of a service manager', () => {
 });
 
 describe('the pages', () => {
-  let folder: string;
+  let directory: string;
   let rig: PortalRig;
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sallyport-pages-'));
-    mkdirSync(join(folder, 'assets'));
-    writeFileSync(join(folder, '..', 'sallyport-outside.txt'), 'outside');
-    symlinkSync('/etc/passwd', join(folder, 'passwd.txt'));
+    directory = mkdtempSync(join(tmpdir(), 'sallyport-pages-'));
+    mkdirSync(join(directory, 'assets'));
+    writeFileSync(join(directory, '..', 'sallyport-outside.txt'), 'outside');
+    symlinkSync('/etc/passwd', join(directory, 'passwd.txt'));
     for (const [path, text] of [
       ['index.html', '<!doctype html>'],
       ['assets/main-ABCD2345.js', 'let page;'.repeat(100)],
@@ -306,15 +306,15 @@ describe('the pages', () => {
       ['assets/ready.css.br', 'packed'],
       ['icon.svg', '<svg/>'],
     ] as const)
-      writeFileSync(join(folder, path), text);
-    const assets = loadAssets(folder);
+      writeFileSync(join(directory, path), text);
+    const assets = loadAssets(directory);
     assert.ok(assets);
     rig = await startPortal({ assets });
   });
   after(async () => {
     await rig.close();
-    rmSync(folder, { recursive: true });
-    rmSync(join(folder, '..', 'sallyport-outside.txt'), { force: true });
+    rmSync(directory, { recursive: true });
+    rmSync(join(directory, '..', 'sallyport-outside.txt'), { force: true });
   });
 
   it('are index.html wherever a page may be', async () => {
@@ -382,11 +382,11 @@ describe('the pages', () => {
     await bare.close();
     assert.equal(answer.status, 503);
     assert.match(answer.text, /npm run build/);
-    assert.equal(loadAssets(join(folder, 'assets')), undefined);
+    assert.equal(loadAssets(join(directory, 'assets')), undefined);
   });
 
   it('come packed only where it is said that they may', () => {
-    const asset = loadAssets(folder)?.get('/index.html');
+    const asset = loadAssets(directory)?.get('/index.html');
     assert.ok(asset);
     for (const accepted of [undefined, '', 'deflate', 'br;q=0, gzip;q=0.0'])
       assert.equal(bodyFor(asset, accepted).encoding, 'identity');

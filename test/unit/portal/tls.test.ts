@@ -10,11 +10,11 @@ import { createLog } from '../../../portal/log.ts';
 import { until } from '../../support/call.ts';
 import { ask, type PortalRig, rawSocket, secureOrigin, startPortal } from '../../support/portal-rig.ts';
 
-let folder: string;
+let directory: string;
 let rig: PortalRig;
 let certificate: Certificate;
 const logged: string[] = [];
-const file = (name: string) => join(folder, name);
+const file = (name: string) => join(directory, name);
 
 function make(name: string): void {
   execFileSync(
@@ -50,7 +50,7 @@ function shown(version?: 'TLSv1.1' | 'TLSv1.2'): Promise<string> {
 }
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
   for (const name of ['one', 'two']) make(name);
   use('one.crt', 'one.key');
   certificate = createCertificate(
@@ -68,7 +68,7 @@ before(async () => {
 after(async () => {
   certificate.close();
   await rig.close();
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 describe('TLS', () => {

@@ -79,8 +79,8 @@ const fromModule = golden.filter(({ direction }) => direction === 'module-to-dae
 const fromDaemon = golden.filter(({ direction }) => direction === 'daemon-to-module');
 const badFromModule = bad.filter(({ direction }) => direction === 'module-to-daemon');
 
-function hexFiles(folder: string): string[] {
-  return readdirSync(path.join(vectors, folder)).filter((file) => file.endsWith('.hex'));
+function hexFiles(directory: string): string[] {
+  return readdirSync(path.join(vectors, directory)).filter((file) => file.endsWith('.hex'));
 }
 
 describe('the golden bytes', () => {

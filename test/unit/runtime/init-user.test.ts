@@ -9,21 +9,21 @@ import { type Reachable, reachable } from '../../support/reachable.ts';
 import { daemonMain } from '../../support/rig/layout.ts';
 
 const nobody = 65534;
-let folder: string;
+let directory: string;
 let config: string;
 let reach: Reachable;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-init-'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-init-'));
   // It is root's, as /etc/sallyport is, and the account passes through it.
-  chmodSync(folder, 0o755);
-  config = join(folder, 'etc/sallyport.toml');
-  reach = reachable(folder);
+  chmodSync(directory, 0o755);
+  config = join(directory, 'etc/sallyport.toml');
+  reach = reachable(directory);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function writeConfig(): void {
-  const paths = rootedPaths(folder);
-  const made = spawnSync(process.execPath, [daemonMain, '--init', '--root', folder], { encoding: 'utf8' });
+  const paths = rootedPaths(directory);
+  const made = spawnSync(process.execPath, [daemonMain, '--init', '--root', directory], { encoding: 'utf8' });
   assert.equal(made.status, 0, made.stderr);
   for (const path of [
     paths.store,
@@ -33,7 +33,7 @@ function writeConfig(): void {
     `${paths.store}.reserve`,
   ])
     rmSync(path, { recursive: true, force: true });
-  for (const path of ['var', 'run']) rmSync(join(folder, path), { recursive: true, force: true });
+  for (const path of ['var', 'run']) rmSync(join(directory, path), { recursive: true, force: true });
 }
 
 function init(...more: string[]) {
@@ -47,7 +47,7 @@ describe('init by root, for the account that sallyportd runs as', () => {
     writeConfig();
     const { status, stderr } = init('--user', 'nobody');
     assert.equal(status, 0, stderr);
-    const { store, anchor, masterKey } = rootedPaths(folder);
+    const { store, anchor, masterKey } = rootedPaths(directory);
     const ownerOf = (path: string) => statSync(path).uid;
     for (const path of [
       masterKey,
@@ -55,13 +55,13 @@ describe('init by root, for the account that sallyportd runs as', () => {
       join(store, 'CURRENT'),
       anchor,
       `${store}.lock`,
-      join(folder, 'var'),
+      join(directory, 'var'),
     ])
       assert.equal(ownerOf(path), nobody, path);
-    for (const path of [config, join(folder, 'etc')]) assert.equal(ownerOf(path), 0, path);
+    for (const path of [config, join(directory, 'etc')]) assert.equal(ownerOf(path), 0, path);
     assert.equal(statSync(masterKey).mode & 0o777, 0o600);
     assert.equal(statSync(store).mode & 0o777, 0o700);
-    assert.equal(statSync(join(folder, 'var')).mode & 0o777, 0o700);
+    assert.equal(statSync(join(directory, 'var')).mode & 0o777, 0o700);
     assert.equal(statSync(config).mode & 0o777, 0o644);
   });
 
@@ -69,31 +69,31 @@ describe('init by root, for the account that sallyportd runs as', () => {
     writeConfig();
     for (const more of [
       ['--user', 'no-such-account'],
-      ['--user', 'nobody', '--root', folder],
+      ['--user', 'nobody', '--root', directory],
     ]) {
       const { status, stderr } = init(...more);
       assert.equal(status, 1, more.join(' '));
       assert.match(stderr, /systemd-sysusers|--root/);
-      assert.ok(!existsSync(rootedPaths(folder).masterKey));
+      assert.ok(!existsSync(rootedPaths(directory).masterKey));
     }
   });
 
   it('a second one changes nothing and says so', () => {
     writeConfig();
     assert.equal(init('--user', 'nobody').status, 0);
-    const before = statSync(rootedPaths(folder).masterKey);
+    const before = statSync(rootedPaths(directory).masterKey);
     const { status, stderr } = init('--user', 'nobody');
     assert.equal(status, 1);
     assert.match(stderr, /there is a store in/);
-    assert.deepEqual(statSync(rootedPaths(folder).masterKey).ino, before.ino);
+    assert.deepEqual(statSync(rootedPaths(directory).masterKey).ino, before.ino);
   });
 
   it('says so where the account cannot reach the program', () => {
     writeConfig();
-    reach = reachable(join(folder, 'closed'));
-    chmodSync(join(folder, 'closed'), 0o700);
+    reach = reachable(join(directory, 'closed'));
+    chmodSync(join(directory, 'closed'), 0o700);
     const { status, stderr } = init('--user', 'nobody');
     assert.equal(status, 1);
-    assert.match(stderr, /^sallyportd: the account cannot run .*closed.*every folder on the way.*\n$/);
+    assert.match(stderr, /^sallyportd: the account cannot run .*closed.*every directory on the way.*\n$/);
   });
 });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { loadScript } from './load.ts';
 
 interface Seen {
-  readonly kind: 'device' | 'folder' | 'other';
+  readonly kind: 'device' | 'directory' | 'other';
   readonly mode: number;
   readonly major: number;
   readonly minor: number;
@@ -30,10 +30,10 @@ const device = (major: number, minor: number): Seen => ({
   minor,
   writable: true,
 });
-const folder: Seen = { kind: 'folder', mode: 0o41777, major: 0, minor: 0, writable: true };
+const directory: Seen = { kind: 'directory', mode: 0o41777, major: 0, minor: 0, writable: true };
 const good: Machine = {
   files: {
-    '/proc/self/status': { ...folder, kind: 'other' },
+    '/proc/self/status': { ...directory, kind: 'other' },
     '/dev/pts/ptmx': device(5, 2),
     '/dev/null': device(1, 3),
     '/dev/zero': device(1, 5),
@@ -42,9 +42,9 @@ const good: Machine = {
     '/dev/urandom': device(1, 9),
     '/dev/tty': device(5, 0),
     '/dev/ptmx': device(5, 2),
-    '/tmp': folder,
-    '/var/tmp': folder,
-    '/dev/shm': folder,
+    '/tmp': directory,
+    '/var/tmp': directory,
+    '/dev/shm': directory,
   },
   namespaces: undefined,
 };
@@ -63,7 +63,7 @@ describe('what the tests need of the machine', () => {
         command: 'chmod 666 /dev/null',
       },
     ]);
-    assert.deepEqual(but({ '/dev/null': { ...folder, kind: 'other' } }), [
+    assert.deepEqual(but({ '/dev/null': { ...directory, kind: 'other' } }), [
       {
         what: '/dev/null is not the character device 1:3',
         command: 'rm -f /dev/null && mknod -m 666 /dev/null c 1 3',
@@ -71,10 +71,10 @@ describe('what the tests need of the machine', () => {
     ]);
     assert.match(but({ '/dev/urandom': device(1, 8) })[0]?.what ?? '', /not the character device 1:9/);
     assert.match(but({ '/dev/ptmx': undefined })[0]?.command ?? '', /mknod -m 666 \/dev\/ptmx c 5 2/);
-    assert.deepEqual(but({ '/tmp': { ...folder, mode: 0o40755 } }), [
+    assert.deepEqual(but({ '/tmp': { ...directory, mode: 0o40755 } }), [
       { what: '/tmp has mode 0755, not 1777', command: 'chmod 1777 /tmp' },
     ]);
-    assert.match(but({ '/var/tmp': { ...folder, writable: false } })[0]?.what ?? '', /cannot be written/);
+    assert.match(but({ '/var/tmp': { ...directory, writable: false } })[0]?.what ?? '', /cannot be written/);
     assert.match(but({ '/proc/self/status': undefined })[0]?.command ?? '', /mount -t proc/);
     const [no] = complaintsOf({ ...good, namespaces: 'unshare: Operation not permitted' });
     assert.match(no?.what ?? '', /no namespaces can be made \(unshare: Operation not permitted\)/);
@@ -82,7 +82,7 @@ describe('what the tests need of the machine', () => {
 
   it('is told all at once', () => {
     const text = complaintText(
-      but({ '/dev/null': { ...device(1, 3), mode: 0o20600 }, '/tmp': { ...folder, mode: 0o40755 } }),
+      but({ '/dev/null': { ...device(1, 3), mode: 0o20600 }, '/tmp': { ...directory, mode: 0o40755 } }),
     );
     assert.match(text, /\/dev\/null has mode 0600.*\n {4}chmod 666 \/dev\/null\n.*\/tmp has mode 0755/);
   });

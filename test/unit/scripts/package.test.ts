@@ -17,20 +17,20 @@ import { entriesOf, field, pack } from '../../support/package-content.ts';
 import { must } from '../../support/rig/commands.ts';
 import { repository } from '../../support/rig/layout.ts';
 
-let folder: string;
+let directory: string;
 let file: string;
 /** What it unpacks, and its scripts. */
 let tree: string;
 let control: string;
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-package-'));
-  file = pack(join(folder, 'first'));
-  tree = join(folder, 'tree');
-  control = join(folder, 'control');
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-package-'));
+  file = pack(join(directory, 'first'));
+  tree = join(directory, 'tree');
+  control = join(directory, 'control');
   must('dpkg-deb', ['--extract', file, tree]);
   must('dpkg-deb', ['--control', file, control]);
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('what the package unpacks', () => {
   it("is root's, writable by root alone, and never set-id", () => {
@@ -40,7 +40,7 @@ describe('what the package unpacks', () => {
     }
   });
 
-  it('is in the folders that are meant for packages, and one file of /etc that enables nothing', () => {
+  it('is in the directories that are meant for packages, and one file of /etc that enables nothing', () => {
     const files = entriesOf(file).filter(({ mode }) => !mode.startsWith('d'));
     const etc = files.filter(({ path }) => !path.startsWith('/usr/'));
     assert.deepEqual(
@@ -78,7 +78,7 @@ describe('what the package unpacks', () => {
       assert.ok(existsSync(join(tree, path)), path);
   });
 
-  it('has every unit, user, folder and rule of pam-config/', () => {
+  it('has every unit, user, directory and rule of pam-config/', () => {
     for (const [from, to] of [
       ['systemd', 'usr/lib/systemd/system'],
       ['sysusers.d', 'usr/lib/sysusers.d'],
@@ -128,7 +128,7 @@ describe('what the package unpacks', () => {
   });
 
   it('is the same to the last byte when it is packed again', () => {
-    const again = pack(join(folder, 'second'));
+    const again = pack(join(directory, 'second'));
     assert.ok(readFileSync(file).equals(readFileSync(again)));
   });
 });
@@ -165,7 +165,7 @@ describe('what the package asks for', () => {
 describe('preinst', () => {
   /** @param node what stands in the place of /usr/bin/node; undefined: nothing */
   function preinst(node: string | undefined, action = 'install') {
-    const root = mkdtempSync(join(folder, 'root-'));
+    const root = mkdtempSync(join(directory, 'root-'));
     mkdirSync(join(root, 'usr/bin'), { recursive: true });
     if (node !== undefined) {
       writeFileSync(join(root, 'usr/bin/node'), `#!/bin/sh\n${node}\n`);
@@ -214,7 +214,7 @@ describe('prerm', () => {
   const guarded = 'auth required pam_sallyport.so\n';
   /** @returns what it said, for files of /etc/pam.d; `profile`: what pam-auth-update makes of common-auth */
   function prerm(services: Readonly<Record<string, string>>, profile?: string, action = 'remove') {
-    const root = mkdtempSync(join(folder, 'root-'));
+    const root = mkdtempSync(join(directory, 'root-'));
     for (const path of ['etc/pam.d', 'usr/lib/sallyport/pam-config/pam.d', 'var/lib/pam', 'bin'])
       mkdirSync(join(root, path), { recursive: true });
     writeFileSync(join(root, 'usr/lib/sallyport/pam-config/pam.d/sallyport-sshd'), guarded);
@@ -323,8 +323,8 @@ describe('the bundled programs', () => {
   });
 
   it('find their native parts: the addon, LevelDB, and the helpers', () => {
-    const root = join(folder, 'laid');
-    // The helpers' links lead out of the program's folder, as they do in the package.
+    const root = join(directory, 'laid');
+    // The helpers' links lead out of the program's directory, as they do in the package.
     const { status, stderr } = run('daemon', ['--init', '--root', root]);
     assert.equal(status, 0, stderr);
     const config = readFileSync(join(root, 'etc/sallyport.toml'), 'utf8');

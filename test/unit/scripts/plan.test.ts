@@ -70,7 +70,11 @@ describe('what is done about what is missing', () => {
   it('is to stop where nobody can be asked and the machine would change', () => {
     assert.equal(plan.decide({ ...person, terminal: false }), 'stop');
     assert.equal(plan.decide({ ...person, ci: true }), 'stop');
-    assert.equal(plan.decide({ ...person, packages: [], terminal: false }), 'install', 'the own folder only');
+    assert.equal(
+      plan.decide({ ...person, packages: [], terminal: false }),
+      'install',
+      'the own directory only',
+    );
   });
 
   it('is to stop on other systems, root or not', () => {

@@ -6,10 +6,10 @@ import { after, describe, it } from 'node:test';
 import { loadScript } from './load.ts';
 
 const fresh = await loadScript<{
-  filesBelow(folder: string, top: string): readonly string[];
-  fingerprint(folder: string, sources: readonly string[], also?: string): string;
-  isFresh(folder: string, stamp: string, print: string, outputs: readonly string[]): boolean;
-  markFresh(folder: string, stamp: string, print: string): void;
+  filesBelow(directory: string, top: string): readonly string[];
+  fingerprint(directory: string, sources: readonly string[], also?: string): string;
+  isFresh(directory: string, stamp: string, print: string, outputs: readonly string[]): boolean;
+  markFresh(directory: string, stamp: string, print: string): void;
 }>('lib/fresh.mjs');
 const { chooseTests } = await loadScript<{
   chooseTests(outputs: readonly string[], wanted: { long: boolean; only: RegExp }): readonly string[];
@@ -19,14 +19,14 @@ const { pinFaults } = await loadScript<{
 }>('lib/pins.mjs');
 
 describe('the build', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-build-'));
-  after(() => rmSync(folder, { recursive: true }));
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-build-'));
+  after(() => rmSync(directory, { recursive: true }));
 
   const write = (path: string, text: string) => {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
   };
-  const print = (also?: string) => fresh.fingerprint(folder, fresh.filesBelow(folder, 'src'), also);
+  const print = (also?: string) => fresh.fingerprint(directory, fresh.filesBelow(directory, 'src'), also);
 
   it('is done again when a source is written, added or taken away, or the compiler is another', () => {
     write('src/a.ts', 'one');
@@ -37,21 +37,21 @@ describe('the build', () => {
 
     write('src/c.ts', 'three');
     assert.notEqual(print('20'), before, 'added');
-    rmSync(join(folder, 'src/c.ts'));
+    rmSync(join(directory, 'src/c.ts'));
     assert.equal(print('20'), before);
 
-    utimesSync(join(folder, 'src/a.ts'), 1, 1);
+    utimesSync(join(directory, 'src/a.ts'), 1, 1);
     assert.notEqual(print('20'), before, 'an older version put back');
   });
 
   it('is not skipped without its stamp, with another one, or when what it makes is gone', () => {
     write('dist/main.js', '');
-    const isFresh = (mark: string) => fresh.isFresh(folder, 'dist/.built', mark, ['dist/main.js']);
+    const isFresh = (mark: string) => fresh.isFresh(directory, 'dist/.built', mark, ['dist/main.js']);
     assert.equal(isFresh('x'), false);
-    fresh.markFresh(folder, 'dist/.built', 'x');
+    fresh.markFresh(directory, 'dist/.built', 'x');
     assert.equal(isFresh('x'), true);
     assert.equal(isFresh('y'), false);
-    rmSync(join(folder, 'dist/main.js'));
+    rmSync(join(directory, 'dist/main.js'));
     assert.equal(isFresh('x'), false);
   });
 });

@@ -6,13 +6,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createMasterKey, loadKeyring } from '../../../daemon/sealing/keyring.ts';
 
 describe('the master key', () => {
-  let folder: string;
+  let directory: string;
   let path: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
-    path = join(folder, 'master.key');
+    directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
+    path = join(directory, 'master.key');
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   const keyText = (byte: number): string => Buffer.alloc(32, byte).toString('base64');
   const write = (text: string, mode = 0o600): void => {
@@ -114,7 +114,7 @@ describe('the master key', () => {
 
   it('comes from the credentials of the service where there is one, whatever its mode there', () => {
     write(`file ${keyText(1)}\n`);
-    const credentials = join(folder, 'credentials');
+    const credentials = join(directory, 'credentials');
     mkdirSync(credentials);
     assert.equal(loadKeyring({ path, credentials }).current, 'file');
     writeFileSync(join(credentials, 'master.key'), `service ${keyText(2)}\n`);

@@ -76,14 +76,14 @@ describe('a damaged store', () => {
     }
   });
 
-  it('is refused, and nothing is made in its place, when all of it is gone or the folder is empty', async () => {
+  it('is refused, and nothing is made in its place, when all of it is gone or the directory is empty', async () => {
     await withCopy(clean, async (rig) => {
-      rmSync(rig.folder, { recursive: true });
+      rmSync(rig.directory, { recursive: true });
       await assert.rejects(rig.open(), { code: 'store-missing', message: /sallyport init/ });
-      assert.ok(!existsSync(rig.folder));
-      mkdirSync(rig.folder);
+      assert.ok(!existsSync(rig.directory));
+      mkdirSync(rig.directory);
       await assert.rejects(rig.open(), { code: 'store-missing', message: /is empty.*not mounted/ });
-      assert.deepEqual(readdirSync(rig.folder), []);
+      assert.deepEqual(readdirSync(rig.directory), []);
     });
   });
 
@@ -114,8 +114,8 @@ describe('a damaged store', () => {
       await put(store, 'user1', 99);
       await store.close();
       copyFileSync(rig.anchor, `${rig.anchor}.kept`);
-      rmSync(rig.folder, { recursive: true });
-      cpSync(older.folder, rig.folder, { recursive: true });
+      rmSync(rig.directory, { recursive: true });
+      cpSync(older.directory, rig.directory, { recursive: true });
       await refused(rig, 'store-anchor', /the last \d+ changes are lost/);
       older.remove();
     });

@@ -21,7 +21,7 @@ describe('what a newer Sallyport wrote', () => {
 
   /** The first byte of what is stored is its schema. */
   async function makeNewer(key: Buffer): Promise<void> {
-    const db = await openLevel(rig.folder, false);
+    const db = await openLevel(rig.directory, false);
     const stored = await db.get(key);
     assert.ok(stored);
     const newer = Buffer.from(stored);

@@ -31,7 +31,7 @@ describe('a store of schema 1', () => {
   afterEach(() => rig.remove());
 
   async function schemaOf(key: Buffer): Promise<number | undefined> {
-    const db = await openLevel(rig.folder, false);
+    const db = await openLevel(rig.directory, false);
     const stored = await db.get(key);
     await db.close();
     return stored?.[0];

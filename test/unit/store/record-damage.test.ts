@@ -24,7 +24,7 @@ describe('a damaged record', () => {
   });
 
   async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
-    const db = await openLevel(rig.folder, false);
+    const db = await openLevel(rig.directory, false);
     await change(db);
     await db.close();
   }

@@ -12,7 +12,7 @@ import { Table } from './table-format.ts';
  * through. @param bytes how much is read in full @throws store-damaged
  */
 export async function checkTables(
-  folder: string,
+  directory: string,
   tables: readonly TableInfo[],
   bytes: number,
 ): Promise<void> {
@@ -22,15 +22,19 @@ export async function checkTables(
     // A small table may hold an account's record and its marker in one block.
     const all = table.size <= budget || table.size <= limits.smallTableBytes;
     budget -= table.size;
-    withTable(folder, table, (file) => file.check(all ? 'all' : 'structure'));
+    withTable(directory, table, (file) => file.check(all ? 'all' : 'structure'));
   }
 }
 
 /** The newest value of a key in the tables; undefined when there is none. @throws store-damaged */
-export function findInTables(folder: string, tables: readonly TableInfo[], key: Buffer): Buffer | undefined {
+export function findInTables(
+  directory: string,
+  tables: readonly TableInfo[],
+  key: Buffer,
+): Buffer | undefined {
   for (const table of newestFirst(tables)) {
     if (table.smallest.compare(key) > 0 || table.largest.compare(key) < 0) continue;
-    const answer = withTable(folder, table, (file) => file.get(key));
+    const answer = withTable(directory, table, (file) => file.get(key));
     if (answer) return answer.value;
   }
   return undefined;
@@ -40,26 +44,28 @@ export function findInTables(folder: string, tables: readonly TableInfo[], key: 
  * Looks at all blocks of the tables of an open store. Yields after each table: a sentence when it is damaged.
  * Tables that LevelDB replaced in the meantime do not count.
  */
-export async function* checkLiveTables(folder: string): AsyncGenerator<string | undefined, void, undefined> {
-  for (const table of liveTables(folder)) {
-    yield damageOf(folder, table);
+export async function* checkLiveTables(
+  directory: string,
+): AsyncGenerator<string | undefined, void, undefined> {
+  for (const table of liveTables(directory)) {
+    yield damageOf(directory, table);
   }
 }
 
-function damageOf(folder: string, table: TableInfo): string | undefined {
+function damageOf(directory: string, table: TableInfo): string | undefined {
   try {
-    withTable(folder, table, (file) => file.check('all'));
+    withTable(directory, table, (file) => file.check('all'));
     return undefined;
   } catch (error) {
-    const live = liveTables(folder).some(({ number }) => number === table.number);
+    const live = liveTables(directory).some(({ number }) => number === table.number);
     if (!live) return undefined;
     return isStoreError(error, 'store-damaged') || systemCode(error) ? messageOf(error) : undefined;
   }
 }
 
-function liveTables(folder: string): readonly TableInfo[] {
-  const manifest = readFileSync(join(folder, 'CURRENT'), 'latin1').trim();
-  return readManifest(readFileSync(join(folder, manifest))).tables;
+function liveTables(directory: string): readonly TableInfo[] {
+  const manifest = readFileSync(join(directory, 'CURRENT'), 'latin1').trim();
+  return readManifest(readFileSync(join(directory, manifest))).tables;
 }
 
 /** The order in which LevelDB looks for a key: in level 0 the newest file first, then level by level. */
@@ -68,21 +74,21 @@ function newestFirst(tables: readonly TableInfo[]): readonly TableInfo[] {
 }
 
 /** Runs a look at one table, and says which one when something is wrong with it. */
-function withTable<T>(folder: string, info: TableInfo, look: (table: Table) => T): T {
+function withTable<T>(directory: string, info: TableInfo, look: (table: Table) => T): T {
   const name = `${String(info.number).padStart(6, '0')}.ldb`;
-  const path = join(folder, name);
+  const path = join(directory, name);
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined)
-    throw storeDamaged(folder, `its table ${name} is gone, and with it all records in it`);
+    throw storeDamaged(directory, `its table ${name} is gone, and with it all records in it`);
   if (size !== info.size) {
-    throw storeDamaged(folder, `its table ${name} has ${size} bytes in place of ${info.size}`);
+    throw storeDamaged(directory, `its table ${name} has ${size} bytes in place of ${info.size}`);
   }
   const table = new Table(path);
   try {
     return look(table);
   } catch (error) {
     if (systemCode(error)) throw error;
-    throw storeDamaged(folder, `its table ${name} cannot be trusted: ${messageOf(error)}`, error);
+    throw storeDamaged(directory, `its table ${name} cannot be trusted: ${messageOf(error)}`, error);
   } finally {
     table.close();
   }

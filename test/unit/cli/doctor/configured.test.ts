@@ -108,7 +108,7 @@ describe('a configuration and its machine', () => {
     );
   });
 
-  test('below a folder of its own the portal needs no account', async () => {
+  test('below a directory of its own the portal needs no account', async () => {
     const machine = new FakeMachine();
     machine.accounts['sallyport-portal'] = undefined;
     assert.deepEqual(

@@ -6,32 +6,32 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connectTo, realFiles, runProgram } from '../../../../cli/doctor/files.ts';
 
-let folder: string;
+let directory: string;
 let server: Server;
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-look-'));
-  writeFileSync(join(folder, 'file'), 'text', { mode: 0o640 });
-  symlinkSync('nowhere', join(folder, 'link'));
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-look-'));
+  writeFileSync(join(directory, 'file'), 'text', { mode: 0o640 });
+  symlinkSync('nowhere', join(directory, 'link'));
   server = createServer((socket) => socket.on('error', () => undefined));
-  await new Promise<void>((done) => server.listen(join(folder, 'socket'), done));
+  await new Promise<void>((done) => server.listen(join(directory, 'socket'), done));
 });
 after(async () => {
   await new Promise((done) => server.close(done));
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
-const kindOf = async (name: string) => (await realFiles.look(join(folder, name))).kind;
+const kindOf = async (name: string) => (await realFiles.look(join(directory, name))).kind;
 
 test('what is there, what is not, and links as what they are', async () => {
   const names = ['file', '.', 'link', 'socket', 'missing', 'file/below'];
   assert.deepEqual(await Promise.all(names.map(kindOf)), [
-    ...['file', 'folder', 'link', 'socket', 'absent', 'absent'],
+    ...['file', 'directory', 'link', 'socket', 'absent', 'absent'],
   ]);
-  const entry = await realFiles.look(join(folder, 'file'));
+  const entry = await realFiles.look(join(directory, 'file'));
   assert.ok('mode' in entry && entry.mode === 0o640 && entry.size === 4);
-  assert.equal((await realFiles.read(join(folder, 'missing'))).kind, 'absent');
-  assert.equal((await realFiles.read(folder)).kind, 'unseen');
-  const space = await realFiles.space(folder);
+  assert.equal((await realFiles.read(join(directory, 'missing'))).kind, 'absent');
+  assert.equal((await realFiles.read(directory)).kind, 'unseen');
+  const space = await realFiles.space(directory);
   assert.ok(space.kind === 'space' && space.bytes > 0 && space.free <= space.bytes);
 });
 
@@ -46,7 +46,7 @@ test('programs: their status, none there, and one that does not end', async () =
 });
 
 test('sockets: somebody, nobody, nothing', async () => {
-  assert.equal(await connectTo(join(folder, 'socket'), 20_000), 'accepts');
-  assert.equal(await connectTo(join(folder, 'file'), 20_000), 'silent');
-  assert.equal(await connectTo(join(folder, 'missing'), 20_000), 'absent');
+  assert.equal(await connectTo(join(directory, 'socket'), 20_000), 'accepts');
+  assert.equal(await connectTo(join(directory, 'file'), 20_000), 'silent');
+  assert.equal(await connectTo(join(directory, 'missing'), 20_000), 'absent');
 });

@@ -89,7 +89,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   },
   'key.changed': (machine) => machine.change(systemPaths.masterKey, { changed: noon }),
   'key.in-git': (machine) => {
-    machine.change('/etc/.git', { kind: 'folder' });
+    machine.change('/etc/.git', { kind: 'directory' });
     machine.commands.git = { status: 1 };
   },
   'key.beside-store': (machine) => {
@@ -284,7 +284,7 @@ auth required pam_permit.so
     'auth [success=1 default=ignore] pam_unix.so\nauth reqired pam_deny.so\nauth requisite pam_sallyport.so\nauth required pam_permit.so\n',
   ),
   'pam.line-empty': (machine) => {
-    machine.pamFolders.add('common-auth');
+    machine.pamDirectories.add('common-auth');
     machine.stacks.cron = '@include common-auth\nauth required pam_permit.so\n';
   },
   'pam.module-missing': (machine) =>
@@ -403,14 +403,14 @@ describe('broken, it is found', () => {
     });
 });
 
-test('the portal reads its key by a group of its own or one that it is in, and passes the folders above', async () => {
+test('the portal reads its key by a group of its own or one that it is in, and passes the directories above', async () => {
   const machine = new FakeMachine();
   machine.change('/etc/sallyport/portal.key', { gid: 104 });
   machine.groups['104'] = 'ssl-cert:x:104:sallyport-portal';
   assert.deepEqual(await idsOn(machine), []);
   machine.links['/etc/sallyport/portal.key'] = '/etc/live/portal.key';
   machine.change('/etc/live/portal.key', { mode: 0o640, gid: 997 });
-  machine.change('/etc/live', { kind: 'folder', mode: 0o700 });
+  machine.change('/etc/live', { kind: 'directory', mode: 0o700 });
   assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
 });
 

@@ -6,12 +6,12 @@ import { after, test } from 'node:test';
 import { CliError } from '../../../../cli/lib/errors.ts';
 import { controlSocket } from '../../../../cli/lib/socket.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
-mkdirSync(join(folder, 'etc'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
+mkdirSync(join(directory, 'etc'));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 const written = (name: string, text: string) => {
-  const file = join(folder, name);
+  const file = join(directory, name);
   writeFileSync(file, text);
   return file;
 };
@@ -32,12 +32,12 @@ test('a file that says nothing means the usual place, below --root the one besid
     controlSocket(written('e', '[paths]\ncontrol_socket = "relative"\n')),
     '/run/sallyport/control.sock',
   );
-  assert.equal(controlSocket(written('etc/sallyport.toml', '')), join(folder, 'run/control.sock'));
+  assert.equal(controlSocket(written('etc/sallyport.toml', '')), join(directory, 'run/control.sock'));
 });
 
 test('a file that is named and cannot be read is an error', () => {
   assert.throws(
-    () => controlSocket(join(folder, 'none')),
+    () => controlSocket(join(directory, 'none')),
     (error: unknown) => error instanceof CliError && error.code === 'config-unreadable',
   );
 });

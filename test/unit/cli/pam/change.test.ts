@@ -15,20 +15,20 @@ import { namesToDisable, planProgram } from '../../../../cli/pam/service-aliases
 import { distribution, memoryFiles, olderWayIn } from '../../../support/pam-stacks.ts';
 import { fc } from '../../../support/property.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-change-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-change-'));
+after(() => rmSync(directory, { recursive: true }));
 
 /** The record that the change would leave. */
 let records = 0;
 function recorded(plan: Plan): Recorded {
-  const place = mkdtempSync(join(folder, 'record-'));
+  const place = mkdtempSync(join(directory, 'record-'));
   for (const [index, { before, after }] of plan.files.entries()) {
     if (before !== undefined) writeFileSync(join(place, `${index}.before`), before, 'latin1');
     if (after !== undefined) writeFileSync(join(place, `${index}.after`), after, 'latin1');
   }
   records += 1;
   const { service, services, files } = plan;
-  return { id: `${records}`, action: 'enable', service, services, at: records, files, folder: place };
+  return { id: `${records}`, action: 'enable', service, services, at: records, files, directory: place };
 }
 
 const textsOf = (files: PamFiles) =>
@@ -199,7 +199,7 @@ describe('what no command can change', () => {
   });
 });
 
-describe('a service of the vendor’s folder', () => {
+describe('a service of the vendor’s directory', () => {
   it('gets a file of /etc, which is gone afterwards', () => {
     const texts = distribution('debian-12');
     const vendor = { path: '/usr/lib/pam.d/polkit-1', text: '@include common-auth\n' };
@@ -225,12 +225,12 @@ describe('a diff', () => {
         const [was, now] = [before, after].map(
           (rows) => rows.join('\n') + (ended && rows.length > 0 ? '\n' : ''),
         );
-        const path = join(folder, 'patched');
+        const path = join(directory, 'patched');
         writeFileSync(path, was ?? '');
         const diff = unifiedDiff('patched', was, now);
         if (diff.length === 0) return assert.equal(was, now);
         const run = spawnSync('git', ['apply', '--unidiff-zero', '--recount', '-'], {
-          cwd: folder,
+          cwd: directory,
           input: `${diff.join('\n').replace('--- patched', '--- a/patched').replace('+++ patched', '+++ b/patched')}\n`,
           encoding: 'utf8',
         });

@@ -171,15 +171,15 @@ describe('what is wrong in a stack', () => {
       ['service-refused'],
     ],
     ['pam_deny', 'auth required pam_deny.so\n', []],
-    ['a directory', `@include @/folder\n${debian}`, ['line-empty']],
+    ['a directory', `@include @/directory\n${debian}`, ['line-empty']],
   ];
   stacks.write('fedora', fedora);
-  mkdirSync(join(stacks.folder, 'folder'));
+  mkdirSync(join(stacks.directory, 'directory'));
   for (const [name, text, expected] of cases) it(`${name}`, () => assert.deepEqual(codes(text), expected));
 
   it('is said with the line that is to blame', () => {
     stacks.write('service', `auth include @/fedora\n${ours}${permit}`);
     const found = checkService(stacks.files, 'service').find(({ code }) => code === 'skipped');
-    assert.deepEqual(found?.place, { file: `${stacks.folder}/fedora`, line: 2 });
+    assert.deepEqual(found?.place, { file: `${stacks.directory}/fedora`, line: 2 });
   });
 });

@@ -11,7 +11,7 @@ import { withDropIns } from '../../../../cli/pam/sshd-preview.ts';
 import { type Means, type Obstacle, overSsh, throughPam } from '../../../../cli/pam/ways.ts';
 import { distribution, memoryFiles } from '../../../support/pam-stacks.ts';
 
-const folder = '/etc/ssh/sshd_config.d';
+const directory = '/etc/ssh/sshd_config.d';
 const debian = memoryFiles({
   ...distribution('debian-12'),
   'sallyport-sshd': shipped('pam.d/sallyport-sshd'),
@@ -57,10 +57,10 @@ describe("sshd's configuration with drop-ins that are not written yet", () => {
   for (const [main, names, changed, expected] of cases)
     it(main.replaceAll('\n', ' / '), () => {
       const paths = new Map(
-        Object.entries(changed).map(([name, place]) => [`${folder}/${name}`, place] as const),
+        Object.entries(changed).map(([name, place]) => [`${directory}/${name}`, place] as const),
       );
-      const made = withDropIns(main.replaceAll('D/', `${folder}/`), names, paths);
-      assert.equal(made, expected.replaceAll('D/', `${folder}/`));
+      const made = withDropIns(main.replaceAll('D/', `${directory}/`), names, paths);
+      assert.equal(made, expected.replaceAll('D/', `${directory}/`));
     });
 });
 

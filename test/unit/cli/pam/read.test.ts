@@ -70,12 +70,12 @@ const written: Readonly<Record<string, string>> = {
   'an include of nothing': `${permit}auth include\n`,
   'an @include of nothing': `${permit}@include\n`,
   'an @include of itself': `@include @/service\n${permit}`,
-  'an @include of a directory': `@include @/folder\n${permit}`,
-  'an include of a directory': `auth include @/folder\n${permit}`,
-  'a substack that is a directory': `auth substack @/folder\n${permit}`,
-  'a jump over a substack that is a directory': `auth [success=1 default=bad] pam_permit.so\nauth substack @/folder\n${permit}`,
-  'a jump over an include of a directory': `auth [success=1 default=bad] pam_permit.so\n@include @/folder\nauth required pam_deny.so\n${permit}`,
-  'nothing but a directory': '@include @/folder\n',
+  'an @include of a directory': `@include @/directory\n${permit}`,
+  'an include of a directory': `auth include @/directory\n${permit}`,
+  'a substack that is a directory': `auth substack @/directory\n${permit}`,
+  'a jump over a substack that is a directory': `auth [success=1 default=bad] pam_permit.so\nauth substack @/directory\n${permit}`,
+  'a jump over an include of a directory': `auth [success=1 default=bad] pam_permit.so\n@include @/directory\nauth required pam_deny.so\n${permit}`,
+  'nothing but a directory': '@include @/directory\n',
   'an @include of a link to itself': `@include @/circle\n${permit}`,
   'an include of a link to nowhere': `auth include @/nowhere\n${permit}`,
   'a substack that dies': `auth substack @/dies\n${permit}`,
@@ -91,9 +91,9 @@ describe('a stack', () => {
   stacks.write('dies', 'auth requisite pam_deny.so\nauth required pam_permit.so\n');
   stacks.write('done', 'auth sufficient pam_permit.so\nauth required pam_deny.so\n');
 
-  mkdirSync(join(stacks.folder, 'folder'));
-  symlinkSync('circle', join(stacks.folder, 'circle'));
-  symlinkSync('none', join(stacks.folder, 'nowhere'));
+  mkdirSync(join(stacks.directory, 'directory'));
+  symlinkSync('circle', join(stacks.directory, 'circle'));
+  symlinkSync('none', join(stacks.directory, 'nowhere'));
 
   for (const [name, text] of Object.entries(written))
     it(`is told as libpam takes it: ${name}`, () => {
@@ -190,7 +190,7 @@ describe('what reads what', () => {
     const lines = readStack(own.files, 'su-l', 'auth').entries;
     assert.deepEqual(
       lines.map(({ line, via }) =>
-        [...via.map(placeOf), placeOf(line)].map((at) => at.slice(own.folder.length + 1)),
+        [...via.map(placeOf), placeOf(line)].map((at) => at.slice(own.directory.length + 1)),
       ),
       [
         ['su-l:1', 'su:1'],
@@ -198,23 +198,23 @@ describe('what reads what', () => {
       ],
     );
     assert.deepEqual(
-      filesOf(own.files, 'su-l').map((path) => path.slice(own.folder.length + 1)),
+      filesOf(own.files, 'su-l').map((path) => path.slice(own.directory.length + 1)),
       ['su-l', 'su', 'common'],
     );
   });
 
   it('is told the other way round: whom a change reaches', () => {
-    assert.deepEqual(servicesReaching(own.files, `${own.folder}/common`), ['common', 'su', 'su-l']);
-    assert.deepEqual(servicesReaching(own.files, `${own.folder}/su`), ['su', 'su-l']);
+    assert.deepEqual(servicesReaching(own.files, `${own.directory}/common`), ['common', 'su', 'su-l']);
+    assert.deepEqual(servicesReaching(own.files, `${own.directory}/su`), ['su', 'su-l']);
   });
 
-  it('is found in the first folder that has it', () => {
+  it('is found in the first directory that has it', () => {
     const second = new Stacks();
     second.write('cron', permit);
     second.write('only-here', permit);
-    const both = pamFiles([own.folder, second.folder, '/nonexistent']);
-    assert.equal(both.read('cron')?.path, `${own.folder}/cron`);
-    assert.equal(both.read('only-here')?.path, `${second.folder}/only-here`);
+    const both = pamFiles([own.directory, second.directory, '/nonexistent']);
+    assert.equal(both.read('cron')?.path, `${own.directory}/cron`);
+    assert.equal(both.read('only-here')?.path, `${second.directory}/only-here`);
     assert.deepEqual(both.names(), ['common', 'cron', 'only-here', 'su', 'su-l']);
   });
 });

@@ -17,14 +17,14 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { projectRoot } from '../../../support/project.ts';
 
-/** The script that puts a change back, in a folder of its own. */
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-revert-'));
-after(() => rmSync(folder, { recursive: true }));
+/** The script that puts a change back, in a directory of its own. */
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-revert-'));
+after(() => rmSync(directory, { recursive: true }));
 const thisBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
 
 /** A change of one file whose time is over. */
 function onTrial(notes: Readonly<Record<string, string>>) {
-  const place = mkdtempSync(join(folder, 'machine-'));
+  const place = mkdtempSync(join(directory, 'machine-'));
   for (const name of ['records/try', 'records/done', 'pam.d', 'behind'])
     mkdirSync(join(place, name), { recursive: true });
   copyFileSync(join(projectRoot, 'pam-config/rollback/revert'), join(place, 'records/revert'));

@@ -53,7 +53,7 @@ describe('a drop-in', () => {
 });
 
 describe('names', () => {
-  it('of services are files of one folder', () => {
+  it('of services are files of one directory', () => {
     for (const name of ['sshd', 'su-l', 'polkit-1', 'gdm-password', 'lightdm.service'])
       assert.ok(isServiceName(name), name);
     for (const name of [

@@ -14,8 +14,8 @@ import { distribution, memoryFiles, olderWayIn } from '../../../support/pam-stac
 
 type Texts = Readonly<Record<string, string>>;
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-switch-'));
-after(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-switch-'));
+after(() => rmSync(directory, { recursive: true }));
 
 const nameOf = (path: string) => path.replace('/etc/pam.d/', '');
 
@@ -31,13 +31,13 @@ function applied(texts: Texts, changes: readonly FileChange[]): Texts {
 
 /** The newest first, as the command keeps them. */
 function recorded(past: readonly Recorded[], { service, services, files }: Plan): readonly Recorded[] {
-  const place = mkdtempSync(join(folder, 'record-'));
+  const place = mkdtempSync(join(directory, 'record-'));
   for (const [index, { before, after: text }] of files.entries()) {
     if (before !== undefined) writeFileSync(join(place, `${index}.before`), before, 'latin1');
     if (text !== undefined) writeFileSync(join(place, `${index}.after`), text, 'latin1');
   }
   const at = past.length;
-  return [{ id: `${at}`, action: 'enable', service, services, at, files, folder: place }, ...past];
+  return [{ id: `${at}`, action: 'enable', service, services, at, files, directory: place }, ...past];
 }
 
 const dropInOf = {

@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { removeDurably, writeAtomically } from '../../../../cli/pam/write.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
-after(() => rmSync(folder, { recursive: true }));
-const path = (name: string) => join(folder, name);
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
+after(() => rmSync(directory, { recursive: true }));
+const path = (name: string) => join(directory, name);
 
 describe('a file that decides who may log in', () => {
   it('keeps its mode and owner, and is another file on disk', () => {
@@ -56,7 +56,7 @@ describe('a file that decides who may log in', () => {
     removeDurably(path('fresh'));
     removeDurably(path('fresh'));
     assert.deepEqual(
-      readdirSync(folder).filter((name) => name.includes('sallyport')),
+      readdirSync(directory).filter((name) => name.includes('sallyport')),
       [],
     );
   });

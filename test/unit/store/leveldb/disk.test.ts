@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 const support = join(import.meta.dirname, '../../../support');
 
 /** Runs a script in a mount namespace of its own; what it mounts is gone with it. */
-async function inNamespace(script: string, folder: string): Promise<void> {
+async function inNamespace(script: string, directory: string): Promise<void> {
   const child = spawn(
     'unshare',
-    ['-m', '--propagation', 'private', 'bash', '-euc', script, 'bash', process.execPath, support, folder],
+    ['-m', '--propagation', 'private', 'bash', '-euc', script, 'bash', process.execPath, support, directory],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let out = '';
@@ -27,16 +27,16 @@ async function inNamespace(script: string, folder: string): Promise<void> {
 }
 
 describe('a disk that fails', () => {
-  let folder: string;
+  let directory: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
+    directory = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   const onSmallDisk = (scenario: string): Promise<void> =>
     inNamespace(
       `mount -t tmpfs -o size=3m tmpfs "$3"; "$1" "$2/store-scenarios.js" ${scenario} "$3"`,
-      folder,
+      directory,
     );
 
   it('and is full while running: reads go on, and it is back by itself', () =>
@@ -48,17 +48,17 @@ describe('a disk that fails', () => {
     onSmallDisk('full-at-start-without-reserve'));
 
   it('and is read-only: refused, and nothing is lost', () =>
-    inNamespace('mount -t tmpfs tmpfs "$3"; "$1" "$2/store-scenarios.js" read-only "$3"', folder));
+    inNamespace('mount -t tmpfs tmpfs "$3"; "$1" "$2/store-scenarios.js" read-only "$3"', directory));
 
   it('and cannot sync for a while: refused means maybe stored, and it is back by itself', () =>
     inNamespace(
       'mount -t tmpfs tmpfs "$3"; strace -f -qq -e trace=fdatasync -e inject=fdatasync:error=EIO:when=12..16 -E UV_THREADPOOL_SIZE=1 ' +
         '-o /dev/null "$1" "$2/store-scenarios.js" failing-syncs "$3"',
-      folder,
+      directory,
     ));
 
   it('and loses power: back by itself with all that was acknowledged', async () => {
-    await inNamespace(POWER_CUTS, folder);
+    await inNamespace(POWER_CUTS, directory);
   });
 });
 
@@ -67,28 +67,28 @@ describe('a disk that fails', () => {
  * acknowledged before it counts: an fdatasync that it meets on its way may return success for nothing.
  */
 const POWER_CUTS = `
-node=$1 support=$2 folder=$3
-truncate -s 48M "$folder/image"
-mkfs.ext4 -q -m 0 "$folder/image"
-mkdir "$folder/disk"
-mount -o loop "$folder/image" "$folder/disk"
-mkdir "$folder/disk/all"
-"$node" "$support/store-create.js" "$folder/disk/all"
+node=$1 support=$2 directory=$3
+truncate -s 48M "$directory/image"
+mkfs.ext4 -q -m 0 "$directory/image"
+mkdir "$directory/disk"
+mount -o loop "$directory/image" "$directory/disk"
+mkdir "$directory/disk/all"
+"$node" "$support/store-create.js" "$directory/disk/all"
 for round in 1 2 3; do
-  : > "$folder/acknowledged"
-  "$node" "$support/store-writer.js" "$folder/disk/all" >> "$folder/acknowledged" 2> "$folder/errors" &
+  : > "$directory/acknowledged"
+  "$node" "$support/store-writer.js" "$directory/disk/all" >> "$directory/acknowledged" 2> "$directory/errors" &
   writer=$!
   for wait in $(seq 600); do
-    test "$(wc -l < "$folder/acknowledged")" -gt $((100 * round)) && break
+    test "$(wc -l < "$directory/acknowledged")" -gt $((100 * round)) && break
     sleep 0.05
   done
-  cp "$folder/acknowledged" "$folder/before"
-  perl -e 'open my $d, "<", $ARGV[0] or die; ioctl $d, 0x8004587D, my $flag = pack "I", 2 or die' "$folder/disk"
+  cp "$directory/acknowledged" "$directory/before"
+  perl -e 'open my $d, "<", $ARGV[0] or die; ioctl $d, 0x8004587D, my $flag = pack "I", 2 or die' "$directory/disk"
   kill -9 $writer 2>/dev/null || true
   wait $writer || true
-  umount "$folder/disk"
-  mount -o loop "$folder/image" "$folder/disk"
-  test "$("$node" "$support/store-check.js" "$folder/disk/all" "$folder/before")" -gt 50
+  umount "$directory/disk"
+  mount -o loop "$directory/image" "$directory/disk"
+  test "$("$node" "$support/store-check.js" "$directory/disk/all" "$directory/before")" -gt 50
 done
-umount "$folder/disk"
+umount "$directory/disk"
 `;

@@ -20,30 +20,30 @@ describe('opening and making a store', () => {
   afterEach(() => rig.remove());
 
   it('makes it for its owner alone, with a reserve that is really there', async () => {
-    assert.equal(statSync(rig.folder).mode & 0o777, 0o700);
-    for (const file of [rig.anchor, `${rig.folder}.reserve`, rig.file(/\.log$/)]) {
+    assert.equal(statSync(rig.directory).mode & 0o777, 0o700);
+    for (const file of [rig.anchor, `${rig.directory}.reserve`, rig.file(/\.log$/)]) {
       assert.equal(statSync(file).mode & 0o077, 0, file);
     }
-    const { blocks, size } = statSync(`${rig.folder}.reserve`);
+    const { blocks, size } = statSync(`${rig.directory}.reserve`);
     assert.equal(size, rig.options().reserveBytes);
     assert.ok(blocks * 512 >= size);
   });
 
-  it('never makes one over what is there: a store, any folder, or the anchor of a lost store', async () => {
+  it('never makes one over what is there: a store, any directory, or the anchor of a lost store', async () => {
     const before = rig.fingerprint();
     await assert.rejects(createStore(rig.options()), { code: 'store-exists' });
     assert.equal(rig.fingerprint(), before);
-    rmSync(rig.folder, { recursive: true });
+    rmSync(rig.directory, { recursive: true });
     await assert.rejects(createStore(rig.options()), { code: 'store-exists', message: /there was one/ });
     rmSync(rig.anchor);
-    mkdirSync(rig.folder);
+    mkdirSync(rig.directory);
     await assert.rejects(createStore(rig.options()), { code: 'store-exists' });
   });
 
   it('leaves nothing half made behind when it cannot be made', async () => {
-    const options = { ...rig.options(), folder: join(rig.root, 'other'), anchor: '/proc/no/anchor' };
+    const options = { ...rig.options(), directory: join(rig.root, 'other'), anchor: '/proc/no/anchor' };
     await assert.rejects(createStore(options), { code: 'store-unwritable' });
-    assert.ok(!existsSync(options.folder));
+    assert.ok(!existsSync(options.directory));
   });
 
   it('is refused while this process or another has it open', async () => {
@@ -121,7 +121,7 @@ describe('opening and making a store', () => {
   it('takes no commit any more once its lock was removed, and says so', async () => {
     const store = await rig.open();
     await put(store, 'alice', 1);
-    rmSync(`${rig.folder}.lock`);
+    rmSync(`${rig.directory}.lock`);
     await until(() => store.health().state === 'unwritable', 20 * limits.reopenInterval);
     assert.match(store.health().reason ?? '', /lock.*another process may be writing/);
     await assert.rejects(put(store, 'alice', 2), { code: 'store-unwritable', message: /Restart sallyportd/ });
@@ -130,9 +130,9 @@ describe('opening and making a store', () => {
   });
 
   it('makes the reserve again when it is gone', async () => {
-    rmSync(`${rig.folder}.reserve`);
+    rmSync(`${rig.directory}.reserve`);
     const store = await rig.open();
-    await until(() => existsSync(`${rig.folder}.reserve`), 20_000);
+    await until(() => existsSync(`${rig.directory}.reserve`), 20_000);
     await store.close();
   });
 

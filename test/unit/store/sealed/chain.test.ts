@@ -43,7 +43,7 @@ async function add(...names: readonly string[]): Promise<void> {
 async function behindItsBack(change: (db: LevelDb) => Promise<void>): Promise<void> {
   await store?.close();
   store = undefined;
-  const db = await openLevel(rig.folder, false);
+  const db = await openLevel(rig.directory, false);
   await change(db);
   await db.close();
 }

@@ -13,15 +13,15 @@ import { markerKey, recordKey } from '../../../../daemon/store/sealed/record-key
 import { RecordLoader } from '../../../../daemon/store/sealed/record-loader.ts';
 import { encodeAccount } from '../../../../daemon/store/sealed/records.ts';
 
-let folder: string;
+let directory: string;
 let sealer: Sealer;
 /** How often something was really opened. */
 let opened = 0;
 
 before(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'sallyport-reader-'));
-  createMasterKey(path.join(folder, 'master.key'));
-  const real = createSealer(loadKeyring({ path: path.join(folder, 'master.key') }));
+  directory = mkdtempSync(path.join(tmpdir(), 'sallyport-reader-'));
+  createMasterKey(path.join(directory, 'master.key'));
+  const real = createSealer(loadKeyring({ path: path.join(directory, 'master.key') }));
   sealer = {
     seal: real.seal,
     open: (...parts) => {
@@ -30,7 +30,7 @@ before(() => {
     },
   };
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 function pairOf(account: string, version: number): MarkedRecord {
   const plaintext = encodeAccount(emptyRecord(account, 1), account);

@@ -165,7 +165,7 @@ test('of two rotations in a row the first is never told as the end of both', asy
 });
 
 test('an entry whose key id is damaged holds up none of the others', async () => {
-  const db = await openLevel(rig.folder, false);
+  const db = await openLevel(rig.directory, false);
   const key = recordKey('user150');
   const value = await db.get(key);
   assert.ok(value !== undefined);

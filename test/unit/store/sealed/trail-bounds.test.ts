@@ -234,7 +234,7 @@ describe('a trail with gaps', () => {
   it('a gap that was made longer or put elsewhere is found', async () => {
     const sealer = createSealer(loadKeyring({ path: rig.key }));
     await store.close();
-    const db = await openLevel(rig.folder, false);
+    const db = await openLevel(rig.directory, false);
     const gaps = await gapsIn(db);
     const [one] = gaps;
     assert.ok(one);
@@ -265,7 +265,7 @@ describe('a trail with gaps', () => {
 async function asItSays(): Promise<void> {
   await store.close();
   const sealer = createSealer(loadKeyring({ path: rig.key }));
-  const db = await openLevel(rig.folder, false);
+  const db = await openLevel(rig.directory, false);
   const meta = openMeta(sealer, (await db.get(metaKey)) as Buffer);
   let bytes = 0;
   let held = 0;
