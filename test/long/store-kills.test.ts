@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hotp, newSecret } from '../support/codes.ts';
 import { Own } from '../support/sandbox.ts';
 
@@ -27,31 +26,91 @@ before(async () => {
 });
 after(() => own.remove());
 
-/** Runs a command, and kills it and the sallyportd that it started after so many milliseconds. */
-async function killed(words: readonly string[], delay: number): Promise<void> {
+/** Every file below the folder, with what a write, a rename or a removal changes of it. */
+function stateOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const own = `${path} ${found?.ino} ${found?.size}`;
+  return found?.isDirectory() === true ? [own, ...namesIn(path).map(stateOf)].join('\n') : own;
+}
+
+/** A folder may be gone by the time that it is read. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+/** @returns false: the command came to its end before that many changes were seen */
+async function seesChanges(count: number, { exitCode }: { readonly exitCode: () => number | null }) {
+  let last = stateOf(own.root);
+  for (let seen = 0; exitCode() === null; ) {
+    const now = stateOf(own.root);
+    if (now !== last) seen += 1;
+    if (seen === count) return true;
+    last = now;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return false;
+}
+
+/**
+ * Runs a command, and kills it and the sallyportd that it started once so many changes of the folder were seen.
+ * @param before what is killed first
+ * @returns false: it came to its end before
+ */
+async function killed(
+  words: readonly string[],
+  changes: number,
+  before: () => Promise<void> = async () => undefined,
+): Promise<boolean> {
   const child = spawn(process.execPath, own.command(words), { stdio: 'ignore', detached: true });
   const ended = once(child, 'exit');
-  await Promise.race([sleep(delay), ended]);
+  const isReached = await seesChanges(changes, { exitCode: () => child.exitCode });
+  await before();
   if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   await ended;
+  return isReached;
+}
+
+/** Kills at one change after another, until the command comes to its end first. `check` follows each of them. */
+async function killedAtEach(
+  kill: (changes: number) => Promise<boolean>,
+  check: (changes: number) => Promise<void>,
+): Promise<void> {
+  let changes = 0;
+  let isKilled = true;
+  while (isKilled) {
+    changes += 1;
+    isKilled = await kill(changes);
+    await check(changes);
+  }
+  console.log(`# ${changes - 1} kills`);
+  assert.ok(changes > 1, 'it was killed at least once');
 }
 
 test('a restore leaves the old store or the new one, and a spent key spent', async () => {
-  for (let delay = 300; delay <= 1_500; delay += 60) {
-    await killed(own.opening('restore', file, '--yes'), delay);
-    const client = await own.start();
-    const { accounts, state } = (await client.status()).store;
-    assert.deepEqual([accounts, state], [1, 'ok'], `killed after ${delay} ms`);
-    // A store that knows the key says that it was used; one that was restored, only that it is wrong.
-    assert.match(await own.verify('mail', keys[0] ?? ''), /^(?:replay|wrong)$/);
-    await client.unlock('mail');
-    await own.stop(delay % 120 === 0 ? 'SIGKILL' : 'SIGTERM');
-  }
+  await killedAtEach(
+    (changes) => killed(own.opening('restore', file, '--yes'), changes),
+    async (changes) => {
+      const client = await own.start();
+      const { accounts, state } = (await client.status()).store;
+      assert.deepEqual([accounts, state], [1, 'ok'], `killed at change ${changes}`);
+      // A store that knows the key says that it was used; one that was restored, only that it is wrong.
+      assert.match(await own.verify('mail', keys[0] ?? ''), /^(?:replay|wrong)$/);
+      await client.unlock('mail');
+      await own.stop(changes % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
+    },
+  );
 });
 
 test('a repair: begun again it comes to its end, and nothing that was spent is back', async () => {
   rmSync(join(own.root, 'var/anchor'));
-  for (let delay = 200; delay <= 1_000; delay += 80) await killed(['store', 'repair', '--yes'], delay);
+  await killedAtEach(
+    (changes) => killed(['store', 'repair', '--yes'], changes),
+    async () => undefined,
+  );
   await own.must(['store', 'repair', '--yes']);
   const client = await own.start();
   assert.equal((await client.status()).store.accounts, 1);
@@ -62,19 +121,16 @@ test('a repair: begun again it comes to its end, and nothing that was spent is b
 });
 
 test('a rotation: the daemon goes on where it was, under either key', async () => {
-  for (let delay = 20; delay <= 400; delay += 40) {
-    const client = await own.start();
-    const rotating = killed(['key', 'rotate', '--yes'], 400 + delay);
-    await sleep(250 + delay);
-    await own.stop('SIGKILL');
-    await rotating;
-    const again = await own.start();
-    assert.equal((await again.status()).store.state, 'ok', `killed after ${delay} ms`);
-    assert.equal((await again.user('mail')).factors.length, 2);
-    await own.stop();
-    assert.ok(client);
-  }
   await own.start();
+  await killedAtEach(
+    // The daemon works on when the command has come to its end: it is killed then too.
+    (changes) => killed(['key', 'rotate', '--yes'], changes, () => own.stop('SIGKILL')),
+    async (changes) => {
+      const again = await own.start();
+      assert.equal((await again.status()).store.state, 'ok', `killed at change ${changes}`);
+      assert.equal((await again.user('mail')).factors.length, 2);
+    },
+  );
   await own.must(['key', 'rotate', '--yes']);
   const ids = (await own.must(['key', 'list']))
     .trim()
