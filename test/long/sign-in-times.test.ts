@@ -12,22 +12,15 @@ import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson } from '../support/rig/people.ts';
 import { controlSocket } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
+import { criticalDistance, distance } from '../support/two-samples.ts';
 
 /** Whether the time of a wrong sign-in tells which names are accounts: real PAM, real hashes, a two-sample test. */
 
 const samples = 200;
-/** Of Kolmogorov and Smirnov, for two samples of 200 at a level of 0.1 %. */
-const critical = 1.95 * Math.sqrt(2 / samples);
+const critical = criticalDistance(samples, samples);
 
 /** What is asked, by kind of name. */
 type Kinds = Readonly<Record<string, () => Promise<void>>>;
-
-/** The largest difference between the shares of both that took up to the same time. */
-function distance(some: readonly number[], others: readonly number[]): number {
-  const shareUpTo = (of: readonly number[], ms: number) =>
-    of.filter((one) => one <= ms).length / Math.max(1, of.length);
-  return Math.max(...[...some, ...others].map((ms) => Math.abs(shareUpTo(some, ms) - shareUpTo(others, ms))));
-}
 
 /** Asks all kinds in random order, so many at once. @returns the times of each, in milliseconds */
 async function timesOf(kinds: Kinds, atOnce: number): Promise<ReadonlyMap<string, readonly number[]>> {

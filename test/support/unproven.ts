@@ -7,15 +7,14 @@ import { prepare, scenario } from './rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from './rig/ssh.ts';
 import { moduleLine, useSnippet, writeStack } from './rig/stack.ts';
 import { Terminal } from './rig/terminal.ts';
+import { criticalDistance, distance } from './two-samples.ts';
 
 /**
  * Names that are accounts and names that are not, through a real sshd: what is asked, how often and
- * how soon must not tell the two apart. How soon takes a machine that does nothing else: test/long compares it.
+ * how soon must not tell the two apart. How soon takes many tries, which test/long has the time for.
  */
 
 const port = 2205;
-/** Milliseconds between the medians. */
-const closeness = 20;
 
 interface Name {
   readonly name: string;
@@ -60,13 +59,12 @@ async function tryTwice({ name, from }: Name, prompt: RegExp, answers: readonly 
   return times;
 }
 
-function median(times: readonly number[]): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-/** Accounts and other names in turn, four at a time, so that both meet the same machine. */
-async function measure(names: readonly Name[], prompt: RegExp, answers: readonly string[]): Promise<Medians> {
+/** Accounts and other names in turn, four at a time, so that both meet the same machine. @returns how far apart */
+async function measure(
+  names: readonly Name[],
+  prompt: RegExp,
+  answers: readonly string[],
+): Promise<Measured> {
   const accounts: number[] = [];
   const others: number[] = [];
   const waiting = [...names];
@@ -75,12 +73,15 @@ async function measure(names: readonly Name[], prompt: RegExp, answers: readonly
       (name.exists ? accounts : others).push(...(await tryTwice(name, prompt, answers)));
   };
   await Promise.all(Array.from({ length: 4 }, work));
-  return { accounts: median(accounts), others: median(others) };
+  return {
+    distance: distance(accounts, others),
+    critical: criticalDistance(accounts.length, others.length),
+  };
 }
 
-interface Medians {
-  readonly accounts: number;
-  readonly others: number;
+interface Measured {
+  readonly distance: number;
+  readonly critical: number;
 }
 
 /** What a busy machine adds comes and goes; what tells names apart is there each time. */
@@ -90,13 +91,13 @@ async function compare(
   answers: readonly string[],
   timed: boolean,
 ): Promise<void> {
-  const seen: Medians[] = [];
+  const seen: Measured[] = [];
   while (seen.length < 3) {
-    const medians = await measure(names, prompt, answers);
-    if (!timed || Math.abs(medians.accounts - medians.others) < closeness) return;
-    seen.push(medians);
+    const measured = await measure(names, prompt, answers);
+    if (!timed || measured.distance < measured.critical) return;
+    seen.push(measured);
   }
-  assert.fail(`medians ${closeness} ms apart and more, three times: ${JSON.stringify(seen)}`);
+  assert.fail(`the times of accounts and of other names differ, three times: ${JSON.stringify(seen)}`);
 }
 
 /** @param count accounts, and as many other names; @param timed whether the times are compared too */
