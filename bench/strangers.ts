@@ -26,6 +26,8 @@ import { Sallyport } from './sallyport.ts';
  * refused, all at the same moment: sallyportd meets them in bursts, as it would not meet programs that start one after
  * the other. The kinds "flood" and "busy process" are no crowds: one process of a local user that never pauses. What
  * such a process takes of the machine without a word to sallyportd is the last line, to compare.
+ * Below a folder of its own sallyportd starts a process for each password itself, and waits until it runs: the figure of
+ * sign-ins includes that. Installed, a service manager starts it.
  */
 const goal = 2;
 const crowd = 64;
