@@ -1,6 +1,6 @@
 import { type ClientCode, ControlError } from '../../daemon/client/client.ts';
 
-/** Scripts rely on these (README, "Exit status"). */
+/** Scripts rely on these (docs/reference/cli.md, "Exit status"). */
 export const exitStatus = {
   done: 0,
   refused: 1,
@@ -11,7 +11,7 @@ export const exitStatus = {
   config: 78,
 } as const;
 
-/** What they mean to people: --help, the manual page and the README say it in these words. */
+/** What they mean to people: --help, the manual page and docs/reference/cli.md say it in these words. */
 export const exitStatuses: readonly { readonly status: ExitStatus; readonly meaning: string }[] = [
   { status: exitStatus.done, meaning: 'done' },
   { status: exitStatus.refused, meaning: 'refused' },

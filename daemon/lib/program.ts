@@ -6,7 +6,7 @@ import { createLog, type Log } from './log.ts';
 
 /** What sallyportd, the portal and sallyport-notify have in common as programs. */
 
-/** docs: README, "Exit status"; the same as the CLI's. */
+/** docs/reference/cli.md, "Exit status"; the same as the CLI's. */
 export const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 /** It stands in package.json, above dist/ where this is built, and above the one file that a package makes of it. */

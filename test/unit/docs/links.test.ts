@@ -68,4 +68,21 @@ describe('the pages', () => {
       [],
     );
   });
+
+  it('name files of the project that exist', () => {
+    const source = /`((?:bench|cli|daemon|man|native|notify|pam-config|portal|scripts|test)\/[\w./-]+)`/g;
+    const named = pages.flatMap((page) =>
+      [...textOf(page).matchAll(source)]
+        .map(([, path = '']) => ({ page, path }))
+        // A place to fill in, such as KIND.ts.
+        .filter(({ path }) => !/[A-Z]{4}/.test(path)),
+    );
+    assert.ok(named.length > 100, String(named.length));
+    assert.deepEqual(
+      named
+        .filter(({ path }) => !existsSync(join(projectRoot, path)))
+        .map(({ page, path }) => `${page}: ${path}`),
+      [],
+    );
+  });
 });
