@@ -13,17 +13,17 @@ namespace sallyport {
 
 namespace {
 
-/** In one turn of the event loop: others want theirs too, and what is left keeps the descriptor readable. */
+/** In one iteration of the event loop: other work waits too, and what is left keeps the descriptor readable. */
 constexpr int kAtATime = 64;
 
 /**
- * Takes connections from a socket that somebody else has made listen.
+ * Accepts connections on a socket that another process has made listen.
  *
- * What must hold:
- * - listen(2) is not called, as Node would: the kernel then tells clients that we, and not whoever made the socket,
- *   are their server, and the PAM module serves nobody but root there;
- * - a connection that cannot be taken for want of descriptors stays in the queue: one that is closed without a word
- *   looks like no daemon.
+ * Invariants:
+ * - listen(2) is not called, as Node would: the kernel then names us to clients as the server, and not the process
+ *   that made the socket, and the PAM module trusts only root there;
+ * - a connection that cannot be taken for want of descriptors stays in the queue: one that is closed without a
+ *   response looks like no daemon.
  */
 class Acceptor {
  public:
@@ -46,7 +46,7 @@ class Acceptor {
     });
   }
 
-  /** Frees it in a later turn of the loop. */
+  /** Frees it in a later iteration of the loop. */
   void close() {
     if (!is_open_) return;
     is_open_ = false;
@@ -96,7 +96,7 @@ class Acceptor {
   bool is_open_ = false;
 };
 
-/** The handle outlives what it stands for. */
+/** The handle outlives the descriptor that it holds. */
 struct Held {
   Acceptor* acceptor;
 };
@@ -119,7 +119,7 @@ Napi::Value acceptFrom(const Napi::CallbackInfo& info) {
 
   auto acceptor = std::make_unique<Acceptor>(env, descriptor, info[1].As<Napi::Function>());
   acceptor->start();
-  // Freed by close() alone, in a later turn; a process holds few of them.
+  // Freed only by close(), in a later iteration; a process holds few of them.
   auto* const held = new Held{acceptor.release()};
   Napi::Object handle = Napi::Object::New(env);
   const auto resume = [](const Napi::CallbackInfo& call) {

@@ -10,10 +10,10 @@
 #include "sources.h"
 
 /*
- * What must hold:
+ * Invariants:
  *  - absent and notMember are said only when every source could tell;
  *  - a group that does not resolve is unresolved, whether NSS failed or does not know it: a source that is
- *    away looks like a group that does not exist;
+ *    unreachable looks like a group that does not exist;
  *  - names are compared byte by byte.
  */
 
@@ -101,12 +101,12 @@ Resolved resolveGroup(const std::string& name, const std::string& account) {
 }
 
 /** Fills in the memberships; the account is known. */
-void judgeGroups(const AccountQuestion& question, AccountAnswer& answer) {
-  if (question.groups.empty()) return;
+void decideGroups(const AccountQuery& query, AccountAnswer& answer) {
+  if (query.groups.empty()) return;
   const GroupList list = groupsOf(answer);
   std::vector<Resolved> resolved;
   bool doubtful = false;
-  for (const std::string& name : question.groups) {
+  for (const std::string& name : query.groups) {
     const Resolved group = resolveGroup(name, answer.name);
     const bool member = group.listed || group.gid == answer.gid || holds(list.gids, group.gid);
     doubtful = doubtful || (group.resolved && !member);
@@ -115,8 +115,8 @@ void judgeGroups(const AccountQuestion& question, AccountAnswer& answer) {
   }
   if (!doubtful || !list.complete) return;
 
-  // Each "no" so far may be a source that is away.
-  const SourceGroups sources = sourceGroups(answer.name, answer.gid, question.groups);
+  // Each "no" so far may come from a source that is unreachable.
+  const SourceGroups sources = sourceGroups(answer.name, answer.gid, query.groups);
   for (size_t index = 0; index < resolved.size(); index++) {
     if (!resolved[index].resolved || answer.groups[index] == Membership::member) continue;
     if (holds(sources.gids, resolved[index].gid)) {
@@ -129,19 +129,19 @@ void judgeGroups(const AccountQuestion& question, AccountAnswer& answer) {
 
 }  // namespace
 
-AccountAnswer askAccount(const AccountQuestion& question) {
+AccountAnswer askAccount(const AccountQuery& query) {
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> buffer;
-  const bool byName = question.name.has_value();
+  const bool byName = query.name.has_value();
   const int error = untilItFits(buffer, [&](char* room, size_t size) {
-    return byName ? getpwnam_r(question.name->c_str(), &entry, room, size, &found)
-                  : getpwuid_r(question.uid, &entry, room, size, &found);
+    return byName ? getpwnam_r(query.name->c_str(), &entry, room, size, &found)
+                  : getpwuid_r(query.uid, &entry, room, size, &found);
   });
   if (found == nullptr) {
     const char* function = byName ? "getpwnam_r" : "getpwuid_r";
     if (!meansNotFound(error)) return unavailable(std::string(function) + ": " + std::strerror(error));
-    const std::string trouble = byName ? troubleWithName(*question.name) : troubleWithUid(question.uid);
+    const std::string trouble = byName ? troubleWithName(*query.name) : troubleWithUid(query.uid);
     if (!trouble.empty()) return unavailable(trouble);
     AccountAnswer absent;
     absent.status = AccountStatus::absent;
@@ -153,7 +153,7 @@ AccountAnswer askAccount(const AccountQuestion& question) {
   answer.name = entry.pw_name;
   answer.uid = entry.pw_uid;
   answer.gid = entry.pw_gid;
-  judgeGroups(question, answer);
+  decideGroups(query, answer);
   return answer;
 }
 

@@ -8,7 +8,7 @@
 
 namespace sallyport {
 
-struct AccountQuestion {
+struct AccountQuery {
   /** Asked by name where there is one, else by uid. */
   std::optional<std::string> name;
   uid_t uid = 0;
@@ -24,13 +24,13 @@ struct AccountAnswer {
   std::string name;
   uid_t uid = 0;
   gid_t gid = 0;
-  /** One for each group of the question, in its order. */
+  /** One for each group of the query, in its order. */
   std::vector<Membership> groups;
   /** For the log, where the status is unavailable. */
   std::string why;
 };
 
 /** Asks NSS. Blocks for as long as a source likes to. */
-AccountAnswer askAccount(const AccountQuestion& question);
+AccountAnswer askAccount(const AccountQuery& query);
 
 }  // namespace sallyport

@@ -52,16 +52,16 @@ Napi::Value lookupAccount(const Napi::CallbackInfo& info) {
   const Napi::Value uid = key.Get("uid");
   if (name.IsUndefined() == uid.IsUndefined()) throwArgument(env, "lookupAccount takes either {name} or {uid}");
 
-  AccountQuestion question;
+  AccountQuery query;
   if (uid.IsUndefined()) {
-    question.name = textOf(name, "name");
+    query.name = textOf(name, "name");
   } else {
-    question.uid = numberOf(uid, "uid", kHighestUid);
+    query.uid = numberOf(uid, "uid", kHighestUid);
   }
-  question.groups = textsOf(info[1], "groups");
+  query.groups = textsOf(info[1], "groups");
   const std::chrono::milliseconds wait(numberOf(info[2], "waitMs", kLongestWait));
   if (!instance->lookups) throwCode(env, "not-started", "startLookups was not called yet");
-  return instance->lookups->ask(env, std::move(question), wait);
+  return instance->lookups->ask(env, std::move(query), wait);
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

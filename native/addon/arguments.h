@@ -17,7 +17,7 @@ namespace sallyport {
 /** A whole number from 0 to `highest`. */
 uint32_t numberOf(const Napi::Value& value, const char* name, uint32_t highest);
 
-/** UTF-8 without a NUL byte: the system would read only what stands before it. */
+/** UTF-8 without a NUL byte: the system would read only the part before it. */
 std::string textOf(const Napi::Value& value, const char* name);
 
 std::vector<std::string> textsOf(const Napi::Value& value, const char* name);

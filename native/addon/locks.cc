@@ -34,7 +34,7 @@ struct FileLock {
 
 constexpr napi_type_tag kLockTag = {0x8f1d5c1c26b94e0bULL, 0xa6f3c9d2745e8f31ULL};
 
-/** Opens and locks; the file is the caller's alone to read. */
+/** Opens and locks; only the caller may read the file. */
 void take(Napi::Env env, FileLock& lock) {
   lock.descriptor = open(lock.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (lock.descriptor < 0) throwErrno(env, errno, "opening the lock file " + lock.path);

@@ -20,9 +20,9 @@ AccountAnswer refused(const char* why) {
   return answer;
 }
 
-AccountAnswer askSafely(const AccountQuestion& question) {
+AccountAnswer askSafely(const AccountQuery& query) {
   try {
-    return askAccount(question);
+    return askAccount(query);
   } catch (const std::exception&) {
     return refused("out of memory");
   }
@@ -77,16 +77,16 @@ std::shared_ptr<Lookups> Lookups::start(Napi::Env env, size_t threads, size_t qu
 
 void Lookups::deliver(Napi::Env env, Napi::Function, std::nullptr_t*, Delivery* delivery) {
   const std::unique_ptr<Delivery> owned(delivery);
-  // Without an environment the process is ending, and nobody waits for the answer.
+  // Without an environment the process is ending, and no caller waits for the answer.
   if (static_cast<napi_env>(env) == nullptr) return;
   try {
     napi_resolve_deferred(env, owned->deferred, objectOf(env, owned->answer, owned->groups));
   } catch (const Napi::Error&) {
-    // A worker that was told to end takes no more values, and nothing more can be thrown into it.
+    // A worker that is ending takes no more values, and nothing more can be thrown into it.
   }
 }
 
-Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::milliseconds wait) {
+Napi::Value Lookups::ask(Napi::Env env, AccountQuery query, std::chrono::milliseconds wait) {
   const Clock::time_point now = Clock::now();
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
@@ -96,7 +96,7 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
   dropExpired(env);
   const char* refusal = nullptr;
   if (waiting_.size() >= room_) {
-    refusal = "too many questions wait for NSS";
+    refusal = "too many queries wait for NSS";
   } else if (idle_ <= waiting_.size() && threads_ < most_ && !grow() && threads_ == 0) {
     refusal = "no thread could be started";
   }
@@ -104,8 +104,8 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
     napi_resolve_deferred(env, deferred, objectOf(env, refused(refusal), {}));
     return {env, promise};
   }
-  waiting_.push_back({std::move(question), deferred, now, now + wait});
-  // The C library has been seen to lose a wake-up: whoever waits for long is reason for another one.
+  waiting_.push_back({std::move(query), deferred, now, now + wait});
+  // The C library has been seen to lose a wake-up: a request that waits for long triggers another one.
   const bool call = !waking_ || waiting_.front().since + kPatience < now;
   waking_ = true;
   // Woken with the lock held, the thread would only go to sleep again.
@@ -114,9 +114,9 @@ Napi::Value Lookups::ask(Napi::Env env, AccountQuestion question, std::chrono::m
   return {env, promise};
 }
 
-/** The queue holds only questions that somebody still waits for. */
+/** The queue holds only requests that a caller still waits for. */
 void Lookups::dropExpired(Napi::Env env) {
-  // The caller's own timer may fire a little early, and from then on nobody waits.
+  // The caller's own timer may fire a little early, and from then on no caller waits.
   const Clock::time_point soon = Clock::now() + kTimerSlack;
   while (!waiting_.empty() && waiting_.front().deadline <= soon) {
     napi_resolve_deferred(env, waiting_.front().deferred, objectOf(env, refused("NSS is too slow"), {}));
@@ -153,18 +153,18 @@ void Lookups::work() {
       idle_--;
       continue;
     }
-    Question question = std::move(waiting_.front());
+    Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
     // The event loop wakes one thread for all that comes at once; each wakes the next before it may hang.
     waking_ = !waiting_.empty() && idle_ > 0;
     const bool call = waking_;
     lock.unlock();
     if (call) wake_.notify_one();
-    const bool late = question.deadline <= Clock::now();
+    const bool late = next.deadline <= Clock::now();
     auto delivery = std::make_unique<Delivery>();
-    delivery->answer = late ? refused("NSS is too slow") : askSafely(question.asked);
-    delivery->groups = std::move(question.asked.groups);
-    delivery->deferred = question.deferred;
+    delivery->answer = late ? refused("NSS is too slow") : askSafely(next.asked);
+    delivery->groups = std::move(next.asked.groups);
+    delivery->deferred = next.deferred;
     lock.lock();
     if (!closed_ && channel_.NonBlockingCall(delivery.get()) == napi_ok) delivery.release();
   }

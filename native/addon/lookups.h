@@ -15,8 +15,8 @@ namespace sallyport {
 /**
  * Threads of our own that ask NSS, because a source that hangs would take libuv's four with it.
  *
- * What must hold:
- *  - a thread that is stuck in a source harms nobody: the others go on, and the process can end;
+ * Invariants:
+ *  - a thread that is stuck in a source stops no other thread, and not the end of the process;
  *  - no thread touches JavaScript or the environment after it began to close;
  *  - idle or stuck threads keep no process alive.
  * So the threads are detached, share the ownership of this object, and the library is never unloaded
@@ -27,15 +27,15 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   static std::shared_ptr<Lookups> start(Napi::Env env, size_t threads, size_t queue);
 
   /** Resolves to the answer. One that would begin later than `wait` from now is never asked. */
-  Napi::Value ask(Napi::Env env, AccountQuestion question, std::chrono::milliseconds wait);
+  Napi::Value ask(Napi::Env env, AccountQuery query, std::chrono::milliseconds wait);
 
   /** From here on nothing reaches JavaScript. */
   void close();
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Question {
-    AccountQuestion asked;
+  struct Waiting {
+    AccountQuery asked;
     napi_deferred deferred;
     Clock::time_point since;
     Clock::time_point deadline;
@@ -58,10 +58,10 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   Channel channel_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Question> waiting_;
+  std::deque<Waiting> waiting_;
   size_t threads_ = 0;
   size_t idle_ = 0;
-  /** A thread was woken, or is about to take a question; it wakes the next one. Never true while all sleep. */
+  /** A thread was woken, or is about to take a query; it wakes the next one. Never true while all sleep. */
   bool waking_ = false;
   bool closed_ = false;
 };

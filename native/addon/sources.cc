@@ -54,7 +54,7 @@ Sources sourcesOf(const std::vector<std::string>& databases) {
     errno = 0;
     std::ifstream file(kSwitchFile);
     if (!file) {
-      // libc without the file asks `files` alone.
+      // libc without the file asks only `files`.
       if (errno == ENOENT) return {};
       return {{}, std::string(kSwitchFile) + " cannot be read"};
     }

@@ -32,7 +32,7 @@ Value socketOption(Napi::Env env, int descriptor, int option, const char* name) 
 /**
  * peerCredentials(fd) -> {pid, uid, gid}
  *
- * What must hold: only a connected Unix socket has a peer that the kernel vouches for. On a TCP socket the
+ * Invariant: only a connected Unix socket has a peer that the kernel vouches for. On a TCP socket the
  * call succeeds too, with pid 0 and uid 4294967295.
  */
 Napi::Value peerCredentials(const Napi::CallbackInfo& info) {
@@ -55,7 +55,7 @@ Napi::Value peerCredentials(const Napi::CallbackInfo& info) {
   return credentials;
 }
 
-/** notify(message) -> whether there was somebody to notify: sd_notify(3), for paths and abstract names. */
+/** notify(message) -> whether there is a service manager to notify: sd_notify(3), for paths and abstract names. */
 Napi::Value notify(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string message = textOf(info[0], "the message");
@@ -91,8 +91,9 @@ void setDumpable(const Napi::CallbackInfo& info) {
 }
 
 /**
- * becomeUser(uid, gid): gives root up in all threads, for good. Node refuses its own setgroups() and setuid() wherever
- * its libuv could use io_uring (Debian 13), whether or not it does. The caller sees to it that there is no such ring.
+ * becomeUser(uid, gid): gives root up in all threads, irrevocably. Node refuses its own setgroups() and setuid()
+ * wherever its libuv could use io_uring (Debian 13), whether or not it does. The caller makes sure that there is no
+ * such ring.
  */
 void becomeUser(const Napi::CallbackInfo& info) {
   // (uid_t) -1 would mean "as it is".
@@ -112,7 +113,7 @@ void closeOnExec(const Napi::CallbackInfo& info) {
   }
 }
 
-/** exchange(a, b): each takes the other's name, in one step; whoever looks finds one of the two. */
+/** exchange(a, b): each takes the other's name, in one step; a reader finds one of the two. */
 void exchange(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string a = textOf(info[0], "the first path");

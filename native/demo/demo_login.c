@@ -1,8 +1,8 @@
 /*
- * sallyport-demo: one login through real PAM, with a service file from a directory of one's own, for
- * `npm start` and for whoever wants to try a stack before it goes to /etc/pam.d.
+ * sallyport-demo: one login through real PAM, with a service file from a directory of the caller's, for
+ * `npm start` and for trying a stack before it goes to /etc/pam.d.
  *
- *   sallyport-demo FOLDER SERVICE USER
+ *   sallyport-demo DIRECTORY SERVICE USER
  *
  * Asks on the terminal; without one it takes one line of standard input for each prompt. Prints what
  * pam_authenticate returned and exits with that number (0: logged in).
@@ -25,7 +25,7 @@ static void free_responses(struct pam_response *responses, int count) {
     free(responses);
 }
 
-/* One line of standard input, without its end; NULL where there is none. */
+/* One line of standard input, without its end; NULL at the end of input. */
 static char *read_answer(void) {
     char line[LONGEST_LINE];
     char *answer = NULL;
@@ -60,7 +60,7 @@ static int answer_from_input(int count, const struct pam_message **messages, str
 
 int main(int argc, char **argv) {
     if (argc != 4) {
-        fprintf(stderr, "usage: sallyport-demo FOLDER SERVICE USER\n");
+        fprintf(stderr, "usage: sallyport-demo DIRECTORY SERVICE USER\n");
         return 2;
     }
     const struct pam_conv conversation = {isatty(STDIN_FILENO) ? misc_conv : answer_from_input, NULL};

@@ -86,7 +86,7 @@ enum ending refuse_at_touch(struct worker *worker, struct key *key, enum failure
 }
 
 static enum ending pin_blocked(struct worker *worker) {
-    return worker_fail(worker, REASON_PIN_BLOCKED, "the key takes no PIN any more");
+    return worker_fail(worker, REASON_PIN_BLOCKED, "the key's PIN is blocked");
 }
 
 /* Asks for the PIN of the one key that goes on. */
@@ -106,7 +106,7 @@ static enum ending obtain_pin(struct ceremony *ceremony, enum pin_why why) {
 
 /*
  * The key has the PIN's user in front of it: a key that was touched, or the only one.
- * MUST hold: a PIN is asked for once, and again only after a wrong one.
+ * Invariants: a PIN is asked for once, and again only after a wrong one.
  */
 static enum ending with_pin(struct ceremony *ceremony) {
     struct worker *worker = ceremony->worker;
@@ -114,7 +114,7 @@ static enum ending with_pin(struct ceremony *ceremony) {
     enum ending ending = ENDING_NONE;
     int status = FIDO_ERR_PIN_INVALID;
 
-    if (!worker_alone(worker))
+    if (!worker_is_only(worker))
         ending = await_touch(worker, ceremony->key);
     if (ending == ENDING_NONE && !worker_claim(worker))
         ending = ENDING_STOPPED;
@@ -140,7 +140,7 @@ static enum ending with_pin(struct ceremony *ceremony) {
 }
 
 /* What the key's answer means for the call. ENDING_NONE: try again. */
-static enum ending judge(struct ceremony *ceremony, int status, struct frame_out *frame) {
+static enum ending ending_of(struct ceremony *ceremony, int status, struct frame_out *frame) {
     struct worker *worker = ceremony->worker;
 
     if (worker_stopped(worker))
@@ -165,13 +165,13 @@ static enum ending judge(struct ceremony *ceremony, int status, struct frame_out
     case FIDO_ERR_UNSUPPORTED_OPTION:
     case FIDO_ERR_INVALID_OPTION:
     case FIDO_ERR_REQUEST_TOO_LARGE:
-        return refuse_at_touch(worker, ceremony->key, REASON_UNSUPPORTED, "the key cannot do what is asked");
+        return refuse_at_touch(worker, ceremony->key, REASON_UNSUPPORTED, "the key does not support the request");
     default:
         return ENDING_LOST;
     }
 }
 
-/* The finger was not good enough, or the credential itself demands more: it is the PIN's turn. */
+/* The fingerprint was not recognised, or the credential itself requires more: the PIN is next. */
 static bool turn_to_pin(struct ceremony *ceremony, int status) {
     if (!wants_pin(status) || ceremony->means == MEANS_PIN)
         return false;
@@ -193,7 +193,8 @@ enum ending ceremony_run(struct ceremony *ceremony) {
         int status;
 
         if (ceremony->means == MEANS_LACKING)
-            return refuse_at_touch(worker, ceremony->key, REASON_NO_PIN, "the key has neither PIN nor finger set up");
+            return refuse_at_touch(worker, ceremony->key, REASON_NO_PIN,
+                                   "the key has neither PIN nor fingerprint set up");
         if (ceremony->means == MEANS_PIN && !pin_known) {
             ending = with_pin(ceremony);
             pin_known = ending == ENDING_NONE;
@@ -204,7 +205,7 @@ enum ending ceremony_run(struct ceremony *ceremony) {
         status = ceremony->perform(ceremony, pin_known ? worker->pin : NULL, &frame);
         worker_leave(worker);
         if (!turn_to_pin(ceremony, status))
-            ending = judge(ceremony, status, &frame);
+            ending = ending_of(ceremony, status, &frame);
     }
     explicit_bzero(worker->pin, sizeof(worker->pin));
     return ending;

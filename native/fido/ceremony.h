@@ -24,7 +24,7 @@ struct ceremony {
     struct key *key;
     const struct request *request;
     enum means means;
-    /* ASSERT: the credential that the key holds; NULL members: it may hold one that it shows to nobody. */
+    /* ASSERT: the credential that the key holds; NULL members: it may hold one that it does not list. */
     struct target target;
     /* After the PIN came and before the finger does. FIDO_OK: go on. Codes are libfido2's. */
     int (*check)(struct ceremony *ceremony, const char *pin);

@@ -7,7 +7,7 @@
 void devices_prepare(void) {
 }
 
-/* Whatever the maker wrote there: it is shown to people and stands in logs. */
+/* Written by the maker: it is shown to people and gets into logs. */
 static void name_of(const fido_dev_info_t *info, char *name, size_t size) {
     const char *maker = fido_dev_info_manufacturer_string(info);
     const char *product = fido_dev_info_product_string(info);

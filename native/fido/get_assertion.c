@@ -17,7 +17,7 @@ static int check(struct ceremony *ceremony, const char *pin) {
 }
 
 /*
- * MUST hold: a finger was there (the daemon checks it again under the signature), and the answer is of a credential
+ * Invariants: the key was touched (the daemon checks it again under the signature), and the answer is of a credential
  * that was asked for.
  */
 static int answer_frame(const fido_assert_t *answer, const struct credential *ids, size_t count,
@@ -41,28 +41,28 @@ static int answer_frame(const fido_assert_t *answer, const struct credential *id
 
 static int ask(struct ceremony *ceremony, const char *rp_id, const struct credential *ids, size_t count,
                const char *pin, struct frame_out *frame) {
-    fido_assert_t *question = fido_assert_new();
-    int status = question == NULL ? FIDO_ERR_INTERNAL : FIDO_OK;
+    fido_assert_t *assertion = fido_assert_new();
+    int status = assertion == NULL ? FIDO_ERR_INTERNAL : FIDO_OK;
 
     if (status == FIDO_OK)
-        status = fido_assert_set_clientdata_hash(question, ceremony->request->client_data_hash, HASH_LENGTH);
+        status = fido_assert_set_clientdata_hash(assertion, ceremony->request->client_data_hash, HASH_LENGTH);
     if (status == FIDO_OK)
-        status = fido_assert_set_rp(question, rp_id);
+        status = fido_assert_set_rp(assertion, rp_id);
     if (status == FIDO_OK && ceremony->key->fido2)
-        status = fido_assert_set_up(question, FIDO_OPT_TRUE);
+        status = fido_assert_set_up(assertion, FIDO_OPT_TRUE);
     if (status == FIDO_OK && ceremony->means == MEANS_BUILT_IN)
-        status = fido_assert_set_uv(question, FIDO_OPT_TRUE);
+        status = fido_assert_set_uv(assertion, FIDO_OPT_TRUE);
     for (size_t i = 0; i < count && status == FIDO_OK; i++)
-        status = fido_assert_allow_cred(question, ids[i].id, ids[i].length);
+        status = fido_assert_allow_cred(assertion, ids[i].id, ids[i].length);
     if (status == FIDO_OK)
-        status = fido_dev_get_assert(ceremony->key->device, question, pin);
+        status = fido_dev_get_assert(ceremony->key->device, assertion, pin);
     if (status == FIDO_OK)
-        status = answer_frame(question, ids, count, frame);
-    fido_assert_free(&question);
+        status = answer_frame(assertion, ids, count, frame);
+    fido_assert_free(&assertion);
     return status;
 }
 
-/* What the key shows to nobody can only be asked for with the finger on it, group by group. */
+/* Credentials that the key does not list can only be requested with a touch, group by group. */
 static int ask_all(struct ceremony *ceremony, const char *pin, struct frame_out *frame) {
     const struct request *request = ceremony->request;
     int status = FIDO_ERR_NO_CREDENTIALS;

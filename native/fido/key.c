@@ -87,18 +87,18 @@ bool key_has_algorithm(const struct key *key, int cose) {
 }
 
 /*
- * MUST hold: what the key signs without a touch is over a hash of our own, never over the daemon's: nothing that
+ * Invariants: what the key signs without a touch is over a hash of our own, never over the daemon's: nothing that
  * it says here could be passed off as an answer.
  */
-static fido_assert_t *silent_question(const char *rp_id) {
+static fido_assert_t *silent_assertion(const char *rp_id) {
     static const uint8_t nothing[HASH_LENGTH];
-    fido_assert_t *question = fido_assert_new();
+    fido_assert_t *assertion = fido_assert_new();
 
-    if (question != NULL && (fido_assert_set_clientdata_hash(question, nothing, sizeof(nothing)) != FIDO_OK ||
-                             fido_assert_set_rp(question, rp_id) != FIDO_OK ||
-                             fido_assert_set_up(question, FIDO_OPT_FALSE) != FIDO_OK))
-        fido_assert_free(&question);
-    return question;
+    if (assertion != NULL && (fido_assert_set_clientdata_hash(assertion, nothing, sizeof(nothing)) != FIDO_OK ||
+                              fido_assert_set_rp(assertion, rp_id) != FIDO_OK ||
+                              fido_assert_set_up(assertion, FIDO_OPT_FALSE) != FIDO_OK))
+        fido_assert_free(&assertion);
+    return assertion;
 }
 
 const struct credential *same_id(const struct credential *first, size_t count, const uint8_t *id, size_t length) {
@@ -115,27 +115,27 @@ const struct credential *same_id(const struct credential *first, size_t count, c
 /* Asks for ids[0 .. count). Returns a code of libfido2's. */
 static int ask_silently(struct key *key, const char *rp_id, const struct credential *ids, size_t count,
                         const char *pin, const struct credential **found) {
-    fido_assert_t *question = silent_question(rp_id);
-    int status = question == NULL ? FIDO_ERR_INTERNAL : FIDO_OK;
+    fido_assert_t *assertion = silent_assertion(rp_id);
+    int status = assertion == NULL ? FIDO_ERR_INTERNAL : FIDO_OK;
     size_t asked = 0;
 
     *found = NULL;
     for (size_t i = 0; i < count && status == FIDO_OK; i++) {
         if (key->id_longest != 0 && ids[i].length > key->id_longest)
             continue;
-        status = fido_assert_allow_cred(question, ids[i].id, ids[i].length);
+        status = fido_assert_allow_cred(assertion, ids[i].id, ids[i].length);
         asked++;
     }
     if (status == FIDO_OK)
-        status = asked == 0 ? FIDO_ERR_NO_CREDENTIALS : fido_dev_get_assert(key->device, question, pin);
+        status = asked == 0 ? FIDO_ERR_NO_CREDENTIALS : fido_dev_get_assert(key->device, assertion, pin);
     /* What U2F says of a handle that is its own. */
     if (status == FIDO_ERR_USER_PRESENCE_REQUIRED)
         status = FIDO_OK;
     if (status == FIDO_OK && count > 0) {
-        *found = same_id(ids, count, fido_assert_id_ptr(question, 0), fido_assert_id_len(question, 0));
+        *found = same_id(ids, count, fido_assert_id_ptr(assertion, 0), fido_assert_id_len(assertion, 0));
         status = *found == NULL ? FIDO_ERR_RX : FIDO_OK;
     }
-    fido_assert_free(&question);
+    fido_assert_free(&assertion);
     return status;
 }
 
@@ -191,8 +191,8 @@ enum holding key_holds(struct key *key, const struct request *request, const cha
 }
 
 int key_tries_pin(struct key *key, const char *rp_id, const char *pin, int timeout) {
-    static const uint8_t nobody[HASH_LENGTH];
-    const struct credential none = {.id = nobody, .length = sizeof(nobody)};
+    static const uint8_t unknown_id[HASH_LENGTH];
+    const struct credential none = {.id = unknown_id, .length = sizeof(unknown_id)};
     const struct credential *found = NULL;
     int status;
 

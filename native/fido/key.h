@@ -20,7 +20,7 @@ struct key {
     bool built_in;
     /* Makes credentials without a PIN, though it has one. */
     bool makes_without;
-    /* Credential ids that go into one question, and the longest that it takes; 0: it does not say. */
+    /* Credential ids that go into one request, and the longest that it takes; 0: it does not say. */
     size_t ids_most;
     size_t id_longest;
     /* Best first; none: it does not say. */
@@ -43,7 +43,7 @@ int cose_algorithm(uint8_t algorithm);
 
 /*
  * Whether the key has one of the request's credentials, without a touch. With a PIN it sees those as well that are
- * shown to nobody without. HOLDS_UNKNOWN: look at `*error`, a code of libfido2's.
+ * not listed without. HOLDS_UNKNOWN: look at `*error`, a code of libfido2's.
  */
 enum holding key_holds(struct key *key, const struct request *request, const char *pin, int timeout,
                        struct target *target, int *error);
@@ -53,7 +53,7 @@ int key_tries_pin(struct key *key, const char *rp_id, const char *pin, int timeo
 /* Which of first[0 .. count) the key means; NULL: none of them. */
 const struct credential *same_id(const struct credential *first, size_t count, const uint8_t *id, size_t length);
 
-/* Of a CBOR byte string: what stands behind its header. False: it is none. */
+/* Of a CBOR byte string: the bytes after its header. False: it is not one. */
 bool cbor_bytes(const uint8_t *cbor, size_t length, const uint8_t **bytes, size_t *count);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * sallyport-fido: one question to the security keys that are plugged in. docs/reference/protocol.md, "The FIDO helper".
+ * sallyport-fido: one request to the security keys that are plugged in. docs/reference/protocol.md, "The FIDO helper".
  *
- * MUST hold:
- * - nothing is done with a device before the request was read whole and found good;
- * - no PIN stands in an argument, the environment, a log, a core or a frame to the daemon;
+ * Invariants:
+ * - no device is touched before the request was read whole and accepted;
+ * - no PIN is in an argument, the environment, a log, a core or a frame to the daemon;
  * - the process ends: at an outcome, at the end of standard input, at SIGTERM, at the deadline, and if all else
  *   hangs at the alarm a little later.
  */

@@ -25,7 +25,7 @@ static int check(struct ceremony *ceremony, const char *pin) {
     }
 }
 
-/* Those that fit: the key was asked for all of them before, so this is for those that it shows to nobody. */
+/* Those that fit: the key was asked for all of them before, so this is for those that it does not list. */
 static int exclude(const struct ceremony *ceremony, fido_cred_t *credential) {
     const struct request *request = ceremony->request;
     size_t bytes = 0;
@@ -170,7 +170,7 @@ enum ending make_run(struct worker *worker, struct key *key) {
 
     ceremony.means = means_to_make(key, request);
     if (request->resident && !key->fido2)
-        return refuse_at_touch(worker, key, REASON_UNSUPPORTED, "the key keeps no credentials itself");
+        return refuse_at_touch(worker, key, REASON_UNSUPPORTED, "the key does not support resident credentials");
     switch (key_holds(key, request, NULL, SILENT_MS, &held, &error)) {
     case HOLDS:
         return refuse_at_touch(worker, key, REASON_EXCLUDED, "the key holds a credential of the account");

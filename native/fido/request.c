@@ -15,7 +15,7 @@ enum {
     REPEATS = 8,
 };
 
-/* Where a field may and must stand, how long it is, and what becomes of it. */
+/* In which frames a field may and must be, how long it is, and what reads it. */
 struct field_rule {
     enum field_tag tag;
     uint8_t allowed;
@@ -156,8 +156,8 @@ static bool is_whole(const struct request *request, uint8_t kind, const bool see
 }
 
 /*
- * MUST hold: no byte outside body[0 .. length) is read; every field is where the page says and has its size; a
- * tag that is not known, out of place or stands twice where it must not is refused: the two sides are of one
+ * Invariants: no byte outside body[0 .. length) is read; every field is where the page says and has its size; a
+ * tag that is not known, out of place or repeated where it must not be is a violation: the two sides are of one
  * version, so there is nothing to skip.
  */
 bool request_parse(const uint8_t *body, size_t length, struct request *request) {

@@ -31,7 +31,7 @@ struct request {
     size_t group_count;
     struct credential credentials[CREDENTIALS_MAX];
     size_t credential_count;
-    /* MAKE alone. */
+    /* Only MAKE. */
     char rp_name[RP_NAME_MAX + 1];
     uint8_t user_id[USER_ID_MAX];
     size_t user_id_length;

@@ -15,7 +15,7 @@ enum {
     LIST_MS = 700,
     /* How long the keys may take to stop blinking, once there is an outcome. */
     FAREWELL_MS = 500,
-    /* So often are those pressed that were told to stop. */
+    /* How often workers that have to stop are pressed. */
     PRESSING_MS = 25,
     /* KEYS, TOUCH and PIN-WANTED: a type, and at most three fields of a byte. */
     EVENT_SIZE_MAX = FRAME_HEADER + 1 + 3 * (FIELD_HEADER + 1),
@@ -32,10 +32,10 @@ static bool say_keys(struct session *session) {
     uint8_t bytes[EVENT_SIZE_MAX];
     struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
-    if (session->keys_told && session->present_told == session->present)
+    if (session->keys_announced && session->present_announced == session->present)
         return true;
-    session->keys_told = true;
-    session->present_told = session->present;
+    session->keys_announced = true;
+    session->present_announced = session->present;
     frame_begin(&frame, FRAME_KEYS);
     frame_put_u8(&frame, TAG_COUNT, (uint8_t)session->present);
     return frame_end(&frame) > 0 && say(&frame);
@@ -50,21 +50,21 @@ static bool say_touch(struct session *session) {
     for (size_t i = 0; i < KEYS_MAX; i++)
         blinking = blinking || session->workers[i].blinking;
     pthread_mutex_unlock(&session->lock);
-    if (blinking == session->touch_told)
+    if (blinking == session->touch_announced)
         return true;
-    session->touch_told = blinking;
+    session->touch_announced = blinking;
     frame_begin(&frame, FRAME_TOUCH);
     return !blinking || (frame_end(&frame) > 0 && say(&frame));
 }
 
-/* The question of one worker, when it was not told yet. */
-static bool question(struct worker *worker, struct frame_out *frame) {
+/* The PIN request of one worker, unless it was sent already. */
+static bool pin_request(struct worker *worker, struct frame_out *frame) {
     bool open;
 
     pthread_mutex_lock(&worker->session->lock);
-    open = !worker->stop && worker->ask != 0 && !worker->ask_told;
+    open = !worker->stop && worker->ask != 0 && !worker->ask_announced;
     if (open) {
-        worker->ask_told = true;
+        worker->ask_announced = true;
         frame_begin(frame, FRAME_PIN_WANTED);
         frame_put_u8(frame, TAG_ASK, worker->ask);
         frame_put_u8(frame, TAG_WHY, (uint8_t)worker->why);
@@ -75,14 +75,14 @@ static bool question(struct worker *worker, struct frame_out *frame) {
     return open && frame_end(frame) > 0;
 }
 
-static bool say_questions(struct session *session) {
+static bool say_pin_requests(struct session *session) {
     uint8_t bytes[EVENT_SIZE_MAX];
     struct frame_out frame = {.bytes = bytes, .size = sizeof(bytes)};
 
     for (size_t i = 0; i < KEYS_MAX; i++) {
-        if (!question(&session->workers[i], &frame))
+        if (!pin_request(&session->workers[i], &frame))
             continue;
-        session->touch_told = false;
+        session->touch_announced = false;
         if (!say(&frame))
             return false;
     }
@@ -94,7 +94,7 @@ static void hand_over(struct session *session, const char *pin, uint8_t ask) {
     for (size_t i = 0; i < KEYS_MAX; i++) {
         struct worker *worker = &session->workers[i];
 
-        if (worker->ask == 0 || worker->ask != ask || !worker->ask_told)
+        if (worker->ask == 0 || worker->ask != ask || !worker->ask_announced)
             continue;
         memcpy(worker->pin, pin, sizeof(worker->pin));
         worker->ask = 0;
@@ -104,8 +104,8 @@ static void hand_over(struct session *session, const char *pin, uint8_t ask) {
 }
 
 /*
- * MUST hold: all that comes is a PIN, for a question that was asked; one that is open no more (the key is gone) is
- * dropped, and not given to whoever asks now. Nothing of it stays here.
+ * Invariants: only a PIN is accepted, for a request that was sent; one for a request that is no longer open (the key
+ * is gone) is dropped, and not given to another request. Nothing of it stays here.
  */
 static enum heard hear(struct session *session, struct frame_in *in) {
     enum heard heard = HEARD_NOTHING;
@@ -165,7 +165,7 @@ static void decide_late(struct session *session) {
     if (session->present == 0)
         decide(session, REASON_NO_KEY, "no key is plugged in");
     else if (workers_all_failed(session))
-        decide(session, REASON_KEY_FAILED, "no key answers as a key should");
+        decide(session, REASON_KEY_FAILED, "every key failed");
     else
         decide(session, REASON_NO_TOUCH, "no key was touched in time");
 }
@@ -183,7 +183,7 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* False: a violation, or nobody reads what is said. */
+/* False: a violation, or the daemon no longer reads. */
 static bool ask_keys(struct session *session, struct frame_in *in) {
     while (!is_decided(session)) {
         int64_t now = session_now();
@@ -192,11 +192,11 @@ static bool ask_keys(struct session *session, struct frame_in *in) {
         if (now >= session->look_next)
             workers_look(session);
         workers_reap(session);
-        if (!say_keys(session) || !say_touch(session) || !say_questions(session))
+        if (!say_keys(session) || !say_touch(session) || !say_pin_requests(session))
             return false;
         workers_start(session);
         if (workers_all_failed(session))
-            decide(session, REASON_KEY_FAILED, "no key answers as a key should");
+            decide(session, REASON_KEY_FAILED, "every key failed");
         pressing = workers_press(session);
         if (now >= session->deadline) {
             decide_late(session);
@@ -213,7 +213,7 @@ static bool ask_keys(struct session *session, struct frame_in *in) {
     return true;
 }
 
-/* Each key says whether it is a FIDO2 one; who has not said so in time counts as none. */
+/* Each key says whether it is a FIDO2 one; a key that has not said so in time does not count as one. */
 static bool list_keys(struct session *session, struct frame_in *in) {
     int64_t until = least(session->deadline, session_now() + LIST_MS);
     bool open = true;

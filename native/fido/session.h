@@ -19,7 +19,7 @@ enum ending {
     /* Goes on: never how a worker ends. */
     ENDING_NONE,
     ENDING_STOPPED,
-    /* The key was pulled out, is busy, or talks rubbish. */
+    /* The key was pulled out, is busy, or sends malformed answers. */
     ENDING_LOST,
     ENDING_OUTCOME,
 };
@@ -29,7 +29,7 @@ struct session;
 /* A key that is plugged in, and the thread that asks it. */
 struct worker {
     struct session *session;
-    /* Empty: nobody has this place. */
+    /* Empty: the slot is free. */
     struct plugged plugged;
     pthread_t thread;
 
@@ -50,12 +50,12 @@ struct worker {
     bool fido2;
     /* Set while a call waits for a finger: whom a cancel reaches. */
     fido_dev_t *device;
-    /* Number of the question for a PIN that is open; 0: none. */
+    /* Number of the PIN request that is open; 0: none. */
     uint8_t ask;
-    bool ask_told;
+    bool ask_announced;
     bool pin_asked;
     enum pin_why why;
-    /* Negative: not told. */
+    /* Negative: not known. */
     int retries;
     char pin[PIN_FIELD_MAX + 1];
 };
@@ -70,7 +70,7 @@ struct session {
     pthread_cond_t changed;
     struct worker workers[KEYS_MAX];
     size_t present;
-    /* The one key that goes on: it was touched, or it is alone and wants a PIN. */
+    /* The one key that goes on: it was touched, or it is the only one and wants a PIN. */
     struct worker *chosen;
     uint8_t asks;
     bool decided;
@@ -80,22 +80,22 @@ struct session {
 
     /* The main thread's. */
     int64_t look_next;
-    size_t present_told;
-    bool keys_told;
-    bool touch_told;
+    size_t present_announced;
+    bool keys_announced;
+    bool touch_announced;
 };
 
 int64_t session_now(void);
-/* False: the daemon broke the protocol, or cannot be told. `request` was parsed; `wake` is a pipe. */
+/* False: the daemon broke the protocol, or cannot be reached. `request` was parsed; `wake` is a pipe. */
 bool session_run(struct session *session, const struct request *request, int64_t started);
 
 /* workers.c, for the main thread. */
 void workers_look(struct session *session);
 void workers_start(struct session *session);
 void workers_reap(struct session *session);
-/* Tells one to end; workers_press makes it happen. */
+/* Marks one as to end; workers_press makes it happen. */
 void workers_stop(struct worker *worker);
-/* Cancels what blocks those that were told to end. True: some are left. */
+/* Cancels what blocks workers that have to end. True: some are left. */
 bool workers_press(struct session *session);
 bool workers_all_failed(struct session *session);
 

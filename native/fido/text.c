@@ -4,7 +4,7 @@
 
 #include "../frames/utf8.h"
 
-/* The bytes of the clean character at `at`; 0: there is none. */
+/* The bytes of the clean character at `at`; 0 if it is not one. */
 static size_t clean_character(const uint8_t *at, size_t left) {
     uint32_t character = 0;
     size_t length = utf8_character(at, left, &character);

@@ -73,13 +73,13 @@ void worker_nap(struct worker *worker, int milliseconds) {
     pthread_mutex_unlock(&worker->session->lock);
 }
 
-bool worker_alone(struct worker *worker) {
-    bool alone;
+bool worker_is_only(struct worker *worker) {
+    bool only;
 
     pthread_mutex_lock(&worker->session->lock);
-    alone = worker->session->present == 1 || worker->session->chosen == worker;
+    only = worker->session->present == 1 || worker->session->chosen == worker;
     pthread_mutex_unlock(&worker->session->lock);
-    return alone;
+    return only;
 }
 
 bool worker_claim(struct worker *worker) {
@@ -104,8 +104,8 @@ bool worker_claim(struct worker *worker) {
 }
 
 /*
- * MUST hold: the PIN goes to the key that asked for it and to no other; each question has its number, and the
- * main thread puts a PIN here only while its question is open.
+ * Invariants: the PIN goes to the key that asked for it and to no other; each request has its number, and the
+ * main thread puts a PIN here only while its request is open.
  */
 bool worker_ask_pin(struct worker *worker, enum pin_why why, int retries) {
     struct session *session = worker->session;
@@ -116,7 +116,7 @@ bool worker_ask_pin(struct worker *worker, enum pin_why why, int retries) {
     worker->why = why;
     worker->retries = retries;
     worker->blinking = false;
-    worker->ask_told = false;
+    worker->ask_announced = false;
     worker->pin_asked = true;
     worker->ask = session->asks == UINT8_MAX ? 0 : ++session->asks;
     if (worker->ask == 0)

@@ -40,7 +40,7 @@ static void leave_place(struct worker *worker) {
     worker->session = session;
 }
 
-/* MUST hold: the name and path of a key are not written again: its worker reads them without the lock. */
+/* Invariant: the name and path of a key are not written again: its worker reads them without the lock. */
 static void take_place(struct session *session, const struct plugged *plugged) {
     struct worker *worker = worker_of(session, plugged->path);
 
@@ -118,7 +118,7 @@ void workers_reap(struct session *session) {
         (void)pthread_join(worker->thread, NULL);
         worker->running = false;
         if (worker->ending == ENDING_LOST) {
-            /* A key that takes a PIN and then talks rubbish gets no second one. */
+            /* A key that takes a PIN and then sends malformed answers gets no second one. */
             worker->failures = worker->pin_asked ? FAILURES_MAX : worker->failures + 1;
             worker->not_before = session_now() + LOOK_MS;
         }

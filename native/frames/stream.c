@@ -19,7 +19,7 @@ bool frame_write(int fd, const struct frame_out *out) {
 }
 
 /*
- * Invariants: the length is judged before a byte of the body is taken, and nothing beyond this frame is read:
+ * Invariants: the length is checked before a byte of the body is taken, and nothing beyond this frame is read:
  * what follows it is for the next reader.
  */
 enum read_status frame_read(int fd, struct frame_in *in) {

@@ -1,4 +1,4 @@
-/* One connection to the daemon: opened, judged, read and written within deadlines. */
+/* One connection to the daemon: opened, its peer identified, read and written within deadlines. */
 #ifndef SALLYPORT_CONN_H
 #define SALLYPORT_CONN_H
 
@@ -9,7 +9,7 @@
 
 enum conn_status {
     CONN_OK,
-    /* No such socket, or nobody listens on it. */
+    /* No such socket, or no listener on it. */
     CONN_ABSENT,
     /* The other end closed, or died. */
     CONN_CLOSED,
@@ -30,7 +30,7 @@ int64_t conn_now(void);
 int conn_above_standard(int fd);
 /* On CONN_OK `fd` is above 2, close-on-exec and non-blocking; otherwise it is -1. */
 enum conn_status conn_open(const char *path, int64_t deadline, int *fd);
-/* The uid of whoever listens. */
+/* The uid of the listener. */
 bool conn_peer(int fd, uid_t *uid);
 /* All of it, or a reason why not. Never raises SIGPIPE. */
 enum conn_status conn_write(int fd, const uint8_t *bytes, size_t length, int64_t deadline);

@@ -51,9 +51,9 @@ static bool scope_session(const char *name, size_t length, char *id) {
 }
 
 /*
- * The daemon treats a local session as somebody at the machine. So the ID
+ * The daemon treats a local session as a user at this machine's seat. So the ID
  * - MUST NOT come from the environment, which the user sets;
- * - MUST come from a scope that stands right below slices: whoever owns user@UID.service may make groups of
+ * - MUST come from a scope directly below slices: the owner of user@UID.service may make groups of
  *   any name below it, and put a sudo into another one's "session-1.scope".
  */
 void context_session(const char *cgroups, char *id) {
@@ -98,7 +98,7 @@ static void read_session(char *id) {
 
 /*
  * A text that the daemon judges by MUST arrive whole or not at all, and "not at all" MUST NOT mean something
- * laxer: a PAM_RHOST that is left out would make a login from afar look like one at the machine.
+ * laxer: a PAM_RHOST that is left out would make a remote login look local.
  */
 static bool take_item(pam_handle_t *pamh, int item, const char *name, size_t longest, const char **text) {
     const void *value = NULL;
@@ -145,7 +145,7 @@ int context_gather(pam_handle_t *pamh, int flags, struct context *context) {
         return PAM_SYSTEM_ERR;
     }
     context->ssh_auth_info = pam_getenv(pamh, "SSH_AUTH_INFO_0");
-    /* Without it a login only counts as unproven, which is the stricter way. */
+    /* Without it the first factor counts as not verified, which is stricter. */
     if (context->ssh_auth_info != NULL && strlen(context->ssh_auth_info) > SSH_AUTH_INFO_MAX)
         context->ssh_auth_info = NULL;
     read_session(context->session);

@@ -14,7 +14,7 @@
 struct context {
     char user[USER_MAX + 1];
     char session[SESSION_MAX + 1];
-    /* These belong to libpam; NULL where there is none. */
+    /* These belong to libpam; NULL if not set. */
     const char *service;
     const char *ruser;
     const char *rhost;
@@ -26,14 +26,14 @@ struct context {
     bool terminal;
 };
 
-/* PAM_SUCCESS, or what pam_sm_authenticate returns because the facts cannot be told whole. */
+/* PAM_SUCCESS, or what pam_sm_authenticate returns because the facts are incomplete. */
 int context_gather(pam_handle_t *pamh, int flags, struct context *context);
-/* Whether the login program still wants the user in whom HELLO named. */
+/* Whether PAM_USER is still the account that HELLO named. */
 bool context_same_user(pam_handle_t *pamh, const struct context *context);
 /* Writes HELLO. Returns the bytes of the frame, or 0 when they do not fit. */
 size_t context_hello(const struct context *context, const struct options *options, uint32_t deadline_ms,
                      uint8_t *bytes, size_t size);
-/* The session in the text of /proc/self/cgroup; "" when there is none. `id` has SESSION_MAX + 1 bytes. */
+/* The session in the text of /proc/self/cgroup; "" if there is no session. `id` has SESSION_MAX + 1 bytes. */
 void context_session(const char *cgroups, char *id);
 
 #endif

@@ -32,9 +32,9 @@ static void wipe_and_free(struct pam_response *response) {
 }
 
 /*
- * MUST hold:
+ * Invariants:
  * - success without a response, or with an empty one, is no answer: cron's conversation does just that;
- * - after a failure the response is not looked at: nobody says whether it is ours;
+ * - after a failure the response is not read: it may not be ours;
  * - what was typed is wiped in the program's memory before it is freed.
  */
 static bool converse(pam_handle_t *pamh, int style, const uint8_t *text, size_t length,

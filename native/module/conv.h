@@ -1,4 +1,4 @@
-/* The conversation with whoever logs in, through the login program. */
+/* The conversation with the user, through the login program. */
 #ifndef SALLYPORT_CONV_H
 #define SALLYPORT_CONV_H
 

@@ -69,7 +69,7 @@ static void on_wait(struct dialogue *dialogue, const struct wire_frame *frame) {
     (void)frame;
 }
 
-/* What stands before the code in the answer is the password for the lines that follow. */
+/* The part of the answer before the code is the password for the lines that follow. */
 static bool pass_on(struct dialogue *dialogue, uint16_t strip) {
     struct answer *answer = &dialogue->answer;
 
@@ -83,7 +83,7 @@ static bool pass_on(struct dialogue *dialogue, uint16_t strip) {
 /*
  * SUCCESS and IGNORE open the way. They MUST
  * - be the daemon's own word, in a RESULT that is whole (wire_parse);
- * - not come while the daemon waits for an answer that it cannot have judged;
+ * - not come while the daemon waits for an answer that it cannot have verified;
  * - be for the user that HELLO named;
  * - not strip more than was typed.
  */
@@ -94,13 +94,13 @@ static void on_result(struct dialogue *dialogue, const struct wire_frame *frame)
     if (!opens)
         finish(dialogue, (int)frame->code);
     else if (dialogue->state != STATE_TALKING)
-        dialogue_fail(dialogue, "protocol violation: the daemon accepts an answer that it has not seen");
+        dialogue_fail(dialogue, "protocol violation: the daemon accepted an answer that was not sent");
     else if (frame->strip > most)
-        dialogue_fail(dialogue, "protocol violation: the daemon strips more than was typed");
+        dialogue_fail(dialogue, "protocol violation: strip is longer than the answer");
     else if (!context_same_user(dialogue->pamh, dialogue->context))
-        dialogue_fail(dialogue, "the program changed PAM_USER while the daemon was asked");
+        dialogue_fail(dialogue, "the program changed PAM_USER during the call");
     else if (!pass_on(dialogue, frame->strip))
-        dialogue_fail(dialogue, "PAM_AUTHTOK cannot be set");
+        dialogue_fail(dialogue, "cannot set PAM_AUTHTOK");
     else
         finish(dialogue, (int)frame->code);
 }
@@ -118,7 +118,7 @@ enum { DISPATCHES = sizeof(dispatch_table) / sizeof(dispatch_table[0]) };
 
 static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame) {
     if (frame->type != FRAME_RESULT && conn_now() >= dialogue->deadline) {
-        dialogue_fail(dialogue, "timeout= is over and the daemon has not decided");
+        dialogue_fail(dialogue, "no decision before timeout= ended");
         return;
     }
     for (size_t i = 0; i < DISPATCHES; i++) {
@@ -129,12 +129,12 @@ static void dispatch(struct dialogue *dialogue, const struct wire_frame *frame) 
         entry->handle(dialogue, frame);
         return;
     }
-    dialogue_fail(dialogue, "protocol violation: a frame out of turn");
+    dialogue_fail(dialogue, "protocol violation: unexpected frame");
 }
 
 /*
- * AUTHINFO_UNAVAIL may be let pass by the stack. It MUST mean that nobody is there: not one byte came.
- * A daemon that spoke and then fell silent, or died, is not absent.
+ * A stack may let AUTHINFO_UNAVAIL pass. It MUST mean that there is no daemon: not one byte came.
+ * A daemon that responded and then stopped, or died, is not absent.
  */
 static void fail_to_read(struct dialogue *dialogue, enum conn_status status, size_t got) {
     bool silent = dialogue->frames == 0 && got == 0;
@@ -142,15 +142,16 @@ static void fail_to_read(struct dialogue *dialogue, enum conn_status status, siz
     if (status == CONN_INTERRUPTED)
         dialogue_cancel(dialogue, PAM_AUTH_ERR);
     else if (silent && status == CONN_CLOSED)
-        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "closed without a word"));
+        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options,
+                                              "connection closed without a response"));
     else if (silent && status == CONN_TIMEOUT)
-        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "nobody answers"));
+        finish(dialogue, dialogue_unavailable(dialogue->pamh, dialogue->options, "no response"));
     else if (status == CONN_CLOSED)
-        dialogue_fail(dialogue, "the daemon closed before it had decided");
+        dialogue_fail(dialogue, "connection closed before a decision");
     else if (status == CONN_TIMEOUT)
-        dialogue_fail(dialogue, "the daemon fell silent");
+        dialogue_fail(dialogue, "the daemon stopped responding");
     else
-        dialogue_fail(dialogue, "the daemon's socket cannot be read");
+        dialogue_fail(dialogue, "cannot read from the socket");
 }
 
 void dialogue_step(struct dialogue *dialogue) {
@@ -167,7 +168,7 @@ void dialogue_step(struct dialogue *dialogue) {
     }
     length = frame_length(dialogue->bytes);
     if (length == 0) {
-        dialogue_fail(dialogue, "protocol violation: a length that no frame has");
+        dialogue_fail(dialogue, "protocol violation: invalid frame length");
         return;
     }
     status = conn_read(dialogue->fd, dialogue->bytes, length, &got, deadline);
@@ -176,7 +177,7 @@ void dialogue_step(struct dialogue *dialogue) {
         return;
     }
     if (!wire_parse(dialogue->bytes, length, &frame)) {
-        dialogue_fail(dialogue, "protocol violation: a malformed frame");
+        dialogue_fail(dialogue, "protocol violation: malformed frame");
         return;
     }
     dialogue->frames++;
@@ -204,6 +205,6 @@ int dialogue_run(struct dialogue *dialogue) {
     while (dialogue->state != STATE_DONE)
         dialogue_step(dialogue);
     if (dialogue->options->debug)
-        pam_syslog(dialogue->pamh, LOG_DEBUG, "%u frames, %d is the code", dialogue->frames, dialogue->code);
+        pam_syslog(dialogue->pamh, LOG_DEBUG, "frames: %u, code: %d", dialogue->frames, dialogue->code);
     return dialogue->code;
 }

@@ -42,13 +42,13 @@ struct dialogue {
 
 /* Returns what pam_sm_authenticate returns. The members up to `deadline` are set, the others zero. */
 int dialogue_run(struct dialogue *dialogue);
-/* Reads one frame and acts on it. Its length is judged before a byte of the body is read. */
+/* Reads one frame and acts on it. Its length is checked before a byte of the body is read. */
 void dialogue_step(struct dialogue *dialogue);
 /* Ends the login with SYSTEM_ERR; logs `why`. */
 void dialogue_fail(struct dialogue *dialogue, const char *why);
 /* Tells the daemon, as far as the socket takes it at once, and refuses. */
 void dialogue_cancel(struct dialogue *dialogue, int code);
-/* When the patience with a daemon that neither speaks nor listens is over, from now on. */
+/* When a daemon that neither sends nor receives is given up, from now on. */
 int64_t dialogue_silence(const struct dialogue *dialogue);
 /* What "no daemon" means on the socket in use; logs `why`. */
 int dialogue_unavailable(pam_handle_t *pamh, const struct options *options, const char *why);

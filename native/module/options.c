@@ -25,7 +25,7 @@ struct option_rule {
     bool (*take)(struct options *options, const char *value);
 };
 
-/* Digits alone: no sign, no space, no empty word. */
+/* Only digits: no sign, no space, not empty. */
 static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *number) {
     uint64_t value = 0;
 
@@ -139,7 +139,7 @@ static bool take(struct options *options, const char *word, unsigned *given) {
     return false;
 }
 
-/* pam-user.sock stands in the directory of the root socket. */
+/* pam-user.sock is in the directory of the root socket. */
 static bool use_user_socket(struct options *options) {
     char *name = strrchr(options->socket, '/') + 1;
     size_t room = sizeof(options->socket) - (size_t)(name - options->socket);
@@ -151,9 +151,9 @@ static bool use_user_socket(struct options *options) {
 }
 
 /*
- * MUST hold:
+ * Invariants:
  * - an option that is not understood ends the login: guessing could leave out a factor;
- * - the effective uid alone picks the socket, so that no local user's flood stands between root and pam.sock.
+ * - only the effective uid selects the socket, so that no local user's flood keeps root from pam.sock.
  */
 bool options_parse(pam_handle_t *pamh, int argc, const char **argv, uid_t euid, struct options *options) {
     unsigned given = 0;

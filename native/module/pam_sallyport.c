@@ -23,7 +23,7 @@ enum { FIRST_FRAME_MS = 10 };
 enum { FIRST_FRAME_MS = 5000 };
 #endif
 
-/* Everything that one call knows. Lives on the stack of that call and nowhere else. */
+/* The whole state of one call, on its stack and nowhere else. */
 struct login {
     struct options options;
     struct context context;
@@ -31,14 +31,14 @@ struct login {
 };
 
 /*
- * Whoever listens will read what is typed and say who gets in. It MUST be root, ourselves, or the uid that
- * the stack names; by number, since a name would ask NSS, which may be the thing that hangs.
+ * The listener reads what is typed and decides the login. It MUST be root, our own uid, or the uid that the
+ * stack names; by number, since a name would ask NSS, which may be the thing that hangs.
  */
 static bool trusted(pam_handle_t *pamh, const struct options *options, int fd) {
     uid_t peer;
 
     if (!conn_peer(fd, &peer)) {
-        pam_syslog(pamh, LOG_ERR, "%s: cannot tell who listens: %s (login refused)", options->socket,
+        pam_syslog(pamh, LOG_ERR, "%s: cannot read peer credentials: %s (login refused)", options->socket,
                    strerror(errno));
         return false;
     }
@@ -49,13 +49,13 @@ static bool trusted(pam_handle_t *pamh, const struct options *options, int fd) {
     return false;
 }
 
-/* PAM_SUCCESS: `fd` leads to somebody whom we trust. Otherwise what pam_sm_authenticate returns. */
+/* PAM_SUCCESS: `fd` leads to a listener that we trust. Otherwise what pam_sm_authenticate returns. */
 static int reach(pam_handle_t *pamh, const struct options *options, int64_t deadline, int *fd) {
     switch (conn_open(options->socket, deadline, fd)) {
     case CONN_OK:
         return trusted(pamh, options, *fd) ? PAM_SUCCESS : PAM_SYSTEM_ERR;
     case CONN_ABSENT:
-        return dialogue_unavailable(pamh, options, "nobody listens");
+        return dialogue_unavailable(pamh, options, "no listener");
     case CONN_TIMEOUT:
         return dialogue_unavailable(pamh, options, "the backlog stays full");
     case CONN_INTERRUPTED:
@@ -93,7 +93,7 @@ static bool asks_at_terminal(const struct login *login) {
 }
 
 /*
- * MUST hold, whatever happens in between:
+ * Invariants, whatever happens in between:
  * - the code is the daemon's, or one that refuses: there is no other way to SUCCESS or IGNORE;
  * - the socket is closed and what was typed is wiped before the program goes on.
  */

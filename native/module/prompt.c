@@ -25,7 +25,7 @@ static void send_reply(struct dialogue *dialogue, struct frame_out *out) {
         dialogue_cancel(dialogue, PAM_AUTH_ERR);
         break;
     default:
-        dialogue_fail(dialogue, "the daemon does not take the answer");
+        dialogue_fail(dialogue, "cannot send the answer");
     }
 }
 
@@ -55,14 +55,14 @@ static bool ask(struct dialogue *dialogue, const struct wire_frame *frame) {
 }
 
 static void give_up(struct dialogue *dialogue) {
-    pam_syslog(dialogue->pamh, LOG_NOTICE, "no answer before timeout= was over (login refused)");
+    pam_syslog(dialogue->pamh, LOG_NOTICE, "no answer before timeout= ended (login refused)");
     dialogue_cancel(dialogue, PAM_SYSTEM_ERR);
 }
 
 /* One ANSWER, one CANCEL or one WITHDRAWN; the last one is up to what the daemon has sent meanwhile. */
 static void ask_at_terminal(struct dialogue *dialogue, const struct wire_frame *frame) {
     if (!dialogue->context->terminal) {
-        dialogue_fail(dialogue, "protocol violation: a PROMPT at a terminal that HELLO did not offer");
+        dialogue_fail(dialogue, "protocol violation: PROMPT for a terminal that HELLO did not offer");
         return;
     }
     dialogue->state = STATE_PROMPTED_AT_TERMINAL;
@@ -96,7 +96,7 @@ void prompt_open(struct dialogue *dialogue, const struct wire_frame *frame) {
     }
     dialogue->state = STATE_PROMPTED;
     if (dialogue->options->mode == MODE_FIRST_PASS && dialogue->prompts++ > 0) {
-        dialogue_fail(dialogue, "protocol violation: a second PROMPT with use_first_pass");
+        dialogue_fail(dialogue, "protocol violation: second PROMPT with use_first_pass");
         return;
     }
     if (!ask(dialogue, frame)) {
@@ -122,5 +122,5 @@ void prompt_withdraw(struct dialogue *dialogue, const struct wire_frame *frame) 
     else if (dialogue->may_cross)
         dialogue->may_cross = false;
     else
-        dialogue_fail(dialogue, "protocol violation: nothing stands there to be withdrawn");
+        dialogue_fail(dialogue, "protocol violation: WITHDRAW without an open PROMPT");
 }

@@ -85,8 +85,8 @@ static bool is_ignored(int number) {
 }
 
 /*
- * What would end or stop the program is held back while the echo is off, and let loose when the terminal is as it
- * was: so nobody is left at a shell that shows nothing, and no handler is set in somebody else's process.
+ * Signals that would end or stop the program are blocked while the echo is off, and delivered when the terminal is
+ * as it was: so no user is left at a shell that shows nothing, and no handler is set in a process that is not ours.
  * - ^C and ^\ cancel in every program, also in one that ignores or blocks them: what is blocked stays pending.
  * - What else the program ignores or has blocked itself is its own business.
  */
@@ -144,8 +144,8 @@ static bool set(int fd, const struct termios *settings) {
 }
 
 /*
- * Echo off and nothing else that a sane terminal has: whoever is killed here with SIGKILL leaves a terminal that
- * "stty echo" mends, and login programs put right by themselves. What was typed before is dropped, as sudo, su
+ * Echo off and nothing else that a sane terminal has: a process that is killed here with SIGKILL leaves a terminal
+ * that "stty echo" restores, and that login programs reset by themselves. What was typed before is dropped, as sudo, su
  * and login drop it: it was not meant for this prompt, and may have been seen.
  */
 static bool enter(struct prompt *prompt) {
@@ -191,7 +191,7 @@ static enum terminal_status show(const struct prompt *prompt, const uint8_t *tex
 
 /*
  * One line. The terminal hands it over only when it is whole, so that erasing works, but for ^D: that hands over
- * what stands there, which is nothing at the start of a line, and the end of the file; a hang-up reads the same.
+ * what has been typed, which is nothing at the start of a line, and the end of the file; a hang-up reads the same.
  */
 static enum terminal_status take_line(const struct prompt *prompt, struct answer *answer) {
     enum terminal_status status;

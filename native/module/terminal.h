@@ -1,6 +1,6 @@
 /*
  * A prompt at the terminal of the process itself. A PAM conversation cannot be interrupted; this one ends when
- * the daemon has something to say: somebody touched a security key.
+ * the daemon sends something: a security key was touched.
  */
 #ifndef SALLYPORT_TERMINAL_H
 #define SALLYPORT_TERMINAL_H
@@ -20,14 +20,14 @@ enum terminal_status {
     TERMINAL_TIMEOUT,
     /* The terminal cannot be opened or set up; errno says why. */
     TERMINAL_FAILED,
-    /* Of terminal.c alone: go on; and ^Z, which ends the prompt until the program is continued. */
+    /* Only within terminal.c: go on; and ^Z, which ends the prompt until the program is continued. */
     TERMINAL_READY,
     TERMINAL_SUSPENDED,
 };
 
 /*
  * Whether `name` (PAM_TTY) is standard input and the controlling terminal of the process, in whose foreground it
- * runs: there is a person at this very terminal, and nobody else reads from it.
+ * runs: there is a person at this very terminal, and no other process reads from it.
  */
 bool terminal_usable(const char *name);
 /* Asks, hidden. On every way out the terminal is as it was before. `answer` holds something only when ANSWERED. */

@@ -19,7 +19,7 @@ struct seen {
 };
 
 /*
- * A text is shown on the terminal of whoever logs in, root's console included. It MUST NOT hold
+ * A text is shown on the user's terminal, root's console included. It MUST NOT hold
  * - a control character but newline and tab: neither C0, nor DEL, nor C1, which some terminals obey;
  * - bytes that are no UTF-8: an 8-bit terminal could read a C1 control out of them.
  */
@@ -116,10 +116,10 @@ static bool is_whole(const struct wire_frame *frame, const struct seen *seen) {
 }
 
 /*
- * MUST hold for everything that comes from the socket:
+ * Invariants for everything that comes from the socket:
  * - no byte outside body[0 .. length) is read;
- * - every required field stands there exactly once and has its size: an empty RESULT is no SUCCESS;
- * - what is not exactly as docs/reference/protocol.md says is refused, never mended.
+ * - every required field is there exactly once and has its size: an empty RESULT is not SUCCESS;
+ * - what is not exactly as docs/reference/protocol.md says is a violation, never repaired.
  */
 bool wire_parse(const uint8_t *body, size_t length, struct wire_frame *frame) {
     struct wire_frame found = {.code = PAM_SYSTEM_ERR};

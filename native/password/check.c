@@ -16,7 +16,7 @@
 
 #include <security/pam_appl.h>
 
-/* Compiled in: whoever asks cannot choose the stack. */
+/* Compiled in: the caller cannot choose the stack. */
 static const char service[] = "sallyport-password";
 
 enum { MESSAGES_MAX = PAM_MAX_NUM_MSG };
@@ -31,7 +31,7 @@ struct conversation {
     bool broken;
 };
 
-/* True: the message wants an answer, and gets one. Texts are dropped: nobody is there to read them. */
+/* True: the message wants an answer, and gets one. Texts are dropped: no person is there to read them. */
 static bool wants_password(struct conversation *conversation, const struct pam_message *message) {
     switch (message->msg_style) {
     case PAM_TEXT_INFO:
@@ -58,7 +58,7 @@ static void drop_responses(struct pam_response *responses, int count) {
 }
 
 /*
- * MUST hold: the password is given once, to a prompt that does not show it; a stack that asks for more gets
+ * Invariants: the password is given once, to a prompt that does not show it; a stack that asks for more gets
  * nothing more, and cannot end well whatever it says afterwards.
  */
 static int converse(int count, const struct pam_message **messages, struct pam_response **out, void *data) {
@@ -86,7 +86,7 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
     return PAM_SUCCESS;
 }
 
-/* The daemon delays and throttles, on time that nobody's process is held up for. */
+/* The daemon delays and limits the rate, without holding up a process. */
 static void no_delay(int status, unsigned int delay, void *data) {
     (void)status;
     (void)delay;
@@ -106,7 +106,7 @@ static int set_items(pam_handle_t *pamh, const struct request *request) {
     return code;
 }
 
-/* A module that takes it for somebody else would have checked somebody else's password. */
+/* A module that changed PAM_USER would have verified another account's password. */
 static bool is_still(pam_handle_t *pamh, const char *user) {
     const void *item = NULL;
 
@@ -115,7 +115,7 @@ static bool is_still(pam_handle_t *pamh, const char *user) {
 
 /*
  * Everything that is not here is a stack that is broken. AUTHTOK_EXPIRED: so long expired that it cannot be
- * changed any more, so that the account is shut.
+ * changed any more, so that the account is closed.
  */
 static enum verdict verdict_of(int code) {
     switch (code) {
@@ -161,24 +161,25 @@ static int ask(pam_handle_t *pamh, const struct request *request, struct convers
 }
 
 /*
- * MUST hold: no verdict but "wrong" and "failed" comes from a stack whose auth part has not asked for the password
+ * Invariants: no verdict but "wrong" and "failed" comes from a stack whose auth part has not asked for the password
  * exactly once: one that asks nothing has not checked it, whatever it says.
  */
-static enum verdict judge(pam_handle_t *pamh, const char *user, const struct conversation *conversation, int code) {
+static enum verdict verdict_from(pam_handle_t *pamh, const char *user, const struct conversation *conversation,
+                                 int code) {
     enum verdict verdict = verdict_of(code);
     const char *fault = NULL;
 
     if (conversation->broken)
-        fault = "asks for more than a password";
+        fault = "requested more than a password";
     else if (!is_still(pamh, user))
-        fault = "takes the account for another one";
+        fault = "changed PAM_USER";
     else if (verdict != VERDICT_WRONG && verdict != VERDICT_FAILED && conversation->answered != 1)
-        fault = "is content without a password";
+        fault = "succeeded without requesting a password";
     else if (verdict == VERDICT_FAILED)
         fault = pam_strerror(pamh, code);
     if (fault == NULL)
         return verdict;
-    syslog(LOG_ERR, "the PAM service %s: %s", service, fault);
+    syslog(LOG_ERR, "PAM service %s: %s", service, fault);
     return VERDICT_FAILED;
 }
 
@@ -215,16 +216,16 @@ enum verdict check_password(const struct request *request, const char *confdir) 
     if (!request->password_possible)
         return VERDICT_WRONG;
     if (!service_exists(confdir)) {
-        syslog(LOG_ERR, "there is no PAM service %s", service);
+        syslog(LOG_ERR, "PAM service %s not found", service);
         return VERDICT_FAILED;
     }
     code = start(confdir, request->user, &conv, &pamh);
     if (code != PAM_SUCCESS) {
-        syslog(LOG_ERR, "the PAM service %s cannot be used: %s", service, pam_strerror(pamh, code));
+        syslog(LOG_ERR, "cannot use PAM service %s: %s", service, pam_strerror(pamh, code));
         return VERDICT_FAILED;
     }
     code = ask(pamh, request, &conversation);
-    verdict = judge(pamh, request->user, &conversation, code);
+    verdict = verdict_from(pamh, request->user, &conversation, code);
     if (verdict == VERDICT_WRONG)
         work_as_for_a_password(request->user, request->password);
     (void)pam_end(pamh, code);

@@ -39,7 +39,7 @@ static bool has_hash(const char *user) {
     return shadow != NULL && is_hash(shadow->sp_pwdp);
 }
 
-/* The method and cost of the first password of this machine, mostly root's; NULL: there is none, and no such work. */
+/* The method and cost of the first password of this machine, mostly root's; NULL if no account has one. */
 static const char *usual_setting(void) {
     const struct spwd *entry;
     const char *found = NULL;

@@ -1,12 +1,12 @@
 /*
- * sallyport-password: one question, whether this is the password of that account (which PAM answers), or whether
+ * sallyport-password: one request: whether this is the password of that account (which PAM answers), or whether
  * the account has a password at all.
  * docs/reference/protocol.md, "The password helper".
  *
- * MUST hold:
- * - sallyportd alone is answered, as root, and by the system's own stack;
- * - there is one question and one verdict, and the process ends: at the latest by its alarm;
- * - the password stands in no argument, environment, log or core, and is wiped before the verdict leaves.
+ * Invariants:
+ * - only sallyportd is answered, as root, and by the system's own stack;
+ * - there is one request and one verdict, and the process ends: at the latest by its alarm;
+ * - the password is in no argument, environment, log or core, and is wiped before the verdict leaves.
  */
 #define _GNU_SOURCE
 
@@ -37,9 +37,9 @@ static struct frame_in incoming;
 static struct request request;
 
 /*
- * Set-id this program would tell everybody whether a password is right; so, or with capabilities of its file, it
- * would run the modules that a directory of theirs names as somebody else. AT_SECURE alone is no fault: SELinux sets
- * it for services too.
+ * Set-id this program would confirm passwords to every user; so, or with capabilities of its file, it would run the
+ * modules that a directory of the caller's names as another uid. AT_SECURE by itself is not a fault: SELinux sets it
+ * for services too.
  */
 static bool is_raised(bool has_confdir) {
     return getuid() != geteuid() || getgid() != getegid() || (has_confdir && getauxval(AT_SECURE) != 0);
@@ -64,7 +64,7 @@ static bool parse_options(int argc, char **argv, const char **confdir) {
     return optind == argc;
 }
 
-/* Of root's modules none has to gain anything; what pam_unix starts for others, unix_chkpwd, has to. */
+/* No module that runs as root has to gain anything; unix_chkpwd, which pam_unix starts for others, has to. */
 static bool harden(void) {
     const struct rlimit none = {0, 0};
 
@@ -78,7 +78,7 @@ static bool harden(void) {
     return close_range(STDERR_FILENO + 1, ~0u, 0) == 0;
 }
 
-/* Whoever started us may have left signals blocked or ignored, and with them the alarm. */
+/* The process that started us may have left signals blocked or ignored, and with them the alarm. */
 static void handle_signals(void) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -108,10 +108,10 @@ static bool read_request(void) {
     return good;
 }
 
-/* Without root pam_unix knows the password of the own account alone: enough for a directory of one's own. */
+/* Without root pam_unix knows only the password of our own account: enough for --confdir. */
 static enum verdict answer(const char *confdir) {
     if (geteuid() != 0 && confdir == NULL) {
-        syslog(LOG_ERR, "not root, and so cannot check passwords");
+        syslog(LOG_ERR, "not root: cannot verify passwords");
         return VERDICT_FAILED;
     }
     return request.type == FRAME_LOOK ? look_for_password(request.user) : check_password(&request, confdir);

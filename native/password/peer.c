@@ -13,10 +13,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Whom sallyportd runs as on an installed system. */
+/* The account that sallyportd runs as on an installed system. */
 static const char daemon_account[] = "sallyport";
 
-/* What a pair of sockets has for a name; a connection has the name of its listener. */
+/* Length of the name of a pair of sockets; a connection has the name of its listener. */
 enum { UNNAMED = offsetof(struct sockaddr_un, sun_path) };
 
 static bool is_daemon(uid_t uid) {
@@ -26,15 +26,15 @@ static bool is_daemon(uid_t uid) {
 }
 
 /*
- * Our own uid is no stranger: it could run this program itself. A connection is the kernel's word about the one
- * who connected; a pair, about the one who made it.
+ * Our own uid may ask: it could run this program itself. For a connection the kernel names the process that
+ * connected; for a pair, the one that made it.
  */
 static bool trusted(const struct ucred *peer) {
     return peer->uid == 0 || peer->uid == geteuid() || is_daemon(peer->uid);
 }
 
 /*
- * MUST hold: behind a socket that somebody else could connect to, the stack is the system's. What comes in by a
+ * Invariant: behind a socket that other processes could connect to, the stack is the system's. What comes in by a
  * listener has its name; the pair that a program starts us with has none.
  */
 static bool is_connection(int fd) {
@@ -49,22 +49,22 @@ static bool socket_may(int fd, bool has_confdir) {
     socklen_t size = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer)) {
-        syslog(LOG_ERR, "cannot tell who asks: %s", strerror(errno));
+        syslog(LOG_ERR, "cannot read peer credentials: %s", strerror(errno));
         return false;
     }
     if (!trusted(&peer)) {
-        syslog(LOG_ALERT, "uid %lu asked for the password of an account, and is not %s: refused",
+        syslog(LOG_ALERT, "uid %lu asked for the password of an account and is not %s: dropped",
                (unsigned long)peer.uid, daemon_account);
         return false;
     }
     if (has_confdir && is_connection(fd)) {
-        syslog(LOG_ERR, "--confdir is not for a socket that others can connect to: refused");
+        syslog(LOG_ERR, "--confdir is not for a socket that others can connect to: dropped");
         return false;
     }
     return true;
 }
 
-/* A pipe has been made by whoever started us. */
+/* A pipe has been made by the process that started us. */
 bool peer_may_ask(int fd, bool has_confdir) {
     struct stat status;
 

@@ -1,10 +1,10 @@
-/* Who asks, and whether it may. */
+/* The process that sends the request, and whether it may. */
 #ifndef SALLYPORT_PASSWORD_PEER_H
 #define SALLYPORT_PASSWORD_PEER_H
 
 #include <stdbool.h>
 
-/* Says why not in the system's log. */
+/* Logs why not. */
 bool peer_may_ask(int fd, bool has_confdir);
 
 #endif

@@ -27,7 +27,7 @@ enum field_tag {
     TAG_CODE = 0x06,
 };
 
-/* None is 0: bytes that nobody wrote are no verdict. */
+/* None is 0: unwritten bytes are not a verdict. */
 enum verdict {
     VERDICT_RIGHT = 1,
     VERDICT_WRONG = 2,

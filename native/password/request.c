@@ -6,7 +6,7 @@
 
 #include "../frames/codec.h"
 
-/* Each stands at most once. */
+/* Each is there at most once. */
 struct field_rule {
     enum field_tag tag;
     /* A FRAME_LOOK has no other fields than those that it requires. */
@@ -67,7 +67,8 @@ static bool read_field(struct request *request, const struct field *field, bool 
 
         if ((uint8_t)rule->tag != field->tag)
             continue;
-        if (seen[i] || (request->type == FRAME_LOOK && !rule->looked) || field->length < rule->shortest || field->length > rule->longest)
+        if (seen[i] || (request->type == FRAME_LOOK && !rule->looked) || field->length < rule->shortest ||
+            field->length > rule->longest)
             return false;
         seen[i] = true;
         return rule->read(request, field);
@@ -76,8 +77,8 @@ static bool read_field(struct request *request, const struct field *field, bool 
 }
 
 /*
- * MUST hold: no byte outside body[0 .. length) is read; every field has its size and stands once; a tag that is
- * not known is refused: the two sides are of one version, so there is nothing to skip.
+ * Invariants: no byte outside body[0 .. length) is read; every field has its size and is there once; a tag that is
+ * not known is a violation: the two sides are of one version, so there is nothing to skip.
  */
 bool request_parse(const uint8_t *body, size_t length, struct request *request) {
     bool seen[RULES] = {false};

@@ -50,7 +50,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       const outcome = await rig.place().login();
       assert.equal(outcome.code, pam.authinfoUnavail);
       tookAbout(outcome, 0);
-      assert.match(outcome.logs.join('\n'), /pam\.sock: nobody listens; is sallyportd running\?/);
+      assert.match(outcome.logs.join('\n'), /pam\.sock: no listener; is sallyportd running\?/);
     });
 
     it('no directory', async () => {
@@ -78,6 +78,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       await place.listen(say());
       const outcome = await place.login();
       assert.equal(outcome.code, pam.authinfoUnavail);
+      assert.match(outcome.logs.join('\n'), /pam\.sock: no response; is sallyportd running\?/);
       tookAbout(outcome, 5000);
     });
 
@@ -101,6 +102,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       });
       const outcome = await place.login();
       assert.equal(outcome.code, pam.authinfoUnavail);
+      assert.match(outcome.logs.join('\n'), /pam\.sock: connection closed without a response;/);
       tookAbout(outcome, 0);
     });
 

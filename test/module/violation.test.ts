@@ -30,6 +30,20 @@ describe('a violation', { concurrency: 4 }, () => {
     const codes = Array.from({ length: 40 }, (_, code) => code).filter((code) => !allowed.has(code));
     for (const code of [...codes, 0xffffffff, 0x80000000, 0x01000000]) await refuses(result(code));
   });
+  it('is named in the log: an unexpected frame, and one that is malformed', async () => {
+    for (const [bytes, named] of [
+      [vectorBytes('withdraw.hex'), 'WITHDRAW without an open PROMPT'],
+      [Buffer.concat([prompt(), prompt()]), 'unexpected frame'],
+      [info('\x1b'), 'malformed frame'],
+      [Buffer.alloc(4), 'invalid frame length'],
+    ] as const) {
+      const place = rig.place();
+      await place.listen(say(bytes));
+      const { code, logs } = await place.login({ words: [answer('123456')] });
+      assert.equal(code, pam.systemErr);
+      assert.ok(logs.join('\n').includes(`protocol violation: ${named} (login refused)`), named);
+    }
+  });
   it('a violation behind frames that are right', () =>
     refuses(Buffer.concat([wait(), info('x'), info('\x1b')])));
   it('strip in mode prompt', () => refuses(Buffer.concat([prompt(), result(pam.success, 1)])));

@@ -148,6 +148,6 @@ test('the queue is bounded, and questions that nobody waits for any more leave i
   const pool = { threads: 1, queue: 2 };
   const [, full, after] = await run('files slow', { steps, pool, end: 'exit' });
   assert.deepEqual(full?.answers, ['unavailable', 'unavailable', 'unavailable']);
-  assert.equal(full?.whys.filter((why) => why.includes('too many questions')).length, 1);
-  assert.equal(after?.whys.filter((why) => why.includes('too many questions')).length, 0);
+  assert.equal(full?.whys.filter((why) => why.includes('too many queries')).length, 1);
+  assert.equal(after?.whys.filter((why) => why.includes('too many queries')).length, 0);
 });
