@@ -15,9 +15,9 @@ import { until } from '../../support/until.ts';
  * Perl makes it, because Node cannot without serving it.
  */
 const server = `
-  const { openDoor } = await import(process.argv[1]);
+  const { openListener } = await import(process.argv[1]);
   process.setuid(65534);
-  const listener = await openDoor({ fd: 3 }, {
+  const listener = await openListener({ fd: 3 }, {
     connected: (socket) => {
       socket.on('error', () => undefined);
       socket.on('data', (data) => String(data) === 'end' ? process.exit(0) : socket.end('served: ' + data));
