@@ -65,6 +65,8 @@ else if (await agreed(`Make the tag ${tag}?`)) {
   git(
     'tag',
     '--annotate',
+    // Headings of the changelog are not comments.
+    '--cleanup=verbatim',
     tag,
     '--message',
     `Sallyport ${packageJson.version}\n\n${notesOf(packageJson.version, changelog)}`,
