@@ -1,5 +1,6 @@
 import type { Realm } from '../config/contract.ts';
 import type { Configuration } from '../config/in-force.ts';
+import { isIssued, sshKeyOf } from '../factors/kinds.ts';
 import type { AccountLookup, Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { AccountState, LockState, LoginFacts } from '../policy/contract.ts';
@@ -113,7 +114,7 @@ function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOp
   if (realm === undefined) return undefined;
   const { webauthn } = options.configuration.current();
   // A key of ssh's is one only in the logins that a rule accepts it for.
-  const own = ownFactors(record).filter(({ kind }) => kind !== 'ssh-sk');
+  const own = ownFactors(record).filter((factor) => sshKeyOf(factor) === undefined);
   const match = matchOf(own, realm, webauthn?.rpId, options.now());
   const fitting = match.kind === 'some-fit' ? match.fitting : [];
   return {
@@ -175,7 +176,7 @@ export function plainLogin(
 
 /** What an admin gave for one login is nothing that an account stands on. */
 function ownFactors({ factors }: AccountRecord): AccountRecord['factors'] {
-  return factors.filter(({ kind }) => kind !== 'bypass');
+  return factors.filter((factor) => !isIssued(factor));
 }
 
 function heldBy(record: AccountRecord | undefined): Omit<AccountState, 'lock' | 'grants' | 'exemption'> {

@@ -6,7 +6,7 @@ import { readByPortal } from '../client/portal-config.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { checkedName } from '../enrolment/factor-name.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import { summaryOf, withoutCodeToCome } from '../factors/summary.ts';
+import { kindOf, summaryOf } from '../factors/kinds.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
@@ -72,7 +72,10 @@ export function createAdmin(options: AdministrationOptions): Admin {
   const readable = async (account: string, codesToCome = true) => {
     const record = await recordOf(account);
     if (record === undefined || codesToCome) return record;
-    return { ...record, factors: record.factors.map(withoutCodeToCome) };
+    return {
+      ...record,
+      factors: record.factors.map((factor) => kindOf(factor).withoutCodeToCome?.(factor) ?? factor),
+    };
   };
 
   /** Names from `search` on do not begin with the one that is it. */

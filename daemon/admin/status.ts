@@ -2,6 +2,7 @@ import type { KeysView, StatusView } from '../api/views.ts';
 import type { Config } from '../config/contract.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { observingWarnings } from '../config/in-force.ts';
+import { securityKeyRequirement } from '../factors/contract.ts';
 import { pluralise } from '../lib/count-of.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { ExemptionCount } from './exemptions.ts';
@@ -99,7 +100,9 @@ function rotationWarnings(keys: KeysView | undefined): readonly string[] {
 
 function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {
   if (webauthn !== undefined) return [];
-  const waiting = realms.filter(({ require }) => Array.isArray(require) && require.includes('webauthn'));
+  const waiting = realms.filter(
+    ({ require }) => Array.isArray(require) && require.includes(securityKeyRequirement),
+  );
   return waiting.map(
     ({ name, line }) =>
       `the realm "${name}" (${file}:${line}) takes security keys, and [webauthn] names no rp_id: none can be added or used`,

@@ -2,7 +2,7 @@ import type { LockView, UserLine, UserView } from '../api/views.ts';
 import type { Realm } from '../config/contract.ts';
 import { defaults } from '../config/defaults.ts';
 import type { Configuration } from '../config/in-force.ts';
-import { summaryOf } from '../factors/summary.ts';
+import { summaryOf } from '../factors/kinds.ts';
 import type { LockState } from '../policy/contract.ts';
 import { isRunning } from '../policy/exemption.ts';
 import { ownershipOf } from '../policy/identity.ts';

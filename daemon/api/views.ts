@@ -2,8 +2,8 @@ import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.t
 import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
 import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
+import type { FactorSummary } from '../factors/kinds.ts';
 import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
-import type { FactorSummary } from '../factors/summary.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';

@@ -1,3 +1,4 @@
+import { satisfiesRequirement, sshKind } from '../factors/kinds.ts';
 import type { Placed } from './check.ts';
 import type { Rule } from './contract.ts';
 import { formatValue, type Report } from './problem.ts';
@@ -12,7 +13,7 @@ export function checkAccepts(
   rules: readonly Placed<Rule>[],
   report: Report,
 ): void {
-  const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
+  const isMet = satisfiesRequirement(require, sshKind);
   for (const { item, path } of rules) {
     const { action, services, from } = item;
     if (action.kind !== 'accept') continue;
@@ -21,7 +22,7 @@ export function checkAccepts(
         [...path, 'action'],
         `accept = ${formatValue(action.factor)}`,
         'it in a realm whose require is "none" or "any", or has "webauthn" in it',
-        `this realm requires ${require.join(' or ')}, and ${action.factor} meets webauthn alone`,
+        `this realm requires ${[require].flat().join(' or ')}, and ${action.factor} meets webauthn alone`,
       );
     if (isMet && webauthn?.aaguids !== undefined)
       report.add(

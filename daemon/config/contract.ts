@@ -5,6 +5,7 @@ import type {
   UserVerification,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import type { KindName } from '../factors/kinds.ts';
 import type { Network } from '../lib/network.ts';
 
 /** The whole configuration, checked and with every default filled in. */
@@ -144,7 +145,7 @@ export interface Rule {
     | { readonly kind: 'refuse' }
     | { readonly kind: 'remember'; readonly forMs: number }
     /** A FIDO key that sshd has verified is the second factor; for any other login it means ask. */
-    | { readonly kind: 'accept'; readonly factor: 'ssh-sk' };
+    | { readonly kind: 'accept'; readonly factor: KindName };
 }
 
 export type Source =

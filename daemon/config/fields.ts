@@ -1,5 +1,7 @@
 import { TomlDate } from 'smol-toml';
 import * as v from 'valibot';
+import { requirableKinds } from '../factors/contract.ts';
+import { sshKind } from '../factors/kinds.ts';
 import { parseNetwork } from '../lib/network.ts';
 import { limits } from '../limits.ts';
 import type { Realm, Rule, Source } from './contract.ts';
@@ -164,9 +166,8 @@ export const source = reads<Source>(
   },
 );
 
-const requirable: Extract<Realm['require'], readonly unknown[]> = ['totp', 'webauthn', 'yubikey'];
 const kind = reads('"totp", "webauthn" or "yubikey", each once', (input) =>
-  requirable.find((candidate) => candidate === input),
+  requirableKinds.find((candidate) => candidate === input),
 );
 
 export const requirement = reads<Realm['require']>(
@@ -205,7 +206,7 @@ export const action = reads<Rule['action']>(
     if (input === 'skip' || input === 'ask' || input === 'refuse') return { kind: input };
     if (!isTable(input)) return undefined;
     const keys = Object.keys(input).join();
-    if (keys === 'accept' && input.accept === 'ssh-sk') return { kind: 'accept', factor: 'ssh-sk' };
+    if (keys === 'accept' && input.accept === sshKind) return { kind: 'accept', factor: sshKind };
     if (keys !== 'remember') return undefined;
     const time = v.safeParse(rememberFor, input.remember);
     return time.success ? { kind: 'remember', forMs: time.output } : undefined;

@@ -9,7 +9,7 @@ import type { Realm } from '../config/contract.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
 import type { FactorContext } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import { summaryOf } from '../factors/summary.ts';
+import { summaryOf } from '../factors/kinds.ts';
 import { publicIdOf } from '../factors/yubikey.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';

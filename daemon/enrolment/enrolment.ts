@@ -10,7 +10,7 @@ import type {
   YubikeyValidation,
 } from '../factors/contract.ts';
 import type { FactorRecord, KindName } from '../factors/kinds.ts';
-import { kindOf } from '../factors/kinds.ts';
+import { kindOf, satisfiesRequirement } from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { checkSeed } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
@@ -26,7 +26,6 @@ import { offsetText } from '../lib/clock-offset.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
-import { satisfiesRequirement } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { acceptedAnswer } from '../verifier/replay.ts';

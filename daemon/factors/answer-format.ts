@@ -1,9 +1,10 @@
-import type { AnswerFormat, Assertion } from './contract.ts';
+import { unreachable } from '../lib/errors.ts';
+import type { AcceptedFormat, AnswerFormat, Assertion, FixedFormat } from './contract.ts';
 import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
 
-/** A shape found at the end of a password-and-code answer. */
+/** What stands at the end of a password-and-code answer. */
 export interface Tail {
-  readonly shape: AnswerFormat;
+  readonly format: AnswerFormat;
   /** Bytes from the end of the answer that it takes up. */
   readonly length: number;
 }
@@ -33,9 +34,9 @@ const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase()
 /*
  * Invariants:
  * - The answer may be a password, the whole of it or its front. Strings cannot be wiped, so no byte becomes part
- *   of one before every byte of the shape has been looked at and belongs to it.
+ *   of one before every byte of the format has been looked at and belongs to it.
  * - All that is compared is compared in one spelling (reading.ts), so that what was used is used in every spelling.
- * - A control byte, or a character that is no digit, letter, blank or dash, fits no shape.
+ * - A control byte, or a character that is no digit, letter, blank or dash, fits no format.
  */
 
 /** @param digitsInUse lengths of the codes that this login may take (6, 7, 8) */
@@ -45,11 +46,11 @@ export function answerFormatOf(answer: Buffer, digitsInUse: ReadonlySet<number>)
   try {
     if (core.length === 0) return { kind: 'enter' };
     return (
-      codeShape(core, digitsInUse) ??
-      otpShape(core) ??
-      recoveryShape(core) ??
-      legacyShape(core) ??
-      bypassShape(core) ?? { kind: 'none' }
+      codeFormat(core, digitsInUse) ??
+      otpFormat(core) ??
+      recoveryFormat(core) ??
+      legacyFormat(core) ??
+      bypassFormat(core) ?? { kind: 'none' }
     );
   } finally {
     core.fill(0);
@@ -57,8 +58,34 @@ export function answerFormatOf(answer: Buffer, digitsInUse: ReadonlySet<number>)
   }
 }
 
-/** Shapes that are of one length each, whatever the account has. */
-export type FixedFormat = Extract<AnswerFormat['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
+/** What the factors of a login may take. */
+export interface WantedFormats {
+  readonly digits: ReadonlySet<number>;
+  readonly fixed: ReadonlySet<FixedFormat>;
+  /** Public ids of YubiKeys. */
+  readonly otps: ReadonlySet<string>;
+}
+
+/** Whatever any account may have. */
+export const anyFormat: WantedFormats = {
+  digits: new Set([6, 7, 8]),
+  fixed: new Set(['recovery', 'legacy-recovery', 'bypass']),
+  otps: new Set(),
+};
+
+export function isFixed(accepted: AcceptedFormat): accepted is { readonly kind: FixedFormat } {
+  return (anyFormat.fixed as ReadonlySet<string>).has(accepted.kind);
+}
+
+export function looksLikeOtp(answer: Buffer): boolean {
+  return answerFormatOf(answer, anyFormat.digits).kind === 'yubikey';
+}
+
+/** The one OTP among these whose public id is wanted: an answer as another keyboard layout makes it. */
+export function retyped(typed: readonly { readonly otp: string }[], otps: ReadonlySet<string>): AnswerFormat {
+  const [first, ...others] = typed.filter(({ otp }) => otps.has(otp.slice(0, -shortestOtp)));
+  return first === undefined || others.length > 0 ? { kind: 'none' } : { kind: 'yubikey', text: first.otp };
+}
 
 /**
  * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
@@ -69,37 +96,29 @@ export type FixedFormat = Extract<AnswerFormat['kind'], 'recovery' | 'legacy-rec
  *
  * @param wanted the factors that the account has: lengths of its codes and OTPs, and what else it has
  */
-export function tailsOf(
-  answer: Buffer,
-  wanted: {
-    readonly digits: ReadonlySet<number>;
-    readonly fixed: ReadonlySet<FixedFormat>;
-    /** Public ids of its YubiKeys. */
-    readonly otps: ReadonlySet<string>;
-  },
-): readonly Tail[] {
+export function tailsOf(answer: Buffer, wanted: WantedFormats): readonly Tail[] {
   const reading = readAnswer(answer);
   const tails: Tail[] = [];
   const add = (
     found: Buffer | undefined,
-    shape: (core: Buffer) => AnswerFormat | undefined,
+    format: (core: Buffer) => AnswerFormat | undefined,
     first: number,
   ) => {
-    const made = found === undefined ? undefined : shape(found);
+    const made = found === undefined ? undefined : format(found);
     found?.fill(0);
-    if (made !== undefined) tails.push({ shape: made, length: answer.length - startOf(reading, first) });
+    if (made !== undefined) tails.push({ format: made, length: answer.length - startOf(reading, first) });
   };
   try {
     for (const publicId of wanted.otps) {
       const { core, first } = lastGroups(reading, [publicId.length + shortestOtp]);
-      add(core, (bytes) => (beginsWith(bytes, publicId) ? otpShape(bytes) : undefined), first);
+      add(core, (bytes) => (beginsWith(bytes, publicId) ? otpFormat(bytes) : undefined), first);
     }
     // The end of an OTP may look like a recovery key, and would be tried as one too.
     if (tails.length > 0) return longestFirst(tails);
-    for (const { kind, groups, shape } of fixedShapes) {
+    for (const { kind, groups, format } of fixedFormats) {
       if (!wanted.fixed.has(kind)) continue;
       const { core, first } = lastGroups(reading, groups);
-      add(core, shape, first);
+      add(core, format, first);
     }
     for (const digits of wanted.digits) {
       // Without a separator it fits each of them.
@@ -112,6 +131,24 @@ export function tailsOf(
     return longestFirst(tails);
   } finally {
     wipeReading(reading);
+  }
+}
+
+/** Whether an answer is of a format that a record takes. */
+export function isAccepted(accepted: AcceptedFormat, format: AnswerFormat): boolean {
+  switch (accepted.kind) {
+    case 'code':
+      return format.kind === 'code' && format.text.length === accepted.digits;
+    case 'yubikey':
+      return format.kind === 'yubikey' && format.text.slice(0, -shortestOtp) === accepted.publicId;
+    case 'assertion':
+      return format.kind === 'assertion' && format.assertion.credentialId === accepted.credentialId;
+    case 'recovery':
+    case 'legacy-recovery':
+    case 'bypass':
+      return format.kind === accepted.kind;
+    default:
+      return unreachable(accepted);
   }
 }
 
@@ -180,11 +217,11 @@ function groupsOfCode(digits: number): readonly (readonly number[])[] {
   return half === digits - half ? [even] : [even, [digits - half, half]];
 }
 
-function codeShape(core: Buffer, digitsInUse: ReadonlySet<number>): AnswerFormat | undefined {
+function codeFormat(core: Buffer, digitsInUse: ReadonlySet<number>): AnswerFormat | undefined {
   for (const digits of digitsInUse)
     for (const groups of groupsOfCode(digits)) {
-      const shape = asCode(core, groups);
-      if (shape !== undefined) return shape;
+      const format = asCode(core, groups);
+      if (format !== undefined) return format;
     }
   return undefined;
 }
@@ -194,33 +231,33 @@ function asCode(bytes: Buffer, groups: readonly number[]): AnswerFormat | undefi
   return text === undefined ? undefined : { kind: 'code', text };
 }
 
-function otpShape(core: Buffer): AnswerFormat | undefined {
+function otpFormat(core: Buffer): AnswerFormat | undefined {
   if (core.length < shortestOtp || core.length > longestOtp) return undefined;
   const text = grouped(core, [core.length], modhex);
   return text === undefined ? undefined : { kind: 'yubikey', text: text.toLowerCase() };
 }
 
-function recoveryShape(bytes: Buffer): AnswerFormat | undefined {
+function recoveryFormat(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, recoveryGroups, recoverySymbols);
   return text === undefined ? undefined : { kind: 'recovery', text: text.toLowerCase() };
 }
 
-function legacyShape(bytes: Buffer): AnswerFormat | undefined {
+function legacyFormat(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, legacyGroups, hex)?.toLowerCase();
   return text === undefined
     ? undefined
     : { kind: 'legacy-recovery', text: text.replace(/....(?!$)/g, '$&-') };
 }
 
-function bypassShape(bytes: Buffer): AnswerFormat | undefined {
+function bypassFormat(bytes: Buffer): AnswerFormat | undefined {
   const text = grouped(bytes, bypassGroups, decimal);
   return text === undefined ? undefined : { kind: 'bypass', text };
 }
 
-const fixedShapes = [
-  { kind: 'recovery', groups: recoveryGroups, shape: recoveryShape },
-  { kind: 'legacy-recovery', groups: legacyGroups, shape: legacyShape },
-  { kind: 'bypass', groups: bypassGroups, shape: bypassShape },
+const fixedFormats = [
+  { kind: 'recovery', groups: recoveryGroups, format: recoveryFormat },
+  { kind: 'legacy-recovery', groups: legacyGroups, format: legacyFormat },
+  { kind: 'bypass', groups: bypassGroups, format: bypassFormat },
 ] as const;
 
 /** The symbols of `bytes`, if they are groups of these sizes with at most one dash between two. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { bypassGroups } from './answer-format.ts';
 import type { FactorKind, RecoveryHash } from './contract.ts';
-import { base64, factorBase, type Infer, salted, time } from './fields.ts';
+import { base64, factorBase, type Infer, minuteOf, salted, time } from './fields.ts';
 import { consumeFrom, hashedSet } from './single-use.ts';
 
 const schema = v.strictObject({
@@ -24,9 +24,13 @@ export type BypassRecord = Infer<typeof schema>;
 export const bypass: FactorKind<BypassRecord> = {
   kind: 'bypass',
   schema,
-  countsAsCode: true,
+  words: { name: 'Bypass code', answer: 'bypass code' },
+  meets: 'each',
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: true, runsOut: true },
   usable: isOpen,
-  takes: (_record, format) => format.kind === 'bypass',
+  answerFormats: () => [{ kind: 'bypass' }],
+  details: ({ until }) => ({ detail: `one login, until ${minuteOf(until)}`, until }),
+  afterLogin: () => 'That code is used up. Add a factor of your own now.',
   verify(record, format, { now, keyedHash }) {
     const { keyId, salt, hash } = record;
     const isRight =

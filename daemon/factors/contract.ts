@@ -1,8 +1,11 @@
 import type { GenericSchema } from 'valibot';
 import type { OtpFields } from './fields.ts';
 
-/** Kinds that a realm may require. */
-export type RequirableKind = 'totp' | 'webauthn' | 'yubikey';
+/** What a realm may require. */
+export const requirableKinds = ['totp', 'webauthn', 'yubikey'] as const;
+export type RequirableKind = (typeof requirableKinds)[number];
+/** What security keys meet. */
+export const securityKeyRequirement = 'webauthn' satisfies RequirableKind;
 
 /** What every record has beside its kind. */
 export interface FactorBase {
@@ -166,22 +169,115 @@ export type RejectReason =
   | 'unavailable'
   | 'counter';
 
-/** One contract for all factors; `test/unit/factors/contract.ts` is the suite that each passes. */
+/** Formats that are of one length each, whatever the account has. */
+export type FixedFormat = Extract<AnswerFormat['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
+
+/** Which answers a record may take. */
+export type AcceptedFormat =
+  | { readonly kind: 'code'; readonly digits: number }
+  | { readonly kind: FixedFormat }
+  | { readonly kind: 'yubikey'; readonly publicId: string }
+  | { readonly kind: 'assertion'; readonly credentialId: string };
+
+/** What a realm says that a factor has to know of it. */
+export interface RealmTerms {
+  readonly name: string;
+  readonly require: 'none' | 'any' | readonly RequirableKind[];
+  readonly totp: { readonly skew: number };
+  readonly yubikey: { readonly validation?: YubikeyValidation };
+  readonly webauthn: { readonly models?: { readonly aaguids: readonly string[] } };
+}
+
+/** What a realm allows of a kind beyond requiring it. */
+export interface AllowedTerms extends Pick<RealmTerms, 'yubikey' | 'webauthn'> {
+  /** Of the configuration; undefined: there is none. */
+  readonly rpId: string | undefined;
+}
+
+/** What lockout, policy and the audit trail ask of a kind. */
+export interface Traits {
+  /** Typed codes share `lockout.codes`; recovery keys do not. */
+  readonly countsAsCode: boolean;
+  /** An accepted one unlocks typed codes. */
+  readonly liftsCodeLock: boolean;
+  /** An administrator gave it: it is none of the account's own, and opens one login. */
+  readonly isIssued: boolean;
+  /** It is good for a number of logins, so that an account that has nothing else will be locked out. */
+  readonly runsOut: boolean;
+}
+
+/** What is listed of a factor beside its name: nothing that helps to make a code. */
+export interface Details {
+  /** Short facts for people: "6 digits, 30 s, SHA-1", "7 of 10 left". */
+  readonly detail: string;
+  /** Recovery keys or scratch codes left. */
+  readonly left?: number;
+  /** When a bypass code ends. Milliseconds since the epoch. */
+  readonly until?: number;
+  /** After a restore: when its codes are accepted again. Milliseconds since the epoch; it may be over. */
+  readonly heldUntil?: number;
+}
+
+/** What is spent of a device, for all accounts that have it. */
+export interface CounterValue {
+  readonly lastPress: number;
+  readonly spent: readonly string[];
+}
+
+/** Counters in the store that accounts with the same device share. */
+export interface SharedCounters<R extends AnyRecord> {
+  names(record: R): readonly string[];
+  /** The record under its counters; a text: it must not be used, and why. */
+  raise(record: R, counter: (name: string) => CounterValue | undefined): R | string;
+  /** What the commit writes that accepts the record. */
+  written(record: R): readonly (CounterValue & { readonly name: string })[];
+}
+
+/** One contract for all kinds; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface FactorKind<R extends AnyRecord> {
   readonly kind: R['kind'];
   /** What the store accepts, in and out: what is not named is refused. */
   readonly schema: GenericSchema<unknown, R>;
-  /** Typed codes share `lockout.codes`; recovery keys do not. */
-  readonly countsAsCode: boolean;
+  readonly words: {
+    /** What a factor is called that was given no name. */
+    readonly name: string;
+    /** In a prompt: "verification code". */
+    readonly answer: string;
+    /** All the answers of a set: "recovery keys". */
+    readonly set?: string;
+  };
+  /** Which requirement of a realm it meets. */
+  readonly meets: RequirableKind | 'each';
+  readonly traits: Traits;
   /**
    * Whether it can let anybody in now: a used-up recovery set is no factor, nor is a bypass code at its end.
    * @param now milliseconds since the epoch
    */
   usable(record: R, now: number): boolean;
-  /** Whether an answer of this shape may be for this record. */
-  takes(record: R, format: AnswerFormat): boolean;
+  /**
+   * Why the realm does not allow it, though it meets what is required: the end of a sentence that begins with its
+   * name. Absent, or undefined: it does.
+   */
+  notAllowed?(record: R, terms: AllowedTerms): string | undefined;
+  answerFormats(record: R): readonly AcceptedFormat[];
   /** Of a security key. */
-  readonly credential?: (record: R) => SecurityKey;
+  credential?(record: R): SecurityKey;
+  /** Of a key that sshd verifies before PAM is reached: its blob, as SSH_AUTH_INFO_0 writes it. */
+  sshKey?(record: R): string;
+  readonly counters?: SharedCounters<R>;
+  /** Only validation servers can say whether an answer is right. */
+  isValidatedByServers?(record: R): boolean;
   /** Pure. Never throws for any answer. On acceptance `record` is what MUST be committed before SUCCESS. */
   verify(record: R, format: AnswerFormat, context: FactorContext): FactorVerdict<R>;
+  /** How long an accepted answer may still be in its window, in milliseconds; absent: as long as a retry takes. */
+  replayWindow?(record: R, terms: Pick<RealmTerms, 'totp'>): number;
+  /** The record once a right code of another time was refused. */
+  withOffset?(record: R, offset: { readonly seconds: number; readonly at: number }): R;
+  /** The record without what it says of a code that is still to come: who guessed it could wait for its time. */
+  withoutCodeToCome?(record: R): R;
+  details(record: R): Details;
+  /** What a person should hear after a login; undefined: nothing. */
+  afterLogin?(record: R): string | undefined;
+  /** What the event of an accepted answer says is left. */
+  auditedRemaining?(record: R): number;
 }

@@ -1,14 +1,28 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import type { AnswerFormat, AnyRecord, Assertion, FactorContext, FactorVerdict } from './contract.ts';
+import type {
+  AcceptedFormat,
+  AnswerFormat,
+  AnyRecord,
+  Assertion,
+  FactorContext,
+  FactorVerdict,
+  KeyAlgorithm,
+} from './contract.ts';
 import { credentialFields, type Infer } from './fields.ts';
 
 const credential = v.strictObject(credentialFields);
 /** What the records of security keys have in common. */
 export type CredentialFields = Infer<typeof credential>;
 
-export function takesAssertion(record: CredentialFields, format: AnswerFormat): boolean {
-  return format.kind === 'assertion' && format.assertion.credentialId === record.credentialId;
+export const keyAlgorithmNames: Readonly<Record<KeyAlgorithm, string>> = {
+  es256: 'ES256',
+  eddsa: 'EdDSA',
+  rs256: 'RS256',
+};
+
+export function assertionOf({ credentialId }: CredentialFields): readonly AcceptedFormat[] {
+  return [{ kind: 'assertion', credentialId }];
 }
 
 /*
@@ -27,7 +41,7 @@ export function verifyAssertion<R extends AnyRecord & CredentialFields>(
   context: FactorContext,
   mustBeVerified: boolean,
 ): FactorVerdict<R> {
-  if (format.kind !== 'assertion' || !takesAssertion(record, format))
+  if (format.kind !== 'assertion' || format.assertion.credentialId !== record.credentialId)
     return { outcome: 'refused', reason: 'wrong' };
   const { assertion } = format;
   const { credentialId, publicKey } = record;

@@ -37,6 +37,12 @@ export const otpFields = {
 const otp = v.strictObject(otpFields);
 export type OtpFields = Infer<typeof otp>;
 
+export const algorithmNames: Readonly<Record<OtpFields['algorithm'], string>> = {
+  sha1: 'SHA-1',
+  sha256: 'SHA-256',
+  sha512: 'SHA-512',
+};
+
 /** Only where a store was restored or repaired: what is above the mark may be spent too. */
 export const resyncRequired = v.exactOptional(v.literal(true));
 
@@ -68,3 +74,11 @@ export const hashedSetFields = {
 const hashedSet = v.strictObject(hashedSetFields);
 /** Single-use answers, kept as keyed hashes. */
 export type HashedSet = Infer<typeof hashedSet>;
+
+export function resyncText({ inDoubt }: { readonly inDoubt?: true }): string {
+  return inDoubt ? ', restored: waits for two in a row' : '';
+}
+
+export function minuteOf(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -1,6 +1,14 @@
 import * as v from 'valibot';
 import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
-import { count, factorBase, type Infer, otpFields, resyncRequired } from './fields.ts';
+import {
+  algorithmNames,
+  count,
+  factorBase,
+  type Infer,
+  otpFields,
+  resyncRequired,
+  resyncText,
+} from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 
 /** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
@@ -27,9 +35,14 @@ export type HotpRecord = Infer<typeof schema>;
 export const hotp: FactorKind<HotpRecord> = {
   kind: 'hotp',
   schema,
-  countsAsCode: true,
+  words: { name: 'HOTP', answer: 'verification code' },
+  meets: 'totp',
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
+  answerFormats: ({ digits }) => [{ kind: 'code', digits }],
+  details: (record) => ({
+    detail: `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}${resyncText(record)}`,
+  }),
   verify,
 };
 

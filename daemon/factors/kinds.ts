@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { isAccepted } from './answer-format.ts';
 import { bypass } from './bypass.ts';
-import type { FactorKind, SecurityKey } from './contract.ts';
+import type { AnswerFormat, Details, FactorBase, FactorKind, RealmTerms, SecurityKey } from './contract.ts';
 import type { Infer } from './fields.ts';
 import { hotp } from './hotp.ts';
 import { recovery } from './recovery.ts';
@@ -27,15 +28,54 @@ export const kinds = {
 export type KindName = keyof typeof kinds;
 export type FactorRecord = Infer<(typeof kinds)[KindName]['schema']>;
 
+/** What is added in a login to an account that has nothing. */
+export const kindAtLogin = 'totp' satisfies KindName;
+/** What a rule may accept: it is verified by sshd, before PAM. */
+export const sshKind = 'ssh-sk' satisfies KindName;
+
 /** The code for a record of this kind. */
 export function kindOf({ kind }: { readonly kind: KindName }): FactorKind<FactorRecord> {
   // Each takes the records of its own kind alone, which is the one that it was looked up by.
   return kinds[kind] as unknown as FactorKind<FactorRecord>;
 }
 
+/** A factor as it is listed: nothing that helps to make a code. */
+export interface FactorSummary extends FactorBase, Details {
+  readonly kind: KindName;
+}
+
+export function summaryOf(record: FactorRecord): FactorSummary {
+  const { id, kind, name, created, lastUsed, enabled } = record;
+  const used = lastUsed === undefined ? {} : { lastUsed };
+  return { id, kind, name, created, ...used, enabled, ...kindOf(record).details(record) };
+}
+
+/** Whether an answer of this format may be for this record. */
+export function takes(record: FactorRecord, format: AnswerFormat): boolean {
+  return kindOf(record)
+    .answerFormats(record)
+    .some((accepted) => isAccepted(accepted, format));
+}
+
 /** What a security key is asked by; undefined: the record is none of one. */
 export function credentialOf(record: FactorRecord): SecurityKey | undefined {
   return kindOf(record).credential?.(record);
+}
+
+/** Blob of a key that sshd verifies; undefined: the record is none of one. */
+export function sshKeyOf(record: FactorRecord): string | undefined {
+  return kindOf(record).sshKey?.(record);
+}
+
+/** Whether an administrator gave it, so that it is none of the account's own. */
+export function isIssued(record: { readonly kind: KindName }): boolean {
+  return kindOf(record).traits.isIssued;
+}
+
+export function satisfiesRequirement(require: RealmTerms['require'], kind: KindName): boolean {
+  if (require === 'none' || require === 'any') return true;
+  const { meets } = kindOf({ kind });
+  return meets === 'each' || require.includes(meets);
 }
 
 /** What the store accepts as a factor. */

@@ -1,11 +1,14 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
+import { pluralise } from '../lib/count-of.ts';
 import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
 import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict, RecoveryHash } from './contract.ts';
 import { factorBase, hashedSetFields, type Infer, text } from './fields.ts';
 import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
 
 export const recoveryKeyCount = 10;
+/** Below this many the user is told after each use. */
+const fewKeys = 4;
 
 const schema = v.strictObject({
   ...factorBase,
@@ -27,10 +30,24 @@ export type RecoveryRecord = Infer<typeof schema>;
 export const recovery: FactorKind<RecoveryRecord> = {
   kind: 'recovery',
   schema,
-  countsAsCode: false,
+  words: { name: 'Recovery keys', answer: 'recovery key', set: 'recovery keys' },
+  meets: 'each',
+  traits: { countsAsCode: false, liftsCodeLock: true, isIssued: false, runsOut: true },
   usable: (record) => remainingKeys(record) > 0,
-  takes: (record, format) => format.kind === formatOfKeys(record),
+  answerFormats: (record) => [{ kind: formatOfKeys(record) }],
   verify,
+  details(record) {
+    const left = remainingKeys(record);
+    const legacy = record.legacy === undefined ? '' : ', legacy';
+    return { detail: `${left} of ${record.hashes.length} left${legacy}`, left };
+  },
+  afterLogin(record) {
+    const left = remainingKeys(record);
+    if (left >= fewKeys) return undefined;
+    if (left === 0) return 'That was your last recovery key. Make a new set now.';
+    return `${pluralise(left, 'recovery key is', 'recovery keys are')} left. Make a new set soon.`;
+  },
+  auditedRemaining: remainingKeys,
 };
 
 /**

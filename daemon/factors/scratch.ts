@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { pluralise } from '../lib/count-of.ts';
 import type { FactorKind, RecoveryHash } from './contract.ts';
 import { factorBase, hashedSetFields, type Infer } from './fields.ts';
 import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
@@ -22,9 +23,24 @@ export type ScratchRecord = Infer<typeof schema>;
 export const scratch: FactorKind<ScratchRecord> = {
   kind: 'scratch',
   schema,
-  countsAsCode: true,
+  words: { name: 'Scratch codes', answer: 'scratch code', set: 'scratch codes' },
+  // Made beside a TOTP or HOTP secret, to stand in for it alone.
+  meets: 'totp',
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: true },
   usable: (record) => remainingIn(record) > 0,
-  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
+  answerFormats: (record) => [{ kind: 'code', digits: record.digits }],
+  details(record) {
+    const left = remainingCodes(record);
+    const of = record.hashes.length;
+    return { detail: `${left} of ${of} left, legacy: make recovery keys, then remove this`, left };
+  },
+  /** They lay in a file in plain text: who uses one is to replace them. */
+  afterLogin(record) {
+    const left = remainingCodes(record);
+    const advice = 'Make recovery keys instead: sallyport factor add recovery';
+    if (left === 0) return `That was your last scratch code. ${advice}`;
+    return `${pluralise(left, 'scratch code is', 'scratch codes are')} left. ${advice}`;
+  },
   verify(record, format, context) {
     const hashes =
       format.kind === 'code' && format.text.length === record.digits

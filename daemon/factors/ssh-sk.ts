@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { FactorKind } from './contract.ts';
 import { base64, factorBase, type Infer } from './fields.ts';
-import { keyTypes } from './ssh-key.ts';
+import { fingerprintOf, keyTypes } from './ssh-key.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -20,8 +20,14 @@ export type SshSkRecord = Infer<typeof schema>;
 export const sshSk: FactorKind<SshSkRecord> = {
   kind: 'ssh-sk',
   schema,
-  countsAsCode: false,
+  words: { name: 'SSH key', answer: 'security key of ssh' },
+  meets: 'webauthn',
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: () => false,
+  // It never says which model it is.
+  notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
+  answerFormats: () => [],
+  sshKey: ({ publicKey }) => publicKey,
+  details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
   verify: () => ({ outcome: 'refused', reason: 'wrong' }),
 };

@@ -1,7 +1,17 @@
 import * as v from 'valibot';
+import { offsetText } from '../lib/clock-offset.ts';
 import { limits } from '../limits.ts';
 import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
-import { count, countOrNone, factorBase, type Infer, otpFields, time } from './fields.ts';
+import {
+  algorithmNames,
+  count,
+  countOrNone,
+  factorBase,
+  type Infer,
+  minuteOf,
+  otpFields,
+  time,
+} from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
@@ -39,10 +49,25 @@ export type TotpRecord = Infer<typeof schema>;
 export const totp: FactorKind<TotpRecord> = {
   kind: 'totp',
   schema,
-  countsAsCode: true,
+  words: { name: 'TOTP', answer: 'verification code' },
+  meets: 'totp',
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: (record, format) => format.kind === 'code' && format.text.length === record.digits,
+  answerFormats: ({ digits }) => [{ kind: 'code', digits }],
   verify,
+  replayWindow: ({ period }, { totp: { skew } }) => (2 * skew + 1) * period * 1_000,
+  withOffset: (record, lastOffset) => ({ ...record, lastOffset }),
+  withoutCodeToCome(record) {
+    if ((record.lastOffset?.seconds ?? 0) <= 0) return record;
+    const { lastOffset: _, ...rest } = record;
+    return rest;
+  },
+  details(record) {
+    const until = heldUntil(record);
+    const restored = until === undefined ? '' : `, restored: codes are accepted from ${minuteOf(until)} on`;
+    const detail = `${record.digits} digits, ${record.period} s, ${algorithmNames[record.algorithm]}${restored}${ofAnotherTime(record)}`;
+    return { detail, ...(until === undefined ? {} : { heldUntil: until }) };
+  },
 };
 
 /*
@@ -79,6 +104,11 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
   return context.firstFactorVerified === true
     ? atAnotherTime(record, format.text, context)
     : refused('wrong');
+}
+
+function ofAnotherTime({ lastOffset }: TotpRecord): string {
+  if (lastOffset === undefined) return '';
+  return `, refused ${minuteOf(lastOffset.at)}: ${offsetText(lastOffset.seconds)}`;
 }
 
 /** What a code is that does not fit into the window: the second of two in sequence, or one of another time. */

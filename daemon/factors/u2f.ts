@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { FactorKind } from './contract.ts';
-import { takesAssertion, verifyAssertion } from './credential.ts';
+import { assertionOf, verifyAssertion } from './credential.ts';
 import { credentialFields, factorBase, type Infer, text } from './fields.ts';
 
 const schema = v.strictObject({
@@ -19,9 +19,17 @@ export type U2fRecord = Infer<typeof schema>;
 export const u2f: FactorKind<U2fRecord> = {
   kind: 'u2f',
   schema,
-  countsAsCode: false,
+  words: { name: 'U2F key', answer: 'security key' },
+  meets: 'webauthn',
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: takesAssertion,
+  // It never said which model it is.
+  notAllowed: (_record, { webauthn: { models } }) =>
+    models === undefined ? undefined : 'has no model, and the realm allows only some',
+  answerFormats: assertionOf,
+  details: ({ appId }) => ({
+    detail: `legacy, made for ${appId}: add the key anew as webauthn, then remove this`,
+  }),
   credential: ({ credentialId, publicKey, appId, verified }) => ({
     credentialId,
     publicKey,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { FactorKind } from './contract.ts';
-import { takesAssertion, verifyAssertion } from './credential.ts';
+import { assertionOf, keyAlgorithmNames, verifyAssertion } from './credential.ts';
 import { credentialFields, factorBase, type Infer, text } from './fields.ts';
 
 const schema = v.strictObject({
@@ -24,9 +24,24 @@ export type WebauthnRecord = Infer<typeof schema>;
 export const webauthn: FactorKind<WebauthnRecord> = {
   kind: 'webauthn',
   schema,
-  countsAsCode: false,
+  words: { name: 'Security key', answer: 'security key' },
+  meets: 'webauthn',
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: takesAssertion,
+  notAllowed(record, { rpId, webauthn: { models } }) {
+    // Made for another relying party, no key and no browser would answer for it.
+    if (record.rpId !== rpId)
+      return `was made for ${record.rpId}, and ${rpId === undefined ? 'no rp_id is set' : `rp_id is ${rpId}`}`;
+    if (models === undefined) return undefined;
+    if (!record.attested) return 'never proved its model';
+    return models.aaguids.includes(record.aaguid)
+      ? undefined
+      : `is of model ${record.aaguid}, which the realm does not allow`;
+  },
+  answerFormats: assertionOf,
+  details: ({ rpId, algorithm, resident }) => ({
+    detail: `${rpId}, ${keyAlgorithmNames[algorithm]}${resident ? ', resident' : ''}`,
+  }),
   credential: ({ credentialId, publicKey, rpId }) => {
     return {
       credentialId,

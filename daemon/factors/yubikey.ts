@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
-import type { FactorContext, FactorKind, FactorVerdict } from './contract.ts';
-import { base64, countOrNone, factorBase, type Infer, resyncRequired, text } from './fields.ts';
+import type { CounterValue, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import { base64, countOrNone, factorBase, type Infer, resyncRequired, resyncText, text } from './fields.ts';
 
 /** Modhex symbols of the encrypted block. */
 export const blockLength = 32;
@@ -47,9 +47,32 @@ export type YubikeyRecord = LocalYubikey | CloudYubikey;
 export const yubikey: FactorKind<YubikeyRecord> = {
   kind: 'yubikey',
   schema,
-  countsAsCode: true,
+  words: { name: 'YubiKey', answer: 'YubiKey OTP' },
+  meets: 'yubikey',
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
   usable: () => true,
-  takes: (record, format) => format.kind === 'yubikey' && publicIdOf(format.text) === record.publicId,
+  notAllowed: ({ validation }, { yubikey: { validation: wanted } }) =>
+    wanted === undefined || validation === wanted
+      ? undefined
+      : `is validated ${validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`,
+  answerFormats: ({ publicId }) => [{ kind: 'yubikey', publicId }],
+  isValidatedByServers: ({ validation }) => validation === 'cloud',
+  counters: {
+    names: (record) => [
+      publicIdCounterName(record),
+      ...(record.validation === 'local' ? [aesKeyCounterName(record)] : []),
+    ],
+    raise: raised,
+    written(record) {
+      if (record.spent.length === 0) return [];
+      const byId = { name: publicIdCounterName(record), lastPress: -1, spent: record.spent };
+      if (record.validation === 'cloud') return [byId];
+      return [byId, { name: aesKeyCounterName(record), lastPress: record.lastPress, spent: [] }];
+    },
+  },
+  details: (record) => ({
+    detail: `${record.publicId}, validated ${record.validation === 'local' ? `here${resyncText(record)}` : 'by servers'}`,
+  }),
   verify(record, format, context) {
     if (format.kind !== 'yubikey' || publicIdOf(format.text) !== record.publicId)
       return { outcome: 'refused', reason: 'wrong' };
@@ -119,6 +142,24 @@ function isSpent(record: YubikeyRecord, otp: string): boolean {
 function spentBy<R extends YubikeyRecord>(record: R, otp: string, { now }: FactorContext): R {
   const spent = [digestOf(otp), ...record.spent].slice(0, remembered);
   return { ...record, spent, lastUsed: now };
+}
+
+/** What the record says that it wrote, in one commit with itself, must be there. */
+function raised(
+  record: YubikeyRecord,
+  counter: (name: string) => CounterValue | undefined,
+): YubikeyRecord | string {
+  const byId = counter(publicIdCounterName(record));
+  if (byId === undefined && record.spent.length > 0) return lost(record);
+  const spent = byId?.spent ?? [];
+  if (record.validation === 'cloud') return { ...record, spent };
+  const byKey = counter(aesKeyCounterName(record));
+  if (byKey === undefined && record.lastPress >= 0) return lost(record);
+  return { ...record, spent, lastPress: Math.max(record.lastPress, byKey?.lastPress ?? -1) };
+}
+
+function lost({ name, publicId }: YubikeyRecord): string {
+  return `The mark of the YubiKey "${name}" (${publicId}) is gone: what was spent of it is not known. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`;
 }
 
 /** The mark of a public id: for accounts whose servers alone have the AES key. */

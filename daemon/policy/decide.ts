@@ -1,5 +1,6 @@
 import type { Config, Realm, Rule } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { kindAtLogin, satisfiesRequirement, sshKeyOf } from '../factors/kinds.ts';
 import type { Account, Membership } from '../host/accounts.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
@@ -20,7 +21,6 @@ import {
   matchRequirement,
   mismatchReason,
   namesOf,
-  satisfiesRequirement,
   usedUpNames,
 } from './requirement.ts';
 import { isSignIn, matchingRule, refusalBy } from './rule.ts';
@@ -214,7 +214,7 @@ function refuseWithout(
  */
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
-  return isShown && !isSignIn(facts.service) && satisfiesRequirement(require, 'totp');
+  return isShown && !isSignIn(facts.service) && satisfiesRequirement(require, kindAtLogin);
 }
 
 /** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */
@@ -246,7 +246,7 @@ function byLock(
   const locked = lockoutAt(state.lock, realm.lockout, now);
   if (locked === 'all') return refuseLocked(question, realm, say);
   const line = rule?.line ?? realm.line;
-  const used = fitting.find((factor) => factor.kind === 'ssh-sk');
+  const used = fitting.find((factor) => sshKeyOf(factor) !== undefined);
   if (used !== undefined) {
     const sentence = `sshd has verified the security key ${used.kind} "${used.name}", and a rule accepts it`;
     return { kind: 'accept', why: 'accept', factor: used, ...say, line, sentence };

@@ -1,6 +1,5 @@
 import type { Rule } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import type { SshSkRecord } from '../factors/ssh-sk.ts';
 
 /** What every decision says of itself, for `explain` and the audit. */
 export interface DecisionBasis {
@@ -68,7 +67,7 @@ export interface Accept extends DecisionBasis {
   readonly kind: 'accept';
   readonly why: 'accept';
   /** As it stands in the record: that it was used MUST be committed before anybody is let in. */
-  readonly factor: SshSkRecord;
+  readonly factor: FactorRecord;
 }
 
 export interface Ask extends DecisionBasis {

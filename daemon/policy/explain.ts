@@ -1,8 +1,7 @@
 import type { Rule, Source } from '../config/contract.ts';
 import { formatDuration } from '../config/duration.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import { credentialOf, kindOf } from '../factors/kinds.ts';
-import { heldUntil } from '../factors/totp.ts';
+import { credentialOf, kindOf, sshKeyOf, summaryOf } from '../factors/kinds.ts';
 import { unreachable } from '../lib/errors.ts';
 import { formatNetwork } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
@@ -120,7 +119,7 @@ function showsSecrets({ config }: DecisionInput, decision: Decision): boolean {
 function keysText({ facts, state }: DecisionInput): string {
   return (facts.sshKeys ?? [])
     .map((key) => {
-      const enrolled = state.factors.find((factor) => factor.kind === 'ssh-sk' && factor.publicKey === key);
+      const enrolled = state.factors.find((factor) => sshKeyOf(factor) === key);
       const which = enrolled === undefined ? 'of ssh that is not enrolled' : `"${enrolled.name}"`;
       return `, with the security key ${which}`;
     })
@@ -139,7 +138,7 @@ function factorsText(question: DecisionInput, realmName: string): string {
 
 function stateOf(factor: FactorRecord, now: number): string {
   if (!factor.enabled) return ' (disabled)';
-  const until = factor.kind === 'totp' ? heldUntil(factor) : undefined;
+  const { heldUntil: until } = summaryOf(factor);
   if (until !== undefined && until > now) return ` (restored: its codes are accepted from ${date(until)} on)`;
   return kindOf(factor).usable(factor, now) ? '' : ' (no longer good)';
 }

@@ -1,5 +1,6 @@
 import type { Realm } from '../config/contract.ts';
 import type { KindName } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import type { LockState } from './contract.ts';
 
 type Rules = Realm['lockout'];
@@ -56,7 +57,7 @@ export function afterFailure(lock: LockState, isCode: boolean, rules: Rules, now
 
 /** A verified factor ends the row; only a recovery key lifts the lock on typed codes. */
 export function afterVerified(lock: LockState, kind: KindName): LockState {
-  if (kind === 'recovery' || lock.codesLockedAt === undefined) return unlocked;
+  if (kindOf({ kind }).traits.liftsCodeLock || lock.codesLockedAt === undefined) return unlocked;
   return { ...unlocked, codesLockedAt: lock.codesLockedAt };
 }
 

@@ -1,27 +1,14 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { RequirableKind } from '../factors/contract.ts';
-import { credentialOf, type FactorRecord, type KindName, kindOf } from '../factors/kinds.ts';
+import {
+  credentialOf,
+  type FactorRecord,
+  isIssued,
+  kindOf,
+  kinds,
+  satisfiesRequirement,
+  sshKeyOf,
+} from '../factors/kinds.ts';
 import type { LoginFacts } from './contract.ts';
-
-/** Which requirement a factor of a kind meets (design, second table of Realms). */
-const meets: Readonly<Record<KindName, RequirableKind | 'each'>> = {
-  totp: 'totp',
-  hotp: 'totp',
-  yubikey: 'yubikey',
-  webauthn: 'webauthn',
-  u2f: 'webauthn',
-  'ssh-sk': 'webauthn',
-  recovery: 'each',
-  // Made beside a TOTP or HOTP secret, to stand in for it alone.
-  scratch: 'totp',
-  bypass: 'each',
-};
-
-export function satisfiesRequirement(require: Realm['require'], kind: KindName): boolean {
-  if (require === 'none' || require === 'any') return true;
-  const met = meets[kind];
-  return met === 'each' || require.includes(met);
-}
 
 /** What an account's factors come to in a realm; bypass codes, which are none of its own, apart. */
 export type RequirementMatch =
@@ -44,7 +31,7 @@ export function matchRequirement(
   now: number,
 ): RequirementMatch {
   const present = factors.filter(
-    (record) => record.kind !== 'bypass' && (!isSet(record) || canStillBeUsed(record, now)),
+    (record) => !isIssued(record) && (!kindOf(record).traits.runsOut || canStillBeUsed(record, now)),
   );
   if (present.length === 0) return { kind: 'no-factor' };
   const enabled = present.filter((record) => record.enabled);
@@ -52,56 +39,24 @@ export function matchRequirement(
   const fitting = enabled.filter(
     (record) =>
       satisfiesRequirement(realm.require, record.kind) &&
-      isAllowed(record, realm, rpId) &&
+      kindOf(record).notAllowed?.(record, { ...realm, rpId }) === undefined &&
       canStillBeUsed(record, now),
   );
   return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
 }
 
-/** Each of them is good for a number of logins, so that an account that has nothing else will be locked out. */
-const runOut: ReadonlySet<KindName> = new Set(['recovery', 'scratch', 'bypass']);
-
 /** Whether one of these factors is what a realm requires, and not only what stands in for it a few times. */
 export function holdsRequired(fitting: readonly FactorRecord[]): boolean {
-  return fitting.some(({ kind }) => !runOut.has(kind));
+  return fitting.some((record) => !kindOf(record).traits.runsOut);
 }
 
 /** "recovery keys": the account has a set of them, all used, and nothing else; undefined: that is not so. */
 export function usedUpNames(factors: readonly FactorRecord[], now: number): string | undefined {
-  const own = factors.filter(({ kind }) => kind !== 'bypass' && kind !== 'ssh-sk');
-  if (own.length === 0 || own.some((record) => !isSet(record) || canStillBeUsed(record, now)))
+  const own = factors.filter((record) => !isIssued(record) && sshKeyOf(record) === undefined);
+  if (own.length === 0 || own.some((record) => !kindOf(record).traits.runsOut || canStillBeUsed(record, now)))
     return undefined;
-  const names = [
-    ...(own.some(({ kind }) => kind === 'recovery') ? ['recovery keys'] : []),
-    ...(own.some(({ kind }) => kind === 'scratch') ? ['scratch codes'] : []),
-  ];
-  return names.join(' and ');
-}
-
-/** What a realm says of a kind beyond requiring it. */
-function isAllowed(
-  record: FactorRecord,
-  { yubikey, webauthn }: Pick<Realm, 'yubikey' | 'webauthn'>,
-  rpId: string | undefined,
-): boolean {
-  const { validation } = yubikey;
-  const { models } = webauthn;
-  switch (record.kind) {
-    case 'yubikey':
-      return validation === undefined || record.validation === validation;
-    case 'webauthn':
-      // Made for another relying party, no key and no browser would answer for it.
-      return (
-        record.rpId === rpId &&
-        (models === undefined || (record.attested && models.aaguids.includes(record.aaguid)))
-      );
-    case 'u2f':
-    case 'ssh-sk':
-      // It never said which model it is.
-      return models === undefined;
-    default:
-      return true;
-  }
+  const sets = Object.values(kinds).filter(({ kind }) => own.some((record) => record.kind === kind));
+  return sets.flatMap(({ words }) => words.set ?? []).join(' and ');
 }
 
 /** Why an enabled factor does not fit, in part of a sentence for admins. */
@@ -111,22 +66,10 @@ export function mismatchReason(
   rpId: string | undefined,
 ): string {
   const name = `${record.kind} "${record.name}"`;
-  const { require, webauthn } = realm;
+  const { require } = realm;
   if (!satisfiesRequirement(require, record.kind))
     return `the realm requires ${namesOf(require)}, and ${name} is none`;
-  switch (record.kind) {
-    case 'yubikey':
-      return `${name} is validated ${record.validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`;
-    case 'webauthn':
-      if (record.rpId !== rpId)
-        return `${name} was made for ${record.rpId}, and ${rpId === undefined ? 'no rp_id is set' : `rp_id is ${rpId}`}`;
-      if (webauthn.models !== undefined && !record.attested) return `${name} never proved its model`;
-      return `${name} is of model ${record.aaguid}, which the realm does not allow`;
-    case 'u2f':
-      return `${name} has no model, and the realm allows only some`;
-    default:
-      return `${name} cannot be used`;
-  }
+  return `${name} ${kindOf(record).notAllowed?.(record, { ...realm, rpId }) ?? 'cannot be used'}`;
 }
 
 /** What a realm requires, that requires something. */
@@ -176,18 +119,15 @@ export function factorsFor(
 ): readonly FactorRecord[] {
   const isBelieved = facts.rootSocket && facts.proven && facts.service === 'sshd';
   const verified = rule?.action.kind === 'accept' && isBelieved ? (facts.sshKeys ?? []) : [];
-  return factors.filter((record) => record.kind !== 'ssh-sk' || verified.includes(record.publicKey));
+  return factors.filter((record) => {
+    const key = sshKeyOf(record);
+    return key === undefined || verified.includes(key);
+  });
 }
 
 /** Codes that an admin gave, and that are good now. */
 export function bypassCodes(factors: readonly FactorRecord[], now: number): readonly FactorRecord[] {
-  return factors.filter(
-    (record) => record.kind === 'bypass' && record.enabled && canStillBeUsed(record, now),
-  );
-}
-
-function isSet({ kind }: FactorRecord): boolean {
-  return kind === 'recovery' || kind === 'scratch';
+  return factors.filter((record) => isIssued(record) && record.enabled && canStillBeUsed(record, now));
 }
 
 function canStillBeUsed(record: FactorRecord, now: number): boolean {
@@ -195,5 +135,5 @@ function canStillBeUsed(record: FactorRecord, now: number): boolean {
 }
 
 export function isTypedCode(record: FactorRecord): boolean {
-  return kindOf(record).countsAsCode;
+  return kindOf(record).traits.countsAsCode;
 }

@@ -1,8 +1,8 @@
-import type { FactorRecord } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Accept } from '../policy/decision.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
+import type { Used } from './answer-context.ts';
 import { afterAcceptance } from './answer-context.ts';
 import { type Assessment, withLogin } from './assessment.ts';
 import type { AuditedStore } from './audited-store.ts';
@@ -17,7 +17,7 @@ import { markOf, type YubikeyCounters } from './yubikey-counters.ts';
  *   as it is once it was used, its marks, the end of the row of failures, the login, and the event;
  * - a login is let in only on true. Undecided or thrown, nobody is.
  *
- * @param factor as it is to be stored
+ * @param used as it is to be stored, or taken out
  * @param accepted what was typed
  * @returns false: the commit met another one; all of it is to be decided again
  */
@@ -25,12 +25,13 @@ export async function accept(
   ledger: AuditedStore,
   assessed: Assessment,
   facts: LoginFacts,
-  factor: FactorRecord,
+  used: Used,
   tokens: YubikeyCounters,
   accepted?: AcceptedAnswer,
 ): Promise<boolean> {
   const { subject, versioned, decision, now } = assessed;
   const { value: record, version } = versioned;
+  const { factor } = used;
   if (record === undefined)
     throw new SallyportError('internal', 'a factor is accepted of an account that has none: a defect');
   // What is not known to have been let in is not called so.
@@ -38,7 +39,7 @@ export async function accept(
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return ledger.change(
     { record, version },
-    withLogin(afterAcceptance(record, factor, accepted), assessed, facts, factor),
+    withLogin(afterAcceptance(record, used, accepted), assessed, facts, factor),
     loginEvent(subject, facts, said),
     markOf(factor, tokens),
   );
@@ -51,5 +52,5 @@ export function acceptVerified(
   facts: LoginFacts,
   { factor }: Accept,
 ): Promise<boolean> {
-  return accept(ledger, assessed, facts, { ...factor, lastUsed: assessed.now }, new Map());
+  return accept(ledger, assessed, facts, { factor: { ...factor, lastUsed: assessed.now } }, new Map());
 }

@@ -4,6 +4,7 @@ import type { Realm } from '../config/contract.ts';
 import type { Answer } from '../factors/answer-format.ts';
 import type { FactorContext, Resync, Signed, Validated } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import type { Outside } from '../lib/account-mutex.ts';
 import { afterFailure, afterVerified } from '../policy/lockout.ts';
 import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
@@ -11,7 +12,7 @@ import {
   type Evaluation,
   type EvaluationInput,
   evaluateAnswer,
-  mayBeOtp,
+  needsCounters,
   otpForServers,
 } from './evaluate-answer.ts';
 import { isReplay } from './replay.ts';
@@ -91,9 +92,15 @@ export async function prepareAnswer(
   }
   const ask = validations.needed(realm.yubikey.servers, { answer, otp: otpForServers(question) }, asker);
   if (ask !== undefined) return ask;
-  if (!mayBeOtp(question)) return { factors, tokens: new Map() };
+  if (!needsCounters(question)) return { factors, tokens: new Map() };
   const validated = validations.said(answer);
   return { ...(await withMarks(store, factors)), ...(validated === undefined ? {} : { validated }) };
+}
+
+/** A factor that was accepted, as it is to be stored, or taken out. */
+export interface Used {
+  readonly factor: FactorRecord;
+  readonly gone?: true;
 }
 
 /**
@@ -102,10 +109,10 @@ export async function prepareAnswer(
  */
 export function afterAcceptance(
   record: AccountRecord,
-  factor: FactorRecord,
+  { factor, gone }: Used,
   accepted: AcceptedAnswer | undefined,
 ): AccountRecord {
-  const kept = factor.kind === 'bypass' ? [] : [factor];
+  const kept = gone === true ? [] : [factor];
   return {
     ...record,
     ...(accepted === undefined ? {} : { accepted }),
@@ -124,7 +131,7 @@ export function afterFailedAnswer(
   if (offset === undefined) return { ...asking.record, lock };
   const lastOffset = { seconds: offset.seconds, at: asking.now };
   const factors = asking.record.factors.map((factor) =>
-    factor.kind === 'totp' && factor.id === offset.factor ? { ...factor, lastOffset } : factor,
+    factor.id === offset.factor ? (kindOf(factor).withOffset?.(factor, lastOffset) ?? factor) : factor,
   );
   return { ...asking.record, lock, factors };
 }

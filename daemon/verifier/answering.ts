@@ -131,11 +131,11 @@ export class Answering {
       });
     switch (judgement.outcome) {
       case 'accepted': {
-        const { factor, length, shape } = judgement;
+        const { factor, length, format } = judgement;
         if (ended?.aborted === true) return this.#tooLate(login, assessed, ended);
         const { record, realm, now, tokens } = asking;
-        const accepted = acceptedAnswer(shape, record.account, factor, realm, now);
-        if (!(await accept(this.#o.ledger, assessed, facts, factor, tokens, accepted))) return undefined;
+        const accepted = acceptedAnswer(format, record.account, factor, realm, now);
+        if (!(await accept(this.#o.ledger, assessed, facts, judgement, tokens, accepted))) return undefined;
         const text = facts.proven ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };

@@ -1,5 +1,6 @@
 import type { Config, Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { isIssued } from '../factors/kinds.ts';
 import { type Accounts, limitedAccounts } from '../host/accounts.ts';
 import { codeOf } from '../lib/errors.ts';
 import { networkKey } from '../lib/network-key.ts';
@@ -155,7 +156,8 @@ export function withLogin(
   const from = source === undefined ? {} : { source: shown(source) };
   const doubt = facts.proven ? {} : { firstFactorVerified: false as const };
   const lastLogin = { at: now, service: shown(facts.service), ...from, ...doubt };
-  const remember = decision.kind === 'ask' && decision.remember && factor?.kind !== 'bypass';
+  const remember =
+    decision.kind === 'ask' && decision.remember && !(factor !== undefined && isIssued(factor));
   const grants = remember
     ? issueGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;

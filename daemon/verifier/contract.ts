@@ -13,7 +13,7 @@ import type {
   OtpDigits,
   Resync,
 } from '../factors/contract.ts';
-import type { FactorSummary } from '../factors/summary.ts';
+import type { FactorSummary } from '../factors/kinds.ts';
 import type { Accounts } from '../host/accounts.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';

@@ -1,8 +1,12 @@
+import type { WantedFormats } from '../factors/answer-format.ts';
 import {
   type Answer,
   answerFormatOf,
+  anyFormat,
   endsLikeOtp,
-  type FixedFormat,
+  isFixed,
+  looksLikeOtp,
+  retyped,
   tailsOf,
 } from '../factors/answer-format.ts';
 import type {
@@ -13,11 +17,8 @@ import type {
   RejectReason,
   Resync,
 } from '../factors/contract.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { kindOf } from '../factors/kinds.ts';
+import { type FactorRecord, kindOf, takes } from '../factors/kinds.ts';
 import { typedUnder } from '../factors/layouts.ts';
-import { formatOfKeys } from '../factors/recovery.ts';
-import { publicIdOf } from '../factors/yubikey.ts';
 
 /** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
 export type Evaluation =
@@ -27,9 +28,11 @@ export type Evaluation =
       readonly factor: FactorRecord;
       /** Bytes at the end of the answer that were the factor. */
       readonly length: number;
-      readonly shape: AnswerFormat;
+      readonly format: AnswerFormat;
+      /** It was good once: the commit takes the factor out. */
+      readonly gone?: true;
     }
-  /** No factor that may be used takes an answer of this shape: it counts nowhere. */
+  /** No factor that may be used takes an answer of this format: it counts nowhere. */
   | {
       readonly outcome: 'no-shape';
       /** It is the OTP of a YubiKey, typed under one of these keyboard layouts. */
@@ -67,72 +70,44 @@ export interface EvaluationInput {
  * `otpForServers` finds one, whatever the factors are.
  */
 export function mayBeAnOtp(answer: Buffer, where: EvaluationInput['where']): boolean {
-  return where === 'tail' ? endsLikeOtp(answer) : answerFormatOf(answer, anyDigits).kind === 'yubikey';
+  return where === 'tail' ? endsLikeOtp(answer) : looksLikeOtp(answer);
 }
 
 interface Candidate {
-  readonly shape: AnswerFormat;
+  readonly format: AnswerFormat;
   readonly length: number;
 }
 
-function digitsInUse(factors: readonly FactorRecord[]): Set<number> {
-  const digits = new Set<number>();
-  for (const factor of factors) if ('digits' in factor) digits.add(factor.digits);
-  return digits;
-}
-
-function publicIdsOf(factors: readonly FactorRecord[]): ReadonlySet<string> {
-  return new Set(factors.flatMap((factor) => (factor.kind === 'yubikey' ? [factor.publicId] : [])));
+function wantedBy(factors: readonly FactorRecord[]): WantedFormats {
+  const accepted = factors.flatMap((factor) => kindOf(factor).answerFormats(factor));
+  return {
+    digits: new Set(accepted.flatMap((one) => ('digits' in one ? [one.digits] : []))),
+    otps: new Set(accepted.flatMap((one) => ('publicId' in one ? [one.publicId] : []))),
+    fixed: new Set(accepted.flatMap((one) => (isFixed(one) ? [one.kind] : []))),
+  };
 }
 
 function candidates(question: Omit<EvaluationInput, 'context'>): readonly Candidate[] {
   const { answer } = question;
-  if (!Buffer.isBuffer(answer)) return [{ shape: { kind: 'assertion', assertion: answer }, length: 0 }];
-  const digits = digitsInUse(question.factors);
-  if (question.where === 'whole')
-    return [{ shape: wholeFormat(answer, digits, publicIdsOf(question.factors)), length: answer.length }];
-  return tailsOf(answer, {
-    digits,
-    fixed: fixedFormatsOf(question.factors),
-    otps: publicIdsOf(question.factors),
-  });
+  if (!Buffer.isBuffer(answer)) return [{ format: { kind: 'assertion', assertion: answer }, length: 0 }];
+  const wanted = wantedBy(question.factors);
+  if (question.where === 'whole') return [{ format: wholeFormat(answer, wanted), length: answer.length }];
+  return tailsOf(answer, wanted);
 }
 
 /** An OTP that was typed under another keyboard layout is one where exactly one layout makes it a key's of these. */
-function wholeFormat(
-  answer: Buffer,
-  digits: ReadonlySet<number>,
-  publicIds: ReadonlySet<string>,
-): AnswerFormat {
-  const shape = answerFormatOf(answer, digits);
-  if (shape.kind !== 'none' || publicIds.size === 0) return shape;
-  const [first, ...others] = typedUnder(answer).filter(({ otp }) => publicIds.has(publicIdOf(otp)));
-  return first === undefined || others.length > 0 ? shape : { kind: 'yubikey', text: first.otp };
+function wholeFormat(answer: Buffer, { digits, otps }: Pick<WantedFormats, 'digits' | 'otps'>): AnswerFormat {
+  const format = answerFormatOf(answer, digits);
+  return format.kind === 'none' && otps.size > 0 ? retyped(typedUnder(answer), otps) : format;
 }
-
-function fixedFormatsOf(factors: readonly FactorRecord[]): ReadonlySet<FixedFormat> {
-  return new Set(
-    factors.flatMap((factor) => {
-      if (factor.kind === 'recovery') return [formatOfKeys(factor)];
-      return factor.kind === 'bypass' ? [factor.kind] : [];
-    }),
-  );
-}
-
-const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
-const anyFixed: ReadonlySet<FixedFormat> = new Set(['recovery', 'legacy-recovery', 'bypass']);
-const noOtp: ReadonlySet<string> = new Set();
 
 /**
  * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
  * must not show.
  */
 export function mayBeAnAnswer(answer: Buffer, where: EvaluationInput['where']): boolean {
-  if (where === 'tail')
-    return (
-      endsLikeOtp(answer) || tailsOf(answer, { digits: anyDigits, fixed: anyFixed, otps: noOtp }).length > 0
-    );
-  const { kind } = answerFormatOf(answer, anyDigits);
+  if (where === 'tail') return endsLikeOtp(answer) || tailsOf(answer, anyFormat).length > 0;
+  const { kind } = answerFormatOf(answer, anyFormat.digits);
   return kind === 'none' ? typedUnder(answer).length > 0 : kind !== 'enter';
 }
 
@@ -143,10 +118,11 @@ export function formatsIn({
   factors,
 }: Pick<EvaluationInput, 'answer' | 'where' | 'factors'>): readonly AnswerFormat[] {
   if (!Buffer.isBuffer(answer)) return [];
-  if (where === 'whole') return [wholeFormat(answer, anyDigits, publicIdsOf(factors))];
-  const otps = publicIdsOf(factors);
-  const typed = { digits: anyDigits, fixed: anyFixed, otps: noOtp };
-  return [...tailsOf(answer, { ...typed, otps }), ...tailsOf(answer, typed)].map(({ shape }) => shape);
+  const { otps } = wantedBy(factors);
+  if (where === 'whole') return [wholeFormat(answer, { digits: anyFormat.digits, otps })];
+  return [...tailsOf(answer, { ...anyFormat, otps }), ...tailsOf(answer, anyFormat)].map(
+    ({ format }) => format,
+  );
 }
 
 /** What counts nowhere must be the word of every factor that was asked. */
@@ -197,22 +173,27 @@ function refusedAs(
   };
 }
 
-/** Whether a YubiKey of the account may be asked: only then do its marks matter. */
-export function mayBeOtp(question: Omit<EvaluationInput, 'context'>): boolean {
-  const hasYubikey = question.factors.some((factor) => factor.kind === 'yubikey');
-  return hasYubikey && candidates(question).some(({ shape }) => shape.kind === 'yubikey');
+/** Whether a factor may be asked that shares counters with other accounts: only then do they matter. */
+export function needsCounters(question: Omit<EvaluationInput, 'context'>): boolean {
+  const accepted = question.factors.flatMap((factor) => {
+    const kind = kindOf(factor);
+    return kind.counters === undefined ? [] : kind.answerFormats(factor).map((one) => one.kind);
+  });
+  return (
+    accepted.length > 0 &&
+    candidates(question).some(({ format }) => accepted.some((kind) => kind === format.kind))
+  );
 }
 
 /** The OTP in this answer that only the servers can judge; undefined: there is none that may be used. */
 export function otpForServers(question: Omit<EvaluationInput, 'context'>): string | undefined {
   if (question.codesLocked) return undefined;
   const byServers = question.factors.filter(
-    (factor) => factor.kind === 'yubikey' && factor.validation === 'cloud',
+    (factor) => kindOf(factor).isValidatedByServers?.(factor) === true,
   );
   if (byServers.length === 0) return undefined;
-  for (const { shape } of candidates(question))
-    if (shape.kind === 'yubikey' && byServers.some((factor) => kindOf(factor).takes(factor, shape)))
-      return shape.text;
+  for (const { format } of candidates(question))
+    if ('text' in format && byServers.some((factor) => takes(factor, format))) return format.text;
   return undefined;
 }
 
@@ -228,18 +209,21 @@ function layoutsOf({ answer, where }: EvaluationInput): { readonly layouts?: rea
 export function evaluateAnswer(question: EvaluationInput): Evaluation {
   let refused: (Evaluation & { outcome: 'refused' }) | undefined;
   let locked = false;
-  for (const { shape, length } of candidates(question)) {
+  for (const { format, length } of candidates(question)) {
     for (const record of question.factors) {
-      const factor = kindOf(record);
-      if (!factor.takes(record, shape)) continue;
-      if (question.codesLocked && factor.countsAsCode) {
+      if (!takes(record, format)) continue;
+      const kind = kindOf(record);
+      const { countsAsCode } = kind.traits;
+      if (question.codesLocked && countsAsCode) {
         locked = true;
         continue;
       }
-      const verdict = factor.verify(record, shape, question.context);
-      if (verdict.outcome === 'accepted')
-        return { outcome: 'accepted', factor: verdict.record, length, shape };
-      const judgement = refusedAs(verdict, factor.countsAsCode);
+      const verdict = kind.verify(record, format, question.context);
+      if (verdict.outcome === 'accepted') {
+        const gone = verdict.gone === undefined ? {} : { gone: verdict.gone };
+        return { outcome: 'accepted', factor: verdict.record, length, format, ...gone };
+      }
+      const judgement = refusedAs(verdict, countsAsCode);
       refused = refused === undefined ? judgement : worse(refused, judgement);
     }
   }

@@ -1,6 +1,7 @@
 import type { AuditEvent, AuditKind, AuditOutcome } from '../audit/event.ts';
 import type { ClockOffset } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import type { LockState, LoginFacts } from '../policy/contract.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 
@@ -81,6 +82,7 @@ export function withOffset(event: AuditEvent, { offset }: { readonly offset?: Cl
 
 /** Recovery keys that are left once one was used. */
 function leftOf({ outcome, factor }: Said): Pick<AuditEvent, 'left'> {
-  if ((outcome !== 'success' && outcome !== 'accepted') || factor?.kind !== 'recovery') return {};
-  return { left: factor.hashes.filter((hash) => hash !== null).length };
+  if (factor === undefined || (outcome !== 'success' && outcome !== 'accepted')) return {};
+  const left = kindOf(factor).auditedRemaining?.(factor);
+  return left === undefined ? {} : { left };
 }

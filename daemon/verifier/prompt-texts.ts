@@ -1,8 +1,6 @@
 import type { ClockOffset, Resync } from '../factors/contract.ts';
-import type { FactorRecord, KindName } from '../factors/kinds.ts';
-import { kindOf } from '../factors/kinds.ts';
-import { remainingKeys } from '../factors/recovery.ts';
-import { remainingCodes } from '../factors/scratch.ts';
+import type { FactorRecord } from '../factors/kinds.ts';
+import { kindOf, kinds } from '../factors/kinds.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { pluralise } from '../lib/count-of.ts';
@@ -17,24 +15,6 @@ import { refusals } from '../policy/decision.ts';
 
 /** Who is at a prompt while the daemon stops or is upgraded; told to everybody alike. */
 export const stoppingText = 'Sallyport is being restarted. Please try again.';
-
-/** Below this many the user is told after each use. */
-const fewRecoveryKeys = 4;
-
-const words: Record<KindName, string> = {
-  totp: 'verification code',
-  hotp: 'verification code',
-  yubikey: 'YubiKey OTP',
-  webauthn: 'security key',
-  u2f: 'security key',
-  'ssh-sk': 'security key of ssh',
-  recovery: 'recovery key',
-  scratch: 'scratch code',
-  bypass: 'bypass code',
-};
-
-/** The order in a prompt, whatever was enrolled first: codes, then what stands in for them. */
-const typedOrder: readonly KindName[] = ['totp', 'hotp', 'yubikey', 'scratch', 'bypass', 'recovery'];
 
 /** Where we are reached unproven the prompt is the same for everybody. */
 export function genericPrompt(mode: LoginFacts['mode']): string {
@@ -53,11 +33,18 @@ export function promptFor(
 
 /** "verification code or recovery key": what can be typed here; undefined: nothing. */
 export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
-  const usable = factors.filter(
-    (factor) => factor.kind === 'recovery' || (kindOf(factor).countsAsCode && !codesLocked),
-  );
-  const inOrder = usable.toSorted((a, b) => typedOrder.indexOf(a.kind) - typedOrder.indexOf(b.kind));
-  return [...new Set(inOrder.map((factor) => words[factor.kind]))].join(' or ') || undefined;
+  const usable = factors.filter((factor) => {
+    const { traits, answerFormats } = kindOf(factor);
+    const isTyped = answerFormats(factor).some(({ kind }) => kind !== 'assertion');
+    return isTyped && !(traits.countsAsCode && codesLocked);
+  });
+  // Whatever was enrolled first: codes, then what stands in for them.
+  const inOrder = usable.toSorted((a, b) => placeOf(a) - placeOf(b));
+  return [...new Set(inOrder.map((factor) => kindOf(factor).words.answer))].join(' or ') || undefined;
+}
+
+function placeOf(factor: FactorRecord): number {
+  return Object.keys(kinds).indexOf(factor.kind) + (kindOf(factor).traits.countsAsCode ? 0 : 100);
 }
 
 /**
@@ -224,18 +211,5 @@ export function keyFailureText(reason: FidoReason): string {
 
 /** What a person should hear after a login; undefined: nothing. */
 export function successText(factor: FactorRecord): string | undefined {
-  if (factor.kind === 'scratch') return scratchText(remainingCodes(factor));
-  if (factor.kind === 'bypass') return 'That code is used up. Add a factor of your own now.';
-  if (factor.kind !== 'recovery') return undefined;
-  const left = remainingKeys(factor);
-  if (left >= fewRecoveryKeys) return undefined;
-  if (left === 0) return 'That was your last recovery key. Make a new set now.';
-  return `${left} recovery ${left === 1 ? 'key is' : 'keys are'} left. Make a new set soon.`;
-}
-
-/** They lay in a file in plain text: whoever uses one is to replace them. */
-function scratchText(left: number): string {
-  const advice = 'Make recovery keys instead: sallyport factor add recovery';
-  if (left === 0) return `That was your last scratch code. ${advice}`;
-  return `${left} scratch ${left === 1 ? 'code is' : 'codes are'} left. ${advice}`;
+  return kindOf(factor).afterLogin?.(factor);
 }

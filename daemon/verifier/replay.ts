@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Realm } from '../config/contract.ts';
 import type { AnswerFormat } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { limits } from '../limits.ts';
 import type { AcceptedAnswer } from '../store/contract.ts';
 import { type EvaluationInput, formatsIn } from './evaluate-answer.ts';
@@ -17,16 +18,15 @@ import { type EvaluationInput, formatsIn } from './evaluate-answer.ts';
  * - a clock that was set back makes it count.
  */
 export function acceptedAnswer(
-  shape: AnswerFormat,
+  format: AnswerFormat,
   account: string,
   factor: FactorRecord,
-  { totp }: Pick<Realm, 'totp'>,
+  terms: Pick<Realm, 'totp'>,
   now: number,
 ): AcceptedAnswer | undefined {
-  if (!('text' in shape)) return undefined;
-  // The longest that a TOTP code may still be in its window; what has none is given the time of a retry.
-  const window = factor.kind === 'totp' ? (2 * totp.skew + 1) * factor.period * 1_000 : limits.replayWindow;
-  return { digest: digestOf(account, shape.kind, shape.text), at: now, until: now + window };
+  if (!('text' in format)) return undefined;
+  const window = kindOf(factor).replayWindow?.(factor, terms) ?? limits.replayWindow;
+  return { digest: digestOf(account, format.kind, format.text), at: now, until: now + window };
 }
 
 /** Whether an answer that no factor accepts is the one that was accepted last. */
@@ -38,7 +38,7 @@ export function isReplay(
 ): boolean {
   if (accepted === undefined || now < accepted.at || now >= accepted.until) return false;
   return formatsIn(question).some(
-    (shape) => 'text' in shape && digestOf(account, shape.kind, shape.text) === accepted.digest,
+    (format) => 'text' in format && digestOf(account, format.kind, format.text) === accepted.digest,
   );
 }
 

@@ -1,8 +1,7 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import { kindOf } from '../factors/kinds.ts';
-import { summaryOf } from '../factors/summary.ts';
+import { kindOf, sshKeyOf, summaryOf } from '../factors/kinds.ts';
 import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { ownershipOf } from '../policy/identity.ts';
@@ -86,7 +85,7 @@ async function tryVerify(
   const { value, version } = await options.store.account(account);
   const record = recordOf(value, owner, now);
   const factors = record.factors.filter(
-    (factor) => factor.enabled && factor.kind !== 'ssh-sk' && kindOf(factor).usable(factor, now),
+    (factor) => factor.enabled && sshKeyOf(factor) === undefined && kindOf(factor).usable(factor, now),
   );
   const locked = lockoutAt(record.lock, realm.lockout, now);
   const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
@@ -118,9 +117,9 @@ async function tryVerify(
   const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
   switch (judgement.outcome) {
     case 'accepted': {
-      const { factor, shape } = judgement;
+      const { factor, format } = judgement;
       const mark = markOf(factor, asking.tokens);
-      const after = afterAcceptance(record, factor, acceptedAnswer(shape, account, factor, realm, now));
+      const after = afterAcceptance(record, judgement, acceptedAnswer(format, account, factor, realm, now));
       if (!(await ledger.change(asking, after, event('success', 'verified', factor), mark))) return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };

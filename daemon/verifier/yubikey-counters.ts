@@ -1,6 +1,4 @@
-import type { FactorRecord } from '../factors/kinds.ts';
-import type { YubikeyRecord } from '../factors/yubikey.ts';
-import { aesKeyCounterName, publicIdCounterName } from '../factors/yubikey.ts';
+import { type FactorRecord, kindOf } from '../factors/kinds.ts';
 import { storeError } from '../sealing/error.ts';
 import type { Commit, Store, Versioned, YubikeyCounterRecord } from '../store/contract.ts';
 
@@ -29,10 +27,6 @@ export async function withMarks(
   const tokens = new Map<string, Versioned<YubikeyCounterRecord>>();
   const marked: FactorRecord[] = [];
   for (const factor of factors) {
-    if (factor.kind !== 'yubikey') {
-      marked.push(factor);
-      continue;
-    }
     const marks = await marksIn(store, factor);
     for (const [name, token] of marks) tokens.set(name, token);
     marked.push(raised(factor, marks));
@@ -40,44 +34,28 @@ export async function withMarks(
   return { factors: marked, tokens };
 }
 
-/** The marks of one key, whatever the account knows of it. */
-export async function marksIn(store: Pick<Store, 'token'>, factor: YubikeyRecord): Promise<YubikeyCounters> {
-  const names = [
-    publicIdCounterName(factor),
-    ...(factor.validation === 'local' ? [aesKeyCounterName(factor)] : []),
-  ];
+/** The counters of one key, whatever the account knows of it; of other factors none. */
+export async function marksIn(store: Pick<Store, 'token'>, factor: FactorRecord): Promise<YubikeyCounters> {
+  const names = kindOf(factor).counters?.names(factor) ?? [];
   return new Map(await Promise.all(names.map(async (name) => [name, await store.token(name)] as const)));
 }
 
 /**
- * The factor under its marks.
+ * The factor under its counters.
  * @throws store error record-damaged: what the factor says it wrote, in one commit with itself, is not there
  */
-export function raised(factor: YubikeyRecord, tokens: YubikeyCounters): YubikeyRecord {
-  const byId = tokens.get(publicIdCounterName(factor))?.value;
-  if (byId === undefined && factor.spent.length > 0) throw lost(factor);
-  const spent = byId?.spent ?? [];
-  if (factor.validation === 'cloud') return { ...factor, spent };
-  const byKey = tokens.get(aesKeyCounterName(factor))?.value;
-  if (byKey === undefined && factor.lastPress >= 0) throw lost(factor);
-  return { ...factor, spent, lastPress: Math.max(factor.lastPress, byKey?.lastPress ?? -1) };
+export function raised(factor: FactorRecord, tokens: YubikeyCounters): FactorRecord {
+  const { counters } = kindOf(factor);
+  if (counters === undefined) return factor;
+  const found = counters.raise(factor, (name) => tokens.get(name)?.value);
+  if (typeof found === 'string') throw storeError('record-damaged', found);
+  return found;
 }
 
 /** What the commit writes that accepts this factor, or adds it with a touch. */
 export function markOf(factor: FactorRecord, tokens: YubikeyCounters): NonNullable<Commit['tokens']> {
-  if (factor.kind !== 'yubikey' || factor.spent.length === 0) return [];
-  const write = (token: string, lastPress: number, spent: readonly string[]) => {
+  const written = kindOf(factor).counters?.written(factor) ?? [];
+  return written.map(({ name: token, lastPress, spent }) => {
     return { version: tokens.get(token)?.version ?? 0, write: { token, lastPress, spent } };
-  };
-  const byId = write(publicIdCounterName(factor), -1, factor.spent);
-  return factor.validation === 'cloud'
-    ? [byId]
-    : [byId, write(aesKeyCounterName(factor), factor.lastPress, [])];
-}
-
-function lost({ name, publicId }: YubikeyRecord): Error {
-  return storeError(
-    'record-damaged',
-    `The mark of the YubiKey "${name}" (${publicId}) is gone: what was spent of it is not known. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`,
-  );
+  });
 }

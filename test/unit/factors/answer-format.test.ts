@@ -180,7 +180,7 @@ describe('what the end of a password and code may be', () => {
       digits,
       fixed: new Set(recovery ? ['recovery'] : []),
       otps: new Set(),
-    }).map(({ shape, length }) => [shape.kind, 'text' in shape ? shape.text : '', length]);
+    }).map(({ format, length }) => [format.kind, 'text' in format ? format.text : '', length]);
 
   it('is tried longest first, for the factors of the account alone', () => {
     assert.deepEqual(tails('secret12345678', all, true), [
@@ -205,8 +205,8 @@ describe('what the end of a password and code may be', () => {
   it('is a bypass code or a key of a legacy set where the account has one, longest first', () => {
     const fixed = new Set(['legacy-recovery', 'bypass'] as const);
     const found = (answer: string) =>
-      tailsOf(Buffer.from(answer), { digits: six, fixed, otps: new Set() }).map(({ shape, length }) => [
-        shape.kind,
+      tailsOf(Buffer.from(answer), { digits: six, fixed, otps: new Set() }).map(({ format, length }) => [
+        format.kind,
         length,
       ]);
     assert.deepEqual(found('secret123 456 789'), [
@@ -256,7 +256,7 @@ describe('what the end of a password and code may be', () => {
     assert.deepEqual(tails(`secret ${dashed}\r`, six, true), [['recovery', key, 25]]);
     const otps = new Set([otp.slice(0, 12)]);
     const found = tailsOf(Buffer.from(`secret ${otp}\n`), { digits: six, fixed: new Set(), otps });
-    assert.deepEqual(found, [{ shape: { kind: 'yubikey', text: otp }, length: 46 }]);
+    assert.deepEqual(found, [{ format: { kind: 'yubikey', text: otp }, length: 46 }]);
     assert.ok(endsLikeOtp(Buffer.from(`secret ${otp}\n`)));
   });
 
@@ -296,9 +296,9 @@ describe('what the end of a password and code may be', () => {
           lengths,
           lengths.toSorted((a, b) => b - a),
         );
-        for (const { shape, length } of found) {
+        for (const { format, length } of found) {
           const end = answer.subarray(answer.length - length).toString();
-          assert.equal('text' in shape && shape.text, end.replaceAll('-', ''));
+          assert.equal('text' in format && format.text, end.replaceAll('-', ''));
         }
       }),
     );

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { kindOf } from '../../../daemon/factors/kinds.ts';
-import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { kindOf, summaryOf } from '../../../daemon/factors/kinds.ts';
 import { bypassRecord, hotpRecord, recoveryRecord, scratchRecord, totpRecord } from './records.ts';
 
 const keys = ['22222-22222-22222-22222', '33333-33333-33333-33333'];
@@ -20,7 +19,7 @@ describe('the factor of a record', () => {
 
   it('counts typed codes and not recovery keys', () => {
     assert.deepEqual(
-      records.map((record) => kindOf(record).countsAsCode),
+      records.map((record) => kindOf(record).traits.countsAsCode),
       [true, true, false, true, true],
     );
   });

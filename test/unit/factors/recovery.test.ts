@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { answerFormatOf, recoveryAlphabet } from '../../../daemon/factors/answer-format.ts';
+import { takes } from '../../../daemon/factors/kinds.ts';
 import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
 import {
   generateRecoveryKeys,
@@ -82,7 +83,7 @@ describe('a legacy recovery set', () => {
   it('takes no key in the form of our own, and our own sets none of its', () => {
     const ours = answerFormatOf(Buffer.from(first), new Set());
     const theirs = answerFormatOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
-    assert.deepEqual([recovery.takes(legacy, ours), recovery.takes(record, theirs)], [false, false]);
+    assert.deepEqual([takes(legacy, ours), takes(record, theirs)], [false, false]);
     assert.equal(recovery.verify(record, theirs, contextAt(0)).outcome, 'refused');
   });
 

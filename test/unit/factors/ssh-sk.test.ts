@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
 import type { AnswerFormat } from '../../../daemon/factors/contract.ts';
-import { kindOf } from '../../../daemon/factors/kinds.ts';
-import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { kindOf, summaryOf, takes } from '../../../daemon/factors/kinds.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import { anyText, deepFreeze } from './contract.ts';
@@ -20,7 +19,7 @@ describe('a FIDO key of ssh', () => {
   const context = contextAt(1_700_000_000_000);
 
   it('is of its kind, is no typed code, and never ends', () => {
-    assert.deepEqual([factor.kind, factor.countsAsCode], ['ssh-sk', false]);
+    assert.deepEqual([factor.kind, factor.traits.countsAsCode], ['ssh-sk', false]);
     assert.equal(factor.usable(record, 0), true);
     assert.equal(factor.usable({ ...record, enabled: false }, 0), true);
   });
@@ -35,7 +34,7 @@ describe('a FIDO key of ssh', () => {
     ];
     for (const answer of typed) {
       const shape = answerFormatOf(Buffer.from(answer), new Set([6, 7, 8]));
-      assert.equal(factor.takes(record, shape), false);
+      assert.equal(takes(record, shape), false);
       assert.deepEqual(factor.verify(record, shape, context), { outcome: 'refused', reason: 'wrong' });
     }
   });
@@ -45,7 +44,7 @@ describe('a FIDO key of ssh', () => {
     fc.assert(
       fc.property(kind, anyText(0, 40), (shapeKind, text) => {
         const shape: AnswerFormat = { kind: shapeKind, text };
-        return !factor.takes(record, shape) && factor.verify(record, shape, context).outcome === 'refused';
+        return !takes(record, shape) && factor.verify(record, shape, context).outcome === 'refused';
       }),
     );
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AnswerFormat, Assertion, FactorContext, Signed } from '../../../daemon/factors/contract.ts';
-import { kindOf } from '../../../daemon/factors/kinds.ts';
+import { kindOf, takes } from '../../../daemon/factors/kinds.ts';
 import type { U2fRecord } from '../../../daemon/factors/u2f.ts';
 import { u2f } from '../../../daemon/factors/u2f.ts';
 import type { WebauthnRecord } from '../../../daemon/factors/webauthn.ts';
@@ -177,6 +177,6 @@ describe('user verification', () => {
 });
 
 it('an assertion of another credential is not for this one', () => {
-  assert.equal(webauthn.takes(record(), shape('a 8 of=other')), false);
+  assert.equal(takes(record(), shape('a 8 of=other')), false);
   assert.equal(verdict(record(), 'a 8 of=other'), 'wrong');
 });

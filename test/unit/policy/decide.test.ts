@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
+import { satisfiesRequirement } from '../../../daemon/factors/kinds.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, decide } from '../../../daemon/policy/decide.ts';
 import { factorOwnerOf } from '../../../daemon/policy/realm.ts';
-import { satisfiesRequirement } from '../../../daemon/policy/requirement.ts';
 import {
   config,
   day,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { summaryOf } from '../../../daemon/factors/summary.ts';
+import { summaryOf } from '../../../daemon/factors/kinds.ts';
 import type { OpenLogin } from '../../../daemon/verifier/contract.ts';
 import {
   answer,
