@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 import type { AsyncCommand } from 'fast-check';
 import { ControlError } from '../../../daemon/client/client.ts';
-import {
-  accountOf,
-  configText,
-  emptyAccount,
-  type Factor,
-  type Login,
-  lockNow,
-  own,
-  type Realm,
-  realmOf,
-} from './reference.ts';
+import { accountOf, configText, type Factor, type Login, own, type Realm, realmOf } from './reference.ts';
 import type { System } from './system.ts';
-import { agreesOnFactors, lockOf, login, type Model, newSeed, race, type Typed } from './world.ts';
+import { agreesOnFactors, login, type Model, newSeed, race, type Typed } from './world.ts';
 
 export type Command = AsyncCommand<Model, System>;
 
@@ -230,48 +220,6 @@ export function directoryAnswers(isUp: boolean): Command {
 }
 
 export const restart = command('restart', async (_model, system) => system.restart());
-export const backup = command('backup', async (model, system) => {
-  await system.backup();
-  model.backedUp = new Map([...model.accounts].map(([user, account]) => [user, { ...account }]));
-});
-
-/** No record, and no account either. */
-function unknownAccount(
-  error: unknown,
-): Pick<Awaited<ReturnType<System['client']['user']>>, 'factors' | 'lock'> {
-  if (error instanceof ControlError && error.code === 'no-such-account')
-    return { factors: [], lock: { codes: 0, any: 0 } };
-  throw error;
-}
-
-export const restore = command('restore', async (model, system) => {
-  if (!model.directoryAnswers) return;
-  // Stores that were replaced are named by their time.
-  model.now += 1_000;
-  system.setTime(model.now);
-  if (!(await system.restore())) return;
-  for (const user of users) {
-    const old = accountOf(model, user);
-    const [stored, kept] = [model.accounts.get(user), model.backedUp.get(user)];
-    const uid = stored?.uid ?? kept?.uid;
-    const hadGrace = [stored, kept].some((one) => one?.uid === uid && one?.graceStarted !== undefined);
-    const shown = await system.client.user(user).catch(unknownAccount);
-    const account = emptyAccount();
-    if (uid !== undefined) account.uid = uid;
-    if (hadGrace) account.graceStarted = 0;
-    for (const { id, enabled, kind } of shown.factors) {
-      const factor = model.known.get(id);
-      assert.ok(factor !== undefined && kind !== 'bypass', `a ${kind} came back that is not known`);
-      // A clock that was set back ends nothing that a restore before holds back.
-      const restoredAt = Math.max(factor.restoredAt ?? 0, model.now);
-      account.factors.push(Object.assign(factor, { enabled, doubt: true, restoredAt }));
-    }
-    model.accounts.set(user, account);
-    model.newcomers.delete(user);
-    account.lock = lockOf(shown.lock);
-    assert.ok(account.lock.any >= lockNow(old, model.now).any, `${user} has fewer failures than before`);
-  }
-});
 
 export function logsIn(given: Login, answers: readonly Typed[]): Command {
   const name = `login ${JSON.stringify(given)} ${answers}`;

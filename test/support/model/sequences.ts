@@ -1,7 +1,6 @@
 import { fc } from '../property.ts';
 import {
   addFactor,
-  backup,
   bypass,
   type Command,
   changeFactor,
@@ -20,7 +19,6 @@ import {
   reload,
   reloadBad,
   restart,
-  restore,
   uidOf,
   unlock,
   users,
@@ -34,6 +32,7 @@ import {
   type Service,
   type Source,
 } from './reference.ts';
+import { backup, restore } from './restoring.ts';
 import { login, type Typed } from './world.ts';
 
 const user = fc.constantFrom(...users);
@@ -208,6 +207,19 @@ export const faults: readonly {
       restore,
       clock(20 * minute),
       races({ user: 'alice', service: 'sshd', source: 'inside' }, 'totp'),
+    ],
+    onDisk: true,
+  },
+  {
+    what: 'a set of recovery keys that a restore has voided was the only enabled factor',
+    commands: [
+      addFactor('bob', 'recovery'),
+      reload([{ name: 'all', require: 'none', enrol: 'refuse', observe: false, rules: [] }]),
+      backup,
+      forget('bob'),
+      restore,
+      changeFactor('bob', 1, 'enable'),
+      logsIn({ user: 'bob', service: 'sshd', source: 'inside' }, ['recovery']),
     ],
     onDisk: true,
   },
