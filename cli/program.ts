@@ -9,7 +9,7 @@ import { addFactor } from './commands/factor.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addInvite } from './commands/invite.ts';
-import { addKey } from './commands/key.ts';
+import { addMasterKey } from './commands/master-key.ts';
 import { addMetrics } from './commands/metrics.ts';
 import { addPam } from './commands/pam.ts';
 import { addPortal } from './commands/portal.ts';
@@ -57,7 +57,7 @@ export function programOf(world: World): {
     addBackup,
     addRestore,
     addStore,
-    addKey,
+    addMasterKey,
     addCompletion,
     addImport,
     addExport,

@@ -5,6 +5,7 @@ import { pluralise } from '../../daemon/lib/count-of.ts';
 import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
 import type { Context } from '../lib/context.ts';
+import { acceptFormerOption } from '../lib/deprecated.ts';
 import { CliError } from '../lib/errors.ts';
 import { doneTimes } from '../lib/json-times.ts';
 import { warnOfHeld, workOnStore } from '../lib/store-job.ts';
@@ -12,24 +13,26 @@ import { warnOfHeld, workOnStore } from '../lib/store-job.ts';
 interface RestoreOptions extends OpenOptions {
   readonly dryRun?: boolean;
   readonly ignoreStore?: boolean;
-  readonly newKey?: boolean;
-  readonly oldKey?: string;
+  readonly generateKey?: boolean;
+  readonly masterKey?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
 export function addRestore(program: Command, context: Context): void {
-  openOptions(
+  const command = openOptions(
     program
       .command('restore <file>')
       .description('while sallyportd is stopped: a store out of a backup; nothing that was spent comes back')
       .option('--dry-run', 'do all of it but the change, and say what would come of it')
-      .option('--old-key <file>', 'a master key file of before, for a backup without its master key')
-      .option('--new-key', 'the master key is lost: make a new one')
+      .option('--master-key <file>', 'a master key file of before, for a backup without its master key')
+      .option('--generate-key', 'the master key is lost: make a new one')
       .option('--ignore-store', 'do not read the store that is there: all recovery keys are void')
       .option('--yes', 'do not ask')
       .option('--json', 'as JSON, one object a line'),
   ).action((file: string, options: RestoreOptions) => restore(context, file, options));
+  acceptFormerOption(command, context, '--old-key', '--master-key');
+  acceptFormerOption(command, context, '--new-key', '--generate-key');
 }
 
 async function restore(context: Context, file: string, options: RestoreOptions): Promise<void> {
@@ -45,8 +48,8 @@ async function restore(context: Context, file: string, options: RestoreOptions):
     '--restore',
     ...(dryRun ? ['--dry-run'] : []),
     ...(options.ignoreStore === true ? ['--ignore-store'] : []),
-    ...(options.newKey === true ? ['--new-key'] : []),
-    ...(options.oldKey === undefined ? [] : ['--old-key', resolve(options.oldKey)]),
+    ...(options.generateKey === true ? ['--generate-key'] : []),
+    ...(options.masterKey === undefined ? [] : ['--master-key', resolve(options.masterKey)]),
   ];
   const { done } = await workOnStore(context, words, options.json === true, plain);
   if (options.json === true) {

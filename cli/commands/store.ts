@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
 import type { Context } from '../lib/context.ts';
+import { acceptFormerOption } from '../lib/deprecated.ts';
 import { exitStatus } from '../lib/errors.ts';
 import { doneTimes, noTimes } from '../lib/json-times.ts';
 import { createProgress } from '../lib/progress.ts';
@@ -10,7 +11,7 @@ import { warnOfHeld, workOnStore } from '../lib/store-job.ts';
 interface StoreOptions {
   readonly yes?: boolean;
   readonly json?: boolean;
-  readonly giveUp?: readonly string[];
+  readonly resetAccount?: readonly string[];
 }
 
 const collect = (one: string, before: readonly string[] = []): readonly string[] => [...before, one];
@@ -25,17 +26,18 @@ export function addStore(program: Command, context: Context): void {
     .description('read everything once and change nothing; exit status 1 where something is damaged')
     .option('--json', 'as JSON')
     .action((options: StoreOptions) => check(context, options));
-  store
+  const repairing = store
     .command('repair')
     .description('while sallyportd is stopped: a new store, and a new anchor, out of what can be read')
     .option(
-      '--give-up <user>',
+      '--reset-account <user>',
       'an account whose record is lost begins anew, without a factor; may be repeated',
       collect,
     )
     .option('--yes', 'do not ask')
     .option('--json', 'as JSON, one object a line')
     .action((options: StoreOptions) => repair(context, options));
+  acceptFormerOption(repairing, context, '--give-up', '--reset-account');
   store
     .command('discard')
     .description('remove the stores that a restore or a repair has kept')
@@ -92,7 +94,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
   await prompt.confirm('Make a new store out of what can be read of this one?', options.yes === true);
   const { done } = await workOnStore(
     context,
-    ['--repair-store', ...(options.giveUp ?? []).flatMap((user) => ['--give-up', user])],
+    ['--repair-store', ...(options.resetAccount ?? []).flatMap((user) => ['--reset-account', user])],
     options.json === true,
   );
   if (options.json === true) {
@@ -115,7 +117,7 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
 
 async function discard(context: Context, options: StoreOptions): Promise<void> {
   const { output, prompt } = context;
-  const { done } = await workOnStore(context, ['--stores-aside'], true);
+  const { done } = await workOnStore(context, ['--replaced-stores'], true);
   const aside = Array.isArray(done.aside) ? done.aside.map(String) : [];
   if (aside.length === 0) {
     output.note('there is none');
@@ -123,6 +125,6 @@ async function discard(context: Context, options: StoreOptions): Promise<void> {
   }
   for (const path of aside) output.line(path);
   await prompt.confirm('Remove them for good?', options.yes === true);
-  await workOnStore(context, ['--stores-aside', '--discard'], true);
+  await workOnStore(context, ['--replaced-stores', '--discard'], true);
   output.note('they are removed');
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ExemptBody } from '../../daemon/api/account-views.ts';
 import { exemptionLimits } from '../../daemon/api/client-limits.ts';
 import type { Context } from '../lib/context.ts';
+import { acceptFormerOption } from '../lib/deprecated.ts';
 import { lengthOfTime } from '../lib/duration.ts';
 import { CliError } from '../lib/errors.ts';
 import { exemptionTimes, factorTimes } from '../lib/json-times.ts';
@@ -12,13 +13,13 @@ interface ExemptOptions {
   readonly for?: number;
   readonly service?: readonly string[];
   readonly reason?: string;
-  readonly end?: boolean;
+  readonly clear?: boolean;
   readonly json?: boolean;
 }
 
 export function addUserExempt(user: Command, context: Context): void {
   const { shortest, longest } = exemptionLimits;
-  user
+  const command = user
     .command('exempt <user>')
     .description('let an account off the second factor until a date, 30 days at most')
     .option('--until <date>', 'the day that it ends on, at its start: 2025-03-01, "2025-03-01 12:00"', dateOf)
@@ -29,7 +30,7 @@ export function addUserExempt(user: Command, context: Context): void {
       (name, before?: string[]) => [...(before ?? []), name],
     )
     .option('--reason <text>', 'why, for whoever reads it later')
-    .option('--end', 'end the one that runs')
+    .option('--clear', 'clear the current exemption')
     .option('--json', 'as JSON')
     .addHelpText(
       'after',
@@ -40,14 +41,15 @@ export function addUserExempt(user: Command, context: Context): void {
       ].join('\n'),
     )
     .action((name: string, options: ExemptOptions) => exempt(context, name, options));
+  acceptFormerOption(command, context, '--end', '--clear');
 }
 
 async function exempt(context: Context, name: string, options: ExemptOptions): Promise<void> {
   const { output } = context;
   const { until, for: length, service: services, reason } = options;
-  if ([until, length, options.end].filter((each) => each !== undefined).length !== 1)
-    throw new CliError('usage', 'say one of --until DATE, --for TIME and --end');
-  if (options.end === true) {
+  if ([until, length, options.clear].filter((each) => each !== undefined).length !== 1)
+    throw new CliError('usage', 'say one of --until DATE, --for TIME and --clear');
+  if (options.clear === true) {
     const ended = await context.client().endExemption(name);
     if (options.json === true) output.json(ended, { factor: factorTimes });
     else

@@ -96,7 +96,7 @@ const words: Readonly<Record<string, string>> = {
   'uid-differs':
     'was made for another uid in the store: another person. The record of the backup is back; its account is refused while the uid is not that one',
   'record-lost':
-    'cannot be read: the account is refused; "sallyport store repair --give-up USER" lets it begin anew',
+    'cannot be read: the account is refused; "sallyport store repair --reset-account USER" lets it begin anew',
   'given-up': 'begins anew, without a factor',
   'record-from-store': 'cannot be read in the backup; the one in the store stays',
 };

@@ -94,7 +94,7 @@ function ownerWarnings(presence: StatusView['presence']): readonly string[] {
 function rotationWarnings(keys: KeysView | undefined): readonly string[] {
   if (keys?.rotation.kind !== 'failed') return [];
   return [
-    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport key rotate`,
+    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport master-key rotate`,
   ];
 }
 

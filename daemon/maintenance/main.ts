@@ -15,24 +15,24 @@ export interface OfflineOptions {
   readonly restore?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly 'ignore-store'?: boolean | undefined;
-  readonly 'new-key'?: boolean | undefined;
-  readonly 'old-key'?: string | undefined;
+  readonly 'generate-key'?: boolean | undefined;
+  readonly 'master-key'?: string | undefined;
   readonly 'check-store'?: boolean | undefined;
   readonly 'repair-store'?: boolean | undefined;
-  readonly 'give-up'?: readonly string[] | undefined;
-  readonly 'stores-aside'?: boolean | undefined;
+  readonly 'reset-account'?: readonly string[] | undefined;
+  readonly 'replaced-stores'?: boolean | undefined;
   readonly discard?: boolean | undefined;
 }
 
 type OfflineWork =
   | { readonly kind: 'administration' | 'check' }
-  | { readonly kind: 'repair'; readonly giveUp: readonly string[] }
+  | { readonly kind: 'repair'; readonly resetAccounts: readonly string[] }
   | { readonly kind: 'aside'; readonly discard: boolean }
   | {
       readonly kind: 'restore';
       readonly dryRun: boolean;
       readonly ignoreStore: boolean;
-      readonly newKey: boolean;
+      readonly generateKey: boolean;
       readonly oldKey: string | undefined;
     };
 
@@ -40,15 +40,16 @@ type OfflineWork =
 export function offlineWorkIn(options: OfflineOptions): OfflineWork | undefined {
   if (options.offline === true) return { kind: 'administration' };
   if (options['check-store'] === true) return { kind: 'check' };
-  if (options['repair-store'] === true) return { kind: 'repair', giveUp: options['give-up'] ?? [] };
-  if (options['stores-aside'] === true) return { kind: 'aside', discard: options.discard === true };
+  if (options['repair-store'] === true)
+    return { kind: 'repair', resetAccounts: options['reset-account'] ?? [] };
+  if (options['replaced-stores'] === true) return { kind: 'aside', discard: options.discard === true };
   if (options.restore !== true) return undefined;
   return {
     kind: 'restore',
     dryRun: options['dry-run'] === true,
     ignoreStore: options['ignore-store'] === true,
-    newKey: options['new-key'] === true,
-    oldKey: options['old-key'],
+    generateKey: options['generate-key'] === true,
+    oldKey: options['master-key'],
   };
 }
 
@@ -61,7 +62,7 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
     case 'check':
       return working(output, (work) => checkStore(prepare(file), addon, work));
     case 'repair':
-      return working(output, (work) => repair(prepare(file), addon, work, what.giveUp));
+      return working(output, (work) => repair(prepare(file), addon, work, what.resetAccounts));
     case 'aside':
       return working(output, async (work) => {
         const aside = replacedStores(prepare(file).paths.store);
@@ -70,11 +71,11 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
       });
     case 'restore':
       return working(output, (work) => {
-        const { oldKey, dryRun, ignoreStore, newKey } = what;
+        const { oldKey, dryRun, ignoreStore, generateKey } = what;
         // Before anything else: it may be readable for root alone.
         const oldKeys = oldKey === undefined ? undefined : loadKeyring({ path: oldKey });
         return restore(
-          prepare(file, { makeKey: newKey && !dryRun }),
+          prepare(file, { makeKey: generateKey && !dryRun }),
           addon,
           { input, dryRun, ignoreStore, oldKeys },
           work,

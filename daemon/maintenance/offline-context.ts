@@ -46,7 +46,7 @@ export function prepare(file: string, options: { readonly makeKey?: boolean } = 
   if (options.makeKey === false && !existsSync(likely.masterKey))
     throw new SallyportError(
       'store-key',
-      `there is no master key in ${likely.masterKey}. Where the service manager passes it on, decrypt it to there first; where it is lost, a restore with --new-key makes a new one. Nothing was changed.`,
+      `there is no master key in ${likely.masterKey}. Where the service manager passes it on, decrypt it to there first; where it is lost, a restore with --generate-key makes a new one. Nothing was changed.`,
     );
   dropPrivilegesTo(likely.store);
   const credentials = process.env.CREDENTIALS_DIRECTORY;

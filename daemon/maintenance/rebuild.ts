@@ -37,7 +37,7 @@ export interface Rebuild {
   readonly isNewest: boolean;
   readonly into: StoreBuilder;
   /** Accounts whose lost records are given up: they begin anew, without a factor, as root has said. */
-  readonly giveUp?: ReadonlySet<string>;
+  readonly resetAccounts?: ReadonlySet<string>;
   readonly at: Now;
   readonly say: (noted: Noted) => void;
   readonly progress: (accounts: number) => void;
@@ -141,8 +141,8 @@ async function bring(job: Job, ours: NamedPair, theirs: NamedPair | undefined): 
   } else await lost(job, account);
 }
 
-async function lost({ giveUp, say, into }: Rebuild, account: string): Promise<void> {
-  const isGivenUp = giveUp?.has(account) === true;
+async function lost({ resetAccounts, say, into }: Rebuild, account: string): Promise<void> {
+  const isGivenUp = resetAccounts?.has(account) === true;
   say({ account, note: isGivenUp ? 'given-up' : 'record-lost' });
   if (!isGivenUp) await into.refused(account);
 }

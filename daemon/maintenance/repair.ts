@@ -27,14 +27,14 @@ import { StoreBuilder } from './store-builder.ts';
  *   may be spent comes back;
  * - a store that is whole is left as it is.
  *
- * @param giveUp accounts that begin anew if their records are lost
+ * @param resetAccounts accounts that begin anew if their records are lost
  * @throws SallyportError store-locked, store-damaged, store-unwritable
  */
 export function repair(
   prepared: OfflineContext,
   addon: Addon,
   work: Job,
-  giveUp: readonly string[] = [],
+  resetAccounts: readonly string[] = [],
 ): Promise<void> {
   return withStore(prepared, addon, async (directory) => {
     const { paths, keyring } = prepared;
@@ -59,7 +59,7 @@ export function repair(
         from: old,
         trail: old,
         isNewest: old.isNewest,
-        giveUp: new Set(giveUp),
+        resetAccounts: new Set(resetAccounts),
         into,
         at: { now, skew: widestSkew(prepared) },
         say: (noted) => work.tell({ noted }),
@@ -73,7 +73,7 @@ export function repair(
         outcome: 'done',
         at: now,
         account: '',
-        reason: `repaired from what could be read at commit ${stood}${giveUp.length === 0 ? '' : `, given up: ${giveUp.join(', ')}`}`,
+        reason: `repaired from what could be read at commit ${stood}${resetAccounts.length === 0 ? '' : `, given up: ${resetAccounts.join(', ')}`}`,
         actor: offlineActor,
       };
       await into.finish(storeId, said, 'repaired', old.meta);

@@ -183,7 +183,7 @@ function refuseForeign({ keyId }: BackupHeader, { digest, mac }: BackupTrailer, 
   if (!keys.has(keyId))
     throw new SallyportError(
       'store-key',
-      `the backup is sealed with master key ${keyId}, which neither it nor this machine holds (${keys.ids.join(', ')}). Nothing was changed. Give the master key file of that time with --old-key FILE.`,
+      `the backup is sealed with master key ${keyId}, which neither it nor this machine holds (${keys.ids.join(', ')}). Nothing was changed. Give the master key file of that time with --master-key FILE.`,
     );
   const expected = createHmac('sha256', keys.key('backup', keyId))
     .update(Buffer.from(digest, 'hex'))

@@ -10,7 +10,7 @@ export const forms: readonly string[] = [
   '[--config FILE]',
   '--init [--root DIR | --user NAME] [--config FILE]',
   '--check [--config FILE]',
-  '--offline|--restore|--check-store|--repair-store|--stores-aside [--config FILE]',
+  '--offline|--restore|--check-store|--repair-store|--replaced-stores [--config FILE]',
 ];
 
 export const options: readonly { readonly flags: string; readonly about: string }[] = [
@@ -27,15 +27,16 @@ export const options: readonly { readonly flags: string; readonly about: string 
   {
     flags: '--restore',
     about:
-      'make a store out of the backup that comes on standard input; with --dry-run, --ignore-store, --new-key and --old-key FILE as in "sallyport restore"',
+      'make a store out of the backup that comes on standard input; with --dry-run, --ignore-store, --generate-key and --master-key FILE as in "sallyport restore"',
   },
   { flags: '--check-store', about: 'read all of a store that no daemon has open, and change nothing' },
   {
     flags: '--repair-store',
-    about: 'make a new store out of what can be read of it; with --give-up USER without the account named',
+    about:
+      'make a new store out of what can be read of it; with --reset-account USER without the account named',
   },
   {
-    flags: '--stores-aside',
+    flags: '--replaced-stores',
     about: 'name the stores that others took the place of; with --discard remove them',
   },
   {
@@ -83,12 +84,12 @@ export function parseCommandLine() {
       restore: { type: 'boolean' },
       'dry-run': { type: 'boolean' },
       'ignore-store': { type: 'boolean' },
-      'new-key': { type: 'boolean' },
-      'old-key': { type: 'string' },
+      'generate-key': { type: 'boolean' },
+      'master-key': { type: 'string' },
       'check-store': { type: 'boolean' },
       'repair-store': { type: 'boolean' },
-      'give-up': { type: 'string', multiple: true },
-      'stores-aside': { type: 'boolean' },
+      'reset-account': { type: 'string', multiple: true },
+      'replaced-stores': { type: 'boolean' },
       discard: { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },

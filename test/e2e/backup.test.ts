@@ -295,14 +295,14 @@ describe('a restore', () => {
       await own.stop();
       const refused = await other.cli(own.opening('restore', without, '--yes'));
       assert.equal(refused.status, 1);
-      assert.match(refused.stderr, /--old-key/);
-      await other.must(own.opening('restore', without, '--yes', '--old-key', own.keyFile));
+      assert.match(refused.stderr, /--master-key/);
+      await other.must(own.opening('restore', without, '--yes', '--master-key', own.keyFile));
       await other.must(own.opening('restore', file, '--yes'));
       rmSync(other.keyFile);
       const lost = await other.cli(own.opening('restore', file, '--yes'));
       assert.equal(lost.status, 1);
-      assert.match(lost.stderr, /--new-key/);
-      await other.must(own.opening('restore', file, '--yes', '--new-key'));
+      assert.match(lost.stderr, /--generate-key/);
+      await other.must(own.opening('restore', file, '--yes', '--generate-key'));
       const client = await other.start();
       const two = { answer: hotp(counter, 8), previous: hotp(counter, 7) };
       assert.equal((await client.verify('mail', two)).outcome, 'accepted');

@@ -110,7 +110,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', ...onTrial);
     await asksPam('eve');
     await isConfirmed(await connect('eve'), 'eve');
-    await product.must(['user', 'exempt', 'eve', '--end']);
+    await product.must(['user', 'exempt', 'eve', '--clear']);
   });
 
   pam.change('a first factor that is added in the login confirms', async () => {

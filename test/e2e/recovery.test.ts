@@ -206,7 +206,7 @@ describe('the master key', () => {
     const outputs = await follow(blocks('Replace a lost master key')[1]);
     assert.match(outputs[1] ?? '', /present\n.*nothing is sealed with it/);
     const [, older = ''] = (outputs[1] ?? '').split('\n').map((text) => text.split('\t')[0]);
-    await own.must(['key', 'forget', older, '--yes']);
+    await own.must(['master-key', 'remove', older, '--yes']);
     assert.equal((await own.cli(['store', 'check'])).status, 0);
   });
 });

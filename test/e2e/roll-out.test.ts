@@ -145,7 +145,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(await product.must(['user', 'show', 'erin']), /exempt\tuntil .* for sudo, by uid:0: repair/);
     assert.match(await product.must(['explain', 'erin', '--service', 'sudo']), /lets the account off until/);
     assert.match((await product.cli(['status'])).stderr, /1 account is let off/);
-    await product.must(['user', 'exempt', 'erin', '--end']);
+    await product.must(['user', 'exempt', 'erin', '--clear']);
     const asked = await sudo(erin);
     await asked.answer(/Verification code: /, hotp(secret, 1));
     await isIn(asked, 'root');

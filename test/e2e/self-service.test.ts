@@ -126,7 +126,7 @@ await inNamespace(import.meta.filename, async () => {
       const own = await by(personNamed('emil'), [...words, 'emil'], password);
       assert.equal(own.status, 77, own.stderr);
     }
-    await product.must(['user', 'exempt', 'emil', '--end']);
+    await product.must(['user', 'exempt', 'emil', '--clear']);
     const given = (await product.events('emil')).find(({ reason }) => reason === 'given');
     assert.equal(given?.actor, `uid:${admin.uid}`);
   });

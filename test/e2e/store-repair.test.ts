@@ -131,7 +131,7 @@ describe('store repair', () => {
     assert.match(refused.stderr, /damaged/);
     await own.stop();
     assert.equal(
-      await own.must(['store', 'repair', '--yes', '--give-up', 'games']),
+      await own.must(['store', 'repair', '--yes', '--reset-account', 'games']),
       'games\tgiven-up\t-\t-\n',
     );
     assert.equal(await own.must(['store', 'check']), '');
@@ -151,12 +151,12 @@ describe('store repair', () => {
   });
 });
 
-describe('key rotate', () => {
+describe('master-key rotate', () => {
   test('seals everything anew while logins go on, and recovery keys stay usable', async () => {
     await putBack();
     const client = await own.start();
-    const [before] = (await own.must(['key', 'list'])).split('\t');
-    const rotating = own.must(['key', 'rotate', '--yes']);
+    const [before] = (await own.must(['master-key', 'list'])).split('\t');
+    const rotating = own.must(['master-key', 'rotate', '--yes']);
     for (let step = 0; step < 10; step += 1)
       assert.equal((await client.verify('games', { answer: hotp(counter, step) })).outcome, 'accepted');
     await rotating;
@@ -172,12 +172,12 @@ describe('key rotate', () => {
   });
 
   test('an older key goes only when it is asked to, and never while it is needed', async () => {
-    const [present, older] = (await own.must(['key', 'list']))
+    const [present, older] = (await own.must(['master-key', 'list']))
       .trim()
       .split('\n')
       .map((line) => line.split('\t')[0] ?? '');
-    assert.equal((await own.cli(['key', 'forget', present ?? '', '--yes'])).status, 1);
-    await own.must(['key', 'forget', older ?? '', '--yes']);
+    assert.equal((await own.cli(['master-key', 'remove', present ?? '', '--yes'])).status, 1);
+    await own.must(['master-key', 'remove', older ?? '', '--yes']);
     assert.ok(!readFileSync(own.keyFile, 'utf8').includes(older ?? '?'));
     await own.stop('SIGKILL');
     await own.start();
@@ -200,7 +200,7 @@ describe('key rotate', () => {
     await own.start();
     await own.stop();
     const text = readFileSync(own.keyFile, 'utf8');
-    await own.must(['key', 'rotate', '--key-file', own.keyFile]);
+    await own.must(['master-key', 'rotate', '--key-file', own.keyFile]);
     assert.notEqual(readFileSync(own.keyFile, 'utf8'), text);
     const client = await own.start();
     await until('it is sealed anew', async () => (await client.status()).keys?.rotation.kind === 'done');

@@ -124,19 +124,19 @@ test('a rotation: the daemon goes on where it was, under either key', async () =
   await own.start();
   await killedAtEach(
     // The daemon works on when the command has come to its end: it is killed then too.
-    (changes) => killed(['key', 'rotate', '--yes'], changes, () => own.stop('SIGKILL')),
+    (changes) => killed(['master-key', 'rotate', '--yes'], changes, () => own.stop('SIGKILL')),
     async (changes) => {
       const again = await own.start();
       assert.equal((await again.status()).store.state, 'ok', `killed at change ${changes}`);
       assert.equal((await again.user('mail')).factors.length, 2);
     },
   );
-  await own.must(['key', 'rotate', '--yes']);
-  const ids = (await own.must(['key', 'list']))
+  await own.must(['master-key', 'rotate', '--yes']);
+  const ids = (await own.must(['master-key', 'list']))
     .trim()
     .split('\n')
     .map((line) => line.split('\t')[0] ?? '');
-  for (const id of ids.slice(1)) await own.must(['key', 'forget', id, '--yes']);
+  for (const id of ids.slice(1)) await own.must(['master-key', 'remove', id, '--yes']);
   await own.stop();
   const client = await own.start();
   const two = { answer: hotp(counter, 1), previous: hotp(counter, 0) };

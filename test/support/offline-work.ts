@@ -67,6 +67,8 @@ export function restored(
   return told((tell) => restore(preparedOf(rig), loadAddon(), all, { tell, progress: () => undefined }));
 }
 
-export function repaired(rig: StoreRig, giveUp: readonly string[] = []): Promise<Told> {
-  return told((tell) => repair(preparedOf(rig), loadAddon(), { tell, progress: () => undefined }, giveUp));
+export function repaired(rig: StoreRig, resetAccounts: readonly string[] = []): Promise<Told> {
+  return told((tell) =>
+    repair(preparedOf(rig), loadAddon(), { tell, progress: () => undefined }, resetAccounts),
+  );
 }

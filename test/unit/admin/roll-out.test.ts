@@ -399,7 +399,7 @@ describe('sallyport', () => {
   it('user exempt: one of its three, within its limits', async () => {
     for (const words of [
       [],
-      ['--for', '1h', '--end'],
+      ['--for', '1h', '--clear'],
       ['--until', '2026-13-01'],
       ['--for', '31d'],
       ['--for', '10s'],
@@ -419,8 +419,8 @@ describe('sallyport', () => {
     assert.equal(given.status, 0, given.err);
     assert.deepEqual((await rig.store.get('alice'))?.exemption?.services, ['sshd', 'su']);
     assert.match((await cli('user', 'list')).out, /^alice\t.*\d{4}-\d\d-\d\dT/m);
-    assert.match((await cli('user', 'exempt', 'alice', '--end')).err, /exempt no more/);
-    assert.match((await cli('user', 'exempt', 'alice', '--end')).err, /was not exempt/);
+    assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /exempt no more/);
+    assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /was not exempt/);
   });
 
   it('factor add bypass: the code alone on standard output', async () => {

@@ -95,7 +95,7 @@ const elsewhere = [
   'restore',
   'store check',
   'store repair',
-  'key list',
+  'master-key list',
   'portal link',
 ];
 
@@ -139,7 +139,10 @@ describe('JSON', () => {
     const { program } = programOf(noWorld);
     const named = (command: Command, path: string): readonly string[] => [
       ...(command.options.some(({ long }) => long === '--json') ? [path] : []),
-      ...command.commands.flatMap((one) => named(one, `${path} ${one.name()}`.trim())),
+      ...command
+        .createHelp()
+        .visibleCommands(command)
+        .flatMap((one) => named(one, `${path} ${one.name()}`.trim())),
     ];
     const known = new Set([...Object.keys(printed), ...elsewhere]);
     const unknown = named(program, '').filter((one) => !known.has(one) && !one.startsWith('import '));

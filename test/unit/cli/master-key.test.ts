@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
-import { addKey } from '../../../cli/commands/key.ts';
+import { addMasterKey } from '../../../cli/commands/master-key.ts';
 import type { Context } from '../../../cli/lib/context.ts';
 import { keyFileText, newMasterKey } from '../../../daemon/sealing/keyring.ts';
 
@@ -16,7 +16,7 @@ for (const [what, adopts] of [
   ['one that is in use again by then is put back', false],
   ['one that nothing needs is gone', true],
 ] as const)
-  test(`key forget: ${what}`, async () => {
+  test(`master-key remove: ${what}`, async () => {
     const file = join(directory, 'master.key');
     const [present, older] = [newMasterKey(), newMasterKey()];
     const both = keyFileText([present, older]);
@@ -34,8 +34,8 @@ for (const [what, adopts] of [
       }),
     } as unknown as Context;
     const program = new Command().exitOverride();
-    addKey(program, context);
-    const run = program.parseAsync(['key', 'forget', older.id, '--yes'], { from: 'user' });
+    addMasterKey(program, context);
+    const run = program.parseAsync(['master-key', 'remove', older.id, '--yes'], { from: 'user' });
     if (adopts) await run;
     else await assert.rejects(run, /something is sealed with it/);
     assert.equal(readFileSync(file, 'utf8'), adopts ? keyFileText([present]) : both);

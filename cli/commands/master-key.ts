@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { KeysView } from '../../daemon/api/views.ts';
 import { keyIdsIn, withNewKey, withoutKey } from '../../daemon/client/master-key-file.ts';
 import type { Context } from '../lib/context.ts';
+import { warnOfFormerName } from '../lib/deprecated.ts';
 import { CliError } from '../lib/errors.ts';
 import { keysTimes } from '../lib/json-times.ts';
 import { readKeyFile, replaceKeyFile } from '../lib/key-file.ts';
@@ -15,8 +16,17 @@ interface KeyOptions {
 
 const lookEvery = 200;
 
-export function addKey(program: Command, context: Context): void {
-  const key = program.command('key').description('the master key that everything is sealed with');
+export function addMasterKey(program: Command, context: Context): void {
+  addCommands(program.command('master-key'), context, 'remove');
+  addCommands(program.command('key', { hidden: true }), context, 'forget').hook('preAction', (_, command) => {
+    const former = command.name();
+    const current = former === 'forget' ? 'remove' : former;
+    warnOfFormerName(context, `"sallyport key ${former}"`, `sallyport master-key ${current}`);
+  });
+}
+
+function addCommands(key: Command, context: Context, removal: 'remove' | 'forget'): Command {
+  key.description('the master key that everything is sealed with');
   key
     .command('list')
     .description('the ids of the master keys, the present one first')
@@ -40,10 +50,11 @@ export function addKey(program: Command, context: Context): void {
     .option('--yes', 'do not ask')
     .action((options: KeyOptions) => rotate(context, options));
   key
-    .command('forget <id>')
+    .command(`${removal} <id>`)
     .description('remove an older master key for good, once nothing is sealed with it')
     .option('--yes', 'do not ask')
-    .action((id: string, options: KeyOptions) => forget(context, id, options));
+    .action((id: string, options: KeyOptions) => remove(context, id, options));
+  return key;
 }
 
 async function keysOf(context: Context): Promise<KeysView> {
@@ -81,7 +92,7 @@ async function rotate(context: Context, options: KeyOptions): Promise<void> {
   const older = adopted.ids.filter((id) => id !== adopted.current);
   output.note(`everything is sealed with ${adopted.current}`);
   output.note(
-    `${keys.file} still holds ${older.join(', ')}: older backups without their master key need it. "sallyport key forget ID" removes it.`,
+    `${keys.file} still holds ${older.join(', ')}: older backups without their master key need it. "sallyport master-key remove ID" removes it.`,
   );
   output.note(
     'Recovery keys stay usable until they are renewed. Make a new backup, and a new copy of the master key, now.',
@@ -92,10 +103,10 @@ function credentialText({ file }: KeysView): string {
   return [
     `the master key is passed on by the service manager (${file}), so that it has to be encrypted anew. As root:`,
     'systemd-creds decrypt --name=master.key /etc/credstore.encrypted/sallyport-master.key /run/master.key',
-    'sallyport key rotate --key-file /run/master.key',
+    'sallyport master-key rotate --key-file /run/master.key',
     'systemd-creds encrypt --name=master.key /run/master.key /etc/credstore.encrypted/sallyport-master.key',
     'shred -u /run/master.key && systemctl restart sallyportd',
-    'sallyportd seals everything anew once it is started; "sallyport key list" says how far it came',
+    'sallyportd seals everything anew once it is started; "sallyport master-key list" says how far it came',
   ].join('\n');
 }
 
@@ -115,17 +126,20 @@ async function finished(context: Context): Promise<void> {
   }
 }
 
-async function forget(context: Context, id: string, options: KeyOptions): Promise<void> {
+async function remove(context: Context, id: string, options: KeyOptions): Promise<void> {
   const { output, prompt } = context;
   const keys = await keysOf(context);
   if (!keys.ids.includes(id))
-    throw new CliError('refused', `there is no master key ${id}; see: sallyport key list`);
+    throw new CliError('refused', `there is no master key ${id}; see: sallyport master-key list`);
   if (id === keys.current)
-    throw new CliError('refused', `everything is sealed with ${id}; it can go after: sallyport key rotate`);
+    throw new CliError(
+      'refused',
+      `everything is sealed with ${id}; it can go after: sallyport master-key rotate`,
+    );
   if (keys.rotation.kind !== 'done')
-    throw new CliError('refused', `something is still sealed with ${id}; first: sallyport key rotate`);
+    throw new CliError('refused', `something is still sealed with ${id}; first: sallyport master-key rotate`);
   if (keys.credential)
-    throw new CliError('refused', credentialText(keys).replace('key rotate', 'key forget ID'));
+    throw new CliError('refused', credentialText(keys).replace('master-key rotate', 'master-key remove ID'));
   await prompt.confirm(
     `Remove the master key ${id}? Backups of its time that do not hold it can never be opened again.`,
     options.yes === true,
