@@ -151,6 +151,6 @@ function showDropped(output: Context['output'], { dropped }: Outcome): void {
     `${size + share} events were dropped before they were too old${until}: ${size} because the trail was full, ${share} of accounts or parties that had written more than their share`,
   );
   output.warn(
-    'who writes that much: journalctl -u sallyportd -g audit-over-share; more room: [audit] keep_events, keep_bytes',
+    'who writes that much: journalctl -u sallyportd -g audit-over-share; more room: [audit] max_events, max_bytes',
   );
 }

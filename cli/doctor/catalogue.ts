@@ -32,6 +32,7 @@ export const catalogue = {
   'config.bad-alone': danger('sallyportd does not start again: there is no last good configuration'),
   'config.missing': warning('an older configuration stays in force until the next start at the latest'),
   'config.not-in-force': warning('what stands in the file is not what decides'),
+  'config.deprecated': note('the next release rejects the former name, and with it the file'),
   'config.not-loaded': note('what was changed since does not count yet'),
 
   'mode.writable': danger('whoever can write there decides who gets in'),

@@ -1,4 +1,5 @@
 import { pluralise } from '../../daemon/lib/count-of.ts';
+import { lookAtSettings } from './configured.ts';
 import { type Check, type Finding, finding, notSeen, orGood } from './contract.ts';
 
 /** The configuration file, and whether it is what decides. */
@@ -22,9 +23,12 @@ export const configCheck: Check = {
       case 'good':
         break;
     }
-    const findings: Finding[] = [];
+    const findings: Finding[] = [...lookAtSettings(read.config)];
     if (!status.ok)
-      return [notSeen(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon')];
+      return [
+        ...findings,
+        notSeen(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon'),
+      ];
     const { problem, loaded } = status.value.config;
     if (problem !== undefined)
       findings.push(

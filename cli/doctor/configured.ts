@@ -266,6 +266,13 @@ export async function lookAtHosts(machine: Machine, { portal, realms }: Config):
   return looked.flat();
 }
 
+/** Settings under former names. */
+export function lookAtSettings({ deprecated = [] }: Pick<Config, 'deprecated'>): readonly Finding[] {
+  return deprecated.map((message) =>
+    finding('config.deprecated', message, 'rename the setting, then: sallyport reload'),
+  );
+}
+
 /** All of a configuration. */
 export async function lookAtConfig(machine: Machine, config: Config): Promise<RealmsLookedAt> {
   const [realms, portal, hosts] = await Promise.all([
@@ -273,6 +280,6 @@ export async function lookAtConfig(machine: Machine, config: Config): Promise<Re
     lookAtPortal(machine, config),
     lookAtHosts(machine, config),
   ]);
-  const secrets = lookAtSecrets(machine, config);
-  return { ...realms, findings: [...realms.findings, ...secrets, ...portal, ...hosts] };
+  const file = [...lookAtSettings(config), ...realms.findings, ...lookAtSecrets(machine, config)];
+  return { ...realms, findings: [...file, ...portal, ...hosts] };
 }

@@ -56,6 +56,7 @@ export function statusOf(options: StatusOptions): StatusView {
       ...rotationWarnings(keys),
       ...configWarnings(problem),
       ...observingWarnings(config),
+      ...(config.deprecated ?? []),
       ...exemptionWarnings(exemptions),
       ...ownerWarnings(presence),
       ...keyWarnings(config),

@@ -115,7 +115,7 @@ export interface LockView {
   readonly any: number;
   /** Typed codes are locked since then, until a recovery key or an admin lifts it. */
   readonly codesLockedAt?: number;
-  /** Everything was locked then, for as long as the realm's `lockout.for` says. */
+  /** Everything was locked then, for as long as the realm's `lockout.duration` says. */
   readonly lockedAt?: number;
   /** Until when that holds; absent once it is over, and where the realm is not known. */
   readonly lockedUntil?: number;

@@ -144,13 +144,14 @@ function checkGrace(raw: Record<string, unknown>, path: KeyPath, report: Report)
 
 function checkLockout(lockout: unknown, path: KeyPath, report: Report): void {
   if (!isTable(lockout)) return;
-  const { codes = defaults.lockout.codes, any = defaults.lockout.any } = lockout;
-  if (typeof codes !== 'number' || typeof any !== 'number' || any >= codes) return;
-  const key = lockout.any === undefined ? 'codes' : 'any';
+  const { max_code_failures: codes = defaults.lockout.codes, max_failures: all = defaults.lockout.any } =
+    lockout;
+  if (typeof codes !== 'number' || typeof all !== 'number' || all >= codes) return;
+  const key = lockout.max_failures === undefined ? 'max_code_failures' : 'max_failures';
   report.add(
     [...path, key],
     formatValue(lockout[key]),
-    `any at least as high as codes; here codes is ${codes} and any is ${any}`,
+    `max_failures at least as high as max_code_failures; here max_code_failures is ${codes} and max_failures is ${all}`,
     'wrong codes count in both',
   );
 }

@@ -46,6 +46,8 @@ export interface Config {
   /** Run for what somebody should hear of, by sallyport-notify; undefined: nobody is told. */
   readonly notify?: readonly [program: string, ...words: string[]];
   readonly realms: readonly Realm[];
+  /** One warning, with file and line, for each setting under a former name; undefined: there are none. */
+  readonly deprecated?: readonly string[];
 }
 
 /**

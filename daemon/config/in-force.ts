@@ -169,6 +169,7 @@ export function loadConfiguration(
   let current = good.config;
   const warn = () => {
     for (const message of observingWarnings(current)) options.log.warning('realm-observes', { message });
+    for (const message of current.deprecated ?? []) options.log.warning('setting-deprecated', { message });
   };
   warn();
   let { text } = good;

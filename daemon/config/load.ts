@@ -7,6 +7,7 @@ import { checkPaths, checkRealm, checkRealms, checkRules, type Placed } from './
 import { checkAccepts } from './check-accept.ts';
 import type { Config, PortalConfig, Realm, Rule } from './contract.ts';
 import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
+import { asWritten, withCurrentNames } from './former-settings.ts';
 import { type KeyPath, locate } from './locate.ts';
 import { checkPortal } from './portal.ts';
 import type { PortalTable } from './portal-schema.ts';
@@ -32,22 +33,26 @@ export type ParsedConfig =
  * @param host the issuer where the file names none
  */
 export function parseConfig(text: string, file: string, host: string): ParsedConfig {
-  let raw: unknown;
+  let written: unknown;
   try {
-    raw = parse(text);
+    written = parse(text);
   } catch (error) {
     return { ok: false, problems: [syntaxProblem(error, text, file)] };
   }
   const problems = new Map<string, ConfigProblem>();
   const lines = locate(text);
+  const { document: raw, former } = withCurrentNames(written);
   const report: Report = {
     lines,
-    add(path, found, allowed, message = '') {
+    add(named, found, allowed, message = '') {
+      const path = asWritten(named, former);
       const id = JSON.stringify(path);
       if (problems.has(id)) return;
       problems.set(id, { file, line: lines.lineOf(path), key: keyText(path), found, allowed, message });
     },
   };
+  for (const { path, value, current } of former.filter(({ isDoubled }) => isDoubled))
+    report.add(path, formatValue(value), `only ${current}`, `the former name of ${current}, beside it`);
   const document = readTable(documentSchema, raw, [], report);
   if (document !== undefined) checkPaths(document, report);
   checkPortal(raw, report);
@@ -55,7 +60,13 @@ export function parseConfig(text: string, file: string, host: string): ParsedCon
   if (problems.size > 0 || document === undefined) {
     return { ok: false, problems: [...problems.values()].sort((a, b) => a.line - b.line) };
   }
-  return { ok: true, config: configOf(document, realms, file, host) };
+  const config = configOf(document, realms, file, host);
+  if (former.length === 0) return { ok: true, config };
+  const deprecated = former.map(
+    ({ path, current }) =>
+      `${file}:${lines.lineOf(path)}: ${keyText(path)} is deprecated and will be removed in the next release; use: ${current}`,
+  );
+  return { ok: true, config: { ...config, deprecated } };
 }
 
 /** Reads and parses; a file that cannot be read is an error, a bad one is a list of problems. */
@@ -168,9 +179,9 @@ function configOf(document: DocumentTable, realms: readonly Realm[], file: strin
     ...(document.portal !== undefined && { portal: portalOf(document.portal, document.issuer ?? host) }),
     ...(document.notify !== undefined && { notify: document.notify }),
     audit: {
-      keepForMs: document.audit?.keep ?? defaults.auditKeepForMs,
-      keepEvents: document.audit?.keep_events ?? defaults.auditKeepEvents,
-      keepBytes: document.audit?.keep_bytes ?? defaults.auditKeepBytes,
+      keepForMs: document.audit?.max_age ?? defaults.auditKeepForMs,
+      keepEvents: document.audit?.max_events ?? defaults.auditKeepEvents,
+      keepBytes: document.audit?.max_bytes ?? defaults.auditKeepBytes,
     },
     realms,
   };
@@ -214,9 +225,9 @@ function realmOf(table: RealmTable, rules: readonly Placed<Rule>[], line: number
     yubikey: yubikeyOf(table.yubikey),
     webauthn: webauthnOf(table.webauthn),
     lockout: {
-      codes: lockout?.codes ?? defaults.lockout.codes,
-      any: lockout?.any ?? defaults.lockout.any,
-      forMs: lockout?.for ?? defaults.lockout.forMs,
+      codes: lockout?.max_code_failures ?? defaults.lockout.codes,
+      any: lockout?.max_failures ?? defaults.lockout.any,
+      forMs: lockout?.duration ?? defaults.lockout.forMs,
     },
     su: table.su ?? 'target',
     observe: table.observe ?? false,

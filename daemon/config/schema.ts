@@ -25,9 +25,9 @@ const pathsSchema = v.strictObject(
 
 const auditSchema = v.strictObject(
   {
-    keep: v.optional(field.duration('1d', '3650d')),
-    keep_events: v.optional(field.wholeNumber(100, 100_000_000)),
-    keep_bytes: v.optional(field.size('1M', '1T')),
+    max_age: v.optional(field.duration('1d', '3650d')),
+    max_events: v.optional(field.wholeNumber(100, 100_000_000)),
+    max_bytes: v.optional(field.size('1M', '1T')),
   },
   'a table',
 );
@@ -102,9 +102,9 @@ const webauthnSchema = v.strictObject(
 
 const lockoutSchema = v.strictObject(
   {
-    codes: v.optional(field.wholeNumber(1, 100)),
-    any: v.optional(field.wholeNumber(1, 10_000)),
-    for: v.optional(field.duration('1m', '30d')),
+    max_code_failures: v.optional(field.wholeNumber(1, 100)),
+    max_failures: v.optional(field.wholeNumber(1, 10_000)),
+    duration: v.optional(field.duration('1m', '30d')),
   },
   'a table',
 );

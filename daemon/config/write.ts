@@ -52,9 +52,9 @@ const rest = `# Whom security keys are made for: a domain that the portal and al
 # key_file  = "/etc/sallyport/portal.key"
 
 # [audit]
-# keep        = "400d"
-# keep_events = 1000000
-# keep_bytes  = "1G"
+# max_age    = "400d"
+# max_events = 1000000
+# max_bytes  = "1G"
 
 # Realms are tried in this order; the first that an account is a member of decides.
 # The last has no members line and takes everybody else.

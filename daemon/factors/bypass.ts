@@ -47,7 +47,7 @@ function isOpen({ created, until }: BypassRecord, now: number): boolean {
 }
 
 /**
- * A new code as it is read out, "123 456 789": nine digits, 30 bits, against the few tries of `lockout.codes`.
+ * A new code as it is read out, "123 456 789": nine digits, 30 bits, against the few tries of `lockout.max_code_failures`.
  * @param randomInt uniform in [0, max), from a secure source
  */
 export function generateBypassCode(randomInt: (max: number) => number): string {

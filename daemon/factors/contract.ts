@@ -196,7 +196,7 @@ export interface AllowedTerms extends Pick<RealmTerms, 'yubikey' | 'webauthn'> {
 
 /** What lockout, policy and the audit trail ask of a kind. */
 export interface Traits {
-  /** Typed codes share `lockout.codes`; recovery keys do not. */
+  /** Typed codes share `lockout.max_code_failures`; recovery keys do not. */
   readonly countsAsCode: boolean;
   /** An accepted one unlocks typed codes. */
   readonly liftsCodeLock: boolean;

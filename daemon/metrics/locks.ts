@@ -20,7 +20,7 @@ export interface LockCounts {
 export interface LockCountOptions {
   readonly store: Pick<Store, 'accounts'>;
   readonly now: () => number;
-  /** The longest `lockout.for` of all realms: whose an account is is not asked. */
+  /** The longest `lockout.duration` of all realms: whose an account is is not asked. */
   readonly longest: () => number;
 }
 

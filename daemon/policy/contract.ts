@@ -8,7 +8,7 @@ export interface LockState {
   readonly any: number;
   /** Typed codes are locked until a recovery key or an admin lifts it. Milliseconds: since when. */
   readonly codesLockedAt?: number;
-  /** Everything is locked for `lockout.for` from here, and never longer than that from now. */
+  /** Everything is locked for `lockout.duration` from here, and never longer than that from now. */
   readonly lockedAt?: number;
 }
 

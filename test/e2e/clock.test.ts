@@ -20,7 +20,7 @@ grace = "2h"
 [[realm]]
 name = "all"
 require = "any"
-lockout = { codes = 2, any = 3, for = "2h" }
+lockout = { max_code_failures = 2, max_failures = 3, duration = "2h" }
 
   [[realm.rule]]
   services = ["remembered"]

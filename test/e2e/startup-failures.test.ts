@@ -227,7 +227,7 @@ test('events over the limit of the configuration are dropped', async () => {
   const { first, last } = (await client.status()).store.events;
   assert.ok(last - first + 1 > 130);
   await stop(daemon);
-  writeFileSync(file, `[audit]\nkeep_events = 100\n\n${readFileSync(file, 'utf8')}`);
+  writeFileSync(file, `[audit]\nmax_events = 100\n\n${readFileSync(file, 'utf8')}`);
   const again = await start(root);
   await until('the trail is bounded', async () => {
     const kept = (await client.status()).store.events;

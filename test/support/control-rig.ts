@@ -56,7 +56,7 @@ const sampleConfig = `
 name = "staff"
 members = { users = ["alice"] }
 require = ["totp"]
-lockout = { codes = 4, any = 10, for = "1h" }
+lockout = { max_code_failures = 4, max_failures = 10, duration = "1h" }
   [[realm.rule]]
   services = ["cron"]
   action = "skip"

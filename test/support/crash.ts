@@ -13,7 +13,7 @@ const realms = `
 [[realm]]
 name = "all"
 require = "any"
-lockout = { codes = 100, any = 10000, for = "1h" }
+lockout = { max_code_failures = 100, max_failures = 10000, duration = "1h" }
 `;
 const service = 'code';
 const accounts = 8;

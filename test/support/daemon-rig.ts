@@ -16,7 +16,7 @@ export const twoRealms = `
 name = "staff"
 members = { users = ["root", "daemon", "bin", "nobody"] }
 require = "any"
-lockout = { codes = 3, any = 10, for = "1h" }
+lockout = { max_code_failures = 3, max_failures = 10, duration = "1h" }
 
 [[realm]]
 name = "others"

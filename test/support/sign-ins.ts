@@ -21,7 +21,7 @@ proxies = ["127.0.0.1"]
 name = "staff"
 members = { users = ["alice", "root"] }
 require = ["totp", "webauthn"]
-lockout = { codes = 4, any = 10, for = "1h" }
+lockout = { max_code_failures = 4, max_failures = 10, duration = "1h" }
 
 [[realm]]
 name = "newcomers"

@@ -216,7 +216,7 @@ function realmText({ name, users, require, enrol, observe, rules }: Realm): stri
     `enrol = "${enrol}"`,
     ...(enrol === 'grace' ? ['grace = "2h"'] : []),
     `observe = ${observe}`,
-    `lockout = { codes = ${failures.codes}, any = ${failures.all}, for = "1h" }`,
+    `lockout = { max_code_failures = ${failures.codes}, max_failures = ${failures.all}, duration = "1h" }`,
     ...rules.map(
       ({ service, from, action }) =>
         `[[realm.rule]]\n${service === undefined ? '' : `services = ["${service}"]\n`}${

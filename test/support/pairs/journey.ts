@@ -27,7 +27,7 @@ export function realmText(user: string, { realm }: Row): string {
     `[[realm]]\nname = "${user}"\nmembers = { users = ["${user}"] }\nrequire = "${require}"`,
     `enrol = "${enrol}"${enrol === 'grace' ? '\ngrace = "2h"' : ''}`,
     ...(realm === 'observes' ? ['observe = true'] : []),
-    'lockout = { codes = 3, any = 100, for = "1h" }',
+    'lockout = { max_code_failures = 3, max_failures = 100, duration = "1h" }',
     ...(action === undefined ? [] : [`[[realm.rule]]\naction = "${action}"`]),
     '',
   ].join('\n');

@@ -110,7 +110,7 @@ describe('the sample configuration', async () => {
       'su',
       'services',
       'from',
-      'keep_events',
+      'max_events',
       'issuer',
     ]) {
       assert.match(sample, new RegExp(`^ *${key} *=`, 'm'), key);

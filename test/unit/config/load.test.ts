@@ -135,8 +135,8 @@ describe('a good configuration', () => {
 admin_group = "wheel"
 issuer = "Example"
 [audit]
-keep = "30d"
-keep_events = 5000
+max_age = "30d"
+max_events = 5000
 [[realm]]
 name    = "staff"
 members = { groups = ["staff"], users = [], domains = ["Corp.Example"], uids = ["1000-59999", "7", 8] }
@@ -144,7 +144,7 @@ require = ["totp", "webauthn"]
 enrol   = "grace"
 grace   = "14d"
 totp    = { digits = 8, period = 60, algorithm = "sha512", skew = 0 }
-lockout = { codes = 3, any = 30, for = "15m" }
+lockout = { max_code_failures = 3, max_failures = 30, duration = "15m" }
 su      = "caller"
 
   [[realm.rule]]
@@ -161,7 +161,7 @@ ${catchAll}`);
       keepEvents: 5000,
       keepBytes: 1024 ** 3,
     });
-    assert.equal(good(`[audit]\nkeep_bytes = "64M"\n${catchAll}`).audit.keepBytes, 64 * 1024 ** 2);
+    assert.equal(good(`[audit]\nmax_bytes = "64M"\n${catchAll}`).audit.keepBytes, 64 * 1024 ** 2);
     assert.deepEqual(good(`notify = ["/bin/tell", "a b"]\n${catchAll}`).notify, ['/bin/tell', 'a b']);
     assert.deepEqual(config.realms[0], {
       name: 'staff',
@@ -307,12 +307,12 @@ const rows: Row[] = [
   ],
   [
     'unknown key in lockout',
-    realm('require = "any"\nlockout = { code = 3 }'),
+    realm('require = "any"\nlockout = { max_code_failure = 3 }'),
     5,
-    'realm.lockout.code',
+    'realm.lockout.max_code_failure',
     /code/,
-    /codes/,
-    /"codes"/,
+    /max_failures/,
+    /"max_code_failures"/,
   ],
   [
     'unknown key in a rule',
@@ -403,29 +403,43 @@ const rows: Row[] = [
   ['empty group name', `admin_group = ""\n${catchAll}`, 1, 'admin_group', /""/, /group/],
   ['group as sudo writes it', `admin_group = "%wheel"\n${catchAll}`, 1, 'admin_group', /%wheel/, /without/],
   ['issuer with a colon', `issuer = "a:b"\n${catchAll}`, 1, 'issuer', /a:b/, /":"/],
-  ['audit.keep without a unit', `[audit]\nkeep = "400"\n${catchAll}`, 2, 'audit.keep', /"400"/, /"14d"/],
-  ['audit.keep too short', `[audit]\nkeep = "1h"\n${catchAll}`, 2, 'audit.keep', /"1h"/, /from "1d"/],
   [
-    'audit.keep_events too few',
-    `[audit]\nkeep_events = 99\n${catchAll}`,
+    'audit.max_age without a unit',
+    `[audit]\nmax_age = "400"\n${catchAll}`,
     2,
-    'audit.keep_events',
+    'audit.max_age',
+    /"400"/,
+    /"14d"/,
+  ],
+  [
+    'audit.max_age too short',
+    `[audit]\nmax_age = "1h"\n${catchAll}`,
+    2,
+    'audit.max_age',
+    /"1h"/,
+    /from "1d"/,
+  ],
+  [
+    'audit.max_events too few',
+    `[audit]\nmax_events = 99\n${catchAll}`,
+    2,
+    'audit.max_events',
     /99/,
     /from 100 /,
   ],
   [
-    'audit.keep_bytes too small',
-    `[audit]\nkeep_bytes = "1K"\n${catchAll}`,
+    'audit.max_bytes too small',
+    `[audit]\nmax_bytes = "1K"\n${catchAll}`,
     2,
-    'audit.keep_bytes',
+    'audit.max_bytes',
     /"1K"/,
     /from "1M" to "1T"/,
   ],
   [
-    'audit.keep_bytes as a number',
-    `[audit]\nkeep_bytes = 1000000\n${catchAll}`,
+    'audit.max_bytes as a number',
+    `[audit]\nmax_bytes = 1000000\n${catchAll}`,
     2,
-    'audit.keep_bytes',
+    'audit.max_bytes',
     /1000000/,
     /"64M"/,
   ],
@@ -642,13 +656,13 @@ const rows: Row[] = [
   ),
   ...(
     [
-      ['codes', '0'],
-      ['codes', '101'],
-      ['any', '0'],
-      ['any', '10001'],
-      ['for', '"59s"'],
-      ['for', '"31d"'],
-      ['for', '3600'],
+      ['max_code_failures', '0'],
+      ['max_code_failures', '101'],
+      ['max_failures', '0'],
+      ['max_failures', '10001'],
+      ['duration', '"59s"'],
+      ['duration', '"31d"'],
+      ['duration', '3600'],
     ] as const
   ).map(
     ([key, value]): Row => [
@@ -693,20 +707,20 @@ const rows: Row[] = [
     /"cloud", "local"/,
   ],
   [
-    'any below codes',
-    realm('require = "any"\nlockout = { codes = 9, any = 8 }'),
+    'max_failures below max_code_failures',
+    realm('require = "any"\nlockout = { max_code_failures = 9, max_failures = 8 }'),
     5,
-    'realm.lockout.any',
+    'realm.lockout.max_failures',
     /8/,
     /at least as high/,
   ],
   [
-    'any below the default of codes',
-    realm('require = "any"\nlockout = { any = 7 }'),
+    'max_failures below the default of max_code_failures',
+    realm('require = "any"\nlockout = { max_failures = 7 }'),
     5,
-    'realm.lockout.any',
+    'realm.lockout.max_failures',
     /7/,
-    /codes is 8/,
+    /max_code_failures is 8/,
   ],
   [
     'observe that is no yes or no',

@@ -30,7 +30,7 @@ describe('wrong answers', () => {
     assert.deepEqual(after('crc'), { codes: 2, any: 3 });
   });
 
-  it('lock typed codes at lockout.codes, not before', () => {
+  it('lock typed codes at lockout.max_code_failures, not before', () => {
     assert.equal(lockoutAt(after('cc'), rules, now), 'none');
     const locked = after('ccc');
     assert.equal(lockoutAt(locked, rules, now + minute), 'codes');
@@ -42,7 +42,7 @@ describe('wrong answers', () => {
     assert.equal(lockoutAt(after('ccc'), rules, now + 1000 * day), 'codes');
   });
 
-  it('lock everything at lockout.any, for as long as it says', () => {
+  it('lock everything at lockout.max_failures, for as long as it says', () => {
     assert.equal(lockoutAt(after('rrrr'), rules, now + 4 * second), 'none');
     const locked = after('rrrrr');
     const since = now + 4 * second;
@@ -85,7 +85,7 @@ describe('a verified factor', () => {
 });
 
 describe('a clock set back', () => {
-  it('keeps the lock, for at most lockout.for from then', () => {
+  it('keeps the lock, for at most lockout.duration from then', () => {
     const locked = after('rrrrr');
     const back = now - 30 * day;
     assert.equal(lockoutAt(locked, rules, back), 'all');
@@ -139,7 +139,7 @@ describe('whatever happens', () => {
     ),
   });
 
-  it('no lock on everything lasts longer than lockout.for from now', () => {
+  it('no lock on everything lasts longer than lockout.duration from now', () => {
     fc.assert(
       fc.property(someRules, fc.array(step, { maxLength: 40 }), (lockout, steps) => {
         let lock: LockState = unlocked;

@@ -97,7 +97,7 @@ describe('failures of proven logins', () => {
     assert.equal(judged.length, 4);
   });
 
-  it('at lockout.codes typed codes are locked, from both sides', async () => {
+  it('at lockout.max_code_failures typed codes are locked, from both sides', async () => {
     await wrong(3);
     assert.equal((await recordOf(rig)).lock.codesLockedAt, undefined);
     const [last] = await wrong(1);
@@ -162,7 +162,7 @@ describe('failures of proven logins', () => {
     assert.deepEqual([verdict.again, verdict.result], [false, 'maxtries']);
   });
 
-  describe('at lockout.any everything is locked', () => {
+  describe('at lockout.max_failures everything is locked', () => {
     beforeEach(async () => {
       await wrong(3);
       for (let each = 0; each < 2; each += 1) assertRefused(await answer(rig, {}, wrongKey));
@@ -183,7 +183,7 @@ describe('failures of proven logins', () => {
       assert.ok(opening.kind === 'done' && opening.result === 'maxtries');
     });
 
-    it('for lockout.for, from both sides, and the count starts again', async () => {
+    it('for lockout.duration, from both sides, and the count starts again', async () => {
       rig.clock.pass(hour - 1);
       assert.equal((await rig.verifier.open(facts())).kind, 'done');
       rig.clock.pass(1);
@@ -193,7 +193,7 @@ describe('failures of proven logins', () => {
       assertAccepted(await answer(rig, {}, key(0)));
     });
 
-    it('a clock set back makes it last at most lockout.for from now, and is known later', async () => {
+    it('a clock set back makes it last at most lockout.duration from now, and is known later', async () => {
       rig.clock.at -= 10 * hour;
       assert.equal((await rig.verifier.open(facts())).kind, 'done');
       rig.clock.at += hour - 1;

@@ -76,6 +76,9 @@ const breaks: Readonly<Record<FindingId, Break>> = {
       config: { ...machine.statusNow.config, problem: '[paths] has changed' },
     };
   },
+  'config.deprecated': (machine) => {
+    machine.configText = `[audit]\nkeep = "30d"\n${goodConfig}`;
+  },
   'config.not-loaded': (machine) => machine.change(machine.configFile, { changed: noon }),
 
   'mode.writable': (machine) => machine.change('/etc/sallyport', { mode: 0o775, gid: 50 }),
