@@ -13,7 +13,7 @@ export interface State {
   readonly openTry: string | undefined;
   readonly observing: readonly string[];
   /** Findings of doctor that lock somebody out or let somebody in. */
-  readonly dangers: number;
+  readonly errors: number;
 }
 
 export type StepId =
@@ -79,7 +79,7 @@ export function nextStep(state: State): NextStep {
       why: `the realm "${observed}" only observes: it asks nobody`,
       command: 'sallyport report',
     };
-  if (state.dangers > 0)
+  if (state.errors > 0)
     return { id: 'doctor', why: 'something locks people out or lets them in', command: 'sallyport doctor' };
   return { id: 'none', why: 'all is well' };
 }

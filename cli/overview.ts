@@ -49,7 +49,7 @@ async function look(
   const found = guarded(machine);
   const services = found.kind === 'seen' ? programs(found.services).map(({ service }) => service) : undefined;
   const realms = machine.uid === 0 || status.ok ? await realmsOf(machine) : undefined;
-  const dangers = answers && status.ok ? await dangersOf(machine) : 0;
+  const errors = answers && status.ok ? await errorsOf(machine) : 0;
   const facts: Fact[] = [
     ['sallyport', machine.version],
     ['set up', initialised === undefined ? 'not seen from here' : initialised ? 'yes' : 'no'],
@@ -61,14 +61,14 @@ async function look(
     ...(realms === undefined ? [] : [['realms', realms.map(({ name }) => name).join(', ')] as const]),
     ['guarded', services === undefined ? 'not seen from here' : services.join(', ') || 'no service'],
     ...(status.ok ? await accountsAndEvents(machine, status.value.store.accounts) : []),
-    ...(dangers === 0
+    ...(errors === 0
       ? []
       : [
           [
             'doctor',
-            dangers === 1
+            errors === 1
               ? '1 finding locks somebody out or lets somebody in'
-              : `${dangers} findings lock somebody out or let somebody in`,
+              : `${errors} findings lock somebody out or let somebody in`,
           ] as const,
         ]),
   ];
@@ -85,7 +85,7 @@ async function look(
     guarded: services,
     openTry: trial?.services.join(', '),
     observing: observing(realms ?? []),
-    dangers,
+    errors,
   };
   return { facts, state };
 }
@@ -94,9 +94,9 @@ async function look(
 async function configurationOf(machine: Machine): Promise<string> {
   const found = (await configCheck.run(machine)).find((one) => one.severity !== 'ok');
   if (found === undefined) return 'good';
-  if (found.severity === 'note') return found.what;
-  const [first = ''] = found.what.split('\n');
-  return `${first} (${found.mend})`;
+  if (found.severity === 'note') return found.summary;
+  const [first = ''] = found.summary.split('\n');
+  return `${first} (${found.fix})`;
 }
 
 /** Undefined: the daemon is away, or knows nobody of that name. */
@@ -126,13 +126,13 @@ function factsOf(user: string, own: UserView | undefined, time: (at: number) => 
   ];
 }
 
-async function dangersOf(machine: Machine): Promise<number> {
+async function errorsOf(machine: Machine): Promise<number> {
   const quick = checks.map((check) =>
     check.id === 'members' ? createMembersCheck(accountsAtMost) : { ...check, limit: 5_000 },
   );
   const examined = await examine(machine, quick);
-  if (worst(examined) !== 'danger') return 0;
-  return examined.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'danger')).length;
+  if (worst(examined) !== 'error') return 0;
+  return examined.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'error')).length;
 }
 
 async function accountsAndEvents(machine: Machine, accounts: number): Promise<readonly Fact[]> {

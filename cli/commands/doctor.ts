@@ -28,7 +28,7 @@ export function addDoctor(program: Command, context: Context): void {
       progress.end();
       if (options.json === true) output.json(asJson(examined, world.version, world.now()), { at: 'time' });
       else tell(output, examined, options.verbose === true);
-      context.end(worst(examined) === 'danger' ? exitStatus.refused : exitStatus.done);
+      context.end(worst(examined) === 'error' ? exitStatus.refused : exitStatus.done);
     });
 }
 

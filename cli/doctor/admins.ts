@@ -1,4 +1,4 @@
-import { type Check, finding, notSeen, orGood } from './contract.ts';
+import { type Check, finding, notChecked, orGood } from './contract.ts';
 import { groupNamed } from './names.ts';
 
 /** Who administers besides root. */
@@ -7,16 +7,17 @@ export const adminsCheck: Check = {
   what: 'who administers besides root',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notSeen('which group administers', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('which group administers', 'see the configuration')];
     const { adminGroup } = read.config;
     const group = await groupNamed(machine, adminGroup);
-    if (group.kind === 'unknown') return [notSeen(`who is in ${adminGroup}`, `getent group ${adminGroup}`)];
+    if (group.kind === 'unknown')
+      return [notChecked(`who is in ${adminGroup}`, `getent group ${adminGroup}`)];
     const members = group.kind === 'found' ? group.value.members : [];
     if (members.length === 0) {
       const why = group.kind === 'gone' ? 'is not there' : 'has no member';
       const make = group.kind === 'gone' ? `groupadd --system ${adminGroup}; ` : '';
-      const mend = `where more should: ${make}usermod -aG ${adminGroup} NAME`;
-      return [finding('admin.nobody', `the group ${adminGroup} ${why}`, mend)];
+      const fix = `where more should: ${make}usermod -aG ${adminGroup} NAME`;
+      return [finding('admin.nobody', `the group ${adminGroup} ${why}`, fix)];
     }
     return orGood([], `root, and of ${adminGroup}: ${members.join(', ')}`);
   },

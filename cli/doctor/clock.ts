@@ -1,5 +1,5 @@
 import { isoLocal } from '../lib/time.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 
 /** Two clocks that are looked at one after the other. */
 const tolerance = 10_000;
@@ -31,7 +31,7 @@ async function synchronised(machine: Machine): Promise<readonly Finding[]> {
   if (leap === 'Normal' || leap?.endsWith('second') === true) return [];
   if (leap !== undefined) return [unsynchronised(`chrony says: ${leap}`)];
   return [
-    notSeen('whether the clock is synchronised: neither timedatectl nor chronyc says', 'look yourself'),
+    notChecked('whether the clock is synchronised: neither timedatectl nor chronyc says', 'look yourself'),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { pluralise } from '../../daemon/lib/count-of.ts';
 import { lookAtSettings } from './configured.ts';
-import { type Check, type Finding, finding, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, notChecked, orGood } from './contract.ts';
 
 /** The configuration file, and whether it is what decides. */
 export const configCheck: Check = {
@@ -17,7 +17,7 @@ export const configCheck: Check = {
       case 'absent':
         return [finding('config.missing', `there is no ${file}`, 'put it back, or: sallyport init')];
       case 'unseen':
-        return [notSeen(read.why)];
+        return [notChecked(read.why)];
       case 'bad':
         return [await bad(read.problems, read.paths.lastGood)];
       case 'good':
@@ -27,7 +27,7 @@ export const configCheck: Check = {
     if (!status.ok)
       return [
         ...findings,
-        notSeen(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon'),
+        notChecked(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon'),
       ];
     const { problem, loaded } = status.value.config;
     if (problem !== undefined)
@@ -42,9 +42,9 @@ export const configCheck: Check = {
 
     async function bad(problems: readonly string[], lastGood: string): Promise<Finding> {
       const what = problems.join('\n');
-      const mend = `mend the lines named, then: sallyport realm check && sallyport reload`;
+      const fix = `correct the lines named, then: sallyport realm check && sallyport reload`;
       const alone = !status.ok && (await machine.files.look(lastGood)).kind === 'absent';
-      return finding(alone ? 'config.bad-alone' : 'config.bad', what, mend);
+      return finding(alone ? 'config.no-fallback' : 'config.invalid', what, fix);
     }
   },
 };

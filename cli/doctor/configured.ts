@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Realm } from '../../daemon/api/views.ts';
 import type { Config } from '../../daemon/client/config-file.ts';
 import { nearest } from '../../daemon/lib/nearest.ts';
-import { type Finding, finding, type Machine, notSeen } from './contract.ts';
+import { type Finding, finding, type Machine, notChecked } from './contract.ts';
 import { accountNamed, groupNamed, localAccounts, localGroups } from './names.ts';
 
 /**
@@ -123,7 +123,7 @@ async function userFinding(
 ): Promise<Finding | undefined> {
   if (kind === 'found') return undefined;
   if (kind === 'unknown')
-    return notSeen(
+    return notChecked(
       `${place} names the account ${name}; whether it exists is not known`,
       `getent passwd ${name}; look after the directory service (sssd, winbind)`,
     );
@@ -147,7 +147,7 @@ async function lookAtRules(machine: Machine, realm: Realm): Promise<readonly Fin
   );
   if (named.length === 0) return [];
   const known = servicesOf(machine);
-  if (known === undefined) return [notSeen('which services PAM knows: /etc/pam.d cannot be read')];
+  if (known === undefined) return [notChecked('which services PAM knows: /etc/pam.d cannot be read')];
   return named
     .filter(({ name }) => !known.includes(name))
     .map(({ line, name }) =>
@@ -165,7 +165,7 @@ export function lookAtSecrets(
   { secretsIn }: Pick<Config, 'secretsIn'>,
 ): readonly Finding[] {
   const known = secretsIn.length === 0 ? [] : servicesOf(machine);
-  if (known === undefined) return [notSeen('which services PAM knows: /etc/pam.d cannot be read')];
+  if (known === undefined) return [notChecked('which services PAM knows: /etc/pam.d cannot be read')];
   return secretsIn
     .filter((name) => !known.includes(name))
     .map((name) =>
@@ -211,7 +211,7 @@ export async function lookAtPortal(machine: Machine, { portal }: Config): Promis
     );
   if (account?.kind === 'unknown')
     findings.push(
-      notSeen(`whether the account ${portal.user} of [portal] exists`, `getent passwd ${portal.user}`),
+      notChecked(`whether the account ${portal.user} of [portal] exists`, `getent passwd ${portal.user}`),
     );
   const { address } = portal.listen;
   if (!isAlwaysThere(address) && !machine.addresses().map(canonical).includes(canonical(address)))

@@ -8,16 +8,16 @@ import type { Files, Ran } from './files.ts';
 
 /** One thing that a check says. */
 export type Finding =
-  | { readonly severity: 'ok'; readonly what: string }
+  | { readonly severity: 'ok'; readonly summary: string }
   | {
       readonly severity: Exclude<Severity, 'ok'>;
       readonly id: FindingId;
       /** What is wrong, and where. */
-      readonly what: string;
+      readonly summary: string;
       /** What it causes. */
-      readonly cost: string;
+      readonly impact: string;
       /** The command that mends it, or what to do. */
-      readonly mend: string;
+      readonly fix: string;
       /** All accounts that it is about, where `what` names some of them. */
       readonly accounts?: readonly string[];
     };
@@ -74,23 +74,23 @@ export interface Machine {
 
 export function finding(
   id: FindingId,
-  what: string,
-  mend: string,
+  summary: string,
+  fix: string,
   more: { readonly accounts?: readonly string[] } = {},
 ): Finding {
-  const { severity, cost } = catalogue[id];
-  return { id, severity, what, cost, mend, ...more };
+  const { severity, impact } = catalogue[id];
+  return { id, severity, summary, impact, fix, ...more };
 }
 
 /** For what this user, or this moment, cannot see. */
-export function notSeen(what: string, mend = 'run it as root: sudo sallyport doctor'): Finding {
-  return finding('not-seen', what, mend);
+export function notChecked(summary: string, fix = 'run it as root: sudo sallyport doctor'): Finding {
+  return finding('not-checked', summary, fix);
 }
 
 /** `good` is said only where nothing is wrong and everything was seen; notes stand beside it. */
 export function orGood(findings: readonly Finding[], good: string): readonly Finding[] {
-  const seenAndGood = findings.every((one) => one.severity === 'note' && one.id !== 'not-seen');
-  return seenAndGood ? [...findings, { severity: 'ok', what: good }] : findings;
+  const seenAndGood = findings.every((one) => one.severity === 'note' && one.id !== 'not-checked');
+  return seenAndGood ? [...findings, { severity: 'ok', summary: good }] : findings;
 }
 
 /** The places that the configuration names, or most likely would. */
@@ -101,5 +101,5 @@ export async function pathsOf(machine: Machine) {
 
 /** A finding as `realm check`, `reload` and `explain` print it. */
 export function findingText(one: Finding): string {
-  return one.severity === 'ok' ? one.what : `${one.what}\ncauses: ${one.cost}\nremedy: ${one.mend}`;
+  return one.severity === 'ok' ? one.summary : `${one.summary}\nImpact: ${one.impact}\nFix: ${one.fix}`;
 }

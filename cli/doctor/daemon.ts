@@ -1,4 +1,4 @@
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { guarded } from './protected-services.ts';
 
 /** Whether sallyportd is there, answers, and is the one that was installed. */
@@ -15,13 +15,13 @@ export const daemonCheck: Check = {
       );
     }
     if (status.code === 'daemon-unreachable') return [await away(machine, status.message)];
-    return [notSeen(`sallyportd answers, and tells ${machine.user} nothing (${status.message})`)];
+    return [notChecked(`sallyportd answers, and tells ${machine.user} nothing (${status.message})`)];
   },
 };
 
 function otherVersion(daemon: string, command: string): Finding {
   return finding(
-    'daemon.other-version',
+    'daemon.version-mismatch',
     `sallyportd is version ${daemon}, and this command is ${command}: an older one is still running`,
     'systemctl restart sallyportd',
   );
@@ -33,9 +33,9 @@ async function away(machine: Machine, message: string): Promise<Finding> {
   const found = await machine.files.look(store);
   if (config.kind === 'absent' && found.kind === 'absent')
     return finding('daemon.not-initialised', 'there is no configuration and no store yet', 'sallyport init');
-  const mend = 'systemctl start sallyportd; what keeps it from starting: journalctl -u sallyportd -e';
+  const fix = 'systemctl start sallyportd; what keeps it from starting: journalctl -u sallyportd -e';
   const services = guarded(machine);
   if (services.kind === 'seen' && services.services.length === 0)
-    return finding('daemon.not-running', message, mend);
-  return finding('daemon.down', message, mend);
+    return finding('daemon.not-running', message, fix);
+  return finding('daemon.down', message, fix);
 }

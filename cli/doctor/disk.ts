@@ -1,4 +1,4 @@
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { parentsOf } from './owners.ts';
 
 const MiB = 1024 * 1024;
@@ -22,16 +22,16 @@ async function room(machine: Machine, path: string, what: 'store' | 'log'): Prom
   for (const at of [path, ...parentsOf(path)]) {
     const space = await machine.files.space(at);
     if (space.kind === 'absent') continue;
-    if (space.kind === 'unseen') return [notSeen(`the room for the ${what} in ${at} (${space.why})`)];
+    if (space.kind === 'unseen') return [notChecked(`the room for the ${what} in ${at} (${space.why})`)];
     const { bytes, free, inodes, freeInodes } = space;
     const inodesGone = inodes > 0 && freeInodes === 0;
     const inodesLow = inodes > 0 && freeInodes < Math.min(1_000, inodes / 20);
     const said = `${Math.floor(free / MiB)} MiB of ${Math.floor(bytes / MiB)} and ${freeInodes} inodes are free in ${at}`;
-    const mend = `make room there: df -h ${at}; df -i ${at}`;
+    const fix = `make room there: df -h ${at}; df -i ${at}`;
     const isLow = free < Math.min(low, bytes / 10) || inodesLow;
-    if (what === 'log') return isLow ? [finding('disk.log', said, mend)] : [];
-    if (free < full || inodesGone) return [finding('disk.full', said, mend)];
-    return isLow ? [finding('disk.low', said, mend)] : [];
+    if (what === 'log') return isLow ? [finding('disk.log', said, fix)] : [];
+    if (free < full || inodesGone) return [finding('disk.full', said, fix)];
+    return isLow ? [finding('disk.low', said, fix)] : [];
   }
   return [];
 }

@@ -84,10 +84,10 @@ async function within(check: Check, machine: Machine): Promise<readonly Finding[
 /** Commands are to be typed as they stand. */
 function withConfig(one: Finding, file: string): Finding {
   if (one.severity === 'ok') return one;
-  return { ...one, mend: commandWith(one.mend, file) };
+  return { ...one, fix: commandWith(one.fix, file) };
 }
 
-const order: readonly Severity[] = ['ok', 'note', 'warning', 'danger'];
+const order: readonly Severity[] = ['ok', 'note', 'warning', 'error'];
 
 /** The worst of them. */
 export function worst(examined: readonly Examined[]): Severity {
@@ -98,7 +98,7 @@ export function worst(examined: readonly Examined[]): Severity {
 /** Whether all was seen that there is to see. */
 export function complete(examined: readonly Examined[]): boolean {
   const blind: ReadonlySet<string> = new Set(
-    Object.keys(catalogue).filter((id) => id === 'not-seen' || id.startsWith('check-')),
+    Object.keys(catalogue).filter((id) => id === 'not-checked' || id.startsWith('check-')),
   );
   return examined.every(({ findings }) =>
     findings.every((one) => one.severity === 'ok' || !blind.has(one.id)),

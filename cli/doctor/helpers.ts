@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 
 /** The helper programs, which sallyportd asks about passwords and plugged-in keys. */
 export const helpersCheck: Check = {
@@ -7,26 +7,26 @@ export const helpersCheck: Check = {
   what: 'passwords can be checked, and plugged-in keys asked',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notSeen('where the helpers are', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('where the helpers are', 'see the configuration')];
     const { paths, portal, webauthn } = read.config;
     const password = await away(machine, paths.passwordHelper, paths.passwordSocket);
     const keys = webauthn === undefined ? undefined : await away(machine, paths.fidoHelper, paths.fidoSocket);
     const findings: Finding[] = [];
-    if (password === 'unseen') findings.push(notSeen(`whether ${paths.passwordSocket} is answered`));
+    if (password === 'unseen') findings.push(notChecked(`whether ${paths.passwordSocket} is answered`));
     else if (password !== undefined)
       findings.push(
         finding(
-          portal === undefined ? 'helper.password-none' : 'helper.password-away',
+          portal === undefined ? 'helper.password-none' : 'helper.password-unreachable',
           password,
           'systemctl enable --now sallyport-password.socket (docs/reference/pam-stacks.md)',
         ),
       );
     else findings.push(...(await service(machine, paths.passwordServiceDir)));
-    if (keys === 'unseen') findings.push(notSeen(`whether ${paths.fidoSocket} is answered`));
+    if (keys === 'unseen') findings.push(notChecked(`whether ${paths.fidoSocket} is answered`));
     else if (keys !== undefined)
       findings.push(
         finding(
-          'helper.fido-away',
+          'helper.fido-unreachable',
           keys,
           'systemctl enable --now sallyport-fido.socket (docs/reference/pam-stacks.md)',
         ),
@@ -62,13 +62,13 @@ async function away(
 /** Without a file of its own it refuses all; one that asks for a second factor waits for itself. */
 async function service(machine: Machine, directory = '/etc/pam.d'): Promise<readonly Finding[]> {
   const path = join(directory, 'sallyport-password');
-  const mend = `install pam-config/pam.d/sallyport-password as ${path}`;
+  const fix = `install pam-config/pam.d/sallyport-password as ${path}`;
   const read = await machine.files.read(path);
-  if (read.kind === 'unseen') return [notSeen(`${path} (${read.why})`)];
-  if (read.kind === 'absent') return [finding('helper.password-service', `there is no ${path}`, mend)];
+  if (read.kind === 'unseen') return [notChecked(`${path} (${read.why})`)];
+  if (read.kind === 'absent') return [finding('helper.password-service', `there is no ${path}`, fix)];
   if (/^[^#]*(?:pam_sallyport\.so|@?include\s+common-auth)/m.test(read.text))
     return [
-      finding('helper.password-service', `${path} asks for the second factor, or includes common-auth`, mend),
+      finding('helper.password-service', `${path} asks for the second factor, or includes common-auth`, fix),
     ];
   return [];
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { isoLocal } from '../lib/time.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { parentsOf } from './owners.ts';
 
 /** Where systemd puts what LoadCredential= and LoadCredentialEncrypted= of the unit name. */
@@ -13,9 +13,9 @@ export const masterKeyCheck: Check = {
   async run(machine) {
     const { masterKey: path, store } = await pathsOf(machine);
     if (!machine.rooted && (await machine.files.look(credential)).kind === 'file')
-      return [{ severity: 'ok', what: 'systemd hands it over as a credential' }];
+      return [{ severity: 'ok', summary: 'systemd hands it over as a credential' }];
     const entry = await machine.files.look(path);
-    if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+    if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
     if (entry.kind === 'absent') return absent(machine, path, store);
     const status = await machine.status();
     const findings: Finding[] = [...(await inRepository(machine, path))];
@@ -37,7 +37,7 @@ export const masterKeyCheck: Check = {
           'move it, and say where in [paths] master_key; or hand it over by LoadCredentialEncrypted= of systemd',
         ),
       );
-    if (!status.ok) findings.push(notSeen('whether it is the key of this store', 'see the daemon'));
+    if (!status.ok) findings.push(notChecked('whether it is the key of this store', 'see the daemon'));
     return orGood(findings, `${path} opened this store`);
   },
 };
@@ -47,7 +47,7 @@ async function absent(machine: Machine, path: string, store: string): Promise<re
   const status = await machine.status();
   // A credential of another unit or of a container manager is seen by the daemon alone.
   if (status.ok && !machine.rooted)
-    return [notSeen(`${path} is not there: sallyportd has a credential, or had it`)];
+    return [notChecked(`${path} is not there: sallyportd has a credential, or had it`)];
   return [
     finding('key.missing', `there is no ${path}`, `put it back from its backup, owner and mode included`),
   ];
@@ -63,7 +63,7 @@ async function inRepository(machine: Machine, path: string): Promise<readonly Fi
     ]);
     if (ignored.status === 0) return [];
     if (ignored.status !== 1)
-      return [notSeen(`whether the repository in ${directory} takes ${path}`, 'look yourself')];
+      return [notChecked(`whether the repository in ${directory} takes ${path}`, 'look yourself')];
     return [
       finding(
         'key.in-git',

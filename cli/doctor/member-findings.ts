@@ -42,8 +42,8 @@ function tell({ id, cause = id, why, accounts, services }: Group, all: readonly 
   const which = services.size === all.length ? '' : ` for ${[...services].join(', ')}`;
   const what = `${names.slice(0, namedAtMost).join(', ')}${more}${which}: ${why}`;
   const [only] = names;
-  const mend = mends[cause] ?? addOne;
-  const fitting = only !== undefined && names.length === 1 ? mend.replaceAll('USER', () => only) : mend;
+  const fix = fixes[cause] ?? addOne;
+  const fitting = only !== undefined && names.length === 1 ? fix.replaceAll('USER', () => only) : fix;
   return finding(id, what, fitting, { accounts: names });
 }
 
@@ -58,31 +58,31 @@ function judge(met: Met, inForce: boolean): Judged | undefined {
   if (met.from !== undefined && why !== 'uid-changed')
     return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
   const cause = idOf[why] ?? 'member.no-factor';
-  const id = cause === 'member.by-rule' || inForce ? cause : 'member.not-ready';
+  const id = cause === 'member.refused-by-rule' || inForce ? cause : 'member.not-ready';
   return { id, cause, why: `${where}: ${sentence}` };
 }
 
 const idOf: Readonly<Record<string, FindingId>> = {
-  'rule-refuse': 'member.by-rule',
+  'rule-refuse': 'member.refused-by-rule',
   'uid-changed': 'member.uid-changed',
   'no-factor': 'member.no-factor',
   'used-up': 'member.no-factor',
-  'none-fits': 'member.none-fits',
+  'none-fits': 'member.no-accepted-factor',
   'all-disabled': 'member.all-disabled',
-  'not-from-here': 'member.not-from-here',
+  'not-from-here': 'member.key-unavailable',
   locked: 'member.locked',
   'codes-locked': 'member.locked',
   'groups-unresolved': 'member.unresolved',
-  'grace-over': 'member.grace-over',
-  'grace-clock': 'member.grace-over',
+  'grace-over': 'member.grace-expired',
+  'grace-clock': 'member.grace-expired',
 };
 
-const mends: Readonly<Partial<Record<FindingId, string>>> = {
-  'member.by-rule': 'sallyport explain USER --service SERVICE names the rule',
-  'member.none-fits':
+const fixes: Readonly<Partial<Record<FindingId, string>>> = {
+  'member.refused-by-rule': 'sallyport explain USER --service SERVICE names the rule',
+  'member.no-accepted-factor':
     'sallyport explain USER --service SERVICE says which would fit; add one: sallyport factor add totp USER',
   'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
-  'member.not-from-here':
+  'member.key-unavailable':
     'sallyport factor add recovery USER, or set the portal up (docs/how-to/set-up-portal.md)',
   'member.uid-changed':
     'another person: sallyport user forget USER; the same person with a new uid: sallyport user move USER USER',

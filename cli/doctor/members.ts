@@ -3,7 +3,7 @@ import { pluralise } from '../../daemon/lib/count-of.ts';
 import { isoLocal } from '../lib/time.ts';
 import type { FindingId } from './catalogue.ts';
 import { lookAtRealms } from './configured.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { type Met, meet } from './member-decisions.ts';
 import { memberFindings } from './member-findings.ts';
 import { groupNamed, localPeople } from './names.ts';
@@ -34,7 +34,7 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
     const readable = status.code === 'not-permitted' || status.code === 'token-needed';
     return readable
       ? self(machine)
-      : [notSeen('who could log in: only sallyportd decides that', 'see the daemon')];
+      : [notChecked('who could log in: only sallyportd decides that', 'see the daemon')];
   }
   const services = servicesOf(machine);
   const { names, all, broken } = await accountsOf(machine, most, status.value.store.accounts);
@@ -45,7 +45,7 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
   ];
   if (asked < all)
     findings.push(
-      notSeen(
+      notChecked(
         `${all - asked} of ${pluralise(all, 'account')}: it stops after ${most}, and when its time is over`,
         'ask for one: sallyport explain USER --service sshd',
       ),
@@ -147,5 +147,5 @@ async function self(machine: Machine): Promise<readonly Finding[]> {
   const services = servicesOf(machine);
   const { met } = await meet(machine, [machine.user], services.names);
   const explained = await unexplained(machine, met);
-  return [...memberFindings(explained, services.inForce, services.names), notSeen('the other accounts')];
+  return [...memberFindings(explained, services.inForce, services.names), notChecked('the other accounts')];
 }

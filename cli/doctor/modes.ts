@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import type { Entry } from './files.ts';
 import { daemonUid, octal, parentsOf } from './owners.ts';
 
@@ -55,7 +55,7 @@ async function judge(
   const entry = await machine.files.look((await machine.files.real(path)) ?? path);
   // What is missing is found by the check that needs it.
   if (entry.kind === 'absent') return [];
-  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
   return [...written(path, entry, owner), ...readable(path, entry, readers)];
 }
 
@@ -97,7 +97,7 @@ async function judgeDirectory(
 ): Promise<readonly Finding[]> {
   const entry = await machine.files.look((await machine.files.real(path)) ?? path);
   if (entry.kind === 'absent') return [];
-  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
   const sticky = (entry.mode & 0o1000) !== 0;
   return sticky ? [] : written(path, entry, owner);
 }

@@ -5,7 +5,7 @@ import type { ModuleLine } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
 import { refusals } from '../pam/refusals.ts';
 import type { FindingId } from './catalogue.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { guarded, isProgram, oursIn, programs } from './protected-services.ts';
 
 /** What the check of the stacks calls it, and what it is here; undefined: as it should be. */
@@ -16,7 +16,7 @@ const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'first-factor-not-proven': 'pam.first-factor-not-proven',
   skipped: 'pam.skipped',
   'root-not-asked': undefined,
-  'answer-not-binding': 'pam.answer-not-binding',
+  'answer-not-binding': 'pam.refusal-ignored',
   'roots-way-in': undefined,
   // Reported by the check of root's way in.
   'way-around': undefined,
@@ -38,7 +38,7 @@ export const pamCheck: Check = {
   what: 'no way through a guarded stack goes past the second factor, and none ends in a wall',
   async run(machine) {
     const found = guarded(machine);
-    if (found.kind === 'unseen') return [notSeen(`the PAM stacks (${found.why})`)];
+    if (found.kind === 'unseen') return [notChecked(`the PAM stacks (${found.why})`)];
     const stacks = programs(found.services);
     const refused = unguardedRefusals(machine, stacks);
     if (stacks.length === 0)
@@ -103,7 +103,7 @@ function told(service: string, found: readonly StackFinding[]): readonly Finding
 
 /** One line that five services include is one finding. */
 function unique(findings: readonly Finding[]): readonly Finding[] {
-  return [...new Map(findings.map((one) => [one.what, one])).values()];
+  return [...new Map(findings.map((one) => [one.summary, one])).values()];
 }
 
 async function modules(machine: Machine, stack: Stack): Promise<readonly Finding[]> {
@@ -112,7 +112,8 @@ async function modules(machine: Machine, stack: Stack): Promise<readonly Finding
       const places = line.module.startsWith('/') ? [line.module] : await placesOf(machine, line);
       const entries = await Promise.all(places.map((path) => machine.files.look(path)));
       if (entries.some(({ kind }) => kind === 'file' || kind === 'link')) return [];
-      if (entries.some(({ kind }) => kind === 'unseen')) return [notSeen(`whether ${line.module} is there`)];
+      if (entries.some(({ kind }) => kind === 'unseen'))
+        return [notChecked(`whether ${line.module} is there`)];
       const what = `${stack.service} (${placeOf(line)}): there is no ${line.module}`;
       return [finding('pam.module-missing', what, 'install the package again, or take the line out')];
     }),
@@ -160,7 +161,7 @@ function unguardedSiblings({ pam }: Machine, stacks: readonly Stack[]): readonly
     if (readStack(pam, off, 'auth').entries.length === 0) return [];
     return [
       finding(
-        'pam.sibling',
+        'pam.alias-unprotected',
         `${on} asks for the second factor, and ${off} does not`,
         `sallyport pam enable ${off}`,
       ),

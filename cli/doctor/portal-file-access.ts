@@ -28,8 +28,8 @@ export async function closedTo(machine: Machine, user: string, path: string): Pr
     // What is missing, or not seen, is told by the check of the certificate.
     if (!('mode' in entry) || (await may(entry, bit))) continue;
     const what = `${user} cannot ${bit === 4 ? 'read' : 'pass'} ${at} (mode ${octal(entry.mode)}), where ${path} leads`;
-    const mend = `chgrp ${user} ${at} && chmod ${bit === 4 ? 'g+r' : 'g+x'} ${at}`;
-    return [finding('portal.key-closed', what, mend)];
+    const fix = `chgrp ${user} ${at} && chmod ${bit === 4 ? 'g+r' : 'g+x'} ${at}`;
+    return [finding('portal.key-closed', what, fix)];
   }
   return [];
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Config } from '../../daemon/client/config-file.ts';
 import { isoLocal } from '../lib/time.ts';
 import { lookAtHosts, lookAtPortal } from './configured.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { closedTo } from './portal-file-access.ts';
 
 const day = 86_400_000;
@@ -16,7 +16,7 @@ export const portalCheck: Check = {
   what: 'browsers take the certificate, and security keys fit its name',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notSeen('what the portal is set to', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('what the portal is set to', 'see the configuration')];
     const { portal, webauthn } = read.config;
     const findings: Finding[] = [...relyingParty(read.config), ...(await lookAtHosts(machine, read.config))];
     if (portal === undefined)
@@ -61,7 +61,7 @@ async function certificate(
   origins: readonly string[],
 ): Promise<readonly Finding[]> {
   const [text, secret] = await Promise.all([machine.files.read(certFile), machine.files.read(keyFile)]);
-  if (text.kind === 'unseen') return [notSeen(`the certificate ${certFile} (${text.why})`)];
+  if (text.kind === 'unseen') return [notChecked(`the certificate ${certFile} (${text.why})`)];
   const parsed = text.kind === 'text' ? parse(() => new X509Certificate(text.text)) : undefined;
   if (parsed === undefined) {
     const what =
@@ -69,7 +69,8 @@ async function certificate(
     return [finding('portal.certificate-unreadable', what, 'put the certificate there, its chain behind it')];
   }
   const findings = [...dates(parsed, certFile, machine.now()), ...names(parsed, certFile, origins)];
-  if (secret.kind === 'unseen') return [...findings, notSeen(`whether ${keyFile} is the key of ${certFile}`)];
+  if (secret.kind === 'unseen')
+    return [...findings, notChecked(`whether ${keyFile} is the key of ${certFile}`)];
   const key = secret.kind === 'text' ? parse((): KeyObject => createPrivateKey(secret.text)) : undefined;
   if (key === undefined || !parsed.checkPrivateKey(key)) {
     const what =
@@ -82,9 +83,8 @@ async function certificate(
 function dates(certificate: X509Certificate, file: string, now: number): readonly Finding[] {
   const from = Date.parse(certificate.validFrom);
   const to = Date.parse(certificate.validTo);
-  const mend = 'renew it, then: systemctl reload sallyport-portal';
-  if (now > to)
-    return [finding('portal.certificate-expired', `${file} was good until ${isoLocal(to)}`, mend)];
+  const fix = 'renew it, then: systemctl reload sallyport-portal';
+  if (now > to) return [finding('portal.certificate-expired', `${file} was good until ${isoLocal(to)}`, fix)];
   if (now < from)
     return [
       finding(
@@ -94,7 +94,7 @@ function dates(certificate: X509Certificate, file: string, now: number): readonl
       ),
     ];
   return to - now < soon
-    ? [finding('portal.certificate-ends', `${file} is good until ${isoLocal(to)}`, mend)]
+    ? [finding('portal.certificate-ends', `${file} is good until ${isoLocal(to)}`, fix)]
     : [];
 }
 

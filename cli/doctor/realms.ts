@@ -2,7 +2,7 @@ import type { Realm } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
 import { lookAtRealms } from './configured.ts';
-import { type Check, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, finding, type Machine, notChecked, orGood } from './contract.ts';
 
 /** Realms that name what this machine does not have, and those that only observe. */
 export const realmsCheck: Check = {
@@ -11,7 +11,7 @@ export const realmsCheck: Check = {
   async run(machine) {
     const realms = await realmsOf(machine);
     if (realms === undefined)
-      return [notSeen('the realms: there is no good configuration', 'see the configuration')];
+      return [notChecked('the realms: there is no good configuration', 'see the configuration')];
     const findings = [
       ...observing(realms).map((name) =>
         finding(

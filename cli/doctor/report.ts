@@ -7,7 +7,7 @@ const words: Readonly<Record<Severity, string>> = {
   ok: 'ok',
   note: 'note',
   warning: 'WARNING',
-  danger: 'DANGER',
+  error: 'ERROR',
 };
 
 /** What `--json` gives; docs/reference/doctor-findings.md. */
@@ -21,7 +21,7 @@ export function asJson(examined: readonly Examined[], version: string, now: numb
   };
 }
 
-/** A terminal gets what is wrong, by check; a pipe one finding a line: severity, id, check, what, cost, mend. */
+/** A terminal gets what is wrong, by check; a pipe one finding a line: severity, id, check, summary, impact, fix. */
 export function tell(output: Output, examined: readonly Examined[], verbose: boolean): void {
   if (!output.terminal) {
     const rows: (readonly string[])[] = [];
@@ -45,8 +45,8 @@ export function tell(output: Output, examined: readonly Examined[], verbose: boo
 }
 
 function fields(check: string, one: Finding): readonly string[] {
-  if (one.severity === 'ok') return ['ok', '', check, one.what, '', ''];
-  return [one.severity, one.id, check, one.what, one.cost, one.mend];
+  if (one.severity === 'ok') return ['ok', '', check, one.summary, '', ''];
+  return [one.severity, one.id, check, one.summary, one.impact, one.fix];
 }
 
 /** One finding is one line of a pipe; printable() would show the break as \u{a}. */
@@ -61,7 +61,7 @@ interface Line {
 }
 
 function linesOf(one: Finding): readonly Line[] {
-  const [first = '', ...more] = one.what.split('\n');
+  const [first = '', ...more] = one.summary.split('\n');
   const label = `  ${words[one.severity].padEnd(8)} `;
   const indent = ' '.repeat(label.length);
   const id = one.severity === 'ok' ? '' : `  [${one.id}]`;
@@ -74,13 +74,13 @@ function linesOf(one: Finding): readonly Line[] {
     const before = `${indent}${name.padEnd(8)}`;
     return { text: before + value, hang: before.length };
   };
-  return [...head, under('causes:', one.cost), under('mend:', one.mend)];
+  return [...head, under('Impact:', one.impact), under('Fix:', one.fix)];
 }
 
 function headline(examined: readonly Examined[]): string {
   const all = examined.flatMap(({ findings }) => findings.map(({ severity }) => severity));
   const number = (wanted: Severity) => all.filter((severity) => severity === wanted).length;
-  const said = (['danger', 'warning', 'note'] as const)
+  const said = (['error', 'warning', 'note'] as const)
     .filter((severity) => number(severity) > 0)
     .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
   if (said.length > 0) return said.join(', ');

@@ -1,6 +1,6 @@
 import { checkStack, type Finding as StackFinding } from '../pam/check.ts';
 import { placeOf, type Stack } from '../pam/read.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { localAccounts, logsIn } from './names.ts';
 import { guarded, programs } from './protected-services.ts';
 
@@ -10,9 +10,9 @@ export const rootWayCheck: Check = {
   what: 'root gets in at the console with the password while sallyportd is unavailable, and nowhere else',
   async run(machine) {
     const found = guarded(machine);
-    if (found.kind === 'unseen') return [notSeen(`the stack of login (${found.why})`)];
+    if (found.kind === 'unseen') return [notChecked(`the stack of login (${found.why})`)];
     if (found.services.length === 0)
-      return [{ severity: 'ok', what: 'nothing is guarded: root logs in as ever' }];
+      return [{ severity: 'ok', summary: 'nothing is guarded: root logs in as ever' }];
     const findings = [
       ...around(found.services),
       ...stack(found.services),
@@ -34,11 +34,11 @@ function around(services: readonly Stack[]): readonly Finding[] {
       byPlace.set(placeOf(fault.place), known);
     }
   return [...byPlace].map(([place, { fault, services: names }]) =>
-    finding('root.way-around', `${names.join(', ')} (${place}): ${fault.message}`, mend(place, names)),
+    finding('root.way-around', `${names.join(', ')} (${place}): ${fault.message}`, fix(place, names)),
   );
 }
 
-function mend(place: string, [first = '']: readonly string[]): string {
+function fix(place: string, [first = '']: readonly string[]): string {
   if (/\/common-auth:/.test(place)) return 'pam-auth-update --package';
   if (/\/sallyport-[^/]*:/.test(place)) return `sallyport pam enable ${first}`;
   return 'say "service = login" in the line of pam_succeed_if that leads there, as pam-config/pam.d/sallyport-login does';
@@ -55,7 +55,7 @@ function stack(services: readonly Stack[]): readonly Finding[] {
   if (codes.some((code) => lenient.has(code))) return [];
   return [
     finding(
-      'root.no-way-in',
+      'root.no-console-fallback',
       `the stack of login (${login.file ?? 'other'}) refuses root too while sallyportd is unavailable`,
       `put the line "ROOT'S WAY IN" of pam-config/pam.d/sallyport-login back, unless that is meant`,
     ),
@@ -66,11 +66,11 @@ const lenient: ReadonlySet<string> = new Set(['roots-way-in', 'way-around', 'ans
 
 async function password(machine: Machine): Promise<readonly Finding[]> {
   const read = await machine.files.read('/etc/shadow');
-  if (read.kind === 'unseen') return [notSeen('whether root has a password (/etc/shadow)')];
+  if (read.kind === 'unseen') return [notChecked('whether root has a password (/etc/shadow)')];
   const line =
     read.kind === 'text' ? read.text.split('\n').find((one) => one.startsWith('root:')) : undefined;
   if (line === undefined)
-    return [notSeen('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
+    return [notChecked('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
   // The hash itself is nobody's business, not even a message's.
   const usable = /^root:(?:\$|[A-Za-z0-9./]{13}:|_)/.test(line);
   return usable

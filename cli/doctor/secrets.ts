@@ -1,5 +1,5 @@
 import { lookAtSecrets } from './configured.ts';
-import { type Check, finding, notSeen, orGood } from './contract.ts';
+import { type Check, finding, notChecked, orGood } from './contract.ts';
 
 /** Where seeds, recovery keys and links are shown. */
 export const secretsCheck: Check = {
@@ -7,7 +7,7 @@ export const secretsCheck: Check = {
   what: 'seeds, recovery keys and links are shown to the person only',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notSeen('where secrets are shown', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('where secrets are shown', 'see the configuration')];
     const findings = read.config.secretsIn.map((service) =>
       finding(
         'secrets.shown',

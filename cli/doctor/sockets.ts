@@ -1,4 +1,4 @@
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { daemonUid, octal } from './owners.ts';
 
 /** The three sockets: there, owned and open as they must be, and sallyportd is who listens. */
@@ -8,7 +8,7 @@ export const socketsCheck: Check = {
   async run(machine) {
     const status = await machine.status();
     if (!status.ok && status.code === 'daemon-unreachable')
-      return [notSeen('the sockets, while sallyportd is away', 'see the daemon')];
+      return [notChecked('the sockets, while sallyportd is away', 'see the daemon')];
     const { pamSocket, pamUserSocket, controlSocket } = await pathsOf(machine);
     const owner = await daemonUid(machine);
     const sockets = [
@@ -34,7 +34,7 @@ async function judge(
 ): Promise<readonly Finding[]> {
   const restart = 'systemctl restart sallyportd';
   const entry = await machine.files.look(path);
-  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
   if (entry.kind === 'absent') return [finding('socket.missing', `there is no ${path}`, restart)];
   const findings: Finding[] = [];
   if (owner !== undefined && entry.uid !== 0 && entry.uid !== owner)
@@ -46,7 +46,7 @@ async function judge(
   if (!forRootAlone && (entry.mode & 0o002) === 0)
     findings.push(finding('socket.closed', `${path} has mode ${octal(entry.mode)}`, `chmod 0666 ${path}`));
   const answer = await machine.connects(path);
-  if (answer === 'forbidden') findings.push(notSeen(`whether somebody answers on ${path}`));
+  if (answer === 'forbidden') findings.push(notChecked(`whether somebody answers on ${path}`));
   if (answer === 'silent' || answer === 'absent')
     findings.push(finding('socket.silent', `nobody answers on ${path}`, restart));
   return findings;
@@ -55,10 +55,10 @@ async function judge(
 /** Under socket activation the service manager (pid 1) listens beside sallyportd. */
 async function listeners(machine: Machine, paths: readonly string[]): Promise<readonly Finding[]> {
   const status = await machine.status();
-  if (machine.uid !== 0 || !status.ok) return [notSeen('which process listens on the sockets')];
+  if (machine.uid !== 0 || !status.ok) return [notChecked('which process listens on the sockets')];
   const { stdout, status: ended } = await machine.run(['ss', '--no-header', '-xlp']);
   if (ended !== 0)
-    return [notSeen('which process listens: ss (iproute2) says nothing', 'apt install iproute2')];
+    return [notChecked('which process listens: ss (iproute2) says nothing', 'apt install iproute2')];
   return stdout.split('\n').flatMap((line) => {
     const path = paths.find((one) => line.split(/\s+/).includes(one));
     const pids = [...line.matchAll(/\bpid=(\d+)/g)].map(([, pid]) => Number(pid));
@@ -66,7 +66,7 @@ async function listeners(machine: Machine, paths: readonly string[]): Promise<re
     if (path === undefined || strange.length === 0) return [];
     return [
       finding(
-        'socket.stranger',
+        'socket.foreign-process',
         `on ${path} listens process ${strange.join(', ')}, which is not sallyportd (pid ${status.value.pid})`,
         `look what it is: ps -fp ${strange[0]}; then end it and: systemctl restart sallyportd`,
       ),

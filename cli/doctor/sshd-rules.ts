@@ -5,7 +5,7 @@ import type { FindingId } from './catalogue.ts';
 export interface Setting {
   readonly id: FindingId & `sshd.${string}`;
   readonly what: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 export interface Circumstances {
@@ -34,7 +34,7 @@ export function judgeSettings(settings: SshdSettings, about: Circumstances): rea
   const is = (keyword: string, value: string) => settings.get(keyword) === value;
   if (is('permitrootlogin', 'no') && about.user === 'root') return [];
   if (!is('usepam', 'yes'))
-    return [{ id: 'sshd.pam-off', what: 'UsePAM is off', mend: `say "UsePAM yes" in a drop-in, ${restart}` }];
+    return [{ id: 'sshd.pam-off', what: 'UsePAM is off', fix: `say "UsePAM yes" in a drop-in, ${restart}` }];
   return [
     ...alone(settings),
     ...conversation(settings, about),
@@ -47,9 +47,9 @@ export function judgeSettings(settings: SshdSettings, about: Circumstances): rea
 function alone(settings: SshdSettings): readonly Setting[] {
   const lists = methodLists(settings).filter((list) => !list.some((method) => asksPam.has(method)));
   return lists.map((list) => ({
-    id: 'sshd.first-alone',
+    id: 'sshd.single-factor',
     what: `"${list.join(',')}" alone lets in`,
-    mend: `install one of pam-config/sshd_config.d: AuthenticationMethods must name keyboard-interactive:pam in every list; ${restart}`,
+    fix: `install one of pam-config/sshd_config.d: AuthenticationMethods must name keyboard-interactive:pam in every list; ${restart}`,
   }));
 }
 
@@ -68,7 +68,7 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
         what: onePrompt
           ? 'neither PasswordAuthentication nor KbdInteractiveAuthentication can ask'
           : 'the stack asks twice, and KbdInteractiveAuthentication is off',
-        mend: `say "KbdInteractiveAuthentication yes" in a drop-in, ${restart}`,
+        fix: `say "KbdInteractiveAuthentication yes" in a drop-in, ${restart}`,
       },
     ];
   if (onePrompt || !takesPassword) return [];
@@ -76,7 +76,7 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
     {
       id: 'sshd.password-answers-twice',
       what: 'PasswordAuthentication is on, which gives the password as the answer to the prompt for the code too',
-      mend: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
+      fix: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
     },
   ];
 }
@@ -85,14 +85,14 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
 function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstances): readonly Setting[] {
   const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
   if (asking.length === 0) return [];
-  const mend =
+  const fix =
     'sallyport pam enable sshd --with key (or --with password), which puts stack and settings right together';
   if (wantsKey && !asking.some((list) => list.includes('publickey')))
     return [
       {
         id: 'sshd.key-not-asked',
         what: 'the stack wants a key, and AuthenticationMethods asks for none',
-        mend,
+        fix,
       },
     ];
   const both = asking.every((list) => list.includes('publickey'));
@@ -101,7 +101,7 @@ function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstan
     {
       id: 'sshd.key-and-password',
       what: 'AuthenticationMethods asks for a key, and the stack for a password behind it',
-      mend,
+      fix,
     },
   ];
 }
@@ -116,7 +116,7 @@ function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Set
     {
       id: 'sshd.root-shut-out',
       what: `PermitRootLogin is ${permit}, and every list of AuthenticationMethods has more than a key`,
-      mend: `say "PermitRootLogin yes" (the code is still asked for) or "no" in a drop-in, ${restart}`,
+      fix: `say "PermitRootLogin yes" (the code is still asked for) or "no" in a drop-in, ${restart}`,
     },
   ];
 }
@@ -127,14 +127,14 @@ function small(settings: SshdSettings, { acceptsKeys, namesNetworks }: Circumsta
     found.push({
       id: 'sshd.empty-passwords',
       what: 'PermitEmptyPasswords is on',
-      mend: `say "PermitEmptyPasswords no" in a drop-in, ${restart}`,
+      fix: `say "PermitEmptyPasswords no" in a drop-in, ${restart}`,
     });
   const grace = Number(settings.get('logingracetime'));
   if (grace > 0 && grace < graceSeconds)
     found.push({
       id: 'sshd.grace-short',
       what: `LoginGraceTime is ${grace} s, less than the ${graceSeconds} s that the module gives a login`,
-      mend: `say "LoginGraceTime 120" in a drop-in, or timeout= on the line of the module; ${restart}`,
+      fix: `say "LoginGraceTime 120" in a drop-in, or timeout= on the line of the module; ${restart}`,
     });
   const penalties = settings.get('persourcepenalties');
   if (
@@ -145,20 +145,20 @@ function small(settings: SshdSettings, { acceptsKeys, namesNetworks }: Circumsta
     found.push({
       id: 'sshd.penalties',
       what: 'PerSourcePenalties is on',
-      mend: 'where many people share an address, name it in PerSourcePenaltyExemptList',
+      fix: 'where many people share an address, name it in PerSourcePenaltyExemptList',
     });
   if (namesNetworks && settings.get('usedns') === 'yes')
     found.push({
       id: 'sshd.host-names',
       what: 'UseDNS is on, so sshd passes host names on, and a rule names networks',
-      mend: `say "UseDNS no" in a drop-in, ${restart}`,
+      fix: `say "UseDNS no" in a drop-in, ${restart}`,
     });
   const touch = (settings.get('pubkeyauthoptions') ?? '').split(/[\s,]+/).includes('touch-required');
   if (acceptsKeys && !touch)
     found.push({
-      id: 'sshd.key-untouched',
+      id: 'sshd.touch-not-required',
       what: 'a rule accepts FIDO keys of ssh, and PubkeyAuthOptions does not ask for a touch',
-      mend: `install pam-config/sshd_config.d/sallyport-security-key.conf, ${restart}`,
+      fix: `install pam-config/sshd_config.d/sallyport-security-key.conf, ${restart}`,
     });
   return found;
 }

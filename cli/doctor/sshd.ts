@@ -3,7 +3,7 @@ import { pluralise } from '../../daemon/lib/count-of.ts';
 import { outside } from '../lib/sshd-settings.ts';
 import { roleOf, takesPassword } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { groupNamed, localAccounts, localPeople } from './names.ts';
 import { guarded, oursIn } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
@@ -23,19 +23,19 @@ export const sshdCheck: Check = {
   limit: 20_000,
   async run(machine) {
     const services = guarded(machine);
-    if (services.kind === 'unseen') return [notSeen(`the stack of sshd (${services.why})`)];
+    if (services.kind === 'unseen') return [notChecked(`the stack of sshd (${services.why})`)];
     const stack = services.services.find(({ service }) => service === 'sshd');
     const first = await resolveSshd(machine, { user: 'root', address: outside });
-    if (first.kind === 'absent') return [{ severity: 'ok', what: first.why }];
+    if (first.kind === 'absent') return [{ severity: 'ok', summary: first.why }];
     if (first.kind === 'unseen')
       return [
-        notSeen(
+        notChecked(
           `the configuration of sshd (${first.why})`,
           machine.uid === 0 ? 'systemctl start ssh' : asRoot,
         ),
       ];
     if (first.kind === 'bad')
-      return [finding('sshd.config-bad', first.why, 'mend the line named, then: sshd -t')];
+      return [finding('sshd.config-bad', first.why, 'correct the line named, then: sshd -t')];
     const dropIns = await unread(machine);
     if (stack === undefined) return orGood(dropIns, 'sshd is not guarded; its configuration is good');
     const lines = oursIn(stack);
@@ -130,16 +130,16 @@ function merged(
     const probe = probes[index];
     if (probe === undefined) return;
     for (const setting of settings) {
-      if (setting.id === 'sshd.first-alone' && letOff.has(keyOf(probe))) continue;
+      if (setting.id === 'sshd.single-factor' && letOff.has(keyOf(probe))) continue;
       const key = `${setting.id} ${setting.what}`;
       const known = byText.get(key) ?? { setting, whose: [] };
       known.whose.push(probe.address === outside ? probe.user : keyOf(probe));
       byText.set(key, known);
     }
   });
-  return [...byText.values()].map(({ setting: { id, what, mend }, whose }) => {
+  return [...byText.values()].map(({ setting: { id, what, fix }, whose }) => {
     const whom = whose.length === probes.length ? 'everybody asked for' : [...new Set(whose)].join(', ');
-    return finding(id, `${what} (${whom})`, mend);
+    return finding(id, `${what} (${whom})`, fix);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { StatusView } from '../../daemon/api/views.ts';
 import { pluralise } from '../../daemon/lib/count-of.ts';
-import { type Check, type Finding, finding, type Machine, notSeen, orGood, pathsOf } from './contract.ts';
+import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 
 const day = 86_400_000;
 /** The scrub reads everything once a day. */
@@ -14,7 +14,7 @@ export const storeCheck: Check = {
     const paths = await pathsOf(machine);
     const status = await machine.status();
     if (!status.ok)
-      return status.code === 'daemon-unreachable' ? withoutDaemon(machine) : [notSeen(status.message)];
+      return status.code === 'daemon-unreachable' ? withoutDaemon(machine) : [notChecked(status.message)];
     const { store } = status.value;
     const findings: Finding[] = [];
     if (store.state !== 'ok')
@@ -77,7 +77,7 @@ async function reserve(machine: Machine): Promise<readonly Finding[]> {
   const { store } = await pathsOf(machine);
   const path = `${store}.reserve`;
   const entry = await machine.files.look(path);
-  if (entry.kind === 'unseen') return [notSeen(`${path} (${entry.why})`)];
+  if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
   if (entry.kind !== 'absent') return [];
   return [
     finding(
@@ -94,7 +94,7 @@ async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
     [store, `${store}/CURRENT`, anchor, masterKey].map((path) => machine.files.look(path)),
   );
   const unseen = [directory, current, mark].find((one) => one?.kind === 'unseen');
-  if (unseen !== undefined) return [notSeen(`the store ${store}`)];
+  if (unseen !== undefined) return [notChecked(`the store ${store}`)];
   const lost = [
     ...(directory?.kind === 'absent' ? [store] : current?.kind === 'absent' ? [`${store}/CURRENT`] : []),
     ...(mark?.kind === 'absent' ? [anchor] : []),
@@ -109,5 +109,5 @@ async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
         'put store and anchor back from the same backup; what sallyportd says of it: journalctl -u sallyportd -e',
       ),
     ];
-  return [notSeen(`whether the records in ${store} are whole only sallyportd can tell`, 'see the daemon')];
+  return [notChecked(`whether the records in ${store} are whole only sallyportd can tell`, 'see the daemon')];
 }

@@ -36,8 +36,8 @@ interface Found {
   readonly severity: string;
   readonly id?: string;
   readonly check: string;
-  readonly what: string;
-  readonly mend?: string;
+  readonly summary: string;
+  readonly fix?: string;
   readonly accounts?: readonly string[];
 }
 interface Report {
@@ -76,14 +76,15 @@ await inNamespace(import.meta.filename, async () => {
     }
   };
   const doctor = (): Promise<Report> => ask(product.command(['doctor', '--json']));
-  const dangers = ({ findings }: Report) => findings.filter(({ severity }) => severity === 'danger');
-  const told = (report: Report) => report.findings.map(({ id, what }) => `${id ?? 'ok'}: ${what}`).join('\n');
+  const errors = ({ findings }: Report) => findings.filter(({ severity }) => severity === 'error');
+  const told = (report: Report) =>
+    report.findings.map(({ id, summary }) => `${id ?? 'ok'}: ${summary}`).join('\n');
 
-  /** Breaks something, sees it found, and mends it. */
+  /** Breaks something, sees it found, and repairs it. */
   function broken(
     id: string,
     harm: () => void | Promise<void>,
-    mend: () => void | Promise<void>,
+    repair: () => void | Promise<void>,
     says: RegExp,
   ) {
     scenario(product, `${id}: found, status 1`, async () => {
@@ -92,12 +93,12 @@ await inNamespace(import.meta.filename, async () => {
         const report = await doctor();
         const found = report.findings.filter((one) => one.id === id);
         assert.ok(found.length > 0, told(report));
-        assert.match(found.map(({ what }) => what).join('\n'), says);
-        assert.equal(found[0]?.severity, 'danger');
+        assert.match(found.map(({ summary }) => summary).join('\n'), says);
+        assert.equal(found[0]?.severity, 'error');
         assert.equal(report.status, 1);
-        assert.ok(!found[0]?.mend?.match(/\bsallyport (?!--config)[a-z]/), 'commands are complete');
+        assert.ok(!found[0]?.fix?.match(/\bsallyport (?!--config)[a-z]/), 'commands are complete');
       } finally {
-        await mend();
+        await repair();
       }
     });
   }
@@ -108,7 +109,7 @@ await inNamespace(import.meta.filename, async () => {
   };
   const file = (path: string, text: string) => [() => writeFileSync(path, text), () => rmSync(path)] as const;
 
-  scenario(product, 'a good machine: no danger, status 0, and nothing was touched', async () => {
+  scenario(product, 'a good machine: no error, status 0, and nothing was touched', async () => {
     // The anchor follows the store by itself, up to a second behind.
     const look = () => [
       snapshot('/etc/pam.d', '/etc/ssh', directory),
@@ -122,7 +123,7 @@ await inNamespace(import.meta.filename, async () => {
     ];
     const before = look();
     const report = await doctor();
-    assert.deepEqual(dangers(report), []);
+    assert.deepEqual(errors(report), []);
     assert.equal(report.status, 0);
     const good = report.findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
     for (const check of [
@@ -141,7 +142,7 @@ await inNamespace(import.meta.filename, async () => {
     );
     assert.equal(report.findings[0], first, 'the daemon comes first');
     for (const name of ['sshd', 'sudo', 'su', 'login'])
-      assert.match(stacks?.what ?? '', new RegExp(`\\b${name}\\b`));
+      assert.match(stacks?.summary ?? '', new RegExp(`\\b${name}\\b`));
     assert.deepEqual(look(), before);
   });
 
@@ -163,7 +164,7 @@ await inNamespace(import.meta.filename, async () => {
   broken('sshd.pam-off', ...file(join(directory, '00.conf'), 'UsePAM no\n'), /UsePAM is off \(.*alice/);
 
   broken(
-    'sshd.first-alone',
+    'sshd.single-factor',
     ...file(join(directory, 'zz.conf'), 'Match User alice\n  AuthenticationMethods publickey\n'),
     /"publickey" alone lets in \(alice\)$/,
   );
@@ -322,9 +323,9 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(alone.transcript, /all is well/);
     assert.match(own.transcript, /factors of alice.*recovery/);
     appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
-    const danger = new Terminal([process.execPath, ...product.command([])]);
-    assert.equal(await danger.ended(), 0);
-    assert.match(danger.transcript, /sallyport --config \S+ doctor/);
+    const error = new Terminal([process.execPath, ...product.command([])]);
+    assert.equal(await error.ended(), 0);
+    assert.match(error.transcript, /sallyport --config \S+ doctor/);
     rmSync('/etc/ssh/sshd_config.d/00.conf');
     const piped = await product.cli([]);
     assert.equal(piped.status, 2);

@@ -152,11 +152,11 @@ await inNamespace(import.meta.filename, async () => {
       assert.notEqual(await terminal.ended(), 0, `sudo lets in: ${terminal.transcript}`);
       const doctor = (await product.cli(['doctor', '--json'])).stdout;
       const { findings } = JSON.parse(doctor) as {
-        findings: { id?: string; severity: string; what: string }[];
+        findings: { id?: string; severity: string; summary: string }[];
       };
       const found = findings.find(({ id }) => id === 'pam.service-refused');
-      assert.equal(found?.severity, 'danger', doctor);
-      assert.match(found?.what ?? '', why);
+      assert.equal(found?.severity, 'error', doctor);
+      assert.match(found?.summary ?? '', why);
       const shown = await pam.must('alice', 'show', 'sudo');
       assert.match(shown.stderr, why);
       const refused = await pam.run('alice', 'enable', 'sudo', '--yes', '--dry-run');

@@ -17,7 +17,7 @@ const done: State = {
   guarded: ['sshd'],
   openTry: undefined,
   observing: [],
-  dangers: 0,
+  errors: 0,
 };
 
 /** From the first to the last: what is still to be done for it. */
@@ -29,7 +29,7 @@ const steps: readonly (readonly [StepId, Partial<State>])[] = [
   ['add-recovery', { factors: [{ kind: 'totp', enabled: true }] }],
   ['guard', { guarded: [] }],
   ['report', { observing: ['staff'] }],
-  ['doctor', { dangers: 2 }],
+  ['doctor', { errors: 2 }],
   ['none', {}],
 ];
 

@@ -28,11 +28,11 @@ describe('a configuration and its machine', () => {
     const [one, ...more] = bad(findings);
     assert.deepEqual([one?.id, more], ['realm.group-gone', []]);
     assert.match(
-      one?.what ?? '',
+      one?.summary ?? '',
       new RegExp(`^${file}:1: .*group staf, which does not exist; did you mean staff\\?`),
     );
-    assert.match(one?.cost ?? '', /refused/);
-    assert.match(one?.mend ?? '', /groupadd staf/);
+    assert.match(one?.impact ?? '', /refused/);
+    assert.match(one?.fix ?? '', /groupadd staf/);
     assert.deepEqual(refusing, [{ realm: 'staff', group: 'staf' }]);
   });
 
@@ -42,11 +42,11 @@ describe('a configuration and its machine', () => {
     const { findings, refusing } = await look(machine);
     assert.deepEqual(
       bad(findings).map(({ id }) => id),
-      ['realm.group-unknown', 'not-seen'],
+      ['realm.group-unknown', 'not-checked'],
     );
     for (const one of bad(findings)) {
-      assert.match(one.what, /not known/);
-      assert.doesNotMatch(one.what + one.mend, /does not exist|groupadd|did you mean/);
+      assert.match(one.summary, /not known/);
+      assert.doesNotMatch(one.summary + one.fix, /does not exist|groupadd|did you mean/);
     }
     assert.equal(refusing.length, 1, 'it refuses all the same while it lasts');
   });
@@ -76,8 +76,8 @@ describe('a configuration and its machine', () => {
       findings.map(({ id }) => id),
       ['realm.user-gone', 'realm.nobody', 'realm.service-unknown', 'portal.listen-elsewhere'],
     );
-    assert.match(findings[0]?.what ?? '', /did you mean alice\?/);
-    assert.match(findings[2]?.what ?? '', /:\d+: a rule names the service ssh, .*did you mean sshd\?/);
+    assert.match(findings[0]?.summary ?? '', /did you mean alice\?/);
+    assert.match(findings[2]?.summary ?? '', /:\d+: a rule names the service ssh, .*did you mean sshd\?/);
     machine.interfaces.push('2001:db8::9');
     assert.ok(!bad((await look(machine)).findings).some(({ id }) => id === 'portal.listen-elsewhere'));
   });
@@ -87,7 +87,7 @@ describe('a configuration and its machine', () => {
     machine.configText = `secrets_in = ["sudoo", "sudo"]\n${machine.configText}`;
     const findings = bad((await look(machine)).findings);
     assert.deepEqual(
-      findings.map(({ id, what }) => [id, what]),
+      findings.map(({ id, summary }) => [id, summary]),
       [
         [
           'realm.service-unknown',
@@ -104,7 +104,7 @@ describe('a configuration and its machine', () => {
     machine.stacks = {};
     assert.deepEqual(
       bad((await look(machine)).findings).map(({ id }) => id),
-      ['not-seen'],
+      ['not-checked'],
     );
   });
 
@@ -164,7 +164,7 @@ describe('doctor', () => {
     const found = (await examine(machine)).flatMap(({ findings }) => bad(findings));
     const ready = found.filter(({ id }) => id === 'member.not-ready');
     assert.deepEqual(
-      ready.map(({ accounts, mend }) => [accounts, mend]),
+      ready.map(({ accounts, fix }) => [accounts, fix]),
       [
         [['root', 'bob'], 'sallyport invite USER, or: sallyport factor add totp USER'],
         [['alice'], 'sallyport user unlock alice'],

@@ -41,7 +41,7 @@ const portal = /\[portal\](?:.|\n(?!\[))*/;
 const webauthn = /\[webauthn\](?:.|\n(?!\[\[))*/;
 
 const breaks: Readonly<Record<FindingId, Break>> = {
-  'not-seen': (machine) => machine.unseen.add(systemPaths.masterKey),
+  'not-checked': (machine) => machine.unseen.add(systemPaths.masterKey),
   'check-failed': (machine) => {
     machine.throwIn = systemPaths.masterKey;
   },
@@ -57,12 +57,12 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.things.delete(machine.configFile);
     machine.things.delete(systemPaths.store);
   },
-  'daemon.other-version': (machine) => {
+  'daemon.version-mismatch': (machine) => {
     machine.version = '1.1.0';
   },
 
-  'config.bad': config('"none"', '"nine"'),
-  'config.bad-alone': (machine) => {
+  'config.invalid': config('"none"', '"nine"'),
+  'config.no-fallback': (machine) => {
     machine.away();
     machine.things.delete(systemPaths.lastGood);
     machine.configText = 'realm = 1';
@@ -115,7 +115,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'socket.silent': (machine) => {
     machine.connections[systemPaths.pamSocket] = 'silent';
   },
-  'socket.stranger': (machine) => {
+  'socket.foreign-process': (machine) => {
     machine.commands['ss '] = {
       stdout: `u_str LISTEN 0 511 ${systemPaths.pamSocket} 999 * 0 users:(("evil",pid=666,fd=3))\n`,
     };
@@ -123,7 +123,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'socket.open': (machine) => machine.change(systemPaths.pamSocket, { mode: 0o666 }),
   'socket.closed': (machine) => machine.change(systemPaths.controlSocket, { mode: 0o600 }),
 
-  'helper.password-away': (machine) => {
+  'helper.password-unreachable': (machine) => {
     machine.connections[systemPaths.passwordSocket] = 'absent';
   },
   'helper.password-none': (machine) => {
@@ -131,7 +131,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     machine.connections[systemPaths.passwordSocket] = 'absent';
   },
   'helper.password-service': (machine) => machine.things.delete('/etc/pam.d/sallyport-password'),
-  'helper.fido-away': (machine) => {
+  'helper.fido-unreachable': (machine) => {
     machine.connections[systemPaths.fidoSocket] = 'silent';
   },
 
@@ -184,10 +184,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   },
 
   'member.no-factor': refusedFor('no-factor'),
-  'member.none-fits': refusedFor('none-fits'),
+  'member.no-accepted-factor': refusedFor('none-fits'),
   'member.all-disabled': refusedFor('all-disabled'),
-  'member.not-from-here': refusedFor('not-from-here'),
-  'member.grace-over': refusedFor('grace-over'),
+  'member.key-unavailable': refusedFor('not-from-here'),
+  'member.grace-expired': refusedFor('grace-over'),
   'member.locked': refusedFor('codes-locked'),
   'member.unresolved': (machine) => {
     machine.explained = () => new ControlError('accounts-unavailable', 'the directory is away');
@@ -203,7 +203,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'member.gone': (machine) => {
     machine.stored = [{ account: 'carol', presence: 'gone', factors: [], lock: { codes: 0, any: 0 } }];
   },
-  'member.by-rule': refusedFor('rule-refuse'),
+  'member.refused-by-rule': refusedFor('rule-refuse'),
   'member.only-from': (machine) => {
     const rule = '[[realm.rule]]\nservices = ["sshd"]\nfrom = ["10.0.0.0/8"]\naction = "skip"\n';
     machine.configText = goodConfig.replace(
@@ -238,7 +238,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     };
   },
   'sshd.pam-off': is('usepam', 'no'),
-  'sshd.first-alone': is('authenticationmethods', 'any'),
+  'sshd.single-factor': is('authenticationmethods', 'any'),
   'sshd.no-conversation': is('kbdinteractiveauthentication', 'no'),
   'sshd.password-answers-twice': (machine) => {
     is('authenticationmethods', 'keyboard-interactive:pam password')(machine);
@@ -270,7 +270,7 @@ auth required pam_permit.so
       `${rule}[[realm]]\nname = "default"`,
     );
   },
-  'sshd.key-untouched': (machine) => {
+  'sshd.touch-not-required': (machine) => {
     const rule = '[[realm.rule]]\nservices = ["sshd"]\naction = { accept = "ssh-sk" }\n';
     machine.configText = goodConfig.replace(
       '[[realm]]\nname = "default"',
@@ -296,7 +296,7 @@ auth required pam_permit.so
     'sudo',
     'auth sufficient pam_unix.so\nauth requisite pam_sallyport.so\nauth required pam_permit.so\n',
   ),
-  'pam.answer-not-binding': stack('sudo', 'auth requisite pam_unix.so\nauth optional pam_sallyport.so\n'),
+  'pam.refusal-ignored': stack('sudo', 'auth requisite pam_unix.so\nauth optional pam_sallyport.so\n'),
   'pam.ignore-refused': stack('sudo', 'auth requisite pam_sallyport.so\n'),
   'pam.first-factor-not-proven': stack(
     'sudo',
@@ -315,7 +315,7 @@ auth required pam_permit.so
       '=passed socket=/run/other/pam.sock',
     );
   },
-  'pam.sibling': stack('sudo-i', 'auth required pam_unix.so\n'),
+  'pam.alias-unprotected': stack('sudo-i', 'auth required pam_unix.so\n'),
   'pam.reach': (machine) => {
     machine.stacks['common-auth'] = machine.stacks.sudo ?? '';
     machine.stacks['polkit-1'] = '@include common-auth\n';
@@ -324,7 +324,7 @@ auth required pam_permit.so
     machine.trialNow = { id: '1', services: ['sshd'], state: 'on-trial', left: 500 };
   },
 
-  'root.no-way-in': (machine) => {
+  'root.no-console-fallback': (machine) => {
     machine.stacks.login = machine.stacks.sudo ?? '';
   },
   'root.way-around': (machine) => {
@@ -486,7 +486,7 @@ describe('what cannot be seen', () => {
     const examined = await examine(machine);
     assert.ok(!complete(examined));
     for (const { check, findings } of examined) {
-      const blind = findings.some((one) => one.severity !== 'ok' && one.id === 'not-seen');
+      const blind = findings.some((one) => one.severity !== 'ok' && one.id === 'not-checked');
       const good = findings.some(({ severity }) => severity === 'ok');
       assert.ok(!(blind && good), `${check} says both`);
     }
@@ -504,7 +504,7 @@ describe('what cannot be seen', () => {
     const good = {
       id: 'good',
       what: 'is good',
-      run: async () => [{ severity: 'ok', what: 'fine' }] as const,
+      run: async () => [{ severity: 'ok', summary: 'fine' }] as const,
     };
     const examined = await examine(new FakeMachine(), [bad, slow, good]);
     assert.deepEqual(

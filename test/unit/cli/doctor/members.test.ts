@@ -34,7 +34,7 @@ describe('who is looked at', () => {
     const machine = new FakeMachine();
     machine.statusNow = { ...machine.statusNow, store: { ...machine.statusNow.store, accounts: 500 } };
     const findings = await found(machine, 2);
-    assert.match(about(findings, 'not-seen')?.what ?? '', /^498 of 500 accounts/);
+    assert.match(about(findings, 'not-checked')?.summary ?? '', /^498 of 500 accounts/);
     assert.ok(
       findings.every(({ severity }) => severity !== 'ok'),
       'it is not called good',
@@ -50,7 +50,7 @@ describe('who is looked at', () => {
     };
     const findings = await found(machine);
     assert.ok(about(findings, 'member.no-factor') !== undefined);
-    assert.match(about(findings, 'not-seen')?.what ?? '', /^\d of 3 accounts/);
+    assert.match(about(findings, 'not-checked')?.summary ?? '', /^\d of 3 accounts/);
     assert.ok(machine.time - start < 300_000);
   });
 });
@@ -64,8 +64,8 @@ describe('what is said', () => {
       user.startsWith('user') ? { decision: 'refused', why: 'no-factor', sentence: 'none' } : {};
     const findings = await found(machine);
     const one = about(findings, 'member.no-factor');
-    assert.equal(findings.filter(({ severity }) => severity === 'danger').length, 1);
-    assert.match(one?.what ?? '', /and 4 more: realm "staff" \(line 11\): none$/);
+    assert.equal(findings.filter(({ severity }) => severity === 'error').length, 1);
+    assert.match(one?.summary ?? '', /and 4 more: realm "staff" \(line 11\): none$/);
     assert.deepEqual(
       one !== undefined && 'accounts' in one ? one.accounts?.toSorted() : [],
       names.toSorted(),
@@ -76,7 +76,10 @@ describe('what is said', () => {
     const machine = new FakeMachine();
     machine.explained = (user, service) =>
       user === 'alice' && service === 'sudo' ? { decision: 'refused', why: 'none-fits' } : {};
-    assert.match(about(await found(machine), 'member.none-fits')?.what ?? '', /^alice for sudo: /);
+    assert.match(
+      about(await found(machine), 'member.no-accepted-factor')?.summary ?? '',
+      /^alice for sudo: /,
+    );
   });
 
   test('root, whom sshd shuts out by itself, lacks nothing there', async () => {
@@ -103,7 +106,7 @@ describe('what is said', () => {
     machine.statusError = new ControlError('not-permitted', 'root and its administrators may');
     machine.explained = (user) => (user === 'alice' ? { decision: 'refused', why: 'no-factor' } : {});
     const findings = await found(machine);
-    assert.match(about(findings, 'member.no-factor')?.what ?? '', /^alice: /);
-    assert.equal(about(findings, 'not-seen')?.what, 'the other accounts');
+    assert.match(about(findings, 'member.no-factor')?.summary ?? '', /^alice: /);
+    assert.equal(about(findings, 'not-checked')?.summary, 'the other accounts');
   });
 });

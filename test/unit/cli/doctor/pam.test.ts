@@ -21,9 +21,9 @@ describe('a service that libpam refuses is found, though nothing protects it', (
         machine.missingModules.add('pam_gone.so');
         const findings = (await examine(machine)).flatMap((one) => one.findings);
         const [first] = findings.filter((one) => one.severity !== 'ok' && one.id.startsWith('pam.'));
-        assert.ok(first?.severity === 'danger' && first.id === 'pam.service-refused', JSON.stringify(first));
-        assert.match(first.what, /^cron \(\/etc\/pam\.d\/cron:\d\): /);
-        assert.equal(first.mend, 'sallyport pam show cron');
+        assert.ok(first?.severity === 'error' && first.id === 'pam.service-refused', JSON.stringify(first));
+        assert.match(first.summary, /^cron \(\/etc\/pam\.d\/cron:\d\): /);
+        assert.equal(first.fix, 'sallyport pam show cron');
       });
 });
 
@@ -34,8 +34,8 @@ test('a line for the console in a shared file is one finding, with every service
   const findings = (await examine(machine)).flatMap((one) => one.findings);
   const around = findings.filter((one) => one.severity !== 'ok' && one.id === 'root.way-around');
   assert.equal(around.length, 1);
-  assert.match(around[0]?.what ?? '', /^su, sudo \(\/etc\/pam\.d\/common-auth:\d+\)/);
-  assert.equal(around[0]?.severity === 'danger' && around[0].mend, 'pam-auth-update --package');
+  assert.match(around[0]?.summary ?? '', /^su, sudo \(\/etc\/pam\.d\/common-auth:\d+\)/);
+  assert.equal(around[0]?.severity === 'error' && around[0].fix, 'pam-auth-update --package');
   machine.stacks['common-auth'] = (machine.stacks['common-auth'] ?? '').replace(
     'quiet',
     'quiet service = login',

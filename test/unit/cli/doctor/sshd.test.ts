@@ -35,10 +35,10 @@ describe('ways in, as sshd resolves them', () => {
     const cases: readonly (readonly [string, readonly string[]])[] = [
       ['publickey,keyboard-interactive:pam', []],
       ['keyboard-interactive:pam', []],
-      ['any', ['sshd.first-alone']],
-      ['publickey', ['sshd.first-alone']],
-      ['publickey,keyboard-interactive:pam publickey,publickey', ['sshd.first-alone']],
-      ['hostbased keyboard-interactive', ['sshd.first-alone']],
+      ['any', ['sshd.single-factor']],
+      ['publickey', ['sshd.single-factor']],
+      ['publickey,keyboard-interactive:pam publickey,publickey', ['sshd.single-factor']],
+      ['hostbased keyboard-interactive', ['sshd.single-factor']],
     ];
     for (const [methods, ids] of cases)
       assert.deepEqual(judged([...on, `authenticationmethods ${methods}`]), ids, methods);
@@ -106,8 +106,8 @@ describe('whom Match blocks speak of', () => {
     };
     const [{ findings } = { findings: [] }] = await examine(machine, [sshdCheck]);
     assert.deepEqual(
-      findings.map((one) => (one.severity === 'ok' ? 'ok' : `${one.id} ${one.what}`)),
-      ['sshd.first-alone "publickey" alone lets in (bob from 10.0.0.0)'],
+      findings.map((one) => (one.severity === 'ok' ? 'ok' : `${one.id} ${one.summary}`)),
+      ['sshd.single-factor "publickey" alone lets in (bob from 10.0.0.0)'],
     );
   });
 });
