@@ -71,3 +71,19 @@ it('every command that a page names exists, with its options', () => {
   });
   assert.deepEqual(faults, []);
 });
+
+it('every npm command that a page names is in package.json', () => {
+  const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));
+  const named = pages.flatMap((page) =>
+    [
+      ...readFileSync(join(projectRoot, page), 'utf8').matchAll(
+        /\bnpm (?:run )?(start|test|(?<=run )[\w:]+)/g,
+      ),
+    ].map(([, script = '']) => ({ page, script })),
+  );
+  assert.ok(named.length > 20, String(named.length));
+  assert.deepEqual(
+    named.filter(({ script }) => !(script in scripts)),
+    [],
+  );
+});

@@ -8,7 +8,10 @@ import { projectRoot, writtenFiles } from '../../support/project.ts';
 
 const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
 const pages = writtenFiles('docs').filter((path) => /^docs\/[\w-]+\/[\w-]+\.md$/.test(path));
-const withoutCode = (page: string) => page.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '');
+const withoutBlocks = (page: string) => page.replace(/^```[\s\S]*?^```$/gm, '');
+const withoutCode = (page: string) => withoutBlocks(page).replace(/`[^`\n]*`/g, '');
+const notWhatToDo = /^(The|An?|What|How|Where|Why|When|Who|If|For|In)\b|\?$/;
+const questions = /^(How|Why|Who)\b|\?$/;
 
 describe('every page of docs/', () => {
   it('is a tutorial, a how-to, a reference or an explanation, and the README leads to it', () => {
@@ -25,6 +28,14 @@ describe('every page of docs/', () => {
       const [title = '', opening = ''] = textOf(page).split(/\n\n/);
       assert.match(title, /^# \S/, page);
       assert.match(opening, /^For |\. For /, `${page} opens with: ${opening.slice(0, 60)}`);
+    }
+  });
+
+  it('has headings that say what to do in a how-to, and name things elsewhere', () => {
+    for (const page of pages) {
+      const wrong = page.startsWith('docs/how-to/') ? notWhatToDo : questions;
+      for (const [, heading = ''] of withoutBlocks(textOf(page)).matchAll(/^##+ (.+)$/gm))
+        assert.doesNotMatch(heading, wrong, page);
     }
   });
 
