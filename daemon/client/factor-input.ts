@@ -6,7 +6,7 @@ import type { PlainU2f } from '../factors/plain-factors.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { readSshSkKey } from '../factors/ssh-key.ts';
 import { readU2fText } from '../factors/u2f-text.ts';
-import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey-otp.ts';
 import { messageOf } from '../lib/errors.ts';
 import { qrCode } from '../lib/qr.ts';
 import { ControlError } from './client.ts';

@@ -10,7 +10,8 @@ import { answerFormatOf } from '../factors/answer-format.ts';
 import type { FactorContext } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { summaryOf } from '../factors/kinds.ts';
-import { publicIdOf } from '../factors/yubikey.ts';
+import { legacyCredential } from '../factors/u2f.ts';
+import { publicIdOf } from '../factors/yubikey-otp.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
@@ -21,7 +22,7 @@ import { otpForServers } from '../verifier/evaluate-answer.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
-import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { refuseSameCredential } from './credentials.ts';
 import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
 import { unusableReason } from './unusable-factor.ts';
 

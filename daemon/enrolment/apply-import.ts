@@ -1,6 +1,8 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { Realm } from '../config/contract.ts';
+import type { Importing, ImportTools } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { LockState } from '../policy/contract.ts';
 import { lockAt } from '../policy/lockout.ts';
@@ -10,7 +12,6 @@ import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { refuseKind, refuseOneMore } from './enrolment.ts';
 import { fittingName } from './factor-name.ts';
 import type { ImportEntry, ImportedAccount, ImportedFactor, PortableFactor } from './import-export-types.ts';
-import { type Changed, madeOf, raisedBy, type Setting, sameAs } from './imported-factor.ts';
 
 /** What an account's record becomes, and what is said of it. */
 export interface TakenOver {
@@ -24,7 +25,7 @@ export interface TakeOverOptions {
   readonly entry: ImportEntry;
   readonly record: AccountRecord;
   readonly realm: Realm;
-  readonly setting: Setting;
+  readonly setting: ImportTools;
   /** Of the YubiKeys in the entry. */
   readonly tokens: YubikeyCounters;
   readonly actor: string;
@@ -87,6 +88,12 @@ function outcomeOf(said: readonly ImportedFactor[]): ImportedAccount['outcome'] 
   return said.length > 0 && said.every(({ outcome }) => outcome === 'refused') ? 'refused' : 'unchanged';
 }
 
+/** A record that is to be stored, and what is spent of its key. */
+interface Changed {
+  readonly factor: FactorRecord;
+  readonly tokens: NonNullable<Commit['tokens']>;
+}
+
 /** `factor`: new, or with a higher mark. */
 interface Taken extends Partial<Changed> {
   readonly said: ImportedFactor;
@@ -110,18 +117,17 @@ function takeOne(
   const { kind } = moved;
   const wanted = { kind, ...(moved.name === undefined ? {} : { name: moved.name }) };
   try {
+    const importing = importingOf(moved);
     const old = sameAs(moved, kept);
     if (old !== undefined) {
-      const raised = raisedBy(moved, old, setting, tokens);
-      return {
-        ...raised,
-        said: { kind, name: old.name, outcome: raised === undefined ? 'unchanged' : 'raised' },
-      };
+      const raised = importing.raise(moved, old, setting);
+      const outcome = raised === undefined ? 'unchanged' : 'raised';
+      return { ...(raised && underCounters(raised, tokens)), said: { kind, name: old.name, outcome } };
     }
     // The secret that they were made beside has come before: what of them was used here is not known to the file.
-    if (kind === 'scratch' && entry.factors.some((other) => isToken(other) && sameAs(other, record.factors)))
+    if (entry.factors.some((other) => importing.comesWith?.(other) === true && sameAs(other, record.factors)))
       return { said: { kind, name: moved.name ?? '', outcome: 'unchanged' } };
-    refuseKind(kind === 'yubikey' ? { kind, validation: moved.validation } : { kind }, realm);
+    refuseKind(moved, realm);
     refuseOneMore(kept);
     const base = {
       id: setting.randomness.bytes(6).toString('hex'),
@@ -129,8 +135,8 @@ function takeOne(
       created: Math.min(moved.created ?? setting.now, setting.now),
       enabled: moved.enabled,
     };
-    const made = madeOf(moved, base, realm, setting, tokens);
-    return { ...made, said: { kind, name: base.name, outcome: 'added' } };
+    const made = importing.take(moved, base, realm, setting);
+    return { ...underCounters(made, tokens), said: { kind, name: base.name, outcome: 'added' } };
   } catch (error) {
     if (!(error instanceof SallyportError)) throw error;
     const name = moved.name ?? '';
@@ -138,6 +144,28 @@ function takeOne(
   }
 }
 
-function isToken({ kind }: PortableFactor): boolean {
-  return kind === 'totp' || kind === 'hotp';
+/** @throws SallyportError `internal`: the schema takes no other kind */
+export function importingOf(moved: PortableFactor): Importing<FactorRecord, PortableFactor> {
+  const { importing } = kindOf(moved);
+  if (importing === undefined)
+    throw new SallyportError('internal', `${moved.kind} comes from nowhere: a defect`);
+  return importing;
+}
+
+/** The factor of the account that is this one, whatever it is called. */
+function sameAs(moved: PortableFactor, kept: readonly FactorRecord[]): FactorRecord | undefined {
+  return kept.find((factor) => importingOf(moved).same(moved, factor));
+}
+
+/** The counters that accounts share are never below what any of them says. */
+function underCounters(factor: FactorRecord, tokens: YubikeyCounters): Changed {
+  const { counters } = kindOf(factor);
+  if (counters === undefined) return { factor, tokens: [] };
+  const { record, written } = counters.imported(factor, (name) => tokens.get(name)?.value);
+  return {
+    factor: record,
+    tokens: written.map(({ name: token, lastPress, spent }) => {
+      return { version: tokens.get(token)?.version ?? 0, write: { token, lastPress, spent } };
+    }),
+  };
 }

@@ -9,19 +9,16 @@ import type {
   RejectReason,
   YubikeyValidation,
 } from '../factors/contract.ts';
+import { exclusiveRequirement } from '../factors/contract.ts';
 import type { FactorRecord, KindName } from '../factors/kinds.ts';
 import { kindOf, satisfiesRequirement } from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
-import { checkSeed } from '../factors/seed.ts';
+import { checkSeed, hasSecret } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
+import { legacyCredential } from '../factors/u2f.ts';
 import type { CloudYubikey, LocalYubikey, YubikeyRecord } from '../factors/yubikey.ts';
-import {
-  aesKeyBytes,
-  aesKeyCounterName,
-  isPublicId,
-  privateIdBytes,
-  publicIdCounterName,
-} from '../factors/yubikey.ts';
+import { isSameKey } from '../factors/yubikey.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey-otp.ts';
 import { offsetText } from '../lib/clock-offset.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -30,7 +27,7 @@ import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { acceptedAnswer } from '../verifier/replay.ts';
 import { raised, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
-import { legacyCredential, refuseSameCredential } from './credentials.ts';
+import { refuseSameCredential } from './credentials.ts';
 import { nameFor } from './factor-name.ts';
 import { newSshSk } from './ssh-enrolment.ts';
 
@@ -121,15 +118,11 @@ export function refuseKind(
   realm: Realm,
 ): void {
   const { kind } = request;
-  const { validation } = realm.yubikey;
-  if (kind === 'yubikey' && validation !== undefined && request.validation !== validation)
-    throw new SallyportError(
-      'kind-refused',
-      `the realm "${realm.name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
-    );
-  const yubikeyAlone =
-    Array.isArray(realm.require) && realm.require.every((required) => required === 'yubikey');
-  if (satisfiesRequirement(realm.require, kind) || !yubikeyAlone) return;
+  const why = kindOf({ kind }).notTaken?.(request, realm);
+  if (why !== undefined) throw new SallyportError('kind-refused', why);
+  const isExclusive =
+    Array.isArray(realm.require) && realm.require.every((required) => required === exclusiveRequirement);
+  if (satisfiesRequirement(realm.require, kind) || !isExclusive) return;
   throw new SallyportError(
     'kind-refused',
     `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
@@ -222,25 +215,8 @@ function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: read
     );
 }
 
-/** One key, whatever it is validated by. */
-export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
-  const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
-  return (
-    sharesId ||
-    (a.validation === 'local' && b.validation === 'local' && aesKeyCounterName(a) === aesKeyCounterName(b))
-  );
-}
-
-/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
-export function significant(secret: string): string {
-  return Buffer.from(secret, 'base64')
-    .toString('hex')
-    .replace(/(?:00)+$/, '');
-}
-
 function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
-  const wanted = significant(secret);
-  const same = kept.find((factor) => 'secret' in factor && significant(factor.secret) === wanted);
+  const same = kept.find((factor) => hasSecret(factor, secret));
   if (same === undefined) return;
   throw new SallyportError(
     'bad-secret',

@@ -1,5 +1,5 @@
-import type { FactorRecord } from '../factors/kinds.ts';
-import { SallyportError, unreachable } from '../lib/errors.ts';
+import { kindOf } from '../factors/kinds.ts';
+import { SallyportError } from '../lib/errors.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
@@ -64,48 +64,14 @@ async function give(
 }
 
 function exported({ account, factors }: AccountRecord): ExportedAccount {
-  const moved = factors.map((factor) => ({ factor, as: movedOf(factor) }));
+  const moved = factors.map((factor) => ({ factor, as: kindOf(factor).exported(factor) }));
   return {
     account,
     factors: moved.flatMap(({ factor: { name, created, enabled }, as }) =>
-      typeof as === 'string' ? [] : [{ ...as, name, created, enabled }],
+      typeof as === 'string' ? [] : [{ ...(as as PortableFactor), name, created, enabled }],
     ),
     left: moved.flatMap(({ factor: { kind, name }, as }) =>
       typeof as === 'string' ? [{ kind, name, why: as }] : [],
     ),
   };
-}
-
-/** What leaves of a factor, or why nothing does. */
-function movedOf(factor: FactorRecord): PortableFactor | string {
-  const { enabled } = factor;
-  switch (factor.kind) {
-    case 'totp': {
-      const { kind, secret, digits, period, algorithm, lastStep, drift } = factor;
-      return { kind, enabled, secret, digits, period, algorithm, mark: lastStep, drift };
-    }
-    case 'hotp': {
-      const { kind, secret, digits, algorithm, counter } = factor;
-      return { kind, enabled, secret, digits, algorithm, counter };
-    }
-    case 'yubikey': {
-      const { kind, publicId } = factor;
-      if (factor.validation === 'cloud') return { kind, enabled, validation: 'cloud', publicId };
-      const { privateId, secret, lastPress } = factor;
-      return { kind, enabled, validation: 'local', publicId, privateId, secret, lastPress };
-    }
-    case 'webauthn':
-    case 'u2f':
-      return 'a security key signs for the system that it was enrolled with; enrol it there anew';
-    case 'ssh-sk':
-      return 'the key is in ~/.ssh already; enrol its .pub file there';
-    case 'recovery':
-      return 'only hashes of recovery keys are kept; make a new set there';
-    case 'scratch':
-      return 'only hashes of scratch codes are kept; make recovery keys there';
-    case 'bypass':
-      return 'a bypass code is good here alone, and ends by itself';
-    default:
-      return unreachable(factor);
-  }
 }

@@ -1,18 +1,7 @@
 import type { FactorRecord, KindName } from '../factors/kinds.ts';
+import { kindOf } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-
-const defaultNames: Readonly<Record<KindName, string>> = {
-  totp: 'TOTP',
-  hotp: 'HOTP',
-  yubikey: 'YubiKey',
-  webauthn: 'Security key',
-  u2f: 'U2F key',
-  'ssh-sk': 'SSH key',
-  recovery: 'Recovery keys',
-  scratch: 'Scratch codes',
-  bypass: 'Bypass code',
-};
 
 /** @throws SallyportError `bad-name`, `name-taken` */
 export function nameFor(
@@ -20,7 +9,7 @@ export function nameFor(
   kept: readonly FactorRecord[],
 ): string {
   if (request.name !== undefined) return checkedName(request.name, kept);
-  return freeName(defaultNames[request.kind], kept);
+  return freeName(kindOf(request).words.name, kept);
 }
 
 /** The name that another system gave, made to fit: without what may not stand in one, and with a number if taken. */
@@ -34,7 +23,7 @@ export function fittingName(
     .slice(0, limits.factorNameLength - 4)
     .join('')
     .trim();
-  return freeName(short === '' ? defaultNames[request.kind] : short, kept);
+  return freeName(short === '' ? kindOf(request).words.name : short, kept);
 }
 
 function freeName(wanted: string, kept: readonly FactorRecord[]): string {

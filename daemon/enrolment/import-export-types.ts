@@ -1,54 +1,6 @@
-import type { KeyAlgorithm } from '../factors/contract.ts';
-import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
+import type { PortableFactor } from '../factors/kinds.ts';
 
-/**
- * What travels when people move here from another system, and when they leave: a factor with its secret, and with
- * what is spent of it. All of it is secret.
- */
-export type PortableFactor = {
-  /** As the other system called it; made to fit. */
-  readonly name?: string;
-  /** Milliseconds since the epoch. */
-  readonly created?: number;
-  readonly enabled: boolean;
-} & (
-  | ({
-      readonly kind: 'totp';
-      /** The last step spent, -1 for none; now: nobody knows, so all up to now is. */
-      readonly mark: number | 'now';
-      /** Steps by which the device runs ahead or behind. */
-      readonly drift: number;
-    } & PlainTotp)
-  | ({ readonly kind: 'hotp' } & PlainHotp)
-  | { readonly kind: 'yubikey'; readonly validation: 'cloud'; readonly publicId: string }
-  | ({
-      readonly kind: 'yubikey';
-      readonly validation: 'local';
-      /** Use counter * 256 + session counter of the last press accepted; -1: none. */
-      readonly lastPress: number;
-    } & PlainYubikey)
-  | ({ readonly kind: 'u2f' } & PlainU2f)
-  | {
-      readonly kind: 'webauthn';
-      readonly credentialId: string;
-      /** Base64 of the raw key, as `coseKey` takes it. */
-      readonly publicKey: string;
-      readonly algorithm: KeyAlgorithm;
-      /** Signature counter known last. */
-      readonly counter: number;
-      readonly rpId: string;
-    }
-  /** In plain text, as google-authenticator keeps them: what is left of the set. */
-  | { readonly kind: 'scratch'; readonly codes: readonly string[] }
-  /** A set of Proxmox VE's: its hashes, null where a key is used. */
-  | {
-      readonly kind: 'recovery';
-      /** 16 hex digits. */
-      readonly secret: string;
-      readonly hashes: readonly (string | null)[];
-    }
-);
-
+export type { PortableFactor };
 export type MovedKind = PortableFactor['kind'];
 
 /** One account of another system. */

@@ -1,5 +1,4 @@
 import type { Realm } from '../config/contract.ts';
-import type { YubikeyRecord } from '../factors/yubikey.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { limits } from '../limits.ts';
@@ -8,8 +7,8 @@ import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { known } from '../verifier/login-accounts.ts';
 import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
-import { marksIn, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
-import { applyImport } from './apply-import.ts';
+import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
+import { applyImport, importingOf } from './apply-import.ts';
 import { createExporter } from './export-accounts.ts';
 import type { ImportEntry, ImportedAccount, ImportRequest, Moving } from './import-export-types.ts';
 
@@ -121,12 +120,6 @@ async function tryTake(
 
 /** What is spent of the YubiKeys that are to come, whoever they belong to. */
 async function tokensOf({ store }: MovingOptions, { factors }: ImportEntry): Promise<YubikeyCounters> {
-  const marks = await Promise.all(
-    factors.flatMap((moved) => {
-      if (moved.kind !== 'yubikey' || moved.validation !== 'local') return [];
-      const factor: YubikeyRecord = { ...moved, id: '', name: '', created: 0, spent: [] };
-      return [marksIn(store, factor)];
-    }),
-  );
-  return new Map(marks.flatMap((one) => [...one]));
+  const names = new Set(factors.flatMap((moved) => importingOf(moved).counterNames?.(moved) ?? []));
+  return new Map(await Promise.all([...names].map(async (name) => [name, await store.token(name)] as const)));
 }

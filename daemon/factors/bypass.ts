@@ -26,9 +26,11 @@ export const bypass: FactorKind<BypassRecord> = {
   schema,
   words: { name: 'Bypass code', answer: 'bypass code' },
   meets: 'each',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: true, runsOut: true },
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: true, isSingle: true, runsOut: true },
   usable: isOpen,
   answerFormats: () => [{ kind: 'bypass' }],
+  restored: () => ({ note: 'bypass-void' }),
+  exported: () => 'a bypass code is good here alone, and ends by itself',
   details: ({ until }) => ({ detail: `one login, until ${minuteOf(until)}`, until }),
   afterLogin: () => 'That code is used up. Add a factor of your own now.',
   verify(record, format, { now, keyedHash }) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { SallyportError } from '../lib/errors.ts';
 import type {
   AcceptedFormat,
   AnswerFormat,
@@ -8,6 +9,7 @@ import type {
   FactorContext,
   FactorVerdict,
   KeyAlgorithm,
+  RealmTerms,
 } from './contract.ts';
 import { credentialFields, type Infer } from './fields.ts';
 
@@ -24,6 +26,30 @@ export const keyAlgorithmNames: Readonly<Record<KeyAlgorithm, string>> = {
 export function assertionOf({ credentialId }: CredentialFields): readonly AcceptedFormat[] {
   return [{ kind: 'assertion', credentialId }];
 }
+
+/** A challenge is of one login and in memory alone: none of before is asked again. */
+export function restoredCredential<R extends CredentialFields>(
+  record: R,
+  same: R | undefined,
+): { readonly record: R } {
+  const counter = Math.max(record.counter, same?.counter ?? 0);
+  return { record: { ...record, counter, spent: [...new Set([...(same?.spent ?? []), ...record.spent])] } };
+}
+
+export function isCredentialOf(kept: object, credentialId: string): kept is CredentialFields {
+  return 'credentialId' in kept && kept.credentialId === credentialId;
+}
+
+/** @throws SallyportError `key-refused` */
+export function refuseModels({ name, webauthn }: RealmTerms): void {
+  if (webauthn.models === undefined) return;
+  throw new SallyportError(
+    'key-refused',
+    `the realm "${name}" allows certain models of security keys alone, and a key that moves here cannot prove its model; enrol it anew: sallyport factor add webauthn`,
+  );
+}
+
+export const staysHere = 'a security key signs for the system that it was enrolled with; enrol it there anew';
 
 /*
  * W3C Web Authentication Level 3, 7.2.

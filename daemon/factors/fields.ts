@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { limits } from '../limits.ts';
 
 /** Fields that records of several kinds share, as the store accepts them. */
 
@@ -82,3 +83,25 @@ export function resyncText({ inDoubt }: { readonly inDoubt?: true }): string {
 export function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
+
+/** What a factor of another system says of itself beside its kind. */
+export const portableBase = {
+  /** As the other system called it; made to fit. */
+  name: v.exactOptional(v.pipe(v.string(), v.maxBytes(limits.movedNameLength))),
+  created: v.exactOptional(time),
+  enabled: v.boolean(),
+};
+/** Base64 of a secret, as another system has it. */
+export const portableSecret = v.pipe(v.string(), v.base64(), v.maxLength(1_024));
+export const portableOtp = {
+  secret: portableSecret,
+  digits: otpFields.digits,
+  algorithm: otpFields.algorithm,
+};
+export const portableCredential = {
+  /** Base64url. */
+  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText)),
+  /** Base64 of the raw key, as `coseKey` takes it. */
+  publicKey: portableSecret,
+  algorithm: credentialFields.algorithm,
+};

@@ -1,15 +1,19 @@
 import * as v from 'valibot';
-import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
 import {
   algorithmNames,
   count,
   factorBase,
   type Infer,
   otpFields,
+  portableBase,
+  portableOtp,
   resyncRequired,
   resyncText,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
+import { checkSeed, hasSecret, otherSettings } from './seed.ts';
 
 /** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
 const lookAhead = 10;
@@ -31,15 +35,45 @@ const schema = v.strictObject({
 });
 export type HotpRecord = Infer<typeof schema>;
 
+const portable = v.strictObject({
+  ...portableBase,
+  ...portableOtp,
+  kind: v.literal('hotp'),
+  /** The next one expected. */
+  counter: count,
+});
+
 /** RFC 4226. The moving factor is a counter that each press moves. */
-export const hotp: FactorKind<HotpRecord> = {
+export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
   kind: 'hotp',
   schema,
   words: { name: 'HOTP', answer: 'verification code' },
   meets: 'totp',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
+  restored(record, { same }) {
+    const counter = Math.max(record.counter, same?.counter ?? 0);
+    return { record: { ...record, counter, inDoubt: true }, note: 'two-in-a-row' };
+  },
+  importing: {
+    schema: portable,
+    same: ({ secret }, kept) => hasSecret(kept, secret),
+    take({ kind, secret, digits, algorithm, counter }, base) {
+      checkSeed(Buffer.from(secret, 'base64'));
+      if (counter > highestFirstCounter)
+        throw new SallyportError('bad-mark', 'the counter is higher than any token gets; look at the file');
+      return { ...base, kind, secret, digits, algorithm, counter };
+    },
+    raise(moved, kept) {
+      if (!isHotp(kept) || kept.digits !== moved.digits || kept.algorithm !== moved.algorithm)
+        throw otherSettings(kept);
+      return moved.counter > kept.counter && moved.counter <= highestFirstCounter
+        ? { ...kept, counter: moved.counter }
+        : undefined;
+    },
+  },
+  exported: ({ kind, secret, digits, algorithm, counter }) => ({ kind, secret, digits, algorithm, counter }),
   details: (record) => ({
     detail: `${record.digits} digits, by counter, ${algorithmNames[record.algorithm]}${resyncText(record)}`,
   }),
@@ -76,6 +110,10 @@ function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
   const reason = record.inDoubt ? 'first-of-two' : 'wrong';
   return { outcome: 'refused', reason, resync: { factor: record.id, counter: far + 1 } };
+}
+
+function isHotp(record: AnyRecord): record is HotpRecord {
+  return record.kind === 'hotp';
 }
 
 /** The second of two codes in a row. The record may have moved since the first, so all is asked anew. */

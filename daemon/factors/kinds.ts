@@ -27,6 +27,8 @@ export const kinds = {
 
 export type KindName = keyof typeof kinds;
 export type FactorRecord = Infer<(typeof kinds)[KindName]['schema']>;
+/** A factor of another system. */
+export type PortableFactor = Infer<NonNullable<(typeof kinds)[KindName]['importing']>['schema']>;
 
 /** What is added in a login to an account that has nothing. */
 export const kindAtLogin = 'totp' satisfies KindName;
@@ -34,9 +36,9 @@ export const kindAtLogin = 'totp' satisfies KindName;
 export const sshKind = 'ssh-sk' satisfies KindName;
 
 /** The code for a record of this kind. */
-export function kindOf({ kind }: { readonly kind: KindName }): FactorKind<FactorRecord> {
+export function kindOf({ kind }: { readonly kind: KindName }): FactorKind<FactorRecord, PortableFactor> {
   // Each takes the records of its own kind alone, which is the one that it was looked up by.
-  return kinds[kind] as unknown as FactorKind<FactorRecord>;
+  return kinds[kind] as unknown as FactorKind<FactorRecord, PortableFactor>;
 }
 
 /** A factor as it is listed: nothing that helps to make a code. */
@@ -79,8 +81,16 @@ export function satisfiesRequirement(require: RealmTerms['require'], kind: KindN
 }
 
 /** What the store accepts as a factor. */
-export const factorSchema = v.variant(
-  'kind',
-  Object.values(kinds).map(({ schema }) => schema) as unknown as [AnyKindSchema],
-) as unknown as v.GenericSchema<unknown, FactorRecord>;
+export const factorSchema = variantOf<FactorRecord>(Object.values(kinds).map(({ schema }) => schema));
+
+/** What is taken of other systems. */
+export const portableSchema = variantOf<PortableFactor>(
+  Object.values(kinds).flatMap(({ importing }) => importing?.schema ?? []),
+);
+
 type AnyKindSchema = v.StrictObjectSchema<{ readonly kind: v.LiteralSchema<KindName, undefined> }, undefined>;
+
+function variantOf<T>(schemas: readonly unknown[]): v.GenericSchema<unknown, T> {
+  // Each is of a strict object with its kind, or a variant of such: the test of the table holds them to it.
+  return v.variant('kind', schemas as [AnyKindSchema]) as unknown as v.GenericSchema<unknown, T>;
+}

@@ -1,10 +1,27 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
 import { pluralise } from '../lib/count-of.ts';
+import { limits } from '../limits.ts';
 import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
-import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict, RecoveryHash } from './contract.ts';
-import { factorBase, hashedSetFields, type Infer, text } from './fields.ts';
-import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
+import type {
+  AnswerFormat,
+  AnyRecord,
+  FactorContext,
+  FactorKind,
+  FactorVerdict,
+  RecoveryHash,
+} from './contract.ts';
+import { factorBase, hashedSetFields, type Infer, portableBase, text } from './fields.ts';
+import {
+  consumeFrom,
+  hashedSet,
+  isSameSet,
+  remainingIn,
+  restoredSet,
+  saltLength,
+  setExists,
+  without,
+} from './single-use.ts';
 
 export const recoveryKeyCount = 10;
 /** Below this many the user is told after each use. */
@@ -26,16 +43,47 @@ const schema = v.strictObject({
 /** One set of single-use recovery keys; an account has one at the most. */
 export type RecoveryRecord = Infer<typeof schema>;
 
+/** A set of Proxmox VE's: its hashes, null where a key is used. */
+const portable = v.strictObject({
+  ...portableBase,
+  kind: v.literal('recovery'),
+  /** The key of their hash. */
+  secret: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/i)),
+  hashes: v.pipe(
+    v.array(v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/i)))),
+    v.maxLength(limits.movedCodes),
+  ),
+});
+
 /** Single-use keys, to print or to keep in a vault. Kept only as keyed hashes: nobody can read them back. */
-export const recovery: FactorKind<RecoveryRecord> = {
+export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>> = {
   kind: 'recovery',
   schema,
   words: { name: 'Recovery keys', answer: 'recovery key', set: 'recovery keys' },
   meets: 'each',
-  traits: { countsAsCode: false, liftsCodeLock: true, isIssued: false, runsOut: true },
+  traits: { countsAsCode: false, liftsCodeLock: true, isIssued: false, isSingle: true, runsOut: true },
   usable: (record) => remainingKeys(record) > 0,
   answerFormats: (record) => [{ kind: formatOfKeys(record) }],
   verify,
+  isSame: isSameSet,
+  restored: restoredSet,
+  importing: {
+    schema: portable,
+    same: ({ kind }, kept) => kept.kind === kind,
+    take({ kind, secret, hashes }, base, _terms, { keyedHash, randomness }) {
+      return {
+        ...base,
+        kind,
+        ...hashLegacyRecovery(secret, hashes, randomness.bytes(saltLength), keyedHash),
+      };
+    },
+    raise(moved, kept) {
+      if (!isRecovery(kept) || kept.legacy?.secret.toLowerCase() !== moved.secret.toLowerCase())
+        throw setExists(kept);
+      return without(kept, (_, index) => (moved.hashes[index] ?? null) === null);
+    },
+  },
+  exported: () => 'only hashes of recovery keys are kept; make a new set there',
   details(record) {
     const left = remainingKeys(record);
     const legacy = record.legacy === undefined ? '' : ', legacy';
@@ -87,6 +135,10 @@ export function hashLegacyRecovery(
 ): Pick<RecoveryRecord, 'keyId' | 'salt' | 'hashes' | 'legacy'> {
   const digests = entries.map((entry) => entry?.toLowerCase() ?? null);
   return { ...hashedSet(digests, salt, keyedHash), legacy: { scheme: 'proxmox', secret } };
+}
+
+function isRecovery(record: AnyRecord): record is RecoveryRecord {
+  return record.kind === 'recovery';
 }
 
 export function remainingKeys(record: RecoveryRecord): number {

@@ -1,8 +1,18 @@
 import * as v from 'valibot';
 import { pluralise } from '../lib/count-of.ts';
-import type { FactorKind, RecoveryHash } from './contract.ts';
-import { factorBase, hashedSetFields, type Infer } from './fields.ts';
-import { consumeFrom, hashedSet, remainingIn } from './single-use.ts';
+import { limits } from '../limits.ts';
+import type { AnyRecord, FactorKind, RecoveryHash } from './contract.ts';
+import { factorBase, hashedSetFields, type Infer, portableBase } from './fields.ts';
+import {
+  consumeFrom,
+  hashedSet,
+  isSameSet,
+  remainingIn,
+  restoredSet,
+  saltLength,
+  setExists,
+  without,
+} from './single-use.ts';
 
 /** As google-authenticator(1) makes them. */
 const digits = 8;
@@ -16,19 +26,51 @@ const schema = v.strictObject({
 /** Scratch codes of google-authenticator, imported; an account has one set at the most. */
 export type ScratchRecord = Infer<typeof schema>;
 
+/** In plain text, as google-authenticator keeps them: what is left of the set. */
+const portable = v.strictObject({
+  ...portableBase,
+  kind: v.literal('scratch'),
+  codes: v.pipe(v.array(v.pipe(v.string(), v.check(isScratchCode))), v.maxLength(limits.movedCodes)),
+});
+
 /**
  * Scratch codes of google-authenticator, which lay in a file in plain text. They come by import alone, and are
  * typed codes like those that they stood beside: 27 bits are too few for what would open a lock on typed codes.
  */
-export const scratch: FactorKind<ScratchRecord> = {
+export const scratch: FactorKind<ScratchRecord, Infer<typeof portable>> = {
   kind: 'scratch',
   schema,
   words: { name: 'Scratch codes', answer: 'scratch code', set: 'scratch codes' },
   // Made beside a TOTP or HOTP secret, to stand in for it alone.
   meets: 'totp',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: true },
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: true },
   usable: (record) => remainingIn(record) > 0,
   answerFormats: (record) => [{ kind: 'code', digits: record.digits }],
+  isSame: isSameSet,
+  restored: restoredSet,
+  importing: {
+    schema: portable,
+    same: ({ kind }, kept) => kept.kind === kind,
+    comesWith: ({ kind }) => kind === 'totp' || kind === 'hotp',
+    take({ kind, codes }, base, _terms, { keyedHash, randomness }) {
+      return {
+        ...base,
+        kind,
+        ...hashScratchCodes([...new Set(codes)], randomness.bytes(saltLength), keyedHash),
+      };
+    },
+    raise({ codes }, kept, { keyedHash }) {
+      if (!isScratch(kept)) throw setExists(kept);
+      const salt = Buffer.from(kept.salt, 'base64');
+      const left = new Set(codes.map((code) => keyedHash.of(kept.keyId, salt, code).toString('base64')));
+      const isSame = kept.hashes.some((hash) => hash !== null && left.has(hash));
+      if (isSame) return without(kept, (hash) => !left.has(hash));
+      // None is left of either, or these are the codes of another file.
+      if (codes.length > 0 && remainingIn(kept) > 0) throw setExists(kept);
+      return undefined;
+    },
+  },
+  exported: () => 'only hashes of scratch codes are kept; make recovery keys there',
   details(record) {
     const left = remainingCodes(record);
     const of = record.hashes.length;
@@ -50,6 +92,10 @@ export const scratch: FactorKind<ScratchRecord> = {
     return { outcome: 'accepted', record: { ...record, hashes, lastUsed: context.now } };
   },
 };
+
+function isScratch(record: AnyRecord): record is ScratchRecord {
+  return record.kind === 'scratch';
+}
 
 /** Whether it is one that google-authenticator could have made. */
 export function isScratchCode(text: string): boolean {

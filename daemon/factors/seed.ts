@@ -22,3 +22,26 @@ export function checkSeed(seed: Buffer): void {
     );
   }
 }
+
+/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
+export function significant(secret: string): string {
+  return Buffer.from(secret, 'base64')
+    .toString('hex')
+    .replace(/(?:00)+$/, '');
+}
+
+/** Whether a factor of any kind has this very secret. */
+export function hasSecret(record: object, secret: string): boolean {
+  return (
+    'secret' in record &&
+    typeof record.secret === 'string' &&
+    significant(record.secret) === significant(secret)
+  );
+}
+
+export function otherSettings({ name }: { readonly name: string }): SallyportError {
+  return new SallyportError(
+    'other-settings',
+    `the factor "${name}" of this account has this very secret with other settings; remove one of the two`,
+  );
+}

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { RecoveryHash } from './contract.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { AnyRecord, RecoveryHash, Restoring } from './contract.ts';
 import type { HashedSet } from './fields.ts';
 
 /** Bytes of a set's salt. */
@@ -43,4 +44,38 @@ export function consumeFrom(
     if (same && hash !== null) fits = index;
   }
   return fits < 0 ? undefined : set.hashes.map((hash, index) => (index === fits ? null : hash));
+}
+
+type CodeSet = AnyRecord & HashedSet;
+
+/** A set is told by its salt too. */
+export function isSameSet(a: CodeSet, b: CodeSet): boolean {
+  return a.salt === b.salt;
+}
+
+/** A key that was used in either copy is used; where the newest is not known, all are. */
+export function restoredSet<R extends CodeSet>(
+  record: R,
+  { same, isNewest }: Restoring<R>,
+): { readonly record: R; readonly note?: 'recovery-void' } {
+  const known = isNewest ? same?.hashes : undefined;
+  const hashes = record.hashes.map((hash, index) => (hash !== null && known?.[index] === hash ? hash : null));
+  const restored = { ...record, hashes };
+  return remainingIn(restored) > 0 ? { record: restored } : { record: restored, note: 'recovery-void' };
+}
+
+/** The set that is here, without what was used elsewhere. @returns undefined: nothing changes */
+export function without<R extends CodeSet>(
+  old: R,
+  isUsed: (hash: string, index: number) => boolean,
+): R | undefined {
+  const hashes = old.hashes.map((hash, index) => (hash === null || isUsed(hash, index) ? null : hash));
+  return hashes.some((hash, index) => hash !== old.hashes[index]) ? { ...old, hashes } : undefined;
+}
+
+export function setExists({ name }: AnyRecord): SallyportError {
+  return new SallyportError(
+    'set-exists',
+    `the account has another set, "${name}", and has one of a kind at the most; remove it first if this one is wanted`,
+  );
 }

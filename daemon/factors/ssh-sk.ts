@@ -22,12 +22,14 @@ export const sshSk: FactorKind<SshSkRecord> = {
   schema,
   words: { name: 'SSH key', answer: 'security key of ssh' },
   meets: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   // It never says which model it is.
   notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
   answerFormats: () => [],
   sshKey: ({ publicKey }) => publicKey,
+  restored: (record) => ({ record }),
+  exported: () => 'the key is in ~/.ssh already; enrol its .pub file there',
   details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
   verify: () => ({ outcome: 'refused', reason: 'wrong' }),
 };

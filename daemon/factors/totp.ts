@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { offsetText } from '../lib/clock-offset.ts';
+import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-import type { AnswerFormat, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
 import {
   algorithmNames,
   count,
@@ -10,9 +11,12 @@ import {
   type Infer,
   minuteOf,
   otpFields,
+  portableBase,
+  portableOtp,
   time,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
+import { checkSeed, hasSecret, otherSettings } from './seed.ts';
 
 /** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
@@ -45,13 +49,33 @@ const schema = v.strictObject({
 });
 export type TotpRecord = Infer<typeof schema>;
 
+const portable = v.strictObject({
+  ...portableBase,
+  ...portableOtp,
+  kind: v.literal('totp'),
+  period: v.pipe(
+    v.number(),
+    v.safeInteger(),
+    v.minValue(limits.totpPeriod.least),
+    v.maxValue(limits.totpPeriod.most),
+  ),
+  /** The last step spent, -1 for none; now: nobody knows, so all up to now is. */
+  mark: v.union([countOrNone, v.literal('now')]),
+  /** Steps by which the device runs ahead or behind. */
+  drift: v.pipe(v.number(), v.safeInteger()),
+});
+type PortableTotp = Infer<typeof portable>;
+
+/** A mark that lies further ahead refuses every code for hours: one of the two clocks is wrong. Seconds. */
+const furthestMark = 2 * 3_600;
+
 /** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
-export const totp: FactorKind<TotpRecord> = {
+export const totp: FactorKind<TotpRecord, PortableTotp> = {
   kind: 'totp',
   schema,
   words: { name: 'TOTP', answer: 'verification code' },
   meets: 'totp',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
   verify,
@@ -61,6 +85,40 @@ export const totp: FactorKind<TotpRecord> = {
     if ((record.lastOffset?.seconds ?? 0) <= 0) return record;
     const { lastOffset: _, ...rest } = record;
     return rest;
+  },
+  restored(record, { same, isNewest, now, skew }) {
+    const drift = same?.drift ?? record.drift;
+    // The device may have been found to run ahead since: by a step where the newest is known, else as far as can be.
+    const ahead = isNewest && same !== undefined ? Math.max(0, drift) + 1 : furthestDrift;
+    const present = Math.floor(now / 1000 / record.period) + ahead + skew;
+    const mark = Math.max(record.lastStep, same?.lastStep ?? -1);
+    const { heldStep: _, ...free } = record;
+    if (present <= mark) return { record: { ...free, drift, lastStep: mark } };
+    return { record: { ...free, drift, lastStep: present, heldStep: present } };
+  },
+  importing: {
+    schema: portable,
+    same: ({ secret }, kept) => hasSecret(kept, secret),
+    take(moved, base, _terms, { now }) {
+      checkSeed(Buffer.from(moved.secret, 'base64'));
+      const { kind, secret, digits, period, algorithm, drift } = moved;
+      if (Math.abs(drift) > furthestDrift)
+        throw new SallyportError(
+          'clock-skew',
+          `the device's clock is ${Math.abs(drift)} steps out, and at most ${furthestDrift} are carried; set it right, log in once there, and import again`,
+        );
+      return { ...base, kind, secret, digits, period, algorithm, lastStep: markedStep(moved, now), drift };
+    },
+    raise(moved, kept, { now }) {
+      if (!isTotp(kept) || kept.period !== moved.period) throw otherSettings(kept);
+      if (kept.digits !== moved.digits || kept.algorithm !== moved.algorithm) throw otherSettings(kept);
+      // What is only guessed to be spent counts when a factor is added, or each import would move it.
+      const step = moved.mark === 'now' ? -1 : markedStep(moved, now);
+      return step > kept.lastStep ? { ...kept, lastStep: step } : undefined;
+    },
+  },
+  exported({ kind, secret, digits, period, algorithm, lastStep, drift }) {
+    return { kind, secret, digits, period, algorithm, mark: lastStep, drift };
   },
   details(record) {
     const until = heldUntil(record);
@@ -104,6 +162,20 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
   return context.firstFactorVerified === true
     ? atAnotherTime(record, format.text, context)
     : refused('wrong');
+}
+
+function isTotp(record: AnyRecord): record is TotpRecord {
+  return record.kind === 'totp';
+}
+
+function markedStep({ mark, period, drift }: PortableTotp, now: number): number {
+  const present = Math.floor(now / 1000 / period) + drift;
+  if (mark === 'now') return present;
+  if (mark <= present + furthestMark / period) return mark;
+  throw new SallyportError(
+    'bad-mark',
+    'its last code was used in the future, by the clock of this machine; set the clock right first',
+  );
 }
 
 function ofAnotherTime({ lastOffset }: TotpRecord): string {

@@ -1,7 +1,24 @@
 import * as v from 'valibot';
-import type { FactorKind } from './contract.ts';
-import { assertionOf, verifyAssertion } from './credential.ts';
-import { credentialFields, factorBase, type Infer, text } from './fields.ts';
+import { SallyportError } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
+import type { FactorBase, FactorKind, KeyAlgorithm } from './contract.ts';
+import { coseKey } from './cose.ts';
+import {
+  assertionOf,
+  isCredentialOf,
+  refuseModels,
+  restoredCredential,
+  staysHere,
+  verifyAssertion,
+} from './credential.ts';
+import {
+  credentialFields,
+  factorBase,
+  type Infer,
+  portableBase,
+  portableCredential,
+  text,
+} from './fields.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -15,18 +32,38 @@ const schema = v.strictObject({
 /** A credential that was made before WebAuthn, or for a relying party of pam_u2f's. */
 export type U2fRecord = Infer<typeof schema>;
 
+const portable = v.strictObject({
+  ...portableBase,
+  ...portableCredential,
+  kind: v.literal('u2f'),
+  appId: v.pipe(v.string(), v.maxBytes(limits.appIdLength)),
+  verified: v.boolean(),
+});
+
 /** An older one, for whatever relying party it was made. */
-export const u2f: FactorKind<U2fRecord> = {
+export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
   kind: 'u2f',
   schema,
   words: { name: 'U2F key', answer: 'security key' },
   meets: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   // It never said which model it is.
   notAllowed: (_record, { webauthn: { models } }) =>
     models === undefined ? undefined : 'has no model, and the realm allows only some',
   answerFormats: assertionOf,
+  restored: (record, { same }) => restoredCredential(record, same),
+  importing: {
+    schema: portable,
+    same: ({ credentialId }, kept) => isCredentialOf(kept, credentialId),
+    take({ credentialId, algorithm, appId, verified, publicKey: raw }, base, terms) {
+      refuseModels(terms);
+      const publicKey = Buffer.from(raw, 'base64');
+      return { ...base, ...legacyCredential({ credentialId, algorithm, appId, verified, publicKey }) };
+    },
+    raise: () => undefined,
+  },
+  exported: () => staysHere,
   details: ({ appId }) => ({
     detail: `legacy, made for ${appId}: add the key anew as webauthn, then remove this`,
   }),
@@ -47,3 +84,38 @@ export const u2f: FactorKind<U2fRecord> = {
       record.verified || context.userVerification === 'required',
     ),
 };
+
+/** A legacy credential, as it was made elsewhere. */
+export interface U2fCredential {
+  /** Base64url. */
+  readonly credentialId: string;
+  /** Raw (cose.ts). */
+  readonly publicKey: Buffer;
+  readonly algorithm: KeyAlgorithm;
+  readonly appId: string;
+  readonly verified: boolean;
+}
+
+/** @throws SallyportError `bad-secret`: what was copied is no key, or for no relying party */
+export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, keyof FactorBase> {
+  const { credentialId, algorithm, appId, verified } = credential;
+  const key = coseKey(algorithm, credential.publicKey);
+  if (key === undefined)
+    throw new SallyportError('bad-secret', 'that is no public key of its kind; copy the line as it is');
+  if (!isCredentialId(credentialId))
+    throw new SallyportError('bad-secret', 'that is no key handle; copy the line as it is');
+  if (appId.length === 0 || appId.length > limits.appIdLength || !/^[\x21-\x7e]+$/.test(appId))
+    throw new SallyportError(
+      'bad-secret',
+      'the key was made for an AppID (https://…), or for what pam_u2f calls its origin (pam://HOST): say that one',
+    );
+  const publicKey = key.toString('base64');
+  return { kind: 'u2f', credentialId, publicKey, algorithm, counter: 0, spent: [], appId, verified };
+}
+
+/** As the key will say it: what decodes to the same bytes but is written in another way would never be found. */
+function isCredentialId(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url');
+  const isSized = bytes.length > 0 && bytes.length <= limits.credentialIdLength;
+  return isSized && bytes.toString('base64url') === text;
+}

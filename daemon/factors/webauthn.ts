@@ -1,7 +1,25 @@
 import * as v from 'valibot';
+import { SallyportError } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
 import type { FactorKind } from './contract.ts';
-import { assertionOf, keyAlgorithmNames, verifyAssertion } from './credential.ts';
-import { credentialFields, factorBase, type Infer, text } from './fields.ts';
+import { coseKey } from './cose.ts';
+import {
+  assertionOf,
+  isCredentialOf,
+  keyAlgorithmNames,
+  refuseModels,
+  restoredCredential,
+  staysHere,
+  verifyAssertion,
+} from './credential.ts';
+import {
+  credentialFields,
+  factorBase,
+  type Infer,
+  portableBase,
+  portableCredential,
+  text,
+} from './fields.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -20,13 +38,22 @@ const schema = v.strictObject({
 /** A security key's credential for the relying party of the configuration. */
 export type WebauthnRecord = Infer<typeof schema>;
 
+const portable = v.strictObject({
+  ...portableBase,
+  ...portableCredential,
+  kind: v.literal('webauthn'),
+  /** Signature counter known last. */
+  counter: credentialFields.counter,
+  rpId: v.pipe(v.string(), v.maxBytes(limits.appIdLength)),
+});
+
 /** A credential for our own relying party. */
-export const webauthn: FactorKind<WebauthnRecord> = {
+export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>> = {
   kind: 'webauthn',
   schema,
   words: { name: 'Security key', answer: 'security key' },
   meets: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   notAllowed(record, { rpId, webauthn: { models } }) {
     // Made for another relying party, no key and no browser would answer for it.
@@ -39,6 +66,41 @@ export const webauthn: FactorKind<WebauthnRecord> = {
       : `is of model ${record.aaguid}, which the realm does not allow`;
   },
   answerFormats: assertionOf,
+  restored: (record, { same }) => restoredCredential(record, same),
+  importing: {
+    schema: portable,
+    same: ({ credentialId }, kept) => isCredentialOf(kept, credentialId),
+    take(moved, base, terms, { rpId }) {
+      refuseModels(terms);
+      if (moved.rpId !== rpId)
+        throw new SallyportError(
+          'no-relying-party',
+          `the key was made for ${moved.rpId}, and the relying party here is ${rpId ?? 'not set'}: a key answers to the domain that it was made for alone; set [webauthn] rp_id to that one, or enrol the key anew: sallyport factor add webauthn`,
+        );
+      const key = coseKey(moved.algorithm, Buffer.from(moved.publicKey, 'base64'));
+      if (key === undefined || moved.credentialId === '')
+        throw new SallyportError('bad-secret', 'that is no public key of its kind; look at the file');
+      return {
+        ...base,
+        kind: 'webauthn',
+        credentialId: moved.credentialId,
+        publicKey: key.toString('base64'),
+        algorithm: moved.algorithm,
+        counter: moved.counter,
+        spent: [],
+        rpId: moved.rpId,
+        aaguid: '00000000-0000-0000-0000-000000000000',
+        attested: false,
+        resident: false,
+        transports: [],
+      };
+    },
+    raise: (moved, kept) =>
+      isCredentialOf(kept, moved.credentialId) && moved.counter > kept.counter
+        ? ({ ...kept, counter: moved.counter } as WebauthnRecord)
+        : undefined,
+  },
+  exported: () => staysHere,
   details: ({ rpId, algorithm, resident }) => ({
     detail: `${rpId}, ${keyAlgorithmNames[algorithm]}${resident ? ', resident' : ''}`,
   }),

@@ -1,16 +1,41 @@
-import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
-import type { CounterValue, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
-import { base64, countOrNone, factorBase, type Infer, resyncRequired, resyncText, text } from './fields.ts';
-
-/** Modhex symbols of the encrypted block. */
-export const blockLength = 32;
-export const aesKeyBytes = 16;
-export const privateIdBytes = 6;
-
-const symbols = 'cbdefghijklnrtuv';
-/** What the CRC of a whole block comes to, its own two bytes included. */
-const residue = 0xf0b8;
+import { SallyportError } from '../lib/errors.ts';
+import type {
+  AnyRecord,
+  CounterValue,
+  FactorBase,
+  FactorContext,
+  FactorKind,
+  FactorVerdict,
+} from './contract.ts';
+import {
+  base64,
+  countOrNone,
+  factorBase,
+  type Infer,
+  portableBase,
+  portableSecret,
+  resyncRequired,
+  resyncText,
+  text,
+} from './fields.ts';
+import { otherSettings } from './seed.ts';
+import {
+  aesKeyBytes,
+  aesKeyCounterName,
+  blockLength,
+  bytesOf,
+  crcOf,
+  decrypt,
+  isPublicId,
+  pressOf,
+  privateIdBytes,
+  publicIdCounterName,
+  publicIdOf,
+  residue,
+  sha256,
+} from './yubikey-otp.ts';
 
 const common = {
   ...factorBase,
@@ -40,16 +65,36 @@ export type CloudYubikey = Infer<typeof cloud>;
 /** A YubiKey in slot OTP, validated the way it was added. */
 export type YubikeyRecord = LocalYubikey | CloudYubikey;
 
+const portableKey = {
+  ...portableBase,
+  kind: v.literal('yubikey'),
+  publicId: v.pipe(v.string(), v.regex(/^[cbdefghijklnrtuv]{2,16}$/)),
+};
+const portable = v.variant('validation', [
+  v.strictObject({ ...portableKey, validation: v.literal('cloud') }),
+  v.strictObject({
+    ...portableKey,
+    validation: v.literal('local'),
+    privateId: portableSecret,
+    secret: portableSecret,
+    lastPress: countOrNone,
+  }),
+]);
+type PortableYubikey = Infer<typeof portable>;
+
+/** 15 bits of use counter and 8 of session counter. */
+const highestPress = 0x7f_ffff;
+
 /**
  * A YubiKey OTP: a public id, and a block that was encrypted with the key's own AES key. Whose public id it is
  * not may be another key in the same pocket: it fits nothing here, and counts nowhere.
  */
-export const yubikey: FactorKind<YubikeyRecord> = {
+export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
   kind: 'yubikey',
   schema,
   words: { name: 'YubiKey', answer: 'YubiKey OTP' },
   meets: 'yubikey',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, runsOut: false },
+  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   notAllowed: ({ validation }, { yubikey: { validation: wanted } }) =>
     wanted === undefined || validation === wanted
@@ -63,12 +108,58 @@ export const yubikey: FactorKind<YubikeyRecord> = {
       ...(record.validation === 'local' ? [aesKeyCounterName(record)] : []),
     ],
     raise: raised,
+    imported(record, counter) {
+      if (record.validation === 'cloud') return { record, written: [] };
+      const name = aesKeyCounterName(record);
+      const value = counter(name);
+      const lastPress = Math.max(record.lastPress, value?.lastPress ?? -1);
+      const isHigher = lastPress > (value?.lastPress ?? -1);
+      const written = isHigher ? [{ name, lastPress, spent: value?.spent ?? [] }] : [];
+      return { record: { ...record, lastPress }, written };
+    },
     written(record) {
       if (record.spent.length === 0) return [];
       const byId = { name: publicIdCounterName(record), lastPress: -1, spent: record.spent };
       if (record.validation === 'cloud') return [byId];
       return [byId, { name: aesKeyCounterName(record), lastPress: record.lastPress, spent: [] }];
     },
+  },
+  restored(record, { same }) {
+    const spent = [...new Set([...(same?.spent ?? []), ...record.spent])];
+    // Its servers know what is spent.
+    if (record.validation === 'cloud') return { record: { ...record, spent } };
+    const press = same?.validation === 'local' ? same.lastPress : -1;
+    const lastPress = Math.max(record.lastPress, press);
+    return { record: { ...record, spent, lastPress, inDoubt: true }, note: 'two-in-a-row' };
+  },
+  notTaken: ({ validation: asked }, { name, yubikey: { validation } }) =>
+    validation === undefined || asked === validation
+      ? undefined
+      : `the realm "${name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+  importing: {
+    schema: portable,
+    same: (moved, kept) => isYubikey(kept) && isSameKey(kept, keyIn(moved, kept)),
+    counterNames: (moved) =>
+      moved.validation === 'local' ? [publicIdCounterName(moved), aesKeyCounterName(moved)] : [],
+    take(moved, base) {
+      checkPortable(moved);
+      return keyIn(moved, base);
+    },
+    raise(moved, kept) {
+      if (!isYubikey(kept) || kept.validation !== moved.validation) throw otherSettings(kept);
+      if (moved.validation === 'cloud' || kept.validation === 'cloud') return undefined;
+      if (aesKeyCounterName(kept) !== aesKeyCounterName({ ...kept, secret: moved.secret }))
+        throw otherSettings(kept);
+      return moved.lastPress > kept.lastPress && moved.lastPress <= highestPress
+        ? { ...kept, lastPress: moved.lastPress }
+        : undefined;
+    },
+  },
+  exported(record) {
+    const { kind, publicId } = record;
+    if (record.validation === 'cloud') return { kind, validation: 'cloud', publicId };
+    const { privateId, secret, lastPress } = record;
+    return { kind, validation: 'local', publicId, privateId, secret, lastPress };
   },
   details: (record) => ({
     detail: `${record.publicId}, validated ${record.validation === 'local' ? `here${resyncText(record)}` : 'by servers'}`,
@@ -144,6 +235,36 @@ function spentBy<R extends YubikeyRecord>(record: R, otp: string, { now }: Facto
   return { ...record, spent, lastUsed: now };
 }
 
+function isYubikey(record: AnyRecord): record is YubikeyRecord {
+  return record.kind === 'yubikey';
+}
+
+/** One key, whatever it is validated by. */
+export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+  const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
+  const isLocal = a.validation === 'local' && b.validation === 'local';
+  return sharesId || (isLocal && aesKeyCounterName(a) === aesKeyCounterName(b));
+}
+
+function keyIn(moved: PortableYubikey, { id, name, created, enabled }: FactorBase): YubikeyRecord {
+  const { kind, publicId } = moved;
+  const common = { id, name, created, enabled, kind, publicId, spent: [] };
+  if (moved.validation === 'cloud') return { ...common, validation: 'cloud' };
+  const { privateId, secret, lastPress } = moved;
+  return { ...common, validation: 'local', privateId, secret, lastPress };
+}
+
+function checkPortable(moved: PortableYubikey): void {
+  const wrong = (what: string) => {
+    throw new SallyportError('bad-secret', `${what}; look at the file`);
+  };
+  if (!isPublicId(moved.publicId)) wrong('a public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
+  if (moved.validation === 'cloud') return;
+  if (Buffer.from(moved.privateId, 'base64').length !== privateIdBytes) wrong('a private id has 6 bytes');
+  if (Buffer.from(moved.secret, 'base64').length !== aesKeyBytes) wrong('an AES key has 16 bytes');
+  if (moved.lastPress > highestPress) wrong('the last press is higher than any key gets');
+}
+
 /** What the record says that it wrote, in one commit with itself, must be there. */
 function raised(
   record: YubikeyRecord,
@@ -160,61 +281,4 @@ function raised(
 
 function lost({ name, publicId }: YubikeyRecord): string {
   return `The mark of the YubiKey "${name}" (${publicId}) is gone: what was spent of it is not known. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`;
-}
-
-/** The mark of a public id: for accounts whose servers alone have the AES key. */
-export function publicIdCounterName({ publicId }: YubikeyRecord): string {
-  return `id:${publicId}`;
-}
-
-/** The mark of an AES key, under whatever public id it was enrolled. */
-export function aesKeyCounterName({ secret }: LocalYubikey): string {
-  return `key:${sha256(Buffer.from(secret, 'base64')).toString('hex')}`;
-}
-
-export function isMarkName(name: string): boolean {
-  return name.startsWith('id:') ? isPublicId(name.slice(3)) : /^key:[0-9a-f]{64}$/.test(name);
-}
-
-function sha256(what: string | Buffer): Buffer {
-  return createHash('sha256').update(what).digest();
-}
-
-/** What stands before the block. */
-export function publicIdOf(otp: string): string {
-  return otp.slice(0, -blockLength);
-}
-
-/** Modhex of 1 to 8 bytes: what a key puts before each block. */
-export function isPublicId(text: string): boolean {
-  return /^(?:[cbdefghijklnrtuv]{2}){1,8}$/.test(text);
-}
-
-/** The bytes of modhex text; whatever is no symbol of it must have been refused before. */
-export function bytesOf(modhex: string): Buffer {
-  const hex = [...modhex].map((symbol) => symbols.indexOf(symbol).toString(16)).join('');
-  return Buffer.from(hex, 'hex');
-}
-
-function decrypt(key: Buffer, block: Buffer): Buffer {
-  const decipher = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false);
-  const parts = [decipher.update(block), decipher.final()];
-  const whole = Buffer.concat(parts);
-  for (const part of parts) part.fill(0);
-  return whole;
-}
-
-/** Use counter (15 bits; the highest bit told of Caps Lock in old keys), then session counter. */
-function pressOf(block: Buffer): number {
-  return (block.readUInt16LE(6) & 0x7fff) * 256 + block.readUInt8(11);
-}
-
-/** CRC-16 of ISO 13239, as the key makes it: reflected, 0x8408, begun with 0xffff. */
-export function crcOf(bytes: Uint8Array): number {
-  let crc = 0xffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x8408 : crc >>> 1;
-  }
-  return crc;
 }

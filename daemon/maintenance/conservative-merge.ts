@@ -1,8 +1,7 @@
+import type { RestoreNote } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import type { RecoveryRecord } from '../factors/recovery.ts';
-import type { ScratchRecord } from '../factors/scratch.ts';
-import { furthestDrift, heldUntil } from '../factors/totp.ts';
-import { unreachable } from '../lib/errors.ts';
+import { isIssued, kindOf } from '../factors/kinds.ts';
+
 import type { LockState } from '../policy/contract.ts';
 import type { AccountRecord, YubikeyCounterRecord } from '../store/contract.ts';
 
@@ -23,14 +22,9 @@ export type Other =
   | { readonly kind: 'removed' };
 
 export type Note =
-  /** What is spent of the set is not known: none of its keys opens anything any more. */
-  | 'recovery-void'
-  /** A bypass code may have been used since: another one is given where it is needed. */
-  | 'bypass-void'
+  | RestoreNote
   /** It has an older copy of the set in the backup; the newer one stays. */
   | 'recovery-replaced'
-  /** Two answers in a row, once. */
-  | 'two-in-a-row'
   /** Removed, or disabled, since the backup was taken: it is back, and disabled. */
   | 'back-disabled'
   /** Added since the backup was taken: it stays. */
@@ -108,36 +102,33 @@ function merged(record: AccountRecord, other: Other, at: Now): Cautious {
   const isSince = other.kind === 'some' && other.since;
   const known = other.kind === 'newest' || other.kind === 'removed' || isSince;
 
-  const doubted = (factor: FactorRecord, same: FactorRecord | undefined): FactorRecord => {
-    const strict = stricter(factor, same, other.kind === 'newest', at);
-    if (isSet(strict) && strict.hashes.every((hash) => hash === null)) say('recovery-void', factor);
-    if ('inDoubt' in strict && strict.inDoubt) say('two-in-a-row', factor);
-    return strict;
+  const doubted = (factor: FactorRecord, same: FactorRecord | undefined): FactorRecord[] => {
+    const { record: strict, note } = restored(factor, same, other.kind === 'newest', at);
+    if (note !== undefined) say(note, factor);
+    return strict === undefined ? [] : [strict];
   };
   const back = record.factors.flatMap((factor): FactorRecord[] => {
-    if (factor.kind === 'bypass') {
-      say('bypass-void', factor);
-      return [];
-    }
     const same = theirs?.factors.find((candidate) => isSame(candidate, factor));
-    const newerSet = theirs?.factors.some(({ kind }) => kind === 'recovery') === true;
-    if (factor.kind === 'recovery' && same === undefined && isNewest && newerSet) {
+    const { isSingle } = kindOf(factor).traits;
+    const hasNewer = isNewest && theirs?.factors.some(({ kind }) => kind === factor.kind) === true;
+    if (isSingle && !isIssued(factor) && same === undefined && hasNewer) {
       say('recovery-replaced', factor);
       return [];
     }
-    const strict = doubted(factor, same);
-    const enabled = strict.enabled && (same?.enabled ?? !known);
-    if (strict.enabled && !enabled) say('back-disabled', factor);
-    return [{ ...strict, enabled }];
+    return doubted(factor, same).map((strict) => {
+      const enabled = strict.enabled && (same?.enabled ?? !known);
+      if (strict.enabled && !enabled) say('back-disabled', factor);
+      return { ...strict, enabled };
+    });
   });
   const added = (isNewest || isSince ? other.record.factors : []).flatMap((factor): FactorRecord[] => {
-    if (factor.kind === 'bypass' || record.factors.some((old) => isSame(old, factor))) return [];
-    return [isNewest ? factor : doubted(factor, undefined)];
+    if (isIssued(factor) || record.factors.some((old) => isSame(old, factor))) return [];
+    return isNewest ? [factor] : doubted(factor, undefined);
   });
   for (const factor of added) say('added-since', factor);
 
   const held = [...back, ...added].flatMap((factor) =>
-    factor.kind === 'totp' && factor.enabled ? (heldUntil(factor) ?? []) : [],
+    factor.enabled ? (kindOf(factor).details(factor).heldUntil ?? []) : [],
   );
   const lastLogin = later(record.lastLogin, theirs?.lastLogin);
   const uid = theirs?.uid ?? record.uid;
@@ -159,79 +150,21 @@ function merged(record: AccountRecord, other: Other, at: Now): Cautious {
   };
 }
 
-/** Codes that are each good once, of which nothing but what is left tells what is spent. */
-type CodeSet = RecoveryRecord | ScratchRecord;
-
-function isSet(factor: FactorRecord): factor is CodeSet {
-  return factor.kind === 'recovery' || factor.kind === 'scratch';
-}
-
 /** One id stands for one factor for good; a set of codes is told by its salt too. */
 function isSame(a: FactorRecord, b: FactorRecord): boolean {
   if (a.id !== b.id || a.kind !== b.kind) return false;
-  return !isSet(a) || !isSet(b) || a.salt === b.salt;
+  return kindOf(a).isSame?.(a, b) ?? true;
 }
 
-function stricter(
+function restored(
   factor: FactorRecord,
   same: FactorRecord | undefined,
-  newest: boolean,
-  { now, skew }: Now,
-): FactorRecord {
+  isNewest: boolean,
+  at: Now,
+): { readonly record?: FactorRecord; readonly note?: RestoreNote } {
   const lastUsed = Math.max(factor.lastUsed ?? 0, same?.lastUsed ?? 0);
-  const used = lastUsed === 0 ? {} : { lastUsed };
-  switch (factor.kind) {
-    case 'totp': {
-      const drift = same?.kind === 'totp' ? same.drift : factor.drift;
-      // The device may have been found to run ahead since: by a step where the newest is known, else as far as can be.
-      const ahead = newest && same !== undefined ? Math.max(0, drift) + 1 : furthestDrift;
-      const present = Math.floor(now / 1000 / factor.period) + ahead + skew;
-      const mark = Math.max(factor.lastStep, same?.kind === 'totp' ? same.lastStep : -1);
-      const { heldStep: _, ...free } = factor;
-      if (present <= mark) return { ...free, ...used, drift, lastStep: mark };
-      return { ...free, ...used, drift, lastStep: present, heldStep: present };
-    }
-    case 'hotp': {
-      const counter = Math.max(factor.counter, same?.kind === 'hotp' ? same.counter : 0);
-      return { ...factor, ...used, counter, inDoubt: true };
-    }
-    case 'yubikey': {
-      const spent = union(factor.spent, same?.kind === 'yubikey' ? same.spent : []);
-      // Its servers know what is spent.
-      if (factor.validation === 'cloud') return { ...factor, ...used, spent };
-      const press = same?.kind === 'yubikey' && same.validation === 'local' ? same.lastPress : -1;
-      return { ...factor, ...used, spent, lastPress: Math.max(factor.lastPress, press), inDoubt: true };
-    }
-    case 'webauthn':
-    case 'u2f': {
-      // A challenge is of one login and in memory alone: none of before is asked again.
-      const counter = Math.max(factor.counter, same?.kind === factor.kind ? same.counter : 0);
-      return {
-        ...factor,
-        ...used,
-        counter,
-        spent: union(factor.spent, same?.kind === factor.kind ? same.spent : []),
-      };
-    }
-    case 'ssh-sk':
-      return { ...factor, ...used };
-    case 'recovery':
-    case 'scratch': {
-      const hashes =
-        newest && same !== undefined && isSet(same) ? left(factor, same) : factor.hashes.map(() => null);
-      return { ...factor, ...used, hashes };
-    }
-    case 'bypass':
-      // Left out before; were it not, it would be over.
-      return { ...factor, ...used, until: 0 };
-    default:
-      return unreachable(factor);
-  }
-}
-
-/** A key that was used in either copy is used. */
-function left(a: CodeSet, b: CodeSet): CodeSet['hashes'] {
-  return a.hashes.map((hash, index) => (hash !== null && b.hashes[index] === hash ? hash : null));
+  const record = lastUsed === 0 ? factor : { ...factor, lastUsed };
+  return kindOf(factor).restored(record, { ...at, same, isNewest });
 }
 
 function union(a: readonly string[], b: readonly string[]): readonly string[] {

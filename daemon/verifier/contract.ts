@@ -5,15 +5,9 @@ import type { CreationOptions, Registration } from '../authenticators/registrati
 import type { Validations } from '../authenticators/validations.ts';
 import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answer-format.ts';
-import type {
-  Assertion,
-  FactorContext,
-  KeyAlgorithm,
-  OtpAlgorithm,
-  OtpDigits,
-  Resync,
-} from '../factors/contract.ts';
+import type { Assertion, FactorContext, OtpAlgorithm, OtpDigits, Resync } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/kinds.ts';
+import type { U2fCredential } from '../factors/u2f.ts';
 import type { Accounts } from '../host/accounts.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
@@ -186,17 +180,6 @@ export type EnrolRequest = {
   /** A code that an admin gives, good for so many milliseconds. */
   | { readonly kind: 'bypass'; readonly forMs: number }
 );
-
-/** A legacy credential, as it was made elsewhere. */
-export interface U2fCredential {
-  /** Base64url. */
-  readonly credentialId: string;
-  /** Raw (factors/cose.ts). */
-  readonly publicKey: Buffer;
-  readonly algorithm: KeyAlgorithm;
-  readonly appId: string;
-  readonly verified: boolean;
-}
 
 export interface EnrolResult {
   readonly account: string;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type AuditEvent, auditKinds, auditOutcomes } from '../../audit/event.ts';
 import { factorSchema } from '../../factors/kinds.ts';
-import { isMarkName } from '../../factors/yubikey.ts';
+import { isMarkName } from '../../factors/yubikey-otp.ts';
 import { SallyportError } from '../../lib/errors.ts';
 import { storeError } from '../../sealing/error.ts';
 import type { AccountRecord, YubikeyCounterRecord } from '../contract.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createKeyRequests, questionFor } from '../../../daemon/authenticators/key-requests.ts';
-import { legacyCredential } from '../../../daemon/enrolment/credentials.ts';
+import { legacyCredential } from '../../../daemon/factors/u2f.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { encodeAssert, encodeMake } from '../../../daemon/protocol/fido-requests.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { createAssertions } from '../../../daemon/authenticators/assertions.ts';
+import { importingOf } from '../../../daemon/enrolment/apply-import.ts';
 import type { PortableFactor } from '../../../daemon/enrolment/import-export-types.ts';
-import { madeOf } from '../../../daemon/enrolment/imported-factor.ts';
 import type { Assertion, KeyAlgorithm } from '../../../daemon/factors/contract.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import type { CredentialRecord } from '../../support/credential.ts';
@@ -43,7 +43,7 @@ function rs256(): Made {
 function recordOf(moved: PortableFactor): CredentialRecord {
   const base = { id: 'a', name: 'key', created: 0, enabled: true };
   const setting = { now: 0, rpId, keyedHash, randomness: { bytes: randomBytes } };
-  const { factor } = madeOf(moved, base, realm(), setting, new Map());
+  const factor = importingOf(moved).take(moved, base, realm(), setting);
   assert.ok(factor.kind === 'webauthn' || factor.kind === 'u2f');
   return factor;
 }

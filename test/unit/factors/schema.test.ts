@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
-import { factorSchema, kinds } from '../../../daemon/factors/kinds.ts';
+import { factorSchema, kinds, portableSchema } from '../../../daemon/factors/kinds.ts';
+import { formerPortable } from './former/portable.ts';
 import { assertSame } from './former/same.ts';
 import { formerFactor } from './former/store.ts';
 
@@ -79,5 +80,46 @@ describe('what the store accepts as a factor', () => {
         for (const record of records)
           assert.equal(v.is(kind.schema, record), other === name, `${name} ${other}`);
     }
+  });
+});
+
+const portableBase = { enabled: true };
+const whole = { name: 'pixel-7', created: 1, enabled: false };
+const portableCredential = { credentialId: 'AA', publicKey: 'AA==', algorithm: 'es256' };
+
+/** Of each kind: what may come from another system. */
+const portables: Readonly<Partial<Record<keyof typeof kinds, readonly object[]>>> = {
+  totp: [
+    { ...portableBase, ...otp, kind: 'totp', period: 30, mark: 'now', drift: 0 },
+    { ...whole, ...otp, kind: 'totp', period: 300, mark: -1, drift: -99 },
+  ],
+  hotp: [{ ...whole, ...otp, kind: 'hotp', counter: 0 }],
+  yubikey: [
+    { ...portableBase, kind: 'yubikey', validation: 'cloud', publicId: 'cccc' },
+    {
+      ...whole,
+      kind: 'yubikey',
+      validation: 'local',
+      publicId: 'cb',
+      privateId: 'AAAAAAAA',
+      secret: 'AA==',
+      lastPress: -1,
+    },
+  ],
+  webauthn: [{ ...whole, ...portableCredential, kind: 'webauthn', counter: 0, rpId: 'login.example.org' }],
+  u2f: [{ ...whole, ...portableCredential, kind: 'u2f', appId: 'pam://host', verified: true }],
+  scratch: [{ ...portableBase, kind: 'scratch', codes: ['12345678'] }],
+  recovery: [{ ...whole, kind: 'recovery', secret: '0123456789abcdef', hashes: ['f'.repeat(64), null] }],
+};
+
+describe('what is taken of other systems', () => {
+  for (const [kind, records] of Object.entries(portables))
+    it(`is for ${kind} what one schema for all kinds accepted`, () => {
+      assertSame(formerPortable, portableSchema, records);
+    });
+
+  it('is of the kinds that can be imported', () => {
+    const importable = Object.values(kinds).flatMap((one) => (one.importing === undefined ? [] : [one.kind]));
+    assert.deepEqual(importable.sort(), Object.keys(portables).sort());
   });
 });
