@@ -1,6 +1,6 @@
 import type { StoredAuditEvent } from '../daemon/api/views.ts';
 
-/** What somebody should hear of (docs/reference/audit-events.md, "The hook"). The names are stable. */
+/** What somebody should hear of (docs/reference/audit-events.md, "Notices"). The names are stable. */
 export const noticeNames = [
   'locked',
   'recovery-key-used',

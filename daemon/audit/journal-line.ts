@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { AuditEvent } from './event.ts';
 
 /**
- * One event as one line of text, for syslog, the journal and what reads them (docs/reference/audit-events.md, "In the journal"):
+ * One event as one line of text, for syslog, the journal and what reads them (docs/reference/audit-events.md, "Journal lines"):
  *
  *   sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" … seq=42
  *

@@ -104,7 +104,7 @@ export interface StoreHealth {
   };
 }
 
-/** What is wrong with one place of the trail; docs/reference/audit-events.md says what each means. */
+/** What is wrong with one place of the trail; docs/explanation/audit-chain.md says what each means. */
 export type TrailFault =
   | 'missing'
   | 'damaged'

@@ -1,5 +1,5 @@
 /**
- * A second, small reading of the rules in docs/reference/configuration.md, docs/reference/factors.md and docs/design.md, written for the model
+ * A second, small reading of the rules in docs/explanation/how-decisions-are-made.md, docs/reference/factors.md and docs/design.md, written for the model
  * test and sharing no code with the product: who is let in, who is kept out, and what is used up by it.
  */
 

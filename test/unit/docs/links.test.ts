@@ -69,6 +69,19 @@ describe('the pages', () => {
     );
   });
 
+  it('have the headings by which other files cite them', () => {
+    const cited = files
+      .filter((path) => !/\.(png|hex|json)$/.test(path))
+      .flatMap((path) =>
+        [...textOf(path).matchAll(/(?<![\w/.-])(docs\/[\w/-]+\.md), "([A-Z][^"\n]+)"/g)].map(
+          ([, page = '', heading = '']) => ({ path, page, heading }),
+        ),
+      );
+    assert.ok(cited.length > 15, String(cited.length));
+    const lost = cited.filter(({ page, heading }) => !textOf(page).match(new RegExp(`^#+ ${heading}$`, 'm')));
+    assert.deepEqual(lost, []);
+  });
+
   it('name files of the project that exist', () => {
     const source = /`((?:bench|cli|daemon|man|native|notify|pam-config|portal|scripts|test)\/[\w./-]+)`/g;
     const named = pages.flatMap((page) =>
