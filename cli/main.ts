@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
-import { version } from '../daemon/client/program.ts';
+import { version } from '../daemon/lib/program.ts';
 import { run } from './program.ts';
 
 // A pipe that was closed (head, less) has had enough; that is no failure to report.

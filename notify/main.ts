@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { defaultConfigFile, readNotifySetting } from '../daemon/client/notify-config.ts';
-import { exits, forbidFetch, logToStderr, runProgram, version } from '../daemon/client/program.ts';
+import { exits, forbidFetch, logToStderr, runProgram, version } from '../daemon/lib/program.ts';
 import { limits } from './limits.ts';
 import { createPosition } from './position.ts';
 import { watch } from './watch.ts';

@@ -1,6 +1,6 @@
 import type { StoredAuditEvent } from '../daemon/api/views.ts';
 import { createClient } from '../daemon/client/client.ts';
-import type { Log } from '../daemon/client/program.ts';
+import type { Log } from '../daemon/lib/log.ts';
 import type { Limits } from './limits.ts';
 import { noticeOf } from './notices.ts';
 import type { Position } from './position.ts';

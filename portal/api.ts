@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { closingOf } from '../daemon/lib/open-stream.ts';
-import type { ApiRequest, ServerContext, Visit } from './context.ts';
+import type { ApiRequest, RouteName, ServerContext, Visit } from './context.ts';
 import { readJson } from './http/body.ts';
 import { clearCookie, readCookie, setCookie } from './http/cookie.ts';
 import { messageOf, PortalError, told } from './http/errors.ts';
 import { isBodiless, sendError, sendJson } from './http/response.ts';
 import { limits } from './limits.ts';
-import { handlers, type RouteName, route } from './routes.ts';
+import { handlers, route } from './routes.ts';
 import type { Session } from './sessions.ts';
 
 /**

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Log } from '../daemon/lib/log.ts';
+import type { PortalApi } from './contract.ts';
 import type { PortalDaemon } from './daemon.ts';
 import type { Familiar } from './familiar.ts';
 import type { Tries } from './http/rate-limiter.ts';
 import type { Origin, Site } from './http/site.ts';
-import type { Log } from './log.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 export interface Clock {
@@ -45,3 +46,10 @@ export interface ApiRequest {
   /** The browser gets this session's id from now on; undefined: none. */
   readonly keep: (id: string | undefined) => void;
 }
+
+export type RouteName = keyof PortalApi;
+
+/** One for each route of the contract, which gives what the contract says. */
+export type Handlers = {
+  readonly [Name in RouteName]: (desk: ServerContext, call: ApiRequest) => Promise<PortalApi[Name]['gives']>;
+};

@@ -1,6 +1,5 @@
 import { setBounded } from '../daemon/lib/bounded-map.ts';
-import { nameKey } from '../daemon/lib/name-key.ts';
-import { networkKey } from '../daemon/lib/network-key.ts';
+import { nameKey, networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';
 
 /** Under what a try to sign in is counted. */

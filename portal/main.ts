@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/client/portal-config.ts';
-import { exits, forbidFetch, runProgram, version } from '../daemon/client/program.ts';
+import type { Log } from '../daemon/lib/log.ts';
+import { exits, forbidFetch, logToStderr, runProgram, version } from '../daemon/lib/program.ts';
 import { createPortalDaemon } from './daemon.ts';
 import { createFamiliar } from './familiar.ts';
 import { takeActivatedSocket } from './http/activation.ts';
@@ -14,7 +15,6 @@ import { createPortalServer } from './http/server.ts';
 import { createSite } from './http/site.ts';
 import { createCertificate } from './http/tls.ts';
 import { limits } from './limits.ts';
-import { type Log, logToStderr } from './log.ts';
 import { createSessions } from './sessions.ts';
 
 /** Puts the parts together; nothing else does. */

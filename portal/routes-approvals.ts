@@ -1,7 +1,6 @@
-import type { ApiRequest, ServerContext } from './context.ts';
+import type { ApiRequest, Handlers, ServerContext } from './context.ts';
 import { told } from './http/errors.ts';
 import { readApproval, readApprovalId } from './http/request-schemas.ts';
-import type { Handlers } from './routes.ts';
 
 /**
  * Logins that wait to be approved. Without signing in: the link is the secret, and the key decides.

@@ -1,11 +1,10 @@
 import type { SignInBody, SignInView } from '../daemon/api/sign-in-views.ts';
 import { requireSession } from './authorised-calls.ts';
-import type { ApiRequest, ServerContext } from './context.ts';
+import type { ApiRequest, Handlers, ServerContext } from './context.ts';
 import type { SessionView, SignInReply } from './contract.ts';
 import type { AnonymousClient } from './daemon.ts';
 import { PortalError, signedOut, told } from './http/errors.ts';
 import { readAnswer, readConfirm, readNothing, readSignIn } from './http/request-schemas.ts';
-import type { Handlers } from './routes.ts';
 import type { Session } from './sessions.ts';
 
 /** Signing in and out, and confirming before a change. */

@@ -1,10 +1,9 @@
 import { readEnrol } from '../daemon/api/schema.ts';
 import { changeAs, readAs } from './authorised-calls.ts';
-import type { ApiRequest, ServerContext } from './context.ts';
+import type { ApiRequest, Handlers, ServerContext } from './context.ts';
 import { PortalError } from './http/errors.ts';
 import { readAttestation, readInvite, readKey, readNothing, readRename } from './http/request-schemas.ts';
 import { limits } from './limits.ts';
-import type { Handlers } from './routes.ts';
 
 /** Accounts, their factors, and the audit trail. Whose they may be says sallyportd, by the token. */
 export const userRoutes = {

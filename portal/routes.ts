@@ -1,18 +1,10 @@
 import { matchPath, queryOf, segmentsOf, type TextByName } from '../daemon/lib/path.ts';
-import type { ApiRequest, ServerContext } from './context.ts';
-import type { PortalApi } from './contract.ts';
+import type { Handlers, RouteName } from './context.ts';
 import { PortalError } from './http/errors.ts';
 import { limits } from './limits.ts';
 import { approvalRoutes } from './routes-approvals.ts';
 import { signInRoutes } from './routes-sign-in.ts';
 import { userRoutes } from './routes-users.ts';
-
-export type RouteName = keyof PortalApi;
-
-/** One for each route of the contract, which gives what the contract says. */
-export type Handlers = {
-  readonly [Name in RouteName]: (desk: ServerContext, call: ApiRequest) => Promise<PortalApi[Name]['gives']>;
-};
 
 export const handlers: Handlers = { ...signInRoutes, ...userRoutes, ...approvalRoutes };
 

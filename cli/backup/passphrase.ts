@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Context } from '../lib/context.ts';
 import { CliError, systemCode } from '../lib/errors.ts';
-import { wholeNumber } from '../lib/number.ts';
+import { wholeNumber } from '../lib/option-values.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string;

@@ -9,7 +9,7 @@ import {
 import { type AuditLines, createAuditLines } from '../lib/audit-lines.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
-import { wholeNumber } from '../lib/number.ts';
+import { wholeNumber } from '../lib/option-values.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
 import { parseSince } from '../lib/time.ts';
 import { addAuditVerify } from './audit-verify.ts';

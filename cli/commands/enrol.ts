@@ -1,4 +1,4 @@
-import { rootFactorsText } from '../../daemon/api/root-factors.ts';
+import { rootFactorsText } from '../../daemon/api/permissions.ts';
 import type { EnrolBody, EnrolView, UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { type Context, needed } from '../lib/context.ts';

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { ExportedAccount, ExportPage } from '../../daemon/api/import-export-views.ts';
-import { movedLimits } from '../../daemon/api/import-limits.ts';
+import type { ExportedAccount, ExportPage } from '../../daemon/api/account-views.ts';
+import { movedLimits } from '../../daemon/api/bounds.ts';
 import type { ControlClient } from '../../daemon/client/client.ts';
 import { otpauthUri } from '../../daemon/client/factor-input.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import { columns, rowOf } from '../import/csv-columns.ts';
 import { lineOf } from '../import/csv-line.ts';

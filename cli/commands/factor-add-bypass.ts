@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
-import { bypassLimits, formatDuration } from '../../daemon/api/client-limits.ts';
+import { bypassLimits } from '../../daemon/api/bounds.ts';
+import { formatDuration } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
-import { lengthOfTime } from '../lib/duration.ts';
 import { factorTimes } from '../lib/json-times.ts';
+import { lengthOfTime } from '../lib/option-values.ts';
 import { tell } from './enrol.ts';
 
 interface BypassOptions {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { type Context, needed } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
 import { mayAdd, nameIn, tell } from './enrol.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { totpPeriod } from '../../daemon/api/client-limits.ts';
+import { totpPeriod } from '../../daemon/api/bounds.ts';
 import type { EnrolBody, UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import {
@@ -13,7 +13,7 @@ import { ImportError } from '../import/contract.ts';
 import { type GivenSecret, readSecret } from '../import/secret.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
-import { wholeNumber } from '../lib/number.ts';
+import { wholeNumber } from '../lib/option-values.ts';
 import { scannable } from '../lib/qr-picture.ts';
 import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrol.ts';
 import { addFactorAddBypass } from './factor-add-bypass.ts';

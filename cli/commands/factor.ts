@@ -4,8 +4,8 @@ import type { ChangeView, FactorSummary } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
-import { factorTable } from '../lib/factor-table.ts';
 import { factorTimes } from '../lib/json-times.ts';
+import { factorTable } from '../lib/output.ts';
 import { addFactorAdd } from './factor-add.ts';
 
 export function addFactor(program: Command, context: Context): void {

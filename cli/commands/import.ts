@@ -9,9 +9,8 @@ import type { AskKey } from '../import/pskc-cipher.ts';
 import { type ImportOptions, runImport } from '../import/run.ts';
 import { u2f } from '../import/u2f.ts';
 import { yubico } from '../import/yubico.ts';
-import type { Context } from '../lib/context.ts';
-import { needed } from '../lib/context.ts';
-import { wholeNumber } from '../lib/number.ts';
+import { type Context, needed } from '../lib/context.ts';
+import { wholeNumber } from '../lib/option-values.ts';
 
 interface Common {
   readonly user?: string;

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Context } from '../lib/context.ts';
+import { runDaemon } from '../lib/environment.ts';
 import { exitStatus } from '../lib/errors.ts';
-import { runDaemon } from '../lib/run-daemon.ts';
 
 export function addInit(program: Command, context: Context): void {
   program

@@ -2,31 +2,18 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Context } from '../lib/context.ts';
-import { lengthOfTime } from '../lib/duration.ts';
 import { CliError } from '../lib/errors.ts';
 import { noTimes } from '../lib/json-times.ts';
-import { pamConfig } from '../lib/pam-config.ts';
-import { disable, enable } from '../pam/changes.ts';
+import { lengthOfTime } from '../lib/option-values.ts';
+import { type ChangeOptions, disable, type EnableOptions, enable } from '../pam/changes.ts';
 import { pamFiles } from '../pam/files.ts';
+import { pamConfig } from '../pam/installed.ts';
 import { proveNewLogin } from '../pam/new-login-check.ts';
 import { currentTrial, end } from '../pam/record.ts';
 import { revertIfDue, revertNow } from '../pam/rollback-timer.ts';
 import { isServiceName } from '../pam/services.ts';
 import { allViews, showAll, showStack, stackView } from '../pam/show.ts';
 import { trialView, warnTrial } from '../pam/trial.ts';
-
-export interface ChangeOptions {
-  readonly dryRun?: boolean;
-  readonly yes?: boolean;
-  readonly reload?: boolean;
-}
-
-export interface EnableOptions extends ChangeOptions {
-  readonly with?: 'key' | 'password' | 'one-prompt';
-  readonly stack?: string;
-  /** Seconds. */
-  readonly try?: number;
-}
 
 export function addPam(program: Command, context: Context): void {
   const pam = program.command('pam').description('which services ask for the second factor; root alone');

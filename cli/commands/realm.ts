@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { formatDuration } from '../../daemon/api/client-limits.ts';
 import type { Realm } from '../../daemon/api/views.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
-import { warnOfConfig } from '../lib/config-warnings.ts';
+import { formatDuration, pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
+import { runDaemon } from '../lib/environment.ts';
 import { exitStatus } from '../lib/errors.ts';
 import { realmTimes } from '../lib/json-times.ts';
 import type { Output } from '../lib/output.ts';
-import { runDaemon } from '../lib/run-daemon.ts';
+import { warnOfConfig } from './reload.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('realms: who is asked for what');

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Readiness, ReportLine } from '../../daemon/api/account-views.ts';
-import { reportLimit } from '../../daemon/api/client-limits.ts';
+import { reportLimit } from '../../daemon/api/bounds.ts';
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
 import type { Output } from '../lib/output.ts';
 import { momentOf } from './audit.ts';

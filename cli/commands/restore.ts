@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { howToOpen, type OpenOptions, openOptions } from '../backup/reading.ts';
 import { opened } from '../backup/sealing.ts';
 import type { Context } from '../lib/context.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ControlError } from '../../daemon/client/client.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
 import { acceptFormerOption } from '../lib/deprecated.ts';
 import { exitStatus } from '../lib/errors.ts';

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ExemptBody } from '../../daemon/api/account-views.ts';
-import { exemptionLimits } from '../../daemon/api/client-limits.ts';
+import { exemptionLimits } from '../../daemon/api/bounds.ts';
 import type { Context } from '../lib/context.ts';
 import { acceptFormerOption } from '../lib/deprecated.ts';
-import { lengthOfTime } from '../lib/duration.ts';
 import { CliError } from '../lib/errors.ts';
 import { exemptionTimes, factorTimes } from '../lib/json-times.ts';
+import { lengthOfTime } from '../lib/option-values.ts';
 import { parseDate } from '../lib/time.ts';
 
 interface ExemptOptions {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { LastLogin, LockView, UserLine, UserView } from '../../daemon/api/views.ts';
 import type { Context } from '../lib/context.ts';
-import { factorTable } from '../lib/factor-table.ts';
 import { userLineTimes, userTimes } from '../lib/json-times.ts';
-import type { Output } from '../lib/output.ts';
+import { factorTable, type Output } from '../lib/output.ts';
 import { addUserExempt } from './user-exempt.ts';
 import { addUserOwner } from './user-owner.ts';
 

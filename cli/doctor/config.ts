@@ -1,4 +1,4 @@
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { lookAtSettings } from './configured.ts';
 import { type Check, type Finding, finding, notChecked, orGood } from './contract.ts';
 

@@ -1,5 +1,5 @@
 import type { UserLine } from '../../daemon/api/views.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { isoLocal } from '../lib/time.ts';
 import type { FindingId } from './catalogue.ts';
 import { lookAtRealms } from './configured.ts';

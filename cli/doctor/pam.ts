@@ -1,7 +1,7 @@
 import { systemPaths } from '../../daemon/client/config-file.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
-import { checkService, type FindingCode, type Finding as StackFinding } from '../pam/check.ts';
-import type { ModuleLine } from '../pam/lines.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
+import { checkService } from '../pam/check.ts';
+import type { FindingCode, ModuleLine, Finding as StackFinding } from '../pam/lines.ts';
 import { placeOf, readStack, type Stack } from '../pam/read.ts';
 import { refusals } from '../pam/refusals.ts';
 import type { FindingId } from './catalogue.ts';

@@ -1,6 +1,6 @@
 import type { Realm } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, finding, type Machine, notChecked, orGood } from './contract.ts';
 

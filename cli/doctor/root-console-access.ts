@@ -1,4 +1,5 @@
-import { checkStack, type Finding as StackFinding } from '../pam/check.ts';
+import { checkStack } from '../pam/check.ts';
+import type { Finding as StackFinding } from '../pam/lines.ts';
 import { placeOf, type Stack } from '../pam/read.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { localAccounts, logsIn } from './names.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { outside } from '../lib/sshd-settings.ts';
 import { roleOf, takesPassword } from '../pam/modules.ts';
 import type { Stack } from '../pam/read.ts';

@@ -1,5 +1,5 @@
 import type { StatusView } from '../../daemon/api/views.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 
 const day = 86_400_000;

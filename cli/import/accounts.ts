@@ -1,4 +1,4 @@
-import type { ImportEntry } from '../../daemon/api/import-export-views.ts';
+import type { ImportEntry } from '../../daemon/api/account-views.ts';
 import {
   type Found,
   ImportError,

@@ -1,4 +1,4 @@
-import type { ImportEntry, PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { ImportEntry, PortableFactor } from '../../daemon/api/account-views.ts';
 
 /** Where something stands: "users.oath:12", or the file alone. */
 export interface SourceLocation {
@@ -84,4 +84,12 @@ export function found(
     cannot: [],
     ...more,
   };
+}
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+export type JsonObject = { readonly [key: string]: Json };
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
-import { totpPeriod } from '../../daemon/api/client-limits.ts';
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
+import { totpPeriod } from '../../daemon/api/bounds.ts';
 import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
 
 /** A line of another system's CSV. */

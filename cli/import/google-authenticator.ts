@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
-import { movedLimits } from '../../daemon/api/import-limits.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
+import { movedLimits } from '../../daemon/api/bounds.ts';
 import { readSeed } from '../../daemon/client/factor-input.ts';
 import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
 

@@ -1,4 +1,4 @@
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import {
   found,
   ImportError,

@@ -1,4 +1,4 @@
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import { readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 

@@ -1,6 +1,5 @@
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
-import { ImportError } from './contract.ts';
-import { isObject, type Json } from './json.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
+import { ImportError, isObject, type Json } from './contract.ts';
 
 type Key = Extract<PortableFactor, { kind: 'webauthn' }>;
 

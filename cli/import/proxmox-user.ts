@@ -1,7 +1,6 @@
-import type { ImportEntry, PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { ImportEntry, PortableFactor } from '../../daemon/api/account-views.ts';
 import { readPublicId, readU2f } from '../../daemon/client/factor-input.ts';
-import { ImportError, type Unsupported } from './contract.ts';
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { ImportError, isObject, type Json, type JsonObject, type Unsupported } from './contract.ts';
 import { readOtpauth } from './otpauth.ts';
 import { readWebauthn } from './proxmox-key.ts';
 

@@ -1,5 +1,13 @@
-import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
-import { isObject, type Json } from './json.ts';
+import {
+  found,
+  ImportError,
+  isObject,
+  type Json,
+  type Parsed,
+  type Parser,
+  problem,
+  type Source,
+} from './contract.ts';
 import { readUser } from './proxmox-user.ts';
 
 /** pmxcfs holds files of 1 MiB at the most, Backup Server any: this is some 50 000 users. */

@@ -1,5 +1,5 @@
-import type { ImportedFactor } from '../../daemon/api/import-export-views.ts';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import type { ImportedFactor } from '../../daemon/api/account-views.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { World } from '../lib/environment.ts';
 import { noTimes } from '../lib/json-times.ts';
 import type { Output } from '../lib/output.ts';

@@ -1,5 +1,5 @@
-import type { ImportEntry, ImportedAccount } from '../../daemon/api/import-export-views.ts';
-import { movedLimits } from '../../daemon/api/import-limits.ts';
+import type { ImportEntry, ImportedAccount } from '../../daemon/api/account-views.ts';
+import { movedLimits } from '../../daemon/api/bounds.ts';
 import { type ControlClient, ControlError } from '../../daemon/client/client.ts';
 import type { Found } from './contract.ts';
 

@@ -1,4 +1,4 @@
-import type { PortableFactor } from '../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import { readPublicId } from '../../daemon/client/factor-input.ts';
 import { found, type Parsed, type Parser, problem, type Source } from './contract.ts';
 

@@ -1,5 +1,5 @@
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
-import { offsetText } from '../../daemon/lib/clock-offset.ts';
+import { offsetText } from '../../daemon/lib/units.ts';
 import { eventTimes } from './json-times.ts';
 import type { Output } from './output.ts';
 import { plainTime } from './time.ts';

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Carrier } from '../../daemon/client/client.ts';
-import type { World } from './environment.ts';
+import { disableIoUring, type World } from './environment.ts';
 import { CliError } from './errors.ts';
-import { disableIoUring } from './run-daemon.ts';
 
 /** A sallyportd that serves this one command, with the store to itself. */
 export interface OfflineDaemon {

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { FactorSummary } from '../../daemon/api/views.ts';
 import { columnsOf } from './columns.ts';
 import type { World } from './environment.ts';
 import { fold, foldCommand, foldingColumns } from './fold.ts';
@@ -119,4 +120,19 @@ export function createOutput(world: World): Output {
 /** Messages of several lines keep them, set in. */
 function lines(text: string): string {
   return text.split('\n').map(printable).join('\n  ');
+}
+
+export function factorTable(output: Output, factors: readonly FactorSummary[]): void {
+  output.table(
+    ['ID', 'KIND', 'NAME', 'STATE', 'ADDED', 'LAST USED', 'DETAIL'],
+    factors.map((factor) => [
+      factor.id,
+      factor.kind,
+      factor.name,
+      factor.enabled ? 'enabled' : 'disabled',
+      output.cellTime(factor.created),
+      factor.lastUsed === undefined ? '' : output.cellTime(factor.lastUsed),
+      factor.detail,
+    ]),
+  );
 }

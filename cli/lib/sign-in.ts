@@ -1,6 +1,10 @@
 import { userInfo } from 'node:os';
-import { parseLink } from '../../daemon/api/parse-link.ts';
-import type { SignInBody, SignInStep, SignInView } from '../../daemon/api/sign-in-views.ts';
+import {
+  parseLink,
+  type SignInBody,
+  type SignInStep,
+  type SignInView,
+} from '../../daemon/api/sign-in-views.ts';
 import { type ControlClient, ControlError, createClient } from '../../daemon/client/client.ts';
 import { CliError } from './errors.ts';
 import type { Output } from './output.ts';

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { pluralise } from '../../daemon/lib/count-of.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from './context.ts';
+import { disableIoUring } from './environment.ts';
 import { CliError } from './errors.ts';
 import { noTimes } from './json-times.ts';
 import { createProgress } from './progress.ts';
-import { disableIoUring } from './run-daemon.ts';
 import { isoLocal } from './time.ts';
 
 /** What was found out about one account while its store was made anew. */

@@ -1,4 +1,3 @@
-import type { ChangeOptions, EnableOptions } from '../commands/pam.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
@@ -205,4 +204,17 @@ function afterSshd(context: Context, options: ChangeOptions): void {
   const fault = sshdFault();
   if (fault === undefined) tellReload(context, sshdSettings(), options);
   else context.output.warn(`${fault}; mend that, then reload it`);
+}
+
+export interface ChangeOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly reload?: boolean;
+}
+
+export interface EnableOptions extends ChangeOptions {
+  readonly with?: 'key' | 'password' | 'one-prompt';
+  readonly stack?: string;
+  /** Seconds. */
+  readonly try?: number;
 }

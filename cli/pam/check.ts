@@ -1,37 +1,14 @@
 import { excludes, isAtConsole, isForRoot } from './conditions.ts';
 import type { PamFiles } from './files.ts';
-import type { ModuleLine, Place } from './lines.ts';
+import type { Finding, FindingCode, ModuleLine, Place } from './lines.ts';
 import { moduleName, roleOf, saysPassed } from './modules.ts';
 import { isOurs, placeOf, readStack, type Stack } from './read.ts';
 import { brokenLines, refusals } from './refusals.ts';
 import { type Outcome, outcomes, type Step } from './simulate-stack.ts';
 
-/** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
-export interface Finding {
-  readonly code: FindingCode;
-  /** error: lets in or keeps out whom it should not. note: fine, and said. */
-  readonly level: 'error' | 'warning' | 'note';
-  readonly place?: Place;
-  readonly message: string;
-}
-
 export function sentence({ place, message }: Finding): string {
   return place === undefined ? message : `${placeOf(place)}: ${message}`;
 }
-
-export type FindingCode =
-  | 'service-refused'
-  | 'line-broken'
-  | 'line-empty'
-  | 'first-factor-not-proven'
-  | 'skipped'
-  | 'root-not-asked'
-  | 'answer-not-binding'
-  | 'roots-way-in'
-  | 'way-around'
-  | 'ignore-refused'
-  | 'asked-twice'
-  | 'wrong-phase';
 
 /** Whether a login of the service may come by pam_sallyport at all. */
 export function guards(stack: Stack): boolean {

@@ -160,3 +160,26 @@ function parseLine(row: Place & Joined): PamLine {
     options: options.map(unbracketed),
   };
 }
+
+/** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
+export interface Finding {
+  readonly code: FindingCode;
+  /** error: lets in or keeps out whom it should not. note: fine, and said. */
+  readonly level: 'error' | 'warning' | 'note';
+  readonly place?: Place;
+  readonly message: string;
+}
+
+export type FindingCode =
+  | 'service-refused'
+  | 'line-broken'
+  | 'line-empty'
+  | 'first-factor-not-proven'
+  | 'skipped'
+  | 'root-not-asked'
+  | 'answer-not-binding'
+  | 'roots-way-in'
+  | 'way-around'
+  | 'ignore-refused'
+  | 'asked-twice'
+  | 'wrong-phase';

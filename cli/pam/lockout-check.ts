@@ -9,18 +9,12 @@ import { checkStack, guards, ourLines } from './check.ts';
 import type { PamFiles } from './files.ts';
 import { pathsOf } from './installed.ts';
 import type { ModuleLine } from './lines.ts';
-import { lossesOf } from './losses.ts';
+import { lossesOf, type Safety } from './losses.ts';
 import { ancestors } from './new-login-check.ts';
 import type { Plan } from './plan.ts';
 import { placeOf, readStack } from './read.ts';
 import { hasKeys } from './ssh-keys.ts';
 import { sshdSettings } from './sshd.ts';
-
-/** What keeps a change from being made, and what its author should know. One sentence or two each. */
-export interface Safety {
-  readonly blockers: readonly string[];
-  readonly warnings: readonly string[];
-}
 
 export interface SafetyOptions {
   readonly plan: Plan;

@@ -6,7 +6,6 @@ import { outside } from '../lib/sshd-settings.ts';
 import { hasPassword } from './accounts.ts';
 import { type Candidate, candidatesFor, mostCandidates } from './candidates.ts';
 import type { PamFiles } from './files.ts';
-import type { Safety } from './lockout-check.ts';
 import { dropInsThere, type Plan } from './plan.ts';
 import { readStack } from './read.ts';
 import { hasKeys } from './ssh-keys.ts';
@@ -195,4 +194,10 @@ function sentences(
 function listed(names: readonly string[]): string {
   const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
   return `${names.slice(0, 10).join(', ')}${more}`;
+}
+
+/** What keeps a change from being made, and what its author should know. One sentence or two each. */
+export interface Safety {
+  readonly blockers: readonly string[];
+  readonly warnings: readonly string[];
 }

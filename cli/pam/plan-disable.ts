@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { CliError } from '../lib/errors.ts';
-import { shipped } from '../lib/pam-config.ts';
 import { ourLines } from './check.ts';
 import type { PamFile, PamFiles } from './files.ts';
+import { shipped } from './installed.ts';
 import { type IncludeLine, parseLines } from './lines.ts';
 import { dropInsThere, overlaid } from './plan.ts';
 import { filesOf, placeOf, readLines, readStack } from './read.ts';

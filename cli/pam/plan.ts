@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import { CliError } from '../lib/errors.ts';
-import { shipped } from '../lib/pam-config.ts';
-import { checkService, type Finding, guards, sentence } from './check.ts';
+import { checkService, guards, sentence } from './check.ts';
 import type { PamFile, PamFiles } from './files.ts';
-import type { IncludeLine, ModuleLine } from './lines.ts';
+import { shipped } from './installed.ts';
+import type { Finding, IncludeLine, ModuleLine } from './lines.ts';
 import { boundToLogin, olderStacks } from './older.ts';
 import { readLines, readStack, type Stack, servicesReaching } from './read.ts';
 import type { FileChange } from './record.ts';

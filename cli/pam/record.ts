@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../../daemon/lib/durable.ts';
 import { CliError, systemCode } from '../lib/errors.ts';
-import { pamConfig } from '../lib/pam-config.ts';
+import { pamConfig } from './installed.ts';
 import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**

@@ -1,6 +1,5 @@
-import type { Finding } from './check.ts';
 import type { PamFiles } from './files.ts';
-import type { ModuleLine, Phase } from './lines.ts';
+import type { Finding, ModuleLine, Phase } from './lines.ts';
 import { moduleName, roleOf } from './modules.ts';
 import { readStack, type Stack, type StackEntry } from './read.ts';
 import { outcomes } from './simulate-stack.ts';

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { pamConfig } from '../lib/pam-config.ts';
+import { pamConfig } from './installed.ts';
 import { revertScript } from './record.ts';
 import { readText, writeAtomically } from './write.ts';
 

@@ -1,6 +1,7 @@
 import type { Output } from '../lib/output.ts';
-import { checkService, type Finding, ourLines, sentence } from './check.ts';
+import { checkService, ourLines, sentence } from './check.ts';
 import type { PamFiles } from './files.ts';
+import type { Finding } from './lines.ts';
 import { placeOf, readStack, type StackEntry, servicesReaching } from './read.ts';
 import { isService } from './services.ts';
 

@@ -9,7 +9,6 @@ import { ifEnforced } from '../policy/observe-mode.ts';
 import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { holdsRequired, matchRequirement as matchOf } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
-import type { ChangedBy } from './contract.ts';
 
 /** Where an account stands: its uid and its realm, as far as NSS can tell. */
 export interface AccountStatus {
@@ -188,4 +187,12 @@ function heldBy(record: AccountRecord | undefined): Omit<AccountState, 'lock' | 
     ...(invite === undefined ? {} : { invite }),
     ...(graceStarted === undefined ? {} : { graceStarted }),
   };
+}
+
+/** Whose change of a factor it is. */
+export interface ChangedBy {
+  /** The account itself asks: then the last factor that its realm requires stays. */
+  readonly isSelf?: boolean;
+  /** Whoever asks has heard what it costs, and said yes. */
+  readonly isConfirmed?: boolean;
 }

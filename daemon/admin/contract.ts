@@ -16,18 +16,11 @@ import type {
 import type { StoredAuditEvent } from '../audit/event.ts';
 import type { TrailCheck } from '../store/contract.ts';
 import type { RecordOwner } from '../store/sealed/record-owner.ts';
+import type { ChangedBy } from './account-status.ts';
 import type { Exempting } from './exemptions.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Owners } from './owners.ts';
 import type { Reporting } from './report.ts';
-
-/** Whose change of a factor it is. */
-export interface ChangedBy {
-  /** The account itself asks: then the last factor that its realm requires stays. */
-  readonly isSelf?: boolean;
-  /** Whoever asks has heard what it costs, and said yes. */
-  readonly isConfirmed?: boolean;
-}
 
 /**
  * What an admin can ask for and change, but for what accepts a factor: that is the verifier's.

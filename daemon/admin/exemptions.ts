@@ -3,7 +3,7 @@ import type { ChangeView } from '../api/views.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { Exemption } from '../policy/contract.ts';
-import { isRunning } from '../policy/exemption.ts';
+import { isRunning } from '../policy/grace.ts';
 import type { Store } from '../store/contract.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { type ChangeOptions, commitChange, type Proposal } from './change.ts';

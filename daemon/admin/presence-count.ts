@@ -1,4 +1,4 @@
-import type { Presence, PresenceCountView } from '../api/account-views.ts';
+import type { Presence, PresenceCountView } from '../api/views.ts';
 import { limits } from '../limits.ts';
 import type { Store } from '../store/contract.ts';
 import type { PresenceOf } from './presence.ts';

@@ -1,6 +1,6 @@
-import type { Presence } from '../api/account-views.ts';
+import type { Presence } from '../api/views.ts';
 import type { Accounts } from '../host/accounts.ts';
-import { createSemaphore } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import type { AccountRecord } from '../store/contract.ts';

@@ -2,7 +2,7 @@ import type { Readiness, ReportLine, ReportView } from '../api/account-views.ts'
 import type { Realm } from '../config/contract.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
-import { createSemaphore } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { Decision } from '../policy/decision.ts';

@@ -1,9 +1,8 @@
 import type { KeysView, StatusView } from '../api/views.ts';
 import type { Config } from '../config/contract.ts';
-import type { Configuration } from '../config/in-force.ts';
-import { observingWarnings } from '../config/in-force.ts';
+import { type Configuration, observingWarnings } from '../config/in-force.ts';
 import { securityKeyRequirement } from '../factors/contract.ts';
-import { pluralise } from '../lib/count-of.ts';
+import { pluralise } from '../lib/units.ts';
 import type { Store, StoreHealth } from '../store/contract.ts';
 import type { ExemptionCount } from './exemptions.ts';
 import type { PresenceCount } from './presence-count.ts';

@@ -4,7 +4,7 @@ import { defaults } from '../config/defaults.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { summaryOf } from '../factors/kinds.ts';
 import type { LockState } from '../policy/contract.ts';
-import { isRunning } from '../policy/exemption.ts';
+import { isRunning } from '../policy/grace.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { lockedUntil } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';

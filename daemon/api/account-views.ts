@@ -1,23 +1,16 @@
+import type {
+  ExportedAccount,
+  ExportPage,
+  ExportRequest,
+  ImportEntry,
+  ImportedAccount,
+  ImportedFactor,
+  ImportRequest,
+  PortableFactor,
+} from '../enrolment/import-export-types.ts';
 import type { KindName } from '../factors/kinds.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { ChangeView, EnrolView } from './views.ts';
-
-/**
- * Whether the account that a record was made for is there:
- * gone: the name service does not know it; another: its name has another uid by now; unknown: the name service
- * cannot tell, or was not asked about it in time.
- */
-export type Presence = 'here' | 'gone' | 'another' | 'unknown';
-
-/**
- * How many accounts of the store are gone, and how many names belong to another uid by now.
- * counting: so many so far; complete: all accounts were looked up, the last of them at `at`;
- * unavailable: the name service could not tell about one, so that the number is not known.
- */
-export type PresenceCountView =
-  | { readonly state: 'counting'; readonly gone: number; readonly another: number }
-  | { readonly state: 'complete'; readonly gone: number; readonly another: number; readonly at: number }
-  | { readonly state: 'unavailable' };
 
 /** What an admin lets an account off for. */
 export interface ExemptBody {
@@ -86,3 +79,15 @@ export interface BypassBody {
 export interface BypassView extends EnrolView {
   readonly bypassCode: string;
 }
+
+/** What travels over control.sock when people move here, and when they leave. All of it is secret. */
+export type { ExportedAccount, ExportPage, ImportEntry, ImportedAccount, ImportedFactor, PortableFactor };
+
+export type ImportBody = Omit<ImportRequest, 'actor'>;
+
+export interface ImportView {
+  /** One for each entry, in their order. */
+  readonly accounts: readonly ImportedAccount[];
+}
+
+export type ExportBody = Omit<ExportRequest, 'actor' | 'limit'>;

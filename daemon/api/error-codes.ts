@@ -87,3 +87,6 @@ export function isControlCode(code: string): code is ControlCode {
 export interface ErrorBody {
   readonly error: { readonly code: ControlCode; readonly message: string };
 }
+
+/** The head of a stream says which place is the newest then: behind it begins whoever names none. */
+export const newestPlace = 'sallyport-newest-event';

@@ -1,5 +1,4 @@
-import type { Operation } from './operation.ts';
-import { administer, change, read, readAll, rootAlone } from './permissions.ts';
+import { administer, change, type Operation, read, readAll, rootAlone } from './permissions.ts';
 
 /** About one account and its factors. */
 export const accountOperations = {

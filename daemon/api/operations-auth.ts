@@ -1,5 +1,4 @@
-import type { Operation } from './operation.ts';
-import { anybody, own, portalAlone } from './permissions.ts';
+import { anybody, type Operation, own, portalAlone } from './permissions.ts';
 
 /** Proving who somebody is, and letting a login in that waits. */
 export const peopleOperations = {

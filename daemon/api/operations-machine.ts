@@ -1,5 +1,4 @@
-import type { Operation } from './operation.ts';
-import { follow, read, readAll, rootAlone } from './permissions.ts';
+import { follow, type Operation, read, readAll, rootAlone } from './permissions.ts';
 
 /** About the daemon, its store, its realms and all accounts at once. */
 export const machineOperations = {

@@ -1,7 +1,7 @@
-import type { Operation } from './operation.ts';
 import { accountOperations } from './operations-accounts.ts';
 import { peopleOperations } from './operations-auth.ts';
 import { machineOperations } from './operations-machine.ts';
+import type { Operation } from './permissions.ts';
 
 export type { Access, CallerRole, Permission } from './permissions.ts';
 

@@ -68,3 +68,19 @@ export const rootAlone: Access = {
   portal: 'deny',
   notify: 'deny',
 };
+
+/** Why nobody else changes the factors of root: the command and the portal say it in these words. */
+export const rootFactorsText = 'the factors of root are changed only by root, at the machine';
+
+/** One row of the table of what can be asked for (operations.ts). */
+export interface Operation {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** `:user`, `:realm` and `:factor` stand for one segment each. */
+  readonly path: string;
+  /** Whose account it is about: none, the one in the path, or the one in the query (absent: all). */
+  readonly about: 'none' | 'path' | 'query';
+  readonly what: string;
+  readonly access: Access;
+  /** A stricter case of the named operation: the same request, judged a second time. */
+  readonly within?: string;
+}

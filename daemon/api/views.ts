@@ -9,7 +9,6 @@ import type { Explanation } from '../policy/explain.ts';
 import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
 import type { RotationState } from '../store/sealed/rotation.ts';
 import type { VerifyResult } from '../verifier/contract.ts';
-import type { Presence, PresenceCountView } from './account-views.ts';
 import type { ControlCode } from './error-codes.ts';
 
 /**
@@ -266,3 +265,20 @@ export interface AuditPage {
   /** The newest place of the trail, whatever was asked for. */
   readonly last?: number;
 }
+
+/**
+ * Whether the account that a record was made for is there:
+ * gone: the name service does not know it; another: its name has another uid by now; unknown: the name service
+ * cannot tell, or was not asked about it in time.
+ */
+export type Presence = 'here' | 'gone' | 'another' | 'unknown';
+
+/**
+ * How many accounts of the store are gone, and how many names belong to another uid by now.
+ * counting: so many so far; complete: all accounts were looked up, the last of them at `at`;
+ * unavailable: the name service could not tell about one, so that the number is not known.
+ */
+export type PresenceCountView =
+  | { readonly state: 'counting'; readonly gone: number; readonly another: number }
+  | { readonly state: 'complete'; readonly gone: number; readonly another: number; readonly at: number }
+  | { readonly state: 'unavailable' };

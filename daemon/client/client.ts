@@ -3,17 +3,15 @@ import type {
   BypassView,
   ExemptBody,
   ExemptView,
-  MoveBody,
-  ReportView,
-} from '../api/account-views.ts';
-import { newestPlace } from '../api/follow-head.ts';
-import type {
   ExportBody,
   ExportPage,
   ImportBody,
   ImportedAccount,
   ImportView,
-} from '../api/import-export-views.ts';
+  MoveBody,
+  ReportView,
+} from '../api/account-views.ts';
+import { newestPlace } from '../api/error-codes.ts';
 import { type OperationName, operation } from '../api/operations.ts';
 import { pathOf } from '../api/routes.ts';
 import type {

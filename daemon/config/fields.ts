@@ -3,10 +3,9 @@ import * as v from 'valibot';
 import { requirableKinds } from '../factors/contract.ts';
 import { sshKind } from '../factors/kinds.ts';
 import { parseNetwork } from '../lib/network.ts';
+import { parseDuration, parseSize } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { Realm, Rule, Source } from './contract.ts';
-import { parseDuration } from './duration.ts';
-import { parseSize } from './size.ts';
 import { isTable } from './unknown-settings.ts';
 
 /**

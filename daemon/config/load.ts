@@ -9,8 +9,7 @@ import type { Config, PortalConfig, Realm, Rule } from './contract.ts';
 import { defaultAdminGroup, defaults, pathsOf } from './defaults.ts';
 import { asWritten, withCurrentNames } from './former-settings.ts';
 import { type KeyPath, locate } from './locate.ts';
-import { checkPortal } from './portal.ts';
-import type { PortalTable } from './portal-schema.ts';
+import { checkPortal, type PortalTable } from './portal.ts';
 import { type ConfigProblem, formatValue, printableKey, type Report } from './problem.ts';
 import {
   type DocumentTable,

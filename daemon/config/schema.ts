@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { limits } from '../limits.ts';
 import * as field from './fields.ts';
-import { portalSchema } from './portal-schema.ts';
+import { portalSchema } from './portal.ts';
 
 /** The tables of sallyport.toml. Rules within realms and realms within the file are read one by one. */
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Admin } from '../admin/contract.ts';
 import type { Caller } from '../api/access.ts';
-import { newestPlace } from '../api/follow-head.ts';
+import { newestPlace } from '../api/error-codes.ts';
 import type { FollowQuery } from '../api/views.ts';
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting, withoutCodeToCome } from '../audit/filter.ts';

@@ -1,8 +1,11 @@
-import type { Admin, ChangedBy } from '../admin/contract.ts';
+import type { ChangedBy } from '../admin/account-status.ts';
+import type { Admin } from '../admin/contract.ts';
+import type { BypassView, ExportPage, ImportView } from '../api/account-views.ts';
+import { exportBody, importBody } from '../api/import-schema.ts';
 import type { OperationName } from '../api/operations.ts';
 import type { Route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
-import { readExempt, readMove, readReport } from '../api/schema.ts';
+import { bypassBody, check, readExempt, readMove, readReport } from '../api/schema.ts';
 import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from '../api/views.ts';
 import { withoutCodeToCome } from '../audit/filter.ts';
 import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
@@ -10,6 +13,7 @@ import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import type { Ceremonies } from '../ceremonies/ceremonies.ts';
 import { hasCode } from '../enrolment/enrolment.ts';
 import type { Moving } from '../enrolment/import-export-types.ts';
+import { limits } from '../limits.ts';
 import { beginCheck, type Maintenance } from '../maintenance/maintenance.ts';
 import { adoptKeys } from '../maintenance/master-keys.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -17,9 +21,7 @@ import type { Tokens } from '../sign-in/access-tokens.ts';
 import type { SignIns } from '../sign-in/sign-ins.ts';
 import type { Verifier } from '../verifier/contract.ts';
 import type { Authorised } from './authorise.ts';
-import { giveBypass } from './bypass.ts';
-import { movingHandlers } from './import-export.ts';
-import { metricsType, PlainText } from './plain-text.ts';
+import { metricsType, PlainText } from './responses.ts';
 
 /** One request that may go on: the caller is known and allowed. */
 export interface Call extends Authorised {
@@ -47,6 +49,31 @@ export interface HandlerOptions {
 
 /** The answer's body. Whatever is thrown becomes an error's. */
 export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
+
+const movingHandlers = {
+  async import({ moving }: HandlerOptions, call: Call): Promise<ImportView> {
+    const body = check(importBody, await call.body());
+    return { accounts: await moving.take({ ...body, actor: call.actor }) };
+  },
+  async export({ moving }: HandlerOptions, call: Call): Promise<ExportPage> {
+    const body = check(exportBody, await call.body());
+    return moving.give({ ...body, actor: call.actor, limit: limits.movedAccounts });
+  },
+};
+
+/** An admin gives somebody a code for one login; one more takes the place of the one before. */
+const giveBypass: Handler = async ({ verifier }, call): Promise<BypassView> => {
+  const { forMs } = check(bypassBody, (await call.body()) ?? {});
+  const { actor, account: user = '' } = call;
+  const { bypassCode = '', ...added } = await verifier.enrol({
+    actor,
+    user,
+    verify: false,
+    kind: 'bypass',
+    forMs,
+  });
+  return { ...added, bypassCode };
+};
 
 /** All but those that are streams, and the cases within others. */
 export const handlers: Readonly<

@@ -4,7 +4,6 @@ import type { Route } from '../api/routes.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { takesMore } from '../lib/open-stream.ts';
-import { PlainText } from './plain-text.ts';
 
 /** What the client hears of an error. What we did not raise on purpose stays in the log. */
 export function errorResponse(
@@ -76,3 +75,17 @@ export function refusal(code: keyof typeof refusedWith): string {
     `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
   );
 }
+
+/** An answer that is no JSON. */
+export class PlainText {
+  readonly text: string;
+  readonly type: string;
+
+  constructor(text: string, type: string) {
+    this.text = text;
+    this.type = type;
+  }
+}
+
+/** prometheus.io/docs/instrumenting/exposition_formats, "Basic info". */
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';

@@ -24,7 +24,7 @@ import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code
 import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
 import { refuseSameCredential } from './credentials.ts';
 import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
-import { unusableReason } from './unusable-factor.ts';
+import { unusableReason } from './ssh-enrolment.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
 

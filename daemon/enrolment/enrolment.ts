@@ -10,18 +10,16 @@ import type {
   YubikeyValidation,
 } from '../factors/contract.ts';
 import { exclusiveRequirement } from '../factors/contract.ts';
-import type { FactorRecord, KindName } from '../factors/kinds.ts';
-import { kindOf, satisfiesRequirement } from '../factors/kinds.ts';
+import { type FactorRecord, type KindName, kindOf, satisfiesRequirement } from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { checkSeed, hasSecret } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
 import { legacyCredential } from '../factors/u2f.ts';
-import type { CloudYubikey, LocalYubikey, YubikeyRecord } from '../factors/yubikey.ts';
-import { isSameKey } from '../factors/yubikey.ts';
+import { type CloudYubikey, isSameKey, type LocalYubikey, type YubikeyRecord } from '../factors/yubikey.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey-otp.ts';
-import { offsetText } from '../lib/clock-offset.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
+import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';

@@ -3,8 +3,13 @@ import { SallyportError } from '../lib/errors.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
-import type { MovingOptions } from './import-export.ts';
-import type { ExportedAccount, ExportRequest, Moving, PortableFactor } from './import-export-types.ts';
+import type {
+  ExportedAccount,
+  ExportRequest,
+  Moving,
+  MovingOptions,
+  PortableFactor,
+} from './import-export-types.ts';
 
 /**
  * Hands secrets out, for whoever leaves.

@@ -1,4 +1,5 @@
 import type { PortableFactor } from '../factors/kinds.ts';
+import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 
 export type { PortableFactor };
 export type MovedKind = PortableFactor['kind'];
@@ -74,3 +75,8 @@ export interface Moving {
   /** @throws SallyportError no-such-account, and the store's own */
   give(request: ExportRequest): Promise<ExportPage>;
 }
+
+export type MovingOptions = Pick<
+  CodeVerificationOptions,
+  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
+>;

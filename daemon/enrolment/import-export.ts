@@ -1,21 +1,21 @@
 import type { Realm } from '../config/contract.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
-import { createSemaphore } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { known } from '../verifier/login-accounts.ts';
-import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { applyImport, importingOf } from './apply-import.ts';
 import { createExporter } from './export-accounts.ts';
-import type { ImportEntry, ImportedAccount, ImportRequest, Moving } from './import-export-types.ts';
-
-export type MovingOptions = Pick<
-  CodeVerificationOptions,
-  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
->;
+import type {
+  ImportEntry,
+  ImportedAccount,
+  ImportRequest,
+  Moving,
+  MovingOptions,
+} from './import-export-types.ts';
 
 /**
  * Moving here from another system, and leaving.

@@ -2,6 +2,9 @@ import type { Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { readSshSkKey, type SshSkKey } from '../factors/ssh-key.ts';
 import { SallyportError } from '../lib/errors.ts';
+import { lockoutAt } from '../policy/lockout.ts';
+import type { AccountRecord } from '../store/contract.ts';
+import type { EnrolRequest } from '../verifier/contract.ts';
 
 /**
  * The key that is to be added. No code proves it, and none is needed: what is stored is public, it lets nobody
@@ -30,4 +33,16 @@ export function idleSshSk(realm: Realm): string | undefined {
   const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
   const also = isMet ? '' : ', and add "webauthn" to its require';
   return `no rule of the realm "${name}" accepts ssh-sk, so this key counts for nothing; write under that realm ${rule}${also}`;
+}
+
+/** Why a factor that was just added lets nobody in as things stand; undefined: it does. */
+export function unusableReason(
+  { kind }: Pick<EnrolRequest, 'kind'>,
+  realm: Realm,
+  { account, lock }: AccountRecord,
+  now: number,
+): string | undefined {
+  if (kind === 'ssh-sk') return idleSshSk(realm);
+  if (kind !== 'bypass' || lockoutAt(lock, realm.lockout, now) === 'none') return undefined;
+  return `typed codes of ${account} are locked, and this is one: sallyport user unlock ${account}`;
 }

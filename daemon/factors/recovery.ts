@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
-import { pluralise } from '../lib/count-of.ts';
+import { pluralise } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
 import type {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { pluralise } from '../lib/count-of.ts';
+import { pluralise } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { AnyRecord, FactorKind, RecoveryHash } from './contract.ts';
 import { factorBase, hashedSetFields, type Infer, portableBase } from './fields.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { offsetText } from '../lib/clock-offset.ts';
 import { SallyportError } from '../lib/errors.ts';
+import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
 import {

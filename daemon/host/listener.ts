@@ -1,8 +1,9 @@
+import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import { type Addon, loadAddon } from './addon.ts';
-import { removeStale } from './socket-file.ts';
 
 /** Where a socket comes from: a path of our own, or a listening descriptor of systemd's. */
 export type ListenTarget = { readonly path: string } | { readonly fd: number };
@@ -66,4 +67,20 @@ function openActivated(fd: number, events: ListenerEvents, addon: Pick<Addon, 'a
       );
     },
   };
+}
+
+/**
+ * Removes a socket that a killed daemon left behind. Whoever comes here holds the store's lock, so nobody
+ * listens on it.
+ * @throws SallyportError `socket-path`: what lies there is no socket
+ */
+export function removeStale(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new SallyportError(
+      'socket-path',
+      `${path} exists and is no socket; move it away or set another path`,
+    );
+  unlinkSync(path);
 }

@@ -9,7 +9,7 @@ import { writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
-import type { KeyOption } from '../verifier/key-offer.ts';
+import type { KeyOption } from '../verifier/contract.ts';
 import type { Opening, Verifier } from '../verifier/verifier.ts';
 import type { Admission } from './login-pools.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';

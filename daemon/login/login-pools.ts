@@ -1,6 +1,5 @@
-import { nameKey } from '../lib/name-key.ts';
 import { canonicalAddress } from '../lib/network.ts';
-import { networkKey } from '../lib/network-key.ts';
+import { nameKey, networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
 import type { HelloFrame } from '../protocol/login.ts';
 import { originOf } from '../verifier/refusal-rules.ts';

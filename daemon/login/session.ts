@@ -2,7 +2,7 @@ import { isBlank, withoutLineEnd } from '../factors/reading.ts';
 import { answerDigest } from '../factors/spelling.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { ModuleFrame } from '../protocol/login.ts';
-import type { KeyOption } from '../verifier/key-offer.ts';
+import type { KeyOption } from '../verifier/contract.ts';
 import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt-texts.ts';
 import type { Opening, Verdict } from '../verifier/verifier.ts';
 import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';

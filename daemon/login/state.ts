@@ -2,7 +2,7 @@ import type { Answer } from '../factors/answer-format.ts';
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
-import type { KeyOption } from '../verifier/key-offer.ts';
+import type { KeyOption } from '../verifier/contract.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
 
 /** A login that was asked, as it goes from one prompt to the next. */

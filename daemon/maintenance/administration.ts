@@ -19,9 +19,9 @@ import type { Store } from '../store/contract.ts';
 import { openStore } from '../store/leveldb/open.ts';
 import { AuditedStore } from '../verifier/audited-store.ts';
 import type { Verifier } from '../verifier/contract.ts';
+import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { offlineActor } from './drop-privileges.ts';
 import { type OfflineContext, prepare, quiet } from './offline-context.ts';
-import { unavailableServices } from './unavailable-services.ts';
 
 /** One line of what comes in: an operation of control.sock, as its client would ask it. */
 interface Asked {
@@ -191,3 +191,21 @@ async function accountIn(
   if ((await admin.recordOwner(name)) !== undefined) return name;
   throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
 }
+
+const nobody = (): never => {
+  throw new Error('there is nobody to ask without a running sallyportd: a defect');
+};
+
+/** Security keys, validation servers and browsers are asked by a running daemon alone. */
+export const unavailableServices: Pick<
+  CodeVerificationOptions,
+  'throttle' | 'validations' | 'assertions' | 'touches' | 'approvals' | 'unknownNames' | 'throttled'
+> = {
+  throttle: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
+  validations: { needed: () => undefined, said: () => undefined },
+  assertions: { of: nobody, needed: nobody },
+  touches: { isPlugged: async () => false },
+  approvals: { open: nobody },
+  unknownNames: { add: nobody, flush: () => undefined },
+  throttled: { add: nobody, flush: () => undefined },
+};

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type BackupContents, writeBackup } from '../api/backup-format.ts';
-import type { BackupBody } from '../api/maintenance-schema.ts';
+import type { BackupBody } from '../api/schema.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { limits } from '../limits.ts';

@@ -1,13 +1,11 @@
-import type { Config, Realm, Rule } from '../config/contract.ts';
+import type { Realm, Rule } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { kindAtLogin, satisfiesRequirement, sshKeyOf } from '../factors/kinds.ts';
-import type { Account, Membership } from '../host/accounts.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
-import type { Decision, RefusedReason } from './decision.ts';
+import type { Decision, DecisionInput, RefusedReason } from './decision.ts';
 import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
-import { activeExemption } from './exemption.ts';
-import { byGrace } from './grace.ts';
+import { activeExemption, byGrace } from './grace.ts';
 import { activeGrant, mayRemember } from './grants.ts';
 import { ownershipOf } from './identity.ts';
 import { lockAt, lockedUntil, lockoutAt } from './lockout.ts';
@@ -27,20 +25,6 @@ import { isSignIn, matchingRule, refusalBy } from './rule.ts';
 import { addFirstText, maySeeSecrets } from './secrets.ts';
 
 export type { Decision } from './decision.ts';
-
-export interface DecisionInput {
-  readonly config: Config;
-  /** The target's, whoever's factors are asked. */
-  readonly account: Account;
-  readonly groups: ReadonlyMap<string, Membership>;
-  /** Of the account whose factors are asked; undefined: those of su's caller, and the real uid is no account. */
-  readonly holderUid: number | undefined;
-  /** Of whoever's factors are asked. */
-  readonly state: AccountState;
-  readonly facts: LoginFacts;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
 
 /**
  * What a login meets. Pure; asked anew whenever an answer is judged.

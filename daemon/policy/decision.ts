@@ -1,5 +1,7 @@
-import type { Rule } from '../config/contract.ts';
+import type { Config, Rule } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
+import type { Account, Membership } from '../host/accounts.ts';
+import type { AccountState, LoginFacts } from './contract.ts';
 
 /** What every decision says of itself, for `explain` and the audit. */
 export interface DecisionBasis {
@@ -151,3 +153,17 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
     text: 'The second factors under this name were added for another uid. Ask your administrator.',
   },
 };
+
+export interface DecisionInput {
+  readonly config: Config;
+  /** The target's, whoever's factors are asked. */
+  readonly account: Account;
+  readonly groups: ReadonlyMap<string, Membership>;
+  /** Of the account whose factors are asked; undefined: those of su's caller, and the real uid is no account. */
+  readonly holderUid: number | undefined;
+  /** Of whoever's factors are asked. */
+  readonly state: AccountState;
+  readonly facts: LoginFacts;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}

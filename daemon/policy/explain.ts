@@ -1,12 +1,11 @@
 import type { Rule, Source } from '../config/contract.ts';
-import { formatDuration } from '../config/duration.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { credentialOf, kindOf, sshKeyOf, summaryOf } from '../factors/kinds.ts';
+import { credentialOf, type FactorRecord, kindOf, sshKeyOf, summaryOf } from '../factors/kinds.ts';
 import { unreachable } from '../lib/errors.ts';
 import { formatNetwork } from '../lib/network.ts';
+import { formatDuration } from '../lib/units.ts';
 import type { LoginFacts } from './contract.ts';
-import { type DecisionInput, decide } from './decide.ts';
-import type { Decision } from './decision.ts';
+import { decide } from './decide.ts';
+import type { Decision, DecisionInput } from './decision.ts';
 import { date } from './decision-builders.ts';
 import { ifEnforced } from './observe-mode.ts';
 import { factorOwnerOf } from './realm.ts';

@@ -1,7 +1,7 @@
 import type { Realm } from '../config/contract.ts';
-import { formatDuration } from '../config/duration.ts';
-import type { DecisionInput } from './decide.ts';
-import type { Decision } from './decision.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { Exemption, LoginFacts } from './contract.ts';
+import type { Decision, DecisionInput } from './decision.ts';
 import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
 
 /** An account without any factor, in a realm that gives it time. */
@@ -36,4 +36,29 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
   }
   const sentence = `the grace period${span} begins with this login and goes on until ${date(end)}`;
   return { ...notNeededDecision('grace', say, line, sentence), startGrace: true, text };
+}
+
+/**
+ * The exemption that lets this login off; undefined: none does.
+ *
+ * MUST hold:
+ * - it counts from its beginning up to its end, so that a clock that was set back voids it;
+ * - never in the portal: whoever changes factors is asked for one;
+ * - on pam-user.sock, where a program says of itself which service it is, only one that is for every service.
+ */
+export function activeExemption(
+  exemption: Exemption | undefined,
+  { service, rootSocket }: Pick<LoginFacts, 'service' | 'rootSocket'>,
+  isPortal: boolean,
+  now: number,
+): Exemption | undefined {
+  if (exemption === undefined || isPortal) return undefined;
+  if (!isRunning(exemption, now)) return undefined;
+  const { services } = exemption;
+  const fits = services === undefined || (rootSocket && services.includes(service));
+  return fits ? exemption : undefined;
+}
+
+export function isRunning({ since, until }: Exemption, now: number): boolean {
+  return since <= now && now < until;
 }

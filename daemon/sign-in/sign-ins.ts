@@ -9,8 +9,7 @@ import { canonicalAddress } from '../lib/network.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import type { AbandonReason, OpenLogin, Verifier } from '../verifier/contract.ts';
-import type { KeyOption } from '../verifier/key-offer.ts';
+import type { AbandonReason, KeyOption, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Person, Tokens } from './access-tokens.ts';
 import { type First, mayAddFirst } from './first-factor.ts';
 import {

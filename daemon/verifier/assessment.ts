@@ -13,16 +13,10 @@ import { issueGrant } from '../policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
 import type { AuditedStore } from './audited-store.ts';
+import type { Clock } from './contract.ts';
 import { loginEvent, shown } from './events.ts';
 import { type LoginAccounts, subjectOf } from './login-accounts.ts';
 import { eventOriginOf, originOf } from './refusal-rules.ts';
-
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Milliseconds from some start; it never steps. */
-  monotonic(): number;
-}
 
 /** One account's records as they are now, and what policy makes of them. */
 export interface Assessment {

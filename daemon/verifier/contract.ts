@@ -1,4 +1,4 @@
-import type { Approvals } from '../authenticators/approvals.ts';
+import type { Approval, Approvals } from '../authenticators/approvals.ts';
 import type { Assertions } from '../authenticators/assertions.ts';
 import type { CredentialRequest, KeyRequests } from '../authenticators/key-requests.ts';
 import type { CreationOptions, Registration } from '../authenticators/registrations.ts';
@@ -7,17 +7,16 @@ import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answer-format.ts';
 import type { Assertion, FactorContext, OtpAlgorithm, OtpDigits, Resync } from '../factors/contract.ts';
 import type { FactorSummary } from '../factors/kinds.ts';
+import type { RecoveryRecord } from '../factors/recovery.ts';
+import type { TotpRecord } from '../factors/totp.ts';
 import type { U2fCredential } from '../factors/u2f.ts';
 import type { Accounts } from '../host/accounts.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import type { Store } from '../store/contract.ts';
-import type { Clock } from './assessment.ts';
-import type { KeyOption } from './key-offer.ts';
+import type { AcceptedAnswer, Store } from '../store/contract.ts';
 import type { LoginAccounts } from './login-accounts.ts';
-import type { FirstEnrolment } from './login-enrolment.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /** PAM codes that may travel in RESULT (docs/reference/protocol.md, "Return codes"). */
@@ -214,3 +213,43 @@ export interface VerifierOptions {
   readonly throttled: LogAggregator;
   readonly log: Log;
 }
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from some start; it never steps. */
+  monotonic(): number;
+}
+
+/** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
+export interface FirstEnrolment {
+  /** Not stored; once a code was right it carries the mark of that code. */
+  readonly factor: TotpRecord;
+  /** Shown once the code was right; not stored either. */
+  readonly recovery?: RecoveryRecord;
+  /** The code that was right. */
+  readonly accepted?: AcceptedAnswer;
+}
+
+/** A security key may answer a login too. */
+export type KeyOption = {
+  readonly question: CredentialRequest;
+  /** What may be typed in its place; undefined: nothing. */
+  readonly typed?: string;
+} & (
+  | {
+      /** One of this machine. */
+      readonly place: 'here';
+      /** One is plugged in: it may blink at once. */
+      readonly plugged: boolean;
+    }
+  /** Somewhere else, on a page that approves this login. */
+  | {
+      readonly place: 'approval';
+      readonly approval: Approval;
+      /** The link may be shown. */
+      readonly linkShown: boolean;
+    }
+  /** On the very page that asks. */
+  | { readonly place: 'page' }
+);

@@ -1,10 +1,5 @@
-import type { Approval, Approvals } from '../authenticators/approvals.ts';
-import {
-  type CredentialRequest,
-  type KeyRequests,
-  questionFor,
-  securityKeysOf,
-} from '../authenticators/key-requests.ts';
+import type { Approvals } from '../authenticators/approvals.ts';
+import { type KeyRequests, questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answer-format.ts';
 import { credentialOf } from '../factors/kinds.ts';
@@ -13,31 +8,8 @@ import type { Ask } from '../policy/decision.ts';
 import { keyLocationOf } from '../policy/requirement.ts';
 import { maySeeSecrets } from '../policy/secrets.ts';
 import type { Assessment } from './assessment.ts';
-import type { OpenLogin } from './contract.ts';
+import type { KeyOption, OpenLogin } from './contract.ts';
 import { typedNames } from './prompt-texts.ts';
-
-/** A security key may answer a login too. */
-export type KeyOption = {
-  readonly question: CredentialRequest;
-  /** What may be typed in its place; undefined: nothing. */
-  readonly typed?: string;
-} & (
-  | {
-      /** One of this machine. */
-      readonly place: 'here';
-      /** One is plugged in: it may blink at once. */
-      readonly plugged: boolean;
-    }
-  /** Somewhere else, on a page that approves this login. */
-  | {
-      readonly place: 'approval';
-      readonly approval: Approval;
-      /** The link may be shown. */
-      readonly linkShown: boolean;
-    }
-  /** On the very page that asks. */
-  | { readonly place: 'page' }
-);
 
 /** What an offer is made with. */
 export interface OfferOptions {

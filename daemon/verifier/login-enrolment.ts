@@ -4,35 +4,23 @@ import { type Answer, answerFormatOf } from '../factors/answer-format.ts';
 import { groupedBase32 } from '../factors/base32.ts';
 import type { FactorContext } from '../factors/contract.ts';
 import { type OtpauthToken, shortOtpauthUris } from '../factors/otpauth.ts';
-import type { RecoveryRecord } from '../factors/recovery.ts';
-import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
+import { generateRecoveryKeys, hashRecoveryKeys, type RecoveryRecord } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
-import type { TotpRecord } from '../factors/totp.ts';
-import { totp } from '../factors/totp.ts';
-import { offsetText } from '../lib/clock-offset.ts';
+import { type TotpRecord, totp } from '../factors/totp.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { qrCode } from '../lib/qr.ts';
 import type { Randomness } from '../lib/randomness.ts';
+import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import { type AcceptedAnswer, emptyRecord } from '../store/contract.ts';
 import { contextOf } from './answer-context.ts';
 import { type Assessment, withLogin } from './assessment.ts';
 import type { AuditedStore } from './audited-store.ts';
-import type { Opening, OpenLogin, Verdict } from './contract.ts';
+import type { FirstEnrolment, Opening, OpenLogin, Verdict } from './contract.ts';
 import { changeEvent, loginEvent } from './events.ts';
 import { refused } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
-
-/** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
-export interface FirstEnrolment {
-  /** Not stored; once a code was right it carries the mark of that code. */
-  readonly factor: TotpRecord;
-  /** Shown once the code was right; not stored either. */
-  readonly recovery?: RecoveryRecord;
-  /** The code that was right. */
-  readonly accepted?: AcceptedAnswer;
-}
 
 export interface FirstEnrolmentOptions {
   readonly ledger: AuditedStore;

@@ -1,10 +1,8 @@
 import type { ClockOffset, Resync } from '../factors/contract.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { kindOf, kinds } from '../factors/kinds.ts';
+import { type FactorRecord, kindOf, kinds } from '../factors/kinds.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
-import { offsetText } from '../lib/clock-offset.ts';
-import { pluralise } from '../lib/count-of.ts';
 import { unreachable } from '../lib/errors.ts';
+import { offsetText, pluralise } from '../lib/units.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { refusals } from '../policy/decision.ts';
 

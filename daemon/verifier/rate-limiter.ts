@@ -1,5 +1,4 @@
-import { nameKey } from '../lib/name-key.ts';
-import { networkKey } from '../lib/network-key.ts';
+import { nameKey, networkKey } from '../lib/network-key.ts';
 import { createRates, type Rate } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 

@@ -17,7 +17,6 @@ import { eventOriginOf, logPartyOf, originOf, refused, whereOf } from './refusal
 import { createResponsePadding, type ResponsePadding } from './response-padding.ts';
 import type { CodeVerificationOptions } from './verify-code.ts';
 
-export type { Clock } from './assessment.ts';
 export type * from './contract.ts';
 
 /**

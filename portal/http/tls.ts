@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { Log } from '../../daemon/lib/log.ts';
 import { limits } from '../limits.ts';
-import type { Log } from '../log.ts';
 import { messageOf } from './errors.ts';
 
 export interface PairFiles {

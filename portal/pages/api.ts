@@ -1,5 +1,5 @@
 import type { PortalApi } from '../contract.ts';
-import { sessionEnded } from './session-events.ts';
+import { sessionEnded } from './session.ts';
 
 type Route = keyof PortalApi;
 type Takes<R extends Route> = PortalApi[R] extends { readonly takes: infer Body } ? Body : undefined;

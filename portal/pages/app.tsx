@@ -5,12 +5,11 @@ import { call, messageOf } from './api.ts';
 import { ApprovalBanner } from './approve/approval-banner.tsx';
 import { ApprovePage } from './approve/approve-page.tsx';
 import { Message } from './components/message.tsx';
-import { MyFactorsPage } from './factors/my-factors-page.tsx';
+import { MyFactorsPage } from './factors/factors.tsx';
 import { Header } from './header.tsx';
 import { useLive } from './live.ts';
 import { follow, go, type Place, usePlace } from './router.ts';
-import { type Notice, type Portal, PortalContext } from './session.ts';
-import { onSessionEnded } from './session-events.ts';
+import { type Notice, onSessionEnded, type Portal, PortalContext } from './session.ts';
 import { SessionOver } from './sign-in/session-expired.tsx';
 import { SignInPage } from './sign-in/sign-in-page.tsx';
 

@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { parseLink } from '../../daemon/api/parse-link.ts';
-import type { AssertionBody, SignInAnswerBody } from '../../daemon/api/sign-in-views.ts';
+import { type AssertionBody, parseLink, type SignInAnswerBody } from '../../daemon/api/sign-in-views.ts';
 import type { Confirmation as Proof, SignInReply } from '../contract.ts';
 import { ApiError, call } from './api.ts';
 import { Field } from './components/field.tsx';

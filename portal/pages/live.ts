@@ -3,7 +3,7 @@ import type { ApprovalView } from '../../daemon/api/sign-in-views.ts';
 import type { StoredAuditEvent } from '../../daemon/api/views.ts';
 import type { LiveMessage } from '../contract.ts';
 import { call } from './api.ts';
-import { sessionEnded } from './session-events.ts';
+import { sessionEnded } from './session.ts';
 
 export interface Live {
   /** Logins of one's own that wait. */

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { SecureContextOptions } from 'node:tls';
 import { WebSocket } from 'ws';
+import { createLog } from '../../daemon/lib/log.ts';
 import type { ServerContext } from '../../portal/context.ts';
 import { createFamiliar } from '../../portal/familiar.ts';
 import { createAddresses, type ProxyNetwork } from '../../portal/http/address.ts';
@@ -11,7 +12,6 @@ import { createTries } from '../../portal/http/rate-limiter.ts';
 import { createPortalServer, type PortalServer, type PortalServerOptions } from '../../portal/http/server.ts';
 import { createSite } from '../../portal/http/site.ts';
 import { limits } from '../../portal/limits.ts';
-import { createLog } from '../../portal/log.ts';
 import { createSessions, type Sessions } from '../../portal/sessions.ts';
 import { FakePortalDaemon } from './fake-portal-daemon.ts';
 

@@ -28,6 +28,16 @@ function importsOf(path: string): readonly Import[] {
 }
 
 const imports = typescript.flatMap(importsOf);
+const linesOf = (path: string) => textOf(path).split('\n').length - 1;
+
+/** Files of less than 20 lines, and why they stand by themselves. */
+const shortWithReason = {
+  'daemon/host/process.ts': 'what the kernel says of this process; nothing else of host/ is about it',
+  'daemon/lib/randomness.ts':
+    'passed in wherever something is random, and imported by most modules for its type',
+  'notify/limits.ts': 'every limit of a program lies in a file of this name',
+  'portal/pages/main.tsx': 'where the bundle begins',
+};
 const described = ({ from, to }: Import) => `${from} imports ${to}`;
 const within = (directory: string) => (path: string) => path.startsWith(`${directory}/`);
 
@@ -88,6 +98,68 @@ describe('the modules of the daemon', () => {
     assert.ok(inside.length > 50, `only ${inside.length} imports found`);
     assert.ok(
       inside.some(({ from, to }) => from === 'daemon/factors/totp.ts' && to === 'daemon/factors/otp.ts'),
+    );
+  });
+});
+
+/** Files that import one another, directly or through others (Tarjan's algorithm). */
+function cyclesIn(importsBy: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const place = order.size;
+    order.set(file, place);
+    open.push(file);
+    let low = place;
+    for (const other of importsBy.get(file) ?? []) {
+      if (!order.has(other)) low = Math.min(low, visit(other));
+      else if (open.includes(other)) low = Math.min(low, lowest.get(other) ?? order.get(other) ?? low);
+    }
+    lowest.set(file, low);
+    if (low !== place) return low;
+    const members = open.splice(open.indexOf(file));
+    if (members.length > 1) found.push(members.sort());
+    return low;
+  };
+  for (const file of importsBy.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
+describe('files of the product', () => {
+  const product = typescript.filter((path) => /^(daemon|cli|portal|notify)\//.test(path));
+
+  it('import one another in no circle, types included', () => {
+    const importsBy = new Map(product.map((path) => [path, [] as string[]]));
+    for (const { from, to } of imports) if (importsBy.has(to)) importsBy.get(from)?.push(to);
+    assert.deepEqual(cyclesIn(importsBy), []);
+    const circle = new Map([
+      ['a', ['b']],
+      ['b', ['c', 'd']],
+      ['c', ['a']],
+      ['d', []],
+    ]);
+    assert.deepEqual(cyclesIn(circle), [['a', 'b', 'c']]);
+  });
+
+  it('are a place worth looking up: 20 lines or more', () => {
+    const short = product.filter((path) => linesOf(path) < 20);
+    assert.deepEqual(short.sort(), Object.keys(shortWithReason).sort());
+  });
+
+  it('of the daemon lie in directories of at most 25 files and 3000 lines', () => {
+    const directories = new Map<string, string[]>();
+    for (const path of product.filter(within('daemon')))
+      directories.set(dirname(path), [...(directories.get(dirname(path)) ?? []), path]);
+    const large = [...directories].filter(
+      ([, paths]) => paths.length > 25 || paths.reduce((sum, path) => sum + linesOf(path), 0) > 3_000,
+    );
+    // factors/ still has what belongs in the modules of its kinds.
+    const allowed = ['daemon/factors'];
+    assert.deepEqual(
+      large.map(([directory]) => directory).filter((directory) => !allowed.includes(directory)),
+      [],
     );
   });
 });

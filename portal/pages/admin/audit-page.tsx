@@ -1,7 +1,7 @@
 import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { StoredAuditEvent } from '../../../daemon/api/views.ts';
-import { offsetText } from '../../../daemon/lib/clock-offset.ts';
+import { offsetText } from '../../../daemon/lib/units.ts';
 import { call, messageOf } from '../api.ts';
 import { Check, Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';

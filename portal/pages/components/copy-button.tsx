@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import { copyText } from '../clipboard.ts';
 
 export function CopyButton({ text, of }: { readonly text: string; readonly of: string }) {
   const [said, setSaid] = useState('');
@@ -18,4 +17,14 @@ export function CopyButton({ text, of }: { readonly text: string; readonly of: s
       </span>
     </>
   );
+}
+
+/** @returns whether it could be copied */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

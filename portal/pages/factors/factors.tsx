@@ -4,6 +4,7 @@ import { Menu } from '../components/menu.tsx';
 import { Message } from '../components/message.tsx';
 import { type AddableKind, lackText, lockText, whyNot } from '../labels.ts';
 import { usePortal } from '../session.ts';
+import { useUser } from '../use-user.ts';
 import { ChangeDialog, type ChangeKind } from './change-dialog.tsx';
 import { FactorList } from './factor-list.tsx';
 import { KeyDialog } from './key-dialog.tsx';
@@ -133,3 +134,15 @@ const done: Readonly<Record<ChangeKind, string>> = {
   disable: 'is disabled',
   remove: 'was removed',
 };
+
+export function MyFactorsPage({ account }: { readonly account: string }) {
+  const { user, problem, reload } = useUser(account);
+  return (
+    <>
+      <h1>My second factors</h1>
+      {problem !== undefined && <Message kind="error">{problem}</Message>}
+      {user === undefined && problem === undefined && <p class="empty">Loading …</p>}
+      {user !== undefined && <Factors user={user} mine reload={reload} />}
+    </>
+  );
+}

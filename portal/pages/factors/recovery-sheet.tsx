@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { copyText } from '../clipboard.ts';
+import { copyText } from '../components/copy-button.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { Check } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';

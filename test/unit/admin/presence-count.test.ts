@@ -5,7 +5,7 @@ import {
   type PresenceCount,
   type PresenceCountLimits,
 } from '../../../daemon/admin/presence-count.ts';
-import type { Presence } from '../../../daemon/api/account-views.ts';
+import type { Presence } from '../../../daemon/api/views.ts';
 import { createClient } from '../../../daemon/client/client.ts';
 import { until } from '../../support/call.ts';
 import { runCli } from '../../support/cli-child.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseLink } from '../../../daemon/api/parse-link.ts';
+import { parseLink } from '../../../daemon/api/sign-in-views.ts';
 import { runCli } from '../../support/cli-child.ts';
 import { totp } from '../../support/codes.ts';
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../../daemon/config/load.ts';
-import { portalSchema } from '../../../daemon/config/portal-schema.ts';
+import { portalSchema } from '../../../daemon/config/portal.ts';
 import { describeProblem } from '../../../daemon/config/problem.ts';
 import { documentSchema, realmSchema, ruleSchema } from '../../../daemon/config/schema.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type {
-  ImportEntry,
-  ImportedAccount,
-  PortableFactor,
-} from '../../../daemon/api/import-export-views.ts';
+import type { ImportEntry, ImportedAccount, PortableFactor } from '../../../daemon/api/account-views.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/client/client.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { hotp, totp } from '../../support/codes.ts';

@@ -4,7 +4,7 @@ import { csv } from '../../../cli/import/csv.ts';
 import { columns, rowOf } from '../../../cli/import/csv-columns.ts';
 import { lineOf } from '../../../cli/import/csv-line.ts';
 import { readOtpauth } from '../../../cli/import/otpauth.ts';
-import type { PortableFactor } from '../../../daemon/api/import-export-views.ts';
+import type { PortableFactor } from '../../../daemon/api/account-views.ts';
 import { otpauthUri } from '../../../daemon/client/factor-input.ts';
 import { all, sourceOf } from '../../support/import-source.ts';
 import { fc } from '../../support/property.ts';

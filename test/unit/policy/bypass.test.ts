@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Realm } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
-import { type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
+import { decide } from '../../../daemon/policy/decide.ts';
+import type { DecisionInput } from '../../../daemon/policy/decision.ts';
 import {
   bypass,
   day,

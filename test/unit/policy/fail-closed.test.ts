@@ -4,7 +4,8 @@ import type { Config, Realm, Rule, Source } from '../../../daemon/config/contrac
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
-import { type Decision, type DecisionInput, decide } from '../../../daemon/policy/decide.ts';
+import { type Decision, decide } from '../../../daemon/policy/decide.ts';
+import type { DecisionInput } from '../../../daemon/policy/decision.ts';
 import { fc } from '../../support/property.ts';
 import { publicKey, sshSkRecord } from '../../support/ssh-keys.ts';
 import {

@@ -7,7 +7,7 @@ import type { ScratchRecord } from '../../../daemon/factors/scratch.ts';
 import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 import type { Account, Membership } from '../../../daemon/host/accounts.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
-import type { DecisionInput } from '../../../daemon/policy/decide.ts';
+import type { DecisionInput } from '../../../daemon/policy/decision.ts';
 
 /** Noon of a day in 2026. */
 export const now = Date.UTC(2026, 5, 15, 12);

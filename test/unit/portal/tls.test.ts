@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
+import { createLog } from '../../../daemon/lib/log.ts';
 import { type Certificate, createCertificate } from '../../../portal/http/tls.ts';
-import { createLog } from '../../../portal/log.ts';
 import { until } from '../../support/call.ts';
 import { ask, type PortalRig, rawSocket, secureOrigin, startPortal } from '../../support/portal-rig.ts';
 

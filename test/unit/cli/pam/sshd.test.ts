@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { lengthOfTime } from '../../../../cli/lib/duration.ts';
+import { lengthOfTime } from '../../../../cli/lib/option-values.ts';
 import { lengthText } from '../../../../cli/lib/time.ts';
 import { stackFor } from '../../../../cli/pam/plan.ts';
 import { dropIns, isService, isServiceName } from '../../../../cli/pam/services.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatDuration, parseDuration } from '../../../daemon/config/duration.ts';
+import { formatDuration, parseDuration } from '../../../daemon/lib/units.ts';
 import { fc } from '../../support/property.ts';
 
 describe('durations', () => {

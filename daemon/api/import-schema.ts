@@ -1,10 +1,7 @@
 import * as v from 'valibot';
-import type { ExportBody, ExportPage, ImportBody, ImportView } from '../api/import-export-views.ts';
-import { check } from '../api/schema.ts';
-import type { Moving } from '../enrolment/import-export-types.ts';
 import { portableSchema } from '../factors/kinds.ts';
 import { limits } from '../limits.ts';
-import type { Call } from './handlers.ts';
+import type { ExportBody, ImportBody } from './account-views.ts';
 
 /** What the files of other systems are turned into on their way here. */
 
@@ -21,27 +18,14 @@ const entry = v.pipe(
   v.check(({ user, owner }) => user !== undefined || owner !== undefined),
 );
 
-const importBody: v.GenericSchema<unknown, ImportBody> = v.strictObject({
+export const importBody: v.GenericSchema<unknown, ImportBody> = v.strictObject({
   source: v.pipe(text(32), v.regex(/^[a-z0-9-]+$/)),
   dryRun: v.boolean(),
   entries: v.pipe(v.array(entry), v.maxLength(limits.movedAccounts)),
 });
-const exportBody: v.GenericSchema<unknown, ExportBody> = v.strictObject({
+export const exportBody: v.GenericSchema<unknown, ExportBody> = v.strictObject({
   users: v.exactOptional(
     v.pipe(v.array(v.pipe(text(limits.userLength), v.minBytes(1))), v.maxLength(limits.movedAccounts)),
   ),
   after: v.exactOptional(text(limits.userLength)),
 });
-
-type Options = { readonly moving: Moving };
-
-export const movingHandlers = {
-  async import({ moving }: Options, call: Call): Promise<ImportView> {
-    const body = check(importBody, await call.body());
-    return { accounts: await moving.take({ ...body, actor: call.actor }) };
-  },
-  async export({ moving }: Options, call: Call): Promise<ExportPage> {
-    const body = check(exportBody, await call.body());
-    return moving.give({ ...body, actor: call.actor, limit: limits.movedAccounts });
-  },
-};
