@@ -21,7 +21,7 @@ export interface Goal {
 }
 
 /** The goals of the project, held against what was measured. A figure that is missing meets nothing. */
-export function judge(rows: readonly Row[], daemon: DaemonFigures): Goal[] {
+export function evaluate(rows: readonly Row[], daemon: DaemonFigures): Goal[] {
   const most = daemon.users;
   /** With as many users as clients, unless it is said. */
   const find = (module: ModuleName, clients: number, users = clients): Row | undefined =>

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Contestant } from './candidate.ts';
 import { hotp, yubikey } from './devices.ts';
 import { Driver } from './driver.ts';
-import { type DaemonFigures, judge } from './goals.ts';
+import { type DaemonFigures, evaluate } from './goals.ts';
 import { describeMachine, prepareMachine } from './machine.ts';
 import { type Cell, measure, median, unlessItFails } from './measure.ts';
 import { benchDirectory, enterNamespace } from './namespace.ts';
@@ -126,7 +126,7 @@ async function bench(directory: string, options: Options): Promise<void> {
     if (largest === undefined) throw new Error('there is no daemon');
     progress('starting the daemon anew');
     const daemon = await figuresOf(largest, driver);
-    const goals = judge(rows, daemon);
+    const goals = evaluate(rows, daemon);
     const about = { machine: describeMachine(), load, date: new Date().toISOString(), node: process.version };
     const figures = { ...about, quick: options.quick, rows, verifications, daemon, goals };
     const tables = [

@@ -75,7 +75,7 @@ export function programOf(world: World): {
 export async function run(words: readonly string[], world: World): Promise<number> {
   const { program, context, status, close } = programOf(world);
   try {
-    if (world.output.isTTY === true && isAlone(program, words)) {
+    if (world.output.isTTY === true && isOnly(program, words)) {
       // What it looks at is of no use to the commands, and takes time to load.
       const { overview } = await import('./overview.ts');
       await overview(context);
@@ -94,7 +94,7 @@ export async function run(words: readonly string[], world: World): Promise<numbe
 }
 
 /** No command, and nothing that asks for help. */
-function isAlone(program: Command, words: readonly string[]): boolean {
+function isOnly(program: Command, words: readonly string[]): boolean {
   const { operands, unknown } = program.parseOptions([...words]);
   return operands.length === 0 && unknown.length === 0;
 }

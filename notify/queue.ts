@@ -50,7 +50,7 @@ export class Queue {
   }
 
   /** Up to where everything was told, when everything up to `seen` was heard. */
-  toldUpTo(seen: number): number {
+  reportedUpTo(seen: number): number {
     const first = this.#waiting.find(({ seq }) => seq > 0);
     return first === undefined ? seen : Math.min(seen, first.seq - 1);
   }

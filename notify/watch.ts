@@ -106,7 +106,7 @@ class Watcher {
   /** Writes down up to where everything was told. */
   save(): void {
     if (this.#seen === undefined) return;
-    const told = this.#queue.toldUpTo(this.#seen);
+    const told = this.#queue.reportedUpTo(this.#seen);
     if (told === this.#saved) return;
     try {
       this.#o.position.write(told);

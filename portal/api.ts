@@ -18,7 +18,7 @@ import type { Session } from './sessions.ts';
  * @param bodyWait milliseconds from the head to the end of a body
  */
 export async function serveApi(
-  desk: ServerContext,
+  context: ServerContext,
   visit: Visit,
   response: ServerResponse,
   path: string,
@@ -32,24 +32,24 @@ export async function serveApi(
     const found = route(request.method ?? '', path, query);
     name = found.name;
     isRoute(name);
-    if (request.method !== 'GET') demandOwnPage(desk, visit);
+    if (request.method !== 'GET') demandOwnPage(context, visit);
     const call: ApiRequest = {
       at: visit.at,
       source: visit.source,
-      session: sessionOf(desk, visit),
+      session: sessionOf(context, visit),
       parameters: found.parameters,
       query: found.query,
       body: () => readJson(request, limits.requestBody, bodyWait),
       ended: () => closingOf(response),
       keep: (id) => response.setHeader('set-cookie', cookieOf(visit, id)),
     };
-    sendJson(request, response, 200, await handlers[name](desk, call));
+    sendJson(request, response, 200, await handlers[name](context, call));
   } catch (error) {
     if (response.headersSent) throw error;
     const answer = told(error);
     // What a browser ended by itself has not failed.
     if (answer.status >= 500 && !response.destroyed)
-      desk.log.error('request-failed', {
+      context.log.error('request-failed', {
         route: name ?? 'none',
         code: answer.code,
         message: messageOf(error),
@@ -60,8 +60,8 @@ export async function serveApi(
   }
 }
 
-export function sessionOf(desk: ServerContext, visit: Visit): Session | undefined {
-  return desk.sessions.find(readCookie(visit.request.headers.cookie, visit.at.secure));
+export function sessionOf(context: ServerContext, visit: Visit): Session | undefined {
+  return context.sessions.find(readCookie(visit.request.headers.cookie, visit.at.secure));
 }
 
 function hasCookie({ request, at }: Visit): boolean {
@@ -73,8 +73,8 @@ function cookieOf({ at }: Visit, id: string | undefined): string {
 }
 
 /** What has no body and says no type is no form's either: forms always say one. */
-function demandOwnPage(desk: ServerContext, { request, at }: Visit): void {
-  desk.site.demand(request.headers.origin, at);
+function demandOwnPage(context: ServerContext, { request, at }: Visit): void {
+  context.site.demand(request.headers.origin, at);
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type === 'application/json' || (type === undefined && isBodiless(request))) return;
   throw new PortalError('bad-request', 'changes are taken as JSON alone (Content-Type: application/json)', {

@@ -18,32 +18,32 @@ export function requireSession(call: ApiRequest): Session {
 
 /** @throws PortalError signed-out; whatever the daemon says */
 export async function readAs<T>(
-  desk: ServerContext,
+  context: ServerContext,
   call: ApiRequest,
   ask: (person: UserClient) => Promise<T>,
 ): Promise<T> {
   const session = requireSession(call);
   try {
-    const answer = await ask(desk.daemon.person(session.token.token));
-    desk.sessions.use(session);
+    const answer = await ask(context.daemon.person(session.token.token));
+    context.sessions.use(session);
     return answer;
   } catch (error) {
     if (!isTokenNeeded(error)) throw error;
-    throw tokenGone(desk, session);
+    throw tokenGone(context, session);
   }
 }
 
 /** @throws PortalError signed-out, confirm-needed; whatever the daemon says */
 export async function changeAs<T>(
-  desk: ServerContext,
+  context: ServerContext,
   call: ApiRequest,
   ask: (person: UserClient) => Promise<T>,
 ): Promise<T> {
   const session = requireSession(call);
-  const person = desk.daemon.person(session.token.token);
+  const person = context.daemon.person(session.token.token);
   try {
     const answer = await ask(person);
-    desk.sessions.use(session);
+    context.sessions.use(session);
     return answer;
   } catch (error) {
     if (!isTokenNeeded(error)) throw error;
@@ -52,7 +52,7 @@ export async function changeAs<T>(
     // Too old for changes, or gone? Reading one's own account tells.
     await person.user(session.person.account);
   } catch (error) {
-    if (isTokenNeeded(error)) throw tokenGone(desk, session);
+    if (isTokenNeeded(error)) throw tokenGone(context, session);
     throw error;
   }
   throw new PortalError(
@@ -65,7 +65,7 @@ export function isTokenNeeded(error: unknown): boolean {
   return error instanceof ControlError && error.code === 'token-needed';
 }
 
-function tokenGone(desk: ServerContext, session: Session): PortalError {
-  desk.sessions.end(session, 'token-gone');
+function tokenGone(context: ServerContext, session: Session): PortalError {
+  context.sessions.end(session, 'token-gone');
   return signedOut();
 }

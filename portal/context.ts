@@ -3,7 +3,7 @@ import type { Log } from '../daemon/lib/log.ts';
 import type { PortalApi } from './contract.ts';
 import type { PortalDaemon } from './daemon.ts';
 import type { Familiar } from './familiar.ts';
-import type { Tries } from './http/rate-limiter.ts';
+import type { RateLimiter } from './http/rate-limiter.ts';
 import type { Origin, Site } from './http/site.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -19,7 +19,11 @@ export interface ServerContext {
   readonly site: Site;
   readonly daemon: PortalDaemon;
   readonly sessions: Sessions;
-  readonly tries: { readonly signIns: Tries; readonly wrong: Tries; readonly guesses: Tries };
+  readonly tries: {
+    readonly signIns: RateLimiter;
+    readonly wrong: RateLimiter;
+    readonly guesses: RateLimiter;
+  };
   readonly familiar: Familiar;
   readonly clock: Clock;
   readonly log: Log;
@@ -51,5 +55,8 @@ export type RouteName = keyof PortalApi;
 
 /** One for each route of the contract, which gives what the contract says. */
 export type Handlers = {
-  readonly [Name in RouteName]: (desk: ServerContext, call: ApiRequest) => Promise<PortalApi[Name]['gives']>;
+  readonly [Name in RouteName]: (
+    context: ServerContext,
+    call: ApiRequest,
+  ) => Promise<PortalApi[Name]['gives']>;
 };

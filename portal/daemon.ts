@@ -1,6 +1,6 @@
 import { type ControlClient, createClient } from '../daemon/client/client.ts';
 import { networkKey } from '../daemon/lib/network-key.ts';
-import { createTurns, type Turns } from './http/request-queue.ts';
+import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { limits } from './limits.ts';
 
 /** What the portal asks without anybody being signed in. */
@@ -49,12 +49,12 @@ export interface PortalDaemon {
  * from there before, waits for nothing that strangers ask, and one address does not take the queue of the others.
  */
 export function createPortalDaemon(socket: string): PortalDaemon {
-  const beginning = createTurns(limits.beginCalls);
-  const familiar = createTurns(limits.familiarCalls);
-  const open = createTurns(limits.openCalls);
-  const ofPersons = createTurns(limits.personCalls);
+  const beginning = createRequestQueue(limits.beginCalls);
+  const familiar = createRequestQueue(limits.familiarCalls);
+  const open = createRequestQueue(limits.openCalls);
+  const ofPersons = createRequestQueue(limits.personCalls);
   const queuedIn =
-    (turns: Turns, owner: string) =>
+    (turns: RequestQueue, owner: string) =>
     <A extends readonly unknown[], T>(ask: (...parameters: A) => Promise<T>) =>
     (...parameters: A): Promise<T> =>
       turns.run(owner, () => ask(...parameters));

@@ -26,14 +26,14 @@ export interface Feed {
  * What MUST hold: a feed asks with its session's own token and tells that session's pages alone; when the
  * daemon knows the token no more, the session is over.
  */
-export function createFeed(desk: ServerContext, session: Session): Feed {
+export function createFeed(context: ServerContext, session: Session): Feed {
   const listeners = new Set<Listener>();
   const auditors = new Set<Listener>();
   /** Told to who comes later. */
   const waiting = new Map<string, LiveMessage>();
   const ending = new AbortController();
   const { signal } = ending;
-  const following = desk.daemon.following(session.token.token, signal);
+  const following = context.daemon.following(session.token.token, signal);
   let audited = false;
   let seen: number | undefined;
 
@@ -49,7 +49,7 @@ export function createFeed(desk: ServerContext, session: Session): Feed {
     for (const id of [...waiting.keys()]) onApproval({ kind: 'approval-over', id });
   };
 
-  void keepUp(desk, session, signal, async () => {
+  void keepUp(context, session, signal, async () => {
     // A stream that begins tells what waits now.
     forget();
     for await (const event of following.followApprovals(session.person.account)) onApproval(event);
@@ -69,7 +69,7 @@ export function createFeed(desk: ServerContext, session: Session): Feed {
       auditors.add(listener);
       if (audited) return;
       audited = true;
-      void keepUp(desk, session, signal, async () => {
+      void keepUp(context, session, signal, async () => {
         for await (const event of following.follow(seen === undefined ? {} : { from: seen })) {
           seen = event.seq;
           for (const auditor of auditors) auditor.tell({ kind: 'audit', event });
@@ -82,28 +82,28 @@ export function createFeed(desk: ServerContext, session: Session): Feed {
 
 /** Follows, and again when the daemon was away, until the signal. */
 async function keepUp(
-  desk: ServerContext,
+  context: ServerContext,
   session: Session,
   signal: AbortSignal,
   follow: () => Promise<void>,
 ): Promise<void> {
   let pause: number = limits.daemonPauseLeast;
   while (!signal.aborted) {
-    const began = desk.clock.monotonic();
+    const began = context.clock.monotonic();
     try {
       await follow();
     } catch (error) {
       if (signal.aborted) return;
       if (isTokenNeeded(error)) {
-        desk.sessions.end(session, 'token-gone');
+        context.sessions.end(session, 'token-gone');
         return;
       }
       const code = error instanceof ControlError ? error.code : 'internal';
-      desk.log.warning('follow-failed', { code, message: messageOf(error) });
+      context.log.warning('follow-failed', { code, message: messageOf(error) });
       // Asking again would not change it.
       if (code === 'not-permitted' || code === 'no-such-operation') return;
     }
-    if (desk.clock.monotonic() - began > limits.daemonPauseMost) pause = limits.daemonPauseLeast;
+    if (context.clock.monotonic() - began > limits.daemonPauseMost) pause = limits.daemonPauseLeast;
     await wait(pause, undefined, { signal, ref: false }).catch(() => undefined);
     pause = Math.min(2 * pause, limits.daemonPauseMost);
   }

@@ -32,7 +32,7 @@ interface Audience {
  * - a page that says much, says anything else, hears nothing or is gone costs a bounded amount of memory for a
  *   bounded time; nothing is decompressed.
  */
-export function createLive(desk: ServerContext): Live {
+export function createLive(context: ServerContext): Live {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.liveMessage,
@@ -46,9 +46,9 @@ export function createLive(desk: ServerContext): Live {
   const audienceOf = (session: Session): Audience => {
     const known = audiences.get(session);
     if (known !== undefined) return known;
-    const audience: Audience = { feed: createFeed(desk, session), sockets: new Set() };
+    const audience: Audience = { feed: createFeed(context, session), sockets: new Set() };
     audiences.set(session, audience);
-    desk.sessions.onEnd(session, (why) => {
+    context.sessions.onEnd(session, (why) => {
       dismiss(session, audience);
       for (const socket of [...audience.sockets]) {
         if (why === 'stopping') socket.close(closings.goingDown);
@@ -70,7 +70,7 @@ export function createLive(desk: ServerContext): Live {
 
   const begin = (socket: WebSocket, session: Session): void => {
     // While hands were shaken it may have ended.
-    if (desk.sessions.isOver(session)) {
+    if (context.sessions.isOver(session)) {
       socket.close(closings.ended);
       return;
     }

@@ -10,7 +10,7 @@ import { takeActivatedSocket } from './http/activation.ts';
 import { createAddresses } from './http/address.ts';
 import { type Assets, loadAssets } from './http/assets.ts';
 import { messageOf } from './http/errors.ts';
-import { createTries } from './http/rate-limiter.ts';
+import { createRateLimiter } from './http/rate-limiter.ts';
 import { createPortalServer } from './http/server.ts';
 import { createSite } from './http/site.ts';
 import { createCertificate } from './http/tls.ts';
@@ -56,8 +56,8 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
   });
   setInterval(sessions.sweep, limits.sessionSweep).unref();
   const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
-    createTries({ ...of, entries: limits.tryEntries, monotonic: clock.monotonic });
-  const desk = {
+    createRateLimiter({ ...of, entries: limits.tryEntries, monotonic: clock.monotonic });
+  const context = {
     site: createSite({ name: portal.name, rpId, origins: portal.origins }),
     daemon,
     sessions,
@@ -73,7 +73,7 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
   const pages = createPages(log);
   const certificate = portal.tls && createCertificate(portal.tls, log, (pair) => server.setCertificate(pair));
   const server = createPortalServer({
-    desk,
+    context,
     addresses: createAddresses(portal.proxies),
     assets: pages.current,
     ...(certificate === undefined ? {} : { tls: certificate.first }),

@@ -10,61 +10,61 @@ import type { Session } from './sessions.ts';
 /** Signing in and out, and confirming before a change. */
 export const signInRoutes = {
   // How a page asks whether somebody still is signed in: it prolongs nothing.
-  'GET /api/session': async (desk, call) => sessionView(desk, call, call.session),
+  'GET /api/session': async (context, call) => sessionView(context, call, call.session),
 
-  'POST /api/sign-in': async (desk, call) => {
+  'POST /api/sign-in': async (context, call) => {
     const body = readSignIn(await call.body());
-    const party = desk.familiar.partyOf(call.source, body.user);
-    const by = party === undefined ? desk.daemon.nobody : desk.daemon.familiar(party);
-    return begin(desk, call, body, by, party ?? call.source);
+    const party = context.familiar.partyOf(call.source, body.user);
+    const by = party === undefined ? context.daemon.nobody : context.daemon.familiar(party);
+    return begin(context, call, body, by, party ?? call.source);
   },
 
-  'POST /api/sign-in/:id': async (desk, call) => {
+  'POST /api/sign-in/:id': async (context, call) => {
     const answer = readAnswer(await call.body());
     const id = call.parameters.id ?? '';
-    const party = desk.familiar.partyOfSignIn(id) ?? call.source;
+    const party = context.familiar.partyOfSignIn(id) ?? call.source;
     const ended = call.ended();
-    return settle(desk, call, party, () => desk.daemon.nobody.answerSignIn(id, answer, ended), ended);
+    return settle(context, call, party, () => context.daemon.nobody.answerSignIn(id, answer, ended), ended);
   },
 
-  'POST /api/confirm': async (desk, call) => {
+  'POST /api/confirm': async (context, call) => {
     const proof = readConfirm(await call.body());
     const { person, token } = requireSession(call);
     const user = person.account;
     return begin(
-      desk,
+      context,
       call,
       'link' in proof ? { user, by: 'link', ...proof } : { user, by: 'password', ...proof },
       // With the token it waits for no sign-in of a stranger.
-      desk.daemon.person(token.token),
-      desk.familiar.sessionParty(call.source, user),
+      context.daemon.person(token.token),
+      context.familiar.sessionParty(call.source, user),
     );
   },
 
-  'POST /api/sign-out': async (desk, call) => {
+  'POST /api/sign-out': async (context, call) => {
     readNothing(await call.body());
-    if (call.session !== undefined) desk.sessions.end(call.session, 'signed-out');
+    if (call.session !== undefined) context.sessions.end(call.session, 'signed-out');
     call.keep(undefined);
     return { done: true };
   },
 } satisfies Partial<Handlers>;
 
 function begin(
-  desk: ServerContext,
+  context: ServerContext,
   call: ApiRequest,
   body: SignInBody,
   by: Pick<AnonymousClient, 'beginSignIn'>,
   party: string | undefined,
 ): Promise<SignInReply> {
-  desk.tries.signIns.take(party);
-  return settle(desk, call, party, async () => {
+  context.tries.signIns.take(party);
+  return settle(context, call, party, async () => {
     const view = await by.beginSignIn({
       ...body,
       ...(call.source === undefined ? {} : { source: call.source }),
     });
     // A link names its account to the daemon only.
     if (view.step.kind === 'factor')
-      desk.familiar.began(view.id, call.source, body.by === 'link' ? view.id : body.user);
+      context.familiar.began(view.id, call.source, body.by === 'link' ? view.id : body.user);
     return view;
   });
 }
@@ -76,13 +76,13 @@ function begin(
  * @param ended of the request: a try that the browser ended counts as a wrong one
  */
 async function settle(
-  desk: ServerContext,
+  context: ServerContext,
   call: ApiRequest,
   party: string | undefined,
   ask: () => Promise<SignInView>,
   ended?: AbortSignal,
 ): Promise<SignInReply> {
-  const { wrong } = desk.tries;
+  const { wrong } = context.tries;
   wrong.take(party);
   const { id, step } = await ask().catch((error: unknown) => {
     // That sallyportd is away is nobody's wrong try.
@@ -95,27 +95,27 @@ async function settle(
       return { id, step };
     case 'done': {
       wrong.giveBack(party);
-      desk.familiar.signedIn(call.source, step.person.account);
-      const cookie = desk.sessions.begin(step.person, step.token, call.session);
+      context.familiar.signedIn(call.source, step.person.account);
+      const cookie = context.sessions.begin(step.person, step.token, call.session);
       call.keep(cookie);
-      const session = desk.sessions.find(cookie);
+      const session = context.sessions.find(cookie);
       if (session === undefined) throw signedOut();
       const text = step.text === undefined ? {} : { text: step.text };
-      return { id, step: { kind: 'done', session: sessionView(desk, call, session), ...text } };
+      return { id, step: { kind: 'done', session: sessionView(context, call, session), ...text } };
     }
     case 'link':
       throw new PortalError('internal', 'sallyportd gave a link where a sign-in was asked for');
   }
 }
 
-function sessionView(desk: ServerContext, call: ApiRequest, session: Session | undefined): SessionView {
-  const site = { name: desk.site.name, host: call.at.hostname, rpId: desk.site.rpId };
+function sessionView(context: ServerContext, call: ApiRequest, session: Session | undefined): SessionView {
+  const site = { name: context.site.name, host: call.at.hostname, rpId: context.site.rpId };
   if (session === undefined) return { person: null, site };
   const { changesUntil, readsUntil } = session.token;
   return {
     person: session.person,
     changesUntil,
-    readsUntil: Math.min(readsUntil, desk.clock.now() + Math.round(desk.sessions.left(session))),
+    readsUntil: Math.min(readsUntil, context.clock.now() + Math.round(context.sessions.left(session))),
     site,
   };
 }

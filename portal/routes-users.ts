@@ -7,59 +7,63 @@ import { limits } from './limits.ts';
 
 /** Accounts, their factors, and the audit trail. Whose they may be says sallyportd, by the token. */
 export const userRoutes = {
-  'GET /api/users/:user': (desk, call) => readAs(desk, call, (person) => person.user(userOf(call))),
+  'GET /api/users/:user': (context, call) => readAs(context, call, (person) => person.user(userOf(call))),
 
-  'POST /api/users/:user/factors': async (desk, call) => {
+  'POST /api/users/:user/factors': async (context, call) => {
     // Nobody lets a factor in unproven from here, whatever the daemon would allow the portal's uid.
     const body = { ...readEnrol(await call.body()), verify: true };
-    return changeAs(desk, call, (person) => person.addFactor(userOf(call), body));
+    return changeAs(context, call, (person) => person.addFactor(userOf(call), body));
   },
 
-  'POST /api/users/:user/factors/:factor/rename': async (desk, call) => {
+  'POST /api/users/:user/factors/:factor/rename': async (context, call) => {
     const { name } = readRename(await call.body());
-    return changeAs(desk, call, (person) => person.renameFactor(userOf(call), factorOf(call), name));
+    return changeAs(context, call, (person) => person.renameFactor(userOf(call), factorOf(call), name));
   },
 
-  'POST /api/users/:user/factors/:factor/enable': (desk, call) =>
-    plainChange(desk, call, (person) => person.enableFactor(userOf(call), factorOf(call))),
+  'POST /api/users/:user/factors/:factor/enable': (context, call) =>
+    plainChange(context, call, (person) => person.enableFactor(userOf(call), factorOf(call))),
 
-  'POST /api/users/:user/factors/:factor/disable': (desk, call) =>
-    plainChange(desk, call, (person) =>
+  'POST /api/users/:user/factors/:factor/disable': (context, call) =>
+    plainChange(context, call, (person) =>
       person.disableFactor(userOf(call), factorOf(call), isConfirmed(call)),
     ),
 
-  'DELETE /api/users/:user/factors/:factor': (desk, call) =>
-    plainChange(desk, call, (person) => person.removeFactor(userOf(call), factorOf(call), isConfirmed(call))),
+  'DELETE /api/users/:user/factors/:factor': (context, call) =>
+    plainChange(context, call, (person) =>
+      person.removeFactor(userOf(call), factorOf(call), isConfirmed(call)),
+    ),
 
-  'POST /api/users/:user/keys': async (desk, call) => {
+  'POST /api/users/:user/keys': async (context, call) => {
     const body = { ...readKey(await call.body()), origin: call.at.text };
-    return changeAs(desk, call, (person) => person.beginKey(userOf(call), body));
+    return changeAs(context, call, (person) => person.beginKey(userOf(call), body));
   },
 
-  'POST /api/users/:user/keys/:id': async (desk, call) => {
+  'POST /api/users/:user/keys/:id': async (context, call) => {
     const body = readAttestation(await call.body());
-    return changeAs(desk, call, (person) => person.finishKey(userOf(call), call.parameters.id ?? '', body));
+    return changeAs(context, call, (person) =>
+      person.finishKey(userOf(call), call.parameters.id ?? '', body),
+    );
   },
 
-  'GET /api/users': (desk, call) =>
-    readAs(desk, call, (person) => {
+  'GET /api/users': (context, call) =>
+    readAs(context, call, (person) => {
       const { after, search } = call.query;
       return person.users(after, limitIn(call), search, true);
     }),
 
-  'POST /api/users/:user/unlock': (desk, call) =>
-    plainChange(desk, call, (person) => person.unlock(userOf(call))),
+  'POST /api/users/:user/unlock': (context, call) =>
+    plainChange(context, call, (person) => person.unlock(userOf(call))),
 
-  'POST /api/users/:user/bypass': (desk, call) =>
-    plainChange(desk, call, (person) => person.giveBypass(userOf(call), {})),
+  'POST /api/users/:user/bypass': (context, call) =>
+    plainChange(context, call, (person) => person.giveBypass(userOf(call), {})),
 
-  'POST /api/users/:user/invite': async (desk, call) => {
+  'POST /api/users/:user/invite': async (context, call) => {
     const { withoutPassword } = readInvite(await call.body());
-    return changeAs(desk, call, (person) => person.invite(userOf(call), withoutPassword));
+    return changeAs(context, call, (person) => person.invite(userOf(call), withoutPassword));
   },
 
-  'GET /api/audit': (desk, call) =>
-    readAs(desk, call, (person) => {
+  'GET /api/audit': (context, call) =>
+    readAs(context, call, (person) => {
       const { user, from } = call.query;
       return person.audit({
         ...(user === undefined ? {} : { user }),
@@ -71,12 +75,12 @@ export const userRoutes = {
 
 /** A change that takes no body. */
 async function plainChange<T>(
-  desk: ServerContext,
+  context: ServerContext,
   call: ApiRequest,
   ask: Parameters<typeof changeAs<T>>[2],
 ): Promise<T> {
   readNothing(await call.body());
-  return changeAs(desk, call, ask);
+  return changeAs(context, call, ask);
 }
 
 const isConfirmed = (call: ApiRequest): boolean => call.query.confirmed === 'true';

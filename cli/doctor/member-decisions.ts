@@ -22,7 +22,7 @@ export type Met = { readonly account: string; readonly service: string } & (
 );
 
 /** A network that a rule lets off. */
-interface LetOff {
+interface Exempt {
   readonly realm: string;
   readonly services: readonly string[] | undefined;
   readonly address: string;
@@ -45,7 +45,7 @@ export async function meet(
   const pairs = names
     .flatMap((account) => services.map((service) => ({ account, service })))
     .filter(({ account, service }) => account !== 'root' || service !== 'sshd' || rootOverSsh);
-  const networks = await letOff(machine);
+  const networks = await exempt(machine);
   const met: Met[] = [];
   let next = 0;
   const worker = async () => {
@@ -60,7 +60,7 @@ export async function meet(
   return { met, asked: names.length - waiting.size };
 }
 
-async function letOff(machine: Machine): Promise<readonly LetOff[]> {
+async function exempt(machine: Machine): Promise<readonly Exempt[]> {
   const realms = (await realmsOf(machine)) ?? [];
   return realms.flatMap(({ name: realm, rules }) =>
     rules.flatMap(({ action, from, services }) =>
@@ -74,7 +74,7 @@ async function letOff(machine: Machine): Promise<readonly LetOff[]> {
 }
 
 /** Automation that comes from one network alone is let in there, and locked out nowhere. */
-async function elsewhere(machine: Machine, one: Met, networks: readonly LetOff[]): Promise<Met> {
+async function elsewhere(machine: Machine, one: Met, networks: readonly Exempt[]): Promise<Met> {
   if (one.kind !== 'decided' || one.explained.decision !== 'refused' || one.service !== 'sshd') return one;
   const open = networks.find(
     ({ realm, services }) => realm === one.explained.realm && (services?.includes(one.service) ?? true),

@@ -13,7 +13,7 @@ export function memberFindings(
 ): Finding[] {
   const groups = new Map<string, Group>();
   for (const one of met) {
-    const found = judge(one, inForce);
+    const found = evaluate(one, inForce);
     if (found === undefined) continue;
     const key = `${found.id} ${found.cause ?? ''} ${one.kind === 'decided' ? one.explained.realm : ''}`;
     const group = groups.get(key) ?? { ...found, accounts: new Set(), services: new Set() };
@@ -24,14 +24,14 @@ export function memberFindings(
   return [...groups.values()].map((group) => tell(group, services));
 }
 
-interface Judged {
+interface Evaluated {
   readonly id: FindingId;
   /** What it will be once something is protected; the remedy hangs on it. Absent: as the id. */
   readonly cause?: FindingId;
   readonly why: string;
 }
 
-interface Group extends Judged {
+interface Group extends Evaluated {
   readonly accounts: Set<string>;
   readonly services: Set<string>;
 }
@@ -47,7 +47,7 @@ function tell({ id, cause = id, why, accounts, services }: Group, all: readonly 
   return finding(id, what, fitting, { accounts: names });
 }
 
-function judge(met: Met, inForce: boolean): Judged | undefined {
+function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
   if (met.kind === 'unresolved') return { id: 'member.unresolved', why: met.why };
   const { decision, why, realm, line, sentence } = met.explained;
   const where = `realm "${realm}" (line ${line})`;

@@ -19,7 +19,7 @@ export const modesCheck: Check = {
     const owner = await daemonUid(machine);
     const things = await thingsOf(machine);
     const findings: Finding[] = [];
-    for (const thing of things) findings.push(...(await judge(machine, thing, owner)));
+    for (const thing of things) findings.push(...(await evaluate(machine, thing, owner)));
     const real = await Promise.all(things.map(({ path }) => machine.files.real(path)));
     const directories = new Set(
       things.flatMap(({ path }, index) => [...parentsOf(path), ...parentsOf(real[index] ?? path)]),
@@ -47,7 +47,7 @@ async function thingsOf(machine: Machine): Promise<readonly Guarded[]> {
   ];
 }
 
-async function judge(
+async function evaluate(
   machine: Machine,
   { path, readers }: Guarded,
   owner: number | undefined,

@@ -109,7 +109,7 @@ function unique(findings: readonly Finding[]): readonly Finding[] {
 async function modules(machine: Machine, stack: Stack): Promise<readonly Finding[]> {
   const findings = await Promise.all(
     oursIn(stack).map(async (line): Promise<readonly Finding[]> => {
-      const places = line.module.startsWith('/') ? [line.module] : await placesOf(machine, line);
+      const places = line.module.startsWith('/') ? [line.module] : await connectionLimitOf(machine, line);
       const entries = await Promise.all(places.map((path) => machine.files.look(path)));
       if (entries.some(({ kind }) => kind === 'file' || kind === 'link')) return [];
       if (entries.some(({ kind }) => kind === 'unseen'))
@@ -122,7 +122,7 @@ async function modules(machine: Machine, stack: Stack): Promise<readonly Finding
 }
 
 /** Where libpam looks for modules: Debian has a directory for each architecture. */
-async function placesOf({ files }: Machine, { module }: ModuleLine): Promise<readonly string[]> {
+async function connectionLimitOf({ files }: Machine, { module }: ModuleLine): Promise<readonly string[]> {
   const listed = await files.list('/usr/lib');
   const triplets = listed.kind === 'names' ? listed.names.filter((name) => /-linux-gnu/.test(name)) : [];
   const directories = [

@@ -12,24 +12,24 @@ export const socketsCheck: Check = {
     const { pamSocket, pamUserSocket, controlSocket } = await pathsOf(machine);
     const owner = await daemonUid(machine);
     const sockets = [
-      { path: pamSocket, forRootAlone: true },
-      { path: pamUserSocket, forRootAlone: false },
-      { path: controlSocket, forRootAlone: false },
+      { path: pamSocket, forOnlyRoot: true },
+      { path: pamUserSocket, forOnlyRoot: false },
+      { path: controlSocket, forOnlyRoot: false },
     ];
-    const judged = await Promise.all(sockets.map((socket) => judge(machine, socket, owner)));
+    const evaluated = await Promise.all(sockets.map((socket) => evaluate(machine, socket, owner)));
     const strangers = await listeners(machine, [pamSocket, pamUserSocket, controlSocket]);
-    return orGood([...judged.flat(), ...strangers], 'all three are answered');
+    return orGood([...evaluated.flat(), ...strangers], 'all three are answered');
   },
 };
 
 interface Socket {
   readonly path: string;
-  readonly forRootAlone: boolean;
+  readonly forOnlyRoot: boolean;
 }
 
-async function judge(
+async function evaluate(
   machine: Machine,
-  { path, forRootAlone }: Socket,
+  { path, forOnlyRoot }: Socket,
   owner: number | undefined,
 ): Promise<readonly Finding[]> {
   const restart = 'systemctl restart sallyportd';
@@ -41,9 +41,9 @@ async function judge(
     findings.push(
       finding('socket.owner', `${path} belongs to uid ${entry.uid}`, `look who made it, then: ${restart}`),
     );
-  if (forRootAlone && (entry.mode & 0o066) !== 0)
+  if (forOnlyRoot && (entry.mode & 0o066) !== 0)
     findings.push(finding('socket.open', `${path} has mode ${octal(entry.mode)}`, `chmod 0600 ${path}`));
-  if (!forRootAlone && (entry.mode & 0o002) === 0)
+  if (!forOnlyRoot && (entry.mode & 0o002) === 0)
     findings.push(finding('socket.closed', `${path} has mode ${octal(entry.mode)}`, `chmod 0666 ${path}`));
   const answer = await machine.connects(path);
   if (answer === 'forbidden') findings.push(notChecked(`whether somebody answers on ${path}`));

@@ -30,7 +30,7 @@ const graceSeconds = 100;
 const restart = 'then: sshd -t && systemctl reload ssh';
 
 /** The stack of sshd holds the module; so each way in must come by it, and be able to ask. */
-export function judgeSettings(settings: SshdSettings, about: Circumstances): readonly Setting[] {
+export function checkSettings(settings: SshdSettings, about: Circumstances): readonly Setting[] {
   const is = (keyword: string, value: string) => settings.get(keyword) === value;
   if (is('permitrootlogin', 'no') && about.user === 'root') return [];
   if (!is('usepam', 'yes'))
@@ -110,8 +110,8 @@ function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstan
 function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Setting[] {
   const permit = settings.get('permitrootlogin');
   if (user !== 'root' || (permit !== 'without-password' && permit !== 'prohibit-password')) return [];
-  const keysAlone = new Set(['publickey', 'hostbased', 'gssapi-with-mic']);
-  if (methodLists(settings).some((list) => list.every((method) => keysAlone.has(method)))) return [];
+  const onlyKeys = new Set(['publickey', 'hostbased', 'gssapi-with-mic']);
+  if (methodLists(settings).some((list) => list.every((method) => onlyKeys.has(method)))) return [];
   return [
     {
       id: 'sshd.root-shut-out',

@@ -8,7 +8,7 @@ import { groupNamed, localAccounts, localPeople } from './names.ts';
 import { guarded, oursIn } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
 import { matchNames, type Probe, resolveSshd } from './sshd-config.ts';
-import { judgeSettings, type Setting } from './sshd-rules.ts';
+import { checkSettings, type Setting } from './sshd-rules.ts';
 
 const directory = '/etc/ssh';
 /** People whose settings are asked for beside root's and those that Match blocks name. */
@@ -47,17 +47,17 @@ export const sshdCheck: Check = {
         (names?.includes('sshd') ?? true) && from?.some(({ kind }) => kind === 'network') === true,
     );
     const probes = await probesOf(machine);
-    const judged = await Promise.all(
+    const evaluated = await Promise.all(
       probes.map(async (probe): Promise<readonly Setting[]> => {
         const resolved = await resolveSshd(machine, probe);
         if (resolved.kind !== 'settings') return [];
         const about = { ...probe, ...firstFactorOf(stack), onePrompt, acceptsKeys, namesNetworks };
-        return judgeSettings(resolved.settings, about);
+        return checkSettings(resolved.settings, about);
       }),
     );
-    const letOff = await letOffByRealm(machine, probes);
+    const exempt = await exemptByRealm(machine, probes);
     return orGood(
-      [...dropIns, ...merged(judged, probes, letOff)],
+      [...dropIns, ...merged(evaluated, probes, exempt)],
       `asked for ${pluralise(probes.length, 'connection')}`,
     );
   },
@@ -98,7 +98,7 @@ async function probesOf(machine: Machine): Promise<readonly Probe[]> {
 }
 
 /** Who needs no second factor over ssh anyway loses none by a way past it. */
-async function letOffByRealm(machine: Machine, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
+async function exemptByRealm(machine: Machine, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
   const status = await machine.status();
   if (!status.ok) return new Set();
   const off = await Promise.all(
@@ -121,16 +121,16 @@ function keyOf({ user, address }: Probe): string {
 
 /** One finding for each thing that is wrong, with those whom it is about. */
 function merged(
-  judged: readonly (readonly Setting[])[],
+  evaluated: readonly (readonly Setting[])[],
   probes: readonly Probe[],
-  letOff: ReadonlySet<string>,
+  exempt: ReadonlySet<string>,
 ): readonly Finding[] {
   const byText = new Map<string, { setting: Setting; whose: string[] }>();
-  judged.forEach((settings, index) => {
+  evaluated.forEach((settings, index) => {
     const probe = probes[index];
     if (probe === undefined) return;
     for (const setting of settings) {
-      if (setting.id === 'sshd.single-factor' && letOff.has(keyOf(probe))) continue;
+      if (setting.id === 'sshd.single-factor' && exempt.has(keyOf(probe))) continue;
       const key = `${setting.id} ${setting.what}`;
       const known = byText.get(key) ?? { setting, whose: [] };
       known.whose.push(probe.address === outside ? probe.user : keyOf(probe));

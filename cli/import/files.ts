@@ -43,8 +43,8 @@ export async function namedFiles(
       () => false,
     );
     if (!isThere) continue;
-    const isSomebodys = found.uid !== 0 || (await isRootsHome(found));
-    named.push({ file, mask, ...(isSomebodys ? { home: found.uid } : {}) });
+    const hasOwner = found.uid !== 0 || (await isRootsHome(found));
+    named.push({ file, mask, ...(hasOwner ? { home: found.uid } : {}) });
   }
   return named;
 }

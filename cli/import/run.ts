@@ -34,9 +34,9 @@ export async function runImport(context: Context, options: ImportOptions): Promi
   const named = () => parsedIn(files, options.parse);
   const bad = new Map<string, string>();
   const broken = new Set<string>();
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let total = 0;
-  for await (const one of grouped(noted(named(), told))) {
+  for await (const one of grouped(noted(named(), reported))) {
     if (one.kind === 'found') total += 1;
     else if (one.whole === true) broken.add(one.place.file);
     else if (one.user !== undefined) {
@@ -50,7 +50,7 @@ export async function runImport(context: Context, options: ImportOptions): Promi
     done += 1;
     report.progress(done, total);
   };
-  for (const one of empty(files, told, options.user)) report.problem(one);
+  for (const one of empty(files, reported, options.user)) report.problem(one);
   const sender = createSender({
     client: context.client(),
     source: options.source,
@@ -97,15 +97,15 @@ async function* whole(all: AsyncIterable<Parsed>, broken: ReadonlySet<string>): 
 /** Files that were named and say nothing of any account, or of the one that is wanted. */
 function empty(
   files: readonly Named[],
-  told: ReadonlySet<string>,
+  reported: ReadonlySet<string>,
   user: string | undefined,
 ): readonly Problem[] {
-  const silent = files.filter(({ file, home }) => home === undefined && !told.has(file));
+  const silent = files.filter(({ file, home }) => home === undefined && !reported.has(file));
   if (user === undefined)
     return silent.map(({ file }) =>
       problem({ file }, 'there is no account in it; look whether it is the right file, and of this format'),
     );
-  const [first] = told.size === 0 ? silent : [];
+  const [first] = reported.size === 0 ? silent : [];
   if (first === undefined) return [];
   return [
     problem(

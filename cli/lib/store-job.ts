@@ -18,7 +18,7 @@ interface Noted {
 }
 
 /** A line of what a sallyportd tells that works on a store. */
-type Told =
+type WorkerReport =
   | { readonly progress: number }
   | { readonly problem: string }
   | { readonly noted: Noted }
@@ -64,16 +64,16 @@ export async function workOnStore(
   let done: Worked['done'] | undefined;
   let refusal: string | undefined;
   for await (const text of createInterface({ input: child.stdout, terminal: false })) {
-    const told = JSON.parse(text) as Told;
-    if ('progress' in told) progress.show(`${told.progress} …`);
+    const reported = JSON.parse(text) as WorkerReport;
+    if ('progress' in reported) progress.show(`${reported.progress} …`);
     else progress.clear();
-    if ('problem' in told) {
-      problems.push(told.problem);
-      if (!json) output.warn(told.problem);
+    if ('problem' in reported) {
+      problems.push(reported.problem);
+      if (!json) output.warn(reported.problem);
     }
-    if ('noted' in told) note(context, told.noted, json);
-    if ('error' in told) refusal = told.error.message;
-    if ('done' in told) done = told.done;
+    if ('noted' in reported) note(context, reported.noted, json);
+    if ('error' in reported) refusal = reported.error.message;
+    if ('done' in reported) done = reported.done;
   }
   progress.clear();
   child.stdin.destroy();

@@ -18,7 +18,7 @@ export function apply(change: Change, files: readonly FileChange[], users: reado
     const watching = watch(change.id, change.trial !== undefined);
     const dropIns = files.filter(({ path }) => path.startsWith(dropInDirectory));
     writeFiles(dropIns);
-    for (const { after } of dropIns) if (after !== undefined) judgeDropIn(after, users);
+    for (const { after } of dropIns) if (after !== undefined) checkDropIn(after, users);
     writeFiles(files.filter((file) => !dropIns.includes(file)));
     noteWritten();
     if (change.trial === undefined) end(change.id);
@@ -33,7 +33,7 @@ export function apply(change: Change, files: readonly FileChange[], users: reado
   }
 }
 
-function judgeDropIn(text: string, users: readonly string[]): void {
+function checkDropIn(text: string, users: readonly string[]): void {
   const fault = sshdFault();
   if (fault !== undefined) throw new CliError('refused', `nothing was changed: ${fault}`);
   const found = new Set([

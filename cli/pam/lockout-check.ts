@@ -110,7 +110,7 @@ async function peopleFaults(options: SafetyOptions): Promise<Safety> {
     ...options,
     address: environment.SSH_CONNECTION?.split(' ')[0],
     caller: me?.name,
-    told: new Set(blockers.length === 0 ? [] : meant.keys()),
+    reported: new Set(blockers.length === 0 ? [] : meant.keys()),
   });
   return { blockers: [...blockers, ...losses.blockers], warnings: losses.warnings };
 }

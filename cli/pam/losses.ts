@@ -26,7 +26,7 @@ export interface LossOptions {
   readonly caller: string | undefined;
   readonly isMeant: boolean;
   /** Accounts of which all is said already. */
-  readonly told: ReadonlySet<string>;
+  readonly reported: ReadonlySet<string>;
 }
 
 const atOnce = 8;
@@ -52,7 +52,7 @@ export async function lossesOf(options: LossOptions): Promise<Safety> {
       const means = await Promise.all(some.map((one) => meansOf(options, one)));
       for (const [index, mean] of means.entries()) {
         const { was, later, pastPam } =
-          mean === undefined ? nothing : judge(options, ssh, mean, addressOf(options, some[index]));
+          mean === undefined ? nothing : evaluate(options, ssh, mean, addressOf(options, some[index]));
         const name = mean?.account.name ?? '';
         if (pastPam) past.push(name);
         if (was && later !== undefined) lost.push({ name, why: later });
@@ -111,24 +111,24 @@ async function meansOf(
   }
 }
 
-interface Judged {
+interface Evaluated {
   readonly was: boolean;
   readonly later: Obstacle;
   readonly pastPam: boolean;
 }
 
-const nothing: Judged = { was: false, later: undefined, pastPam: false };
+const nothing: Evaluated = { was: false, later: undefined, pastPam: false };
 
 function addressOf({ address }: LossOptions, candidate: Candidate | undefined): string {
   return candidate?.address ?? address ?? outside;
 }
 
-function judge(
+function evaluate(
   { plan, files }: LossOptions,
   ssh: Previews | undefined,
   means: Means,
   address: string,
-): Judged {
+): Evaluated {
   const { account } = means;
   const before = readStack(files, plan.service, 'auth');
   if (ssh === undefined) {
@@ -164,13 +164,13 @@ const reasons: Readonly<Record<NonNullable<Obstacle>, string>> = {
 };
 
 function sentences(
-  { plan, told }: LossOptions,
+  { plan, reported }: LossOptions,
   lost: readonly Lost[],
   past: readonly string[],
   left: number,
 ): readonly string[] {
   const by = (why: NonNullable<Obstacle>) =>
-    lost.filter((one) => one.why === why && !told.has(one.name)).map(({ name }) => name);
+    lost.filter((one) => one.why === why && !reported.has(one.name)).map(({ name }) => name);
   const kinds = Object.keys(reasons) as (keyof typeof reasons)[];
   return [
     ...kinds.flatMap((why) => {

@@ -38,7 +38,7 @@ export function disagreements(dropIn: string, settings: SshdSettings): readonly 
   return settingsIn(dropIn).flatMap(([keyword, value]) => {
     const real = settings.get(keyword.toLowerCase());
     if (real === undefined || real.toLowerCase() === value.toLowerCase()) return [];
-    const elsewhere = placesOf(keyword);
+    const elsewhere = connectionLimitOf(keyword);
     const where = elsewhere.length === 0 ? '' : `, which ${elsewhere.join(' and ')} says`;
     return [`sshd would have ${keyword} ${real} and not ${value}${where}`];
   });
@@ -52,7 +52,7 @@ function settingsIn(text: string): readonly (readonly [string, string])[] {
 }
 
 /** Files with a line of that keyword, but for our own. */
-function placesOf(keyword: string): readonly string[] {
+function connectionLimitOf(keyword: string): readonly string[] {
   const names = existsSync(dropInDirectory) ? readdirSync(dropInDirectory) : [];
   const files = names.filter((name) => name.endsWith('.conf') && !name.includes('sallyport')).sort();
   const line = new RegExp(`^\\s*${keyword}\\s`, 'i');

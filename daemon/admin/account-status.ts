@@ -19,14 +19,14 @@ export interface AccountStatus {
   readonly problem?: string;
 }
 
-export interface StandingOptions {
+export interface AccountStatusOptions {
   readonly accounts: Accounts;
   readonly configuration: Configuration;
   readonly now: () => number;
   readonly bootId: string;
 }
 
-export interface Standings {
+export interface AccountStatuses {
   of(account: string): Promise<AccountStatus>;
   /** What a change of factors costs: a sentence when logins are refused, now or soon, or not asked, that were. */
   lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
@@ -37,7 +37,7 @@ export interface Standings {
   losesLast(account: string, before: AccountRecord, after: AccountRecord): Promise<boolean>;
 }
 
-export function createStanding(options: StandingOptions): Standings {
+export function createAccountStatuses(options: AccountStatusOptions): AccountStatuses {
   const lookUp = (account: string) =>
     options.accounts.byName(account, referencedGroups(options.configuration.current()));
 
@@ -82,18 +82,18 @@ export function createStanding(options: StandingOptions): Standings {
  * @throws SallyportError last-factor, yes-needed
  */
 export async function refuseLoss(
-  standings: Standings,
+  accountStatuses: AccountStatuses,
   account: string,
   before: AccountRecord,
   after: AccountRecord,
   { isSelf = false, isConfirmed = false }: ChangedBy,
 ): Promise<void> {
-  if (isSelf && (await standings.losesLast(account, before, after)))
+  if (isSelf && (await accountStatuses.losesLast(account, before, after)))
     throw new SallyportError(
       'last-factor',
       `${account} could not log in without it, or only until its recovery keys are used up: add another factor that the realm requires first, or ask an administrator`,
     );
-  const loss = isConfirmed ? undefined : await standings.lossOf(account, before, after);
+  const loss = isConfirmed ? undefined : await accountStatuses.lossOf(account, before, after);
   if (loss !== undefined) throw new SallyportError('yes-needed', loss);
 }
 
@@ -108,7 +108,11 @@ interface Held {
 }
 
 /** @returns undefined: its realm is not known */
-function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOptions): Held | undefined {
+function heldOf(
+  found: AccountLookup,
+  record: AccountRecord,
+  options: AccountStatusOptions,
+): Held | undefined {
   const { realm } = accountStatusOf(found, options);
   if (realm === undefined) return undefined;
   const { webauthn } = options.configuration.current();
@@ -123,7 +127,7 @@ function heldOf(found: AccountLookup, record: AccountRecord, options: StandingOp
   };
 }
 
-function accountStatusOf(found: AccountLookup, options: StandingOptions): AccountStatus {
+function accountStatusOf(found: AccountLookup, options: AccountStatusOptions): AccountStatus {
   if (found.status === 'absent') return { problem: 'the name service does not know the account any more' };
   if (found.status === 'unavailable') return { problem: `the name service cannot tell (${found.why})` };
   const { account, groups } = found;
@@ -134,7 +138,7 @@ function accountStatusOf(found: AccountLookup, options: StandingOptions): Accoun
 }
 
 /** A plain login that no rule on services or sources speaks of, without locks: only the factors count. */
-function decideFor(found: Found, record: AccountRecord, options: StandingOptions): Decision {
+function decideFor(found: Found, record: AccountRecord, options: AccountStatusOptions): Decision {
   return plainLogin(found, record, { codes: 0, any: 0 }, options);
 }
 
@@ -148,7 +152,7 @@ export function plainLogin(
   found: Found,
   record: AccountRecord | undefined,
   lock: LockState,
-  options: Pick<StandingOptions, 'configuration' | 'now' | 'bootId'>,
+  options: Pick<AccountStatusOptions, 'configuration' | 'now' | 'bootId'>,
 ): Decision {
   const facts: LoginFacts = {
     service: '',

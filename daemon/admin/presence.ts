@@ -28,12 +28,12 @@ export function createPresence({
   now,
   listWait = limits.listWait,
 }: PresenceOptions): () => PresenceOf {
-  const gate = createSemaphore(limits.reportAtOnce);
+  const semaphore = createSemaphore(limits.reportAtOnce);
   return () => {
     const began = performance.now();
     let isOver = false;
     return (account, record) =>
-      gate(async () => {
+      semaphore(async () => {
         if (isOver || performance.now() - began > listWait) return 'unknown';
         const found = await accounts.byName(account, []);
         if (found.status === 'unavailable') isOver = true;

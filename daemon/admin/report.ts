@@ -9,7 +9,7 @@ import type { Decision } from '../policy/decision.ts';
 import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { holdsRequired } from '../policy/requirement.ts';
 import type { AccountRecord, Store } from '../store/contract.ts';
-import { plainLogin, type StandingOptions } from './account-status.ts';
+import { type AccountStatusOptions, plainLogin } from './account-status.ts';
 
 export interface Reporting {
   /**
@@ -19,7 +19,7 @@ export interface Reporting {
   report(accounts: readonly string[]): Promise<ReportView>;
 }
 
-export interface ReportingOptions extends StandingOptions {
+export interface ReportingOptions extends AccountStatusOptions {
   readonly store: Pick<Store, 'account'>;
   readonly accounts: Accounts;
   /** Milliseconds after which no more names are looked up; by default `limits.reportWait`. */
@@ -31,13 +31,13 @@ export interface ReportingOptions extends StandingOptions {
  * logins find it free; a name service that hangs is not asked about name after name.
  */
 export function createReporting(options: ReportingOptions): Reporting {
-  const gate = createSemaphore(limits.reportAtOnce);
+  const semaphore = createSemaphore(limits.reportAtOnce);
   return {
     async report(accounts) {
       const began = performance.now();
       const isLate = () => performance.now() - began > (options.reportWait ?? limits.reportWait);
       const line = (account: string) =>
-        gate(async () => (isLate() ? tooLate(account) : lineOf(options, account)));
+        semaphore(async () => (isLate() ? tooLate(account) : lineOf(options, account)));
       return { lines: await Promise.all(accounts.map(line)) };
     },
   };

@@ -41,7 +41,7 @@ export interface Holder extends Caller {
   /** Less than five minutes ago: good for changes. */
   readonly fresh: boolean;
   /** Given without a factor where one is required: to add one's own first factor, whatever group one is in. */
-  readonly ownAlone?: true;
+  readonly onlyOwn?: true;
 }
 
 /** Tokens: sallyportd gives them for a password and, where the account has one, a factor. */
@@ -80,7 +80,7 @@ export function mayCall(
   if (holder.uid !== caller.uid) return refuse('token-needed');
   if (sharesUid(holder, subject)) return refuse('not-permitted');
   const isOwn = callerRole(caller, subject) === 'self';
-  return holder.ownAlone === true && !isOwn ? refuse('not-permitted') : { allowed: true };
+  return holder.onlyOwn === true && !isOwn ? refuse('not-permitted') : { allowed: true };
 }
 
 export function callerRole(caller: Caller, subject: TargetAccount | undefined): CallerRole {

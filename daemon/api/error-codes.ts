@@ -89,4 +89,4 @@ export interface ErrorBody {
 }
 
 /** The head of a stream says which place is the newest then: behind it begins whoever names none. */
-export const newestPlace = 'sallyport-newest-event';
+export const newestEventHeader = 'sallyport-newest-event';

@@ -1,4 +1,4 @@
-import { administer, change, type Operation, read, readAll, rootAlone } from './permissions.ts';
+import { administer, change, type Operation, onlyRoot, read, readAll } from './permissions.ts';
 
 /** About one account and its factors. */
 export const accountOperations = {
@@ -70,7 +70,7 @@ export const accountOperations = {
     path: '/v1/users/:user/factors',
     about: 'path',
     what: 'Adds a factor without a code',
-    access: rootAlone,
+    access: onlyRoot,
     within: 'factor-add',
   },
   'ceremony-begin': {

@@ -1,4 +1,4 @@
-import { anybody, type Operation, own, portalAlone } from './permissions.ts';
+import { anybody, type Operation, onlyPortal, own } from './permissions.ts';
 
 /** Proving who somebody is, and letting a login in that waits. */
 export const peopleOperations = {
@@ -28,21 +28,21 @@ export const peopleOperations = {
     path: '/v1/approvals/:approval',
     about: 'none',
     what: 'What a login that waits for an approval is about',
-    access: portalAlone,
+    access: onlyPortal,
   },
   'approval-answer': {
     method: 'POST',
     path: '/v1/approvals/:approval',
     about: 'none',
     what: 'Approves it with a security key',
-    access: portalAlone,
+    access: onlyPortal,
   },
   'approval-deny': {
     method: 'POST',
     path: '/v1/approvals/:approval/deny',
     about: 'none',
     what: 'Denies it',
-    access: portalAlone,
+    access: onlyPortal,
   },
   'approval-follow': {
     method: 'GET',

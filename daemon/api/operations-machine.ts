@@ -1,4 +1,4 @@
-import { follow, type Operation, read, readAll, rootAlone } from './permissions.ts';
+import { follow, type Operation, onlyRoot, read, readAll } from './permissions.ts';
 
 /** About the daemon, its store, its realms and all accounts at once. */
 export const machineOperations = {
@@ -21,28 +21,28 @@ export const machineOperations = {
     path: '/v1/reload',
     about: 'none',
     what: 'Reads the configuration again; a bad one changes nothing',
-    access: rootAlone,
+    access: onlyRoot,
   },
   backup: {
     method: 'POST',
     path: '/v1/backup',
     about: 'none',
     what: 'Everything in the store as it is now, still sealed; with the master key, if that is asked for',
-    access: rootAlone,
+    access: onlyRoot,
   },
   'store-check': {
     method: 'POST',
     path: '/v1/store/check',
     about: 'none',
     what: 'Begins to read everything in the store; status says how far it came and what it found',
-    access: rootAlone,
+    access: onlyRoot,
   },
   'keys-adopt': {
     method: 'POST',
     path: '/v1/keys/adopt',
     about: 'none',
     what: 'Reads the master key file again, and seals everything with its first key',
-    access: rootAlone,
+    access: onlyRoot,
   },
   'realm-list': {
     method: 'GET',
@@ -70,14 +70,14 @@ export const machineOperations = {
     path: '/v1/import',
     about: 'none',
     what: 'Takes accounts over from another system, with what is spent of their factors',
-    access: rootAlone,
+    access: onlyRoot,
   },
   export: {
     method: 'POST',
     path: '/v1/export',
     about: 'none',
     what: 'Hands out the secrets of accounts, for another system',
-    access: rootAlone,
+    access: onlyRoot,
   },
   'audit-read': {
     method: 'GET',

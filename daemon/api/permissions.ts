@@ -52,14 +52,14 @@ export const anybody: Access = {
   notify: 'deny',
 };
 /** What only the pages of the portal have to do with. */
-export const portalAlone: Access = {
+export const onlyPortal: Access = {
   ...anybody,
   admin: 'deny',
   adminOfRoot: 'deny',
   self: 'deny',
   other: 'deny',
 };
-export const rootAlone: Access = {
+export const onlyRoot: Access = {
   root: 'allow',
   admin: 'deny',
   adminOfRoot: 'deny',

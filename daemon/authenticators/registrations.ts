@@ -35,7 +35,7 @@ export const keyAlgorithms: readonly KeyAlgorithm[] = ['es256', 'eddsa', 'rs256'
 const coseIds: Readonly<Record<KeyAlgorithm, number>> = { es256: -7, eddsa: -8, rs256: -257 };
 
 /** The library keeps one set of metadata for the whole process: who uses it waits for the one before. */
-const inTurn = createAccountMutex();
+const accountMutex = createAccountMutex();
 
 /**
  * W3C Web Authentication Level 3, 7.1.
@@ -55,7 +55,7 @@ export async function verifyRegistration(registration: Registration, wanted: Wan
   const statements = models === undefined ? [] : await readMetadata(models);
   const attestationObject =
     models === undefined ? await withoutAttestation(registration) : registration.attestationObject;
-  const outcome = await inTurn('metadata', async () => {
+  const outcome = await accountMutex('metadata', async () => {
     if (models !== undefined) await useStatements(statements);
     try {
       return await library.verifyRegistrationResponse({

@@ -32,7 +32,7 @@ export type CeremonyLimits = Readonly<
 
 export interface CeremonyOptions {
   readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
-  readonly touches: Pick<KeyRequests, 'begin' | 'make'>;
+  readonly keyRequests: Pick<KeyRequests, 'begin' | 'make'>;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly limits?: CeremonyLimits;
 }
@@ -57,7 +57,7 @@ interface Ceremony {
  * - a PIN is passed on once, and wiped.
  */
 export function createCeremonies(options: CeremonyOptions): Ceremonies {
-  const { verifier, touches, randomness } = options;
+  const { verifier, keyRequests, randomness } = options;
   const limit = options.limits ?? limits;
   const running = new Map<string, Ceremony>();
 
@@ -142,7 +142,7 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
         if (body.kind === 'webauthn') {
           const wanted = await verifier.creationOptions(account);
           refuseEnded(ceremony);
-          settle(ceremony, touches.make(wanted, limit.ceremonyDeadline, watch), (registration) =>
+          settle(ceremony, keyRequests.make(wanted, limit.ceremonyDeadline, watch), (registration) =>
             verifier.enrol({ ...common, kind: 'webauthn', registration }),
           );
         } else {
@@ -150,7 +150,7 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
           const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
           const question = await verifier.legacyQuestion(account, credential);
           refuseEnded(ceremony);
-          settle(ceremony, touches.begin(question, limit.ceremonyDeadline, watch), (assertion) =>
+          settle(ceremony, keyRequests.begin(question, limit.ceremonyDeadline, watch), (assertion) =>
             verifier.enrol({ ...common, kind, credential, assertion }),
           );
         }

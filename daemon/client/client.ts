@@ -11,7 +11,7 @@ import type {
   MoveBody,
   ReportView,
 } from '../api/account-views.ts';
-import { newestPlace } from '../api/error-codes.ts';
+import { newestEventHeader } from '../api/error-codes.ts';
 import { type OperationName, operation } from '../api/operations.ts';
 import { pathOf } from '../api/routes.ts';
 import type {
@@ -150,7 +150,7 @@ export function createClient(options: ClientOptions): ControlClient {
     checkTrail: (query) => call('audit-verify', { query }),
     follow: (query, opened) =>
       stream(options, requestOf('audit-follow', { query }), (headers) =>
-        opened?.(Number(headers[newestPlace] ?? 0)),
+        opened?.(Number(headers[newestEventHeader] ?? 0)),
       ),
     adoptKeys: () => call('keys-adopt'),
     checkStore: () => call('store-check'),

@@ -65,7 +65,7 @@ export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders
  *   session, so that no person waits for the look-up of another.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
-  const inTurn = createAccountMutex();
+  const accountMutex = createAccountMutex();
   const changes = createRates(options.monotonic ?? (() => performance.now()), limits.ownChanges.accounts);
   let portal: number | undefined;
   const asked = {
@@ -86,7 +86,7 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
       changes.add(authorised.actor, limits.ownChanges.rate);
       return authorised;
     };
-    return options.rootUids.has(uid) ? work() : inTurn(askerOf(uid, headers), work);
+    return options.rootUids.has(uid) ? work() : accountMutex(askerOf(uid, headers), work);
   };
 }
 

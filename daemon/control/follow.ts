@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Admin } from '../admin/contract.ts';
 import type { Caller } from '../api/access.ts';
-import { newestPlace } from '../api/error-codes.ts';
+import { newestEventHeader } from '../api/error-codes.ts';
 import type { FollowQuery } from '../api/views.ts';
 import type { StoredAuditEvent } from '../audit/event.ts';
 import { fitting, withoutCodeToCome } from '../audit/filter.ts';
@@ -65,7 +65,7 @@ export function createFollowers(
     });
     response.writeHead(200, {
       'content-type': 'application/x-ndjson',
-      [newestPlace]: String(admin.status().store.events.last),
+      [newestEventHeader]: String(admin.status().store.events.last),
     });
     response.flushHeaders();
     // Behind the head: what is wrong already is told at once.

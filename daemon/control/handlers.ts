@@ -12,7 +12,7 @@ import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
 import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import type { Ceremonies } from '../ceremonies/ceremonies.ts';
 import { hasCode } from '../enrolment/enrolment.ts';
-import type { Moving } from '../enrolment/import-export-types.ts';
+import type { ImportExport } from '../enrolment/import-export-types.ts';
 import { limits } from '../limits.ts';
 import { beginCheck, type Maintenance } from '../maintenance/maintenance.ts';
 import { adoptKeys } from '../maintenance/master-keys.ts';
@@ -42,15 +42,15 @@ export interface HandlerOptions {
   readonly tokens: Pick<Tokens, 'end'>;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalsApi;
-  readonly moving: Moving;
+  readonly moving: ImportExport;
   readonly metrics: Metrics;
-  readonly keeping?: Maintenance;
+  readonly maintenance?: Maintenance;
 }
 
 /** The answer's body. Whatever is thrown becomes an error's. */
 export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 
-const movingHandlers = {
+const importExportHandlers = {
   async import({ moving }: HandlerOptions, call: Call): Promise<ImportView> {
     const body = check(importBody, await call.body());
     return { accounts: await moving.take({ ...body, actor: call.actor }) };
@@ -82,12 +82,12 @@ export const handlers: Readonly<
     Handler
   >
 > = {
-  ...movingHandlers,
+  ...importExportHandlers,
   status: plain(async ({ admin }) => admin.status()),
   metrics: plain(async ({ metrics }) => new PlainText(await metrics.text(), metricsType)),
   reload: change(async ({ admin }) => admin.reload()),
-  'store-check': change(async ({ keeping }) => beginCheck(keeping)),
-  'keys-adopt': change(async ({ keeping }, call) => adoptKeys(keeping, call.actor)),
+  'store-check': change(async ({ maintenance }) => beginCheck(maintenance)),
+  'keys-adopt': change(async ({ maintenance }, call) => adoptKeys(maintenance, call.actor)),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),
   'realm-show': plain(async ({ admin }, { route }) => admin.realm(route.parameters.realm ?? '')),
   report: async ({ admin }, call) => admin.report(readReport(await call.body())),

@@ -10,8 +10,8 @@ import { readBackupBody, readFollow } from '../api/schema.ts';
 import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
 import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import type { Ceremonies } from '../ceremonies/ceremonies.ts';
-import type { Moving } from '../enrolment/import-export-types.ts';
-import { createPlaces } from '../host/connection-limit.ts';
+import type { ImportExport } from '../enrolment/import-export-types.ts';
+import { createConnectionLimit } from '../host/connection-limit.ts';
 import { createRefusals } from '../host/lingering-close.ts';
 import { removeStale } from '../host/listener.ts';
 import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
@@ -57,10 +57,10 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'recordOf'> {
   readonly tokens: Tokens;
   readonly browserKeys: BrowserKeys;
   readonly approvals: ApprovalsApi;
-  readonly moving: Moving;
+  readonly moving: ImportExport;
   readonly metrics: Metrics;
   /** Undefined: of this store no backup can be taken. */
-  readonly keeping?: Maintenance;
+  readonly maintenance?: Maintenance;
   /** As it was known last: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
@@ -87,14 +87,14 @@ export interface ControlServer {
 export function createControlServer(options: ControlOptions): ControlServer {
   const limit = options.limits ?? limits;
   const peers = new WeakMap<Duplex, number>();
-  const places = createPlaces({
+  const places = createConnectionLimit({
     total: limit.controlConnections,
     perUid: limit.controlConnectionsPerUid,
     portal: limits.controlConnectionsOfPortal,
   });
   const refusals = createRefusals(limits.controlRefusedLingering);
   const followers = createFollowers(options.admin, limit);
-  const desk: Desk = {
+  const context: ServerContext = {
     options,
     limit,
     followers,
@@ -131,7 +131,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
       request.resume();
       return;
     }
-    serve(desk, uid, request, response).catch((error: unknown) => {
+    serve(context, uid, request, response).catch((error: unknown) => {
       options.log.error('control-failed', { uid, message: messageOf(error) });
       response.destroy();
     });
@@ -171,7 +171,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
 }
 
 /** What serving one request needs. */
-interface Desk {
+interface ServerContext {
   readonly options: ControlOptions;
   readonly limit: ControlLimits;
   readonly followers: Followers;
@@ -199,7 +199,7 @@ async function ownFrom(
 }
 
 async function serve(
-  desk: Desk,
+  context: ServerContext,
   uid: number,
   request: IncomingMessage,
   response: ServerResponse,
@@ -207,25 +207,25 @@ async function serve(
   let found: Route | undefined;
   try {
     found = route(request.method ?? '', request.url ?? '');
-    const authorised = await desk.authorise(uid, found, request.headers);
+    const authorised = await context.authorise(uid, found, request.headers);
     if (found.name === 'audit-follow') {
       const query = readFollow(found.query);
       const user = authorised.account === undefined ? {} : { user: authorised.account };
       request.socket.setTimeout(0);
-      endWithToken(desk, request, response);
-      const from = await ownFrom(desk.options.admin, authorised, query.from);
-      await desk.followers.start(response, { ...query, ...user, ...from }, authorised);
+      endWithToken(context, request, response);
+      const from = await ownFrom(context.options.admin, authorised, query.from);
+      await context.followers.start(response, { ...query, ...user, ...from }, authorised);
       return;
     }
     if (found.name === 'approval-follow') {
       request.socket.setTimeout(0);
-      endWithToken(desk, request, response);
-      desk.options.approvals.follow(response, authorised.account ?? '');
+      endWithToken(context, request, response);
+      context.options.approvals.follow(response, authorised.account ?? '');
       return;
     }
     if (found.name === 'backup') {
-      const asked = readBackupBody(await readJson(request, desk.limit.requestBody));
-      await sendBackup(desk.options.keeping, authorised.actor, asked, response);
+      const asked = readBackupBody(await readJson(request, context.limit.requestBody));
+      await sendBackup(context.options.maintenance, authorised.actor, asked, response);
       return;
     }
     if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
@@ -235,14 +235,14 @@ async function serve(
     const call = {
       ...authorised,
       route: found,
-      body: () => readJson(request, mostBytes(desk.limit, name)),
+      body: () => readJson(request, mostBytes(context.limit, name)),
       ended: () => closingOf(response),
       ...(token === undefined ? {} : { token }),
     };
-    send(request, response, 200, await handlers[found.name](desk.options, call));
+    send(request, response, 200, await handlers[found.name](context.options, call));
   } catch (error) {
     if (response.headersSent) throw error;
-    const { code, message } = errorResponse(desk.options.log, error, uid, found);
+    const { code, message } = errorResponse(context.options.log, error, uid, found);
     send(request, response, httpStatus[code], { error: { code, message } });
   }
 }
@@ -252,7 +252,11 @@ function mostBytes({ requestBody }: ControlLimits, name: OperationName): number 
 }
 
 /** MUST hold: nobody goes on to listen once the session that let them begin is over. */
-function endWithToken({ options, limit }: Desk, request: IncomingMessage, response: ServerResponse): void {
+function endWithToken(
+  { options, limit }: ServerContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const token = tokenIn(request.headers);
   if (token === undefined) return;
   const timer = setInterval(() => {

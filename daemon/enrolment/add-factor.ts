@@ -42,7 +42,7 @@ export function createFactorEnrolment(options: CodeVerificationOptions): Adding 
         const credential = await credentialIn(request, options, realm);
         return await settled(
           () => retryOnConflict(() => tryEnrol(options, request, owner, realm, credential)),
-          (work) => options.inTurn(owner.name, work),
+          (work) => options.accountMutex(owner.name, work),
         );
       } finally {
         request.code?.fill(0);
@@ -150,7 +150,7 @@ async function tryEnrol(
   };
   const mark = markOf(made.factor, found.touched?.marks ?? new Map());
   const warning = unusableReason(request, realm, made.record, now);
-  if (!(await options.ledger.change({ record, version }, made.record, event, mark))) return undefined;
+  if (!(await options.auditedStore.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
     factor: summaryOf(made.factor),

@@ -6,8 +6,8 @@ import { changeEvent } from '../verifier/events.ts';
 import type {
   ExportedAccount,
   ExportRequest,
-  Moving,
-  MovingOptions,
+  ImportExport,
+  ImportExportOptions,
   PortableFactor,
 } from './import-export-types.ts';
 
@@ -17,7 +17,7 @@ import type {
  * MUST hold: the event is durable before a secret of that account goes out, and what goes out is what the event's
  * commit rests on; a store that cannot be written gives nothing.
  */
-export function createExporter(options: MovingOptions): Moving['give'] {
+export function createExporter(options: ImportExportOptions): ImportExport['give'] {
   return async (request) => {
     const { users, after, limit } = request;
     if (users !== undefined) {
@@ -48,7 +48,7 @@ export function createExporter(options: MovingOptions): Moving['give'] {
 
 /** @returns nothing: it has no factor */
 async function give(
-  { store, clock }: MovingOptions,
+  { store, clock }: ImportExportOptions,
   { actor }: ExportRequest,
   account: string,
 ): Promise<ExportedAccount[] | undefined> {

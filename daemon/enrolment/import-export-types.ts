@@ -2,7 +2,7 @@ import type { PortableFactor } from '../factors/kinds.ts';
 import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 
 export type { PortableFactor };
-export type MovedKind = PortableFactor['kind'];
+export type ImportedKind = PortableFactor['kind'];
 
 /** One account of another system. */
 export interface ImportEntry {
@@ -28,7 +28,7 @@ export interface ImportRequest {
 }
 
 /** added: it is new; raised: it was there, and more of it is spent now; refused: `code` and `message` say why. */
-export type ImportedFactor = { readonly kind: MovedKind; readonly name: string } & (
+export type ImportedFactor = { readonly kind: ImportedKind; readonly name: string } & (
   | { readonly outcome: 'added' | 'raised' | 'unchanged' }
   | { readonly outcome: 'refused'; readonly code: string; readonly message: string }
 );
@@ -69,14 +69,14 @@ export interface ExportPage {
 }
 
 /** Moving here from another system, and leaving. */
-export interface Moving {
+export interface ImportExport {
   /** One commit and its events for each account; one that is refused stops no other. Never throws for an entry. */
   take(request: ImportRequest): Promise<readonly ImportedAccount[]>;
   /** @throws SallyportError no-such-account, and the store's own */
   give(request: ExportRequest): Promise<ExportPage>;
 }
 
-export type MovingOptions = Pick<
+export type ImportExportOptions = Pick<
   CodeVerificationOptions,
-  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'ledger' | 'log'
+  'store' | 'accounts' | 'config' | 'keyedHash' | 'randomness' | 'clock' | 'auditedStore' | 'log'
 >;

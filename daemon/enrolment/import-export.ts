@@ -11,10 +11,10 @@ import { applyImport, importingOf } from './apply-import.ts';
 import { createExporter } from './export-accounts.ts';
 import type {
   ImportEntry,
+  ImportExport,
+  ImportExportOptions,
   ImportedAccount,
   ImportRequest,
-  Moving,
-  MovingOptions,
 } from './import-export-types.ts';
 
 /**
@@ -26,10 +26,10 @@ import type {
  * - whatever becomes of one account, the others go on;
  * - logins go on meanwhile: only some of NSS's threads are ever asked about accounts that move.
  */
-export function createMoving(options: MovingOptions): Moving {
-  const gate = createSemaphore(limits.movingLookups);
+export function createImportExport(options: ImportExportOptions): ImportExport {
+  const semaphore = createSemaphore(limits.movingLookups);
   const take = (request: ImportRequest, entry: ImportEntry) =>
-    takeEntry(options, request, entry, () => gate(() => subjectOf(options, entry)));
+    takeEntry(options, request, entry, () => semaphore(() => subjectOf(options, entry)));
   return {
     take: (request) => Promise.all(request.entries.map((entry) => take(request, entry))),
     give: createExporter(options),
@@ -37,10 +37,10 @@ export function createMoving(options: MovingOptions): Moving {
 }
 
 async function takeEntry(
-  options: MovingOptions,
+  options: ImportExportOptions,
   request: ImportRequest,
   entry: ImportEntry,
-  lookUp: () => Promise<MovingSubject>,
+  lookUp: () => Promise<ImportTarget>,
 ): Promise<ImportedAccount> {
   try {
     const subject = await lookUp();
@@ -57,7 +57,7 @@ function refused(code: string, message: string): ImportedAccount {
 }
 
 /** Who moves. */
-interface MovingSubject {
+interface ImportTarget {
   readonly owner: Owner;
   readonly realm: Realm;
   readonly rpId: string | undefined;
@@ -65,9 +65,9 @@ interface MovingSubject {
 
 /** @throws SallyportError `no-such-account`, `wrong-owner`, `accounts-unavailable` */
 async function subjectOf(
-  { config, accounts }: MovingOptions,
+  { config, accounts }: ImportExportOptions,
   { user, owner }: ImportEntry,
-): Promise<MovingSubject> {
+): Promise<ImportTarget> {
   const current = config();
   const groups = referencedGroups(current);
   const found = known(
@@ -95,10 +95,10 @@ async function subjectOf(
 
 /** @returns undefined: the commit met another one; decide again */
 async function tryTake(
-  options: MovingOptions,
+  options: ImportExportOptions,
   { actor, source, dryRun }: ImportRequest,
   entry: ImportEntry,
-  { owner, realm, rpId }: MovingSubject,
+  { owner, realm, rpId }: ImportTarget,
 ): Promise<ImportedAccount | undefined> {
   const { keyedHash, randomness } = options;
   const now = options.clock.now();
@@ -114,12 +114,17 @@ async function tryTake(
     source,
   });
   if (dryRun || taken.events.length === 0) return taken.said;
-  const isDone = await options.ledger.change({ record, version }, taken.record, taken.events, taken.tokens);
+  const isDone = await options.auditedStore.change(
+    { record, version },
+    taken.record,
+    taken.events,
+    taken.tokens,
+  );
   return isDone ? taken.said : undefined;
 }
 
 /** What is spent of the YubiKeys that are to come, whoever they belong to. */
-async function tokensOf({ store }: MovingOptions, { factors }: ImportEntry): Promise<YubikeyCounters> {
+async function tokensOf({ store }: ImportExportOptions, { factors }: ImportEntry): Promise<YubikeyCounters> {
   const names = new Set(factors.flatMap((moved) => importingOf(moved).counterNames?.(moved) ?? []));
   return new Map(await Promise.all([...names].map(async (name) => [name, await store.token(name)] as const)));
 }

@@ -12,7 +12,7 @@ export interface ConnectionLimit {
 
 export type Of = 'root' | 'portal' | 'others';
 
-export function createPlaces(limit: {
+export function createConnectionLimit(limit: {
   readonly total: number;
   readonly perUid: number;
   readonly portal: number;

@@ -41,10 +41,10 @@ export class Outside {
  */
 export async function settled<T>(
   work: () => Promise<T | Outside>,
-  inTurn?: (work: () => Promise<T | Outside>) => Promise<T | Outside>,
+  accountMutex?: (work: () => Promise<T | Outside>) => Promise<T | Outside>,
 ): Promise<T> {
   for (let tries = 0; tries < limits.commitTries; tries += 1) {
-    const said = inTurn === undefined ? await work() : await inTurn(work);
+    const said = accountMutex === undefined ? await work() : await accountMutex(work);
     if (!(said instanceof Outside)) return said;
     await said.fetch();
   }

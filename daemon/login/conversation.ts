@@ -18,7 +18,7 @@ import { isUndecided, shutdownStep, stepDuringShutdown } from './shutdown.ts';
 export interface ConversationOptions {
   readonly verifier: Verifier;
   /** The keys that are plugged into this machine. */
-  readonly touches: Pick<KeyRequests, 'begin'>;
+  readonly keyRequests: Pick<KeyRequests, 'begin'>;
   /** Those who approve in a browser. */
   readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
@@ -203,7 +203,7 @@ export class Conversation {
     const touch =
       offer.place === 'approval'
         ? this.#options.approvals.wait(offer.approval, left)
-        : this.#options.touches.begin(offer.question, left, (said) => {
+        : this.#options.keyRequests.begin(offer.question, left, (said) => {
             if (isCurrent()) this.#happened({ kind: 'key', said });
           });
     this.#touch = touch;

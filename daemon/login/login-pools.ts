@@ -49,7 +49,7 @@ export interface Place {
   leave(): void;
 }
 
-export interface RootPlaces {
+export interface LoginPools {
   /** @param evict ends the connection; called when it has waited for its HELLO longer than all others */
   connect(evict: () => void): Place;
   /** Connections of each pool, for tests. */
@@ -70,7 +70,7 @@ export interface RootPlaces {
  *   give way. HELLO follows a connection within milliseconds, but many that come at once are read one after the
  *   other: as long as there are places at all, none gives way before its HELLO could be read.
  */
-export function createRootPlaces(pools: Pools, monotonic = () => performance.now()): RootPlaces {
+export function createLoginPools(pools: Pools, monotonic = () => performance.now()): LoginPools {
   /** And since when. */
   const waiting = new Map<() => void, number>();
   const taken = { unproven: 0, verified: 0, refused: 0 };

@@ -66,7 +66,7 @@ export function askAgain(asked: OpenPrompt, error: string | undefined, before: r
 }
 
 /** A try that the verifier never saw: where it ends the call, that is written down. */
-export function unjudged(step: Step, login: OpenLogin): Step {
+export function unevaluated(step: Step, login: OpenLogin): Step {
   return step.state.at === 'over' ? abandoned(step, login, 'cancelled') : step;
 }
 
@@ -89,7 +89,7 @@ export function onEnter(asked: OpenPrompt): Step {
     return { state: { at: 'touching', asked: withKey(asked, 'on') }, effects: touch(asked) };
   // At a terminal nothing is lost by asking again, and a code can still be typed.
   if (key.atTerminal)
-    return unjudged(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
+    return unevaluated(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
   const what = key.offer.place === 'approval' ? 'approve' : 'touch';
   return { state: { at: 'touching', asked }, effects: send('info', touchText(what)) };
 }
@@ -115,7 +115,7 @@ export function act(asked: OpenPrompt, said: KeyResponse): Step {
       const again = said.reason === 'wrong-key';
       const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
       const step = askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
-      return unjudged(step, asked.login);
+      return unevaluated(step, asked.login);
     }
   }
 }
@@ -126,6 +126,6 @@ function notApproved(asked: OpenPrompt, reason: FidoReason): Step {
   if (reason === 'denied') return abandoned(result('auth-err', { error }), asked.login, 'denied');
   if (asked.key?.offer.typed === undefined)
     return abandoned(result('auth-err', { error }), asked.login, 'timed-out');
-  const { key: _, ...typedAlone } = asked;
-  return askAgain({ ...typedAlone, answers: asked.answers + 1 }, error);
+  const { key: _, ...onlyTyped } = asked;
+  return askAgain({ ...onlyTyped, answers: asked.answers + 1 }, error);
 }

@@ -8,7 +8,7 @@ import { createLogAggregator } from '../lib/log-aggregator.ts';
 import { limits } from '../limits.ts';
 import { encodeDaemonFrame } from '../protocol/login.ts';
 import { type Admit, Conversation, type ConversationOptions } from './conversation.ts';
-import { createRootPlaces, poolsFor } from './login-pools.ts';
+import { createLoginPools, poolsFor } from './login-pools.ts';
 
 /**
  * Carries frames between sockets and sessions, and does what the sessions say. Takes the peer's uid,
@@ -48,7 +48,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const logins = new Set<Conversation>();
   const refusals = createRefusals(limits.refusedLingering);
   const pools = poolsFor(options.descriptors ?? Infinity);
-  const rootPlaces = createRootPlaces(pools);
+  const loginPools = createLoginPools(pools);
   const refused = createLogAggregator(options.log, 'connections-refused', limits.unknownNamesInterval);
   const refuse = (socket: Socket, why: string, uid: number): void => {
     // One line now and then: a flood must not become one of the log.
@@ -90,7 +90,7 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     });
     const isRoot = door.kind === 'root';
     // On pam-user.sock a uid can log in itself alone, and has places by its uid.
-    const place = isRoot ? rootPlaces.connect(() => login.evict()) : undefined;
+    const place = isRoot ? loginPools.connect(() => login.evict()) : undefined;
     const admit: Admit = (hello) => place?.admit(hello) ?? { admitted: true };
     const login = new Conversation(socket, peer, isRoot, options, admit);
     logins.add(login);

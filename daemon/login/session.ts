@@ -5,7 +5,7 @@ import type { ModuleFrame } from '../protocol/login.ts';
 import type { KeyOption } from '../verifier/contract.ts';
 import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt-texts.ts';
 import type { Opening, Verdict } from '../verifier/verifier.ts';
-import { act, ask, askAgain, denialIn, onEnter, touch, unjudged, withdraw } from './prompting.ts';
+import { act, ask, askAgain, denialIn, onEnter, touch, unevaluated, withdraw } from './prompting.ts';
 import {
   abandoned,
   type Event,
@@ -89,7 +89,7 @@ function onPin(asked: OpenPrompt, pin: Buffer): Step {
   const typed = withoutLineEnd(pin);
   if (typed.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin: typed }] };
   const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
-  return unjudged(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
+  return unevaluated(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
 }
 
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
@@ -101,7 +101,7 @@ function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Bu
   return act(asked, said);
 }
 
-function onJudged({ asked }: State & { at: 'judging' }, verdict: Verdict): Step {
+function onEvaluated({ asked }: State & { at: 'judging' }, verdict: Verdict): Step {
   switch (verdict.kind) {
     case 'accepted': {
       const { result: code, strip, text, delay = 0 } = verdict;
@@ -228,7 +228,7 @@ export function step(state: State, event: Event): Step {
     case 'over-limit':
       return state.at === 'opening' ? held(result('system-err'), event.holdFor) : broken(state);
     case 'judged':
-      return state.at === 'judging' ? onJudged(state, event.verdict) : broken(state);
+      return state.at === 'judging' ? onEvaluated(state, event.verdict) : broken(state);
     case 'key':
       return onKey(state, event.said);
     case 'held':

@@ -31,12 +31,12 @@ interface Asked {
   readonly body?: unknown;
 }
 
-interface Desk {
+interface ServerContext {
   readonly admin: Admin;
   readonly verifier: Pick<Verifier, 'enrol'>;
 }
 
-type Work = (desk: Desk, account: string, route: Route, body: unknown) => Promise<unknown>;
+type Work = (context: ServerContext, account: string, route: Route, body: unknown) => Promise<unknown>;
 
 /** What root needs to get back in, and no more. Whatever wants a proof or a person's token needs the daemon. */
 const works: Partial<Record<OperationName, Work>> = {
@@ -97,11 +97,11 @@ export async function offline(
   try {
     const prepared = prepare(file);
     store = await open(prepared, addon);
-    const desk = deskOf(prepared, store, addon);
+    const context = contextOf(prepared, store, addon);
     const accounts = createAccounts({ lookup: addon.lookupAccount });
     say({ ready: true });
     for await (const line of createInterface({ input, terminal: false })) {
-      say(await answer(line, desk, accounts));
+      say(await answer(line, context, accounts));
     }
     return true;
   } catch (error) {
@@ -131,7 +131,7 @@ export function daemonRunningError(): SallyportError {
   );
 }
 
-function deskOf({ configuration, keyring }: OfflineContext, store: Store, addon: Addon): Desk {
+function contextOf({ configuration, keyring }: OfflineContext, store: Store, addon: Addon): ServerContext {
   const accounts = createAccounts({ lookup: addon.lookupAccount });
   const started = Date.now();
   return {
@@ -153,15 +153,15 @@ function deskOf({ configuration, keyring }: OfflineContext, store: Store, addon:
       randomness: systemRandomness,
       clock: { now: Date.now, monotonic: () => performance.now() },
       log: quiet,
-      ledger: new AuditedStore(store, quiet),
-      inTurn: createAccountMutex(),
+      auditedStore: new AuditedStore(store, quiet),
+      accountMutex: createAccountMutex(),
     }),
   };
 }
 
 async function answer(
   line: string,
-  desk: Desk,
+  context: ServerContext,
   accounts: ReturnType<typeof createAccounts>,
 ): Promise<{ status: number; body: unknown }> {
   try {
@@ -169,8 +169,8 @@ async function answer(
     const found = route(method, path);
     const work = works[found.name];
     if (work === undefined) throw notOffline();
-    const account = await accountIn(found, desk.admin, accounts);
-    return { status: 200, body: await work(desk, account, found, body) };
+    const account = await accountIn(found, context.admin, accounts);
+    return { status: 200, body: await work(context, account, found, body) };
   } catch (error) {
     const known = error instanceof SallyportError && isControlCode(error.code);
     const code = known && isControlCode(error.code) ? error.code : 'internal';
@@ -199,12 +199,12 @@ const nobody = (): never => {
 /** Security keys, validation servers and browsers are asked by a running daemon alone. */
 export const unavailableServices: Pick<
   CodeVerificationOptions,
-  'throttle' | 'validations' | 'assertions' | 'touches' | 'approvals' | 'unknownNames' | 'throttled'
+  'rateLimiter' | 'validations' | 'assertions' | 'keyRequests' | 'approvals' | 'unknownNames' | 'throttled'
 > = {
-  throttle: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
+  rateLimiter: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
   validations: { needed: () => undefined, said: () => undefined },
   assertions: { of: nobody, needed: nobody },
-  touches: { isPlugged: async () => false },
+  keyRequests: { isPlugged: async () => false },
   approvals: { open: nobody },
   unknownNames: { add: nobody, flush: () => undefined },
   throttled: { add: nobody, flush: () => undefined },

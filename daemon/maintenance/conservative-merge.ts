@@ -46,7 +46,7 @@ export interface Noted {
   readonly factor?: { readonly kind: string; readonly name: string };
 }
 
-export interface Cautious {
+export interface Conservative {
   readonly record: AccountRecord;
   /** When codes of all its apps are accepted again; milliseconds since the epoch. */
   readonly heldUntil?: number;
@@ -73,7 +73,7 @@ export interface Now {
  * - no factor that was removed or disabled since comes back enabled, and none that was added since is left out:
  *   with it would go what its account is asked for.
  */
-export function mergeConservatively(record: AccountRecord, other: Other, at: Now): Cautious {
+export function mergeConservatively(record: AccountRecord, other: Other, at: Now): Conservative {
   if (!isAnothers(record, other)) return merged(record, other, at);
   const isNewer =
     other.kind === 'newest' || other.kind === 'beside' || (other.kind === 'some' && other.since);
@@ -90,7 +90,7 @@ function isAnothers(
   return 'record' in other && uid !== undefined && other.record.uid !== undefined && other.record.uid !== uid;
 }
 
-function merged(record: AccountRecord, other: Other, at: Now): Cautious {
+function merged(record: AccountRecord, other: Other, at: Now): Conservative {
   const { account } = record;
   const notes: Noted[] = [];
   const say = (note: Note, factor?: FactorRecord): void => {

@@ -18,7 +18,7 @@ export interface Maintenance {
   readonly store: { snapshot(): Promise<StoreSnapshot>; scrub(): Promise<void> };
   readonly keyring: Keyring;
   readonly rotation: Rotation;
-  readonly ledger: Pick<AuditedStore, 'note'>;
+  readonly auditedStore: Pick<AuditedStore, 'note'>;
   readonly log: Log;
   readonly version: string;
   /** Milliseconds since the epoch. */
@@ -26,12 +26,13 @@ export interface Maintenance {
 }
 
 /** A scrub at full speed, beside everything else. @returns since when one that finished counts */
-export function beginCheck(keeping: Maintenance | undefined): { readonly since: number } {
-  if (keeping === undefined) throw new SallyportError('no-such-operation', 'this store cannot be checked');
-  const since = keeping.now();
-  keeping.store
+export function beginCheck(maintenance: Maintenance | undefined): { readonly since: number } {
+  if (maintenance === undefined)
+    throw new SallyportError('no-such-operation', 'this store cannot be checked');
+  const since = maintenance.now();
+  maintenance.store
     .scrub()
-    .catch((error: unknown) => keeping.log.error('check-not-finished', { message: messageOf(error) }));
+    .catch((error: unknown) => maintenance.log.error('check-not-finished', { message: messageOf(error) }));
   return { since };
 }
 
@@ -72,29 +73,29 @@ export function backupOf(
  * - who takes nothing of it for a while is let go, so that no snapshot is kept for ever.
  */
 export async function sendBackup(
-  keeping: Maintenance | undefined,
+  maintenance: Maintenance | undefined,
   actor: string,
   asked: BackupBody,
   response: ServerResponse,
 ): Promise<void> {
-  if (keeping === undefined)
+  if (maintenance === undefined)
     throw new SallyportError('no-such-operation', 'no backup can be taken of this store');
   const reason = asked.withMasterKey ? 'backup-with-key' : 'backup';
-  await keeping.ledger.note({
+  await maintenance.auditedStore.note({
     kind: 'store',
     outcome: 'done',
-    at: keeping.now(),
+    at: maintenance.now(),
     account: '',
     reason,
     actor,
   });
-  const snapshot = await keeping.store.snapshot();
+  const snapshot = await maintenance.store.snapshot();
   response.socket?.setTimeout(limits.backupStall);
   response.writeHead(200, { 'content-type': 'application/octet-stream' });
   try {
-    await pipeline(Readable.from(writeBackup(backupOf(keeping, snapshot, asked))), response);
+    await pipeline(Readable.from(writeBackup(backupOf(maintenance, snapshot, asked))), response);
   } catch (error) {
-    keeping.log.warning('backup-not-finished', { actor, message: messageOf(error) });
+    maintenance.log.warning('backup-not-finished', { actor, message: messageOf(error) });
     response.destroy();
   } finally {
     await snapshot.close();

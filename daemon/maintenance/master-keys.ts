@@ -16,9 +16,9 @@ export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
  *
  * @throws SallyportError keys-refused
  */
-export async function adoptKeys(keeping: Maintenance | undefined, actor: string): Promise<KeysView> {
-  if (keeping === undefined) throw new SallyportError('no-such-operation', 'this daemon keeps no keys');
-  const { keyring, rotation, ledger } = keeping;
+export async function adoptKeys(maintenance: Maintenance | undefined, actor: string): Promise<KeysView> {
+  if (maintenance === undefined) throw new SallyportError('no-such-operation', 'this daemon keeps no keys');
+  const { keyring, rotation, auditedStore } = maintenance;
   if (keyring.source.credential)
     throw new SallyportError(
       'keys-refused',
@@ -35,7 +35,14 @@ export async function adoptKeys(keeping: Maintenance | undefined, actor: string)
   const reason = fresh.current === keyring.current ? 'keys-adopted' : 'key-rotated';
   keyring.adopt(fresh);
   rotation.start();
-  await ledger.note({ kind: 'store', outcome: 'done', at: keeping.now(), account: '', reason, actor });
+  await auditedStore.note({
+    kind: 'store',
+    outcome: 'done',
+    at: maintenance.now(),
+    account: '',
+    reason,
+    actor,
+  });
   return keysView(keyring, rotation);
 }
 

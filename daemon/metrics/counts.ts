@@ -15,10 +15,10 @@ export interface Counts {
   opened(seconds: number): void;
   answered(seconds: number): void;
   /** Answers that are being judged, or wait for their turn. */
-  judging(by: 1 | -1): void;
+  evaluating(by: 1 | -1): void;
   committing(by: 1 | -1): void;
   committed(seconds: number, outcome: 'committed' | 'conflict' | 'failed'): void;
-  tally(what: 'unknown-name' | 'throttled', tally: LogAggregator): LogAggregator;
+  logAggregator(what: 'unknown-name' | 'throttled', logAggregator: LogAggregator): LogAggregator;
   families(): readonly Family[];
 }
 
@@ -63,7 +63,7 @@ export function createCounts(): Counts {
     'Changes that were offered to the store, by outcome; after a conflict all is decided again.',
     outcomes.map((outcome) => ({ outcome })),
   );
-  let judging = 0;
+  let evaluating = 0;
   let committing = 0;
 
   return {
@@ -77,8 +77,8 @@ export function createCounts(): Counts {
     },
     opened: prompt.observe,
     answered: answer.observe,
-    judging(by) {
-      judging += by;
+    evaluating(by) {
+      evaluating += by;
     },
     committing(by) {
       committing += by;
@@ -87,12 +87,12 @@ export function createCounts(): Counts {
       if (outcome === 'committed') commit.observe(seconds);
       commits.add({ outcome });
     },
-    tally: (why, tally) => ({
+    logAggregator: (why, logAggregator) => ({
       add(source) {
         turnedAway.add({ why });
-        tally.add(source);
+        logAggregator.add(source);
       },
-      flush: () => tally.flush(),
+      flush: () => logAggregator.flush(),
     }),
     families: () => [
       ...[logins, wrong, locks, changes, turnedAway, prompt, answer, commit, commits].map((one) =>
@@ -102,7 +102,7 @@ export function createCounts(): Counts {
         name: 'sallyport_answers_waiting',
         help: 'Answers that are being judged, or wait for their turn.',
         type: 'gauge',
-        samples: [{ value: judging }],
+        samples: [{ value: evaluating }],
       },
       {
         name: 'sallyport_commits_waiting',

@@ -19,11 +19,11 @@ export function measuredVerifier(verifier: Verifier, counts: Counts): Verifier {
     },
     async answer(login, answer, ended) {
       const began = performance.now();
-      counts.judging(1);
+      counts.evaluating(1);
       try {
         return await verifier.answer(login, answer, ended);
       } finally {
-        counts.judging(-1);
+        counts.evaluating(-1);
         counts.answered(since(began));
       }
     },

@@ -132,8 +132,8 @@ function byOwnFactors(
     return refusedDecision('su-caller-unknown', say, line, sentence);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
-  const standing = matchRequirement(factors, realm, question.config.webauthn?.rpId, question.now);
-  switch (standing.kind) {
+  const match = matchRequirement(factors, realm, question.config.webauthn?.rpId, question.now);
+  switch (match.kind) {
     case 'no-factor':
       if (require === 'none')
         return notNeededDecision(
@@ -157,13 +157,11 @@ function byOwnFactors(
       return refusedDecision('all-disabled', say, line, `every factor that ${who} has is disabled`);
     case 'none-fits': {
       const { webauthn } = question.config;
-      const reasons = standing.enabled
-        .map((factor) => mismatchReason(factor, realm, webauthn?.rpId))
-        .join('; ');
+      const reasons = match.enabled.map((factor) => mismatchReason(factor, realm, webauthn?.rpId)).join('; ');
       return refusedDecision('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
     }
     case 'some-fit': {
-      const usable = standing.fitting.filter((factor) =>
+      const usable = match.fitting.filter((factor) =>
         isUsableFrom(question.facts, factor, question.config.portal !== undefined),
       );
       if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
@@ -171,7 +169,7 @@ function byOwnFactors(
       return refusedDecision('not-from-here', say, line, sentence);
     }
     default:
-      return unreachable(standing);
+      return unreachable(match);
   }
 }
 

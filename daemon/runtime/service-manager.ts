@@ -112,23 +112,23 @@ function takeWatchdog(environment: NodeJS.ProcessEnv, pid: number): number | und
 /** One check at a time: a second one would say nothing that the first, which hangs, does not say. */
 function watch(everyMs: number, check: () => Promise<void>, ping: () => void, log: Log): void {
   let since: number | undefined;
-  let isTold = false;
+  let isReported = false;
   const round = (): void => {
     if (since !== undefined) {
-      if (!isTold)
+      if (!isReported)
         log.error('not-well', { message: `no answer for ${Math.round(performance.now() - since)} ms` });
-      isTold = true;
+      isReported = true;
       return;
     }
     since = performance.now();
     check()
       .then(() => {
-        isTold = false;
+        isReported = false;
         ping();
       })
       .catch((error: unknown) => {
-        if (!isTold) log.error('not-well', { message: messageOf(error) });
-        isTold = true;
+        if (!isReported) log.error('not-well', { message: messageOf(error) });
+        isReported = true;
       })
       .finally(() => {
         since = undefined;

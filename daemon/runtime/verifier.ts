@@ -14,8 +14,8 @@ import { createCodeVerification } from '../verifier/verify-code.ts';
 export function createVerifier(options: VerifierOptions): Verifier {
   const parts = {
     ...options,
-    ledger: new AuditedStore(options.store, options.log),
-    inTurn: createAccountMutex(),
+    auditedStore: new AuditedStore(options.store, options.log),
+    accountMutex: createAccountMutex(),
   };
   return { ...createLogins(parts), ...createCodeVerification(parts), ...createFactorEnrolment(parts) };
 }

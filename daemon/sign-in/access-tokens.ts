@@ -15,7 +15,7 @@ export interface Person {
 
 export interface Tokens extends TokenCheck {
   /** @param ownAlone good for one's own account alone: no factor was asked for it */
-  give(person: Person, ownAlone?: boolean): TokenView;
+  give(person: Person, onlyOwn?: boolean): TokenView;
   end(token: string): void;
   /** Looks without using it: whoever only listens stays idle. */
   stands(token: string): boolean;
@@ -36,7 +36,7 @@ export interface TokenOptions {
 
 interface Given {
   readonly person: Person;
-  readonly ownAlone: boolean;
+  readonly onlyOwn: boolean;
   /** Monotonic. */
   readonly since: number;
   used: number;
@@ -79,10 +79,10 @@ export function createTokens(options: TokenOptions): Tokens {
   };
 
   return {
-    give(person, ownAlone = false) {
+    give(person, onlyOwn = false) {
       const token = randomness.bytes(32).toString('base64url');
       const since = clock.monotonic();
-      const one = { person, ownAlone, since, used: since };
+      const one = { person, onlyOwn, since, used: since };
       const most = { all: limits.tokens, own: limits.tokensPerAccount };
       setBoundedPerOwner(given, digestOf(token), one, most, (other) => other.person.uid === person.uid);
       const now = clock.now();
@@ -94,7 +94,7 @@ export function createTokens(options: TokenOptions): Tokens {
       found.used = clock.monotonic();
       const caller = await callerOf(found.person);
       if (caller === undefined) return undefined;
-      const powers = found.ownAlone ? { root: false, admin: false, ownAlone: true as const } : {};
+      const powers = found.onlyOwn ? { root: false, admin: false, onlyOwn: true as const } : {};
       const { account } = found.person;
       return { ...caller, ...powers, account, fresh: found.used - found.since < limits.tokenChanges };
     },

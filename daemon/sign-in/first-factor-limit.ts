@@ -12,7 +12,7 @@ import type { Lane, PacedChecks, Party } from './paced-checks.ts';
 import { readInvite } from './sign-in-links.ts';
 
 /** The way to the first factor: how often, how many at a time, and when the answer leaves. */
-export interface FirstFactorGate {
+export interface FirstFactorLimit {
   /**
    * @param token of the session in which it is asked
    * @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted`
@@ -28,11 +28,11 @@ export interface Passed extends Authenticated {
   readonly familiar: string | undefined;
 }
 
-export interface FirstFactorGateOptions extends FirstFactorOptions {
+export interface FirstFactorLimitOptions extends FirstFactorOptions {
   readonly checks: PacedChecks;
   readonly tokens: Pick<Tokens, 'person'>;
   /** Of its own: what goes wrong here uses up no login's tries. */
-  readonly throttle: RateLimiter;
+  readonly rateLimiter: RateLimiter;
 }
 
 /**
@@ -46,8 +46,8 @@ export interface FirstFactorGateOptions extends FirstFactorOptions {
  *   neither root nor the portal signs in as itself only, uses up no tries of a name at the portal, and is not believed
  *   a source.
  */
-export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFactorGate {
-  const { throttle } = options;
+export function createFirstFactorLimit(options: FirstFactorLimitOptions): FirstFactorLimit {
+  const { rateLimiter } = options;
   const familiar = new Map<string, true>();
 
   const laneOf = (caller: Caller, body: SignInBody, token: string | undefined): Lane => {
@@ -85,17 +85,17 @@ export function createFirstFactorGate(options: FirstFactorGateOptions): FirstFac
       const began = performance.now();
       const source = caller.portal || caller.root ? body.source : undefined;
       const party = partyOf(caller, body, token);
-      if (!throttle.allows(party.name, party.source)) throw await later(refused(), began);
-      throttle.failed(party.name, party.source);
+      if (!rateLimiter.allows(party.name, party.source)) throw await later(refused(), began);
+      rateLimiter.failed(party.name, party.source);
       const outcome = await options.checks.run(
         party,
         () => firstFactor(options, caller, body, source),
         (found) => typeof found !== 'string',
       );
       if (outcome !== 'wrong') {
-        throttle.forgive(party.name, party.source);
+        rateLimiter.forgive(party.name, party.source);
         // No name pays for what was no guess at its password; whoever asks in a flood does.
-        if (typeof outcome === 'string' || body.by === 'uid') throttle.failed(undefined, party.source);
+        if (typeof outcome === 'string' || body.by === 'uid') rateLimiter.failed(undefined, party.source);
       }
       if (typeof outcome === 'string') throw await later(refusalFor(outcome, body), began);
       return { ...outcome, source, familiar: party.pair };

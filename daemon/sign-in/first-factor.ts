@@ -19,7 +19,7 @@ export interface FirstFactorOptions {
   readonly accounts: Accounts;
   readonly configuration: Pick<Configuration, 'current'>;
   readonly store: Pick<Store, 'account'>;
-  readonly ledger: AuditedStore;
+  readonly auditedStore: AuditedStore;
   readonly passwords: PasswordHelper;
   readonly links: Links;
   readonly clock: { now(): number; monotonic(): number };
@@ -111,13 +111,13 @@ async function proven(
 
 /** As often as the throttle lets through: nobody fills the trail of another. */
 async function notePassword(
-  { ledger, clock }: FirstFactorOptions,
+  { auditedStore, clock }: FirstFactorOptions,
   account: Account,
   service: string,
   source: string | undefined,
   verdict: PasswordVerdict,
 ): Promise<void> {
-  await ledger.note({
+  await auditedStore.note({
     kind: 'login',
     outcome: verdict === 'wrong' ? 'refused' : 'error',
     reason: `password-${verdict}`,
@@ -178,19 +178,19 @@ function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account):
       at: now,
       account: record.account,
     } as const;
-    return (await options.ledger.change({ record, version }, rest, event)) ? true : undefined;
+    return (await options.auditedStore.change({ record, version }, rest, event)) ? true : undefined;
   });
 }
 
 /** What somebody may do who has no factor yet, and may add the first one. */
 export interface First {
   /** Nothing but that: the realm requires a factor, and none was asked. */
-  readonly ownAlone: boolean;
+  readonly onlyOwn: boolean;
 }
 
 /** An account without any factor, where its first one may be added by itself. */
 export async function mayAddFirst(
-  { accounts, configuration, store, ledger, clock }: FirstFactorOptions,
+  { accounts, configuration, store, auditedStore, clock }: FirstFactorOptions,
   account: Account,
   facts: LoginFacts,
   invited: boolean,
@@ -213,6 +213,6 @@ export async function mayAddFirst(
   if (matchingRule(realm, facts)?.action.kind === 'refuse') return undefined;
   const subject = { target: account, holder: account, groups: found.groups };
   const said = { outcome: 'not-needed', reason: 'first-factor', at: now, realm: realm.name } as const;
-  await ledger.note(loginEvent(subject, facts, said));
-  return { ownAlone: realm.require !== 'none' };
+  await auditedStore.note(loginEvent(subject, facts, said));
+  return { onlyOwn: realm.require !== 'none' };
 }

@@ -13,8 +13,8 @@ import type { AbandonReason, KeyOption, OpenLogin, Verifier } from '../verifier/
 import type { Person, Tokens } from './access-tokens.ts';
 import { type First, mayAddFirst } from './first-factor.ts';
 import {
-  createFirstFactorGate,
-  type FirstFactorGateOptions,
+  createFirstFactorLimit,
+  type FirstFactorLimitOptions,
   type Passed,
   refused,
 } from './first-factor-limit.ts';
@@ -35,7 +35,7 @@ export interface SignIns {
   close(): void;
 }
 
-export interface SignInOptions extends Omit<FirstFactorGateOptions, 'tokens' | 'checks'> {
+export interface SignInOptions extends Omit<FirstFactorLimitOptions, 'tokens' | 'checks'> {
   readonly verifier: Pick<Verifier, 'open' | 'answer' | 'abandon'>;
   readonly tokens: Tokens;
   readonly checks?: PacedChecks;
@@ -57,7 +57,7 @@ interface SignIn {
   login: OpenLogin;
   answers: number;
   /** Answers that the verifier has not judged yet. */
-  judging: number;
+  evaluating: number;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -73,7 +73,7 @@ interface SignIn {
 export function createSignIns(options: SignInOptions): SignIns {
   const { tokens } = options;
   const checks = options.checks ?? createPacedChecks({ monotonic: () => performance.now() });
-  const gate = createFirstFactorGate({ ...options, checks });
+  const gate = createFirstFactorLimit({ ...options, checks });
   const running = new Map<string, SignIn>();
 
   const end = (signIn: SignIn): void => {
@@ -90,7 +90,7 @@ export function createSignIns(options: SignInOptions): SignIns {
   const abandon = (signIn: SignIn, reason: AbandonReason): void => {
     end(signIn);
     // What is being judged has an event of its own.
-    if (signIn.judging === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
+    if (signIn.evaluating === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
   };
   const doneBy = async (
     { person, by, caller, passed }: Pick<SignIn, 'person' | 'by' | 'caller' | 'passed'>,
@@ -104,11 +104,11 @@ export function createSignIns(options: SignInOptions): SignIns {
       return { kind: 'link', ...made, ...url };
     }
     const view = await tokens.view(person);
-    const ownAlone = first?.ownAlone === true;
+    const onlyOwn = first?.onlyOwn === true;
     return {
       kind: 'done',
-      person: { ...view, admin: view.admin && !ownAlone },
-      token: tokens.give(person, ownAlone),
+      person: { ...view, admin: view.admin && !onlyOwn },
+      token: tokens.give(person, onlyOwn),
       ...(text === undefined ? {} : { text }),
     };
   };
@@ -140,7 +140,7 @@ export function createSignIns(options: SignInOptions): SignIns {
         rpId: options.configuration.current().webauthn?.rpId ?? '',
         login: opening.login,
         answers: 0,
-        judging: 0,
+        evaluating: 0,
         timer,
       };
       running.set(id, signIn);
@@ -152,11 +152,11 @@ export function createSignIns(options: SignInOptions): SignIns {
       if (signIn === undefined || !isOpen)
         throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
       signIn.answers += 1;
-      signIn.judging += 1;
+      signIn.evaluating += 1;
       const verdict = await options.verifier
         .answer(signIn.login, answerOf(body, signIn, options), ended)
         .finally(() => {
-          signIn.judging -= 1;
+          signIn.evaluating -= 1;
         });
       if (verdict.kind === 'accepted') {
         end(signIn);

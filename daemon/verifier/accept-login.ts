@@ -22,7 +22,7 @@ import { markOf, type YubikeyCounters } from './yubikey-counters.ts';
  * @returns false: the commit met another one; all of it is to be decided again
  */
 export async function accept(
-  ledger: AuditedStore,
+  auditedStore: AuditedStore,
   assessed: Assessment,
   facts: LoginFacts,
   used: Used,
@@ -37,7 +37,7 @@ export async function accept(
   // What is not known to have been let in is not called so.
   const outcome = facts.proven ? 'success' : 'accepted';
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
-  return ledger.change(
+  return auditedStore.change(
     { record, version },
     withLogin(afterAcceptance(record, used, accepted), assessed, facts, factor),
     loginEvent(subject, facts, said),
@@ -47,10 +47,10 @@ export async function accept(
 
 /** A key that sshd has verified for this one login: nothing of it is spent, but that it was used is kept. */
 export function acceptVerified(
-  ledger: AuditedStore,
+  auditedStore: AuditedStore,
   assessed: Assessment,
   facts: LoginFacts,
   { factor }: Accept,
 ): Promise<boolean> {
-  return accept(ledger, assessed, facts, { factor: { ...factor, lastUsed: assessed.now } }, new Map());
+  return accept(auditedStore, assessed, facts, { factor: { ...factor, lastUsed: assessed.now } }, new Map());
 }

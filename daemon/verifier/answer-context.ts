@@ -40,27 +40,28 @@ export function contextOf(realm: Realm, now: number, keyedHash: FactorContext['k
   return { now, skew: realm.totp.skew, keyedHash, userVerification: realm.webauthn.userVerification };
 }
 
-export function judgeAnswer(
-  asking: AnswerContext,
+export function evaluateLoginAnswer(
+  answerContext: AnswerContext,
   answer: Answer,
   where: 'whole' | 'tail',
   keyedHash: FactorContext['keyedHash'],
   resync: Resync | undefined,
 ): Evaluation {
-  const { validated, signed, firstFactorVerified } = asking;
+  const { validated, signed, firstFactorVerified } = answerContext;
   const context = {
-    ...contextOf(asking.realm, asking.now, keyedHash),
+    ...contextOf(answerContext.realm, answerContext.now, keyedHash),
     firstFactorVerified,
     ...(validated === undefined ? {} : { validated }),
     ...(signed === undefined ? {} : { signed }),
   };
-  const question = { factors: asking.factors, answer, where, codesLocked: asking.codesLocked };
-  const judgement = evaluateAnswer({
+  const question = { factors: answerContext.factors, answer, where, codesLocked: answerContext.codesLocked };
+  const evaluation = evaluateAnswer({
     ...question,
     context: resync === undefined ? context : { ...context, resync },
   });
-  if (judgement.outcome === 'accepted' || judgement.outcome === 'codes-locked') return judgement;
-  if (!isReplay(asking.record.accepted, asking.record.account, question, asking.now)) return judgement;
+  if (evaluation.outcome === 'accepted' || evaluation.outcome === 'codes-locked') return evaluation;
+  if (!isReplay(answerContext.record.accepted, answerContext.record.account, question, answerContext.now))
+    return evaluation;
   return { outcome: 'refused', reason: 'replay', countsAsCode: true, repeats: true };
 }
 
@@ -123,15 +124,20 @@ export function afterAcceptance(
 
 /** The record with one wrong answer more, and with what it says of a device's clock. */
 export function afterFailedAnswer(
-  asking: AnswerContext,
-  judgement: Evaluation & { outcome: 'refused' },
+  answerContext: AnswerContext,
+  evaluation: Evaluation & { outcome: 'refused' },
 ): AccountRecord {
-  const lock = afterFailure(asking.record.lock, judgement.countsAsCode, asking.realm.lockout, asking.now);
-  const { offset } = judgement;
-  if (offset === undefined) return { ...asking.record, lock };
-  const lastOffset = { seconds: offset.seconds, at: asking.now };
-  const factors = asking.record.factors.map((factor) =>
+  const lock = afterFailure(
+    answerContext.record.lock,
+    evaluation.countsAsCode,
+    answerContext.realm.lockout,
+    answerContext.now,
+  );
+  const { offset } = evaluation;
+  if (offset === undefined) return { ...answerContext.record, lock };
+  const lastOffset = { seconds: offset.seconds, at: answerContext.now };
+  const factors = answerContext.record.factors.map((factor) =>
     factor.id === offset.factor ? (kindOf(factor).withOffset?.(factor, lastOffset) ?? factor) : factor,
   );
-  return { ...asking.record, lock, factors };
+  return { ...answerContext.record, lock, factors };
 }

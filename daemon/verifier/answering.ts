@@ -4,7 +4,12 @@ import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { delayFor, lockoutAt } from '../policy/lockout.ts';
 import { accept, acceptVerified } from './accept-login.ts';
-import { type AnswerContext, afterFailedAnswer, judgeAnswer, prepareAnswer } from './answer-context.ts';
+import {
+  type AnswerContext,
+  afterFailedAnswer,
+  evaluateLoginAnswer,
+  prepareAnswer,
+} from './answer-context.ts';
 import type { Assessment, Assessor } from './assessment.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
@@ -27,9 +32,9 @@ import {
 import { acceptedAnswer } from './replay.ts';
 
 export interface AnsweringOptions extends VerifierOptions {
-  readonly ledger: AuditedStore;
+  readonly auditedStore: AuditedStore;
   readonly assessor: Assessor;
-  readonly inTurn: AccountMutex;
+  readonly accountMutex: AccountMutex;
 }
 
 /** One answer of one login. */
@@ -65,7 +70,7 @@ export class Answering {
     const account = (subject.holder ?? subject.target).name;
     const answer = ofThis(login, given);
     const work = () => retryOnConflict(() => this.#tryAnswer({ login, subject, answer, account, ended }));
-    return settled(work, login.facts.proven ? (once) => this.#o.inTurn(account, once) : undefined);
+    return settled(work, login.facts.proven ? (once) => this.#o.accountMutex(account, once) : undefined);
   }
 
   /** @returns undefined: the commit met another one; decide again */
@@ -87,7 +92,7 @@ export class Answering {
     const question = { factors, codesLocked, answer, where: whereOf(login.facts) };
     const ready = await prepareAnswer(this.#o, realm, question, asker);
     if (ready instanceof Outside) return ready;
-    const asking = {
+    const answerContext = {
       record,
       version,
       realm,
@@ -96,7 +101,7 @@ export class Answering {
       firstFactorVerified: login.facts.proven,
       now,
     };
-    return this.#judge(given, assessed, asking);
+    return this.#judge(given, assessed, answerContext);
   }
 
   /** What policy alone decides, now that there is an answer. */
@@ -106,7 +111,7 @@ export class Answering {
     if (decision.kind === 'enrol')
       return refused(login, { result: 'auth-err', text: refusalText('no-factor') });
     if (decision.kind === 'accept')
-      return (await acceptVerified(this.#o.ledger, assessed, login.facts, decision))
+      return (await acceptVerified(this.#o.auditedStore, assessed, login.facts, decision))
         ? { kind: 'accepted', result: 'success', strip: 0 }
         : undefined;
     if (!(await this.#o.assessor.settle(assessed, decision, login.facts))) return undefined;
@@ -117,74 +122,80 @@ export class Answering {
   async #judge(
     { login, answer, ended }: Given,
     assessed: Assessment,
-    asking: AnswerContext,
+    answerContext: AnswerContext,
   ): Promise<Verdict | undefined> {
     const { facts } = login;
     const where = whereOf(facts);
-    const judgement = judgeAnswer(asking, answer, where, this.#o.keyedHash, login.resync);
+    const evaluation = evaluateLoginAnswer(answerContext, answer, where, this.#o.keyedHash, login.resync);
     const refusal = (reason: string): AuditEvent =>
       loginEvent(assessed.subject, facts, {
         outcome: 'refused',
         reason,
-        at: asking.now,
-        realm: asking.realm.name,
+        at: answerContext.now,
+        realm: answerContext.realm.name,
       });
-    switch (judgement.outcome) {
+    switch (evaluation.outcome) {
       case 'accepted': {
-        const { factor, length, format } = judgement;
+        const { factor, length, format } = evaluation;
         if (ended?.aborted === true) return this.#tooLate(login, assessed, ended);
-        const { record, realm, now, tokens } = asking;
+        const { record, realm, now, tokens } = answerContext;
         const accepted = acceptedAnswer(format, record.account, factor, realm, now);
-        if (!(await accept(this.#o.ledger, assessed, facts, judgement, tokens, accepted))) return undefined;
+        if (!(await accept(this.#o.auditedStore, assessed, facts, evaluation, tokens, accepted)))
+          return undefined;
         const text = facts.proven ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
       }
       case 'no-shape':
-        await this.#o.ledger.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
-        return withoutShape(login, answer, judgement.layouts);
+        await this.#o.auditedStore.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
+        return withoutShape(login, answer, evaluation.layouts);
       case 'codes-locked':
-        await this.#o.ledger.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
+        await this.#o.auditedStore.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
         return refused(login, {
           result: 'maxtries',
-          again: hasMoreThanCodes(asking),
+          again: hasMoreThanCodes(answerContext),
           text: refusalText('codes-locked'),
         });
       case 'refused':
-        return this.#wrongAnswer(login, asking, judgement, withOffset(refusal(judgement.reason), judgement));
+        return this.#wrongAnswer(
+          login,
+          answerContext,
+          evaluation,
+          withOffset(refusal(evaluation.reason), evaluation),
+        );
       default:
-        return unreachable(judgement);
+        return unreachable(evaluation);
     }
   }
 
   /** Failures of proven logins count in the store; those of others in the throttle alone. */
   async #wrongAnswer(
     login: OpenLogin,
-    asking: AnswerContext,
-    judgement: Evaluation & { outcome: 'refused' },
+    answerContext: AnswerContext,
+    evaluation: Evaluation & { outcome: 'refused' },
     event: AuditEvent,
   ): Promise<Refusal | undefined> {
     const { resync: _, ...rest } = login;
-    const next = judgement.resync === undefined ? rest : { ...rest, resync: judgement.resync };
-    if (!login.facts.proven || isUncounted(judgement)) {
-      await this.#o.ledger.note(event, { origin: eventOriginOf(login.facts) });
+    const next = evaluation.resync === undefined ? rest : { ...rest, resync: evaluation.resync };
+    if (!login.facts.proven || isUncounted(evaluation)) {
+      await this.#o.auditedStore.note(event, { origin: eventOriginOf(login.facts) });
       return refused(next, {
         result: 'auth-err',
         again: true,
-        text: refusalText(judgement.reason, (judgement.until ?? 0) - asking.now),
-        ...(judgement.repeats === undefined ? {} : { repeats: true }),
+        text: refusalText(evaluation.reason, (evaluation.until ?? 0) - answerContext.now),
+        ...(evaluation.repeats === undefined ? {} : { repeats: true }),
       });
     }
-    const record = afterFailedAnswer(asking, judgement);
-    const told = withLock(event, asking.record.lock, record.lock);
-    if (!(await this.#o.ledger.change(asking, record, told))) return undefined;
-    const locked = lockoutAt(record.lock, asking.realm.lockout, asking.now);
-    const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(asking));
-    const reasons = { none: judgement.reason, codes: 'codes-locked', all: 'locked' } as const;
+    const record = afterFailedAnswer(answerContext, evaluation);
+    const told = withLock(event, answerContext.record.lock, record.lock);
+    if (!(await this.#o.auditedStore.change(answerContext, record, told))) return undefined;
+    const locked = lockoutAt(record.lock, answerContext.realm.lockout, answerContext.now);
+    const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(answerContext));
+    const reasons = { none: evaluation.reason, codes: 'codes-locked', all: 'locked' } as const;
     return refused(next, {
       result: isOver ? 'maxtries' : 'auth-err',
       again: !isOver,
-      text: locked === 'none' ? wrongText(judgement) : refusalText(reasons[locked]),
+      text: locked === 'none' ? wrongText(evaluation) : refusalText(reasons[locked]),
       delay: delayFor(record.lock.any),
     });
   }
@@ -194,7 +205,9 @@ export class Answering {
     const { subject, now, decision } = assessed;
     const reason = ended.reason === 'timed-out' ? 'timed-out' : 'disconnected';
     const said = { outcome: 'abandoned', reason, at: now, realm: decision.realm } as const;
-    await this.#o.ledger.note(loginEvent(subject, login.facts, said), { origin: eventOriginOf(login.facts) });
+    await this.#o.auditedStore.note(loginEvent(subject, login.facts, said), {
+      origin: eventOriginOf(login.facts),
+    });
     return refused(login, { result: 'auth-err' });
   }
 }

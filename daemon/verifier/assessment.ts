@@ -44,12 +44,12 @@ export interface AssessorOptions {
  */
 export class Assessor {
   readonly #o: AssessorOptions;
-  readonly #ledger: AuditedStore;
+  readonly #auditedStore: AuditedStore;
   readonly #lookups = createSlots(limits.unprovenLookups);
 
-  constructor(options: AssessorOptions, ledger: AuditedStore) {
+  constructor(options: AssessorOptions, auditedStore: AuditedStore) {
     this.#o = options;
-    this.#ledger = ledger;
+    this.#auditedStore = auditedStore;
   }
 
   /** @returns undefined: there is no such account */
@@ -85,7 +85,7 @@ export class Assessor {
       return { value: value && recordOf(value, subject.holder, now), version };
     } catch (error) {
       const said = { outcome: 'error', reason: codeOf(error), at: this.#o.clock.now() } as const;
-      await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
+      await this.#auditedStore.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
       throw error;
     }
   }
@@ -100,16 +100,16 @@ export class Assessor {
     const { version } = versioned;
     const account = subject.holder?.name;
     const origin = eventOriginOf(facts);
-    if (account === undefined) return this.#ledger.note(event, { origin });
+    if (account === undefined) return this.#auditedStore.note(event, { origin });
     const record = versioned.value ?? emptyRecord(account, now, subject.holder?.uid);
     if (decision.kind === 'not-needed' && decision.startGrace === true)
-      return this.#ledger.change({ record, version }, { ...record, graceStarted: now }, event);
+      return this.#auditedStore.change({ record, version }, { ...record, graceStarted: now }, event);
     // A clock that was set back: the lock begins anew, and that has to be known later.
     if (decision.kind === 'refused' && decision.relockAt !== undefined) {
       const lock = { ...record.lock, lockedAt: decision.relockAt };
-      return this.#ledger.change({ record, version }, { ...record, lock }, event);
+      return this.#auditedStore.change({ record, version }, { ...record, lock }, event);
     }
-    return this.#ledger.note(event, { basis: { account, version }, origin });
+    return this.#auditedStore.note(event, { basis: { account, version }, origin });
   }
 }
 

@@ -203,10 +203,10 @@ export interface VerifierOptions {
   readonly keyedHash: FactorContext['keyedHash'];
   readonly randomness: Randomness;
   readonly clock: Clock;
-  readonly throttle: RateLimiter;
+  readonly rateLimiter: RateLimiter;
   readonly validations: Validations;
   readonly assertions: Assertions;
-  readonly touches: Pick<KeyRequests, 'isPlugged'>;
+  readonly keyRequests: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
   /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
   readonly unknownNames: LogAggregator;

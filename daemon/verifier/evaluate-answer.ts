@@ -223,8 +223,8 @@ export function evaluateAnswer(question: EvaluationInput): Evaluation {
         const gone = verdict.gone === undefined ? {} : { gone: verdict.gone };
         return { outcome: 'accepted', factor: verdict.record, length, format, ...gone };
       }
-      const judgement = refusedAs(verdict, countsAsCode);
-      refused = refused === undefined ? judgement : worse(refused, judgement);
+      const evaluation = refusedAs(verdict, countsAsCode);
+      refused = refused === undefined ? evaluation : worse(refused, evaluation);
     }
   }
   if (refused !== undefined) return refused;

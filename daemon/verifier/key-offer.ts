@@ -13,7 +13,7 @@ import { typedNames } from './prompt-texts.ts';
 
 /** What an offer is made with. */
 export interface OfferOptions {
-  readonly touches: Pick<KeyRequests, 'isPlugged'>;
+  readonly keyRequests: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
   readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
 }
@@ -27,7 +27,7 @@ export async function keyOptionFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
   facts: LoginFacts,
-  { touches, approvals, config }: OfferOptions,
+  { keyRequests, approvals, config }: OfferOptions,
 ): Promise<KeyOption | undefined> {
   const credentials = factors.filter((factor) => credentialOf(factor) !== undefined);
   const [first] = credentials;
@@ -36,7 +36,7 @@ export async function keyOptionFor(
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
   if (keyLocationOf(facts, first, config().portal !== undefined) === 'here')
-    return { ...common, place: 'here', plugged: await touches.isPlugged() };
+    return { ...common, place: 'here', plugged: await keyRequests.isPlugged() };
   if (facts.browser === true) return { ...common, place: 'page' };
   const account = (subject.holder ?? subject.target).name;
   const approval = approvals.open(account, facts, question, credentials);

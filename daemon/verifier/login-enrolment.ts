@@ -23,7 +23,7 @@ import { refused } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
 
 export interface FirstEnrolmentOptions {
-  readonly ledger: AuditedStore;
+  readonly auditedStore: AuditedStore;
   readonly keyedHash: FactorContext['keyedHash'];
   readonly randomness: Randomness;
 }
@@ -119,7 +119,7 @@ export async function answerFirst(
   const { decision, realm, now } = assessed;
   const no = async (reason: string, refusal: { readonly text: string; readonly again: boolean }) => {
     const said = { outcome: 'refused', reason, at: now, realm: decision.realm } as const;
-    await options.ledger.note(loginEvent(assessed.subject, login.facts, said));
+    await options.auditedStore.note(loginEvent(assessed.subject, login.facts, said));
     return refused(login, { result: 'auth-err', ...refusal });
   };
   if (decision.kind !== 'enrol' || realm === undefined)
@@ -178,7 +178,7 @@ function newRecovery(
 }
 
 async function finish(
-  { ledger }: FirstEnrolmentOptions,
+  { auditedStore }: FirstEnrolmentOptions,
   login: OpenLogin,
   assessed: Assessment,
   factors: readonly [TotpRecord, RecoveryRecord],
@@ -208,6 +208,6 @@ async function finish(
     grants: [],
     ...(accepted === undefined ? {} : { accepted }),
   };
-  if (!(await ledger.change({ record, version: versioned.version }, write, events))) return undefined;
+  if (!(await auditedStore.change({ record, version: versioned.version }, write, events))) return undefined;
   return { kind: 'accepted', result: 'success', strip: 0 };
 }

@@ -22,7 +22,7 @@ export interface RateLimiter {
   readonly size: number;
 }
 
-export interface ThrottleOptions {
+export interface RateLimiterOptions {
   /** Keyed hash: the table gives away no names. */
   readonly hash: (text: string) => string;
   /** Milliseconds, monotonic. */
@@ -39,7 +39,7 @@ export function createRateLimiter({
   entries = limits.throttleEntries,
   name: ofName = limits.throttleName,
   source: ofSource = limits.throttleSource,
-}: ThrottleOptions): RateLimiter {
+}: RateLimiterOptions): RateLimiter {
   const rates = createRates(monotonic, entries);
   const keyOfName = (name: string): string => `n:${hash(nameKey(name))}`;
   const sourceKey = (source: string): string => `s:${networkKey(source)}`;

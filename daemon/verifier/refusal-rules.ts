@@ -30,8 +30,8 @@ export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonl
 }
 
 /** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
-export function hasMoreThanCodes(asking: AnswerContext): boolean {
-  return asking.factors.some((factor) => !isTypedCode(factor));
+export function hasMoreThanCodes(answerContext: AnswerContext): boolean {
+  return answerContext.factors.some((factor) => !isTypedCode(factor));
 }
 
 /** Where in an answer the factor stands. */
@@ -50,10 +50,10 @@ export function isUncounted({ reason, repeats }: Evaluation & { outcome: 'refuse
 const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavailable']);
 
 /** What tells where a login comes from. */
-type Whence = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
+type LoginOrigin = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
 
 /** Where a try comes from, for the throttle, the tallies and the places of unproven logins. */
-export function originOf(facts: Whence): string {
+export function originOf(facts: LoginOrigin): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
   // At this machine each user has tries of its own: nobody may use up those of the others. Terminals are easy to have.
   if (facts.realUid !== 0) return `local:${facts.realUid}`;

@@ -42,17 +42,17 @@ type LoginVerifier = Pick<Verifier, 'open' | 'answer' | 'abandon'>;
 
 class Logins implements LoginVerifier {
   readonly #o: VerifierOptions;
-  readonly #ledger: AuditedStore;
+  readonly #auditedStore: AuditedStore;
   readonly #assessor: Assessor;
   readonly #answering: Answering;
   readonly #beat: ResponsePadding;
 
   constructor(options: CodeVerificationOptions) {
-    const { ledger } = options;
+    const { auditedStore } = options;
     this.#o = options;
-    this.#ledger = ledger;
+    this.#auditedStore = auditedStore;
     this.#beat = createResponsePadding(options.clock.monotonic);
-    this.#assessor = new Assessor(options, ledger);
+    this.#assessor = new Assessor(options, auditedStore);
     this.#answering = new Answering({ ...options, assessor: this.#assessor });
   }
 
@@ -68,7 +68,7 @@ class Logins implements LoginVerifier {
       const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
       if (decision.kind === 'accept')
-        return (await acceptVerified(this.#ledger, assessed, facts, decision))
+        return (await acceptVerified(this.#auditedStore, assessed, facts, decision))
           ? { kind: 'done', result: 'success' }
           : undefined;
       if (decision.kind === 'ask') {
@@ -111,7 +111,7 @@ class Logins implements LoginVerifier {
     if (!login.facts.proven || login.subject === undefined) return;
     const outcome = reason === 'denied' ? 'refused' : 'abandoned';
     const said = { outcome, reason, at: this.#o.clock.now() } as const;
-    await this.#ledger.note(loginEvent(login.subject.value, login.facts, said));
+    await this.#auditedStore.note(loginEvent(login.subject.value, login.facts, said));
   }
 
   async #answerProven(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
@@ -129,17 +129,17 @@ class Logins implements LoginVerifier {
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
     const hasShape = Buffer.isBuffer(answer) && mayBeAnAnswer(answer, whereOf(facts));
-    const mayTry = hasShape && this.#o.throttle.allows(name, origin);
-    if (mayTry) this.#o.throttle.failed(name, origin);
+    const mayTry = hasShape && this.#o.rateLimiter.allows(name, origin);
+    if (mayTry) this.#o.rateLimiter.failed(name, origin);
     else if (hasShape) this.#o.throttled.add(origin);
     try {
       const verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin, ended);
       if (verdict?.kind === 'accepted') {
-        if (mayTry) this.#o.throttle.forgive(name, origin);
+        if (mayTry) this.#o.rateLimiter.forgive(name, origin);
         return verdict;
       }
       // It guessed nothing: strangers who saw it cannot use up the tries of the name with it.
-      if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.throttle.forgive(name, origin);
+      if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.rateLimiter.forgive(name, origin);
     } catch (error) {
       const said = { ...logPartyOf(facts), code: codeOf(error), message: messageOf(error) };
       this.#o.log.error('login-error', said);
@@ -160,7 +160,7 @@ class Logins implements LoginVerifier {
       // Only as often as the throttle lets through: nobody fills the trail of another.
       if (answer === undefined) return undefined;
       const said = { outcome: 'refused', reason: 'other-account', at: this.#o.clock.now() } as const;
-      await this.#ledger.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
+      await this.#auditedStore.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
       return undefined;
     }
     if (answer !== undefined) return this.#answering.settle(login, subject, answer, ended);

@@ -13,7 +13,7 @@ import {
   type AnswerContext,
   afterAcceptance,
   afterFailedAnswer,
-  judgeAnswer,
+  evaluateLoginAnswer,
   prepareAnswer,
 } from './answer-context.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
@@ -26,8 +26,8 @@ import { acceptedAnswer } from './replay.ts';
 import { markOf } from './yubikey-counters.ts';
 
 export interface CodeVerificationOptions extends VerifierOptions {
-  readonly ledger: AuditedStore;
-  readonly inTurn: AccountMutex;
+  readonly auditedStore: AuditedStore;
+  readonly accountMutex: AccountMutex;
 }
 
 /**
@@ -43,7 +43,7 @@ export function createCodeVerification(options: CodeVerificationOptions): Pick<V
         const { owner, realm } = await accountOf(options, request.user);
         return await settled(
           () => retryOnConflict(() => tryVerify(options, request, owner, realm)),
-          (work) => options.inTurn(owner.name, work),
+          (work) => options.accountMutex(owner.name, work),
         );
       } finally {
         request.answer.fill(0);
@@ -79,7 +79,7 @@ async function tryVerify(
   owner: Owner,
   realm: Realm,
 ): Promise<VerifyResult | Outside | undefined> {
-  const { ledger, keyedHash } = options;
+  const { auditedStore, keyedHash } = options;
   const account = owner.name;
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
@@ -99,7 +99,7 @@ async function tryVerify(
       factor,
     });
   const no = async (reason: RefusalReason, until = now): Promise<VerifyResult> => {
-    await ledger.note(event('refused', reason));
+    await auditedStore.note(event('refused', reason));
     return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
   };
   if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
@@ -111,36 +111,38 @@ async function tryVerify(
   const ready = await prepareAnswer(options, realm, question, { account });
   if (ready instanceof Outside) return ready;
   const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
-  const asking: AnswerContext = { ...asked, ...ready };
-  const before = request.previous && judgeAnswer(asking, request.previous, 'whole', keyedHash, undefined);
+  const answerContext: AnswerContext = { ...asked, ...ready };
+  const before =
+    request.previous && evaluateLoginAnswer(answerContext, request.previous, 'whole', keyedHash, undefined);
   const resync = before?.outcome === 'refused' ? before.resync : undefined;
-  const judgement = judgeAnswer(asking, request.answer, 'whole', keyedHash, resync);
-  switch (judgement.outcome) {
+  const evaluation = evaluateLoginAnswer(answerContext, request.answer, 'whole', keyedHash, resync);
+  switch (evaluation.outcome) {
     case 'accepted': {
-      const { factor, format } = judgement;
-      const mark = markOf(factor, asking.tokens);
-      const after = afterAcceptance(record, judgement, acceptedAnswer(format, account, factor, realm, now));
-      if (!(await ledger.change(asking, after, event('success', 'verified', factor), mark))) return undefined;
+      const { factor, format } = evaluation;
+      const mark = markOf(factor, answerContext.tokens);
+      const after = afterAcceptance(record, evaluation, acceptedAnswer(format, account, factor, realm, now));
+      if (!(await auditedStore.change(answerContext, after, event('success', 'verified', factor), mark)))
+        return undefined;
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
     }
     case 'no-shape':
     case 'codes-locked':
-      return no(judgement.outcome);
+      return no(evaluation.outcome);
     case 'refused': {
-      const { reason } = judgement;
-      if (isUncounted(judgement)) return no(reason, judgement.until);
-      const after = afterFailedAnswer(asking, judgement);
-      const told = withLock(withOffset(event('refused', reason), judgement), record.lock, after.lock);
-      if (!(await ledger.change(asking, after, told))) return undefined;
+      const { reason } = evaluation;
+      if (isUncounted(evaluation)) return no(reason, evaluation.until);
+      const after = afterFailedAnswer(answerContext, evaluation);
+      const told = withLock(withOffset(event('refused', reason), evaluation), record.lock, after.lock);
+      if (!(await auditedStore.change(answerContext, after, told))) return undefined;
       return {
         outcome: 'refused',
         reason,
-        text: wrongText(judgement),
-        resync: judgement.resync !== undefined,
+        text: wrongText(evaluation),
+        resync: evaluation.resync !== undefined,
       };
     }
     default:
-      return unreachable(judgement);
+      return unreachable(evaluation);
   }
 }

@@ -40,7 +40,7 @@ interface Entry extends Place {
 
 type Held = readonly [key: string, entry: Entry];
 
-export function createPlaces(
+export function createConnectionLimit(
   limit: {
     readonly connections: number;
     readonly connectionsPerAddress: number;

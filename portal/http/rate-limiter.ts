@@ -2,14 +2,14 @@ import { networkKey } from '../../daemon/lib/network-key.ts';
 import { PortalError } from './errors.ts';
 
 /** How often something may be tried from one place. */
-export interface Tries {
+export interface RateLimiter {
   /** @throws PortalError too-many-tries */
   take(source: string | undefined): void;
   /** That try was a right one. */
   giveBack(source: string | undefined): void;
 }
 
-export interface TriesOptions {
+export interface RateLimiterOptions {
   readonly burst: number;
   /** Milliseconds. */
   readonly forgetOneIn: number;
@@ -23,7 +23,12 @@ export interface TriesOptions {
  * What MUST hold: the table is bounded, and a flood of new sources costs the oldest its memory, never the
  * portal its own; a try counts before it is made, so that tries side by side count too.
  */
-export function createTries({ burst, forgetOneIn, entries, monotonic }: TriesOptions): Tries {
+export function createRateLimiter({
+  burst,
+  forgetOneIn,
+  entries,
+  monotonic,
+}: RateLimiterOptions): RateLimiter {
   const table = new Map<string, { level: number; at: number }>();
 
   const levelOf = (key: string): number => {

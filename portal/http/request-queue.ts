@@ -1,18 +1,22 @@
 import { PortalError } from './errors.ts';
 
 /** So many at a time; the others wait, up to a number, of which one owner has a share. */
-export interface Turns {
+export interface RequestQueue {
   run<T>(owner: string, task: () => Promise<T>): Promise<T>;
 }
 
-export interface TurnLimits {
+export interface RequestQueueLimits {
   readonly atOnce: number;
   readonly waiting: number;
   /** Of one owner, running and waiting. */
   readonly own: number;
 }
 
-export function createTurns({ atOnce, waiting: waitingMost, own: ownMost }: TurnLimits): Turns {
+export function createRequestQueue({
+  atOnce,
+  waiting: waitingMost,
+  own: ownMost,
+}: RequestQueueLimits): RequestQueue {
   const waiting: (() => void)[] = [];
   const held = new Map<string, number>();
   let running = 0;

@@ -4,19 +4,20 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createHttps } from 'node:https';
+import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import type { Log } from '../../daemon/lib/log.ts';
 import { networkKey } from '../../daemon/lib/network-key.ts';
 import { serveApi, sessionOf } from '../api.ts';
 import type { ServerContext, Visit } from '../context.ts';
 import { limits as usual } from '../limits.ts';
-import { createLive } from '../live.ts';
+import { createLive, type Live } from '../live.ts';
 import { kindOf, servePages } from '../pages.ts';
 import { type Addresses, canonical } from './address.ts';
 import type { Assets } from './assets.ts';
-import { type ConnectionLimit, createPlaces } from './connection-limit.ts';
+import { type ConnectionLimit, createConnectionLimit } from './connection-limit.ts';
 import { messageOf, PortalError, signedOut, told } from './errors.ts';
 import { securityHeaders } from './headers.ts';
 import { malformed, refuse } from './refusal.ts';
@@ -34,7 +35,7 @@ type LimitName =
   | 'connectionsPerAccount';
 
 export interface PortalServerOptions {
-  readonly desk: ServerContext;
+  readonly context: ServerContext;
   readonly addresses: Addresses;
   readonly assets: () => Assets | undefined;
   /** Undefined: plain HTTP. */
@@ -62,158 +63,18 @@ export interface PortalServer {
  * its method, the pattern of its route, and where it came from.
  */
 export function createPortalServer(options: PortalServerOptions): PortalServer {
-  const { desk, addresses } = options;
+  const { context, addresses } = options;
   const limit = { ...usual, ...options.limits };
-  const places = createPlaces(limit, desk.clock.monotonic);
-  const live = createLive(desk);
-  const secured = options.tls !== undefined;
-  const settings = {
-    maxHeaderSize: limit.headerBytes,
-    headersTimeout: limit.headWait,
-    requestTimeout: limit.requestWait,
-    keepAliveTimeout: limit.keepAlive,
-    connectionsCheckingInterval: limit.checkInterval,
-  };
-  const secure =
-    options.tls && createHttps({ ...settings, ...options.tls, handshakeTimeout: limit.headWait });
-  const server: Server = secure ?? createHttp(settings);
-  server.maxHeadersCount = limit.headers;
-  server.timeout = limit.socketIdle;
-
-  server.on('connection', (socket: Socket) => {
-    const key = keyOf(socket);
-    const address = canonical(socket.remoteAddress) ?? 'unknown';
-    const place = {
-      address: networkKey(address),
-      shared: addresses.isProxy(address),
-      end: () => void socket.destroy(),
-    };
-    if (!places.take(key, place)) {
-      desk.log.warning('connection-refused', { address });
-      socket.destroy();
-      return;
-    }
-    socket.once('close', () => places.leave(key));
-  });
-
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const key = keyOf(request.socket);
-    const began = desk.clock.monotonic();
-    let route = 'none';
-    const answered = whileWorking(places, key, request);
-    response.once('close', () => {
-      desk.log.info('request', {
-        method: request.method,
-        route,
-        status: response.statusCode,
-        address: sourceOf(addresses, request),
-        ms: Math.round(desk.clock.monotonic() - began),
-      });
-    });
-    serve(request, response, (name) => {
-      route = name;
-    })
-      .catch((error: unknown) => {
-        desk.log.error('request-failed', { route, message: messageOf(error) });
-        response.destroy();
-      })
-      .finally(answered);
-  });
-
-  const serve = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    isRoute: (name: string) => void,
-  ): Promise<void> => {
-    for (const [name, value] of Object.entries(securityHeaders(secured))) response.setHeader(name, value);
-    const [path = '', query = ''] = splitTarget(request.url ?? '');
-    // Supervisors ask by address, and learn nothing.
-    if (path === '/healthz') {
-      isRoute('/healthz');
-      sendText(request, response, 200, 'ok');
-      return;
-    }
-    let visit: Visit;
-    try {
-      visit = arrive(request);
-    } catch (error) {
-      const answer = told(error);
-      if (path.startsWith('/api/')) sendError(request, response, answer);
-      else sendText(request, response, answer.status, answer.message);
-      return;
-    }
-    for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
-      response.setHeader(name, value);
-    // Nothing is done for the cookie here but that its connection stays: a change is judged in serveApi.
-    const session = sessionOf(desk, visit);
-    if (session !== undefined) places.verified(keyOf(request.socket), session.person.account);
-    if (path.startsWith('/api/')) {
-      await serveApi(desk, visit, response, path, query, isRoute, limit.bodyWait);
-      return;
-    }
-    isRoute(kindOf(path));
-    servePages(options.assets(), visit, response, path);
-  };
-
-  /** @throws PortalError bad-request, origin */
-  const arrive = (request: IncomingMessage): Visit => {
-    if (!request.url?.startsWith('/'))
-      throw new PortalError('bad-request', 'the portal is no proxy: a request names a path');
-    const at = desk.site.at(request.headers.host);
-    const { source, proxied, loopback } = addresses.peer(
-      request.socket.remoteAddress,
-      request.headers['x-forwarded-for']?.toString(),
-    );
-    if (at.secure ? !secured && !proxied : !loopback)
-      throw new PortalError(
-        'origin',
-        at.secure
-          ? 'without a certificate of its own the portal answers the reverse proxies in [portal] proxies alone'
-          : 'over plain HTTP the portal answers the machine that it runs on alone',
-        { status: 421 },
-      );
-    return { request, at, source };
-  };
-
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
-    let status = 101;
-    try {
-      const visit = arrive(request);
-      if (splitTarget(request.url ?? '')[0] !== '/api/live')
-        throw new PortalError('no-such-operation', 'the portal has one WebSocket: /api/live');
-      desk.site.demand(request.headers.origin, visit.at);
-      const session = sessionOf(desk, visit);
-      if (session === undefined) throw signedOut();
-      live.demandRoom(session);
-      // From here on it counts as a page that listens.
-      places.leave(keyOf(request.socket));
-      live.open(request, socket, head, session);
-    } catch (error) {
-      const answer = told(error);
-      status = answer.status;
-      refuse(socket, answer);
-    }
-    const address = sourceOf(addresses, request);
-    desk.log.info('request', { method: request.method, route: '/api/live', status, address });
-  });
-
+  const places = createConnectionLimit(limit, context.clock.monotonic);
+  const live = createLive(context);
+  const { server, secure } = socketServer(options.tls, limit);
+  const serving = { ...options, addresses, limit, places, live, secured: secure !== undefined };
+  server.on('connection', (socket: Socket) => accept(serving, socket));
+  server.on('request', (request, response) => onRequest(serving, request, response));
+  server.on('upgrade', (request, socket, head) => onUpgrade(serving, request, socket, head));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(socket, malformed(error.code)));
-
   return {
-    async listen(where) {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(where, () => {
-          server.off('error', reject);
-          server.on('error', (error) => desk.log.error('accept-failed', { message: error.message }));
-          resolve();
-        });
-      });
-      const address = server.address();
-      if (address === null || typeof address === 'string') throw new Error('the socket is none of TCP');
-      return address;
-    },
+    listen: (where) => listening(server, where, context.log),
     setCertificate: (pair) => secure?.setSecureContext(pair),
     connections: () => places.taken(),
     pages: () => live.count(),
@@ -222,9 +83,178 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
       live.close();
       server.closeIdleConnections();
       setTimeout(() => server.closeAllConnections(), limit.refusedWait).unref();
-      await Promise.all([closed, desk.sessions.close()]);
+      await Promise.all([closed, context.sessions.close()]);
     },
   };
+}
+
+/** What every connection is served with. */
+interface Serving extends Pick<PortalServerOptions, 'context' | 'addresses' | 'assets'> {
+  readonly limit: Limits;
+  readonly places: ConnectionLimit;
+  readonly live: Live;
+  /** With a certificate of its own. */
+  readonly secured: boolean;
+}
+
+type Limits = Record<LimitName | 'headerBytes' | 'headers' | 'refusedWait', number>;
+
+function socketServer(
+  tls: SecureContextOptions | undefined,
+  limit: Limits,
+): { readonly server: Server; readonly secure: HttpsServer | undefined } {
+  const settings = {
+    maxHeaderSize: limit.headerBytes,
+    headersTimeout: limit.headWait,
+    requestTimeout: limit.requestWait,
+    keepAliveTimeout: limit.keepAlive,
+    connectionsCheckingInterval: limit.checkInterval,
+  };
+  const secure = tls && createHttps({ ...settings, ...tls, handshakeTimeout: limit.headWait });
+  const server: Server = secure ?? createHttp(settings);
+  server.maxHeadersCount = limit.headers;
+  server.timeout = limit.socketIdle;
+  return { server, secure };
+}
+
+function accept({ addresses, context, places }: Serving, socket: Socket): void {
+  const key = keyOf(socket);
+  const address = canonical(socket.remoteAddress) ?? 'unknown';
+  const place = {
+    address: networkKey(address),
+    shared: addresses.isProxy(address),
+    end: () => void socket.destroy(),
+  };
+  if (!places.take(key, place)) {
+    context.log.warning('connection-refused', { address });
+    socket.destroy();
+    return;
+  }
+  socket.once('close', () => places.leave(key));
+}
+
+function onRequest(serving: Serving, request: IncomingMessage, response: ServerResponse): void {
+  const { addresses, context, places } = serving;
+  const key = keyOf(request.socket);
+  const began = context.clock.monotonic();
+  let route = 'none';
+  const answered = whileWorking(places, key, request);
+  response.once('close', () => {
+    context.log.info('request', {
+      method: request.method,
+      route,
+      status: response.statusCode,
+      address: sourceOf(addresses, request),
+      ms: Math.round(context.clock.monotonic() - began),
+    });
+  });
+  serve(serving, request, response, (name) => {
+    route = name;
+  })
+    .catch((error: unknown) => {
+      context.log.error('request-failed', { route, message: messageOf(error) });
+      response.destroy();
+    })
+    .finally(answered);
+}
+
+async function serve(
+  serving: Serving,
+  request: IncomingMessage,
+  response: ServerResponse,
+  isRoute: (name: string) => void,
+): Promise<void> {
+  const { assets, context, limit, places, secured } = serving;
+  for (const [name, value] of Object.entries(securityHeaders(secured))) response.setHeader(name, value);
+  const [path = '', query = ''] = splitTarget(request.url ?? '');
+  // Supervisors ask by address, and learn nothing.
+  if (path === '/healthz') {
+    isRoute('/healthz');
+    sendText(request, response, 200, 'ok');
+    return;
+  }
+  let visit: Visit;
+  try {
+    visit = arrive(serving, request);
+  } catch (error) {
+    const answer = told(error);
+    if (path.startsWith('/api/')) sendError(request, response, answer);
+    else sendText(request, response, answer.status, answer.message);
+    return;
+  }
+  for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
+    response.setHeader(name, value);
+  // Nothing is done for the cookie here but that its connection stays: a change is judged in serveApi.
+  const session = sessionOf(context, visit);
+  if (session !== undefined) places.verified(keyOf(request.socket), session.person.account);
+  if (path.startsWith('/api/')) {
+    await serveApi(context, visit, response, path, query, isRoute, limit.bodyWait);
+    return;
+  }
+  isRoute(kindOf(path));
+  servePages(assets(), visit, response, path);
+}
+
+/** @throws PortalError bad-request, origin */
+function arrive({ addresses, context, secured }: Serving, request: IncomingMessage): Visit {
+  if (!request.url?.startsWith('/'))
+    throw new PortalError('bad-request', 'the portal is no proxy: a request names a path');
+  const at = context.site.at(request.headers.host);
+  const { source, proxied, loopback } = addresses.peer(
+    request.socket.remoteAddress,
+    request.headers['x-forwarded-for']?.toString(),
+  );
+  if (at.secure ? !secured && !proxied : !loopback)
+    throw new PortalError(
+      'origin',
+      at.secure
+        ? 'without a certificate of its own the portal answers the reverse proxies in [portal] proxies alone'
+        : 'over plain HTTP the portal answers the machine that it runs on alone',
+      { status: 421 },
+    );
+  return { request, at, source };
+}
+
+function onUpgrade(serving: Serving, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { addresses, context, live, places } = serving;
+  socket.on('error', () => socket.destroy());
+  let status = 101;
+  try {
+    const visit = arrive(serving, request);
+    if (splitTarget(request.url ?? '')[0] !== '/api/live')
+      throw new PortalError('no-such-operation', 'the portal has one WebSocket: /api/live');
+    context.site.demand(request.headers.origin, visit.at);
+    const session = sessionOf(context, visit);
+    if (session === undefined) throw signedOut();
+    live.demandRoom(session);
+    // From here on it counts as a page that listens.
+    places.leave(keyOf(request.socket));
+    live.open(request, socket, head, session);
+  } catch (error) {
+    const answer = told(error);
+    status = answer.status;
+    refuse(socket, answer);
+  }
+  const address = sourceOf(addresses, request);
+  context.log.info('request', { method: request.method, route: '/api/live', status, address });
+}
+
+async function listening(
+  server: Server,
+  where: Parameters<PortalServer['listen']>[0],
+  log: Log,
+): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      server.on('error', (error) => log.error('accept-failed', { message: error.message }));
+      resolve();
+    });
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the socket is none of TCP');
+  return address;
 }
 
 /**

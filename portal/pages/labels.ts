@@ -52,8 +52,8 @@ export function whyNot(kind: AddableKind, user: UserView): string | undefined {
   const { require, validatesYubikeys } = user.realm;
   if (kind === 'yubikey' && !validatesYubikeys)
     return `The realm "${user.realm.name}" has no servers that validate a YubiKey. Administrators add one at the machine.`;
-  const yubikeyAlone = Array.isArray(require) && require.length === 1 && require[0] === 'yubikey';
-  if (yubikeyAlone && (kind === 'totp' || kind === 'webauthn'))
+  const onlyYubikey = Array.isArray(require) && require.length === 1 && require[0] === 'yubikey';
+  if (onlyYubikey && (kind === 'totp' || kind === 'webauthn'))
     return `The realm "${user.realm.name}" takes YubiKey OTP alone.`;
   return undefined;
 }

@@ -95,12 +95,12 @@ describe('a backup', () => {
     assert.equal(again.status, 1);
     assert.match(again.stderr, /there already/);
     assert.deepEqual(readFileSync(file), before);
-    const told = JSON.parse(await own.must(own.opening('backup', '--verify', file, '--json')));
+    const reported = JSON.parse(await own.must(own.opening('backup', '--verify', file, '--json')));
     assert.deepEqual(
-      [told.schema, told.accounts, told.withMasterKey, told.whole],
+      [reported.schema, reported.accounts, reported.withMasterKey, reported.whole],
       [sealSchema, 4, false, true],
     );
-    for (const field of ['storeId', 'commit', 'taken', 'host', 'keyId']) assert.ok(field in told, field);
+    for (const field of ['storeId', 'commit', 'taken', 'host', 'keyId']) assert.ok(field in reported, field);
   });
 
   test('shows no seed and no key, not even inside, unless it is asked to', async () => {
@@ -275,9 +275,9 @@ describe('a restore', () => {
   });
 
   test('brings none back either where it cannot: all recovery keys are void, and it says whose', async () => {
-    const told = await own.must(own.opening('restore', file, '--yes', '--ignore-store'));
-    assert.match(told, /^mail\trecovery-void\trecovery\t/m);
-    assert.match(told, /^mail\ttwo-in-a-row\thotp\t/m);
+    const reported = await own.must(own.opening('restore', file, '--yes', '--ignore-store'));
+    assert.match(reported, /^mail\trecovery-void\trecovery\t/m);
+    assert.match(reported, /^mail\ttwo-in-a-row\thotp\t/m);
     const client = await own.start();
     for (const key of keys.slice(0, 4)) assert.notEqual(await own.verify('mail', key), 'accepted');
     for (const step of [0, 1])

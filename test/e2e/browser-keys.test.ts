@@ -6,10 +6,10 @@ import { addPerson, allowSudo, type Person, password } from '../support/rig/peop
 import {
   approvalOn,
   approve,
-  Desk,
-  type DeskOptions,
   openPortal,
   portalTables,
+  ServerContext,
+  type ServerContextOptions,
 } from '../support/rig/portal.ts';
 import type { Event } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
@@ -42,8 +42,8 @@ await inNamespace(import.meta.filename, async () => {
   openSessionFromAfar();
   const browser = await openPortal(product);
 
-  const enrolled = async (person: Person, options: DeskOptions = {}): Promise<Desk> => {
-    const desk = await Desk.open(browser, options);
+  const enrolled = async (person: Person, options: ServerContextOptions = {}): Promise<ServerContext> => {
+    const desk = await ServerContext.open(browser, options);
     await desk.signIn(person.name);
     await desk.addKey('blue');
     return desk;
@@ -87,7 +87,7 @@ await inNamespace(import.meta.filename, async () => {
     await letIn(terminal);
     await passkey.close();
 
-    const touch = await Desk.open(browser);
+    const touch = await ServerContext.open(browser);
     await touch.signIn('quinn');
     await touch.page.getByRole('button', { name: 'Add', exact: true }).first().click();
     await touch.page.getByRole('menuitem', { name: 'Security key' }).click();
@@ -141,7 +141,7 @@ await inNamespace(import.meta.filename, async () => {
       tabs.map(({ page }) => page.getByRole('button', { name: 'Approve with security key' }).click()),
     );
     await letIn(terminal);
-    const told = await Promise.all(
+    const reported = await Promise.all(
       tabs.map(({ page }) =>
         page
           .getByText(/^(Approved|Refused|Over)\./)
@@ -149,7 +149,7 @@ await inNamespace(import.meta.filename, async () => {
           .innerText(),
       ),
     );
-    assert.equal(told.filter((text) => text.startsWith('Approved')).length, 1, told.join(', '));
+    assert.equal(reported.filter((text) => text.startsWith('Approved')).length, 1, reported.join(', '));
     const approved = (await product.events('tina')).filter(
       ({ kind, outcome, factor }) => kind === 'login' && outcome === 'success' && factor?.kind === 'webauthn',
     );

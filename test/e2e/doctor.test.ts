@@ -77,7 +77,7 @@ await inNamespace(import.meta.filename, async () => {
   };
   const doctor = (): Promise<Report> => ask(product.command(['doctor', '--json']));
   const errors = ({ findings }: Report) => findings.filter(({ severity }) => severity === 'error');
-  const told = (report: Report) =>
+  const reported = (report: Report) =>
     report.findings.map(({ id, summary }) => `${id ?? 'ok'}: ${summary}`).join('\n');
 
   /** Breaks something, sees it found, and repairs it. */
@@ -92,7 +92,7 @@ await inNamespace(import.meta.filename, async () => {
       try {
         const report = await doctor();
         const found = report.findings.filter((one) => one.id === id);
-        assert.ok(found.length > 0, told(report));
+        assert.ok(found.length > 0, reported(report));
         assert.match(found.map(({ summary }) => summary).join('\n'), says);
         assert.equal(found[0]?.severity, 'error');
         assert.equal(report.status, 1);
@@ -136,7 +136,7 @@ await inNamespace(import.meta.filename, async () => {
       'members',
       'way in for root',
     ])
-      assert.ok(good.includes(check), `${check} is not called good\n${told(report)}`);
+      assert.ok(good.includes(check), `${check} is not called good\n${reported(report)}`);
     const [first, stacks] = ['daemon', 'PAM stacks'].map((name) =>
       report.findings.find(({ check }) => check === name),
     );
@@ -235,7 +235,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.ok(!report.complete);
       assert.ok(
         report.findings.some(({ id }) => id === 'mode.readable'),
-        told(report),
+        reported(report),
       );
       assert.deepEqual(
         report.findings.filter(({ check, severity }) => check === 'store' && severity === 'ok'),
@@ -265,7 +265,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(join(directory, 'root.conf'), 'PermitRootLogin prohibit-password\n');
     const report = await doctor();
     writeFileSync(join(directory, 'root.conf'), 'PermitRootLogin no\n');
-    assert.match(told(report), /^sshd\.root-shut-out: .*\(root\)$/m);
+    assert.match(reported(report), /^sshd\.root-shut-out: .*\(root\)$/m);
     assert.equal(report.status, 0);
   });
 
@@ -307,7 +307,7 @@ await inNamespace(import.meta.filename, async () => {
         'way in for root',
       ])
         assert.ok(!good.includes(check), `${check} is called good`);
-      assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), told(report));
+      assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), reported(report));
     },
   );
 

@@ -5,7 +5,7 @@ import { base32, newSecret, totp } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, as, type Person, password } from '../support/rig/people.ts';
-import { Desk, openPortal, portalLog, portalOrigin, portalTables } from '../support/rig/portal.ts';
+import { openPortal, portalLog, portalOrigin, portalTables, ServerContext } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
@@ -76,7 +76,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(alone.status, 77, alone.stderr);
       const link = await invite('alice');
       assert.match(link, new RegExp(`^${portalOrigin}/invite#`));
-      const desk = await Desk.open(browser);
+      const desk = await ServerContext.open(browser);
       const { page } = desk;
       await follow(page, link, 'alice');
       await page.getByLabel('Password').fill(password);
@@ -88,7 +88,7 @@ await inNamespace(import.meta.filename, async () => {
       await logIn('alice', secret);
       await desk.close();
 
-      const later = await Desk.open(browser);
+      const later = await ServerContext.open(browser);
       await follow(later.page, link, 'alice');
       await later.page.getByText(/good no more here: it was used already/).waitFor();
       await later.close();
@@ -98,7 +98,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'one without the password asks for none; what is no link says so', async () => {
     const bob = addPerson('bob');
-    const none = await Desk.open(browser);
+    const none = await ServerContext.open(browser);
     await follow(none.page, `${portalOrigin}/invite#Ym9i.${'x'.repeat(22)}`, 'bob');
     await none.page.getByText(/has run out, or is none\. Ask for a new one/).waitFor();
     const link = await invite('bob', '--without-password');
@@ -126,10 +126,10 @@ await inNamespace(import.meta.filename, async () => {
         return made.stdout.trim();
       };
       const link = await linkOf();
-      const desk = await Desk.open(browser);
+      const desk = await ServerContext.open(browser);
       await follow(desk.page, link, 'carol');
       await isIn(desk.page);
-      await follow((await Desk.open(browser)).page, link, 'carol');
+      await follow((await ServerContext.open(browser)).page, link, 'carol');
       const words = ['factor', 'add', 'recovery', 'carol', '--link'];
       const spent = await by(carol, words, link);
       assert.equal(spent.status, 77, spent.stderr);

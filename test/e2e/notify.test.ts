@@ -14,18 +14,18 @@ import { until } from '../support/until.ts';
 /** A real sallyportd, real logins, and a program that is told, fails, hangs, floods or is slow. */
 let rig: DaemonRig;
 let directory: string;
-const told = 'told';
+const reported = 'told';
 const notifyMain = join(import.meta.dirname, '../../notify/main.js');
 const ends: (() => Promise<void>)[] = [];
 
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sallyport-notify-'));
-  const program = script('tell', `cat >> ${join(directory, told)}`);
+  const program = script('tell', `cat >> ${join(directory, reported)}`);
   rig = await DaemonRig.start(`notify = ["${program}", "--word"]`);
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
-  rmSync(join(directory, told), { force: true });
+  rmSync(join(directory, reported), { force: true });
 });
 after(async () => {
   await rig.remove();
@@ -39,7 +39,7 @@ function script(name: string, text: string): string {
 }
 
 function notices(): readonly Notice[] {
-  const path = join(directory, told);
+  const path = join(directory, reported);
   if (!existsSync(path)) return [];
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -162,7 +162,7 @@ describe('sallyport-notify', () => {
   });
 
   it('comes back by itself when sallyportd does', { timeout: 120_000 }, async () => {
-    const { following } = startHere(script('tell2', `cat >> ${join(directory, told)}`), stateOf('again'));
+    const { following } = startHere(script('tell2', `cat >> ${join(directory, reported)}`), stateOf('again'));
     await following;
     await rig.stop('SIGKILL');
     await rig.begin();
@@ -173,7 +173,7 @@ describe('sallyport-notify', () => {
   it('gives the program no word of ours, no environment and no shell', async () => {
     const program = script(
       'look',
-      `env | sort > ${join(directory, 'env')}; echo "$#" >> ${join(directory, 'env')}; cat >> ${join(directory, told)}`,
+      `env | sort > ${join(directory, 'env')}; echo "$#" >> ${join(directory, 'env')}; cat >> ${join(directory, reported)}`,
     );
     const { following } = startHere(program, stateOf('bare'));
     await following;
@@ -190,7 +190,7 @@ describe('sallyport-notify', () => {
   });
 
   it('tries a program that fails again, gives it up loudly and goes on', async () => {
-    const program = script('fail', `cat >> ${join(directory, told)}; echo no mail today >&2; exit 7`);
+    const program = script('fail', `cat >> ${join(directory, reported)}; echo no mail today >&2; exit 7`);
     const { following, logged } = startHere(program, stateOf('fails'));
     await following;
     await addPaper(2);
@@ -230,7 +230,7 @@ describe('sallyport-notify', () => {
     const left = join(directory, 'left');
     const program = script(
       'flood',
-      `cat >> ${join(directory, told)}; (sleep 1000 & echo $! > ${left}); head -c 50000000 /dev/zero | tr '\\0' x >&2; head -c 50000000 /dev/zero`,
+      `cat >> ${join(directory, reported)}; (sleep 1000 & echo $! > ${left}); head -c 50000000 /dev/zero | tr '\\0' x >&2; head -c 50000000 /dev/zero`,
     );
     const before = process.memoryUsage.rss();
     const { following, logged } = startHere(program, stateOf('floods'));
@@ -254,7 +254,7 @@ describe('sallyport-notify', () => {
     const gate = join(directory, 'gate');
     const program = script(
       'slow',
-      `cat >> ${join(directory, told)}; while [ ! -e ${gate} ]; do sleep 0.05; done`,
+      `cat >> ${join(directory, reported)}; while [ ! -e ${gate} ]; do sleep 0.05; done`,
     );
     const state = stateOf('slow');
     const { following, logged } = startHere(program, state, { queue: 20, run: 120_000 });

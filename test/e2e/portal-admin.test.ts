@@ -3,7 +3,7 @@ import { totp } from '../support/codes.ts';
 import { choose } from '../support/portal-browser.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addGroup, addPerson, password } from '../support/rig/people.ts';
-import { Desk, openPortal, portalOrigin, portalTables } from '../support/rig/portal.ts';
+import { openPortal, portalOrigin, portalTables, ServerContext } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
@@ -30,18 +30,18 @@ await inNamespace(import.meta.filename, async () => {
   for (const name of operators) secrets.set(name, await product.addTotp(name));
   const browser = await openPortal(product);
 
-  const asOperator = async (): Promise<Desk> => {
+  const asOperator = async (): Promise<ServerContext> => {
     const name = operators.shift() ?? '';
-    const desk = await Desk.open(browser);
+    const desk = await ServerContext.open(browser);
     await desk.signIn(name, totp(secrets.get(name) ?? Buffer.alloc(0)));
     return desk;
   };
-  const statusOf = (desk: Desk, path: string): Promise<number> =>
+  const statusOf = (desk: ServerContext, path: string): Promise<number> =>
     desk.page.evaluate(`fetch(${JSON.stringify(path)}).then(({ status }) => status)`);
 
   scenario(product, 'the user guide, word for word, and a login over ssh with what came of it', async () => {
     addPerson('alice');
-    const desk = await Desk.open(browser);
+    const desk = await ServerContext.open(browser);
     await desk.signIn('alice');
     const { page } = desk;
     await page.getByRole('button', { name: 'alice' }).click();
@@ -151,7 +151,7 @@ await inNamespace(import.meta.filename, async () => {
     'whoever is no administrator gets no list, no account, no trail and no invite',
     async () => {
       addPerson('dora');
-      const desk = await Desk.open(browser);
+      const desk = await ServerContext.open(browser);
       await desk.signIn('dora');
       for (const path of ['/api/users', '/api/users/operator', '/api/audit'])
         assert.equal(await statusOf(desk, path), 403, path);
@@ -162,7 +162,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'the cookie of a session that was signed out is worth nothing', async () => {
     addPerson('emma');
-    const desk = await Desk.open(browser);
+    const desk = await ServerContext.open(browser);
     await desk.signIn('emma');
     const context = desk.page.context();
     const cookies = await context.cookies();
@@ -175,7 +175,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'what was typed outlives a daemon that was restarted', async () => {
     addPerson('fay');
-    const desk = await Desk.open(browser);
+    const desk = await ServerContext.open(browser);
     await desk.signIn('fay');
     const { page } = desk;
     await choose(page, 'Add', 'TOTP');

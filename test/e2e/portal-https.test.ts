@@ -6,7 +6,7 @@ import { openSessionFromAfar, sudoFromAfar } from '../support/rig/local-session.
 import { work } from '../support/rig/machine.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, allowSudo, type Person } from '../support/rig/people.ts';
-import { approvalOn, approve, Desk, openPortal, portalPort } from '../support/rig/portal.ts';
+import { approvalOn, approve, openPortal, portalPort, ServerContext } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 
@@ -53,7 +53,7 @@ await inNamespace(import.meta.filename, async () => {
   ]);
 
   /** A credential as a site made it years ago, in the key that this browser has. */
-  const legacy = async (person: Person, desk: Desk, forSite: string): Promise<void> => {
+  const legacy = async (person: Person, desk: ServerContext, forSite: string): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const handle = createHash('sha256').update(person.name).digest();
     await desk.key.cdp.send('WebAuthn.addCredential', {
@@ -73,7 +73,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'a legacy key signs in, approves a login, and is switched in one dialog', async () => {
     const person = addPerson('alice');
-    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
+    const desk = await ServerContext.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, appId);
     await desk.signInByKey('alice');
     const terminal = await sudoFromAfar(person);
@@ -101,7 +101,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'one that was made for another domain does not, and says so', async () => {
     const person = addPerson('bob');
-    const desk = await Desk.open(browser, { origin, kind: 'u2f' });
+    const desk = await ServerContext.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, 'https://login.elsewhere.test');
     await desk.begin('bob');
     await desk.page.getByRole('button', { name: /security key/i }).click();
@@ -111,7 +111,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(product, 'the cookie is for https and this host alone', async () => {
     addPerson('carol');
-    const desk = await Desk.open(browser, { origin });
+    const desk = await ServerContext.open(browser, { origin });
     await desk.signIn('carol');
     const cookies = await desk.page.context().cookies();
     assert.deepEqual(

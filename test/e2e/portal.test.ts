@@ -6,11 +6,11 @@ import { addPerson, allowSudo, type Person, password } from '../support/rig/peop
 import {
   approvalOn,
   approve,
-  Desk,
   openPortal,
   portalLog,
   portalOrigin,
   portalTables,
+  ServerContext,
 } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
@@ -43,14 +43,14 @@ await inNamespace(import.meta.filename, async () => {
 
   const connect = (user: string): Terminal => new Terminal(ssh(user, { port }, ['echo "in-$(id -un)"']));
   /** With a key of the browser's. */
-  const enrolledPerson = async (user: string): Promise<{ desk: Desk; person: Person }> => {
+  const enrolledPerson = async (user: string): Promise<{ desk: ServerContext; person: Person }> => {
     const person = addPerson(user);
-    const desk = await Desk.open(browser);
+    const desk = await ServerContext.open(browser);
     await desk.signIn(user);
     await desk.addKey('blue');
     return { desk, person };
   };
-  const enrolled = async (user: string): Promise<Desk> => (await enrolledPerson(user)).desk;
+  const enrolled = async (user: string): Promise<ServerContext> => (await enrolledPerson(user)).desk;
 
   scenario(product, 'a login over ssh, from the prompt to the shell', async () => {
     const desk = await enrolled('alice');

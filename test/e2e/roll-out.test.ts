@@ -149,9 +149,9 @@ await inNamespace(import.meta.filename, async () => {
     const asked = await sudo(erin);
     await asked.answer(/Verification code: /, hotp(secret, 1));
     await isIn(asked, 'root');
-    const told = (await product.events('erin')).filter(({ kind }) => kind === 'exempted');
+    const reported = (await product.events('erin')).filter(({ kind }) => kind === 'exempted');
     assert.deepEqual(
-      told.map(({ reason }) => reason),
+      reported.map(({ reason }) => reason),
       ['given', 'ended'],
     );
   });

@@ -82,8 +82,8 @@ describe('store repair', () => {
   test('makes a lost anchor anew, and then takes nothing for unspent', async () => {
     await putBack();
     rmSync(join(own.root, 'var/anchor'));
-    const told = await own.must(['store', 'repair', '--yes']);
-    assert.match(told, /^mail\trecovery-void\t/m);
+    const reported = await own.must(['store', 'repair', '--yes']);
+    assert.match(reported, /^mail\trecovery-void\t/m);
     const client = await own.start();
     for (const key of keys.slice(0, 2)) assert.notEqual(await own.verify('mail', key), 'accepted');
     assert.equal((await client.verify('mail', { answer: hotp(counter, 0) })).outcome, 'refused');
@@ -102,8 +102,8 @@ describe('store repair', () => {
     assert.ok(at > 0);
     bytes.writeUInt8(bytes.readUInt8(at + 30) ^ 1, at + 30);
     writeFileSync(log(), bytes);
-    const told = await own.must(['store', 'repair', '--yes']);
-    assert.match(told, /recovery-void|record-lost|two-in-a-row/);
+    const reported = await own.must(['store', 'repair', '--yes']);
+    assert.match(reported, /recovery-void|record-lost|two-in-a-row/);
     const client = await own.start();
     assert.equal((await client.status()).store.state, 'ok');
     assert.equal(

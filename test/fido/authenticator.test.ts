@@ -322,7 +322,7 @@ describe('libfido2 and a key that misbehaves', () => {
     const key = await plugged(t, { autoTouch: false });
     key.misbehaviour = { floodKeepalives: true };
     const making = probe(socket, ...round);
-    for (let touches = 0; touches < 2; touches += 1) {
+    for (let keyRequests = 0; keyRequests < 2; keyRequests += 1) {
       await key.blinks();
       key.touch();
     }

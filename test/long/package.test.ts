@@ -141,7 +141,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       const { status, said } = await upgrade;
       assert.equal(status, 0, said);
       await there.must('touch /tmp/su.go');
-      assert.equal(await withSu, outcomes.told);
+      assert.equal(await withSu, outcomes.reported);
       // sshd shows no text that no prompt follows, and begins anew by itself. The key was not spent before.
       await there.must('touch /tmp/ssh.go');
       assert.equal(await overSsh, outcomes.inAgain);

@@ -84,8 +84,8 @@ describe('while a PROMPT is open', { concurrency: 4 }, () => {
       login.child.stdin?.end('123456\n');
       assert.equal((await login.outcome).code, code);
       const { messages } = await login.outcome;
-      const isTold = messages.some(({ text }) => text === 'x');
-      assert.equal(isTold, what.startsWith('ERROR'), 'why it ends is said, and nothing else');
+      const isReported = messages.some(({ text }) => text === 'x');
+      assert.equal(isReported, what.startsWith('ERROR'), 'why it ends is said, and nothing else');
       const types = daemon.peers[0]?.received.map(({ type }) => type);
       assert.deepEqual(types, ['hello'], 'no answer goes to a daemon that does not wait for it');
     });

@@ -84,7 +84,7 @@ describe('the TOTP dialog', () => {
     await choose(page, 'Add', 'TOTP');
     const dialog = page.getByRole('dialog');
     const field = (label: string) => dialog.getByLabel(label, { exact: true });
-    const told = async (label: string) => {
+    const reported = async (label: string) => {
       const id = await field(label).getAttribute('aria-describedby');
       const error = (id ?? '').split(' ').find((part) => part.endsWith('-error'));
       return error === undefined ? undefined : await page.locator(`[id="${error}"]`).innerText();
@@ -92,7 +92,7 @@ describe('the TOTP dialog', () => {
     const add = dialog.getByRole('button', { name: 'Add', exact: true });
     const secret = newSecret();
     await field('Secret').fill('01');
-    assert.match((await told('Secret')) ?? '', /A to Z/);
+    assert.match((await reported('Secret')) ?? '', /A to Z/);
     await field('Secret').fill(base32(secret));
     await field('Name').fill('Old Phone');
     await field('Password').fill('wrong');
@@ -101,13 +101,13 @@ describe('the TOTP dialog', () => {
     await field('Verification code').fill(totp(secret));
     await add.click();
     await page.getByText('Account name or password is wrong.').waitFor();
-    assert.match((await told('Password')) ?? '', /wrong/);
+    assert.match((await reported('Password')) ?? '', /wrong/);
     assert.equal(alice.factors.length, 1);
 
     await field('Password').fill(alice.password);
     await add.click();
     await dialog.getByText('choose another name').waitFor();
-    assert.match((await told('Name')) ?? '', /already/);
+    assert.match((await reported('Name')) ?? '', /already/);
 
     await field('Name').fill('new phone');
     await field('Verification code').fill('000000');
@@ -119,7 +119,7 @@ describe('the TOTP dialog', () => {
     await field('Verification code').fill(totp(bytesOf('JBSWY3DPEHPK3PXP')));
     await add.click();
     await dialog.getByText('16 bytes at the least', { exact: false }).waitFor();
-    assert.match((await told('Secret')) ?? '', /16 bytes/);
+    assert.match((await reported('Secret')) ?? '', /16 bytes/);
     await close();
   });
 

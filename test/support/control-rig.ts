@@ -15,7 +15,7 @@ import type { Config } from '../../daemon/config/contract.ts';
 import type { Configuration } from '../../daemon/config/in-force.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
-import { createMoving } from '../../daemon/enrolment/import-export.ts';
+import { createImportExport } from '../../daemon/enrolment/import-export.ts';
 import type { AccountLookup, Accounts } from '../../daemon/host/accounts.ts';
 import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from '../../daemon/host/passwords.ts';
 import { SallyportError } from '../../daemon/lib/errors.ts';
@@ -122,7 +122,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const passwords = new FakePasswords();
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
-  const touches = createKeyRequests(keys, systemRandomness);
+  const keyRequests = createKeyRequests(keys, systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -136,12 +136,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     config: configuration.current,
     keyedHash,
     assertions,
-    touches,
+    keyRequests,
     approvals,
     validations: createValidations(async (_, otp) => (otp === validOtp ? 'valid' : 'wrong')),
     randomness: systemRandomness,
     clock: { now, monotonic },
-    throttle: createRateLimiter({
+    rateLimiter: createRateLimiter({
       hash: (text) => text,
       monotonic: () => performance.now(),
       entries: 10,
@@ -166,12 +166,12 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     ...signed,
     configuration,
     store,
-    ledger: new AuditedStore(store, log),
+    auditedStore: new AuditedStore(store, log),
     verifier,
     passwords,
     tokens,
     links: createLinks(signed),
-    throttle: createRateLimiter({
+    rateLimiter: createRateLimiter({
       hash: (text) => text,
       monotonic,
       entries: 100,
@@ -195,18 +195,18 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       ...(options.presenceCount === undefined ? {} : { presenceCount: options.presenceCount }),
     }),
     verifier,
-    ceremonies: createCeremonies({ verifier, touches, randomness: systemRandomness, limits: limited }),
+    ceremonies: createCeremonies({ verifier, keyRequests, randomness: systemRandomness, limits: limited }),
     log,
     accounts,
     tokens,
     signIns,
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
-    moving: createMoving({
+    moving: createImportExport({
       ...signed,
       store,
       config: configuration.current,
       keyedHash,
-      ledger: new AuditedStore(store, log),
+      auditedStore: new AuditedStore(store, log),
       log,
     }),
     metrics: { text: async () => '{}' },

@@ -142,7 +142,7 @@ export class LoginRig {
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
-    touches: createKeyRequests(this.keys, systemRandomness),
+    keyRequests: createKeyRequests(this.keys, systemRandomness),
     approvals: this.approvals,
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
     factsOf: (frame, peer, isRootSocket) =>

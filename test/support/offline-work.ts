@@ -29,13 +29,13 @@ function preparedOf(rig: StoreRig): OfflineContext {
   };
 }
 
-export interface Told {
+export interface WorkerReport {
   readonly noted: readonly Noted[];
   readonly problems: readonly string[];
   readonly done: Readonly<Record<string, unknown>>;
 }
 
-async function told(work: (tell: (what: object) => void) => Promise<void>): Promise<Told> {
+async function reported(work: (tell: (what: object) => void) => Promise<void>): Promise<WorkerReport> {
   const noted: Noted[] = [];
   const problems: string[] = [];
   let done = {};
@@ -50,9 +50,10 @@ async function told(work: (tell: (what: object) => void) => Promise<void>): Prom
 export async function backupBytes(rig: StoreRig, store: LevelStore, withMasterKey = false): Promise<Buffer> {
   const { keyring } = rig.options();
   const snapshot = await store.snapshot();
-  const keeping = { keyring, version: 'test', now: Date.now };
+  const maintenance = { keyring, version: 'test', now: Date.now };
   const chunks: Buffer[] = [];
-  for await (const chunk of writeBackup(backupOf(keeping, snapshot, { withMasterKey }))) chunks.push(chunk);
+  for await (const chunk of writeBackup(backupOf(maintenance, snapshot, { withMasterKey })))
+    chunks.push(chunk);
   await snapshot.close();
   return Buffer.concat(chunks);
 }
@@ -61,14 +62,14 @@ export function restored(
   rig: StoreRig,
   backup: Buffer,
   options: Partial<RestoreOptions> = {},
-): Promise<Told> {
+): Promise<WorkerReport> {
   const input = Readable.from([backup]);
   const all = { dryRun: false, ignoreStore: false, oldKeys: undefined, ...options, input };
-  return told((tell) => restore(preparedOf(rig), loadAddon(), all, { tell, progress: () => undefined }));
+  return reported((tell) => restore(preparedOf(rig), loadAddon(), all, { tell, progress: () => undefined }));
 }
 
-export function repaired(rig: StoreRig, resetAccounts: readonly string[] = []): Promise<Told> {
-  return told((tell) =>
+export function repaired(rig: StoreRig, resetAccounts: readonly string[] = []): Promise<WorkerReport> {
+  return reported((tell) =>
     repair(preparedOf(rig), loadAddon(), { tell, progress: () => undefined }, resetAccounts),
   );
 }

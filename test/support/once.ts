@@ -93,8 +93,8 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
             const letIn = logins.filter((login) => login.result === 0).length;
             assert.equal(letIn, 1, `round ${number}: ${letIn} of ${parallel} were let in`);
             const { events } = await client.audit({ user, limit: 500 });
-            const told = events.filter((event) => event.outcome === 'success').length;
-            assert.equal(told, 1, 'and the audit trail says so');
+            const reported = events.filter((event) => event.outcome === 'success').length;
+            assert.equal(reported, 1, 'and the audit trail says so');
           };
           await inFives(rounds, round);
         },

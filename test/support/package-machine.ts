@@ -85,7 +85,7 @@ expect {
 `;
 
 /** How a login went. inAgain: the program began again by itself; used: the answer was, before. */
-export const outcomes = { in: 0, told: 2, inAgain: 3, used: 4 } as const;
+export const outcomes = { in: 0, reported: 2, inAgain: 3, used: 4 } as const;
 
 const password = 'correct horse';
 

@@ -42,7 +42,7 @@ export class Stacks {
   }
 
   /** What this program says that libpam answers. */
-  told(service: string): string | undefined {
+  reported(service: string): string | undefined {
     const stack = this.stack(service);
     if (stack.fatal !== undefined) return undefined;
     if (stack.entries.length === 0) return 'perm_denied';

@@ -8,7 +8,7 @@ import type { ServerContext } from '../../portal/context.ts';
 import { createFamiliar } from '../../portal/familiar.ts';
 import { createAddresses, type ProxyNetwork } from '../../portal/http/address.ts';
 import type { Assets } from '../../portal/http/assets.ts';
-import { createTries } from '../../portal/http/rate-limiter.ts';
+import { createRateLimiter } from '../../portal/http/rate-limiter.ts';
 import { createPortalServer, type PortalServer, type PortalServerOptions } from '../../portal/http/server.ts';
 import { createSite } from '../../portal/http/site.ts';
 import { limits } from '../../portal/limits.ts';
@@ -49,8 +49,8 @@ export async function startPortal(options: PortalRigOptions = {}): Promise<Porta
     endToken: (token) => daemon.person(token).endToken(),
   });
   const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
-    createTries({ ...of, entries: limits.tryEntries, monotonic });
-  const desk: ServerContext = {
+    createRateLimiter({ ...of, entries: limits.tryEntries, monotonic });
+  const context: ServerContext = {
     site: createSite({ name: 'Example', rpId: 'localhost', origins: options.origins ?? [origin] }),
     daemon,
     sessions,
@@ -64,7 +64,7 @@ export async function startPortal(options: PortalRigOptions = {}): Promise<Porta
     log: createLog((line) => logged.push(line), false),
   };
   const server = createPortalServer({
-    desk,
+    context,
     addresses: createAddresses(options.proxies ?? []),
     assets: () => options.assets,
     ...(options.tls === undefined ? {} : { tls: options.tls }),

@@ -8,7 +8,7 @@ export const text = 'Touch your key, or type a code: ';
 export const ask = (): Buffer => prompt(text, 'terminal');
 export const tags = { terminal: 0x0e, answer: 0x20 };
 
-function told(frame: ReceivedFrame | undefined): string {
+function reported(frame: ReceivedFrame | undefined): string {
   const bytes = frame?.fields.get(tags.answer);
   return frame === undefined ? 'the end' : bytes === undefined ? frame.type : `${frame.type} ${bytes}`;
 }
@@ -36,7 +36,7 @@ export async function scene(rig: ModuleRig, options: LoginOptions = {}): Promise
   const peer = await connected;
   const hello = await peer.next();
   assert.ok(hello);
-  return { login, peer, hello, hears: async () => told(await peer.next()) };
+  return { login, peer, hello, hears: async () => reported(await peer.next()) };
 }
 
 /** The prompt stands on the terminal, and what is typed does not show. */

@@ -163,7 +163,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
   const unknownNames: string[] = [];
   const throttled: string[] = [];
   let inForce: Config = realms.length === 0 ? config(realm()) : config(...realms);
-  const throttle = createRateLimiter({
+  const rateLimiter = createRateLimiter({
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     monotonic: clock.monotonic,
     entries: limits.throttleEntries,
@@ -178,10 +178,10 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       keyedHash,
       randomness: systemRandomness,
       clock,
-      throttle,
+      rateLimiter,
       validations: createValidations((...asked) => rig.servers(...asked)),
       assertions: createAssertions(createLog((line) => logged.push(JSON.parse(line)), false)),
-      touches: { isPlugged: async () => rig.plugged },
+      keyRequests: { isPlugged: async () => rig.plugged },
       approvals: { open: () => assert.fail('nobody is to approve this') },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
       throttled: { add: (source) => throttled.push(source), flush: () => undefined },

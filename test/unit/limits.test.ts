@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type AccountLookup, type Accounts, limitedAccounts } from '../../daemon/host/accounts.ts';
-import { createPlaces } from '../../daemon/host/connection-limit.ts';
+import { createConnectionLimit } from '../../daemon/host/connection-limit.ts';
 import { createSlots } from '../../daemon/lib/slots.ts';
 import { poolLimits } from '../../daemon/limits/pools.ts';
 import { limits } from '../../daemon/limits.ts';
@@ -106,7 +106,7 @@ describe('a directory that hangs', () => {
 
 describe('connections on control.sock', () => {
   it('of local users, whatever their uids, and of the portal take none of root', () => {
-    const places = createPlaces({
+    const places = createConnectionLimit({
       total: limits.controlConnections,
       perUid: limits.controlConnectionsPerUid,
       portal: limits.controlConnectionsOfPortal,

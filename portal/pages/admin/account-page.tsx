@@ -15,7 +15,7 @@ export function AccountPage({ account }: { readonly account: string }) {
   const { session } = usePortal();
   const { user, problem, reload } = useUser(account);
   const [unlocking, setUnlocking] = useState(false);
-  const [giving, setGiving] = useState(false);
+  const [exporter, setGiving] = useState(false);
   const mine = session.person?.account === account;
 
   return (
@@ -99,7 +99,7 @@ export function AccountPage({ account }: { readonly account: string }) {
           <Factors user={user} mine={mine} reload={reload} />
         </>
       )}
-      {giving && <BypassDialog account={account} onClose={() => setGiving(false)} reload={reload} />}
+      {exporter && <BypassDialog account={account} onClose={() => setGiving(false)} reload={reload} />}
       {unlocking && <UnlockDialog account={account} onClose={() => setUnlocking(false)} reload={reload} />}
     </>
   );

@@ -46,7 +46,7 @@ function formOf(text: string): Form {
 const bare = (text: string): string => text.replaceAll(/[- ]/g, '').toLowerCase();
 
 /** Pure: `use` of the outcome changes the account. */
-export function judged(asked: Asked, typed: string, now: number): Outcome {
+export function evaluated(asked: Asked, typed: string, now: number): Outcome {
   const text = bare(typed);
   const form = formOf(text);
   const factors = asked.factors.filter(({ kind }) => kind === form);

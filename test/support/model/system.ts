@@ -80,7 +80,7 @@ export class System {
     this.client = createClient({ socket: this.#rig.socket });
     this.#login = createLoginServer({
       verifier: atOnce(this.#rig.verifier, this.#abandoning),
-      touches: createKeyRequests(new FakeKeys(), systemRandomness),
+      keyRequests: createKeyRequests(new FakeKeys(), systemRandomness),
       approvals: this.#rig.approvals,
       log: createLog(() => undefined, false),
       factsOf: (frame, peer, isRootSocket) =>

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { pam } from '../login-rig.ts';
-import { after, counted, hotpCode, judged, type Outcome, remembered, stepAt, totpCode } from './answers.ts';
+import {
+  after,
+  counted,
+  evaluated,
+  hotpCode,
+  type Outcome,
+  remembered,
+  stepAt,
+  totpCode,
+} from './answers.ts';
 import {
   type Account,
   accountOf,
@@ -126,7 +135,7 @@ export async function login(
     const text = textOf(model, given, each);
     if (asked.kind !== 'ask' || texts.includes(text)) break;
     texts.push(text);
-    const first = judged(asked, text, model.now);
+    const first = evaluated(asked, text, model.now);
     // The answer accepted last may be known for what it is by one of several factors.
     const isLast = first.kind === 'wrong' && text === model.lastAccepted.get(given.user);
     const outcome: Outcome = isLast ? { ...first, counts: 'open' } : first;
@@ -252,7 +261,7 @@ export async function race(model: Model, system: System, given: Login, typed: Ty
   if (met.kind !== 'ask') return;
   const account = accountOf(model, given.user);
   const text = textOf(model, given, typed);
-  const outcome = judged(met, text, model.now);
+  const outcome = evaluated(met, text, model.now);
   if (outcome.kind !== 'accepted') return;
   const before = system.lastEvent;
   const results = await Promise.all(Array.from({ length: 4 }, () => system.login(given, [text])));

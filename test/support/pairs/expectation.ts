@@ -1,4 +1,4 @@
-import { judged, stepAt, totpCode } from '../model/answers.ts';
+import { evaluated, stepAt, totpCode } from '../model/answers.ts';
 import {
   type Account,
   type Expected,
@@ -113,7 +113,7 @@ export function expectationOf(row: Row): Expectation {
   if (then.kind !== 'ask') return { ending: endingOf(then, row), asks: true };
   const kind = then.factors[0]?.kind;
   const answer = kind === 'recovery' ? right.recovery : kind === 'bypass' ? right.bypass : right.totp;
-  return { ending: judged(then, answer, now).kind === 'accepted' ? 'in' : 'out', asks: true };
+  return { ending: evaluated(then, answer, now).kind === 'accepted' ? 'in' : 'out', asks: true };
 }
 
 function isMissing({ factors }: Account, first: Expected): boolean {

@@ -75,7 +75,7 @@ function startChromium(args: readonly string[] = []): Promise<Browser> {
 }
 
 /** What a browser of a test differs in. */
-export interface DeskOptions {
+export interface ServerContextOptions {
   readonly origin?: string;
   readonly kind?: KeyKind;
   /** The only one that the key can, as COSE numbers it. */
@@ -92,7 +92,7 @@ const onlyThis = (algorithm: number): string => `
 `;
 
 /** A person's own browser: cookies and a security key. */
-export class Desk {
+export class ServerContext {
   readonly page: Page;
   readonly key: VirtualKey;
 
@@ -104,14 +104,14 @@ export class Desk {
     this.origin = origin;
   }
 
-  static async open(browser: Browser, options: DeskOptions = {}): Promise<Desk> {
+  static async open(browser: Browser, options: ServerContextOptions = {}): Promise<ServerContext> {
     const { origin = portalOrigin, kind = 'usb', algorithm } = options;
     const context = await browser.newContext({ locale: 'en-GB' });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     if (algorithm !== undefined) await page.addInitScript(onlyThis(algorithm));
     await page.goto(`${origin}/sign-in`);
-    return new Desk(page, await plugIn(page, kind), origin);
+    return new ServerContext(page, await plugIn(page, kind), origin);
   }
 
   /** Account name and password, and no further. */
@@ -166,9 +166,9 @@ export class Desk {
   }
 
   /** Another tab of the same browser, with the same key. */
-  async tab(): Promise<Desk> {
+  async tab(): Promise<ServerContext> {
     const page = await this.page.context().newPage();
-    return new Desk(page, await copyKey(this.key, page), this.origin);
+    return new ServerContext(page, await copyKey(this.key, page), this.origin);
   }
 
   close(): Promise<void> {
@@ -184,7 +184,7 @@ export async function approvalOn(terminal: Terminal): Promise<{ link: string; nu
 }
 
 /** On the page that the link leads to. */
-export async function approve(desk: Desk, link: string): Promise<void> {
-  await desk.page.goto(link);
-  await desk.page.getByRole('button', { name: 'Approve with security key' }).click();
+export async function approve(context: ServerContext, link: string): Promise<void> {
+  await context.page.goto(link);
+  await context.page.getByRole('button', { name: 'Approve with security key' }).click();
 }

@@ -74,8 +74,8 @@ export function sshTests(rig: () => Installed): void {
       await sh('systemctl restart sallyportd; echo > /tmp/gate');
       assert.equal(await over, 0, said);
       assert.match(said, new RegExp(`^${user}$`, 'm'));
-      const told = `${said}${await sh('cat /tmp/prompts')}`;
-      assert.match(told, /being restarted. Please try again/);
+      const reported = `${said}${await sh('cat /tmp/prompts')}`;
+      assert.match(reported, /being restarted. Please try again/);
     });
   });
 }

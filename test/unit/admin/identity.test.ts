@@ -124,8 +124,8 @@ describe('root', () => {
 
   it('sees what is stored, and that it is another uid’s', async () => {
     assert.equal((await client.factors('alice')).length, 1);
-    const told = await client.explain('alice', { service: 'sshd' });
-    assert.deepEqual([told.decision, told.why], ['refused', 'uid-changed']);
+    const reported = await client.explain('alice', { service: 'sshd' });
+    assert.deepEqual([reported.decision, reported.why], ['refused', 'uid-changed']);
     const [line] = (await client.report(['alice'])).lines;
     assert.deepEqual([line?.readiness, line?.why], ['refused', 'uid-changed']);
   });

@@ -124,14 +124,14 @@ describe('an exemption', () => {
 
   it('is told of while it runs alone, and never with a clock that was set back', async () => {
     await client.exempt('alice', { until: Date.now() + 60_000 });
-    for (const [ahead, isTold] of [
+    for (const [ahead, isReported] of [
       [0, true],
       [61_000, false],
       [-3_600_000, false],
     ] as const) {
       rig.clock.ahead = ahead;
-      assert.equal((await client.user('alice')).exemption !== undefined, isTold, String(ahead));
-      assert.equal((await client.status()).exemptions.running, isTold ? 1 : 0);
+      assert.equal((await client.user('alice')).exemption !== undefined, isReported, String(ahead));
+      assert.equal((await client.status()).exemptions.running, isReported ? 1 : 0);
     }
     rig.clock.ahead = 0;
   });

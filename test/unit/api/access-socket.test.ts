@@ -77,7 +77,7 @@ function seen(relation: CallerRole, name: OperationName, cell: Permission): Perm
   return expectedCells.find((one) => one.operation === name && one.relation === 'admin')?.cell ?? 'deny';
 }
 
-function judge(name: OperationName, cell: Permission, { status, body }: RawAnswer): void {
+function evaluate(name: OperationName, cell: Permission, { status, body }: RawAnswer): void {
   const code = body.error?.code;
   if (cell === 'allow') assert.notEqual(status, 403, `${name}: ${code}`);
   else assert.equal(code, cell === 'deny' ? 'not-permitted' : 'token-needed', name);
@@ -95,7 +95,7 @@ for (const [relation, { uid, about }] of Object.entries(askers) as [
     for (const [index, { operation: name, cell }] of cells.entries()) {
       const answer = answers[index];
       assert.ok(answer);
-      judge(name, seen(relation, name, cell), answer);
+      evaluate(name, seen(relation, name, cell), answer);
     }
   });
 }

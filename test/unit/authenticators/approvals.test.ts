@@ -312,7 +312,7 @@ describe('how many wait', () => {
 });
 
 describe('who follows', () => {
-  const told = (account: string) => {
+  const reported = (account: string) => {
     const heard: string[] = [];
     const stop = approvals.follow(account, ({ approval, over }) =>
       heard.push(`${approval.account} ${over ? 'over' : 'waits'}`),
@@ -321,7 +321,7 @@ describe('who follows', () => {
   };
 
   it('hears of one account alone, what begins and what ends, each once', () => {
-    const [alice, bob] = [told('alice'), told('bob')];
+    const [alice, bob] = [reported('alice'), reported('bob')];
     const approval = open();
     const other = open('bob');
     approvals.deny(approval.id);
@@ -332,7 +332,7 @@ describe('who follows', () => {
   });
 
   it('hears nothing once it stopped; others do', () => {
-    const [one, two] = [told('alice'), told('alice')];
+    const [one, two] = [reported('alice'), reported('alice')];
     one.stop();
     one.stop();
     open();
@@ -340,7 +340,7 @@ describe('who follows', () => {
   });
 
   it('hears of one that ran out', async () => {
-    const { heard } = told('alice');
+    const { heard } = reported('alice');
     open();
     clock.mono += limits.approvalDeadline;
     approvals.pendingOf('alice');

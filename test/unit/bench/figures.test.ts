@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judge } from '../../../bench/goals.ts';
+import { evaluate } from '../../../bench/goals.ts';
 import { loginsEach, quantile, type Row, summary, unlessItFails } from '../../../bench/measure.ts';
 import { nextAfter } from '../../../bench/sallyport.ts';
 
@@ -51,7 +51,7 @@ describe('the figures of the benchmark', () => {
   });
 
   it('meets a goal that is reached exactly, and says the value of one that is missed', () => {
-    const goals = judge(rows, { users: 5000, memory: 100e6, startUp: 501 });
+    const goals = evaluate(rows, { users: 5000, memory: 100e6, startUp: 501 });
     assert.deepEqual(
       goals.map(({ value, met }) => [Number(value.toFixed(3)), met]),
       [
@@ -66,7 +66,7 @@ describe('the figures of the benchmark', () => {
   });
 
   it('counts a figure that is missing as missed', () => {
-    const goals = judge([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
+    const goals = evaluate([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
     assert.ok(goals.every(({ met }) => !met));
   });
 
@@ -94,7 +94,7 @@ describe('the figures of the benchmark', () => {
     };
     assert.equal(await unlessItFails((text) => said.push(text), failing), undefined);
     assert.deepEqual(said, ['not measured: the driver ended with 7']);
-    const goals = judge([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
+    const goals = evaluate([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
     assert.ok(goals.every(({ met }) => !met));
   });
 });

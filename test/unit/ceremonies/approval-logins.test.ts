@@ -118,7 +118,7 @@ describe('its link', () => {
 
   it('is not needed: a page of the person’s own hears of the login, without it', async () => {
     const heard: { approval: Approval; over: boolean }[] = [];
-    const stop = rig.approvals.follow('alice', (told) => heard.push(told));
+    const stop = rig.approvals.follow('alice', (reported) => heard.push(reported));
     const opening = await open(cockpit);
     stop();
     assert.deepEqual(

@@ -54,7 +54,7 @@ beforeEach(() => {
   };
   ceremonies = createCeremonies({
     verifier,
-    touches: createKeyRequests(keys, systemRandomness),
+    keyRequests: createKeyRequests(keys, systemRandomness),
     randomness: systemRandomness,
   });
 });

@@ -22,25 +22,27 @@ before(async () => {
 after(() => rig.close());
 
 const cli = (...words: string[]) => runCli(['--config', rig.configFile, 'audit', ...words]);
-const placesOf = (lines: readonly string[]) => lines.map((line) => Number(line.split('\t')[1]));
+const connectionLimitOf = (lines: readonly string[]) => lines.map((line) => Number(line.split('\t')[1]));
 const rising = (list: readonly number[]) =>
   list.every((place, at) => at === 0 || place > (list[at - 1] ?? 0));
 
 test('all of it, oldest first, each once, however many there are', async () => {
-  const places = placesOf((await cli('--all')).lines);
+  const places = connectionLimitOf((await cli('--all')).lines);
   assert.equal(places.length, count);
   assert.ok(rising(places));
-  const refused = placesOf((await cli('--all', '--outcome', 'refused')).lines);
+  const refused = connectionLimitOf((await cli('--all', '--outcome', 'refused')).lines);
   assert.equal(refused.length, count / 2);
   assert.ok(rising(refused));
-  const last = placesOf((await cli('--limit', '11000', '--outcome', 'refused')).lines);
+  const last = connectionLimitOf((await cli('--limit', '11000', '--outcome', 'refused')).lines);
   assert.deepEqual(last, refused.slice(-11_000));
 });
 
 test('what is rare is found wherever it stands, and what is not there is not', async () => {
   const none = await cli('--source', '10.0.0.0/8');
   assert.deepEqual([none.status, none.out, none.err], [0, '', '']);
-  assert.deepEqual(placesOf((await cli('--since', '1h', '--until', '0s', '--limit', '1')).lines), [count]);
+  assert.deepEqual(connectionLimitOf((await cli('--since', '1h', '--until', '0s', '--limit', '1')).lines), [
+    count,
+  ]);
   assert.equal((await cli('--limit', '3')).lines.length, 3);
   assert.equal((await cli('--limit', '0')).lines.length, 0);
 });

@@ -110,10 +110,10 @@ factorContract<WebauthnRecord>('webauthn', () => ({ factor: webauthn, ...fixture
 factorContract<U2fRecord>('u2f', () => ({ factor: u2f, ...fixture(legacy()) }));
 
 function verdict(of: CredentialRecord, answer: string, changes: Partial<FactorContext> = {}): string {
-  const judged = kindOf(of).verify(of, shape(answer), { ...context, ...changes });
-  if (judged.outcome === 'refused') return judged.reason;
-  assert.ok('counter' in judged.record && 'spent' in judged.record);
-  return `accepted ${judged.record.counter}`;
+  const evaluated = kindOf(of).verify(of, shape(answer), { ...context, ...changes });
+  if (evaluated.outcome === 'refused') return evaluated.reason;
+  assert.ok('counter' in evaluated.record && 'spent' in evaluated.record);
+  return `accepted ${evaluated.record.counter}`;
 }
 
 describe('the counter of a security key', () => {
@@ -138,19 +138,19 @@ describe('the counter of a security key', () => {
 
 describe('a challenge', () => {
   it('is answered once, whatever the counter says', () => {
-    const judged = webauthn.verify(record({ counter: 0 }), shape('one 0'), context);
-    assert.ok(judged.outcome === 'accepted');
-    assert.equal(verdict(judged.record, 'one 0'), 'replay');
-    assert.equal(verdict(judged.record, 'one 9'), 'replay');
-    assert.equal(verdict(judged.record, 'two 9'), 'accepted 9');
+    const evaluated = webauthn.verify(record({ counter: 0 }), shape('one 0'), context);
+    assert.ok(evaluated.outcome === 'accepted');
+    assert.equal(verdict(evaluated.record, 'one 0'), 'replay');
+    assert.equal(verdict(evaluated.record, 'one 9'), 'replay');
+    assert.equal(verdict(evaluated.record, 'two 9'), 'accepted 9');
   });
 
   it('is kept as a digest, for the last sixteen', () => {
     let of = record({ counter: 0 });
     for (let number = 0; number < 20; number += 1) {
-      const judged = webauthn.verify(of, shape(`c${number} 0`), context);
-      assert.ok(judged.outcome === 'accepted');
-      of = judged.record;
+      const evaluated = webauthn.verify(of, shape(`c${number} 0`), context);
+      assert.ok(evaluated.outcome === 'accepted');
+      of = evaluated.record;
     }
     assert.equal(of.spent.length, 16);
     assert.ok(of.spent.every((digest) => /^[A-Za-z0-9+/]{22}==$/.test(digest)));

@@ -53,11 +53,11 @@ factorContract<YubikeyRecord>('yubikey', () => ({
   usedUp: undefined,
 }));
 
-const touches = Array.from({ length: 4 }, (_, session) => otp({ use: 30, session }));
+const keyRequests = Array.from({ length: 4 }, (_, session) => otp({ use: 30, session }));
 const validatedAs =
   (verdict: ReturnType<Validated>): Validated =>
   (asked) =>
-    touches.includes(asked) ? verdict : 'wrong';
+    keyRequests.includes(asked) ? verdict : 'wrong';
 const cloud: CloudYubikey = {
   id: 'y2',
   name: 'green key',
@@ -73,14 +73,14 @@ factorContract<YubikeyRecord>('yubikey, validated by servers', () => ({
   factor: yubikey,
   record: cloud,
   context: contextAt(1_700_000_000_000, { validated: validatedAs('valid') }),
-  right: [touches[0] ?? '', touches[1] ?? '', ...touches.slice(2)],
+  right: [keyRequests[0] ?? '', keyRequests[1] ?? '', ...keyRequests.slice(2)],
   wrong: otp({ use: 31, session: 0 }),
-  next: { answer: touches[1] ?? '' },
+  next: { answer: keyRequests[1] ?? '' },
   older: undefined,
   edges: {
-    inside: [{ answer: touches[0] ?? '' }],
+    inside: [{ answer: keyRequests[0] ?? '' }],
     outside: (['wrong', 'replay', 'unavailable'] as const).map((verdict) => ({
-      answer: touches[0] ?? '',
+      answer: keyRequests[0] ?? '',
       context: { validated: validatedAs(verdict) },
     })),
   },
@@ -88,7 +88,7 @@ factorContract<YubikeyRecord>('yubikey, validated by servers', () => ({
 }));
 
 it('yubikey, validated by servers: nobody was asked, so nobody is let in', () => {
-  const shape = answerFormatOf(Buffer.from(touches[0] ?? ''), new Set());
+  const shape = answerFormatOf(Buffer.from(keyRequests[0] ?? ''), new Set());
   const verdict = yubikey.verify(cloud, shape, contextAt(1_700_000_000_000));
   assert.deepEqual(verdict, { outcome: 'refused', reason: 'unavailable' });
 });

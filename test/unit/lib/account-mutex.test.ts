@@ -6,7 +6,7 @@ const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 describe('turns', () => {
   it('work on one account comes one after the other, in the order asked for', async () => {
-    const inTurn = createAccountMutex();
+    const accountMutex = createAccountMutex();
     let running = 0;
     const order: number[] = [];
     const work = (id: number) => async (): Promise<number> => {
@@ -17,46 +17,46 @@ describe('turns', () => {
       order.push(id);
       return id;
     };
-    const results = await Promise.all(Array.from({ length: 20 }, (_, id) => inTurn('alice', work(id))));
+    const results = await Promise.all(Array.from({ length: 20 }, (_, id) => accountMutex('alice', work(id))));
     const ids = Array.from({ length: 20 }, (_, id) => id);
     assert.deepEqual([results, order], [ids, ids]);
   });
 
   it('work on other accounts does not wait', async () => {
-    const inTurn = createAccountMutex();
+    const accountMutex = createAccountMutex();
     let release = (): void => undefined;
-    const stuck = inTurn(
+    const stuck = accountMutex(
       'alice',
       () =>
         new Promise<void>((resolve) => {
           release = resolve;
         }),
     );
-    const waiting = inTurn('alice', async () => 'after');
-    assert.equal(await inTurn('bob', async () => 'at once'), 'at once');
+    const waiting = accountMutex('alice', async () => 'after');
+    assert.equal(await accountMutex('bob', async () => 'at once'), 'at once');
     release();
     await stuck;
     assert.equal(await waiting, 'after');
   });
 
   it('an error is told to the one who asked, and holds nobody up', async () => {
-    const inTurn = createAccountMutex();
-    const failing = inTurn('alice', async () => {
+    const accountMutex = createAccountMutex();
+    const failing = accountMutex('alice', async () => {
       await moment();
       throw new Error('disk');
     });
-    const next = inTurn('alice', async () => 'went on');
+    const next = accountMutex('alice', async () => 'went on');
     await assert.rejects(failing, /disk/);
     assert.equal(await next, 'went on');
     await assert.rejects(
-      inTurn('alice', async () => Promise.reject(new Error('again'))),
+      accountMutex('alice', async () => Promise.reject(new Error('again'))),
       /again/,
     );
-    assert.equal(await inTurn('alice', async () => 1), 1);
+    assert.equal(await accountMutex('alice', async () => 1), 1);
   });
 
   it('work that comes while the last one ends still waits for it', async () => {
-    const inTurn = createAccountMutex();
+    const accountMutex = createAccountMutex();
     let running = 0;
     const work = async (): Promise<void> => {
       running += 1;
@@ -67,8 +67,8 @@ describe('turns', () => {
     await Promise.all(
       Array.from({ length: 30 }, async (_, each) => {
         for (let wait = 0; wait < each; wait += 1) await null;
-        await inTurn('alice', work);
-        await inTurn('alice', work);
+        await accountMutex('alice', work);
+        await accountMutex('alice', work);
       }),
     );
   });

@@ -5,11 +5,11 @@ import { createLogAggregator, type LogAggregator } from '../../../daemon/lib/log
 
 describe('a tally', () => {
   let lines: Record<string, unknown>[];
-  let tally: LogAggregator;
+  let logAggregator: LogAggregator;
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout'] });
     lines = [];
-    tally = createLogAggregator(
+    logAggregator = createLogAggregator(
       createLog((line) => lines.push(JSON.parse(line)), false),
       'unknown-names',
       60_000,
@@ -18,7 +18,7 @@ describe('a tally', () => {
   afterEach(() => mock.timers.reset());
 
   it('is one line for however many, and none at once', () => {
-    for (let each = 0; each < 5_000; each += 1) tally.add(`192.0.2.${each % 7}`);
+    for (let each = 0; each < 5_000; each += 1) logAggregator.add(`192.0.2.${each % 7}`);
     assert.deepEqual(lines, []);
     mock.timers.tick(59_999);
     assert.deepEqual(lines, []);
@@ -27,21 +27,21 @@ describe('a tally', () => {
   });
 
   it('names the source where there is one', () => {
-    tally.add('192.0.2.1');
-    tally.add('192.0.2.1');
-    tally.flush();
+    logAggregator.add('192.0.2.1');
+    logAggregator.add('192.0.2.1');
+    logAggregator.flush();
     assert.deepEqual(lines, [
       { level: 'warning', event: 'unknown-names', count: 2, sources: 1, source: '192.0.2.1' },
     ]);
   });
 
   it('begins anew after each line, and says nothing where there is nothing to say', () => {
-    tally.add('a');
+    logAggregator.add('a');
     mock.timers.tick(60_000);
     mock.timers.tick(600_000);
-    tally.flush();
+    logAggregator.flush();
     assert.equal(lines.length, 1);
-    tally.add('b');
+    logAggregator.add('b');
     mock.timers.tick(60_000);
     assert.equal(lines.length, 2);
     assert.equal(lines[1]?.count, 1);
@@ -49,15 +49,15 @@ describe('a tally', () => {
   });
 
   it('what was flushed is not told again by the timer', () => {
-    tally.add('a');
-    tally.flush();
+    logAggregator.add('a');
+    logAggregator.flush();
     mock.timers.tick(60_000);
     assert.equal(lines.length, 1);
   });
 
   it('stays small whatever the sources are', () => {
-    for (let each = 0; each < 50_000; each += 1) tally.add(`host${each}`);
-    tally.flush();
+    for (let each = 0; each < 50_000; each += 1) logAggregator.add(`host${each}`);
+    logAggregator.flush();
     assert.equal(lines[0]?.count, 50_000);
     assert.ok(Number(lines[0]?.sources) <= 1_000);
   });

@@ -113,11 +113,11 @@ describe('followers that have been ended', () => {
       },
       pendingOf: () => [],
     };
-    const desk = createApprovalsApi(approvals as unknown as Approvals, () => '');
+    const context = createApprovalsApi(approvals as unknown as Approvals, () => '');
     const { response: one, errors } = response();
-    desk.follow(one, 'alice');
-    desk.close();
-    desk.close();
+    context.follow(one, 'alice');
+    context.close();
+    context.close();
     tell({ approval: { handle: 'x' }, over: true });
     await settled();
     assert.deepEqual(errors, []);

@@ -95,7 +95,7 @@ it('whatever comes in whatever order', () => {
         const opening = { kind: 'ask', prompt: 'Code: ', login, ...(offered > 0 && { key }) } as const;
         let state: State = { at: 'hello' };
         let open: 'no' | 'hidden' | 'terminal' | 'withdrawn' = 'no';
-        let judged = 0;
+        let evaluated = 0;
         const take = (event: Event): void => {
           const before = state;
           const answer =
@@ -111,7 +111,7 @@ it('whatever comes in whatever order', () => {
           for (const effect of next.effects) {
             if (effect.do === 'touch') assert.ok(offered > 0, 'a key blinks that is not offered');
             if (effect.do === 'judge') {
-              judged += 1;
+              evaluated += 1;
               if (Buffer.isBuffer(effect.answer)) {
                 kept = effect.answer === answer;
                 assert.ok(kept && before.at !== 'pin', 'a PIN goes to the verifier');
@@ -139,7 +139,7 @@ it('whatever comes in whatever order', () => {
           }
           if (answer !== undefined && !kept)
             assert.ok(typed === '' || answer.every((byte) => byte === 0), 'what was dropped is not wiped');
-          assert.ok(judged <= limits.answersPerCall, `${judged} answers were judged`);
+          assert.ok(evaluated <= limits.answersPerCall, `${evaluated} answers were judged`);
         };
         take({ kind: 'frame', frame: { ...hello, terminal } });
         take({ kind: 'opened', opening });

@@ -224,19 +224,19 @@ describe('at a terminal that takes a prompt back', () => {
   it('a touch while a typed code is judged counts once the code is refused', async () => {
     const login = begin(true);
     await login.sees('prompt');
-    let judge = (): void => undefined;
-    const judging = new Promise<void>((resolve) => {
-      judge = resolve;
+    let evaluate = (): void => undefined;
+    const evaluating = new Promise<void>((resolve) => {
+      evaluate = resolve;
     });
     const { verdict } = rig.verifier;
     rig.verifier.verdict = async (given, text) => {
-      if (text === '999999') await judging;
+      if (text === '999999') await evaluating;
       return verdict(given, text);
     };
     login.send(answer('999999'));
     await until(() => rig.verifier.answers.length === 1, 'the code to be judged');
     (await rig.keys.asks()).answer(touched());
-    judge();
+    evaluate();
     await login.sees('withdraw');
     login.send(withdrawn);
     assert.equal(await login.result(), pam.success);

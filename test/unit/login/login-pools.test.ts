@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
 import {
-  createRootPlaces,
+  createLoginPools,
+  type LoginPools,
   type Place,
   poolsFor,
-  type RootPlaces,
 } from '../../../daemon/login/login-pools.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
@@ -142,14 +142,14 @@ describe('the pools', () => {
     ...changes,
   });
   const never = (): void => assert.fail('nobody has to give way');
-  const admitted = (places: RootPlaces, count: number, of: (each: number) => Partial<HelloFrame>): Place[] =>
+  const admitted = (places: LoginPools, count: number, of: (each: number) => Partial<HelloFrame>): Place[] =>
     Array.from({ length: count }, (_, each) => ({ place: places.connect(never), each })).flatMap(
       ({ place, each }) => (place.admit(frame(of(each))).admitted ? [place] : []),
     );
 
   it('of unproven logins is bounded in all, and leaves that of verified ones whole', () => {
     const pools = poolsFor(Infinity);
-    const places = createRootPlaces({ ...pools, waiting: 10_000 });
+    const places = createLoginPools({ ...pools, waiting: 10_000 });
     const got = admitted(places, 2 * unproven.all, (each) => ({ user: `u${each}`, realUid: 1000 + each }));
     assert.equal(got.length, unproven.all);
     const verified = admitted(places, pools.verified + 5, (each) => ({
@@ -166,7 +166,7 @@ describe('the pools', () => {
   it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
     let now = 0;
     const pools = poolsFor(Infinity);
-    const places = createRootPlaces(pools, () => now);
+    const places = createLoginPools(pools, () => now);
     const gone: number[] = [];
     const connect = (count: number): void => {
       for (let each = 0; each < count; each += 1) places.connect(() => gone.push(now));
@@ -184,7 +184,7 @@ describe('the pools', () => {
   });
 
   it('of verified logins gives one name its share, and what is refused takes nothing of it', () => {
-    const places = createRootPlaces(poolsFor(Infinity));
+    const places = createLoginPools(poolsFor(Infinity));
     const got = admitted(places, 2 * loginsPerAccount, () => ({ firstFactorPassed: true }));
     assert.equal(got.length, loginsPerAccount);
     const { waiting, unproven: open, verified } = places.taken;
@@ -193,7 +193,7 @@ describe('the pools', () => {
 
   it('of refusals that are held back is bounded: beyond it the answer leaves at once', () => {
     const { all, hold } = limits.heldRefusals;
-    const places = createRootPlaces(poolsFor(Infinity));
+    const places = createLoginPools(poolsFor(Infinity));
     admitted(places, unproven.party, () => ({}));
     const refused = Array.from({ length: all + 1 }, () => places.connect(never));
     const holds = refused.map((place) => {
@@ -207,7 +207,7 @@ describe('the pools', () => {
   });
 
   it('of a name are the same in capitals: where a directory takes both, both are one account', () => {
-    const places = createRootPlaces(poolsFor(Infinity));
+    const places = createLoginPools(poolsFor(Infinity));
     const spelled = (each: number): string => (each % 2 === 0 ? 'victim' : 'VicTim');
     const verified = admitted(places, 2 * loginsPerAccount, (each) => ({
       user: spelled(each),

@@ -38,10 +38,10 @@ const answered = (text: string): Event => ({
 });
 const cancelled: Event = { kind: 'frame', frame: { type: 'cancel' } };
 const opened = (opening: Opening): Event => ({ kind: 'opened', opening });
-const judged = (verdict: Verdict): Event => ({ kind: 'judged', verdict });
+const evaluated = (verdict: Verdict): Event => ({ kind: 'judged', verdict });
 const asks = opened({ kind: 'ask', prompt: 'Code: ', login: first });
 const wrong = (more: Partial<Verdict & { kind: 'refused' }> = {}): Event =>
-  judged({ kind: 'refused', again: true, result: 'auth-err', delay: 0, login: second, ...more });
+  evaluated({ kind: 'refused', again: true, result: 'auth-err', delay: 0, login: second, ...more });
 
 /** Every event there is, and every form of it that makes a difference. */
 const events: Record<string, () => Event> = {
@@ -57,9 +57,9 @@ const events: Record<string, () => Event> = {
   'opened: refused with text': () => opened({ kind: 'done', result: 'perm-denied', text: 'No.' }),
   'over limit': () => ({ kind: 'over-limit', holdFor: 0 }),
   'over limit, held': () => ({ kind: 'over-limit', holdFor: 1000 }),
-  'judged: success': () => judged({ kind: 'accepted', result: 'success', strip: 6, text: 'Few.' }),
-  'judged: ignore': () => judged({ kind: 'accepted', result: 'ignore', strip: 0 }),
-  'judged: ignore, held': () => judged({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
+  'judged: success': () => evaluated({ kind: 'accepted', result: 'success', strip: 6, text: 'Few.' }),
+  'judged: ignore': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0 }),
+  'judged: ignore, held': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
   'judged: again': () => wrong({ text: 'Wrong.' }),
   'judged: again, held': () => wrong({ text: 'Wrong.', delay: 1000 }),
   'judged: again, locked': () => wrong({ result: 'maxtries', text: 'Locked.' }),
@@ -92,7 +92,7 @@ const ways: Record<string, () => Event[]> = {
   'holding a login over a limit': () => [...take('opening'), { kind: 'over-limit', holdFor: 1000 }],
   'holding an IGNORE': () => [
     ...take('judging first'),
-    judged({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
+    evaluated({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
   ],
   'over by RESULT': () => [...take('opening'), opened({ kind: 'done', result: 'ignore' })],
   'over by closing': () => [...take('judging first'), { kind: 'closed' }],
@@ -117,7 +117,11 @@ const ends = (code: ResultCode, ...before: readonly Effect[]): Effect[] => [
 ];
 type Why = (Effect & { do: 'abandon' })['reason'];
 const abandon = (login: OpenLogin, reason: Why): Effect => ({ do: 'abandon', login, reason });
-const judge = (login: OpenLogin, text: string): Effect => ({ do: 'judge', login, answer: Buffer.from(text) });
+const evaluate = (login: OpenLogin, text: string): Effect => ({
+  do: 'judge',
+  login,
+  answer: Buffer.from(text),
+});
 
 interface Row {
   readonly at: State['at'];
@@ -147,9 +151,9 @@ function atPrompt(login: OpenLogin, row: Record<EventName, Row>): Record<EventNa
   const broken = over(...ends('system-err'), abandon(login, 'disconnected'));
   return {
     ...everyEvent(broken),
-    'ANSWER new': to('judging', judge(login, '333333')),
-    'ANSWER again': to('judging', judge(login, '222222')),
-    'ANSWER empty': to('judging', judge(login, '')),
+    'ANSWER new': to('judging', evaluate(login, '333333')),
+    'ANSWER again': to('judging', evaluate(login, '222222')),
+    'ANSWER empty': to('judging', evaluate(login, '')),
     CANCEL: over(...ends('auth-err'), abandon(login, 'cancelled')),
     deadline: over(...ends('auth-err'), abandon(login, 'timed-out')),
     closed: over(close, abandon(login, 'disconnected')),
@@ -159,7 +163,7 @@ function atPrompt(login: OpenLogin, row: Record<EventName, Row>): Record<EventNa
 /** The answer before this one was 222222. */
 const repeated = over(...ends('auth-err'), abandon(second, 'cancelled'));
 
-function whileJudging(row: Record<EventName, Row>): Record<EventName, Row> {
+function whileEvaluating(row: Record<EventName, Row>): Record<EventName, Row> {
   return usual({
     'judged: success': over(send.info('Few.'), send.result('success', 6), close),
     'judged: ignore': over(...ends('ignore')),
@@ -185,11 +189,11 @@ const table: Record<string, Record<EventName, Row>> = {
   'prompted first': atPrompt(first, {}),
   'prompted second': atPrompt(second, { 'ANSWER again': repeated }),
   'prompted third': atPrompt(second, { 'ANSWER again': repeated }),
-  'judging first': whileJudging({
+  'judging first': whileEvaluating({
     'judged: again': to('prompted', send.error('Wrong.'), send.prompt),
     'judged: again, locked': to('prompted', send.error('Locked.'), send.prompt),
   }),
-  'judging third': whileJudging({
+  'judging third': whileEvaluating({
     'judged: again': over(...ends('maxtries', send.error('Wrong.'))),
     'judged: again, locked': over(...ends('maxtries', send.error('Locked.'))),
   }),
@@ -253,10 +257,14 @@ describe('a session: every state, every event', () => {
   });
 
   it('keeps no answer in its state, in clear or in hex', () => {
-    const told = JSON.stringify([reach('prompted third'), reach('judging third'), reach('holding a prompt')]);
+    const reported = JSON.stringify([
+      reach('prompted third'),
+      reach('judging third'),
+      reach('holding a prompt'),
+    ]);
     for (const code of ['111111', '222222', '333333'])
       for (const form of [code, Buffer.from(code).toString('hex'), Buffer.from(code).toString('base64')])
-        assert.ok(!told.includes(form));
+        assert.ok(!reported.includes(form));
   });
 
   it('never changes the state that it is given', () => {
@@ -344,7 +352,7 @@ describe('a session: any events in any order', () => {
     let state: State = { at: 'hello' };
     let open = true;
     let prompts = 0;
-    let judgements = 0;
+    let evaluations = 0;
     let abandons = 0;
     let decided = false;
     for (const name of names) {
@@ -353,7 +361,7 @@ describe('a session: any events in any order', () => {
       const done = step(state, event);
       for (const effect of done.effects) {
         if (effect.do !== 'abandon') assert.ok(open, `${effect.do} after the end`);
-        if (effect.do === 'judge') judgements += 1;
+        if (effect.do === 'judge') evaluations += 1;
         if (effect.do === 'abandon') abandons += 1;
         if (effect.do === 'close') open = false;
         if (effect.do !== 'send') continue;
@@ -361,7 +369,7 @@ describe('a session: any events in any order', () => {
         assert.notEqual(event.kind, 'closed');
         if (effect.frame.type === 'prompt') {
           prompts += 1;
-          assert.ok(prompts <= judgements + 1, 'two prompts without an answer between them');
+          assert.ok(prompts <= evaluations + 1, 'two prompts without an answer between them');
         }
         if (effect.frame.type !== 'result') continue;
         decided = true;
@@ -374,7 +382,7 @@ describe('a session: any events in any order', () => {
         assert.equal(abandons, 1, `${name} at a prompt`);
       state = done.state;
     }
-    assert.ok(judgements <= 3);
+    assert.ok(evaluations <= 3);
     assert.ok(abandons <= 1);
   };
 

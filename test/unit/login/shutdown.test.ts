@@ -36,8 +36,8 @@ describe('when the daemon stops', () => {
     assert.ok(written, 'the store is closed next');
     assert.equal(await login.result(), pam.systemErr);
     assert.deepEqual(types(login), ['prompt', 'error', 'result']);
-    const [told] = login.ofType('error');
-    assert.ok(told?.type === 'error' && /try again/.test(told.text));
+    const [reported] = login.ofType('error');
+    assert.ok(reported?.type === 'error' && /try again/.test(reported.text));
     assert.deepEqual(rig.verifier.abandoned, ['stopped']);
   });
 

@@ -55,11 +55,11 @@ describe('every manual page', () => {
   test('knows each option of the module', () => {
     const rules = readFileSync(join(projectRoot, 'native/module/options.c'), 'utf8');
     const known = [...rules.matchAll(/^ {4}\{"([a-z_=]+)", take_/gm)].map((match) => match[1] ?? '');
-    const told = rowsOf('reference/pam-module.md', '## Options').map((row) =>
+    const reported = rowsOf('reference/pam-module.md', '## Options').map((row) =>
       row.replace(/=(?:[A-Z]+|passed)$/, '='),
     );
     assert.ok(known.length >= 8);
-    assert.deepEqual([...told].sort(), [...known].sort());
+    assert.deepEqual([...reported].sort(), [...known].sort());
   });
 
   test('knows each key of the configuration', () => {

@@ -41,11 +41,11 @@ it('docs/reference/metrics.md has every figure with its kind and its labels', as
     started: 1,
     keyId: () => 'k',
   });
-  const told = new Map(
+  const reported = new Map(
     [...readMetrics(await metrics.text())].map(([name, { type, samples }]) => {
       const labels = Object.keys(samples[0]?.labels ?? {}).filter((label) => label !== 'le');
       return [name, `${type} ${labels.sort()}`];
     }),
   );
-  assert.deepEqual(Object.fromEntries([...written].sort()), Object.fromEntries([...told].sort()));
+  assert.deepEqual(Object.fromEntries([...written].sort()), Object.fromEntries([...reported].sort()));
 });

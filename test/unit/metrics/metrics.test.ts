@@ -73,7 +73,7 @@ describe('counters', () => {
       kind: 'enrol',
       factor: { id: 'i', kind: 'totp', name: 'my phone' },
     });
-    counts.tally('unknown-name', { add: () => undefined, flush: () => undefined }).add('192.0.2.77');
+    counts.logAggregator('unknown-name', { add: () => undefined, flush: () => undefined }).add('192.0.2.77');
     const text = textOf(counts.families());
     assert.doesNotMatch(text, /secretname|192\.0\.2\.77|pts|my phone|odd/);
     assert.match(text, /^sallyport_logins_total\{realm="staff",factor="none",outcome="success"\} 1$/m);

@@ -39,15 +39,15 @@ describe('the queue', () => {
     const queue = new Queue(3, 'host');
     for (let seq = 1; seq <= 10; seq += 1) queue.push('locked', at(seq));
     assert.equal(queue.length, 4);
-    assert.equal(queue.toldUpTo(10), 0);
-    for (let told = 0; told < 2; told += 1) queue.shift();
-    assert.equal(queue.toldUpTo(10), 2);
+    assert.equal(queue.reportedUpTo(10), 0);
+    for (let reported = 0; reported < 2; reported += 1) queue.shift();
+    assert.equal(queue.reportedUpTo(10), 2);
     queue.push('locked', at(11));
     queue.push('locked', at(12));
     queue.shift();
     const counted = queue.first()?.notice;
     assert.deepEqual([counted?.notice, counted?.count, counted?.first, counted?.last], ['dropped', 7, 4, 10]);
-    assert.equal(queue.toldUpTo(12), 3);
+    assert.equal(queue.reportedUpTo(12), 3);
     queue.shift();
     assert.equal(queue.first()?.seq, 11);
     queue.shift();
@@ -61,13 +61,13 @@ describe('the queue', () => {
     assert.equal(queue.length, 3);
     queue.shift();
     queue.push('locked', at(7));
-    const told = [queue.first()];
+    const reported = [queue.first()];
     queue.shift();
-    told.push(queue.first());
+    reported.push(queue.first());
     queue.shift();
-    told.push(queue.first());
+    reported.push(queue.first());
     assert.deepEqual(
-      told.map((one) => [one?.notice.notice, one?.seq, one?.notice.count]),
+      reported.map((one) => [one?.notice.notice, one?.seq, one?.notice.count]),
       [
         ['locked', 3, undefined],
         ['dropped', 4, 3],
@@ -79,6 +79,6 @@ describe('the queue', () => {
   it('has no place for how the store is', () => {
     const queue = new Queue(3, 'host');
     queue.push('store-trouble', at(0));
-    assert.equal(queue.toldUpTo(7), 7);
+    assert.equal(queue.reportedUpTo(7), 7);
   });
 });

@@ -58,8 +58,8 @@ describe('explain', () => {
   });
 
   it('tells realm, membership, rule, decision and the line of the file that made it', () => {
-    const told = explain(question({ ...asked, facts: facts({ source: '10.1.2.3' }) }));
-    assert.deepEqual(told.lines, [
+    const reported = explain(question({ ...asked, facts: facts({ source: '10.1.2.3' }) }));
+    assert.deepEqual(reported.lines, [
       'account     alice (uid 1000)',
       'login       sshd from 10.1.2.3 on ssh',
       'realm       staff (/etc/sallyport/sallyport.toml:12)',
@@ -70,7 +70,7 @@ describe('explain', () => {
       'decided by  /etc/sallyport/sallyport.toml:22',
     ]);
     assert.deepEqual(
-      { ...told, lines: [] },
+      { ...reported, lines: [] },
       {
         decision: 'not-needed',
         why: 'skip',
@@ -86,21 +86,21 @@ describe('explain', () => {
   });
 
   it('tells what will do', () => {
-    const told = explain(question({ ...asked, facts: onTerminal() }));
-    assert.equal(line(told, 'rule'), 'remember for 15m for sudo (/etc/sallyport/sallyport.toml:27)');
+    const reported = explain(question({ ...asked, facts: onTerminal() }));
+    assert.equal(line(reported, 'rule'), 'remember for 15m for sudo (/etc/sallyport/sallyport.toml:27)');
     assert.equal(
-      line(told, 'decision'),
+      line(reported, 'decision'),
       'a second factor is asked for: any one of these will do: totp "phone"',
     );
-    assert.equal(told.line, 27);
+    assert.equal(reported.line, 27);
   });
 
   it('tells of a group that does not resolve, and of the realm that it holds up', () => {
-    const told = explain(question({ ...asked, groups: new Map() }));
-    assert.equal(told.decision, 'refused');
-    assert.equal(told.why, 'groups-unresolved');
-    assert.equal(told.line, 12);
-    assert.match(line(told, 'decision') ?? '', /group staff .* does not resolve/);
+    const reported = explain(question({ ...asked, groups: new Map() }));
+    assert.equal(reported.decision, 'refused');
+    assert.equal(reported.why, 'groups-unresolved');
+    assert.equal(reported.line, 12);
+    assert.match(line(reported, 'decision') ?? '', /group staff .* does not resolve/);
   });
 
   it('tells that a name is no address, and that no rule matches on pam-user.sock', () => {
@@ -109,15 +109,15 @@ describe('explain', () => {
       line(explain(question({ ...asked, facts: named })), 'login') ?? '',
       /host\.example, which is no address/,
     );
-    const told = explain(question({ ...asked, facts: facts(overUserSocket) }));
-    assert.match(line(told, 'login') ?? '', /pam-user\.sock, where no rule matches/);
-    assert.equal(line(told, 'rule'), 'none matches');
+    const reported = explain(question({ ...asked, facts: facts(overUserSocket) }));
+    assert.match(line(reported, 'login') ?? '', /pam-user\.sock, where no rule matches/);
+    assert.equal(line(reported, 'rule'), 'none matches');
   });
 
   it('tells until when a lock or a grace period lasts', () => {
     const lock = { codes: 0, any: 100, lockedAt: now };
-    const told = explain(question({ state: state({ factors: [totp], lock }) }));
-    assert.match(told.sentence, /locked until 2026-06-15 13:00 UTC/);
+    const reported = explain(question({ state: state({ factors: [totp], lock }) }));
+    assert.match(reported.sentence, /locked until 2026-06-15 13:00 UTC/);
     const grace = realm({ enrol: 'grace', graceMs: 14 * 86_400_000 });
     assert.match(
       explain(question({ realm: grace })).sentence,
@@ -142,7 +142,7 @@ describe('explain', () => {
   });
 
   it('lets no name steer a terminal', () => {
-    const told = explain(question({ account: { name: 'a\u001b[2J\u009b\u202e', uid: 1, gid: 1 } }));
-    for (const text of told.lines) assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);
+    const reported = explain(question({ account: { name: 'a\u001b[2J\u009b\u202e', uid: 1, gid: 1 } }));
+    for (const text of reported.lines) assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);
   });
 });

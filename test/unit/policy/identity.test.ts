@@ -121,9 +121,9 @@ describe('a record that was made for another uid', () => {
   });
 
   it('is named in what explain says, with both uids', () => {
-    const told = explain(question({ state: state({ ...another, factors: [totp] }) }));
-    assert.deepEqual([told.decision, told.why], ['refused', 'uid-changed']);
-    assert.match(told.sentence, /uid 999.* uid 1000/);
+    const reported = explain(question({ state: state({ ...another, factors: [totp] }) }));
+    assert.deepEqual([reported.decision, reported.why], ['refused', 'uid-changed']);
+    assert.match(reported.sentence, /uid 999.* uid 1000/);
   });
 });
 

@@ -115,14 +115,14 @@ describe('what a realm that observes leaves alone', () => {
 
 describe('explain in a realm that observes', () => {
   it('says that nobody is asked, and what it would be', () => {
-    const told = explain(question({ realm: realm({ observe: true }) }));
+    const reported = explain(question({ realm: realm({ observe: true }) }));
     assert.deepEqual(
-      { decision: told.decision, why: told.why, would: told.would },
+      { decision: reported.decision, why: reported.why, would: reported.would },
       { decision: 'not-needed', why: 'observed', would: { decision: 'refused', why: 'no-factor' } },
     );
     assert.ok(
-      told.lines.some((line) => line.includes('only observes; otherwise refused (no-factor)')),
-      told.lines.join('\n'),
+      reported.lines.some((line) => line.includes('only observes; otherwise refused (no-factor)')),
+      reported.lines.join('\n'),
     );
   });
 });

@@ -182,12 +182,12 @@ describe('an accepted key', () => {
   });
 
   it('is explained, the key that was used with it', () => {
-    const told = explain(question({ realm: open, state: has, facts: used }));
+    const reported = explain(question({ realm: open, state: has, facts: used }));
     assert.deepEqual(
-      [told.decision, told.why, told.rule?.text],
+      [reported.decision, reported.why, reported.rule?.text],
       ['accept', 'accept', 'accept ssh-sk for sshd'],
     );
-    const text = told.lines.join('\n');
+    const text = reported.lines.join('\n');
     assert.match(text, /login {7}sshd from 203\.0\.113\.5 on ssh, with the security key "blue"/);
     assert.match(text, /rule {8}accept ssh-sk for sshd \(.*:20\)/);
     assert.match(text, /decision {4}nothing is asked: the key that was used is the second factor/);

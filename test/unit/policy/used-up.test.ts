@@ -23,8 +23,8 @@ describe('a set that is used up', () => {
       assert.equal(why, 'used-up');
       assert.match(said ?? '', text);
     }
-    const told = explain(question({ state: state({ factors: [usedUp] }) }));
-    assert.match(told.sentence, /all the recovery keys of the account are used/);
+    const reported = explain(question({ state: state({ factors: [usedUp] }) }));
+    assert.match(reported.sentence, /all the recovery keys of the account are used/);
   });
 
   it('is not named where there is more to say', () => {

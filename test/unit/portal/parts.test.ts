@@ -6,10 +6,10 @@ import { after, before, describe, it } from 'node:test';
 import { takeActivatedSocket } from '../../../portal/http/activation.ts';
 import { createAddresses } from '../../../portal/http/address.ts';
 import { bodyFor, loadAssets } from '../../../portal/http/assets.ts';
-import { createPlaces } from '../../../portal/http/connection-limit.ts';
+import { createConnectionLimit } from '../../../portal/http/connection-limit.ts';
 import { readCookie } from '../../../portal/http/cookie.ts';
-import { createTries } from '../../../portal/http/rate-limiter.ts';
-import { createTurns } from '../../../portal/http/request-queue.ts';
+import { createRateLimiter } from '../../../portal/http/rate-limiter.ts';
+import { createRequestQueue } from '../../../portal/http/request-queue.ts';
 import { limits } from '../../../portal/limits.ts';
 import { createSessions } from '../../../portal/sessions.ts';
 import { held } from '../../support/held.ts';
@@ -58,7 +58,7 @@ describe('places', () => {
   const make = (connections: number, connectionsPerAddress = connections) => {
     const clock = { now: 0 };
     const limit = { connections, connectionsPerAddress, connectionsPerAccount: 2 };
-    const places = createPlaces(limit, () => clock.now++);
+    const places = createConnectionLimit(limit, () => clock.now++);
     const ended: string[] = [];
     const take = (key: string, address = key, shared = false) =>
       places.take(key, { address, shared, end: () => ended.push(key) });
@@ -120,7 +120,10 @@ describe('places', () => {
 describe('tries', () => {
   const make = (entries = 10) => {
     const clock = { now: 0 };
-    return { clock, tries: createTries({ burst: 3, forgetOneIn: 100, entries, monotonic: () => clock.now }) };
+    return {
+      clock,
+      tries: createRateLimiter({ burst: 3, forgetOneIn: 100, entries, monotonic: () => clock.now }),
+    };
   };
   const spend = (tries: ReturnType<typeof make>['tries'], source: string) => {
     for (let n = 0; n < 3; n++) tries.take(source);
@@ -229,7 +232,7 @@ describe('sessions', () => {
 
 describe('turns', () => {
   it('run so many at a time, and refuse when too many wait', async () => {
-    const turns = createTurns({ atOnce: 2, waiting: 1, own: 3 });
+    const turns = createRequestQueue({ atOnce: 2, waiting: 1, own: 3 });
     let running = 0;
     let most = 0;
     const task = () =>
@@ -252,7 +255,7 @@ describe('turns', () => {
   });
 
   it('leave one owner a share, waiting included, and the others theirs', async () => {
-    const turns = createTurns({ atOnce: 2, waiting: 10, own: 3 });
+    const turns = createRequestQueue({ atOnce: 2, waiting: 10, own: 3 });
     const { promise, release } = held();
     const running = Array.from({ length: 3 }, () => turns.run('a', () => promise));
     await assert.rejects(

@@ -99,11 +99,11 @@ describe('the codec of all framings', () => {
 
   it('wipes each chunk, and every frame of a push that ends in a violation', () => {
     const bodies: Buffer[] = [];
-    const keeping = (body: Buffer) => {
+    const maintenance = (body: Buffer) => {
       bodies.push(body);
       return decode(body);
     };
-    const reader = new FrameReader(keeping, violation);
+    const reader = new FrameReader(maintenance, violation);
     const good = encodeFrame(1, [{ tag: 2, value: Buffer.from('hunter2') }]);
     const chunk = Buffer.concat([good, unsigned(0, 4)]);
     assert.throws(() => reader.push(chunk), isViolation);

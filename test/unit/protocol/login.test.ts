@@ -301,9 +301,9 @@ describe('what was typed', () => {
         assert.fail('should have been refused');
       } catch (error) {
         assert.ok(isViolation(error), String(error));
-        const told = `${String(error)} ${(error as Error).stack} ${JSON.stringify(error)}`;
-        assert.ok(!told.includes(secret) && !told.includes(Buffer.from(secret).toString('hex')));
-        assert.ok(!told.includes('hunter2') && !told.includes('287082'));
+        const reported = `${String(error)} ${(error as Error).stack} ${JSON.stringify(error)}`;
+        assert.ok(!reported.includes(secret) && !reported.includes(Buffer.from(secret).toString('hex')));
+        assert.ok(!reported.includes('hunter2') && !reported.includes('287082'));
       }
     }
   });

@@ -6,22 +6,22 @@ import { checkOf, createManager, statusLine } from '../../../daemon/runtime/serv
 import type { StoreHealth } from '../../../daemon/store/contract.ts';
 
 /** What systemd is told; test/long/systemd.test.ts shows what it does with it. */
-let told: string[];
+let reported: string[];
 let logged: { readonly event: string; readonly message?: string }[];
 beforeEach(() => {
-  told = [];
+  reported = [];
   logged = [];
   mock.timers.enable({ apis: ['setInterval'] });
 });
 afterEach(() => mock.timers.reset());
 
 function managerIn(environment: NodeJS.ProcessEnv, notify: (message: string) => boolean = () => true) {
-  const addon = { notify: (message: string) => told.push(message) > 0 && notify(message) };
+  const addon = { notify: (message: string) => reported.push(message) > 0 && notify(message) };
   const log = createLog((line) => logged.push(JSON.parse(line)), false);
   return createManager({ addon, log, environment, pid: 42 });
 }
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-const pings = () => told.filter((message) => /^WATCHDOG=1$/m.test(message)).length;
+const pings = () => reported.filter((message) => /^WATCHDOG=1$/m.test(message)).length;
 const well = async (): Promise<void> => undefined;
 
 async function tick(ms: number, times = 1): Promise<void> {
@@ -39,7 +39,7 @@ describe('the watchdog', () => {
     managerIn(environment).ready(() => 'Serving', well);
     await settled();
     assert.deepEqual(environment, {});
-    assert.deepEqual(told, ['READY=1\nSTATUS=Serving', 'WATCHDOG=1']);
+    assert.deepEqual(reported, ['READY=1\nSTATUS=Serving', 'WATCHDOG=1']);
     await tick(15_000, 4);
     assert.equal(pings(), 5);
   });
@@ -93,7 +93,7 @@ describe('the watchdog', () => {
       await tick(60_000, 2);
     }
     assert.equal(pings(), 0);
-    assert.ok(told.every((message) => message === 'READY=1\nSTATUS=Serving'));
+    assert.ok(reported.every((message) => message === 'READY=1\nSTATUS=Serving'));
   });
 
   it('hears of what changed with the next sign of life', async () => {
@@ -102,7 +102,7 @@ describe('the watchdog', () => {
     await settled();
     status = '2 logins';
     await tick(15_000, 2);
-    assert.deepEqual(told.slice(1), ['WATCHDOG=1', 'WATCHDOG=1\nSTATUS=2 logins', 'WATCHDOG=1']);
+    assert.deepEqual(reported.slice(1), ['WATCHDOG=1', 'WATCHDOG=1\nSTATUS=2 logins', 'WATCHDOG=1']);
   });
 });
 
@@ -119,29 +119,29 @@ describe('the manager', () => {
     );
     await tick(limits.startExtension / 3, 3);
     const longer = `EXTEND_TIMEOUT_USEC=${limits.startExtension * 1_000}`;
-    assert.deepEqual(told, [`STATUS=Checking\n${longer}`, longer, longer, longer]);
+    assert.deepEqual(reported, [`STATUS=Checking\n${longer}`, longer, longer, longer]);
     finish();
     await started;
     await tick(limits.startExtension, 3);
-    assert.equal(told.length, 4, 'after it nothing more is asked for');
+    assert.equal(reported.length, 4, 'after it nothing more is asked for');
   });
 
   it('hears of a reload before and after, whatever comes of it', () => {
     const manager = managerIn({});
     manager.ready(() => 'Serving', well);
-    told.length = 0;
+    reported.length = 0;
     assert.throws(() =>
       manager.reloading(() => {
-        assert.match(told[0] ?? '', /^RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=/);
+        assert.match(reported[0] ?? '', /^RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=/);
         throw new Error('bad file');
       }),
     );
-    assert.deepEqual(told.slice(1), ['READY=1\nSTATUS=Serving']);
+    assert.deepEqual(reported.slice(1), ['READY=1\nSTATUS=Serving']);
   });
 
   it('is told one line, whatever stands in the text', () => {
     managerIn({}).stopping('a\nSTOPPING=0\n\0\x1bb'.padEnd(5_000, 'x'));
-    const [message = ''] = told;
+    const [message = ''] = reported;
     assert.match(message, /^STOPPING=1\nSTATUS=a STOPPING=0 bx+$/);
     assert.ok(message.length < limits.statusLength + 32);
   });

@@ -39,7 +39,7 @@ beforeEach(() => {
   tokens = daemon();
 });
 
-const given = (person = alice, ownAlone = false) => tokens.give(person, ownAlone).token;
+const given = (person = alice, onlyOwn = false) => tokens.give(person, onlyOwn).token;
 
 describe('a token', () => {
   it('is 256 random bits, another one each time', () => {
@@ -177,7 +177,7 @@ describe('its holder', () => {
   it('without a factor where one is required has no powers over others, whoever it is', async () => {
     names.add('alice', 1000, { admins: 'member' });
     const holder = await tokens.holder(given(alice, true));
-    assert.deepEqual([holder?.admin, holder?.ownAlone, holder?.fresh], [false, true, true]);
+    assert.deepEqual([holder?.admin, holder?.onlyOwn, holder?.fresh], [false, true, true]);
     assert.equal((await tokens.holder(given({ account: 'root', uid: 0 }, true)))?.root, false);
   });
 });

@@ -30,7 +30,7 @@ const typed = async (account: string, seconds: number): Promise<void> => {
   await rig.store.commit({ accounts: [], events: [refused(account, seconds)] });
 };
 /** For each path whether the offset is said; undefined: it may not be read. */
-const told = async (uid: number, headers: Record<string, string> = {}) => {
+const reported = async (uid: number, headers: Record<string, string> = {}) => {
   const answers = await callAs(
     uid,
     rig.socket,
@@ -44,17 +44,17 @@ const told = async (uid: number, headers: Record<string, string> = {}) => {
 describe('that a wrong answer is a code that is still to come', () => {
   it('is said to root and to administrators about others, and not to the account itself', async () => {
     await typed('alice', 180);
-    assert.deepEqual(await told(uids.alice), [false, false, false, undefined]);
-    assert.deepEqual(await told(uids.bob), [true, true, true, false]);
-    assert.deepEqual(await told(0), [true, true, true, true]);
+    assert.deepEqual(await reported(uids.alice), [false, false, false, undefined]);
+    assert.deepEqual(await reported(uids.bob), [true, true, true, false]);
+    assert.deepEqual(await reported(0), [true, true, true, true]);
     const { token } = rig.tokens.give({ account: 'alice', uid: uids.alice });
     const headers = { authorization: `Bearer ${token}` };
-    assert.deepEqual(await told(uids.portal, headers), [false, false, false, undefined]);
+    assert.deepEqual(await reported(uids.portal, headers), [false, false, false, undefined]);
   });
 
   it('is not hidden once it is old: the account reads how slow its device is', async () => {
     await typed('alice', -180);
-    assert.deepEqual(await told(uids.alice), [true, true, true, undefined]);
+    assert.deepEqual(await reported(uids.alice), [true, true, true, undefined]);
   });
 
   it('is no part of the stream of events but for those', async () => {

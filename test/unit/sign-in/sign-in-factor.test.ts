@@ -43,7 +43,7 @@ describe('a typed factor', () => {
     const code = totp(seed);
     const { person, token } = done(await answer(id, code));
     assert.equal(person.account, 'alice');
-    assert.equal((await rig.tokens.holder(token.token))?.ownAlone, undefined);
+    assert.equal((await rig.tokens.holder(token.token))?.onlyOwn, undefined);
     assert.deepEqual(trailOf(rig), ['login success verified']);
     const [event] = rig.store.trail;
     assert.deepEqual([event?.service, event?.source, event?.proven], ['sallyport-portal', '10.0.0.1', true]);

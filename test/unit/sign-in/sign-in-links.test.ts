@@ -156,7 +156,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link)), 'password-needed');
     const { person, token } = done(await open(link, 'password of alice'));
     assert.equal(person.account, 'alice');
-    assert.equal((await rig.tokens.holder(token.token))?.ownAlone, true);
+    assert.equal((await rig.tokens.holder(token.token))?.onlyOwn, true);
     assert.deepEqual(trailOf(rig), [
       'invited done with-password',
       'invited success used',

@@ -273,7 +273,7 @@ describe('an account without a factor', () => {
     const { person, token } = done(await begin('dave'));
     assert.equal(person.admin, false);
     const holder = await rig.tokens.holder(token.token);
-    assert.deepEqual([holder?.uid, holder?.admin, holder?.ownAlone], [people.dave, false, true]);
+    assert.deepEqual([holder?.uid, holder?.admin, holder?.onlyOwn], [people.dave, false, true]);
   });
 
   it('has one again once something is stored of it, used up or disabled', async () => {
@@ -306,7 +306,7 @@ describe('an account without a factor', () => {
       await rig.store.put('dave', { factors: [{ ...left, enabled: true }] });
       const { token } = done(await begin('dave'));
       const holder = await rig.tokens.holder(token.token);
-      assert.deepEqual([holder?.admin, holder?.ownAlone], [false, true], left.kind);
+      assert.deepEqual([holder?.admin, holder?.onlyOwn], [false, true], left.kind);
     }
   });
 

@@ -215,8 +215,8 @@ describe('what is written down', () => {
     rig.store.damage('alice');
     await answer(rig, { proven: false }, press(703));
 
-    const told = JSON.stringify([await eventsOf(rig), rig.logged, rig.throttled]);
-    assert.ok(told.length > 5_000);
+    const reported = JSON.stringify([await eventsOf(rig), rig.logged, rig.throttled]);
+    assert.ok(reported.length > 5_000);
     const secrets = [...typed, ...(made.recoveryKeys ?? []), press(702), press(703), 'a-new-seed-for-alice'];
     const seedForms = Object.values(seeds).flatMap((seed) => [
       seed.toString(),
@@ -226,8 +226,8 @@ describe('what is written down', () => {
     ]);
     const hashes = recoveryFactor().hashes.map(String);
     for (const text of [...secrets, ...seedForms, ...hashes, recoveryFactor().salt]) {
-      assert.ok(!told.includes(text), text);
-      assert.ok(!told.includes(text.replaceAll('-', '')), text);
+      assert.ok(!reported.includes(text), text);
+      assert.ok(!reported.includes(text.replaceAll('-', '')), text);
     }
   });
 

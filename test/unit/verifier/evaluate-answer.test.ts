@@ -40,13 +40,13 @@ const press = (at: number): string => hotp(seeds.counter, at);
 const wrongSix = '000000';
 assert.ok(![-1, 0, 1].some((step) => totp(seeds.six, { at: now, step }) === wrongSix));
 
-function accepted(judgement: Evaluation): Evaluation & { outcome: 'accepted' } {
-  assert.ok(judgement.outcome === 'accepted', JSON.stringify(judgement));
-  return judgement;
+function accepted(evaluation: Evaluation): Evaluation & { outcome: 'accepted' } {
+  assert.ok(evaluation.outcome === 'accepted', JSON.stringify(evaluation));
+  return evaluation;
 }
-function refused(judgement: Evaluation): Evaluation & { outcome: 'refused' } {
-  assert.ok(judgement.outcome === 'refused', JSON.stringify(judgement));
-  return judgement;
+function refused(evaluation: Evaluation): Evaluation & { outcome: 'refused' } {
+  assert.ok(evaluation.outcome === 'refused', JSON.stringify(evaluation));
+  return evaluation;
 }
 
 describe('one answer against the factors of an account', () => {
@@ -93,14 +93,14 @@ describe('one answer against the factors of an account', () => {
   });
 
   it('is one failure, however many it was tried against', () => {
-    const judgement = refused(ask(wrongSix, [six, { ...six, id: 'other' }, counter]));
-    assert.equal(judgement.reason, 'wrong');
-    assert.equal(judgement.countsAsCode, true);
+    const evaluation = refused(ask(wrongSix, [six, { ...six, id: 'other' }, counter]));
+    assert.equal(evaluation.reason, 'wrong');
+    assert.equal(evaluation.countsAsCode, true);
   });
 
   it('a wrong recovery key is no wrong code', () => {
-    const judgement = refused(ask(another, [six, keys]));
-    assert.deepEqual([judgement.reason, judgement.countsAsCode], ['wrong', false]);
+    const evaluation = refused(ask(another, [six, keys]));
+    assert.deepEqual([evaluation.reason, evaluation.countsAsCode], ['wrong', false]);
   });
 
   it('tells a replay from a slip, also where another factor only says wrong', () => {
@@ -195,13 +195,13 @@ describe('a password and a factor in one answer', () => {
     const within = totpRecord({ id: 'within', secret: seeds.eight.toString('base64') });
     // The last six digits of the eight-digit code are those of the six-digit one of the same seed.
     assert.ok(eightCode.endsWith(totp(seeds.eight, { at: now })));
-    const judgement = accepted(ask(`hunter2${eightCode}`, [within, eight], tail));
-    assert.deepEqual([judgement.factor.id, judgement.length], ['eight', 8]);
+    const evaluation = accepted(ask(`hunter2${eightCode}`, [within, eight], tail));
+    assert.deepEqual([evaluation.factor.id, evaluation.length], ['eight', 8]);
   });
 
   it('a wrong end is one failure, though it was tried in every length', () => {
-    const judgement = refused(ask('hunter200000000', [six, eight, counter], tail));
-    assert.deepEqual([judgement.reason, judgement.countsAsCode], ['wrong', true]);
+    const evaluation = refused(ask('hunter200000000', [six, eight, counter], tail));
+    assert.deepEqual([evaluation.reason, evaluation.countsAsCode], ['wrong', true]);
   });
 
   it('a password alone is no answer', () => {

@@ -93,8 +93,8 @@ describe('failures of proven logins', () => {
     await Promise.all(wrongCodes(rig, 64).map((code) => answer(rig, {}, code)));
     const { codes, any } = (await recordOf(rig)).lock;
     assert.deepEqual([codes, any], [4, 4]);
-    const judged = (await eventsOf(rig)).filter(({ reason }) => reason === 'wrong');
-    assert.equal(judged.length, 4);
+    const evaluated = (await eventsOf(rig)).filter(({ reason }) => reason === 'wrong');
+    assert.equal(evaluated.length, 4);
   });
 
   it('at lockout.max_code_failures typed codes are locked, from both sides', async () => {

@@ -29,7 +29,7 @@ describe('a realm that observes', () => {
       kind: 'done',
       result: 'ignore',
     });
-    const told = (await eventsOf(rig)).map(({ kind, outcome, reason, would, account, service }) => [
+    const reported = (await eventsOf(rig)).map(({ kind, outcome, reason, would, account, service }) => [
       kind,
       outcome,
       reason,
@@ -37,7 +37,7 @@ describe('a realm that observes', () => {
       account,
       service,
     ]);
-    assert.deepEqual(told, [
+    assert.deepEqual(reported, [
       ['login', 'observed', 'ask', 'ask', 'alice', 'sshd'],
       ['login', 'observed', 'no-factor', 'refused', 'bob', 'sudo'],
     ]);
@@ -118,8 +118,8 @@ describe('an exemption', () => {
     });
     const open = async () => (await rig.verifier.open(facts())).kind;
     assert.deepEqual([await open(), await open()], ['done', 'done']);
-    const told = (await eventsOf(rig)).map(({ outcome, reason }) => [outcome, reason]);
-    assert.deepEqual(told, [
+    const reported = (await eventsOf(rig)).map(({ outcome, reason }) => [outcome, reason]);
+    assert.deepEqual(reported, [
       ['not-needed', 'exempt'],
       ['not-needed', 'exempt'],
     ]);

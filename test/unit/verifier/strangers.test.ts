@@ -247,7 +247,7 @@ describe('questions to validation servers', () => {
 });
 
 describe('a call that ends while its answer is judged', () => {
-  const judged = async (facts: Partial<LoginFacts>, text: string, ended: AbortSignal): Promise<Verdict> =>
+  const evaluated = async (facts: Partial<LoginFacts>, text: string, ended: AbortSignal): Promise<Verdict> =>
     rig.verifier.answer(await opened(rig, facts), Buffer.from(text), ended);
 
   for (const facts of [{}, from(1)]) {
@@ -257,7 +257,7 @@ describe('a call that ends while its answer is judged', () => {
       rig.servers = (given, text, within) => silent.ask(given, text, within);
       const before = await recordOf(rig);
       const call = new AbortController();
-      const verdict = judged(facts, made(5), call.signal);
+      const verdict = evaluated(facts, made(5), call.signal);
       await until(() => silent.asked.length > 0, 'a server is asked');
       call.abort('timed-out');
       silent.release();
@@ -271,7 +271,7 @@ describe('a call that ends while its answer is judged', () => {
 
   it('stops asking the servers', async () => {
     const call = new AbortController();
-    const verdict = judged({}, made(5), call.signal);
+    const verdict = evaluated({}, made(5), call.signal);
     await until(() => silent.asked.length > 0, 'a server is asked');
     call.abort('disconnected');
     assertRefused(await verdict);
@@ -280,10 +280,10 @@ describe('a call that ends while its answer is judged', () => {
   it('spends no code that came too late, says so, and still counts a wrong one', async () => {
     const call = new AbortController();
     call.abort('disconnected');
-    assertRefused(await judged({}, press(0), call.signal));
+    assertRefused(await evaluated({}, press(0), call.signal));
     const [event] = (await eventsOf(rig)).slice(-1);
     assert.deepEqual([event?.outcome, event?.reason], ['abandoned', 'disconnected']);
-    assertRefused(await judged({}, wrongCodes(rig, 1)[0] ?? '', call.signal));
+    assertRefused(await evaluated({}, wrongCodes(rig, 1)[0] ?? '', call.signal));
     assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
     assertAccepted(await answer(rig, {}, press(0)));
   });

@@ -288,7 +288,7 @@ describe('the throttle of what is not proven', () => {
   beforeEach(async () => {
     rig = await crowd();
   });
-  const judged = async (): Promise<number> => (await eventsOf(rig)).length;
+  const evaluated = async (): Promise<number> => (await eventsOf(rig)).length;
 
   for (const user of ['alice', 'nobody']) {
     it(`turns a name away after ${limits.throttleName.burst} failures from anywhere, account or not: ${user}`, async () => {
@@ -303,9 +303,9 @@ describe('the throttle of what is not proven', () => {
 
   it('what is turned away is not judged: a right code is refused, and not spent', async () => {
     for (const code of wrongCodes(rig, limits.throttleName.burst)) await answer(rig, from(1, 'alice'), code);
-    const count = await judged();
+    const count = await evaluated();
     assertRefused(await answer(rig, from(2, 'alice'), codeNow(rig)));
-    assert.equal(await judged(), count);
+    assert.equal(await evaluated(), count);
     rig.clock.pass(limits.throttleName.forgetOneIn);
     assertAccepted(await answer(rig, from(2, 'alice'), codeNow(rig)));
   });
@@ -330,14 +330,14 @@ describe('the throttle of what is not proven', () => {
 
   it('counts guesses that come all at once like guesses one after the other', async () => {
     await Promise.all(wrongCodes(rig, 200).map((code, each) => answer(rig, from(each % 250, 'alice'), code)));
-    const count = await judged();
+    const count = await evaluated();
     assert.ok(count <= limits.throttleName.burst, `${count} guesses at one account were judged`);
   });
 
   it('counts guesses of one source that come all at once', async () => {
     for (let each = 0; each < 100; each += 1) rig.accounts.add(`user${each}`, 4000 + each);
     await Promise.all(wrongCodes(rig, 100).map((code, each) => answer(rig, from(1, `user${each}`), code)));
-    const count = await judged();
+    const count = await evaluated();
     assert.ok(count <= limits.throttleSource.burst, `${count} guesses from one source were judged`);
   });
 

@@ -263,9 +263,9 @@ describe('enrolling a factor', () => {
 
   it('what comes back shows nothing that helps to make a code', async () => {
     const made = await enrol(rig, totpRequest({ code: current() }));
-    const told = JSON.stringify(made);
+    const reported = JSON.stringify(made);
     for (const form of ['utf8', 'base64', 'hex'] as const)
-      assert.ok(!told.includes(newSeed().toString(form)));
+      assert.ok(!reported.includes(newSeed().toString(form)));
   });
 
   it('is for accounts alone: nothing is stored for a name that is none', async () => {

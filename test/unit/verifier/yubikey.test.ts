@@ -176,10 +176,10 @@ describe('a YubiKey of two accounts', () => {
       assert.equal(verdicts.filter((verdict) => verdict && isAccepted(verdict)).length, 1, `round ${round}`);
       for (const account of ['alice', 'bob']) await put(rig, { account, lock: { codes: 0, any: 0 } });
     }
-    const told = (await eventsOf(rig)).filter(
+    const reported = (await eventsOf(rig)).filter(
       ({ kind, outcome }) => kind === 'login' && outcome === 'success',
     );
-    assert.equal(told.length, 10);
+    assert.equal(reported.length, 10);
   });
 });
 

@@ -45,7 +45,7 @@ export function readLog(bytes: Buffer, visit: (record: Buffer) => void): LogEnd 
     const fragment = fragmentAt(bytes, at);
     const inside = parts.length > 0;
     if (!inside) start = at;
-    if (!fragment) return judgeTail(bytes, at, start);
+    if (!fragment) return evaluateTail(bytes, at, start);
     if ((fragment.type === FULL || fragment.type === FIRST) === inside) {
       return { kind: 'damaged', at, why: 'the pieces of a record do not follow one another' };
     }
@@ -75,7 +75,7 @@ function fragmentAt(bytes: Buffer, at: number): Fragment | undefined {
 }
 
 /** What the fragment at `at`, which is not whole, means for the record that began at `start`. */
-function judgeTail(bytes: Buffer, at: number, start: number): LogEnd {
+function evaluateTail(bytes: Buffer, at: number, start: number): LogEnd {
   if (recordBehind(bytes, at)) {
     return { kind: 'damaged', at, why: 'a record cannot be read although whole ones follow it' };
   }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { sshdCheck } from '../../../../cli/doctor/sshd.ts';
 import { matchNames } from '../../../../cli/doctor/sshd-config.ts';
-import { judgeSettings } from '../../../../cli/doctor/sshd-rules.ts';
+import { checkSettings } from '../../../../cli/doctor/sshd-rules.ts';
 import { methodLists, readSettings } from '../../../../cli/lib/sshd-settings.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
@@ -11,8 +11,8 @@ const settings = (...lines: readonly string[]) =>
   readSettings(
     ['usepam yes', 'pubkeyauthentication yes', 'logingracetime 120', ...lines].toReversed().join('\n'),
   );
-const judged = (lines: readonly string[], about: Partial<Parameters<typeof judgeSettings>[1]> = {}) =>
-  judgeSettings(settings(...lines), {
+const evaluated = (lines: readonly string[], about: Partial<Parameters<typeof checkSettings>[1]> = {}) =>
+  checkSettings(settings(...lines), {
     user: 'alice',
     onePrompt: false,
     asksPassword: false,
@@ -25,9 +25,9 @@ const judged = (lines: readonly string[], about: Partial<Parameters<typeof judge
 describe('ways in, as sshd resolves them', () => {
   test('host names matter where a rule names networks', () => {
     const about = { namesNetworks: true };
-    assert.ok(judged(['usedns yes'], about).includes('sshd.host-names'));
-    assert.ok(!judged(['usedns no'], about).includes('sshd.host-names'));
-    assert.ok(!judged(['usedns yes']).includes('sshd.host-names'));
+    assert.ok(evaluated(['usedns yes'], about).includes('sshd.host-names'));
+    assert.ok(!evaluated(['usedns no'], about).includes('sshd.host-names'));
+    assert.ok(!evaluated(['usedns yes']).includes('sshd.host-names'));
   });
 
   test('every list of methods must come by PAM', () => {
@@ -41,8 +41,8 @@ describe('ways in, as sshd resolves them', () => {
       ['hostbased keyboard-interactive', ['sshd.single-factor']],
     ];
     for (const [methods, ids] of cases)
-      assert.deepEqual(judged([...on, `authenticationmethods ${methods}`]), ids, methods);
-    assert.deepEqual(judged([...on, 'pubkeyauthentication no', 'authenticationmethods any']), []);
+      assert.deepEqual(evaluated([...on, `authenticationmethods ${methods}`]), ids, methods);
+    assert.deepEqual(evaluated([...on, 'pubkeyauthentication no', 'authenticationmethods any']), []);
   });
 
   test('the stack of one way with the settings of another', () => {
@@ -51,12 +51,12 @@ describe('ways in, as sshd resolves them', () => {
     const both = 'publickey,keyboard-interactive:pam';
     const password = { asksPassword: true };
     const key = { wantsKey: true };
-    assert.deepEqual(judged(methods(both), password), ['sshd.key-and-password']);
-    assert.deepEqual(judged(methods('keyboard-interactive:pam'), password), []);
+    assert.deepEqual(evaluated(methods(both), password), ['sshd.key-and-password']);
+    assert.deepEqual(evaluated(methods('keyboard-interactive:pam'), password), []);
     // Either way in: who has no key types the password.
-    assert.deepEqual(judged(methods(`${both} keyboard-interactive:pam`), password), []);
-    assert.deepEqual(judged(methods(both), key), []);
-    assert.deepEqual(judged(methods('keyboard-interactive:pam'), key), ['sshd.key-not-asked']);
+    assert.deepEqual(evaluated(methods(`${both} keyboard-interactive:pam`), password), []);
+    assert.deepEqual(evaluated(methods(both), key), []);
+    assert.deepEqual(evaluated(methods('keyboard-interactive:pam'), key), ['sshd.key-not-asked']);
   });
 
   test('a stack that asks once takes the password method, one that asks twice does not', () => {
@@ -65,8 +65,8 @@ describe('ways in, as sshd resolves them', () => {
       'passwordauthentication yes',
       'authenticationmethods password',
     ];
-    assert.deepEqual(judged(password, { onePrompt: true }), []);
-    assert.deepEqual(judged(password), ['sshd.no-conversation']);
+    assert.deepEqual(evaluated(password, { onePrompt: true }), []);
+    assert.deepEqual(evaluated(password), ['sshd.no-conversation']);
   });
 
   test('root by key alone, where a key alone will not do', () => {
@@ -74,9 +74,13 @@ describe('ways in, as sshd resolves them', () => {
       ...['kbdinteractiveauthentication yes', 'authenticationmethods publickey,keyboard-interactive:pam'],
       'permitrootlogin without-password',
     ];
-    assert.deepEqual(judged(lines, { user: 'root' }), ['sshd.root-shut-out']);
-    assert.deepEqual(judged(lines), []);
-    assert.deepEqual(judged(['permitrootlogin no', 'usepam no'], { user: 'root' }), [], 'root never gets in');
+    assert.deepEqual(evaluated(lines, { user: 'root' }), ['sshd.root-shut-out']);
+    assert.deepEqual(evaluated(lines), []);
+    assert.deepEqual(
+      evaluated(['permitrootlogin no', 'usepam no'], { user: 'root' }),
+      [],
+      'root never gets in',
+    );
   });
 
   test('methods that are not named are those that are on', () => {

@@ -98,7 +98,7 @@ describe('a stack', () => {
   for (const [name, text] of Object.entries(written))
     it(`is told as libpam takes it: ${name}`, () => {
       stacks.write('service', text);
-      assert.equal(stacks.told('service'), stacks.libpam('service'));
+      assert.equal(stacks.reported('service'), stacks.libpam('service'));
     });
 
   it('is refused where versions of libpam differ', () => {
@@ -117,7 +117,7 @@ describe('a stack', () => {
     stacks.write('deep20', permit);
     for (const n of [0, 3, 4, 5, 6, 10]) {
       stacks.write('service', `auth substack @/deep${n}\n`);
-      assert.equal(stacks.told('service'), stacks.libpam('service'), `${20 - n + 1} deep`);
+      assert.equal(stacks.reported('service'), stacks.libpam('service'), `${20 - n + 1} deep`);
     }
   });
 
@@ -127,7 +127,7 @@ describe('a stack', () => {
     own.write('service', 'account required pam_deny.so\n');
     for (const service of ['service', 'nothing-of-this-name']) {
       assert.equal(own.libpam(service), 'auth_err');
-      assert.equal(own.told(service), 'auth_err');
+      assert.equal(own.reported(service), 'auth_err');
       assert.equal(own.stack(service).other, true);
     }
     assert.equal(readStack(own.files, 'service', 'account').other, false);
@@ -163,7 +163,7 @@ describe('a stack', () => {
         stacks.write('second', second);
         stacks.write('first', first);
         stacks.write('service', service);
-        assert.equal(stacks.told('service'), stacks.libpam('service'));
+        assert.equal(stacks.reported('service'), stacks.libpam('service'));
       }),
       { numRuns: 400 },
     );

@@ -61,11 +61,13 @@ describe('what puts a change back', () => {
 
   // Under systemd it would be the sshd of this machine that is told.
   const skip = existsSync('/run/systemd/system');
-  for (const [when, boot, told] of [
+  for (const [when, boot, reported] of [
     ['while the machine runs on', thisBoot, true],
     ['after a restart, when sshd is still to start', 'another\n', false],
   ] as const)
-    it(`${told ? 'tells' : 'does not tell'} sshd to read its configuration, ${when}`, { skip }, async () => {
+    it(`${reported ? 'tells' : 'does not tell'} sshd to read its configuration, ${when}`, {
+      skip,
+    }, async () => {
       const { path, revert } = onTrial({ boot });
       writeFileSync(path('pam.d/sshd'), 'new\n');
       copyFileSync(process.execPath, path('sshd'), 0);
@@ -80,9 +82,9 @@ describe('what puts a change back', () => {
       writeFileSync(path('records/try/reload'), `${path('pid')}\n`);
       revert('due');
       // Of two signals that wait the kernel delivers either first.
-      if (!told) sshd.kill('SIGTERM');
+      if (!reported) sshd.kill('SIGTERM');
       const [status] = await ended;
       assert.equal(readFileSync(path('pam.d/sshd'), 'utf8'), 'old\n');
-      assert.equal(status, told ? 7 : 8);
+      assert.equal(status, reported ? 7 : 8);
     });
 });

@@ -41,24 +41,24 @@ class SlowDb {
 
 function rig() {
   const db = new SlowDb();
-  const told: string[] = [];
+  const reported: string[] = [];
   const sealer = createSealer(keyringOf('k1'));
   const meta = { storeId: '0'.repeat(32), commit: 0, accounts: 0, first: 1, last: 0 };
   const committer = new Committer(new LevelHandle(db as unknown as LevelDb), sealer, meta, {
     bounds: () => ({ keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY }),
-    durable: ({ commit }) => told.push(`durable ${commit}`),
+    durable: ({ commit }) => reported.push(`durable ${commit}`),
     failed: () => {
-      told.push('failed');
+      reported.push('failed');
       committer.refuse(Object.assign(new Error('refused'), { code: 'store-unwritable' }));
     },
   });
   const submit = (change: Change): void => {
     committer.submit(change).then(
-      (outcome) => told.push(outcome),
-      (error: { code?: string }) => told.push(error.code ?? String(error)),
+      (outcome) => reported.push(outcome),
+      (error: { code?: string }) => reported.push(error.code ?? String(error)),
     );
   };
-  return { db, told, committer, submit };
+  return { db, reported, committer, submit };
 }
 
 function change(account: string, version = 0): Change {
@@ -72,15 +72,15 @@ const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 
 describe('group commit', () => {
   it('tells nobody anything, winner or loser, before the turn is on disk', async () => {
-    const { db, told, submit } = rig();
+    const { db, reported, submit } = rig();
     for (let i = 0; i < 3; i += 1) submit(change('alice'));
     submit(change('bob'));
     await settle();
     assert.equal(db.syncs.length, 1, 'one sync for all of them');
-    assert.deepEqual(told, []);
+    assert.deepEqual(reported, []);
     db.syncs[0]?.done();
     await settle();
-    assert.deepEqual(told, ['durable 2', 'committed', 'conflict', 'conflict', 'committed']);
+    assert.deepEqual(reported, ['durable 2', 'committed', 'conflict', 'conflict', 'committed']);
   });
 
   it('says how long the write under way has been, and of no other time', async () => {
@@ -103,7 +103,7 @@ describe('group commit', () => {
   });
 
   it('begins the next turn only after the one before is on disk, and takes all that wait', async () => {
-    const { db, told, submit } = rig();
+    const { db, reported, submit } = rig();
     submit(change('alice'));
     await settle();
     for (let i = 0; i < 50; i += 1) submit(change(`user${i}`));
@@ -112,10 +112,10 @@ describe('group commit', () => {
     db.syncs[0]?.done();
     await settle();
     assert.equal(db.syncs.length, 2);
-    assert.deepEqual(told, ['durable 1', 'committed']);
+    assert.deepEqual(reported, ['durable 1', 'committed']);
     db.syncs[1]?.done();
     await settle();
-    assert.equal(told.filter((what) => what === 'committed').length, 51);
+    assert.equal(reported.filter((what) => what === 'committed').length, 51);
   });
 
   it('takes at most so many into one sync', async () => {
@@ -128,7 +128,7 @@ describe('group commit', () => {
   });
 
   it('rejects all of a turn that could not be written, and what waits, and writes nothing after', async () => {
-    const { db, told, submit } = rig();
+    const { db, reported, submit } = rig();
     submit(change('alice'));
     submit(change('alice'));
     await settle();
@@ -138,7 +138,7 @@ describe('group commit', () => {
     submit(change('carol'));
     await settle();
     assert.equal(db.syncs.length, 1);
-    assert.equal(told[0], 'failed');
-    assert.deepEqual(told.slice(1), Array(4).fill('store-unwritable'));
+    assert.equal(reported[0], 'failed');
+    assert.deepEqual(reported.slice(1), Array(4).fill('store-unwritable'));
   });
 });

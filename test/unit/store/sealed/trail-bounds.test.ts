@@ -29,11 +29,11 @@ const share = keep * limits.trailShare.one;
 let rig: StoreRig;
 let store: Store;
 let bounds: TrailBounds;
-let told: string[];
+let reported: string[];
 
 beforeEach(async () => {
   bounds = { keep, keepBytes: Number.POSITIVE_INFINITY };
-  told = [];
+  reported = [];
   rig = await StoreRig.create();
   store = await open();
 });
@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 function open(): Promise<Store> {
-  return rig.open({ bounds: () => bounds, overShare: (party) => told.push(party) });
+  return rig.open({ bounds: () => bounds, overShare: (party) => reported.push(party) });
 }
 
 async function write(...events: readonly AuditEvent[]): Promise<void> {
@@ -100,7 +100,7 @@ describe('an account that writes without end', () => {
     await write(...many('mallory', 3_000));
     const kept = await accountsOf();
     for (const name of people) assert.equal(kept.filter((account) => account === name).length, 4, name);
-    assert.deepEqual(told, ['mallory']);
+    assert.deepEqual(reported, ['mallory']);
     // It still has room itself, and the newest of it stays.
     const own = kept.filter((account) => account === 'mallory').length;
     assert.ok(own > keep / 12, `${own} events of its own`);
@@ -123,7 +123,7 @@ describe('an account that writes without end', () => {
     await write(...many('mallory', 2_000, { kind: 'factor-renamed', outcome: 'done', actor: 'uid:1001' }));
     await write(...many('person1', 2_000, { proven: false, source: '192.0.2.7' }));
     await write(...many('person2', 2_000, { proven: false, actor: 'uid:1002' }));
-    assert.deepEqual(told.toSorted(), ['192.0.2.7', 'uid:1001', 'uid:1002']);
+    assert.deepEqual(reported.toSorted(), ['192.0.2.7', 'uid:1001', 'uid:1002']);
     for (const name of people) {
       const own = (await store.events({ limit: 100_000, account: name })).filter(
         ({ proven }) => proven !== false,

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { join, relative } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Node, SourceFile } from 'typescript/unstable/ast';
+import { isFunctionLikeDeclaration } from 'typescript/unstable/ast/is';
+import { API } from 'typescript/unstable/sync';
+import { projectRoot } from '../support/project.ts';
+
+const mostLines = 60;
+
+/** Functions that are longer as yet. This list only shrinks. */
+const allowed: readonly string[] = [
+  'cli/commands/import.ts addImport',
+  'cli/demo/self-test.ts selfTest',
+  'cli/import/pskc-xml.ts createPskcReader',
+  'cli/import/report.ts createReport',
+  'cli/lib/output.ts createOutput',
+  'cli/pam/read.ts flattened',
+  'daemon/authenticators/approvals.ts createApprovals',
+  'daemon/authenticators/key-requests.ts createKeyRequests',
+  'daemon/ceremonies/ceremonies.ts createCeremonies',
+  'daemon/control/server.ts createControlServer',
+  'daemon/lib/slots.ts createSlots',
+  'daemon/login/server.ts createLoginServer',
+  'daemon/maintenance/conservative-merge.ts merged',
+  'daemon/maintenance/repair.ts repair',
+  'daemon/maintenance/repair.ts repair',
+  'daemon/maintenance/restore.ts restore',
+  'daemon/maintenance/restore.ts restore',
+  'daemon/metrics/counts.ts createCounts',
+  'daemon/runtime/initialise.ts initialise',
+  'daemon/runtime/service-manager.ts createManager',
+  'daemon/sealing/keyring.ts keyringOf',
+  'daemon/sign-in/sign-ins.ts createSignIns',
+  'daemon/store/sealed/bounded-store.ts boundedStore',
+  'daemon/verifier/verify-code.ts tryVerify',
+  'portal/live.ts createLive',
+  'portal/pages/admin/account-page.tsx AccountPage',
+  'portal/pages/admin/accounts-page.tsx AccountsPage',
+  'portal/pages/admin/audit-page.tsx AuditPage',
+  'portal/pages/admin/invite-page.tsx InvitePage',
+  'portal/pages/app.tsx App',
+  'portal/pages/components/menu.tsx Menu',
+  'portal/pages/confirmation.tsx useConfirmation',
+  'portal/pages/factors/factor-list.tsx FactorList',
+  'portal/pages/factors/factors.tsx Factors',
+  'portal/pages/factors/recovery-sheet.tsx RecoverySheet',
+  'portal/pages/factors/totp-dialog.tsx TotpDialog',
+  'portal/pages/sign-in/sign-in-form.tsx SignInForm',
+  'portal/sessions.ts createSessions',
+];
+
+/** Its own name, or that of what it is given to. */
+function nameOf(node: Node): string {
+  for (let at: Node | undefined = node; at !== undefined; at = at.parent) {
+    const { name } = at as { readonly name?: { readonly text?: string } };
+    if (name?.text !== undefined) return name.text;
+  }
+  return 'none';
+}
+
+function longFunctionsIn(file: SourceFile, path: string): readonly string[] {
+  const lineAt = (position: number) => file.text.slice(0, position).split('\n').length;
+  const found: string[] = [];
+  const visit = (node: Node): void => {
+    if (isFunctionLikeDeclaration(node) && 'body' in node && node.body !== undefined) {
+      const lines = lineAt(node.end) - lineAt(node.getStart(file)) + 1;
+      if (lines > mostLines) found.push(`${path} ${nameOf(node)}`);
+    }
+    node.forEachChild(visit);
+  };
+  visit(file);
+  return found;
+}
+
+describe('functions of the product', () => {
+  let compiler: API;
+  before(() => {
+    compiler = new API({ cwd: projectRoot });
+  });
+  after(() => compiler.close());
+
+  it(`have at most ${mostLines} lines`, () => {
+    const projects = ['tsconfig.json', 'portal/pages/tsconfig.json'];
+    const { length } = projects;
+    const snapshot = compiler.updateSnapshot({ openProjects: projects.map((one) => join(projectRoot, one)) });
+    assert.equal(snapshot.getProjects().length, length);
+    const seen = new Map<string, readonly string[]>();
+    for (const { program } of snapshot.getProjects())
+      for (const name of program.getSourceFileNames()) {
+        const path = relative(projectRoot, name);
+        if (!/^(daemon|cli|portal|notify|man)\//.test(path) || seen.has(path)) continue;
+        const file = program.getSourceFile(name);
+        assert.ok(file, path);
+        seen.set(path, longFunctionsIn(file, path));
+      }
+    assert.ok(seen.size > 300, `only ${seen.size} files`);
+    assert.deepEqual([...seen.values()].flat().sort(), [...allowed].sort());
+  });
+});
