@@ -101,119 +101,147 @@ const letters = '0123456789abcdefghjkmnpqrstvwxyz';
  * - whoever was told by the portal has to type the number, and one wrong one ends it.
  */
 export function createApprovals(options: ApprovalOptions): Approvals {
-  const { randomness, clock, assertions } = options;
-  const pending = new Map<string, Pending>();
-  const listeners = new Map<string, Set<Parameters<Approvals['follow']>[1]>>();
+  return new PendingApprovals(options);
+}
 
-  const tell = (approval: Approval, over: boolean): void => {
-    for (const listener of listeners.get(approval.account) ?? []) listener({ approval, over });
-  };
-  const end = (found: Pending, outcome: Assertion | FidoFailure): void => {
-    if (!pending.delete(found.approval.id)) return;
-    found.settle(outcome);
-    tell(found.approval, true);
-  };
-  const live = (id: string): Pending | undefined => {
-    const found = pending.get(id) ?? [...pending.values()].find(({ approval }) => approval.handle === id);
-    if (found === undefined || clock.monotonic() < found.ends) return found;
-    end(found, failed('no-touch'));
-    return undefined;
-  };
-  /** The oldest stand first, and all live equally long. */
-  const sweep = (): void => {
-    for (const found of pending.values()) {
-      if (clock.monotonic() < found.ends) return;
-      end(found, failed('no-touch'));
+type Listener = Parameters<Approvals['follow']>[1];
+
+class PendingApprovals implements Approvals {
+  readonly #o: ApprovalOptions;
+  readonly #pending = new Map<string, Pending>();
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(options: ApprovalOptions) {
+    this.#o = options;
+  }
+
+  open(
+    account: string,
+    facts: LoginFacts,
+    question: CredentialRequest,
+    credentials: readonly FactorRecord[],
+  ): Approval {
+    const waiting = this.#of(account);
+    for (const oldest of waiting.slice(0, Math.max(0, waiting.length - limits.approvalsPerAccount + 1)))
+      this.#end(oldest, failed('cancelled'));
+    const now = this.#o.clock.now();
+    const portal = this.#o.origins()[0] ?? '';
+    const id = Array.from({ length: 16 }, () => letters.charAt(this.#o.randomness.int(letters.length))).join(
+      '',
+    );
+    const approval: Approval = {
+      id,
+      handle: this.#o.randomness.bytes(10).toString('base64url'),
+      link: `${portal}/approve#${id}`,
+      portal,
+      number: String(10 + this.#o.randomness.int(90)),
+      account,
+      facts,
+      question,
+      challenge: this.#o.randomness.bytes(32).toString('base64url'),
+      asked: now,
+      expires: now + limits.approvalDeadline,
+    };
+    let settle: Pending['settle'] = () => undefined;
+    const outcome = new Promise<Assertion | FidoFailure>((resolve) => {
+      settle = resolve;
+    });
+    const ends = this.#o.clock.monotonic() + limits.approvalDeadline;
+    this.#pending.set(approval.id, { approval, credentials, ends, tries: 0, settle, outcome });
+    this.#tell(approval, false);
+    return approval;
+  }
+
+  wait(approval: Approval, deadline: number): KeyRequest {
+    const found = this.#live(approval.id);
+    const nothing = { pin: (pin: Buffer) => void pin.fill(0), cancel: () => undefined };
+    if (found === undefined) return { outcome: Promise.resolve(failed('no-touch')), ...nothing };
+    const left = Math.min(deadline, found.ends - this.#o.clock.monotonic());
+    const timer = setTimeout(() => this.#end(found, failed('no-touch')), Math.max(0, left));
+    const outcome = found.outcome.finally(() => clearTimeout(timer));
+    return { outcome, ...nothing, cancel: () => this.#end(found, failed('cancelled')) };
+  }
+
+  show(id: string): ReturnType<Approvals['show']> {
+    const found = this.#live(id);
+    return found && { approval: found.approval, byLink: found.approval.id === id };
+  }
+
+  async answer(id: string, given: BrowserAnswer, number: string | undefined): Promise<ApprovalVerdict> {
+    const found = this.#live(id);
+    if (found === undefined) return 'over';
+    const isRight = number === found.approval.number;
+    if (!isRight && (number !== undefined || found.approval.id !== id)) {
+      this.#end(found, failed('denied'));
+      return 'wrong-number';
     }
-  };
-  const of = (account: string): readonly Pending[] => {
-    sweep();
-    return [...pending.values()].filter(({ approval }) => approval.account === account);
-  };
+    found.tries += 1;
+    const assertion = assertionOf(given, found.approval.challenge, this.#o.origins());
+    const { signed } = await this.#o.assertions.of(assertion, found.credentials);
+    const isGood = found.credentials.some((record) => {
+      const credential = credentialOf(record);
+      return credential !== undefined && signed?.(assertion, credential) !== undefined;
+    });
+    // Another tab may have been faster while the signature was checked.
+    if (this.#live(id) !== found) return 'over';
+    if (isGood) {
+      this.#end(found, assertion);
+      return 'approved';
+    }
+    if (found.tries >= limits.answersPerCall) this.#end(found, failed('denied'));
+    return 'refused';
+  }
 
-  return {
-    open(account, facts, question, credentials) {
-      const waiting = of(account);
-      for (const oldest of waiting.slice(0, Math.max(0, waiting.length - limits.approvalsPerAccount + 1)))
-        end(oldest, failed('cancelled'));
-      const now = clock.now();
-      const portal = options.origins()[0] ?? '';
-      const id = Array.from({ length: 16 }, () => letters.charAt(randomness.int(letters.length))).join('');
-      const approval: Approval = {
-        id,
-        handle: randomness.bytes(10).toString('base64url'),
-        link: `${portal}/approve#${id}`,
-        portal,
-        number: String(10 + randomness.int(90)),
-        account,
-        facts,
-        question,
-        challenge: randomness.bytes(32).toString('base64url'),
-        asked: now,
-        expires: now + limits.approvalDeadline,
-      };
-      let settle: Pending['settle'] = () => undefined;
-      const outcome = new Promise<Assertion | FidoFailure>((resolve) => {
-        settle = resolve;
-      });
-      const ends = clock.monotonic() + limits.approvalDeadline;
-      pending.set(approval.id, { approval, credentials, ends, tries: 0, settle, outcome });
-      tell(approval, false);
-      return approval;
-    },
-    wait(approval, deadline) {
-      const found = live(approval.id);
-      const nothing = { pin: (pin: Buffer) => void pin.fill(0), cancel: () => undefined };
-      if (found === undefined) return { outcome: Promise.resolve(failed('no-touch')), ...nothing };
-      const left = Math.min(deadline, found.ends - clock.monotonic());
-      const timer = setTimeout(() => end(found, failed('no-touch')), Math.max(0, left));
-      const outcome = found.outcome.finally(() => clearTimeout(timer));
-      return { outcome, ...nothing, cancel: () => end(found, failed('cancelled')) };
-    },
-    show(id) {
-      const found = live(id);
-      return found && { approval: found.approval, byLink: found.approval.id === id };
-    },
-    async answer(id, given, number) {
-      const found = live(id);
-      if (found === undefined) return 'over';
-      const isRight = number === found.approval.number;
-      if (!isRight && (number !== undefined || found.approval.id !== id)) {
-        end(found, failed('denied'));
-        return 'wrong-number';
-      }
-      found.tries += 1;
-      const assertion = assertionOf(given, found.approval.challenge, options.origins());
-      const { signed } = await assertions.of(assertion, found.credentials);
-      const isGood = found.credentials.some((record) => {
-        const credential = credentialOf(record);
-        return credential !== undefined && signed?.(assertion, credential) !== undefined;
-      });
-      // Another tab may have been faster while the signature was checked.
-      if (live(id) !== found) return 'over';
-      if (isGood) {
-        end(found, assertion);
-        return 'approved';
-      }
-      if (found.tries >= limits.answersPerCall) end(found, failed('denied'));
-      return 'refused';
-    },
-    deny(id) {
-      const found = live(id);
-      if (found === undefined) return 'over';
-      end(found, failed('denied'));
-      return 'denied';
-    },
-    pendingOf: (account) => of(account).map(({ approval }) => approval),
-    follow(account, listener) {
-      const all = listeners.get(account) ?? new Set();
-      listeners.set(account, all.add(listener));
-      return () => {
-        all.delete(listener);
-        if (all.size === 0) listeners.delete(account);
-      };
-    },
-  };
+  deny(id: string): ApprovalVerdict {
+    const found = this.#live(id);
+    if (found === undefined) return 'over';
+    this.#end(found, failed('denied'));
+    return 'denied';
+  }
+
+  pendingOf(account: string): readonly Approval[] {
+    return this.#of(account).map(({ approval }) => approval);
+  }
+
+  follow(account: string, listener: Listener): () => void {
+    const all = this.#listeners.get(account) ?? new Set();
+    this.#listeners.set(account, all.add(listener));
+    return () => {
+      all.delete(listener);
+      if (all.size === 0) this.#listeners.delete(account);
+    };
+  }
+
+  #tell(approval: Approval, over: boolean): void {
+    for (const listener of this.#listeners.get(approval.account) ?? []) listener({ approval, over });
+  }
+
+  #end(found: Pending, outcome: Assertion | FidoFailure): void {
+    if (!this.#pending.delete(found.approval.id)) return;
+    found.settle(outcome);
+    this.#tell(found.approval, true);
+  }
+
+  #live(id: string): Pending | undefined {
+    const found =
+      this.#pending.get(id) ?? [...this.#pending.values()].find(({ approval }) => approval.handle === id);
+    if (found === undefined || this.#o.clock.monotonic() < found.ends) return found;
+    this.#end(found, failed('no-touch'));
+    return undefined;
+  }
+
+  /** The oldest stand first, and all live equally long. */
+  #sweep(): void {
+    for (const found of this.#pending.values()) {
+      if (this.#o.clock.monotonic() < found.ends) return;
+      this.#end(found, failed('no-touch'));
+    }
+  }
+
+  #of(account: string): readonly Pending[] {
+    this.#sweep();
+    return [...this.#pending.values()].filter(({ approval }) => approval.account === account);
+  }
 }
 
 /**

@@ -57,40 +57,120 @@ interface Ceremony {
  * - a PIN is passed on once, and wiped.
  */
 export function createCeremonies(options: CeremonyOptions): Ceremonies {
-  const { verifier, keyRequests, randomness } = options;
-  const limit = options.limits ?? limits;
-  const running = new Map<string, Ceremony>();
+  return new RunningCeremonies(options);
+}
 
-  const moveOn = (ceremony: Ceremony, step: Step): void => {
+class RunningCeremonies implements Ceremonies {
+  readonly #o: CeremonyOptions;
+  readonly #limit: NonNullable<CeremonyOptions['limits']>;
+  readonly #running = new Map<string, Ceremony>();
+
+  constructor(options: CeremonyOptions) {
+    this.#o = options;
+    this.#limit = options.limits ?? limits;
+  }
+
+  async begin(actor: string, account: string, body: CeremonyBody): Promise<CeremonyView> {
+    const ceremony = this.#make(actor, account);
+    try {
+      await this.#ask(ceremony, body);
+    } catch (error) {
+      this.#end(ceremony);
+      throw error;
+    }
+    return view(ceremony);
+  }
+
+  async next(
+    actor: string,
+    account: string,
+    id: string,
+    { seen, pin }: Parameters<Ceremonies['next']>[3],
+  ): Promise<CeremonyView> {
+    try {
+      const ceremony = this.#find(actor, account, id);
+      this.#touched(ceremony);
+      if (pin !== undefined) ceremony.touch.pin(pin);
+      if (ceremony.step.number <= seen && !isOver(ceremony.step))
+        await nextStep(ceremony, this.#limit.ceremonyPoll);
+      if (isOver(ceremony.step)) this.#end(ceremony);
+      else if (this.#isRunning(ceremony)) this.#touched(ceremony);
+      return view(ceremony);
+    } finally {
+      pin?.fill(0);
+    }
+  }
+
+  cancel(actor: string, account: string, id: string): CeremonyView {
+    const ceremony = this.#find(actor, account, id);
+    this.#end(ceremony);
+    return view(ceremony);
+  }
+
+  close(): void {
+    for (const ceremony of this.#running.values()) this.#end(ceremony);
+  }
+
+  /** Asks the security keys that are plugged in; what they answer is enrolled. */
+  async #ask(ceremony: Ceremony, body: CeremonyBody): Promise<void> {
+    const { verifier, keyRequests } = this.#o;
+    const { actor, account } = ceremony;
+    const deadline = this.#limit.ceremonyDeadline;
+    const watch = (event: FidoEvent) => this.#moveOn(ceremony, stepOf(event));
+    const common = { actor, user: account, verify: true, ...('name' in body ? { name: body.name } : {}) };
+    if (body.kind === 'webauthn') {
+      const wanted = await verifier.creationOptions(account);
+      this.#refuseEnded(ceremony);
+      this.#settle(ceremony, keyRequests.make(wanted, deadline, watch), (registration) =>
+        verifier.enrol({ ...common, kind: 'webauthn', registration }),
+      );
+    } else {
+      const { kind, name: _, publicKey, ...rest } = body;
+      const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
+      const question = await verifier.legacyQuestion(account, credential);
+      this.#refuseEnded(ceremony);
+      this.#settle(ceremony, keyRequests.begin(question, deadline, watch), (assertion) =>
+        verifier.enrol({ ...common, kind, credential, assertion }),
+      );
+    }
+  }
+
+  #moveOn(ceremony: Ceremony, step: Step): void {
     if (isOver(ceremony.step)) return;
     ceremony.step = { ...step, number: ceremony.step.number + 1 };
     for (const wake of ceremony.waiting) wake();
     ceremony.waiting.clear();
-  };
-  const isRunning = ({ id }: Ceremony): boolean => running.has(id);
+  }
+
+  #isRunning({ id }: Ceremony): boolean {
+    return this.#running.has(id);
+  }
+
   /** Nobody asks while somebody types the PIN; no key blinks then either. */
-  const touched = (ceremony: Ceremony): void => {
+  #touched(ceremony: Ceremony): void {
     const isTyping = ceremony.step.kind === 'pin';
     clearTimeout(ceremony.idle);
     ceremony.idle = setTimeout(
-      () => end(ceremony),
-      isTyping ? limit.ceremonyDeadline : limit.ceremonyIdle,
+      () => this.#end(ceremony),
+      isTyping ? this.#limit.ceremonyDeadline : this.#limit.ceremonyIdle,
     ).unref();
-  };
-  const find = (actor: string, account: string, id: string): Ceremony => {
-    const found = running.get(id);
+  }
+
+  #find(actor: string, account: string, id: string): Ceremony {
+    const found = this.#running.get(id);
     if (found !== undefined && found.actor === actor && found.account === account) return found;
     throw noSuchCeremony();
-  };
-  const make = (actor: string, account: string): Ceremony => {
-    for (const old of running.values()) if (old.account === account) end(old);
-    if (running.size >= limit.ceremonies)
+  }
+
+  #make(actor: string, account: string): Ceremony {
+    for (const old of this.#running.values()) if (old.account === account) this.#end(old);
+    if (this.#running.size >= this.#limit.ceremonies)
       throw new SallyportError(
         'too-many-ceremonies',
         'too many security keys are being added; try again soon',
       );
     const ceremony: Ceremony = {
-      id: randomness.bytes(16).toString('hex'),
+      id: this.#o.randomness.bytes(16).toString('hex'),
       actor,
       account,
       touch: { outcome: new Promise(() => undefined), pin: (pin) => pin.fill(0), cancel: () => undefined },
@@ -98,24 +178,27 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
       waiting: new Set(),
       idle: undefined,
     };
-    running.set(ceremony.id, ceremony);
-    touched(ceremony);
+    this.#running.set(ceremony.id, ceremony);
+    this.#touched(ceremony);
     return ceremony;
-  };
-  const end = (ceremony: Ceremony): void => {
+  }
+
+  #end(ceremony: Ceremony): void {
     clearTimeout(ceremony.idle);
     ceremony.touch.cancel();
-    running.delete(ceremony.id);
-  };
+    this.#running.delete(ceremony.id);
+  }
+
   /** Another one was begun for the account while this one was made ready, or the daemon stops. */
-  const refuseEnded = (ceremony: Ceremony): void => {
-    if (!isRunning(ceremony)) throw noSuchCeremony();
-  };
-  const settle = <T extends object>(
+  #refuseEnded(ceremony: Ceremony): void {
+    if (!this.#isRunning(ceremony)) throw noSuchCeremony();
+  }
+
+  #settle<T extends object>(
     ceremony: Ceremony,
     touch: KeyRequest<T>,
     enrol: (answer: T) => Promise<EnrolResult>,
-  ): void => {
+  ): void {
     ceremony.touch = touch;
     const finish = async (): Promise<Step> => {
       const outcome = await touch.outcome;
@@ -124,65 +207,14 @@ export function createCeremonies(options: CeremonyOptions): Ceremonies {
         const code = isUnavailable.has(reason) ? 'key-unavailable' : 'key-refused';
         return { kind: 'failed', code, message: keyFailureText(reason) };
       }
-      refuseEnded(ceremony);
-      moveOn(ceremony, { kind: 'working' });
+      this.#refuseEnded(ceremony);
+      this.#moveOn(ceremony, { kind: 'working' });
       return { kind: 'done', added: await enrol(outcome) };
     };
     void finish()
       .catch((error: unknown): Step => failure(error))
-      .then((step) => moveOn(ceremony, step));
-  };
-
-  return {
-    async begin(actor, account, body) {
-      const ceremony = make(actor, account);
-      const watch = (event: FidoEvent) => moveOn(ceremony, stepOf(event));
-      const common = { actor, user: account, verify: true, ...('name' in body ? { name: body.name } : {}) };
-      try {
-        if (body.kind === 'webauthn') {
-          const wanted = await verifier.creationOptions(account);
-          refuseEnded(ceremony);
-          settle(ceremony, keyRequests.make(wanted, limit.ceremonyDeadline, watch), (registration) =>
-            verifier.enrol({ ...common, kind: 'webauthn', registration }),
-          );
-        } else {
-          const { kind, name: _, publicKey, ...rest } = body;
-          const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
-          const question = await verifier.legacyQuestion(account, credential);
-          refuseEnded(ceremony);
-          settle(ceremony, keyRequests.begin(question, limit.ceremonyDeadline, watch), (assertion) =>
-            verifier.enrol({ ...common, kind, credential, assertion }),
-          );
-        }
-      } catch (error) {
-        end(ceremony);
-        throw error;
-      }
-      return view(ceremony);
-    },
-    async next(actor, account, id, { seen, pin }) {
-      try {
-        const ceremony = find(actor, account, id);
-        touched(ceremony);
-        if (pin !== undefined) ceremony.touch.pin(pin);
-        if (ceremony.step.number <= seen && !isOver(ceremony.step))
-          await nextStep(ceremony, limit.ceremonyPoll);
-        if (isOver(ceremony.step)) end(ceremony);
-        else if (isRunning(ceremony)) touched(ceremony);
-        return view(ceremony);
-      } finally {
-        pin?.fill(0);
-      }
-    },
-    cancel(actor, account, id) {
-      const ceremony = find(actor, account, id);
-      end(ceremony);
-      return view(ceremony);
-    },
-    close() {
-      for (const ceremony of running.values()) end(ceremony);
-    },
-  };
+      .then((step) => this.#moveOn(ceremony, step));
+  }
 }
 
 type Step = CeremonyStep extends infer S ? (S extends CeremonyStep ? Omit<S, 'number'> : never) : never;

@@ -1,5 +1,5 @@
 import { chmodSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Admin } from '../admin/contract.ts';
@@ -101,17 +101,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     authorise: createAuthorise({ ...options, recordOf: (name) => options.admin.recordOwner(name) }),
   };
 
-  const server = createServer({
-    maxHeaderSize: limit.controlHeaderBytes,
-    requestTimeout: limit.controlRequestWait,
-    headersTimeout: limit.controlRequestWait,
-    connectionsCheckingInterval: Math.min(1_000, limit.controlRequestWait),
-    keepAliveTimeout: limit.controlRequestWait,
-  });
-  server.maxHeadersCount = limit.controlHeaders;
-  // A client that takes nothing of its answer; while a handler works the socket rests, so not too soon.
-  server.timeout = 4 * limit.controlRequestWait;
-
+  const server = httpServer(limit);
   server.on('connection', (socket) => {
     const uid = uidOf(socket, options);
     if (uid === undefined) return;
@@ -141,20 +131,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
   );
 
   return {
-    async listen(where) {
-      if ('path' in where) removeStale(where.path);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(where, () => {
-          server.off('error', reject);
-          server.on('error', (error) =>
-            options.log.error('accept-failed', { door: 'control', message: error.message }),
-          );
-          resolve();
-        });
-      });
-      if ('path' in where) chmodSync(where.path, 0o666);
-    },
+    listen: (where) => listenOn(server, where, options.log),
     connections: () => places.taken(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -168,6 +145,37 @@ export function createControlServer(options: ControlOptions): ControlServer {
       await closed;
     },
   };
+}
+
+function httpServer(limit: NonNullable<ControlOptions['limits']>): Server {
+  const server = createServer({
+    maxHeaderSize: limit.controlHeaderBytes,
+    requestTimeout: limit.controlRequestWait,
+    headersTimeout: limit.controlRequestWait,
+    connectionsCheckingInterval: Math.min(1_000, limit.controlRequestWait),
+    keepAliveTimeout: limit.controlRequestWait,
+  });
+  server.maxHeadersCount = limit.controlHeaders;
+  // A client that takes nothing of its answer; while a handler works the socket rests, so not too soon.
+  server.timeout = 4 * limit.controlRequestWait;
+  return server;
+}
+
+async function listenOn(
+  server: Server,
+  where: Parameters<ControlServer['listen']>[0],
+  log: ControlOptions['log'],
+): Promise<void> {
+  if ('path' in where) removeStale(where.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      server.on('error', (error) => log.error('accept-failed', { door: 'control', message: error.message }));
+      resolve();
+    });
+  });
+  if ('path' in where) chmodSync(where.path, 0o666);
 }
 
 /** What serving one request needs. */

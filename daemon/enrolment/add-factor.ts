@@ -8,8 +8,7 @@ import {
 import type { Realm } from '../config/contract.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
 import type { FactorContext } from '../factors/contract.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { summaryOf } from '../factors/kinds.ts';
+import { type FactorRecord, summaryOf } from '../factors/kinds.ts';
 import { legacyCredential } from '../factors/u2f.ts';
 import { publicIdOf } from '../factors/yubikey-otp.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
@@ -22,8 +21,15 @@ import { otpForServers } from '../verifier/evaluate-answer.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
-import { refuseSameCredential } from './credentials.ts';
-import { enrolled, type Found, hasCode, refuseKind, refuseOneMore, yubikeyOf } from './enrolment.ts';
+import {
+  enrolled,
+  type Found,
+  hasCode,
+  refuseKind,
+  refuseOneMore,
+  refuseSameCredential,
+  yubikeyOf,
+} from './enrolment.ts';
 import { unusableReason } from './ssh-enrolment.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;

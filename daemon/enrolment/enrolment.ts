@@ -2,15 +2,21 @@ import type { NewCredential } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
 import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
-import type {
-  AnswerFormat,
-  FactorBase,
-  FactorContext,
-  RejectReason,
-  YubikeyValidation,
+import {
+  type AnswerFormat,
+  exclusiveRequirement,
+  type FactorBase,
+  type FactorContext,
+  type RejectReason,
+  type YubikeyValidation,
 } from '../factors/contract.ts';
-import { exclusiveRequirement } from '../factors/contract.ts';
-import { type FactorRecord, type KindName, kindOf, satisfiesRequirement } from '../factors/kinds.ts';
+import {
+  credentialOf,
+  type FactorRecord,
+  type KindName,
+  kindOf,
+  satisfiesRequirement,
+} from '../factors/kinds.ts';
 import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
 import { checkSeed, hasSecret } from '../factors/seed.ts';
 import { saltLength } from '../factors/single-use.ts';
@@ -25,7 +31,6 @@ import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { acceptedAnswer } from '../verifier/replay.ts';
 import { raised, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
-import { refuseSameCredential } from './credentials.ts';
 import { nameFor } from './factor-name.ts';
 import { newSshSk } from './ssh-enrolment.ts';
 
@@ -268,4 +273,17 @@ function refusedTouch(
   const what =
     validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
   return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
+}
+
+/** @throws SallyportError `bad-secret` */
+export function refuseSameCredential(
+  factor: { readonly credentialId: string },
+  kept: readonly FactorRecord[],
+): void {
+  const same = kept.find((other) => credentialOf(other)?.credentialId === factor.credentialId);
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account is this very credential; remove it first`,
+  );
 }

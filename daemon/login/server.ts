@@ -43,6 +43,39 @@ interface Door {
   connections: number;
 }
 
+/** @returns undefined: it cannot be told, and the connection is over */
+function knownPeer(socket: Socket, log: LoginServerOptions['log']): PeerCredentials | undefined {
+  try {
+    return peerOf(socket);
+  } catch (error) {
+    log.error('peer-unknown', { message: messageOf(error) });
+    socket.destroy();
+    return undefined;
+  }
+}
+
+/** @param most connections of all local users. @returns why it is refused */
+function overLimit(door: Door, uid: number, most: number): string | undefined {
+  if (door.kind === 'root') {
+    return uid === 0 ? undefined : 'pam.sock is for root alone';
+  }
+  if (door.connections >= most) return 'too many connections of local users';
+  const own = door.perUid.get(uid) ?? 0;
+  return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
+}
+
+/** Counts the connection until it is closed. */
+function takePlace(door: Door, uid: number, socket: Socket): void {
+  door.connections += 1;
+  door.perUid.set(uid, (door.perUid.get(uid) ?? 0) + 1);
+  socket.on('close', () => {
+    door.connections -= 1;
+    const left = (door.perUid.get(uid) ?? 1) - 1;
+    if (left > 0) door.perUid.set(uid, left);
+    else door.perUid.delete(uid);
+  });
+}
+
 export function createLoginServer(options: LoginServerOptions): LoginServer {
   const listeners: Listener[] = [];
   const logins = new Set<Conversation>();
@@ -56,38 +89,16 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     refusals.send(socket, encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
   };
 
-  const overLimit = (door: Door, uid: number): string | undefined => {
-    if (door.kind === 'root') {
-      return uid === 0 ? undefined : 'pam.sock is for root alone';
-    }
-    if (door.connections >= pools.user) return 'too many connections of local users';
-    const own = door.perUid.get(uid) ?? 0;
-    return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
-  };
-
   const accept = (door: Door, socket: Socket): void => {
-    let peer: PeerCredentials;
-    try {
-      peer = peerOf(socket);
-    } catch (error) {
-      options.log.error('peer-unknown', { message: messageOf(error) });
-      socket.destroy();
-      return;
-    }
-    const why = overLimit(door, peer.uid);
+    const peer = knownPeer(socket, options.log);
+    if (peer === undefined) return;
+    const why = overLimit(door, peer.uid, pools.user);
     if (why !== undefined) {
       refuse(socket, why, peer.uid);
       return;
     }
     // Only who is served has a place: whoever is refused takes none from the others.
-    door.connections += 1;
-    door.perUid.set(peer.uid, (door.perUid.get(peer.uid) ?? 0) + 1);
-    socket.on('close', () => {
-      door.connections -= 1;
-      const left = (door.perUid.get(peer.uid) ?? 1) - 1;
-      if (left > 0) door.perUid.set(peer.uid, left);
-      else door.perUid.delete(peer.uid);
-    });
+    takePlace(door, peer.uid, socket);
     const isRoot = door.kind === 'root';
     // On pam-user.sock a uid can log in itself alone, and has places by its uid.
     const place = isRoot ? loginPools.connect(() => login.evict()) : undefined;

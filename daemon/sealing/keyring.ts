@@ -181,6 +181,26 @@ function parseKeys(text: string, path: string): ReadonlyMap<string, Buffer> {
   return keys;
 }
 
+function saltedHash(key: KeyObject, salt: Buffer, text: string): Buffer {
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(salt.length);
+  return createHmac('sha256', key).update(length).update(salt).update(text, 'utf8').digest();
+}
+
+/** An id stands for one key for good. @throws store-key */
+function refuseOthers(
+  masters: ReadonlyMap<string, Buffer>,
+  fresh: ReadonlyMap<string, Buffer>,
+  source: KeySource,
+): void {
+  for (const [id, bytes] of fresh)
+    if (masters.get(id)?.equals(bytes) === false)
+      throw storeError(
+        'store-key',
+        `The master key ${id} in ${source.path} is another one now. Put it back.`,
+      );
+}
+
 function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyring {
   let masters = first;
   let read = Date.now();
@@ -226,24 +246,13 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
       get keyId() {
         return current();
       },
-      of(keyId, salt, text) {
-        const length = Buffer.allocUnsafe(4);
-        length.writeUInt32BE(salt.length);
-        const hmac = createHmac('sha256', hashKey(purpose, keyId));
-        return hmac.update(length).update(salt).update(text, 'utf8').digest();
-      },
+      of: (keyId, salt, text) => saltedHash(hashKey(purpose, keyId), salt, text),
     }),
     text: () => keyFileText([...masters].map(([id, bytes]) => ({ id, bytes }))),
     adopt(other) {
       for (const id of masters.keys()) recoveryKeys.set(id, key('recovery', id));
       const fresh = parseKeys(other.text(), source.path);
-      // An id stands for one key for good.
-      for (const [id, bytes] of fresh)
-        if (masters.get(id)?.equals(bytes) === false)
-          throw storeError(
-            'store-key',
-            `The master key ${id} in ${source.path} is another one now. Put it back.`,
-          );
+      refuseOthers(masters, fresh, source);
       masters = fresh;
       read = other.read;
       derived.clear();

@@ -9,7 +9,7 @@ import { canonicalAddress } from '../lib/network.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
-import type { AbandonReason, KeyOption, OpenLogin, Verifier } from '../verifier/contract.ts';
+import type { AbandonReason, KeyOption, Opening, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Person, Tokens } from './access-tokens.ts';
 import { type First, mayAddFirst } from './first-factor.ts';
 import {
@@ -71,110 +71,131 @@ interface SignIn {
  * - nobody takes up the places of others.
  */
 export function createSignIns(options: SignInOptions): SignIns {
-  const { tokens } = options;
-  const checks = options.checks ?? createPacedChecks({ monotonic: () => performance.now() });
-  const gate = createFirstFactorLimit({ ...options, checks });
-  const running = new Map<string, SignIn>();
+  return new OpenSignIns(options);
+}
 
-  const end = (signIn: SignIn): void => {
+/** Who it is, and how that was settled. */
+type Begun = Pick<SignIn, 'person' | 'by' | 'caller' | 'passed'>;
+
+class OpenSignIns implements SignIns {
+  readonly #o: SignInOptions;
+  readonly #gate: ReturnType<typeof createFirstFactorLimit>;
+  readonly #running = new Map<string, SignIn>();
+
+  constructor(options: SignInOptions) {
+    const checks = options.checks ?? createPacedChecks({ monotonic: () => performance.now() });
+    this.#o = options;
+    this.#gate = createFirstFactorLimit({ ...options, checks });
+  }
+
+  async begin(...[caller, body, shown]: Parameters<SignIns['begin']>): ReturnType<SignIns['begin']> {
+    const passed = await this.#gate.pass(caller, body, shown);
+    const { account, invited, source } = passed;
+    const person = { account: account.name, uid: account.uid };
+    const begun = { person, by: body.by, caller, passed };
+    const facts = factsFor(account, source, caller, this.#o.bootId);
+    const first = await mayAddFirst(this.#o, account, facts, invited);
+    if (first !== undefined) return { id: '', step: await this.#doneBy(begun, { first }) };
+    const opening = await this.#o.verifier.open(facts);
+    if (opening.kind === 'done') {
+      if (opening.result === 'ignore') return { id: '', step: await this.#doneBy(begun) };
+      throw refused(opening.text);
+    }
+    const signIn = this.#hold(begun, opening);
+    return { id: signIn.id, step: factorStep(signIn, opening.text) };
+  }
+
+  async answer(...[caller, id, body, ended]: Parameters<SignIns['answer']>): ReturnType<SignIns['answer']> {
+    const signIn = this.#running.get(id);
+    const isOpen = signIn?.caller.uid === caller.uid && signIn.answers < limits.answersPerCall;
+    if (signIn === undefined || !isOpen)
+      throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
+    signIn.answers += 1;
+    signIn.evaluating += 1;
+    const verdict = await this.#o.verifier
+      .answer(signIn.login, answerOf(body, signIn, this.#o), ended)
+      .finally(() => {
+        signIn.evaluating -= 1;
+      });
+    if (verdict.kind === 'accepted') {
+      this.#end(signIn);
+      return { id: '', step: await this.#doneBy(signIn, verdict) };
+    }
+    if (verdict.kind === 'next')
+      throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
+    await pause(verdict.delay);
+    signIn.login = verdict.login;
+    const isOver = !verdict.again || signIn.answers >= limits.answersPerCall;
+    if (isOver) this.#end(signIn);
+    if (isOver) throw refused(verdict.text);
+    return { id, step: factorStep(signIn, verdict.text) };
+  }
+
+  close(): void {
+    for (const signIn of this.#running.values()) this.#end(signIn);
+  }
+
+  /** Keeps a sign-in that waits for a factor, for a while. */
+  #hold(begun: Begun, opening: Extract<Opening, { kind: 'ask' }>): SignIn {
+    this.#makeRoom(begun.person.uid);
+    const id = this.#o.randomness.bytes(16).toString('base64url');
+    const challenge = this.#o.randomness.bytes(32).toString('base64url');
+    const timer = setTimeout(() => this.#abandon(signIn, 'timed-out'), limits.signInDeadline).unref();
+    const signIn: SignIn = {
+      id,
+      ...begun,
+      offer: opening.key,
+      typed: opening.key === undefined ? opening.prompt.replace(/: $/, '') : opening.key.typed,
+      challenge,
+      rpId: this.#o.configuration.current().webauthn?.rpId ?? '',
+      login: opening.login,
+      answers: 0,
+      evaluating: 0,
+      timer,
+    };
+    this.#running.set(id, signIn);
+    return signIn;
+  }
+
+  #end(signIn: SignIn): void {
     clearTimeout(signIn.timer);
-    running.delete(signIn.id);
-  };
+    this.#running.delete(signIn.id);
+  }
+
   /** One account has a few places: the sign-in that was begun first gives way. */
-  const makeRoom = (uid: number): void => {
-    const own = [...running.values()].filter(({ person }) => person.uid === uid);
+  #makeRoom(uid: number): void {
+    const own = [...this.#running.values()].filter(({ person }) => person.uid === uid);
     for (const oldest of own.slice(0, Math.max(0, own.length - limits.signInsPerAccount + 1)))
-      abandon(oldest, 'cancelled');
-    if (running.size >= limits.signIns) throw refused('Too many are signing in. Try again soon.');
-  };
-  const abandon = (signIn: SignIn, reason: AbandonReason): void => {
-    end(signIn);
+      this.#abandon(oldest, 'cancelled');
+    if (this.#running.size >= limits.signIns) throw refused('Too many are signing in. Try again soon.');
+  }
+
+  #abandon(signIn: SignIn, reason: AbandonReason): void {
+    this.#end(signIn);
     // What is being judged has an event of its own.
-    if (signIn.evaluating === 0) options.verifier.abandon(signIn.login, reason).catch(() => undefined);
-  };
-  const doneBy = async (
-    { person, by, caller, passed }: Pick<SignIn, 'person' | 'by' | 'caller' | 'passed'>,
+    if (signIn.evaluating === 0) this.#o.verifier.abandon(signIn.login, reason).catch(() => undefined);
+  }
+
+  async #doneBy(
+    { person, by, caller, passed }: Begun,
     { text, first }: { readonly text?: string | undefined; readonly first?: First } = {},
-  ): Promise<SignInStep> => {
-    gate.completed(passed);
+  ): Promise<SignInStep> {
+    this.#gate.completed(passed);
     if (by === 'uid') {
-      const made = options.links.make(person, caller.root);
-      const [origin] = options.configuration.current().portal?.origins ?? [];
+      const made = this.#o.links.make(person, caller.root);
+      const [origin] = this.#o.configuration.current().portal?.origins ?? [];
       const url = origin === undefined ? {} : { url: `${origin}/sign-in#link=${made.link}` };
       return { kind: 'link', ...made, ...url };
     }
-    const view = await tokens.view(person);
+    const view = await this.#o.tokens.view(person);
     const onlyOwn = first?.onlyOwn === true;
     return {
       kind: 'done',
       person: { ...view, admin: view.admin && !onlyOwn },
-      token: tokens.give(person, onlyOwn),
+      token: this.#o.tokens.give(person, onlyOwn),
       ...(text === undefined ? {} : { text }),
     };
-  };
-
-  return {
-    async begin(caller, body, shown) {
-      const passed = await gate.pass(caller, body, shown);
-      const { account, invited, source } = passed;
-      const person = { account: account.name, uid: account.uid };
-      const begun = { person, by: body.by, caller, passed };
-      const facts = factsFor(account, source, caller, options.bootId);
-      const first = await mayAddFirst(options, account, facts, invited);
-      if (first !== undefined) return { id: '', step: await doneBy(begun, { first }) };
-      const opening = await options.verifier.open(facts);
-      if (opening.kind === 'done') {
-        if (opening.result === 'ignore') return { id: '', step: await doneBy(begun) };
-        throw refused(opening.text);
-      }
-      makeRoom(person.uid);
-      const id = options.randomness.bytes(16).toString('base64url');
-      const challenge = options.randomness.bytes(32).toString('base64url');
-      const timer = setTimeout(() => abandon(signIn, 'timed-out'), limits.signInDeadline).unref();
-      const signIn: SignIn = {
-        id,
-        ...begun,
-        offer: opening.key,
-        typed: opening.key === undefined ? opening.prompt.replace(/: $/, '') : opening.key.typed,
-        challenge,
-        rpId: options.configuration.current().webauthn?.rpId ?? '',
-        login: opening.login,
-        answers: 0,
-        evaluating: 0,
-        timer,
-      };
-      running.set(id, signIn);
-      return { id, step: factorStep(signIn, opening.text) };
-    },
-    async answer(caller, id, body, ended) {
-      const signIn = running.get(id);
-      const isOpen = signIn?.caller.uid === caller.uid && signIn.answers < limits.answersPerCall;
-      if (signIn === undefined || !isOpen)
-        throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
-      signIn.answers += 1;
-      signIn.evaluating += 1;
-      const verdict = await options.verifier
-        .answer(signIn.login, answerOf(body, signIn, options), ended)
-        .finally(() => {
-          signIn.evaluating -= 1;
-        });
-      if (verdict.kind === 'accepted') {
-        end(signIn);
-        return { id: '', step: await doneBy(signIn, verdict) };
-      }
-      if (verdict.kind === 'next')
-        throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
-      await pause(verdict.delay);
-      signIn.login = verdict.login;
-      const isOver = !verdict.again || signIn.answers >= limits.answersPerCall;
-      if (isOver) end(signIn);
-      if (isOver) throw refused(verdict.text);
-      return { id, step: factorStep(signIn, verdict.text) };
-    },
-    close() {
-      for (const signIn of running.values()) end(signIn);
-    },
-  };
+  }
 }
 
 function factsFor(account: Account, source: string | undefined, caller: Caller, bootId: string): LoginFacts {

@@ -18,6 +18,7 @@ import {
 } from './answer-context.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
+import type { Evaluation } from './evaluate-answer.ts';
 import { changeEvent, withLock, withOffset } from './events.ts';
 import { known } from './login-accounts.ts';
 import { type RefusalReason, refusalText, successText, wrongText } from './prompt-texts.ts';
@@ -73,13 +74,24 @@ export async function accountOf(
   );
 }
 
+/** The answer, and before it the one that it follows in a row. */
+function evaluateBoth(
+  context: AnswerContext,
+  { previous, answer }: VerifyRequest,
+  keyedHash: CodeVerificationOptions['keyedHash'],
+): Evaluation {
+  const before = previous && evaluateLoginAnswer(context, previous, 'whole', keyedHash, undefined);
+  const resync = before?.outcome === 'refused' ? before.resync : undefined;
+  return evaluateLoginAnswer(context, answer, 'whole', keyedHash, resync);
+}
+
 async function tryVerify(
   options: CodeVerificationOptions,
   request: VerifyRequest,
   owner: Owner,
   realm: Realm,
 ): Promise<VerifyResult | Outside | undefined> {
-  const { auditedStore, keyedHash } = options;
+  const { auditedStore } = options;
   const account = owner.name;
   const now = options.clock.now();
   const { value, version } = await options.store.account(account);
@@ -88,16 +100,10 @@ async function tryVerify(
     (factor) => factor.enabled && sshKeyOf(factor) === undefined && kindOf(factor).usable(factor, now),
   );
   const locked = lockoutAt(record.lock, realm.lockout, now);
-  const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent =>
-    changeEvent('verify', {
-      outcome,
-      reason,
-      account,
-      at: now,
-      actor: request.actor,
-      realm: realm.name,
-      factor,
-    });
+  const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent => {
+    const { actor } = request;
+    return changeEvent('verify', { outcome, reason, account, at: now, actor, realm: realm.name, factor });
+  };
   const no = async (reason: RefusalReason, until = now): Promise<VerifyResult> => {
     await auditedStore.note(event('refused', reason));
     return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
@@ -112,10 +118,7 @@ async function tryVerify(
   if (ready instanceof Outside) return ready;
   const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
   const answerContext: AnswerContext = { ...asked, ...ready };
-  const before =
-    request.previous && evaluateLoginAnswer(answerContext, request.previous, 'whole', keyedHash, undefined);
-  const resync = before?.outcome === 'refused' ? before.resync : undefined;
-  const evaluation = evaluateLoginAnswer(answerContext, request.answer, 'whole', keyedHash, resync);
+  const evaluation = evaluateBoth(answerContext, request, options.keyedHash);
   switch (evaluation.outcome) {
     case 'accepted': {
       const { factor, format } = evaluation;
@@ -135,12 +138,8 @@ async function tryVerify(
       const after = afterFailedAnswer(answerContext, evaluation);
       const told = withLock(withOffset(event('refused', reason), evaluation), record.lock, after.lock);
       if (!(await auditedStore.change(answerContext, after, told))) return undefined;
-      return {
-        outcome: 'refused',
-        reason,
-        text: wrongText(evaluation),
-        resync: evaluation.resync !== undefined,
-      };
+      const resync = evaluation.resync !== undefined;
+      return { outcome: 'refused', reason, text: wrongText(evaluation), resync };
     }
     default:
       return unreachable(evaluation);
