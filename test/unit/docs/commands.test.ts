@@ -87,3 +87,15 @@ it('every npm command that a page names is in package.json', () => {
     [],
   );
 });
+
+it('every area of tests that CONTRIBUTING.md names has tests', () => {
+  const page = readFileSync(join(projectRoot, 'CONTRIBUTING.md'), 'utf8');
+  const areas = [...page.matchAll(/`((?:e2e|long|unit)\/[\w./-]+)`/g)].map(([, area = '']) => area);
+  assert.ok(areas.length > 20, String(areas.length));
+  const tests = writtenFiles('test').filter((path) => path.endsWith('.test.ts'));
+  // As `npm test -- --only` matches.
+  assert.deepEqual(
+    areas.filter((area) => !tests.some((path) => path.includes(area)) && !/\.(ts|tsx)$/.test(area)),
+    [],
+  );
+});
