@@ -48,7 +48,7 @@ async function oneLogin(store: Store, account: string): Promise<void> {
         service: 'sshd',
         source: '192.0.2.7',
         tty: 'ssh',
-        proven: true,
+        firstFactorVerified: true,
         factor: { id: 'f1', kind: 'hotp', name: 'phone' },
       },
     ],

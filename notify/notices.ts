@@ -31,18 +31,18 @@ export interface Notice {
 
 /** undefined: nobody needs to hear of it. */
 export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
-  const { kind, outcome, reason, locked, left, factor } = event;
+  const { kind, outcome, reason, locked, remaining, factor } = event;
   if (locked !== undefined) return 'locked';
   switch (kind) {
     case 'login':
     case 'verify':
-      if (left !== undefined) return left === 0 ? 'last-recovery-key-used' : 'recovery-key-used';
+      if (remaining !== undefined) return remaining === 0 ? 'last-recovery-key-used' : 'recovery-key-used';
       return outcome === 'refused' && reason === 'denied' ? 'approval-denied' : undefined;
-    case 'enrol':
+    case 'factor-added':
       if (outcome !== 'done' && outcome !== 'success') return undefined;
       return factor?.kind === 'bypass' ? 'bypass-given' : 'factor-added';
     case 'exempted':
-      return reason === 'given' ? 'exempted' : undefined;
+      return reason === 'issued' ? 'exempted' : undefined;
     case 'factor-disabled':
       return 'factor-disabled';
     case 'factor-removed':

@@ -12,7 +12,7 @@ export function addVerify(program: Command, context: Context): void {
       let result = await context.client().verify(user, { answer: first });
       if (result.outcome === 'refused' && result.resync) {
         const ahead = ' The token may have run ahead: the next code in a row would prove it.';
-        context.output.note(`${result.text}${result.reason === 'first-of-two' ? '' : ahead}`);
+        context.output.note(`${result.text}${result.reason === 'resync-required' ? '' : ahead}`);
         const next = await context.prompt.ask('Next code: ');
         if (next !== undefined && next !== '')
           result = await context.client().verify(user, { answer: next, previous: first });

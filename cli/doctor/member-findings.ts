@@ -67,13 +67,13 @@ const idOf: Readonly<Record<string, FindingId>> = {
   'uid-changed': 'member.uid-changed',
   'no-factor': 'member.no-factor',
   'used-up': 'member.no-factor',
-  'none-fits': 'member.no-accepted-factor',
+  'no-accepted-factor': 'member.no-accepted-factor',
   'all-disabled': 'member.all-disabled',
-  'not-from-here': 'member.key-unavailable',
+  'key-unavailable': 'member.key-unavailable',
   locked: 'member.locked',
   'codes-locked': 'member.locked',
   'groups-unresolved': 'member.unresolved',
-  'grace-over': 'member.grace-expired',
+  'grace-expired': 'member.grace-expired',
   'grace-clock': 'member.grace-expired',
 };
 

@@ -42,11 +42,11 @@ function columns(output: Output, event: StoredAuditEvent): readonly string[] {
 
 /** For people: what belongs together stands together. */
 function cellsOf(event: StoredAuditEvent): readonly string[] {
-  const { factor, locked, left, offset, count } = event;
+  const { factor, locked, remaining, offset, count } = event;
   const notes = [
     event.reason,
     ...(locked === undefined ? [] : [locked === 'codes' ? 'codes are locked now' : 'locked now']),
-    ...(left === undefined ? [] : [`${left} left`]),
+    ...(remaining === undefined ? [] : [`${remaining} left`]),
     ...(offset === undefined ? [] : [offsetText(offset)]),
     ...(count === undefined ? [] : [`${count} times`]),
   ];

@@ -64,7 +64,7 @@ export function createAccountStatuses(options: AccountStatusOptions): AccountSta
         if (had?.isRequired !== true || !had.lasts || has?.lasts !== false || !has.fits) return undefined;
         return `${account} has nothing left but codes and keys that are each good once, and is refused when they are used up: the realm "${realm}" requires another factor`;
       }
-      if (now.kind === 'refused' && now.why === 'not-from-here')
+      if (now.kind === 'refused' && now.why === 'key-unavailable')
         return `${account} has nothing left but security keys, and logs in at the machine itself alone until another factor is added`;
       if (is === 'refused')
         return `${account} has no factor left that the realm "${realm}" accepts: every login that it asks is refused until one is added`;
@@ -160,7 +160,7 @@ export function plainLogin(
     bootId: options.bootId,
     realUid: 0,
     peerUid: 0,
-    proven: true,
+    firstFactorVerified: true,
     rootSocket: true,
     local: false,
     mode: 'prompt',

@@ -42,7 +42,7 @@ export function createExempting(options: ExemptingOptions): Exempting {
           ...(services === undefined ? {} : { services }),
           ...(reason === undefined ? {} : { reason }),
         };
-        const said = { outcome: 'done', reason: 'given', account, at: since, actor } as const;
+        const said = { outcome: 'done', reason: 'issued', account, at: since, actor } as const;
         const event = { ...changeEvent('exempted', said), until };
         const write = { ...(record ?? empty), exemption };
         return { kind: 'change', write, event, result: { account, changed: true, exemption } };
@@ -56,7 +56,7 @@ export function createExempting(options: ExemptingOptions): Exempting {
         const { exemption: _, ...write } = record;
         const event = changeEvent('exempted', {
           outcome: 'done',
-          reason: 'ended',
+          reason: 'revoked',
           account,
           at: now(),
           actor,

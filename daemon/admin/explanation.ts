@@ -79,7 +79,7 @@ function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string)
     bootId,
     realUid: uid,
     peerUid: 0,
-    proven: true,
+    firstFactorVerified: true,
     rootSocket: true,
     local: from === undefined && tty !== undefined && virtualConsole.test(tty),
     reachesPerson: usuallyReachesPerson(service, tty),

@@ -2,7 +2,7 @@
 export const auditKinds = [
   'login',
   'verify',
-  'enrol',
+  'factor-added',
   'factor-renamed',
   'factor-enabled',
   'factor-disabled',
@@ -47,7 +47,7 @@ export interface AuditEvent {
   /** PAM_RHOST, cleaned of control characters. */
   readonly source?: string;
   readonly tty?: string;
-  readonly proven?: boolean;
+  readonly firstFactorVerified?: boolean;
   /** su with su = "caller": whose factors and counts they were. */
   readonly caller?: string;
   readonly factor?: { readonly id: string; readonly kind: string; readonly name: string };
@@ -63,9 +63,9 @@ export interface AuditEvent {
   /** Until when what was given is good: an exemption, a bypass code. Milliseconds since the epoch. */
   readonly until?: number;
   /** This wrong answer locked: typed codes, or everything. */
-  readonly locked?: 'codes' | 'any';
+  readonly locked?: 'codes' | 'all';
   /** A recovery key was used; so many are left. */
-  readonly left?: number;
+  readonly remaining?: number;
   /** This wrong answer is a right code of a device whose clock is ahead by so many seconds (behind, below 0). */
   readonly offset?: number;
   /**

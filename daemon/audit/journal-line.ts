@@ -11,7 +11,7 @@ import type { AuditEvent } from './event.ts';
  * `from` is an address of a program that root runs, or "-".
  */
 export function formatJournalLine(event: AuditEvent & { readonly seq?: number }): string {
-  const { kind, outcome, reason, source, factor, proven, left, offset, count, seq } = event;
+  const { kind, outcome, reason, source, factor, firstFactorVerified, remaining, offset, count, seq } = event;
   const address = believed(event);
   return [
     `sallyport-audit: ${word(kind)} ${word(outcome)} reason=${word(reason)} from=${address ?? '-'}`,
@@ -25,10 +25,10 @@ export function formatJournalLine(event: AuditEvent & { readonly seq?: number })
     quoted('actor', event.actor),
     quoted('factor', factor?.kind),
     quoted('name', factor?.name),
-    proven === undefined ? '' : `proven=${proven ? 'yes' : 'no'}`,
+    firstFactorVerified === undefined ? '' : `firstFactorVerified=${firstFactorVerified ? 'yes' : 'no'}`,
     event.would === undefined ? '' : `would=${word(event.would)}`,
     event.locked === undefined ? '' : `locked=${event.locked}`,
-    left === undefined ? '' : `left=${left}`,
+    remaining === undefined ? '' : `remaining=${remaining}`,
     offset === undefined ? '' : `offset=${offset}`,
     count === undefined ? '' : `count=${count}`,
     seq === undefined ? '' : `seq=${seq}`,

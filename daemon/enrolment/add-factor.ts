@@ -143,7 +143,7 @@ async function tryEnrol(
   const made = enrolled(request, record, realm, context, options.randomness, all);
   const until = made.factor.kind === 'bypass' ? { until: made.factor.until } : {};
   const event = {
-    ...changeEvent('enrol', {
+    ...changeEvent('factor-added', {
       outcome: 'done',
       reason: reasonOf(request),
       account,
@@ -169,7 +169,7 @@ async function tryEnrol(
 
 /** What the audit says of it: whether a code proved it, or an admin gave it. */
 function reasonOf({ kind, verify }: EnrolRequest): string {
-  if (kind === 'bypass') return 'given';
+  if (kind === 'bypass') return 'issued';
   return verify && hasCode(kind) ? 'verified' : 'unverified';
 }
 

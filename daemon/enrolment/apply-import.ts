@@ -60,7 +60,7 @@ export function applyImport(options: TakeOverOptions): TakenOver {
     const isNew = !factors.some(({ id }) => id === factor.id);
     factors = isNew ? [...factors, factor] : factors.map((old) => (old.id === factor.id ? factor : old));
     for (const token of one.tokens ?? []) tokens.set(token.write.token, token);
-    const reason = isNew ? source : 'raised';
+    const reason = isNew ? source : 'counter-raised';
     events.push(
       changeEvent('imported', {
         outcome: 'done',

@@ -145,12 +145,12 @@ export type FactorVerdict<R extends AnyRecord = AnyRecord> =
     };
 
 /**
- * first-of-two: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; restored: a restore does not accept codes of this moment; unavailable: those
+ * resync-required: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; restored: a restore does not accept codes of this moment; unavailable: those
  * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
  */
 export type RejectReason =
   | 'wrong'
-  | 'first-of-two'
+  | 'resync-required'
   | 'replay'
   | 'clock'
   | 'restored'

@@ -108,7 +108,7 @@ function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext
   }
   const far = find(record.inDoubt ? expected : expected + lookAhead + 1, expected + resyncAhead);
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
-  const reason = record.inDoubt ? 'first-of-two' : 'wrong';
+  const reason = record.inDoubt ? 'resync-required' : 'wrong';
   return { outcome: 'refused', reason, resync: { factor: record.id, counter: far + 1 } };
 }
 

@@ -197,7 +197,11 @@ function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): 
   const { resync } = context;
   const follows = resync?.factor === record.id && press >= resync.counter;
   if (record.inDoubt && !follows)
-    return { outcome: 'refused', reason: 'first-of-two', resync: { factor: record.id, counter: press + 1 } };
+    return {
+      outcome: 'refused',
+      reason: 'resync-required',
+      resync: { factor: record.id, counter: press + 1 },
+    };
   const { inDoubt: _, ...sure } = spentBy(record, otp, context);
   return { outcome: 'accepted', record: { ...sure, lastPress: press } };
 }

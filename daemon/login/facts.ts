@@ -75,7 +75,7 @@ export async function factsOf(
     bootId: options.bootId,
     realUid: hello.realUid,
     peerUid: peer.uid,
-    proven: isFirstFactorVerified(hello, rootSocket),
+    firstFactorVerified: isFirstFactorVerified(hello, rootSocket),
     rootSocket,
     local: await isLocal(hello, rootSocket, options),
     reachesPerson: reachesPerson(hello, rootSocket),

@@ -22,7 +22,7 @@ export interface Counts {
   families(): readonly Family[];
 }
 
-const wrongReasons = ['wrong', 'replay', 'counter', 'clock', 'restored', 'no-shape'] as const;
+const wrongReasons = ['wrong', 'replay', 'counter', 'clock', 'restored', 'unknown-format'] as const;
 const outcomes = ['committed', 'conflict', 'failed'] as const;
 
 export function createCounts(): Counts {

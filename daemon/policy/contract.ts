@@ -67,7 +67,7 @@ export interface LoginFacts {
   /** At the other end of the socket. On pam-user.sock nobody else may be logged in. */
   readonly peerUid: number;
   /** Over pam.sock, and the first factor is known to be right (design, "What the module cannot know"). */
-  readonly proven: boolean;
+  readonly firstFactorVerified: boolean;
   readonly rootSocket: boolean;
   readonly local: boolean;
   /** Asked for by a page of the portal: what a browser can answer with, it can answer with at once. */

@@ -63,7 +63,7 @@ function decideIn(question: DecisionInput, realm: Realm, because: string): Decis
   if (rule?.action.kind === 'refuse')
     return refusedDecision('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
-    return notNeededDecision('skip', say, rule.line, 'a rule lets this service from there off');
+    return notNeededDecision('rule-skip', say, rule.line, 'a rule lets this service from there off');
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
@@ -108,10 +108,10 @@ function byFactors(
 const missing: ReadonlySet<RefusedReason> = new Set([
   'no-factor',
   'used-up',
-  'none-fits',
+  'no-accepted-factor',
   'all-disabled',
-  'not-from-here',
-  'grace-over',
+  'key-unavailable',
+  'grace-expired',
   'grace-clock',
 ]);
 
@@ -155,10 +155,10 @@ function byOwnFactors(
           `the realm requires nothing, and ${who} has no enabled factor`,
         );
       return refusedDecision('all-disabled', say, line, `every factor that ${who} has is disabled`);
-    case 'none-fits': {
+    case 'no-accepted-factor': {
       const { webauthn } = question.config;
       const reasons = match.enabled.map((factor) => mismatchReason(factor, realm, webauthn?.rpId)).join('; ');
-      return refusedDecision('none-fits', say, line, `none of what ${who} has will do: ${reasons}`);
+      return refusedDecision('no-accepted-factor', say, line, `none of what ${who} has will do: ${reasons}`);
     }
     case 'some-fit': {
       const usable = match.fitting.filter((factor) =>
@@ -166,7 +166,7 @@ function byOwnFactors(
       );
       if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
       const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
-      return refusedDecision('not-from-here', say, line, sentence);
+      return refusedDecision('key-unavailable', say, line, sentence);
     }
     default:
       return unreachable(match);
@@ -195,7 +195,7 @@ function refuseWithout(
  * realm that a TOTP factor satisfies. Who signs in to the portal adds a first factor there.
  */
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
-  const isShown = facts.proven && facts.rootSocket && facts.mode === 'prompt';
+  const isShown = facts.firstFactorVerified && facts.rootSocket && facts.mode === 'prompt';
   return isShown && !isSignIn(facts.service) && satisfiesRequirement(require, kindAtLogin);
 }
 
@@ -231,7 +231,7 @@ function byLock(
   const used = fitting.find((factor) => sshKeyOf(factor) !== undefined);
   if (used !== undefined) {
     const sentence = `sshd has verified the security key ${used.kind} "${used.name}", and a rule accepts it`;
-    return { kind: 'accept', why: 'accept', factor: used, ...say, line, sentence };
+    return { kind: 'accept', why: 'ssh-key-accepted', factor: used, ...say, line, sentence };
   }
   const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
   if (codesLocked && fitting.every(isTypedCode)) {

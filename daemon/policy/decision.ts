@@ -21,7 +21,7 @@ export type NotNeededReason =
   | 'no-factor'
   | 'all-disabled'
   /** A rule lets the login off. */
-  | 'skip'
+  | 'rule-skip'
   | 'remembered'
   | 'grace'
   /** An admin lets the account off until a date. */
@@ -35,15 +35,15 @@ export type RefusedReason =
   | 'no-factor'
   /** Nothing but recovery keys or scratch codes, of which none is left. */
   | 'used-up'
-  | 'none-fits'
+  | 'no-accepted-factor'
   | 'all-disabled'
   /** Security keys alone, in a login that can ask none: not at the machine, and no portal to approve it on. */
-  | 'not-from-here'
+  | 'key-unavailable'
   | 'locked'
   | 'codes-locked'
   | 'groups-unresolved'
   /** The grace period has ended. */
-  | 'grace-over'
+  | 'grace-expired'
   /** The clock stands before its start. */
   | 'grace-clock'
   /** su with su = "caller": the real uid is no account. */
@@ -67,7 +67,7 @@ export interface NotNeeded extends DecisionBasis {
 /** A factor was verified before we were asked, and a rule lets it be the second one. */
 export interface Accept extends DecisionBasis {
   readonly kind: 'accept';
-  readonly why: 'accept';
+  readonly why: 'ssh-key-accepted';
   /** As it stands in the record: that it was used MUST be committed before anybody is let in. */
   readonly factor: FactorRecord;
 }
@@ -112,7 +112,7 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
     result: 'auth-err',
     text: 'All your recovery keys are used. Ask your administrator to add a second factor.',
   },
-  'none-fits': {
+  'no-accepted-factor': {
     result: 'auth-err',
     text: 'None of your second factors is accepted here. Ask your administrator to add one that is.',
   },
@@ -120,7 +120,7 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
     result: 'auth-err',
     text: 'All your second factors are disabled. Ask your administrator to enable one.',
   },
-  'not-from-here': {
+  'key-unavailable': {
     result: 'auth-err',
     text: 'Your security key cannot be asked here, but at the machine itself. Ask your administrator for another factor.',
   },
@@ -136,7 +136,7 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
     result: 'system-err',
     text: 'The groups of this account cannot be looked up just now. Try again later.',
   },
-  'grace-over': {
+  'grace-expired': {
     result: 'auth-err',
     text: 'The time for adding a second factor is over. Ask your administrator to add one.',
   },

@@ -102,7 +102,7 @@ function loginText(facts: LoginFacts): string {
     facts.source ?? (facts.rhost === undefined ? undefined : `${facts.rhost}, which is no address`);
   const place = from === undefined ? (facts.local ? 'local' : 'of no known source') : `from ${from}`;
   const tty = facts.tty === undefined ? '' : ` on ${facts.tty}`;
-  const proven = facts.proven ? '' : ', first factor not proven';
+  const proven = facts.firstFactorVerified ? '' : ', first factor not proven';
   const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
   return `${facts.service} ${place}${tty}${proven}${socket}`;
 }

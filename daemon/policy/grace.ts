@@ -17,7 +17,7 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
   const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
   if (now >= end) {
     return refusedDecision(
-      'grace-over',
+      'grace-expired',
       say,
       line,
       `the account has no factor, and its grace period${span} ended on ${date(end)}`,
@@ -30,7 +30,7 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
       text,
     };
   }
-  if (!facts.proven) {
+  if (!facts.firstFactorVerified) {
     const sentence = 'the account has no factor, and a login that is not proven starts no grace period';
     return refusedDecision('no-factor', say, line, sentence);
   }

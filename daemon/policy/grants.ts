@@ -37,7 +37,7 @@ export function activeGrant(
 
 /** Whether a factor verified in this login may be remembered at all. */
 export function mayRemember(facts: LoginFacts): boolean {
-  return facts.proven && grantOrigin(facts) !== undefined;
+  return facts.firstFactorVerified && grantOrigin(facts) !== undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ import type { LoginFacts } from './contract.ts';
 export type RequirementMatch =
   | { readonly kind: 'no-factor' }
   | { readonly kind: 'all-disabled' }
-  | { readonly kind: 'none-fits'; readonly enabled: readonly FactorRecord[] }
+  | { readonly kind: 'no-accepted-factor'; readonly enabled: readonly FactorRecord[] }
   | { readonly kind: 'some-fit'; readonly fitting: readonly FactorRecord[] };
 
 /**
@@ -42,7 +42,7 @@ export function matchRequirement(
       kindOf(record).notAllowed?.(record, { ...realm, rpId }) === undefined &&
       canStillBeUsed(record, now),
   );
-  return fitting.length === 0 ? { kind: 'none-fits', enabled } : { kind: 'some-fit', fitting };
+  return fitting.length === 0 ? { kind: 'no-accepted-factor', enabled } : { kind: 'some-fit', fitting };
 }
 
 /** Whether one of these factors is what a realm requires, and not only what stands in for it a few times. */
@@ -94,7 +94,7 @@ export function keyLocationOf(
   hasPortal: boolean,
 ): KeyLocation | undefined {
   const credential = credentialOf(record);
-  if (credential === undefined || !facts.proven || !facts.rootSocket || facts.mode !== 'prompt')
+  if (credential === undefined || !facts.firstFactorVerified || !facts.rootSocket || facts.mode !== 'prompt')
     return undefined;
   if (facts.local && facts.browser === undefined) return 'here';
   return credential.inBrowser && (facts.browser === true || hasPortal) ? 'browser' : undefined;
@@ -117,7 +117,7 @@ export function factorsFor(
   rule: Rule | undefined,
   facts: LoginFacts,
 ): readonly FactorRecord[] {
-  const isBelieved = facts.rootSocket && facts.proven && facts.service === 'sshd';
+  const isBelieved = facts.rootSocket && facts.firstFactorVerified && facts.service === 'sshd';
   const verified = rule?.action.kind === 'accept' && isBelieved ? (facts.sshKeys ?? []) : [];
   return factors.filter((record) => {
     const key = sshKeyOf(record);

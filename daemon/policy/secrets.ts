@@ -10,10 +10,10 @@ import type { LoginFacts } from './contract.ts';
  * - the name of a service allows nothing, unless the administrator has named it in secrets_in.
  */
 export function maySeeSecrets(
-  { proven, rootSocket, reachesPerson, service }: LoginFacts,
+  { firstFactorVerified, rootSocket, reachesPerson, service }: LoginFacts,
   { secretsIn }: Pick<Config, 'secretsIn'>,
 ): boolean {
-  return proven && rootSocket && (reachesPerson === true || secretsIn.includes(service));
+  return firstFactorVerified && rootSocket && (reachesPerson === true || secretsIn.includes(service));
 }
 
 /** As OpenSSH sets PAM_TTY: what it shows goes to the client and to no log. */

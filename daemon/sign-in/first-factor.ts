@@ -125,7 +125,7 @@ async function notePassword(
     account: account.name,
     service,
     ...(source === undefined ? {} : { source: shown(source) }),
-    proven: false,
+    firstFactorVerified: false,
   });
 }
 

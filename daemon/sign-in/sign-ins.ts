@@ -208,7 +208,7 @@ function factsFor(account: Account, source: string | undefined, caller: Caller, 
     bootId,
     realUid: account.uid,
     peerUid: caller.uid,
-    proven: true,
+    firstFactorVerified: true,
     rootSocket: true,
     local: false,
     // Whoever else asks has no page for an approval: it would wait for nobody.

@@ -35,7 +35,7 @@ export async function accept(
   if (record === undefined)
     throw new SallyportError('internal', 'a factor is accepted of an account that has none: a defect');
   // What is not known to have been let in is not called so.
-  const outcome = facts.proven ? 'success' : 'accepted';
+  const outcome = facts.firstFactorVerified ? 'success' : 'accepted';
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return auditedStore.change(
     { record, version },

@@ -70,7 +70,10 @@ export class Answering {
     const account = (subject.holder ?? subject.target).name;
     const answer = ofThis(login, given);
     const work = () => retryOnConflict(() => this.#tryAnswer({ login, subject, answer, account, ended }));
-    return settled(work, login.facts.proven ? (once) => this.#o.accountMutex(account, once) : undefined);
+    return settled(
+      work,
+      login.facts.firstFactorVerified ? (once) => this.#o.accountMutex(account, once) : undefined,
+    );
   }
 
   /** @returns undefined: the commit met another one; decide again */
@@ -86,7 +89,7 @@ export class Answering {
     const { factors, codesLocked } = decision;
     const asker = {
       account,
-      ...(login.facts.proven ? {} : { unproven: originOf(login.facts) }),
+      ...(login.facts.firstFactorVerified ? {} : { unproven: originOf(login.facts) }),
       ...(ended === undefined ? {} : { ended }),
     };
     const question = { factors, codesLocked, answer, where: whereOf(login.facts) };
@@ -98,7 +101,7 @@ export class Answering {
       realm,
       ...ready,
       codesLocked,
-      firstFactorVerified: login.facts.proven,
+      firstFactorVerified: login.facts.firstFactorVerified,
       now,
     };
     return this.#judge(given, assessed, answerContext);
@@ -142,12 +145,12 @@ export class Answering {
         const accepted = acceptedAnswer(format, record.account, factor, realm, now);
         if (!(await accept(this.#o.auditedStore, assessed, facts, evaluation, tokens, accepted)))
           return undefined;
-        const text = facts.proven ? successText(factor) : undefined;
+        const text = facts.firstFactorVerified ? successText(factor) : undefined;
         const strip = where === 'whole' ? 0 : length;
         return { kind: 'accepted', result: 'success', strip, ...(text === undefined ? {} : { text }) };
       }
-      case 'no-shape':
-        await this.#o.auditedStore.note(refusal('no-shape'), { origin: eventOriginOf(facts) });
+      case 'unknown-format':
+        await this.#o.auditedStore.note(refusal('unknown-format'), { origin: eventOriginOf(facts) });
         return withoutShape(login, answer, evaluation.layouts);
       case 'codes-locked':
         await this.#o.auditedStore.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
@@ -177,7 +180,7 @@ export class Answering {
   ): Promise<Refusal | undefined> {
     const { resync: _, ...rest } = login;
     const next = evaluation.resync === undefined ? rest : { ...rest, resync: evaluation.resync };
-    if (!login.facts.proven || isUncounted(evaluation)) {
+    if (!login.facts.firstFactorVerified || isUncounted(evaluation)) {
       await this.#o.auditedStore.note(event, { origin: eventOriginOf(login.facts) });
       return refused(next, {
         result: 'auth-err',

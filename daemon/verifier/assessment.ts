@@ -55,7 +55,7 @@ export class Assessor {
   /** @returns undefined: there is no such account */
   subjectOf(facts: LoginFacts): Promise<LoginAccounts | undefined> {
     const { config, accounts } = this.#o;
-    const asked = facts.proven
+    const asked = facts.firstFactorVerified
       ? accounts
       : limitedAccounts(accounts, this.#lookups, networkKey(originOf(facts)));
     return subjectOf(facts, config(), asked);
@@ -148,13 +148,13 @@ export function withLogin(
 ): AccountRecord {
   const source = facts.source ?? facts.rhost;
   const from = source === undefined ? {} : { source: shown(source) };
-  const doubt = facts.proven ? {} : { firstFactorVerified: false as const };
+  const doubt = facts.firstFactorVerified ? {} : { firstFactorVerified: false as const };
   const lastLogin = { at: now, service: shown(facts.service), ...from, ...doubt };
   const remember =
     decision.kind === 'ask' && decision.remember && !(factor !== undefined && isIssued(factor));
   const grants = remember
     ? issueGrant(record.grants, { realm: decision.realm, facts, now, target: targetOfGrant(subject) })
     : record.grants;
-  const holder = record.uid === undefined && facts.proven ? subject.holder : undefined;
+  const holder = record.uid === undefined && facts.firstFactorVerified ? subject.holder : undefined;
   return { ...record, ...(holder && { uid: holder.uid }), lastLogin, grants };
 }

@@ -58,7 +58,7 @@ export class AuditedStore {
   async note(event: AuditEvent, { basis, origin = originIn(event) }: NoteOptions = {}): Promise<boolean> {
     try {
       const accounts = basis === undefined ? [] : [basis];
-      const from = event.proven === false && origin !== undefined ? { from: origin } : {};
+      const from = event.firstFactorVerified === false && origin !== undefined ? { from: origin } : {};
       return (await this.#store.commit({ accounts, events: [event], ...from })) === 'committed';
     } catch (error) {
       this.#leaveToLog(error, event);
@@ -74,8 +74,14 @@ export class AuditedStore {
 }
 
 /** Of an event that says that no factor was verified; where it names no party, the account stands for it. */
-function originIn({ proven, actor, source, account, service }: AuditEvent): EventOrigin | undefined {
-  if (proven !== false) return undefined;
+function originIn({
+  firstFactorVerified,
+  actor,
+  source,
+  account,
+  service,
+}: AuditEvent): EventOrigin | undefined {
+  if (firstFactorVerified !== false) return undefined;
   if (actor !== undefined) return { way: 'user-socket', party: actor };
   const way = service !== undefined && isSignIn(service) ? 'portal' : 'root-socket';
   return { way, party: source === undefined ? `account ${account}` : networkKey(source) };

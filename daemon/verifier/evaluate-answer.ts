@@ -34,7 +34,7 @@ export type Evaluation =
     }
   /** No factor that may be used takes an answer of this format: it counts nowhere. */
   | {
-      readonly outcome: 'no-shape';
+      readonly outcome: 'unknown-format';
       /** It is the OTP of a YubiKey, typed under one of these keyboard layouts. */
       readonly layouts?: readonly string[];
     }
@@ -129,7 +129,7 @@ export function formatsIn({
 const gravity = {
   counter: 3,
   replay: 2,
-  'first-of-two': 2,
+  'resync-required': 2,
   wrong: 1,
   clock: 0,
   restored: 0,
@@ -228,5 +228,5 @@ export function evaluateAnswer(question: EvaluationInput): Evaluation {
     }
   }
   if (refused !== undefined) return refused;
-  return locked ? { outcome: 'codes-locked' } : { outcome: 'no-shape', ...layoutsOf(question) };
+  return locked ? { outcome: 'codes-locked' } : { outcome: 'unknown-format', ...layoutsOf(question) };
 }

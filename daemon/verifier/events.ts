@@ -41,12 +41,12 @@ export function loginEvent(subject: LoginAccounts, facts: LoginFacts, said: Said
     service: shown(facts.service),
     ...(source === undefined ? {} : { source: shown(source) }),
     ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),
-    proven: facts.proven,
+    firstFactorVerified: facts.firstFactorVerified,
     ...(holder === undefined || holder.name === target.name ? {} : { caller: holder.name }),
     ...(facts.rootSocket ? {} : { actor: `uid:${facts.peerUid}` }),
     ...factorOf(said.factor),
     ...(said.would === undefined ? {} : { would: said.would }),
-    ...leftOf(said),
+    ...remainingOf(said),
   };
 }
 
@@ -64,13 +64,13 @@ export function changeEvent(
     actor: said.actor,
     ...(said.realm === undefined ? {} : { realm: said.realm }),
     ...factorOf(said.factor),
-    ...(kind === 'verify' ? leftOf(said) : {}),
+    ...(kind === 'verify' ? remainingOf(said) : {}),
   };
 }
 
 /** The event of a wrong answer, with what it locked that was open before. */
 export function withLock(event: AuditEvent, before: LockState, after: LockState): AuditEvent {
-  if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'any' };
+  if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'all' };
   const codes = after.codesLockedAt !== undefined && after.codesLockedAt !== before.codesLockedAt;
   return codes ? { ...event, locked: 'codes' } : event;
 }
@@ -81,8 +81,8 @@ export function withOffset(event: AuditEvent, { offset }: { readonly offset?: Cl
 }
 
 /** Recovery keys that are left once one was used. */
-function leftOf({ outcome, factor }: Said): Pick<AuditEvent, 'left'> {
+function remainingOf({ outcome, factor }: Said): Pick<AuditEvent, 'remaining'> {
   if (factor === undefined || (outcome !== 'success' && outcome !== 'accepted')) return {};
-  const left = kindOf(factor).auditedRemaining?.(factor);
-  return left === undefined ? {} : { left };
+  const remaining = kindOf(factor).auditedRemaining?.(factor);
+  return remaining === undefined ? {} : { remaining };
 }

@@ -189,7 +189,7 @@ async function finish(
   const record = versioned.value ?? emptyRecord(account, now, subject.target.uid);
   const { realm } = decision;
   const enrolled = factors.map((factor) =>
-    changeEvent('enrol', {
+    changeEvent('factor-added', {
       outcome: 'done',
       reason: factor.kind === 'totp' ? 'verified' : 'unverified',
       account,

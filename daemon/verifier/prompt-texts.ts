@@ -104,13 +104,13 @@ function sentence(text: string): string {
 /** Why an answer was refused, for a person whose password is already proven, or for an admin. */
 export type RefusalReason =
   | 'wrong'
-  | 'first-of-two'
+  | 'resync-required'
   | 'replay'
   | 'clock'
   | 'restored'
   | 'unavailable'
   | 'counter'
-  | 'no-shape'
+  | 'unknown-format'
   | 'codes-locked'
   | 'locked'
   | 'no-factor'
@@ -145,7 +145,7 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
   switch (reason) {
     case 'wrong':
       return 'That was not right.';
-    case 'first-of-two':
+    case 'resync-required':
       return 'That fits. The store was restored since you used it last: now give the next one, to show that yours is in step.';
     case 'replay':
       return 'That code was used before. Wait for the next one.';
@@ -159,7 +159,7 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
       return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
     case 'counter':
       return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
-    case 'no-shape':
+    case 'unknown-format':
       return 'That is not the form of a code or key that is in use here.';
     case 'codes-locked':
       return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';

@@ -25,7 +25,7 @@ export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonl
   return refused(login, {
     result: 'auth-err',
     again: Buffer.isBuffer(answer),
-    text: layouts === undefined ? refusalText('no-shape') : layoutText(layouts),
+    text: layouts === undefined ? refusalText('unknown-format') : layoutText(layouts),
   });
 }
 

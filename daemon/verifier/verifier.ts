@@ -57,7 +57,8 @@ class Logins implements LoginVerifier {
   }
 
   async open(facts: LoginFacts): Promise<Opening> {
-    if (!facts.proven) return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts } };
+    if (!facts.firstFactorVerified)
+      return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts } };
     const subject = await this.#assessor.subjectOf(facts);
     if (subject === undefined) {
       this.#o.unknownNames.add(originOf(facts));
@@ -93,7 +94,7 @@ class Logins implements LoginVerifier {
     const arrived = this.#o.clock.monotonic();
     const mayAsk = this.#mayAskServers(login.facts, answer);
     try {
-      if (login.facts.proven) return await this.#answerProven(login, answer, ended);
+      if (login.facts.firstFactorVerified) return await this.#answerProven(login, answer, ended);
       const verdict = await this.#answerUnproven(login, answer, ended);
       return this.#beat.hold(verdict, this.#o.clock.monotonic() - arrived, mayAsk);
     } finally {
@@ -108,7 +109,7 @@ class Logins implements LoginVerifier {
   }
 
   async abandon(login: OpenLogin, reason: AbandonReason): Promise<void> {
-    if (!login.facts.proven || login.subject === undefined) return;
+    if (!login.facts.firstFactorVerified || login.subject === undefined) return;
     const outcome = reason === 'denied' ? 'refused' : 'abandoned';
     const said = { outcome, reason, at: this.#o.clock.now() } as const;
     await this.#auditedStore.note(loginEvent(login.subject.value, login.facts, said));

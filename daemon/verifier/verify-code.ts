@@ -129,7 +129,7 @@ async function tryVerify(
       const text = successText(factor);
       return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
     }
-    case 'no-shape':
+    case 'unknown-format':
     case 'codes-locked':
       return no(evaluation.outcome);
     case 'refused': {

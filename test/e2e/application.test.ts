@@ -136,7 +136,7 @@ await inNamespace(import.meta.filename, async () => {
       for (const end of typed) assert.equal(await status(asRoot(one, 'henry', password + end)), 0, end);
       const outcomes = (await product.events('henry')).filter(({ kind }) => kind === 'login');
       assert.deepEqual(
-        outcomes.map(({ outcome, proven }) => [outcome, proven]),
+        outcomes.map(({ outcome, firstFactorVerified }) => [outcome, firstFactorVerified]),
         typed.map(() => ['accepted', false]),
       );
       // The password is wrong: the code is used, and nothing says that this was a login.

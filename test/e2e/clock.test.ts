@@ -103,7 +103,7 @@ await inNamespace(import.meta.filename, async () => {
     setClock(3);
     assert.notEqual(await logIn('remembered', 'carol'), notAsked, 'and over after its two hours');
     assert.equal(await logIn('code', 'dave'), authErr);
-    assert.equal(await lastReason('dave'), 'grace-over');
+    assert.equal(await lastReason('dave'), 'grace-expired');
   });
 
   scenario(product, 'a lock outlives a clock set back, and lasts at most its time from then on', async () => {

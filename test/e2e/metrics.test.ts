@@ -55,7 +55,7 @@ describe('sallyport metrics', () => {
     assert.equal(figure(out, 'sallyport_accounts_locked', { what: 'codes' }), 1);
     assert.equal(figure(out, 'sallyport_answer_seconds_count'), 4);
     assert.equal(figure(out, 'sallyport_prompt_seconds_count'), 4);
-    assert.equal(figure(out, 'sallyport_changes_total', { kind: 'enrol' }), 2);
+    assert.equal(figure(out, 'sallyport_changes_total', { kind: 'factor-added' }), 2);
     assert.equal(figure(out, 'sallyport_store_writable'), 1);
     assert.equal(figure(out, 'sallyport_answers_waiting'), 0);
     assert.ok((figure(out, 'sallyport_store_bytes') ?? 0) > 0);

@@ -133,7 +133,7 @@ describe('sallyport-notify', () => {
     );
     const [first] = notices();
     assert.equal(first?.event?.account, 'daemon');
-    assert.equal(first?.event?.kind, 'enrol');
+    assert.equal(first?.event?.kind, 'factor-added');
     assert.ok((first?.host ?? '') !== '');
   });
 

@@ -155,7 +155,7 @@ await inNamespace(import.meta.filename, async () => {
     const asked = connect('deploy', { port: plain, key: true, from: buildHost });
     await isIn(asked, 'deploy');
     nothingAsked(asked);
-    assert.deepEqual((await product.events('deploy')).at(-1)?.reason, 'skip');
+    assert.deepEqual((await product.events('deploy')).at(-1)?.reason, 'rule-skip');
     await isOut(connect('deploy', { ...batch, port: plain, from: buildHost }));
   });
 

@@ -152,7 +152,7 @@ await inNamespace(import.meta.filename, async () => {
     const reported = (await product.events('erin')).filter(({ kind }) => kind === 'exempted');
     assert.deepEqual(
       reported.map(({ reason }) => reason),
-      ['given', 'ended'],
+      ['issued', 'revoked'],
     );
   });
 });

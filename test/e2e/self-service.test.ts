@@ -127,7 +127,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(own.status, 77, own.stderr);
     }
     await product.must(['user', 'exempt', 'emil', '--clear']);
-    const given = (await product.events('emil')).find(({ reason }) => reason === 'given');
+    const given = (await product.events('emil')).find(({ reason }) => reason === 'issued');
     assert.equal(given?.actor, `uid:${admin.uid}`);
   });
 

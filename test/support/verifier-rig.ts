@@ -375,4 +375,4 @@ export function assertRefused(verdict: Verdict): Verdict & { kind: 'refused' } {
   return verdict;
 }
 
-export const unproven: Partial<LoginFacts> = { proven: false };
+export const unproven: Partial<LoginFacts> = { firstFactorVerified: false };

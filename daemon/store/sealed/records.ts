@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type AuditEvent, auditKinds, auditOutcomes } from '../../audit/event.ts';
+import { withCurrentNames } from '../../audit/former-names.ts';
 import { factorSchema } from '../../factors/kinds.ts';
 import { isMarkName } from '../../factors/yubikey-otp.ts';
 import { SallyportError } from '../../lib/errors.ts';
@@ -70,15 +71,15 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   service: v.exactOptional(text),
   source: v.exactOptional(text),
   tty: v.exactOptional(text),
-  proven: v.exactOptional(v.boolean()),
+  firstFactorVerified: v.exactOptional(v.boolean()),
   factor: v.exactOptional(v.strictObject({ id: text, kind: text, name: text })),
   actor: v.exactOptional(text),
   caller: v.exactOptional(text),
   would: v.exactOptional(text),
   other: v.exactOptional(text),
   until: v.exactOptional(time),
-  locked: v.exactOptional(v.picklist(['codes', 'any'])),
-  left: v.exactOptional(count),
+  locked: v.exactOptional(v.picklist(['codes', 'all'])),
+  remaining: v.exactOptional(count),
   offset: v.exactOptional(seconds),
   count: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(2))),
 });
@@ -120,7 +121,7 @@ export function decodeAccount(bytes: Buffer, account: string): AccountRecord {
 
 /** @throws store error record-damaged */
 export function decodeEvent(bytes: Buffer): AuditEvent {
-  return decode(auditEvent, bytes);
+  return decode(auditEvent, bytes, withCurrentNames);
 }
 
 function encode<T>(schema: v.GenericSchema<unknown, T>, value: T, what: string): Buffer {
@@ -132,14 +133,18 @@ function encode<T>(schema: v.GenericSchema<unknown, T>, value: T, what: string):
   );
 }
 
-function decode<T>(schema: v.GenericSchema<unknown, T>, bytes: Buffer): T {
+function decode<T>(
+  schema: v.GenericSchema<unknown, T>,
+  bytes: Buffer,
+  renamed: (value: unknown) => unknown = (value) => value,
+): T {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
   } catch (error) {
     throw malformed('it is not JSON', error);
   }
-  const result = v.safeParse(schema, value, { abortEarly: true });
+  const result = v.safeParse(schema, renamed(value), { abortEarly: true });
   if (result.success) return result.output;
   throw malformed(`${where(result.issues[0])} is not allowed`);
 }

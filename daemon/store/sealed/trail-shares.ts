@@ -49,7 +49,7 @@ export function createShares(
   };
   const payersOf = (event: AuditEvent, from: EventOrigin | undefined): readonly Payer[] => {
     if (event.kind === 'store') return [];
-    if (event.proven === false) {
+    if (event.firstFactorVerified === false) {
       const party = from?.party ?? event.actor ?? event.source ?? 'without a name';
       return [
         { name: party, rates: others, rate: rateOf(one) },

@@ -146,7 +146,7 @@ export interface Event {
   readonly outcome: string;
   readonly reason: string;
   readonly service?: string;
-  readonly proven?: boolean;
+  readonly firstFactorVerified?: boolean;
   readonly actor?: string;
   readonly factor?: { readonly kind: string; readonly name: string };
 }

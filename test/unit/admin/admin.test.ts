@@ -221,7 +221,7 @@ describe('what is shown', () => {
     const sshd = await client.explain('alice', { service: 'sshd', from: '::ffff:10.0.0.1' });
     assert.deepEqual([sshd.decision, sshd.realm, sshd.account], ['ask', 'staff', 'alice']);
     const cron = await client.explain('alice', { service: 'cron' });
-    assert.deepEqual([cron.decision, cron.why, cron.rule?.line], ['not-needed', 'skip', cron.line]);
+    assert.deepEqual([cron.decision, cron.why, cron.rule?.line], ['not-needed', 'rule-skip', cron.line]);
     const bob = await client.explain('bob', { service: 'sshd', tty: 'tty1' });
     assert.deepEqual([bob.decision, bob.why], ['not-needed', 'no-factor']);
     await assert.rejects(

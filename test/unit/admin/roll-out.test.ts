@@ -73,7 +73,7 @@ describe('an exemption', () => {
         actor,
         end,
       ]),
-      [['exempted', 'done', 'given', exemption.by, at]],
+      [['exempted', 'done', 'issued', exemption.by, at]],
     );
     assert.ok(commit?.accounts[0]?.write);
     assert.deepEqual((await client.user('alice')).exemption, exemption);
@@ -234,7 +234,7 @@ describe('the report', () => {
       [
         ['alice', 'watched', true, 'ready', 'ask'],
         ['bob', 'new', false, 'grace', 'grace'],
-        ['carol', 'strict', false, 'refused', 'none-fits'],
+        ['carol', 'strict', false, 'refused', 'no-accepted-factor'],
         ['dave', 'everyone', false, 'off', 'no-factor'],
         ['gone', undefined, false, 'gone', 'gone'],
       ],
@@ -348,7 +348,7 @@ describe('sallyport', () => {
           at: Date.now(),
           account,
           service: 'sshd',
-          proven: true,
+          firstFactorVerified: true,
           outcome: 'observed',
           reason: 'ask',
           ...part,

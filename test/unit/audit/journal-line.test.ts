@@ -16,23 +16,23 @@ const wrong: AuditEvent & { seq: number } = {
   service: 'sshd',
   source: '192.0.2.7',
   tty: 'ssh',
-  proven: true,
+  firstFactorVerified: true,
 };
 
 describe('the line of an event', () => {
   it('has its words in their places', () => {
     assert.equal(
       formatJournalLine(wrong),
-      'sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" realm="staff" tty="ssh" proven=yes seq=42',
+      'sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" realm="staff" tty="ssh" firstFactorVerified=yes seq=42',
     );
     const factor = { id: 'x', kind: 'recovery', name: 'paper in the safe' };
-    const used: AuditEvent = { ...wrong, outcome: 'success', reason: 'verified', factor, left: 0 };
+    const used: AuditEvent = { ...wrong, outcome: 'success', reason: 'verified', factor, remaining: 0 };
     assert.match(
       formatJournalLine(used),
-      / factor="recovery" name="paper\\x20in\\x20the\\x20safe" proven=yes left=0/,
+      / factor="recovery" name="paper\\x20in\\x20the\\x20safe" firstFactorVerified=yes remaining=0/,
     );
     assert.match(formatJournalLine({ ...wrong, locked: 'codes' }), / locked=codes seq=42$/);
-    assert.match(formatJournalLine({ ...wrong, count: 57 }), / proven=yes count=57 seq=42$/);
+    assert.match(formatJournalLine({ ...wrong, count: 57 }), / firstFactorVerified=yes count=57 seq=42$/);
     const seen: AuditEvent = { ...wrong, outcome: 'observed', reason: 'no-factor', would: 'refused' };
     assert.match(
       formatJournalLine(seen),
@@ -74,7 +74,7 @@ describe('the line of an event', () => {
           const line = formatJournalLine({ ...wrong, ...fields, factor: { id: 'i', kind: 'totp', name } });
           assert.match(
             line,
-            /^sallyport-audit: login refused reason=wrong from=[0-9a-fA-F.:-]+( [a-z]+=("[A-Za-z0-9@._:+,/\\-]*"|[a-z0-9]+))*$/,
+            /^sallyport-audit: login refused reason=wrong from=[0-9a-fA-F.:-]+( [a-zA-Z]+=("[A-Za-z0-9@._:+,/\\-]*"|[a-z0-9]+))*$/,
           );
           assert.equal(line.split(' from=').length, 2);
         },
@@ -112,7 +112,7 @@ describe('a filter', () => {
     for (const key of ['user', 'realm', 'service'] as const)
       assert.ok(!fitting({ ...all, [key]: 'x' })(wrong), key);
     assert.ok(!fitting({ ...all, outcome: 'success' })(wrong));
-    assert.ok(!fitting({ ...all, kind: 'enrol' })(wrong));
+    assert.ok(!fitting({ ...all, kind: 'factor-added' })(wrong));
     assert.ok(fitting({})(wrong));
   });
 });

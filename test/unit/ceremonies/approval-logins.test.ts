@@ -133,13 +133,13 @@ describe('no approval is raised', () => {
   const none = () => assert.deepEqual(rig.approvals.pendingOf('alice'), []);
 
   it('by a login that is not proven', async () => {
-    const { key: offer } = await open({ proven: false });
+    const { key: offer } = await open({ firstFactorVerified: false });
     assert.equal(offer, undefined);
     none();
   });
 
   it('by a program of the user’s own, nor where the answer takes in the password', async () => {
-    await open({ rootSocket: false, proven: false });
+    await open({ rootSocket: false, firstFactorVerified: false });
     await open({ mode: 'password-and-code' });
     none();
   });

@@ -129,7 +129,7 @@ describe('a key that was made', () => {
     const added = await client.finishKey('alice', id, body);
     assert.deepEqual([added.factor.kind, added.factor.name], ['webauthn', 'blue']);
     const event = rig.store.trail.at(-1);
-    assert.deepEqual([event?.kind, event?.outcome, event?.actor], ['enrol', 'done', 'uid:0']);
+    assert.deepEqual([event?.kind, event?.outcome, event?.actor], ['factor-added', 'done', 'uid:0']);
     const record = (await factors()).find(({ kind }) => kind === 'webauthn');
     assert.ok(record?.kind === 'webauthn');
     const step = asked(await rig.signIns.begin(callers.portal, withPassword('alice')));

@@ -105,7 +105,7 @@ describe('adding a security key', () => {
         account,
         of?.id,
       ]),
-      [['enrol', 'done', 'verified', 'uid:0', 'alice', factor.id]],
+      [['factor-added', 'done', 'verified', 'uid:0', 'alice', factor.id]],
     );
     await assert.rejects(
       client.nextStep('alice', { ...view, step: { ...view.step, number: 0 } }),

@@ -61,7 +61,7 @@ before(async () => {
         ...about,
         kind: 'exempted',
         outcome: 'done',
-        reason: 'given',
+        reason: 'issued',
         actor: 'uid:0',
         until: exemption.until,
       },

@@ -208,8 +208,8 @@ describe('what is here already', () => {
     assert.deepEqual(
       rig.store.trail.map(({ kind, reason }) => [kind, reason]),
       [
-        ['imported', 'raised'],
-        ['imported', 'raised'],
+        ['imported', 'counter-raised'],
+        ['imported', 'counter-raised'],
       ],
     );
   });
@@ -375,7 +375,7 @@ describe('locks', () => {
       const [said] = await take([{ ...lock(), factors: [moved(mark)] }]);
       assert.equal(said?.locked, false);
     }
-    assert.deepEqual(rig.store.trail.map(({ reason }) => reason).slice(-1), ['raised']);
+    assert.deepEqual(rig.store.trail.map(({ reason }) => reason).slice(-1), ['counter-raised']);
     assert.equal((await client.user('alice')).lock.codesLockedAt, undefined);
   });
 });

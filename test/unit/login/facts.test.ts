@@ -162,7 +162,7 @@ describe('the facts of a login', () => {
     const facts = await factsOf(hello({ realUid: 0, firstFactorPassed: true }), peer, false, options);
     assert.equal(facts.peerUid, 1000);
     assert.equal(facts.rootSocket, false);
-    assert.equal(facts.proven, false);
+    assert.equal(facts.firstFactorVerified, false);
     assert.equal(facts.local, false);
   });
 

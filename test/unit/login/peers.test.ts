@@ -108,7 +108,9 @@ describe('who is served', () => {
     assert.equal(heard.filter((each) => each === 'prompt').length, 16);
     assert.equal(heard.filter((each) => each === pam.systemErr).length, 4);
     assert.deepEqual(await from(65_533, rig.userSocket, 1, hello()), ['prompt']);
-    assert.ok(rig.verifier.asked.every(({ rootSocket: root, proven }) => !root && !proven));
+    assert.ok(
+      rig.verifier.asked.every(({ rootSocket: root, firstFactorVerified: proven }) => !root && !proven),
+    );
     assert.deepEqual([...new Set(rig.verifier.asked.map(({ peerUid }) => peerUid))], [65_534, 65_533]);
     await rig.begun().sees('prompt');
   });

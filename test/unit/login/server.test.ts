@@ -31,7 +31,7 @@ describe('a login over pam.sock', () => {
       source,
       peerUid,
       rootSocket: isRoot,
-      proven,
+      firstFactorVerified: proven,
     } = rig.verifier.asked[0] ?? ({} as LoginFacts);
     assert.deepEqual(
       [user, service, source, peerUid, isRoot, proven],

@@ -23,7 +23,7 @@ const facts: LoginFacts = {
   bootId: 'boot',
   realUid: 1000,
   peerUid: 0,
-  proven: true,
+  firstFactorVerified: true,
   rootSocket: true,
   local: false,
   mode: 'prompt',

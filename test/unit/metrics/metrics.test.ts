@@ -70,7 +70,7 @@ describe('counters', () => {
     });
     counts.note({
       ...eventOf('secretname'),
-      kind: 'enrol',
+      kind: 'factor-added',
       factor: { id: 'i', kind: 'totp', name: 'my phone' },
     });
     counts.logAggregator('unknown-name', { add: () => undefined, flush: () => undefined }).add('192.0.2.77');

@@ -13,14 +13,14 @@ describe('which events are told', () => {
   const refused = { outcome: 'refused', reason: 'wrong' } as const;
 
   for (const [wanted, fields] of [
-    ['locked', { ...refused, locked: 'any' }],
+    ['locked', { ...refused, locked: 'all' }],
     ['locked', { kind: 'verify', ...refused, locked: 'codes' }],
-    ['recovery-key-used', { left: 3, ...factor('recovery') }],
-    ['last-recovery-key-used', { left: 0, ...factor('recovery') }],
-    ['factor-added', { kind: 'enrol', outcome: 'done', ...factor('totp') }],
-    ['bypass-given', { kind: 'enrol', outcome: 'done', ...factor('bypass') }],
-    ['exempted', { kind: 'exempted', outcome: 'done', reason: 'given' }],
-    [undefined, { kind: 'exempted', outcome: 'done', reason: 'ended' }],
+    ['recovery-key-used', { remaining: 3, ...factor('recovery') }],
+    ['last-recovery-key-used', { remaining: 0, ...factor('recovery') }],
+    ['factor-added', { kind: 'factor-added', outcome: 'done', ...factor('totp') }],
+    ['bypass-given', { kind: 'factor-added', outcome: 'done', ...factor('bypass') }],
+    ['exempted', { kind: 'exempted', outcome: 'done', reason: 'issued' }],
+    [undefined, { kind: 'exempted', outcome: 'done', reason: 'revoked' }],
     ['factor-disabled', { kind: 'factor-disabled', outcome: 'done' }],
     ['factor-removed', { kind: 'factor-removed', outcome: 'done' }],
     ['approval-denied', { outcome: 'refused', reason: 'denied' }],
@@ -28,7 +28,7 @@ describe('which events are told', () => {
     ['store-recovered', { kind: 'store', outcome: 'done', reason: 'writable-again' }],
     [undefined, {}],
     [undefined, refused],
-    [undefined, { kind: 'enrol', ...refused }],
+    [undefined, { kind: 'factor-added', ...refused }],
     [undefined, { kind: 'factor-renamed', outcome: 'done' }],
   ] as const)
     it(`${wanted ?? 'nothing'}: ${JSON.stringify(fields)}`, () => assert.equal(name(fields), wanted));

@@ -50,11 +50,11 @@ describe('enrol = "at-login"', () => {
     ['all disabled: disabling is no way to a new one', 'refused all-disabled', {}, [disabled(totp)]],
     [
       'one that does not fit',
-      'refused none-fits',
+      'refused no-accepted-factor',
       { require: ['webauthn', 'totp'], yubikey: {} },
       [yubikeyOf()],
     ],
-    ['a login that is not proven', 'refused no-factor', {}, [], { proven: false }],
+    ['a login that is not proven', 'refused no-factor', {}, [], { firstFactorVerified: false }],
     ['on pam-user.sock', 'refused no-factor', {}, [], overUserSocket],
     ['behind the password', 'refused no-factor', {}, [], { mode: 'password-and-code' }],
     ['first_pass', 'refused no-factor', {}, [], { mode: 'first-pass' }],
@@ -76,7 +76,7 @@ describe('enrol = "at-login"', () => {
     for (const service of ['gdm-fingerprint', 'gdm-passwordx', 'GDM-PASSWORD', 'cockpit'])
       assert.equal(kindIn({ service }), 'refused', service);
     assert.equal(kindIn({ service: 'gdm-password', ...overUserSocket }), 'refused');
-    assert.equal(kindIn({ service: 'gdm-password', proven: false }), 'refused');
+    assert.equal(kindIn({ service: 'gdm-password', firstFactorVerified: false }), 'refused');
   });
 });
 

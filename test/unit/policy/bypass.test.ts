@@ -136,8 +136,8 @@ describe('a bypass code, row by row', () => {
 describe('scratch codes, row by row', () => {
   for (const [what, require, factors, expected] of [
     ['stand in for totp', ['totp'], [scratch], 'ask s1'],
-    ['and for nothing else', ['webauthn'], [scratch], 'refused none-fits'],
-    ['nor in a realm of YubiKeys', ['yubikey'], [scratch], 'refused none-fits'],
+    ['and for nothing else', ['webauthn'], [scratch], 'refused no-accepted-factor'],
+    ['nor in a realm of YubiKeys', ['yubikey'], [scratch], 'refused no-accepted-factor'],
     ['are a factor in any', 'any', [scratch], 'ask s1'],
     ['and in none', 'none', [scratch], 'ask s1'],
     ['used up they are none', 'any', [spentScratch], 'refused used-up'],

@@ -28,7 +28,7 @@ import {
   usedUp,
 } from './support.ts';
 
-/** "ask t1 r1", "not-needed skip", "refused no-factor auth-err". */
+/** "ask t1 r1", "not-needed rule-skip", "refused no-factor auth-err". */
 function said(decision: Decision): string {
   switch (decision.kind) {
     case 'ask':
@@ -74,7 +74,7 @@ describe('what an account has, in a realm (the first table)', () => {
     ['list: HOTP meets totp', ['totp'], [hotp], 'ask h1'],
     ['list: recovery keys alone', ['totp'], [recovery], 'ask r1'],
     ['list: only those that fit, and recovery keys', ['webauthn'], [totp, recovery], 'ask r1'],
-    ['list: only such as do not fit', ['webauthn'], [totp, hotp], 'refused none-fits auth-err'],
+    ['list: only such as do not fit', ['webauthn'], [totp, hotp], 'refused no-accepted-factor auth-err'],
     [
       'list: what fits is disabled, what does not fit is not',
       ['webauthn', 'totp'],
@@ -83,7 +83,7 @@ describe('what an account has, in a realm (the first table)', () => {
     ],
     ['list: no factor', ['totp', 'webauthn'], [], 'refused no-factor auth-err'],
     ['list: one disabled, one not', ['totp'], [disabled(totp), spareTotp], 'ask t2'],
-    ['yubikey: TOTP does not fit', ['yubikey'], [totp], 'refused none-fits auth-err'],
+    ['yubikey: TOTP does not fit', ['yubikey'], [totp], 'refused no-accepted-factor auth-err'],
     ['yubikey: recovery keys do', ['yubikey'], [totp, recovery], 'ask r1'],
     ['yubikey: no factor', ['yubikey'], [], 'refused no-factor auth-err'],
     ['yubikey: all disabled', ['yubikey'], [disabled(totp)], 'refused all-disabled auth-err'],
@@ -93,7 +93,7 @@ describe('what an account has, in a realm (the first table)', () => {
       const part = { realm: realm({ require }), state: state({ factors }) };
       assert.equal(decided(part), expected);
       // The same for a login that is not proven: the verifier hides it, the policy does not change.
-      assert.equal(decided({ ...part, facts: facts({ proven: false }) }), expected);
+      assert.equal(decided({ ...part, facts: facts({ firstFactorVerified: false }) }), expected);
       assert.equal(decided({ ...part, facts: facts(overUserSocket) }), expected);
     });
   }
@@ -126,7 +126,7 @@ describe('rules', () => {
     for (const factors of [[], [totp], [disabled(totp)]]) {
       assert.equal(
         decided({ realm: withRule({ kind: 'skip' }), state: state({ factors }) }),
-        'not-needed skip',
+        'not-needed rule-skip',
       );
     }
   });
@@ -183,12 +183,12 @@ describe('a group that does not resolve', () => {
 describe('grace', () => {
   const fortnight = realm({ enrol: 'grace', graceMs: 14 * day });
   const dated = realm({ enrol: 'grace', graceUntil: now + 3 * day });
-  const unproven: Partial<LoginFacts> = { proven: false };
+  const unproven: Partial<LoginFacts> = { firstFactorVerified: false };
   const rows: [string, Realm, Partial<LoginFacts>, number | undefined, string, boolean][] = [
     ['the first proven login starts it', fortnight, {}, undefined, 'not-needed grace', true],
     ['it goes on', fortnight, {}, now - 13 * day, 'not-needed grace', false],
     ['its last millisecond', fortnight, {}, now - 14 * day + 1, 'not-needed grace', false],
-    ['it is over', fortnight, {}, now - 14 * day, 'refused grace-over auth-err', false],
+    ['it is over', fortnight, {}, now - 14 * day, 'refused grace-expired auth-err', false],
     [
       'a login that is not proven starts none',
       fortnight,
@@ -207,19 +207,19 @@ describe('grace', () => {
     ],
     ['but passes while it runs', fortnight, unproven, now - day, 'not-needed grace', false],
     ['and on pam-user.sock', fortnight, overUserSocket, now - day, 'not-needed grace', false],
-    ['and not once it is over', fortnight, unproven, now - 15 * day, 'refused grace-over auth-err', false],
+    ['and not once it is over', fortnight, unproven, now - 15 * day, 'refused grace-expired auth-err', false],
     ['the clock stands before its start', fortnight, {}, now + 1, 'refused grace-clock auth-err', false],
     ['a date to come', dated, {}, undefined, 'not-needed grace', true],
     ['a date to come, started', dated, {}, now - 100 * day, 'not-needed grace', false],
     ['a date to come, not proven', dated, unproven, undefined, 'refused no-factor auth-err', false],
     ['a date to come, clock set back', dated, {}, now + 1, 'refused grace-clock auth-err', false],
-    ['a date past', { ...dated, graceUntil: now }, {}, undefined, 'refused grace-over auth-err', false],
+    ['a date past', { ...dated, graceUntil: now }, {}, undefined, 'refused grace-expired auth-err', false],
     [
       'a date past, started',
       { ...dated, graceUntil: now },
       {},
       now - day,
-      'refused grace-over auth-err',
+      'refused grace-expired auth-err',
       false,
     ],
   ];
@@ -246,7 +246,7 @@ describe('grace', () => {
     const strict = { ...fortnight, require: ['webauthn'] as const };
     assert.equal(
       decided({ realm: strict, state: state({ factors: [totp], graceStarted: now - day }) }),
-      'refused none-fits auth-err',
+      'refused no-accepted-factor auth-err',
     );
   });
 });
@@ -290,7 +290,7 @@ describe('locks', () => {
       realm: realm({ rules: [rule({ kind: 'skip' })] }),
       state: state({ factors: [totp], lock: locks.all }),
     };
-    assert.equal(decided(part), 'not-needed skip');
+    assert.equal(decided(part), 'not-needed rule-skip');
   });
 
   it('say until when, and what to store when the clock was set back', () => {
@@ -360,7 +360,7 @@ describe('remember', () => {
       return decision.remember;
     };
     assert.equal(offered(onTerminal()), true);
-    assert.equal(offered(onTerminal({ proven: false })), false);
+    assert.equal(offered(onTerminal({ firstFactorVerified: false })), false);
     assert.equal(offered(onTerminal({ tty: '' })), false);
     assert.equal(offered(onTerminal(overUserSocket)), false);
     assert.equal(offered(facts()), false);
@@ -368,7 +368,10 @@ describe('remember', () => {
 
   it('that runs lets an unproven root login pass, and none on pam-user.sock', () => {
     const part = { realm: remembering, state: withGrant() };
-    assert.equal(decided({ ...part, facts: onTerminal({ proven: false }) }), 'not-needed remembered');
+    assert.equal(
+      decided({ ...part, facts: onTerminal({ firstFactorVerified: false }) }),
+      'not-needed remembered',
+    );
     assert.equal(decided({ ...part, facts: onTerminal(overUserSocket) }), 'ask t1');
   });
 });
@@ -394,7 +397,7 @@ describe('su', () => {
     assert.equal(decided({ ...part, realm: { ...caller, require: 'none' } }), 'not-needed no-factor');
     assert.equal(
       decided({ ...part, realm: { ...caller, rules: [rule({ kind: 'skip' })] } }),
-      'not-needed skip',
+      'not-needed rule-skip',
     );
   });
 

@@ -51,7 +51,7 @@ describe('an exemption, row by row', () => {
       { state: state({ factors: [totp], lock: { codes: 8, any: 100, lockedAt: now - minute } }) },
     ],
     ['where the rule says ask', 'not-needed exempt', { realm: realm({ rules: [rule({ kind: 'ask' })] }) }],
-    ['a login that is not proven', 'not-needed exempt', { facts: facts({ proven: false }) }],
+    ['a login that is not proven', 'not-needed exempt', { facts: facts({ firstFactorVerified: false }) }],
     ['over pam-user.sock', 'not-needed exempt', { facts: facts(overUserSocket) }],
     [
       'not where a rule refuses',

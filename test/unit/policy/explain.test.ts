@@ -73,7 +73,7 @@ describe('explain', () => {
       { ...reported, lines: [] },
       {
         decision: 'not-needed',
-        why: 'skip',
+        why: 'rule-skip',
         realm: 'staff',
         because: 'group staff',
         rule: { line: 22, text: 'skip for sshd, login from 10.0.0.0/8, local' },

@@ -97,14 +97,14 @@ const anyFacts: fc.Arbitrary<LoginFacts> = fc
       undefined,
     ),
     local: fc.boolean(),
-    proven: fc.boolean(),
+    firstFactorVerified: fc.boolean(),
     rootSocket: fc.boolean(),
     keys: some('blue', 'green'),
   })
-  .map(({ service, where, local, proven, rootSocket, keys }) => ({
+  .map(({ service, where, local, firstFactorVerified, rootSocket, keys }) => ({
     ...(where === undefined ? onTerminal({ local }) : facts(where)),
     service,
-    proven,
+    firstFactorVerified,
     sshKeys: keys.map((seed) => publicKey(seed)),
     ...(rootSocket ? {} : overUserSocket),
   }));
@@ -272,7 +272,7 @@ describe('what is not known never makes a decision laxer', () => {
     const realms = question.config.realms.map((one, index) =>
       index % 2 === 0 ? { ...one, rules: [accepting, ...one.rules] } : one,
     );
-    const facts = { ...question.facts, service: 'sshd', proven: true, rootSocket: true };
+    const facts = { ...question.facts, service: 'sshd', firstFactorVerified: true, rootSocket: true };
     const { grants, factors } = question.state;
     const more = grants.length % 2 === 0 ? [sshSkRecord('blue')] : [];
     const state = { ...question.state, factors: [...factors, ...more] };
@@ -330,7 +330,10 @@ describe('what is not known never makes a decision laxer', () => {
   it('a first factor that is not proven', () => {
     neverLaxer(
       fc.constant((question) =>
-        unlessWithoutKeys(question, { ...question, facts: { ...question.facts, proven: false } }),
+        unlessWithoutKeys(question, {
+          ...question,
+          facts: { ...question.facts, firstFactorVerified: false },
+        }),
       ),
     );
   });

@@ -33,7 +33,7 @@ describe('where a grant is bound to', () => {
 
   it('is remembered after a proven login alone', () => {
     assert.equal(mayRemember(facts()), true);
-    assert.equal(mayRemember(facts({ proven: false })), false);
+    assert.equal(mayRemember(facts({ firstFactorVerified: false })), false);
     assert.equal(mayRemember(facts(overUserSocket)), false);
   });
 });
@@ -102,7 +102,8 @@ describe('giving a grant', () => {
   });
 
   it('gives nothing where nothing may be remembered', () => {
-    for (const part of [{ proven: false }, overUserSocket]) assert.deepEqual(issueGrant([], login(part)), []);
+    for (const part of [{ firstFactorVerified: false }, overUserSocket])
+      assert.deepEqual(issueGrant([], login(part)), []);
     assert.deepEqual(issueGrant([], { ...login(), facts: without(onTerminal(), 'session') }), []);
   });
 

@@ -72,7 +72,7 @@ describe('a record that was made for another uid', () => {
         facts(),
         onTerminal(),
         facts({ service: portalService }),
-        facts({ proven: false }),
+        facts({ firstFactorVerified: false }),
       ])
         assert.equal(decided({ realm: only, state: held, facts: login }), refused);
     assert.equal(decided({ state: held, facts: facts(overUserSocket) }), refused);
@@ -97,7 +97,7 @@ describe('a record that was made for another uid', () => {
 
   it('does not stand against a rule that asks nobody: nothing of the record is looked at', () => {
     const lax = realm({ rules: [rule({ kind: 'skip' })] });
-    assert.equal(decided({ realm: lax, state: state({ ...another, factors: [totp] }) }), 'not-needed skip');
+    assert.equal(decided({ realm: lax, state: state({ ...another, factors: [totp] }) }), 'not-needed rule-skip');
   });
 
   it('is observed as any other refusal where the realm observes', () => {

@@ -62,7 +62,7 @@ const locks = fc.constantFrom(
 );
 const logins = fc.record({
   service: fc.constantFrom('sshd', 'sudo', 'sallyport-portal', 'sallyport'),
-  proven: fc.boolean(),
+  firstFactorVerified: fc.boolean(),
   rootSocket: fc.boolean(),
 });
 const cases = fc.record({ of: realms, factors: fc.subarray(all), lock: locks, login: logins });

@@ -98,43 +98,43 @@ describe('an account with keys, at the machine', () => {
     ['any: an old key', {}, [old], 'ask u1'],
     ['list: its key', { require: ['webauthn'] }, [blue], 'ask w1'],
     ['list: beside what does not fit', { require: ['webauthn'] }, [totp, blue, recovery], 'ask w1 r1'],
-    ['list: another kind', { require: ['totp'] }, [blue], 'refused none-fits'],
+    ['list: another kind', { require: ['totp'] }, [blue], 'refused no-accepted-factor'],
     ['list: another kind, and a code', { require: ['totp'] }, [blue, old, totp], 'ask t1'],
-    ['yubikey alone', { require: ['yubikey'] }, [blue, old], 'refused none-fits'],
+    ['yubikey alone', { require: ['yubikey'] }, [blue, old], 'refused no-accepted-factor'],
     ['none: its key', { require: 'none' }, [blue], 'ask w1'],
     ['none: an old key', { require: 'none' }, [old], 'ask u1'],
     ['none: a disabled one', { require: 'none' }, [disabled(blue)], 'not-needed all-disabled'],
     ['none: a disabled one, and an old one', { require: 'none' }, [disabled(blue), old], 'ask u1'],
     ['any: a disabled one', {}, [disabled(blue)], 'refused all-disabled'],
     ['grace: a disabled one', { enrol: 'grace', graceMs: day }, [disabled(blue)], 'refused all-disabled'],
-    ['any: for another party', {}, [blue], 'refused none-fits', 'other.example'],
-    ['any: for a party above', {}, [blue], 'refused none-fits', 'example.org'],
-    ['any: no party at all', {}, [blue], 'refused none-fits', undefined],
-    ['none: for another party', { require: 'none' }, [blue], 'refused none-fits', 'other.example'],
-    ['none: no party at all', { require: 'none' }, [blue], 'refused none-fits', undefined],
+    ['any: for another party', {}, [blue], 'refused no-accepted-factor', 'other.example'],
+    ['any: for a party above', {}, [blue], 'refused no-accepted-factor', 'example.org'],
+    ['any: no party at all', {}, [blue], 'refused no-accepted-factor', undefined],
+    ['none: for another party', { require: 'none' }, [blue], 'refused no-accepted-factor', 'other.example'],
+    ['none: no party at all', { require: 'none' }, [blue], 'refused no-accepted-factor', undefined],
     ['none: for another party, and a code', { require: 'none' }, [blue, totp], 'ask t1', 'other.example'],
     [
       'grace: for another party',
       { enrol: 'grace', graceMs: day },
       [blue],
-      'refused none-fits',
+      'refused no-accepted-factor',
       'other.example',
     ],
     ['any: an old key needs no party', {}, [old], 'ask u1', undefined],
     ['models: one that was proven', { webauthn: { ...webauthn, models } }, [proven], 'ask w1'],
-    ['models: one that was not', { webauthn: { ...webauthn, models } }, [blue], 'refused none-fits'],
+    ['models: one that was not', { webauthn: { ...webauthn, models } }, [blue], 'refused no-accepted-factor'],
     [
       'models: another one',
       { webauthn: { ...webauthn, models: { ...models, aaguids: [] } } },
       [proven],
-      'refused none-fits',
+      'refused no-accepted-factor',
     ],
-    ['models: an old key', { webauthn: { ...webauthn, models } }, [old], 'refused none-fits'],
+    ['models: an old key', { webauthn: { ...webauthn, models } }, [old], 'refused no-accepted-factor'],
     [
       'none, models: one that was not',
       { require: 'none', webauthn: { ...webauthn, models } },
       [blue],
-      'refused none-fits',
+      'refused no-accepted-factor',
     ],
   ];
   for (const [what, part, factors, expected, ...party] of rows)
@@ -189,7 +189,7 @@ describe('an account with keys, at the machine', () => {
 describe('where a key may be used', () => {
   const elsewhere: [string, LoginFacts][] = [
     ['not local', { ...here, local: false }],
-    ['not proven', { ...here, proven: false }],
+    ['not proven', { ...here, firstFactorVerified: false }],
     ['not over pam.sock', { ...here, rootSocket: false }],
     ['behind the password', { ...here, mode: 'password-and-code' }],
     ['in the first password', { ...here, mode: 'first-pass' }],
@@ -201,7 +201,7 @@ describe('where a key may be used', () => {
       it(`${key.kind} ${where}: it is none, and lets nobody off`, () => {
         for (const require of ['none', 'any', ['webauthn']] as const) {
           const alone = { realm: realm({ require }), state: state({ factors: [key] }) };
-          assert.equal(said(decided({ ...alone, facts: login })), 'refused not-from-here');
+          assert.equal(said(decided({ ...alone, facts: login })), 'refused key-unavailable');
           assert.equal(said(decided({ ...alone, facts: here })), `ask ${key.id}`);
           const mixed = { realm: realm({ require }), state: state({ factors: [key, recovery] }) };
           assert.equal(said(decided({ ...mixed, facts: login })), 'ask r1');
@@ -222,7 +222,7 @@ describe('where a key may be used', () => {
     };
     const has = { realm: remembering, state: state({ factors: [blue], grants: [grant] }) };
     assert.equal(said(decided(has)), 'not-needed remembered');
-    assert.equal(said(decided({ ...has, facts: { ...here, local: false } })), 'refused not-from-here');
+    assert.equal(said(decided({ ...has, facts: { ...here, local: false } })), 'refused key-unavailable');
   });
 
   it('a lock on codes leaves it, a lock on all does not', () => {
@@ -277,7 +277,7 @@ describe('adding a key to an account', () => {
   const anyFacts = fc
     .record({
       local: mostly,
-      proven: mostly,
+      firstFactorVerified: mostly,
       rootSocket: mostly,
       tail: mostly.map((isMost) => !isMost),
       ssh: fc.boolean(),

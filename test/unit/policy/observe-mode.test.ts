@@ -45,7 +45,7 @@ describe('a realm that observes lets off, row by row', () => {
     [
       'who has none that fits',
       { realm: realm({ require: ['webauthn'] }), state: state({ factors: [totp] }) },
-      'refused none-fits',
+      'refused no-accepted-factor',
     ],
     ['who would be locked', { state: state({ factors: [totp], lock }) }, 'refused locked'],
     [
@@ -60,8 +60,12 @@ describe('a realm that observes lets off, row by row', () => {
       { realm: realm({ rules: [rule({ kind: 'refuse' })] }) },
       'refused rule-refuse',
     ],
-    ['whom a rule lets off anyway', { realm: realm({ rules: [rule({ kind: 'skip' })] }) }, 'not-needed skip'],
-    ['a login that is not proven', { facts: facts({ proven: false }) }, 'refused no-factor'],
+    [
+      'whom a rule lets off anyway',
+      { realm: realm({ rules: [rule({ kind: 'skip' })] }) },
+      'not-needed rule-skip',
+    ],
+    ['a login that is not proven', { facts: facts({ firstFactorVerified: false }) }, 'refused no-factor'],
     ['over pam-user.sock', { facts: facts(overUserSocket), state: state({ factors: [totp] }) }, 'ask'],
     [
       'su whose caller is not known',

@@ -94,7 +94,7 @@ describe('what an account has, where a rule accepts ssh-sk', () => {
     ],
     ['any: the disabled one of two', 'any', [disabled(blue), red], withKeys('blue'), 'refused all-disabled'],
     // Such a file does not load.
-    ['totp: its key does not fit', ['totp'], [blue], withKeys('blue'), 'refused none-fits'],
+    ['totp: its key does not fit', ['totp'], [blue], withKeys('blue'), 'refused no-accepted-factor'],
     ['any: sudo', 'any', [blue], bySudo, noFactor],
     ['none: sudo', 'none', [blue], bySudo, 'not-needed no-factor'],
     ['any: sudo, and a code', 'any', [blue, totp], bySudo, 'ask t1'],
@@ -116,7 +116,7 @@ describe('an accepted key', () => {
     ['another service', { service: 'sudo' }],
     ['the portal', { service: 'sallyport-portal' }],
     ['a service that begins like sshd', { service: 'sshd-x' }],
-    ['a login that is not proven', { proven: false }],
+    ['a login that is not proven', { firstFactorVerified: false }],
     ['pam-user.sock', overUserSocket],
   ];
   for (const [what, part] of unbelieved)
@@ -146,7 +146,7 @@ describe('an accepted key', () => {
     const strict = realm({ rules: [accepting], webauthn: { ...open.webauthn, models } });
     assert.equal(
       decided({ realm: strict, state: state({ factors: [blue] }), facts: used }),
-      'refused none-fits',
+      'refused no-accepted-factor',
     );
     assert.equal(decided({ realm: strict, state: has, facts: used }), 'ask t1');
   });
@@ -185,7 +185,7 @@ describe('an accepted key', () => {
     const reported = explain(question({ realm: open, state: has, facts: used }));
     assert.deepEqual(
       [reported.decision, reported.why, reported.rule?.text],
-      ['accept', 'accept', 'accept ssh-sk for sshd'],
+      ['accept', 'ssh-key-accepted', 'accept ssh-sk for sshd'],
     );
     const text = reported.lines.join('\n');
     assert.match(text, /login {7}sshd from 203\.0\.113\.5 on ssh, with the security key "blue"/);

@@ -135,7 +135,7 @@ export function facts(part: Partial<LoginFacts> = {}): LoginFacts {
     bootId: 'boot-1',
     realUid: 0,
     peerUid: 0,
-    proven: true,
+    firstFactorVerified: true,
     rootSocket: true,
     local: false,
     reachesPerson: true,
@@ -154,7 +154,12 @@ export function onTerminal(part: Partial<LoginFacts> = {}): LoginFacts {
   return { ...rest, ...part };
 }
 
-export const overUserSocket = { rootSocket: false, proven: false, peerUid: 1000, realUid: 1000 } as const;
+export const overUserSocket = {
+  rootSocket: false,
+  firstFactorVerified: false,
+  peerUid: 1000,
+  realUid: 1000,
+} as const;
 
 export function question(part: Partial<DecisionInput> & { readonly realm?: Realm } = {}): DecisionInput {
   const { realm: only = realm(), ...rest } = part;

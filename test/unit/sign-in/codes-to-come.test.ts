@@ -22,7 +22,15 @@ afterEach(() => rig.close());
 
 const refused = (account: string, offset: number): AuditEvent => {
   const at = Date.now();
-  return { kind: 'login', outcome: 'refused', reason: 'wrong', at, account, proven: true, offset };
+  return {
+    kind: 'login',
+    outcome: 'refused',
+    reason: 'wrong',
+    at,
+    account,
+    firstFactorVerified: true,
+    offset,
+  };
 };
 const typed = async (account: string, seconds: number): Promise<void> => {
   const lastOffset = { seconds, at: Date.now() };

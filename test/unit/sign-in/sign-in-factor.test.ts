@@ -46,7 +46,10 @@ describe('a typed factor', () => {
     assert.equal((await rig.tokens.holder(token.token))?.onlyOwn, undefined);
     assert.deepEqual(trailOf(rig), ['login success verified']);
     const [event] = rig.store.trail;
-    assert.deepEqual([event?.service, event?.source, event?.proven], ['sallyport-portal', '10.0.0.1', true]);
+    assert.deepEqual(
+      [event?.service, event?.source, event?.firstFactorVerified],
+      ['sallyport-portal', '10.0.0.1', true],
+    );
     assertSilent(rig, code, token.token, id, 'password of alice');
   });
 

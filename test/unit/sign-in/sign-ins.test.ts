@@ -90,7 +90,10 @@ describe('a password', () => {
     await Promise.all([refusalOf(begin('carol', 'secret-1')), refusalOf(begin('nobody', 'secret-2'))]);
     assert.deepEqual(trailOf(rig), ['login refused password-wrong']);
     const [event] = rig.store.trail;
-    assert.deepEqual([event?.account, event?.proven, event?.service], ['carol', false, 'sallyport-portal']);
+    assert.deepEqual(
+      [event?.account, event?.firstFactorVerified, event?.service],
+      ['carol', false, 'sallyport-portal'],
+    );
     assert.ok(!JSON.stringify(rig.store.commits).includes('nobody'));
     assertSilent(rig, 'secret-1', 'secret-2');
   });

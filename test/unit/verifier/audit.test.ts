@@ -40,7 +40,13 @@ describe('every decision leaves one event, in the commit of its change', () => {
     rig = makeRig(realm({ lockout: { codes: 3, any: 50, forMs: hour } }));
     await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
   });
-  const where = { account: 'alice', service: 'sshd', source: '203.0.113.5', tty: 'ssh', proven: true };
+  const where = {
+    account: 'alice',
+    service: 'sshd',
+    source: '203.0.113.5',
+    tty: 'ssh',
+    firstFactorVerified: true,
+  };
 
   it('a factor that was verified', async () => {
     const event = await theEvent(rig, () => answer(rig, {}, codeNow(rig)));
@@ -61,14 +67,14 @@ describe('every decision leaves one event, in the commit of its change', () => {
   for (const [what, text, reason] of [
     ['a wrong code', (): string => wrongCode(rig), 'wrong'],
     ['a wrong recovery key', (): string => wrongKey, 'wrong'],
-    ['an answer without a shape', (): string => 'hunter2', 'no-shape'],
+    ['an answer without a shape', (): string => 'hunter2', 'unknown-format'],
   ] as const) {
     for (const proven of [true, false]) {
-      if (!proven && reason === 'no-shape') continue;
+      if (!proven && reason === 'unknown-format') continue;
       it(`${what}, ${proven ? 'proven' : 'not proven'}`, async () => {
-        const event = await theEvent(rig, () => answer(rig, { proven }, text()));
+        const event = await theEvent(rig, () => answer(rig, { firstFactorVerified: proven }, text()));
         assert.deepEqual(
-          [event.kind, event.outcome, event.reason, event.account, event.proven],
+          [event.kind, event.outcome, event.reason, event.account, event.firstFactorVerified],
           ['login', 'refused', reason, 'alice', proven],
         );
       });
@@ -93,12 +99,17 @@ describe('every decision leaves one event, in the commit of its change', () => {
     const free = async (): Promise<unknown> => put(rig, { factors: [], lock: { codes: 0, any: 0 } });
     const cases: [string, string, Parameters<typeof realm>[0], () => Promise<unknown>][] = [
       ['not-needed', 'no-factor', { require: 'none' }, free],
-      ['not-needed', 'skip', { rules: [rule({ kind: 'skip' })] }, free],
+      ['not-needed', 'rule-skip', { rules: [rule({ kind: 'skip' })] }, free],
       ['not-needed', 'grace', { enrol: 'grace', graceMs: day }, free],
       ['refused', 'no-factor', {}, free],
       ['refused', 'rule-refuse', { rules: [rule({ kind: 'refuse' })] }, free],
       ['refused', 'all-disabled', {}, () => put(rig, { factors: [totpFactor({ enabled: false })] })],
-      ['refused', 'none-fits', { require: ['yubikey'] }, () => put(rig, { factors: [totpFactor()] })],
+      [
+        'refused',
+        'no-accepted-factor',
+        { require: ['yubikey'] },
+        () => put(rig, { factors: [totpFactor()] }),
+      ],
       [
         'refused',
         'locked',
@@ -129,12 +140,12 @@ describe('every decision leaves one event, in the commit of its change', () => {
       assert.deepEqual([event.outcome, event.reason, event.account], ['abandoned', reason, 'alice']);
     }
     const before = rig.store.commits.length;
-    await rig.verifier.abandon(await opened(rig, { proven: false }), 'cancelled');
+    await rig.verifier.abandon(await opened(rig, { firstFactorVerified: false }), 'cancelled');
     assert.equal(rig.store.commits.length, before);
   });
 
   it('an attempt at another account on the user socket', async () => {
-    const given = { proven: false, rootSocket: false, peerUid: 1001 };
+    const given = { firstFactorVerified: false, rootSocket: false, peerUid: 1001 };
     const event = await theEvent(rig, () => answer(rig, given, codeNow(rig)));
     assert.deepEqual([event.outcome, event.reason, event.account], ['refused', 'other-account', 'alice']);
   });
@@ -145,7 +156,7 @@ describe('every decision leaves one event, in the commit of its change', () => {
     );
     assert.deepEqual(
       [enrolled.kind, enrolled.outcome, enrolled.actor, enrolled.account],
-      ['enrol', 'done', 'uid:0', 'alice'],
+      ['factor-added', 'done', 'uid:0', 'alice'],
     );
     for (const [text, outcome] of [
       [press(0), 'success'],
@@ -193,7 +204,7 @@ describe('what is written down', () => {
       for (const mode of ['prompt', 'password-and-code'] as const)
         for (const text of typed)
           for (const front of mode === 'prompt' ? [''] : passwords)
-            await answer(rig, { proven, mode }, front + text);
+            await answer(rig, { firstFactorVerified: proven, mode }, front + text);
     const made = await rig.verifier.enrol({ actor: 'uid:0', user: 'alice', verify: false, kind: 'recovery' });
     const secret = Buffer.from('a-new-seed-for-alice');
     const code = Buffer.from('123456');
@@ -213,7 +224,7 @@ describe('what is written down', () => {
     rig.store.breakWrites('full');
     await assert.rejects(answered(rig, await opened(rig), press(702)));
     rig.store.damage('alice');
-    await answer(rig, { proven: false }, press(703));
+    await answer(rig, { firstFactorVerified: false }, press(703));
 
     const reported = JSON.stringify([await eventsOf(rig), rig.logged, rig.throttled]);
     assert.ok(reported.length > 5_000);
@@ -238,11 +249,16 @@ describe('what is written down', () => {
     const given = { rhost: nasty, tty: nasty, service: nasty };
     const { source: _, ...rest } = facts(given);
     for (const proven of [true, false]) {
-      const opening = await rig.verifier.open({ ...rest, proven });
+      const opening = await rig.verifier.open({ ...rest, firstFactorVerified: proven });
       assert.ok(opening.kind === 'ask');
       await answered(rig, opening.login, wrongCode(rig));
     }
-    const other = await rig.verifier.open({ ...rest, proven: false, rootSocket: false, peerUid: 1001 });
+    const other = await rig.verifier.open({
+      ...rest,
+      firstFactorVerified: false,
+      rootSocket: false,
+      peerUid: 1001,
+    });
     assert.ok(other.kind === 'ask');
     await answered(rig, other.login, wrongCode(rig));
     await rig.verifier.abandon(await opened(rig, given), 'cancelled');

@@ -63,7 +63,7 @@ describe('a bypass code', () => {
     const [given, used] = await eventsOf(rig);
     assert.deepEqual(
       [given?.kind, given?.outcome, given?.reason, given?.actor, given?.factor?.kind],
-      ['enrol', 'done', 'given', 'uid:1001', 'bypass'],
+      ['factor-added', 'done', 'issued', 'uid:1001', 'bypass'],
     );
     assert.deepEqual([used?.outcome, used?.factor?.id], ['success', given?.factor?.id]);
     const all = JSON.stringify([await eventsOf(rig), rig.logged]);

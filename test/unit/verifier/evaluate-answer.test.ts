@@ -70,10 +70,10 @@ describe('one answer against the factors of an account', () => {
   });
 
   it('takes no factor that it was not given', () => {
-    assert.equal(ask(sixCode, []).outcome, 'no-shape');
-    assert.equal(ask(key, [six]).outcome, 'no-shape');
-    assert.equal(ask(sixCode, [eight]).outcome, 'no-shape');
-    assert.equal(ask(sixCode, [keys]).outcome, 'no-shape');
+    assert.equal(ask(sixCode, []).outcome, 'unknown-format');
+    assert.equal(ask(key, [six]).outcome, 'unknown-format');
+    assert.equal(ask(sixCode, [eight]).outcome, 'unknown-format');
+    assert.equal(ask(sixCode, [keys]).outcome, 'unknown-format');
   });
 
   it('what fits no shape in use is no answer at all', () => {
@@ -88,8 +88,8 @@ describe('one answer against the factors of an account', () => {
       '12345²',
       '12 34 56',
     ])
-      assert.equal(ask(answer, [six, eight, keys]).outcome, 'no-shape', answer);
-    assert.equal(ask('cccccccccccbcjdifctrndncchkftchjlnbhvhtugdlj', [six, keys]).outcome, 'no-shape');
+      assert.equal(ask(answer, [six, eight, keys]).outcome, 'unknown-format', answer);
+    assert.equal(ask('cccccccccccbcjdifctrndncchkftchjlnbhvhtugdlj', [six, keys]).outcome, 'unknown-format');
   });
 
   it('is one failure, however many it was tried against', () => {
@@ -144,7 +144,7 @@ describe('while typed codes are locked', () => {
   });
 
   it('what has no shape is still only that', () => {
-    assert.equal(ask('hunter2', [six, keys], { codesLocked: true }).outcome, 'no-shape');
+    assert.equal(ask('hunter2', [six, keys], { codesLocked: true }).outcome, 'unknown-format');
   });
 
   it('behind a password too', () => {
@@ -206,12 +206,12 @@ describe('a password and a factor in one answer', () => {
 
   it('a password alone is no answer', () => {
     for (const answer of ['hunter2', '', '12345', 'correct horse battery'])
-      assert.equal(ask(answer, [six, keys], tail).outcome, 'no-shape', answer);
+      assert.equal(ask(answer, [six, keys], tail).outcome, 'unknown-format', answer);
   });
 
   it('only the end counts: a code in front of the password is none', () => {
-    assert.equal(ask(`${sixCode}hunter2`, [six], tail).outcome, 'no-shape');
-    assert.equal(ask(`${sixCode}.`, [six], tail).outcome, 'no-shape');
+    assert.equal(ask(`${sixCode}hunter2`, [six], tail).outcome, 'unknown-format');
+    assert.equal(ask(`${sixCode}.`, [six], tail).outcome, 'unknown-format');
   });
 
   it('blanks around the code are no part of the password', () => {

@@ -45,7 +45,7 @@ describe('a flood by a party that has verified no factor', () => {
   /** HELLO, an answer of one digit, and gone. */
   const tries = async (count: number, given: (each: number) => Partial<LoginFacts>, text = '1') => {
     for (let each = 0; each < count; each += 1) {
-      const login = await opened(rig, { proven: false, ...given(each) }, verifier);
+      const login = await opened(rig, { firstFactorVerified: false, ...given(each) }, verifier);
       await answered(rig, login, text, verifier);
     }
   };
@@ -81,7 +81,7 @@ describe('a flood by a party that has verified no factor', () => {
     for (let each = 0; each < 500; each += 1) rig.accounts.add(`user${each}`, 2_000 + each);
     for (let each = 0; each < 2_000; each += 1) {
       const said = { user: `user${each % 500}`, service: 'su', tty: `pts/${each}`, realUid: 1_001 };
-      const opening = await verifier.open(onTerminal({ ...said, proven: false }));
+      const opening = await verifier.open(onTerminal({ ...said, firstFactorVerified: false }));
       assert.ok(opening.kind === 'ask');
       await answered(rig, opening.login, '1', verifier);
     }
@@ -143,7 +143,7 @@ describe('a flood by a party that has verified no factor', () => {
     await put(rig, { factors: [totpFactor()] });
     const own = { rootSocket: false, peerUid: 1_000, realUid: 1_000, user: 'alice' };
     await tries(500, () => own);
-    const login = await opened(rig, { proven: false, ...own }, verifier);
+    const login = await opened(rig, { firstFactorVerified: false, ...own }, verifier);
     assert.ok(isAccepted(await answered(rig, login, codeNow(rig), verifier)));
     const events = await eventsOf(rig);
     assert.equal(events.at(-1)?.outcome, 'accepted');
@@ -152,7 +152,7 @@ describe('a flood by a party that has verified no factor', () => {
 
   it('decides again where the record changed meanwhile, though the decision is only counted', async () => {
     await tries(100, program(1_000, 'alice'));
-    const given = { proven: false, ...program(1_000, 'alice')(0) };
+    const given = { firstFactorVerified: false, ...program(1_000, 'alice')(0) };
     const login = await opened(rig, given, verifier);
     const held = rig.store.account.bind(rig.store);
     let reads = 0;

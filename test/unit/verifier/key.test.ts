@@ -178,7 +178,7 @@ describe('an answer that is refused', () => {
     const refusal = assertRefused(await touched(rig, assertionBy(bobs)));
     assert.equal(refusal.again, false);
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
-    assert.equal((await lastEvent())?.reason, 'no-shape');
+    assert.equal((await lastEvent())?.reason, 'unknown-format');
     assert.deepEqual((await recordOf(rig, 'bob')).factors, [bobs.record]);
   });
 
@@ -254,14 +254,14 @@ describe('what the realm asks of keys', () => {
       rig.relyingParty = party;
       const opening = await openHere(rig);
       assert.ok(opening.kind === 'done' && opening.result === 'auth-err');
-      assert.equal((await lastEvent())?.reason, 'none-fits');
+      assert.equal((await lastEvent())?.reason, 'no-accepted-factor');
       assertRefused(await rig.verifier.answer(login, assertionBy(key)));
     }
     await put(rig, { factors: [key.record, totpFactor()] });
     const opening = await openHere(rig);
     assert.ok(opening.kind === 'ask' && opening.key === undefined);
     assert.equal(assertRefused(await touched(rig, assertionBy(key))).again, false);
-    assert.equal((await lastEvent())?.reason, 'no-shape');
+    assert.equal((await lastEvent())?.reason, 'unknown-format');
   });
 
   it('only a model that it allows, and that was proven, fits', async () => {
@@ -355,12 +355,12 @@ describe('where a key is no answer', () => {
       const opening = await rig.verifier.open(login);
       assert.ok(opening.kind === 'ask' && opening.key === undefined);
       assertRefused(await rig.verifier.answer(opening.login, assertionBy(key)));
-      assert.equal((await lastEvent())?.reason, 'no-shape');
+      assert.equal((await lastEvent())?.reason, 'unknown-format');
       assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
     });
 
   const unproven = [
-    onTerminal({ local: true, proven: false }),
+    onTerminal({ local: true, firstFactorVerified: false }),
     onTerminal({ local: true, ...overUserSocket }),
   ];
   for (const login of unproven)
@@ -379,14 +379,14 @@ describe('where a key is no answer', () => {
 
 it('a login that is not proven writes nothing down for an assertion, and no try is used up by it', async () => {
   await put(rig, { factors: [key.record, totpFactor()] });
-  const login = onTerminal({ local: true, proven: false });
+  const login = onTerminal({ local: true, firstFactorVerified: false });
   for (let tries = 0; tries < 50; tries += 1) {
     const opening = await rig.verifier.open(login);
     assert.ok(opening.kind === 'ask');
     assertRefused(await rig.verifier.answer(opening.login, assertionBy(key)));
   }
   assert.deepEqual([await eventsOf(rig), rig.throttled], [[], []]);
-  assertAccepted(await answered(rig, await askedHere(rig, { proven: false }), codeNow(rig)));
+  assertAccepted(await answered(rig, await askedHere(rig, { firstFactorVerified: false }), codeNow(rig)));
 });
 
 describe('what was checked of an assertion', () => {

@@ -70,8 +70,8 @@ describe('a first factor at login', () => {
     assert.deepEqual(
       events.map(({ kind, outcome, reason }) => [kind, outcome, reason]),
       [
-        ['enrol', 'done', 'verified'],
-        ['enrol', 'done', 'unverified'],
+        ['factor-added', 'done', 'verified'],
+        ['factor-added', 'done', 'unverified'],
         ['login', 'success', 'enrolled'],
       ],
     );

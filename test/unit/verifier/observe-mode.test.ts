@@ -68,11 +68,11 @@ describe('a realm that observes', () => {
     const before = await recordOf(rig);
     const prompts: string[] = [];
     for (const user of ['alice', 'bob', 'nobody-at-all']) {
-      const opening = await rig.verifier.open(facts({ user, proven: false }));
+      const opening = await rig.verifier.open(facts({ user, firstFactorVerified: false }));
       assert.ok(opening.kind === 'ask');
       prompts.push(opening.prompt);
       for (const text of ['', 'hunter2', wrongCode(rig)]) {
-        const verdict = await answered(rig, await opened(rig, { user, proven: false }), text);
+        const verdict = await answered(rig, await opened(rig, { user, firstFactorVerified: false }), text);
         const { kind, result } = verdict.kind === 'next' ? { kind: verdict.kind, result: '' } : verdict;
         const expected = user === 'nobody-at-all' ? ['refused', 'auth-err'] : ['accepted', 'ignore'];
         assert.deepEqual([kind, result], expected, `${user} ${text}`);
@@ -84,7 +84,7 @@ describe('a realm that observes', () => {
 
   it('is not spoken of by the throttle: many answers, all let in', async () => {
     for (let tries = 0; tries < 40; tries += 1) {
-      const verdict = await answered(rig, await opened(rig, { proven: false }), wrongCode(rig));
+      const verdict = await answered(rig, await opened(rig, { firstFactorVerified: false }), wrongCode(rig));
       assert.equal(verdict.kind, 'accepted');
     }
   });
@@ -102,7 +102,7 @@ describe('a realm that observes', () => {
 
   it('that asks from now on asks whoever stands at the prompt', async () => {
     await put(rig, { factors: [totpFactor()] });
-    const login = await opened(rig, { proven: false });
+    const login = await opened(rig, { firstFactorVerified: false });
     rig.setRealms(realm());
     assert.equal((await answered(rig, login, wrongCode(rig))).kind, 'refused');
   });

@@ -36,7 +36,7 @@ const eightSeed = Buffer.from('eight-digits--------');
 for (const mode of ['password-and-code', 'first-pass'] as const) {
   for (const proven of [true, false]) {
     describe(`${mode}, ${proven ? 'proven' : 'not proven'}`, () => {
-      const given = { mode, proven, service: 'login' };
+      const given = { mode, firstFactorVerified: proven, service: 'login' };
       let rig: Rig;
       beforeEach(async () => {
         rig = makeRig(realm({ lockout: { codes: 1_000, any: 1_000, forMs: 1 } }));
@@ -98,7 +98,7 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         assertAccepted(await answer(rig, given, `hunter2${codeNow(rig)}`));
         const last = (await eventsOf(rig)).at(-1);
         assert.deepEqual(
-          [last?.outcome, last?.reason, last?.proven],
+          [last?.outcome, last?.reason, last?.firstFactorVerified],
           [proven ? 'success' : 'accepted', 'verified', proven],
         );
         const { lastLogin } = await recordOf(rig);
@@ -136,7 +136,9 @@ describe('a password and a code', () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     for (const proven of [true, false]) {
-      const opening = await rig.verifier.open(facts({ mode: 'password-and-code', proven }));
+      const opening = await rig.verifier.open(
+        facts({ mode: 'password-and-code', firstFactorVerified: proven }),
+      );
       assert.ok(opening.kind === 'ask');
       assert.match(opening.prompt, /password/i);
       assert.doesNotMatch(opening.prompt, /totp|hotp|recovery|phone/i);
@@ -147,7 +149,7 @@ describe('a password and a code', () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     for (const proven of [true, false])
-      assertRefused(await answer(rig, { proven }, `hunter2${codeNow(rig)}`));
+      assertRefused(await answer(rig, { firstFactorVerified: proven }, `hunter2${codeNow(rig)}`));
     assert.deepEqual((await recordOf(rig)).factors, [totpFactor()]);
   });
 

@@ -59,7 +59,7 @@ describe('remembering', () => {
     ['another address', facts({ rhost: '203.0.113.6', source: '203.0.113.6' })],
     ['a terminal of this machine', onTerminal({ service: 'sshd' })],
     ['a host name', (({ source: _, ...rest }) => rest)(facts({ rhost: 'host.example' }))],
-    ['the user socket', facts({ rootSocket: false, proven: false, peerUid: 1000 })],
+    ['the user socket', facts({ rootSocket: false, firstFactorVerified: false, peerUid: 1000 })],
   ] as const) {
     it(`is bound to its place: not from ${what}`, async () => {
       assertAccepted(await answer(rig, {}, codeNow(rig)));

@@ -90,7 +90,7 @@ for (const [what, text] of Object.entries(kinds)) {
   it(`${what}, unproven, uses up no tries of the name`, async () => {
     const from = (each: number): Partial<LoginFacts> => {
       const source = `198.51.100.${each}`;
-      return { proven: false, rhost: source, source };
+      return { firstFactorVerified: false, rhost: source, source };
     };
     assertAccepted(await answer(rig, from(0), text()));
     for (let each = 1; each < 40; each += 1) assertRefused(await answer(rig, from(each), text()));

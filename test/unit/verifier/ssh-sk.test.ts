@@ -128,7 +128,7 @@ describe('a key that sshd has verified', () => {
     const asked: [string, Partial<LoginFacts>][] = [
       ['another key', { sshKeys: [publicKey('green')] }],
       ['no key', {}],
-      ['not proven', { ...used, proven: false }],
+      ['not proven', { ...used, firstFactorVerified: false }],
       ['another service', { ...used, service: 'sudo' }],
       ['pam-user.sock', { ...used, ...overUserSocket }],
     ];
@@ -190,7 +190,10 @@ describe('adding a key', () => {
     assert.ok(stored?.kind === 'ssh-sk' && stored.enabled && stored.lastUsed === undefined);
     assert.equal(stored.publicKey, publicKey('blue'));
     const [event] = await eventsOf(rig);
-    assert.deepEqual([event?.kind, event?.reason, event?.factor?.kind], ['enrol', 'unverified', 'ssh-sk']);
+    assert.deepEqual(
+      [event?.kind, event?.reason, event?.factor?.kind],
+      ['factor-added', 'unverified', 'ssh-sk'],
+    );
     assert.deepEqual(await rig.verifier.open(facts(used)), success);
   });
 

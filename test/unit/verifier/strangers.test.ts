@@ -74,7 +74,7 @@ beforeEach(async () => {
 
 const from = (each: number): Partial<LoginFacts> => {
   const source = `198.51.100.${each}`;
-  return { proven: false, rhost: source, source };
+  return { firstFactorVerified: false, rhost: source, source };
 };
 const made = (use: number): string => otp({ use, session: 0 });
 
@@ -88,11 +88,11 @@ const strangers: Record<string, (each: number) => Promise<unknown>> = {
   'what has no shape': (each) => answer(rig, from(each), 'hunter2'),
   'prompts that nobody answers': (each) => opened(rig, from(each)),
   'su prompts of one local user': async (each) => {
-    const facts = { proven: false, service: 'su', realUid: 1001, tty: `pts/${each}` };
+    const facts = { firstFactorVerified: false, service: 'su', realUid: 1001, tty: `pts/${each}` };
     return answered(rig, await opened(rig, facts), made(100 + each));
   },
   'screen lockers of one local user': async (each) => {
-    const facts = { proven: false, rootSocket: false, peerUid: 1001, realUid: 1001 };
+    const facts = { firstFactorVerified: false, rootSocket: false, peerUid: 1001, realUid: 1001 };
     return answered(rig, await opened(rig, facts), made(100 + each));
   },
 };
@@ -191,7 +191,7 @@ describe('questions to NSS', () => {
 
   it('of one local user leave a share to the others', async () => {
     const nss = hang();
-    const su = { proven: false, service: 'su', realUid: 1001 };
+    const su = { firstFactorVerified: false, service: 'su', realUid: 1001 };
     const under = Array.from({ length: 20 }, (_, each) =>
       answer(rig, { ...su, user: `slow${each}` }, '123456'),
     );
@@ -251,7 +251,7 @@ describe('a call that ends while its answer is judged', () => {
     rig.verifier.answer(await opened(rig, facts), Buffer.from(text), ended);
 
   for (const facts of [{}, from(1)]) {
-    const who = facts.proven === false ? 'unproven' : 'verified';
+    const who = facts.firstFactorVerified === false ? 'unproven' : 'verified';
     it(`lets no one in, and spends nothing, though the servers say later that it is valid (${who})`, async () => {
       // Servers that say it all the same.
       rig.servers = (given, text, within) => silent.ask(given, text, within);

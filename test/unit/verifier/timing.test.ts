@@ -50,7 +50,7 @@ beforeEach(async () => {
 async function heardAfter(user: string, text: string, more: Partial<LoginFacts> = {}): Promise<number> {
   next += 1;
   const source = `198.51.${next >> 8}.${next & 255}`;
-  const login = await opened(rig, { user, proven: false, rhost: source, source, ...more });
+  const login = await opened(rig, { user, firstFactorVerified: false, rhost: source, source, ...more });
   const began = rig.clock.mono;
   const { delay } = assertRefused(await answered(rig, login, text));
   return rig.clock.mono - began + delay;
@@ -80,7 +80,7 @@ describe('an OTP that servers may be asked about', () => {
 
   it('that is right lets in at once', async () => {
     rig.servers = async () => 'valid';
-    const login = await opened(rig, { proven: false });
+    const login = await opened(rig, { firstFactorVerified: false });
     assert.equal(assertAccepted(await answered(rig, login, otp({ use: 9, session: 0 }))).delay, undefined);
   });
 

@@ -79,7 +79,7 @@ async function crowd(): Promise<Rig> {
 /** Each from an address of its own: the throttle of one source is not what is compared. */
 function from(number: number, user: string, more: Partial<LoginFacts> = {}): Partial<LoginFacts> {
   const source = `198.51.100.${number}`;
-  return { user, rhost: source, source, proven: false, ...more };
+  return { user, rhost: source, source, firstFactorVerified: false, ...more };
 }
 
 /** A verdict as it shows outside. */
@@ -254,7 +254,10 @@ describe('a login that is not proven', () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     assertAccepted(await answer(rig, from(1, 'alice'), codeNow(rig)));
     assert.deepEqual((await recordOf(rig)).grants, []);
-    assert.equal((await rig.verifier.open(facts(from(1, 'alice', { proven: true })))).kind, 'ask');
+    assert.equal(
+      (await rig.verifier.open(facts(from(1, 'alice', { firstFactorVerified: true })))).kind,
+      'ask',
+    );
   });
 
   for (const [what, text] of [
@@ -361,7 +364,7 @@ describe('pam-user.sock', () => {
   let rig: Rig;
   const user = (more: Partial<LoginFacts> = {}): Partial<LoginFacts> => ({
     service: 'swaylock',
-    proven: false,
+    firstFactorVerified: false,
     rootSocket: false,
     peerUid: 1000,
     realUid: 1000,

@@ -353,7 +353,7 @@ describe('verify', () => {
   });
 
   it('counts and locks as a login does, and no shape counts nowhere', async () => {
-    assert.equal(await outcome('hunter2'), 'no-shape');
+    assert.equal(await outcome('hunter2'), 'unknown-format');
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
     await put(rig, { lock: { codes: 0, any: 10, lockedAt: rig.clock.at } });
     assert.equal(await outcome(codeNow(rig)), 'locked');

@@ -74,7 +74,7 @@ describe('a YubiKey', () => {
     const stranger = otp({ use: 40, session: 0 }, { ...programmed, publicId: 'ccccccccccch' });
     const refused = assertRefused(await answer(rig, {}, dvorak(stranger)));
     assert.match(refused.text ?? '', /layout Dvorak/);
-    assert.equal((await eventsOf(rig)).at(-1)?.reason, 'no-shape');
+    assert.equal((await eventsOf(rig)).at(-1)?.reason, 'unknown-format');
   });
 
   it('is enrolled by one touch, which is spent, and is asked for', async () => {

@@ -184,10 +184,10 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   },
 
   'member.no-factor': refusedFor('no-factor'),
-  'member.no-accepted-factor': refusedFor('none-fits'),
+  'member.no-accepted-factor': refusedFor('no-accepted-factor'),
   'member.all-disabled': refusedFor('all-disabled'),
-  'member.key-unavailable': refusedFor('not-from-here'),
-  'member.grace-expired': refusedFor('grace-over'),
+  'member.key-unavailable': refusedFor('key-unavailable'),
+  'member.grace-expired': refusedFor('grace-expired'),
   'member.locked': refusedFor('codes-locked'),
   'member.unresolved': (machine) => {
     machine.explained = () => new ControlError('accounts-unavailable', 'the directory is away');
@@ -215,7 +215,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
         ? {}
         : from === '192.0.2.1'
           ? { decision: 'refused', why: 'no-factor' }
-          : { decision: 'not-needed', why: 'skip' };
+          : { decision: 'not-needed', why: 'rule-skip' };
   },
   'member.grace': (machine) => {
     machine.explained = () => ({ decision: 'not-needed', why: 'grace' });
@@ -442,7 +442,7 @@ test('an account that is another uid now is said to be, whatever a rule lets pas
       ? {}
       : from === '192.0.2.1'
         ? { decision: 'refused', why: 'uid-changed' }
-        : { decision: 'not-needed', why: 'skip' };
+        : { decision: 'not-needed', why: 'rule-skip' };
   const found = await idsOn(machine);
   assert.ok(found.includes('member.uid-changed'), found.join(', '));
   assert.ok(!found.includes('member.only-from'), found.join(', '));

@@ -75,7 +75,7 @@ describe('what is said', () => {
   test('services are named where it is not all of them', async () => {
     const machine = new FakeMachine();
     machine.explained = (user, service) =>
-      user === 'alice' && service === 'sudo' ? { decision: 'refused', why: 'none-fits' } : {};
+      user === 'alice' && service === 'sudo' ? { decision: 'refused', why: 'no-accepted-factor' } : {};
     assert.match(
       about(await found(machine), 'member.no-accepted-factor')?.summary ?? '',
       /^alice for sudo: /,

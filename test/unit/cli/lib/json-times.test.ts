@@ -45,7 +45,7 @@ before(async () => {
         account: 'alice',
         kind: 'exempted',
         outcome: 'done',
-        reason: 'given',
+        reason: 'issued',
         until: now + 86_400_000,
       },
       { at: now, account: 'alice', kind: 'login', outcome: 'success', reason: 'verified', service: 'sshd' },

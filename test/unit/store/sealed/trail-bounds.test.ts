@@ -121,12 +121,12 @@ describe('an account that writes without end', () => {
   it('the same by changes of its own, and for one that no factor vouches for', async () => {
     await write(...history());
     await write(...many('mallory', 2_000, { kind: 'factor-renamed', outcome: 'done', actor: 'uid:1001' }));
-    await write(...many('person1', 2_000, { proven: false, source: '192.0.2.7' }));
-    await write(...many('person2', 2_000, { proven: false, actor: 'uid:1002' }));
+    await write(...many('person1', 2_000, { firstFactorVerified: false, source: '192.0.2.7' }));
+    await write(...many('person2', 2_000, { firstFactorVerified: false, actor: 'uid:1002' }));
     assert.deepEqual(reported.toSorted(), ['192.0.2.7', 'uid:1001', 'uid:1002']);
     for (const name of people) {
       const own = (await store.events({ limit: 100_000, account: name })).filter(
-        ({ proven }) => proven !== false,
+        ({ firstFactorVerified: proven }) => proven !== false,
       );
       assert.equal(own.length, 4, name);
     }
@@ -138,14 +138,14 @@ describe('an account that writes without end', () => {
     for (let each = 0; each < 3_000; each += 50) {
       const flood = Array.from({ length: 50 }, (_, one) => ({
         ...eventOf('person3'),
-        proven: false,
+        firstFactorVerified: false,
         source: `10.0.${each / 50}.${one}`,
       }));
       await write(...flood);
     }
     for (const name of people) {
       const own = await store.events({ limit: 100_000, account: name });
-      assert.equal(own.filter(({ proven }) => proven !== false).length, 4, name);
+      assert.equal(own.filter(({ firstFactorVerified: proven }) => proven !== false).length, 4, name);
     }
   });
 
