@@ -49,7 +49,7 @@ function tell({ id, cause = id, why, accounts, services }: Group, all: readonly 
 
 function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
   if (met.kind === 'unresolved') return { id: 'member.unresolved', why: met.why };
-  const { decision, why, realm, line, sentence } = met.explained;
+  const { decision, why, realm, line, detail } = met.explained;
   const where = `realm "${realm}" (line ${line})`;
   if (decision === 'not-needed' && why === 'grace')
     return { id: 'member.grace', why: `${where}: a grace period runs` };
@@ -59,7 +59,7 @@ function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
     return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
   const cause = idOf[why] ?? 'member.no-factor';
   const id = cause === 'member.refused-by-rule' || inForce ? cause : 'member.not-ready';
-  return { id, cause, why: `${where}: ${sentence}` };
+  return { id, cause, why: `${where}: ${detail}` };
 }
 
 const idOf: Readonly<Record<string, FindingId>> = {

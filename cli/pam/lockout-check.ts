@@ -148,12 +148,12 @@ const unproven = new Set(['sallyport-one-prompt', 'sallyport-locker']);
 function lockedOut(
   name: string,
   plan: Plan,
-  { decision, sentence, file, line }: ExplainView,
+  { decision, detail, file, line }: ExplainView,
 ): readonly string[] {
   const enrols = decision === 'enrol' && unproven.has(plan.stackName);
   if (decision !== 'refused' && !enrols) return [];
   return [
-    `${name} could not log in: ${sentence} (${file}:${line}); first: sallyport factor add totp ${name}, ` +
+    `${name} could not log in: ${detail} (${file}:${line}); first: sallyport factor add totp ${name}, ` +
       `and see: sallyport explain ${name} --service ${plan.service}`,
   ];
 }

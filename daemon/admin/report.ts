@@ -50,7 +50,7 @@ function tooLate(account: string): ReportLine {
     factors: [],
     readiness: 'unknown',
     why: 'accounts-unavailable',
-    sentence: 'the name service is too slow to be asked about all of them; try again',
+    detail: 'the name service is too slow to be asked about all of them; try again',
   };
 }
 
@@ -59,9 +59,9 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
   const nothing = { account, observed: false, factors: [] } as const;
   const found = await options.accounts.byName(account, referencedGroups(config));
   if (found.status === 'absent')
-    return { ...nothing, readiness: 'gone', why: 'gone', sentence: 'the name service knows it no more' };
+    return { ...nothing, readiness: 'gone', why: 'gone', detail: 'the name service knows it no more' };
   if (found.status === 'unavailable')
-    return { ...nothing, readiness: 'unknown', why: 'accounts-unavailable', sentence: found.why };
+    return { ...nothing, readiness: 'unknown', why: 'accounts-unavailable', detail: found.why };
   const selected = selectRealm(config, found.account, found.groups);
   const { realm } = selected;
   const told = { ...nothing, realm: realm.name, observed: selected.kind === 'realm' && realm.observe };
@@ -69,7 +69,7 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
   try {
     record = (await options.store.account(found.account.name)).value;
   } catch (error) {
-    return { ...told, readiness: 'refused', why: codeOf(error), sentence: messageOf(error) };
+    return { ...told, readiness: 'refused', why: codeOf(error), detail: messageOf(error) };
   }
   const lock = record?.lock ?? noLock;
   const decision = plainLogin(found, record, lock, options);
@@ -79,7 +79,7 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
     ...told,
     readiness: readinessOf(decision, selected.realm),
     why: decision.kind === 'ask' ? 'ask' : decision.why,
-    sentence: decision.sentence,
+    detail: decision.detail,
     factors: (record?.factors ?? []).map(({ kind, enabled }) => ({ kind, enabled })),
     ...(exemption !== undefined && now < exemption.until ? { exemptUntil: exemption.until } : {}),
   };

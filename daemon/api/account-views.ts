@@ -57,7 +57,7 @@ export interface ReportLine {
   /** Stable: why, as in the audit. */
   readonly why: string;
   /** The same in a sentence for people. */
-  readonly sentence: string;
+  readonly detail: string;
   readonly realm?: string;
   /** Whether the realm only observes as yet. */
   readonly observed: boolean;

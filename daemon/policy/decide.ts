@@ -44,22 +44,22 @@ export function decide(question: DecisionInput): Decision {
   const selected = selectRealm(config, account, groups);
   if (selected.kind === 'unresolved') {
     const { realm, group } = selected;
-    const sentence = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
-    const say = { realm: realm.name, because: 'not known' };
-    const decision = refusedDecision('groups-unresolved', say, realm.line, sentence);
+    const detail = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
+    const say = { realm: realm.name, membershipReason: 'not known' };
+    const decision = refusedDecision('groups-unresolved', say, realm.line, detail);
     // The account is of this realm or of one after it: only where all of them observe is it let off.
     return remainingRealms(config, realm).every((one) => observes(one, facts))
       ? observed(decision)
       : decision;
   }
-  const decision = decideIn(question, selected.realm, selected.because);
+  const decision = decideIn(question, selected.realm, selected.membershipReason);
   return observes(selected.realm, facts) ? observed(decision) : decision;
 }
 
-function decideIn(question: DecisionInput, realm: Realm, because: string): Decision {
+function decideIn(question: DecisionInput, realm: Realm, membershipReason: string): Decision {
   const { facts, now } = question;
   const rule = matchingRule(realm, facts);
-  const say: DecisionContext = { realm: realm.name, because, ...(rule !== undefined && { rule }) };
+  const say: DecisionContext = { realm: realm.name, membershipReason, ...(rule !== undefined && { rule }) };
   if (rule?.action.kind === 'refuse')
     return refusedDecision('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
@@ -67,15 +67,15 @@ function decideIn(question: DecisionInput, realm: Realm, because: string): Decis
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
-    const sentence = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides (sallyport user forget, or user move)`;
-    return refusedDecision('uid-changed', say, realm.line, sentence);
+    const detail = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides (sallyport user forget, or user move)`;
+    return refusedDecision('uid-changed', say, realm.line, detail);
   }
   const exemption = activeExemption(state.exemption, facts, isPortal, now);
   if (exemption !== undefined) {
     const { until, by, reason } = exemption;
     const told = reason === undefined ? '' : `: ${reason}`;
-    const sentence = `an admin (${by}) lets the account off until ${date(until)}${told}`;
-    return notNeededDecision('exempt', say, realm.line, sentence);
+    const detail = `an admin (${by}) lets the account off until ${date(until)}${told}`;
+    return notNeededDecision('exempt', say, realm.line, detail);
   }
   return byFactors({ ...question, state }, realm, rule, say);
 }
@@ -128,8 +128,8 @@ function byOwnFactors(
   const who = isCaller ? 'the caller of su' : 'the account';
   const isKnown = !isCaller || question.holderUid !== undefined;
   if (!isKnown && require !== 'none') {
-    const sentence = 'su asks for a factor of its caller, and the real uid belongs to no account';
-    return refusedDecision('su-caller-unknown', say, line, sentence);
+    const detail = 'su asks for a factor of its caller, and the real uid belongs to no account';
+    return refusedDecision('su-caller-unknown', say, line, detail);
   }
   const factors = factorsFor(isKnown ? question.state.factors : [], rule, question.facts);
   const match = matchRequirement(factors, realm, question.config.webauthn?.rpId, question.now);
@@ -165,8 +165,8 @@ function byOwnFactors(
         isUsableFrom(question.facts, factor, question.config.portal !== undefined),
       );
       if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
-      const sentence = `${who} has security keys alone, and they cannot be asked in this login`;
-      return refusedDecision('key-unavailable', say, line, sentence);
+      const detail = `${who} has security keys alone, and they cannot be asked in this login`;
+      return refusedDecision('key-unavailable', say, line, detail);
     }
     default:
       return unreachable(match);
@@ -185,9 +185,9 @@ function refuseWithout(
   const required = `the realm requires ${namesOf(require)}`;
   if (used === undefined)
     return refusedDecision('no-factor', say, line, `${who} has no factor, and ${required}`);
-  const sentence = `all the ${used} of ${who} are used, it has no other factor, and ${required}`;
+  const detail = `all the ${used} of ${who} are used, it has no other factor, and ${required}`;
   const text = `All your ${used} are used, and you have no other second factor. Ask your administrator to add one.`;
-  return { ...refusedDecision('used-up', say, line, sentence), text };
+  return { ...refusedDecision('used-up', say, line, detail), text };
 }
 
 /**
@@ -206,15 +206,15 @@ function byShowing(
   say: DecisionContext,
 ): Decision {
   if (maySeeSecrets(facts, config)) {
-    const sentence = 'the account has no factor, and adds its first one in this login';
-    return { kind: 'enrol', why: 'no-factor', ...say, line, sentence };
+    const detail = 'the account has no factor, and adds its first one in this login';
+    return { kind: 'enrol', why: 'no-factor', ...say, line, detail };
   }
-  const sentence =
+  const detail =
     `the account has no factor, the realm requires ${namesOf(require)}, and a new secret is not shown here: ` +
     `what ${facts.service} shows is not known to reach the person and no log (secrets_in)`;
   const used = usedUpNames(state.factors, now);
   const why = used === undefined ? 'no-factor' : 'used-up';
-  return { ...refusedDecision(why, say, line, sentence), text: addFirstText(config, facts.service, used) };
+  return { ...refusedDecision(why, say, line, detail), text: addFirstText(config, facts.service, used) };
 }
 
 function byLock(
@@ -230,13 +230,13 @@ function byLock(
   const line = rule?.line ?? realm.line;
   const used = fitting.find((factor) => sshKeyOf(factor) !== undefined);
   if (used !== undefined) {
-    const sentence = `sshd has verified the security key ${used.kind} "${used.name}", and a rule accepts it`;
-    return { kind: 'accept', why: 'ssh-key-accepted', factor: used, ...say, line, sentence };
+    const detail = `sshd has verified the security key ${used.kind} "${used.name}", and a rule accepts it`;
+    return { kind: 'accept', why: 'ssh-key-accepted', factor: used, ...say, line, detail };
   }
   const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
   if (codesLocked && fitting.every(isTypedCode)) {
-    const sentence = 'too many wrong codes: typed codes are locked until an admin unlocks them';
-    return refusedDecision('codes-locked', say, realm.line, sentence);
+    const detail = 'too many wrong codes: typed codes are locked until an admin unlocks them';
+    return refusedDecision('codes-locked', say, realm.line, detail);
   }
   const forMs = rule?.action.kind === 'remember' ? rule.action.forMs : undefined;
   if (forMs !== undefined) {
@@ -261,7 +261,7 @@ function byLock(
     remember: forMs !== undefined && mayRemember(facts),
     ...say,
     line,
-    sentence: `any one of these will do: ${names}${but}`,
+    detail: `any one of these will do: ${names}${but}`,
   };
 }
 
@@ -269,9 +269,9 @@ function refuseLocked(question: DecisionInput, realm: Realm, say: DecisionContex
   const { lock } = question.state;
   const until = lockedUntil(lock, realm.lockout, question.now) ?? question.now;
   const { lockedAt } = lockAt(lock, realm.lockout, question.now);
-  const sentence = `too many wrong answers: everything is locked until ${date(until)}`;
+  const detail = `too many wrong answers: everything is locked until ${date(until)}`;
   return {
-    ...refusedDecision('locked', say, realm.line, sentence),
+    ...refusedDecision('locked', say, realm.line, detail),
     until,
     ...(lockedAt !== undefined && lockedAt !== lock.lockedAt && { relockAt: lockedAt }),
   };

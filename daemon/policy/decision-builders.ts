@@ -7,24 +7,24 @@ import {
 } from './decision.ts';
 
 /** What a decision says of itself, but for what made it. */
-export type DecisionContext = Omit<DecisionBasis, 'line' | 'sentence'>;
+export type DecisionContext = Omit<DecisionBasis, 'line' | 'detail'>;
 
 export function notNeededDecision(
   why: NotNeeded['why'],
   say: DecisionContext,
   line: number,
-  sentence: string,
+  detail: string,
 ): NotNeeded {
-  return { kind: 'not-needed', why, ...say, line, sentence };
+  return { kind: 'not-needed', why, ...say, line, detail };
 }
 
 export function refusedDecision(
   why: RefusedReason,
   say: DecisionContext,
   line: number,
-  sentence: string,
+  detail: string,
 ): Refused {
-  return { kind: 'refused', why, ...refusals[why], ...say, line, sentence };
+  return { kind: 'refused', why, ...refusals[why], ...say, line, detail };
 }
 
 /** To the minute, in UTC. */

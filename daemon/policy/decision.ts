@@ -7,13 +7,13 @@ import type { AccountState, LoginFacts } from './contract.ts';
 export interface DecisionBasis {
   readonly realm: string;
   /** Why the account is in this realm: "group staff". */
-  readonly because: string;
+  readonly membershipReason: string;
   /** The rule that matched, whether or not it decided. */
   readonly rule?: Rule;
   /** The line of the configuration that made the decision. */
   readonly line: number;
   /** Why, in a sentence for admins. */
-  readonly sentence: string;
+  readonly detail: string;
 }
 
 export type NotNeededReason =

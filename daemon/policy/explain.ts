@@ -17,13 +17,13 @@ export interface Explanation {
   readonly decision: Decision['kind'];
   readonly why: string;
   readonly realm: string;
-  readonly because: string;
+  readonly membershipReason: string;
   /** The rule that matched: "ask", in words, and its line. */
   readonly rule?: { readonly line: number; readonly text: string };
   readonly file: string;
   /** The line of the file that made the decision. */
   readonly line: number;
-  readonly sentence: string;
+  readonly detail: string;
   /** why = observed: what it would be if the realm did not only observe. */
   readonly would?: { readonly decision: Decision['kind']; readonly why: string };
   /** For people, one fact a line. */
@@ -33,7 +33,7 @@ export interface Explanation {
 export function explain(question: DecisionInput): Explanation {
   const { config, account, facts } = question;
   const decision = decide(question);
-  const { realm, because, rule, line, sentence } = decision;
+  const { realm, membershipReason, rule, line, detail } = decision;
   const why = whyOf(decision);
   const enforced = ifEnforced(decision);
   const realmLine = config.realms.find((candidate) => candidate.name === realm)?.line ?? line;
@@ -42,10 +42,10 @@ export function explain(question: DecisionInput): Explanation {
     ['account', `${account.name} (uid ${account.uid})`],
     ['login', `${loginText(facts)}${keysText(question)}`],
     ['realm', `${realm} (${config.file}:${realmLine})`],
-    ['member', because],
+    ['member', membershipReason],
     ['factors', factorsText(question, realm)],
     ['rule', rule === undefined ? noRule(question, realm) : `${text} (${config.file}:${rule.line})`],
-    ['decision', `${headline(decision)}: ${sentence}`],
+    ['decision', `${headline(decision)}: ${detail}`],
     ['decided by', `${config.file}:${line}`],
     ...(showsSecrets(question, decision)
       ? [['secrets', secretsText(facts, config)] as [string, string]]
@@ -55,11 +55,11 @@ export function explain(question: DecisionInput): Explanation {
     decision: decision.kind,
     why,
     realm,
-    because,
+    membershipReason,
     ...(rule !== undefined && text !== undefined && { rule: { line: rule.line, text } }),
     file: config.file,
     line,
-    sentence,
+    detail,
     ...(enforced !== decision && { would: { decision: enforced.kind, why: whyOf(enforced) } }),
     lines: rows.map(([name, value]) => `${name.padEnd(10)}  ${printable(value)}`),
   };

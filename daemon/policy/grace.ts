@@ -11,8 +11,8 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
   const started = state.graceStarted;
   const span = realm.graceMs === undefined ? '' : ` of ${formatDuration(realm.graceMs)}`;
   if (started !== undefined && now < started) {
-    const sentence = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
-    return refusedDecision('grace-clock', say, line, sentence);
+    const detail = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
+    return refusedDecision('grace-clock', say, line, detail);
   }
   const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
   if (now >= end) {
@@ -31,11 +31,11 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
     };
   }
   if (!facts.firstFactorVerified) {
-    const sentence = 'the account has no factor, and a login that is not proven starts no grace period';
-    return refusedDecision('no-factor', say, line, sentence);
+    const detail = 'the account has no factor, and a login that is not proven starts no grace period';
+    return refusedDecision('no-factor', say, line, detail);
   }
-  const sentence = `the grace period${span} begins with this login and goes on until ${date(end)}`;
-  return { ...notNeededDecision('grace', say, line, sentence), startGrace: true, text };
+  const detail = `the grace period${span} begins with this login and goes on until ${date(end)}`;
+  return { ...notNeededDecision('grace', say, line, detail), startGrace: true, text };
 }
 
 /**

@@ -19,16 +19,16 @@ export function remainingRealms({ realms }: Config, realm: Realm): readonly Real
  * MUST hold: it leaves nothing behind but its event. No grace begins, no lock, no mark moves, and nobody is told.
  */
 export function observed(would: Decision): NotNeeded {
-  const { realm, because, rule, line, sentence } = would;
+  const { realm, membershipReason, rule, line, detail } = would;
   return {
     kind: 'not-needed',
     why: 'observed',
     would,
     realm,
-    because,
+    membershipReason,
     ...(rule !== undefined && { rule }),
     line,
-    sentence,
+    detail,
   };
 }
 

@@ -8,7 +8,7 @@ export type Selection =
       readonly kind: 'realm';
       readonly realm: Realm;
       /** "group staff", "uid 1000 in 1000-59999", "everybody else". */
-      readonly because: string;
+      readonly membershipReason: string;
     }
   /** `realm` cannot be passed over: one of its groups does not resolve. */
   | { readonly kind: 'unresolved'; readonly realm: Realm; readonly group: string };
@@ -33,8 +33,8 @@ export function selectRealm(
   groups: ReadonlyMap<string, Membership>,
 ): Selection {
   for (const realm of config.realms) {
-    const because = membership(realm, account, groups);
-    if (because !== undefined) return { kind: 'realm', realm, because };
+    const membershipReason = membership(realm, account, groups);
+    if (membershipReason !== undefined) return { kind: 'realm', realm, membershipReason };
     const group = realm.members?.groups.find((name) => groups.get(name) !== 'not-member');
     if (group !== undefined) return { kind: 'unresolved', realm, group };
   }

@@ -314,10 +314,10 @@ export class FakeMachine implements Machine {
         decision: 'ask',
         why: 'ask',
         realm: 'staff',
-        because: '',
+        membershipReason: '',
         file: configFile,
         line: 11,
-        sentence: 'any one of these will do',
+        detail: 'any one of these will do',
         lines: [],
         ...given,
       };

@@ -171,7 +171,7 @@ describe('a group that does not resolve', () => {
     assert.equal(said(decision), 'refused groups-unresolved system-err');
     assert.equal(decision.realm, 'staff');
     assert.equal(decision.line, 5);
-    assert.match(decision.sentence, /staff/);
+    assert.match(decision.detail, /staff/);
   });
 
   it('does not when it resolves', () => {
@@ -431,9 +431,9 @@ describe('every decision', () => {
         question({ realm: strict, facts: facts({ service }), state: state({ factors }) }),
       );
       assert.equal(decision.realm, 'strict');
-      assert.equal(decision.because, 'everybody else');
+      assert.equal(decision.membershipReason, 'everybody else');
       assert.equal(decision.line, line);
-      assert.match(decision.sentence, /\w+ \w+/);
+      assert.match(decision.detail, /\w+ \w+/);
     });
   }
 });

@@ -88,6 +88,6 @@ describe('an exemption, row by row', () => {
 
   it('says who gave it, until when and why', () => {
     const decision = decide(question({ state: { ...state(), exemption } }));
-    assert.match(decision.sentence, /uid:0.*2026-06-16 12:00 UTC.*repair/);
+    assert.match(decision.detail, /uid:0.*2026-06-16 12:00 UTC.*repair/);
   });
 });

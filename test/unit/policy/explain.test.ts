@@ -75,11 +75,11 @@ describe('explain', () => {
         decision: 'not-needed',
         why: 'rule-skip',
         realm: 'staff',
-        because: 'group staff',
+        membershipReason: 'group staff',
         rule: { line: 22, text: 'skip for sshd, login from 10.0.0.0/8, local' },
         file: '/etc/sallyport/sallyport.toml',
         line: 22,
-        sentence: 'a rule lets this service from there off',
+        detail: 'a rule lets this service from there off',
         lines: [],
       },
     );
@@ -117,10 +117,10 @@ describe('explain', () => {
   it('tells until when a lock or a grace period lasts', () => {
     const lock = { codes: 0, any: 100, lockedAt: now };
     const reported = explain(question({ state: state({ factors: [totp], lock }) }));
-    assert.match(reported.sentence, /locked until 2026-06-15 13:00 UTC/);
+    assert.match(reported.detail, /locked until 2026-06-15 13:00 UTC/);
     const grace = realm({ enrol: 'grace', graceMs: 14 * 86_400_000 });
     assert.match(
-      explain(question({ realm: grace })).sentence,
+      explain(question({ realm: grace })).detail,
       /14d begins with this login .* 2026-06-29 12:00 UTC/,
     );
   });

@@ -179,7 +179,7 @@ function neverLaxer(
       const after = decide(changeIt(question));
       seen[before.kind]++;
       if (after.kind !== before.kind || offers(after) !== offers(before)) changed++;
-      assert.ok(!isLaxer(after, before), `${before.kind} became ${after.kind}: ${after.sentence}`);
+      assert.ok(!isLaxer(after, before), `${before.kind} became ${after.kind}: ${after.detail}`);
     }),
     { numRuns },
   );

@@ -97,7 +97,10 @@ describe('a record that was made for another uid', () => {
 
   it('does not stand against a rule that asks nobody: nothing of the record is looked at', () => {
     const lax = realm({ rules: [rule({ kind: 'skip' })] });
-    assert.equal(decided({ realm: lax, state: state({ ...another, factors: [totp] }) }), 'not-needed rule-skip');
+    assert.equal(
+      decided({ realm: lax, state: state({ ...another, factors: [totp] }) }),
+      'not-needed rule-skip',
+    );
   });
 
   it('is observed as any other refusal where the realm observes', () => {
@@ -123,7 +126,7 @@ describe('a record that was made for another uid', () => {
   it('is named in what explain says, with both uids', () => {
     const reported = explain(question({ state: state({ ...another, factors: [totp] }) }));
     assert.deepEqual([reported.decision, reported.why], ['refused', 'uid-changed']);
-    assert.match(reported.sentence, /uid 999.* uid 1000/);
+    assert.match(reported.detail, /uid 999.* uid 1000/);
   });
 });
 

@@ -181,8 +181,8 @@ describe('an account with keys, at the machine', () => {
     it(`is told why none fits: ${what}`, () => {
       const asked = { realm: realm(part), state: state({ factors }) };
       const decision = decided(party.length === 0 ? asked : { ...asked, party: party[0] });
-      assert.match(decision.sentence, sentence);
-      assert.doesNotMatch(decision.sentence, /(?:none|any) factor/);
+      assert.match(decision.detail, sentence);
+      assert.doesNotMatch(decision.detail, /(?:none|any) factor/);
     });
 });
 
@@ -351,7 +351,7 @@ describe('adding a key to an account', () => {
         const step = `${was.kind} -> ${is.kind}`;
         seen[step] = (seen[step] ?? 0) + 1;
         if (is.kind === 'not-needed' || is.kind === 'accept')
-          assert.equal(was.kind, is.kind, `${step}: ${is.sentence}`);
+          assert.equal(was.kind, is.kind, `${step}: ${is.detail}`);
         if (is.kind !== 'ask' || was.kind === 'not-needed' || was.kind === 'accept') return;
         const taken = answers(was);
         for (const id of answers(is)) assert.ok(taken.includes(id), `${step}: ${id} is taken now`);

@@ -15,7 +15,7 @@ function selected(
   const both = config(realm({ name: 'first', line: 3, members: first }), rest);
   const selection = selectRealm(both, who, new Map(Object.entries(groups)));
   return selection.kind === 'realm'
-    ? `${selection.realm.name}: ${selection.because}`
+    ? `${selection.realm.name}: ${selection.membershipReason}`
     : `? ${selection.group}`;
 }
 

@@ -178,7 +178,7 @@ describe('an accepted key', () => {
   it('says which rule made it so', () => {
     const decision = decide(question({ realm: open, state: has, facts: used }));
     assert.deepEqual([decision.line, decision.rule, decision.realm], [20, accepting, 'everybody']);
-    assert.match(decision.sentence, /sshd has verified the security key ssh-sk "blue"/);
+    assert.match(decision.detail, /sshd has verified the security key ssh-sk "blue"/);
   });
 
   it('is explained, the key that was used with it', () => {

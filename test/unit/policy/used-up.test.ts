@@ -24,7 +24,7 @@ describe('a set that is used up', () => {
       assert.match(said ?? '', text);
     }
     const reported = explain(question({ state: state({ factors: [usedUp] }) }));
-    assert.match(reported.sentence, /all the recovery keys of the account are used/);
+    assert.match(reported.detail, /all the recovery keys of the account are used/);
   });
 
   it('is not named where there is more to say', () => {

@@ -128,7 +128,7 @@ describe('doctor', () => {
       decision: 'refused',
       why: 'groups-unresolved',
       realm: 'staff',
-      sentence: 'the group staf of this realm does not resolve, so it cannot be passed over',
+      detail: 'the group staf of this realm does not resolve, so it cannot be passed over',
     });
   };
 
@@ -159,8 +159,8 @@ describe('doctor', () => {
     machine.stacks = { sshd: 'auth required pam_unix.so\n' };
     machine.explained = (user) =>
       user === 'alice'
-        ? { decision: 'refused', why: 'locked', sentence: 'too many wrong answers' }
-        : { decision: 'refused', why: 'no-factor', sentence: 'has no factor' };
+        ? { decision: 'refused', why: 'locked', detail: 'too many wrong answers' }
+        : { decision: 'refused', why: 'no-factor', detail: 'has no factor' };
     const found = (await examine(machine)).flatMap(({ findings }) => bad(findings));
     const ready = found.filter(({ id }) => id === 'member.not-ready');
     assert.deepEqual(

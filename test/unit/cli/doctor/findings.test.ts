@@ -23,7 +23,7 @@ const stack =
 const refusedFor =
   (why: string): Break =>
   (machine) => {
-    machine.explained = (user) => (user === 'alice' ? { decision: 'refused', why, sentence: why } : {});
+    machine.explained = (user) => (user === 'alice' ? { decision: 'refused', why, detail: why } : {});
   };
 const config =
   (from: string | RegExp, to: string): Break =>

@@ -61,7 +61,7 @@ describe('what is said', () => {
     const names = Array.from({ length: 12 }, (_, index) => `user${index}`);
     machine.groups.staff = `staff:x:50:${names.join(',')}`;
     machine.explained = (user) =>
-      user.startsWith('user') ? { decision: 'refused', why: 'no-factor', sentence: 'none' } : {};
+      user.startsWith('user') ? { decision: 'refused', why: 'no-factor', detail: 'none' } : {};
     const findings = await found(machine);
     const one = about(findings, 'member.no-factor');
     assert.equal(findings.filter(({ severity }) => severity === 'error').length, 1);
