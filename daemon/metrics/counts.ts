@@ -38,13 +38,13 @@ export function createCounts(): Counts {
   const locks = createCounter(
     'sallyport_locks_total',
     'Locks that wrong answers led to: of typed codes, or of everything.',
-    [{ what: 'codes' }, { what: 'any' }],
+    [{ what: 'codes' }, { what: 'all' }],
   );
   const changes = createCounter('sallyport_changes_total', 'Changes of factors and accounts, by kind.');
-  const turnedAway = createCounter(
-    'sallyport_turned_away_total',
+  const rejected = createCounter(
+    'sallyport_rejected_attempts_total',
     'Tries that no account was asked for: of a name that is none, or throttled.',
-    [{ why: 'unknown-name' }, { why: 'throttled' }],
+    [{ reason: 'unknown-name' }, { reason: 'throttled' }],
   );
   const prompt = createHistogram(
     'sallyport_prompt_seconds',
@@ -87,15 +87,15 @@ export function createCounts(): Counts {
       if (outcome === 'committed') commit.observe(seconds);
       commits.add({ outcome });
     },
-    logAggregator: (why, logAggregator) => ({
+    logAggregator: (reason, logAggregator) => ({
       add(source) {
-        turnedAway.add({ why });
+        rejected.add({ reason });
         logAggregator.add(source);
       },
       flush: () => logAggregator.flush(),
     }),
     families: () => [
-      ...[logins, wrong, locks, changes, turnedAway, prompt, answer, commit, commits].map((one) =>
+      ...[logins, wrong, locks, changes, rejected, prompt, answer, commit, commits].map((one) =>
         one.family(),
       ),
       {

@@ -46,11 +46,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
                 type: 'gauge' as const,
                 samples: [
                   { labels: { what: 'codes' }, value: locked.codes },
-                  { labels: { what: 'any' }, value: locked.any },
+                  { labels: { what: 'all' }, value: locked.any },
                 ],
               },
               gauge(
-                'sallyport_accounts_locked_counted_seconds',
+                'sallyport_accounts_locked_counted_timestamp_seconds',
                 'When that was counted, in seconds since the epoch.',
                 locked.at / 1_000,
               ),
@@ -111,7 +111,7 @@ function ofStore(health: StoreHealth, size: number | undefined): readonly Family
       ? []
       : [
           gauge(
-            'sallyport_scrub_finished_seconds',
+            'sallyport_scrub_finished_timestamp_seconds',
             'When the last pass over the store ended, in seconds since the epoch.',
             scrub.lastFinished / 1_000,
           ),

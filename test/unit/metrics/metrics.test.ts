@@ -75,9 +75,9 @@ describe('counters', () => {
     });
     counts.logAggregator('unknown-name', { add: () => undefined, flush: () => undefined }).add('192.0.2.77');
     const text = textOf(counts.families());
-    assert.doesNotMatch(text, /secretname|192\.0\.2\.77|pts|my phone|odd/);
+    assert.doesNotMatch(text, /secretname|192\.0\.2\.77|pts\/77|my phone|odd/);
     assert.match(text, /^sallyport_logins_total\{realm="staff",factor="none",outcome="success"\} 1$/m);
-    assert.match(text, /^sallyport_turned_away_total\{why="unknown-name"\} 1$/m);
+    assert.match(text, /^sallyport_rejected_attempts_total\{reason="unknown-name"\} 1$/m);
     readMetrics(text);
   });
 
