@@ -8,7 +8,7 @@ export const noticeNames = [
   'factor-added',
   'factor-disabled',
   'factor-removed',
-  'bypass-given',
+  'bypass-code-issued',
   'exempted',
   'approval-denied',
   'store-trouble',
@@ -40,7 +40,7 @@ export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
       return outcome === 'refused' && reason === 'denied' ? 'approval-denied' : undefined;
     case 'factor-added':
       if (outcome !== 'done' && outcome !== 'success') return undefined;
-      return factor?.kind === 'bypass' ? 'bypass-given' : 'factor-added';
+      return factor?.kind === 'bypass' ? 'bypass-code-issued' : 'factor-added';
     case 'exempted':
       return reason === 'issued' ? 'exempted' : undefined;
     case 'factor-disabled':

@@ -38,7 +38,7 @@ export async function mayAdd(context: Context, user: string): Promise<UserView> 
 /**
  * Whether this very factor will be taken, but for the code that nobody has yet: asked before a secret is shown. It is
  * the request itself without a code, which is looked at last of all.
- * @throws ControlError what the daemon says to it: kind-refused, name-taken, too-many-factors
+ * @throws ControlError what the daemon says to it: factor-kind-not-allowed, name-taken, too-many-factors
  */
 export async function mayAddThis(
   context: Context,

@@ -28,7 +28,7 @@ export const httpStatus = {
   /** The record was made for another uid. */
   'uid-changed': 409,
   /** The realm does not take factors of this kind. */
-  'kind-refused': 409,
+  'factor-kind-not-allowed': 409,
   'too-many-factors': 409,
   /** Without it the account could not log in any more. */
   'last-factor': 409,
@@ -37,7 +37,7 @@ export const httpStatus = {
   /** The configuration names no relying party to make security keys for. */
   'no-relying-party': 409,
   /** The master key file does not hold what it must. */
-  'keys-refused': 409,
+  'master-key-rejected': 409,
   /** Commits kept meeting others. */
   conflict: 409,
   'body-too-large': 413,

@@ -66,7 +66,7 @@ type Bare<R> = Omit<R, keyof FactorBase>;
  * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
  * - every change of factors voids what is remembered.
  *
- * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `kind-refused`, `too-many-factors`
+ * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `factor-kind-not-allowed`, `too-many-factors`
  */
 export function enrolled(
   request: EnrolRequest,
@@ -115,19 +115,19 @@ export function hasCode(kind: KindName): boolean {
   return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
 }
 
-/** @throws SallyportError `kind-refused` */
+/** @throws SallyportError `factor-kind-not-allowed` */
 export function refuseKind(
   request: { readonly kind: KindName; readonly validation?: YubikeyValidation },
   realm: Realm,
 ): void {
   const { kind } = request;
   const why = kindOf({ kind }).notTaken?.(request, realm);
-  if (why !== undefined) throw new SallyportError('kind-refused', why);
+  if (why !== undefined) throw new SallyportError('factor-kind-not-allowed', why);
   const isExclusive =
     Array.isArray(realm.require) && realm.require.every((required) => required === exclusiveRequirement);
   if (satisfiesRequirement(realm.require, kind) || !isExclusive) return;
   throw new SallyportError(
-    'kind-refused',
+    'factor-kind-not-allowed',
     `the realm "${realm.name}" requires a YubiKey OTP and takes no ${kind}; add recovery keys, or change the realm`,
   );
 }

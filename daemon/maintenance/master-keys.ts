@@ -14,14 +14,14 @@ export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
  *
  * MUST hold: no key goes that anything may still be sealed with, and none becomes another under the same id.
  *
- * @throws SallyportError keys-refused
+ * @throws SallyportError master-key-rejected
  */
 export async function adoptKeys(maintenance: Maintenance | undefined, actor: string): Promise<KeysView> {
   if (maintenance === undefined) throw new SallyportError('no-such-operation', 'this daemon keeps no keys');
   const { keyring, rotation, auditedStore } = maintenance;
   if (keyring.source.credential)
     throw new SallyportError(
-      'keys-refused',
+      'master-key-rejected',
       'the master key comes from the service manager, which reads it when sallyportd starts: systemctl restart sallyportd',
     );
   const fresh = read(keyring);
@@ -29,7 +29,7 @@ export async function adoptKeys(maintenance: Maintenance | undefined, actor: str
   const isDone = rotation.state().kind === 'done' && fresh.current === keyring.current;
   if (gone.length > 0 && !isDone)
     throw new SallyportError(
-      'keys-refused',
+      'master-key-rejected',
       `${keyring.source.path} does not hold ${gone.join(', ')} any more, with which something is still sealed. Put it back; without it the store cannot be read.`,
     );
   const reason = fresh.current === keyring.current ? 'keys-adopted' : 'key-rotated';
@@ -50,6 +50,6 @@ function read({ source }: Keyring): Keyring {
   try {
     return loadKeyring({ path: source.path });
   } catch (error) {
-    throw new SallyportError('keys-refused', messageOf(error), { cause: error });
+    throw new SallyportError('master-key-rejected', messageOf(error), { cause: error });
   }
 }

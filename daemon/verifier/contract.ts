@@ -105,7 +105,7 @@ export interface Verifier {
   enrol(request: EnrolRequest): Promise<EnrolResult>;
   /**
    * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
-   * @throws SallyportError `no-relying-party`, `kind-refused`, `too-many-factors`
+   * @throws SallyportError `no-relying-party`, `factor-kind-not-allowed`, `too-many-factors`
    */
   creationOptions(user: string): Promise<CreationOptions>;
   /** What a legacy key is to be asked, for `enrol` with kind u2f. @throws SallyportError as `enrol` */

@@ -191,7 +191,7 @@ describe('master-key rotate', () => {
     const client = await own.start();
     const good = readFileSync(own.keyFile, 'utf8');
     writeFileSync(own.keyFile, `other ${Buffer.alloc(32, 7).toString('base64')}\n`);
-    await assert.rejects(client.adoptKeys(), { code: 'keys-refused' });
+    await assert.rejects(client.adoptKeys(), { code: 'master-key-rejected' });
     writeFileSync(own.keyFile, good);
     await own.stop();
   });

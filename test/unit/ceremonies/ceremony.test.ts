@@ -221,8 +221,11 @@ function makeCredentialOf(key: ReturnType<typeof softKey>, asked: FakeCall<MakeR
 
 describe('what is refused before a key blinks', () => {
   test('where the realm takes YubiKey OTPs alone (R8), for webauthn and for u2f', async () => {
-    await assert.rejects(begun('carol'), coded('kind-refused'));
-    await assert.rejects(begun('carol', legacyBody(legacyKey('pam://host'))), coded('kind-refused'));
+    await assert.rejects(begun('carol'), coded('factor-kind-not-allowed'));
+    await assert.rejects(
+      begun('carol', legacyBody(legacyKey('pam://host'))),
+      coded('factor-kind-not-allowed'),
+    );
   });
   test('where there is no relying party, with how to choose one', async () => {
     await restart({ config: config.replace(/\[webauthn\]\n.*\n/, '') });

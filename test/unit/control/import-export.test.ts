@@ -310,7 +310,13 @@ describe('who cannot', () => {
       hashes: ['00'.repeat(32)],
     };
     const said = await takeOne('bob', moved(-1), counted(0, other), scratch('12345678'), recovery, stick(-1));
-    assert.deepEqual(codes(said), ['kind-refused', 'kind-refused', 'kind-refused', '', '']);
+    assert.deepEqual(codes(said), [
+      'factor-kind-not-allowed',
+      'factor-kind-not-allowed',
+      'factor-kind-not-allowed',
+      '',
+      '',
+    ]);
     assert.deepEqual(
       (await factorsOf('bob')).map(({ kind }) => kind),
       ['recovery', 'yubikey'],

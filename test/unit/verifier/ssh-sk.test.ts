@@ -223,7 +223,7 @@ describe('adding a key', () => {
     const rig = makeRig(realm({ require: ['yubikey'] }));
     const publicKeyLine = pubLine('blue');
     await assert.rejects(rig.verifier.enrol({ ...request, publicKey: publicKeyLine }), {
-      code: 'kind-refused',
+      code: 'factor-kind-not-allowed',
     });
     rig.setRealms(accepting);
     await assert.rejects(rig.verifier.enrol({ ...request, publicKey: 'ssh-rsa AAAA' }), { code: 'bad-key' });

@@ -198,9 +198,9 @@ describe('enrolling a factor', () => {
 
   it('in a realm that wants YubiKeys alone, no other kind but recovery keys can be added', async () => {
     rig.setRealms(realm({ require: ['yubikey'] }));
-    await fails(rig, totpRequest({ verify: false }), 'kind-refused');
-    await fails(rig, totpRequest({ code: current() }), 'kind-refused');
-    await fails(rig, hotpRequest({ verify: false }), 'kind-refused');
+    await fails(rig, totpRequest({ verify: false }), 'factor-kind-not-allowed');
+    await fails(rig, totpRequest({ code: current() }), 'factor-kind-not-allowed');
+    await fails(rig, hotpRequest({ verify: false }), 'factor-kind-not-allowed');
     await enrol(rig, recoveryRequest());
     rig.setRealms(realm({ require: ['yubikey', 'totp'] }));
     await enrol(rig, totpRequest({ verify: false }));
@@ -214,7 +214,7 @@ describe('enrolling a factor', () => {
     rig.accounts.add('alice', 1000, { keys: 'unresolved' });
     await fails(rig, totpRequest({ verify: false }), 'accounts-unavailable');
     rig.accounts.add('alice', 1000, { keys: 'member' });
-    await fails(rig, totpRequest({ verify: false }), 'kind-refused');
+    await fails(rig, totpRequest({ verify: false }), 'factor-kind-not-allowed');
   });
 
   it('32 factors at the most; a recovery set takes the place of the old one', async () => {

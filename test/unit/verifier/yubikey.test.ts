@@ -198,7 +198,7 @@ describe('a realm that requires a YubiKey', () => {
       { ...common, ...seed, kind: 'totp', period: 30 },
       { ...common, ...seed, kind: 'hotp', counter: 0 },
     ] as const)
-      await assert.rejects(rig.verifier.enrol(other), { code: 'kind-refused' });
+      await assert.rejects(rig.verifier.enrol(other), { code: 'factor-kind-not-allowed' });
   });
 
   it('that requires TOTP does not take a YubiKey', async () => {
@@ -436,9 +436,9 @@ describe('a YubiKey that servers validate', () => {
     rig.setRealms(realm());
     await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'validation-unavailable' });
     rig.setRealms(realm({ yubikey: { servers, validation: 'local' } }));
-    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'kind-refused' });
+    await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'factor-kind-not-allowed' });
     rig.setRealms(realm({ yubikey: { servers, validation: 'cloud' } }));
-    await assert.rejects(rig.verifier.enrol(request('alice')), { code: 'kind-refused' });
+    await assert.rejects(rig.verifier.enrol(request('alice')), { code: 'factor-kind-not-allowed' });
     assert.deepEqual((await recordOf(rig, 'alice')).factors, []);
   });
 
