@@ -49,9 +49,9 @@ export const limits = {
 
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
-  /** The same for an unproven login, and when its refusal leaves, servers or not: their time must tell nothing. */
-  unprovenValidationWait: 3_500,
-  unprovenOtpHold: 4_000,
+  /** The same for an unverified login, and when its refusal leaves, servers or not: their time must tell nothing. */
+  unverifiedValidationWait: 3_500,
+  unverifiedOtpHold: 4_000,
 
   /** Base64url of 1 023 bytes (W3C Web Authentication Level 3, 4, "Credential ID"). */
   credentialIdText: 1_364,
@@ -270,13 +270,13 @@ export const limits = {
     kept: 10_000,
   },
 
-  /** Names and sources in the table of unproven failures; the oldest gives way. */
+  /** Names and sources in the table of unverified failures; the oldest gives way. */
   throttleEntries: 16_384,
   /** Failures in a row that a name or a source may have, and how soon one of them is forgotten: a
    * person who mistypes never meets it, a guesser gets 120 (360) tries an hour. */
   throttleName: { burst: 10, forgetOneIn: 30_000 },
   throttleSource: { burst: 30, forgetOneIn: 10_000 },
-  /** Refusals of unproven logins leave on this beat, so that their time tells nothing. */
+  /** Refusals of unverified logins leave on this beat, so that their time tells nothing. */
   refusalBeat: 250,
   /** When one took longer, all take as long, up to this, for so long: a machine under load answers names alike. */
   slowestBeat: 4_000,

@@ -42,11 +42,11 @@ export async function mayAdd(context: Context, user: string): Promise<UserView> 
  */
 export async function mayAddThis(
   context: Context,
-  { account, mayAddUnproven }: UserView,
+  { account, mayAddUnverified }: UserView,
   verify: boolean,
   bodyWith: (proof: Proof) => EnrolBody,
 ): Promise<void> {
-  if (!verify && mayAddUnproven === false)
+  if (!verify && mayAddUnverified === false)
     throw new ControlError(
       'not-permitted',
       'only root adds a factor without a current code: leave --no-verify out, or use sudo',

@@ -152,7 +152,7 @@ export const catalogue = {
   'pam.skipped': error('there is a way through the stack that asks for no second factor'),
   'pam.refusal-ignored': error('a refusal of the second factor does not end the login'),
   'pam.ignore-refused': error('whoever needs no second factor is refused'),
-  'pam.first-factor-not-proven': error(
+  'pam.first-factor-unverified': error(
     'who does not know the password is treated as if they did, and can lock others',
   ),
   'pam.asked-twice': error('the second question wants another code than the first: most are refused'),

@@ -13,7 +13,7 @@ const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'service-refused': 'pam.service-refused',
   'line-broken': 'pam.line-broken',
   'line-empty': 'pam.line-empty',
-  'first-factor-not-proven': 'pam.first-factor-not-proven',
+  'first-factor-unverified': 'pam.first-factor-unverified',
   skipped: 'pam.skipped',
   'root-not-asked': undefined,
   'answer-not-binding': 'pam.refusal-ignored',

@@ -90,7 +90,7 @@ function firstFactor(stack: Stack): readonly Finding[] {
   const reached = wrong.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line) && saysPassed(line)));
   return uniquePlaces(reached.map(({ line }) => line)).map((line) =>
     finding(
-      'first-factor-not-proven',
+      'first-factor-unverified',
       'error',
       line,
       'first_factor=passed is not true here: a login with a wrong password gets to this line. ' +

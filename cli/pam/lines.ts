@@ -174,7 +174,7 @@ export type FindingCode =
   | 'service-refused'
   | 'line-broken'
   | 'line-empty'
-  | 'first-factor-not-proven'
+  | 'first-factor-unverified'
   | 'skipped'
   | 'root-not-asked'
   | 'answer-not-binding'

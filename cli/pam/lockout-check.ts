@@ -143,14 +143,14 @@ function query(service: string, environment: SafetyOptions['environment']): Expl
 }
 
 /** Stacks that prove no first factor to sallyportd offer no enrolment. */
-const unproven = new Set(['sallyport-one-prompt', 'sallyport-locker']);
+const unverified = new Set(['sallyport-one-prompt', 'sallyport-locker']);
 
 function lockedOut(
   name: string,
   plan: Plan,
   { decision, detail, file, line }: ExplainView,
 ): readonly string[] {
-  const enrols = decision === 'enrol' && unproven.has(plan.stackName);
+  const enrols = decision === 'enrol' && unverified.has(plan.stackName);
   if (decision !== 'refused' && !enrols) return [];
   return [
     `${name} could not log in: ${detail} (${file}:${line}); first: sallyport factor add totp ${name}, ` +

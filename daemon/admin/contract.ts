@@ -45,7 +45,7 @@ export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
     readonly lookUp?: boolean;
   }): Promise<UserPage>;
   /** @param codesToCome whether the reader may hear that a code that is still to come was typed; by default true */
-  user(account: string, codesToCome?: boolean): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnproven'>>;
+  user(account: string, codesToCome?: boolean): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnverified'>>;
   /** Whose record the store has under that name; undefined: nobody's. */
   recordOwner(account: string): Promise<RecordOwner | undefined>;
   unlock(actor: string, account: string): Promise<ChangeView>;

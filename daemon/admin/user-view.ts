@@ -45,7 +45,7 @@ export function viewUser(
   record: AccountRecord | undefined,
   standing: AccountStatus,
   options: { readonly configuration: Configuration; readonly now: () => number },
-): Omit<UserView, 'mayAdd' | 'mayAddUnproven'> {
+): Omit<UserView, 'mayAdd' | 'mayAddUnverified'> {
   const { realm, uid, problem } = standing;
   const { digits, period, algorithm } = realm?.totp ?? defaults.totp;
   const lock = lockView(record?.lock ?? noLock, realm?.lockout, options.now());

@@ -65,7 +65,7 @@ export const accountOperations = {
     what: 'Adds a factor that a current code proves, or a recovery set',
     access: change,
   },
-  'factor-add-unproven': {
+  'factor-add-unverified': {
     method: 'POST',
     path: '/v1/users/:user/factors',
     about: 'path',

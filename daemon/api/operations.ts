@@ -11,7 +11,7 @@ export type { Access, CallerRole, Permission } from './permissions.ts';
  * What MUST hold:
  * - what is not said to be allowed is denied; a caller is exactly one of the columns;
  * - whoever is not root needs a token for every change;
- * - only root changes what belongs to root, lets a factor in unproven, moves accounts in or out, and reloads;
+ * - only root changes what belongs to root, lets a factor in unverified, moves accounts in or out, and reloads;
  * - the portal does nothing of its own: it shows a person's token, and that person's cell decides;
  * - whoever runs programs for events follows them, and may nothing else.
  */

@@ -146,7 +146,7 @@ export interface UserView {
   /** Whether whoever asks may add a factor here. */
   readonly mayAdd: boolean;
   /** And without a current code of it. */
-  readonly mayAddUnproven?: boolean;
+  readonly mayAddUnverified?: boolean;
   readonly lock: LockView;
   /** Running `remember`s. */
   readonly remembered: number;

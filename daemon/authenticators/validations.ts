@@ -21,7 +21,7 @@ export type AskServers = (
 export interface Asker {
   readonly account: string;
   /** Where the call comes from; undefined: its first factor is verified, and the account has slots of its own. */
-  readonly unproven?: string;
+  readonly unverified?: string;
   /** The call is over. */
   readonly ended?: AbortSignal;
 }
@@ -48,28 +48,28 @@ export interface Validations {
  *   a password that was typed at the wrong prompt leaves the machine for nobody;
  * - an answer is asked about once, however often it is decided again;
  * - logins whose first factor is verified have slots of their own, and each account its share of them: a server
- *   that is slow or silent, and whoever makes us ask it, holds up no login of another account, and no unproven call
+ *   that is slow or silent, and whoever makes us ask it, holds up no login of another account, and no unverified call
  *   holds up a verified one.
  */
 export function createValidations(
   ask: AskServers,
-  slots: Readonly<Record<'verified' | 'unproven', Slots>> = {
+  slots: Readonly<Record<'verified' | 'unverified', Slots>> = {
     verified: createSlots(limits.validationsVerified),
-    unproven: createSlots(limits.validationsUnproven),
+    unverified: createSlots(limits.validationsUnverified),
   },
 ): Validations {
   const known = new WeakMap<Buffer, Validated>();
   return {
-    needed(servers, { answer, otp }, { account, unproven, ended }) {
+    needed(servers, { answer, otp }, { account, unverified, ended }) {
       if (!Buffer.isBuffer(answer) || otp === undefined || known.has(answer)) return undefined;
       return new Outside(async () => {
         let verdict: ReturnType<Validated> = 'unavailable';
         if (servers !== undefined) {
-          const within = unproven === undefined ? limits.validationWait : limits.unprovenValidationWait;
-          const pool = unproven === undefined ? slots.verified : slots.unproven;
+          const within = unverified === undefined ? limits.validationWait : limits.unverifiedValidationWait;
+          const pool = unverified === undefined ? slots.verified : slots.unverified;
           const owners = [
             `account ${account}`,
-            ...(unproven === undefined ? [] : [`from ${networkKey(unproven)}`]),
+            ...(unverified === undefined ? [] : [`from ${networkKey(unverified)}`]),
           ];
           const ran = await pool.run(owners, within, () => ask(servers, otp, within, ended));
           if (ran.kind === 'done') verdict = ran.value;

@@ -78,7 +78,7 @@ const giveBypass: Handler = async ({ verifier }, call): Promise<BypassView> => {
 /** All but those that are streams, and the cases within others. */
 export const handlers: Readonly<
   Record<
-    Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'backup' | 'factor-add-unproven'>,
+    Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'backup' | 'factor-add-unverified'>,
     Handler
   >
 > = {
@@ -96,7 +96,7 @@ export const handlers: Readonly<
     return {
       ...(await admin.user(accountOf(call), call.hearsOfCodesToCome)),
       mayAdd: call.may('factor-add'),
-      mayAddUnproven: call.may('factor-add-unproven'),
+      mayAddUnverified: call.may('factor-add-unverified'),
     };
   }),
   'user-unlock': change(async ({ admin }, call) => admin.unlock(call.actor, accountOf(call))),
@@ -113,7 +113,7 @@ export const handlers: Readonly<
   })),
   'factor-add': async ({ verifier }, call) => {
     const body = schema.readEnrol(await call.body());
-    if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unproven');
+    if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unverified');
     return enrol(verifier, call, body);
   },
   'ceremony-begin': async ({ ceremonies }, call) =>

@@ -236,7 +236,7 @@ async function serve(
       await sendBackup(context.options.maintenance, authorised.actor, asked, response);
       return;
     }
-    if (found.name === 'factor-add-unproven') throw new SallyportError('internal', 'a case was routed to');
+    if (found.name === 'factor-add-unverified') throw new SallyportError('internal', 'a case was routed to');
     const token = tokenIn(request.headers);
     const { name } = found;
     if (name === 'import') request.socket.setTimeout(limits.importWait);

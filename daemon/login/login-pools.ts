@@ -9,7 +9,7 @@ import { isFirstFactorVerified } from './facts.ts';
 export interface Pools {
   /** Before HELLO. */
   readonly waiting: number;
-  readonly unproven: number;
+  readonly unverified: number;
   readonly verified: number;
   /** Refused for want of a place, and still to be answered. */
   readonly refused: number;
@@ -27,11 +27,11 @@ export function poolsFor(descriptors: number): Pools {
   const of = (most: number): number => Math.floor(most * share);
   // Each connection begins as one that waits: one place for them there always is.
   const waiting = Math.max(1, of(limits.helloWaiting));
-  const unproven = of(limits.unprovenLogins.all);
-  const verified = Math.max(0, of(limits.rootConnections) - waiting - unproven);
+  const unverified = of(limits.unverifiedLogins.all);
+  const verified = Math.max(0, of(limits.rootConnections) - waiting - unverified);
   return {
     waiting,
-    unproven,
+    unverified,
     verified,
     refused: of(limits.heldRefusals.all),
     user: of(limits.userConnections),
@@ -53,7 +53,7 @@ export interface LoginPools {
   /** @param evict ends the connection; called when it has waited for its HELLO longer than all others */
   connect(evict: () => void): Place;
   /** Connections of each pool, for tests. */
-  readonly taken: { readonly [Pool in 'waiting' | 'unproven' | 'verified' | 'refused']: number };
+  readonly taken: { readonly [Pool in 'waiting' | 'unverified' | 'verified' | 'refused']: number };
 }
 
 /**
@@ -62,7 +62,7 @@ export interface LoginPools {
  * Invariants:
  * - a login whose first factor is verified needs a place among its like and no other: those of one name leave the
  *   others alone, and whoever has verified nothing takes none of them;
- * - unproven logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
+ * - unverified logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
  *   places of a name;
  * - a refusal is answered late, so that a program that tries again at once costs other logins little; those that
  *   wait for it have a pool of their own, beyond which the answer leaves at once;
@@ -73,7 +73,7 @@ export interface LoginPools {
 export function createLoginPools(pools: Pools, monotonic = () => performance.now()): LoginPools {
   /** And since when. */
   const waiting = new Map<() => void, number>();
-  const taken = { unproven: 0, verified: 0, refused: 0 };
+  const taken = { unverified: 0, verified: 0, refused: 0 };
   const shares = new Map<string, number>();
 
   const take = (pool: keyof typeof taken, owners: ReadonlyMap<string, number>) => {
@@ -96,10 +96,10 @@ export function createLoginPools(pools: Pools, monotonic = () => performance.now
       let release: (() => void) | undefined = () => waiting.delete(evict);
       const now = monotonic();
       waiting.set(evict, now);
-      const all = pools.waiting + pools.unproven + pools.verified;
+      const all = pools.waiting + pools.unverified + pools.verified;
       for (const [oldest, since] of waiting) {
         if (waiting.size <= pools.waiting) break;
-        const isFull = waiting.size + taken.unproven + taken.verified > all;
+        const isFull = waiting.size + taken.unverified + taken.verified > all;
         if (!isFull && now - since < limits.helloGrace) break;
         waiting.delete(oldest);
         oldest();
@@ -109,7 +109,7 @@ export function createLoginPools(pools: Pools, monotonic = () => performance.now
           release?.();
           release = isFirstFactorVerified(hello, true)
             ? take('verified', new Map([[`name ${nameKey(hello.user)}`, limits.loginsPerAccount]]))
-            : take('unproven', ownersOf(hello));
+            : take('unverified', ownersOf(hello));
           if (release !== undefined) return { admitted: true };
           release = take('refused', new Map());
           return { admitted: false, holdFor: release === undefined ? 0 : limits.heldRefusals.hold };
@@ -126,7 +126,7 @@ export function createLoginPools(pools: Pools, monotonic = () => performance.now
   };
 }
 
-/** Whose share an unproven login takes. */
+/** Whose share an unverified login takes. */
 function ownersOf(hello: HelloFrame): ReadonlyMap<string, number> {
   const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
   const origin = originOf({
@@ -136,7 +136,7 @@ function ownersOf(hello: HelloFrame): ReadonlyMap<string, number> {
     peerUid: 0,
   });
   return new Map([
-    [`unproven name ${nameKey(hello.user)}`, limits.unprovenLogins.name],
-    [`unproven party ${networkKey(origin)}`, limits.unprovenLogins.party],
+    [`unverified name ${nameKey(hello.user)}`, limits.unverifiedLogins.name],
+    [`unverified party ${networkKey(origin)}`, limits.unverifiedLogins.party],
   ]);
 }

@@ -44,7 +44,7 @@ const works: Partial<Record<OperationName, Work>> = {
   'user-show': async ({ admin }, account) => ({
     ...(await admin.user(account)),
     mayAdd: true,
-    mayAddUnproven: true,
+    mayAddUnverified: true,
   }),
   'user-unlock': async ({ admin }, account) => admin.unlock(offlineActor, account),
   'factor-list': async ({ admin }, account) => ({ factors: await admin.factors(account) }),

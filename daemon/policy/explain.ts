@@ -102,9 +102,9 @@ function loginText(facts: LoginFacts): string {
     facts.source ?? (facts.rhost === undefined ? undefined : `${facts.rhost}, which is no address`);
   const place = from === undefined ? (facts.local ? 'local' : 'of no known source') : `from ${from}`;
   const tty = facts.tty === undefined ? '' : ` on ${facts.tty}`;
-  const proven = facts.firstFactorVerified ? '' : ', first factor not proven';
+  const unverified = facts.firstFactorVerified ? '' : ', first factor not verified';
   const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
-  return `${facts.service} ${place}${tty}${proven}${socket}`;
+  return `${facts.service} ${place}${tty}${unverified}${socket}`;
 }
 
 /** Whether such a login has a secret to show, here or elsewhere: a new seed, or the link of an approval. */

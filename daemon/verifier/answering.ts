@@ -51,7 +51,7 @@ interface Given {
  * Answer -> judgement -> one commit.
  *
  * Invariants:
- * - logins of one account whose first factor is verified take turns; one that is unproven takes none, so that
+ * - logins of one account whose first factor is verified take turns; one that is unverified takes none, so that
  *   it never holds up another: how many of them are judged the throttle says;
  * - while a turn is held nothing is awaited but the store: servers and signatures are asked for before, and all is
  *   decided again after them;
@@ -89,7 +89,7 @@ export class Answering {
     const { factors, codesLocked } = decision;
     const asker = {
       account,
-      ...(login.facts.firstFactorVerified ? {} : { unproven: originOf(login.facts) }),
+      ...(login.facts.firstFactorVerified ? {} : { unverified: originOf(login.facts) }),
       ...(ended === undefined ? {} : { ended }),
     };
     const question = { factors, codesLocked, answer, where: whereOf(login.facts) };

@@ -45,7 +45,7 @@ export interface AssessorOptions {
 export class Assessor {
   readonly #o: AssessorOptions;
   readonly #auditedStore: AuditedStore;
-  readonly #lookups = createSlots(limits.unprovenLookups);
+  readonly #lookups = createSlots(limits.unverifiedLookups);
 
   constructor(options: AssessorOptions, auditedStore: AuditedStore) {
     this.#o = options;

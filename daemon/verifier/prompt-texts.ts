@@ -14,7 +14,7 @@ import { refusals } from '../policy/decision.ts';
 /** Who is at a prompt while the daemon stops or is upgraded; told to everybody alike. */
 export const stoppingText = 'Sallyport is being restarted. Please try again.';
 
-/** Where we are reached unproven the prompt is the same for everybody. */
+/** Where we are reached unverified the prompt is the same for everybody. */
 export function genericPrompt(mode: LoginFacts['mode']): string {
   return mode === 'prompt' ? 'Second factor: ' : 'Password and second factor: ';
 }

@@ -52,7 +52,7 @@ const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavai
 /** What tells where a login comes from. */
 type LoginOrigin = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
 
-/** Where a try comes from, for the throttle, the tallies and the places of unproven logins. */
+/** Where a try comes from, for the throttle, the tallies and the places of unverified logins. */
 export function originOf(facts: LoginOrigin): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
   // At this machine each user has tries of its own: nobody may use up those of the others. Terminals are easy to have.

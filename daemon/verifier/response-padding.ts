@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import type { Verdict } from './contract.ts';
 
-/** When the answers of unproven logins leave. */
+/** When the answers of unverified logins leave. */
 export interface ResponsePadding {
   /**
    * @param taken milliseconds since the answer came
@@ -11,7 +11,7 @@ export interface ResponsePadding {
 }
 
 /**
- * Holds back what an unproven login hears, so that its time tells nothing: "not needed" too, which only accounts hear,
+ * Holds back what an unverified login hears, so that its time tells nothing: "not needed" too, which only accounts hear,
  * while the password is still to be asked. A factor that was right has nothing to hide.
  *
  * Invariants:
@@ -42,7 +42,7 @@ export function createResponsePadding(monotonic: () => number): ResponsePadding 
       const isTelling =
         verdict.kind === 'refused' || (verdict.kind === 'accepted' && verdict.result === 'ignore');
       if (!isTelling) return verdict;
-      const least = mayAsk ? limits.unprovenOtpHold : slowNow(taken);
+      const least = mayAsk ? limits.unverifiedOtpHold : slowNow(taken);
       const beats = Math.floor(Math.max(taken, least) / limits.refusalBeat) + 1;
       return { ...verdict, delay: beats * limits.refusalBeat - taken };
     },

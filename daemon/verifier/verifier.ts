@@ -94,8 +94,8 @@ class Logins implements LoginVerifier {
     const arrived = this.#o.clock.monotonic();
     const mayAsk = this.#mayAskServers(login.facts, answer);
     try {
-      if (login.facts.firstFactorVerified) return await this.#answerProven(login, answer, ended);
-      const verdict = await this.#answerUnproven(login, answer, ended);
+      if (login.facts.firstFactorVerified) return await this.#answerVerified(login, answer, ended);
+      const verdict = await this.#answerUnverified(login, answer, ended);
       return this.#beat.hold(verdict, this.#o.clock.monotonic() - arrived, mayAsk);
     } finally {
       if (Buffer.isBuffer(answer)) answer.fill(0);
@@ -115,7 +115,7 @@ class Logins implements LoginVerifier {
     await this.#auditedStore.note(loginEvent(login.subject.value, login.facts, said));
   }
 
-  async #answerProven(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
+  async #answerVerified(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
     const subject = await this.#subject(login);
     if (subject === undefined) return refused(login, { result: 'auth-err' });
     return this.#answering.settle(login, subject, answer, ended);
@@ -125,7 +125,7 @@ class Logins implements LoginVerifier {
    * Every refusal looks the same, and ends the call: for names that are none sshd gives junk, and a second
    * prompt would tell. Where nothing is needed any answer will do, whatever its shape and the throttle.
    */
-  async #answerUnproven(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
+  async #answerUnverified(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
     const { facts } = login;
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);

@@ -375,4 +375,4 @@ export function assertRefused(verdict: Verdict): Verdict & { kind: 'refused' } {
   return verdict;
 }
 
-export const unproven: Partial<LoginFacts> = { firstFactorVerified: false };
+export const unverified: Partial<LoginFacts> = { firstFactorVerified: false };

@@ -43,31 +43,31 @@ describe('docs/reference/limits.md', () => {
 });
 
 describe('the arithmetic of pools', () => {
-  const { waiting, unproven, verified, user } = poolsFor(Infinity);
+  const { waiting, unverified, verified, user } = poolsFor(Infinity);
 
   it('leaves verified logins most of pam.sock, and one name a small part of it', () => {
-    assert.equal(waiting + unproven + verified, limits.rootConnections);
+    assert.equal(waiting + unverified + verified, limits.rootConnections);
     assert.ok(verified > limits.rootConnections / 2);
     assert.ok(limits.loginsPerAccount * 10 < verified);
     assert.ok(user === limits.userConnections && limits.userConnectionsPerUid * 2 <= user);
   });
 
-  it('gives no party of unproven logins all places of a name, and no name all of them', () => {
-    const { all, name, party } = limits.unprovenLogins;
+  it('gives no party of unverified logins all places of a name, and no name all of them', () => {
+    const { all, name, party } = limits.unverifiedLogins;
     assert.ok(2 * party <= name && 4 * name <= all);
   });
 
   it('leaves threads of NSS to verified logins, whatever hangs', () => {
-    const others = limits.unprovenLookups.all + limits.controlLookups.all;
+    const others = limits.unverifiedLookups.all + limits.controlLookups.all;
     assert.ok(limits.nssThreads - others >= 3);
-    assert.ok(limits.unprovenLookups.own < limits.unprovenLookups.all);
+    assert.ok(limits.unverifiedLookups.own < limits.unverifiedLookups.all);
     assert.ok(limits.movingLookups + limits.reportAtOnce < limits.controlLookups.all);
-    const waitingThere = limits.unprovenLookups.all + limits.controlLookups.all;
+    const waitingThere = limits.unverifiedLookups.all + limits.controlLookups.all;
     assert.ok(waitingThere < limits.nssQueue, 'what waits for a slot does not wait in the queue of NSS');
   });
 
   it('gives no account the questions of all others to validation servers', () => {
-    for (const pool of [limits.validationsVerified, limits.validationsUnproven])
+    for (const pool of [limits.validationsVerified, limits.validationsUnverified])
       assert.ok(4 * pool.own <= pool.all);
   });
 

@@ -80,7 +80,7 @@ describe('somebody new under an old name', () => {
     const { token } = rig.tokens.give({ account: 'alice', uid: uids.alice });
     const own = expectedCells.filter(({ operation: name, relation, cell }) => {
       const { about } = operation(name);
-      return relation === 'self' && cell !== 'deny' && about !== 'none' && name !== 'factor-add-unproven';
+      return relation === 'self' && cell !== 'deny' && about !== 'none' && name !== 'factor-add-unverified';
     });
     assert.ok(own.length > 10);
     const headers = { authorization: `Bearer ${token}` };

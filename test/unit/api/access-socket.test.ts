@@ -37,7 +37,7 @@ const askers: Readonly<Record<CallerRole, { readonly uid: number; readonly about
 
 const bodies: Partial<Record<OperationName, object>> = {
   'factor-add': { kind: 'recovery', verify: true },
-  'factor-add-unproven': {
+  'factor-add-unverified': {
     kind: 'totp',
     verify: false,
     secret: 'MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=',
@@ -114,19 +114,19 @@ test('audit-follow is refused over a real socket to whoever may not', async () =
 
 test('without a code root alone adds a factor, whatever token others have', async () => {
   const proven = (token: string) => callFor('factor-add', 'alice', token);
-  const unproven = (token?: string) => callFor('factor-add-unproven', 'alice', token);
+  const unverified = (token?: string) => callFor('factor-add-unverified', 'alice', token);
   const code = (answer: RawAnswer | undefined) => answer?.body.error?.code ?? answer?.status;
   for (const [uid, token] of [
     [uids.bob, 'bobs'],
     [uids.alice, 'alices'],
     [uids.portal, 'bobs'],
   ] as const)
-    assert.deepEqual((await callAs(uid, rig.socket, [proven(token), unproven(token)])).map(code), [
+    assert.deepEqual((await callAs(uid, rig.socket, [proven(token), unverified(token)])).map(code), [
       200,
       'not-permitted',
     ]);
-  assert.equal(code((await callAs(uids.carol, rig.socket, [unproven()]))[0]), 'not-permitted');
-  assert.equal(code((await callAs(uids.root, rig.socket, [unproven()]))[0]), 200);
+  assert.equal(code((await callAs(uids.carol, rig.socket, [unverified()]))[0]), 'not-permitted');
+  assert.equal(code((await callAs(uids.root, rig.socket, [unverified()]))[0]), 200);
 });
 
 test('the portal acts with the token of a person, in that person’s name', async () => {

@@ -27,7 +27,7 @@ user-exempt           A     t      -            -     -      t      -
 user-exempt-end       A     t      -            -     -      t      -
 factor-list           A     A      A            A     -      s      -
 factor-add            A     t      -            t     -      t      -
-factor-add-unproven   A     -      -            -     -      -      -
+factor-add-unverified A     -      -            -     -      -      -
 ceremony-begin        A     t      -            t     -      t      -
 ceremony-next         A     t      -            t     -      t      -
 ceremony-cancel       A     t      -            t     -      t      -

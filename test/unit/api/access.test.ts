@@ -68,7 +68,7 @@ test('the portal may with a token what its holder may, and not more', () => {
   assert.equal(may('user-list', undefined, person), false);
   assert.equal(may(change, other, { ...person, admin: true }), true);
   assert.equal(may(change, roots, { ...person, admin: true }), false);
-  assert.equal(may('factor-add-unproven', other, { ...person, uid: 0, root: true }), false);
+  assert.equal(may('factor-add-unverified', other, { ...person, uid: 0, root: true }), false);
   assert.equal(may('reload', undefined, { ...person, uid: 0, root: true }), false);
   assert.equal(may('status', undefined, { ...caller, portal: true }), false);
 });

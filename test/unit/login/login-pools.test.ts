@@ -13,7 +13,7 @@ import { answer, type HelloFields, hello, u32 } from '../../support/module-frame
 
 /** Places of logins on pam.sock: whoever has verified nothing takes none of those who have. */
 
-const { unprovenLogins: unproven, helloWaiting, loginsPerAccount } = limits;
+const { unverifiedLogins: unverified, helloWaiting, loginsPerAccount } = limits;
 const su = (uid: number, user = 'victim'): HelloFields => ({
   service: 'su',
   user,
@@ -45,15 +45,15 @@ describe('on pam.sock', () => {
 
   it('262 calls of su by one user, who types nothing, take no place of the verified login', async () => {
     const calls = await begin(262, () => su(1001));
-    assert.equal(prompted(calls), unproven.party);
+    assert.equal(prompted(calls), unverified.party);
     const refused = calls.flatMap((call) => call.ofType('result'));
-    assert.equal(refused.length, 262 - unproven.party);
+    assert.equal(refused.length, 262 - unverified.party);
     assert.ok(refused.every((frame) => frame.type === 'result' && frame.code === pam.systemErr));
     for (const service of ['sshd', 'sudo', 'su', 'login']) await isLetIn({ service });
   });
 
   it('su in a loop is refused once in a while for each that is started, however soon it tries again', async () => {
-    await begin(unproven.party, () => su(1001));
+    await begin(unverified.party, () => su(1001));
     const strangers = 8;
     let refused = 0;
     const began = performance.now();
@@ -74,15 +74,15 @@ describe('on pam.sock', () => {
     assert.ok(refused <= strangers * rounds, `${refused} refusals in ${rounds} rounds`);
   });
 
-  it('nor do they take all unproven places of the name: another user, and an address, have theirs', async () => {
+  it('nor do they take all unverified places of the name: another user, and an address, have theirs', async () => {
     await begin(100, () => su(1001));
     await rig.begun(su(1002)).sees('prompt');
     await rig.begun({ ...su(0), service: 'sshd', rhost: '192.0.2.1' }).sees('prompt');
   });
 
-  it('all unproven places of a name leave other names theirs, and those of verified logins', async () => {
-    const calls = await begin(3 * unproven.party, (each) => su(1001 + (each % 3)));
-    assert.equal(prompted(calls), unproven.name);
+  it('all unverified places of a name leave other names theirs, and those of verified logins', async () => {
+    const calls = await begin(3 * unverified.party, (each) => su(1001 + (each % 3)));
+    assert.equal(prompted(calls), unverified.name);
     await rig.begun(su(1009, 'somebody')).sees('prompt');
     await isLetIn({});
   });
@@ -93,12 +93,12 @@ describe('on pam.sock', () => {
       service: 'sshd',
       rhost: `2001:db8::${each.toString(16)}`,
     });
-    assert.equal(prompted(await begin(unproven.party + 4, remote)), unproven.party);
-    const terminals = await begin(unproven.party + 4, (each) => ({
+    assert.equal(prompted(await begin(unverified.party + 4, remote)), unverified.party);
+    const terminals = await begin(unverified.party + 4, (each) => ({
       ...su(1001, `name${each}`),
       tty: `pts/${each}`,
     }));
-    assert.equal(prompted(terminals), unproven.party);
+    assert.equal(prompted(terminals), unverified.party);
   });
 
   it('connections without HELLO give way to later ones, the longest first, and a login is let in beside them', async () => {
@@ -115,8 +115,8 @@ describe('on pam.sock', () => {
 
   it('places are given back, whatever the end', async () => {
     for (let round = 0; round < 3; round += 1) {
-      const calls = await begin(unproven.party, () => su(1001));
-      assert.equal(prompted(calls), unproven.party);
+      const calls = await begin(unverified.party, () => su(1001));
+      assert.equal(prompted(calls), unverified.party);
       for (const [each, call] of calls.entries()) {
         if (each % 3 === 0) call.socket.destroy();
         else if (each % 3 === 1) call.send(answer('000000'));
@@ -147,20 +147,25 @@ describe('the pools', () => {
       ({ place, each }) => (place.admit(frame(of(each))).admitted ? [place] : []),
     );
 
-  it('of unproven logins is bounded in all, and leaves that of verified ones whole', () => {
+  it('of unverified logins is bounded in all, and leaves that of verified ones whole', () => {
     const pools = poolsFor(Infinity);
     const places = createLoginPools({ ...pools, waiting: 10_000 });
-    const got = admitted(places, 2 * unproven.all, (each) => ({ user: `u${each}`, realUid: 1000 + each }));
-    assert.equal(got.length, unproven.all);
+    const got = admitted(places, 2 * unverified.all, (each) => ({ user: `u${each}`, realUid: 1000 + each }));
+    assert.equal(got.length, unverified.all);
     const verified = admitted(places, pools.verified + 5, (each) => ({
       user: `u${each % 1_000}`,
       firstFactorPassed: true,
     }));
     assert.equal(verified.length, pools.verified);
     const { refused } = pools;
-    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.all, verified: pools.verified, refused });
+    assert.deepEqual(places.taken, {
+      waiting: 0,
+      unverified: unverified.all,
+      verified: pools.verified,
+      refused,
+    });
     for (const place of [...got, ...verified]) place.leave();
-    assert.deepEqual(places.taken, { waiting: 0, unproven: 0, verified: 0, refused });
+    assert.deepEqual(places.taken, { waiting: 0, unverified: 0, verified: 0, refused });
   });
 
   it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
@@ -187,21 +192,21 @@ describe('the pools', () => {
     const places = createLoginPools(poolsFor(Infinity));
     const got = admitted(places, 2 * loginsPerAccount, () => ({ firstFactorPassed: true }));
     assert.equal(got.length, loginsPerAccount);
-    const { waiting, unproven: open, verified } = places.taken;
+    const { waiting, unverified: open, verified } = places.taken;
     assert.deepEqual([waiting, open, verified], [0, 0, loginsPerAccount]);
   });
 
   it('of refusals that are held back is bounded: beyond it the answer leaves at once', () => {
     const { all, hold } = limits.heldRefusals;
     const places = createLoginPools(poolsFor(Infinity));
-    admitted(places, unproven.party, () => ({}));
+    admitted(places, unverified.party, () => ({}));
     const refused = Array.from({ length: all + 1 }, () => places.connect(never));
     const holds = refused.map((place) => {
       const admission = place.admit(frame({}));
       return admission.admitted ? -1 : admission.holdFor;
     });
     assert.deepEqual(holds, [...Array.from({ length: all }, () => hold), 0]);
-    assert.deepEqual(places.taken, { waiting: 0, unproven: unproven.party, verified: 0, refused: all });
+    assert.deepEqual(places.taken, { waiting: 0, unverified: unverified.party, verified: 0, refused: all });
     for (const place of refused) place.leave();
     assert.equal(places.taken.refused, 0);
   });
@@ -214,16 +219,16 @@ describe('the pools', () => {
       firstFactorPassed: true,
     }));
     assert.equal(verified.length, loginsPerAccount);
-    const open = admitted(places, 2 * unproven.name, (each) => ({
+    const open = admitted(places, 2 * unverified.name, (each) => ({
       user: spelled(each),
       realUid: 1000 + each,
     }));
-    assert.equal(open.length, unproven.name);
+    assert.equal(open.length, unverified.name);
   });
 
   it('together stay below the descriptors, whatever there are', () => {
     for (const descriptors of [1, 864, 900, 1_024, 4_096, 8_192, 1_048_576]) {
-      const { waiting, unproven: open, verified, refused, user } = poolsFor(descriptors);
+      const { waiting, unverified: open, verified, refused, user } = poolsFor(descriptors);
       const most = Math.max(1, descriptors - limits.otherDescriptors);
       assert.ok(waiting + open + verified + refused + user <= most, String(descriptors));
       assert.ok(waiting + open + verified <= limits.rootConnections && user <= limits.userConnections);

@@ -10,7 +10,7 @@ import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello } from '../../support/module-frames.ts';
 
 /** Nothing says that the first factor was right. */
-const unproven = { firstFactorPassed: Buffer.from([0]) } as const;
+const unverified = { firstFactorPassed: Buffer.from([0]) } as const;
 
 let rig: LoginRig;
 beforeEach(async () => {
@@ -43,7 +43,7 @@ describe('the sockets themselves', () => {
     const where = path.join(rig.directory, 'few.sock');
     const descriptors = limits.otherDescriptors + 50;
     const pools = poolsFor(descriptors);
-    assert.ok(pools.waiting + pools.unproven + pools.verified + pools.refused + pools.user <= 50);
+    assert.ok(pools.waiting + pools.unverified + pools.verified + pools.refused + pools.user <= 50);
     const few = createLoginServer({ ...rig.options, descriptors });
     await few.listen('root', { path: where });
     const within = Array.from({ length: pools.verified }, () => rig.begun({}, where));
@@ -60,7 +60,7 @@ describe('the sockets themselves', () => {
     assert.ok(beyond.type === 'result' && beyond.code === pam.systemErr);
     await rig.begun({ user: 'bob' }).sees('prompt');
     await rig.begun({ user: 'alice' }, rig.userSocket).sees('prompt');
-    await rig.begun({ user: 'alice', ...unproven }).sees('prompt');
+    await rig.begun({ user: 'alice', ...unverified }).sees('prompt');
     logins[0]?.socket.destroy();
     await until(() => rig.server.open() === limits.loginsPerAccount + 2, 'the place is given back');
     await rig.begun({ user: 'alice' }).sees('prompt');

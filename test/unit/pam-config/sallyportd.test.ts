@@ -142,7 +142,7 @@ describe('the unit of sallyportd', () => {
 
   it('gives it the descriptors and the time that its limits ask for', () => {
     const control = limits.controlConnections + limits.controlConnectionsOfPortal;
-    const servers = limits.validationsVerified.all + limits.validationsUnproven.all;
+    const servers = limits.validationsVerified.all + limits.validationsUnverified.all;
     const refused = limits.refusedLingering + limits.controlRefusedLingering;
     // LevelDB keeps 1 000 tables open; helpers, timers of libuv and files that are being read are few.
     const others = servers * limits.validationServers + refused + 1_000 + 256;

@@ -183,7 +183,7 @@ describe('a group that does not resolve', () => {
 describe('grace', () => {
   const fortnight = realm({ enrol: 'grace', graceMs: 14 * day });
   const dated = realm({ enrol: 'grace', graceUntil: now + 3 * day });
-  const unproven: Partial<LoginFacts> = { firstFactorVerified: false };
+  const unverified: Partial<LoginFacts> = { firstFactorVerified: false };
   const rows: [string, Realm, Partial<LoginFacts>, number | undefined, string, boolean][] = [
     ['the first proven login starts it', fortnight, {}, undefined, 'not-needed grace', true],
     ['it goes on', fortnight, {}, now - 13 * day, 'not-needed grace', false],
@@ -192,7 +192,7 @@ describe('grace', () => {
     [
       'a login that is not proven starts none',
       fortnight,
-      unproven,
+      unverified,
       undefined,
       'refused no-factor auth-err',
       false,
@@ -205,13 +205,20 @@ describe('grace', () => {
       'refused no-factor auth-err',
       false,
     ],
-    ['but passes while it runs', fortnight, unproven, now - day, 'not-needed grace', false],
+    ['but passes while it runs', fortnight, unverified, now - day, 'not-needed grace', false],
     ['and on pam-user.sock', fortnight, overUserSocket, now - day, 'not-needed grace', false],
-    ['and not once it is over', fortnight, unproven, now - 15 * day, 'refused grace-expired auth-err', false],
+    [
+      'and not once it is over',
+      fortnight,
+      unverified,
+      now - 15 * day,
+      'refused grace-expired auth-err',
+      false,
+    ],
     ['the clock stands before its start', fortnight, {}, now + 1, 'refused grace-clock auth-err', false],
     ['a date to come', dated, {}, undefined, 'not-needed grace', true],
     ['a date to come, started', dated, {}, now - 100 * day, 'not-needed grace', false],
-    ['a date to come, not proven', dated, unproven, undefined, 'refused no-factor auth-err', false],
+    ['a date to come, not proven', dated, unverified, undefined, 'refused no-factor auth-err', false],
     ['a date to come, clock set back', dated, {}, now + 1, 'refused grace-clock auth-err', false],
     ['a date past', { ...dated, graceUntil: now }, {}, undefined, 'refused grace-expired auth-err', false],
     [
@@ -366,7 +373,7 @@ describe('remember', () => {
     assert.equal(offered(facts()), false);
   });
 
-  it('that runs lets an unproven root login pass, and none on pam-user.sock', () => {
+  it('that runs lets an unverified root login pass, and none on pam-user.sock', () => {
     const part = { realm: remembering, state: withGrant() };
     assert.equal(
       decided({ ...part, facts: onTerminal({ firstFactorVerified: false }) }),

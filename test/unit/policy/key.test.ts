@@ -159,7 +159,7 @@ describe('an account with keys, at the machine', () => {
       undefined,
     ],
     [
-      'a model unproven',
+      'a model unverified',
       { webauthn: { ...webauthn, models } },
       [blue, old],
       /webauthn "blue" never proved its model; u2f "old" has no model, and the realm allows only some$/,

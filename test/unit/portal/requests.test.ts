@@ -231,7 +231,7 @@ describe('a request', () => {
     assert.deepEqual(rig.daemon.asked.at(-1), ['beginSignIn', { ...signInBody, source: '127.0.0.1' }]);
   });
 
-  it('never lets a factor in unproven', async () => {
+  it('never lets a factor in unverified', async () => {
     const cookie = await signIn(rig);
     const body = { kind: 'totp', secret: 'AAAA', digits: 6, period: 30, algorithm: 'sha1', verify: false };
     assert.equal((await ask(rig, 'POST /api/users/alice/factors', { cookie, body })).status, 200);

@@ -18,7 +18,7 @@ import {
   recoveryFactor,
   recoveryKeys,
   totpFactor,
-  unproven,
+  unverified,
   wrongCode,
 } from '../../support/verifier-rig.ts';
 import { day, facts, overUserSocket, realm, remember, rule } from '../policy/support.ts';
@@ -51,12 +51,12 @@ describe('somebody who has the name of an account that is gone', () => {
 
   it('hears what every name hears before the password, with the right code too', async () => {
     await put(rig, ofAnother);
-    const generic = await open(unproven);
-    const wrong = assertRefused(await answer(rig, unproven, wrongCode(rig)));
-    const right = assertRefused(await answer(rig, unproven, codeNow(rig)));
-    assert.deepEqual(generic, await rig.verifier.open(facts({ ...unproven, user: 'alice' })));
+    const generic = await open(unverified);
+    const wrong = assertRefused(await answer(rig, unverified, wrongCode(rig)));
+    const right = assertRefused(await answer(rig, unverified, codeNow(rig)));
+    assert.deepEqual(generic, await rig.verifier.open(facts({ ...unverified, user: 'alice' })));
     assert.deepEqual([right.result, right.text, right.again], [wrong.result, wrong.text, wrong.again]);
-    const nobody = assertRefused(await answer(rig, { ...unproven, user: 'nobody' }, codeNow(rig)));
+    const nobody = assertRefused(await answer(rig, { ...unverified, user: 'nobody' }, codeNow(rig)));
     assert.deepEqual([right.result, right.text, right.again], [nobody.result, nobody.text, nobody.again]);
     assert.deepEqual(await outcome(), ['refused', 'uid-changed']);
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
@@ -165,7 +165,7 @@ describe('a record that was written before uids were kept', () => {
   it('gets none from a wrong answer, from a login that has proven nothing, and from `verify`', async () => {
     assertRefused(await answer(rig, {}, wrongCode(rig)));
     assert.equal(await uid(), undefined);
-    assertAccepted(await answer(rig, unproven, codeNow(rig)));
+    assertAccepted(await answer(rig, unverified, codeNow(rig)));
     assert.equal(await uid(), undefined);
     const key = Buffer.from(recoveryKeys[0] ?? '');
     const verified = await rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: key });

@@ -359,11 +359,11 @@ describe('where a key is no answer', () => {
       assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
     });
 
-  const unproven = [
+  const unverified = [
     onTerminal({ local: true, firstFactorVerified: false }),
     onTerminal({ local: true, ...overUserSocket }),
   ];
-  for (const login of unproven)
+  for (const login of unverified)
     it(`a login that is not proven (${login.rootSocket ? 'pam.sock' : 'pam-user.sock'}) judges none`, async () => {
       const opening = await rig.verifier.open(login);
       assert.ok(opening.kind === 'ask' && opening.key === undefined);

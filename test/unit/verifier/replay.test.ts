@@ -87,7 +87,7 @@ for (const [what, text] of Object.entries(kinds)) {
     assert.deepEqual((await recordOf(rig)).lock, untouched);
   });
 
-  it(`${what}, unproven, uses up no tries of the name`, async () => {
+  it(`${what}, unverified, uses up no tries of the name`, async () => {
     const from = (each: number): Partial<LoginFacts> => {
       const source = `198.51.100.${each}`;
       return { firstFactorVerified: false, rhost: source, source };

@@ -16,7 +16,7 @@ import {
   type Rig,
   recordOf,
   totpFactor,
-  unproven,
+  unverified,
 } from '../../support/verifier-rig.ts';
 
 const step = 30_000;
@@ -58,7 +58,7 @@ describe('codes of a phone that is three minutes slow', () => {
   });
 
   it('are wrong codes to everyone else, and let no one in', async () => {
-    assert.equal(assertRefused(await answer(rig, unproven, shown())).text, undefined);
+    assert.equal(assertRefused(await answer(rig, unverified, shown())).text, undefined);
     assert.equal((await eventsOf(rig)).at(-1)?.offset, undefined);
     // A code that is still to come is said to no one who could wait for it.
     const ahead = assertRefused(await answer(rig, {}, shown(6)));

@@ -182,9 +182,9 @@ describe('questions to NSS', () => {
     const under = Array.from({ length: crowd }, (_, each) =>
       answer(rig, { ...from(each), user: `slow${each}` }, wrongCodes(rig, 1)[0] ?? ''),
     );
-    await until(() => nss.asked === limits.unprovenLookups.all, 'as many as may be');
+    await until(() => nss.asked === limits.unverifiedLookups.all, 'as many as may be');
     for (let each = 0; each < 10; each += 1) assertAccepted(await answer(rig, {}, press(each)));
-    assert.equal(nss.asked, limits.unprovenLookups.all);
+    assert.equal(nss.asked, limits.unverifiedLookups.all);
     nss.release();
     for (const verdict of await Promise.all(under)) assertRefused(verdict);
   });
@@ -195,7 +195,7 @@ describe('questions to NSS', () => {
     const under = Array.from({ length: 20 }, (_, each) =>
       answer(rig, { ...su, user: `slow${each}` }, '123456'),
     );
-    await until(() => nss.asked === limits.unprovenLookups.own, 'as many as may be');
+    await until(() => nss.asked === limits.unverifiedLookups.own, 'as many as may be');
     assertAccepted(await answer(rig, { ...su, realUid: 1002 }, press(0)));
     nss.release();
     await Promise.all(under);
@@ -203,34 +203,34 @@ describe('questions to NSS', () => {
 });
 
 describe('questions to validation servers', () => {
-  const unproven = limits.validationsUnproven;
+  const unverified = limits.validationsUnverified;
 
   it('are few at a time for the strangers of one account, and of one source', async () => {
     const under = Array.from({ length: 8 }, (_, each) => answer(rig, from(each), made(100 + each)));
-    await until(() => silent.asked.length === unproven.own, 'as many as may be');
+    await until(() => silent.asked.length === unverified.own, 'as many as may be');
     rig.accounts.add('carol', 1002);
     await put(rig, { account: 'carol', factors: [{ ...key, id: 'y2' }] });
     const more = Array.from({ length: 4 }, () => answer(rig, { ...from(99), user: 'carol' }, made(300)));
-    await until(() => silent.asked.length === 2 * unproven.own, 'of another account as many');
+    await until(() => silent.asked.length === 2 * unverified.own, 'of another account as many');
     silent.release();
     await Promise.all([...under, ...more]);
-    assert.equal(silent.asked.length, 2 * unproven.own);
+    assert.equal(silent.asked.length, 2 * unverified.own);
   });
 
   it('are bounded in all for strangers, who leave those of verified logins alone', async () => {
-    const names = Array.from({ length: 2 * unproven.all }, (_, each) => `user${each}`);
+    const names = Array.from({ length: 2 * unverified.all }, (_, each) => `user${each}`);
     for (const [each, name] of names.entries()) {
       rig.accounts.add(name, 2000 + each);
       await put(rig, { account: name, factors: [{ ...key, id: `y${each}` }] });
     }
     const under = names.map((user, each) => answer(rig, { ...from(each), user }, made(100 + each)));
-    await until(() => silent.asked.length === unproven.all, 'as many as may be');
+    await until(() => silent.asked.length === unverified.all, 'as many as may be');
     const owner = answer(rig, {}, made(7));
     await until(() => silent.asked.includes(made(7)), 'the owner has a slot');
     silent.release();
     assertAccepted(await owner);
     await Promise.all(under);
-    assert.equal(silent.asked.length, unproven.all + 1);
+    assert.equal(silent.asked.length, unverified.all + 1);
   });
 
   it('of one account with a verified first factor wait for one another, and for no one else', async () => {
@@ -251,7 +251,7 @@ describe('a call that ends while its answer is judged', () => {
     rig.verifier.answer(await opened(rig, facts), Buffer.from(text), ended);
 
   for (const facts of [{}, from(1)]) {
-    const who = facts.firstFactorVerified === false ? 'unproven' : 'verified';
+    const who = facts.firstFactorVerified === false ? 'unverified' : 'verified';
     it(`lets no one in, and spends nothing, though the servers say later that it is valid (${who})`, async () => {
       // Servers that say it all the same.
       rig.servers = (given, text, within) => silent.ask(given, text, within);

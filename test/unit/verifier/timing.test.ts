@@ -21,7 +21,7 @@ import {
 import { otp, programmed } from '../../support/yubikey.ts';
 import { realm } from '../policy/support.ts';
 
-/** When an unproven login hears that it did not work: the same for every name, whatever is done for an account. */
+/** When an unverified login hears that it did not work: the same for every name, whatever is done for an account. */
 
 const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
 const key: CloudYubikey = {
@@ -61,14 +61,14 @@ describe('an OTP that servers may be asked about', () => {
     it(`is refused after the same time, whoever has the key and however long its servers take (${mode})`, async () => {
       const text = `${mode === 'prompt' ? '' : 'hunter2'}${otp({ use: 9, session: 0 })}`;
       const times: number[] = [];
-      for (const took of [1, 249, 251, 1_700, limits.unprovenValidationWait]) {
+      for (const took of [1, 249, 251, 1_700, limits.unverifiedValidationWait]) {
         rig.servers = async () => {
           rig.clock.mono += took;
           return 'wrong';
         };
         for (const user of names) times.push(await heardAfter(user, text, { mode }));
       }
-      assert.deepEqual(new Set(times), new Set([limits.unprovenOtpHold + limits.refusalBeat]));
+      assert.deepEqual(new Set(times), new Set([limits.unverifiedOtpHold + limits.refusalBeat]));
     });
   }
 
@@ -92,8 +92,8 @@ describe('an OTP that servers may be asked about', () => {
     };
     await heardAfter('alice', otp({ use: 9, session: 0 }));
     await answered(rig, await opened(rig), otp({ use: 8, session: 0 }));
-    assert.deepEqual(asked, [limits.unprovenValidationWait, limits.validationWait]);
-    assert.ok(limits.unprovenValidationWait + limits.refusalBeat <= limits.unprovenOtpHold);
+    assert.deepEqual(asked, [limits.unverifiedValidationWait, limits.validationWait]);
+    assert.ok(limits.unverifiedValidationWait + limits.refusalBeat <= limits.unverifiedOtpHold);
   });
 
   it('is known by its form, for every answer in which one could be found', () => {

@@ -20,7 +20,7 @@ import {
   recoveryFactor,
   recoveryKeys,
   totpFactor,
-  unproven,
+  unverified,
 } from '../../support/verifier-rig.ts';
 import { otp, programmed } from '../../support/yubikey.ts';
 import { facts, realm } from '../policy/support.ts';
@@ -69,8 +69,8 @@ describe('a YubiKey', () => {
     assertAccepted(await answer(rig, {}, dvorak(press)));
     for (const typed of [press, dvorak(press), dvorak(press).toUpperCase()])
       assertRefused(await answer(rig, {}, typed));
-    assertRefused(await answer(rig, unproven, dvorak(otp({ use: 29, session: 0 }))));
-    assertAccepted(await answer(rig, unproven, dvorak(otp({ use: 31, session: 0 }))));
+    assertRefused(await answer(rig, unverified, dvorak(otp({ use: 29, session: 0 }))));
+    assertAccepted(await answer(rig, unverified, dvorak(otp({ use: 31, session: 0 }))));
     const stranger = otp({ use: 40, session: 0 }, { ...programmed, publicId: 'ccccccccccch' });
     const refused = assertRefused(await answer(rig, {}, dvorak(stranger)));
     assert.match(refused.text ?? '', /layout Dvorak/);

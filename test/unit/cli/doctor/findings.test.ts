@@ -298,7 +298,7 @@ auth required pam_permit.so
   ),
   'pam.refusal-ignored': stack('sudo', 'auth requisite pam_unix.so\nauth optional pam_sallyport.so\n'),
   'pam.ignore-refused': stack('sudo', 'auth requisite pam_sallyport.so\n'),
-  'pam.first-factor-not-proven': stack(
+  'pam.first-factor-unverified': stack(
     'sudo',
     'auth required pam_unix.so\nauth requisite pam_sallyport.so first_factor=passed\nauth required pam_permit.so\n',
   ),

@@ -73,13 +73,13 @@ describe('what is wrong in a stack', () => {
     [
       'a password that does not end',
       `auth required pam_unix.so\n${ours}${permit}`,
-      ['first-factor-not-proven'],
+      ['first-factor-unverified'],
     ],
-    ['no password at all', `${ours}${permit}`, ['first-factor-not-proven']],
+    ['no password at all', `${ours}${permit}`, ['first-factor-unverified']],
     [
       'a password in a substack, which ends the substack alone',
       `auth substack @/fedora\n${ours}${permit}`,
-      ['first-factor-not-proven'],
+      ['first-factor-unverified'],
     ],
     [
       'one that says nothing of the password',
@@ -89,17 +89,17 @@ describe('what is wrong in a stack', () => {
     [
       'sufficient in front',
       `auth sufficient pam_unix.so\n${ours}${permit}`,
-      ['first-factor-not-proven', 'skipped'],
+      ['first-factor-unverified', 'skipped'],
     ],
     [
       'an include that is done, and does not die',
       `auth include @/fedora\n${ours}${permit}`,
-      ['first-factor-not-proven', 'skipped'],
+      ['first-factor-unverified', 'skipped'],
     ],
     [
       'a jump over it',
       `auth [success=1 default=ignore] pam_succeed_if.so user ingroup x\n${password}${ours}${permit}`,
-      ['first-factor-not-proven'],
+      ['first-factor-unverified'],
     ],
     [
       'a jump over both',

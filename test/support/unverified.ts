@@ -102,7 +102,7 @@ async function compare(
 }
 
 /** @param count accounts, and as many other names; @param timed whether the times are compared too */
-export async function unprovenScenarios(count: number, timed = false): Promise<void> {
+export async function unverifiedScenarios(count: number, timed = false): Promise<void> {
   const product = await prepare(staffAndRest);
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');

@@ -1,4 +1,0 @@
-import { inNamespace } from '../support/rig/namespace.ts';
-import { unprovenScenarios } from '../support/unproven.ts';
-
-await inNamespace(import.meta.filename, () => unprovenScenarios(12));
