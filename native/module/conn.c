@@ -33,19 +33,27 @@ static bool is_interrupted(void) {
     return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGQUIT) == 1;
 }
 
+/* For a try that begins now: whether it is the last one. */
+static bool is_over(int64_t deadline) {
+    return conn_now() >= deadline;
+}
+
 /*
  * Waits for `events` on `fd`, or with fd -1 for nothing but time, one slice at the most.
  * CONN_OK means: try again. A signal that was handled is no reason to stop.
+ *
+ * Invariant: only a try that began at the deadline or later was the last (`over`). A program that was stopped, or not
+ * run, behind an earlier one looks again: what came meanwhile is no silence.
  */
-static enum conn_status wait_slice(int fd, short events, int slice, int64_t deadline) {
+static enum conn_status wait_slice(int fd, short events, int slice, int64_t deadline, bool over) {
     struct pollfd entry = {.fd = fd, .events = events};
     int64_t left = deadline - conn_now();
 
     if (is_interrupted())
         return CONN_INTERRUPTED;
-    if (left <= 0)
+    if (over)
         return CONN_TIMEOUT;
-    if (poll(&entry, 1, left < slice ? (int)left : slice) < 0 && errno != EINTR)
+    if (left > 0 && poll(&entry, 1, left < slice ? (int)left : slice) < 0 && errno != EINTR)
         return CONN_FAILED;
     return CONN_OK;
 }
@@ -64,14 +72,16 @@ static enum conn_status connect_until(int fd, const struct sockaddr_un *address,
     enum conn_status status = CONN_OK;
 
     while (status == CONN_OK) {
+        bool over = is_over(deadline);
+
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
             return CONN_OK;
         switch (errno) {
         case EINTR:
-            status = wait_slice(-1, 0, 0, deadline);
+            status = wait_slice(-1, 0, 0, deadline, over);
             break;
         case EAGAIN:
-            status = wait_slice(-1, 0, BACKLOG_MS, deadline);
+            status = wait_slice(-1, 0, BACKLOG_MS, deadline, over);
             break;
         case ENOENT:
         case ECONNREFUSED:
@@ -117,6 +127,7 @@ enum conn_status conn_write(int fd, const uint8_t *bytes, size_t length, int64_t
     enum conn_status status = CONN_OK;
 
     for (size_t sent = 0; sent < length && status == CONN_OK;) {
+        bool over = is_over(deadline);
         ssize_t now = send(fd, bytes + sent, length - sent, MSG_NOSIGNAL);
 
         if (now >= 0)
@@ -124,7 +135,7 @@ enum conn_status conn_write(int fd, const uint8_t *bytes, size_t length, int64_t
         else if (errno == EPIPE || errno == ECONNRESET)
             status = CONN_CLOSED;
         else if (errno == EAGAIN)
-            status = wait_slice(fd, POLLOUT, SLICE_MS, deadline);
+            status = wait_slice(fd, POLLOUT, SLICE_MS, deadline, over);
         else if (errno != EINTR)
             status = CONN_FAILED;
     }
@@ -136,6 +147,7 @@ enum conn_status conn_read(int fd, uint8_t *bytes, size_t length, size_t *got, i
 
     *got = 0;
     while (*got < length && status == CONN_OK) {
+        bool over = is_over(deadline);
         ssize_t now = recv(fd, bytes + *got, length - *got, 0);
 
         if (now > 0)
@@ -143,7 +155,7 @@ enum conn_status conn_read(int fd, uint8_t *bytes, size_t length, size_t *got, i
         else if (now == 0 || errno == ECONNRESET)
             status = CONN_CLOSED;
         else if (errno == EAGAIN)
-            status = wait_slice(fd, POLLIN, SLICE_MS, deadline);
+            status = wait_slice(fd, POLLIN, SLICE_MS, deadline, over);
         else if (errno != EINTR)
             status = CONN_FAILED;
     }
