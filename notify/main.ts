@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { defaultConfigFile, readNotifySetting } from '../daemon/client/notify-config.ts';
+import { defaultConfigFile, readNotifySetting } from '../daemon/client/config.ts';
 import { exits, forbidFetch, logToStderr, runProgram, version } from '../daemon/lib/program.ts';
 import { limits } from './limits.ts';
 import { createPosition } from './position.ts';

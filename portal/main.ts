@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/client/portal-config.ts';
+import { defaultConfigFile, type PortalSetting, readPortalSetting } from '../daemon/client/config.ts';
 import type { Log } from '../daemon/lib/log.ts';
 import { exits, forbidFetch, logToStderr, runProgram, version } from '../daemon/lib/program.ts';
 import { createPortalDaemon } from './daemon.ts';

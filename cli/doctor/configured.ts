@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Realm } from '../../daemon/api/views.ts';
-import type { Config } from '../../daemon/client/config-file.ts';
+import type { Config } from '../../daemon/client/config.ts';
 import { nearest } from '../../daemon/lib/nearest.ts';
 import { type Finding, finding, type Machine, notChecked } from './contract.ts';
 import { accountNamed, groupNamed, localAccounts, localGroups } from './names.ts';

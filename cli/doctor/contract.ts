@@ -1,6 +1,6 @@
 import type { StatusView } from '../../daemon/api/views.ts';
 import type { ControlClient } from '../../daemon/client/client.ts';
-import type { ConfigFile } from '../../daemon/client/config-file.ts';
+import type { ConfigFile } from '../../daemon/client/config.ts';
 import type { PamFiles } from '../pam/files.ts';
 import type { TrialView } from '../pam/trial.ts';
 import { catalogue, type FindingId, type Severity } from './catalogue.ts';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { networkInterfaces, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlError, createClient } from '../../daemon/client/client.ts';
-import { readConfigFile, rootOf } from '../../daemon/client/config-file.ts';
+import { readConfigFile, rootOf } from '../../daemon/client/config.ts';
 import { sourcesTell } from '../../daemon/client/name-sources.ts';
 import type { World } from '../lib/environment.ts';
 import { controlSocket } from '../lib/socket.ts';

@@ -1,4 +1,4 @@
-import { systemPaths } from '../../daemon/client/config-file.ts';
+import { systemPaths } from '../../daemon/client/config.ts';
 import { pluralise } from '../../daemon/lib/units.ts';
 import { checkService } from '../pam/check.ts';
 import type { FindingCode, ModuleLine, Finding as StackFinding } from '../pam/lines.ts';

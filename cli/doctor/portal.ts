@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Config } from '../../daemon/client/config-file.ts';
+import type { Config } from '../../daemon/client/config.ts';
 import { isoLocal } from '../lib/time.ts';
 import { lookAtHosts, lookAtPortal } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';

@@ -1,6 +1,6 @@
 import type { KeysView, Realm, ReloadView } from '../api/views.ts';
 import { fitting } from '../audit/filter.ts';
-import { readByPortal } from '../client/portal-config.ts';
+import { readByPortal } from '../client/config.ts';
 import type { Configuration } from '../config/in-force.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';

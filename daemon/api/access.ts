@@ -1,4 +1,4 @@
-import { commandService, portalService } from '../policy/rule.ts';
+import { commandService, portalService } from '../policy/realm.ts';
 import type { ControlCode } from './error-codes.ts';
 import { type CallerRole, type OperationName, operation } from './operations.ts';
 

@@ -119,17 +119,3 @@ function judge(answer: NssAnswer, key: AccountKey, groups: readonly string[]): A
   const memberships = groups.map((group) => [group, told.get(group) ?? 'unresolved'] as const);
   return { status: 'found', account: { name, uid, gid }, groups: new Map(memberships) };
 }
-
-/**
- * The domain of a canonical name, in lower case: `user@corp.example` and `CORP\user`. No account name of a
- * directory holds a backslash, so the first one ends the domain even where an @ stands in the rest.
- */
-export function domainOf(name: string): string | undefined {
-  const backslash = name.indexOf('\\');
-  const at = name.lastIndexOf('@');
-  const [domain, user] =
-    backslash >= 0
-      ? [name.slice(0, backslash), name.slice(backslash + 1)]
-      : [name.slice(at + 1), at < 0 ? '' : name.slice(0, at)];
-  return domain === '' || user === '' ? undefined : domain.toLowerCase();
-}

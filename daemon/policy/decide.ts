@@ -1,16 +1,22 @@
 import type { Realm, Rule } from '../config/contract.ts';
-import type { FactorRecord } from '../factors/kinds.ts';
-import { kindAtLogin, satisfiesRequirement, sshKeyOf } from '../factors/kinds.ts';
+import { type FactorRecord, kindAtLogin, satisfiesRequirement, sshKeyOf } from '../factors/kinds.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
-import type { Decision, DecisionInput, RefusedReason } from './decision.ts';
-import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
+import {
+  type Decision,
+  type DecisionContext,
+  type DecisionInput,
+  date,
+  notNeededDecision,
+  type RefusedReason,
+  refusedDecision,
+} from './decision.ts';
 import { activeExemption, byGrace } from './grace.ts';
 import { activeGrant, mayRemember } from './grants.ts';
 import { ownershipOf } from './identity.ts';
 import { lockAt, lockedUntil, lockoutAt } from './lockout.ts';
 import { observed, observes, remainingRealms } from './observe-mode.ts';
-import { factorOwnerOf, selectRealm } from './realm.ts';
+import { factorOwnerOf, isSignIn, matchingRule, refusalBy, selectRealm } from './realm.ts';
 import {
   bypassCodes,
   factorsFor,
@@ -21,7 +27,6 @@ import {
   namesOf,
   usedUpNames,
 } from './requirement.ts';
-import { isSignIn, matchingRule, refusalBy } from './rule.ts';
 import { addFirstText, maySeeSecrets } from './secrets.ts';
 
 export type { Decision } from './decision.ts';

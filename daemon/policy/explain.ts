@@ -5,11 +5,9 @@ import { formatNetwork } from '../lib/network.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { LoginFacts } from './contract.ts';
 import { decide } from './decide.ts';
-import type { Decision, DecisionInput } from './decision.ts';
-import { date } from './decision-builders.ts';
+import { type Decision, type DecisionInput, date } from './decision.ts';
 import { ifEnforced } from './observe-mode.ts';
-import { factorOwnerOf } from './realm.ts';
-import { possibleRules } from './rule.ts';
+import { factorOwnerOf, possibleRules } from './realm.ts';
 import { secretsText } from './secrets.ts';
 
 /** Why a login would meet what it would meet: the same decision as a login's, told. */

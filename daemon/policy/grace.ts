@@ -1,8 +1,14 @@
 import type { Realm } from '../config/contract.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Exemption, LoginFacts } from './contract.ts';
-import type { Decision, DecisionInput } from './decision.ts';
-import { type DecisionContext, date, notNeededDecision, refusedDecision } from './decision-builders.ts';
+import {
+  type Decision,
+  type DecisionContext,
+  type DecisionInput,
+  date,
+  notNeededDecision,
+  refusedDecision,
+} from './decision.ts';
 
 /** An account without any factor, in a realm that gives it time. */
 export function byGrace(question: DecisionInput, realm: Realm, say: DecisionContext): Decision {

@@ -1,7 +1,7 @@
 import type { Config, Realm } from '../config/contract.ts';
 import type { LoginFacts } from './contract.ts';
 import type { Decision, NotNeeded } from './decision.ts';
-import { isSignIn } from './rule.ts';
+import { isSignIn } from './realm.ts';
 
 /** Whoever changes factors in the portal is asked for one, whatever the realm does at logins. */
 export function observes(realm: Realm, { service }: Pick<LoginFacts, 'service'>): boolean {

@@ -1,6 +1,7 @@
-import type { Config, Realm } from '../config/contract.ts';
-import { type Account, domainOf, type Membership } from '../host/accounts.ts';
-import { SallyportError } from '../lib/errors.ts';
+import type { Config, Realm, Rule, Source } from '../config/contract.ts';
+import type { Account, Membership } from '../host/accounts.ts';
+import { SallyportError, unreachable } from '../lib/errors.ts';
+import { contains } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
 
 export type Selection =
@@ -67,4 +68,119 @@ export function factorOwnerOf(realm: Realm, facts: LoginFacts): 'target' | 'call
   const isSu = facts.service === 'su' || facts.service === 'su-l';
   // On pam-user.sock the real uid is what the program says it is.
   return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
+}
+
+/**
+ * The rule that decides the login: the first that matches, unless the source of the login is not known. Then every
+ * rule that might match counts, and the strictest of the results holds.
+ *
+ * Invariants:
+ * - `skip`, `remember` and `accept` never apply to the portal;
+ * - on pam-user.sock no rule matches: a program there says of itself what it likes;
+ * - an unknown source never matches a rule with `from` that lets in (`skip`, `remember`, `accept`);
+ * - an unknown source never avoids a rule with `from` that refuses or asks.
+ */
+export function matchingRule(realm: Realm, facts: LoginFacts): Rule | undefined {
+  if (!facts.rootSocket) return undefined;
+  const certain = applicable(realm.rules, facts).find((rule) => sourceMatch(rule, facts) === 'yes');
+  const possible = possibleRules(realm.rules, facts);
+  const refusing = possible.find(({ action }) => action.kind === 'refuse');
+  if (refusing !== undefined) return refusing;
+  if (possible.every((rule) => isLaxerOrSame(rule.action, certain?.action))) return certain;
+  // No rule means "ask", which is at least as strict as each of those that remain.
+  return possible.find(({ action }) => action.kind === 'ask');
+}
+
+/** Rules before the first certain match that match if the login comes from one of the places that they name. */
+export function possibleRules(rules: readonly Rule[], facts: LoginFacts): readonly Rule[] {
+  const candidates = applicable(rules, facts);
+  const end = candidates.findIndex((rule) => sourceMatch(rule, facts) === 'yes');
+  const before = end < 0 ? candidates : candidates.slice(0, end);
+  return before.filter((rule) => sourceMatch(rule, facts) === 'unknown');
+}
+
+function applicable(rules: readonly Rule[], { service }: LoginFacts): readonly Rule[] {
+  return rules.filter((rule) => takesService(rule, service) && holdsFor(rule, service));
+}
+
+/** Whether the login comes from a place that the rule names; `unknown` also where only some of it is known. */
+export function sourceMatch(rule: Pick<Rule, 'from'>, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
+  if (rule.from === undefined) return 'yes';
+  const each = rule.from.map((source) => placeMatch(source, facts));
+  if (each.includes('yes')) return 'yes';
+  return each.includes('unknown') ? 'unknown' : 'no';
+}
+
+/**
+ * PAM_RHOST may hold a host name (sshd with UseDNS) or nothing (sudo in a session of sshd): the address is not known
+ * then. Where it holds anything, the login is not local; where it holds nothing, not local may mean not known.
+ */
+function placeMatch(source: Source, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
+  if (facts.local) return source.kind === 'local' ? 'yes' : 'no';
+  if (source.kind === 'local')
+    return facts.rhost === undefined && facts.source === undefined ? 'unknown' : 'no';
+  if (facts.source === undefined) return 'unknown';
+  return contains(source, facts.source) ? 'yes' : 'no';
+}
+
+/** Whether `action` never keeps out a login that `other` lets in. @param other undefined: no rule, which asks */
+function isLaxerOrSame(action: Rule['action'], other: Rule['action'] | undefined): boolean {
+  switch (other?.kind) {
+    case undefined:
+    case 'ask':
+      return action.kind !== 'refuse';
+    case 'refuse':
+      return true;
+    case 'skip':
+      return action.kind === 'skip';
+    case 'remember':
+      return action.kind === 'skip' || (action.kind === 'remember' && action.forMs >= other.forMs);
+    case 'accept':
+      return action.kind === 'skip' || action.kind === 'accept';
+    default:
+      return unreachable(other);
+  }
+}
+
+/** The service under which sign-ins to the portal are judged. */
+export const portalService = 'sallyport-portal';
+
+/** And those of the command, by users who change their own factors. */
+export const commandService = 'sallyport';
+
+/** Whether somebody signs in to change factors. What holds for the portal holds for the command. */
+export function isSignIn(service: string): boolean {
+  return service === portalService || service === commandService;
+}
+
+/** Who may change factors is never let off: such a rule is passed over there. */
+function holdsFor({ action }: Rule, service: string): boolean {
+  return !isSignIn(service) || action.kind === 'ask' || action.kind === 'refuse';
+}
+
+function takesService(rule: Rule, service: string): boolean {
+  if (rule.services === undefined || rule.services.includes(service)) return true;
+  // A rule for the portal keeps the same people from changing factors by the command.
+  return service === commandService && rule.services.includes(portalService);
+}
+
+/** Why a rule refuses, for its decision. */
+export function refusalBy(rule: Rule, facts: LoginFacts): string {
+  return sourceMatch(rule, facts) === 'unknown'
+    ? 'a rule refuses this service from some places, and the address that this login comes from is not known'
+    : 'a rule refuses this service from there';
+}
+
+/**
+ * The domain of a canonical name, in lower case: `user@corp.example` and `CORP\user`. No account name of a
+ * directory holds a backslash, so the first one ends the domain even where an @ stands in the rest.
+ */
+export function domainOf(name: string): string | undefined {
+  const backslash = name.indexOf('\\');
+  const at = name.lastIndexOf('@');
+  const [domain, user] =
+    backslash >= 0
+      ? [name.slice(0, backslash), name.slice(backslash + 1)]
+      : [name.slice(at + 1), at < 0 ? '' : name.slice(0, at)];
+  return domain === '' || user === '' ? undefined : domain.toLowerCase();
 }

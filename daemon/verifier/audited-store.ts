@@ -4,7 +4,7 @@ import { SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { limits } from '../limits.ts';
-import { isSignIn } from '../policy/rule.ts';
+import { isSignIn } from '../policy/realm.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 
 /** What a change rests on: the record as it was read, and its version. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAccounts, domainOf } from '../../../daemon/host/accounts.ts';
+import { createAccounts } from '../../../daemon/host/accounts.ts';
 import type { LookupAccount, NssAnswer } from '../../../daemon/host/addon.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { domainOf } from '../../../daemon/policy/realm.ts';
 
 function answering(answer: NssAnswer) {
   const asked: Parameters<LookupAccount>[] = [];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Exemption } from '../../../daemon/policy/contract.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
-import { portalService } from '../../../daemon/policy/rule.ts';
+import { portalService } from '../../../daemon/policy/realm.ts';
 import {
   day,
   facts,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decide } from '../../../daemon/policy/decide.ts';
 import { explain } from '../../../daemon/policy/explain.ts';
-import { portalService } from '../../../daemon/policy/rule.ts';
+import { portalService } from '../../../daemon/policy/realm.ts';
 import { sshSkRecord } from '../../support/ssh-keys.ts';
 import {
   bypass,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Membership } from '../../../daemon/host/accounts.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
 import { explain } from '../../../daemon/policy/explain.ts';
-import { portalService } from '../../../daemon/policy/rule.ts';
+import { portalService } from '../../../daemon/policy/realm.ts';
 import {
   config,
   day,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { domainOf, type Membership } from '../../../daemon/host/accounts.ts';
-import { referencedGroups, selectRealm } from '../../../daemon/policy/realm.ts';
+import type { Membership } from '../../../daemon/host/accounts.ts';
+import { domainOf, referencedGroups, selectRealm } from '../../../daemon/policy/realm.ts';
 import { alice, config, members, realm } from './support.ts';
 
 const rest = realm({ name: 'rest' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Rule, Source } from '../../../daemon/config/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
-import { matchingRule } from '../../../daemon/policy/rule.ts';
+import { matchingRule } from '../../../daemon/policy/realm.ts';
 import { facts, onTerminal, overUserSocket, realm, rule } from './support.ts';
 
 const ten: Source = { kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 };

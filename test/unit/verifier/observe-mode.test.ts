@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { portalService } from '../../../daemon/policy/rule.ts';
+import { portalService } from '../../../daemon/policy/realm.ts';
 import {
   answered,
   eventsOf,
