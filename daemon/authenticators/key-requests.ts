@@ -60,15 +60,8 @@ export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomnes
       const outcome = call.outcome.then((said): Assertion | FidoFailure => {
         if (said.kind === 'failed') return said;
         const { credentialId, authenticatorData, signature } = said;
-        const { challenge, origin, clientDataJSON } = asked;
-        return {
-          credentialId: credentialId.toString('base64url'),
-          challenge,
-          origin,
-          clientDataJSON,
-          authenticatorData,
-          signature,
-        };
+        const id = credentialId.toString('base64url');
+        return { credentialId: id, ...signedIn(asked), authenticatorData, signature };
       });
       return { outcome, pin: (bytes) => call.pin(bytes), cancel: () => call.cancel() };
     },
@@ -89,13 +82,10 @@ export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomnes
       );
       const outcome = call.outcome.then((said): Registration | FidoFailure => {
         if (said.kind === 'failed') return said;
-        const { challenge, origin, clientDataJSON } = asked;
         return {
           credentialId: said.credentialId.toString('base64url'),
-          challenge,
-          origin,
+          ...signedIn(asked),
           rpId: rp.rpId,
-          clientDataJSON,
           attestationObject: said.attestationObject,
           transports: ['usb'],
         };
@@ -110,6 +100,10 @@ export interface ClientData {
   readonly origin: string;
   readonly clientDataJSON: Buffer;
   readonly hash: Buffer;
+}
+
+function signedIn({ challenge, origin, clientDataJSON }: ClientData): Omit<ClientData, 'hash'> {
+  return { challenge, origin, clientDataJSON };
 }
 
 /**

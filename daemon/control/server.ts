@@ -117,10 +117,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
   server.on('request', (request, response) => {
     const uid = peers.get(request.socket);
     // It was told no when it connected, and what it says is not heard.
-    if (uid === undefined) {
-      request.resume();
-      return;
-    }
+    if (uid === undefined) return void request.resume();
     serve(context, uid, request, response).catch((error: unknown) => {
       options.log.error('control-failed', { uid, message: messageOf(error) });
       response.destroy();
@@ -140,11 +137,15 @@ export function createControlServer(options: ControlOptions): ControlServer {
       options.signIns.close();
       options.approvals.close();
       refusals.close();
-      server.closeIdleConnections();
-      setTimeout(() => server.closeAllConnections(), 1_000).unref();
+      endConnections(server);
       await closed;
     },
   };
+}
+
+function endConnections(server: Server): void {
+  server.closeIdleConnections();
+  setTimeout(() => server.closeAllConnections(), 1_000).unref();
 }
 
 function httpServer(limit: NonNullable<ControlOptions['limits']>): Server {

@@ -66,20 +66,7 @@ export function createSlots(limit: SlotLimits): Slots {
       return Promise.resolve(true);
     }
     if (!mayWait(owners)) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const mine: Waiting = {
-        owners,
-        enter: () => {
-          clearTimeout(late);
-          resolve(true);
-        },
-      };
-      const late = setTimeout(() => {
-        waiting.delete(mine);
-        resolve(false);
-      }, ms);
-      waiting.add(mine);
-    });
+    return entered(waiting, owners, ms);
   };
 
   return {
@@ -92,6 +79,24 @@ export function createSlots(limit: SlotLimits): Slots {
       }
     },
   };
+}
+
+/** Waits for a slot. @returns false: none came in time */
+function entered(waiting: Set<Waiting>, owners: readonly string[], ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const mine: Waiting = {
+      owners,
+      enter: () => {
+        clearTimeout(late);
+        resolve(true);
+      },
+    };
+    const late = setTimeout(() => {
+      waiting.delete(mine);
+      resolve(false);
+    }, ms);
+    waiting.add(mine);
+  });
 }
 
 /** Lets so much work in at a time; what comes meanwhile waits, first come first served. */

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
-import { createCounter, createHistogram, type Family } from './exposition.ts';
+import { createCounter, createHistogram, type Family, gauge } from './exposition.ts';
 
 /**
  * What is counted as it happens.
@@ -25,7 +25,8 @@ export interface Counts {
 const wrongReasons = ['wrong', 'replay', 'counter', 'clock', 'restored', 'unknown-format'] as const;
 const outcomes = ['committed', 'conflict', 'failed'] as const;
 
-export function createCounts(): Counts {
+/** In the order in which Prometheus is shown them. */
+function createFamilies() {
   const logins = createCounter(
     'sallyport_logins_total',
     'Logins, by realm, kind of the factor that was used, and outcome.',
@@ -63,6 +64,12 @@ export function createCounts(): Counts {
     'Changes that were offered to the store, by outcome; after a conflict all is decided again.',
     outcomes.map((outcome) => ({ outcome })),
   );
+  return { logins, wrong, locks, changes, rejected, prompt, answer, commit, commits };
+}
+
+export function createCounts(): Counts {
+  const families = createFamilies();
+  const { logins, wrong, locks, changes, rejected, prompt, answer, commit, commits } = families;
   let evaluating = 0;
   let committing = 0;
 
@@ -95,21 +102,13 @@ export function createCounts(): Counts {
       flush: () => logAggregator.flush(),
     }),
     families: () => [
-      ...[logins, wrong, locks, changes, rejected, prompt, answer, commit, commits].map((one) =>
-        one.family(),
+      ...Object.values(families).map((one) => one.family()),
+      gauge(
+        'sallyport_answers_waiting',
+        'Answers that are being judged, or wait for their turn.',
+        evaluating,
       ),
-      {
-        name: 'sallyport_answers_waiting',
-        help: 'Answers that are being judged, or wait for their turn.',
-        type: 'gauge',
-        samples: [{ value: evaluating }],
-      },
-      {
-        name: 'sallyport_commits_waiting',
-        help: 'Changes that are not on disk yet.',
-        type: 'gauge',
-        samples: [{ value: committing }],
-      },
+      gauge('sallyport_commits_waiting', 'Changes that are not on disk yet.', committing),
     ],
   };
 }

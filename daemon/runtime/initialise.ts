@@ -78,18 +78,6 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     make();
     made.push(path);
   };
-  const directory = (path: string, mode: number, owner?: FileOwner): void => {
-    // The umask is strict for the store's sake; what other users have to pass must not suffer from it.
-    const umask = process.umask(0o022);
-    try {
-      if (mkdirSync(path, { recursive: true }) === undefined) return;
-      chmodSync(path, mode);
-      if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
-    } finally {
-      process.umask(umask);
-    }
-  };
-
   directory(dirname(file), 0o755);
   once(file, () => {
     createDurably(file, Buffer.from(initialConfig(root, options.helpers)));
@@ -123,4 +111,16 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   }
   made.push(paths.store, paths.anchor);
   return { file, paths, made, kept };
+}
+
+function directory(path: string, mode: number, owner?: FileOwner): void {
+  // The umask is strict for the store's sake; what other users have to pass must not suffer from it.
+  const umask = process.umask(0o022);
+  try {
+    if (mkdirSync(path, { recursive: true }) === undefined) return;
+    chmodSync(path, mode);
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  } finally {
+    process.umask(umask);
+  }
 }

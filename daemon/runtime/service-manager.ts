@@ -55,18 +55,10 @@ export function createManager(options: ManagerOptions): Manager {
   };
 
   return {
-    async starting(what, work) {
+    starting(what, work) {
       const longer = `EXTEND_TIMEOUT_USEC=${limits.startExtension * 1_000}`;
       tell(news(what), longer);
-      const until = performance.now() + limits.longestStart;
-      const timer = setInterval(() => {
-        if (performance.now() < until) tell(longer);
-      }, limits.startExtension / 3).unref();
-      try {
-        return await work();
-      } finally {
-        clearInterval(timer);
-      }
+      return whileStarting(work, () => tell(longer));
     },
     ready(currentStatus, check) {
       status = currentStatus;
@@ -91,6 +83,19 @@ export function createManager(options: ManagerOptions): Manager {
       tell('STOPPING=1', news(text));
     },
   };
+}
+
+/** Says again and again, within bounds, that it goes on. */
+async function whileStarting<T>(work: () => Promise<T>, extend: () => void): Promise<T> {
+  const until = performance.now() + limits.longestStart;
+  const timer = setInterval(() => {
+    if (performance.now() < until) extend();
+  }, limits.startExtension / 3).unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** A control character would end the line, and begin another message of ours. */

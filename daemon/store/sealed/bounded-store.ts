@@ -24,11 +24,6 @@ export function boundedStore(store: Store, options: BoundedStoreOptions): Store 
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
 
-  const isFresh = async ({ accounts }: Commit): Promise<boolean> => {
-    for (const { account, version } of accounts)
-      if ((await store.account(account)).version !== version) return false;
-    return true;
-  };
   const write = async (): Promise<void> => {
     const events = aggregates.take();
     if (events.length === 0) return;
@@ -54,7 +49,7 @@ export function boundedStore(store: Store, options: BoundedStoreOptions): Store 
     const changes = tokens.length > 0 || accounts.some(({ write }) => write !== undefined);
     if (from === undefined || changes) return store.commit(change);
     if (events.every((event) => aggregates.single(event, from))) return store.commit(change);
-    if (!(await isFresh(change))) return 'conflict';
+    if (!(await isFresh(store, change))) return 'conflict';
     for (const event of events) aggregates.add(event, from);
     later();
     return 'committed';
@@ -79,4 +74,10 @@ export function boundedStore(store: Store, options: BoundedStoreOptions): Store 
       await store.close();
     },
   };
+}
+
+async function isFresh(store: Store, { accounts }: Commit): Promise<boolean> {
+  for (const { account, version } of accounts)
+    if ((await store.account(account)).version !== version) return false;
+  return true;
 }
