@@ -74,7 +74,9 @@ describe('sallyport audit', () => {
       [['codes', 'sudo']],
     );
     assert.deepEqual(
-      events.filter(({ left }) => left !== undefined).map(({ left, outcome }) => [left, outcome]),
+      events
+        .filter(({ remaining }) => remaining !== undefined)
+        .map(({ remaining, outcome }) => [remaining, outcome]),
       [[9, 'success']],
     );
   });
