@@ -7,12 +7,12 @@ import { Sandbox } from './demo/sandbox.ts';
 import { selfTest } from './demo/self-test.ts';
 import { foldingColumns, foldText } from './lib/fold.ts';
 
-/** `npm start`: sallyportd in ./.sallyport, a factor for whoever runs it, and a login with it. */
+/** `npm start`: sallyportd in ./.sallyport, a factor for the current user, and a login with it. */
 
 const usage = `usage: npm start [-- --self-test]
 
-Brings sallyportd up in ./.sallyport, enrols you, and takes a login through the real PAM module.
-  --self-test   the same without a person, in a directory of its own; also tries a replay and a wrong code
+Starts sallyportd in ./.sallyport, enrols you, and logs you in through the real PAM module.
+  --self-test   Run the same unattended in a temporary directory, with a replay and a wrong code
 `;
 
 function say(text: string): void {
@@ -29,10 +29,10 @@ async function enrolAndLogIn(sandbox: Sandbox, user: string): Promise<void> {
     say(`\nEnrolling ${user}. Scan the code with an authenticator app, then type the six digits it shows.\n`);
     const add = await sandbox.cli(['factor', 'add', 'totp', user]);
     if (add.status !== 0) {
-      say('\nNothing was enrolled; the daemon stays up all the same.');
+      say('\nNothing was enrolled; the daemon keeps running.');
       return;
     }
-    say('\nThat code is spent. Wait until your app shows the next one, then log in with it.');
+    say('\nThat code is now used. Wait until your app shows the next one, then log in with it.');
   }
   say(`\nA login of ${user} through pam_sallyport.so:\n`);
   const login = await sandbox.login(user);
@@ -52,7 +52,7 @@ async function main(): Promise<number> {
   const sandbox = new Sandbox(resolve('.sallyport'));
   const user = userInfo().username;
   if (!sandbox.exists) {
-    say(`Laying out ${sandbox.root}`);
+    say(`Creating ${sandbox.root}`);
     const init = await sandbox.init();
     if (init.status !== 0) {
       process.stderr.write(init.output);
@@ -61,10 +61,10 @@ async function main(): Promise<number> {
   }
   await sandbox.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void sandbox.stop());
-  say(`sallyportd is up (pid ${sandbox.pid}); its log is ${sandbox.log}`);
+  say(`sallyportd is running (pid ${sandbox.pid}); log: ${sandbox.log}`);
   const portal = await sandbox.startPortal();
-  if (portal === undefined) say(`The portal is not up; its log is ${sandbox.portalLog}`);
-  else say(`The portal is up: ${portal} (sign in with your account and password)`);
+  if (portal === undefined) say(`The portal did not start; log: ${sandbox.portalLog}`);
+  else say(`The portal is running: ${portal} (sign in with your account and password)`);
   if (process.stdin.isTTY && process.stdout.isTTY) await enrolAndLogIn(sandbox, user);
 
   const cli = `node dist/cli/main.js --config ${sandbox.config}`;

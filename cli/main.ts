@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { version } from '../daemon/lib/program.ts';
 import { run } from './program.ts';
 
-// A pipe that was closed (head, less) has had enough; that is no failure to report.
+// A reader that closed the pipe (head, less) needs no more output: not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

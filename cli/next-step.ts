@@ -1,18 +1,18 @@
-/** What `sallyport` alone knows of the machine. Undefined: it cannot be seen from here. */
+/** What the overview knows about the machine. Undefined if the caller may not read it. */
 export interface State {
-  /** Whom the advice is for: whoever called sudo, else the caller. */
+  /** The account that the advice is for: SUDO_USER, else the caller. */
   readonly you: string;
   readonly root: boolean;
   readonly initialised: boolean | undefined;
   readonly answers: boolean;
   readonly factors: readonly { readonly kind: string; readonly enabled: boolean }[] | undefined;
   readonly locked: boolean | undefined;
-  /** The services that ask for a second factor. */
+  /** Protected services. */
   readonly guarded: readonly string[] | undefined;
-  /** A change to a PAM stack that puts itself back: its service. */
+  /** The services of a trial change that awaits confirmation. */
   readonly openTry: string | undefined;
   readonly observing: readonly string[];
-  /** Findings of doctor that lock somebody out or let somebody in. */
+  /** Number of doctor findings that mean a lockout or a bypass. */
   readonly errors: number;
 }
 
@@ -35,8 +35,8 @@ export interface NextStep {
 }
 
 /**
- * The one sensible step, the first of these that is still to be done. Pure.
- * A try comes right behind one's own factor: it must be confirmed by a new login in time, and that login asks for it.
+ * The first of these steps that is still to be done. Pure.
+ * A trial comes right after the caller's own factor: a new login must confirm it in time, and needs that factor.
  */
 export function nextStep(state: State): NextStep {
   const { you, root } = state;
@@ -45,7 +45,7 @@ export function nextStep(state: State): NextStep {
   if (!state.answers)
     return root
       ? { id: 'start', why: 'sallyportd does not answer', command: 'systemctl start sallyportd' }
-      : { id: 'start', why: 'sallyportd does not answer; tell your administrator' };
+      : { id: 'start', why: 'sallyportd does not answer; contact your administrator' };
   if (!root && state.locked === true)
     return { id: 'ask-unlock', why: 'your second factor is locked; ask your administrator to unlock it' };
   if (state.factors?.every(({ enabled }) => !enabled) === true)
@@ -57,29 +57,33 @@ export function nextStep(state: State): NextStep {
   if (state.openTry !== undefined)
     return {
       id: 'confirm',
-      why: `the try of ${state.openTry} puts itself back unless a new login confirms it`,
+      why: `the trial of ${state.openTry} is rolled back unless a new login confirms it`,
       command: 'sallyport pam confirm',
     };
   if (state.factors?.some(({ kind }) => kind === 'recovery') === false)
     return {
       id: 'add-recovery',
-      why: `${you} has no recovery keys for the day the phone is lost`,
+      why: `${you} has no recovery keys in case the phone is lost`,
       command: `sallyport factor add recovery ${you}`,
     };
   if (root && state.guarded?.length === 0)
     return {
       id: 'guard',
-      why: 'no login asks for the second factor yet',
+      why: 'no service requires a second factor yet',
       command: 'sallyport pam enable sshd --with password --try 10m',
     };
   const [observed] = state.observing;
   if (observed !== undefined)
     return {
       id: 'report',
-      why: `the realm "${observed}" only observes: it asks nobody`,
+      why: `the realm "${observed}" is in observe mode: it asks for no factor`,
       command: 'sallyport report',
     };
   if (state.errors > 0)
-    return { id: 'doctor', why: 'something locks people out or lets them in', command: 'sallyport doctor' };
-  return { id: 'none', why: 'all is well' };
+    return {
+      id: 'doctor',
+      why: 'there is a lockout or a way around the second factor',
+      command: 'sallyport doctor',
+    };
+  return { id: 'none', why: 'nothing is left to do' };
 }

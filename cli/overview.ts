@@ -13,12 +13,12 @@ import { commandWith } from './lib/socket.ts';
 import { nextStep, type State } from './next-step.ts';
 
 const day = 86_400_000;
-/** An overview is short: it looks at so many accounts, and so many events, and leaves the rest to doctor. */
+/** Limits that keep the overview fast; doctor reads everything. */
 const accountsAtMost = 50;
 const eventsAtMost = 500;
 const usersAtMost = 500;
 
-/** `sallyport` alone on a terminal: what state the machine is in, and the next sensible step. */
+/** `sallyport` without a command on a terminal: the state of the machine, and the next step. */
 export async function overview(context: Context): Promise<void> {
   const { output, world } = context;
   const file = context.configFile();
@@ -52,14 +52,17 @@ async function look(
   const errors = answers && status.ok ? await errorsOf(machine) : 0;
   const facts: Fact[] = [
     ['sallyport', machine.version],
-    ['set up', initialised === undefined ? 'not seen from here' : initialised ? 'yes' : 'no'],
+    ['set up', initialised === undefined ? 'not readable by this user' : initialised ? 'yes' : 'no'],
     [
       'sallyportd',
       status.ok ? `answers, version ${status.value.version}` : answers ? 'answers' : 'does not answer',
     ],
     ['configuration', await configurationOf(machine)],
     ...(realms === undefined ? [] : [['realms', realms.map(({ name }) => name).join(', ')] as const]),
-    ['guarded', services === undefined ? 'not seen from here' : services.join(', ') || 'no service'],
+    [
+      'protected services',
+      services === undefined ? 'not readable by this user' : services.join(', ') || 'none',
+    ],
     ...(status.ok ? await accountsAndEvents(machine, status.value.store.accounts) : []),
     ...(errors === 0
       ? []
@@ -67,14 +70,14 @@ async function look(
           [
             'doctor',
             errors === 1
-              ? '1 finding locks somebody out or lets somebody in'
-              : `${errors} findings lock somebody out or let somebody in`,
+              ? '1 finding is an error: a lockout, or a login without a second factor'
+              : `${errors} findings are errors: lockouts, or logins without a second factor`,
           ] as const,
         ]),
   ];
   const trial = machine.trial();
   if (trial !== undefined)
-    facts.push(['on trial', `${trial.services.join(', ')}: put back unless a new login confirms it`]);
+    facts.push(['on trial', `${trial.services.join(', ')}: rolled back unless a new login confirms it`]);
   const state: State = {
     you,
     root: machine.uid === 0 || machine.rooted,
@@ -90,16 +93,16 @@ async function look(
   return { facts, state };
 }
 
-/** The file, and whether it is what decides: between an edit and a reload an older one does. */
+/** The state of the file, and whether it is active: between an edit and a reload an older version is. */
 async function configurationOf(machine: Machine): Promise<string> {
   const found = (await configCheck.run(machine)).find((one) => one.severity !== 'ok');
-  if (found === undefined) return 'good';
+  if (found === undefined) return 'valid and active';
   if (found.severity === 'note') return found.summary;
   const [first = ''] = found.summary.split('\n');
   return `${first} (${found.fix})`;
 }
 
-/** Undefined: the daemon is away, or knows nobody of that name. */
+/** @returns undefined if the daemon is unreachable or knows no such account */
 async function ownOf(machine: Machine, user: string): Promise<UserView | undefined> {
   try {
     return await machine.daemon.user(user);
@@ -150,6 +153,6 @@ async function accountsAndEvents(machine: Machine, accounts: number): Promise<re
   return [
     ['accounts', `${accounts}, with a factor: ${able}${least}`],
     ...(codes === 0 ? [] : [['codes locked', `${codes}${least}`] as const]),
-    ['refused in a day', `${refused.length}${more}${locked === 0 ? '' : `, ${locked} of them by a lock`}`],
+    ['refused in a day', `${refused.length}${more}${locked === 0 ? '' : `, ${locked} of them by a lockout`}`],
   ];
 }

@@ -28,7 +28,7 @@ import { exitStatus, exitStatusOf } from './lib/errors.ts';
 import { foldingColumns, foldText } from './lib/fold.ts';
 import { defaultConfigFile } from './lib/socket.ts';
 
-/** The whole tree of commands: what runs, what --help and the manual page say, and what shells complete. */
+/** The whole tree of commands: the source of execution, --help, the manual page and shell completion. */
 export function programOf(world: World): {
   readonly program: Command;
   readonly context: Context;
@@ -69,14 +69,14 @@ export function programOf(world: World): {
 
 /**
  * Runs one command line.
- * @param words what stands behind the program's name
+ * @param words the arguments after the program's name
  * @returns the exit status
  */
 export async function run(words: readonly string[], world: World): Promise<number> {
   const { program, context, status, close } = programOf(world);
   try {
-    if (world.output.isTTY === true && isOnly(program, words)) {
-      // What it looks at is of no use to the commands, and takes time to load.
+    if (world.output.isTTY === true && hasNoCommand(program, words)) {
+      // Loaded on demand: other commands do not need it, and it takes time to load.
       const { overview } = await import('./overview.ts');
       await overview(context);
       return status();
@@ -93,26 +93,28 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   }
 }
 
-/** No command, and nothing that asks for help. */
-function isOnly(program: Command, words: readonly string[]): boolean {
+/** Whether the command line has no command and no option. */
+function hasNoCommand(program: Command, words: readonly string[]): boolean {
   const { operands, unknown } = program.parseOptions([...words]);
   return operands.length === 0 && unknown.length === 0;
 }
 
-/** Whoever mistypes an option is sent to the help of that command. */
+/** A usage error refers to the help of that command. */
 function nameHelp(command: Command, path: string): void {
   command.showHelpAfterError(`try: ${path} --help`);
   for (const one of command.commands) nameHelp(one, `${path} ${one.name()}`);
 }
 
-/** Before commands are added: they take these settings over. */
+/** Call before adding commands: they inherit these settings. */
 function configure(program: Command, world: World): void {
   program
-    .description('The second factor of the logins on this machine')
-    .version(world.version)
-    .option('--config <file>', `the configuration, by default ${defaultConfigFile}`)
-    .option('--link', 'where your password is needed, ask for a sign-in link in its place')
-    .option('--offline', 'while sallyportd is stopped: work on the store itself; root alone')
+    .description('Manage second factors for logins on this machine')
+    .version(world.version, '-V, --version', 'Show the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
+    .option('--config <file>', `Configuration file (default: ${defaultConfigFile})`)
+    .option('--link', 'Ask for a sign-in link instead of your password')
+    .option('--offline', 'Open the store directly while sallyportd is stopped (root only)')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void world.output.write(foldText(text, foldingColumns(world.output))),
@@ -126,7 +128,7 @@ function configure(program: Command, world: World): void {
 /** Longer lines are hard to read. */
 const widestHelp = 100;
 
-/** A pipe gets the same whatever the terminal. */
+/** A pipe gets the same text for every terminal width. */
 function helpWidth(stream: World['output']): number {
   return stream.isTTY === true ? Math.min(columnsOf(stream), widestHelp) : widestHelp;
 }

@@ -4,10 +4,10 @@ import type { World } from '../lib/environment.ts';
 import { CliError, cannotWrite } from '../lib/errors.ts';
 
 /**
- * Writes a new file that only its owner can read, durable before it returns. Invariants: a file that is there is
- * never touched, and one that could not be finished does not stay.
+ * Writes a new file that only its owner can read, durable before it returns. Invariants: an existing file is never
+ * touched, and an incomplete one is removed.
  *
- * @throws CliError refused, whatever the chunks throw
+ * @throws CliError refused, and errors of the chunks
  */
 export async function writeNew(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const orRefused = async <T>(work: Promise<T>): Promise<T> =>
@@ -24,9 +24,9 @@ export async function writeNew(path: string, chunks: AsyncIterable<Uint8Array>):
   }
 }
 
-/** To standard output, for a pipe. */
+/** Writes to standard output, which must be a pipe. */
 export async function writeOut({ output }: World, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   if (output.isTTY === true)
-    throw new CliError('usage', 'a backup is not for a terminal; name a file, or send it into a pipe');
+    throw new CliError('usage', 'a backup cannot be written to a terminal; name a file, or use a pipe');
   for await (const chunk of chunks) if (!output.write(chunk)) await once(output, 'drain');
 }

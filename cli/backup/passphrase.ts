@@ -9,14 +9,18 @@ export interface PassphraseOptions {
   readonly passphraseFd?: number;
 }
 
-/** A passphrase is what stands between a stolen backup and every seed; each guess costs a thief a second. */
+/** Threat: guessing the passphrase of a stolen backup reveals every secret; each guess takes about a second. */
 const shortest = 10;
 
-/** Never an argument: every user of the machine can read those. */
+/** Never an argument: every user of the machine can read arguments. */
 export function passphraseOptions(command: Command): Command {
   return command
-    .option('--passphrase-file <file>', 'read the passphrase from the first line of this file')
-    .option('--passphrase-fd <n>', 'or of this open descriptor', wholeNumber(0, 1_000_000));
+    .option('--passphrase-file <file>', 'Read the passphrase from the first line of this file')
+    .option(
+      '--passphrase-fd <n>',
+      'Read the passphrase from this open file descriptor',
+      wholeNumber(0, 1_000_000),
+    );
 }
 
 function given({ passphraseFile, passphraseFd }: PassphraseOptions): string | undefined {
@@ -26,21 +30,18 @@ function given({ passphraseFile, passphraseFd }: PassphraseOptions): string | un
     return readFileSync(from, 'utf8').split('\n')[0]?.replace(/\r$/, '') ?? '';
   } catch (error) {
     const why = systemCode(error);
-    throw new CliError('usage', `the passphrase cannot be read from ${from} (${why})`);
+    throw new CliError('usage', `cannot read the passphrase from ${from} (${why})`);
   }
 }
 
-/** @throws CliError usage: a short one, or two that differ */
+/** @throws CliError usage: too short, or the two entries differ */
 export async function newPassphrase({ prompt }: Context, options: PassphraseOptions): Promise<string> {
   const read = given(options);
   const first = read ?? (await prompt.askSecret('Passphrase for the backup: ')) ?? '';
   if ([...first].length < shortest)
-    throw new CliError(
-      'usage',
-      `a passphrase of at least ${shortest} characters is needed; nothing was written`,
-    );
+    throw new CliError('usage', `the passphrase is shorter than ${shortest} characters; nothing was written`);
   if (read !== undefined || !prompt.interactive) return first;
-  const again = (await prompt.askSecret('The same once more: ')) ?? '';
+  const again = (await prompt.askSecret('Repeat the passphrase: ')) ?? '';
   if (again === first) return first;
   throw new CliError('usage', 'the two passphrases differ; nothing was written');
 }

@@ -11,10 +11,7 @@ export interface OpenOptions extends PassphraseOptions {
 
 export function openOptions(command: Command): Command {
   return passphraseOptions(
-    command.option(
-      '--identity <file>',
-      'the private key of age that a backup to a public key is opened with',
-    ),
+    command.option('--identity <file>', 'File with the age private key that opens the backup'),
   );
 }
 
@@ -28,7 +25,7 @@ export interface Verified {
   readonly entries: number;
 }
 
-/** Reads all of it, to the end. @throws CliError refused */
+/** Reads the backup to its end. @throws CliError refused */
 export async function verified(file: string, how: OpenWith): Promise<Verified> {
   let header: BackupHeader | undefined;
   try {
@@ -40,7 +37,7 @@ export async function verified(file: string, how: OpenWith): Promise<Verified> {
     if (error instanceof CliError) throw error;
     throw new CliError('refused', error instanceof Error ? error.message : String(error));
   }
-  throw new CliError('refused', `${file} has no end`);
+  throw new CliError('refused', `${file} is incomplete; use another backup`);
 }
 
 export function tellHeader({ output }: Context, { header, entries }: Verified): void {
@@ -54,7 +51,7 @@ export function tellHeader({ output }: Context, { header, entries }: Verified): 
     ['accounts', String(header.accounts)],
     ['audit events', String(Math.max(0, header.events.last - header.events.first + 1))],
     ['entries', String(entries)],
-    ['sealed with master key', header.keyId],
-    ['holds the master key', header.withMasterKey ? 'yes' : 'no'],
+    ['master key id', header.keyId],
+    ['contains the master key', header.withMasterKey ? 'yes' : 'no'],
   ]);
 }

@@ -4,16 +4,15 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { CliError, systemCode } from '../lib/errors.ts';
 
 /**
- * Backups are sealed as age files (age-encryption.org/v1), so that they can be opened without Sallyport too:
- * age -d FILE.
+ * Backups are age files (age-encryption.org/v1), which can be opened without Sallyport: age -d FILE.
  */
 export type SealTo = { readonly passphrase: string } | { readonly recipients: readonly string[] };
 export type OpenWith = { readonly passphrase: string } | { readonly identityFile: string };
 
-/** 2^18, what age itself takes: about a second for each guess. */
+/** 2^18, the default of age: about a second for each guess. */
 const workFactor = 18;
 
-/** In pieces of 64 KiB, however much it is. @throws CliError usage: no public key of age */
+/** Encrypts in chunks of 64 KiB. @throws CliError usage: not an age public key */
 export async function sealed(
   plain: AsyncIterable<Uint8Array>,
   to: SealTo,
@@ -26,7 +25,7 @@ export async function sealed(
   return (await encrypter.encrypt(streamOf(plain))) as NodeStream<Uint8Array>;
 }
 
-/** Nothing is read ahead: what Node makes of a stream of bytes by itself would take 65 536 chunks into memory. */
+/** Reads nothing ahead: Node's default for byte streams would buffer 65 536 chunks. */
 function streamOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
@@ -50,14 +49,14 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   } catch {
     throw new CliError(
       'usage',
-      `${recipient} is no public key of age; "age-keygen -o key.txt" makes a pair and shows the public one (age1…)`,
+      `${recipient} is not an age public key (age1…); to create a key pair: age-keygen -o key.txt`,
     );
   }
 }
 
 /**
- * What a backup holds. Ends with an error where a byte is missing or is not what was written.
- * @throws CliError refused: with this passphrase or key it cannot be opened
+ * Decrypts a backup. Fails if a byte is missing or was changed.
+ * @throws CliError refused: wrong passphrase or key
  */
 export async function opened(file: string, how: OpenWith): Promise<AsyncIterable<Uint8Array>> {
   const decrypter = new Decrypter();
@@ -86,7 +85,7 @@ function notOpened(file: string, error: unknown): CliError {
   const why = systemCode(error, error instanceof Error ? error.message : String(error));
   return new CliError(
     'refused',
-    `${file} cannot be opened (${why}): it is cut off or damaged, or the passphrase or key is not the right one. Nothing was changed.`,
+    `cannot open ${file} (${why}): it is incomplete or damaged, or the passphrase or key is wrong; nothing was changed`,
   );
 }
 
@@ -96,7 +95,7 @@ function identitiesIn(file: string): readonly string[] {
     return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
   } catch (error) {
     const why = systemCode(error);
-    throw new CliError('usage', `the key file ${file} cannot be read (${why})`);
+    throw new CliError('usage', `cannot read the key file ${file} (${why})`);
   }
 }
 
@@ -104,6 +103,6 @@ function addIdentity(decrypter: Decrypter, identity: string, file: string): void
   try {
     decrypter.addIdentity(identity);
   } catch {
-    throw new CliError('usage', `${file} is no key file of age: it holds lines of AGE-SECRET-KEY-…`);
+    throw new CliError('usage', `${file} is not an age key file; it must contain lines of AGE-SECRET-KEY-…`);
   }
 }

@@ -1,21 +1,22 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TrailCheck, TrailFault } from '../../daemon/api/views.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
 import { exitStatus } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { plainTime } from '../lib/time.ts';
 
-interface Link {
+interface ChainLink {
   readonly seq: number;
   readonly link: string;
 }
 
 interface VerifyOptions {
-  readonly expect?: Link;
+  readonly expect?: ChainLink;
   readonly json?: boolean;
 }
 
-/** What all stretches came to. */
+/** The merged result of all pages. */
 interface Outcome {
   readonly first: number;
   readonly last: number;
@@ -26,45 +27,43 @@ interface Outcome {
   readonly faults: number;
   readonly findings: TrailCheck['findings'];
   readonly segments: TrailCheck['segments'];
-  /** Rows that were dropped out of turn, and the events in them; all that was ever dropped. */
+  /** Ranges pruned before their age, the events in them, and everything pruned so far. */
   readonly gaps: number;
   readonly inGaps: number;
   readonly dropped?: TrailCheck['dropped'];
-  /** Whether the link that was written down elsewhere is still there; gone: that event was dropped meanwhile. */
+  /** Whether the chain hash noted elsewhere still matches; gone if that event was pruned since. */
   readonly expected?: 'right' | 'wrong' | 'gone';
 }
 
-/** Enough to see what it is; all are counted. */
+/** The number of findings shown; all are counted. */
 const mostFindings = 100;
 
 export function addAuditVerify(audit: Command, context: Context): void {
   audit
     .command('verify')
-    .description('whether the trail is whole: nothing cut out, reordered, put in or changed')
-    .option('--expect <seq:link>', 'a link that was written down elsewhere: 1234:9f86d0…', linkOf)
-    .option('--json', 'as JSON')
+    .description('Verify that no event was removed, reordered, inserted or changed')
+    .option('--expect <seq:link>', 'Event number and chain hash noted elsewhere: 1234:9f86d0…', parseLink)
+    .option('--json', 'Print JSON')
     .action(async (_: unknown, command: Command) => {
-      // `--json` belongs to `audit` too, and stands on either side of `verify`.
+      // `--json` is an option of `audit` too, and is accepted before and after `verify`.
       const options = command.optsWithGlobals<VerifyOptions>();
       const outcome = await checkAll(context, options.expect);
       if (options.json === true)
         context.output.json(outcome, { segments: { at: 'time' }, dropped: { newest: 'time' } });
-      else show(context, outcome, options.expect);
+      else printOutcome(context, outcome, options.expect);
       const isRight = outcome.faults === 0 && (outcome.expected ?? 'right') === 'right';
       if (!isRight) context.end(exitStatus.refused);
     });
 }
 
-function linkOf(text: string): Link {
+function parseLink(text: string): ChainLink {
   const [, seq, link] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
   if (seq === undefined || link === undefined)
-    throw new InvalidArgumentError(
-      'It must be a place and its link, as "sallyport audit verify" prints them.',
-    );
+    throw new InvalidArgumentError('Expected NUMBER:HASH, as "sallyport audit verify" prints it.');
   return { seq: Number(seq), link };
 }
 
-async function checkAll(context: Context, expect: Link | undefined): Promise<Outcome> {
+async function checkAll(context: Context, expect: ChainLink | undefined): Promise<Outcome> {
   const progress = createProgress(context.world);
   try {
     let from: number | undefined;
@@ -86,7 +85,7 @@ async function checkAll(context: Context, expect: Link | undefined): Promise<Out
   }
 }
 
-function added(sum: Outcome | undefined, part: TrailCheck, expect: Link | undefined): Outcome {
+function added(sum: Outcome | undefined, part: TrailCheck, expect: ChainLink | undefined): Outcome {
   const chainedFrom = sum?.chainedFrom ?? part.chainedFrom;
   const seen = part.link === undefined ? sum?.expected : part.link === expect?.link ? 'right' : 'wrong';
   return {
@@ -107,48 +106,48 @@ function added(sum: Outcome | undefined, part: TrailCheck, expect: Link | undefi
 }
 
 const texts: Readonly<Record<TrailFault, string>> = {
-  missing: 'is missing: it was cut out',
-  damaged: 'cannot be opened: it was changed, or the disk lost it',
-  broken: 'does not follow on the one before: something was cut out, put in, reordered or changed here',
-  'no-link': 'carries no link, although those before it do: an older version wrote it, or it was put in',
-  segment: 'belongs to another stretch of the chain than the one before, and none begins here',
-  beginning: 'is the oldest, and what it follows on is not what was dropped last: the beginning was cut off',
-  head: 'is the newest, and not the one that was written last: the end was cut off or changed',
-  beyond: 'lies behind the end of the trail: it was put there',
+  missing: 'is missing: it was removed',
+  damaged: 'cannot be decrypted: it was changed or damaged',
+  broken: 'does not follow the event before it: events were removed, inserted, reordered or changed here',
+  'no-link': 'has no chain hash, unlike those before it: an older version wrote it, or it was inserted',
+  segment: 'belongs to another chain segment than the one before it, and no segment begins here',
+  beginning: 'is the oldest, but does not follow the last event pruned: earlier events were removed',
+  head: 'is the newest, but not the last one written: later events were removed or changed',
+  beyond: 'comes after the end of the trail: it was inserted',
 };
 
-function show({ output }: Context, outcome: Outcome, expect: Link | undefined): void {
+function printOutcome({ output }: Context, outcome: Outcome, expect: ChainLink | undefined): void {
   const { first, last, head, chainedFrom, unchained } = outcome;
   for (const { seq, fault } of outcome.findings) output.error(`event ${seq} ${texts[fault]}`);
   if (outcome.faults > outcome.findings.length)
     output.error(`and ${outcome.faults - outcome.findings.length} more`);
   if (expect !== undefined && outcome.expected === 'wrong')
-    output.error(`event ${expect.seq} is not the one whose link was written down`);
+    output.error(`event ${expect.seq} does not have the chain hash given with --expect`);
   if (expect !== undefined && outcome.expected === 'gone')
-    output.error(`event ${expect.seq} was dropped meanwhile: its link cannot be compared any more`);
+    output.error(`event ${expect.seq} was pruned since: its chain hash can no longer be compared`);
   showDropped(output, outcome);
   output.facts([
     ['events', last < first ? '' : `${first} to ${last}`],
     ['checked', String(outcome.checked)],
     ['chain from', chainedFrom === undefined ? '' : String(chainedFrom)],
-    ['without a link', String(unchained)],
+    ['without a chain hash', String(unchained)],
     ...outcome.segments.map(({ seq, segment, reason }): readonly [string, string] => [
       `segment ${segment}`,
       `from event ${seq}: ${reason}`,
     ]),
-    ['gaps', outcome.gaps === 0 ? '' : `${outcome.gaps}, of ${outcome.inGaps} dropped events`],
+    ['gaps', outcome.gaps === 0 ? '' : `${outcome.gaps}, of ${outcome.inGaps} pruned events`],
     ['faults', String(outcome.faults)],
     ['newest', head === undefined || last < first ? '' : `${last}:${head}`],
   ]);
 }
 
-/** A chain that is whole does not say that all is there: what had to go before its time is said. */
+/** An intact chain may still lack events: report those pruned before their age. */
 function showDropped(output: Context['output'], { dropped }: Outcome): void {
   if (dropped === undefined || dropped.size + dropped.share === 0) return;
   const { size, share, newest } = dropped;
-  const until = newest === undefined ? '' : `, the newest of them of ${plainTime(newest)}`;
+  const until = newest === undefined ? '' : `, the newest of ${plainTime(newest)}`;
   output.warn(
-    `${size + share} events were dropped before they were too old${until}: ${size} because the trail was full, ${share} of accounts or parties that had written more than their share`,
+    `${pluralise(size + share, 'event was', 'events were')} pruned before reaching the maximum age${until}: ${size} because the trail was full, ${share} from accounts or sources above their share`,
   );
   output.warn(
     'who writes that much: journalctl -u sallyportd -g audit-over-share; more room: [audit] max_events, max_bytes',

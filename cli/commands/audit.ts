@@ -25,34 +25,34 @@ interface AuditOptions extends Filter {
   readonly json?: boolean;
 }
 
-/** What the daemon gives at a time. */
+/** Events requested from the daemon at a time. */
 const pageSize = 1_000;
-/** So many are held to be turned round; of more only their place is. */
+/** At most this many events are held for reversing; of more only the range is kept. */
 const mostHeld = 10_000;
 
 export function addAudit(program: Command, context: Context): void {
   const moment = (text: string) => momentOf(text, context.world.now());
   const audit = program
     .command('audit')
-    .summary('the audit trail, oldest first')
+    .summary('Show the audit trail, oldest first')
     .description(
-      'the audit trail, oldest first; piped: time, place, account, kind, outcome, reason, realm, service, source or tty, factor, actor',
+      'Show the audit trail, oldest first. Columns in a pipe: time, number, account, kind, outcome, reason, realm, service, source or tty, factor, actor',
     )
-    .option('--user <user>', 'of one account alone')
-    .option('--realm <realm>', 'of one realm')
-    .option('--service <service>', 'of one PAM service: sshd, sudo')
-    .option('--source <source>', 'from an address, a network (10.0.0.0/8) or a name')
-    .addOption(new Option('--outcome <outcome>', 'with one outcome').choices(auditOutcomes))
-    .addOption(new Option('--kind <kind>', 'of one kind').choices(auditKinds))
-    .option('--since <when>', 'from then on: 30m, 12h, 1d, 2w, 2025-03-01, "2025-03-01 12:00"', moment)
-    .option('--until <when>', 'up to then', moment)
-    .option('--follow', 'go on with what happens from now on')
-    .option('--limit <n>', 'the last n of them', wholeNumber(0, 1_000_000), 100)
-    .option('--all', 'all of them')
-    .option('--json', 'as JSON, one object a line')
+    .option('--user <user>', 'Only events of this account')
+    .option('--realm <realm>', 'Only events of this realm')
+    .option('--service <service>', 'Only events of this PAM service: sshd, sudo')
+    .option('--source <source>', 'Only events from this address, network (10.0.0.0/8) or host name')
+    .addOption(new Option('--outcome <outcome>', 'Only events with this outcome').choices(auditOutcomes))
+    .addOption(new Option('--kind <kind>', 'Only events of this kind').choices(auditKinds))
+    .option('--since <when>', 'Start time: 30m, 12h, 1d, 2w, 2025-03-01, "2025-03-01 12:00"', moment)
+    .option('--until <when>', 'End time', moment)
+    .option('--follow', 'Keep printing new events')
+    .option('--limit <n>', 'Number of newest events', wholeNumber(0, 1_000_000), 100)
+    .option('--all', 'Show all events')
+    .option('--json', 'Print JSON, one object per line')
     .action(async (options: AuditOptions) => {
       if (options.follow === true && options.until !== undefined)
-        throw new CliError('usage', 'What comes has no end: leave --until out, or --follow.');
+        throw new CliError('usage', '--until and --follow cannot be combined');
       const lines = createAuditLines(context.output, options.json === true);
       const last = await printPast(context, options, lines);
       if (options.follow === true) await follow(context, options, last, lines);
@@ -60,11 +60,11 @@ export function addAudit(program: Command, context: Context): void {
   addAuditVerify(audit, context);
 }
 
-/** For commander: a moment in the past. */
+/** Parser for commander: a time in the past. */
 export function momentOf(text: string, now: number): number {
   const moment = parseSince(text, now);
   if (moment === undefined)
-    throw new InvalidArgumentError('It must be a length of time (30m, 12h, 1d) or a date (2025-03-01).');
+    throw new InvalidArgumentError('Expected a duration (30m, 12h, 1d) or a date (2025-03-01).');
   return moment;
 }
 
@@ -79,22 +79,22 @@ function filterOf({ user, realm, service, source, outcome, kind }: AuditOptions)
   };
 }
 
-/** What a search came to. */
+/** The result of a search. */
 interface Found {
   readonly count: number;
-  /** Newest first; empty where there are too many to be held. */
+  /** Newest first; empty if there are more than mostHeld. */
   readonly held: readonly StoredAuditEvent[];
-  /** Places of the oldest and the newest. */
+  /** Sequence numbers of the oldest and the newest event found. */
   readonly first?: number;
   readonly last?: number;
-  /** The newest place of the trail, found or not, when the search began. */
+  /** The newest sequence number of the trail when the search began, whether it matched or not. */
   readonly end?: number;
 }
 
 /**
- * Oldest first, in bounded memory: the daemon gives the newest first, so of more than a few only the place where
- * they begin is looked for, and they are read again from there.
- * @returns the newest place of the trail when it was read
+ * Prints oldest first in bounded memory: the daemon returns the newest first, so for a large result only its start
+ * is searched for, and the events are read again from there.
+ * @returns the newest sequence number of the trail when it was read
  */
 async function printPast(
   context: Context,
@@ -113,7 +113,7 @@ async function printPast(
   }
 }
 
-/** The daemon reads a stretch of the trail at a time, whatever it finds there. */
+/** Each request reads a bounded part of the trail, and may find nothing there. */
 async function search(context: Context, options: AuditOptions, progress: Progress): Promise<Found> {
   const limit = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
   const { since, until } = options;
@@ -142,7 +142,8 @@ async function search(context: Context, options: AuditOptions, progress: Progres
       ...(end === undefined ? {} : { end }),
     };
     from = page.next;
-    if (from !== undefined && count < limit) progress.show(`${count} found, looking before event ${from} …`);
+    if (from !== undefined && count < limit)
+      progress.show(`${count} found, searching before event ${from} …`);
   } while (from !== undefined && found.count < limit);
   return found;
 }
@@ -161,7 +162,7 @@ async function printFrom(
     if (page.length >= pageSize || event.seq >= last) {
       lines.print(page);
       page = [];
-      // What was printed is to be taken before more of it is asked for.
+      // Backpressure: the reader takes what was printed before more is requested.
       await context.output.drained();
     }
     if (event.seq >= last) return;

@@ -21,17 +21,17 @@ export function addBackup(program: Command, context: Context): void {
   passphraseOptions(
     program
       .command('backup <file>')
-      .description('everything in the store, sealed to a passphrase or a public key; "-" is standard output')
+      .description('Create an encrypted backup of the store; "-" writes to standard output')
       .option(
         '--recipient <key>',
-        'a public key of age (age1…) in place of a passphrase; may be repeated',
+        'Encrypt to this age public key (age1…) instead of a passphrase; may be repeated',
         collect,
       )
-      .option('--with-master-key', 'the master key too: whoever can open the backup can read every seed')
-      .option('--verify', 'read a backup that is there to its end, and say what it is')
-      .option('--identity <file>', 'with --verify: the private key of age to open it with'),
+      .option('--with-master-key', 'Include the master key: the backup alone then reveals every secret')
+      .option('--verify', 'Read an existing backup to its end and describe it')
+      .option('--identity <file>', 'With --verify: file with the age private key that opens it'),
   )
-    .option('--json', 'as JSON')
+    .option('--json', 'Print JSON')
     .action((file: string, options: BackupOptions) =>
       options.verify === true ? verify(context, file, options) : backup(context, file, options),
     );
@@ -39,10 +39,10 @@ export function addBackup(program: Command, context: Context): void {
 
 async function backup(context: Context, file: string, options: BackupOptions): Promise<void> {
   const { world, output } = context;
-  if (options.identity !== undefined) throw new CliError('usage', '--identity goes with --verify');
+  if (options.identity !== undefined) throw new CliError('usage', '--identity requires --verify');
   const { passphraseFile, passphraseFd } = options;
   if (options.recipient !== undefined && (passphraseFile !== undefined || passphraseFd !== undefined))
-    throw new CliError('usage', 'a backup is sealed to a passphrase or to --recipient, not to both');
+    throw new CliError('usage', 'a backup is encrypted with a passphrase or to --recipient, not both');
   const to: SealTo =
     options.recipient === undefined
       ? { passphrase: await newPassphrase(context, options) }
@@ -56,11 +56,12 @@ async function backup(context: Context, file: string, options: BackupOptions): P
   } finally {
     progress.clear();
   }
-  output.note(file === '-' ? 'the backup is written' : `the backup is in ${file}`);
-  if (withMasterKey) output.warn('it holds the master key: whoever can open it can read every seed');
+  output.note(file === '-' ? 'backup written' : `backup written to ${file}`);
+  if (withMasterKey)
+    output.warn('the backup contains the master key: anyone who can open it can read every secret');
   else
     output.note(
-      'It does not hold the master key: keep a copy of that elsewhere, or no restore can read it (--with-master-key puts it in).',
+      'The backup does not contain the master key. Keep a copy of the key elsewhere: a restore needs it (--with-master-key includes it).',
     );
 }
 
@@ -78,5 +79,5 @@ async function verify(context: Context, file: string, options: BackupOptions): P
   if (options.json === true)
     context.output.json({ ...found.header, entries: found.entries, whole: true }, { taken: 'time' });
   else tellHeader(context, found);
-  context.output.note(`${file} is whole`);
+  context.output.note(`${file} is complete`);
 }

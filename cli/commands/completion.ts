@@ -8,8 +8,8 @@ import { controlSocket } from '../lib/socket.ts';
 export function addCompletion(program: Command, context: Context): void {
   program
     .command('completion')
-    .description('what a shell reads to complete commands, accounts and names of factors')
-    .addArgument(new Argument('<shell>', 'which one').choices(shells))
+    .description('Print a shell script that completes commands, accounts and factor names')
+    .addArgument(new Argument('<shell>', 'Shell').choices(shells))
     .addHelpText(
       'after',
       `
@@ -20,13 +20,13 @@ fish:  sallyport completion fish > /etc/fish/completions/sallyport.fish`,
     .action((shell: Shell) => void context.world.output.write(scriptFor(shell)));
   program
     .command('complete [words...]', { hidden: true })
-    .description('what may stand at the cursor, for the scripts of `completion`')
-    .option('--current <word>', 'what is typed of the word at the cursor', '')
+    .description('Print candidates at the cursor, for the scripts of `completion`')
+    .option('--current <word>', 'The typed part of the word at the cursor', '')
     .action(async (words: string[], { current }: { current: string }) => {
       const known = knownBy(() => controlSocket(context.configFile()));
       const found = await candidates(program, words, current, known);
       if (found.kind === 'paths') context.output.line(pathsWanted);
-      // A line and a tab are the frame: no name may bring its own.
+      // Line feed and tab delimit the candidates: a name that contains them is left out.
       else
         for (const { word, about } of found.words)
           if (!/[\p{Cc}]/u.test(word)) context.world.output.write(`${word}\t${about.replace(/\s+/g, ' ')}\n`);

@@ -10,15 +10,15 @@ interface DoctorOptions {
 export function addDoctor(program: Command, context: Context): void {
   program
     .command('doctor')
-    .description('look over the whole machine: who would be locked out, who let in, and what mends it')
-    .option('--json', 'as JSON')
-    .option('--verbose', 'say too what is good')
+    .description('Check for lockouts and ways around the second factor')
+    .option('--json', 'Print JSON')
+    .option('--verbose', 'Also show passed checks')
     .addHelpText(
       'after',
-      '\nIt changes nothing. Exit status: 1 when something locks somebody out or lets somebody in, else 0.',
+      '\nChanges nothing. Exit status: 1 if there is a lockout or a way around the second factor, else 0.',
     )
     .action(async (options: DoctorOptions) => {
-      // Only this command needs the parser of the configuration and all that hangs on it.
+      // Loaded on demand: only this command needs the configuration parser and its dependencies.
       const { checks, examine, worst } = await import('../doctor/examine.ts');
       const { thisMachine } = await import('../doctor/machine.ts');
       const { asJson, tell } = await import('../doctor/report.ts');
@@ -32,7 +32,7 @@ export function addDoctor(program: Command, context: Context): void {
     });
 }
 
-/** For people: a terminal alone shows how far it is. */
+/** Shows progress on a terminal only. */
 function progressOn(error: Context['world']['error'], all: number) {
   let ended = 0;
   const say = (text: string) => error.isTTY === true && error.write(`\r\x1b[K${text}`);

@@ -3,24 +3,24 @@ import type { EnrolBody, EnrolView, UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { type Context, needed } from '../lib/context.ts';
 
-/** What all of `factor add` have in common. */
+/** Shared by all `factor add` commands. */
 
-/** What shows that the new token works, or that none is asked for. */
+/** The code that proves the new factor works, or false for --no-verify. */
 export type Proof = Pick<EnrolBody, 'verify' | 'code'>;
 
-/** How a proof is asked for, and what is said where there is none. */
+/** The prompt for a code, and the error if standard input has none. */
 export interface Asked {
   readonly question: string;
   readonly missing: string;
 }
 const currentCode: Asked = {
   question: 'Code that the device shows now: ',
-  missing: 'there is no code on standard input; pipe one in, or say --no-verify',
+  missing: 'no code on standard input; pipe one in, or use --no-verify',
 };
-/** How often a code may be typed. */
-const tries = 3;
+/** Number of attempts to type a code. */
+const attempts = 3;
 
-/** Before anything secret is made and shown. @throws ControlError no-such-account, not-permitted */
+/** Call before a secret is generated or shown. @throws ControlError no-such-account, not-permitted */
 export async function mayAdd(context: Context, user: string): Promise<UserView> {
   const found = await context.client().user(user);
   if (found.mayAdd) return found;
@@ -31,14 +31,14 @@ export async function mayAdd(context: Context, user: string): Promise<UserView> 
     'not-permitted',
     again.uid === 0
       ? `${rootFactorsText}; use sudo`
-      : 'only root, an admin or the account itself adds a factor; use sudo',
+      : 'only root, an administrator or the account itself can add a factor; use sudo',
   );
 }
 
 /**
- * Whether this very factor will be taken, but for the code that nobody has yet: asked before a secret is shown. It is
- * the request itself without a code, which is looked at last of all.
- * @throws ControlError what the daemon says to it: factor-kind-not-allowed, name-taken, too-many-factors
+ * Asks whether the daemon would accept this factor, before a secret is shown: sends the request without its code,
+ * which the daemon verifies last.
+ * @throws ControlError the daemon's reason: factor-kind-not-allowed, name-taken, too-many-factors
  */
 export async function mayAddThis(
   context: Context,
@@ -49,7 +49,7 @@ export async function mayAddThis(
   if (!verify && mayAddUnverified === false)
     throw new ControlError(
       'not-permitted',
-      'only root adds a factor without a current code: leave --no-verify out, or use sudo',
+      'only root can add a factor without a current code; omit --no-verify, or use sudo',
     );
   try {
     await context.client().addFactor(account, bodyWith({ verify: true }));
@@ -58,7 +58,7 @@ export async function mayAddThis(
   }
 }
 
-/** What an option gave, or what is typed or piped in for "-". */
+/** The value of an option; for "-" it is read from the terminal or standard input. */
 export async function secretFrom(
   context: Context,
   given: string,
@@ -67,13 +67,13 @@ export async function secretFrom(
   if (given !== '-') {
     const article = /^[aeiou]/i.test(what) ? 'an' : 'a';
     context.output.warn(
-      `${article} ${what} on the command line is seen by every user of this machine (ps); use ${option} -`,
+      `${article} ${what} on the command line is visible to every user of this machine (ps); use ${option} -`,
     );
     return given;
   }
   const question = `${what.charAt(0).toUpperCase()}${what.slice(1)} (${form}): `;
   const typed = await context.prompt.askSecret(question);
-  return needed(typed, `there is no ${what} on standard input; pipe one in${instead}`);
+  return needed(typed, `no ${what} on standard input; pipe one in${instead}`);
 }
 
 export async function enrol(
@@ -88,7 +88,7 @@ export async function enrol(
     tell(context, await send({ verify: false }));
     return;
   }
-  for (let left = tries - 1; ; left -= 1) {
+  for (let left = attempts - 1; ; left -= 1) {
     const typed = await context.prompt.ask(asked.question);
     const code = needed(typed?.trim() || undefined, asked.missing);
     try {
@@ -107,7 +107,7 @@ export function tell({ output }: Context, added: EnrolView): void {
   output.note(
     `${account} has a new factor: ${factor.kind} "${factor.name}" (${factor.id}), ${factor.detail}`,
   );
-  for (const old of added.replaced) output.note(`"${old.name}" (${old.id}) is no longer good`);
+  for (const old of added.replaced) output.note(`"${old.name}" (${old.id}) is no longer valid`);
   if (added.warning !== undefined) output.warn(added.warning);
 }
 

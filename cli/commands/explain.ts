@@ -15,12 +15,12 @@ interface ExplainOptions {
 export function addExplain(program: Command, context: Context): void {
   program
     .command('explain <user>')
-    .description('what a login would meet, and the line of the configuration that says so')
-    .requiredOption('--service <name>', 'the PAM service: sshd, sudo, su, login')
-    .option('--from <ip>', 'the address, or with UseDNS of sshd the host name, that the login comes from')
-    .option('--tty <name>', 'the terminal: tty1, pts/3')
-    .option('--ssh-key <file>', 'the .pub file of the FIDO key that sshd has verified; "-": standard input')
-    .option('--json', 'as JSON')
+    .description('Show what a login would be asked for, and why')
+    .requiredOption('--service <name>', 'PAM service: sshd, sudo, su, login')
+    .option('--from <ip>', 'Source of the login: an address, or a host name if sshd has UseDNS')
+    .option('--tty <name>', 'Terminal: tty1, pts/3')
+    .option('--ssh-key <file>', 'The .pub file of a FIDO key that sshd verified; "-": standard input')
+    .option('--json', 'Print JSON')
     .action(async (user: string, options: ExplainOptions) => {
       const { json, sshKey: file, ...query } = options;
       const used = file === undefined ? {} : { sshKey: await readKeyFile(context, file, '--ssh-key') };
@@ -32,7 +32,7 @@ export function addExplain(program: Command, context: Context): void {
     });
 }
 
-/** What the realm that decides names and this machine does not have. */
+/** Names in the deciding realm that do not exist on this machine. */
 async function foundInRealm(context: Context, name: string): Promise<readonly Finding[]> {
   const { thisMachine } = await import('../doctor/machine.ts');
   const { lookAtRealm } = await import('../doctor/configured.ts');

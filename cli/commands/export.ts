@@ -21,27 +21,27 @@ interface ExportOptions {
 export function addExport(program: Command, context: Context): void {
   program
     .command('export [user...]')
-    .description('write the secrets of accounts into a file, for another system; root alone, and audited')
-    .option('--all', 'of all accounts')
+    .description('Export secrets to a file (root only, audited)')
+    .option('--all', 'Export all accounts')
     .addOption(
-      new Option('--format <format>', 'URIs that apps read, or CSV with all that is known')
+      new Option('--format <format>', 'otpauth: URIs for apps, csv: all fields')
         .choices(['otpauth', 'csv'])
         .makeOptionMandatory(),
     )
-    .requiredOption('-o, --output <file>', 'a new file, which its owner alone may read')
-    .option('--issuer <name>', 'what apps show beside the account', 'Sallyport')
-    .option('--yes', 'do not ask')
+    .requiredOption('-o, --output <file>', 'New file, readable only by its owner')
+    .option('--issuer <name>', 'Name that apps show beside the account', 'Sallyport')
+    .option('--yes', 'Do not ask for confirmation')
     .action((users: readonly string[], options: ExportOptions) => run(context, users, options));
 }
 
 async function run(context: Context, users: readonly string[], options: ExportOptions): Promise<void> {
   if (users.length > 0 === (options.all === true))
-    throw new CliError('usage', 'name the accounts, or say --all');
+    throw new CliError('usage', 'no account given; name accounts, or use --all');
   if (users.length > movedLimits.accounts)
-    throw new CliError('usage', `name at most ${movedLimits.accounts} accounts, or say --all`);
+    throw new CliError('usage', `more than ${movedLimits.accounts} accounts; name fewer, or use --all`);
   const whose = options.all === true ? 'all accounts' : users.join(', ');
   await context.prompt.confirm(
-    `This writes the secrets of ${whose} into ${options.output}: whoever reads it can make their codes. Go on?`,
+    `This writes the secrets of ${whose} to ${options.output}. Anyone who reads it can generate their codes. Continue?`,
     options.yes === true,
   );
   const file = await created(options.output);
@@ -58,7 +58,7 @@ async function run(context: Context, users: readonly string[], options: ExportOp
     throw error;
   }
   context.output.note(
-    `${options.output} holds ${pluralise(counts.factors, 'factor')} of ${pluralise(counts.accounts, 'account')}, and not ${counts.left}. Whoever has this file has their codes: delete it when it has been read in.`,
+    `${options.output} contains ${pluralise(counts.factors, 'factor')} of ${pluralise(counts.accounts, 'account')}; ${counts.left} left out. Anyone who reads this file can generate their codes: delete it after the import.`,
   );
   if (counts.left > 0) context.end(exitStatus.refused);
 }
@@ -92,14 +92,16 @@ async function write(
 ): Promise<void> {
   const tell = (kind: string, name: string, why: string) => {
     counts.left += 1;
-    if (output.terminal) output.prose(`${account}  ${kind} "${name}"  stays: ${why}`);
+    if (output.terminal) output.prose(`${account}  ${kind} "${name}"  not exported: ${why}`);
     else output.table([], [[account, kind, name, 'stays', why]]);
   };
   for (const factor of factors) {
     const text = format === 'csv' ? csvOf(account, factor) : uriOf(account, factor, issuer);
     if (text === undefined) {
-      const why = factor.enabled ? 'apps read no URI of this kind' : 'it is disabled, which no URI says';
-      tell(factor.kind, factor.name, `${why}; CSV holds it`);
+      const why = factor.enabled
+        ? 'apps have no URI for this kind'
+        : 'it is disabled, and a URI cannot say so';
+      tell(factor.kind, factor.name, `${why}; use --format csv`);
       continue;
     }
     counts.factors += 1;

@@ -15,16 +15,16 @@ export function addFactorAddBypass(add: Command, context: Context): void {
   const { shortest, longest, usual } = bypassLimits;
   add
     .command('bypass <user>')
-    .description('a code for one login, to be read to somebody on the phone; it ends the one before it')
+    .description('Create a code for one login, replacing any earlier one')
     .addOption(
-      new Option('--for <time>', `how long it is good, up to ${formatDuration(longest)}`)
+      new Option('--for <time>', `Validity, up to ${formatDuration(longest)}`)
         .argParser(lengthOfTime(shortest, longest))
         .default(usual, formatDuration(usual)),
     )
-    .option('--json', 'as JSON')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
-      '\nBe sure who is on the phone: whoever has the password and this code is in. Nobody gives one to themselves.',
+      '\nVerify the identity of the person on the phone: the password and this code are enough to log in. You cannot issue a bypass code to yourself.',
     )
     .action(async (user: string, options: BypassOptions) => {
       const added = await context.client().giveBypass(user, { forMs: options.for });
@@ -34,7 +34,7 @@ export function addFactorAddBypass(add: Command, context: Context): void {
       }
       context.output.line(added.bypassCode);
       context.output.note(
-        `Good for one login of ${added.account}, until ${context.output.time(added.factor.until ?? 0)}.`,
+        `Valid for one login of ${added.account}, until ${context.output.time(added.factor.until ?? 0)}.`,
       );
       tell(context, added);
     });

@@ -21,24 +21,26 @@ interface U2fOptions extends KeyOptions {
 export function addFactorAddKey(add: Command, context: Context): void {
   add
     .command('webauthn <user>')
-    .description('a security key that is plugged into this machine; one touch enrols it, for browsers too')
-    .option('--name <name>', 'what the key is called')
+    .description('Enrol a security key plugged into this machine with one touch; it also works in browsers')
+    .option('--name <name>', 'Name of the key')
     .action((user: string, options: KeyOptions) => addWebauthn(context, user, options));
   add
     .command('u2f <user>')
-    .description('a key that pam_u2f or Proxmox VE enrolled; legacy: enrol it anew as webauthn where you can')
-    .option('--name <name>', 'what the key is called')
+    .description(
+      'Add a key enrolled by pam_u2f or Proxmox VE (legacy: enrol it again as webauthn if possible)',
+    )
+    .option('--name <name>', 'Name of the key')
     .option(
       '--credential <text>',
-      'one credential of u2f_keys, the part between two colons: KEYHANDLE,PUBLICKEY,es256,+presence',
+      'One credential of u2f_keys, the part between two colons: KEYHANDLE,PUBLICKEY,es256,+presence',
     )
-    .option('--key-handle <base64>', 'its key handle, where it stands alone')
-    .option('--public-key <text>', 'its public key, in base64 or hex, where it stands alone')
+    .option('--key-handle <base64>', 'Key handle, together with --public-key')
+    .option('--public-key <text>', 'Public key in base64 or hex, together with --key-handle')
     .requiredOption(
       '--app-id <id>',
-      'whom it was made for: an AppID (https://…), or the origin of pam_u2f (pam://HOST)',
+      'AppID of the credential (https://…), or the origin of pam_u2f (pam://HOST)',
     )
-    .option('--no-verify', 'without a touch; root alone')
+    .option('--no-verify', 'Skip verification (root only)')
     .action((user: string, options: U2fOptions) => addU2f(context, user, options));
 }
 
@@ -50,7 +52,7 @@ async function addWebauthn(context: Context, user: string, options: KeyOptions):
 async function addU2f(context: Context, user: string, options: U2fOptions): Promise<void> {
   const { credential, keyHandle, publicKey, appId } = options;
   if ((credential === undefined) === (keyHandle === undefined || publicKey === undefined))
-    throw new CliError('usage', 'say either --credential, or --key-handle and --public-key');
+    throw new CliError('usage', 'give either --credential, or --key-handle and --public-key');
   const body = {
     kind: 'u2f',
     ...readU2f(credential ?? `${keyHandle ?? ''},${publicKey ?? ''}`, appId),
@@ -60,18 +62,18 @@ async function addU2f(context: Context, user: string, options: U2fOptions): Prom
   if (options.verify) await runCeremony(context, user, body);
   else tell(context, await context.client().addFactor(user, { ...body, verify: false }));
   context.output.note(
-    'This is a legacy credential. Where you can, add the key anew with "factor add webauthn", then remove this one.',
+    'This is a legacy credential. If possible, add the key again with "factor add webauthn", then remove this one.',
   );
 }
 
-/** Asks the keys of this machine, and tells the person in front of them what to do. */
+/** Runs the enrolment on the security keys of this machine, and prompts the user. */
 async function runCeremony(context: Context, user: string, body: CeremonyBody): Promise<void> {
   const client = context.client();
   let view = await client.beginCeremony(user, body);
   const isInterrupted = new Promise<never>((_, reject) => {
     context.world.onInterrupt(() => reject(new CliError('cancelled', 'nothing was changed')));
   });
-  // Whoever waits for it is told; nobody may be waiting.
+  // Another step may be awaiting this rejection, or none.
   isInterrupted.catch(() => undefined);
   try {
     for (;;) {
@@ -90,7 +92,7 @@ async function runCeremony(context: Context, user: string, body: CeremonyBody): 
   }
 }
 
-/** The next one that is another. */
+/** Waits for a step that differs from this one. */
 async function nextStep(
   context: Context,
   user: string,
@@ -102,7 +104,7 @@ async function nextStep(
   return view;
 }
 
-/** @returns the PIN, where it is asked for */
+/** @returns the PIN if the key requires it */
 async function instruct({ output, prompt }: Context, step: CeremonyStep): Promise<string | undefined> {
   switch (step.kind) {
     case 'insert':
@@ -113,13 +115,11 @@ async function instruct({ output, prompt }: Context, step: CeremonyStep): Promis
       return undefined;
     case 'pin': {
       const left =
-        step.retries === undefined
-          ? ''
-          : ` ${pluralise(step.retries, 'try is', 'tries are')} left before it locks itself.`;
-      if (step.why === 'wrong') output.note(`That PIN was wrong.${left}`);
+        step.retries === undefined ? '' : ` ${pluralise(step.retries, 'attempt')} left before the key locks.`;
+      if (step.why === 'wrong') output.note(`Incorrect PIN.${left}`);
       else if (left !== '') output.note(left.trim());
       const typed = await prompt.askSecret('PIN of the security key: ');
-      return needed(typed || undefined, 'the key wants its PIN, and there is none on standard input');
+      return needed(typed || undefined, 'the security key requires its PIN; pipe it in on standard input');
     }
     default:
       return undefined;

@@ -11,11 +11,9 @@ interface SshSkOptions {
 export function addFactorAddSshSk(add: Command, context: Context): void {
   add
     .command('ssh-sk <user>')
-    .description(
-      'a FIDO key of ssh (ssh-keygen -t ed25519-sk), where a rule accepts it in the place of a code',
-    )
-    .requiredOption('--key <file>', 'its .pub file; "-": standard input')
-    .option('--name <name>', 'what the key is called')
+    .description('Register a FIDO SSH key (ssh-keygen -t ed25519-sk) that a rule accepts instead of a code')
+    .requiredOption('--key <file>', 'The .pub file; "-": standard input')
+    .option('--name <name>', 'Name of the key')
     .action((user: string, options: SshSkOptions) => addSshSk(context, user, options));
 }
 

@@ -14,32 +14,29 @@ interface YubikeyOptions {
 }
 const touch: Asked = {
   question: 'Touch the YubiKey: ',
-  missing: 'there is nothing on standard input; pipe in what the YubiKey types',
+  missing: 'no OTP on standard input; pipe in what the YubiKey types',
 };
 
 export function addFactorAddYubikey(add: Command, context: Context): void {
   add
     .command('yubikey <user>')
-    .description('a YubiKey that types one-time passwords (slot OTP); one touch enrols it')
-    .option('--name <name>', 'what the key is called')
+    .description('Enrol a YubiKey that types one-time passwords (OTP slot) with one touch')
+    .option('--name <name>', 'Name of the YubiKey')
     .option(
       '--local',
-      'validated on this machine, with the AES key of the YubiKey; else by the servers of the realm',
+      'Validate on this machine with the AES key of the YubiKey, not by the servers of the realm',
     )
-    .option('--public-id <modhex>', 'what the key types before each block, 2 to 16 symbols')
-    .option('--private-id <hex>', '12 hex digits')
-    .option('--aes-key <hex>', '32 hex digits; "-": ask for it, or read it from standard input')
-    .option('--no-verify', 'without a touch; root alone')
+    .option('--public-id <modhex>', 'Public identity that the YubiKey types first, 2 to 16 characters')
+    .option('--private-id <hex>', 'Private identity, 12 hex digits')
+    .option('--aes-key <hex>', 'AES key, 32 hex digits; "-": prompt, or read standard input')
+    .option('--no-verify', 'Skip verification (root only)')
     .action((user: string, options: YubikeyOptions) => addYubikey(context, user, options));
 }
 
 async function addYubikey(context: Context, user: string, options: YubikeyOptions): Promise<void> {
   if (options.local !== true) {
     if (!options.verify || [options.publicId, options.privateId, options.aesKey].some((given) => given))
-      throw new CliError(
-        'usage',
-        'ids, AES key and --no-verify are for a YubiKey that is validated here: say --local',
-      );
+      throw new CliError('usage', '--public-id, --private-id, --aes-key and --no-verify require --local');
     await mayAdd(context, user);
     const body = { kind: 'yubikey', validation: 'cloud', ...nameIn(options) } as const;
     await enrol(context, user, true, (proof) => ({ ...body, ...proof }), touch);

@@ -46,42 +46,46 @@ interface RecoveryOptions {
 export function addFactorAdd(factor: Command, context: Context): void {
   const add = factor
     .command('add')
-    .description('add a factor; keys go to standard output, all else to standard error');
-  tokenOptions(add.command('totp <user>').description('codes that change with time (RFC 6238)'))
+    .description('Add a factor; keys go to standard output, everything else to standard error');
+  tokenOptions(add.command('totp <user>').description('Add time-based codes (RFC 6238)'))
     .option(
       '--period <seconds>',
-      'how long a code lasts, 15 to 300; by default the realm’s',
+      'Code period in seconds (15–300; default: the realm’s)',
       wholeNumber(totpPeriod.least, totpPeriod.most),
     )
     .action((user: string, options: TotpOptions) => addTotp(context, user, options));
-  tokenOptions(add.command('hotp <user>').description('codes that change with use (RFC 4226)'))
-    .option('--counter <n>', 'the next one that the token will show; by default 0', wholeNumber(0, 2 ** 48))
+  tokenOptions(add.command('hotp <user>').description('Add counter-based codes (RFC 4226)'))
+    .option('--counter <n>', 'Next counter value (default: 0)', wholeNumber(0, 2 ** 48))
     .action((user: string, options: HotpOptions) => addHotp(context, user, options));
   addFactorAddYubikey(add, context);
   addFactorAddKey(add, context);
   addFactorAddSshSk(add, context);
   add
     .command('recovery <user>')
-    .description('ten single-use recovery keys, one a line; they end the set before them')
-    .option('--name <name>', 'what the set is called')
-    .option('--yes', 'do not ask before a set is replaced')
+    .description('Create ten recovery keys, replacing the current set')
+    .option('--name <name>', 'Name of the set')
+    .option('--yes', 'Replace a set without asking')
     .action((user: string, options: RecoveryOptions) => addRecovery(context, user, options));
   addFactorAddBypass(add, context);
 }
 
 function tokenOptions(command: Command): Command {
   return command
-    .option('--name <name>', 'what the device is called: "pixel-7 authy"')
+    .option('--name <name>', 'Name of the device: "pixel-7 authy"')
     .option(
       '--secret <base32>',
-      'the secret of a token that exists, or its otpauth:// URI; "-": ask for it, or read it from standard input',
+      'Existing secret in Base32, or its otpauth:// URI; "-": prompt, or read standard input',
     )
-    .option('--digits <n>', '6, 7 or 8; by default the realm’s', digitsOf)
+    .option('--digits <n>', 'Code length: 6, 7 or 8 (default: the realm’s)', digitsOf)
     .addOption(
-      new Option('--algorithm <name>', 'by default the realm’s').choices(['sha1', 'sha256', 'sha512']),
+      new Option('--algorithm <name>', 'Hash algorithm (default: the realm’s)').choices([
+        'sha1',
+        'sha256',
+        'sha512',
+      ]),
     )
-    .option('--issuer <name>', 'what the app shows beside the account')
-    .option('--no-verify', 'without a current code; root alone');
+    .option('--issuer <name>', 'Name that the app shows beside the account')
+    .option('--no-verify', 'Skip verification (root only)');
 }
 
 function digitsOf(text: string): Digits {
@@ -93,7 +97,7 @@ function digitsOf(text: string): Digits {
     case '8':
       return 8;
     default:
-      throw new InvalidArgumentError('It must be 6, 7 or 8.');
+      throw new InvalidArgumentError('Expected 6, 7 or 8.');
   }
 }
 
@@ -140,14 +144,14 @@ async function addHotp(context: Context, user: string, options: HotpOptions): Pr
 async function addRecovery(context: Context, user: string, options: RecoveryOptions): Promise<void> {
   const found = await mayAdd(context, user);
   const old = found.factors.find(({ kind }) => kind === 'recovery');
-  const question = `${found.account} has a recovery set (${old?.detail ?? ''}), which a new one ends. Go on?`;
+  const question = `${found.account} has recovery keys (${old?.detail ?? ''}); the new set replaces them. Continue?`;
   await context.prompt.confirm(question, options.yes === true || old === undefined);
   const added = await context
     .client()
     .addFactor(user, { kind: 'recovery', verify: true, ...nameIn(options) });
   for (const key of added.recoveryKeys ?? []) context.output.line(key);
   context.output.note(
-    'Each of these keys opens one login. They are shown this once: print them, or put them in a vault.',
+    'Each key is valid for one login. They are shown only once: print them, or store them in a password manager.',
   );
   tell(context, added);
 }
@@ -159,7 +163,7 @@ interface Settings {
   readonly counter?: number;
 }
 
-/** The seed, and what a URI says of the token: no option may say otherwise. */
+/** The secret and the settings in its URI; an option that contradicts the URI is an error. */
 async function secretFor(
   context: Context,
   options: TokenOptions & Settings,
@@ -171,13 +175,13 @@ async function secretFor(
     what: 'secret',
     option: '--secret',
     form: 'Base32 or otpauth:// URI',
-    instead: ', or leave --secret out',
+    instead: ', or omit --secret',
   });
   const given = readGiven(text);
   if (given.kind === 'seed') return { seed: given.seed, token: {} };
   const { token, seed } = given;
   if (token.kind !== kind)
-    throw new CliError('usage', `that is the URI of a ${token.kind} token; use: factor add ${token.kind}`);
+    throw new CliError('usage', `this is the URI of a ${token.kind} factor; use: factor add ${token.kind}`);
   const { digits, algorithm } = token;
   const moving = token.kind === 'totp' ? { period: token.period } : { counter: token.counter };
   const settings: Settings = { digits, algorithm, ...moving };
@@ -185,7 +189,7 @@ async function secretFor(
     if (options[name] !== undefined && settings[name] !== undefined && options[name] !== settings[name])
       throw new CliError(
         'usage',
-        `the URI says ${name} ${settings[name]}, and --${name} says otherwise; leave it out`,
+        `--${name} contradicts the URI, which has ${name} ${settings[name]}; omit --${name}`,
       );
   return { seed, token: settings };
 }
@@ -200,8 +204,8 @@ function readGiven(text: string): GivenSecret {
 }
 
 /**
- * The keys on standard output, the picture and the words on standard error. The URI comes first: where rows are few it
- * is what moves out of sight.
+ * Prints keys to standard output, the QR code and texts to standard error. The URI comes first: on a small terminal it
+ * is what scrolls out of sight.
  */
 function show({ output, world }: Context, token: OtpauthToken): void {
   const { picture, sentence } = scannable(world, output, token);
@@ -211,7 +215,7 @@ function show({ output, world }: Context, token: OtpauthToken): void {
   output.prose(output.terminal ? groupedSeedText(token.seed) : seedText(token.seed));
 }
 
-/** Without the options that were not given, so that they do not cover a default. */
+/** Drops options that were not given, so that they do not override a default. */
 function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

@@ -9,15 +9,15 @@ import { factorTable } from '../lib/output.ts';
 import { addFactorAdd } from './factor-add.ts';
 
 export function addFactor(program: Command, context: Context): void {
-  const factor = program.command('factor').description('the second factors of an account');
+  const factor = program.command('factor').description("Manage an account's second factors");
   addFactorAdd(factor, context);
   factor
     .command('list [user]')
-    .summary('the factors of an account')
+    .summary('List the factors of an account')
     .description(
-      'the factors of an account, by default one’s own; piped: id, kind, name, state, added, last used, detail',
+      'List the factors of an account (default: your own). Columns in a pipe: id, kind, name, state, added, last used, detail',
     )
-    .option('--json', 'as JSON')
+    .option('--json', 'Print JSON')
     .action(async (named: string | undefined, options: { json?: boolean }) => {
       const user = named ?? userInfo().username;
       const factors = await context.client().factors(user);
@@ -26,22 +26,22 @@ export function addFactor(program: Command, context: Context): void {
     });
   factor
     .command('rename <user> <factor> <name>')
-    .description('give a factor another name')
+    .description('Rename a factor')
     .action(async (user: string, wanted: string, name: string) => {
       const found = await find(context, user, wanted);
-      tell(context, await context.client().renameFactor(user, found.id, name), 'is the name now');
+      tell(context, await context.client().renameFactor(user, found.id, name), 'is the new name');
     });
   factor
     .command('enable <user> <factor>')
-    .description('put a factor back into use')
+    .description('Enable a disabled factor')
     .action(async (user: string, wanted: string) => {
       const found = await find(context, user, wanted);
       tell(context, await context.client().enableFactor(user, found.id), 'is enabled');
     });
   factor
     .command('disable <user> <factor>')
-    .description('put a factor out of use and keep it')
-    .option('--yes', 'Do not ask, whatever it costs')
+    .description('Disable a factor without removing it')
+    .option('--yes', 'Do not ask for confirmation')
     .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
       const found = await find(context, user, wanted);
       const change = (confirmed: boolean) => context.client().disableFactor(user, found.id, confirmed);
@@ -49,11 +49,11 @@ export function addFactor(program: Command, context: Context): void {
     });
   factor
     .command('remove <user> <factor>')
-    .description('remove a factor for good')
-    .option('--yes', 'Do not ask, whatever it costs')
+    .description('Remove a factor permanently')
+    .option('--yes', 'Do not ask for confirmation')
     .action(async (user: string, wanted: string, options: { yes?: boolean }) => {
       const found = await find(context, user, wanted);
-      const question = `Remove ${found.kind} "${found.name}" of ${user} for good?`;
+      const question = `Remove ${found.kind} "${found.name}" of ${user} permanently?`;
       await context.prompt.confirm(question, options.yes === true);
       const change = (confirmed: boolean) => context.client().removeFactor(user, found.id, confirmed);
       tell(context, await confirmed(context, change, options.yes === true), 'is removed');
@@ -61,8 +61,8 @@ export function addFactor(program: Command, context: Context): void {
 }
 
 /**
- * Makes a change; where sallyportd says that it costs something, asks first.
- * @param isConfirmed --yes was given: what it costs is told with the result
+ * Makes a change; asks first if sallyportd reports an impact.
+ * @param isConfirmed whether --yes was given: the impact is then reported with the result
  */
 async function confirmed(
   { output, prompt }: Context,
@@ -74,12 +74,12 @@ async function confirmed(
   } catch (error) {
     if (!(error instanceof ControlError) || error.code !== 'yes-needed') throw error;
     output.warn(error.message);
-    await prompt.confirm('Go on?', false);
+    await prompt.confirm('Continue?', false);
     return change(true);
   }
 }
 
-/** By id, by name in whatever case, or by kind where there is one of it. @throws CliError no-such-factor */
+/** Finds a factor by id, by name in any case, or by kind if there is only one of it. @throws CliError no-such-factor */
 async function find(context: Context, user: string, wanted: string): Promise<FactorSummary> {
   const factors = await context.client().factors(user);
   const named = (name: string) => name.normalize('NFC').trim().toLowerCase();
@@ -96,7 +96,7 @@ async function find(context: Context, user: string, wanted: string): Promise<Fac
 
 function tell({ output }: Context, done: ChangeView, what: string): void {
   output.note(
-    `${done.account}: "${done.factor?.name ?? ''}" ${what}${done.changed ? '' : ' already; nothing was changed'}`,
+    `${done.account}: "${done.factor?.name ?? ''}" ${what}${done.changed ? '' : ' already; nothing changed'}`,
   );
   if (done.warning !== undefined) output.warn(done.warning);
 }

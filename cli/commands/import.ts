@@ -32,13 +32,11 @@ interface ProxmoxOptions extends Common {
   readonly appId?: string;
 }
 
-/** How many steps pam_oath may have looked ahead: more than any guide says. */
+/** Steps that pam_oath may have looked ahead: more than any guide recommends. */
 const oathWindow = 20;
 
 export function addImport(program: Command, context: Context): void {
-  const group = program
-    .command('import')
-    .description('take accounts over from another system, with what is spent of their factors; root alone');
+  const group = program.command('import').description('Import accounts and used-code state (root only)');
   const run = (options: Common, one: Omit<ImportOptions, 'user' | 'dryRun' | 'json'>) =>
     runImport(context, {
       ...one,
@@ -50,10 +48,10 @@ export function addImport(program: Command, context: Context): void {
   common(
     group,
     'google-authenticator',
-    'files of google-authenticator, or homes that hold one',
-    'whose file it is; by default its owner’s',
+    'Import google-authenticator files, or home directories that contain one',
+    'Account of the file (default: its owner)',
   )
-    .option('--by-name', 'files are called as their accounts, as with secret=/…/$USER')
+    .option('--by-name', 'Take the account from the file name, as with secret=/…/$USER')
     .action((paths: readonly string[], options: GoogleOptions) =>
       run(options, {
         source: 'google-authenticator',
@@ -63,16 +61,16 @@ export function addImport(program: Command, context: Context): void {
         parse: googleAuthenticator(options),
       }),
     );
-  common(group, 'oath', 'users.oath of pam_oath', 'this account alone')
-    .option('--window <steps>', 'what pam_oath was told in window=', wholeNumber(0, 1_000), oathWindow)
+  common(group, 'oath', 'Import users.oath of pam_oath', 'Only this account')
+    .option('--window <steps>', 'Value of window= of pam_oath', wholeNumber(0, 1_000), oathWindow)
     .action((paths: readonly string[], options: OathOptions) =>
       run(options, { source: 'oath', paths, parse: oath(options) }),
     );
   common(
     group,
     'yubico',
-    'authorized_yubikeys of pam_yubico, or homes that hold one',
-    'this account alone',
+    'Import authorized_yubikeys of pam_yubico, or home directories that contain one',
+    'Only this account',
   ).action((paths: readonly string[], options: Common) =>
     run(options, {
       source: 'yubico',
@@ -81,33 +79,36 @@ export function addImport(program: Command, context: Context): void {
       parse: yubico(options.user),
     }),
   );
-  common(group, 'u2f', 'u2f_keys of pam_u2f, or homes that hold one', 'this account alone')
-    .addOption(
-      new Option('--app-id <origin>', 'what pam_u2f was told in origin=').default(`pam://${hostname()}`),
-    )
+  common(
+    group,
+    'u2f',
+    'Import u2f_keys of pam_u2f, or home directories that contain one',
+    'Only this account',
+  )
+    .addOption(new Option('--app-id <origin>', 'Value of origin= of pam_u2f').default(`pam://${hostname()}`))
     .action((paths: readonly string[], options: KeyOptions) =>
       run(options, { source: 'u2f', paths, inHome: '.config/Yubico/u2f_keys', parse: u2f(options) }),
     );
-  common(group, 'proxmox', 'tfa.cfg of Proxmox VE, tfa.json of Backup Server', 'this account alone')
-    .option('--realm <name>', 'the realm there whose users are the accounts here', 'pam')
-    .option('--rp-id <domain>', 'whom WebAuthn keys were made for: id of webauthn in datacenter.cfg')
-    .option('--app-id <url>', 'whom U2F keys were made for: appid of u2f in datacenter.cfg')
+  common(group, 'proxmox', 'Import tfa.cfg of Proxmox VE, or tfa.json of Backup Server', 'Only this account')
+    .option('--realm <name>', 'Proxmox realm whose users are the accounts of this machine', 'pam')
+    .option('--rp-id <domain>', 'Relying party of WebAuthn keys: id of webauthn in datacenter.cfg')
+    .option('--app-id <url>', 'AppID of U2F keys: appid of u2f in datacenter.cfg')
     .action((paths: readonly string[], options: ProxmoxOptions) =>
       run(options, { source: 'proxmox', paths, parse: proxmox(options) }),
     );
   common(
     group,
     'csv',
-    'CSV: our own, OATH CSV of privacyIDEA and LinOTP, the logs of Yubico’s tools; otpauth:// URIs, one a line',
-    'whose factors they are, where a line names nobody; else this account alone',
+    'Import CSV (ours, OATH CSV of privacyIDEA and LinOTP, logs of Yubico’s tools) or otpauth:// URIs, one per line',
+    'Account of lines that name none; otherwise only this account',
   ).action((paths: readonly string[], options: Common) =>
     run(options, { source: 'csv', paths, parse: csv(options.user) }),
   );
   common(
     group,
     'pskc',
-    'PSKC (RFC 6030); the key or password of an encrypted one is asked for',
-    'whose factors they are, where a key names nobody; else this account alone',
+    'Import PSKC (RFC 6030); asks for the key or password of an encrypted file',
+    'Account of keys that name none; otherwise only this account',
   ).action((paths: readonly string[], options: Common) =>
     run(options, {
       source: 'pskc',
@@ -122,11 +123,11 @@ function common(group: Command, format: string, what: string, user: string): Com
     .command(`${format} <path...>`)
     .description(what)
     .option('--user <user>', user)
-    .option('--dry-run', 'say what would come over, account by account, and change nothing')
-    .option('--json', 'as JSON, one object an account, and one with the counts');
+    .option('--dry-run', 'List what would be imported, and change nothing')
+    .option('--json', 'Print JSON, one object per account, and one with the counts');
 }
 
-/** Asks once: all is read twice. */
+/** Asks once, although the file is read twice. */
 function asker({ prompt }: Context): AskKey {
   const known = new Map<string, string>();
   return async (what) => {
@@ -135,7 +136,7 @@ function asker({ prompt }: Context): AskKey {
     const form = what === 'password' ? '' : ' (hex)';
     const typed = needed(
       await prompt.askSecret(`${what.charAt(0).toUpperCase()}${what.slice(1)} of the file${form}: `),
-      `the file is encrypted, and there is no ${what} on standard input; pipe it in`,
+      `the file is encrypted; pipe in its ${what} on standard input`,
     );
     known.set(what, typed);
     return typed;

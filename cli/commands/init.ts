@@ -7,10 +7,10 @@ import { exitStatus } from '../lib/errors.ts';
 export function addInit(program: Command, context: Context): void {
   program
     .command('init')
-    .description('lay out configuration, master key and an empty store')
+    .description('Create the configuration, master key and store')
     .option(
       '--root <dir>',
-      'everything below one directory, run by whoever calls this: for development and tests',
+      'Put everything below one directory, owned by the caller: for development and tests',
     )
     .action(async (options: { root?: string }) => {
       const root = options.root === undefined ? undefined : resolve(options.root);
@@ -27,7 +27,7 @@ function tellNext({ output, configFile }: Context, root: string | undefined): vo
   output.note('');
   output.note('Next:');
   output.note(
-    `  say in ${file} which realm needs which factor, and check it: sallyport ${config}realm check`,
+    `  set the factors each realm requires in ${file}, then check it: sallyport ${config}realm check`,
   );
   output.note(
     root === undefined
@@ -35,5 +35,5 @@ function tellNext({ output, configFile }: Context, root: string | undefined): vo
       : `  start the daemon: sallyportd --config ${file}`,
   );
   output.note(`  add a factor: sallyport ${config}factor add totp USER`);
-  output.note(`  see what a login would meet: sallyport ${config}explain USER --service sshd`);
+  output.note(`  show what a login would be asked for: sallyport ${config}explain USER --service sshd`);
 }

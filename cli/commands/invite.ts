@@ -22,7 +22,7 @@ interface NotInvited {
   readonly message: string;
 }
 
-/** What the next account would meet too: going on would only say it once for each. */
+/** Errors that every account would get: the command stops at the first. */
 const hopeless: ReadonlySet<string> = new Set([
   'daemon-unreachable',
   'shutting-down',
@@ -35,17 +35,20 @@ const hopeless: ReadonlySet<string> = new Set([
 export function addInvite(program: Command, context: Context): void {
   program
     .command('invite [users...]')
-    .description('links for people who have no second factor yet: good once, for a day, to add the first')
-    .option('--from <file>', 'names, one a line, "#" begins a comment; "-": from standard input')
-    .option('--without-password', 'the link alone will do: for accounts that have no password', false)
-    .option('--json', 'as JSON')
+    .description('Create single-use enrolment links, valid for 24 hours')
+    .option(
+      '--from <file>',
+      'Read account names from a file, one per line ("#": comment); "-": standard input',
+    )
+    .option('--without-password', 'Require only the link: for accounts without a password', false)
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       [
         '',
-        'A new invite ends the one before. The link asks for the password of the account too, unless',
-        '--without-password was said; then whoever has it can enrol.',
-        'An account that fails does not keep the others from theirs. Exit status: 0 when all have their link,',
+        'A new invite replaces the one before. The link also asks for the password of the account; with',
+        '--without-password, anyone who has the link can enrol.',
+        'If one account fails, the others still get their links. Exit status: 0 if every account has a link,',
         'else that of the first account that failed.',
       ].join('\n'),
     )
@@ -57,7 +60,7 @@ async function invite(context: Context, given: readonly string[], options: Invit
   const listed = options.from === undefined ? [] : namesIn(await readList(context, options.from));
   const accounts = [...new Set([...given, ...listed])];
   if (accounts.length === 0)
-    throw new CliError('usage', 'there is nobody to invite; name accounts, or a list with --from FILE');
+    throw new CliError('usage', 'no account to invite; name accounts, or use --from FILE');
   const invited: Invited[] = [];
   const failed: NotInvited[] = [];
   for (const [index, account] of accounts.entries()) {
@@ -73,7 +76,7 @@ async function invite(context: Context, given: readonly string[], options: Invit
       if (!hopeless.has(code)) continue;
       const left = accounts.slice(index + 1);
       for (const one of left) failed.push({ account: one, code, message });
-      if (left.length > 0) output.error(`not tried: ${left.join(' ')}`);
+      if (left.length > 0) output.error(`not attempted: ${left.join(' ')}`);
       break;
     }
   }
@@ -82,13 +85,11 @@ async function invite(context: Context, given: readonly string[], options: Invit
 }
 
 function tell({ output }: Context, invited: readonly Invited[]): void {
-  output.note(
-    'Each of these is good once, and they are shown this once; send them where only their receivers read.',
-  );
+  output.note('Each link works once and is shown only once. Send each link over a private channel.');
   if (invited.some(({ url }) => url === undefined))
-    output.warn('the configuration has no [portal] origins: these are the secret parts of links alone');
+    output.warn('the configuration has no [portal] origins: only the secret parts of the links are shown');
   output.table(
-    ['USER', 'LINK', 'GOOD UNTIL'],
+    ['USER', 'LINK', 'VALID UNTIL'],
     invited.map(({ account, link, url, expires }) => [account, url ?? link, output.cellTime(expires)]),
   );
 }
@@ -100,7 +101,7 @@ async function readList({ world }: Context, file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const why = systemCode(error);
-    throw new CliError('usage', `${file} cannot be read (${why}); check what --from says`);
+    throw new CliError('usage', `cannot read ${file} (${why}); check --from`);
   }
 }
 

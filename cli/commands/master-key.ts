@@ -26,11 +26,11 @@ export function addMasterKey(program: Command, context: Context): void {
 }
 
 function addCommands(key: Command, context: Context, removal: 'remove' | 'forget'): Command {
-  key.description('the master key that everything is sealed with');
+  key.description('Manage the master key that encrypts the store');
   key
     .command('list')
-    .description('the ids of the master keys, the present one first')
-    .option('--json', 'as JSON')
+    .description('List the ids of the master keys, the current one first')
+    .option('--json', 'Print JSON')
     .action(async (options: KeyOptions) => {
       const keys = await keysOf(context);
       if (options.json === true) context.output.json(keys, keysTimes);
@@ -42,17 +42,17 @@ function addCommands(key: Command, context: Context, removal: 'remove' | 'forget
     });
   key
     .command('rotate')
-    .description('a new master key; everything is sealed anew with it, while logins go on')
+    .description('Create a new master key and re-encrypt every record with it, while logins continue')
     .option(
       '--key-file <file>',
-      'only put a new key into this file, for one that the service manager passes on',
+      'Only add a new key to this file, for a key passed on by the service manager',
     )
-    .option('--yes', 'do not ask')
+    .option('--yes', 'Do not ask for confirmation')
     .action((options: KeyOptions) => rotate(context, options));
   key
     .command(`${removal} <id>`)
-    .description('remove an older master key for good, once nothing is sealed with it')
-    .option('--yes', 'do not ask')
+    .description('Permanently remove an older master key that no record uses')
+    .option('--yes', 'Do not ask for confirmation')
     .action((id: string, options: KeyOptions) => remove(context, id, options));
   return key;
 }
@@ -60,29 +60,29 @@ function addCommands(key: Command, context: Context, removal: 'remove' | 'forget
 async function keysOf(context: Context): Promise<KeysView> {
   const { keys } = await context.client().status();
   if (keys !== undefined) return keys;
-  throw new CliError('refused', 'this sallyportd says nothing of its master keys');
+  throw new CliError('refused', 'this version of sallyportd does not report its master keys');
 }
 
 function olderState({ rotation }: KeysView): string {
-  return rotation.kind === 'done' ? 'nothing is sealed with it' : 'something is sealed with it';
+  return rotation.kind === 'done' ? 'no record uses it' : 'records use it';
 }
 
 async function rotate(context: Context, options: KeyOptions): Promise<void> {
   const { output, prompt } = context;
   if (options.keyFile !== undefined) {
     replaceKeyFile(options.keyFile, withNewKey(readKeyFile(options.keyFile)));
-    output.note(`${options.keyFile} holds a new key, in front of those of before`);
+    output.note(`${options.keyFile} contains a new key, before the older ones`);
     return;
   }
   const keys = await keysOf(context);
   if (keys.credential) throw new CliError('refused', credentialText(keys));
   const text = readKeyFile(keys.file);
   const isBegun = keys.rotation.kind === 'running' || keys.rotation.kind === 'failed';
-  // Whoever ended the command before it told the daemon: the key that is there already is the new one.
+  // An earlier run may have ended before it informed the daemon: the newer key in the file is then the new one.
   const isWritten = keyIdsIn(text)[0] !== keys.current;
   if (!isBegun && !isWritten) {
     await prompt.confirm(
-      `Make a new master key in ${keys.file}, and seal everything with it?`,
+      `Create a new master key in ${keys.file}, and re-encrypt every record with it?`,
       options.yes === true,
     );
     replaceKeyFile(keys.file, withNewKey(text));
@@ -90,23 +90,21 @@ async function rotate(context: Context, options: KeyOptions): Promise<void> {
   const adopted = await context.client().adoptKeys();
   await finished(context);
   const older = adopted.ids.filter((id) => id !== adopted.current);
-  output.note(`everything is sealed with ${adopted.current}`);
+  output.note(`every record uses ${adopted.current}`);
   output.note(
-    `${keys.file} still holds ${older.join(', ')}: older backups without their master key need it. "sallyport master-key remove ID" removes it.`,
+    `${keys.file} still contains ${older.join(', ')}, which older backups without their master key need. To remove one: sallyport master-key remove ID`,
   );
-  output.note(
-    'Recovery keys stay usable until they are renewed. Make a new backup, and a new copy of the master key, now.',
-  );
+  output.note('Existing recovery keys remain valid. Make a new backup and a new copy of the master key now.');
 }
 
 function credentialText({ file }: KeysView): string {
   return [
-    `the master key is passed on by the service manager (${file}), so that it has to be encrypted anew. As root:`,
+    `the service manager passes on the master key (${file}), which must be encrypted again; run as root:`,
     'systemd-creds decrypt --name=master.key /etc/credstore.encrypted/sallyport-master.key /run/master.key',
     'sallyport master-key rotate --key-file /run/master.key',
     'systemd-creds encrypt --name=master.key /run/master.key /etc/credstore.encrypted/sallyport-master.key',
     'shred -u /run/master.key && systemctl restart sallyportd',
-    'sallyportd seals everything anew once it is started; "sallyport master-key list" says how far it came',
+    'sallyportd re-encrypts every record after its start; for progress, run: sallyport master-key list',
   ].join('\n');
 }
 
@@ -118,7 +116,7 @@ async function finished(context: Context): Promise<void> {
       if (rotation.kind === 'failed') throw new CliError('refused', rotation.why);
       if (rotation.kind !== 'running') return;
       const share = rotation.total === 0 ? 0 : Math.floor((100 * rotation.read) / rotation.total);
-      progress.show(`sealing everything anew: ${share} %`);
+      progress.show(`re-encrypting records: ${share} %`);
       await new Promise((resolve) => setTimeout(resolve, lookEvery));
     }
   } finally {
@@ -130,18 +128,21 @@ async function remove(context: Context, id: string, options: KeyOptions): Promis
   const { output, prompt } = context;
   const keys = await keysOf(context);
   if (!keys.ids.includes(id))
-    throw new CliError('refused', `there is no master key ${id}; see: sallyport master-key list`);
+    throw new CliError('refused', `master key ${id} not found; run: sallyport master-key list`);
   if (id === keys.current)
     throw new CliError(
       'refused',
-      `everything is sealed with ${id}; it can go after: sallyport master-key rotate`,
+      `cannot remove master key ${id}: it is the current one; run: sallyport master-key rotate`,
     );
   if (keys.rotation.kind !== 'done')
-    throw new CliError('refused', `something is still sealed with ${id}; first: sallyport master-key rotate`);
+    throw new CliError(
+      'refused',
+      `cannot remove master key ${id}: records still use it; run: sallyport master-key rotate`,
+    );
   if (keys.credential)
     throw new CliError('refused', credentialText(keys).replace('master-key rotate', 'master-key remove ID'));
   await prompt.confirm(
-    `Remove the master key ${id}? Backups of its time that do not hold it can never be opened again.`,
+    `Remove the master key ${id}? Older backups without their master key can then never be restored.`,
     options.yes === true,
   );
   const before = readKeyFile(keys.file);
@@ -149,9 +150,9 @@ async function remove(context: Context, id: string, options: KeyOptions): Promis
   try {
     await context.client().adoptKeys();
   } catch (error) {
-    // Something may be sealed with it by now: a daemon that did not let it go still needs it.
+    // A record may use it by now: a daemon that did not release the key still needs it.
     if (readKeyFile(keys.file) === withoutKey(before, id)) replaceKeyFile(keys.file, before);
     throw error;
   }
-  output.note(`${id} is removed`);
+  output.note(`master key ${id} removed`);
 }

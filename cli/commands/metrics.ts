@@ -6,8 +6,8 @@ import { CliError, cannotWrite } from '../lib/errors.ts';
 export function addMetrics(program: Command, context: Context): void {
   program
     .command('metrics')
-    .description('figures for Prometheus, in its text format; docs/reference/metrics.md')
-    .option('--output <file>', "write to FILE, replaced in one step, for node_exporter's textfile collector")
+    .description('Print metrics in the Prometheus text format (docs/reference/metrics.md)')
+    .option('--output <file>', "Replace FILE atomically, for node_exporter's textfile collector")
     .action(async (options: { output?: string }) => {
       const text = await context.client().metrics();
       if (options.output === undefined) context.world.output.write(text);
@@ -15,12 +15,12 @@ export function addMetrics(program: Command, context: Context): void {
     });
 }
 
-/** Who reads meanwhile has the old figures or the new ones, and never half of them. */
+/** A concurrent reader sees the old file or the new one, never a part. */
 function write(path: string, text: string): void {
   try {
-    // The collector takes only *.prom, so it never sees the file before it is whole.
+    // The collector reads only *.prom, so it never sees the incomplete file.
     writeOutput(path, text, { mode: 0o644 });
   } catch (error) {
-    throw new CliError('refused', `${cannotWrite(path, error)}; what was there is as it was`);
+    throw new CliError('refused', `${cannotWrite(path, error)}; the file is unchanged`);
   }
 }

@@ -16,66 +16,62 @@ import { allViews, showAll, showStack, stackView } from '../pam/show.ts';
 import { trialView, warnTrial } from '../pam/trial.ts';
 
 export function addPam(program: Command, context: Context): void {
-  const pam = program.command('pam').description('which services ask for the second factor; root alone');
+  const pam = program.command('pam').description('Manage PAM services (root only)');
   pam.hook('preAction', () => {
     if (process.geteuid?.() !== 0)
-      throw new CliError(
-        'root-needed',
-        'what guards the logins is shown to root and changed by root alone; use sudo',
-      );
+      throw new CliError('root-needed', 'only root can show and change PAM services; use sudo');
   });
   pam
     .command('show [service]')
-    .description('what guards each service, or the whole stack of one, as libpam resolves it')
-    .option('--json', 'as JSON')
+    .description('Show how each service is protected, or the whole stack of one as libpam resolves it')
+    .option('--json', 'Print JSON')
     .action((service: string | undefined, options: { json?: boolean }) =>
       show(context, service, options.json === true),
     );
   withChangeOptions(pam.command('enable <service>'))
-    .description('put the second factor in front of a service: sshd, sudo, su, login, …')
+    .description('Require the second factor for a service: sshd, sudo, su, login, …')
     .addOption(
-      new Option('--with <how>', 'sshd: what comes before the code').choices([
+      new Option('--with <how>', 'sshd: first factor, verified before the code').choices([
         'key',
         'password',
         'one-prompt',
       ]),
     )
-    .option('--stack <name>', `one of: ${stackNames().join(', ')}`)
-    .option('--try <time>', 'put all back after so long (10m) unless a new login confirms it', tryLength)
+    .option('--stack <name>', `Stack: ${stackNames().join(', ')}`)
+    .option('--try <time>', 'Roll back after TIME unless confirmed', tryLength)
     .action((service: string, options: EnableOptions) =>
       enable(context, named(service), options, stackNames()),
     );
   withChangeOptions(pam.command('disable [service]'))
-    .description('take it out again; works while sallyportd is down')
-    .option('--all', 'every service that was enabled')
+    .description('Remove the second factor from a service; works without sallyportd')
+    .option('--all', 'Disable every enabled service')
     .action((service: string | undefined, options: ChangeOptions & { all?: boolean }) => {
       if ((service === undefined) === (options.all !== true))
-        throw new CliError('usage', 'name a service, or say --all');
+        throw new CliError('usage', 'no service given; name one, or use --all');
       return disable(context, service === undefined ? undefined : named(service), options);
     });
   pam
     .command('confirm')
-    .description('keep a change that is on trial; said in a new login through it')
+    .description('Confirm a trial change from a new login')
     .action(() => confirm(context));
   pam
     .command('revert')
-    .description('put a change that is on trial back now')
+    .description('Roll back a trial change now')
     .action(() => {
       const trial = currentTrial();
-      if (trial === undefined) throw new CliError('refused', 'no change is on trial');
-      if (!revertNow())
-        throw new CliError('refused', 'not everything could be put back; see: sallyport pam show');
+      if (trial === undefined) throw new CliError('refused', 'there is no trial change');
+      if (!revertNow()) throw new CliError('refused', 'rollback incomplete; run: sallyport pam show');
     });
 }
 
 function withChangeOptions(command: Command): Command {
   return command
-    .option('--dry-run', 'show what would change, and whom it would lock out')
-    .option('--reload', 'sshd: make the running one read its configuration')
-    .option('--yes', 'do not ask');
+    .option('--dry-run', 'Show what would change, and which accounts it would lock out')
+    .option('--reload', 'Reload the running sshd')
+    .option('--yes', 'Do not ask for confirmation');
 }
 
-/** In seconds. Under a minute nobody logs in anew; the end of a day is a change that nobody looks after. */
+/** Seconds. Less than a minute is too short for a new login; more than a day leaves the trial unattended. */
 const withinADay = lengthOfTime(5_000, 86_400_000);
 const tryLength = (text: string): number => withinADay(text) / 1_000;
 
@@ -92,7 +88,7 @@ function stackNames(): readonly string[] {
 
 function named(service: string): string {
   if (isServiceName(service)) return service;
-  throw new CliError('usage', `"${service}" is no name of a service: a file of /etc/pam.d, such as sshd`);
+  throw new CliError('usage', `unknown PAM service "${service}"; name a file in /etc/pam.d, such as sshd`);
 }
 
 function show({ output }: Context, service: string | undefined, json: boolean): void {
@@ -115,12 +111,15 @@ async function confirm(context: Context): Promise<void> {
   if (currentTrial() !== undefined) revertIfDue();
   const trial = currentTrial();
   if (trial === undefined || trial.left === undefined)
-    throw new CliError('refused', 'no change is on trial: it was confirmed, or put back, or there was none');
+    throw new CliError(
+      'refused',
+      'there is no trial change: it was confirmed or rolled back, or never began',
+    );
   const outcome = await proveNewLogin(trial, context.client());
-  if (!end(trial.change.id)) throw new CliError('refused', 'too late: the change has been put back');
-  context.output.prose(`${trial.change.services.join(', ')}: confirmed, and stays`);
+  if (!end(trial.change.id)) throw new CliError('refused', 'too late: the change was rolled back');
+  context.output.prose(`${trial.change.services.join(', ')}: confirmed`);
   if (outcome !== 'success' && outcome !== 'accepted')
     context.output.note(
-      `This login was asked for no second factor (${outcome}). Whether one can be asked for: sallyport doctor`,
+      `This login was not asked for a second factor (${outcome}). To check whether it can be: sallyport doctor`,
     );
 }

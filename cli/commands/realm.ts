@@ -10,11 +10,11 @@ import type { Output } from '../lib/output.ts';
 import { warnOfConfig } from './reload.ts';
 
 export function addRealm(program: Command, context: Context): void {
-  const realm = program.command('realm').description('realms: who is asked for what');
+  const realm = program.command('realm').description('Show and validate realms');
   realm
     .command('list')
-    .description('the realms in force, in the order in which they are tried')
-    .option('--json', 'as JSON')
+    .description('List active realms in order of precedence')
+    .option('--json', 'Print JSON')
     .action(async (options: { json?: boolean }) => {
       const realms = await context.client().realms();
       if (options.json === true) context.output.json({ realms }, { realms: realmTimes });
@@ -33,8 +33,8 @@ export function addRealm(program: Command, context: Context): void {
     });
   realm
     .command('show <realm>')
-    .description('one realm with its rules')
-    .option('--json', 'as JSON')
+    .description('Show a realm and its rules')
+    .option('--json', 'Print JSON')
     .action(async (name: string, options: { json?: boolean }) => {
       const found = await context.client().realm(name);
       if (options.json === true) context.output.json(found, realmTimes);
@@ -42,7 +42,7 @@ export function addRealm(program: Command, context: Context): void {
     });
   realm
     .command('check [file]')
-    .description('read a configuration as the daemon would, compare it with this machine, and change nothing')
+    .description('Validate a configuration and compare it with this machine, without changing anything')
     .action(async (file: string | undefined) => {
       const path = resolve(file ?? context.configFile());
       const status = await runDaemon(context.world, ['--check', '--config', path]);
@@ -56,7 +56,7 @@ function required({ require }: Realm): string {
 }
 
 function membersOf({ members }: Realm): string {
-  if (members === undefined) return 'everybody else';
+  if (members === undefined) return 'all other accounts';
   return [
     ...members.users.map((user) => `user:${user}`),
     ...members.groups.map((group) => `group:${group}`),
@@ -82,13 +82,13 @@ function factsOf(realm: Realm, time: Output['time']): readonly (readonly [string
       `${pluralise(lockout.codes, 'code')}, ${lockout.any} in all, for ${formatDuration(lockout.forMs)}`,
     ],
     ['su', realm.su],
-    ['only observes', realm.observe ? 'yes' : 'no'],
+    ['observe mode', realm.observe ? 'yes' : 'no'],
   ];
 }
 
 function yubikeyOf({ yubikey }: Realm): string {
   const { validation, servers } = yubikey;
-  const how = { local: 'validated here alone', cloud: 'validated by servers alone' };
+  const how = { local: 'validated only on this machine', cloud: 'validated only by servers' };
   const by = servers === undefined ? '' : `client ${servers.clientId} of ${servers.urls.join(', ')}`;
   return [...(validation === undefined ? [] : [how[validation]]), ...(by === '' ? [] : [by])].join('; ');
 }

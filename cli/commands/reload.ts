@@ -13,14 +13,14 @@ interface ReloadOptions {
 export function addReload(program: Command, context: Context): void {
   program
     .command('reload')
-    .description('have the daemon read its configuration again; a bad one changes nothing')
-    .option('--yes', 'do not ask, even where the file would refuse every login')
+    .description('Reload the configuration; an invalid file changes nothing')
+    .option('--yes', 'Do not ask for confirmation, even if the file would refuse every login')
     .action((options: ReloadOptions) => reload(context, options));
 }
 
 /**
- * The file is checked here and not by the daemon: NSS and /etc/pam.d are those of this machine, and only a person can
- * answer the question. A reload by the service manager asks nobody, and `status` and `doctor` say what came of it.
+ * The CLI checks the file, not the daemon: only a user can answer the question. A reload by the service manager asks
+ * nothing; `status` and `doctor` report its result.
  */
 async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
   const { output, prompt } = context;
@@ -29,25 +29,25 @@ async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
     const { thisMachine } = await import('../doctor/machine.ts');
     const { lookAtRealms } = await import('../doctor/configured.ts');
     const machine = thisMachine(context.world, context.configFile());
-    // What the configuration in force refuses already gets no worse.
+    // Refusals of the active configuration are not new.
     const before = await lookAtRealms(machine, await context.client().realms());
     const added = looked.refusing.filter((one) => !before.refusing.some(({ group }) => group === one.group));
     if (added.length > 0 && yes !== true) {
       const cost = costOf(added);
       if (!prompt.interactive)
-        throw new CliError('refused', `nothing was changed: ${cost}. Correct the file, or say --yes`);
-      await prompt.confirm(`With this file ${cost}. Load it all the same?`, false);
+        throw new CliError('refused', `nothing was changed: ${cost}; correct the file, or use --yes`);
+      await prompt.confirm(`With this file ${cost}. Load it anyway?`, false);
     }
   }
   const { file, realms, portal, problem } = await reloaded(context);
-  output.note(`${file} is in force: ${pluralise(realms, 'realm')}`);
-  if (portal === true) output.note('What the portal reads has changed: systemctl restart sallyport-portal');
+  output.note(`${file} is active: ${pluralise(realms, 'realm')}`);
+  if (portal === true) output.note('Portal settings changed; run: systemctl restart sallyport-portal');
   if (problem !== undefined) output.warn(problem);
 }
 
 function costOf(added: readonly LostGroup[]): string {
   const which = added.map(({ realm, group }) => `the group ${group} of the realm "${realm}"`).join(', ');
-  return `every login of an account that no earlier realm takes would be refused, root's too, because of ${which}`;
+  return `every login of an account outside the earlier realms would be refused, root's included, because of ${which}`;
 }
 
 async function reloaded(context: Context) {
@@ -57,14 +57,14 @@ async function reloaded(context: Context) {
     if (!(error instanceof ControlError) || error.code !== 'config-invalid') throw error;
     throw new ControlError(
       error.code,
-      `${error.message}\nNothing was changed: the configuration of before stays in force.`,
+      `${error.message}\nNothing was changed: the previous configuration stays active.`,
     );
   }
 }
 
 /**
- * Warns of what a configuration file names and this machine does not have. A bad file has been named by sallyportd, or
- * will be. The parser and the checks are loaded only here.
+ * Warns of names in a configuration file that do not exist on this machine. sallyportd itself reports an invalid file.
+ * The parser and the checks are loaded on demand.
  */
 export async function warnOfConfig(context: Context, file: string): Promise<RealmsLookedAt> {
   const { thisMachine } = await import('../doctor/machine.ts');

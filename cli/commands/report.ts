@@ -13,7 +13,7 @@ interface ReportOptions {
   readonly json?: boolean;
 }
 
-/** One account's logins in the time that is looked at. */
+/** One account's logins in the period. */
 interface Seen {
   lastSeen: number;
   logins: number;
@@ -25,7 +25,7 @@ interface Row extends ReportLine {
   readonly lastSeen?: number;
   readonly logins: number;
   readonly services: readonly string[];
-  /** Services whose last login was refused, or would have been: "su: rule-refuse". */
+  /** Services whose last login was refused, or would have been in observe mode: "su: rule-refuse". */
   readonly refusedAt: readonly { readonly service: string; readonly why: string }[];
 }
 
@@ -45,9 +45,9 @@ const order: readonly Readiness[] = [
 ];
 const words: Readonly<Record<Readiness, readonly [one: string, many?: string]>> = {
   refused: ['would be refused'],
-  enrol: ['would add a first factor'],
-  unknown: ['is not known', 'are not known'],
-  grace: ['would have time for it yet'],
+  enrol: ['would enrol a first factor'],
+  unknown: ['is unknown', 'are unknown'],
+  grace: ['is in its grace period', 'are in their grace period'],
   'recovery-only': ['has only recovery keys left', 'have only recovery keys left'],
   ready: ['is ready', 'are ready'],
   off: ['would not be asked'],
@@ -57,21 +57,21 @@ const words: Readonly<Record<Readiness, readonly [one: string, many?: string]>> 
 export function addReport(program: Command, context: Context): void {
   program
     .command('report')
-    .summary('who is ready for a second factor and who would be locked out')
+    .summary('List accounts ready for, or locked out by, their realm')
     .description(
-      'who is ready for a second factor and who would be locked out; piped: account, realm, readiness, why, last seen, services, refused at, factors',
+      'List accounts ready for, or locked out by, their realm. Columns in a pipe: account, realm, readiness, why, last seen, services, refused at, factors',
     )
-    .option('--realm <name>', 'the members of one realm alone')
-    .option('--since <when>', 'logins from then on: 12h, 7d, 2025-03-01; by default 7d', (text) =>
+    .option('--realm <name>', 'Only members of this realm')
+    .option('--since <when>', 'Start of the period: 12h, 7d, 2025-03-01 (default: 7d)', (text) =>
       momentOf(text, context.world.now()),
     )
-    .option('--json', 'as JSON')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       [
         '',
-        'Accounts are those that logged in since then, and those that the store knows. What each would meet is',
-        'decided now, for a plain login; "refused at" is what its last login to a service met, or would have met.',
+        'Lists accounts that logged in during the period, and those in the store. Readiness is decided now, for a login',
+        'without special conditions; "refused at" lists services that refused the last login, or would have.',
       ].join('\n'),
     )
     .action(async (options: Partial<ReportOptions>) => {
@@ -82,7 +82,7 @@ export function addReport(program: Command, context: Context): void {
 
 async function report(context: Context, { realm, since, json }: ReportOptions): Promise<void> {
   const progress = progressOf(context);
-  // A name that no realm has is a mistake, and no empty report.
+  // An unknown realm is an error, not an empty report.
   if (realm !== undefined) await context.client().realm(realm);
   const seen = await seenSince(context, since, progress);
   const names = await namesOf(context, seen);
@@ -110,7 +110,7 @@ function compare(a: Row, b: Row): number {
   return a.account < b.account ? -1 : 1;
 }
 
-/** Newest first, a page at a time: only one line for each account and service is kept. */
+/** Reads page by page, newest first, and keeps one entry for each account and service. */
 async function seenSince(
   context: Context,
   since: number,
@@ -141,7 +141,7 @@ function note(seen: Map<string, Seen>, event: StoredAuditEvent): void {
   seen.set(account, one);
 }
 
-/** Those that were seen, and those that have a record. */
+/** Accounts with a login in the period, and accounts with a record. */
 async function namesOf(context: Context, seen: ReadonlyMap<string, Seen>): Promise<readonly string[]> {
   const names = new Set(seen.keys());
   let after: string | undefined;
@@ -171,7 +171,7 @@ function tell(output: Output, rows: readonly Row[], totals: Readonly<Record<stri
     ['USER', 'REALM', 'READINESS', 'WHY', 'LAST SEEN', 'SERVICES', 'REFUSED AT', 'FACTORS'],
     rows.map((row) => [
       row.account,
-      row.realm === undefined ? '' : `${row.realm}${row.observed ? ' (observes)' : ''}`,
+      row.realm === undefined ? '' : `${row.realm}${row.observed ? ' (observe mode)' : ''}`,
       row.readiness,
       row.exemptUntil === undefined
         ? row.why
@@ -189,10 +189,10 @@ function tell(output: Output, rows: readonly Row[], totals: Readonly<Record<stri
       return pluralise(totals[readiness] ?? 0, `account ${one}`, `accounts ${many}`);
     })
     .join(', ');
-  output.note(rows.length === 0 ? 'There is nobody to report about.' : `${counts}.`);
+  output.note(rows.length === 0 ? 'No account to report.' : `${counts}.`);
 }
 
-/** One line that is written over and over, on a terminal alone. */
+/** A progress line, on a terminal only. */
 function progressOf({ world }: Context): (text: string) => void {
   if (world.error.isTTY !== true) return () => undefined;
   return (text) => void world.error.write(`\r\x1b[K${text}`);

@@ -23,13 +23,13 @@ export function addRestore(program: Command, context: Context): void {
   const command = openOptions(
     program
       .command('restore <file>')
-      .description('while sallyportd is stopped: a store out of a backup; nothing that was spent comes back')
-      .option('--dry-run', 'do all of it but the change, and say what would come of it')
-      .option('--master-key <file>', 'a master key file of before, for a backup without its master key')
-      .option('--generate-key', 'the master key is lost: make a new one')
-      .option('--ignore-store', 'do not read the store that is there: all recovery keys are void')
-      .option('--yes', 'do not ask')
-      .option('--json', 'as JSON, one object a line'),
+      .description('Restore a backup while sallyportd is stopped; used codes stay used')
+      .option('--dry-run', 'Report the result of the restore, and change nothing')
+      .option('--master-key <file>', 'Earlier master key file, for a backup without its master key')
+      .option('--generate-key', 'Create a new master key, because the old one is lost')
+      .option('--ignore-store', 'Do not read the existing store; voids all recovery keys')
+      .option('--yes', 'Do not ask for confirmation')
+      .option('--json', 'Print JSON, one object per line'),
   ).action((file: string, options: RestoreOptions) => restore(context, file, options));
   acceptFormerOption(command, context, '--old-key', '--master-key');
   acceptFormerOption(command, context, '--new-key', '--generate-key');
@@ -37,12 +37,9 @@ export function addRestore(program: Command, context: Context): void {
 
 async function restore(context: Context, file: string, options: RestoreOptions): Promise<void> {
   const { output, prompt } = context;
-  if (!existsSync(file)) throw new CliError('usage', `there is no ${file}`);
+  if (!existsSync(file)) throw new CliError('usage', `${file} not found; check the path`);
   const dryRun = options.dryRun === true;
-  await prompt.confirm(
-    'Put what is in the backup in the place of the store?',
-    dryRun || options.yes === true,
-  );
+  await prompt.confirm('Replace the store with the backup?', dryRun || options.yes === true);
   const plain = await opened(file, await howToOpen(context, options));
   const words = [
     '--restore',
@@ -59,15 +56,15 @@ async function restore(context: Context, file: string, options: RestoreOptions):
   const { accounts, commit, aside, storeWasNewest } = done;
   output.note(
     dryRun
-      ? `${pluralise(Number(accounts), 'account')} would be there; nothing was changed`
+      ? `${pluralise(Number(accounts), 'account')} would be restored; nothing was changed`
       : `restored: ${pluralise(Number(accounts), 'account')}, at commit ${commit}`,
   );
   if (storeWasNewest !== true)
     output.warn(
-      'there was no whole store beside it, so that nobody knows what was spent, removed or disabled since the backup: all recovery keys are void',
+      'no complete store was found, so codes used and factors removed or disabled since the backup are unknown: all recovery keys are void',
     );
   warnOfHeld(context, done);
   if (typeof aside === 'string')
-    output.note(`the store of before is kept in ${aside}; "sallyport store discard" removes it`);
+    output.note(`the replaced store is kept in ${aside}; to remove it: sallyport store discard`);
   if (!dryRun) output.note('start the daemon: systemctl start sallyportd');
 }

@@ -8,8 +8,8 @@ import { warnRunningTrial } from '../pam/trial.ts';
 export function addStatus(program: Command, context: Context): void {
   program
     .command('status')
-    .description('how the daemon, its store and its configuration are')
-    .option('--json', 'as JSON')
+    .description('Show daemon, store and configuration status')
+    .option('--json', 'Print JSON')
     .action(async (options: { json?: boolean }) => {
       const status = await context.client().status();
       if (options.json === true) context.output.json(status, statusTimes);
@@ -21,7 +21,7 @@ function keysOf({ keys }: StatusView): string {
   if (keys === undefined) return '';
   const { ids, current, rotation } = keys;
   if (rotation.kind !== 'running') return ids.join(', ');
-  return `${ids.join(', ')}; sealing with ${current}: ${rotation.read} of ${rotation.total}`;
+  return `${ids.join(', ')}; re-encrypting with ${current}: ${rotation.read} of ${rotation.total}`;
 }
 
 function presenceText({ presence }: StatusView, which: 'gone' | 'another'): string {
@@ -29,9 +29,9 @@ function presenceText({ presence }: StatusView, which: 'gone' | 'another'): stri
     case 'complete':
       return String(presence[which]);
     case 'counting':
-      return `${presence[which]} or more: not all accounts are looked up yet`;
+      return `${presence[which]} or more: not all accounts have been looked up yet`;
     case 'unavailable':
-      return 'not known: the name service is unavailable';
+      return 'unknown: the name service is unavailable';
   }
 }
 
@@ -46,7 +46,7 @@ function show(output: Output, status: StatusView): void {
     ['config', config.file],
     ['config loaded', output.time(config.loaded)],
     ['realms', String(config.realms)],
-    ['relying party', status.securityKeys.rpId ?? 'none: no security key can be added'],
+    ['relying party', status.securityKeys.rpId ?? 'none: security keys cannot be added'],
     ['keys asked by', status.securityKeys.askedBy],
     ['store', store.state],
     ['accounts', String(store.accounts)],
@@ -58,9 +58,9 @@ function show(output: Output, status: StatusView): void {
       store.events.last < store.events.first ? '' : `${store.events.first} to ${store.events.last}`,
     ],
     ['last scrub', store.scrub.lastFinished === undefined ? '' : output.time(store.scrub.lastFinished)],
-    ['damage found', String(store.scrub.findings.length)],
-    ['realms that only observe', status.observing.join(',')],
-    ['accounts let off', `${status.exemptions.running}${status.exemptions.complete ? '' : ' or more'}`],
+    ['scrub findings', String(store.scrub.findings.length)],
+    ['realms in observe mode', status.observing.join(',')],
+    ['exempt accounts', `${status.exemptions.running}${status.exemptions.complete ? '' : ' or more'}`],
     ['accounts gone', presenceText(status, 'gone')],
     ['records of another uid', presenceText(status, 'another')],
     ['warnings', String(status.warnings.length)],

@@ -16,36 +16,36 @@ interface StoreOptions {
 
 const collect = (one: string, before: readonly string[] = []): readonly string[] => [...before, one];
 
-/** Milliseconds between two looks at a scrub that runs. */
+/** Milliseconds between two queries of a running scrub. */
 const lookEvery = 200;
 
 export function addStore(program: Command, context: Context): void {
-  const store = program.command('store').description('the store itself: damage, and what to do about it');
+  const store = program.command('store').description('Check and repair the store');
   store
     .command('check')
-    .description('read everything once and change nothing; exit status 1 where something is damaged')
-    .option('--json', 'as JSON')
+    .description('Read the whole store without changing it; exit status 1 if it is damaged')
+    .option('--json', 'Print JSON')
     .action((options: StoreOptions) => check(context, options));
   const repairing = store
     .command('repair')
-    .description('while sallyportd is stopped: a new store, and a new anchor, out of what can be read')
+    .description('Rebuild the store from readable records while sallyportd is stopped')
     .option(
       '--reset-account <user>',
-      'an account whose record is lost begins anew, without a factor; may be repeated',
+      'Reset an account with an unreadable record: it loses all factors; may be repeated',
       collect,
     )
-    .option('--yes', 'do not ask')
-    .option('--json', 'as JSON, one object a line')
+    .option('--yes', 'Do not ask for confirmation')
+    .option('--json', 'Print JSON, one object per line')
     .action((options: StoreOptions) => repair(context, options));
   acceptFormerOption(repairing, context, '--give-up', '--reset-account');
   store
     .command('discard')
-    .description('remove the stores that a restore or a repair has kept')
-    .option('--yes', 'do not ask')
+    .description('Remove stores kept by a restore or a repair')
+    .option('--yes', 'Do not ask for confirmation')
     .action((options: StoreOptions) => discard(context, options));
 }
 
-/** A scrub of the daemon's own, waited for; without a daemon, the same on a copy. */
+/** Runs and awaits a scrub of the daemon; without a daemon, the same on a copy. */
 async function check(context: Context, options: StoreOptions): Promise<void> {
   const client = context.client();
   const begun = await client.checkStore().catch((error: unknown) => {
@@ -83,15 +83,15 @@ function tell(
   else for (const finding of findings) output.prose(finding);
   output.note(
     whole
-      ? 'the store is whole'
-      : 'the store is damaged. With sallyportd stopped: sallyport restore FILE, or without a backup: sallyport store repair',
+      ? 'the store is intact'
+      : 'the store is damaged; stop sallyportd, then run: sallyport restore FILE, or without a backup: sallyport store repair',
   );
   if (!whole) end(exitStatus.refused);
 }
 
 async function repair(context: Context, options: StoreOptions): Promise<void> {
   const { output, prompt } = context;
-  await prompt.confirm('Make a new store out of what can be read of this one?', options.yes === true);
+  await prompt.confirm('Rebuild the store from its readable records?', options.yes === true);
   const { done } = await workOnStore(
     context,
     ['--repair-store', ...(options.resetAccount ?? []).flatMap((user) => ['--reset-account', user])],
@@ -102,16 +102,16 @@ async function repair(context: Context, options: StoreOptions): Promise<void> {
     return;
   }
   if (done.whole === true) {
-    output.note('the store is whole; nothing was changed');
+    output.note('the store is intact; nothing was changed');
     return;
   }
   output.note(`saved: ${pluralise(Number(done.accounts), 'account')}, at commit ${done.commit}`);
   if (done.storeWasNewest !== true)
     output.warn(
-      'nobody knows whether this was the newest store: all recovery keys are void, and tokens by counter ask for two codes in a row',
+      'this may not be the newest store: all recovery keys are void, and counter-based factors ask for two consecutive codes',
     );
   warnOfHeld(context, done);
-  output.note(`the store of before is kept in ${done.aside}; "sallyport store discard" removes it`);
+  output.note(`the replaced store is kept in ${done.aside}; to remove it: sallyport store discard`);
   output.note('start the daemon: systemctl start sallyportd');
 }
 
@@ -120,11 +120,11 @@ async function discard(context: Context, options: StoreOptions): Promise<void> {
   const { done } = await workOnStore(context, ['--replaced-stores'], true);
   const aside = Array.isArray(done.aside) ? done.aside.map(String) : [];
   if (aside.length === 0) {
-    output.note('there is none');
+    output.note('no replaced store found');
     return;
   }
   for (const path of aside) output.line(path);
-  await prompt.confirm('Remove them for good?', options.yes === true);
+  await prompt.confirm('Remove them permanently?', options.yes === true);
   await workOnStore(context, ['--replaced-stores', '--discard'], true);
-  output.note('they are removed');
+  output.note('removed');
 }

@@ -21,23 +21,22 @@ export function addUserExempt(user: Command, context: Context): void {
   const { shortest, longest } = exemptionLimits;
   const command = user
     .command('exempt <user>')
-    .description('let an account off the second factor until a date, 30 days at most')
-    .option('--until <date>', 'the day that it ends on, at its start: 2025-03-01, "2025-03-01 12:00"', dateOf)
-    .option('--for <time>', 'or for how long: 8h, 3d', lengthOfTime(shortest, longest))
-    .option(
-      '--service <name>',
-      'for this PAM service alone; more than once for several',
-      (name, before?: string[]) => [...(before ?? []), name],
-    )
-    .option('--reason <text>', 'why, for whoever reads it later')
-    .option('--clear', 'clear the current exemption')
-    .option('--json', 'as JSON')
+    .description('Exempt an account temporarily (30 days at most)')
+    .option('--until <date>', 'End of the exemption: 2025-03-01 (at 00:00), "2025-03-01 12:00"', dateOf)
+    .option('--for <time>', 'Duration of the exemption: 8h, 3d', lengthOfTime(shortest, longest))
+    .option('--service <name>', 'Only for this PAM service; may be repeated', (name, before?: string[]) => [
+      ...(before ?? []),
+      name,
+    ])
+    .option('--reason <text>', 'Reason, recorded with the exemption')
+    .option('--clear', 'Clear the current exemption')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       [
         '',
-        'While it runs the password alone lets the account in, and every login under it is in the audit trail.',
-        'It never holds in the portal, nor where a rule of the realm refuses. A new one ends the one before.',
+        'While it runs, the account logs in with only its first factor, and each such login is in the audit trail.',
+        'It does not apply to the portal, nor where a rule of the realm refuses. A new exemption replaces the one before.',
       ].join('\n'),
     )
     .action((name: string, options: ExemptOptions) => exempt(context, name, options));
@@ -48,12 +47,12 @@ async function exempt(context: Context, name: string, options: ExemptOptions): P
   const { output } = context;
   const { until, for: length, service: services, reason } = options;
   if ([until, length, options.clear].filter((each) => each !== undefined).length !== 1)
-    throw new CliError('usage', 'say one of --until DATE, --for TIME and --clear');
+    throw new CliError('usage', 'give one of --until DATE, --for TIME and --clear');
   if (options.clear === true) {
     const ended = await context.client().endExemption(name);
     if (options.json === true) output.json(ended, { factor: factorTimes });
     else
-      output.note(ended.changed ? `${ended.account} is exempt no more` : `${ended.account} was not exempt`);
+      output.note(ended.changed ? `${ended.account} is no longer exempt` : `${ended.account} was not exempt`);
     return;
   }
   const body: ExemptBody = {
@@ -65,12 +64,12 @@ async function exempt(context: Context, name: string, options: ExemptOptions): P
   if (options.json === true) output.json(given, exemptionTimes);
   else
     output.note(
-      `${given.account} is let off the second factor until ${output.time(given.exemption.until)}${services === undefined ? '' : `, for ${services.join(', ')}`}`,
+      `${given.account} is exempt from the second factor until ${output.time(given.exemption.until)}${services === undefined ? '' : `, for ${services.join(', ')}`}`,
     );
 }
 
 function dateOf(text: string): number {
   const date = parseDate(text);
   if (date !== undefined) return date;
-  throw new InvalidArgumentError('It must be a date: 2025-03-01, or "2025-03-01 12:00".');
+  throw new InvalidArgumentError('Expected a date: 2025-03-01, or "2025-03-01 12:00".');
 }

@@ -1,43 +1,43 @@
 import type { Command } from 'commander';
 import type { UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
+import { pluralise } from '../../daemon/lib/units.ts';
 import type { Context } from '../lib/context.ts';
 
-/** What an administrator decides about an account that is gone, or is another person by now. */
+/** Decisions of an administrator about an account that is gone, or whose name belongs to another person. */
 export function addUserOwner(user: Command, context: Context): void {
   user
     .command('forget <user>')
-    .description('Remove all that is stored of an account')
-    .option('--yes', 'Do not ask')
+    .description('Remove the record of an account')
+    .option('--yes', 'Do not ask for confirmation')
     .addHelpText(
       'after',
       [
         '',
-        'For an account that is gone, or whose name another person has by now. Its events stay in the audit trail.',
-        'An account that still exists begins again without a factor. While the name service cannot be asked, nothing',
-        'is removed.',
+        'For an account that is gone, or whose name now belongs to another person. Its events stay in the audit trail.',
+        'An account that still exists then has no factor. While the name service is unavailable, nothing is removed.',
       ].join('\n'),
     )
     .action(async (name: string, { yes = false }: { yes?: boolean }) => {
       const { output, prompt } = context;
       if (!yes) output.warn(lossText(await context.client().user(name)));
-      await prompt.confirm(`Remove all that is stored of ${name}?`, yes);
+      await prompt.confirm(`Remove the record of ${name}?`, yes);
       const { account } = await context.client().forget(name);
-      output.note(`nothing is stored of ${account} any more`);
+      output.note(`the record of ${account} is removed`);
     });
   user
     .command('move <old> <new>')
-    .summary('Give the record of an account to its new name')
+    .summary('Move the record of an account to its new name')
     .description(
-      'Give the record of an account to its new name; with one name twice, to the new uid of that name',
+      'Move the record of an account to its new name; with the same name twice, to the new uid of that name',
     )
-    .option('--yes', 'Do not ask: it is the same person, whatever the uids are')
+    .option('--yes', 'Do not ask for confirmation: it is the same person, although the uids differ')
     .addHelpText(
       'after',
       [
         '',
         'After "usermod -l NEW OLD": sallyport user move OLD NEW. After "usermod -u UID NAME": sallyport user move NAME NAME.',
-        'Factors, locks and the grace period go along; an invite and what is remembered do not.',
+        'Moves factors, lockouts and the grace period, but not invites and remembered logins.',
       ].join('\n'),
     )
     .action(async (from: string, to: string, { yes = false }: { yes?: boolean }) => {
@@ -45,8 +45,8 @@ export function addUserOwner(user: Command, context: Context): void {
       const { account } = await moved(context, from, to, yes);
       output.note(
         from === to
-          ? `the record of ${account} has its uid now`
-          : `the record of ${from} is that of ${account} now`,
+          ? `the record of ${account} now has its current uid`
+          : `the record of ${from} now belongs to ${account}`,
       );
     });
 }
@@ -65,5 +65,5 @@ async function moved(context: Context, from: string, to: string, yes: boolean) {
 
 function lossText({ account, uid, factors }: UserView): string {
   const exists = uid === undefined ? 'is not known to the name service' : `exists (uid ${uid})`;
-  return `${account} ${exists}; ${factors.length} ${factors.length === 1 ? 'factor' : 'factors'} of it would be gone`;
+  return `${account} ${exists}; this removes ${pluralise(factors.length, 'factor')}`;
 }

@@ -6,15 +6,15 @@ import { factorTable, type Output } from '../lib/output.ts';
 import { addUserExempt } from './user-exempt.ts';
 import { addUserOwner } from './user-owner.ts';
 
-/** What the daemon gives at a time. */
+/** Accounts requested from the daemon at a time. */
 const pageSize = 500;
 
 export function addUser(program: Command, context: Context): void {
-  const user = program.command('user').description('accounts: factors, locks, last logins');
+  const user = program.command('user').description('Show, unlock and exempt accounts');
   user
     .command('list')
-    .description('the accounts that the store knows')
-    .option('--json', 'as JSON')
+    .description('List accounts in the store')
+    .option('--json', 'Print JSON')
     .action(async (options: { json?: boolean }) => {
       const users = await allUsers(context);
       if (options.json === true) context.output.json({ users }, { users: userLineTimes });
@@ -26,8 +26,8 @@ export function addUser(program: Command, context: Context): void {
     });
   user
     .command('show <user>')
-    .description('realm, factors, locks and last login of one account')
-    .option('--json', 'as JSON')
+    .description('Show the realm, factors, lockouts and last login of an account')
+    .option('--json', 'Print JSON')
     .action(async (name: string, options: { json?: boolean }) => {
       const found = await context.client().user(name);
       if (options.json === true) context.output.json(found, userTimes);
@@ -35,7 +35,7 @@ export function addUser(program: Command, context: Context): void {
     });
   user
     .command('unlock <user>')
-    .description('lift the locks, set both counts to 0, end what is remembered')
+    .description('Clear lockouts, failure counts and remembered logins')
     .action(async (name: string) => {
       const { account, changed } = await context.client().unlock(name);
       context.output.note(changed ? `${account} is unlocked` : `${account} was not locked`);
@@ -72,10 +72,10 @@ const presenceWords = {
   here: 'exists',
   gone: 'gone',
   another: 'another uid',
-  unknown: 'not known',
+  unknown: 'unknown',
 } as const;
 
-/** `user list` knows no realm, so it cannot tell when a lock of all ends. */
+/** `user list` does not know the realm, so it cannot say when a lockout of all kinds ends. */
 function lockWord(lock: LockView): string {
   if (lock.lockedUntil !== undefined || lock.lockedAt !== undefined) return 'all';
   return lock.codesLockedAt === undefined ? '' : 'codes';
@@ -90,9 +90,8 @@ function exemptionText(output: Output, { exemption }: UserView): string {
 
 function lastLoginText(output: Output, { at, service, source, firstFactorVerified }: LastLogin): string {
   const from = source === undefined ? '' : ` from ${source}`;
-  // A line of the stack behind ours verified the password, and its answer does not come here.
-  const doubt =
-    firstFactorVerified === false ? ' (the second factor was accepted; the password is not known)' : '';
+  // A later module of the stack verified the password, and its result is not known here.
+  const doubt = firstFactorVerified === false ? ' (second factor accepted; first factor unknown)' : '';
   return `${output.time(at)} ${service}${from}${doubt}`;
 }
 
@@ -102,11 +101,11 @@ function show(output: Output, user: UserView): void {
   output.facts([
     ['user', user.account],
     ['uid', user.uid === undefined ? '' : String(user.uid)],
-    ['made for uid', user.recordUid === undefined ? '' : `${user.recordUid}, another person`],
+    ['made for uid', user.recordUid === undefined ? '' : `${user.recordUid}, of another person`],
     ['realm', realm === undefined ? (user.realmProblem ?? '') : `${realm.name} (line ${realm.line})`],
     ['requires', realm === undefined ? '' : [realm.require].flat().join(',')],
-    ['wrong codes in a row', String(lock.codes)],
-    ['wrong answers in a row', String(lock.any)],
+    ['failed codes', String(lock.codes)],
+    ['failed attempts', String(lock.any)],
     ['codes locked since', moment(lock.codesLockedAt)],
     ['locked until', moment(lock.lockedUntil)],
     ['remembered logins', String(user.remembered)],

@@ -6,12 +6,14 @@ import { exitStatus } from '../lib/errors.ts';
 export function addVerify(program: Command, context: Context): void {
   program
     .command('verify <user>')
-    .description('spend a code as a login would; asks for it, or takes the first line of standard input')
+    .description(
+      'Verify a code and consume it, as a login would; prompts, or reads the first line of standard input',
+    )
     .action(async (user: string) => {
       const first = await answer(context, `Code of ${user}: `);
       let result = await context.client().verify(user, { answer: first });
       if (result.outcome === 'refused' && result.resync) {
-        const ahead = ' The token may have run ahead: the next code in a row would prove it.';
+        const ahead = ' The OTP device may be ahead: enter the next code to resynchronise it.';
         context.output.note(`${result.text}${result.reason === 'resync-required' ? '' : ahead}`);
         const next = await context.prompt.ask('Next code: ');
         if (next !== undefined && next !== '')
@@ -23,10 +25,7 @@ export function addVerify(program: Command, context: Context): void {
 
 async function answer(context: Context, question: string): Promise<string> {
   const typed = await context.prompt.ask(question);
-  return needed(
-    typed === '' ? undefined : typed,
-    'there is no code on standard input; type one or pipe one in',
-  );
+  return needed(typed === '' ? undefined : typed, 'no code on standard input; type one, or pipe one in');
 }
 
 function tell({ output, end }: Context, result: VerifyView): void {

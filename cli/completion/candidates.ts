@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { commandsOf, optionsOf, placeOf } from './cursor.ts';
 
-/** What may stand at the cursor: words, or paths, which the shell knows better. */
+/** Candidates at the cursor: words, or paths, which the shell completes. */
 export type Candidates =
   | { readonly kind: 'words'; readonly words: readonly Candidate[] }
   | { readonly kind: 'paths' };
@@ -11,7 +11,7 @@ export interface Candidate {
   readonly about: string;
 }
 
-/** What only the daemon knows. Each gives nothing where the caller may not see it or nobody answers. */
+/** Names known only to the daemon. Each is empty if the caller may not see them or the daemon is unreachable. */
 export interface Known {
   accounts(beginning: string): Promise<readonly string[]>;
   factors(account: string): Promise<readonly { readonly name: string; readonly kind: string }[]>;
@@ -20,8 +20,8 @@ export interface Known {
 }
 
 /**
- * What a shell offers.
- * @param words whole words before the cursor, behind the program's name
+ * Finds the candidates for a command line.
+ * @param words complete words between the program's name and the cursor
  */
 export async function candidates(
   program: Command,
@@ -35,7 +35,7 @@ export async function candidates(
       return wordsOf([]);
     case 'command':
       return wordsOf(
-        fitting(
+        withPrefix(
           commandsOf(place.command)
             .filter((command) => command.name() !== 'help')
             .map((command) => ({ word: command.name(), about: command.summary() || command.description() })),
@@ -44,7 +44,7 @@ export async function candidates(
       );
     case 'option':
       return wordsOf(
-        fitting(
+        withPrefix(
           optionsOf(place.command)
             .filter(({ long }) => long !== undefined && !place.given.includes(long))
             .map(({ long, description }) => ({ word: long ?? '', about: description })),
@@ -69,7 +69,7 @@ async function valuesOf(
     case 'factor': {
       const factors = await known.factors(earlier[0] ?? '');
       return wordsOf(
-        fitting(
+        withPrefix(
           factors.map(({ name, kind }) => ({ word: name, about: kind })),
           current,
         ),
@@ -89,7 +89,7 @@ async function valuesOf(
   }
 }
 
-/** What --help writes between the angle brackets. */
+/** The placeholder that --help prints in angle brackets. */
 function valueName(of: Argument | Option): string {
   const written = 'flags' in of ? (/[<[]([^>\].]+)/.exec(of.flags)?.[1] ?? '') : of.name();
   return written.toLowerCase();
@@ -97,7 +97,7 @@ function valueName(of: Argument | Option): string {
 
 function named(names: readonly string[], current: string): Candidates {
   return wordsOf(
-    fitting(
+    withPrefix(
       names.map((word) => ({ word, about: '' })),
       current,
     ),
@@ -108,6 +108,6 @@ function wordsOf(words: readonly Candidate[]): Candidates {
   return { kind: 'words', words };
 }
 
-function fitting(all: readonly Candidate[], current: string): readonly Candidate[] {
+function withPrefix(all: readonly Candidate[], current: string): readonly Candidate[] {
   return all.filter(({ word }) => word.startsWith(current));
 }

@@ -1,16 +1,16 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** Where on a command line the cursor stands, and so what may come there. */
+/** What the cursor's position on a command line expects. */
 export type Place =
   | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'option'; readonly command: Command; readonly given: readonly string[] }
-  /** A value, of an argument or of an option. */
+  /** The value of an argument or an option. */
   | { readonly kind: 'value'; readonly of: Argument | Option; readonly earlier: readonly string[] }
   | { readonly kind: 'nothing' };
 
 /**
- * @param words what stands before the cursor, behind the program's name, whole words
- * @param current the word at the cursor as far as it is typed
+ * @param words complete words between the program's name and the cursor
+ * @param current the typed part of the word at the cursor
  */
 export function placeOf(program: Command, words: readonly string[], current: string): Place {
   let command = program;
@@ -46,12 +46,12 @@ export function placeOf(program: Command, words: readonly string[], current: str
   return argument === undefined ? { kind: 'nothing' } : { kind: 'value', of: argument, earlier: operands };
 }
 
-/** Those that --help shows. */
+/** The commands that --help shows. */
 export function commandsOf(command: Command): readonly Command[] {
   return command.createHelp().visibleCommands(command);
 }
 
-/** Those of the command and of those above it, as --help shows them. */
+/** The options of the command and its parents, as --help shows them. */
 export function optionsOf(command: Command): readonly Option[] {
   const options: Option[] = [];
   for (let at: Command | null = command; at !== null; at = at.parent) {

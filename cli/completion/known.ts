@@ -3,16 +3,16 @@ import { userInfo } from 'node:os';
 import { createClient } from '../../daemon/client/client.ts';
 import type { Known } from './candidates.ts';
 
-/** Somebody waits for the Tab key; milliseconds. */
+/** Milliseconds; the user waits after pressing Tab. */
 const patience = 2_000;
 
-/** As many as somebody would look through. */
+/** Maximum number of candidates. */
 const offered = 200;
 
 /**
- * What the daemon tells without being asked to prove anything.
+ * Names that the daemon returns without a sign-in.
  *
- * What MUST hold: a key pressed for completion never asks for a password, prints no error and changes nothing.
+ * Invariants: completion never asks for a password, prints no error and changes nothing.
  */
 export function knownBy(socket: () => string): Known {
   const client = () => createClient({ socket: socket(), timeout: patience });
@@ -44,7 +44,7 @@ async function orNothing<T>(ask: () => Promise<readonly T[]>): Promise<readonly 
   }
 }
 
-/** Whoever may not see the others still has factors of their own. */
+/** A caller who may not list other accounts still has their own factors. */
 function ownName(): string {
   try {
     return userInfo().username;

@@ -1,11 +1,11 @@
 /**
- * What a shell reads to complete `sallyport`. Each asks `sallyport complete`, which prints one candidate a line,
- * a tab and what it is behind it, or `:paths` where a path is wanted: so no script knows any command by name.
+ * Completion scripts for shells. Each calls `sallyport complete`, which prints one candidate per line with a tab and
+ * its description, or `:paths` for a path: no script contains command names.
  */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
-/** A word that is no candidate: the shell is to complete paths itself. */
+/** Printed instead of candidates: the shell completes paths. */
 export const pathsWanted = ':paths';
 
 export function scriptFor(shell: Shell): string {
@@ -19,12 +19,12 @@ export function scriptFor(shell: Shell): string {
   }
 }
 
-// COMP_WORDS is parted at ":" and "=" too; names of accounts and factors may hold them, so the line is read anew.
+// COMP_WORDS is also split at ":" and "=", which names of accounts and factors may contain: the line is split again.
 const bash = `# bash completion for sallyport
 _sallyport() {
   local line=\${COMP_LINE:0:COMP_POINT} current='' word
   local -a words=() typed=()
-  # As the shell parts words, without running anything that stands in them.
+  # Splits words as the shell does, without running substitutions in them.
   mapfile -t words < <(xargs -n 1 printf '%s\\n' <<<"$line" 2>/dev/null)
   if [[ $line != *[[:space:]] ]] && ((\${#words[@]} > 1)); then
     current=\${words[-1]}
@@ -40,7 +40,7 @@ _sallyport() {
     fi
     COMPREPLY+=("$(printf '%q' "$word")")
   done < <(sallyport complete --current="$current" -- "\${typed[@]}" 2>/dev/null)
-  # What stands before the last ":" or "=" is on the line already.
+  # The part up to the last ":" or "=" is already on the line.
   local kept=\${COMP_WORDS[COMP_CWORD]}
   if [[ $current == *[:=]* && $current == *"$kept" ]]; then
     COMPREPLY=("\${COMPREPLY[@]#"\${current%"$kept"}"}")

@@ -1,9 +1,9 @@
 import { foldCommand, foldText } from '../lib/fold.ts';
 
 /**
- * What comes after a first factor, in the order in which people want it.
- * @param cli the command with which sallyport is called here
- * @param columns of the terminal; undefined: it is none
+ * Next steps after a first factor.
+ * @param cli the command that runs sallyport in the demo
+ * @param columns width of the terminal; undefined if there is none
  */
 export function lastWords(
   cli: string,
@@ -15,22 +15,22 @@ export function lastWords(
     portal === undefined
       ? ''
       : `
-In the portal, with your password or with a link that this prints:
+Sign in to the portal with your password, or with a link from the second command:
   ${portal}
   ${cli} portal link
 `;
   const text = `
-What is next, in another terminal. Recovery keys, for a day without your phone:
+Next steps, in another terminal. Create recovery keys in case you lose your phone:
   ${cli} factor add recovery ${user}
 ${signIn}
-What happened, and what a login from elsewhere would be asked for:
+Show what happened, and what a login from elsewhere would be asked for:
   ${cli} audit --user ${user}
   ${cli} explain ${user} --service sshd --from 192.0.2.7
 
-On a machine of your own, with the package installed (docs/how-to/install.md): a real sshd, for ten minutes. The change
-goes back by itself unless a new login has confirmed it, so that nobody is locked out (docs/how-to/roll-out.md):
+On a machine with the package installed (docs/how-to/install.md), protect the real sshd for ten minutes. The change is
+rolled back unless a new login confirms it, so that no account is locked out (docs/how-to/roll-out.md):
   sallyport pam enable sshd --with password --try 10m
 
-sallyportd stays up until you press Ctrl-C.`;
+sallyportd runs until you press Ctrl-C.`;
   return foldText(text, columns, foldCommand);
 }

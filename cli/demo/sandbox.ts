@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What this build consists of, wherever it lies. */
+/** Paths of this build. */
 const repository = join(import.meta.dirname, '../../..');
 const daemonMain = join(import.meta.dirname, '../../daemon/main.js');
 const cliMain = join(import.meta.dirname, '../main.js');
@@ -15,7 +15,7 @@ const tryLogin = join(repository, 'build/Release/sallyport-demo');
 const portalListen = '127.0.0.1:8866';
 const portalOrigin = 'http://localhost:8866';
 
-/** Milliseconds that sallyportd may take to listen; it takes about 300. */
+/** Milliseconds that sallyportd may take to listen; usually about 300. */
 const startWait = 15_000;
 
 export interface Ran {
@@ -23,7 +23,7 @@ export interface Ran {
   readonly output: string;
 }
 
-/** A whole Sallyport below one directory: configuration, store, daemon, and a PAM stack to log in through. */
+/** A complete Sallyport below one directory: configuration, store, daemon, and a PAM stack to log in through. */
 export class Sandbox {
   readonly root: string;
   readonly config: string;
@@ -43,7 +43,7 @@ export class Sandbox {
     return existsSync(this.config);
   }
 
-  /** Runs `sallyport …`; on the terminal when `input` is left out. */
+  /** Runs `sallyport …`; on the terminal if `input` is omitted. */
   cli(argv: readonly string[], input?: string): Promise<Ran> {
     return run(process.execPath, [cliMain, '--config', this.config, ...argv], input);
   }
@@ -54,7 +54,7 @@ export class Sandbox {
     return laid;
   }
 
-  /** On this machine alone: security keys are made for localhost, and are good for nothing else. */
+  /** Only for this machine: security keys are bound to localhost. */
   #addPortal(): void {
     const text = readFileSync(this.config, 'utf8');
     const tables = `[webauthn]\nrp_id = "localhost"\n\n[portal]\norigins = ["${portalOrigin}"]\nlisten  = "${portalListen}"\n`;
@@ -62,15 +62,15 @@ export class Sandbox {
   }
 
   /**
-   * One login through libpam and the real module, with a service file of its own.
-   * @param input lines for the prompts; left out: asks on the terminal
-   * @returns status is what pam_authenticate returned
+   * Performs one login through libpam and the real module, with a separate service file.
+   * @param input lines for the prompts; if omitted, asks on the terminal
+   * @returns the status is the result of pam_authenticate
    */
   login(user: string, input?: string): Promise<Ran> {
     const services = join(this.root, 'pam.d');
     mkdirSync(services, { recursive: true });
     const socket = join(this.root, 'run/pam.sock');
-    // The one who runs this is logged in already: the first factor counts as passed.
+    // The caller is already logged in: the first factor counts as passed.
     writeFileSync(
       join(services, 'sallyport-demo'),
       `auth required ${module} socket=${socket} first_factor=passed\nauth required pam_permit.so\n`,
@@ -78,7 +78,7 @@ export class Sandbox {
     return run(tryLogin, [services, 'sallyport-demo', user], input);
   }
 
-  /** @throws Error when the daemon ends or does not listen */
+  /** @throws Error if the daemon exits or does not listen */
   async start(): Promise<void> {
     const log = openSync(this.log, 'a', 0o600);
     const daemon = spawn(process.execPath, [daemonMain, '--config', this.config], {
@@ -88,12 +88,12 @@ export class Sandbox {
     const deadline = performance.now() + startWait;
     while (!(await listens(join(this.root, 'run/pam.sock')))) {
       if (daemon.exitCode !== null || performance.now() > deadline)
-        throw new Error(`sallyportd does not come up; its log: ${this.log}`);
+        throw new Error(`sallyportd did not start; see its log: ${this.log}`);
       await sleep(20);
     }
   }
 
-  /** @returns its address; undefined: the configuration has none, or it does not come up, which its log says */
+  /** @returns its address; undefined if the configuration has no portal, or the portal did not start */
   async startPortal(): Promise<string | undefined> {
     if (!/^\[portal\]/m.test(readFileSync(this.config, 'utf8'))) return undefined;
     const log = openSync(this.portalLog, 'a', 0o600);
@@ -114,7 +114,7 @@ export class Sandbox {
     return this.#daemon?.pid;
   }
 
-  /** Resolves when the daemon has ended. */
+  /** Resolves when the daemon has exited. */
   async ended(): Promise<void> {
     const daemon = this.#daemon;
     if (daemon === undefined || daemon.exitCode !== null) return;

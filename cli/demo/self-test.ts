@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { generateSecret, generateSync } from 'otplib';
 import { type Ran, Sandbox } from './sandbox.ts';
 
-/** What pam_authenticate returns: <security/_pam_types.h>. */
+/** A result of pam_authenticate: <security/_pam_types.h>. */
 const pamSuccess = 0;
 
-/** The code of a step that lies `ahead` of the present one. */
+/** The code `ahead` steps after the current one. */
 function totpCode(secret: string, ahead: number): string {
   const step = Math.floor(Date.now() / 1000 / 30) + ahead;
   return generateSync({ strategy: 'hotp', secret, counter: step });
 }
 
-/** A code that is surely wrong: no step that the realm takes has it. */
+/** A wrong code: no step that the realm accepts has it. */
 function wrongCode(secret: string): string {
   const near = new Set([-3, -2, -1, 0, 1, 2, 3].map((ahead) => totpCode(secret, ahead)));
   let code = 0;
@@ -22,8 +22,8 @@ function wrongCode(secret: string): string {
 }
 
 /**
- * `npm start -- --self-test`: what `npm start` does, without a person, in a directory of its own that is
- * removed at the end. Ends with a line "N passed, N failed".
+ * `npm start -- --self-test`: runs `npm start` unattended, in a temporary directory that is removed at the end.
+ * Ends with a line "N passed, N failed".
  * @returns the exit status
  */
 export async function selfTest(): Promise<number> {
@@ -49,10 +49,10 @@ export async function selfTest(): Promise<number> {
   };
   try {
     const init = await sandbox.init();
-    check('init lays out configuration, master key and store', init, init.status === 0);
+    check('init creates configuration, master key and store', init, init.status === 0);
     await sandbox.start();
     const status = await sandbox.cli(['status', '--json'], '');
-    check('sallyportd is up', status, status.status === 0);
+    check('sallyportd is running', status, status.status === 0);
 
     const first = totpCode(secret, 0);
     const add = await sandbox.cli(
@@ -63,22 +63,22 @@ export async function selfTest(): Promise<number> {
     await refuses('the code that enrolled it', first);
     const second = totpCode(secret, 1);
     await lets('a new code', second);
-    await refuses('the same code once more', second);
+    await refuses('the same code again', second);
     await refuses('a wrong code', wrongCode(secret));
 
     const recovery = await sandbox.cli(['factor', 'add', 'recovery', user], '');
     const key = recovery.output
       .split('\n')
       .find((line) => /^[2-9a-z]{5}(?:-[2-9a-z]{5}){3}$/.test(line.trim()));
-    check('ten recovery keys are made', recovery, recovery.status === 0 && key !== undefined);
+    check('ten recovery keys are created', recovery, recovery.status === 0 && key !== undefined);
     await lets('a recovery key', key ?? '');
-    await refuses('the same recovery key once more', key ?? '');
+    await refuses('the same recovery key again', key ?? '');
 
     const audit = await sandbox.cli(['audit', '--json', '--user', user], '');
     check('every decision is in the audit trail', audit, auditIsWhole(audit));
     await sandbox.stop();
-    const away = await sandbox.login(user, `${totpCode(secret, 0)}\n`);
-    check('with sallyportd stopped: refused', away, away.status !== pamSuccess);
+    const unreachable = await sandbox.login(user, `${totpCode(secret, 0)}\n`);
+    check('with sallyportd stopped: refused', unreachable, unreachable.status !== pamSuccess);
   } catch (error) {
     failed += 1;
     process.stdout.write(`FAILED ${error instanceof Error ? error.message : String(error)}\n`);

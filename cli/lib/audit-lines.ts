@@ -4,12 +4,12 @@ import { eventTimes } from './json-times.ts';
 import type { Output } from './output.ts';
 import { plainTime } from './time.ts';
 
-/** Events as they are printed, however many: JSON lines, columns for scripts, or a table on a terminal. */
+/** Prints events: JSON lines, columns for scripts, or a table on a terminal. */
 export interface AuditLines {
   print(events: readonly StoredAuditEvent[]): void;
 }
 
-const heading = ['TIME', 'ACCOUNT', 'WHAT', 'WHY', 'REALM', 'SERVICE', 'FROM', 'FACTOR', 'BY'] as const;
+const heading = ['TIME', 'ACCOUNT', 'KIND', 'REASON', 'REALM', 'SERVICE', 'FROM', 'FACTOR', 'ACTOR'] as const;
 
 export function createAuditLines(output: Output, json: boolean): AuditLines {
   const table = output.growingTable(heading);
@@ -22,7 +22,7 @@ export function createAuditLines(output: Output, json: boolean): AuditLines {
   };
 }
 
-/** For scripts: they never change. */
+/** The columns that scripts read: stable. */
 function columns(output: Output, event: StoredAuditEvent): readonly string[] {
   const { factor } = event;
   return [
@@ -40,18 +40,18 @@ function columns(output: Output, event: StoredAuditEvent): readonly string[] {
   ];
 }
 
-/** For people: what belongs together stands together. */
+/** The columns of the table on a terminal, which combine fields. */
 function cellsOf(event: StoredAuditEvent): readonly string[] {
   const { factor, locked, remaining, offset, count } = event;
   const notes = [
     event.reason,
-    ...(locked === undefined ? [] : [locked === 'codes' ? 'codes are locked now' : 'locked now']),
+    ...(locked === undefined ? [] : [locked === 'codes' ? 'codes locked' : 'account locked']),
     ...(remaining === undefined ? [] : [`${remaining} left`]),
     ...(offset === undefined ? [] : [offsetText(offset)]),
     ...(count === undefined ? [] : [`${count} times`]),
   ];
   return [
-    // Without how long ago that is: the rows are long.
+    // No relative time: the rows are long.
     plainTime(event.at),
     event.caller === undefined ? event.account : `${event.account} (${event.caller})`,
     `${event.kind} ${event.outcome}`,

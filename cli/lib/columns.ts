@@ -1,21 +1,21 @@
-/** How texts stand on a terminal: how wide they are, and where they may go on in the next line. Pure. */
+/** Width and line breaking of texts on a terminal. Pure. */
 
-/** Where the terminal does not say how wide it is. */
+/** Width of a terminal that does not report one. */
 const usualColumns = 80;
-/** Narrower than this nothing can be laid out. */
+/** Minimum width for a layout. */
 export const leastColumns = 20;
 
 export function columnsOf(stream: { readonly columns?: number }): number {
   return Math.max(leastColumns, stream.columns || usualColumns);
 }
 
-/** Letters of East Asia and pictures take two columns. */
+/** East Asian letters and emoji take two columns. */
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
-/** Marks stand on the letter before them. */
+/** Combining marks take no column. */
 const mark = /\p{Mn}|\p{Me}/u;
 
-/** In columns of the terminal. */
+/** Width in terminal columns. */
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
@@ -27,17 +27,17 @@ export function padded(text: string, to: number): string {
   return text + ' '.repeat(Math.max(0, to - widthOf(text)));
 }
 
-/** Between words, and behind a comma. */
+/** A line may break between words, and after a comma. */
 const breaks = /( +|(?<=,)(?=[^ ]))/;
 
-/** What is never taken apart. */
+/** The parts of a text that are never broken. */
 export function wordsOf(text: string): readonly string[] {
   return text.split(breaks).filter((piece) => piece.trim() !== '');
 }
 
 /**
- * The text in lines of that width. A word that is longer has a line of its own, and is whole: what is copied from
- * the terminal is what was printed. Blanks at the beginning stand before each line.
+ * Breaks the text into lines of that width. A longer word gets a separate line and is not broken: text copied from
+ * the terminal is the text printed. Leading blanks indent every line.
  */
 export function wrapped(text: string, width: number): readonly string[] {
   if (widthOf(text) <= width) return [text];

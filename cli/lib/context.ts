@@ -8,22 +8,22 @@ import { createPrompt, type Prompt } from './prompt.ts';
 import { tokenAsker } from './sign-in.ts';
 import { controlSocket, defaultConfigFile } from './socket.ts';
 
-/** What a command works with. */
+/** Dependencies of a command. */
 export interface Context {
   readonly world: World;
   readonly output: Output;
   readonly prompt: Prompt;
-  /** The file that --config names. */
+  /** The configuration file: --config or the default. */
   readonly configFile: () => string;
-  /** The daemon; found when first asked for, since `init` and `realm check` need none. */
+  /** The daemon's client, created on first use: `init` and `realm check` need none. */
   readonly client: () => ControlClient;
-  /** From now on with a token of one's own: for what must not be begun without. */
+  /** Signs in before the next request, for changes that must not begin without an access token. */
   readonly signedIn: () => Promise<void>;
-  /** What the command ends with, unless it throws. */
+  /** Sets the exit status, unless the command throws. */
   readonly end: (status: ExitStatus | number) => void;
 }
 
-/** A context, and what its command ended with. */
+/** Creates the context of one command line, with access to its exit status. */
 export function createContext(
   world: World,
   program: Command,
@@ -71,7 +71,7 @@ export function createContext(
   return { context, status: () => status, close: async () => offline?.close() };
 }
 
-/** A word of the command line that must be there. @throws CliError usage */
+/** Requires a value. @throws CliError usage */
 export function needed<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new CliError('usage', what);
   return value;

@@ -11,24 +11,24 @@ export const exitStatus = {
   config: 78,
 } as const;
 
-/** What they mean to people: --help, the manual page and docs/reference/cli.md say it in these words. */
+/** Their descriptions in --help, the manual page and docs/reference/cli.md. */
 export const exitStatuses: readonly { readonly status: ExitStatus; readonly meaning: string }[] = [
-  { status: exitStatus.done, meaning: 'done' },
-  { status: exitStatus.refused, meaning: 'refused' },
-  { status: exitStatus.usage, meaning: 'usage' },
-  { status: exitStatus.noSuchThing, meaning: 'no such thing' },
-  { status: exitStatus.unreachable, meaning: 'daemon not reachable' },
-  { status: exitStatus.notPermitted, meaning: 'not permitted' },
-  { status: exitStatus.config, meaning: 'configuration' },
+  { status: exitStatus.done, meaning: 'success' },
+  { status: exitStatus.refused, meaning: 'failed or refused' },
+  { status: exitStatus.usage, meaning: 'usage error' },
+  { status: exitStatus.noSuchThing, meaning: 'not found' },
+  { status: exitStatus.unreachable, meaning: 'daemon unreachable' },
+  { status: exitStatus.notPermitted, meaning: 'permission denied' },
+  { status: exitStatus.config, meaning: 'configuration error' },
 ];
 
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 
-/** What the CLI finds out by itself. */
+/** Errors that the CLI itself detects. */
 export type CliCode =
   | 'usage'
   | 'refused'
-  /** What the daemon calls sign-in-refused, where no further answer follows. */
+  /** The daemon's sign-in-refused, if no further answer follows. */
   | 'factor-refused'
   | 'cancelled'
   | 'no-such-factor'
@@ -103,18 +103,18 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'too-slow': exitStatus.refused,
 };
 
-/** The name that the system has for what went wrong: "ENOENT". @param otherwise where it has none */
+/** The system's error code: "ENOENT". @param otherwise returned if there is none */
 export function systemCode(error: unknown, otherwise = String(error)): string {
   return error instanceof Error && 'code' in error ? String(error.code) : otherwise;
 }
 
-/** Why a file cannot be written: what is there already, or what the system says. */
+/** Describes why a file cannot be written. */
 export function cannotWrite(path: string, error: unknown): string {
   if (error instanceof Error && 'code' in error && error.code === 'bad-target') return error.message;
-  return `${path} cannot be written (${systemCode(error)})`;
+  return `cannot write ${path} (${systemCode(error)})`;
 }
 
-/** The exit status for whatever was thrown. A code stays with its status for good. */
+/** The exit status of an error. The status of a code never changes. */
 export function exitStatusOf(error: unknown): ExitStatus {
   if (error instanceof ControlError || error instanceof CliError) return statusOf[error.code];
   return exitStatus.refused;

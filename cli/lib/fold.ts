@@ -1,36 +1,36 @@
 import { leastColumns, widthOf } from './columns.ts';
 
 /**
- * How sentences stand on a terminal that is narrower than they are. Pure. Invariants:
- * - no line is wider than the terminal, but for a word that is, and no word is taken apart
- * - a command that fits into a line is in one line; one that does not goes on behind a backslash. A shell that
- *   it is pasted into must never run its first half: without --try, a change of a stack is for good.
+ * Folds sentences for a terminal that is narrower. Pure. Invariants:
+ * - no line is wider than the terminal, unless a single word is, and no word is broken;
+ * - a command that fits on a line stays on one line; a longer one continues after a backslash. A shell that it is
+ *   pasted into must never run its first half: without --try, a change of a stack is permanent.
  */
 
 /**
- * @param columns of the terminal; undefined or 0: not known, and the text stays as it is
- * @param hang how far the lines after the first are set in; by default to where the value of `name  value` begins
+ * @param columns of the terminal; undefined or 0 if unknown: the text is unchanged
+ * @param hang indentation of the lines after the first; default: the column of the value in `name  value`
  */
 export function fold(text: string, columns: number | undefined, hang = hangOf(text)): readonly string[] {
-  const room = roomFor(text, columns);
+  const room = foldingWidth(text, columns);
   if (room === undefined) return [text];
   const [name = ''] = label.exec(text) ?? [];
   if (name === '' || hang <= room / 2) return filled(unitsOf(text), text, room, hang);
-  // Beside its name there is no room for the value.
+  // The value does not fit beside its name.
   const under = leadOf(text) + 4;
   const value = ' '.repeat(under) + text.slice(name.length);
   return [name.trimEnd(), value].flatMap((one) => fold(one, columns, under));
 }
 
-/** All of the text is one command, or an address. */
+/** Folds a text that is one command or an address. */
 export function foldCommand(text: string, columns: number | undefined): readonly string[] {
-  const room = roomFor(text, columns);
+  const room = foldingWidth(text, columns);
   return room === undefined ? [text] : filled([spacedWords(text)], text, room, hangOf(text));
 }
 
 /**
- * A text of several lines. A paragraph that was broken by hand, for a wider terminal, is filled again.
- * @param ofIndented how a line that is set in is folded
+ * Folds a text of several lines. A paragraph broken by hand for a wider terminal is filled again.
+ * @param ofIndented folds an indented line
  */
 export function foldText(
   text: string,
@@ -47,7 +47,7 @@ export function foldText(
     .join('\n');
 }
 
-/** @returns the columns to fold for; undefined: it is no terminal, and gets every line as it is */
+/** @returns the width to fold to; undefined if this is not a terminal: lines are unchanged */
 export function foldingColumns(stream: {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -55,18 +55,18 @@ export function foldingColumns(stream: {
   return stream.isTTY === true ? stream.columns : undefined;
 }
 
-/** @returns undefined: the text stays as it is */
-function roomFor(text: string, columns = 0): number | undefined {
+/** @returns undefined if the text fits */
+function foldingWidth(text: string, columns = 0): number | undefined {
   return columns < leastColumns || widthOf(text) <= columns ? undefined : columns;
 }
 
 interface Word {
-  /** What parts it from the word before. */
+  /** The blanks before it. */
   readonly blank: string;
   readonly text: string;
 }
 
-/** What stays in one line wherever it fits into one: a word, or the words of a command. */
+/** Words kept on one line if they fit: a single word, or a command. */
 type Unit = readonly Word[];
 
 const goesOn = ' \\';
@@ -74,7 +74,7 @@ const goesOn = ' \\';
 function filled(units: readonly Unit[], text: string, columns: number, hang: number): readonly string[] {
   const lead = leadOf(text);
   const further = hang > columns / 2 ? lead : hang;
-  /** A long word is set in less, so that it fits. */
+  /** A long word gets less indentation, so that it fits. */
   const setIn = (by: number, word: string, rest: number) =>
     ' '.repeat(Math.max(0, Math.min(by, columns - widthOf(word) - rest))) + word;
   const lines: string[] = [];
@@ -99,7 +99,7 @@ function partsOf(unit: Unit, columns: number): readonly Word[] {
   return widthOf(text) <= columns ? [{ blank: unit[0]?.blank ?? '', text }] : unit;
 }
 
-/** What texts of this program name for people to run. */
+/** Programs that texts of the CLI tell users to run. */
 const beginsCommand =
   /^["(]?(?:sallyport|systemctl|journalctl|chmod|chown|passwd|groupadd|usermod|getent|apt)$/;
 const endsCommand = /[;,:.)"]$/;
@@ -134,7 +134,7 @@ function leadOf(text: string): number {
   return text.length - text.trimStart().length;
 }
 
-/** Lines that are set in or have a label are no part of a paragraph. */
+/** Indented and labelled lines are not part of a paragraph. */
 function paragraphsOf(text: string): readonly (readonly string[])[] {
   const paragraphs: string[][] = [];
   let isOpen = false;

@@ -13,8 +13,8 @@ import type {
 import { isoUtc } from './time.ts';
 
 /**
- * Where times stand in what `--json` prints. On control.sock they are milliseconds since the epoch; scripts read
- * ISO 8601 in UTC, in JSON as in pipes. What is named here is a time, and nothing else is changed.
+ * Names the fields of `--json` that are times. On control.sock times are milliseconds since the epoch; scripts read
+ * ISO 8601 in UTC, in JSON as in pipes. No other field is changed.
  */
 export type Times<T> = unknown extends T
   ? 'time'
@@ -26,7 +26,7 @@ export type Times<T> = unknown extends T
         ? { readonly [Key in keyof T]?: Times<NonNullable<T[Key]>> }
         : never;
 
-/** The same with every time that is named as a text; lists are looked through. */
+/** Returns the value with each named time as text; lists are traversed. */
 export function withTimes(value: unknown, times: unknown): unknown {
   if (Array.isArray(value)) return value.map((each) => withTimes(each, times));
   if (times === 'time') return typeof value === 'number' ? isoUtc(value) : value;
@@ -38,7 +38,7 @@ export function withTimes(value: unknown, times: unknown): unknown {
   );
 }
 
-/** For what holds none. */
+/** For values without times. */
 export const noTimes = {};
 
 const exemption: Times<Exemption> = { since: 'time', until: 'time' };
@@ -76,7 +76,7 @@ export const statusTimes: Times<StatusView> = {
   store: { since: 'time', scrub: { lastFinished: 'time' } },
   keys: keysTimes,
 };
-/** What a restore or a repair came to. */
+/** The result of a restore or a repair. */
 export const doneTimes: Times<{ readonly done: Readonly<Record<string, unknown>> }> = {
   done: { heldUntil: 'time' },
 };

@@ -7,11 +7,11 @@ export function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new CliError('refused', `${path} cannot be read (${systemCode(error)}); nothing was changed`);
+    throw new CliError('refused', `cannot read ${path} (${systemCode(error)}); nothing was changed`);
   }
 }
 
-/** Puts a new text in place of a key file, which stays its owner's alone. @throws CliError refused */
+/** Replaces a key file, which stays readable only by its owner. @throws CliError refused */
 export function replaceKeyFile(path: string, text: string): void {
   try {
     const { uid, gid } = statSync(path);

@@ -4,14 +4,14 @@ import type { Carrier } from '../../daemon/client/client.ts';
 import { disableIoUring, type World } from './environment.ts';
 import { CliError } from './errors.ts';
 
-/** A sallyportd that serves this one command, with the store to itself. */
+/** A sallyportd that serves only this command, with exclusive access to the store. */
 export interface OfflineDaemon {
   readonly carrier: Carrier;
   /** Resolves once it has closed the store. */
   close(): Promise<void>;
 }
 
-/** Started as it is asked the first time; it says why when it cannot work. */
+/** Starts sallyportd; the first request reports why it cannot work. */
 export function startOffline(world: World, configFile: string): OfflineDaemon {
   const words = [world.daemonMain, '--offline', '--config', configFile];
   const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'], env: disableIoUring() });
@@ -24,13 +24,13 @@ export function startOffline(world: World, configFile: string): OfflineDaemon {
 
   const next = async (): Promise<object> => {
     const { value, done } = await lines.next();
-    if (done === true) throw new CliError('refused', 'sallyportd ended without an answer');
+    if (done === true) throw new CliError('refused', 'sallyportd exited without a response');
     return JSON.parse(value) as object;
   };
   const ready = next().then((said) => {
     if ('error' in said) throw new CliError('refused', (said.error as { message: string }).message);
   });
-  // It is heard with the first question.
+  // The first request reports this error.
   ready.catch(() => undefined);
 
   return {

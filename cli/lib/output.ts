@@ -9,44 +9,44 @@ import { printable, printableJson } from './text.ts';
 import { isoUtc, plainTime, withHint } from './time.ts';
 
 /**
- * What commands print. A terminal gets tables, colour and hints; a pipe gets the same facts plain, one
- * record a line, parted by tabs, without a heading and without ever changing its columns.
- * Whatever may be somebody else's words is made printable here.
+ * Output of commands. A terminal gets tables, colour and hints; a pipe gets the same facts, one record per line,
+ * separated by tabs, without a heading, in stable columns.
+ * Threat: names from elsewhere that steer the terminal. All texts are made printable here.
  */
 export interface Output {
   /** Whether standard output is a terminal. */
   readonly terminal: boolean;
-  /** As it stands: what is copied whole, and records for scripts. */
+  /** Printed unchanged: texts to copy, and records for scripts. */
   line(text: string): void;
   /**
-   * For people to read: a terminal gets it broken between words.
-   * @param hang how far the lines after the first are set in
+   * A text for users: folded between words on a terminal.
+   * @param hang indentation of the lines after the first
    */
   prose(text: string, hang?: number): void;
-  /** A command on lines of its own, which a shell takes for one. */
+  /** A command on separate lines, which a shell reads as one. */
   command(text: string): void;
-  /** Rows under a heading, within the columns of the terminal. `-` stands for nothing, but in a column of marks. */
+  /** Rows under a heading, within the terminal width. An empty cell is `-`, except in a column without a title. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
-  /** The same for rows that come bit by bit. */
+  /** A table whose rows arrive in parts. */
   growingTable(heading: readonly string[]): Table;
-  /** Names and what they are; a pipe gets `name<TAB>value`. */
+  /** Names and values; a pipe gets `name<TAB>value`. */
   facts(pairs: readonly (readonly [string, string])[]): void;
-  /** @param times where times stand in it */
+  /** @param times names the fields that are times */
   json<T>(value: T, times: Times<NoInfer<T>>): void;
   /** One JSON object on one line. */
   jsonLine<T>(value: T, times: Times<NoInfer<T>>): void;
   time(at: number): string;
-  /** For a cell of a table: a terminal gets no hint how long ago that is, for the want of room. */
+  /** For a table cell: without the relative time, which is too wide. */
   cellTime(at: number): string;
-  /** Resolves once whoever reads has taken most of what was printed. */
+  /** Resolves once the reader has consumed most of the output. */
   drained(): Promise<void>;
   /** Whether standard error is a terminal that takes colour. */
   readonly drawsColour: boolean;
-  /** To standard error: what is for people and not for pipes. */
+  /** To standard error: for users, not for pipes. */
   note(text: string): void;
   warn(text: string): void;
   error(text: string): void;
-  /** To standard error as it stands: drawings. */
+  /** To standard error, unchanged: drawings. */
   draw(text: string): void;
 }
 
@@ -60,7 +60,7 @@ export function createOutput(world: World): Output {
   const line = (text: string) => void world.output.write(`${text}\n`);
   const complain = (text: string) => void world.error.write(`${text}\n`);
   const folded = (text: string, hang?: number) => fold(text, foldingColumns(world.error), hang).join('\n');
-  /** The lines after the first are set in by lines() already. */
+  /** lines() has already indented the lines after the first. */
   const foldedLines = (text: string) =>
     text
       .split('\n')
@@ -75,7 +75,7 @@ export function createOutput(world: World): Output {
     });
     return {
       print(rows) {
-        // A terminal shows no sign for a mark that is not there: before a line of PAM, "-" has a meaning.
+        // A column without a title stays empty on a terminal: before a PAM line, "-" has a meaning.
         const nothing = (column: number) => (terminal && heading[column] === '' ? '' : '-');
         const cells = rows.map((row) => row.map((cell, column) => printable(cell) || nothing(column)));
         if (terminal) drawn.print(cells);
@@ -117,7 +117,7 @@ export function createOutput(world: World): Output {
   };
 }
 
-/** Messages of several lines keep them, set in. */
+/** Indents the lines after the first. */
 function lines(text: string): string {
   return text.split('\n').map(printable).join('\n  ');
 }

@@ -1,14 +1,14 @@
 import type { World } from './environment.ts';
 import { printable } from './text.ts';
 
-/** How far something long has come: one line on a terminal's standard error, and nothing anywhere else. */
+/** Progress of a long operation: one line on standard error, only on a terminal. */
 export interface Progress {
   show(text: string): void;
-  /** Takes the line away; before anything else is printed. */
+  /** Clears the line; call before other output. */
   clear(): void;
 }
 
-/** Often enough to be seen to move. */
+/** Milliseconds between updates. */
 const interval = 100;
 
 export function createProgress(world: World): Progress {

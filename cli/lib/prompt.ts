@@ -6,16 +6,16 @@ import { fold, foldingColumns } from './fold.ts';
 import { printable } from './text.ts';
 
 /**
- * Questions to the person at the terminal, on standard error, so that standard output stays for keys.
- * Without a terminal no question is shown, and each answer is the next line of standard input.
+ * Prompts on standard error: standard output is for keys only.
+ * Without a terminal no prompt is shown, and each answer is the next line of standard input.
  */
 export interface Prompt {
   readonly interactive: boolean;
-  /** @returns undefined: standard input has ended */
+  /** @returns undefined if standard input has ended */
   ask(question: string): Promise<string | undefined>;
-  /** What is typed is not shown. */
+  /** The typed answer is not shown. */
   askSecret(question: string): Promise<string | undefined>;
-  /** @throws CliError usage where nobody can be asked, cancelled for a no */
+  /** @throws CliError usage without a terminal, cancelled for a no */
   confirm(question: string, alreadySaid: boolean): Promise<void>;
   close(): void;
 }
@@ -31,8 +31,7 @@ export function createPrompt(world: World): Prompt {
     askSecret: (question) => ask(question, true),
     async confirm(question, alreadySaid) {
       if (alreadySaid) return;
-      if (!interactive)
-        throw new CliError('usage', `this needs a yes, and there is no terminal to ask for it; say --yes`);
+      if (!interactive) throw new CliError('usage', 'confirmation required; rerun with --yes');
       const answer = await askFolded(world, `${printable(question)} [y/N] `, false);
       if (!/^\s*y(?:es)?\s*$/i.test(answer ?? '')) throw new CliError('cancelled', 'nothing was changed');
     },
@@ -40,10 +39,10 @@ export function createPrompt(world: World): Prompt {
   };
 }
 
-/** Room for "yes" behind the question. */
+/** Columns kept free for the answer. */
 const answerColumns = 4;
 
-/** readline draws its prompt again as it likes; it gets the last line of the question only. */
+/** readline redraws its prompt: it gets only the last line of the question. */
 function askFolded(world: World, question: string, hidden: boolean): Promise<string | undefined> {
   const columns = foldingColumns(world.error);
   const lines = fold(question.trimEnd(), columns === undefined ? undefined : columns - answerColumns, 0);
@@ -53,7 +52,7 @@ function askFolded(world: World, question: string, hidden: boolean): Promise<str
 }
 
 function askTerminal(world: World, question: string, hidden: boolean): Promise<string | undefined> {
-  // Where nothing may be seen, readline gets an output that drops its echo, and the question is written here.
+  // For a hidden answer readline gets an output that drops its echo, and the question is written here.
   const reader = createInterface({
     input: world.input,
     output: hidden ? nowhere() : world.error,
@@ -62,7 +61,7 @@ function askTerminal(world: World, question: string, hidden: boolean): Promise<s
     prompt: hidden ? '' : question,
   });
   reader.prompt();
-  // Not before the terminal's own echo is off: what is typed at once must not be seen either.
+  // Only after the terminal's echo is off: an answer typed immediately must not be shown either.
   if (hidden) world.error.write(question);
   return new Promise((resolve, reject) => {
     reader.once('line', (line) => {
@@ -89,7 +88,7 @@ function nowhere(): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => done() });
 }
 
-/** Lines of a pipe, one at a time, from one reader: a second one would lose what the first has read. */
+/** Lines of a pipe from one shared reader: a second reader would lose what the first has buffered. */
 function createLines(world: World): { next(): Promise<string | undefined>; close(): void } {
   let reader: Interface | undefined;
   let iterator: AsyncIterator<string> | undefined;

@@ -9,7 +9,7 @@ import type { World } from './environment.ts';
 import { fold } from './fold.ts';
 import type { Output } from './output.ts';
 
-/** What stands on the screen when a token is to be scanned: where there is no picture, a sentence says why. */
+/** What enrolment shows for scanning: a QR code, or a sentence that says why there is none. */
 export interface Scannable {
   readonly picture?: string;
   readonly sentence: string;
@@ -17,20 +17,21 @@ export interface Scannable {
 
 const usualScreen = { columns: 80, rows: 24 };
 
-/** All of it fits the screen together with the secret, which stands below the sentence, and the question. */
+/** The QR code, the secret below it and the prompt must fit on the screen together. */
 export function scannable(
   { error, environment }: Pick<World, 'error' | 'environment'>,
   { drawsColour }: Pick<Output, 'drawsColour'>,
   token: OtpauthToken,
 ): Scannable {
   const name = `${token.issuer}:${token.account}`;
-  const typed = (why: string) => ({ sentence: `Type this into an authenticator app, for ${name}${why}:` });
-  // A picture in a file or a log is a secret there.
+  const typed = (why: string) => ({
+    sentence: `Enter this secret in an authenticator app for ${name}${why}:`,
+  });
+  // Threat: a QR code in a file or a log reveals the secret.
   if (error.isTTY !== true) return typed('');
-  if (!isUtf8(environment))
-    return typed(' (the locale has no blocks to draw a QR code with; LC_ALL=C.UTF-8 has)');
+  if (!isUtf8(environment)) return typed(' (this locale cannot show a QR code; LC_ALL=C.UTF-8 can)');
   const columns = error.columns || usualScreen.columns;
-  const sentence = `Scan this with an authenticator app, or type in for ${name}:`;
+  const sentence = `Scan this with an authenticator app, or enter the secret for ${name}:`;
   const question = 1;
   const below = rowsOf(sentence, columns) + rowsOf(groupedSeedText(token.seed), columns) + question;
   const picture = qrCode(shortOtpauthUris(token), {

@@ -10,7 +10,7 @@ import { CliError } from './errors.ts';
 import type { Output } from './output.ts';
 import type { Prompt } from './prompt.ts';
 
-/** What it leads to. */
+/** The result of a sign-in. */
 export type SignedIn = Exclude<SignInStep, { kind: 'factor' }>;
 
 interface Tools {
@@ -19,7 +19,7 @@ interface Tools {
 }
 
 /**
- * Asks the person for password (or a link) and factor, as a login would.
+ * Asks the user for password (or link) and factor, as a login would.
  * @throws ControlError, CliError
  */
 export async function signIn(
@@ -33,7 +33,7 @@ export async function signIn(
   if (by === 'uid') view = await client.beginSignIn({ user, by });
   else if (by === 'link') view = await beginByLink(client, user, { prompt, output });
   else {
-    output.note('This needs your password (with --link, a link), and a second factor if you have one.');
+    output.note('This requires your password (with --link, a link), and a second factor if you have one.');
     const password = await secret(prompt, `Password of ${user}: `);
     view = await client.beginSignIn({ user, by, password });
   }
@@ -41,7 +41,7 @@ export async function signIn(
     const { step, id } = view;
     if (step.text !== undefined) output.note(step.text);
     if (step.typed === undefined)
-      throw new CliError('refused', 'nothing that can be typed will do here; use the portal, or sudo');
+      throw new CliError('refused', 'none of your factors can be typed here; use the portal, or sudo');
     const name = `${step.typed.charAt(0).toUpperCase()}${step.typed.slice(1)}`;
     const answer = isRetry ? await nextAnswer(prompt, `${name}: `) : await secret(prompt, `${name}: `);
     view = await client.answerSignIn(id, { kind: 'typed', answer });
@@ -49,14 +49,14 @@ export async function signIn(
   return view.step;
 }
 
-/** Some invites ask for the password too; the daemon says so before the link is spent. */
+/** Some invites also require the password; the daemon says so before the link is used. */
 async function beginByLink(
   client: ControlClient,
   user: string,
   { prompt, output }: Tools,
 ): Promise<SignInView> {
   output.note(
-    'This needs a link (of "sallyport portal link", or an invite), and a second factor if you have one.',
+    'This requires a link (from "sallyport portal link" or an invite), and a second factor if you have one.',
   );
   const link = parseLink(await secret(prompt, 'Link: '));
   try {
@@ -68,34 +68,34 @@ async function beginByLink(
   }
 }
 
-/** A token for changes to one's own factors, asked for once in a command. */
+/** Obtains an access token for changes to the caller's own factors, once per command. */
 export function tokenAsker(socket: string, by: 'password' | 'link', tools: Tools): () => Promise<string> {
   let asked: Promise<string> | undefined;
   return () => {
     asked ??= signIn(socket, by, tools).then((step) => {
       if (step.kind === 'done') return step.token.token;
-      throw new ControlError('internal', 'the daemon gave a link where a token was asked for: a defect');
+      throw new ControlError(
+        'internal',
+        'internal error: sallyportd returned a link, not an access token; please report this',
+      );
     });
     return asked;
   };
 }
 
-/** After an answer that was refused, one without a next answer stays refused: a script has typed all that it has. */
+/** Without a next answer the refusal is final: a script has no further input. */
 async function nextAnswer(prompt: Prompt, question: string): Promise<string> {
   const typed = await prompt.askSecret(question);
   if (typed !== undefined && typed !== '') return typed;
   throw new CliError(
     'factor-refused',
-    'the second factor was refused, and no other answer was given; nothing was changed',
+    'the second factor was refused, and no further answer was given; nothing was changed',
   );
 }
 
 async function secret(prompt: Prompt, question: string): Promise<string> {
   const typed = await prompt.askSecret(question);
   if (typed === undefined || typed === '')
-    throw new CliError(
-      'usage',
-      'there is nothing on standard input; type it, or pipe it in a line of its own',
-    );
+    throw new CliError('usage', 'no answer on standard input; type it, or pipe it in on a separate line');
   return typed;
 }

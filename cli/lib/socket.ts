@@ -6,9 +6,9 @@ export const defaultConfigFile = '/etc/sallyport/sallyport.toml';
 const defaultSocket = '/run/sallyport/control.sock';
 
 /**
- * Where the daemon listens: all that the CLI needs of the configuration. A file that is bad elsewhere must
- * not keep the admin from the daemon that runs on the last good one, and an ordinary user may not read it.
- * @throws CliError config-unreadable: a file that was named and cannot be read
+ * Finds the control socket, the only setting the CLI needs. A file that is invalid elsewhere must not keep an
+ * administrator from the daemon, which runs on the last valid one; an ordinary user may not be able to read the file.
+ * @throws CliError config-unreadable: the file given with --config cannot be read
  */
 export function controlSocket(file: string): string {
   let text: string;
@@ -17,7 +17,7 @@ export function controlSocket(file: string): string {
   } catch (error) {
     if (file === defaultConfigFile) return defaultSocket;
     const why = systemCode(error);
-    throw new CliError('config-unreadable', `${file} cannot be read (${why}); check what --config says`);
+    throw new CliError('config-unreadable', `cannot read ${file} (${why}); check --config`);
   }
   return socketIn(text) ?? socketBeside(file);
 }
@@ -33,18 +33,18 @@ function socketIn(text: string): string | undefined {
   }
 }
 
-/** In a file that is no TOML any more the line may still stand. */
+/** A file that is not valid TOML may still contain the line. */
 function lineIn(text: string): string | undefined {
   return /^\s*control_socket\s*=\s*["'](\/[^"'\\\n]*)["']\s*(?:#.*)?$/m.exec(text)?.[1];
 }
 
-/** Below `init --root` everything lies under one directory. */
+/** `init --root` puts everything below one directory. */
 function socketBeside(file: string): string {
   const root = /^(.*)\/etc\/sallyport\.toml$/.exec(file)?.[1];
   return root === undefined ? defaultSocket : `${root}/run/control.sock`;
 }
 
-/** Every "sallyport COMMAND" of a text, with --config where the configuration lies in no usual place. */
+/** Adds --config to each "sallyport COMMAND" in a text, unless the configuration is the default file. */
 export function commandWith(text: string, file: string): string {
   if (file === defaultConfigFile) return text;
   return text.replaceAll(/\bsallyport(?= [a-z])/g, `sallyport --config ${file}`);

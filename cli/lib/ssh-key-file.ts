@@ -3,11 +3,11 @@ import { readSshKeyLine } from '../../daemon/client/factor-input.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 
-/** More than any public key; the daemon has a limit of its own. */
+/** Larger than any public key; the daemon also has a limit. */
 const mostBytes = 16_384;
 
 /**
- * The public key in a file, or of standard input for "-". A private key that is named by mistake goes nowhere.
+ * Reads the public key from a file, or from standard input for "-". Threat: a private key named by mistake is not sent.
  * @throws CliError usage, ControlError bad-key
  */
 export async function readKeyFile(context: Context, path: string, option: string): Promise<string> {
@@ -37,7 +37,7 @@ async function contentsOf(path: string, option: string): Promise<string> {
   } catch (error) {
     throw new CliError(
       'usage',
-      `the file of ${option} cannot be read (${error instanceof Error ? error.message : String(error)}); name a .pub file`,
+      `cannot read the file of ${option} (${error instanceof Error ? error.message : String(error)}); name a .pub file`,
     );
   }
 }

@@ -1,7 +1,7 @@
-/** sshd_config as sshd itself resolves it: keywords in lower case, values as "sshd -T" prints them. */
+/** sshd_config as resolved by sshd: lower-case keywords, values as "sshd -T" prints them. */
 export type SshdSettings = ReadonlyMap<string, string>;
 
-/** @param text of "sshd -T"; a keyword that comes again (AcceptEnv, HostKey) keeps its first value */
+/** @param text of "sshd -T"; a repeated keyword (AcceptEnv, HostKey) keeps its first value */
 export function readSettings(text: string): SshdSettings {
   const settings = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -11,12 +11,12 @@ export function readSettings(text: string): SshdSettings {
   return settings;
 }
 
-/** /run/sshd is made when sshd starts: that it is missing says nothing of the configuration. @param fault what sshd said */
+/** /run/sshd is created when sshd starts: its absence is not a configuration error. @param fault sshd's message */
 export function isNotRunning(fault: string): boolean {
   return /privilege separation directory/i.test(fault);
 }
 
-/** Every value of a keyword that stands in several lines, as AllowUsers does. */
+/** All values of a keyword that may be on several lines, such as AllowUsers. */
 export function valuesOf(text: string, keyword: string): readonly string[] {
   return text.split('\n').flatMap((line) => {
     const [first = '', ...values] = line.trim().split(/\s+/);
@@ -24,7 +24,7 @@ export function valuesOf(text: string, keyword: string): readonly string[] {
   });
 }
 
-/** One list of AuthenticationMethods: all of them, in order. "any": one of those that are on. */
+/** One list of AuthenticationMethods: all are required, in order. "any": any enabled method. */
 export function methodLists(settings: SshdSettings): readonly (readonly string[])[] {
   const text = settings.get('authenticationmethods') ?? 'any';
   if (text !== 'any')
@@ -39,5 +39,5 @@ export function methodLists(settings: SshdSettings): readonly (readonly string[]
   ];
 }
 
-/** An address that nobody has (RFC 5737): what Match says of the world outside. */
+/** An unassigned address (RFC 5737): represents an outside source in Match blocks. */
 export const outside = '192.0.2.1';

@@ -10,14 +10,14 @@ import { noTimes } from './json-times.ts';
 import { createProgress } from './progress.ts';
 import { isoLocal } from './time.ts';
 
-/** What was found out about one account while its store was made anew. */
+/** A note about one account from a restore or a repair. */
 interface Noted {
   readonly account: string;
   readonly note: string;
   readonly factor?: { readonly kind: string; readonly name: string };
 }
 
-/** A line of what a sallyportd tells that works on a store. */
+/** One line of output of a sallyportd that works on a store. */
 type WorkerReport =
   | { readonly progress: number }
   | { readonly problem: string }
@@ -31,11 +31,10 @@ export interface Worked {
 }
 
 /**
- * Runs a sallyportd that has the store to itself, and shows what it tells: on standard output a line for each
- * account that it has something to say of.
+ * Runs a sallyportd that has exclusive access to the store, and prints its notes to standard output, one line for each.
  *
- * @param input what it reads on its standard input
- * @throws CliError refused: it said no
+ * @param input its standard input
+ * @throws CliError refused
  */
 export async function workOnStore(
   context: Context,
@@ -51,7 +50,7 @@ export async function workOnStore(
     child.once('close', () => resolve());
   });
   child.stdin.on('error', () => undefined);
-  // What is wrong with the backup is told before what came of it.
+  // An error of the input is reported rather than its consequences.
   let fault: unknown;
   const fed =
     input === undefined
@@ -81,22 +80,24 @@ export async function workOnStore(
   await fed;
   if (fault instanceof CliError) throw fault;
   if (done !== undefined) return { done, problems };
-  throw new CliError('refused', refusal ?? 'sallyportd ended without a word; nothing is known to be changed');
+  throw new CliError(
+    'refused',
+    refusal ?? 'sallyportd exited without a result; changes may or may not have been made',
+  );
 }
 
 const words: Readonly<Record<string, string>> = {
-  'recovery-void': 'opens nothing any more: what was spent of it is not known. Make new recovery keys',
-  'bypass-void': 'is void: it may have been used since. Give another where it is needed',
-  'recovery-replaced': 'these recovery keys were replaced since; the newer ones stay',
-  'two-in-a-row': 'asks once for two codes in a row, or two touches',
-  'back-disabled': 'was removed or disabled since; it is back, and disabled',
-  'added-since': 'was added since; it stays',
-  'uid-newer-stays':
-    'was made for another uid in the backup: another person. The record of the store stays, as after a restore',
+  'recovery-void': 'is void: which keys were used is unknown; create new recovery keys',
+  'bypass-void': 'is void: it may have been used since; issue a new one if needed',
+  'recovery-replaced': 'was replaced since; the newer recovery keys stay valid',
+  'two-in-a-row': 'must resynchronise: asks once for two consecutive codes, or two touches',
+  'back-disabled': 'was removed or disabled since; restored as disabled',
+  'added-since': 'was added since; kept',
+  'uid-newer-stays': 'has another uid in the backup: another person; the record of the store is kept',
   'uid-differs':
-    'was made for another uid in the store: another person. The record of the backup is back; its account is refused while the uid is not that one',
+    'has another uid in the store: another person; the record of the backup is restored, and the account is refused while its uid differs',
   'record-lost':
-    'cannot be read: the account is refused; "sallyport store repair --reset-account USER" lets it begin anew',
+    'cannot be read: the account is refused; to reset it: sallyport store repair --reset-account USER',
   'given-up': 'begins anew, without a factor',
   'record-from-store': 'cannot be read in the backup; the one in the store stays',
 };
@@ -111,11 +112,11 @@ function note({ output }: Context, noted: Noted, json: boolean): void {
   else output.table([], [[account, code, factor?.kind ?? '', factor?.name ?? '']]);
 }
 
-/** When codes of apps are accepted again after a restore or a repair; nothing where none is held. */
+/** Warns how long app codes stay refused after a restore or a repair, if they do. */
 export function warnOfHeld({ output, world }: Context, { heldUntil }: Worked['done']): void {
   if (typeof heldUntil !== 'number') return;
   const minutes = pluralise(Math.max(1, Math.ceil((heldUntil - world.now()) / 60_000)), 'minute');
   output.warn(
-    `codes of apps are accepted again from ${isoLocal(heldUntil)} on (in ${minutes}): those of now may have been used before. Until then a recovery key or a security key lets in, or "sallyport factor add bypass USER"`,
+    `codes of apps are refused until ${isoLocal(heldUntil)} (in ${minutes}), because current ones may already be used. Until then log in with a recovery key or a security key, or run: sallyport factor add bypass USER`,
   );
 }

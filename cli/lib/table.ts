@@ -2,13 +2,13 @@ import { padded, widthOf, wordsOf, wrapped } from './columns.ts';
 
 /**
  * Tables on a terminal. Invariants:
- * - no line is wider than the terminal, but for a word that is
- * - no cell is shortened, and no word is taken apart: names and links can be copied
- * - a row that cannot be laid out so stands as a block, "NAME: value"
+ * - no line is wider than the terminal, unless a single word is;
+ * - no cell is shortened and no word is broken: names and links can be copied;
+ * - a row that does not fit is printed as a block, "NAME: value".
  */
 
 export interface Table {
-  /** More rows. What was printed stays; columns may be wider for what comes. */
+  /** Prints more rows. Columns may be wider than for the rows before. */
   print(rows: readonly (readonly string[])[]): void;
 }
 
@@ -19,14 +19,14 @@ export interface TableOptions {
 }
 
 const between = '  ';
-/** A longer word does not make its column wider at the cost of others: its row stands as a block instead. */
+/** A longer word does not widen its column at the cost of others: its row is printed as a block. */
 const usualWord = 16;
 interface Measure {
-  /** The longest cell, in columns. */
+  /** Width of the longest cell. */
   natural: number;
-  /** The longest word. */
+  /** Width of the longest word. */
   word: number;
-  /** The longest of the words that are not unusually long. */
+  /** Width of the longest word within the limit for columns. */
   least: number;
 }
 
@@ -61,7 +61,7 @@ export function createTable(titles: readonly string[], { columns, line, heading 
   };
 }
 
-/** Names and what they are, each value beside its name, or below it where its words need the room. */
+/** Names and values: each value beside its name, or below it if its words do not fit. */
 export function factLines(
   pairs: readonly (readonly [string, string])[],
   columns: number,
@@ -94,13 +94,13 @@ function enlarge(measure: Measure, text: string): void {
   }
 }
 
-/** @returns undefined: not even the words stand beside each other */
+/** @returns undefined if not even the longest words fit beside each other */
 function shareOut(measures: readonly Measure[], columns: number): readonly number[] | undefined {
   const widths = measures.map(({ least }) => least);
   const room = columns - between.length * (measures.length - 1);
   const left = () => room - widths.reduce((sum, width) => sum + width, 0);
   if (left() < 0) return undefined;
-  // Whole words first, then whole cells; the narrowest column first.
+  // Reserve space for whole words first, then for whole cells; the narrowest column first.
   for (const wanted of ['word', 'natural'] as const)
     for (let more = left(); more > 0; more -= 1) {
       let narrowest: number | undefined;
@@ -136,7 +136,7 @@ function rowLines(row: readonly string[], widths: readonly number[]): readonly s
   );
 }
 
-/** What a row is about, then the rest of it; nothing of cells in which nothing is. */
+/** A row as a block: the first cell, then the others; empty cells are left out. */
 function blockLines(titles: readonly string[], row: readonly string[], columns: number): readonly string[] {
   const pairs: string[] = [];
   let mark = '';
@@ -166,7 +166,7 @@ function blockLines(titles: readonly string[], row: readonly string[], columns: 
   return line === '' ? lines : [...lines, line];
 }
 
-/** What goes on is set in further. */
+/** Continuation lines are indented further. */
 function hanging(text: string, indent: string, columns: number): readonly string[] {
   const [first = '', ...more] = wrapped(text, columns - indent.length);
   const rest = more.length === 0 ? [] : wrapped(text.slice(first.length).trim(), columns - indent.length - 4);

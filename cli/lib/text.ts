@@ -1,12 +1,12 @@
 /**
- * A text from elsewhere as a terminal may show it: control characters, and those that reorder or hide
- * what stands around them, become \u{…}. Names, services and sources are other people's words.
+ * Makes a text safe to print: control characters, and those that reorder or hide their surroundings, become \u{…}.
+ * Threat: names, services and sources are chosen by others and could steer the terminal.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
-/** JSON, in which no character can steer a terminal: JSON.stringify lets C1 and the like through. */
+/** JSON without characters that steer a terminal: JSON.stringify does not escape C1 and others. */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(/[\x7f-\x9f\p{Cf}\u2028\u2029]/gu, (character) =>
     Array.from(character.length === 1 ? [character] : character.split(''))

@@ -1,4 +1,4 @@
-/** A time as scripts read it, in a pipe and in JSON: "2025-03-01T08:30:00.000Z". */
+/** A time for scripts, in pipes and JSON: "2025-03-01T08:30:00.000Z". */
 export function isoUtc(at: number): string {
   const time = new Date(at);
   return Number.isNaN(time.getTime()) ? String(at) : time.toISOString();
@@ -26,11 +26,11 @@ function parts(at: number): { readonly date: string; readonly time: string; read
   const minutes = -local.getTimezoneOffset();
   const shifted = new Date(at + minutes * 60_000).toISOString();
   const sign = minutes < 0 ? '-' : '+';
-  const away = Math.abs(minutes);
+  const size = Math.abs(minutes);
   return {
     date: shifted.slice(0, 10),
     time: shifted.slice(11, 19),
-    offset: `${sign}${two(Math.floor(away / 60))}:${two(away % 60)}`,
+    offset: `${sign}${two(Math.floor(size / 60))}:${two(size % 60)}`,
   };
 }
 
@@ -42,10 +42,10 @@ const units = [
 ] as const;
 
 function hint(distance: number): string {
-  const away = Math.abs(distance);
-  const unit = units.find(([, length]) => away >= length);
+  const size = Math.abs(distance);
+  const unit = units.find(([, length]) => size >= length);
   if (unit === undefined) return 'now';
-  const amount = `${Math.floor(away / unit[1])} ${unit[0]}`;
+  const amount = `${Math.floor(size / unit[1])} ${unit[0]}`;
   return distance < 0 ? `${amount} ago` : `in ${amount}`;
 }
 
@@ -62,9 +62,9 @@ const lengths: Readonly<Record<string, number>> = {
 };
 
 /**
- * A moment in the past: a length of time before now ("90s", "30m", "12h", "1d", "2w"), or a date with or
- * without a time, local unless it says otherwise.
- * @returns milliseconds since the epoch; undefined: neither
+ * Parses a time in the past: a duration before now ("90s", "30m", "12h", "1d", "2w"), or a date with or
+ * without a time, local unless it has an offset.
+ * @returns milliseconds since the epoch; undefined if invalid
  */
 export function parseSince(text: string, now: number): number | undefined {
   const length = /^(\d{1,9})([smhdw])$/.exec(text);
@@ -73,13 +73,13 @@ export function parseSince(text: string, now: number): number | undefined {
 }
 
 /**
- * A date with or without a time, local unless it says otherwise.
- * @returns milliseconds since the epoch; undefined: it is none
+ * Parses a date with or without a time, local unless it has an offset.
+ * @returns milliseconds since the epoch; undefined if invalid
  */
 export function parseDate(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text))
     return undefined;
-  // A date alone is UTC to Date; here it is the day as it began where the admin sits.
+  // Date reads a date without a time as UTC; here it means the start of the local day.
   const moment = Date.parse(text.length === 10 ? `${text}T00:00:00` : text.replace(' ', 'T'));
   return Number.isNaN(moment) || moment < 0 ? undefined : moment;
 }

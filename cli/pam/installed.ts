@@ -24,7 +24,7 @@ export function hasModule(module: string): boolean | undefined {
   return paths.length === 0 ? undefined : paths.some((path) => existsSync(path));
 }
 
-/** The directory of ready stacks and units, beside the program: as it is installed, from a build, from the source. */
+/** The directory of supplied stacks and units: installed, in a build, or in the source tree. */
 export function pamConfig(): string {
   const places = ['../pam-config', '../../pam-config', '../../../pam-config'].map((place) =>
     join(import.meta.dirname, place),
@@ -33,7 +33,7 @@ export function pamConfig(): string {
   return places.find((place) => existsSync(join(place, 'pam.d'))) ?? first;
 }
 
-/** @param path from that directory, "pam.d/sallyport-sshd". Byte for byte, as latin1 */
+/** Reads a supplied file byte for byte, as latin1. @param path relative to that directory: "pam.d/sallyport-sshd" */
 export function shipped(path: string): string {
   return readFileSync(join(pamConfig(), path), 'latin1');
 }

@@ -142,7 +142,7 @@ await inNamespace(import.meta.filename, async () => {
       // The password is wrong: the code is used, and nothing says that this was a login.
       assert.notEqual(await status(asRoot(one, 'henry', `wrong${hotp(secret, 4)}`)), 0);
       assert.equal((await product.events('henry')).at(-1)?.outcome, 'accepted');
-      assert.match((await product.cli(['user', 'show', 'henry'])).stdout, /the password is not known/);
+      assert.match((await product.cli(['user', 'show', 'henry'])).stdout, /first factor unknown/);
     },
   );
 

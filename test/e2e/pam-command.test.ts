@@ -110,7 +110,7 @@ await inNamespace(import.meta.filename, async () => {
         /carol could not log in.*first: sallyport factor add totp carol/s,
         () => pam.run('carol', 'enable', 'sudo', '--yes'),
       ],
-      [/needs a yes/, () => pam.run('alice', 'enable', 'sudo')],
+      [/confirmation required/, () => pam.run('alice', 'enable', 'sudo')],
       [/--with key, or --with password/, () => pam.run('alice', 'enable', 'sshd', '--yes')],
       [
         /a change there reaches .*sshd.*pam-auth-update/s,
@@ -119,7 +119,7 @@ await inNamespace(import.meta.filename, async () => {
       [/takes its stack from su/, () => pam.run('alice', 'enable', 'su-l', '--yes')],
       [/there is no \/etc\/pam\.d\/remote/, () => pam.run('alice', 'enable', 'remote', '--yes')],
       [/--stack one-prompt/, () => pam.run('alice', 'enable', 'chsh', '--yes')],
-      [/no name of a service/, () => pam.run('alice', 'enable', '../shadow', '--yes')],
+      [/unknown PAM service/, () => pam.run('alice', 'enable', '../shadow', '--yes')],
     ];
     for (const [message, action] of cases) {
       const refused = await action();
@@ -249,6 +249,6 @@ await inNamespace(import.meta.filename, async () => {
     ];
     const asked = await run(program, argv);
     assert.equal(asked.status, 77, said(asked));
-    assert.match(asked.stderr, /by root alone/);
+    assert.match(asked.stderr, /only root can/);
   });
 });

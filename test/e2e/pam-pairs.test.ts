@@ -76,7 +76,7 @@ await inNamespace(import.meta.filename, async () => {
     await terminal.hangUp();
   };
   const isConfirmed = async (terminal: Terminal, name: string): Promise<void> => {
-    await confirms(terminal, name, /sshd: confirmed, and stays/);
+    await confirms(terminal, name, /sshd: confirmed/);
     assert.equal(existsSync(`${records}/try`), false);
     await until('no watcher is left', () => pam.watchers().length === 0);
   };

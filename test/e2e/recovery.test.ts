@@ -152,7 +152,7 @@ describe('the store is broken', () => {
     const outputs = await follow(blocks('Restore or repair the store')[0]);
     assert.match(outputs[2] ?? '', /recovery keys are void/);
     // It is said what it is and when it ends: here, to the person, in the trail, and to those who look.
-    assert.match(outputs[2] ?? '', /codes of apps are accepted again from \S+ on \(in 6 minutes\)/);
+    assert.match(outputs[2] ?? '', /codes of apps are refused until \S+ \(in 6 minutes\)/);
     const client = await own.start();
     const { lock } = await client.user(user);
     const refused = await client.verify(user, { answer: totp(phone) });
@@ -204,7 +204,7 @@ describe('the master key', () => {
 
   test('was read by others: a new one', async () => {
     const outputs = await follow(blocks('Replace a lost master key')[1]);
-    assert.match(outputs[1] ?? '', /present\n.*nothing is sealed with it/);
+    assert.match(outputs[1] ?? '', /present\n.*no record uses it/);
     const [, older = ''] = (outputs[1] ?? '').split('\n').map((text) => text.split('\t')[0]);
     await own.must(['master-key', 'remove', older, '--yes']);
     assert.equal((await own.cli(['store', 'check'])).status, 0);

@@ -419,7 +419,7 @@ describe('sallyport', () => {
     assert.equal(given.status, 0, given.err);
     assert.deepEqual((await rig.store.get('alice'))?.exemption?.services, ['sshd', 'su']);
     assert.match((await cli('user', 'list')).out, /^alice\t.*\d{4}-\d\d-\d\dT/m);
-    assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /exempt no more/);
+    assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /no longer exempt/);
     assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /was not exempt/);
   });
 

@@ -61,10 +61,10 @@ test('on a terminal it is a table, the newest last', async () => {
   assert.equal(await terminal.ended(), 0);
   const lines = terminal.transcript.trim().split(/\r?\n/);
   assert.equal(lines.length, 3);
-  assert.match(lines[0] ?? '', /^TIME +ACCOUNT +WHAT +WHY +REALM +SERVICE +FROM +FACTOR +BY$/);
+  assert.match(lines[0] ?? '', /^TIME +ACCOUNT +KIND +REASON +REALM +SERVICE +FROM +FACTOR +ACTOR$/);
   assert.match(lines[2] ?? '', / common +login refused +wrong +- +- +192\.0\.2\.7 +- +-$/);
   const column = (line: string | undefined, word: string) => (line ?? '').indexOf(word);
-  assert.equal(column(lines[0], 'WHAT'), column(lines[2], 'login refused'));
+  assert.equal(column(lines[0], 'KIND'), column(lines[2], 'login refused'));
 });
 
 test('on a terminal of the usual width no line is longer, on a narrow one events are blocks', async () => {
@@ -83,6 +83,6 @@ test('on a terminal of the usual width no line is longer, on a narrow one events
 test('a search that finds nothing shows how far it has come, and takes that away', async () => {
   const terminal = at(80, '--source', '10.0.0.0/8');
   assert.equal(await terminal.ended(), 0);
-  assert.match(terminal.transcript, /0 found, looking before event \d+/);
+  assert.match(terminal.transcript, /0 found, searching before event \d+/);
   assert.ok(terminal.transcript.endsWith('\r\x1b[K'), JSON.stringify(terminal.transcript.slice(-60)));
 });

@@ -34,7 +34,7 @@ describe('reading', () => {
     assert.equal(plain.status, 0);
     assert.ok(plain.lines.includes('version\t9.9.9'));
     assert.ok(plain.lines.includes('store\tok'));
-    assert.ok(plain.lines.includes('relying party\tnone: no security key can be added'));
+    assert.ok(plain.lines.includes('relying party\tnone: security keys cannot be added'));
     assert.match(plain.out, /^keys asked by\t.*fido\.sock$/m);
     const { version, store, config, warnings } = JSON.parse(json.out);
     assert.deepEqual([version, store.state, config.realms, warnings], ['9.9.9', 'ok', 2, []]);
@@ -58,7 +58,7 @@ describe('reading', () => {
     ]);
     assert.deepEqual(list.lines, [
       'staff\t2\ttotp\trefuse\t1\tuser:alice',
-      'everyone\t11\tnone\trefuse\t0\teverybody else',
+      'everyone\t11\tnone\trefuse\t0\tall other accounts',
     ]);
     assert.deepEqual(
       JSON.parse(json.out).realms.map(({ name }: { name: string }) => name),
@@ -276,7 +276,7 @@ describe('adding', () => {
       `otpauth://totp/Host%3A%20A:alice?secret=${secret}&issuer=Host%3A%20A&algorithm=SHA1&digits=6&period=30`,
       secret,
     ]);
-    assert.match(run.err, /Type this into an authenticator app, for Host: A:alice:/);
+    assert.match(run.err, /Enter this secret in an authenticator app for Host: A:alice:/);
     assert.ok(!/[▀▄█]/.test(run.err) && !run.err.includes('\x1b') && !run.err.includes(secret));
     const [factor] = (await rig.store.get('alice'))?.factors ?? [];
     assert.ok(factor?.kind === 'totp');
@@ -368,7 +368,7 @@ describe('adding', () => {
     const given = ['factor', 'add', 'hotp', 'carol', '--secret', secret, '--counter', '7'];
     const run = await cli(given, `${hotp(seed, 7)}\n`);
     assert.equal(run.status, 0, run.err);
-    assert.match(run.err, /warning: .*seen by every user/);
+    assert.match(run.err, /warning: .*visible to every user/);
     assert.match(run.lines[0] ?? '', /^otpauth:\/\/hotp\/.*&counter=7$/);
     const [factor] = (await rig.store.get('carol'))?.factors ?? [];
     assert.ok(factor?.kind === 'hotp');
@@ -432,7 +432,7 @@ describe('adding', () => {
     ]);
     assert.deepEqual([short.status, shown.status, id.status], [2, 2, 2]);
     assert.match(short.err, /the AES key has 32 hex digits/);
-    assert.match(shown.err, /warning: .*seen by every user/);
+    assert.match(shown.err, /warning: .*visible to every user/);
     assert.ok(!shown.err.includes(hex.aes));
     assert.match(id.err, /modhex/);
   });
@@ -452,7 +452,7 @@ describe('adding', () => {
     assert.equal(new Set(first.lines).size, 10);
     assert.equal((await cli(['factor', 'add', 'recovery', 'alice'])).status, 2);
     const second = await cli(['factor', 'add', 'recovery', 'alice', '--yes']);
-    assert.match(second.err, /no longer good/);
+    assert.match(second.err, /no longer valid/);
     assert.equal((await cli(['verify', 'alice'], `${first.lines[0]}\n`)).status, 1);
     const used = await cli(['verify', 'alice'], `${second.lines[0]?.toUpperCase()}\n`);
     assert.match(used.out, /^accepted recovery /);

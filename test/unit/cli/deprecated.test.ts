@@ -52,7 +52,7 @@ describe('options', () => {
 
   test('values reach the command', async () => {
     const { err } = await run('user', 'exempt', 'alice', '--for', '1h', '--end');
-    assert.match(err, /say one of/);
+    assert.match(err, /give one of/);
   });
 });
 

@@ -53,16 +53,16 @@ test('2: usage', async () => {
     [['user', 'show', 'a', 'b'], /^sallyport: too many arguments/],
     [['explain', 'alice'], /--service/],
     [['explain', 'alice', '--service', 'sshd', '--from', '10.0.0.999'], /literal/],
-    [['audit', '--since', 'yesterday'], /length of time/],
+    [['audit', '--since', 'yesterday'], /Expected a duration/],
     [['audit', '--limit', '-1'], /whole number/],
     [['factor', 'add', 'totp', 'alice', '--digits', '5'], /6, 7 or 8/],
-    [['factor', 'add', 'totp', 'alice', '--period', '14'], /15 to 300/],
+    [['factor', 'add', 'totp', 'alice', '--period', '14'], /from 15 to 300/],
     [['factor', 'add', 'totp', 'alice', '--algorithm', 'md5'], /sha256/],
     [['factor', 'add', 'hotp', 'alice', '--counter', 'x'], /whole number/],
     [['factor', 'add', 'yubikey', 'alice', '--local'], /--local needs --public-id/],
-    [['factor', 'add', 'yubikey', 'alice', '--no-verify'], /say --local/],
-    [['factor', 'add', 'yubikey', 'alice'], /there is nothing on standard input/],
-    [['factor', 'add', 'u2f', 'alice', '--app-id', 'pam://h'], /say either --credential/],
+    [['factor', 'add', 'yubikey', 'alice', '--no-verify'], /require --local/],
+    [['factor', 'add', 'yubikey', 'alice'], /no OTP on standard input/],
+    [['factor', 'add', 'u2f', 'alice', '--app-id', 'pam://h'], /give either --credential/],
     [['factor', 'add', 'u2f', 'alice', '--credential', 'a,b'], /--app-id/],
     [['factor', 'add', 'u2f', 'alice', '--app-id', 'pam://h', '--credential', 'a,b'], /no credential/],
     [['factor', 'add', 'smart-card', 'alice'], /unknown command/],
@@ -73,7 +73,7 @@ test('2: usage', async () => {
   await each(cases, ([words, said]) => ends(2, at(rig, ...words), said));
 });
 
-test('3: no such thing', async () => {
+test('3: not found', async () => {
   const cases: readonly (readonly string[])[] = [
     ['user', 'show', 'nobody-there'],
     ['user', 'unlock', '../../etc'],
@@ -91,20 +91,20 @@ test('4: the daemon is not reachable', async () => {
   await ends(4, ['--config', file, 'status'], /^sallyport: sallyportd does not answer on .*; start it with/);
 });
 
-test('77: not permitted, said before anything secret is made', async () => {
+test('77: permission denied, before a secret is generated', async () => {
   await ends(77, at(strange, 'status'), /sudo/);
   await ends(77, at(strange, 'factor', 'add', 'totp', 'alice'), /sudo/);
   // One's own factors may be read; to change them takes a password.
   await ends(77, at(strange, 'factor', 'add', 'totp', 'root'), /do not go together/, 'wrong\n');
-  await ends(2, at(strange, 'factor', 'add', 'totp', 'root'), /nothing on standard input/);
+  await ends(2, at(strange, 'factor', 'add', 'totp', 'root'), /no answer on standard input/);
   await ends(77, at(strange, 'user', 'unlock', 'root'), /sudo/);
 });
 
 test('78: the configuration', async () => {
-  await ends(78, ['--config', join(rig.directory, 'none.toml'), 'status'], /cannot be read/);
+  await ends(78, ['--config', join(rig.directory, 'none.toml'), 'status'], /cannot read/);
   await ends(78, at(rig, 'factor', 'add', 'webauthn', 'alice'), /names none\. Choose a domain/);
   rig.setConfig('[[realm]]');
-  await ends(78, at(rig, 'reload'), /problems.*the configuration of before stays in force/s);
+  await ends(78, at(rig, 'reload'), /problems.*the previous configuration stays active/s);
 });
 
 test('--help and --version are no errors', async () => {

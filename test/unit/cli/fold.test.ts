@@ -143,7 +143,7 @@ describe('the last words of npm start', () => {
   });
 
   it('are for pipes as they were written', () => {
-    assert.match(said(undefined), /for ten minutes\. The change\ngoes back by itself/);
+    assert.match(said(undefined), /for ten minutes\. The change is\nrolled back unless/);
     assert.ok(said(undefined).includes(`  ${cli} explain somebody --service sshd --from 192.0.2.7\n`));
   });
 });
@@ -171,7 +171,7 @@ describe('the command on narrow terminals', () => {
     sees(
       ['--help'],
       80,
-      /^ +--offline +while sallyportd is stopped: work on the store\n +itself; root alone$/m,
+      /^ +--offline +Open the store directly while sallyportd is\n +stopped \(root only\)$/m,
     ));
 
   it('shows an error with every word whole', () =>
@@ -183,7 +183,7 @@ describe('the command on narrow terminals', () => {
 
   it('asks with every word whole, and room for the answer behind the question', async () => {
     await rig.store.put('alice', { factors: [phone, paper] });
-    const question = /Remove\s(?:\S+\s)+for\sgood\?\s\[y\/N\]/;
+    const question = /Remove\s(?:\S+\s)+permanently\?\s\[y\/N\]/;
     const words = ['factor', 'remove', 'alice', 'paper'];
     for (const width of [40, 50]) {
       const argv = [process.execPath, cliMain, '--config', rig.configFile, ...words];

@@ -57,7 +57,7 @@ describe('by root', () => {
       assert.ok(left > day - 2_000 && left < day + 60_000, until);
       assert.equal((await inviteOf(account))?.withoutPassword, false);
     }
-    assert.match(err, /good once/);
+    assert.match(err, /works once/);
     assert.doesNotMatch(rig.logged.join('\n'), /\/invite#\w/);
   });
 
@@ -107,8 +107,8 @@ describe('by root', () => {
       cli(['invite', '--from', join(rig.directory, 'none')]),
     ]);
     assert.deepEqual([nobody.status, away.status], [2, 2]);
-    assert.match(nobody.err, /nobody to invite/);
-    assert.match(away.err, /cannot be read \(ENOENT\); check what --from says/);
+    assert.match(nobody.err, /no account to invite/);
+    assert.match(away.err, /cannot read .* \(ENOENT\); check --from/);
   });
 
   test('a daemon that is away is said once', async () => {
@@ -118,7 +118,7 @@ describe('by root', () => {
     assert.equal(status, 4);
     assert.equal(out, '');
     assert.equal(err.match(/does not answer/g)?.length, 1, err);
-    assert.match(err, /not tried: bob carol/);
+    assert.match(err, /not attempted: bob carol/);
   });
 
   test('without a portal the secret parts are printed, and it is said that they are no addresses', async (t) => {
@@ -150,7 +150,7 @@ describe('by somebody who is not root', () => {
       ['alice', 'bob'],
     );
     assert.match(err, /^sallyport: carol: .*may not do this/m);
-    assert.equal(err.match(/This needs your password/g)?.length, 1);
+    assert.equal(err.match(/This requires your password/g)?.length, 1);
     assert.equal((await rig.store.get('carol'))?.invite, undefined);
     assert.equal(rig.store.trail.filter(({ kind }) => kind === 'invited')[0]?.actor, 'uid:0');
   });
@@ -162,7 +162,7 @@ describe('by somebody who is not root', () => {
     const { status, err } = await at(rig, ['invite', 'alice', 'bob'], ['wrong', 'wrong', 'wrong']);
     assert.equal(status, 77);
     assert.equal(err.match(/do not go together/g)?.length, 1, err);
-    assert.match(err, /not tried: bob/);
+    assert.match(err, /not attempted: bob/);
   });
 
   test('whoever is no administrator invites nobody', async (t) => {

@@ -29,7 +29,7 @@ for (const [what, adopts] of [
         status: async () => ({ keys: { ...keys, rotation: { kind: 'done' } } }),
         adoptKeys: async () => {
           assert.equal(readFileSync(file, 'utf8'), keyFileText([present]));
-          if (!adopts) throw new Error('something is sealed with it');
+          if (!adopts) throw new Error('records use it');
         },
       }),
     } as unknown as Context;
@@ -37,6 +37,6 @@ for (const [what, adopts] of [
     addMasterKey(program, context);
     const run = program.parseAsync(['master-key', 'remove', older.id, '--yes'], { from: 'user' });
     if (adopts) await run;
-    else await assert.rejects(run, /something is sealed with it/);
+    else await assert.rejects(run, /records use it/);
     assert.equal(readFileSync(file, 'utf8'), adopts ? keyFileText([present]) : both);
   });

@@ -73,7 +73,7 @@ describe('factor add ssh-sk', () => {
       [file('authorized_keys', `no-touch-required ${pubLine('x')}\n`), 2, /options stand before.*\.pub/],
       ['-', 2, /2 lines/, `${pubLine('x')}\n${pubLine('y')}\n`],
       ['-', 2, /there is no key/, ''],
-      [join(rig.directory, 'none.pub'), 2, /file of --key cannot be read.*name a \.pub file/],
+      [join(rig.directory, 'none.pub'), 2, /cannot read the file of --key.*name a \.pub file/],
       ['/dev/zero', 2, /too long/],
       [join(rig.directory, 'blue.pub'), 2, /"blue" of this account is this very key/],
     ];

@@ -46,7 +46,7 @@ test('three wrong codes are enough', async () => {
 test('removing is asked about: no is no, yes is yes, ^C is no', async () => {
   await rig.store.put('alice', { factors: [phone, paper] });
   const no = at(['factor', 'remove', 'alice', 'paper']);
-  await no.answer(/for good\? \[y\/N\] /, '');
+  await no.answer(/permanently\? \[y\/N\] /, '');
   assert.equal(await no.ended(), 1);
   const interrupted = at(['factor', 'remove', 'alice', 'paper']);
   await interrupted.expect(/\[y\/N\] /);
@@ -70,7 +70,7 @@ test('an import draws how far it is on a terminal; an export asks first', async 
   const words = ['export', 'alice', '--format', 'otpauth', '-o', join(directory, 'out')];
   await rig.store.put('alice', { factors: [phone] });
   const no = at(words);
-  await no.answer(/can make their codes. Go on\? \[y\/N\] /, 'n');
+  await no.answer(/can generate their codes\. Continue\? \[y\/N\] /, 'n');
   assert.equal(await no.ended(), 1);
   assert.equal(existsSync(join(directory, 'out')), false);
   const yes = at(words);
