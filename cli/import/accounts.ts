@@ -9,10 +9,10 @@ import {
 } from './contract.ts';
 import { type Named, openSource } from './files.ts';
 
-/** Factors of one account that are sent at a time; what more there are follow. */
+/** Factors of one account per request; more are sent in further requests. */
 const mostFactors = 32;
 
-/** Whose something is, as a name for maps. */
+/** A map key for the account of an entry. */
 export function keyOf({ user, owner }: Pick<ImportEntry, 'user' | 'owner'>): string {
   return user ?? `uid:${owner ?? ''}`;
 }
@@ -21,7 +21,7 @@ export function placeText({ file, line }: SourceLocation): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** All that the files hold, one after the other; a file that cannot be read is one problem. */
+/** Parses the files in order; an unreadable file yields one problem. */
 export async function* parsedIn(files: readonly Named[], parse: Parser): AsyncGenerator<Parsed> {
   for (const named of files) {
     const place = { file: named.file };
@@ -43,7 +43,7 @@ function bySource(one: Parsed, owner: number | undefined): Parsed {
   return one.kind === 'problem' && owner !== undefined ? { ...one, owner } : one;
 }
 
-/** What stands in a row for one account, put together: it is one commit then. */
+/** Joins adjacent entries of one account, so that they are one commit. */
 export async function* grouped(all: AsyncIterable<Parsed>): AsyncGenerator<Parsed> {
   let waiting: Found | undefined;
   for await (const one of all) {

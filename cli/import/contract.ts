@@ -1,19 +1,19 @@
 import type { ImportEntry, PortableFactor } from '../../daemon/api/account-views.ts';
 
-/** Where something stands: "users.oath:12", or the file alone. */
+/** A source location: "users.oath:12", or only the file. */
 export interface SourceLocation {
   readonly file: string;
-  /** From 1; undefined: the file as a whole. */
+  /** From 1; undefined for the whole file. */
   readonly line?: number;
 }
 
-/** What cannot come over of an account that otherwise does, and why. */
+/** A factor or setting that cannot be imported, although its account can. */
 export interface Unsupported {
   readonly what: string;
   readonly why: string;
 }
 
-/** What was read of one account. `user` and `owner` as in ImportEntry. */
+/** The parsed entry of one account. `user` and `owner` as in ImportEntry. */
 export interface Found extends Omit<ImportEntry, 'factors'> {
   readonly kind: 'found';
   readonly place: SourceLocation;
@@ -21,53 +21,53 @@ export interface Found extends Omit<ImportEntry, 'factors'> {
   readonly cannot: readonly Unsupported[];
 }
 
-/** What could not be read. `user`: whose it is; nothing of that account comes over then. */
+/** An unreadable part of a file. `user`: its account, of which nothing is imported then. */
 export interface Problem {
   readonly kind: 'problem';
   readonly place: SourceLocation;
   readonly user?: string;
-  /** As in ImportEntry: such a file stops nothing of what others say. */
+  /** As in ImportEntry: such a file does not block entries of other files. */
   readonly owner?: number;
-  /** The file is broken: nothing of it comes over. */
+  /** The file is unreadable: nothing of it is imported. */
   readonly whole?: true;
-  /** What is wrong and what to do; never what stands there. */
+  /** The error and what to do; never the content. */
   readonly why: string;
 }
 
 export type Parsed = Found | Problem;
 
-/** One file, open, as far as it may be read. */
+/** An open source file. */
 export interface Source {
   readonly file: string;
-  /** Whom it belongs to. */
+  /** The file's owner. */
   readonly uid: number;
-  /** It was found in a home, which is that uid's too. */
+  /** Whether it was found in a home directory of the same owner. */
   readonly inHome: boolean;
-  /** The same, where that is not root's or the caller's own: it speaks for that uid alone. */
+  /** The owner if neither root nor the caller: the file is trusted only for that uid. */
   readonly owner?: number;
-  /** Lines without their ends; one that is too long comes as undefined. */
+  /** Lines without line ends; undefined for a line that is too long. */
   lines(): AsyncIterable<{ readonly text: string | undefined; readonly number: number }>;
-  /** Its text, in pieces of some 64 KiB. */
+  /** Its text in chunks of about 64 KiB. */
   chunks(): AsyncIterable<string>;
-  /** The whole of it. @throws ImportError: it is longer than `most` bytes */
+  /** Its whole content. @throws ImportError if it is longer than `most` bytes */
   whole(most: number): Promise<Buffer>;
 }
 
 /**
- * Turns one file into accounts. Pure but for reading its source.
+ * Parses one file into accounts. Pure except for reading its source.
  *
- * MUST hold: rubbish never throws, and no message holds anything of what was read but names of accounts.
+ * Invariants: malformed input never throws, and messages contain nothing of the input except account names.
  */
 export type Parser = (source: Source) => AsyncIterable<Parsed>;
 
-/** A file that cannot be read, or not to its end: nothing of it comes over. */
+/** A file that cannot be read to its end: nothing of it is imported. */
 export class ImportError extends Error {}
 
 export function problem(place: SourceLocation, why: string, user?: string): Problem {
   return { kind: 'problem', place, why, ...(user === undefined ? {} : { user }) };
 }
 
-/** `found` with the owner that its file gives it. */
+/** A `found` entry with the owner of its file. */
 export function found(
   source: Source,
   line: number | undefined,

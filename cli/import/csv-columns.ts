@@ -2,7 +2,7 @@ import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import { readPublicId, readSeed, readYubikeyHex, seedText } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
-/** The columns of our own CSV (docs/how-to/import-export.md), in the order in which they are written. */
+/** The columns of our CSV (docs/how-to/import-export.md), in writing order. */
 export const columns = [
   'user',
   'kind',
@@ -24,11 +24,11 @@ export const columns = [
 export type Column = (typeof columns)[number];
 export type Row = Readonly<Partial<Record<Column, string>>>;
 
-/** @throws ImportError, ControlError: neither holds anything of the row */
+/** @throws ImportError, ControlError without content of the row */
 export function factorIn(row: Row): PortableFactor {
   const created = row.created ? Date.parse(row.created) : Number.NaN;
   if (row.created && Number.isNaN(created))
-    throw new ImportError('its created is no date (2026-01-31T23:59:59Z)');
+    throw new ImportError('column created is not a date (2026-01-31T23:59:59Z)');
   const base = {
     enabled: chosen(row, 'enabled', ['true', 'false'] as const, 'true') === 'true',
     ...(row.name ? { name: row.name } : {}),
@@ -48,7 +48,7 @@ export function factorIn(row: Row): PortableFactor {
       lastPress: whole(row, 'last_press', -1, 0x7f_ffff, -1),
     };
   }
-  if (kind !== 'totp' && kind !== 'hotp') throw new ImportError('its kind is none of totp, hotp, yubikey');
+  if (kind !== 'totp' && kind !== 'hotp') throw new ImportError('column kind must be totp, hotp or yubikey');
   const token = {
     ...base,
     secret: readSeed(row.secret ?? '').toString('base64'),
@@ -65,7 +65,7 @@ export function factorIn(row: Row): PortableFactor {
   };
 }
 
-/** The row that `factorIn` reads; undefined: there is none for its kind. */
+/** The row that `factorIn` reads; undefined if CSV does not support the kind. */
 export function rowOf(user: string, factor: PortableFactor): Row | undefined {
   const base = {
     user,
@@ -103,12 +103,12 @@ function whole(row: Row, column: Column, least: number, most: number, absent: nu
   if (text === '') return absent;
   const number = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new ImportError(`its ${column} is no number from ${least} to ${most}`);
+  throw new ImportError(`column ${column} must be a number from ${least} to ${most}`);
 }
 
 function chosen<T extends string>(row: Row, column: Column, allowed: readonly T[], absent: T): T {
   const text = (row[column] ?? '').toLowerCase();
   const one = text === '' ? absent : allowed.find((word) => word === text);
   if (one !== undefined) return one;
-  throw new ImportError(`its ${column} is none of ${allowed.join(', ')}`);
+  throw new ImportError(`column ${column} must be one of ${allowed.join(', ')}`);
 }

@@ -1,4 +1,4 @@
-/** Fields of one line (RFC 4180; a field holds no line break). @returns undefined: a quote is not closed */
+/** Fields of one line (RFC 4180, without line breaks in fields). @returns undefined for an unclosed quote */
 export function fieldsOf(line: string): readonly string[] | undefined {
   const fields: string[] = [];
   for (let at = 0; ; ) {

@@ -14,12 +14,12 @@ export function tokenIn(fields: readonly string[]): Token {
   const [first = '', , third = ''] = fields;
   if (/^(?:yubico otp|oath-hotp|static password|challenge-response.*)$/i.test(first))
     return loggedKey(fields);
-  // The user, resolver and realm of a "# version: 2" stand before the token or behind it.
+  // In "# version: 2" the user, resolver and realm come before or after the token.
   if (oathTypes.includes((fields[5] ?? '').toLowerCase())) return oath(fields.slice(3), fields[0]);
   if (oathTypes.includes(third.toLowerCase())) return oath(fields, fields.length > 6 ? fields[5] : undefined);
   if (/^\d{1,12}$/.test(first) && fields.length >= 6) return writtenKey(fields);
   return none(
-    'it is no line of a CSV that is known here: docs/how-to/import-export.md names them, and a heading that any tool can write',
+    'unknown CSV format; supported ones are in docs/how-to/import-export.md, with a heading for other tools',
   );
 }
 
@@ -34,13 +34,13 @@ function oath(
 ): Token {
   const kind = type.toLowerCase();
   if (kind !== 'hotp' && kind !== 'totp')
-    return none(`${kind} is no kind of factor here; add another one`, user);
-  if (!/^(?:[0-9a-f]{2})+$/i.test(key)) return none('its key is no hex digits', user);
+    return none(`factors of kind ${kind} are not supported; add another factor`, user);
+  if (!/^(?:[0-9a-f]{2})+$/i.test(key)) return none('the key is not hexadecimal', user);
   const digits = digitsBy[(length || '6') as keyof typeof digitsBy];
-  if (digits === undefined) return none('its codes have neither 6 nor 7 nor 8 digits', user);
-  if (!/^\d{0,15}$/.test(moving)) return none('its counter or period is no number', user);
+  if (digits === undefined) return none('codes must have 6, 7 or 8 digits', user);
+  if (!/^\d{0,15}$/.test(moving)) return none('the counter or period is not a number', user);
   const named = /^sha(?:1|256|512)$/i.test(hash) ? hash.toLowerCase() : undefined;
-  // LinOTP tells the hash by the length of the key.
+  // LinOTP implies the hash by the length of the key.
   const algorithm = named ?? { 64: 'sha256', 128: 'sha512' }[key.length] ?? 'sha1';
   const common = {
     name: serial,
@@ -54,8 +54,7 @@ function oath(
     return { kind: 'token', ...owner, factor: { ...common, kind, counter: Number(moving || 0) } };
   const period = Number(moving || 30);
   const { least, most } = totpPeriod;
-  if (period < least || period > most)
-    return none(`its codes last less than ${least} s or more than ${most}`, user);
+  if (period < least || period > most) return none(`the code period must be ${least} to ${most} s`, user);
   return { kind: 'token', ...owner, factor: { ...common, kind, period, mark: 'now', drift: 0 } };
 }
 
@@ -69,16 +68,16 @@ function loggedKey(fields: readonly string[]): Token {
       return publicId === '' ? hotpOf(key, '', fields[11] === '8' ? '8' : '6') : none(typesItsId);
     default:
       return none(
-        `${type.toLowerCase()} is no kind of factor here; add the key anew: sallyport factor add webauthn`,
+        `${type.toLowerCase()} is not supported; enrol the key again: sallyport factor add webauthn`,
       );
   }
 }
 
-const typesItsId = 'it types its id in front of each code; program it without, then import it again';
+const typesItsId = 'the key types its id before each code; reprogram it without the id, then import it again';
 
-/** Yubico's own log: `serial, public id, private id, key, access code, time,`; 0 for a private id: OATH. */
+/** Yubico's log: `serial, public id, private id, key, access code, time,`; private id 0 means OATH. */
 function writtenKey([serial = '', publicId = '', privateId = '', key = '']: readonly string[]): Token {
-  if (privateId === '') return none('a static password is no factor here');
+  if (privateId === '') return none('static passwords are not supported');
   if (privateId === '0') return publicId === '' ? hotpOf(key, serial, '6') : none(typesItsId);
   return yubikey(publicId, privateId, key, serial);
 }

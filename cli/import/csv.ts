@@ -12,13 +12,13 @@ import { fieldsOf } from './csv-line.ts';
 import { tokenIn } from './csv-tokens.ts';
 import { isTokenUri, readOtpauth } from './otpauth.ts';
 
-/** Which column stands where; undefined: the file is another system's. */
+/** The order of columns; undefined for files of other systems. */
 type Heading = readonly Column[] | undefined;
 
 /**
- * CSV: our own, under a heading with the names of its columns; OATH CSV of privacyIDEA and LinOTP; what Yubico's
- * tools log when they program keys; and the URIs of tokens, one a line, as `export --format otpauth` writes them.
- * @param user whose factors they are where a line names nobody; where it does, only theirs come over
+ * CSV formats: ours, with a heading of column names; OATH CSV of privacyIDEA and LinOTP; logs of Yubico's programming
+ * tools; and otpauth URIs, one per line, as `export --format otpauth` writes them.
+ * @param user account of lines that name none; of lines that name one, only this account is imported
  */
 export function csv(user: string | undefined): Parser {
   return async function* parse(source) {
@@ -38,10 +38,10 @@ export function csv(user: string | undefined): Parser {
       }
       const parted = heading === 'unread' ? otherSeparator(line) : undefined;
       if (parted !== undefined)
-        throw new ImportError(`its fields are parted by ${parted}; save it with commas between them`);
+        throw new ImportError(`fields are separated by ${parted}; save the file with commas`);
       const fields = fieldsOf(line);
       if (fields === undefined) {
-        yield problem(place, 'a quote is not closed, or something follows it before the next comma');
+        yield problem(place, 'a quote is not closed, or text follows it before the next comma');
         continue;
       }
       if (heading === 'unread') {
@@ -51,7 +51,7 @@ export function csv(user: string | undefined): Parser {
           if (strange !== undefined || new Set(names).size < names.length) {
             yield problem(
               place,
-              'its heading names a column that is not known, or one twice (docs/how-to/import-export.md)',
+              'the heading has an unknown or duplicate column (docs/how-to/import-export.md)',
             );
             return;
           }
@@ -69,7 +69,7 @@ export function csv(user: string | undefined): Parser {
   };
 }
 
-/** What parts the fields of the first line, if it is not a comma: spreadsheets write what their language has. */
+/** The separator of the first line if it is not a comma: spreadsheets use that of their locale. */
 function otherSeparator(line: string): string | undefined {
   if (line.includes(',')) return undefined;
   if (line.includes(';')) return 'semicolons';
@@ -86,8 +86,9 @@ function own(
   const row = Object.fromEntries(heading.map((column, index) => [column, fields[index] ?? '']));
   const user = row.user || only;
   if (only !== undefined && user !== only) return undefined;
-  if (user === undefined) return problem(place, 'it names nobody; fill the column user, or say --user');
-  if (fields.length > heading.length) return problem(place, 'it has more fields than the heading', user);
+  if (user === undefined) return problem(place, 'no account; fill in the column user, or use --user');
+  if (fields.length > heading.length)
+    return problem(place, 'the line has more fields than the heading', user);
   try {
     return found(source, place.line, user, [factorIn(row)]);
   } catch (error) {
@@ -105,7 +106,7 @@ function uriOf(
     const { account, token } = readOtpauth(line);
     const user = account || only;
     if (only !== undefined && user !== only) return undefined;
-    if (user === undefined) return problem(place, 'its label names no account; say --user');
+    if (user === undefined) return problem(place, 'the label has no account; use --user');
     return found(source, place.line, user, [token]);
   } catch (error) {
     return problem(place, error instanceof Error ? error.message : '');
@@ -121,7 +122,7 @@ function foreign(
   const token = tokenIn(fields);
   const user = token.user || only;
   if (only !== undefined && user !== only) return undefined;
-  if (user === undefined) return problem(place, 'it names nobody; say --user');
+  if (user === undefined) return problem(place, 'the line has no account; use --user');
   return token.kind === 'token'
     ? found(source, place.line, user, [token.factor])
     : problem(place, token.why, user);

@@ -5,25 +5,25 @@ import { join } from 'node:path';
 import { systemCode } from '../lib/errors.ts';
 import { ImportError, type Source } from './contract.ts';
 
-/** More than a line of any of these files; pam_u2f's with all keys of one person comes nearest. */
+/** Longer than a line of any of these files; the longest are those of pam_u2f with all keys of one user. */
 const longestLine = 262_144;
 const chunkBytes = 65_536;
-/** Of what speaks for its owner alone: a file without end would keep root reading. */
+/** Limit for files trusted only for their owner. Threat: an endless file would keep root reading. */
 const mostOfOwn = 1_048_576;
 
-/** A file to be read, and how. */
+/** A file to be read, and its conditions. */
 export interface Named {
   readonly file: string;
-  /** Bits of the mode that must not be set: 0o022 for others' writing, 0o077 for their reading too. */
+  /** Mode bits that must not be set: 0o022 against writing by others, 0o077 also against reading. */
   readonly mask: number;
-  /** The uid of the home that it was found in. */
+  /** Owner of the home directory that contains it. */
   readonly home?: number;
 }
 
 /**
- * The files that the words of a command line name: a directory is a home, and stands for the file that the other system
- * keeps there; a home without one is passed over.
- * @param inHome path below a home; undefined: the system keeps none there
+ * The files that the arguments name: a directory is a home directory and names the other system's file in it; a home
+ * without that file is skipped.
+ * @param inHome path below a home directory; undefined if the system keeps no file there
  */
 export async function namedFiles(
   paths: readonly string[],
@@ -49,7 +49,7 @@ export async function namedFiles(
   return named;
 }
 
-/** Homes that belong to root and are other people's exist: sshd wants them so for ChrootDirectory. */
+/** A user's home directory may belong to root: sshd requires it for ChrootDirectory. */
 async function isRootsHome({ dev, ino }: { readonly dev: number; readonly ino: number }): Promise<boolean> {
   const { uid, homedir } = userInfo();
   const own = uid === 0 ? await stat(homedir).catch(() => undefined) : undefined;
@@ -61,15 +61,16 @@ export interface Opened extends Source {
 }
 
 /**
- * Opens a file that may be in somebody's home.
+ * Opens a file that may be in a user's home directory.
  *
- * MUST hold, since root reads what a user may have put there:
- * - its last name is followed nowhere, and what is opened is a regular file: no link to a file of somebody else's,
- *   no device, no pipe that nobody writes;
- * - owner and mode are asked of what is open, not of its name;
- * - a file that others may write is nobody's word;
- * - what is reached through somebody's home is theirs and speaks for them alone: directories on the way may be links;
- * - what is not root's ends.
+ * Threat: root reads a file that a user may have replaced. Invariants:
+ * - the last path component is not followed, and only a regular file is opened: no link to another user's file, no
+ *   device, no pipe without a writer;
+ * - owner and mode are those of the open file, not of its name;
+ * - a file that others may write is not trusted;
+ * - a file reached through a home directory must belong to its owner and is trusted only for that account:
+ *   directories on the way may be links;
+ * - the size of a file that does not belong to root is limited.
  *
  * @throws ImportError
  */
@@ -83,13 +84,13 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
   try {
     const status = await handle.stat();
     const { uid, mode } = status;
-    if (!status.isFile()) throw new ImportError('it is no regular file');
+    if (!status.isFile()) throw new ImportError('not a regular file');
     if ((mode & mask) !== 0)
       throw new ImportError(
-        `others may ${(mode & mask & 0o022) !== 0 ? 'write' : 'read'} it, so it proves nothing; look at what is in it, then: chmod go-rwx`,
+        `others may ${(mode & mask & 0o022) !== 0 ? 'write' : 'read'} it, so it is not trusted; check its content, then run: chmod go-rwx`,
       );
     if (home !== undefined && uid !== home)
-      throw new ImportError(`it belongs to uid ${uid}, and the home that it lies in to uid ${home}`);
+      throw new ImportError(`it belongs to uid ${uid}, but its home directory to uid ${home}`);
     const isTrusted = uid === 0 || (uid === process.geteuid?.() && home === undefined);
     const most = isTrusted ? Number.POSITIVE_INFINITY : mostOfOwn;
     if (status.size > most) throw tooLarge(most);
@@ -110,31 +111,30 @@ export async function openSource({ file, mask, home }: Named): Promise<Opened> {
   }
 }
 
-/** What Windows calls Unicode: every second byte of what is read here is 0. */
+/** UTF-16: every second byte of ASCII text is 0. */
 async function refuseUtf16(handle: FileHandle): Promise<void> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
   const begins = buffer.toString('hex');
   buffer.fill(0);
   if (bytesRead === 2 && (/^(?:fffe|feff)$/.test(begins) || /^(?:00(?!00)|(?!00)..00)/.test(begins)))
-    throw new ImportError('it is in UTF-16; save it as UTF-8, or: iconv -f UTF-16 -t UTF-8');
+    throw new ImportError('the file is UTF-16; convert it: iconv -f UTF-16 -t UTF-8');
 }
 
 function reasonOf(error: unknown): string {
   const code = systemCode(error, '');
   const known: Readonly<Record<string, string>> = {
-    ELOOP:
-      'it is a symbolic link, which whoever owns the directory may have pointed anywhere; name the file itself',
-    ENOENT: 'there is no such file',
-    EACCES: 'it may not be read by you; run this as root',
+    ELOOP: 'it is a symbolic link, which the owner of the directory may redirect; name the file itself',
+    ENOENT: 'file not found',
+    EACCES: 'permission denied; run this as root',
   };
-  return known[code] ?? `it cannot be opened (${code})`;
+  return known[code] ?? `cannot open it (${code})`;
 }
 
 function tooLarge(most: number): ImportError {
   return new ImportError(`it is larger than ${most} bytes`);
 }
 
-/** @throws ImportError: it has more than `most` bytes by now */
+/** @throws ImportError if it has grown beyond `most` bytes */
 async function* chunksOf(handle: FileHandle, most: number): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8');
   const chunk = Buffer.alloc(chunkBytes);
@@ -184,7 +184,7 @@ export async function* linesOf(
 async function wholeOf(handle: FileHandle, most: number): Promise<Buffer> {
   const { size } = await handle.stat();
   if (size > most) throw tooLarge(most);
-  // One byte more: it may have grown since.
+  // One byte more, to detect growth.
   const buffer = Buffer.alloc(Math.min(size, most) + 1);
   let length = 0;
   while (length < buffer.length) {
@@ -192,5 +192,5 @@ async function wholeOf(handle: FileHandle, most: number): Promise<Buffer> {
     if (bytesRead === 0) return buffer.subarray(0, length);
     length += bytesRead;
   }
-  throw new ImportError('it grew while it was read; stop what writes it, then try again');
+  throw new ImportError('it grew during the import; stop the program that writes it, then try again');
 }

@@ -4,30 +4,31 @@ import { movedLimits } from '../../daemon/api/bounds.ts';
 import { readSeed } from '../../daemon/client/factor-input.ts';
 import { found, ImportError, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
-/** The module itself reads no more. */
+/** The module's own size limit. */
 const mostBytes = 65_536;
-/** Above it is the time of day in seconds, as one fork writes it, and no number of a step. */
+/** Larger values are seconds, as one fork writes them, not step numbers. */
 const firstSecond = 1_000_000_000;
-/** What the module takes. */
+/** The module's own limits. */
 const latestStep = 60;
 
 /**
  * `.google_authenticator` (FILEFORMAT of google-authenticator-libpam, and its fork with ALGORITHM and DIGITS): one
- * file, one account. Whose it is is said, or its name, or its owner.
+ * file, one account. The account is given by option, by the file name, or by the owner.
  */
 export function googleAuthenticator({
   user: named,
   byName,
 }: {
   readonly user?: string;
-  /** Files are called as their accounts. */
+  /** Whether file names are account names. */
   readonly byName?: boolean;
 }): Parser {
   return async function* parse(source) {
     const user = byName === true ? basename(source.file) : named;
-    // Files of root's in a directory of their own are other people's, one each: root must not get them all.
+    // Root's files in a separate directory belong to different users: root must not get all of them.
     if (user === undefined && source.uid === 0 && !source.inHome) {
-      const why = 'it is in no home and belongs to root: say whose it is, --user or --by-name';
+      const why =
+        'it is outside a home directory and belongs to root; name its account with --user or --by-name';
       yield problem({ file: source.file }, why);
       return;
     }
@@ -44,33 +45,33 @@ function read(source: Source, user: string | undefined, text: string): Parsed {
   const no = (line: number | undefined, why: string) =>
     problem({ file: source.file, ...(line === undefined ? {} : { line }) }, why, user);
   try {
-    if (text === '') throw new ImportError('it is empty');
-    if (text.includes('\0')) throw new ImportError('it is no text');
+    if (text === '') throw new ImportError('the file is empty');
+    if (text.includes('\0')) throw new ImportError('the file is not text');
     const [first = '', ...lines] = text.split('\n');
     const options = optionsIn(lines);
     const codes = scratchIn(lines);
     const factors: PortableFactor[] = [tokenOf(seedOf(first), options)];
     if (codes.length > 0) factors.push({ kind: 'scratch', enabled: true, codes });
-    // Nobody said whose it is, so it is its owner's.
+    // Without an option the file belongs to the account of its owner.
     return {
       ...found(source, undefined, user, factors),
       ...(user === undefined ? { owner: source.uid } : {}),
     };
   } catch (error) {
     if (error instanceof ImportError) return no(undefined, error.message);
-    return no(1, 'the first line is no secret in Base32');
+    return no(1, 'the first line is not a Base32 secret');
   }
 }
 
-/** As the module reads it: 0, 1 and 8 stand for the letters that they look like. */
+/** Decodes as the module does: 0, 1 and 8 are read as similar letters. */
 function seedOf(line: string): string {
   const written = line
     .replaceAll(/[\s-]/g, '')
     .replaceAll('0', 'O')
     .replaceAll('1', 'L')
     .replaceAll('8', 'B');
-  if (!/^[A-Za-z2-7]+$/.test(written)) throw new Error('no Base32');
-  // The module drops the bits after the last whole byte, whatever they are.
+  if (!/^[A-Za-z2-7]+$/.test(written)) throw new Error('not Base32');
+  // The module ignores the bits after the last whole byte.
   const whole = written.slice(0, Math.floor((Math.floor((written.length * 5) / 8) * 8 + 4) / 5));
   const seed = readSeed(whole);
   const text = seed.toString('base64');
@@ -78,7 +79,7 @@ function seedOf(line: string): string {
   return text;
 }
 
-/** The module looks no further than the first line that is neither an option nor a code. */
+/** The module stops at the first line that is neither an option nor a code. */
 function scratchIn(lines: readonly string[]): readonly string[] {
   const codes: string[] = [];
   for (const line of lines) {
@@ -87,18 +88,19 @@ function scratchIn(lines: readonly string[]): readonly string[] {
     if (!/^[1-9]\d{7}$/.test(text)) break;
     codes.push(text);
   }
-  if (codes.length > movedLimits.codes) throw new ImportError('it has more scratch codes than are ever made');
+  if (codes.length > movedLimits.codes)
+    throw new ImportError('it has more scratch codes than google-authenticator creates');
   return codes;
 }
 
-/** By hand: an expression takes seconds over a line of blanks with something behind them, and users write these files. */
+/** Threat: a regular expression takes seconds for a crafted line of blanks, and users write these files. */
 function withoutTail(line: string): string {
   let end = line.length;
   while (end > 0 && ' \t\r'.includes(line.charAt(end - 1))) end -= 1;
   return line.slice(0, end);
 }
 
-/** The first of each name counts; the value is what stands behind it. */
+/** The first line of each name applies; its value is the rest of the line. */
 function optionsIn(lines: readonly string[]): ReadonlyMap<string, string> {
   const options = new Map<string, string>();
   for (const line of lines) {
@@ -122,22 +124,20 @@ function tokenOf(secret: string, options: ReadonlyMap<string, string>): Portable
   const counter = whole(options, 'HOTP_COUNTER', 0, 2 ** 48, 0);
   if (counter > 0) return { ...common, kind: 'hotp', counter };
   if (!options.has('TOTP_AUTH'))
-    throw new ImportError('it has neither TOTP_AUTH nor HOTP_COUNTER, so no code of it was ever accepted');
+    throw new ImportError('it has neither TOTP_AUTH nor HOTP_COUNTER, so it was never usable');
   const period = whole(options, 'STEP_SIZE', 1, latestStep, 30);
   if (period < 15)
-    throw new ImportError(
-      `its codes last ${period} s, and at least 15 are needed to type one; add a new factor`,
-    );
+    throw new ImportError(`its code period is ${period} s, less than the minimum of 15 s; add a new factor`);
   const drift = whole(options, 'TIME_SKEW', -1_000_000_000, 1_000_000_000, 0);
   return { ...common, kind: 'totp', period, drift, mark: markOf(options.get('DISALLOW_REUSE'), period) };
 }
 
-/** The last step spent. Without the list codes could be used again, and nobody knows which were. */
+/** The last used step. Without the list the module allowed replays, and used codes are unknown. */
 function markOf(list: string | undefined, period: number): number | 'now' {
   if (list === undefined) return 'now';
   const used = list.split(/[ \t]+/).filter((word) => word !== '');
   if (used.some((word) => !/^\d{1,15}$/.test(word)))
-    throw new ImportError('its list of used codes (DISALLOW_REUSE) is no list of numbers');
+    throw new ImportError('the list of used codes (DISALLOW_REUSE) is malformed');
   const steps = used
     .map(Number)
     .map((number) => (number > firstSecond ? Math.floor(number / period) : number));
@@ -155,7 +155,7 @@ function whole(
   if (text === undefined) return absent;
   const number = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new ImportError(`its ${key} is no number from ${least} to ${most}`);
+  throw new ImportError(`${key} must be a number from ${least} to ${most}`);
 }
 
 function oneOf(
@@ -166,5 +166,5 @@ function oneOf(
 ): string {
   const text = options.get(key)?.toLowerCase() ?? absent;
   if (allowed.includes(text)) return text;
-  throw new ImportError(`its ${key} is none of ${allowed.join(', ')}`);
+  throw new ImportError(`${key} must be one of ${allowed.join(', ')}`);
 }

@@ -11,20 +11,20 @@ import {
 
 /** HOTP, HOTP/E, HOTP/E/6, HOTP/T30, HOTP/T60/8: liboath, usersfile.c. */
 const types = /^HOTP(?:\/(?:(E)|T(30|60))(?:\/([678]))?)?$/;
-/** What liboath holds. */
+/** liboath's limit. */
 const longestKey = 32;
 
-/** @param window what pam_oath was told: steps either side that it took codes from */
+/** @param window pam_oath's window= option: steps on either side that it accepted */
 export function oath({ user, window }: { readonly user?: string; readonly window: number }): Parser {
   return async function* parse(source) {
     for await (const { text, number } of source.lines()) {
       if (text === undefined) {
-        yield problem({ file: source.file, line: number }, 'the line is longer than any that pam_oath reads');
+        yield problem({ file: source.file, line: number }, 'the line is too long for pam_oath');
         continue;
       }
       const fields = text.split(/[ \t\r]+/).filter((field) => field !== '');
       const type = types.exec(fields[0] ?? '');
-      // Whatever else stands there pam_oath passes over: comments, and tokens that it does not know.
+      // pam_oath skips other lines: comments, and unknown token types.
       if (type === null || (user !== undefined && fields[1] !== user)) continue;
       yield lineOf(source, number, type, fields, window);
     }
@@ -40,7 +40,7 @@ function lineOf(
 ): Parsed {
   try {
     if (!/^(?:[0-9a-f]{2})+$/i.test(key) || key.length > 2 * longestKey)
-      throw new ImportError('its key is no hex digits, two for each of 1 to 32 bytes');
+      throw new ImportError('the key must be 1 to 32 bytes in hexadecimal');
     const common = {
       name: 'OATH',
       enabled: true,
@@ -67,17 +67,17 @@ function lineOf(
 
 const pin: Unsupported = {
   what: 'static PIN',
-  why: 'Sallyport has no PINs beside codes: from now on the code alone is asked, behind the password of the account',
+  why: 'Sallyport does not combine PINs with codes: logins ask for the password and the code',
 };
 
-/** Without a last code it is the first one that counts; with one, it is that of this last code. */
+/** Without a last code this is the first valid counter; with one, the counter of that code. */
 function counterOf(factor: string | undefined, last: string | undefined): number {
   if (factor === undefined) return 0;
-  if (!/^\d{1,15}$/.test(factor)) throw new ImportError('its moving factor is no number');
+  if (!/^\d{1,15}$/.test(factor)) throw new ImportError('the moving factor is not a number');
   return last === undefined ? Number(factor) : Number(factor) + 1;
 }
 
-/** Any code up to `window` steps after the last login may be spent. */
+/** Any code up to `window` steps after the last login may be used. */
 function markOf(
   last: string | undefined,
   timestamp: string | undefined,
@@ -86,11 +86,11 @@ function markOf(
 ): number {
   if (last === undefined) return -1;
   const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)L$/.exec(timestamp ?? '');
-  if (match === null) throw new ImportError('its time of last use is none (2026-01-31T23:59:59L)');
+  if (match === null) throw new ImportError('the time of last use is not a date (2026-01-31T23:59:59L)');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   const at = new Date(year, month - 1, day, hour, minute, second);
   const later = new Date(at.getTime() + 3_600_000);
-  // The hour that comes twice when summer time ends: the later one, so that nothing spent passes for unspent.
+  // In the repeated hour at the end of summer time take the later one, so that no used code counts as unused.
   const moment = later.getHours() === at.getHours() && later.getMinutes() === at.getMinutes() ? later : at;
   return Math.floor(moment.getTime() / 1_000 / period) + window;
 }

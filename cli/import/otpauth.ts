@@ -4,21 +4,21 @@ import { ImportError } from './contract.ts';
 
 type Token = Extract<PortableFactor, { kind: 'totp' | 'hotp' }>;
 
-/** A token as its URI describes it, and the account in its label. */
+/** A factor as described by its URI, and the account of its label. */
 export interface Otpauth {
   readonly token: Token;
   readonly account: string;
 }
 
-/** Whether this is a URI of a token, of whatever kind, and no secret by itself. */
+/** Whether this is a URI of any kind, not a plain secret. */
 export function isTokenUri(text: string): boolean {
   return /^\s*(?:otpauth[a-z-]*|steam):/i.test(text);
 }
 
 /**
- * The Key URI format of Google Authenticator. What it does not say is as the format has it, and nothing of it says
- * what is used: the mark is `now`.
- * @throws ImportError what is wrong with it, without anything of the secret
+ * The Key URI format of Google Authenticator, with the defaults of the format. It does not contain used codes, so the
+ * last-used counter is `now`.
+ * @throws ImportError without content of the secret
  */
 export function readOtpauth(text: string): Otpauth {
   const uri = uriIn(text.trim());
@@ -26,15 +26,12 @@ export function readOtpauth(text: string): Otpauth {
   const kind = uri.host.toLowerCase();
   if (isSteam(uri)) throw new ImportError(steam);
   if (kind !== 'totp' && kind !== 'hotp')
-    throw new ImportError(
-      'the URI is of a kind that is not known here: otpauth://totp/ and otpauth://hotp/ are',
-    );
+    throw new ImportError('unknown kind of URI; supported: otpauth://totp/ and otpauth://hotp/');
   const digits = { '6': 6, '7': 7, '8': 8 }[query.get('digits') ?? '6'] as 6 | 7 | 8 | undefined;
-  if (digits === undefined)
-    throw new ImportError('the URI asks for codes that have neither 6, 7 nor 8 digits');
+  if (digits === undefined) throw new ImportError('digits in the URI must be 6, 7 or 8');
   const algorithm = (query.get('algorithm') ?? 'sha1').toLowerCase().replace(/^(?:hmac-?)?sha-?/, 'sha');
   if (algorithm !== 'sha1' && algorithm !== 'sha256' && algorithm !== 'sha512')
-    throw new ImportError('the URI names an algorithm that is none of SHA1, SHA256 and SHA512');
+    throw new ImportError('the algorithm in the URI must be SHA1, SHA256 or SHA512');
   const account = accountIn(uri);
   const common = { enabled: true, secret: secretIn(query), digits, algorithm } as const;
   if (kind === 'hotp')
@@ -43,21 +40,21 @@ export function readOtpauth(text: string): Otpauth {
   return { account, token: { ...common, kind, period, mark: 'now', drift: 0 } };
 }
 
-const steam = 'codes of Steam have five letters and are made in another way; they cannot be used here';
+const steam = 'Steam codes are not supported; add another factor';
 
 function uriIn(text: string): URL {
   if (/^otpauth-migration:/i.test(text))
     throw new ImportError(
-      'that is an export of Google Authenticator, which holds several accounts in a form of its own: turn it into otpauth:// URIs first (extract_otp_secrets does, offline), and give one of them',
+      'this is a Google Authenticator export of several accounts; convert it to otpauth:// URIs first (for example offline with extract_otp_secrets), and enter one of them',
     );
   if (/^steam:/i.test(text)) throw new ImportError(steam);
   let uri: URL;
   try {
     uri = new URL(text);
   } catch {
-    throw new ImportError('the URI is not complete; copy the whole of it');
+    throw new ImportError('the URI is incomplete; copy all of it');
   }
-  if (uri.protocol !== 'otpauth:') throw new ImportError('that is no otpauth:// URI');
+  if (uri.protocol !== 'otpauth:') throw new ImportError('not an otpauth:// URI');
   return uri;
 }
 
@@ -69,7 +66,7 @@ function secretIn(query: URLSearchParams): string {
   try {
     return readSeed(query.get('secret') ?? '').toString('base64');
   } catch (error) {
-    throw new ImportError(`its secret cannot be read: ${error instanceof Error ? error.message : ''}`);
+    throw new ImportError(`cannot read its secret: ${error instanceof Error ? error.message : ''}`);
   }
 }
 
@@ -77,7 +74,7 @@ function wholeIn(query: URLSearchParams, key: string, absent: number, least: num
   const text = query.get(key) ?? String(absent);
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new ImportError(`its ${key} is no number from ${least} to ${most}`);
+  throw new ImportError(`${key} in the URI must be a number from ${least} to ${most}`);
 }
 
 /** `ISSUER:ACCOUNT` or `ACCOUNT`. Some apps write the colon between the two as %3A. */
@@ -94,6 +91,6 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new ImportError('the label of the URI is not well-formed; copy the whole of it');
+    throw new ImportError('the label of the URI is malformed; copy all of it');
   }
 }

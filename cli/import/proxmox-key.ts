@@ -3,7 +3,7 @@ import { ImportError, isObject, type Json } from './contract.ts';
 
 type Key = Extract<PortableFactor, { kind: 'webauthn' }>;
 
-/** A credential as the library of Proxmox writes it down (webauthn-rs, COSEKey). @throws ImportError */
+/** A credential as stored by Proxmox's library (webauthn-rs, COSEKey). @throws ImportError */
 export function readWebauthn(entry: Json, rpId: string): Omit<Key, 'enabled'> {
   const cred = isObject(entry) ? entry.cred : undefined;
   const id = isObject(entry) ? bytesOf(entry.cred_id) : undefined;
@@ -11,7 +11,7 @@ export function readWebauthn(entry: Json, rpId: string): Omit<Key, 'enabled'> {
   const { algorithm, publicKey } = keyOf(cred) ?? {};
   const isCounter = typeof counter === 'number' && counter >= 0 && counter < 2 ** 32;
   if (id === undefined || algorithm === undefined || publicKey === undefined || !isCounter)
-    throw new ImportError('one of its WebAuthn entries is no key of a kind that is known here');
+    throw new ImportError('a WebAuthn entry has an unsupported kind of key');
   return {
     kind: 'webauthn',
     credentialId: id.toString('base64url'),

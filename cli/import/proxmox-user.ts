@@ -15,21 +15,19 @@ interface User {
   readonly lock?: ImportEntry['lock'];
 }
 
-/** Above all of it stand the facts that every entry has. */
+/** Fields that every entry has. */
 interface Base {
   readonly name?: string;
   readonly created?: number;
   readonly enabled: boolean;
 }
 
-/** @throws ImportError: one entry cannot be read, so nothing of this user comes over */
+/** @throws ImportError if an entry cannot be read: nothing of this user is imported */
 export function readUser(value: Json, name: string, settings: Settings): User {
-  if (!isObject(value)) throw new ImportError('what stands there is no user');
+  if (!isObject(value)) throw new ImportError('the entry is not a user');
   const strange = Object.keys(value).find((key) => !known.has(key));
   if (strange !== undefined)
-    throw new ImportError(
-      'it has a field that no version known here writes; update Sallyport, or add the factors anew',
-    );
+    throw new ImportError('the entry has an unknown field; update Sallyport, or enrol the factors again');
   const cannot: Unsupported[] = [];
   const factors: PortableFactor[] = [
     ...entriesOf(value, 'totp').map(({ base, entry }) => totp(base, entry)),
@@ -61,16 +59,15 @@ const known = new Set(['totp', 'u2f', 'webauthn', 'recovery', 'yubico', 'totp-lo
 function unsaid({ name }: Base, kind: string, option: string, user: string): Unsupported {
   return {
     what: name === undefined ? kind : `${kind} "${name}"`,
-    why: `the file does not say whom it was made for: say ${option} in datacenter.cfg, or add the key anew: sallyport factor add webauthn ${user}`,
+    why: `the file does not name its relying party; give ${option} in datacenter.cfg, or enrol the key again: sallyport factor add webauthn ${user}`,
   };
 }
 
 function entriesOf(user: JsonObject, kind: string): readonly { readonly base: Base; readonly entry: Json }[] {
   const list = user[kind] ?? [];
-  if (!Array.isArray(list)) throw new ImportError(`its ${kind} is no list`);
+  if (!Array.isArray(list)) throw new ImportError(`${kind} is not a list`);
   return (list as readonly Json[]).map((one) => {
-    if (!isObject(one) || one.entry === undefined)
-      throw new ImportError(`one of its ${kind} entries is none`);
+    if (!isObject(one) || one.entry === undefined) throw new ImportError(`an entry of ${kind} is malformed`);
     const { description, created, enable, entry } = one;
     return {
       base: {
@@ -87,8 +84,8 @@ function totp(base: Base, entry: Json): PortableFactor {
   const uri = isObject(entry) ? entry.totp : entry;
   const last = isObject(entry) ? entry['last-count'] : undefined;
   const token = tokenOf(uri);
-  if (token?.kind !== 'totp') throw new ImportError('one of its TOTP entries holds no URI that makes codes');
-  // Before its first login it has none: what was typed when it was added is not written down there.
+  if (token?.kind !== 'totp') throw new ImportError('a TOTP entry has no valid otpauth:// URI');
+  // Missing before its first login: Proxmox does not store the code used at enrolment.
   const mark = typeof last === 'number' ? Math.max(-1, Math.floor(last)) : 'now';
   return { ...token, ...base, mark };
 }
@@ -105,7 +102,7 @@ function yubico(base: Base, entry: Json): PortableFactor {
   try {
     return { ...base, kind: 'yubikey', validation: 'cloud', publicId: readPublicId(String(entry)) };
   } catch {
-    throw new ImportError('one of its Yubico entries is no public id');
+    throw new ImportError('a Yubico entry is not a public id');
   }
 }
 
@@ -114,7 +111,7 @@ function recovery(value: Json): PortableFactor {
   const hashes = (Array.isArray(entries) ? entries : []) as readonly Json[];
   const isSet = (hash: Json) => hash === null || (typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash));
   if (typeof secret !== 'string' || !/^[0-9a-f]{16}$/i.test(secret) || !hashes.every(isSet))
-    throw new ImportError('its recovery keys are no set that is known here');
+    throw new ImportError('the recovery keys have an unknown format');
   return {
     kind: 'recovery',
     enabled: true,
@@ -131,6 +128,6 @@ function u2f(base: Base, entry: Json, appId: string): PortableFactor {
   try {
     return { ...base, kind: 'u2f', ...readU2f(`${handle},${point}`, appId) };
   } catch {
-    throw new ImportError('one of its U2F entries is no key handle and public key');
+    throw new ImportError('a U2F entry is not a key handle and public key');
   }
 }

@@ -10,14 +10,14 @@ import {
 } from './contract.ts';
 import { readUser } from './proxmox-user.ts';
 
-/** pmxcfs holds files of 1 MiB at the most, Backup Server any: this is some 50 000 users. */
+/** pmxcfs limits files to 1 MiB, Backup Server does not: this is about 50 000 users. */
 const mostBytes = 64 * 1_048_576;
 
 export interface ProxmoxOptions {
   readonly user?: string;
-  /** Of the realms of Proxmox VE the one whose users have accounts here. */
+  /** The Proxmox realm whose users have accounts on this machine. */
   readonly realm: string;
-  /** Of its settings in datacenter.cfg; Backup Server keeps the first one in its own file. */
+  /** Settings of datacenter.cfg; Backup Server has the first in a separate file. */
   readonly rpId?: string;
   readonly appId?: string;
 }
@@ -29,7 +29,7 @@ export function proxmox(options: ProxmoxOptions): Parser {
     const users = isObject(root) ? root.users : undefined;
     if (!isObject(root) || !isObject(users))
       throw new ImportError(
-        'it is no tfa.cfg of Proxmox VE 7 or newer (a JSON object with "users"); an older one becomes one when it is changed there: pveum user tfa list shows whether it is read',
+        'not a tfa.cfg of Proxmox VE 7 or newer (a JSON object with "users"); Proxmox converts an older file when it changes it; check there: pveum user tfa list',
       );
     const rpId = options.rpId ?? textIn(root.webauthn, 'id');
     const appId = options.appId ?? textIn(root.u2f, 'appid');
@@ -46,8 +46,8 @@ async function parsedOf(source: Source): Promise<Json> {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
-    // The parser's own message quotes the text.
-    throw new ImportError('it is no JSON');
+    // The parser's message would quote the text.
+    throw new ImportError('not JSON');
   } finally {
     bytes.fill(0);
   }
@@ -70,11 +70,7 @@ function oneUser(
   if (user !== undefined && (name !== user || id.slice(at + 1) !== realm)) return undefined;
   const place = { file: source.file };
   if (at <= 0 || id.slice(at + 1) !== realm)
-    return problem(
-      place,
-      `is not of the realm ${realm}, whose users have accounts here; another one is named with --realm`,
-      id,
-    );
+    return problem(place, `is not in the realm ${realm}; to import another realm, use --realm`, id);
   try {
     const { factors, cannot, lock } = readUser(value, name, settings);
     return found(source, undefined, name, factors, { cannot, ...(lock === undefined ? {} : { lock }) });

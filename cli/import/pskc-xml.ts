@@ -1,52 +1,52 @@
 import sax, { type QualifiedTag } from 'sax';
 import { ImportError } from './contract.ts';
 
-/** What one element of interest says: the text in it, and its attributes by local name. */
+/** Text and attributes, by local name, of an element. */
 export interface Said {
   readonly text: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Elements by their path of local names below the one they belong to: "Key/Data/Secret/PlainValue". */
+/** Elements by their path of local names: "Key/Data/Secret/PlainValue". */
 export type Elements = ReadonlyMap<string, Said>;
 
-/** RFC 6030's own nesting is ten deep. */
+/** RFC 6030 nests ten levels. */
 const deepest = 32;
-/** Of one element's text; a certificate is the longest that stands in such files. */
+/** Maximum text of one element; certificates are the longest. */
 const longestText = 16_384;
-/** Of one package. */
+/** Maximum for one package. */
 const mostElements = 256;
 
 /**
- * Reads a KeyContainer of RFC 6030 in pieces.
+ * Parses a KeyContainer of RFC 6030 in chunks.
  *
- * MUST hold: no document type, so no entity but XML's own five is ever expanded; depth, texts and elements are
- * bounded, so that a file of any size costs the memory of one package.
+ * Invariants: no document type, so that only XML's five entities are expanded; depth, texts and elements are
+ * bounded, so that a file of any size needs the memory of one package.
  *
  * @throws ImportError
  */
 export function createPskcReader(): {
-  /** @returns the packages that ended in this piece */
+  /** @returns the packages completed by this chunk */
   write(piece: string): readonly Elements[];
   end(): void;
-  /** What stands in the container, outside its packages. */
+  /** Elements of the container outside its packages. */
   readonly container: Elements;
 } {
   const container = new Map<string, Said>();
   let packages: Elements[] = [];
   let current: Map<string, Said> | undefined;
   const path: { readonly name: string; text: string; readonly attributes: Record<string, string> }[] = [];
-  // Without a copy of the text in its messages: only the line is told.
+  // Messages name only the line: the parser's own would quote secrets.
   const parser = new sax.SAXParser(true, { xmlns: true, trim: true, position: true });
   const fail = (why: string) => {
     throw new ImportError(`line ${parser.line + 1}: ${why}`);
   };
-  parser.onerror = () => fail('it is no well-formed XML');
-  parser.ondoctype = () => fail('it has a document type (DOCTYPE), which no such file needs; take it out');
+  parser.onerror = () => fail('malformed XML');
+  parser.ondoctype = () => fail('the file has a DOCTYPE, which PSKC does not need; remove it');
   parser.onopentag = (tag) => {
     const { local, attributes } = tag as QualifiedTag;
-    if (path.length === 0 && local !== 'KeyContainer') fail('it is no KeyContainer (RFC 6030)');
-    if (path.length >= deepest) fail('its elements are nested too deep');
+    if (path.length === 0 && local !== 'KeyContainer') fail('not a KeyContainer (RFC 6030)');
+    if (path.length >= deepest) fail('elements are nested too deeply');
     const said = Object.values(attributes).map((one) => [one.local, one.value] as const);
     path.push({ name: local, text: '', attributes: Object.fromEntries(said) });
     if (path.length === 2 && local === 'KeyPackage') current = new Map();
@@ -54,7 +54,7 @@ export function createPskcReader(): {
   const addText = (text: string) => {
     const top = path.at(-1);
     if (top === undefined) return;
-    if (top.text.length + text.length > longestText) fail('one of its texts is too long');
+    if (top.text.length + text.length > longestText) fail('a text is too long');
     top.text += text;
   };
   parser.ontext = addText;
@@ -74,8 +74,8 @@ export function createPskcReader(): {
       current = undefined;
       return;
     }
-    if ((into?.size ?? 0) >= mostElements) fail('it has too many elements in one package');
-    // Of two with one path the first counts: RFC 6030 allows one key in a package.
+    if ((into?.size ?? 0) >= mostElements) fail('a package has too many elements');
+    // Of two elements with one path the first applies: RFC 6030 allows one key per package.
     if (into !== undefined && place !== '' && !into.has(place))
       into.set(place, { text: top.text.trim(), attributes: top.attributes });
   };

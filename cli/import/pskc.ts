@@ -13,7 +13,7 @@ import { type AskKey, type Cipher, cipherOf } from './pskc-cipher.ts';
 import { createPskcReader, type Elements } from './pskc-xml.ts';
 
 export interface PskcOptions {
-  /** Whose factors they are where a key names nobody; where it does, only theirs come over. */
+  /** Account of keys that name none; of keys that name one, only this account is imported. */
   readonly user?: string;
   readonly ask: AskKey;
   /** Milliseconds since the epoch. */
@@ -54,17 +54,20 @@ function keyIn(
   const id = elements.get('Key')?.attributes.Id ?? '';
   const no = (why: string) =>
     problem({ file: source.file }, `the key ${JSON.stringify(id.slice(0, 64))}: ${why}`, user);
-  if (user === undefined) return no('it names nobody; say --user');
+  if (user === undefined) return no('no account; use --user');
   try {
     const cannot: Unsupported[] = [];
     const expires = Date.parse(text('Key/Policy/ExpiryDate'));
-    if (expires < now) return no('it has expired');
+    if (expires < now) return no('the key has expired');
     if (!Number.isNaN(expires))
-      cannot.push({ what: 'expiry date', why: 'factors here do not expire; remove it then' });
+      cannot.push({
+        what: 'expiry date',
+        why: 'Sallyport factors do not expire; remove the factor at that time',
+      });
     if (elements.has('Key/Policy/PINPolicy'))
       cannot.push({
         what: 'PIN',
-        why: 'Sallyport has no PINs beside codes: from now on the code alone is asked',
+        why: 'Sallyport does not combine PINs with codes: logins ask only for the code',
       });
     return found(source, undefined, user, [factorOf(elements, secretOf(elements, cipher))], { cannot });
   } catch (error) {
@@ -73,7 +76,7 @@ function keyIn(
   }
 }
 
-/** A distinguished name, or a name. */
+/** The account of a distinguished name or a plain name. */
 function nameIn(text: string): string {
   const named = /(?:^|,)\s*(?:uid|cn)\s*=\s*([^,]+)/i.exec(text)?.[1] ?? text;
   return named.includes('=') ? '' : named.trim();
@@ -81,12 +84,11 @@ function nameIn(text: string): string {
 
 function secretOf(elements: Elements, cipher: Cipher | undefined): string {
   if (isEncrypted(elements)) {
-    if (cipher === undefined) throw new ImportError('it is encrypted, and there is no key');
+    if (cipher === undefined) throw new ImportError('it is encrypted without key information');
     return cipher.open(elements, secretPlace).toString('base64');
   }
   const plain = elements.get(`${secretPlace}/PlainValue`)?.text.replaceAll(/\s/g, '') ?? '';
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(plain))
-    throw new ImportError('there is no secret in it, or none in Base64');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) throw new ImportError('the secret is missing or not Base64');
   return Buffer.from(plain, 'base64').toString('base64');
 }
 
@@ -94,12 +96,12 @@ function factorOf(elements: Elements, secret: string): PortableFactor {
   const { Algorithm: algorithm = '', Id: id = '' } = elements.get('Key')?.attributes ?? {};
   const kind = algorithm.split(':').at(-1)?.toLowerCase();
   if (kind !== 'hotp' && kind !== 'totp')
-    throw new ImportError('it is of a kind that is none here: HOTP and TOTP are');
+    throw new ImportError('unsupported kind of key; supported: HOTP and TOTP');
   const { Length: length = '6', Encoding: encoding = 'DECIMAL' } =
     elements.get('Key/AlgorithmParameters/ResponseFormat')?.attributes ?? {};
   const digits = { '6': 6, '7': 7, '8': 8 }[length] as 6 | 7 | 8 | undefined;
   if (digits === undefined || encoding.toUpperCase() !== 'DECIMAL')
-    throw new ImportError('its codes are not 6, 7 or 8 decimal digits');
+    throw new ImportError('codes must have 6, 7 or 8 decimal digits');
   const suite = (elements.get('Key/AlgorithmParameters/Suite')?.text ?? '').toUpperCase();
   const common = {
     name: (elements.get('DeviceInfo/SerialNo')?.text || id).slice(0, 255),
@@ -110,7 +112,7 @@ function factorOf(elements: Elements, secret: string): PortableFactor {
   } as const;
   if (kind === 'hotp') return { ...common, kind, counter: whole(elements, 'Counter', 0, 0, 2 ** 48) };
   const period = whole(elements, 'TimeInterval', 30, totpPeriod.least, totpPeriod.most);
-  // How far its clock is out, in steps; what was spent of it the format does not say.
+  // The clock drift in steps; the format does not contain used codes.
   return {
     ...common,
     kind,
@@ -122,9 +124,9 @@ function factorOf(elements: Elements, secret: string): PortableFactor {
 
 function whole(elements: Elements, name: string, absent: number, least: number, most: number): number {
   if (elements.has(`Key/Data/${name}/EncryptedValue`))
-    throw new ImportError(`its ${name} is encrypted, and only secrets are read so`);
+    throw new ImportError(`${name} is encrypted, which is supported only for secrets`);
   const text = elements.get(`Key/Data/${name}/PlainValue`)?.text ?? '';
   const number = text === '' ? absent : /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new ImportError(`its ${name} is no number from ${least} to ${most}`);
+  throw new ImportError(`${name} must be a number from ${least} to ${most}`);
 }

@@ -7,7 +7,7 @@ import { keyOf, placeText } from './accounts.ts';
 import type { Problem } from './contract.ts';
 import type { Answered } from './send.ts';
 
-/** One line of what an import says; `outcome` is stable. */
+/** One line of the report; `outcome` is stable. */
 interface Line {
   readonly user: string;
   readonly kind: string;
@@ -19,9 +19,9 @@ interface Line {
 export interface Report {
   answered(one: Answered): void;
   problem(one: Problem): void;
-  /** How far it is, of how many; on a terminal alone. */
+  /** Progress, only on a terminal. */
   progress(done: number, total: number): void;
-  /** The last words. @returns whether all came over, or was there */
+  /** Prints the summary. @returns whether every factor was imported or already present */
   end(): boolean;
 }
 
@@ -32,7 +32,7 @@ export interface ReportOptions {
   readonly dryRun: boolean;
 }
 
-/** Progress is drawn this often at the most. Milliseconds. */
+/** Minimum milliseconds between progress updates. */
 const drawEvery = 100;
 
 export function createReport({ output, world, json, dryRun }: ReportOptions): Report {
@@ -86,7 +86,7 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
           kind: '',
           name: '',
           outcome: 'locked',
-          why: `as it was there; sallyport user unlock ${user}`,
+          why: `lockout imported; to clear it: sallyport user unlock ${user}`,
         });
     },
     problem({ place, user, why }) {
@@ -118,13 +118,13 @@ export function createReport({ output, world, json, dryRun }: ReportOptions): Re
       clear();
       const { accounts, added, raised, unchanged, refused, unreadable, legacy } = counts;
       if (json) output.jsonLine({ dryRun, ...counts }, noTimes);
-      const would = dryRun ? ' Nothing was changed: this was a dry run.' : '';
+      const would = dryRun ? ' Dry run: nothing was changed.' : '';
       output.note(
-        `${pluralise(accounts, 'account')}: ${pluralise(added, 'factor')} added, ${raised} with a higher mark, ${unchanged} there already, ${refused} not taken over, ${pluralise(unreadable, 'line or file', 'lines or files')} not read.${would}`,
+        `${pluralise(accounts, 'account')}: ${pluralise(added, 'factor')} added, ${raised} with a newer last-used counter, ${unchanged} unchanged, ${refused} not imported, ${pluralise(unreadable, 'line or file', 'lines or files')} unreadable.${would}`,
       );
       if (legacy > 0 && !dryRun)
         output.note(
-          `${pluralise(legacy, 'of them is legacy', 'of them are legacy')}: have people make recovery keys (factor add recovery) and enrol their keys anew (factor add webauthn), then remove the old ones.`,
+          `${pluralise(legacy, 'factor is legacy', 'factors are legacy')}: ask users to create recovery keys (factor add recovery) and to enrol their keys again (factor add webauthn), then remove the old ones.`,
         );
       return refused === 0 && unreadable === 0;
     },

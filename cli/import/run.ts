@@ -7,14 +7,14 @@ import { createReport } from './report.ts';
 import { createSender } from './send.ts';
 
 export interface ImportOptions {
-  /** What the audit trail calls it. */
+  /** Its name in the audit trail. */
   readonly source: string;
   readonly paths: readonly string[];
-  /** Where the other system keeps a file in a home. */
+  /** Path of the other system's file in a home directory. */
   readonly inHome?: string;
-  /** Only what the files say of this account comes over, where they say whose it is. */
+  /** Import only this account, if the files name accounts. */
   readonly user?: string | undefined;
-  /** Others must not even read it. */
+  /** The file must not be readable by others. */
   readonly secret?: boolean;
   readonly parse: Parser;
   readonly dryRun: boolean;
@@ -22,11 +22,11 @@ export interface ImportOptions {
 }
 
 /**
- * Reads files of another system and sends what is in them to sallyportd.
+ * Imports files of another system into sallyportd.
  *
- * What MUST hold: nothing of a file that cannot be read to its end is sent. A line that cannot be read stops its
- * account, wherever in the files the account stands, and no other; so all is read once before anything is sent. What is kept of it is counts, and the names in bad lines. A file
- * that speaks for its owner alone stops nothing but what its owner says: in it anybody's name may stand.
+ * Invariants: nothing of a file that cannot be read to its end is sent. An unreadable line blocks its account in all
+ * files, and no other; so everything is read once before anything is sent, keeping only counts and the names in
+ * unreadable lines. A file trusted only for its owner blocks only entries of its owner: it may contain any name.
  */
 export async function runImport(context: Context, options: ImportOptions): Promise<void> {
   const { output, world } = context;
@@ -70,9 +70,7 @@ export async function runImport(context: Context, options: ImportOptions): Promi
       await sender.send(one);
       continue;
     }
-    report.problem(
-      problem(one.place, `nothing of this account comes over before ${place} is right`, one.user),
-    );
+    report.problem(problem(one.place, `the account is not imported; correct ${place} first`, one.user));
     step();
   }
   await sender.end();
@@ -86,15 +84,15 @@ async function* noted(all: AsyncIterable<Parsed>, files: Set<string>): AsyncGene
   }
 }
 
-/** Without what broken files hold: it may be cut off. */
+/** Skips entries of incomplete files. */
 async function* whole(all: AsyncIterable<Parsed>, broken: ReadonlySet<string>): AsyncGenerator<Parsed> {
   for await (const one of all)
     yield one.kind === 'found' && broken.has(one.place.file)
-      ? problem(one.place, 'nothing of a file comes over that cannot be read to its end', one.user)
+      ? problem(one.place, 'the file cannot be read to its end, so nothing of it is imported', one.user)
       : one;
 }
 
-/** Files that were named and say nothing of any account, or of the one that is wanted. */
+/** Files without an entry for any account, or for the requested one. */
 function empty(
   files: readonly Named[],
   reported: ReadonlySet<string>,
@@ -103,16 +101,12 @@ function empty(
   const silent = files.filter(({ file, home }) => home === undefined && !reported.has(file));
   if (user === undefined)
     return silent.map(({ file }) =>
-      problem({ file }, 'there is no account in it; look whether it is the right file, and of this format'),
+      problem({ file }, 'no account found; check that this is the right file and format'),
     );
   const [first] = reported.size === 0 ? silent : [];
   if (first === undefined) return [];
   return [
-    problem(
-      { file: first.file },
-      'nothing in it is of this account; look at the name, or leave --user out',
-      user,
-    ),
+    problem({ file: first.file }, 'the account is not in the file; check the name, or omit --user', user),
   ];
 }
 

@@ -2,14 +2,14 @@ import { readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 import { isTokenUri, type Otpauth, readOtpauth } from './otpauth.ts';
 
-/** What somebody gave as the secret of a token: the secret only, or a URI that says all of the token. */
+/** The value of --secret: a plain secret, or a URI with all settings. */
 export type GivenSecret =
   | { readonly kind: 'seed'; readonly seed: Buffer }
   | { readonly kind: 'uri'; readonly token: Otpauth['token']; readonly seed: Buffer };
 
 /**
- * Base32, or the URI of an authenticator app with its parameters. Other forms are named, with how to bring them.
- * @throws ImportError, ControlError without anything of the secret
+ * Parses Base32, or the URI of an authenticator app with its settings. Errors explain how to convert other forms.
+ * @throws ImportError, ControlError without content of the secret
  */
 export function readSecret(text: string): GivenSecret {
   if (isTokenUri(text)) {
@@ -18,12 +18,12 @@ export function readSecret(text: string): GivenSecret {
   }
   if (isHex(text))
     throw new ImportError(
-      'that is hex, and the secret is wanted in Base32; turn it into that with: tr -d " :-" | tr a-f A-F | basenc --base16 -d | base32',
+      'the secret is hexadecimal, not Base32; convert it: tr -d " :-" | tr a-f A-F | basenc --base16 -d | base32',
     );
   return { kind: 'seed', seed: readSeed(text) };
 }
 
-/** Hex with a digit that Base32 does not have: without one it may be either, and is Base32. */
+/** Hex with a digit that Base32 lacks; ambiguous text is read as Base32. */
 function isHex(text: string): boolean {
   const digits = text
     .trim()

@@ -3,9 +3,9 @@ import { movedLimits } from '../../daemon/api/bounds.ts';
 import { type ControlClient, ControlError } from '../../daemon/client/client.ts';
 import type { Found } from './contract.ts';
 
-/** Requests under way: while one is committed, the next one is parsed and looked up. */
+/** Concurrent requests: while one is committed, the next is parsed. */
 const mostUnderWay = 4;
-/** The rest of a body is for what stands around the accounts. */
+/** Leaves space in the request body for the fields around the accounts. */
 const mostBytes = movedLimits.bytes - 4_096;
 
 export interface Answered {
@@ -17,14 +17,14 @@ export interface SendOptions {
   readonly client: Pick<ControlClient, 'import'>;
   readonly source: string;
   readonly dryRun: boolean;
-  /** Each answer, in the order in which the accounts were given. */
+  /** Receives each result, in the order of the accounts. */
   readonly answered: (one: Answered) => void;
 }
 
 export interface Sender {
-  /** Waits while too much is under way: what is read never runs ahead of what is stored. */
+  /** Waits while too many requests are in progress, so that reading does not run ahead of storing. */
   send(found: Found): Promise<void>;
-  /** Sends what is left and waits for all answers. */
+  /** Sends the rest and waits for all results. */
   end(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export function createSender(options: SendOptions): Sender {
   const dispatch = async () => {
     if (batch.length === 0) return;
     const asked = ask(options, batch);
-    // It is waited for in its turn; until then nobody else must trip over it.
+    // Awaited later, in order; until then an error must not count as an unhandled rejection.
     asked.catch(() => undefined);
     underWay.push(asked);
     batch = [];
@@ -70,7 +70,7 @@ function entryOf({ user, owner, factors, lock }: Found): ImportEntry {
   };
 }
 
-/** One request; where it does not fit the daemon, its accounts one by one, so that each is told its own fault. */
+/** Sends one request; if the daemon rejects it, sends its accounts one by one, so that each gets its own error. */
 async function ask(options: SendOptions, batch: readonly Found[]): Promise<readonly Answered[]> {
   const { client, source, dryRun } = options;
   try {
@@ -93,7 +93,7 @@ async function ask(options: SendOptions, batch: readonly Found[]): Promise<reado
 const noAnswer: ImportedAccount = {
   outcome: 'refused',
   code: 'internal',
-  message: 'sallyportd said nothing of it; look at its log: journalctl -u sallyportd',
+  message: 'sallyportd returned no result for it; see its log: journalctl -u sallyportd',
   factors: [],
   locked: false,
 };

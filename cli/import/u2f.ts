@@ -2,7 +2,7 @@ import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
 import { found, type Parsed, type Parser, problem, type Source, type Unsupported } from './contract.ts';
 
-/** The authfile of pam_u2f: `user:credential[:credential…]`; of several lines for one user the last one counts. */
+/** The authfile of pam_u2f: `user:credential[:credential…]`; of several lines for one user the last one applies. */
 export function u2f({ user, appId }: { readonly user?: string; readonly appId: string }): Parser {
   return async function* parse(source) {
     const last = await lastLines(source);
@@ -10,7 +10,7 @@ export function u2f({ user, appId }: { readonly user?: string; readonly appId: s
       if (number === 1 && text?.startsWith('-----BEGIN OPENSSH PRIVATE KEY') === true) {
         yield problem(
           { file: source.file },
-          'this is a key of ssh (sshformat); add its .pub file: sallyport factor add ssh-sk',
+          'this is an SSH key (sshformat); add its .pub file: sallyport factor add ssh-sk',
           user,
         );
         return;
@@ -27,7 +27,7 @@ export function u2f({ user, appId }: { readonly user?: string; readonly appId: s
   };
 }
 
-/** Of each name the number of the line that counts: as many numbers as there are names. */
+/** The number of the applicable line for each name. */
 async function lastLines(source: Source): Promise<ReadonlyMap<string, number>> {
   const last = new Map<string, number>();
   for await (const { text, number } of source.lines())
@@ -43,23 +43,23 @@ function lineOf(
   appId: string,
 ): Parsed {
   const place = { file: source.file, line };
-  if (name === '') return problem(place, 'there is no name before the first colon');
+  if (name === '') return problem(place, 'no account name before the first colon');
   const factors: PortableFactor[] = [];
   const cannot: Unsupported[] = [];
   for (const credential of credentials.filter((one) => one !== '')) {
     if (credential.startsWith('*,')) {
       cannot.push({
         what: 'resident key',
-        why: `its id is in the key alone; add the key anew: sallyport factor add webauthn ${name}`,
+        why: `its id is stored only in the key; enrol the key again: sallyport factor add webauthn ${name}`,
       });
       continue;
     }
     try {
       factors.push({ kind: 'u2f', enabled: true, ...readU2f(credential, appId) });
     } catch {
-      return problem(place, 'one of its credentials is none of pam_u2f; it refuses the whole line too', name);
+      return problem(place, 'a credential is malformed; pam_u2f also rejects the whole line', name);
     }
   }
-  if (factors.length + cannot.length === 0) return problem(place, 'it names no key', name);
+  if (factors.length + cannot.length === 0) return problem(place, 'the line has no key', name);
   return found(source, line, name, factors, { cannot });
 }

@@ -2,7 +2,7 @@ import type { PortableFactor } from '../../daemon/api/account-views.ts';
 import { readPublicId } from '../../daemon/client/factor-input.ts';
 import { found, type Parsed, type Parser, problem, type Source } from './contract.ts';
 
-/** authorized_yubikeys of pam_yubico, the one for all and those in homes: `user:publicid[:publicid…]`. */
+/** authorized_yubikeys of pam_yubico, system-wide or in home directories: `user:publicid[:publicid…]`. */
 export function yubico(user: string | undefined): Parser {
   return async function* parse(source) {
     for await (const { text, number } of source.lines()) {
@@ -10,16 +10,13 @@ export function yubico(user: string | undefined): Parser {
       if (isChallenge) {
         yield problem(
           { file: source.file },
-          'this is the state of a challenge-response slot, which works with the key plugged in and this file alone; add the key anew: sallyport factor add webauthn',
+          'this is the state of a challenge-response slot, which cannot be imported; enrol the key again: sallyport factor add webauthn',
           user,
         );
         return;
       }
       if (text === undefined) {
-        yield problem(
-          { file: source.file, line: number },
-          'the line is longer than any that pam_yubico reads',
-        );
+        yield problem({ file: source.file, line: number }, 'the line is too long for pam_yubico');
         continue;
       }
       if (text.startsWith('#') || text.trim() === '') continue;
@@ -31,15 +28,15 @@ export function yubico(user: string | undefined): Parser {
 
 function lineOf(source: Source, line: number, name: string, ids: readonly string[]): Parsed {
   const place = { file: source.file, line };
-  if (name === '') return problem(place, 'there is no name before the first colon');
+  if (name === '') return problem(place, 'no account name before the first colon');
   const factors: PortableFactor[] = [];
   for (const id of new Set(ids.filter((one) => one !== ''))) {
     try {
       factors.push({ kind: 'yubikey', validation: 'cloud', enabled: true, publicId: readPublicId(id) });
     } catch {
-      return problem(place, 'one of its public ids is not 2 to 16 modhex symbols (cbdefghijklnrtuv)', name);
+      return problem(place, 'a public id is not 2 to 16 modhex characters (cbdefghijklnrtuv)', name);
     }
   }
-  if (factors.length === 0) return problem(place, 'it names no YubiKey', name);
+  if (factors.length === 0) return problem(place, 'the line has no YubiKey', name);
   return found(source, line, name, factors);
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readText } from './write.ts';
 
-/** An account as NSS tells of it. */
+/** An account as NSS returns it. */
 export interface Account {
   readonly name: string;
   readonly uid: number;
@@ -11,7 +11,7 @@ export interface Account {
   readonly shell: string;
 }
 
-/** @param key a name or a uid; absent: all that NSS lists */
+/** @param key a name or a uid; absent: every account that NSS lists */
 export function accounts(key?: string | number): readonly Account[] {
   const argv = ['--', 'passwd', ...(key === undefined ? [] : [String(key)])];
   const run = spawnSync('getent', argv, { encoding: 'utf8', timeout: 20_000, maxBuffer: 64 << 20 });
@@ -23,7 +23,7 @@ export function accounts(key?: string | number): readonly Account[] {
 
 const noUid = 4_294_967_295;
 
-/** The person who runs this: behind sudo, else whoever logged in, else root. */
+/** The user who runs the command: SUDO_UID, else the login uid, else root. */
 export function caller(environment: Readonly<Record<string, string | undefined>>): Account | undefined {
   const { SUDO_UID: sudo = '' } = environment;
   const uid = /^\d{1,10}$/.test(sudo) ? Number(sudo) : loginUid();
@@ -39,12 +39,12 @@ function loginUid(): number {
   }
 }
 
-/** Those who may log in at all, by their shell. */
+/** Whether the shell of the account permits logins. */
 export function mayLogIn({ shell }: Account): boolean {
   return !/\/(?:nologin|false|sync|shutdown|halt)$/.test(shell);
 }
 
-/** @returns undefined: /etc/shadow does not know the account; a directory may */
+/** @returns undefined if /etc/shadow has no entry; a directory service may have one */
 export function hasPassword(name: string): boolean | undefined {
   const line = (readText('/etc/shadow') ?? '').split('\n').find((one) => one.startsWith(`${name}:`));
   const hash = line?.split(':')[1];

@@ -4,13 +4,13 @@ import { revertNow, type Watch, watch } from './rollback-timer.ts';
 import { disagreements, dropInDirectory, includeHint, sshdFault, sshdSettings } from './sshd.ts';
 
 /**
- * Makes the change.
+ * Applies the change.
  *
- * What MUST hold:
- * - Watchers run before the first file is written: should this process end in between, they put back what it wrote.
- * - The drop-in of sshd comes first and is judged by sshd itself; whatever it has against it, all is put back.
- *   A running sshd does not read it before it is told to.
- * @param users whose logins through sshd must come out as the drop-in says
+ * Invariants:
+ * - Rollback timers run before the first file is written: if this process ends in between, they roll back its files.
+ * - The drop-in of sshd comes first, and sshd itself validates it; after an error everything is rolled back.
+ *   A running sshd does not read it before it is reloaded.
+ * @param users whose resolved sshd settings must match the drop-in
  */
 export function apply(change: Change, files: readonly FileChange[], users: readonly string[]): Watch {
   begin(change, files);
@@ -25,10 +25,7 @@ export function apply(change: Change, files: readonly FileChange[], users: reado
     return watching;
   } catch (error) {
     if (!revertNow())
-      throw new CliError(
-        'refused',
-        `${messageOf(error)}\nand not everything could be put back; see: sallyport pam show`,
-      );
+      throw new CliError('refused', `${messageOf(error)}\nrollback incomplete; run: sallyport pam show`);
     throw error;
   }
 }
@@ -44,7 +41,7 @@ function checkDropIn(text: string, users: readonly string[]): void {
     throw new CliError(
       'refused',
       [
-        'nothing was changed: the logins of ssh would not come by PAM as they must',
+        'nothing was changed: with these settings of sshd its logins would bypass PAM',
         ...found,
         includeHint,
       ].join('\n'),

@@ -3,13 +3,13 @@ import { isIP } from 'node:net';
 import type { ControlClient } from '../../daemon/client/client.ts';
 import { type Account, accounts, mayLogIn } from './accounts.ts';
 
-/** An account that somebody may log in with, and from where they did last. */
+/** An account that may log in, with the source of its last login. */
 export interface Candidate {
   readonly account: Account;
   readonly address?: string;
 }
 
-/** More would keep the question waiting; `sallyport doctor` goes through all. */
+/** Limit that keeps the confirmation prompt fast; `sallyport doctor` checks more accounts. */
 export const mostCandidates = 300;
 const day = 86_400_000;
 const recent = 30 * day;
@@ -22,8 +22,8 @@ export interface Candidates {
 }
 
 /**
- * Who would miss a way in, the surest first: root, those with a factor, those who have logged in within 30 days, and
- * every account of a person; last those of services that have a shell.
+ * Accounts that a change may lock out, most likely first: root, accounts with a factor, those that logged in within
+ * 30 days, all other user accounts, and last service accounts with a shell.
  */
 export async function candidatesFor(client: ControlClient, now: number): Promise<Candidates> {
   const logins = recentLogins(now);
@@ -34,10 +34,10 @@ export async function candidatesFor(client: ControlClient, now: number): Promise
   const people = [...known.values()].filter(isPerson);
   const all = [
     ...people.filter(({ uid }) => uid === 0),
-    // A directory may list nobody, and know everybody who is named.
+    // A directory service may not list its accounts, and yet find them by name.
     ...named.flatMap((name) => known.get(name) ?? accounts(name)[0] ?? []),
     ...people,
-    // Accounts of services, some of which have keys.
+    // Service accounts, some of which have SSH keys.
     ...[...known.values()].filter((one) => !isPerson(one)),
   ].filter(mayLogIn);
   const unique = [...new Map(all.map((account) => [account.name, account])).values()];
@@ -53,10 +53,10 @@ export async function candidatesFor(client: ControlClient, now: number): Promise
 /** One record of wtmp(5). */
 const recordBytes = 384;
 const userProcess = 7;
-/** The newest of each file. */
+/** Newest records read of each file. */
 const mostRecords = 20_000;
 
-/** Names, with the address of the newest login; '' where it was at a console. */
+/** Account names with the address of the newest login; '' for a console. */
 export function recentLogins(
   now: number,
   files: readonly string[] = ['/var/log/wtmp', '/var/log/wtmp.1'],

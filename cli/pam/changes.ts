@@ -18,7 +18,7 @@ import { isService } from './services.ts';
 import { fittingStack, pidFile, reload, reloadCommand, sshdFault, sshdSettings } from './sshd.ts';
 import { warnTrial } from './trial.ts';
 
-/** `sallyport pam enable`: shows, judges, asks, writes. */
+/** `sallyport pam enable`: shows the change, checks for lockouts, asks, writes. */
 export async function enable(
   context: Context,
   service: string,
@@ -30,13 +30,13 @@ export async function enable(
   const known = stacks.map((name) => `sallyport-${name}`);
   const files = pamFiles();
   const said = options.with === undefined ? options.stack : stackOf(service, options.with);
-  // What is there stays, unless another one is asked for.
+  // Keeps the current stack unless another one is requested.
   const given = said ?? readyInclude(files, service)?.target;
   const stack =
     given === undefined && settings !== undefined ? fitting(settings) : stackFor(service, given, known);
   const plan = planProgram(files, service, stack, history());
   if (plan.files.length === 0) {
-    context.output.prose(`${service} is guarded already; see: sallyport pam show ${service}`);
+    context.output.prose(`${service} is already protected; see: sallyport pam show ${service}`);
     return;
   }
   tell(context, plan);
@@ -74,7 +74,7 @@ export async function enable(
   if (options.try !== undefined) tellTrial(context, plan, options.try, watching.overReboot);
 }
 
-/** A change whose author was ended in the middle goes first; one on trial is in the way. */
+/** Rolls back an interrupted change first; a trial change blocks another change. */
 function endUnfinished(): void {
   if (currentTrial() === undefined) return;
   revertIfDue();
@@ -82,19 +82,20 @@ function endUnfinished(): void {
   if (still === undefined) return;
   throw new CliError(
     'refused',
-    `${still.change.services.join(', ')} is on trial, and there is one at a time; first: sallyport pam confirm, or revert`,
+    `${still.change.services.join(', ')} has an open trial, and only one is allowed at a time; run: sallyport pam confirm, or: sallyport pam revert`,
   );
 }
 
 function checkedSshd(): SshdSettings {
   const fault = sshdFault();
   if (fault !== undefined)
-    throw new CliError('refused', `sshd does not like its configuration as it is: ${fault}`);
+    throw new CliError('refused', `the current configuration of sshd is invalid: ${fault}`);
   return sshdSettings();
 }
 
 function stackOf(service: string, how: NonNullable<EnableOptions['with']>): string {
-  if (service !== 'sshd') throw new CliError('usage', '--with is for sshd; for other services say --stack');
+  if (service !== 'sshd')
+    throw new CliError('usage', '--with is only for sshd; for other services use --stack');
   return { key: 'sshd-key', password: 'sshd', 'one-prompt': 'one-prompt' }[how];
 }
 
@@ -103,19 +104,17 @@ function fitting(settings: SshdSettings): string {
   if (found !== undefined) return found;
   throw new CliError(
     'usage',
-    'sshd takes keys and passwords today; say which one stays before the code: --with key, or --with password',
+    'sshd accepts keys and passwords now; choose the first factor: --with key, or --with password',
   );
 }
 
 function tell({ output }: Context, plan: Plan): void {
   const others = plan.services.slice(1);
-  if (others.length > 0) output.note(`This changes too: ${others.join(', ')}`);
-  if (plan.from !== undefined) output.note(`This replaces ${plan.from} by ${plan.stackName}`);
+  if (others.length > 0) output.note(`Also changes: ${others.join(', ')}`);
+  if (plan.from !== undefined) output.note(`Replaces ${plan.from} with ${plan.stackName}`);
   showDiff(output, plan.files);
   for (const line of plan.lost)
-    output.note(
-      `${plan.service} no longer comes by: ${line.text.replaceAll(/\s+/g, ' ')} (${placeOf(line)})`,
-    );
+    output.note(`${plan.service} no longer runs: ${line.text.replaceAll(/\s+/g, ' ')} (${placeOf(line)})`);
 }
 
 function showDiff(output: Context['output'], files: readonly FileChange[]): void {
@@ -130,24 +129,24 @@ function tellReload({ output }: Context, settings: SshdSettings, { reload: wante
   const command = reloadCommand(settings);
   if (wanted === true) {
     reload(settings);
-    output.prose(`sshd has read its configuration again (${command})`);
-  } else output.note(`sshd goes on as before until it reads its configuration again: ${command}`);
+    output.prose(`sshd reloaded (${command})`);
+  } else output.note(`sshd keeps its previous configuration until you run: ${command}`);
 }
 
 function tellTrial({ output }: Context, plan: Plan, seconds: number, overReboot: boolean): void {
   const names = plan.services.join(' or ');
-  output.note(`On trial: all is put back in ${lengthText(seconds)}, also when this shell is gone.`);
+  output.note(`Trial: the change is rolled back in ${lengthText(seconds)}, even if this shell is closed.`);
   output.note(
-    `To keep it, log in anew through ${names}, leave this shell open, and say there: sallyport pam confirm`,
+    `To keep it, leave this shell open, log in again through ${names}, and run there: sallyport pam confirm`,
   );
-  if (overReboot) output.note('A restart of the machine puts it back at once.');
+  if (overReboot) output.note('A restart of the machine also rolls it back.');
   else
     output.warn(
-      'a restart of the machine before then is not covered: there is no systemd; should it happen: sallyport pam revert',
+      'without systemd a restart of the machine does not roll it back; after a restart run: sallyport pam revert',
     );
 }
 
-/** `sallyport pam disable`: asks sallyportd for nothing. @param service undefined: all */
+/** `sallyport pam disable`: works without sallyportd. @param service undefined for all */
 export async function disable(
   context: Context,
   service: string | undefined,
@@ -157,9 +156,8 @@ export async function disable(
   if (trial !== undefined && (service === undefined || trial.change.services.includes(service))) {
     warnTrial(context.output, trial);
     if (options.dryRun === true) return;
-    await context.prompt.confirm(`Put ${trial.change.services.join(', ')} back now?`, options.yes === true);
-    if (!revertNow())
-      throw new CliError('refused', 'not everything could be put back; see: sallyport pam show');
+    await context.prompt.confirm(`Roll back ${trial.change.services.join(', ')} now?`, options.yes === true);
+    if (!revertNow()) throw new CliError('refused', 'rollback incomplete; run: sallyport pam show');
     if (service !== undefined) return;
   }
   const services = service === undefined ? changedServices(pamFiles()) : namesToDisable(pamFiles(), service);
@@ -172,7 +170,7 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
   const files = pamFiles();
   const changes = planDisable(files, service, history());
   if (changes.length === 0) {
-    output.prose(`${service} is not guarded by a line of this command; nothing was changed`);
+    output.prose(`${service} is not protected by this command; nothing was changed`);
     return;
   }
   const path = files.read(service)?.path;
@@ -180,11 +178,11 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
     path === undefined
       ? []
       : servicesReaching(files, path).filter((one) => one !== service && isService(one));
-  if (others.length > 0) output.note(`This changes too: ${others.join(', ')}`);
+  if (others.length > 0) output.note(`Also changes: ${others.join(', ')}`);
   showDiff(output, changes);
   if (options.dryRun === true) return;
   await context.prompt.confirm(
-    `Take the second factor away from ${[service, ...others].join(', ')}?`,
+    `Remove the second factor from ${[service, ...others].join(', ')}?`,
     options.yes === true,
   );
   const at = context.world.now();
@@ -192,18 +190,17 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
     { id: changeId('disable', service, at), action: 'disable', service, services: [service, ...others], at },
     changes,
   );
-  if (!kept)
-    context.output.warn('there is no room for a record of this change; what is above is all there is');
+  if (!kept) context.output.warn('the disk is full, so this change is not recorded; save the output above');
   writeFiles(changes);
-  output.prose(`${[service, ...others].join(', ')}: as before`);
+  output.prose(`${[service, ...others].join(', ')}: restored`);
   if (changes.some(({ path }) => path.startsWith('/etc/ssh/'))) afterSshd(context, options);
 }
 
-/** sshd may be broken for reasons of its own; that must not keep the rest from being put back. */
+/** An error in sshd's own configuration must not prevent the rest of the rollback. */
 function afterSshd(context: Context, options: ChangeOptions): void {
   const fault = sshdFault();
   if (fault === undefined) tellReload(context, sshdSettings(), options);
-  else context.output.warn(`${fault}; mend that, then reload it`);
+  else context.output.warn(`${fault}; correct it, then reload sshd`);
 }
 
 export interface ChangeOptions {

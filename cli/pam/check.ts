@@ -10,7 +10,7 @@ export function sentence({ place, message }: Finding): string {
   return place === undefined ? message : `${placeOf(place)}: ${message}`;
 }
 
-/** Whether a login of the service may come by pam_sallyport at all. */
+/** Whether a login of the service may run pam_sallyport. */
 export function guards(stack: Stack): boolean {
   return ourLines(stack).length > 0;
 }
@@ -21,7 +21,7 @@ export function ourLines(stack: Stack): readonly ModuleLine[] {
   );
 }
 
-/** Reads the service in every phase. A service that does not reach pam_sallyport has no findings but what is broken. */
+/** Checks every phase of the service. A service without pam_sallyport has findings only for broken lines. */
 export function checkService(files: PamFiles, service: string): readonly Finding[] {
   const found = [
     ...refusals(files, service),
@@ -31,7 +31,7 @@ export function checkService(files: PamFiles, service: string): readonly Finding
   return [...new Map(found.map((one) => [JSON.stringify([one.code, one.place]), one])).values()];
 }
 
-/** @param stack of the phase auth */
+/** @param stack of the auth phase */
 export function checkStack(stack: Stack): readonly Finding[] {
   return [...brokenLines(stack), ...faultsOf(stack)];
 }
@@ -47,8 +47,8 @@ const failures = ['auth_err', 'user_unknown', 'authinfo_unavail'];
 type Answers = (line: ModuleLine) => readonly string[];
 
 /**
- * @param first what the modules of first factors answer; @param ours what pam_sallyport does;
- * @param quiet what those do that prove nothing
+ * @param first result of first-factor modules; @param ours result of pam_sallyport;
+ * @param quiet results of modules that verify nothing
  */
 function answering(
   service: string,
@@ -75,7 +75,7 @@ function answering(
   };
 }
 
-/** Every way through: some of the modules that prove nothing answer IGNORE, and some SUCCESS, which can end a stack. */
+/** All paths: modules that verify nothing return IGNORE or SUCCESS, and SUCCESS can end a stack. */
 function ways(
   { entries, service }: Stack,
   first: readonly string[],
@@ -84,7 +84,7 @@ function ways(
   return ['ignore', 'success'].flatMap((quiet) => outcomes(entries, answering(service, first, ours, quiet)));
 }
 
-/** first_factor=passed must be true: nobody gets there whose password was wrong. */
+/** Invariant of first_factor=passed: a login with a wrong password never reaches the line. */
 function firstFactor(stack: Stack): readonly Finding[] {
   const wrong = ways(stack, failures, ['success']);
   const reached = wrong.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line) && saysPassed(line)));
@@ -93,13 +93,13 @@ function firstFactor(stack: Stack): readonly Finding[] {
       'first-factor-unverified',
       'error',
       line,
-      'first_factor=passed is not true here: a login with a wrong password gets to this line. ' +
-        'The line of the password must end such a login (requisite)',
+      'first_factor=passed is wrong here: a login with a wrong password reaches this line; ' +
+        'make the password line end such a login (requisite)',
     ),
   );
 }
 
-/** Whoever is let in without having come by. */
+/** Logins that succeed without running pam_sallyport. */
 function skips(stack: Stack): readonly Finding[] {
   const all = ways(stack, ['success', 'auth_err'], ['success']);
   const around = all.filter(
@@ -107,12 +107,12 @@ function skips(stack: Stack): readonly Finding[] {
   );
   return uniquePlaces(around.flatMap(({ steps }) => blamed(steps) ?? [])).map((line) =>
     moduleName(line) === 'rootok'
-      ? finding('root-not-asked', 'note', line, 'root itself is asked for nothing, which is as it should be')
+      ? finding('root-not-asked', 'note', line, 'root is not asked for a second factor, as intended')
       : finding(
           'skipped',
           'error',
           line,
-          `${moduleName(line)} lets in without pam_sallyport: whom it accepts is asked for no second factor`,
+          `${moduleName(line)} ends the stack with success before pam_sallyport: its logins are not asked for a second factor`,
         ),
   );
 }
@@ -125,7 +125,7 @@ function blamed(steps: readonly Step[]): ModuleLine | undefined {
 
 const refusing = ['auth_err', 'perm_denied', 'maxtries', 'system_err', 'service_err', 'conv_err'];
 
-/** A refusal must refuse. With "no daemon answers" root may be let in, where the stack says so. */
+/** A refusal must end the login. While the daemon is unavailable, a stack may admit root at the console. */
 function bindings(stack: Stack): readonly Finding[] {
   const open = (answers: readonly string[]) =>
     ways(stack, ['success'], answers).filter(
@@ -138,7 +138,7 @@ function bindings(stack: Stack): readonly Finding[] {
         'answer-not-binding',
         'error',
         line,
-        `"${line.controlText}" lets in although pam_sallyport refuses: say requisite`,
+        `"${line.controlText}" allows a login that pam_sallyport refused; use requisite`,
       ),
     );
   const unavailable = open(['authinfo_unavail']);
@@ -148,23 +148,28 @@ function bindings(stack: Stack): readonly Finding[] {
         'answer-not-binding',
         'error',
         line,
-        'everybody gets in while sallyportd is unavailable',
+        'every account can log in without a second factor while sallyportd is unavailable',
       );
     return stack.service === 'login' && unavailable.every((way) => comesBy(way, isAtConsole))
-      ? finding('roots-way-in', 'note', line, 'root gets in at the console while sallyportd is unavailable')
+      ? finding(
+          'roots-way-in',
+          'note',
+          line,
+          'root can log in at the console while sallyportd is unavailable',
+        )
       : finding('way-around', 'error', line, wayAround(stack.service));
   });
 }
 
 function wayAround(service: string): string {
   return service === 'login'
-    ? "while sallyportd is unavailable root's password is enough here, and not only at a console: the line that " +
-        'leads here must list the terminals, and say rhost !~ ?*'
-    : "while sallyportd is unavailable root's password is enough here, also for a local user who can open one of " +
-        'the terminals that are listed: the line that leads here must say service = login';
+    ? "while sallyportd is unavailable root's password is enough here, and not only at a console; in the line that " +
+        'jumps here, list the terminals and add rhost !~ ?*'
+    : "while sallyportd is unavailable root's password is enough here, even for a local user who can open one of " +
+        'the listed terminals; add service = login to the line that jumps here';
 }
 
-/** The way leads through a line that has succeeded and fits. */
+/** Whether the path contains a line that succeeded and matches. */
 function comesBy({ steps }: Outcome, fits: (line: ModuleLine) => boolean): boolean {
   return steps.some(({ line, answer }) => answer === 'success' && fits(line));
 }
@@ -174,7 +179,7 @@ function lastOurs({ steps }: Outcome): readonly ModuleLine[] {
   return last === undefined ? [] : [last.line];
 }
 
-/** Where nothing is needed the answer is IGNORE, and a stack of nothing else is a refusal. */
+/** If no factor is needed pam_sallyport returns IGNORE, and a stack with no other result refuses. */
 function ignored(stack: Stack): readonly Finding[] {
   const letIn = (answer: string) =>
     new Map(
@@ -192,12 +197,12 @@ function ignored(stack: Stack): readonly Finding[] {
       'ignore-refused',
       'error',
       line,
-      'whoever needs no second factor is refused: end the stack in "auth required pam_permit.so"',
+      'accounts that need no second factor are refused; end the stack with "auth required pam_permit.so"',
     ),
   ];
 }
 
-/** What the other modules answered, as a key; behind ours the ways may part. */
+/** The results of the other modules, as a key; after pam_sallyport the paths may differ. */
 function others(steps: readonly Step[]): string {
   const until = steps.findIndex(({ line }) => isOurs(line));
   return steps
@@ -210,7 +215,7 @@ function twice(stack: Stack): readonly Finding[] {
   const all = outcomes(stack.entries, answering(stack.service, ['success'], ['success', 'ignore']));
   const second = all.flatMap(({ steps }) => steps.filter(({ line }) => isOurs(line))[1]?.line ?? []);
   return uniquePlaces(second).map((line) =>
-    finding('asked-twice', 'error', line, 'one login comes by pam_sallyport twice, and is asked twice'),
+    finding('asked-twice', 'error', line, 'a login runs pam_sallyport twice, and is asked for two codes'),
   );
 }
 
@@ -222,7 +227,7 @@ function wrongPhases(files: PamFiles, service: string): readonly Finding[] {
         'wrong-phase',
         'warning',
         line,
-        `pam_sallyport does nothing in ${phase}: it belongs to auth alone`,
+        `pam_sallyport has no effect in ${phase}: it works only in auth`,
       ),
     );
   });

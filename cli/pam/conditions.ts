@@ -10,7 +10,7 @@ interface Condition {
 
 const flags = new Set(['debug', 'use_uid', 'quiet', 'quiet_fail', 'quiet_success', 'audit']);
 
-/** @returns undefined: another module, or conditions that are not in threes */
+/** @returns undefined for another module, or if conditions are not in groups of three */
 function conditionsOf(line: ModuleLine): readonly Condition[] | undefined {
   if (moduleName(line) !== 'succeed_if') return undefined;
   const words = line.options.filter((option) => !flags.has(option));
@@ -21,14 +21,14 @@ function conditionsOf(line: ModuleLine): readonly Condition[] | undefined {
   });
 }
 
-/** Whether the line asks for another service than this one, so that it never succeeds in it. */
+/** Whether the line requires another service, so that it never succeeds in this one. */
 export function excludes(line: ModuleLine, service: string): boolean {
   return (conditionsOf(line) ?? []).some(
     ({ field, test, value }) => field === 'service' && equals(test, value, service) === false,
   );
 }
 
-/** @returns undefined: a test that this function does not decide (a pattern, an order) */
+/** @returns undefined for a test that this function does not evaluate (a pattern, an order) */
 function equals(test: string, value: string, actual: string): boolean | undefined {
   switch (test) {
     case '=':
@@ -44,7 +44,7 @@ function equals(test: string, value: string, actual: string): boolean | undefine
   }
 }
 
-/** Whether the line succeeds only for the account root. use_uid asks for the uid of the program, which is 0 in login. */
+/** Whether the line succeeds only for root. use_uid tests the uid of the process, which is 0 in login. */
 export function isForRoot(line: ModuleLine): boolean {
   if (line.options.includes('use_uid')) return false;
   return (conditionsOf(line) ?? []).some(
@@ -56,7 +56,7 @@ export function isForRoot(line: ModuleLine): boolean {
 
 const pseudo = /^(?:\/dev\/)?(?:pts|tty[p-za-e][0-9a-f]$|ssh$|cron$|:|$)/;
 
-/** Whether the line succeeds only on terminals that it lists by name, pseudo-terminals not among them, and from no other host. */
+/** Whether the line succeeds only on terminals that it names, without pseudo-terminals, and never for a remote host. */
 export function isAtConsole(line: ModuleLine): boolean {
   const conditions = conditionsOf(line) ?? [];
   const listed = conditions.some(

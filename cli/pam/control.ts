@@ -1,4 +1,4 @@
-/** What libpam calls the answers of modules, in its own order (pam.d(5)). */
+/** Return values of modules, in libpam's order (pam.d(5)). */
 export const returnNames = [
   ...['success', 'open_err', 'symbol_err', 'service_err', 'system_err', 'buf_err', 'perm_denied'],
   ...['auth_err', 'cred_insufficient', 'authinfo_unavail', 'user_unknown', 'maxtries', 'new_authtok_reqd'],
@@ -8,10 +8,10 @@ export const returnNames = [
   'incomplete',
 ] as const;
 
-/** What follows an answer; a number skips so many lines. */
+/** The action after a return value; a number skips that many lines. */
 export type Action = 'ignore' | 'ok' | 'done' | 'bad' | 'die' | 'reset' | number;
 
-/** Answers and what follows them; `default` for those that are not named. */
+/** Actions by return value; `default` for all others. */
 export interface Control {
   readonly named: ReadonlyMap<string, Action>;
   readonly default: Action;
@@ -30,7 +30,7 @@ function spelled(success: Action, otherwise: Action, ignore: Action = otherwise)
   };
 }
 
-/** The four words, as pam.d(5) spells them out. */
+/** The four keywords, expanded as in pam.d(5). */
 const words: Readonly<Record<string, Control>> = {
   required: spelled('ok', 'bad', 'ignore'),
   requisite: spelled('ok', 'die', 'ignore'),
@@ -40,7 +40,7 @@ const words: Readonly<Record<string, Control>> = {
 
 /**
  * @param text "required", "[success=1 default=ignore]"; the brackets may be absent
- * @returns undefined: libpam would not understand it, and refuses every login that comes by
+ * @returns undefined if libpam cannot parse it, and refuses every login that runs the line
  */
 export function parseControl(text: string): Control | undefined {
   const word = words[text.toLowerCase()];
@@ -48,7 +48,7 @@ export function parseControl(text: string): Control | undefined {
   const inner = /^\[(.*)\]$/s.exec(text)?.[1] ?? text;
   const named = new Map<string, Action>();
   let otherwise: Action | undefined;
-  // Spaces around "=" are allowed; of two of one name the last counts, of two defaults the first.
+  // Spaces around "=" are allowed; of duplicate names the last applies, of duplicate defaults the first.
   const pairs = inner.replaceAll(/\s*=\s*/g, '=').split(/\s+/);
   for (const pair of pairs.filter((one) => one !== '')) {
     const [, name = '', value = ''] = /^(\w+)=(\w+)$/.exec(pair) ?? [];

@@ -7,7 +7,7 @@ interface Row {
 
 const context = 3;
 
-/** @param before, after the whole texts; undefined: the file is not there */
+/** @param before, after the whole texts; undefined if the file does not exist */
 export function unifiedDiff(
   path: string,
   before: string | undefined,
@@ -34,7 +34,7 @@ function linesOf(text: string | undefined): readonly string[] {
 
 const written = ({ sign, text }: Row): string => `${sign}${text}`;
 
-/** What both begin and end with is set aside; between, the longest common subsequence. */
+/** Strips the common beginning and end, then finds the longest common subsequence. */
 function compared(before: readonly string[], after: readonly string[]): readonly Row[] {
   const shorter = Math.min(before.length, after.length);
   let head = 0;
@@ -76,7 +76,7 @@ function middle(before: readonly string[], after: readonly string[]): readonly R
   return rows;
 }
 
-/** Rows from and to, with three lines around each change. */
+/** Row ranges with three lines of context around each change. */
 function hunksOf(rows: readonly Row[]): readonly (readonly [number, number])[] {
   const found: [number, number][] = [];
   for (const [index, { sign }] of rows.entries()) {

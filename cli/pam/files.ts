@@ -7,33 +7,33 @@ import { hasModule } from './installed.ts';
 export interface PamFile {
   readonly path: string;
   readonly text: string;
-  /** It is a directory, which libpam opens, and finds nothing in. */
+  /** A directory, which libpam opens and reads as empty. */
   readonly isDirectory?: true;
 }
 
-/** Where services are looked up; passed in, so that a test can have directories of its own. */
+/** Lookup of services; passed in, so that tests can use other directories. */
 export interface PamFiles {
   /**
-   * What libpam opens for this name.
+   * The file that libpam opens for this name.
    * @param name a service, or an absolute path
-   * @returns undefined: there is none, and libpam takes "other"
-   * @throws what reading throws, where there is a file that cannot be read
+   * @returns undefined if there is none: libpam then uses "other"
+   * @throws the system's error if an existing file cannot be read
    */
   read(name: string): PamFile | undefined;
-  /** Every name with a file, sorted. */
+  /** All names with a file, sorted. */
   names(): readonly string[];
   /**
    * Whether libpam finds this module.
    * @param module as a line names it: "pam_unix.so", or a path
-   * @returns undefined: that cannot be said
+   * @returns undefined if unknown
    */
   hasModule?(module: string): boolean | undefined;
 }
 
-/** The first of them that has a file wins, as a whole. */
+/** The first directory that has the file decides. */
 const directories = ['/etc/pam.d', '/usr/lib/pam.d'] as const;
 
-/** /etc/pam.conf is never read where one of the directories is there, so it is not read here. */
+/** libpam ignores /etc/pam.conf if one of the directories exists, so it is not read here. */
 export function pamFiles(places: readonly string[] = directories): PamFiles {
   return {
     read(name) {
@@ -49,12 +49,12 @@ export function pamFiles(places: readonly string[] = directories): PamFiles {
   };
 }
 
-/** Of a link that leads in a circle there is no file either. */
+/** A circular link counts as a missing file. */
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 function readIfThere(path: string): PamFile | undefined {
   try {
-    // Byte for byte: what is no UTF-8 must come back as it was.
+    // latin1 preserves every byte, including invalid UTF-8.
     return { path, text: readFileSync(path, 'latin1') };
   } catch (error) {
     if (absent.has(systemCode(error))) return undefined;

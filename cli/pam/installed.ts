@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const libraries = ['/lib', '/usr/lib', '/lib64', '/usr/lib64'];
 
-/** Where libpam looks for modules that are named without a directory: beside its own. */
+/** Directories where libpam looks for modules named without a directory. */
 function moduleDirectories(): readonly string[] {
   const machine = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386', riscv64: 'riscv64', s390x: 's390x' };
   const names = Object.entries(machine).flatMap(([arch, name]) => (arch === process.arch ? [name] : []));
@@ -13,12 +13,12 @@ function moduleDirectories(): readonly string[] {
     .filter((directory) => existsSync(`${directory}/pam_unix.so`));
 }
 
-/** Every path at which libpam may find a module. */
+/** All paths at which libpam may find a module. */
 export function pathsOf(module: string): readonly string[] {
   return module.startsWith('/') ? [module] : moduleDirectories().map((directory) => join(directory, module));
 }
 
-/** @returns undefined: libpam's own modules are not found either, so nothing can be said */
+/** @returns undefined if libpam's own modules are not found either: the module directory is unknown */
 export function hasModule(module: string): boolean | undefined {
   const paths = pathsOf(module);
   return paths.length === 0 ? undefined : paths.some((path) => existsSync(path));

@@ -1,32 +1,32 @@
 import { type Control, parseControl } from './control.ts';
 
-/** Files of /etc/pam.d as libpam reads them: line by line, nothing resolved (pam.d(5)). */
+/** Files of /etc/pam.d as libpam reads them, line by line, without following includes (pam.d(5)). */
 
 export const phases = ['auth', 'account', 'password', 'session'] as const;
 export type Phase = (typeof phases)[number];
 
-/** Where something stands; the first line is 1. */
+/** A source location; the first line is 1. */
 export interface Place {
   readonly file: string;
   readonly line: number;
 }
 
 interface Written extends Place {
-  /** The last line of it: lines that end in a backslash go on. */
+  /** Its last line: a backslash at the end continues a line. */
   readonly lastLine: number;
-  /** As libpam sees it: joined, without the comment. */
+  /** The text as libpam parses it: joined, without the comment. */
   readonly text: string;
 }
 
 export interface ModuleLine extends Written {
   readonly kind: 'module';
   readonly phase: Phase;
-  /** "-auth": a module that is missing is not logged. It is missed all the same. */
+  /** "-auth": a missing module is not logged, but still fails. */
   readonly quiet: boolean;
   readonly control: Control;
   /** "required", "[success=1 default=ignore]". */
   readonly controlText: string;
-  /** As written: "pam_unix.so", or a path. */
+  /** As in the file: "pam_unix.so", or a path. */
   readonly module: string;
   readonly options: readonly string[];
 }
@@ -35,25 +35,25 @@ export interface IncludeLine extends Written {
   readonly kind: 'include';
   /** `all`: Debian's "@include", every phase of the file. */
   readonly phase: Phase | 'all';
-  /** What ends the file ends that file alone. */
+  /** An end action ends only the included file. */
   readonly substack: boolean;
   /** A service, or a path. */
   readonly target: string;
 }
 
-/** What libpam does not understand: it refuses every login that comes by. */
+/** A line that libpam cannot parse: every login that runs it is refused. */
 export interface BrokenLine extends Written {
   readonly kind: 'broken';
-  /** Absent: not even that is known. libpam takes it for the phase that it is reading, "auth" at the top. */
+  /** Absent if unknown: libpam then uses the phase it is reading, "auth" at the top level. */
   readonly phase?: Phase;
   readonly why: string;
-  /** libpam gives the whole service up. */
+  /** libpam rejects the whole service. */
   readonly fatal: boolean;
 }
 
 export type PamLine = ModuleLine | IncludeLine | BrokenLine;
 
-/** @param text of a file; @param file its name, for places. Never throws: what is wrong is a BrokenLine. */
+/** @param text of a file; @param file its name, for locations. Never throws: errors become a BrokenLine. */
 export function parseLines(text: string, file: string): readonly PamLine[] {
   return joined(text).map((line) => parseLine({ file, ...line }));
 }
@@ -62,19 +62,18 @@ interface Joined {
   readonly line: number;
   readonly lastLine: number;
   readonly text: string;
-  /** Why libpam cannot make one line of it, or makes another one in another version. */
+  /** Why libpam cannot join the line, or joins it differently in other versions. */
   readonly fault?: { readonly why: string; readonly fatal: boolean };
 }
 
 const unclear = {
-  why: 'an empty line or a comment in the middle of a line that goes on, which versions of libpam read differently',
+  why: 'an empty line or a comment inside a continued line, which versions of libpam read differently',
   fatal: false,
 };
-const unfinished = { why: 'the file ends in a backslash, so the line never ends', fatal: true };
+const unfinished = { why: 'the file ends with a backslash, so its last line is incomplete', fatal: true };
 
 /**
- * Comments end at the end of their own line, wherever they begin; a backslash at the end, which may have spaces
- * behind it, goes on in the next line.
+ * A comment ends at the end of its line; a backslash at the end, with or without spaces after it, continues the line.
  */
 function joined(text: string): readonly Joined[] {
   const found: Joined[] = [];
@@ -101,12 +100,12 @@ function joined(text: string): readonly Joined[] {
   return found;
 }
 
-/** A carriage return is part of a word to libpam, and spoils it. */
+/** libpam treats a carriage return as part of a word, which then matches nothing. */
 function trimmed(text: string): string {
   return text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
 }
 
-/** Words are parted by spaces and tabs; in brackets spaces stay, and "\]" is a bracket. */
+/** Splits words at spaces and tabs; brackets keep spaces, and "\]" is a bracket. */
 function wordsOf(text: string): readonly string[] {
   return [...text.matchAll(/\[(?:\\\]|[^\]])*(?:\]|$)|[^ \t[][^ \t]*/g)].map(([word]) => word);
 }
@@ -127,17 +126,18 @@ function parseLine(row: Place & Joined): PamLine {
   if (fault !== undefined) return broken(fault.why, fault.fatal);
   const [first = '', second, third, ...options] = wordsOf(row.text);
   if (first.toLowerCase() === '@include') {
-    if (second === undefined) return broken('@include of nothing', true);
+    if (second === undefined) return broken('@include without a file', true);
     return { kind: 'include', ...written, phase: 'all', substack: false, target: unbracketed(second) };
   }
   const quiet = first.startsWith('-');
   const type = (quiet ? first.slice(1) : first).toLowerCase();
   const phase = phases.find((one) => one === type);
-  if (phase === undefined) return broken(`"${first}" is no phase: auth, account, password or session`, false);
+  if (phase === undefined)
+    return broken(`"${first}" is not a phase (auth, account, password, session)`, false);
   if (second === undefined) return broken('the control is missing (required, requisite …)', false, phase);
   const word = second.toLowerCase();
   if (word === 'include' || word === 'substack') {
-    if (third === undefined) return broken(`${word} of nothing`, true, phase);
+    if (third === undefined) return broken(`${word} without a file`, true, phase);
     return {
       kind: 'include',
       ...written,
@@ -147,7 +147,7 @@ function parseLine(row: Place & Joined): PamLine {
     };
   }
   const control = parseControl(second);
-  if (control === undefined) return broken(`libpam does not understand "${second}"`, false, phase);
+  if (control === undefined) return broken(`libpam cannot parse "${second}"`, false, phase);
   if (third === undefined) return broken('the module is missing', false, phase);
   return {
     kind: 'module',
@@ -161,10 +161,10 @@ function parseLine(row: Place & Joined): PamLine {
   };
 }
 
-/** What is wrong, or worth knowing, in the stack of a service. Codes are stable. */
+/** A problem or a note about the stack of a service. Codes are stable. */
 export interface Finding {
   readonly code: FindingCode;
-  /** error: lets in or keeps out whom it should not. note: fine, and said. */
+  /** error: a bypass or a lockout. note: intended. */
   readonly level: 'error' | 'warning' | 'note';
   readonly place?: Place;
   readonly message: string;

@@ -21,19 +21,19 @@ export interface SafetyOptions {
   readonly client: ControlClient;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onTrial: boolean;
-  /** As they are. */
+  /** The current files. */
   readonly files: PamFiles;
   readonly progress: Progress;
   readonly now: number;
-  /** --yes: somebody knows what they do. */
+  /** Whether --yes was given. */
   readonly isMeant: boolean;
 }
 
 /**
- * Who would be locked out.
+ * Checks which accounts a change would lock out.
  *
- * What MUST hold: nothing is changed while sallyportd does not answer, the module is not where the stack names it,
- * or root or the caller could not log in through it.
+ * Invariants: nothing is changed while sallyportd does not answer, the module is missing, or root or the caller could
+ * not log in through the new stack.
  */
 export async function assess(options: SafetyOptions): Promise<Safety> {
   const { plan, client } = options;
@@ -43,13 +43,13 @@ export async function assess(options: SafetyOptions): Promise<Safety> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return {
-      blockers: [...module, `sallyportd does not answer, so nobody would get in: ${why}`],
+      blockers: [...module, `sallyportd does not answer, so every login would be refused: ${why}`],
       warnings: [],
     };
   }
   const people = await peopleFaults(options);
   const way = rootsWay(plan);
-  const without = `root would have no way in while sallyportd is away: ${way ?? ''}`;
+  const without = `root could not log in while sallyportd is unavailable: ${way ?? ''}`;
   return {
     blockers: [...module, ...people.blockers, ...(way !== undefined && !options.onTrial ? [without] : [])],
     warnings: [...people.warnings, ...(way !== undefined && options.onTrial ? [without] : [])],
@@ -71,10 +71,12 @@ function fileFault(line: ModuleLine): readonly string[] {
   const { uid, mode } = statSync(path);
   return uid === 0 && (mode & 0o022) === 0
     ? []
-    : [`${path} can be written by others than root; libpam loads it as root: chown root: and chmod 644 it`];
+    : [
+        `other users than root can write ${path}, which libpam loads as root; run: chown root: ${path}; chmod 644 ${path}`,
+      ];
 }
 
-/** The daemon that the module would ask is the one that answers: its socket takes a connection. */
+/** Checks that the socket of the module accepts a connection. */
 function socketFault(line: ModuleLine): Promise<readonly string[]> {
   const path =
     line.options.find((option) => option.startsWith('socket='))?.slice(7) ?? '/run/sallyport/pam.sock';
@@ -85,10 +87,10 @@ function socketFault(line: ModuleLine): Promise<readonly string[]> {
       resolve(faults);
     };
     const silent = (why: string) => [
-      `${placeOf(line)}: nobody answers on ${path} (${why}); start sallyportd, or say socket= as its configuration does`,
+      `${placeOf(line)}: sallyportd does not answer on ${path} (${why}); start it, or set socket= as in its configuration`,
     ];
     socket.once('connect', () => end([]));
-    socket.once('timeout', () => end(silent('no answer')));
+    socket.once('timeout', () => end(silent('no response')));
     socket.once('error', (error: NodeJS.ErrnoException) => end(silent(error.code ?? error.message)));
   });
 }
@@ -101,7 +103,7 @@ async function peopleFaults(options: SafetyOptions): Promise<Safety> {
   const meant = new Map<string, Account>();
   if (me !== undefined && !(me.uid === 0 && !asksRoot(plan))) meant.set(me.name, me);
   if (root !== undefined && asksRoot(plan)) meant.set(root.name, root);
-  // su asks for what belongs to the account that it becomes; whoever calls it is another matter.
+  // su asks for the factor of the target account, not of its caller.
   if (isSu(plan) && me !== undefined && me.uid !== 0) meant.delete(me.name);
   const blockers: string[] = me?.uid === 0 ? [...rootOverSsh(plan)] : [];
   for (const account of meant.values())
@@ -115,7 +117,7 @@ async function peopleFaults(options: SafetyOptions): Promise<Safety> {
   return { blockers: [...blockers, ...losses.blockers], warnings: losses.warnings };
 }
 
-/** root is not asked by sudo at all, locks no screen, and comes over ssh only where it may. */
+/** sudo does not ask root, root locks no screen, and ssh may not permit root. */
 function asksRoot({ service, stackName, dropIn }: Plan): boolean {
   if (service === 'sudo' || service === 'sudo-i' || stackName === 'sallyport-locker') return false;
   return dropIn === undefined || sshdSettings('root').get('permitrootlogin') === 'yes';
@@ -125,14 +127,14 @@ function isSu({ service }: Plan): boolean {
   return service === 'su' || service === 'su-l';
 }
 
-/** Whoever sits in a session of sshd as root, and could not open another one. */
+/** A caller in a root session of sshd that could not open another one. */
 function rootOverSsh({ dropIn }: Plan): readonly string[] {
   if (dropIn === undefined || !ancestors().some(({ name }) => name.startsWith('sshd'))) return [];
   const permit = sshdSettings('root').get('permitrootlogin') ?? 'yes';
   if (permit === 'yes') return [];
   return [
-    `you came over ssh as root, and "PermitRootLogin ${permit}" lets root answer no prompt: ` +
-      'log in as somebody else and use sudo, or say PermitRootLogin yes',
+    `you are logged in over ssh as root, and "PermitRootLogin ${permit}" lets root answer no prompt; ` +
+      'log in as another account and use sudo, or set PermitRootLogin yes',
   ];
 }
 
@@ -142,7 +144,7 @@ function query(service: string, environment: SafetyOptions['environment']): Expl
   return service === 'sshd' && from !== undefined ? { service, from } : { service };
 }
 
-/** Stacks that prove no first factor to sallyportd offer no enrolment. */
+/** Stacks that do not verify a first factor for sallyportd offer no enrolment. */
 const unverified = new Set(['sallyport-one-prompt', 'sallyport-locker']);
 
 function lockedOut(
@@ -153,40 +155,38 @@ function lockedOut(
   const enrols = decision === 'enrol' && unverified.has(plan.stackName);
   if (decision !== 'refused' && !enrols) return [];
   return [
-    `${name} could not log in: ${detail} (${file}:${line}); first: sallyport factor add totp ${name}, ` +
-      `and see: sallyport explain ${name} --service ${plan.service}`,
+    `${name} could not log in: ${detail} (${file}:${line}); run: sallyport factor add totp ${name}, ` +
+      `or see: sallyport explain ${name} --service ${plan.service}`,
   ];
 }
 
-/** What comes before the code: the key, or the password. */
+/** The first factor: an SSH key or the password. */
 function firstFactorFaults(plan: Plan, account: Account): readonly string[] {
   const password = hasPassword(account.name);
   if (plan.stackName !== 'sallyport-sshd-key')
     return password === false
-      ? [`${account.name} has no password, which ${plan.stackName} asks for; first: passwd ${account.name}`]
+      ? [`${account.name} has no password, which ${plan.stackName} requires; run: passwd ${account.name}`]
       : [];
   const settings = sshdSettings(account.name);
   return hasKeys(account, settings)
     ? []
     : [
-        `${account.name} has no key in authorized_keys, without which nobody gets in then; first: ssh-copy-id`,
+        `${account.name} has no key in authorized_keys, which every login would then require; run: ssh-copy-id`,
       ];
 }
 
-/** @returns why there is none; undefined: there is a way in that needs no sallyportd */
+/** @returns why root has no login that works without sallyportd; undefined if there is one */
 function rootsWay({ after, service }: Plan): string | undefined {
   if (sshOpen(after, service)) return undefined;
-  if (after.read('login') === undefined) return 'there is no login at a console; open one for it';
+  if (after.read('login') === undefined) return 'the service login does not exist; enable a console login';
   const login = readStack(after, 'login', 'auth');
   const open = !guards(login) || checkStack(login).some(({ code }) => code === 'roots-way-in');
   if (!open)
-    return `the line ROOT'S WAY IN is out of ${login.file ?? dirname('/etc/pam.d/login')}; put it back`;
-  return hasPassword('root') === true
-    ? undefined
-    : 'root has no password for the console; first: passwd root';
+    return `the line ROOT'S WAY IN is missing in ${login.file ?? dirname('/etc/pam.d/login')}; restore it`;
+  return hasPassword('root') === true ? undefined : 'root has no password for the console; run: passwd root';
 }
 
-/** sshd lets root in with a key, and asks nothing of sallyportd. */
+/** Whether sshd admits root with a key, without sallyportd. */
 function sshOpen(after: Plan['after'], service: string): boolean {
   if (service === 'sshd' || guards(readStack(after, 'sshd', 'auth')) || !existsSync('/etc/ssh/sshd_config'))
     return false;

@@ -15,17 +15,17 @@ import { isAdmitted, type Means, type Obstacle, overSsh, throughPam } from './wa
 
 export interface LossOptions {
   readonly plan: Plan;
-  /** As they are. */
+  /** The current files. */
   readonly files: PamFiles;
   readonly client: ControlClient;
   readonly progress: Progress;
   readonly now: number;
-  /** Where the caller comes from. */
+  /** The caller's source address. */
   readonly address: string | undefined;
-  /** Who makes the change. */
+  /** The caller. */
   readonly caller: string | undefined;
   readonly isMeant: boolean;
-  /** Accounts of which all is said already. */
+  /** Accounts that other findings already cover. */
   readonly reported: ReadonlySet<string>;
 }
 
@@ -36,7 +36,7 @@ interface Lost {
   readonly why: NonNullable<Obstacle>;
 }
 
-/** Who can log in today and could not then, and who would get in past the second factor. */
+/** Finds accounts that the change would lock out, and accounts that would bypass the second factor. */
 export async function lossesOf(options: LossOptions): Promise<Safety> {
   const { plan, client, progress } = options;
   const ssh = plan.dropIn === undefined ? undefined : previews(plan);
@@ -61,8 +61,8 @@ export async function lossesOf(options: LossOptions): Promise<Safety> {
     }
     const said = sentences(options, lost, past, left);
     if (stays > 0 || lost.length === 0 || options.isMeant) return { blockers: settings, warnings: said };
-    const nobody = `everybody who can log in through ${plan.service} today would be locked out; if that is meant: --yes`;
-    return { blockers: [...settings, ...said, nobody], warnings: [] };
+    const allLost = `every account that can log in through ${plan.service} now would be locked out; if this is intended, use --yes`;
+    return { blockers: [...settings, ...said, allLost], warnings: [] };
   } finally {
     progress.clear();
     ssh?.was.close();
@@ -79,7 +79,7 @@ function previews(plan: Plan): Previews {
   return { was: previewSshd([]), will: previewSshd(plan.files) };
 }
 
-/** What the run would be refused for, before anything is written. */
+/** Errors that would make the change fail, found before anything is written. */
 function settingFaults({ plan, caller, address = outside }: LossOptions, will: Preview): readonly string[] {
   const text = dropInsThere(plan.after, [plan.dropIn ?? ''])[0]?.text;
   if (text === undefined) return [];
@@ -89,7 +89,7 @@ function settingFaults({ plan, caller, address = outside }: LossOptions, will: P
       if (!found.has(one)) found.add(`for ${caller} ${one}`);
   return found.size === 0
     ? []
-    : ['the logins of ssh would not come by PAM as they must', ...found, includeHint];
+    : ['with these settings of sshd its logins would bypass PAM', ...found, includeHint];
 }
 
 async function meansOf(
@@ -132,7 +132,7 @@ function evaluate(
   const { account } = means;
   const before = readStack(files, plan.service, 'auth');
   if (ssh === undefined) {
-    // sudo asks root for nothing, and root locks no screen.
+    // sudo does not ask root, and root locks no screen.
     if (account.uid === 0 && plan.service !== 'login' && plan.service !== 'su') return nothing;
     const later = throughPam(plan.stack, means)
       ? undefined
@@ -141,7 +141,7 @@ function evaluate(
         : 'refused';
     return { was: throughPam(before, means), later, pastPam: false };
   }
-  // What sshd does not take as the name of a user in a question.
+  // Names that sshd does not accept in -C user=.
   if (/[,=\s]/.test(account.name)) return nothing;
   const connection = { user: account.name, address };
   const now = ssh.was.ask(connection);
@@ -155,11 +155,11 @@ function evaluate(
 }
 
 const reasons: Readonly<Record<NonNullable<Obstacle>, string>> = {
-  key: 'sshd finds no key for them; first: ssh-copy-id',
-  password: 'they have no password; first: passwd NAME',
-  refused: 'sallyport explain NAME says why',
+  key: 'sshd finds no key for them; run: ssh-copy-id',
+  password: 'they have no password; run: passwd NAME',
+  refused: 'for the reason, run: sallyport explain NAME',
   methods:
-    'sshd gives them no way to be asked; sshd -T -C user=NAME,host=,addr= says which, and a Match block may be why',
+    'sshd offers them no method that can ask for a code, perhaps because of a Match block; check: sshd -T -C user=NAME,host=,addr=',
   root: 'PermitRootLogin lets root answer no prompt',
 };
 
@@ -175,18 +175,18 @@ function sentences(
   return [
     ...kinds.flatMap((why) => {
       const names = by(why);
-      const text = `these could not log in through ${plan.service} any more: ${listed(names)}; ${reasons[why]}`;
+      const text = `these accounts could no longer log in through ${plan.service}: ${listed(names)}; ${reasons[why]}`;
       return names.length === 0 ? [] : [text];
     }),
     ...(past.length === 0
       ? []
       : [
-          `these would log in past the second factor: ${listed(past)}; sshd -T -C user=NAME,host=,addr= says by what`,
+          `these accounts would bypass the second factor: ${listed(past)}; to find out how: sshd -T -C user=NAME,host=,addr=`,
         ]),
     ...(left === 0
       ? []
       : [
-          `only ${mostCandidates} accounts were looked at, and ${left} were not; sallyport doctor looks at more`,
+          `only ${mostCandidates} accounts were checked, and ${left} were not; to check more: sallyport doctor`,
         ]),
   ];
 }
@@ -196,7 +196,7 @@ function listed(names: readonly string[]): string {
   return `${names.slice(0, 10).join(', ')}${more}`;
 }
 
-/** What keeps a change from being made, and what its author should know. One sentence or two each. */
+/** Reasons that block a change, and warnings about it. */
 export interface Safety {
   readonly blockers: readonly string[];
   readonly warnings: readonly string[];

@@ -2,12 +2,12 @@ import type { ModuleLine } from './lines.ts';
 import { isOurs } from './read.ts';
 
 /**
- * What a module does in the auth phase:
+ * The role of a module in the auth phase:
  * - `ours`
- * - `first`: proves who it is, by password, finger or token
- * - `deny`, `permit`: always that answer
- * - `quiet`: sets something up; whatever it answers, it proves nothing
- * - `other`: a condition, or something that this table does not know
+ * - `first`: verifies a first factor: password, fingerprint or smart card
+ * - `deny`, `permit`: always that result
+ * - `quiet`: prepares something; its result verifies nothing
+ * - `other`: a condition, or a module not in this table
  */
 export type Role = 'ours' | 'first' | 'deny' | 'permit' | 'quiet' | 'other';
 
@@ -53,7 +53,7 @@ export function roleOf(line: ModuleLine): Role {
   return table.get(moduleName(line)) ?? 'other';
 }
 
-/** Whether a line of ours takes password and code from one answer, so that no first factor is verified before it. */
+/** Whether a line of pam_sallyport takes password and code from one answer: no first factor is verified before it. */
 export function takesPassword({ options }: Pick<ModuleLine, 'options'>): boolean {
   // first_pass: the deprecated name of use_first_pass.
   return options.some((one) => ['password_and_code', 'use_first_pass', 'first_pass'].includes(one));

@@ -13,17 +13,17 @@ export interface Process {
   readonly pid: number;
   readonly name: string;
   readonly uid: number;
-  /** Seconds since the machine started. */
+  /** Seconds since boot. */
   readonly started: number;
 }
 
 /**
- * Whether a login of that outcome came through the whole stack. It did wherever sallyportd did not refuse: a factor was
- * verified, or none was needed (realm, rule, remembered login, exemption, grace period), or the realm only observes.
+ * Whether a login with that outcome passed the whole stack: true unless sallyportd refused. A factor was verified,
+ * none was needed (realm, rule, remembered login, exemption, grace period), or the realm is in observe mode.
  */
 const cameThrough: Readonly<Record<AuditOutcome, boolean>> = {
   success: true,
-  // What came of the password is not known; that whoever confirms sits in the login says it.
+  // The result of the password is unknown; that the caller is inside the login shows that it succeeded.
   accepted: true,
   'not-needed': true,
   observed: true,
@@ -34,20 +34,20 @@ const cameThrough: Readonly<Record<AuditOutcome, boolean>> = {
 };
 
 /**
- * That a login through the changed service works is shown by two things together:
- * - sallyportd has recorded one since the change, of an account of whoever confirms. What comes over pam-user.sock
- *   counts for screen lockers only: there any user can say which service it is;
- * - whoever confirms sits in it: the program of the login (sshd, sudo, su, login) that this command runs below has
- *   started after the last file was written. A session from before proves nothing, whatever others did meanwhile.
- * Services whose program stays the same, such as lockers, have the first alone.
- * @returns how that login came in
- * @throws CliError refused: what is missing, and what to do
+ * Verifies that a login through the changed service works. Two conditions:
+ * - sallyportd has recorded a login of the caller's account since the change. Logins over pam-user.sock count only for
+ *   screen lockers: there any user can claim any service;
+ * - the caller is inside that login: the login program (sshd, sudo, su, login) above this command started after the
+ *   last file was written. An older session verifies nothing.
+ * Services whose program keeps running, such as lockers, need only the first.
+ * @returns the outcome of that login
+ * @throws CliError refused
  */
 export async function proveNewLogin(trial: Trial, client: ControlClient): Promise<AuditOutcome> {
   const { change, written } = trial;
   const services = change.services.join(' or ');
-  const again = `log in anew through ${services}, and say there: sallyport pam confirm`;
-  if (written === undefined) throw new CliError('refused', 'the change is not written yet');
+  const again = `log in again through ${services}, and run there: sallyport pam confirm`;
+  if (written === undefined) throw new CliError('refused', 'the change is still being written; try again');
   const known = change.services.flatMap((service) => knownService(service) ?? []);
   const programs = new Set(known.flatMap((one) => one.programs));
   const waiting = new Set(known.flatMap((one) => (one.waits === true ? one.programs : [])));
@@ -59,9 +59,9 @@ export async function proveNewLogin(trial: Trial, client: ControlClient): Promis
   if (programs.size > 0 && at < 0)
     throw new CliError(
       'refused',
-      `this session is older than the change, so it proves nothing; ${again} (outside of tmux and screen)`,
+      `this session is older than the change, so it does not confirm it; ${again} (outside of tmux and screen)`,
     );
-  // The login program itself and what it runs below: sudo asks for the caller's factor, su for the target's.
+  // The login program and its children: sudo asks for the caller's factor, su for the target's.
   const names = new Set(
     chain.slice(0, at < 0 ? undefined : at + 2).flatMap(({ uid }) => accounts(uid)[0]?.name ?? []),
   );
@@ -69,7 +69,7 @@ export async function proveNewLogin(trial: Trial, client: ControlClient): Promis
   if (outcome === undefined)
     throw new CliError(
       'refused',
-      `sallyportd knows of no login of ${[...names].join(' or ')} through ${services} since the change; ${again}`,
+      `no login of ${[...names].join(' or ')} through ${services} since the change; ${again}`,
     );
   return outcome;
 }
@@ -99,7 +99,7 @@ async function loginOf(
   }
 }
 
-/** This process, its parent, and so on, as far as /proc shows. */
+/** This process and its ancestors, as far as /proc shows them. */
 export function ancestors(): readonly Process[] {
   const found: Process[] = [];
   for (let pid = process.pid; pid > 0; ) {

@@ -4,12 +4,12 @@ import { parseLines } from './lines.ts';
 import { filesOf } from './read.ts';
 import type { FileChange } from './record.ts';
 
-/** A ready stack as it is installed; what pam-auth-update or somebody else writes is not changed here. */
+/** An installed ready stack; files of pam-auth-update and of administrators are not changed here. */
 const ready = /^\/etc\/pam\.d\/sallyport-[\w-]+$/;
 
 /**
- * Root's way in as earlier releases shipped it counted in every program that took the stack in, so a local user at a
- * serial line could use it through su. @returns the ready stacks of the service with that line bound to login(1)
+ * Threat: in earlier releases root's console fallback applied to every program that included the stack, so a local user
+ * at a serial line could use it through su. @returns the ready stacks of the service with that line bound to login(1)
  */
 export function olderStacks(files: PamFiles, service: string): readonly FileChange[] {
   return filesOf(files, service).flatMap((path) => {
@@ -20,7 +20,7 @@ export function olderStacks(files: PamFiles, service: string): readonly FileChan
   });
 }
 
-/** @param text of a stack. Terminals and whatever else somebody has changed in it stay. */
+/** @param text of a stack. Terminals and other local changes stay. */
 export function boundToLogin(text: string, path: string): string {
   const rows = text.split('\n');
   for (const line of parseLines(text, path)) {

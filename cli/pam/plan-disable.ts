@@ -15,7 +15,7 @@ const ours = /^sallyport-(?!password$)/;
 /** Files that distributions share between services. */
 const shared: readonly string[] = ['password-auth', 'system-auth', 'common-auth'];
 
-/** Services whose own file has our line, sorted. */
+/** Services whose own file includes a ready stack, sorted. */
 export function changedServices(files: PamFiles): readonly string[] {
   return files.names().filter((name) => isService(name) && ourIncludes(files, name).length > 0);
 }
@@ -26,15 +26,15 @@ function ourIncludes(files: PamFiles, service: string): readonly IncludeLine[] {
   );
 }
 
-/** The line of a service's own file that includes a ready stack; one that somebody has written is theirs. */
+/** The line of a service's own file that includes a ready stack, unless an administrator wrote it. */
 export function readyInclude(files: PamFiles, service: string): IncludeLine | undefined {
   return ourIncludes(files, service).find(({ target }) => namesShipped(target));
 }
 
 /**
- * What takes our line, our drop-in and what nobody needs any more out again. Asks nobody but the files: it works
- * while everything else is broken. Empty: there is nothing of ours.
- * @throws CliError refused: lines that somebody wrote
+ * Plans the removal of our line, our drop-in and files that are no longer needed. Reads only files: it works while
+ * everything else is broken. Empty if there is nothing to remove.
+ * @throws CliError refused: lines that an administrator wrote
  */
 export function planDisable(
   files: PamFiles,
@@ -48,12 +48,12 @@ export function planDisable(
     if (line !== undefined)
       throw new CliError(
         'refused',
-        `${service} comes by ${placeOf(line)}, which is not a line of this command; take it out there, or in the file that includes it`,
+        `${service} runs ${placeOf(line)}, which this command did not write; remove it there, or in the file that includes it`,
       );
     return service === 'sshd' ? dropInChanges(files) : [];
   }
   let text = file.text;
-  // From the end, so that the lines before keep their numbers.
+  // From the end, so that earlier line numbers stay valid.
   for (const line of lines.toReversed())
     text = replaceLine(text, line, originalOf(files, service, file.text, line, past));
   const made = wasMade(past, file);
@@ -66,7 +66,7 @@ export function planDisable(
   ];
 }
 
-/** The file is ours from its first line on: one of the vendor's lies behind it. */
+/** The whole file is ours: it overrides the vendor's file. */
 function wasMade(past: readonly Recorded[], { path, text }: PamFile): boolean {
   const found = newest(past, path, (one, index) => recordedText(one, index, 'after') === text);
   if (found === undefined) return false;
@@ -78,12 +78,12 @@ function olderThan(past: readonly Recorded[], record: Recorded): readonly Record
   return past.slice(past.indexOf(record) + 1);
 }
 
-/** @returns the rows that a change of ours has replaced by this one; undefined: no record says it */
+/** @returns the rows that a recorded change replaced with this one; undefined without a record */
 function replaced(past: readonly Recorded[], path: string, row: string): string | undefined {
   const found = newest(past, path, (record, index) => record.files[index]?.swap?.ours === row);
   const original = found?.record.files[found.index]?.swap?.original;
   if (found === undefined || original === undefined) return undefined;
-  // From one ready stack to another: what stood there before the first of them.
+  // After a switch between ready stacks: the rows from before the first of them.
   const [line] = parseLines(original, path);
   return line?.kind === 'include' && namesShipped(line.target)
     ? replaced(olderThan(past, found.record), path, original)
@@ -100,7 +100,7 @@ function originalOf(
   const row = text.split('\n')[line.line - 1] ?? '';
   const original = replaced(past, line.file, row);
   if (original !== undefined) return original;
-  // Put there by hand: the file that the other phases of the service take theirs from.
+  // Written by hand: the file that the other phases of the service include.
   const others = readLines(files, service).flatMap((one) =>
     one.kind === 'include' && one.phase !== 'auth' && shared.includes(one.target) ? [one.target] : [],
   );
@@ -109,7 +109,7 @@ function originalOf(
   if (target === undefined)
     throw new CliError(
       'refused',
-      `${placeOf(line)}: no record says what stood there before; put the distribution's line back by hand`,
+      `${placeOf(line)}: no record of the previous line; restore the distribution's line by hand`,
     );
   return swapOf(text, line, target).ours;
 }
@@ -127,13 +127,13 @@ function newest(
   return undefined;
 }
 
-/** A drop-in of ours asks for what the stack no longer does, so it goes even where it was edited. */
+/** Our drop-in requires what the stack no longer provides, so it is removed even if it was edited. */
 function dropInChanges(files: PamFiles): readonly FileChange[] {
   const there = dropInsThere(files, Object.values(dropIns));
   return there.map(({ path, text }) => ({ path, before: text, after: undefined }));
 }
 
-/** The stack itself, once nobody includes it, unless somebody has written in it. */
+/** The stack itself, once no file includes it, unless an administrator edited it. */
 function unneeded(after: PamFiles, target: string, past: readonly Recorded[]): readonly FileChange[] {
   const path = join(directory, target);
   const text = after.read(path)?.text;

@@ -12,28 +12,28 @@ import { lostModules, otherSources, passwordLine, replaceLine, swapOf } from './
 import { dropIns, isService, isTwinOf, knownService } from './services.ts';
 import { dropInDirectory } from './sshd.ts';
 
-/** What `enable` would do; nothing is done yet. */
+/** The planned change of `enable`. */
 export interface Plan {
   readonly service: string;
-  /** Everything that reads the file, the service itself first. */
+  /** Every service that reads the file, the service itself first. */
   readonly services: readonly string[];
   readonly stackName: string;
-  /** In the order in which they are written: what makes the others count comes last. */
+  /** In writing order: the file that activates the others comes last. */
   readonly files: readonly FileChange[];
-  /** As libpam would resolve it then. */
+  /** As libpam would resolve it after the change. */
   readonly after: PamFiles;
   readonly stack: Stack;
-  /** Lines that the service no longer comes by. */
+  /** Lines that the service no longer runs. */
   readonly lost: readonly ModuleLine[];
   /** The ready stack that it replaces. */
   readonly from?: string;
-  /** The drop-in of sshd, where there is one. */
+  /** The drop-in of sshd, if any. */
   readonly dropIn: string | undefined;
 }
 
 const directory = '/etc/pam.d';
 
-/** @param stackName a file of pam-config/pam.d. @throws CliError refused, usage: what to do by hand */
+/** @param stackName a file of pam-config/pam.d. @throws CliError refused, usage */
 export function planEnable(files: PamFiles, service: string, stackName: string): Plan {
   const stack = readStack(files, service, 'auth');
   const file = files.read(service);
@@ -41,17 +41,17 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
   if (file === undefined)
     throw new CliError(
       'refused',
-      `there is no ${directory}/${service}: libpam takes "other" for it; make one first, from the file of a service like it`,
+      `${directory}/${service} not found, so libpam uses "other"; create it first, from the file of a similar service`,
     );
   const [broken] = refusals(files, service);
   if (broken !== undefined)
     throw new CliError(
       'refused',
-      `${service} is broken as it is, so nothing is changed: ${sentence(broken)}; put that right first`,
+      `nothing was changed: ${service} is already broken: ${sentence(broken)}; correct that first`,
     );
   const guarded = guards(stack);
   const older = guarded ? olderStacks(files, service) : [];
-  // One that is guarded and yet wrong, by a file that others share, takes a stack of its own.
+  // A service protected incorrectly through a shared file gets a separate stack.
   const isSound = guarded && errorsOf(overlaid(files, older), service).length === 0;
   const stacks =
     isSound && fits(files, service, stackName) ? older : pamChanges(files, file, stack, stackName);
@@ -61,7 +61,7 @@ export function planEnable(files: PamFiles, service: string, stackName: string):
   if (faults.length > 0)
     throw new CliError(
       'refused',
-      ['the stack would be wrong, so nothing is changed:', ...faults.map(sentence)].join('\n'),
+      ['nothing was changed: the stack would be incorrect:', ...faults.map(sentence)].join('\n'),
     );
   const path = join(directory, service);
   const others = servicesReaching(files, file.path).filter((name) => name !== service && isService(name));
@@ -97,18 +97,18 @@ function pamChanges(
   if (found.kind === 'unclear')
     throw new CliError(
       'refused',
-      `${file.path} cannot be changed by a command: ${found.why}; put the lines of ${stackName} there by hand ` +
-        `(docs/reference/pam-stacks.md says where), and see: sallyport pam show ${service}`,
+      `cannot change ${file.path}: ${found.why}; add the lines of ${stackName} by hand ` +
+        `(docs/reference/pam-stacks.md), then check: sallyport pam show ${service}`,
     );
   const { line } = found;
   if (isTwinOf(service, line.target))
     throw new CliError(
       'refused',
-      `${file.path} takes its stack from ${line.target}: change that, which reaches ${service} too: ` +
+      `${file.path} includes the stack of ${line.target}; change that one, which also applies to ${service}: ` +
         `sallyport pam enable ${line.target}`,
     );
   const swap = swapOf(file.text, line, stackName);
-  // What the distribution keeps in /usr/lib is not edited: a file of /etc goes before it.
+  // Files of the distribution in /usr/lib are not edited: a file in /etc overrides them.
   const own = join(directory, service);
   const changed: FileChange = {
     path: own,
@@ -124,8 +124,8 @@ function pamChanges(
 }
 
 /**
- * The ready stack. It asks pam_unix alone: where passwords come from elsewhere too, the line that was there before
- * goes in its place, and whether that ends a wrong password is checked with the rest of the stack.
+ * The ready stack. It uses only pam_unix: if passwords also come from elsewhere, the previous line replaces that
+ * module, and the check of the stack verifies that a wrong password ends the login.
  */
 function stackText(
   name: string,
@@ -140,12 +140,12 @@ function stackText(
   if (password.test(text)) return text.replace(password, () => line.text);
   throw new CliError(
     'refused',
-    `${service} takes passwords from ${sources.join(', ')} too, which ${name} does not ask; write its stack by hand ` +
+    `${service} also accepts passwords from ${sources.join(', ')}, which ${name} does not ask; write its stack by hand ` +
       '(docs/reference/pam-stacks.md)',
   );
 }
 
-/** Whether a stack that asks for the factor already goes with what was wanted: a shared file asks for the password. */
+/** Whether a stack that already asks for the factor matches the request: a shared file asks for the password. */
 function fits(files: PamFiles, service: string, stackName: string): boolean {
   if (service !== 'sshd') return true;
   const includesIt = readLines(files, service).some(
@@ -157,9 +157,9 @@ function fits(files: PamFiles, service: string, stackName: string): boolean {
 function dropInChange(files: PamFiles, stackName: string): readonly FileChange[] {
   const name = dropIns[stackName];
   if (name === undefined)
-    throw new CliError('usage', `sshd needs one of: --with key, --with password, --with one-prompt`);
+    throw new CliError('usage', `sshd requires one of: --with key, --with password, --with one-prompt`);
   const byHand = join(dropInDirectory, name);
-  // sshd takes the first value that it reads, so ours is read first: cloud images bring a 50-cloud-init.conf.
+  // sshd uses the first value that it reads, so our file sorts first: cloud images have a 50-cloud-init.conf.
   const path = files.read(byHand) === undefined ? join(dropInDirectory, `00-${name}`) : byHand;
   const before = files.read(path)?.text;
   const others = Object.values(dropIns).filter((one) => one !== name);
@@ -169,7 +169,7 @@ function dropInChange(files: PamFiles, stackName: string): readonly FileChange[]
   ];
 }
 
-/** @param names of ready drop-ins; each may lie there under a name that comes first */
+/** @param names of ready drop-ins; each may be installed under a name that sorts first */
 export function dropInsThere(files: PamFiles, names: readonly string[]): readonly PamFile[] {
   return names
     .flatMap((name) => [`00-${name}`, name])
@@ -178,18 +178,18 @@ export function dropInsThere(files: PamFiles, names: readonly string[]): readonl
 
 function sharedFile(files: PamFiles, name: string): string {
   const read = files.read(name);
-  if (read === undefined) return `there is no service ${name}`;
+  if (read === undefined) return `unknown PAM service "${name}"`;
   const reached = servicesReaching(files, read.path).filter(isService).join(', ');
   const managed = /pam-auth-update/.test(read.text)
-    ? ' It is written by pam-auth-update, which would overwrite what is put into its block.'
+    ? ' pam-auth-update manages it and would overwrite changes in its block.'
     : '';
   return (
-    `${read.path} is shared: a change there reaches ${reached === '' ? 'no service' : reached}.${managed} ` +
-    'Change the services that are meant, one by one: sallyport pam enable SERVICE'
+    `${read.path} is shared: a change there applies to ${reached === '' ? 'no service' : reached}.${managed} ` +
+    'Change single services instead: sallyport pam enable SERVICE'
   );
 }
 
-/** The files as they would be. */
+/** The files after the change. */
 export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFiles {
   const changed = new Map(changes.map(({ path, after }) => [path, after]));
   const added = [...changed].flatMap(([path, after]) =>
@@ -203,7 +203,7 @@ export function overlaid(files: PamFiles, changes: readonly FileChange[]): PamFi
       const text = changed.get(path);
       if (text !== undefined) return { path, text };
       if (!changed.has(path)) return files.read(name);
-      // What is gone from /etc no longer stands before the vendor's file.
+      // A file removed from /etc no longer overrides the vendor's file.
       return name.startsWith('/') ? undefined : files.read(join('/usr/lib/pam.d', name));
     },
   };
@@ -215,13 +215,13 @@ export function stackFor(service: string, given: string | undefined, known: read
     const name = given.startsWith('sallyport-') ? given : `sallyport-${given}`;
     if (known.includes(name)) return name;
     const choices = known.map((one) => one.replace('sallyport-', '')).join(', ');
-    throw new CliError('usage', `there is no stack ${given}; there are: ${choices}`);
+    throw new CliError('usage', `unknown stack "${given}"; choose one of: ${choices}`);
   }
   const found = knownService(service)?.stack;
   if (found !== undefined) return found;
   throw new CliError(
     'usage',
-    `${service} has no stack of its own; say which fits: --stack one-prompt for a program that asks once, ` +
+    `there is no ready stack for ${service}; choose one: --stack one-prompt for a program that asks once, ` +
       '--stack sudo for one that can ask twice',
   );
 }

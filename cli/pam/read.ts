@@ -9,14 +9,14 @@ import {
 } from './lines.ts';
 
 /**
- * The stack of a service as libpam resolves it: includes, substacks and "other" followed, every line with the
- * place where it stands. Reads and judges nothing else; `check.ts` says what is wrong in it.
+ * The stack of a service as libpam resolves it, with includes, substacks and "other", and the location of each line.
+ * `check.ts` evaluates it.
  */
 export type StackEntry =
   | { readonly kind: 'module'; readonly line: ModuleLine; readonly depth: number; readonly via: Via }
-  /** A substack begins; its lines follow, one deeper. It counts as one line for jumps of its own depth. */
+  /** The beginning of a substack; its lines follow, one level deeper. It counts as one line for jumps at its level. */
   | { readonly kind: 'substack'; readonly line: IncludeLine; readonly depth: number; readonly via: Via }
-  /** libpam refuses every login that comes by here. */
+  /** libpam refuses every login that runs this line. */
   | {
       readonly kind: 'broken';
       readonly line: BrokenLine | IncludeLine;
@@ -25,26 +25,26 @@ export type StackEntry =
       readonly via: Via;
     };
 
-/** The includes that lead to a line, the outermost first. */
+/** The includes above a line, the outermost first. */
 export type Via = readonly IncludeLine[];
 
 export interface Stack {
   readonly service: string;
   readonly phase: Phase;
-  /** Where it begins; absent: there is no file, not even "other", and libpam refuses. */
+  /** Its first file; absent if there is none, not even "other": libpam then refuses. */
   readonly file?: string;
-  /** The service says nothing of this phase, so that of "other" is used. */
+  /** The service does not configure this phase, so libpam uses "other". */
   readonly other: boolean;
   readonly entries: readonly StackEntry[];
-  /** Includes of a directory, which is to libpam a file with nothing in it. */
+  /** Includes of a directory, which libpam reads as an empty file. */
   readonly directories?: readonly IncludeLine[];
-  /** libpam gives the whole service up, whatever else stands in it. */
+  /** libpam rejects the whole service. */
   readonly fatal?: StackEntry & { readonly kind: 'broken' };
 }
 
 /** libpam's own limit. */
 const deepestSubstack = 15;
-/** Includes have no limit but the number of open files; nobody nests so many. */
+/** libpam limits includes only by open files; no real configuration nests this deep. */
 const deepestInclude = 64;
 
 /** @returns the stack of one phase, flattened */
@@ -62,7 +62,7 @@ export function readStack(files: PamFiles, service: string, phase: Phase): Stack
   };
 }
 
-/** The lines of a service's own file, nothing followed. */
+/** The lines of a service's own file, without following includes. */
 export function readLines(files: PamFiles, service: string): readonly PamLine[] {
   const file = files.read(service);
   return file === undefined ? [] : parseLines(file.text, file.path);
@@ -81,7 +81,7 @@ export function filesOf(files: PamFiles, service: string): readonly string[] {
   return [...found];
 }
 
-/** Every service that a change to this file would reach, sorted; a service's own file reaches itself. */
+/** All services that a change to this file applies to, sorted, including its own. */
 export function servicesReaching(files: PamFiles, path: string): readonly string[] {
   return files.names().filter((service) => filesOf(files, service).includes(path));
 }
@@ -108,7 +108,7 @@ function flattened(
   ) => {
     for (const line of parseLines(file.text, file.path)) {
       if (line.kind === 'include') follow(line, via, depth, reading, active);
-      // What has no phase counts for the one that libpam reads; at the top, for auth.
+      // A line without a phase belongs to the phase that libpam reads; at the top level, to auth.
       else if ((line.phase ?? (reading === 'all' ? 'auth' : reading)) !== phase && !isFatal(line)) continue;
       else if (line.kind === 'module') entries.push({ kind: 'module', line, depth, via });
       else breaks(line, line.why, depth, via, line.fatal);
@@ -129,10 +129,10 @@ function flattened(
     const all = line.phase === 'all';
     if (!all && line.phase !== phase) return;
     const file = files.read(line.target);
-    // A missing "@include" ends the service; a missing "auth include" the logins alone.
-    if (file === undefined) breaks(line, `there is no ${line.target}`, depth, via, all);
+    // A missing "@include" rejects the service; a missing "auth include" only its logins.
+    if (file === undefined) breaks(line, `${line.target} not found`, depth, via, all);
     else if (active.includes(file.path) || active.length >= deepestInclude)
-      breaks(line, `${line.target} includes itself, at which libpam falls over`, depth, via, true);
+      breaks(line, `${line.target} includes itself, which makes libpam fail`, depth, via, true);
     else if (line.substack && depth >= deepestSubstack)
       breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
     else {
@@ -151,12 +151,12 @@ function flattened(
   };
 }
 
-/** A line that ends the service does so whichever phase was asked for. */
+/** A line that rejects the service does so in every phase. */
 function isFatal(line: PamLine): boolean {
   return line.kind === 'broken' && line.fatal;
 }
 
-/** Whether a line calls this project's module, wherever it lies. */
+/** Whether a line runs pam_sallyport, from any directory. */
 export function isOurs(line: ModuleLine): boolean {
   return /(?:^|\/)pam_sallyport\.so$/.test(line.module);
 }

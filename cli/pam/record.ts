@@ -6,12 +6,12 @@ import { pamConfig } from './installed.ts';
 import { isRootsOwn, readText, removeDurably, writeAtomically, writeSynced } from './write.ts';
 
 /**
- * Every change with what was there before it, in a directory that is root's alone; pam-config/rollback/revert reads the
- * same files. A record is "try" while it is written or on trial, then "done/ID".
+ * Records of changes with the previous files, in a directory that only root can access; pam-config/rollback/revert
+ * reads the same files. A record is "try" while it is written or on trial, then "done/ID".
  *
- * What MUST hold:
- * - The record is whole, and on disk, before the first file is changed.
- * - There is one "try": renaming into place is what takes it.
+ * Invariants:
+ * - The record is complete and durable before the first file is changed.
+ * - There is at most one "try": the rename acquires it.
  */
 export const recordsDirectory = '/var/backups/sallyport';
 const trying = join(recordsDirectory, 'try');
@@ -20,10 +20,10 @@ export const revertScript = join(recordsDirectory, 'revert');
 
 export interface FileChange {
   readonly path: string;
-  /** As latin1, byte for byte; undefined: there is no such file. */
+  /** As latin1, byte for byte; undefined if the file does not exist. */
   readonly before: string | undefined;
   readonly after: string | undefined;
-  /** The one row that is ours, where the file is otherwise somebody else's. */
+  /** Our row, in a file that otherwise belongs to the administrator or the distribution. */
   readonly swap?: { readonly ours: string; readonly original: string };
 }
 
@@ -31,22 +31,22 @@ export interface Change {
   readonly id: string;
   readonly action: 'enable' | 'disable';
   readonly service: string;
-  /** Everything that the change reaches. */
+  /** All services that the change applies to. */
   readonly services: readonly string[];
-  /** Milliseconds since the epoch; for people. */
+  /** Milliseconds since the epoch; for display. */
   readonly at: number;
-  /** sshd's process id is in this file: it must read its configuration again. */
+  /** PID file of the sshd that must be reloaded. */
   readonly reload?: string;
-  /** The place of the last audit event before the change. */
+  /** Number of the last audit event before the change. */
   readonly auditSeq?: number;
-  /** Seconds that the change is on trial; absent: it is not. */
+  /** Seconds of the trial; absent without a trial. */
   readonly trial?: number;
 }
 
-/** A change on record. */
+/** A recorded change. */
 export interface Recorded extends Change {
   readonly files: readonly { readonly path: string; readonly swap?: FileChange['swap'] }[];
-  /** Where its texts lie: "0.before", "0.after". */
+  /** Directory of its texts: "0.before", "0.after". */
   readonly directory: string;
 }
 
@@ -57,7 +57,7 @@ export function changeId(action: string, service: string, at: number): string {
 
 export interface Clock {
   readonly bootId: string;
-  /** Seconds since the machine started. */
+  /** Seconds since boot. */
   readonly uptime: number;
 }
 
@@ -68,7 +68,7 @@ export function clock(): Clock {
   };
 }
 
-/** @throws CliError refused: another change is under way, or a file is no longer what was shown */
+/** @throws CliError refused: another change is in progress, or a file has changed since it was shown */
 export function begin(change: Change, files: readonly FileChange[]): void {
   mustBeAsShown(files);
   prepareDirectory();
@@ -78,11 +78,11 @@ export function begin(change: Change, files: readonly FileChange[]): void {
   } catch (error) {
     rmSync(fresh, { recursive: true });
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    throw new CliError('refused', `another change is under way; see: sallyport pam show`);
+    throw new CliError('refused', 'another change is in progress; see: sallyport pam show');
   }
   syncDirectory(recordsDirectory);
   try {
-    // Another change may have begun and ended since.
+    // Another change may have been made since.
     mustBeAsShown(files);
   } catch (error) {
     rmSync(trying, { recursive: true, force: true });
@@ -91,8 +91,8 @@ export function begin(change: Change, files: readonly FileChange[]): void {
 }
 
 /**
- * For what must not be put back by itself: straight to what is done.
- * @returns false: there is no room for a record. The way out is not refused when it is wanted most
+ * Records a change without a rollback, directly as done.
+ * @returns false if the disk is full: disabling must work without a record
  */
 export function keep(change: Change, files: readonly FileChange[]): boolean {
   mustBeAsShown(files);
@@ -107,18 +107,18 @@ export function keep(change: Change, files: readonly FileChange[]): boolean {
   }
 }
 
-/** Every file is in place. @param uptime from then on logins go through the change */
+/** Marks all files as written. */
 export function noteWritten(): void {
   writeSynced(join(trying, 'written'), `${clock().uptime}\n`);
   try {
     syncDirectory(trying);
   } catch (error) {
-    // A watcher has seen it already, and moved the record to what is done.
+    // A rollback timer has already moved the record to done.
     if (!hasCode(error, 'ENOENT')) throw error;
   }
 }
 
-/** @returns false: it has been put back meanwhile */
+/** @returns false if it was rolled back meanwhile */
 export function end(id: string): boolean {
   try {
     renameSync(trying, join(done, id));
@@ -132,15 +132,15 @@ export function end(id: string): boolean {
 
 export interface Trial {
   readonly change: Recorded;
-  /** Putting back has begun. */
+  /** Whether the rollback has begun. */
   readonly reverting: boolean;
-  /** Uptime in seconds when its files were all in place; undefined: they are not yet. */
+  /** Uptime in seconds when all files were written; undefined before that. */
   readonly written: number | undefined;
-  /** Seconds left; undefined: it is not on trial, but being written. */
+  /** Seconds left; undefined while it is being written. */
   readonly left: number | undefined;
 }
 
-/** The change that is under way; undefined: none, or none that the caller may see. */
+/** The change in progress; undefined if there is none, or the caller may not see it. */
 export function currentTrial(): Trial | undefined {
   try {
     for (const directory of ['try', 'reverting'].map((name) => join(recordsDirectory, name))) {
@@ -161,7 +161,7 @@ export function currentTrial(): Trial | undefined {
   return undefined;
 }
 
-/** What was changed so far and not put back, the newest first. */
+/** All changes that were not rolled back, the newest first. */
 export function history(): readonly Recorded[] {
   try {
     return readdirSync(done)
@@ -177,12 +177,12 @@ export function history(): readonly Recorded[] {
   }
 }
 
-/** What a record says of the file at that place of its list. */
+/** The recorded text of the file with that index. */
 export function recordedText(record: Recorded, index: number, which: 'before' | 'after'): string | undefined {
   return readText(join(record.directory, `${index}.${which}`));
 }
 
-/** Puts the files in place, in their order; each is whole at every moment. */
+/** Writes the files in order, each atomically. */
 export function writeFiles(files: readonly FileChange[]): void {
   for (const { path, after } of files) {
     if (after === undefined) removeDurably(path);
@@ -190,13 +190,13 @@ export function writeFiles(files: readonly FileChange[]): void {
   }
 }
 
-/** Between the diff and the yes somebody may have edited, and that must not be lost. */
+/** Edits made between the diff and the confirmation must not be lost. */
 function mustBeAsShown(files: readonly FileChange[]): void {
   const edited = files.find(({ path, before }) => readText(path) !== before);
   if (edited !== undefined)
     throw new CliError(
       'refused',
-      `${edited.path} has changed since it was shown, so nothing was changed; again, please`,
+      `${edited.path} has changed since it was shown; nothing was changed; run the command again`,
     );
 }
 
@@ -211,7 +211,7 @@ function prepareRecords(): void {
     if (!isRootsOwn(directory))
       throw new CliError(
         'refused',
-        `${directory} must be a directory that only root can write to; try: chown root: ${directory} && chmod 700 ${directory}`,
+        `${directory} must be a directory that only root can write to; run: chown root: ${directory} && chmod 700 ${directory}`,
       );
 }
 
@@ -220,7 +220,7 @@ function prepareScript(): void {
   if (script === undefined)
     throw new CliError(
       'refused',
-      `${pamConfig()}/rollback/revert is missing, without which nothing can be put back`,
+      `${pamConfig()}/rollback/revert is missing, which a rollback requires; reinstall the package`,
     );
   if (readText(revertScript) !== script) writeAtomically(revertScript, script);
 }
@@ -249,7 +249,7 @@ function written(change: Change, files: readonly FileChange[]): string {
   return directory;
 }
 
-/** In ticks since the machine started, as /proc says it. */
+/** Ticks since boot, from /proc. */
 export function startOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
@@ -258,7 +258,7 @@ export function startOf(pid: number): number {
 function readRecord(directory: string): Recorded | undefined {
   const text = readText(join(directory, 'record.json'));
   if (text === undefined) return undefined;
-  // The directory is root's alone, and a record that is there is whole.
+  // Only root can access the directory, and every record in it is complete.
   return { ...(JSON.parse(text) as Omit<Recorded, 'directory'>), directory };
 }
 

@@ -5,14 +5,14 @@ import { readStack, type Stack, type StackEntry } from './read.ts';
 import { outcomes } from './simulate-stack.ts';
 
 /*
- * Logins that libpam refuses, whoever comes: an include that is gone, a line that it does not understand, a module that
- * is not installed. What MUST hold: of a stack that lets somebody in nothing is said but which lines are broken.
+ * Logins that libpam refuses for every account: a missing include, a line that it cannot parse, a module that is not
+ * installed. Invariant: for a stack that admits any account only the broken lines are reported.
  */
 
-/** The phases that every login goes through. */
+/** The phases of every login. */
 const phases: readonly Phase[] = ['auth', 'account', 'session'];
 
-/** What is broken in the service, each line once. */
+/** Broken lines of the service, each once. */
 export function refusals(files: PamFiles, service: string): readonly Finding[] {
   const file = files.read(service);
   if (file === undefined && files.names().includes(service))
@@ -20,13 +20,13 @@ export function refusals(files: PamFiles, service: string): readonly Finding[] {
       {
         code: 'service-refused',
         level: 'error',
-        message: `the file of ${service} is a link that leads nowhere: libpam takes "other" for it`,
+        message: `the file of ${service} is a broken link, so libpam uses "other"`,
       },
     ];
   return phases.flatMap((phase) => brokenLines(readStack(files, service, phase), files));
 }
 
-/** What is broken in one phase. */
+/** Broken lines of one phase. */
 export function brokenLines(stack: Stack, files?: PamFiles): readonly Finding[] {
   if (stack.fatal !== undefined)
     return [refused(stack.fatal.line, `${stack.fatal.why}: libpam refuses every login`)];
@@ -44,7 +44,7 @@ export function brokenLines(stack: Stack, files?: PamFiles): readonly Finding[] 
         code: 'line-broken',
         level: 'error',
         place: { file: line.file, line: line.line },
-        message: `${why}: who comes by here is refused`,
+        message: `${why}: logins that run this line are refused`,
       }),
     ),
   ];
@@ -58,15 +58,15 @@ interface Suspect {
 function suspect(entry: StackEntry, files: PamFiles | undefined): Suspect | undefined {
   if (entry.kind === 'broken') return { line: entry.line, why: entry.why };
   if (entry.kind !== 'module' || !isMissing(entry.line, files)) return undefined;
-  return { line: entry.line, why: `there is no ${entry.line.module}` };
+  return { line: entry.line, why: `${entry.line.module} is not installed` };
 }
 
-/** Our own module is looked for where it is named, with the socket that it asks. */
+/** Our module is checked together with its socket. */
 function isMissing(line: ModuleLine, files: PamFiles | undefined): boolean {
   return roleOf(line) !== 'ours' && files?.hasModule?.(line.module) === false;
 }
 
-/** Whether anybody but root, whom pam_rootok knows, gets through: every first factor right, every condition either way. */
+/** Whether any account except root (pam_rootok) passes, with correct first factors and either result of conditions. */
 function letsIn({ entries }: Stack, files: PamFiles | undefined): boolean {
   const answers = (line: ModuleLine): readonly string[] => {
     if (isMissing(line, files)) return ['module_unknown'];
@@ -94,6 +94,6 @@ function emptyLine({ file, line, text }: StackEntry['line']): Finding {
     code: 'line-empty',
     level: 'error',
     place: { file, line },
-    message: `"${text}" names a directory, which libpam reads as a file with nothing in it: what it was to bring does not count`,
+    message: `"${text}" names a directory, which libpam reads as an empty file: the lines meant are missing`,
   };
 }

@@ -5,9 +5,9 @@ import { pamConfig } from './installed.ts';
 import { revertScript } from './record.ts';
 import { readText, writeAtomically } from './write.ts';
 
-/** Who puts a change back while its author is away, each without the others. */
+/** Independent mechanisms that roll back a change, even after the command has ended. */
 export interface Watch {
-  /** A restart of the machine puts it back, before anybody can log in. */
+  /** A restart of the machine rolls it back before any login. */
   readonly overReboot: boolean;
 }
 
@@ -15,10 +15,10 @@ const unit = 'sallyport-pam-revert.service';
 const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /**
- * What MUST hold: the end of the shell, of its session and of sshd end no watcher.
- * - a process of its own session, which hears no hang-up;
- * - under systemd one more outside of every login session, which logind ends together with what they started;
- * - under systemd a unit for the next start of the machine.
+ * Invariant: no rollback timer ends with the shell, its session or sshd.
+ * - a process in a separate session, which receives no hang-up;
+ * - under systemd, a transient unit outside login sessions, whose processes logind may kill;
+ * - under systemd, a unit for the next boot.
  */
 export function watch(id: string, onTrial: boolean): Watch {
   const shell = ['/bin/sh', revertScript, 'wait', id];
@@ -44,12 +44,12 @@ function succeeds(program: string, argv: readonly string[]): boolean {
   return spawnSync(program, argv, { stdio: 'ignore', env: environment }).status === 0;
 }
 
-/** Puts the change back now. @returns whether it is back */
+/** Rolls the change back now. @returns whether that succeeded */
 export function revertNow(): boolean {
   return runs('now');
 }
 
-/** Puts back what must be: its time is over, the machine was restarted, its author ended in the middle of it. */
+/** Rolls back a change whose trial has expired, or that a restart or the end of the command interrupted. */
 export function revertIfDue(): void {
   runs('due');
 }

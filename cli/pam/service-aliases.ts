@@ -6,9 +6,9 @@ import { otherNamesOf } from './services.ts';
 import { planSwitch } from './switch.ts';
 
 /*
- * What MUST hold:
- * - a program is not guarded by one of its names and open by another: where "sudo" asks, "sudo -i" does;
- * - what was enabled by one word is disabled by it.
+ * Invariants:
+ * - a program is protected under all of its service names or none: if "sudo" asks, so does "sudo -i";
+ * - disable reverts all services that enable changed.
  */
 
 /** `planSwitch`, for the other names of the program too, unless they are protected already. */
@@ -33,7 +33,7 @@ export function planProgram(
   return plan;
 }
 
-/** The service, and the other names of its program that have a line of ours. */
+/** The service, and its aliases that include a ready stack. */
 export function namesToDisable(files: PamFiles, service: string): readonly string[] {
   const names = otherNamesOf(service);
   return [service, ...changedServices(files).filter((name) => names.includes(name))];

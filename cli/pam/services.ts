@@ -1,10 +1,10 @@
-/** What is known of services by name; every other one takes --stack. */
+/** Known services; all others need --stack. */
 export interface KnownService {
   /** A file of pam-config/pam.d. */
   readonly stack: string;
-  /** How the program of a login is called in /proc, for the proof that a login is new. */
+  /** Names of the login program in /proc, to verify that a login is new. */
   readonly programs: readonly string[];
-  /** The program is there before anybody logs in (getty becomes login): what it starts then shows when that was. */
+  /** The program runs before the login (getty becomes login): the start of its children is the time of the login. */
   readonly waits?: true;
 }
 
@@ -38,7 +38,7 @@ export function knownService(service: string): KnownService | undefined {
   return Object.hasOwn(table, service) ? table[service] : undefined;
 }
 
-/** Files that services include and that are none themselves. */
+/** Files that services include, and that are not services. */
 const fragment =
   /^(?:common-|sallyport-|system-auth|password-auth|smartcard-auth|fingerprint-auth|postlogin|config-util)/;
 
@@ -46,25 +46,25 @@ export function isService(name: string): boolean {
   return !fragment.test(name);
 }
 
-/** Services that are the same program as another one, whose file they include. */
+/** Services that share the program of another one, whose file they include. */
 const twins: Readonly<Record<string, string>> = { 'su-l': 'su', 'sudo-i': 'sudo', remote: 'login' };
 
 export function isTwinOf(service: string, other: string): boolean {
   return Object.hasOwn(twins, service) && twins[service] === other;
 }
 
-/** The other names under which the program of a service asks the same: "sudo -i" is sudo-i. */
+/** Aliases of a service with the same program: "sudo -i" is sudo-i. */
 export function otherNamesOf(service: string): readonly string[] {
   const stack = knownService(service)?.stack;
   return Object.keys(twins).filter((name) => isTwinOf(name, service) && knownService(name)?.stack === stack);
 }
 
-/** libpam opens what it is told; this program opens files of /etc/pam.d alone. */
+/** Threat: libpam accepts paths; the CLI accepts only names of files in /etc/pam.d. */
 export function isServiceName(name: string): boolean {
   return /^[A-Za-z0-9][\w.@-]{0,63}$/.test(name);
 }
 
-/** The drop-in that goes with a stack of sshd. */
+/** The sshd drop-in of each stack. */
 export const dropIns: Readonly<Record<string, string>> = {
   'sallyport-sshd': 'sallyport-password-code.conf',
   'sallyport-sshd-key': 'sallyport-key-code.conf',

@@ -8,11 +8,11 @@ import { isService } from './services.ts';
 export interface ServiceView {
   readonly service: string;
   readonly guarded: boolean;
-  /** Where pam_sallyport stands. */
+  /** Location of pam_sallyport. */
   readonly module?: string;
-  /** The line of the service's own file that leads there; absent: it is the module's own. */
+  /** The line of the service's own file that includes it; absent if it is the module line itself. */
   readonly through?: string;
-  /** The service has no auth part of its own, so that of "other" is used. */
+  /** The service has no auth lines, so libpam uses "other". */
   readonly other: boolean;
   readonly findings: readonly Finding[];
 }
@@ -60,7 +60,7 @@ export function showAll(output: Output, views: readonly ServiceView[]): void {
 export interface EntryView {
   readonly place: string;
   readonly text: string;
-  /** How deep in substacks. */
+  /** Nesting level of substacks. */
   readonly depth: number;
   readonly via: readonly string[];
   readonly kind: StackEntry['kind'];
@@ -70,7 +70,7 @@ export interface EntryView {
 export interface StackView extends ServiceView {
   readonly file?: string;
   readonly entries: readonly EntryView[];
-  /** Services that a change to the service's own file reaches, itself left out. */
+  /** Other services that a change to the service's own file applies to. */
   readonly reaches: readonly string[];
 }
 
@@ -97,7 +97,7 @@ export function stackView(files: PamFiles, service: string): StackView {
 }
 
 export function showStack(output: Output, view: StackView): void {
-  if (view.other) output.note(`${view.service} says nothing of auth, so libpam takes "other"`);
+  if (view.other) output.note(`${view.service} has no auth lines, so libpam uses "other"`);
   output.table(
     ['', 'LINE', 'PLACE'],
     view.entries.map(({ place, text, depth, ours, kind }) => [
@@ -107,9 +107,9 @@ export function showStack(output: Output, view: StackView): void {
     ]),
   );
   if (view.reaches.length > 0)
-    output.note(`A change of ${view.service} reaches too: ${view.reaches.join(', ')}`);
+    output.note(`A change of ${view.service} also applies to: ${view.reaches.join(', ')}`);
   if (!view.guarded)
-    output.note(`${view.service} does not come by pam_sallyport; see: sallyport pam enable --help`);
+    output.note(`${view.service} does not run pam_sallyport; to protect it: sallyport pam enable --help`);
   for (const finding of view.findings)
     if (finding.level === 'note') output.note(sentence(finding));
     else output.warn(sentence(finding));

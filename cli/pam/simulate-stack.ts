@@ -2,9 +2,9 @@ import { type Action, actionFor } from './control.ts';
 import type { ModuleLine } from './lines.ts';
 import type { StackEntry } from './read.ts';
 
-/** One way through a stack: what each module answered, and what libpam makes of it. */
+/** One path through a stack: the result of each module, and libpam's result. */
 export interface Outcome {
-  /** "success", or what the program is told. */
+  /** "success", or the error that the program receives. */
   readonly status: string;
   readonly steps: readonly Step[];
 }
@@ -15,9 +15,9 @@ export interface Step {
   readonly action: Action;
 }
 
-/** What libpam says where nothing has vouched, or nothing can be said. */
+/** libpam's result if no module succeeded or failed. */
 export const mustFail = 'perm_denied';
-/** Stacks have a dozen lines; one with more ways than this is judged by the first of them. */
+/** Limit of paths; usual stacks have far fewer. Only the first ones are evaluated. */
 const mostOutcomes = 20_000;
 
 type Impression = 'none' | 'positive' | 'negative';
@@ -27,8 +27,8 @@ interface State {
 }
 
 /**
- * Every way through a stack, as _pam_dispatch of libpam goes through it.
- * @param answersOf what a module may answer (names of control.ts); empty: it is as if the line were not there
+ * All paths through a stack, as _pam_dispatch of libpam runs it.
+ * @param answersOf possible results of a module (names of control.ts); empty: the line is ignored
  */
 export function outcomes(
   entries: readonly StackEntry[],
@@ -84,7 +84,7 @@ function follow(state: State, action: Action, answer: string, before: State): St
       return before;
     case 'ok':
     case 'done':
-      // Only success and a password that must be renewed can stand for the whole; the first failure stays.
+      // Only success and new_authtok_reqd can become the result of the stack; the first failure stays.
       if (state.impression === 'none') return { impression: 'positive', status: answer };
       return state.impression === 'positive' && state.status === 'success'
         ? { impression: 'positive', status: answer }
@@ -102,14 +102,14 @@ function spoiled(state: State, answer: string): State {
   return { impression: 'negative', status: answer === 'success' || answer === 'ignore' ? mustFail : answer };
 }
 
-/** Behind what the rest of this (sub)stack is. */
+/** The index after the rest of this (sub)stack. */
 function endOf(entries: readonly StackEntry[], from: number): number {
   const depth = entries[from]?.depth ?? 0;
   const end = entries.findIndex((entry, index) => index > from && entry.depth < depth);
   return end < 0 ? entries.length : end;
 }
 
-/** @returns where a jump over so many lines lands, and whether there were too few of them */
+/** @returns the target of a jump, and whether too few lines were left */
 function jumped(entries: readonly StackEntry[], from: number, lines: number): readonly [number, boolean] {
   const depth = entries[from]?.depth ?? 0;
   const deep = (index: number) => entries[index]?.depth ?? -1;

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { SshdSettings } from '../lib/sshd-settings.ts';
 import { type Account, accounts } from './accounts.ts';
 
-/** More is no list of keys; what somebody has put there is read as root. */
+/** Size limit. Threat: users choose the content of these files, and root reads them. */
 const mostBytes = 1 << 20;
 const commandLimit = 5_000;
 
 /**
  * Whether sshd would find a key for the account: in its files, from its command, or by a certificate.
- * What MUST hold: a pipe or a device in the place of a file of the user's is not opened.
+ * Invariant: a pipe or a device in place of a user's file is not opened.
  */
 export function hasKeys(account: Account, settings: SshdSettings): boolean {
   if (settings.get('pubkeyauthentication') === 'no') return false;
@@ -34,14 +34,14 @@ function readList(path: string): string {
   return readFileSync(path, 'latin1');
 }
 
-/** @returns undefined: it holds a token that stands for a key, which nobody offers here */
+/** @returns undefined if it contains a token for the offered key, which is not known here */
 function withTokens(text: string, { name, home, uid }: Account): string | undefined {
   const values: Readonly<Record<string, string>> = { h: home, u: name, U: String(uid), '%': '%' };
   if ([...text.matchAll(/%(.)/g)].some(([, token = '']) => values[token] === undefined)) return undefined;
   return text.replaceAll(/%(.)/g, (_, token: string) => values[token] ?? '');
 }
 
-/** What AuthorizedKeysCommand prints, run as sshd runs it. One that cannot be asked is taken to know keys. */
+/** Output of AuthorizedKeysCommand, run as sshd runs it. If it cannot be run, keys are assumed. */
 function fromCommand(account: Account, settings: SshdSettings): boolean {
   const command = settings.get('authorizedkeyscommand') ?? 'none';
   if (command === 'none') return false;
@@ -49,7 +49,7 @@ function fromCommand(account: Account, settings: SshdSettings): boolean {
   const runner = accounts(settings.get('authorizedkeyscommanduser') ?? '')[0];
   const [program, ...argv] = words.flatMap((word) => word ?? []);
   if (program === undefined || runner === undefined || words.includes(undefined)) return true;
-  // Without arguments sshd gives it the name.
+  // Without arguments sshd passes the account name.
   const run = spawnSync(program, argv.length === 0 ? [account.name] : argv, {
     uid: runner.uid,
     gid: runner.gid,

@@ -8,7 +8,7 @@ import type { FileChange } from './record.ts';
 import { dropInDirectory, mainFile, sshdProgram } from './sshd.ts';
 import { readText } from './write.ts';
 
-/** Who connects, and from where: what Match blocks are asked about. */
+/** A user and a source address, for Match blocks. */
 export interface Connection {
   readonly user: string;
   readonly address: string;
@@ -16,18 +16,18 @@ export interface Connection {
 
 export interface Resolved {
   readonly settings: SshdSettings;
-  /** As "sshd -T" prints it. */
+  /** Output of "sshd -T". */
   readonly text: string;
 }
 
-/** sshd's configuration with drop-ins that are not written yet, as sshd itself would resolve it. */
+/** sshd's configuration with drop-ins that are not installed yet, as resolved by sshd. */
 export interface Preview {
-  /** @throws CliError refused: what sshd says */
+  /** @throws CliError refused: sshd's error */
   ask(connection?: Connection): Resolved;
   close(): void;
 }
 
-/** @param changes of drop-ins; none: the configuration as it is */
+/** @param changes of drop-ins; empty for the current configuration */
 export function previewSshd(changes: readonly FileChange[]): Preview {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
   const paths = new Map<string, string | undefined>();
@@ -71,7 +71,7 @@ function dropInNames(): readonly string[] {
   return existsSync(dropInDirectory) ? readdirSync(dropInDirectory) : [];
 }
 
-/** Whether the answer may depend on who connects. What lies elsewhere may hold anything. */
+/** Whether the result may depend on the connection: yes for Match blocks and for files included from elsewhere. */
 function hasMatch(main: string, paths: ReadonlyMap<string, string | undefined>): boolean {
   const there = dropInNames()
     .map((name) => join(dropInDirectory, name))
@@ -89,8 +89,8 @@ function hasMatch(main: string, paths: ReadonlyMap<string, string | undefined>):
 }
 
 /**
- * The main file with each Include of the drop-in directory spelled out, in the order in which sshd reads them.
- * @param names of what lies in the directory; @param paths where changed drop-ins lie for now; undefined: it goes. Pure
+ * The main file with each Include of the drop-in directory expanded in sshd's order. Pure.
+ * @param names of the files in the directory; @param paths of changed drop-ins; undefined for a removed one
  */
 export function withDropIns(
   main: string,
@@ -124,7 +124,7 @@ function absolute(word: string): string {
   return word.startsWith('/') ? word : join(dirname(mainFile), word);
 }
 
-/** A pattern as glob(7) reads it, for names. */
+/** A glob(7) pattern for names. */
 function matches(pattern: string, name: string): boolean {
   if (name.startsWith('.') && !pattern.startsWith('.')) return false;
   const source = pattern

@@ -5,14 +5,14 @@ import { CliError } from '../lib/errors.ts';
 import { isNotRunning, readSettings, type SshdSettings } from '../lib/sshd-settings.ts';
 import { readText } from './write.ts';
 
-/** sshd's configuration as sshd itself resolves it. */
+/** sshd's configuration as resolved by sshd. */
 
 export const dropInDirectory = '/etc/ssh/sshd_config.d';
 export const mainFile = '/etc/ssh/sshd_config';
 
 export const sshdProgram = existsSync('/usr/sbin/sshd') ? '/usr/sbin/sshd' : 'sshd';
 
-/** @param user as whom somebody would connect: what Match blocks say of them. @throws CliError refused */
+/** @param user of the connection, for Match blocks. @throws CliError refused */
 export function sshdSettings(user?: string): SshdSettings {
   const who = user === undefined ? [] : ['-C', `user=${user},host=localhost,addr=127.0.0.1`];
   const run = spawnSync(sshdProgram, ['-T', ...who], { encoding: 'utf8' });
@@ -20,7 +20,7 @@ export function sshdSettings(user?: string): SshdSettings {
   return readSettings(run.stdout);
 }
 
-/** @returns what sshd has against its configuration; undefined: nothing */
+/** @returns sshd's error about its configuration; undefined if it is valid */
 export function sshdFault(): string | undefined {
   const run = spawnSync(sshdProgram, ['-t'], { encoding: 'utf8' });
   return run.status === 0 ? undefined : faultOf(run);
@@ -31,16 +31,16 @@ function faultOf(run: { readonly error?: Error | undefined; readonly stderr: str
   return isNotRunning(why ?? '') ? `sshd is not running (${why}); start it first` : `sshd -t: ${why}`;
 }
 
-export const includeHint = `the line "Include ${dropInDirectory}/*.conf" must stand at the top of sshd_config, and Match blocks must agree`;
+export const includeHint = `put "Include ${dropInDirectory}/*.conf" at the top of sshd_config, and correct contradicting Match blocks`;
 
-/** Where a drop-in says what sshd does not do: one sentence each. */
+/** Settings of a drop-in that do not take effect, one sentence each. */
 export function disagreements(dropIn: string, settings: SshdSettings): readonly string[] {
   return settingsIn(dropIn).flatMap(([keyword, value]) => {
     const real = settings.get(keyword.toLowerCase());
     if (real === undefined || real.toLowerCase() === value.toLowerCase()) return [];
     const elsewhere = connectionLimitOf(keyword);
-    const where = elsewhere.length === 0 ? '' : `, which ${elsewhere.join(' and ')} says`;
-    return [`sshd would have ${keyword} ${real} and not ${value}${where}`];
+    const where = elsewhere.length === 0 ? '' : `, set in ${elsewhere.join(' and ')}`;
+    return [`sshd would use ${keyword} ${real} instead of ${value}${where}`];
   });
 }
 
@@ -51,7 +51,7 @@ function settingsIn(text: string): readonly (readonly [string, string])[] {
   });
 }
 
-/** Files with a line of that keyword, but for our own. */
+/** Files with a line of that keyword, except ours. */
 function connectionLimitOf(keyword: string): readonly string[] {
   const names = existsSync(dropInDirectory) ? readdirSync(dropInDirectory) : [];
   const files = names.filter((name) => name.endsWith('.conf') && !name.includes('sallyport')).sort();
@@ -62,7 +62,7 @@ function connectionLimitOf(keyword: string): readonly string[] {
   });
 }
 
-/** Which of the ready stacks fits how sshd lets people in today. @returns undefined: more than one does */
+/** The ready stack for sshd's current methods. @returns undefined if more than one fits */
 export function fittingStack(settings: SshdSettings): string | undefined {
   const says = (keyword: string) => settings.get(keyword) === 'yes';
   const password = says('passwordauthentication') || says('kbdinteractiveauthentication');
@@ -71,25 +71,22 @@ export function fittingStack(settings: SshdSettings): string | undefined {
   return password ? 'sallyport-sshd' : 'sallyport-sshd-key';
 }
 
-/** The command that makes a running sshd read its configuration again. */
+/** The command that reloads a running sshd. */
 export function reloadCommand(settings: SshdSettings): string {
   if (!existsSync('/run/systemd/system')) return `kill -HUP $(cat ${pidFile(settings)})`;
   const debian = spawnSync('systemctl', ['--quiet', 'cat', 'ssh.service'], { stdio: 'ignore' });
   return `systemctl reload ${debian.status === 0 ? 'ssh' : 'sshd'}`;
 }
 
-/** @throws CliError refused: what the command said */
+/** @throws CliError refused: the command's error */
 export function reload(settings: SshdSettings): void {
   const command = reloadCommand(settings);
   const run = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8' });
   if (run.status !== 0)
-    throw new CliError(
-      'refused',
-      `${command}: ${run.stderr.trim()}; sshd goes on with what it has read before`,
-    );
+    throw new CliError('refused', `${command}: ${run.stderr.trim()}; sshd keeps its previous configuration`);
 }
 
-/** Of the sshd that listens. */
+/** PID file of the listening sshd. */
 export function pidFile(settings: SshdSettings): string {
   return settings.get('pidfile') ?? '/run/sshd.pid';
 }

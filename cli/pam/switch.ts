@@ -9,9 +9,9 @@ import { dropInDirectory } from './sshd.ts';
 /**
  * `planEnable`, also from one ready stack to another.
  *
- * What MUST hold: it is one change with one way back. No moment has the stack of the one and the drop-in of the other.
+ * Invariant: the switch is one change with one rollback; the stack of one and the drop-in of the other never coexist.
  *
- * @throws CliError refused: what to do first
+ * @throws CliError refused
  */
 export function planSwitch(
   files: PamFiles,
@@ -43,15 +43,15 @@ function undone(files: PamFiles, service: string, past: readonly Recorded[]): re
     if (!(error instanceof CliError)) throw error;
     throw new CliError(
       'refused',
-      `${service} is protected in another way already, which cannot be replaced by a command: ${error.message}`,
+      `${service} is already protected in a way that this command cannot replace: ${error.message}`,
     );
   }
 }
 
 /**
- * Two changes as one. What sshd reads comes first, then what the service is to include, the service itself, and last
- * what it no longer needs.
- * @param row of the service's file as it is now: what stands there again once this is put back
+ * Joins two changes. Drop-ins of sshd come first, then the included stack, the service itself, and last the files it
+ * no longer needs.
+ * @param row current row of the service's file, which a rollback restores
  */
 function joined(off: readonly FileChange[], on: readonly FileChange[], row: string): readonly FileChange[] {
   const before = new Map(off.map((change) => [change.path, change.before]));

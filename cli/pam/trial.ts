@@ -25,13 +25,13 @@ export function warnTrial(output: Output, trial: Trial): void {
   const names = services.join(', ');
   if (state === 'on-trial')
     output.warn(
-      `${names} on trial: put back in ${lengthText(left)}, unless a new login through it says: sallyport pam confirm`,
+      `trial of ${names}: rolled back in ${lengthText(left)}; to keep it, log in again through it and run: sallyport pam confirm`,
     );
-  else if (state === 'writing') output.warn(`${names} is being changed at this moment`);
-  else output.warn(`${names} is being put back; if that does not end: sallyport pam revert`);
+  else if (state === 'writing') output.warn(`${names} is being changed`);
+  else output.warn(`${names} is being rolled back; if that does not finish, run: sallyport pam revert`);
 }
 
-/** For whoever may see it. */
+/** Warns if the caller may read the trial. */
 export function warnRunningTrial(output: Output): void {
   const trial = currentTrial();
   if (trial !== undefined) warnTrial(output, trial);

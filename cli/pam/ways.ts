@@ -9,24 +9,24 @@ import { outcomes } from './simulate-stack.ts';
 import type { Connection, Resolved } from './sshd-preview.ts';
 
 /*
- * Whether an account could log in. What MUST hold: where something cannot be known (a directory's password, what a
- * module of somebody else says) the account is taken to have it, so that nothing is called lost that never was.
+ * Whether an account could log in. Invariant: what cannot be known (a directory service's password, the result of
+ * another vendor's module) counts as available, so that no account is reported as lost by mistake.
  */
 
-/** What an account has, and what sallyportd would say. */
+/** The credentials of an account, and sallyportd's decision. */
 export interface Means {
   readonly account: Account;
-  /** undefined: /etc/shadow does not know it. */
+  /** undefined if /etc/shadow has no entry. */
   readonly password: boolean | undefined;
   readonly decision: ExplainView['decision'];
 }
 
-/** Whether the stack lets it in, and otherwise what is missing. */
+/** Whether the stack admits the account. */
 export function throughPam(stack: Stack, { password, decision }: Means, withKey = false): boolean {
   const answers = (line: ModuleLine): readonly string[] => {
     if (line.options.some((option) => option.includes('SSH_AUTH_INFO_0')))
       return [withKey ? 'success' : 'auth_err'];
-    // It lets root become somebody, which is no login of theirs.
+    // pam_rootok lets root switch to the account, which is not a login of that account.
     if (moduleName(line) === 'rootok') return ['auth_err'];
     switch (roleOf(line)) {
       case 'ours':
@@ -53,23 +53,23 @@ function ourAnswer(line: ModuleLine, decision: Means['decision']): string {
     case 'refused':
       return 'auth_err';
     case 'enrol':
-      // Where the first factor is not verified no factor is added.
+      // Without a verified first factor no factor can be enrolled.
       return takesPassword(line) ? 'auth_err' : 'success';
     default:
       return 'success';
   }
 }
 
-/** Why it could not log in over ssh; undefined: it could. */
+/** Why the account could not log in over ssh; undefined if it could. */
 export type Obstacle = 'key' | 'password' | 'refused' | 'methods' | 'root' | undefined;
 
 export interface SshLogin {
   readonly obstacle: Obstacle;
-  /** It gets in by a way on which PAM is not asked. */
+  /** It can log in by a method that does not use PAM. */
   readonly pastPam: boolean;
 }
 
-/** @param keys whether sshd finds a key for it; asked when needed */
+/** @param keys whether sshd finds a key for the account; called only if needed */
 export function overSsh(resolved: Resolved, stack: Stack, means: Means, keys: () => boolean): SshLogin {
   const { settings } = resolved;
   const lists = methodLists(settings);
@@ -106,14 +106,14 @@ function byList(
   return throughPam(stack, means, true) ? 'key' : 'password';
 }
 
-/** AllowUsers and its like, as far as they can be read without a name service of sshd's. */
+/** AllowUsers and similar settings, as far as they can be evaluated without DNS. */
 export function isAdmitted({ text }: Resolved, account: Account, { address }: Connection): boolean {
   const groups = groupsOf(account.name);
   const list = (keyword: string) => valuesOf(text, keyword);
   const isUser = (keyword: string, unsure: boolean) =>
     list(keyword).some((pattern) => isMeant(pattern, account.name, address, unsure));
   const inGroup = (keyword: string) =>
-    list(keyword).some((pattern) => groups.some((group) => fits(pattern, group)));
+    list(keyword).some((pattern) => groups.some((group) => matchesPattern(pattern, group)));
   if (isUser('denyusers', false) || inGroup('denygroups')) return false;
   if (list('allowusers').length > 0 && !isUser('allowusers', true)) return false;
   return list('allowgroups').length === 0 || inGroup('allowgroups');
@@ -121,12 +121,12 @@ export function isAdmitted({ text }: Resolved, account: Account, { address }: Co
 
 function isMeant(pattern: string, name: string, address: string, unsure: boolean): boolean {
   const [user = '', host] = pattern.split('@');
-  if (!fits(user, name)) return false;
-  // A network or the name of a host.
-  return host === undefined || (/[/a-z]/i.test(host) ? unsure : fits(host, address));
+  if (!matchesPattern(user, name)) return false;
+  // A network or a host name.
+  return host === undefined || (/[/a-z]/i.test(host) ? unsure : matchesPattern(host, address));
 }
 
-function fits(pattern: string, text: string): boolean {
+function matchesPattern(pattern: string, text: string): boolean {
   const source = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')

@@ -17,13 +17,13 @@ import { syncDirectory } from '../../daemon/lib/durable.ts';
 import { replaceFile } from '../../daemon/lib/write-file.ts';
 
 /**
- * Files that decide who may log in, written so that every moment of it is whole.
+ * Atomic writes of files that control logins.
  *
- * What MUST hold:
- * - Whoever reads sees the old file or the new one, after a power cut too.
+ * Invariants:
+ * - A reader sees the old file or the new one, even after a power failure.
  * - Mode, owner and SELinux context stay; a new file is root's, 0644.
- * - A link stays a link: what it points to is written.
- * - The file beside it has a name that neither libpam nor sshd's Include takes for one of theirs.
+ * - A link stays a link: its target is written.
+ * - The temporary file has a name that neither libpam nor sshd's Include reads.
  */
 export function writeAtomically(path: string, text: string): void {
   const old = statOf(path);
@@ -37,18 +37,18 @@ export function writeAtomically(path: string, text: string): void {
   });
 }
 
-/** A file that is gone already is no error. */
+/** A missing file is not an error. */
 export function removeDurably(path: string): void {
   rmSync(path, { force: true });
   syncDirectory(dirname(path));
 }
 
-/** @returns undefined: there is no such file */
+/** @returns undefined if the file does not exist */
 export function readText(path: string): string | undefined {
   return statOf(path) === undefined ? undefined : readFileSync(path, 'latin1');
 }
 
-/** Writes a file of our own records and syncs it; the directory is synced by the caller, once. */
+/** Writes and syncs a record file; the caller syncs the directory once. */
 export function writeSynced(path: string, text: string, like?: string): void {
   const file = openSync(path, 'wx', 0o600);
   try {
@@ -68,18 +68,18 @@ function statOf(path: string) {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** Node reads no extended attributes; where SELinux is on, its own programs are there. */
+/** Node cannot set extended attributes; with SELinux enabled its tools are installed. */
 function keepContext(temporary: string, target: string, replaces: boolean): void {
   if (!existsSync('/sys/fs/selinux/enforce')) return;
   if (replaces) spawnSync('chcon', ['--reference', target, temporary]);
-  // A new file gets what the policy says for its final name.
+  // A new file gets the policy's context for its final name.
   else {
     const policy = spawnSync('matchpathcon', ['-n', target], { encoding: 'utf8' });
     if (policy.status === 0) spawnSync('chcon', [policy.stdout.trim(), temporary]);
   }
 }
 
-/** Root alone may have been there: whoever can write here decides what is put back. */
+/** Threat: a user who can write here controls the rollback. Only root may own it. */
 export function isRootsOwn(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found !== undefined && !found.isSymbolicLink() && found.uid === 0 && (found.mode & 0o022) === 0;

@@ -57,7 +57,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await login('sallyport-sudo', alice, second), true);
     assert.equal(await login('sallyport-sudo', alice, second), false);
     const again = await product.cli(['import', 'google-authenticator', alice.home]);
-    assert.match(again.stderr, /0 factors added, 0 with a higher mark, 2 there already/);
+    assert.match(again.stderr, /0 factors added, 0 with a newer last-used counter, 2 unchanged/);
     assert.equal(await login('sallyport-sudo', alice, second), false);
   });
 

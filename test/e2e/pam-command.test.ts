@@ -27,12 +27,12 @@ await inNamespace(import.meta.filename, async () => {
       shown.services.flatMap(({ service, module }) => (module === undefined ? [] : [[service, module]])),
       ['sudo', 'sudo-i'].map((one) => [one, '/etc/pam.d/sallyport-sudo:19']),
     );
-    assert.match((await pam.must('alice', 'enable', 'sudo', '--yes')).stdout, /guarded already/);
+    assert.match((await pam.must('alice', 'enable', 'sudo', '--yes')).stdout, /already protected/);
   });
 
   pam.change('su reaches su-l, which is said and done', async () => {
     const done = await pam.must('alice', 'enable', 'su', '--yes');
-    assert.match(done.stderr, /This changes too: su-l/);
+    assert.match(done.stderr, /Also changes: su-l/);
     await pam.add('bob');
     for (const options of [[], ['-']]) {
       const su = ['su', ...options, 'bob', '-c', 'echo "in-$(id -un)"'];
@@ -41,13 +41,13 @@ await inNamespace(import.meta.filename, async () => {
       await terminal.answer(/code: /, pam.code('bob'));
       await terminal.expect(/in-bob/);
     }
-    assert.match((await pam.must('alice', 'enable', 'su-l', '--yes')).stdout, /guarded already/);
+    assert.match((await pam.must('alice', 'enable', 'su-l', '--yes')).stdout, /already protected/);
     const shown = await pam.must('alice', 'show', 'su-l');
     assert.match(
       shown.stdout,
       /^>>\tauth requisite pam_sallyport\.so first_factor=passed\t\/etc\/pam\.d\/sallyport-su:/m,
     );
-    assert.match(shown.stderr, /root itself is asked for nothing/);
+    assert.match(shown.stderr, /root is not asked for a second factor/);
   });
 
   pam.change('a locker asks in its own way', async () => {
@@ -107,16 +107,16 @@ await inNamespace(import.meta.filename, async () => {
     await pam.add('carol', false);
     const cases: readonly (readonly [RegExp, () => Promise<Finished>])[] = [
       [
-        /carol could not log in.*first: sallyport factor add totp carol/s,
+        /carol could not log in.*run: sallyport factor add totp carol/s,
         () => pam.run('carol', 'enable', 'sudo', '--yes'),
       ],
       [/confirmation required/, () => pam.run('alice', 'enable', 'sudo')],
       [/--with key, or --with password/, () => pam.run('alice', 'enable', 'sshd', '--yes')],
       [
-        /a change there reaches .*sshd.*pam-auth-update/s,
+        /a change there applies to .*sshd.*pam-auth-update/s,
         () => pam.run('alice', 'enable', 'common-auth', '--stack', 'sudo'),
       ],
-      [/takes its stack from su/, () => pam.run('alice', 'enable', 'su-l', '--yes')],
+      [/includes the stack of su/, () => pam.run('alice', 'enable', 'su-l', '--yes')],
       [/there is no \/etc\/pam\.d\/remote/, () => pam.run('alice', 'enable', 'remote', '--yes')],
       [/--stack one-prompt/, () => pam.run('alice', 'enable', 'chsh', '--yes')],
       [/unknown PAM service/, () => pam.run('alice', 'enable', '../shadow', '--yes')],
@@ -174,9 +174,9 @@ await inNamespace(import.meta.filename, async () => {
       // Read before ours, and it wins.
       [
         '/etc/ssh/sshd_config.d/00-a.conf',
-        /sshd would have PasswordAuthentication yes and not no, which .*00-a\.conf:1/,
+        /sshd would use PasswordAuthentication yes instead of no, set in .*00-a\.conf:1/,
       ],
-      ['/etc/ssh/sshd_config.d/50-match.conf', /for alice sshd would have AuthenticationMethods publickey/],
+      ['/etc/ssh/sshd_config.d/50-match.conf', /for alice sshd would use AuthenticationMethods publickey/],
     ];
     for (const [file, message] of cases) {
       const match = file.includes('match');
@@ -194,7 +194,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync('/etc/ssh/sshd_config.d/99-broken.conf', 'NoSuchKeyword yes\n');
     assert.match(
       (await pam.run('alice', ...enable)).stderr,
-      /does not like its configuration as it is.*NoSuchKeyword/s,
+      /configuration of sshd is invalid.*NoSuchKeyword/s,
     );
     await run('rm', ['/etc/ssh/sshd_config.d/99-broken.conf']);
     await pam.add('dave', false);
@@ -237,7 +237,7 @@ await inNamespace(import.meta.filename, async () => {
     const done = await pam.run('root', 'disable', 'sudo', '--yes');
     must('mount', ['-o', 'remount,rw', '/var/backups']);
     assert.equal(done.status, 0, said(done));
-    assert.match(done.stderr, /no room for a record/);
+    assert.match(done.stderr, /disk is full/);
     assert.deepEqual(pam.files(), before);
   });
 

@@ -172,7 +172,7 @@ await inNamespace(import.meta.filename, async () => {
       await (await byKey()).hangUp();
 
       const tried = await pam.must('alice', ...withPassword, '--try', '1h');
-      assert.match(tried.stderr, /This replaces sallyport-sshd-key by sallyport-sshd/);
+      assert.match(tried.stderr, /Replaces sallyport-sshd-key with sallyport-sshd/);
       await fails('alice', 'keyboard-interactive');
       const terminal = await connect('alice');
       await terminal.answer(/code: /, pam.code('alice'));

@@ -33,7 +33,7 @@ await inNamespace(import.meta.filename, async () => {
     for (const command of [['pam', 'show'], ['status']])
       assert.match(
         (await product.cli(command)).stderr,
-        /sshd on trial: put back in (?:1 h|59 min)/,
+        /trial of sshd: rolled back in (?:1 h|59 min)/,
         command.join(' '),
       );
     writeFileSync(`${records}/try/deadline`, '0\n');
@@ -85,7 +85,7 @@ await inNamespace(import.meta.filename, async () => {
     // A sudo of root's, which is asked for nothing.
     const asRoot = await run('sudo', confirm);
     assert.equal(asRoot.status, 1, said(asRoot));
-    assert.match(asRoot.stderr, /knows of no login/);
+    assert.match(asRoot.stderr, /no login of /);
     const plain = await product.cli(['pam', 'confirm']);
     assert.match(plain.stderr, /older than the change/, said(plain));
     const terminal = await pam.sudo('alice', ...confirm);
@@ -106,7 +106,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     const second = await pam.run('alice', 'enable', 'su', '--yes');
     assert.equal(second.status, 1);
-    assert.match(second.stderr, /on trial, and there is one at a time/);
+    assert.match(second.stderr, /has an open trial, and only one is allowed/);
     const off = await pam.must('alice', 'disable', 'sudo', '--yes');
     assert.match(off.stderr, /on trial/);
     assert.deepEqual(pam.files(), before);
@@ -150,7 +150,7 @@ await inNamespace(import.meta.filename, async () => {
     // One of two files was put back when the power went.
     renameSync(`${records}/try`, `${records}/reverting`);
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
-    assert.match((await product.cli(['pam', 'show'])).stderr, /is being put back/);
+    assert.match((await product.cli(['pam', 'show'])).stderr, /is being rolled back/);
     await pam.must('alice', 'revert');
     assert.equal(existsSync(`${records}/reverting`), false);
     assert.deepEqual(pam.files(), before);

@@ -72,8 +72,8 @@ test('oath: what comes over, what cannot, and the statuses', async () => {
       ['nobody-at-all', '-', '-', 'refused'],
     ],
   );
-  assert.match(dry.err, /users\.oath:4: carol: its key is no hex/);
-  assert.match(dry.err, /dry run/);
+  assert.match(dry.err, /users\.oath:4: carol: the key must be/);
+  assert.match(dry.err, /Dry run/);
   const run = await cli('import', 'oath', path);
   assert.equal(run.status, 1);
   assert.deepEqual(
@@ -86,7 +86,7 @@ test('oath: what comes over, what cannot, and the statuses', async () => {
   for (const one of [dry, run]) silent(one);
   const again = await cli('import', 'oath', path, '--user', 'alice');
   assert.deepEqual([again.status, again.lines], [0, []]);
-  assert.match(again.err, /1 account: 0 factors added, 0 with a higher mark, 1 there already/);
+  assert.match(again.err, /1 account: 0 factors added, 0 with a newer last-used counter, 1 unchanged/);
 });
 
 test('a bad line stops its account, wherever the account stands, and no other', async () => {
@@ -99,7 +99,7 @@ test('a bad line stops its account, wherever the account stands, and no other', 
   assert.equal(run.status, 1);
   assert.deepEqual(await factorsOf('alice'), []);
   assert.equal((await factorsOf('bob')).length, 1);
-  assert.match(run.err, /users\.oath:1: alice: nothing of this account comes over before .*users\.oath:3/);
+  assert.match(run.err, /users\.oath:1: alice: the account is not imported; correct .*users\.oath:3/);
 });
 
 test('what sallyportd could not even read is told by account, and stops no other', async () => {
@@ -172,8 +172,8 @@ describe('google-authenticator', () => {
     // As a link of carol's in her home may lead to: a file of root's, with words of somebody else's in it.
     file('home/.google_authenticator', google);
     await refused(join(directory, 'home'), /belongs to uid 0/);
-    await refused('/dev/null', /no regular file/);
-    await refused(join(directory, 'gone'), /no such file/);
+    await refused('/dev/null', /not a regular file/);
+    await refused(join(directory, 'gone'), /file not found/);
   });
 
   test('a file of somebody else’s is none of the account that is named', () =>
@@ -194,7 +194,7 @@ describe('what users may put into files that root reads', () => {
     file('sftp-alice/.google_authenticator', google, { mode: 0o400 });
     const run = await cli('import', 'google-authenticator', home);
     assert.equal(run.status, 1);
-    assert.match(run.err, /say whose it is/);
+    assert.match(run.err, /name its account with --user/);
     assert.equal(rig.store.commits.length, 0);
     const said = await cli('import', 'google-authenticator', home, '--user', 'alice');
     assert.equal(said.status, 0);
@@ -213,7 +213,7 @@ describe('what users may put into files that root reads', () => {
     const own = file('own.oath', 'HOTP alice - zz\nHOTP bob - zz\n', { uid: uids.bob });
     const run = await cli('import', 'oath', path, own);
     assert.equal(run.status, 1);
-    assert.match(run.err, /own\.oath:1: alice: its key is no hex/);
+    assert.match(run.err, /own\.oath:1: alice: the key must be/);
     assert.deepEqual([(await factorsOf('alice')).length, (await factorsOf('bob')).length], [1, 1]);
   });
 
@@ -269,7 +269,7 @@ test('a file that is cut off brings nothing, whatever stands before the cut', as
   const cut = file('cut.pskc', text.slice(0, text.indexOf('<Key Id="pin"')));
   const run = await cli('import', 'pskc', cut);
   assert.equal(run.status, 1);
-  assert.match(run.err, /cut\.pskc: line \d+: it is no well-formed XML/);
+  assert.match(run.err, /cut\.pskc: line \d+: malformed XML/);
   assert.match(run.err, /cannot be read to its end/);
   assert.deepEqual([await factorsOf('alice'), await factorsOf('bob')], [[], []]);
   // Another file that was named beside it is whole, and comes over.
@@ -297,11 +297,11 @@ test('a file with nothing of the account that is wanted, or of any, is said', as
   ]) {
     const run = await cli('import', ...words);
     assert.equal(run.status, 1, words.join(' '));
-    assert.match(run.err, /portal: nothing in it is of this account/);
+    assert.match(run.err, /portal: the account is not in the file/);
   }
   const empty = await cli('import', 'oath', file('empty', '# nothing\n'));
   assert.equal(empty.status, 1);
-  assert.match(empty.err, /there is no account in it/);
+  assert.match(empty.err, /no account found/);
 });
 
 test('csv as spreadsheets and Windows write it is named', async () => {

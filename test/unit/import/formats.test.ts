@@ -203,7 +203,7 @@ test('u2f: of two lines the last; resident keys cannot', async () => {
     },
   ]);
   assert.deepEqual(said.bob, { factors: [], cannot: ['resident key'] });
-  assert.match(String(said.carol), /credentials is none/);
+  assert.match(String(said.carol), /a credential is malformed/);
 });
 
 test('u2f: a key of ssh is named as what it is', async () => {
@@ -289,7 +289,7 @@ describe('proxmox', () => {
 
   test('what is no such file is one problem', async () => {
     for (const text of ['', 'joe@pve:oath:e30=', '{"users":[]}', '[]'])
-      await assert.rejects(all(proxmox({ realm: 'pam' }), sourceOf(text)), /no JSON|no tfa\.cfg/);
+      await assert.rejects(all(proxmox({ realm: 'pam' }), sourceOf(text)), /not JSON|not a tfa\.cfg/);
   });
 });
 
@@ -327,8 +327,8 @@ describe('csv', () => {
       dave: [{ kind: 'yubikey', validation: 'cloud', enabled: true, publicId: 'cccccccccccd' }],
       erin: [{ ...token, ...total, secret: Buffer.from('1234567890').toString('base64'), mark: 'now' }],
       frank: said.frank,
-      'line 9': 'a quote is not closed, or something follows it before the next comma',
-      heidi: 'its kind is none of totp, hotp, yubikey',
+      'line 9': 'a quote is not closed, or text follows it before the next comma',
+      heidi: 'column kind must be totp, hotp or yubikey',
     });
     assert.match(String(said.frank), /Base32/);
   });
@@ -338,7 +338,7 @@ describe('csv', () => {
     assert.deepEqual(said, {
       alice: [{ ...token, ...total, name: 'OATH0001', digits: 8, period: 60, mark: 'now' }],
       bob: [{ ...token, kind: 'hotp', name: 'OATH0002', counter: 12 }],
-      carol: 'ocra is no kind of factor here; add another one',
+      carol: 'factors of kind ocra are not supported; add another factor',
     });
   });
 
@@ -390,8 +390,8 @@ describe('pskc', () => {
         ],
         cannot: ['PIN'],
       },
-      carol: 'the key "pin": it is of a kind that is none here: HOTP and TOTP are',
-      dave: 'the key "old": it has expired',
+      carol: 'the key "pin": unsupported kind of key; supported: HOTP and TOTP',
+      dave: 'the key "old": the key has expired',
     });
   });
 
@@ -414,7 +414,7 @@ describe('pskc', () => {
       (said) => said.map((one) => (one.kind === 'problem' ? one.why : 'found')),
       (error: Error) => [error.message],
     );
-    assert.match(wrong.join(), /another key or password/);
+    assert.match(wrong.join(), /key or password is wrong/);
   });
 
   for (const [what, from, to] of [
@@ -432,11 +432,11 @@ describe('pskc', () => {
 
   for (const [what, text, said] of [
     ['a document type', '<!DOCTYPE x [<!ENTITY a "b">]><KeyContainer>&a;</KeyContainer>', /DOCTYPE/],
-    ['an entity', '<KeyContainer>&a;</KeyContainer>', /well-formed/],
+    ['an entity', '<KeyContainer>&a;</KeyContainer>', /malformed/],
     ['no container', '<html/>', /KeyContainer/],
     ['deep nesting', `<KeyContainer>${'<a>'.repeat(40)}`, /deep/],
     ['a long text', `<KeyContainer><a>${'x'.repeat(20_000)}</a></KeyContainer>`, /too long/],
-    ['half of one', '<KeyContainer><KeyPackage>', /well-formed/],
+    ['half of one', '<KeyContainer><KeyPackage>', /malformed/],
   ] as const)
     test(`refused: ${what}`, () =>
       assert.rejects(all(pskc({ ask: nobodyIsAsked, now }), sourceOf(text)), said));

@@ -163,7 +163,7 @@ auth required pam_permit.so
     assert.doesNotMatch(plan.files[0]?.after ?? '', /^auth.*pam_unix/m);
     assert.throws(
       () => planEnable(memoryFiles(texts), 'sudo', 'sallyport-one-prompt'),
-      /takes passwords from sss too/,
+      /also accepts passwords from sss/,
     );
   });
 
@@ -171,7 +171,7 @@ auth required pam_permit.so
     for (const service of ['sshd', 'sudo', 'login'])
       assert.throws(
         () => planEnable(memoryFiles(distribution('fedora-sssd')), service, `sallyport-${service}`),
-        /stack would be wrong/,
+        /stack would be incorrect/,
       );
   });
 });
@@ -179,7 +179,11 @@ auth required pam_permit.so
 describe('what no command can change', () => {
   const debian = distribution('debian-12');
   const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
-    ['a password of its own', { ftp: 'auth required pam_unix.so\n' }, /a line of its own \(line 1\)/],
+    [
+      'a password of its own',
+      { ftp: 'auth required pam_unix.so\n' },
+      /asks for passwords directly \(line 1\)/,
+    ],
     ['no password', { ftp: 'auth required pam_permit.so\n' }, /no password/],
     ['two files', { ftp: '@include common-auth\nauth include login\n' }, /several files/],
     ['a shared file', { 'common-auth': debian['common-auth'] ?? '' }, /is shared/],
@@ -195,7 +199,7 @@ describe('what no command can change', () => {
 
   it('a line of the module that somebody wrote', () => {
     const texts = { ...debian, ftp: '@include common-auth\nauth required pam_sallyport.so\n' };
-    assert.throws(() => planDisable(memoryFiles(texts), 'ftp', []), /comes by \/etc\/pam\.d\/ftp:2/);
+    assert.throws(() => planDisable(memoryFiles(texts), 'ftp', []), /runs \/etc\/pam\.d\/ftp:2/);
   });
 });
 

@@ -46,7 +46,7 @@ describe('a drop-in', () => {
       for (const [keyword, value] of pairs) {
         const [found, ...others] = disagreements(text, new Map([...pairs, [keyword, 'other']]));
         assert.deepEqual(others, []);
-        assert.ok(found?.includes(`other and not ${value}`), found);
+        assert.ok(found?.includes(`other instead of ${value}`), found);
       }
     });
   }
@@ -82,7 +82,7 @@ describe('names', () => {
     assert.equal(stackFor('ftp', 'one-prompt', known), 'sallyport-one-prompt');
     assert.equal(stackFor('ftp', 'sallyport-sudo', known), 'sallyport-sudo');
     assert.equal(stackFor('i3lock', undefined, known), 'sallyport-locker');
-    assert.throws(() => stackFor('ftp', 'none', known), /there are: sudo, one-prompt/);
+    assert.throws(() => stackFor('ftp', 'none', known), /choose one of: sudo, one-prompt/);
     assert.throws(() => stackFor('ftp', undefined, known), /--stack/);
     assert.throws(() => stackFor('constructor', undefined, known), /--stack/);
   });
