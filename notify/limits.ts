@@ -4,13 +4,13 @@ export const limits = {
   queue: 100,
   /** What takes longer hangs: a mail is handed over in seconds. */
   run: 30_000,
-  /** Tries of one event, and the rests between them: long enough for a service that is restarted. */
+  /** Attempts for one event, and the pauses between them: long enough for a service restart. */
   rests: [1_000, 10_000],
   /** Of what the program says on standard error, so much of the end goes into the log. */
   output: 1_024,
-  /** How often the place is written down while nothing is to be told. */
+  /** Interval of writing the position while there is no notice. */
   save: 5_000,
-  /** Between tries to reach sallyportd, at first and at the most. */
+  /** Pause between attempts to reach sallyportd, first and longest. */
   reconnect: 1_000,
   reconnectMost: 30_000,
 } as const;

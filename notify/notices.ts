@@ -1,6 +1,6 @@
 import type { StoredAuditEvent } from '../daemon/api/views.ts';
 
-/** What somebody should hear of (docs/reference/audit-events.md, "Notices"). The names are stable. */
+/** Events that administrators should be notified of (docs/reference/audit-events.md, "Notices"). The names are stable. */
 export const noticeNames = [
   'locked',
   'recovery-key-used',
@@ -23,13 +23,13 @@ export interface Notice {
   readonly host: string;
   /** Absent for `dropped`. */
   readonly event?: StoredAuditEvent;
-  /** Of `dropped`: how many notices were not told, and the places of the first and the last of them. */
+  /** For `dropped`: the number of notices not delivered, and the sequence numbers of the first and the last. */
   readonly count?: number;
   readonly first?: number;
   readonly last?: number;
 }
 
-/** undefined: nobody needs to hear of it. */
+/** @returns undefined if the event needs no notice */
 export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
   const { kind, outcome, reason, locked, remaining, factor } = event;
   if (locked !== undefined) return 'locked';

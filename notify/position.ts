@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { replaceDurably } from '../daemon/lib/durable.ts';
 
 /**
- * The place up to which everything was told, in a file: what comes after a restart begins behind it. It is written in
- * one step, after an event was told, so that a crash repeats one event at the most and leaves none out.
+ * The sequence number of the last event delivered, in a file: after a restart delivery continues behind it. It is
+ * written atomically after a delivery, so that a crash repeats at most one event and loses none.
  */
 export interface Position {
-  /** undefined: there is none yet, or what is there is none. */
+  /** @returns undefined if the file is missing or invalid */
   read(): number | undefined;
   /** @throws Error of the file system */
   write(place: number): void;

@@ -13,7 +13,7 @@ const environment = {
  *
  * MUST hold:
  * - no shell, and nothing of an event in its words or its environment;
- * - it ends: after its time, or when we are told to stop, it is killed with all that it started;
+ * - it ends: after its time limit, or at shutdown, it is killed with all its children;
  * - what it says costs a bounded amount of memory.
  */
 export function runProgram(
@@ -23,7 +23,7 @@ export function runProgram(
   signal: AbortSignal,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    // A group of its own, by which all of it is ended.
+    // A separate process group, so that all of it can be killed.
     const child = spawn(program, words, {
       detached: true,
       cwd: '/',
@@ -56,7 +56,7 @@ export function runProgram(
       said = `${said}${text}`.slice(-limits.output);
     });
     child.stderr.on('error', () => undefined);
-    // It need not read what it is told.
+    // The program need not read its input.
     child.stdin.on('error', () => undefined);
     child.once('error', (error) => end({ kind: 'failed', why: `it cannot be run: ${error.message}` }));
     child.once('exit', (status, by) => {

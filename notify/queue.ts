@@ -2,12 +2,12 @@ import type { StoredAuditEvent } from '../daemon/api/views.ts';
 import type { Notice, NoticeName } from './notices.ts';
 
 interface Waiting {
-  /** The place that is told with it; 0: how the store is, which has none. */
+  /** Sequence number of the event; 0 for the state of the store, which has none. */
   readonly seq: number;
   readonly notice: Notice;
 }
 
-/** What waits for the program, in order. Beyond its bound events are counted, and the count is told in their place. */
+/** Notices waiting for the program, in order. Beyond the limit events are counted, and the count is delivered instead. */
 export class Queue {
   readonly #most: number;
   readonly #host: string;
@@ -26,12 +26,12 @@ export class Queue {
     return this.#waiting[0];
   }
 
-  /** The one that was told goes. */
+  /** Removes the delivered notice. */
   shift(): void {
     this.#waiting.shift();
   }
 
-  /** @returns whether it will be told; false: it was counted */
+  /** @returns whether it will be delivered; false if it was only counted */
   push(name: NoticeName, event: StoredAuditEvent): boolean {
     const { seq } = event;
     if (this.#waiting.length < this.#most) {
@@ -49,7 +49,7 @@ export class Queue {
     return false;
   }
 
-  /** Up to where everything was told, when everything up to `seen` was heard. */
+  /** The last sequence number up to which all notices are delivered, given that events up to `seen` were received. */
   reportedUpTo(seen: number): number {
     const first = this.#waiting.find(({ seq }) => seq > 0);
     return first === undefined ? seen : Math.min(seen, first.seq - 1);

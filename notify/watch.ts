@@ -18,12 +18,12 @@ export interface WatchOptions {
 }
 
 /**
- * Follows the events and runs the program for those that somebody should hear of, one at a time.
+ * Follows the events and runs the program for each notice, one at a time.
  *
- * MUST hold:
+ * Invariants:
  * - following never waits for the program;
- * - the place that is written down is never beyond an event that was not told, given up loudly, or counted as dropped;
- * - a program that fails or hangs holds up what follows for a bounded time.
+ * - the saved position never passes an event that was not delivered, logged as given up, or counted as dropped;
+ * - a program that fails or hangs delays later notices for a bounded time.
  */
 export async function watch(options: WatchOptions): Promise<void> {
   const watcher = new Watcher(options);
@@ -80,11 +80,11 @@ class Watcher {
         continue;
       }
       const input = `${JSON.stringify(next.notice)}\n`;
-      for (let tries = 0; !signal.aborted; tries += 1) {
+      for (let attempt = 0; !signal.aborted; attempt += 1) {
         const outcome = await runProgram(this.#o.program, input, limits, signal);
-        // It is told again after the restart.
+        // It is delivered again after the restart.
         if (signal.aborted && outcome.kind === 'failed') return;
-        const rest = limits.rests[tries];
+        const rest = limits.rests[attempt];
         if (outcome.kind === 'done') break;
         this.#o.log[rest === undefined ? 'error' : 'warning']('program-failed', {
           notice: next.notice.notice,
@@ -103,14 +103,14 @@ class Watcher {
     }
   }
 
-  /** Writes down up to where everything was told. */
+  /** Saves the position up to which everything was delivered. */
   save(): void {
     if (this.#seen === undefined) return;
-    const told = this.#queue.reportedUpTo(this.#seen);
-    if (told === this.#saved) return;
+    const delivered = this.#queue.reportedUpTo(this.#seen);
+    if (delivered === this.#saved) return;
     try {
-      this.#o.position.write(told);
-      this.#saved = told;
+      this.#o.position.write(delivered);
+      this.#saved = delivered;
     } catch (error) {
       this.#o.log.error('position-not-written', { message: messageOf(error) });
     }
@@ -121,7 +121,7 @@ class Watcher {
     if (this.#seen === undefined) log.info('following', { from: newest });
     else if (this.#seen > newest)
       log.warning('trail-shorter', {
-        message: `events up to ${this.#seen} were told, the trail ends at ${newest}: it was restored; going on from there`,
+        message: `events up to ${this.#seen} were delivered, but the trail ends at ${newest}: it was restored; continuing from there`,
       });
     else log.info('following', { from: this.#seen });
     if (this.#seen === undefined || this.#seen > newest) this.#seen = newest;

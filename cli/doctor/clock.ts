@@ -31,7 +31,7 @@ async function synchronised(machine: Machine): Promise<readonly Finding[]> {
   if (leap === 'Normal' || leap?.endsWith('second') === true) return [];
   if (leap !== undefined) return [unsynchronised(`chrony says: ${leap}`)];
   return [
-    notChecked('whether the clock is synchronised: neither timedatectl nor chronyc says', 'look yourself'),
+    notChecked('whether the clock is synchronised: neither timedatectl nor chronyc says', 'verify manually'),
   ];
 }
 

@@ -66,7 +66,7 @@ export async function lookAtRealm(
   const nobody = finding(
     'realm.nobody',
     `${place} has no member`,
-    `sallyport realm show ${realm.name}; put people into its groups`,
+    `sallyport realm show ${realm.name}; add accounts to its groups`,
   );
   return {
     findings: [...ofGroups, ...ofUsers, ...(isByName && isEmpty ? [nobody] : []), ...rules].flatMap(

@@ -16,13 +16,13 @@ export type Finding =
       readonly summary: string;
       /** What it causes. */
       readonly impact: string;
-      /** The command that mends it, or what to do. */
+      /** The command that corrects it, or what to do. */
       readonly fix: string;
       /** All accounts that it is about, where `what` names some of them. */
       readonly accounts?: readonly string[];
     };
 
-/** One file a check. It changes nothing, and says of nothing that it is good unless it saw it. */
+/** One file per check. A check changes nothing, and reports success only for what it examined. */
 export interface Check {
   /** Short and stable: the heading of its findings. */
   readonly id: string;
@@ -32,12 +32,12 @@ export interface Check {
   run(machine: Machine): Promise<readonly Finding[]>;
 }
 
-/** What the daemon answered, or why it did not. */
+/** The daemon's status, or why it is missing. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-/** What checks look at: passed in, so that a test can be any machine. All of it is for reading. */
+/** Read-only access to the machine, passed in so that tests can replace it. */
 export interface Machine {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -45,7 +45,7 @@ export interface Machine {
   readonly uid: number;
   readonly user: string;
   readonly configFile: string;
-  /** Below `init --root`: everything belongs to whoever ran that. */
+  /** Below `init --root`: everything belongs to the user who ran it. */
   readonly rooted: boolean;
   /** Of this command. */
   readonly version: string;
@@ -63,7 +63,7 @@ export interface Machine {
   /** Asked once. */
   readonly status: () => Promise<Answer<StatusView>>;
   readonly daemon: Pick<ControlClient, 'status' | 'realms' | 'users' | 'user' | 'explain' | 'audit'>;
-  /** Whether somebody accepts on a Unix socket. */
+  /** Whether a process accepts connections on a Unix socket. */
   readonly connects: (path: string) => Promise<'accepts' | 'silent' | 'absent' | 'forbidden'>;
   /** The directories of the PAM stacks. */
   readonly pam: PamFiles;
@@ -82,7 +82,7 @@ export function finding(
   return { id, severity, summary, impact, fix, ...more };
 }
 
-/** For what this user, or this moment, cannot see. */
+/** For facts that this user cannot read, or that are unavailable now. */
 export function notChecked(summary: string, fix = 'run it as root: sudo sallyport doctor'): Finding {
   return finding('not-checked', summary, fix);
 }

@@ -32,7 +32,11 @@ async function away(machine: Machine, message: string): Promise<Finding> {
   const config = await machine.files.look(machine.configFile);
   const found = await machine.files.look(store);
   if (config.kind === 'absent' && found.kind === 'absent')
-    return finding('daemon.not-initialised', 'there is no configuration and no store yet', 'sallyport init');
+    return finding(
+      'daemon.not-initialised',
+      'the configuration and the store do not exist yet',
+      'sallyport init',
+    );
   const fix = 'systemctl start sallyportd; what keeps it from starting: journalctl -u sallyportd -e';
   const services = guarded(machine);
   if (services.kind === 'seen' && services.services.length === 0)

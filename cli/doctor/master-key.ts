@@ -63,7 +63,7 @@ async function inRepository(machine: Machine, path: string): Promise<readonly Fi
     ]);
     if (ignored.status === 0) return [];
     if (ignored.status !== 1)
-      return [notChecked(`whether the repository in ${directory} takes ${path}`, 'look yourself')];
+      return [notChecked(`whether the repository in ${directory} takes ${path}`, 'verify manually')];
     return [
       finding(
         'key.in-git',

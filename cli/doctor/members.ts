@@ -22,7 +22,7 @@ const pageSize = 500;
 export function createMembersCheck(most: number = accountsAtMost): Check {
   return {
     id: 'members',
-    what: 'everybody who logs in has what their realm asks for',
+    what: 'every account that logs in has the factors its realm requires',
     limit: 60_000,
     run: (machine) => look(machine, most),
   };

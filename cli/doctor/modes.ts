@@ -14,7 +14,7 @@ interface Guarded {
 /** Owners and modes of what decides and of what is secret, and of every directory above it. */
 export const modesCheck: Check = {
   id: 'owners and modes',
-  what: 'nobody but root and sallyportd can write what decides, or read what is secret',
+  what: 'only root and sallyportd can write files that control logins, or read secrets',
   async run(machine) {
     const owner = await daemonUid(machine);
     const things = await thingsOf(machine);
@@ -40,7 +40,7 @@ async function thingsOf(machine: Machine): Promise<readonly Guarded[]> {
     { path: paths.store, readers: 'nobody' },
     { path: paths.anchor, readers: 'all' },
     { path: paths.lastGood, readers: 'all' },
-    // Whoever can write there can put a socket of their own in the place of ours.
+    // Threat: a user who can write there can replace the socket.
     { path: dirname(paths.pamSocket), readers: 'all' },
     ...(portal === undefined ? [] : [{ path: portal.keyFile, readers: 'group' as const }]),
     ...servers.map(({ keyFile }) => ({ path: keyFile, readers: 'group' as const })),
@@ -68,7 +68,7 @@ function written(path: string, entry: Entry, owner: number | undefined): readonl
       finding(
         'mode.owner',
         `${path} belongs to uid ${entry.uid}, which is neither root nor sallyportd (uid ${owner})`,
-        `look who that is (getent passwd ${entry.uid}), then: chown ${owner} ${path}`,
+        `find out whose account it is (getent passwd ${entry.uid}), then: chown ${owner} ${path}`,
       ),
     );
   return findings;
@@ -84,7 +84,7 @@ function readable(path: string, { kind, mode }: Entry, readers: Readers): readon
     finding(
       'mode.readable',
       `${path} has mode ${octal(mode)}`,
-      `think about who may have read it, then: chmod ${right} ${path}`,
+      `consider who may have read it, then: chmod ${right} ${path}`,
     ),
   ];
 }

@@ -35,7 +35,7 @@ const siblings: readonly (readonly [string, string])[] = [
 /** The stacks and their order: every way through them, as libpam would go it. */
 export const pamCheck: Check = {
   id: 'PAM stacks',
-  what: 'no way through a guarded stack goes past the second factor, and none ends in a wall',
+  what: 'no stack bypasses the second factor or refuses everyone',
   async run(machine) {
     const found = guarded(machine);
     if (found.kind === 'unseen') return [notChecked(`the PAM stacks (${found.why})`)];

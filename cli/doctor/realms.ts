@@ -7,7 +7,7 @@ import { type Check, finding, type Machine, notChecked, orGood } from './contrac
 /** Realms that name what this machine does not have, and those that only observe. */
 export const realmsCheck: Check = {
   id: 'realms',
-  what: 'every group, account and service that a realm names is there',
+  what: 'every group, account and service that a realm names exists',
   async run(machine) {
     const realms = await realmsOf(machine);
     if (realms === undefined)
@@ -16,7 +16,7 @@ export const realmsCheck: Check = {
       ...observing(realms).map((name) =>
         finding(
           'realm.observing',
-          `the realm "${name}" only writes down what it would decide`,
+          `the realm "${name}" is in observe mode`,
           'sallyport report; when all are ready: take observe out of the realm, then sallyport reload',
         ),
       ),

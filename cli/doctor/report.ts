@@ -41,7 +41,7 @@ export function tell(output: Output, examined: readonly Examined[], verbose: boo
   const good = examined.filter(({ findings }) => findings.some(({ severity }) => severity === 'ok'));
   if (verbose || good.length === 0) return;
   output.line('');
-  output.prose(`good: ${good.map(({ check }) => check).join(', ')} (--verbose says more)`);
+  output.prose(`passed: ${good.map(({ check }) => check).join(', ')} (for details: --verbose)`);
 }
 
 function fields(check: string, one: Finding): readonly string[] {
@@ -84,5 +84,5 @@ function headline(examined: readonly Examined[]): string {
     .filter((severity) => number(severity) > 0)
     .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
   if (said.length > 0) return said.join(', ');
-  return 'all is well';
+  return 'no findings';
 }

@@ -4,7 +4,7 @@ import { type Check, finding, notChecked, orGood } from './contract.ts';
 /** Where seeds, recovery keys and links are shown. */
 export const secretsCheck: Check = {
   id: 'secrets',
-  what: 'seeds, recovery keys and links are shown to the person only',
+  what: 'secrets, recovery keys and links are shown only to the user',
   async run(machine) {
     const read = await machine.config();
     if (read.kind !== 'good') return [notChecked('where secrets are shown', 'see the configuration')];

@@ -83,7 +83,7 @@ async function reserve(machine: Machine): Promise<readonly Finding[]> {
     finding(
       'store.no-reserve',
       `the reserve ${path} was given up, or there was never room for it`,
-      'make room for 64 MiB; sallyportd makes it anew by itself',
+      'free 64 MiB of disk space; sallyportd then creates it again',
     ),
   ];
 }
