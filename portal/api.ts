@@ -3,7 +3,7 @@ import { closingOf } from '../daemon/lib/open-stream.ts';
 import type { ApiRequest, RouteName, ServerContext, Visit } from './context.ts';
 import { readJson } from './http/body.ts';
 import { clearCookie, readCookie, setCookie } from './http/cookie.ts';
-import { messageOf, PortalError, told } from './http/errors.ts';
+import { messageOf, PortalError, toPortalError } from './http/errors.ts';
 import { isBodiless, sendError, sendJson } from './http/response.ts';
 import { limits } from './limits.ts';
 import { handlers, route } from './routes.ts';
@@ -12,9 +12,9 @@ import type { Session } from './sessions.ts';
 /**
  * Serves /api.
  *
- * What MUST hold, in this order: a change comes from a page of ours and as JSON, which no form and no other
- * origin's page can send without asking first; only then is a cookie looked at, and only then a body.
- * @param isRoute hears of the route before anything is answered
+ * Invariants, in this order: a change comes from one of our pages and as JSON, which forms and pages of other origins
+ * cannot send without a preflight request; only then is the cookie read, and only then the body.
+ * @param isRoute called with the route before the response is sent
  * @param bodyWait milliseconds from the head to the end of a body
  */
 export async function serveApi(
@@ -46,8 +46,8 @@ export async function serveApi(
     sendJson(request, response, 200, await handlers[name](context, call));
   } catch (error) {
     if (response.headersSent) throw error;
-    const answer = told(error);
-    // What a browser ended by itself has not failed.
+    const answer = toPortalError(error);
+    // A request that the browser ended is no failure.
     if (answer.status >= 500 && !response.destroyed)
       context.log.error('request-failed', {
         route: name ?? 'none',
@@ -72,12 +72,12 @@ function cookieOf({ at }: Visit, id: string | undefined): string {
   return id === undefined ? clearCookie(at.secure) : setCookie(at.secure, id);
 }
 
-/** What has no body and says no type is no form's either: forms always say one. */
+/** A request without a body and a type comes from no form either: forms always send a type. */
 function demandOwnPage(context: ServerContext, { request, at }: Visit): void {
   context.site.demand(request.headers.origin, at);
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type === 'application/json' || (type === undefined && isBodiless(request))) return;
-  throw new PortalError('bad-request', 'changes are taken as JSON alone (Content-Type: application/json)', {
+  throw new PortalError('bad-request', 'changes must be sent as JSON (Content-Type: application/json)', {
     status: 415,
   });
 }

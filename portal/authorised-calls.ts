@@ -5,10 +5,10 @@ import { PortalError, signedOut } from './http/errors.ts';
 import type { Session } from './sessions.ts';
 
 /**
- * Questions in somebody's name.
+ * Calls to sallyportd with a session's access token.
  *
- * What MUST hold: sallyportd alone says what a token is good for, each time. One that it does not know any
- * more ends the session here too; one that is only too old for a change leads to /api/confirm.
+ * Invariants: sallyportd decides for each call what a token permits. A token that it no longer knows ends the portal
+ * session too; one that is only too old for a change leads to /api/confirm.
  */
 
 export function requireSession(call: ApiRequest): Session {
@@ -16,7 +16,7 @@ export function requireSession(call: ApiRequest): Session {
   return call.session;
 }
 
-/** @throws PortalError signed-out; whatever the daemon says */
+/** @throws PortalError signed-out; any error of the daemon */
 export async function readAs<T>(
   context: ServerContext,
   call: ApiRequest,
@@ -33,7 +33,7 @@ export async function readAs<T>(
   }
 }
 
-/** @throws PortalError signed-out, confirm-needed; whatever the daemon says */
+/** @throws PortalError signed-out, confirm-needed; any error of the daemon */
 export async function changeAs<T>(
   context: ServerContext,
   call: ApiRequest,
@@ -49,7 +49,7 @@ export async function changeAs<T>(
     if (!isTokenNeeded(error)) throw error;
   }
   try {
-    // Too old for changes, or gone? Reading one's own account tells.
+    // Too old for changes, or unknown? Reading the user's own account answers that.
     await person.user(session.person.account);
   } catch (error) {
     if (isTokenNeeded(error)) throw tokenGone(context, session);
@@ -57,7 +57,7 @@ export async function changeAs<T>(
   }
   throw new PortalError(
     'confirm-needed',
-    'a change needs your password and second factor of the last five minutes',
+    'a change needs your password and second factor, entered within the last five minutes',
   );
 }
 

@@ -10,7 +10,7 @@ import type { Session, Sessions } from './sessions.ts';
 export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds that no setting of the clock moves. */
+  /** Milliseconds; setting the clock does not change them. */
   readonly monotonic: () => number;
 }
 
@@ -19,7 +19,7 @@ export interface ServerContext {
   readonly site: Site;
   readonly daemon: PortalDaemon;
   readonly sessions: Sessions;
-  readonly tries: {
+  readonly rateLimits: {
     readonly signIns: RateLimiter;
     readonly wrong: RateLimiter;
     readonly guesses: RateLimiter;
@@ -29,14 +29,14 @@ export interface ServerContext {
   readonly log: Log;
 }
 
-/** A request that came under a name of ours, and where from. */
+/** A request that named one of our origins, and its source. */
 export interface Visit {
   readonly request: IncomingMessage;
   readonly at: Origin;
   readonly source: string | undefined;
 }
 
-/** One request to the API: everything that all of them need is settled. */
+/** One request to the API, with what every handler needs. */
 export interface ApiRequest {
   readonly at: Origin;
   readonly source: string | undefined;
@@ -47,13 +47,13 @@ export interface ApiRequest {
   readonly body: () => Promise<unknown>;
   /** @returns a signal that is aborted once the browser has ended the request */
   readonly ended: () => AbortSignal;
-  /** The browser gets this session's id from now on; undefined: none. */
+  /** Sets the session cookie; undefined clears it. */
   readonly keep: (id: string | undefined) => void;
 }
 
 export type RouteName = keyof PortalApi;
 
-/** One for each route of the contract, which gives what the contract says. */
+/** One handler for each route of the contract. */
 export type Handlers = {
   readonly [Name in RouteName]: (
     context: ServerContext,

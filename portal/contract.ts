@@ -21,15 +21,15 @@ import type {
   UserView,
 } from '../daemon/api/views.ts';
 
-/** Whether the person has read what the change costs, and goes on. */
+/** Whether the user has read the impact of the change and confirms it. */
 export interface Confirmed {
   readonly confirmed?: 'true' | undefined;
 }
 
 /**
- * Between the portal's server and its pages: JSON over HTTPS, each route with what it takes and gives. The session
- * is a cookie that no script reads; tokens never reach the browser. An error is `{ error: { code, message } }` with
- * the codes of control.sock and `signed-out`, `confirm-needed` (a change needs password and factor of the last five
+ * Between the portal's server and its pages: JSON over HTTPS, each route with what it takes and gives. The session is a
+ * cookie that no script reads; tokens never reach the browser. An error is `{ error: { code, message } }` with the
+ * codes of control.sock and `signed-out`, `confirm-needed` (a change needs password and factor of the last five
  * minutes: /api/confirm, then again), `origin` and `too-many-tries`.
  */
 export interface PortalApi {
@@ -40,7 +40,7 @@ export interface PortalApi {
   'POST /api/confirm': { readonly takes: Confirmation; readonly gives: SignInReply };
   'POST /api/sign-out': { readonly gives: Done };
 
-  /** One's own account, or for an admin anybody's. */
+  /** The user's own account; any account for an administrator. */
   'GET /api/users/:user': { readonly gives: UserView };
   'POST /api/users/:user/factors': { readonly takes: EnrolBody; readonly gives: EnrolView };
   'POST /api/users/:user/factors/:factor/rename': {
@@ -50,14 +50,14 @@ export interface PortalApi {
   'POST /api/users/:user/factors/:factor/enable': { readonly gives: ChangeView };
   'POST /api/users/:user/factors/:factor/disable': { readonly query: Confirmed; readonly gives: ChangeView };
   'DELETE /api/users/:user/factors/:factor': { readonly query: Confirmed; readonly gives: ChangeView };
-  /** A security key of the browser: what to ask it for, and what it answered. */
+  /** A security key of the browser: the credential request, and its response. */
   'POST /api/users/:user/keys': {
     readonly takes: { readonly name?: string };
     readonly gives: { readonly id: string; readonly options: CreationOptionsView };
   };
   'POST /api/users/:user/keys/:id': { readonly takes: AttestationBody; readonly gives: EnrolView };
 
-  /** Without signing in: the link is the secret, and so its id stands in no path, which proxies log. */
+  /** Without signing in: the link is the secret, so its id is in the body; proxies log paths. */
   'POST /api/approvals/show': { readonly takes: ApprovalId; readonly gives: ApprovalView };
   'POST /api/approvals/answer': {
     readonly takes: ApprovalId & ApprovalAnswerBody;
@@ -65,13 +65,13 @@ export interface PortalApi {
   };
   'POST /api/approvals/deny': { readonly takes: ApprovalId; readonly gives: ApprovalOutcome };
 
-  /** Admins. `search` is the beginning of a name. */
+  /** Administrators only. `search` is a prefix of a name. */
   'GET /api/users': {
     readonly query: { readonly after?: string; readonly search?: string; readonly limit?: string };
     readonly gives: UserPage;
   };
   'POST /api/users/:user/unlock': { readonly gives: ChangeView };
-  /** A code for one login of another, good for an hour. */
+  /** A bypass code for one login of another account, valid for one hour. */
   'POST /api/users/:user/bypass': { readonly gives: BypassView };
   'POST /api/users/:user/invite': {
     readonly takes: { readonly withoutPassword: boolean };
@@ -92,7 +92,7 @@ export interface Done {
 }
 
 export interface SessionView {
-  /** Null: nobody is signed in. */
+  /** Null without a session. */
   readonly person: PersonView | null;
   /** Until then changes need no password; milliseconds since the epoch. */
   readonly changesUntil?: number;
@@ -110,11 +110,11 @@ export interface SignInReply {
 
 /** What comes over the WebSocket /api/live, one JSON message each. */
 export type LiveMessage =
-  /** A login of one's own waits: its number has to be typed. */
+  /** A login of this user waits: its number has to be typed. */
   | { readonly kind: 'approval'; readonly approval: ApprovalView }
   | { readonly kind: 'approval-over'; readonly id: string }
   | { readonly kind: 'signed-out' }
-  /** Admins, once they asked for it with `{ "kind": "follow-audit" }`. */
+  /** Administrators who sent `{ "kind": "follow-audit" }`. */
   | { readonly kind: 'audit'; readonly event: StoredAuditEvent };
 
 /** Before a change. Accounts without a password have a sign-in link in its place. */

@@ -3,13 +3,13 @@ import { networkKey } from '../daemon/lib/network-key.ts';
 import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { limits } from './limits.ts';
 
-/** What the portal asks without anybody being signed in. */
+/** Calls that the portal makes without a session. */
 export type AnonymousClient = Pick<
   ControlClient,
   'beginSignIn' | 'answerSignIn' | 'approval' | 'answerApproval' | 'denyApproval'
 >;
 
-/** What it asks with a person's token: sallyportd judges by whose it is, and how old. */
+/** Calls with a user's access token: sallyportd decides by its owner and its age. */
 export type UserClient = Pick<
   ControlClient,
   | 'beginSignIn'
@@ -29,13 +29,15 @@ export type UserClient = Pick<
   | 'finishKey'
 >;
 
-/** Streams of a person, until the signal. */
+/** Streams of a user, until the signal. */
 export type FollowedByPerson = Pick<ControlClient, 'followApprovals' | 'follow'>;
 
-/** sallyportd, as the portal knows it. Everything may throw a ControlError. */
+/** sallyportd, as the portal sees it. Every call may throw a ControlError. */
 export interface PortalDaemon {
-  readonly nobody: AnonymousClient;
-  /** Without a session, under a name that signed in from there before. @param party what it is counted by */
+  readonly anonymous: AnonymousClient;
+  /**
+   * Without a session, for an account that signed in from this network before. @param party what its attempts count for
+   */
   familiar(party: string): Pick<AnonymousClient, 'beginSignIn'>;
   person(token: string): UserClient;
   following(token: string, signal: AbortSignal): FollowedByPerson;
@@ -44,9 +46,9 @@ export interface PortalDaemon {
 /**
  * Over control.sock.
  *
- * What MUST hold: a token goes into the one header of the one request that it is for; no number of browsers
- * takes more connections of the daemon than it gives one uid; what is asked by signed-in persons, and by who signed in
- * from there before, waits for nothing that strangers ask, and one address does not take the queue of the others.
+ * Invariants: a token is sent only in the header of the request that it is for; browsers together never take more
+ * connections of the daemon than it allows one uid; calls of signed-in users, and of accounts that signed in from the
+ * same network before, never wait for calls of strangers, and one address cannot fill the queue of the others.
  */
 export function createPortalDaemon(socket: string): PortalDaemon {
   const beginning = createRequestQueue(limits.beginCalls);
@@ -58,18 +60,18 @@ export function createPortalDaemon(socket: string): PortalDaemon {
     <A extends readonly unknown[], T>(ask: (...parameters: A) => Promise<T>) =>
     (...parameters: A): Promise<T> =>
       turns.run(owner, () => ask(...parameters));
-  const nobody = createClient({ socket });
+  const anonymous = createClient({ socket });
   const queuedOpen = queuedIn(open, '');
   return {
-    nobody: {
+    anonymous: {
       beginSignIn: (body) =>
-        beginning.run(networkKey(body.source ?? 'unknown'), () => nobody.beginSignIn(body)),
-      answerSignIn: queuedOpen(nobody.answerSignIn),
-      approval: queuedOpen(nobody.approval),
-      answerApproval: queuedOpen(nobody.answerApproval),
-      denyApproval: queuedOpen(nobody.denyApproval),
+        beginning.run(networkKey(body.source ?? 'unknown'), () => anonymous.beginSignIn(body)),
+      answerSignIn: queuedOpen(anonymous.answerSignIn),
+      approval: queuedOpen(anonymous.approval),
+      answerApproval: queuedOpen(anonymous.answerApproval),
+      denyApproval: queuedOpen(anonymous.denyApproval),
     },
-    familiar: (party) => ({ beginSignIn: queuedIn(familiar, party)(nobody.beginSignIn) }),
+    familiar: (party) => ({ beginSignIn: queuedIn(familiar, party)(anonymous.beginSignIn) }),
     person(token) {
       const client = createClient({ socket, token });
       const queued = queuedIn(ofPersons, token);

@@ -2,25 +2,25 @@ import { setBounded } from '../daemon/lib/bounded-map.ts';
 import { nameKey, networkKey } from '../daemon/lib/network-key.ts';
 import { limits } from './limits.ts';
 
-/** Under what a try to sign in is counted. */
+/** What attempts to sign in count for. */
 export interface Familiar {
-  /** @returns undefined: counted by its source, as a stranger's */
+  /** @returns undefined: the attempt counts for its source, as a stranger's */
   partyOf(source: string | undefined, user: string): string | undefined;
-  /** The person of a session confirms a change. */
+  /** The user of a session confirms a change. */
   sessionParty(source: string | undefined, account: string): string;
-  /** The password was right: the sign-in goes on under this party. */
+  /** The password was correct: the rest of the sign-in counts for this party. */
   began(id: string, source: string | undefined, user: string): void;
-  /** @returns undefined: no sign-in that began here */
+  /** @returns undefined if no such sign-in began here */
   partyOfSignIn(id: string): string | undefined;
-  /** Signed in: from there this name is familiar. */
+  /** Signed in: this name is familiar from this network. */
   signedIn(source: string | undefined, user: string): void;
 }
 
 /**
  * Invariants:
- * - who has a session, has verified a password, or signed in with that name from that network before, is counted by
- *   that name and network, and shares no tries with strangers behind the same address;
- * - nothing that a stranger sends makes an entry, and both tables are bounded.
+ * - a user who has a session, has verified a password, or signed in with that name from that network before, counts for
+ *   that name and network, and shares no attempts with strangers behind the same address;
+ * - strangers cannot create entries, and both tables are bounded.
  */
 export function createFamiliar(): Familiar {
   const pairs = new Map<string, true>();

@@ -1,6 +1,6 @@
 /**
- * Every limit of the portal, with its reason. Sizes are bytes, times are milliseconds.
- * The tests try each from both sides.
+ * Every limit of the portal, with its reason. Sizes are bytes, times are milliseconds. The tests check each from both
+ * sides.
  */
 export const limits = {
   /** Cookie, Origin and Host are short; browsers send 1 to 2 KiB in all. */
@@ -8,31 +8,31 @@ export const limits = {
   headers: 64,
   /** An attestation with its chain of certificates is under 20 KiB. */
   requestBody: 65_536,
-  /** A head, and a TLS handshake, on the slowest line that somebody logs in over. */
+  /** A request header, and a TLS handshake, over the slowest usable line. */
   headWait: 10_000,
-  /** A body from its head to its end, however it trickles: they have some 2 KiB. */
+  /** From the header to the end of a body, however slowly it arrives: bodies have some 2 KiB. */
   bodyWait: 5_000,
-  /** Head and body together. */
+  /** Header and body together. */
   requestWait: 15_000,
   keepAlive: 15_000,
-  /** A client that takes nothing of its answer. The daemon may take 32 s over one that waits for NSS. */
+  /** A client that reads nothing of its response. The daemon may take 32 s for a response that waits for NSS. */
   socketIdle: 60_000,
-  /** What is still on its way when the answer is "too large" is heard out so long, that it can be read. */
+  /** After "too large" the rest of the body is read for so long, so that the client can read the response. */
   refusedWait: 1_000,
   checkInterval: 1_000,
 
-  /** Descriptors: some 30 KiB each with TLS. A browser opens six; beyond the limit whoever waits longest goes. */
+  /** Descriptors: some 30 KiB each with TLS. A browser opens six; beyond the limit the longest idle one is closed. */
   connections: 1_024,
-  /** An office behind one address, but never all places. Reverse proxies are one address for everybody. */
+  /** An office behind one address, but never all slots. A reverse proxy is one address for all its users. */
   connectionsPerAddress: 256,
-  /** Of one signed-in person, that no newcomer takes: a browser opens six, and a person has a few. */
+  /** Kept for one signed-in user against newcomers: a browser opens six, and a user has a few browsers. */
   connectionsPerAccount: 32,
 
   /**
-   * Questions to sallyportd, in four queues: sign-ins that begin, of whoever asks; those under a name that signed in
-   * from there before; what else is asked without a session; and those of signed-in persons, which so wait for none of
-   * them. `atOnce` of all, and the pages that listen, come to less than the daemon takes of the portal. `own`: of one
-   * address, name at an address, or session, waiting included.
+   * Calls to sallyportd, in four queues: new sign-ins of strangers; new sign-ins of names that signed in from the same
+   * network before; other calls without a session; and calls of signed-in users, which so never wait for the others.
+   * The sum of all `atOnce` and of the live pages is less than the daemon allows the portal. `own`: for one address,
+   * name at an address, or session, waiting included.
    */
   beginCalls: { atOnce: 128, waiting: 64, own: 16 },
   familiarCalls: { atOnce: 16, waiting: 128, own: 4 },
@@ -41,37 +41,37 @@ export const limits = {
   daemonPauseLeast: 1_000,
   daemonPauseMost: 30_000,
 
-  /** Some 2 KiB each; the one that was idle longest gives way. */
+  /** Some 2 KiB each; the longest idle one is ended. */
   sessions: 10_000,
-  /** Browsers of one person; nobody can push out the sessions of others with their own. */
+  /** Browsers of one user; a user's sessions cannot displace those of others. */
   sessionsPerAccount: 16,
   sessionIdle: 15 * 60_000,
   sessionLife: 8 * 3_600_000,
   sessionSweep: 5_000,
-  /** Tokens that are ended at the daemon when the portal stops. */
+  /** Tokens that are revoked at the daemon when the portal stops. */
   farewell: 2_000,
 
   /** Tabs of one session, and all of them. */
   liveSockets: 1_024,
   liveSocketsPerSession: 8,
-  /** `{ "kind": "follow-audit" }` is all that a page has to say. */
+  /** Pages send only `{ "kind": "follow-audit" }`. */
   liveMessage: 256,
   liveMessages: 16,
   liveUnread: 1_048_576,
   livePing: 30_000,
 
-  /** Sources in each table of tries; the oldest gives way. */
-  tryEntries: 16_384,
-  /** Sign-ins and confirmations of any outcome: each is a question to PAM. An office signs in within minutes. */
-  signInTries: { burst: 120, forgetOneIn: 1_000 },
-  /** Wrong ones: as the daemon's own limit for a source. */
-  wrongTries: { burst: 30, forgetOneIn: 10_000 },
-  /** Names that signed in from a network, and sign-ins under way: some 200 bytes each; the oldest gives way. */
+  /** Sources in each rate limiter; the oldest is evicted. */
+  rateEntries: 16_384,
+  /** Sign-ins and confirmations of any outcome: each calls PAM. An office signs in within minutes. */
+  signInRate: { burst: 120, forgetOneIn: 1_000 },
+  /** Wrong answers: as the daemon's own limit for a source. */
+  wrongAnswerRate: { burst: 30, forgetOneIn: 10_000 },
+  /** Names that signed in from a network, and sign-ins in progress: some 200 bytes each; the oldest is evicted. */
   familiar: 4_096,
-  /** Ids of approvals and sign-ins that are none. */
-  guessTries: { burst: 30, forgetOneIn: 10_000 },
+  /** Unknown IDs of approvals and sign-ins. */
+  guessRate: { burst: 30, forgetOneIn: 10_000 },
 
-  /** Names of accounts, as control.sock takes them. */
+  /** Account names, as control.sock accepts them. */
   userLength: 256,
   passwordLength: 1_024,
   answerLength: 1_024,
@@ -81,9 +81,9 @@ export const limits = {
   pageDefault: 50,
   pageMost: 1_000,
 
-  /** The pages together: they lie in memory. */
+  /** All pages together: they are kept in memory. */
   assetBytes: 16 * 1_048_576,
   assetFiles: 256,
-  /** fs.watch misses what a link is pointed at anew; a certificate that is renewed is no matter of seconds. */
+  /** fs.watch misses a changed target of a symbolic link; a renewed certificate is not urgent. */
   certificateCheck: 10_000,
 } as const;

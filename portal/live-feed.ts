@@ -8,12 +8,12 @@ import { messageOf } from './http/errors.ts';
 import { limits } from './limits.ts';
 import type { Session } from './sessions.ts';
 
-/** A page that wants to hear. */
+/** A page that receives events. */
 export interface Listener {
   tell(message: LiveMessage): void;
 }
 
-/** What sallyportd has to tell in one session, to all pages of it: one stream of a kind, however many pages. */
+/** The events of one session for all its pages: one stream per kind, however many pages there are. */
 export interface Feed {
   join(listener: Listener): void;
   leave(listener: Listener): void;
@@ -23,13 +23,13 @@ export interface Feed {
 }
 
 /**
- * What MUST hold: a feed asks with its session's own token and tells that session's pages alone; when the
- * daemon knows the token no more, the session is over.
+ * Invariants: a feed uses its session's access token and serves only that session's pages; when the daemon no longer
+ * knows the token, the session ends.
  */
 export function createFeed(context: ServerContext, session: Session): Feed {
   const listeners = new Set<Listener>();
   const auditors = new Set<Listener>();
-  /** Told to who comes later. */
+  /** Sent to pages that connect later. */
   const waiting = new Map<string, LiveMessage>();
   const ending = new AbortController();
   const { signal } = ending;
@@ -50,7 +50,7 @@ export function createFeed(context: ServerContext, session: Session): Feed {
   };
 
   void keepUp(context, session, signal, async () => {
-    // A stream that begins tells what waits now.
+    // A new stream starts with the approvals that are open now.
     forget();
     for await (const event of following.followApprovals(session.person.account)) onApproval(event);
   });
@@ -80,7 +80,7 @@ export function createFeed(context: ServerContext, session: Session): Feed {
   };
 }
 
-/** Follows, and again when the daemon was away, until the signal. */
+/** Follows, and reconnects after the daemon was unreachable, until the signal. */
 async function keepUp(
   context: ServerContext,
   session: Session,
@@ -100,7 +100,7 @@ async function keepUp(
       }
       const code = error instanceof ControlError ? error.code : 'internal';
       context.log.warning('follow-failed', { code, message: messageOf(error) });
-      // Asking again would not change it.
+      // A retry would give the same error.
       if (code === 'not-permitted' || code === 'no-such-operation') return;
     }
     if (context.clock.monotonic() - began > limits.daemonPauseMost) pause = limits.daemonPauseLeast;

@@ -12,13 +12,13 @@ import type { Session } from './sessions.ts';
 export interface Live {
   /** @throws PortalError too-many-connections */
   demandRoom(session: Session): void;
-  /** Of a request whose origin and session are settled. */
+  /** For a request whose origin and session are verified. */
   open(request: IncomingMessage, socket: Duplex, head: Buffer, session: Session): void;
   count(): number;
   close(): void;
 }
 
-/** Of the private range of RFC 6455, 7.4.2. */
+/** From the private range of RFC 6455, 7.4.2. */
 const closings = { ended: 4_001, renewed: 4_002, tooSlow: 4_003, refused: 1_008, goingDown: 1_001 } as const;
 
 interface Audience {
@@ -27,10 +27,10 @@ interface Audience {
 }
 
 /**
- * What MUST hold:
- * - a socket lives as long as its session and not a moment longer;
- * - a page that says much, says anything else, hears nothing or is gone costs a bounded amount of memory for a
- *   bounded time; nothing is decompressed.
+ * Invariants:
+ * - a socket ends with its session;
+ * - a page that sends too much or anything unexpected, reads nothing, or has gone uses bounded memory for a bounded
+ *   time; nothing is decompressed.
  */
 export function createLive(context: ServerContext): Live {
   const server = new WebSocketServer({
@@ -57,7 +57,7 @@ export function createLive(context: ServerContext): Live {
           tell(socket, { kind: 'signed-out' });
           socket.close(closings.ended);
         }
-        // Who does not answer the close is let go all the same.
+        // A client that does not answer the close is cut off.
         setTimeout(() => socket.terminate(), limits.refusedWait).unref();
       }
     });
@@ -69,7 +69,7 @@ export function createLive(context: ServerContext): Live {
   };
 
   const begin = (socket: WebSocket, session: Session): void => {
-    // While hands were shaken it may have ended.
+    // The session may have ended during the handshake.
     if (context.sessions.isOver(session)) {
       socket.close(closings.ended);
       return;
@@ -110,10 +110,7 @@ export function createLive(context: ServerContext): Live {
     demandRoom(session) {
       const own = audiences.get(session)?.sockets.size ?? 0;
       if (own < limits.liveSocketsPerSession && count < limits.liveSockets) return;
-      throw new PortalError(
-        'too-many-connections',
-        'there are too many pages that listen; close some of them',
-      );
+      throw new PortalError('too-many-connections', 'too many open pages; close some of them');
     },
     open(request, socket, head, session) {
       server.handleUpgrade(request, socket, head, (opened) => begin(opened, session));

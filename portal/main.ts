@@ -17,7 +17,7 @@ import { createCertificate } from './http/tls.ts';
 import { limits } from './limits.ts';
 import { createSessions } from './sessions.ts';
 
-/** Puts the parts together; nothing else does. */
+/** Assembles the portal; no other module does. */
 
 const usage = `usage: sallyport-portal [--config FILE]
 
@@ -36,7 +36,7 @@ function createPages(log: Log): { readonly current: () => Assets | undefined; re
       if (assets === undefined)
         log.warning('pages-missing', {
           directory,
-          message: 'there are no pages to serve; make them: npm run build',
+          message: 'there are no pages to serve; run: npm run build',
         });
     } catch (error) {
       log.error('pages-bad', { directory, message: messageOf(error) });
@@ -55,16 +55,16 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
     endToken: (token) => daemon.person(token).endToken(),
   });
   setInterval(sessions.sweep, limits.sessionSweep).unref();
-  const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
-    createRateLimiter({ ...of, entries: limits.tryEntries, monotonic: clock.monotonic });
+  const rateLimit = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
+    createRateLimiter({ ...of, entries: limits.rateEntries, monotonic: clock.monotonic });
   const context = {
     site: createSite({ name: portal.name, rpId, origins: portal.origins }),
     daemon,
     sessions,
-    tries: {
-      signIns: tries(limits.signInTries),
-      wrong: tries(limits.wrongTries),
-      guesses: tries(limits.guessTries),
+    rateLimits: {
+      signIns: rateLimit(limits.signInRate),
+      wrong: rateLimit(limits.wrongAnswerRate),
+      guesses: rateLimit(limits.guessRate),
     },
     familiar: createFamiliar(),
     clock,
@@ -83,8 +83,8 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
     certificate?.check();
     pages.reload();
   });
-  // Before anybody is served: whoever stops us meanwhile must not be missed.
-  const toldToStop = new Promise<void>((resolve) => {
+  // Before the first connection, so that an early signal is not missed.
+  const stopRequested = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
   const { address, port } = await server.listen(
@@ -97,7 +97,7 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
     port,
     origins: portal.origins.join(' '),
   });
-  await toldToStop;
+  await stopRequested;
   log.info('stopping');
   certificate?.close();
   await server.close();

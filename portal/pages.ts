@@ -4,9 +4,9 @@ import { type Assets, bodyFor } from './http/assets.ts';
 import { type Headers, send, sendText } from './http/response.ts';
 
 const missing =
-  'The pages of the portal are not here: they are made by `npm run build`, beside the program in dist/portal/public.';
+  'The pages of the portal are missing. Run `npm run build`, which writes them to dist/portal/public.';
 
-/** For the log: paths of pages may be secret links. There is a dot in every invite. */
+/** For the log: paths of pages may be secret links. Every invite has a dot in it. */
 export function kindOf(path: string): 'page' | 'asset' {
   return !path.startsWith('/invite/') && /\.[A-Za-z0-9]+$/.test(path) ? 'asset' : 'page';
 }
@@ -19,7 +19,7 @@ export function servePages(
   path: string,
 ): void {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    sendText(request, response, 405, 'Pages are only read.', { allow: 'GET, HEAD' });
+    sendText(request, response, 405, 'Pages can only be read.', { allow: 'GET, HEAD' });
     return;
   }
   if (assets === undefined) {
@@ -28,7 +28,7 @@ export function servePages(
   }
   const asset = assets.get(kindOf(path) === 'page' ? '/index.html' : path);
   if (asset === undefined) {
-    sendText(request, response, 404, 'There is no such file.');
+    sendText(request, response, 404, 'This file does not exist.');
     return;
   }
   const { encoding, body } = bodyFor(asset, request.headers['accept-encoding']?.toString());

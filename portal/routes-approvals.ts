@@ -1,16 +1,16 @@
 import type { ApiRequest, Handlers, ServerContext } from './context.ts';
-import { told } from './http/errors.ts';
+import { toPortalError } from './http/errors.ts';
 import { readApproval, readApprovalId } from './http/request-schemas.ts';
 
 /**
- * Logins that wait to be approved. Without signing in: the link is the secret, and the key decides.
+ * Logins that wait for approval. Without signing in: the link is the secret, and the key decides.
  *
- * What MUST hold: whoever tries ids, numbers or assertions runs out of tries; a right one costs nothing.
+ * Invariants: guesses of IDs, numbers and assertions are rate limited; a correct one does not count.
  */
 export const approvalRoutes = {
   'POST /api/approvals/show': async (context, call) => {
     const { id } = readApprovalId(await call.body());
-    return counted(context, call, () => context.daemon.nobody.approval(id, call.source));
+    return counted(context, call, () => context.daemon.anonymous.approval(id, call.source));
   },
 
   'POST /api/approvals/answer': async (context, call) => {
@@ -19,14 +19,14 @@ export const approvalRoutes = {
     return counted(
       context,
       call,
-      () => context.daemon.nobody.answerApproval(id, { ...body, ...source }),
+      () => context.daemon.anonymous.answerApproval(id, { ...body, ...source }),
       ({ outcome }) => outcome === 'approved',
     );
   },
 
   'POST /api/approvals/deny': async (context, call) => {
     const { id } = readApprovalId(await call.body());
-    return counted(context, call, () => context.daemon.nobody.denyApproval(id));
+    return counted(context, call, () => context.daemon.anonymous.denyApproval(id));
   },
 } satisfies Partial<Handlers>;
 
@@ -36,11 +36,11 @@ async function counted<T>(
   ask: () => Promise<T>,
   isRight: (answer: T) => boolean = () => true,
 ): Promise<T> {
-  context.tries.guesses.take(call.source);
+  context.rateLimits.guesses.take(call.source);
   const answer = await ask().catch((error: unknown) => {
-    if (told(error).status >= 500) context.tries.guesses.giveBack(call.source);
+    if (toPortalError(error).status >= 500) context.rateLimits.guesses.giveBack(call.source);
     throw error;
   });
-  if (isRight(answer)) context.tries.guesses.giveBack(call.source);
+  if (isRight(answer)) context.rateLimits.guesses.giveBack(call.source);
   return answer;
 }

@@ -3,19 +3,19 @@ import { requireSession } from './authorised-calls.ts';
 import type { ApiRequest, Handlers, ServerContext } from './context.ts';
 import type { SessionView, SignInReply } from './contract.ts';
 import type { AnonymousClient } from './daemon.ts';
-import { PortalError, signedOut, told } from './http/errors.ts';
+import { PortalError, signedOut, toPortalError } from './http/errors.ts';
 import { readAnswer, readConfirm, readNothing, readSignIn } from './http/request-schemas.ts';
 import type { Session } from './sessions.ts';
 
 /** Signing in and out, and confirming before a change. */
 export const signInRoutes = {
-  // How a page asks whether somebody still is signed in: it prolongs nothing.
+  // For pages that check whether the session still runs: it does not prolong it.
   'GET /api/session': async (context, call) => sessionView(context, call, call.session),
 
   'POST /api/sign-in': async (context, call) => {
     const body = readSignIn(await call.body());
     const party = context.familiar.partyOf(call.source, body.user);
-    const by = party === undefined ? context.daemon.nobody : context.daemon.familiar(party);
+    const by = party === undefined ? context.daemon.anonymous : context.daemon.familiar(party);
     return begin(context, call, body, by, party ?? call.source);
   },
 
@@ -24,7 +24,13 @@ export const signInRoutes = {
     const id = call.parameters.id ?? '';
     const party = context.familiar.partyOfSignIn(id) ?? call.source;
     const ended = call.ended();
-    return settle(context, call, party, () => context.daemon.nobody.answerSignIn(id, answer, ended), ended);
+    return settle(
+      context,
+      call,
+      party,
+      () => context.daemon.anonymous.answerSignIn(id, answer, ended),
+      ended,
+    );
   },
 
   'POST /api/confirm': async (context, call) => {
@@ -35,7 +41,7 @@ export const signInRoutes = {
       context,
       call,
       'link' in proof ? { user, by: 'link', ...proof } : { user, by: 'password', ...proof },
-      // With the token it waits for no sign-in of a stranger.
+      // Called with the token, so that it never waits for sign-ins of strangers.
       context.daemon.person(token.token),
       context.familiar.sessionParty(call.source, user),
     );
@@ -56,13 +62,13 @@ function begin(
   by: Pick<AnonymousClient, 'beginSignIn'>,
   party: string | undefined,
 ): Promise<SignInReply> {
-  context.tries.signIns.take(party);
+  context.rateLimits.signIns.take(party);
   return settle(context, call, party, async () => {
     const view = await by.beginSignIn({
       ...body,
       ...(call.source === undefined ? {} : { source: call.source }),
     });
-    // A link names its account to the daemon only.
+    // Only the daemon knows the account of a link.
     if (view.step.kind === 'factor')
       context.familiar.began(view.id, call.source, body.by === 'link' ? view.id : body.user);
     return view;
@@ -70,10 +76,10 @@ function begin(
 }
 
 /**
- * What MUST hold: a try counts as a wrong one until the daemon says that it was right; the daemon's token goes
- * into a new session under a new id, and no further; whoever had a session here before has it no more.
- * @param party under which tries are counted
- * @param ended of the request: a try that the browser ended counts as a wrong one
+ * Invariants: an attempt counts as wrong until the daemon has accepted it; the daemon's token goes only into a new
+ * session under a new ID; a session that this browser had before ends.
+ * @param party what attempts count for
+ * @param ended of the request: an attempt that the browser cut off counts as wrong
  */
 async function settle(
   context: ServerContext,
@@ -82,11 +88,11 @@ async function settle(
   ask: () => Promise<SignInView>,
   ended?: AbortSignal,
 ): Promise<SignInReply> {
-  const { wrong } = context.tries;
+  const { wrong } = context.rateLimits;
   wrong.take(party);
   const { id, step } = await ask().catch((error: unknown) => {
-    // That sallyportd is away is nobody's wrong try.
-    if (told(error).status >= 500 && ended?.aborted !== true) wrong.giveBack(party);
+    // An unreachable sallyportd is not a wrong attempt.
+    if (toPortalError(error).status >= 500 && ended?.aborted !== true) wrong.giveBack(party);
     throw error;
   });
   switch (step.kind) {
@@ -104,7 +110,7 @@ async function settle(
       return { id, step: { kind: 'done', session: sessionView(context, call, session), ...text } };
     }
     case 'link':
-      throw new PortalError('internal', 'sallyportd gave a link where a sign-in was asked for');
+      throw new PortalError('internal', 'sallyportd returned a link instead of a sign-in');
   }
 }
 

@@ -5,7 +5,7 @@ import { PortalError } from './http/errors.ts';
 import { readAttestation, readInvite, readKey, readNothing, readRename } from './http/request-schemas.ts';
 import { limits } from './limits.ts';
 
-/** Accounts, their factors, and the audit trail. Whose they may be says sallyportd, by the token. */
+/** Accounts, their factors, and the audit trail. sallyportd decides by the token which accounts are permitted. */
 export const userRoutes = {
   'GET /api/users/:user': (context, call) => readAs(context, call, (person) => person.user(userOf(call))),
 
@@ -73,7 +73,7 @@ export const userRoutes = {
     }),
 } satisfies Partial<Handlers>;
 
-/** A change that takes no body. */
+/** A change without a body. */
 async function plainChange<T>(
   context: ServerContext,
   call: ApiRequest,
@@ -95,5 +95,5 @@ function limitIn(call: ApiRequest): number {
 function numberIn(text: string, most: number): number {
   const number = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN;
   if (number <= most) return number;
-  throw new PortalError('bad-request', `a number in the query is none, or is over ${most}`);
+  throw new PortalError('bad-request', `a number in the query is not a number, or is over ${most}`);
 }

@@ -37,14 +37,17 @@ export function route(method: string, path: string, query: string): Found {
     return {
       name: found.pattern.name,
       parameters: found.parameters,
-      query: readable(queryOf(query), 'the query says one thing twice'),
+      query: readable(queryOf(query), 'the query repeats a parameter'),
     };
-  if (fitting.length === 0) throw new PortalError('no-such-operation', 'the portal knows no such operation');
+  if (fitting.length === 0) throw new PortalError('no-such-operation', 'the portal has no such operation');
   const allow = fitting.map(({ pattern }) => pattern.method).join(', ');
-  throw new PortalError('no-such-operation', `this takes ${allow}`, { status: 405, headers: { allow } });
+  throw new PortalError('no-such-operation', `this operation takes ${allow}`, {
+    status: 405,
+    headers: { allow },
+  });
 }
 
-/** Names of accounts are what NSS takes; ids are ours. */
+/** Account names are what NSS accepts; IDs are ours. */
 function fits(part: string, segment: string): boolean {
   if (part !== ':user') return segment.length <= limits.idLength && /^[A-Za-z0-9_-]+$/.test(segment);
   return segment !== '' && Buffer.byteLength(segment) <= limits.userLength;

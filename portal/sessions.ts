@@ -3,31 +3,31 @@ import type { PersonView, TokenView } from '../daemon/api/sign-in-views.ts';
 import { withDeadline } from '../daemon/lib/deadline.ts';
 import type { limits } from './limits.ts';
 
-/** Somebody is signed in. */
+/** A portal session: a signed-in user. */
 export interface Session {
   readonly person: PersonView;
   readonly token: TokenView;
 }
 
-/** renewed: the same person has signed in again in the same browser, and another session took its place. */
+/** renewed: the same user signed in again in the same browser, and a new session replaced this one. */
 export type SessionEnd = 'signed-out' | 'expired' | 'token-gone' | 'renewed' | 'gave-way' | 'stopping';
 
 export interface Sessions {
   /**
-   * A new session under a new id, whatever the browser had before.
-   * @param replaces the one that it had: it ends
-   * @returns the id, for the cookie
+   * Begins a new session under a new ID, whatever the browser had before.
+   * @param replaces the session that the browser had: it ends
+   * @returns the ID, for the cookie
    */
   begin(person: PersonView, token: TokenView, replaces?: Session): string;
-  /** The session of an id, unless it is over. Does not prolong it. */
+  /** The session of an ID, unless it has ended. Does not prolong it. */
   find(id: string | undefined): Session | undefined;
-  /** Something was asked in it: its idle time begins anew. */
+  /** Restarts the idle time after a call in this session. */
   use(session: Session): void;
   end(session: Session, why: SessionEnd): void;
   isOver(session: Session): boolean;
-  /** Milliseconds that are left at the most, however much it is used. */
+  /** Milliseconds left at most, however much it is used. */
   left(session: Session): number;
-  /** @returns how to hear of it no more */
+  /** @returns a function that unsubscribes */
   onEnd(session: Session, listener: (why: SessionEnd) => void): () => void;
   count(): number;
   sweep(): void;
@@ -39,7 +39,7 @@ type LimitName = 'sessions' | 'sessionsPerAccount' | 'sessionIdle' | 'sessionLif
 export interface SessionOptions {
   readonly limits: { readonly [Name in LimitName]: (typeof limits)[Name] | number };
   readonly monotonic: () => number;
-  /** Tells the daemon that a token is good for nothing any more. */
+  /** Revokes a token at the daemon. */
   readonly endToken: (token: string) => Promise<void>;
 }
 
@@ -55,13 +55,13 @@ interface Entry {
 }
 
 /**
- * Who is signed in. In memory alone: whoever restarts the portal signs everybody out.
+ * The portal sessions. Only in memory: a restart of the portal signs every user out.
  *
- * What MUST hold:
- * - an id is made here, at random, at each sign-in; one that a browser brought is never taken on;
- * - only its hash is kept, so that what is read out of the table is no cookie;
- * - a session ends after 15 idle minutes and after 8 hours by a clock that nobody sets, on both sides;
- * - it holds a token and whose it is, and nothing else; there is a bounded number, in all and for each account.
+ * Invariants:
+ * - each sign-in makes a new random ID; an ID that a browser brought is never adopted;
+ * - only its hash is kept, so that the table's content is no cookie;
+ * - a session ends after 15 idle minutes and after 8 hours by the monotonic clock, here and at the daemon;
+ * - it holds only a token and its owner; the number is bounded, in all and for each account.
  */
 export function createSessions({ limits: limit, monotonic, endToken }: SessionOptions): Sessions {
   const byKey = new Map<string, Entry>();
@@ -78,7 +78,7 @@ export function createSessions({ limits: limit, monotonic, endToken }: SessionOp
     byKey.delete(entry.key);
     for (const listener of entry.listeners) listener(why);
     if (why === 'token-gone') return;
-    // A daemon that is away forgets the token by itself in time.
+    // If the daemon is unreachable, the token expires there.
     const farewell = endToken(session.token.token)
       .catch(() => undefined)
       .finally(() => farewells.delete(farewell));

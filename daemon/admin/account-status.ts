@@ -10,12 +10,12 @@ import { referencedGroups, selectRealm } from '../policy/realm.ts';
 import { holdsRequired, matchRequirement as matchOf } from '../policy/requirement.ts';
 import type { AccountRecord } from '../store/contract.ts';
 
-/** Where an account stands: its uid and its realm, as far as NSS can tell. */
+/** The status of an account: its uid and its realm, as far as NSS knows. */
 export interface AccountStatus {
-  /** Undefined: NSS knows it no more. */
+  /** Undefined if NSS no longer knows it. */
   readonly uid?: number;
   readonly realm?: Realm;
-  /** Why the realm cannot be named. */
+  /** Why the realm cannot be determined. */
   readonly problem?: string;
 }
 
@@ -28,11 +28,11 @@ export interface AccountStatusOptions {
 
 export interface AccountStatuses {
   of(account: string): Promise<AccountStatus>;
-  /** What a change of factors costs: a sentence when logins are refused, now or soon, or not asked, that were. */
+  /** The impact of a change of factors: a sentence if it makes logins refused, now or soon, or no longer asked. */
   lossOf(account: string, before: AccountRecord, after: AccountRecord): Promise<string | undefined>;
   /**
-   * Whether a change leaves an account without a factor that its realm requires, which had one. Recovery keys, codes
-   * that are given, and grace take the place of none.
+   * Whether a change removes the last factor that the account's realm requires. Recovery keys, issued codes and grace
+   * periods do not count as factors.
    */
   losesLast(account: string, before: AccountRecord, after: AccountRecord): Promise<boolean>;
 }
@@ -48,7 +48,7 @@ export function createAccountStatuses(options: AccountStatusOptions): AccountSta
     async losesLast(account, before, after) {
       const found = await lookUp(account);
       const [had, has] = [heldOf(found, before, options), heldOf(found, after, options)];
-      // Who cannot be told about keeps what there is.
+      // While NSS cannot answer, the account keeps its factors.
       if (had === undefined || has === undefined) return true;
       return had.isRequired && ((had.lasts && !has.lasts) || (had.fits && !has.fits));
     },
@@ -62,23 +62,23 @@ export function createAccountStatuses(options: AccountStatusOptions): AccountSta
       if (was === is) {
         const [had, has] = [heldOf(found, before, options), heldOf(found, after, options)];
         if (had?.isRequired !== true || !had.lasts || has?.lasts !== false || !has.fits) return undefined;
-        return `${account} has nothing left but codes and keys that are each good once, and is refused when they are used up: the realm "${realm}" requires another factor`;
+        return `${account} has only single-use codes and keys left, and is refused when they are used up: the realm "${realm}" requires another factor`;
       }
       if (now.kind === 'refused' && now.why === 'key-unavailable')
-        return `${account} has nothing left but security keys, and logs in at the machine itself alone until another factor is added`;
+        return `${account} has only security keys left, and can log in only at the machine itself until another factor is added`;
       if (is === 'refused')
-        return `${account} has no factor left that the realm "${realm}" accepts: every login that it asks is refused until one is added`;
+        return `${account} has no factor left that the realm "${realm}" accepts: every login that needs one is refused until one is added`;
       if (is === 'not-needed' && now.why === 'grace')
-        return `${account} has no factor left, and is let in without one only until its grace period ends`;
-      return is === 'not-needed' ? `${account} is not asked for a second factor any more` : undefined;
+        return `${account} has no factor left, and can log in without one only until its grace period ends`;
+      return is === 'not-needed' ? `${account} is no longer asked for a second factor` : undefined;
     },
   };
 }
 
 /**
  * Invariants:
- * - by its own hand no account gets rid of the last factor that its realm requires;
- * - whatever else a change costs, it is made only by who has heard that.
+ * - an account cannot remove its own last factor that its realm requires;
+ * - a change with any other impact is made only after the caller has confirmed it.
  * @throws SallyportError last-factor, yes-needed
  */
 export async function refuseLoss(
@@ -97,17 +97,17 @@ export async function refuseLoss(
   if (loss !== undefined) throw new SallyportError('yes-needed', loss);
 }
 
-/** What an account's own factors come to, whatever a rule, a lock, an exemption or observing makes of it. */
+/** How far the account's factors satisfy its realm, regardless of rules, lockouts, exemptions and observe mode. */
 interface Held {
   /** The realm requires something. */
   readonly isRequired: boolean;
-  /** One fits. */
+  /** One factor satisfies it. */
   readonly fits: boolean;
-  /** One fits that does not run out. */
+  /** One factor that does not run out satisfies it. */
   readonly lasts: boolean;
 }
 
-/** @returns undefined: its realm is not known */
+/** @returns undefined if its realm is not known */
 function heldOf(
   found: AccountLookup,
   record: AccountRecord,
@@ -116,7 +116,7 @@ function heldOf(
   const { realm } = accountStatusOf(found, options);
   if (realm === undefined) return undefined;
   const { webauthn } = options.configuration.current();
-  // A key of ssh's is one only in the logins that a rule accepts it for.
+  // An SSH key is a factor only in logins that a rule accepts it for.
   const own = ownFactors(record).filter((factor) => sshKeyOf(factor) === undefined);
   const match = matchOf(own, realm, webauthn?.rpId, options.now());
   const fitting = match.kind === 'some-fit' ? match.fitting : [];
@@ -128,8 +128,8 @@ function heldOf(
 }
 
 function accountStatusOf(found: AccountLookup, options: AccountStatusOptions): AccountStatus {
-  if (found.status === 'absent') return { problem: 'the name service does not know the account any more' };
-  if (found.status === 'unavailable') return { problem: `the name service cannot tell (${found.why})` };
+  if (found.status === 'absent') return { problem: 'the name service no longer knows the account' };
+  if (found.status === 'unavailable') return { problem: `the name service cannot answer (${found.why})` };
   const { account, groups } = found;
   const selected = selectRealm(options.configuration.current(), account, groups);
   return selected.kind === 'realm'
@@ -137,7 +137,7 @@ function accountStatusOf(found: AccountLookup, options: AccountStatusOptions): A
     : { uid: account.uid, problem: `the group "${selected.group}" does not resolve, so logins are refused` };
 }
 
-/** A plain login that no rule on services or sources speaks of, without locks: only the factors count. */
+/** A plain login that no rule on services or sources matches, without lockouts: only the factors count. */
 function decideFor(found: Found, record: AccountRecord, options: AccountStatusOptions): Decision {
   return plainLogin(found, record, { codes: 0, any: 0 }, options);
 }
@@ -145,8 +145,8 @@ function decideFor(found: Found, record: AccountRecord, options: AccountStatusOp
 type Found = Extract<AccountLookup, { status: 'found' }>;
 
 /**
- * What a proven login meets that no rule on services or sources speaks of, with the account's own factors: as if
- * its realm did not only observe, and nobody had let it off.
+ * What a login with a verified first factor is asked for, if no rule on services or sources matches, with the account's
+ * own factors: as if its realm were not in observe mode, and without an exemption.
  */
 export function plainLogin(
   found: Found,
@@ -177,7 +177,7 @@ export function plainLogin(
   return ifEnforced(decision);
 }
 
-/** What an admin gave for one login is nothing that an account stands on. */
+/** A bypass code for one login does not count as a factor of the account. */
 function ownFactors({ factors }: AccountRecord): AccountRecord['factors'] {
   return factors.filter((factor) => !isIssued(factor));
 }

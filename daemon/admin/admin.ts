@@ -30,14 +30,14 @@ export interface AdministrationOptions {
   readonly bootId: string;
   readonly version: string;
   readonly started: number;
-  /** Logins that are under way. */
+  /** Logins in progress. */
   readonly openLogins?: () => number;
   readonly keys?: () => KeysView;
   /** By default `limits.presenceCount`. */
   readonly presenceCount?: PresenceCountLimits;
 }
 
-/** The admin's side of the daemon, on the store. */
+/** The daemon's operations for administrators, on the store. */
 export function createAdmin(options: AdministrationOptions): Admin {
   const { store, configuration } = options;
   const accountStatus = createAccountStatuses(options);
@@ -45,7 +45,7 @@ export function createAdmin(options: AdministrationOptions): Admin {
   const exemptions = createExemptionCount(store, options.now);
   const presences = createPresenceCount({
     ...options,
-    // A time of its own for each name: a slow name service is no unavailable one.
+    // A separate time for each name: a slow name service is not an unavailable one.
     look: (account, record) => presence()(account, record),
     ...(options.presenceCount === undefined ? {} : { limit: options.presenceCount }),
   });
@@ -108,5 +108,5 @@ function createTrailReading(store: Store): Pick<Admin, 'audit' | 'checkTrail' | 
 function realmNamed(realms: readonly Realm[], name: string): Realm {
   const realm = realms.find((candidate) => candidate.name === name);
   if (realm !== undefined) return realm;
-  throw new SallyportError('no-such-realm', 'there is no such realm; "sallyport realm list" shows them all');
+  throw new SallyportError('no-such-realm', 'realm not found; run: sallyport realm list');
 }

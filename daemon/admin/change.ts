@@ -6,11 +6,11 @@ import { limits } from '../limits.ts';
 import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';
 import { ownRecord } from '../store/sealed/record-owner.ts';
 
-/** What one look at fresh records made of a change. */
+/** The outcome of one evaluation of a change on fresh records. */
 export type Proposal<T> =
-  /** It is so already. */
+  /** No change is needed. */
   | { readonly kind: 'nothing'; readonly result: T }
-  /** `write` left out: the event alone is stored. */
+  /** Without `write` only the event is stored. */
   | {
       readonly kind: 'change';
       readonly write?: AccountRecord;
@@ -18,7 +18,7 @@ export type Proposal<T> =
       readonly result: T;
     };
 
-/** What changes are made with. */
+/** The dependencies of changes. */
 export interface ChangeOptions {
   readonly store: Pick<Store, 'account' | 'commit'>;
   readonly accounts: Pick<Accounts, 'byName'>;
@@ -26,13 +26,12 @@ export interface ChangeOptions {
 }
 
 /**
- * One commit of the change and its event, on condition that the record still is what the proposal
- * rests on; proposed again from fresh records as often as it meets another commit.
+ * One commit of the change and its event, on condition that the record is still the one that the proposal was made
+ * from; on a conflict the change is proposed again from fresh records. Invariant: a change for an account as it is now
+ * never goes into the record of another uid. An account that NSS does not know, or cannot look up, keeps the uid of its
+ * record.
  *
- * Invariant: what is meant for an account as it is now never goes into the record of another uid. An account that
- * NSS does not know, or cannot look up, keeps the uid that its record has.
- *
- * @param propose is given the record as it counts for the account, and an empty one for where there is none
+ * @param propose receives the record that counts for the account, or an empty one
  * @throws SallyportError conflict, uid-changed, and the store's own
  */
 export async function commitChange<T>(
@@ -42,7 +41,7 @@ export async function commitChange<T>(
 ): Promise<T> {
   const found = await accounts.byName(account, []);
   const owner = found.status === 'found' && found.account.name === account ? found.account : undefined;
-  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+  for (let attempt = 0; attempt < limits.commitTries; attempt += 1) {
     const { value, version } = await store.account(account);
     const own = value === undefined || owner === undefined ? value : ownRecord(value, owner, now());
     const proposal = await propose(own, emptyRecord(account, now(), owner?.uid));
@@ -54,15 +53,15 @@ export async function commitChange<T>(
     });
     if (outcome === 'committed') return proposal.result;
   }
-  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+  throw new SallyportError('conflict', 'concurrent changes; try again');
 }
 
-/** The record with these factors. Every change of factors ends what is remembered. */
+/** The record with these factors. Every change of factors revokes remembered logins. */
 export function withFactors(record: AccountRecord, factors: readonly FactorRecord[]): AccountRecord {
   return { ...record, factors, grants: [] };
 }
 
-/** Counts at 0, both locks lifted, nothing remembered. */
+/** Failure counts at 0, both lockouts cleared, no remembered logins. */
 export function unlocked(record: AccountRecord): AccountRecord {
   return { ...record, lock: { codes: 0, any: 0 }, grants: [] };
 }
@@ -71,8 +70,5 @@ export function unlocked(record: AccountRecord): AccountRecord {
 export function factorIn(record: AccountRecord | undefined, id: string): FactorRecord {
   const factor = record?.factors.find((candidate) => candidate.id === id);
   if (factor !== undefined) return factor;
-  throw new SallyportError(
-    'no-such-factor',
-    'the account has no such factor; "sallyport factor list" shows which it has',
-  );
+  throw new SallyportError('no-such-factor', 'factor not found; run: sallyport factor list');
 }

@@ -23,11 +23,9 @@ import type { Owners } from './owners.ts';
 import type { Reporting } from './report.ts';
 
 /**
- * What an admin can ask for and change, but for what accepts a factor: that is the verifier's.
- * Whether the caller may is settled before any of it is called. `account` is a canonical name.
- *
- * Each change is one commit together with its audit event, ends whatever is remembered for the
- * account, and is decided anew from fresh records when it meets another.
+ * What an administrator can read and change, except what verifies a factor, which the verifier does. Permission is
+ * decided before any of it is called. `account` is a canonical name. Each change is one commit together with its audit
+ * event, revokes the account's remembered logins, and is decided again from fresh records on a conflict.
  */
 export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
   status(): StatusView;
@@ -36,17 +34,17 @@ export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
   realms(): readonly Realm[];
   /** @throws SallyportError no-such-realm */
   realm(name: string): Realm;
-  /** @param page search: what names begin with */
+  /** @param page search: a prefix of names */
   users(page: {
     readonly after?: string;
     readonly search?: string;
     readonly limit: number;
-    /** Whether the name service is asked which of them are there. */
+    /** Whether the name service is asked which of them exist. */
     readonly lookUp?: boolean;
   }): Promise<UserPage>;
-  /** @param codesToCome whether the reader may hear that a code that is still to come was typed; by default true */
+  /** @param codesToCome whether the reader may learn that a future code was typed; by default true */
   user(account: string, codesToCome?: boolean): Promise<Omit<UserView, 'mayAdd' | 'mayAddUnverified'>>;
-  /** Whose record the store has under that name; undefined: nobody's. */
+  /** The owner of the record under that name; undefined without a record. */
   recordOwner(account: string): Promise<RecordOwner | undefined>;
   unlock(actor: string, account: string): Promise<ChangeView>;
   factors(account: string, codesToCome?: boolean): Promise<readonly FactorSummary[]>;
@@ -62,18 +60,18 @@ export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
   ): Promise<ChangeView>;
   /** @throws SallyportError no-such-factor, last-factor, yes-needed */
   remove(actor: string, account: string, factor: string, by?: ChangedBy): Promise<ChangeView>;
-  /** A link for somebody new; one more takes the place of the one before. */
+  /** Creates an invite; a new one replaces the previous one. */
   invite(actor: string, account: string, withoutPassword: boolean): Promise<LinkView>;
   explain(account: string, query: ExplainQuery): Promise<ExplainView>;
   /** `user` in the query is a canonical name. */
-  /** @param after only events of later places */
+  /** @param after only events with later sequence numbers */
   audit(query: AuditQuery, after?: number): Promise<AuditPage>;
-  /** Oldest first, from the place `from`. */
+  /** Oldest first, from the sequence number `from`. */
   auditFrom(from: number, user: string | undefined, limit: number): Promise<readonly StoredAuditEvent[]>;
-  /** A stretch of the chain, checked. */
+  /** A verified range of the chain. */
   checkTrail(query: TrailQuery): Promise<TrailCheck>;
-  /** Calls back after each event that is committed, in order. @returns how to stop */
+  /** Calls back after each committed event, in order. @returns a function that unsubscribes */
   follow(user: string | undefined, listener: (event: StoredAuditEvent) => void): () => void;
-  /** Calls back when the store cannot be written, can again, or is found damaged; with events at place 0. */
+  /** Calls back when the store becomes unwritable, writable again, or damaged; with events of sequence number 0. */
   followTroubles(listener: (event: StoredAuditEvent) => void): () => void;
 }

@@ -9,20 +9,20 @@ import { changeEvent } from '../verifier/events.ts';
 import { type ChangeOptions, commitChange, type Proposal } from './change.ts';
 
 export interface Exempting {
-  /** One more takes the place of the one before. @throws SallyportError bad-request */
+  /** A new one replaces the previous one. @throws SallyportError bad-request */
   exempt(actor: string, account: string, body: ExemptBody): Promise<ExemptView>;
   endExemption(actor: string, account: string): Promise<ChangeView>;
 }
 
 export interface ExemptingOptions extends ChangeOptions {
-  /** Told of each change, once it is committed. */
+  /** Called after each committed change. */
   readonly changed: (account: string, exemption: Exemption | undefined) => void;
 }
 
 /**
- * MUST hold:
- * - an exemption ends: at most `limits.exemption.longest` from now, whatever was asked for;
- * - it and its event, with whoever gave it, are one commit.
+ * Invariants:
+ * - an exemption ends at most `limits.exemption.longest` from now, whatever was requested;
+ * - it and its event, which names its issuer, are one commit.
  */
 export function createExempting(options: ExemptingOptions): Exempting {
   const { now, changed } = options;
@@ -33,7 +33,7 @@ export function createExempting(options: ExemptingOptions): Exempting {
         if (until <= since || until - since > limits.exemption.longest)
           throw new SallyportError(
             'bad-request',
-            `an exemption ends within ${limits.exemption.longest / 86_400_000} days; choose a date before that, and give another one then`,
+            `an exemption ends within ${limits.exemption.longest / 86_400_000} days; choose an earlier date, and renew it then`,
           );
         const exemption: Exemption = {
           since,
@@ -69,10 +69,10 @@ export function createExempting(options: ExemptingOptions): Exempting {
   };
 }
 
-/** How many accounts are exempt: found by reading all records once a day, and told of every change between. */
+/** The number of exempt accounts: all records are read once a day, and changes in between are reported. */
 export interface ExemptionCount {
   changed(account: string, exemption: Exemption | undefined): void;
-  /** Those that run now, and whether all records have been looked at. */
+  /** Active exemptions, and whether all records were read. */
   now(): { readonly running: number; readonly complete: boolean };
 }
 
@@ -83,7 +83,7 @@ export function createExemptionCount(store: Pick<Store, 'accounts'>, now: () => 
     if (exemption === undefined) known.delete(account);
     else known.set(account, exemption);
   };
-  /** A batch and a rest, as the scrub does: it never holds a login up. */
+  /** A batch and a pause, as in the scrub, so that logins are never delayed. */
   const read = async (after?: string): Promise<void> => {
     const from = after === undefined ? {} : { after };
     const page = await store.accounts({ ...from, limit: limits.scrubBatch });
@@ -93,7 +93,7 @@ export function createExemptionCount(store: Pick<Store, 'accounts'>, now: () => 
     else later(limits.scrubPause, last.account);
   };
   const later = (pause: number, after?: string) => {
-    // A store that is closed, or cannot be read, is told of elsewhere.
+    // A closed or unreadable store is reported elsewhere.
     setTimeout(() => read(after).catch(() => undefined), pause).unref();
   };
   later(0);

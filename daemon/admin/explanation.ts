@@ -23,7 +23,8 @@ export interface ExplainOptions {
 }
 
 /**
- * What a proven login over pam.sock would meet now. Nothing is stored, and no grace period begins.
+ * What a login over pam.sock with a verified first factor would be asked for now. Nothing is stored, and no grace
+ * period begins.
  * @throws SallyportError no-such-account, accounts-unavailable, bad-request, bad-key
  */
 export function createExplain(options: ExplainOptions): Admin['explain'] {
@@ -33,13 +34,13 @@ export function createExplain(options: ExplainOptions): Admin['explain'] {
     if (found === undefined)
       throw new SallyportError(
         'no-such-account',
-        'there is no such account; check the name with: getent passwd',
+        `account "${name}" not found; check: getent passwd ${name}`,
       );
     const { account, groups } = found;
     const facts = factsOf(account.name, account.uid, query, options.bootId);
     const now = options.now();
     const record = recordOf((await options.store.account(account.name)).value, account, now);
-    // What su was remembered for between two accounts is no part of this one's logins.
+    // A grant of su between two accounts does not apply to this account's logins.
     const state = { ...record, grants: record.grants.filter(({ target }) => target === undefined) };
     const explained = explain({ config, account, groups, holderUid: account.uid, state, facts, now });
     const selected = selectRealm(config, account, groups);
@@ -49,13 +50,13 @@ export function createExplain(options: ExplainOptions): Admin['explain'] {
   };
 }
 
-/** What could only be a mistyped address is not one: the last part of a host name is not a number (RFC 3696, 2). */
+/** A mistyped address is not a host name: the last label of a host name is not a number (RFC 3696, 2). */
 function isHostName(text: string): boolean {
   return /^(?:[a-z0-9_-]+\.)*(?=[a-z0-9_-]*[a-z])[a-z0-9_-]+\.?$/i.test(text);
 }
 
 const callerLine =
-  'caller      taken to be the account itself: this realm asks for the factor of whoever calls su';
+  'caller      assumed to be the account itself: this realm asks for a factor of the caller of su';
 
 function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string): LoginFacts {
   const { service, from, tty, sshKey } = query;
@@ -66,10 +67,7 @@ function factsOf(user: string, uid: number, query: ExplainQuery, bootId: string)
       '"from" must be a literal IPv4 or IPv6 address, or a host name as sshd passes it on with UseDNS',
     );
   if (sshKey !== undefined && service !== 'sshd')
-    throw new SallyportError(
-      'bad-request',
-      'only sshd verifies keys of ssh: "sshKey" goes with service sshd',
-    );
+    throw new SallyportError('bad-request', 'only sshd verifies SSH keys: "sshKey" needs service sshd');
   return {
     service,
     user,

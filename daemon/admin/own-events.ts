@@ -2,20 +2,20 @@ import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import { limits } from '../limits.ts';
 import type { Store } from '../store/contract.ts';
 
-/** Which events of its name an account may read as its own. */
+/** Which events of its name an account may read. */
 export interface OwnEvents {
-  /** @returns the newest place that is not, or may not be, of the account as it is now; what comes later is */
+  /**
+   * @returns the newest sequence number that does not, or may not, belong to the account as it is now; later ones do
+   */
   endOfOthers(account: string): Promise<number>;
 }
 
 /**
- * Events name an account and no uid: after an administrator has forgotten or moved a record, its name may be another
- * person's.
- *
- * Invariants:
- * - an account reads no event from before its name was forgotten, or a record left it or came to it;
- * - what is not looked through yet counts as another person's;
- * - the trail is looked through once, a stretch at a time, however many ask.
+ * Events name an account, not a uid: after an administrator has forgotten or moved a record, another user may have the
+ * name. Invariants:
+ * - an account reads no event from before its record was forgotten, moved away or moved to it;
+ * - unsearched events count as another user's;
+ * - the trail is searched once, in ranges, however many callers ask.
  */
 export function createOwnEvents(store: Pick<Store, 'search' | 'follow'>): OwnEvents {
   const ends = new Map<string, number>();
@@ -43,7 +43,7 @@ export function createOwnEvents(store: Pick<Store, 'search' | 'follow'>): OwnEve
 
   return {
     async endOfOthers(account) {
-      // Before the first stretch is read, so that no event falls between.
+      // Before the first range is read, so that no event is missed in between.
       if (!isFollowing) store.follow(note);
       isFollowing = true;
       first ??= read();
@@ -58,7 +58,7 @@ export function createOwnEvents(store: Pick<Store, 'search' | 'follow'>): OwnEve
   };
 }
 
-/** A record that got the new uid of the same name stays that of the same person: an administrator said so. */
+/** A record moved to the new uid of the same name still belongs to the same user: an administrator confirmed it. */
 function endsOwnership({ kind, other }: AuditEvent): boolean {
   return kind === 'user-forgotten' || (kind === 'user-moved' && other !== undefined);
 }

@@ -9,9 +9,9 @@ import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { known } from '../verifier/login-accounts.ts';
 
-/** What an administrator decides about a record whose account is gone, or is another person by now. */
+/** What an administrator decides about a record whose account was deleted, or belongs to another user now. */
 export interface Owners {
-  /** @throws SallyportError no-such-account: nothing is stored of it; accounts-unavailable */
+  /** @throws SallyportError no-such-account: there is no record; accounts-unavailable */
   forget(actor: string, account: string): Promise<ChangeView>;
   /**
    * @param to canonical name of an account that exists
@@ -24,17 +24,18 @@ export interface OwnerOptions {
   readonly store: Pick<Store, 'account' | 'commit'>;
   readonly accounts: Pick<Accounts, 'byName'>;
   readonly now: () => number;
-  /** Told of each change, once it is committed. */
+  /** Called after each committed change. */
   readonly changed: (account: string, exemption: Exemption | undefined) => void;
 }
 
 /**
  * Invariants:
- * - it is done on an administrator's word and never by itself, and not while the name service cannot be asked: a
- *   directory that fails looks like one in which the account is gone;
- * - a record goes to another uid only where that was said in so many words;
- * - what one account loses and another gets is one commit, conditional on both records, with an event for each name;
- * - of what lets in without a factor only an exemption goes along, and that only to the same uid.
+ * - only an administrator's request does it, and never while the name service is unavailable: a failing directory
+ *   service looks like one without the account;
+ * - a record moves to another uid only if that was confirmed explicitly;
+ * - removal from one account and addition to the other are one commit, conditional on both records, with an event for
+ *   each name;
+ * - of everything that allows logins without a factor only an exemption moves along, and only to the same uid.
  */
 export function createOwners(options: OwnerOptions): Owners {
   const { store, accounts, now, changed } = options;
@@ -52,14 +53,11 @@ export function createOwners(options: OwnerOptions): Owners {
       return { account, changed: true };
     },
     async move(actor, account, to, isConfirmed) {
-      // One that cannot be looked up may be there, and be somebody's.
+      // An account that cannot be looked up may exist, and belong to a user.
       known(await accounts.byName(account, []));
       const owner = known(await accounts.byName(to, []))?.account;
       if (owner === undefined)
-        throw new SallyportError(
-          'no-such-account',
-          `there is no account ${to}; check it with: getent passwd`,
-        );
+        throw new SallyportError('no-such-account', `account "${to}" not found; check: getent passwd ${to}`);
       const moved = await retryOnConflict(() => tryMove(options, actor, account, owner, isConfirmed));
       changed(account, undefined);
       changed(owner.name, moved.exemption);
@@ -73,13 +71,10 @@ function said(actor: string, at: number) {
 }
 
 function nothingStored(account: string): SallyportError {
-  return new SallyportError(
-    'no-such-account',
-    `nothing is stored of ${account}; sallyport user list shows all`,
-  );
+  return new SallyportError('no-such-account', `nothing is stored for ${account}; run: sallyport user list`);
 }
 
-/** @returns undefined: the commit met another one; decide again */
+/** @returns undefined on a conflict: decide again */
 async function tryMove(
   { store, now }: OwnerOptions,
   actor: string,
@@ -94,7 +89,7 @@ async function tryMove(
   if (place?.value !== undefined && !holdsNothing(recordOf(place.value, owner, now()), now()))
     throw new SallyportError(
       'has-record',
-      `${owner.name} has factors or an invite of its own; remove them first: sallyport user forget ${owner.name}`,
+      `${owner.name} already has factors or an invite; remove them first: sallyport user forget ${owner.name}`,
     );
   const isSame = value.uid === owner.uid;
   if (!isSame && !isConfirmed) throw new SallyportError('yes-needed', otherUid(value, owner));
@@ -121,11 +116,11 @@ async function tryMove(
 }
 
 function otherUid({ account, uid }: AccountRecord, owner: Account): string {
-  const was = uid === undefined ? 'of which no uid was kept' : `which was made for uid ${uid}`;
-  return `the factors of ${account}, ${was}, would let their owner in as ${owner.name}, which is uid ${owner.uid}: say yes only if that is the same person`;
+  const was = uid === undefined ? 'without a recorded uid' : `made for uid ${uid}`;
+  return `the factors of ${account}, ${was}, would let their owner log in as ${owner.name}, uid ${owner.uid}: confirm only if that is the same person`;
 }
 
-/** An invite has the old name in its link; what was remembered ends with every change of factors. */
+/** An invite has the old name in its link; every change of factors revokes remembered logins. */
 function movedTo({ name, uid }: Account, record: AccountRecord): AccountRecord {
   const { invite: _, exemption, ...rest } = record;
   const kept = exemption !== undefined && record.uid === uid ? { exemption } : {};

@@ -11,7 +11,7 @@ export interface PresenceCount {
 
 export interface PresenceCountOptions {
   readonly store: Pick<Store, 'accounts'>;
-  /** Looks one account up, within the bounds of `control.sock`. */
+  /** Looks one account up, within the limits of `control.sock`. */
   readonly look: PresenceOf;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -23,13 +23,11 @@ export type PresenceCountLimits = Readonly<Record<keyof typeof limits.presenceCo
 type Found = Map<string, Exclude<Presence, 'here' | 'unknown'>>;
 
 /**
- * Counts in the background, again and again.
- *
- * Invariants:
- * - one name at a time, a few and then a rest, so that neither logins nor the name service notice it;
- * - after a name that could not be looked up it asks no further for a while, and then goes on with that name;
- * - only the name service's own word makes an account gone: while it cannot tell, nothing is counted;
- * - of names that are kept there is a limit: beyond it the count stays one of "so many so far".
+ * Counts repeatedly in the background. Invariants:
+ * - one name at a time, with a pause after a few, so that it slows down neither logins nor the name service;
+ * - after a failed look-up it pauses for a while, and then continues with that name;
+ * - an account is gone only if the name service says so: while it cannot answer, nothing is counted;
+ * - the number of kept names is limited: beyond it the count is a lower bound.
  */
 export function createPresenceCount(options: PresenceCountOptions): PresenceCount {
   const { store, look, now, limit = limits.presenceCount } = options;
@@ -37,7 +35,7 @@ export function createPresenceCount(options: PresenceCountOptions): PresenceCoun
   let found: Found = new Map();
   let isUnavailable = false;
 
-  /** @returns the name after which it goes on; undefined: all accounts were looked up */
+  /** @returns the name after which it continues; undefined once all accounts were looked up */
   const readPage = async (after: string | undefined): Promise<string | undefined> => {
     const from = after === undefined ? {} : { after };
     const page = await store.accounts({ ...from, limit: limit.batch });
@@ -62,7 +60,7 @@ export function createPresenceCount(options: PresenceCountOptions): PresenceCoun
     later(limit.interval);
   };
   const later = (pause: number, after?: string) => {
-    // That the store cannot be read is said elsewhere in status.
+    // Status reports an unreadable store elsewhere.
     setTimeout(() => read(after).catch(() => later(limit.retry, after)), pause).unref();
   };
   later(limit.first);

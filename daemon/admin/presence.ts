@@ -15,11 +15,9 @@ export interface PresenceOptions {
 export type PresenceOf = (account: string, record: AccountRecord | undefined) => Promise<Presence>;
 
 /**
- * Looks accounts up for a page of a list.
- *
- * Invariants: a few names at a time, of all pages together, and none after the first that could not be looked up or
- * after the time of the page, so that neither logins nor a name service that is unavailable have to bear it; what was
- * not asked is unknown, and never gone.
+ * Looks accounts up for a page of a list. Invariants: a few names at a time, over all pages, and none after the first
+ * failed look-up or after the page's time limit, so that it burdens neither logins nor an unavailable name service;
+ * accounts that were not looked up are unknown, never gone.
  *
  * @returns for one page
  */

@@ -13,8 +13,8 @@ import { type AccountStatusOptions, plainLogin } from './account-status.ts';
 
 export interface Reporting {
   /**
-   * How each of these accounts stands, in that order: for a plain login that is proven, that no rule on services or
-   * sources speaks of.
+   * The status of each of these accounts, in that order: for a plain login with a verified first factor, if no rule on
+   * services or sources matches.
    */
   report(accounts: readonly string[]): Promise<ReportView>;
 }
@@ -27,8 +27,8 @@ export interface ReportingOptions extends AccountStatusOptions {
 }
 
 /**
- * MUST hold: it changes nothing, and asks NSS about a few names at a time, however many ask for a report, so that
- * logins find it free; a name service that hangs is not asked about name after name.
+ * Invariants: it changes nothing, and asks NSS about a few names at a time, however many reports run, so that NSS stays
+ * free for logins; a hanging name service is not asked about further names.
  */
 export function createReporting(options: ReportingOptions): Reporting {
   const semaphore = createSemaphore(limits.reportAtOnce);
@@ -50,7 +50,7 @@ function tooLate(account: string): ReportLine {
     factors: [],
     readiness: 'unknown',
     why: 'accounts-unavailable',
-    detail: 'the name service is too slow to be asked about all of them; try again',
+    detail: 'the name service is too slow for all accounts; try again',
   };
 }
 
@@ -59,24 +59,24 @@ async function lineOf(options: ReportingOptions, account: string): Promise<Repor
   const nothing = { account, observed: false, factors: [] } as const;
   const found = await options.accounts.byName(account, referencedGroups(config));
   if (found.status === 'absent')
-    return { ...nothing, readiness: 'gone', why: 'gone', detail: 'the name service knows it no more' };
+    return { ...nothing, readiness: 'gone', why: 'gone', detail: 'the name service no longer knows it' };
   if (found.status === 'unavailable')
     return { ...nothing, readiness: 'unknown', why: 'accounts-unavailable', detail: found.why };
   const selected = selectRealm(config, found.account, found.groups);
   const { realm } = selected;
-  const told = { ...nothing, realm: realm.name, observed: selected.kind === 'realm' && realm.observe };
+  const known = { ...nothing, realm: realm.name, observed: selected.kind === 'realm' && realm.observe };
   let record: AccountRecord | undefined;
   try {
     record = (await options.store.account(found.account.name)).value;
   } catch (error) {
-    return { ...told, readiness: 'refused', why: codeOf(error), detail: messageOf(error) };
+    return { ...known, readiness: 'refused', why: codeOf(error), detail: messageOf(error) };
   }
   const lock = record?.lock ?? noLock;
   const decision = plainLogin(found, record, lock, options);
   const now = options.now();
   const { exemption } = record ?? {};
   return {
-    ...told,
+    ...known,
     readiness: readinessOf(decision, selected.realm),
     why: decision.kind === 'ask' ? 'ask' : decision.why,
     detail: decision.detail,

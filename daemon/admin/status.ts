@@ -13,14 +13,14 @@ export interface StatusOptions {
   readonly now: () => number;
   readonly version: string;
   readonly started: number;
-  /** Logins that are under way. */
+  /** Logins in progress. */
   readonly openLogins?: () => number;
   readonly exemptions: ExemptionCount;
   readonly presences: PresenceCount;
   readonly keys?: () => KeysView;
 }
 
-/** How things are. What is wrong is said in `warnings`, whatever else says it too. */
+/** The status. All problems are in `warnings`, even if other fields show them too. */
 export function statusOf(options: StatusOptions): StatusView {
   const { configuration } = options;
   const config = configuration.current();
@@ -68,7 +68,7 @@ function storeWarnings(store: StoreHealth): readonly string[] {
     store.state === 'ok'
       ? []
       : [
-          `the store is ${store.state} (${store.reason ?? 'no reason is known'}): logins that need a factor are refused until it can be written`,
+          `the store is ${store.state} (${store.reason ?? 'reason unknown'}): logins that need a factor are refused until it can be written`,
         ];
   const findings = store.scrub.findings.map((finding) => `the store is damaged: ${finding}`);
   return [...state, ...findings];
@@ -79,7 +79,7 @@ function exemptionWarnings({ running, complete }: StatusView['exemptions']): rea
   const [accounts, are] = running === 1 ? ['account', 'is'] : ['accounts', 'are'];
   const least = complete ? '' : ' (at least: not all records are read yet)';
   return [
-    `${running} ${accounts} ${are} let off the second factor for a while${least}; "sallyport user list" shows which`,
+    `${running} ${accounts} ${are} exempt from the second factor for a while${least}; run: sallyport user list`,
   ];
 }
 
@@ -87,14 +87,14 @@ function ownerWarnings(presence: StatusView['presence']): readonly string[] {
   if (presence.state === 'unavailable' || presence.another === 0) return [];
   const records = pluralise(presence.another, 'record');
   return [
-    `${records} of accounts that another uid has now: their logins are refused until an administrator decides; "sallyport user list" shows which`,
+    `${records} of accounts that now have another uid: their logins are refused until an administrator decides; run: sallyport user list`,
   ];
 }
 
 function rotationWarnings(keys: KeysView | undefined): readonly string[] {
   if (keys?.rotation.kind !== 'failed') return [];
   return [
-    `not everything is sealed with the master key ${keys.current} yet: ${keys.rotation.why}. It goes on with: sallyport master-key rotate`,
+    `not all records are encrypted with the master key ${keys.current} yet: ${keys.rotation.why}. Continue with: sallyport master-key rotate`,
   ];
 }
 
@@ -105,7 +105,7 @@ function keyWarnings({ webauthn, realms, file }: Config): readonly string[] {
   );
   return waiting.map(
     ({ name, line }) =>
-      `the realm "${name}" (${file}:${line}) takes security keys, and [webauthn] names no rp_id: none can be added or used`,
+      `the realm "${name}" (${file}:${line}) accepts security keys, but [webauthn] names no rp_id: none can be added or used`,
   );
 }
 

@@ -6,10 +6,10 @@ type Listener = (event: StoredAuditEvent) => void;
 type Reason = 'unwritable' | 'writable-again' | 'damage-found';
 
 /**
- * How the store is, as events for those who follow: a store that cannot be written can keep none. Looked at once a
- * second and only while somebody follows; who begins while something is wrong hears of it at once.
+ * The health of the store, as events for followers: an unwritable store cannot keep such events. Checked once a second
+ * and only while there are followers; a new follower receives an existing problem at once.
  *
- * @returns follows; what it returns stops
+ * @returns a function that subscribes and returns one that unsubscribes
  */
 export function createTroubles(
   health: () => StoreHealth,

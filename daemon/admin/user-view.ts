@@ -10,7 +10,7 @@ import { lockedUntil } from '../policy/lockout.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { AccountStatus } from './account-status.ts';
 
-/** A line of `user list`: from the record alone, since NSS is not asked for everybody. */
+/** A line of `user list`: only from the record, since NSS is not asked about all accounts. */
 export function userLine(
   entry: {
     readonly account: string;
@@ -34,7 +34,7 @@ export function userLine(
   };
 }
 
-/** One that is over, or that a clock set back has voided, is not told of. */
+/** Expired exemptions, and those voided by a clock that was set back, are not shown. */
 function exemptionOf(record: AccountRecord | undefined, now: number): Pick<UserView, 'exemption'> {
   const exemption = record?.exemption;
   return exemption !== undefined && isRunning(exemption, now) ? { exemption } : {};
@@ -82,7 +82,7 @@ function named({ name, line, require, yubikey }: Realm): NonNullable<UserView['r
   return { name, line, require, validatesYubikeys };
 }
 
-/** Without a realm nobody can tell for how long everything is locked. */
+/** Without a realm the duration of the lockout is unknown. */
 function lockView(lock: LockState, rules?: Realm['lockout'], now = 0): LockView {
   const { codes, any, codesLockedAt, lockedAt } = lock;
   const until = rules === undefined ? undefined : lockedUntil(lock, rules, now);

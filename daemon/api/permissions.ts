@@ -70,7 +70,7 @@ export const onlyRoot: Access = {
 };
 
 /** Why nobody else changes the factors of root: the command and the portal say it in these words. */
-export const rootFactorsText = 'the factors of root are changed only by root, at the machine';
+export const rootFactorsText = 'only root can change the factors of root, at the machine';
 
 /** One row of the table of what can be asked for (operations.ts). */
 export interface Operation {

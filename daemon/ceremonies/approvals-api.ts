@@ -9,13 +9,13 @@ import { limits } from '../limits.ts';
 import { shown } from '../verifier/events.ts';
 import { keyOptions } from './webauthn-options.ts';
 
-/** What the pages of the portal see of logins that wait, and what they say of them. */
+/** Shows waiting logins to the pages of the portal, and takes their answers. */
 export interface ApprovalsApi {
-  /** @param source where the browser is @throws SallyportError `no-such-approval` */
+  /** @param source the browser's address @throws SallyportError `no-such-approval` */
   show(id: string, source: string | undefined): ApprovalView;
   answer(id: string, body: ApprovalAnswerBody): Promise<ApprovalOutcome>;
   deny(id: string): ApprovalOutcome;
-  /** Answers with what waits, and then with what comes and goes, until the client is gone. */
+  /** Sends the waiting approvals, and then each change, until the client disconnects. */
   follow(response: ServerResponse, account: string): void;
   close(): void;
 }
@@ -23,21 +23,21 @@ export interface ApprovalsApi {
 const texts: Readonly<Record<ApprovalVerdict, ApprovalOutcome>> = {
   approved: {
     outcome: 'approved',
-    text: 'Approved. Go back to where you log in; press Enter there if it waits for it.',
+    text: 'Approved. Return to your login; press Enter there if it asks for it.',
   },
   denied: {
     outcome: 'denied',
-    text: 'Denied. If you did not begin this login, somebody has your password: change it.',
+    text: 'Denied. If you did not start this login, someone has your password: change it.',
   },
-  refused: { outcome: 'refused', text: 'That key is not one that can approve this login.' },
+  refused: { outcome: 'refused', text: 'This security key cannot approve this login.' },
   'wrong-number': {
     outcome: 'denied',
-    text: 'That was not the number on the screen. The login has been ended.',
+    text: 'Wrong number. The login was refused.',
   },
-  over: { outcome: 'over', text: 'That login does not wait any more. Begin it again.' },
+  over: { outcome: 'over', text: 'This login no longer waits for approval. Start it again.' },
 };
 
-/** MUST hold: whoever follows is told of one account alone, without numbers; what is unread is bounded. */
+/** Invariants: a follower sees only one account, without numbers; unread output is bounded. */
 export function createApprovalsApi(approvals: Approvals, rpId: () => string): ApprovalsApi {
   const open = new Set<ServerResponse>();
   return {
@@ -53,7 +53,7 @@ export function createApprovalsApi(approvals: Approvals, rpId: () => string): Ap
     deny: (id) => texts[approvals.deny(id)],
     follow(response, account) {
       if (open.size >= limits.approvalFollowers)
-        throw new SallyportError('too-many-followers', 'too many pages wait for logins; close some');
+        throw new SallyportError('too-many-followers', 'too many open pages; close some of them');
       open.add(response);
       const write = (message: object): void => {
         writeIfOpen(response, `${JSON.stringify(message)}\n`);
@@ -90,10 +90,10 @@ function viewOf(
   const { number, account, facts, question, challenge, asked, expires } = approval;
   const source = facts.source ?? facts.rhost;
   return {
-    // Whoever was told by the portal does not learn the link, on which the number stands.
+    // Pages that the portal notifies do not learn the link, which shows the number.
     id: withNumber ? approval.id : approval.handle,
     account,
-    // Elsewhere it is the same account, by a name that may be another of its names.
+    // Otherwise it is the same account, possibly under another of its names.
     ...(/^su(-l)?$/.test(facts.service) && facts.user !== account ? { target: shown(facts.user) } : {}),
     host: hostname(),
     service: shown(facts.service),

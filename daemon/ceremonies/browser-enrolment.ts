@@ -8,7 +8,7 @@ import { limits } from '../limits.ts';
 import type { EnrolResult, Verifier } from '../verifier/contract.ts';
 import { creationOptions } from './webauthn-options.ts';
 
-/** Enrolments of security keys in a browser: what it is asked for, and what it answered. */
+/** Enrolment of security keys in a browser: the credential request, and its response. */
 export interface BrowserKeys {
   begin(
     actor: string,
@@ -35,7 +35,7 @@ interface Asked {
   readonly ends: number;
 }
 
-/** MUST hold: a challenge is of one person, for one account, answered once, within its time. */
+/** Invariants: a challenge belongs to one caller and one account, and is answered once, in time. */
 export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
   const { verifier, configuration, randomness, clock } = options;
   const asked = new Map<string, Asked>();
@@ -53,10 +53,10 @@ export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
     async finish(actor, account, id, answer) {
       const found = asked.get(id);
       if (found?.actor !== actor || found.account !== account)
-        throw new SallyportError('no-such-ceremony', 'that enrolment is over; begin again');
+        throw new SallyportError('no-such-ceremony', 'the enrolment has ended; start again');
       asked.delete(id);
       if (clock.monotonic() >= found.ends)
-        throw new SallyportError('no-such-ceremony', 'that took too long; begin again');
+        throw new SallyportError('no-such-ceremony', 'the enrolment timed out; start again');
       const clientDataJSON = Buffer.from(answer.clientDataJSON, 'base64url');
       const registration = {
         credentialId: answer.credentialId,

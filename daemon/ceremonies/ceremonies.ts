@@ -9,12 +9,12 @@ import type { EnrolResult, Verifier } from '../verifier/contract.ts';
 import { keyFailureText } from '../verifier/prompt-texts.ts';
 
 /**
- * Enrolments of security keys that are plugged into this machine: somebody has to touch a key meanwhile, so they
- * take several requests. Held in memory, and gone when the daemon stops.
+ * Enrolment of security keys plugged into this machine: the user has to touch a key meanwhile, so it takes several
+ * requests. Kept in memory, and lost when the daemon stops.
  */
 export interface Ceremonies {
   begin(actor: string, account: string, body: CeremonyBody): Promise<CeremonyView>;
-  /** Waits a while for a step after `seen`. @throws SallyportError `no-such-ceremony` */
+  /** Waits for a limited time for a step after `seen`. @throws SallyportError `no-such-ceremony` */
   next(
     actor: string,
     account: string,
@@ -43,17 +43,17 @@ interface Ceremony {
   readonly account: string;
   touch: KeyRequest<object>;
   step: CeremonyStep;
-  /** Called, once, at the next step. */
+  /** Called once, at the next step. */
   readonly waiting: Set<() => void>;
-  /** Ends it when nobody asks any more. */
+  /** Ends it when the client stops asking. */
   idle: NodeJS.Timeout | undefined;
 }
 
 /**
- * MUST hold:
- * - a ceremony belongs to whoever began it, for the account that it was begun for: its id alone opens nothing;
- * - what the key answers goes to the verifier as it is, and nothing is enrolled but by it;
- * - there are few at a time, one for an account, and each ends by itself; the keys stop blinking then;
+ * Invariants:
+ * - a ceremony belongs to the caller who began it, and to its account: knowing its ID is not enough;
+ * - the key's response goes to the verifier unchanged, and only the verifier enrols;
+ * - only a few run at a time, one per account, and each times out; then the keys stop blinking;
  * - a PIN is passed on once, and wiped.
  */
 export function createCeremonies(options: CeremonyOptions): Ceremonies {
@@ -146,7 +146,7 @@ class RunningCeremonies implements Ceremonies {
     return this.#running.has(id);
   }
 
-  /** Nobody asks while somebody types the PIN; no key blinks then either. */
+  /** The client does not poll while the user types the PIN; no key blinks then either. */
   #touched(ceremony: Ceremony): void {
     const isTyping = ceremony.step.kind === 'pin';
     clearTimeout(ceremony.idle);
@@ -167,7 +167,7 @@ class RunningCeremonies implements Ceremonies {
     if (this.#running.size >= this.#limit.ceremonies)
       throw new SallyportError(
         'too-many-ceremonies',
-        'too many security keys are being added; try again soon',
+        'too many security keys are being added; try again shortly',
       );
     const ceremony: Ceremony = {
       id: this.#o.randomness.bytes(16).toString('hex'),
@@ -189,7 +189,7 @@ class RunningCeremonies implements Ceremonies {
     this.#running.delete(ceremony.id);
   }
 
-  /** Another one was begun for the account while this one was made ready, or the daemon stops. */
+  /** Another one was begun for the account while this one was prepared, or the daemon stops. */
   #refuseEnded(ceremony: Ceremony): void {
     if (!this.#isRunning(ceremony)) throw noSuchCeremony();
   }
@@ -230,7 +230,7 @@ function stepOf(event: FidoEvent): Step {
 function failure(error: unknown): Step {
   const code = codeOf(error);
   if (isControlCode(code)) return { kind: 'failed', code, message: messageOf(error) };
-  return { kind: 'failed', code: 'internal', message: 'the daemon failed; its log says more' };
+  return { kind: 'failed', code: 'internal', message: 'sallyportd failed; see: journalctl -u sallyportd' };
 }
 
 function isOver({ kind }: CeremonyStep): boolean {
@@ -244,7 +244,7 @@ function view({ id, step }: Ceremony): CeremonyView {
 function noSuchCeremony(): SallyportError {
   return new SallyportError(
     'no-such-ceremony',
-    'the enrolment of that security key is over, or was never begun; begin again',
+    'the enrolment of this security key has ended, or was never started; start again',
   );
 }
 

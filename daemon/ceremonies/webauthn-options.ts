@@ -4,9 +4,9 @@ import type { CreationOptions } from '../authenticators/registrations.ts';
 import { limits } from '../limits.ts';
 
 /**
- * What a browser is asked for (W3C Web Authentication Level 3, 5.5). Credentials that were made for an AppID are
- * asked for by the extension, and a browser takes one AppID. It always names the portal's own relying party: a
- * page may name no other, and the AppID's host need not be the portal's.
+ * The options of a browser's credential request (W3C Web Authentication Level 3, 5.5). Credentials made for an AppID
+ * are requested with the extension, which takes one AppID. The relying party is always the portal's own: a page may
+ * name no other, and the AppID's host need not be the portal's.
  *
  * @param rpId of `[webauthn]`
  */

@@ -10,43 +10,43 @@ import { limits } from '../limits.ts';
 import { refusals } from '../policy/decision.ts';
 import type { RecordOwner } from '../store/sealed/record-owner.ts';
 
-/** What is needed to tell who asks, and about whom. */
+/** What identifies the caller and the target account. */
 export interface AuthoriseOptions {
   readonly accounts: Accounts;
   readonly tokens: TokenCheck;
-  /** Of the configuration in force. */
+  /** From the active configuration. */
   readonly adminGroup: () => string;
   /** Uids that count as root: 0, and below `init --root` the daemon's own. */
   readonly rootUids: ReadonlySet<number>;
-  /** Of the account that the portal runs as; it may change with the configuration. */
+  /** The uid that the portal runs as; it may change with the configuration. */
   readonly portalUid?: () => Promise<number | undefined>;
-  /** Of the account that sallyport-notify runs as; undefined: there is nothing to run. */
+  /** The uid that sallyport-notify runs as; undefined without a hook. */
   readonly notifyUid?: () => Promise<number | undefined>;
-  /** Milliseconds; by default those of the process. */
+  /** Monotonic milliseconds; by default those of the process. */
   readonly monotonic?: () => number;
   /** What the store has under that name: nothing, or the record and the uid that it was made for. */
   readonly recordOf: (account: string) => Promise<RecordOwner | undefined>;
 }
 
-/** A request that may go on. */
+/** An authorised request. */
 export interface Authorised {
-  /** "uid:N": whose deed it is in the audit trail. */
+  /** "uid:N": the actor in the audit trail. */
   readonly actor: string;
-  /** Canonical name of the account that it is about. */
+  /** Canonical name of the target account. */
   readonly account?: string;
   readonly caller: Caller;
-  /** Whose deed it is and whom it is about are the same. */
+  /** The actor is the target account. */
   readonly isSelf: boolean;
-  /** The same, and it may read nothing about others. */
+  /** The same, and the caller may read nothing about other accounts. */
   readonly isOwnOnly: boolean;
-  /** Root, or an administrator about another account: nobody who may have guessed a code that is still to come. */
+  /** Root, or an administrator about another account: not the account itself, which may have guessed a future code. */
   readonly hearsOfCodesToCome: boolean;
   /** Whether the same caller may do that to the same account. */
   readonly may: (name: OperationName) => boolean;
-  /** Judges a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
+  /** Authorises a stricter case of the same request. @throws SallyportError not-permitted, token-needed */
   readonly demand: (name: OperationName) => void;
   /**
-   * Judges the request for another account too, that it is about as well. @returns its canonical name
+   * Authorises the request for another target account too. @returns its canonical name
    * @throws SallyportError as for the first, no-such-account, accounts-unavailable
    */
   readonly demandFor: (user: string) => Promise<string>;
@@ -55,14 +55,14 @@ export interface Authorised {
 export type Authorise = (uid: number, route: Route, headers: IncomingHttpHeaders) => Promise<Authorised>;
 
 /**
- * What MUST hold:
- * - groups are asked about afresh for every request; what NSS cannot tell is no membership;
- * - who may not know whether an account exists hears the same refusal either way;
- * - nobody reads or changes as "the account itself" what was stored for another uid under the same name;
- * - an account with uid 0, or with a record made for it, is one of root's;
- * - an account changes itself only so often: each change is an event that is never counted with others;
- * - NSS gets one question at a time from one uid, so that no local user fills its queue; through the portal from one
- *   session, so that no person waits for the look-up of another.
+ * Invariants:
+ * - groups are looked up for every request; an unknown membership counts as none;
+ * - a caller who may not know whether an account exists gets the same error either way;
+ * - an account never reads or changes as itself what was stored for another uid under the same name;
+ * - an account with uid 0, or with a record made for uid 0, counts as root's;
+ * - an account's own changes are rate limited: each is an event that is never aggregated;
+ * - NSS gets one look-up at a time from one uid, so that no local user fills its queue; through the portal from one
+ *   session, so that no user waits for the look-up of another.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
   const accountMutex = createAccountMutex();
@@ -82,7 +82,10 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
       const authorised = await authorise(asked, uid, route, headers);
       if (!authorised.isSelf || operation(route.name).method === 'GET') return authorised;
       if (!changes.allows(authorised.actor, limits.ownChanges.rate))
-        throw new SallyportError('too-many-changes', 'too many changes of one account; go on in a minute');
+        throw new SallyportError(
+          'too-many-changes',
+          'too many changes of one account; try again in a minute',
+        );
       changes.add(authorised.actor, limits.ownChanges.rate);
       return authorised;
     };
@@ -102,15 +105,15 @@ async function authorise(
   const caller = narrowed(asked.caller, headers);
   const mayKnow = caller.root || caller.admin || holder?.root === true || holder?.admin === true;
   const target = await targetOf(options, nameIn(route), mayKnow);
-  const judge = (name: OperationName) => mayCall(name, caller, target.subject, holder);
-  const may = (name: OperationName): boolean => judge(name).allowed;
+  const decide = (name: OperationName) => mayCall(name, caller, target.subject, holder);
+  const may = (name: OperationName): boolean => decide(name).allowed;
   const demand = (name: OperationName): void => {
-    const decision = judge(name);
+    const decision = decide(name);
     if (decision.allowed) return;
     if (target.subject?.another === true && target.subject.uid === (holder ?? caller).uid)
       throw new SallyportError('uid-changed', refusals['uid-changed'].text);
     if (decision.code === 'not-permitted' && uncertain) throw unavailable(`the groups of uid ${uid}`);
-    throw refusal(decision.code, uid, name);
+    throw refusal(decision.code, name);
   };
   demand(route.name);
   if (target.missing !== undefined) throw target.missing;
@@ -119,7 +122,7 @@ async function authorise(
   return {
     actor,
     caller,
-    // Root at the machine is whom everybody else is told to ask.
+    // Other callers are referred to root at the machine.
     isSelf: !caller.root && isOfUid && target.subject?.another !== true,
     isOwnOnly: !mayKnow && isOfUid,
     hearsOfCodesToCome: caller.root || (target.subject !== undefined && !isOfUid),
@@ -128,7 +131,7 @@ async function authorise(
     async demandFor(user) {
       const { subject, missing } = await targetOf(options, user, mayKnow);
       const decision = mayCall(route.name, caller, subject, holder);
-      if (!decision.allowed) throw refusal(decision.code, uid, route.name);
+      if (!decision.allowed) throw refusal(decision.code, route.name);
       if (missing !== undefined) throw missing;
       return subject?.name ?? '';
     },
@@ -137,8 +140,8 @@ async function authorise(
 }
 
 /**
- * Root that shows a token acts for its holder, and may no more: below `init --root` the portal has the daemon's own
- * uid. A token that is good no more leaves nothing.
+ * Root with an access token acts for its holder, with no further rights: below `init --root` the portal has the
+ * daemon's own uid. An expired token permits nothing.
  */
 function narrowed(caller: Caller, headers: IncomingHttpHeaders): Caller {
   if (!caller.root || headers.authorization === undefined) return caller;
@@ -163,7 +166,7 @@ async function callerOf(
 
 interface Target {
   readonly subject?: TargetAccount;
-  /** Thrown once it is settled that the caller may know it. */
+  /** Thrown once the caller is known to be allowed to learn it. */
   readonly missing?: SallyportError;
 }
 
@@ -182,12 +185,12 @@ async function targetOf(
       return { subject: { name: canonical, uid, root, ...(isAnothers(record, uid) && { another: true }) } };
     }
     case 'unavailable':
-      return { subject: nobody, missing: unavailable('that account') };
+      return { subject: noAccount, missing: unavailable('that account') };
     case 'absent': {
       const record = mayKnow && mayBeName(name) ? await options.recordOf(name) : undefined;
       if (record !== undefined)
         return { subject: { name, root: record.uid === undefined || options.rootUids.has(record.uid) } };
-      return { subject: nobody, missing: noSuchAccount() };
+      return { subject: noAccount, missing: noSuchAccount(name) };
     }
   }
 }
@@ -196,8 +199,8 @@ function isAnothers(record: RecordOwner | undefined, uid: number): boolean {
   return record?.uid !== undefined && record.uid !== uid && !record.empty;
 }
 
-/** Stands for a name that is no account, so that access is judged as for anybody's. */
-const nobody: TargetAccount = { name: '', uid: -1, root: false };
+/** Represents a name without an account, so that access is decided as for any account. */
+const noAccount: TargetAccount = { name: '', uid: -1, root: false };
 
 function nameIn(route: Route): string | undefined {
   switch (operation(route.name).about) {
@@ -227,26 +230,23 @@ export function tokenIn(headers: IncomingHttpHeaders): string | undefined {
   return /^Bearer (\S{1,256})$/.exec(headers.authorization ?? '')?.[1];
 }
 
-function refusal(code: 'not-permitted' | 'token-needed', uid: number, name: OperationName): SallyportError {
+function refusal(code: 'not-permitted' | 'token-needed', name: OperationName): SallyportError {
   const what = operation(name).what;
   return code === 'token-needed'
     ? new SallyportError(
         code,
-        `this needs a password, and a factor where there is one (${what}); or use sudo`,
+        `this needs a password, and a factor if the account has one (${what}); or use sudo`,
       )
-    : new SallyportError(code, `uid ${uid} may not do this (${what}); ask an admin, or use sudo`);
+    : new SallyportError(code, `permission denied (${what}); use sudo or ask an administrator`);
 }
 
-function noSuchAccount(): SallyportError {
-  return new SallyportError(
-    'no-such-account',
-    'there is no such account; check the name with: getent passwd',
-  );
+function noSuchAccount(name: string): SallyportError {
+  return new SallyportError('no-such-account', `account "${name}" not found; check: getent passwd ${name}`);
 }
 
 function unavailable(what: string): SallyportError {
   return new SallyportError(
     'accounts-unavailable',
-    `the name service could not tell about ${what}; check NSS with: getent passwd`,
+    `the name service could not look up ${what}; check: getent passwd`,
   );
 }

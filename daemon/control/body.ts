@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { SallyportError } from '../lib/errors.ts';
 
 /**
- * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says. The buffers are
- * wiped: they may hold a seed or a code. (The strings made of them are left to the collector.)
+ * Reads a JSON body. Bytes over the limit are never kept, whatever Content-Length says. The buffers are wiped: they may
+ * hold a seed or a code. (The strings made of them are left to the garbage collector.)
  * @returns undefined for an empty body
  * @throws SallyportError body-too-large, bad-request
  */
 export async function readJson(request: IncomingMessage, most: number): Promise<unknown> {
   const tooLarge = () =>
-    new SallyportError('body-too-large', `the body of a request may have ${most} bytes at the most`);
+    new SallyportError('body-too-large', `the body of a request may have at most ${most} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;

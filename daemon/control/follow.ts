@@ -14,9 +14,9 @@ export interface Reader {
   readonly hearsOfCodesToCome: boolean;
 }
 
-/** Streams of `audit --follow`: one JSON object a line. */
+/** Streams of `audit --follow`: one JSON object per line. */
 export interface Followers {
-  /** Answers with events as they come, until the client is gone. @throws SallyportError too-many-followers */
+  /** Sends events as they come, until the client disconnects. @throws SallyportError too-many-followers */
   start(response: ServerResponse, query: FollowQuery, reader: Reader): Promise<void>;
   count(): number;
   close(): void;
@@ -29,9 +29,9 @@ export interface FollowLimits {
 }
 
 /**
- * What MUST hold: no event is left out and none comes twice, also where the trail grows while what
- * lies behind is read; a follower that does not read costs a bounded amount of memory; local users, however many,
- * leave places to root and to sallyport-notify, which would tell nobody of anything without one.
+ * Invariants: every event is sent exactly once, even if the trail grows while older events are read; a follower that
+ * does not read uses bounded memory; local users, however many, leave slots to root and to sallyport-notify, which
+ * could send no notices without one.
  */
 export function createFollowers(
   admin: Pick<Admin, 'auditFrom' | 'follow' | 'followTroubles' | 'status'>,
@@ -49,7 +49,7 @@ export function createFollowers(
     if (!hasPlace(caller))
       throw new SallyportError(
         'too-many-followers',
-        `the audit trail is being followed by ${open.size} already; end one of them`,
+        `the audit trail already has ${open.size} followers; end one of them`,
       );
     open.set(response, caller.uid);
     const stream = createStream(
@@ -68,8 +68,7 @@ export function createFollowers(
       [newestEventHeader]: String(admin.status().store.events.last),
     });
     response.flushHeaders();
-    // Behind the head: what is wrong already is told at once.
-    // The portal's pages show the trail alone.
+    // After the header: existing problems are sent at once. The portal's pages show only the trail.
     if (!caller.portal) response.once('close', admin.followTroubles(stream.trouble));
     await replay(admin, query, limit.pageSize, stream);
   };
@@ -81,23 +80,23 @@ export function createFollowers(
       for (const response of open.keys())
         endIfOpen(
           response,
-          errorLine('shutting-down', 'sallyportd is going down; follow again when it is back'),
+          errorLine('shutting-down', 'sallyportd is shutting down; follow again when it is back'),
         );
     },
   };
 }
 
-/** How long a follower that is let go may take over its last line. */
+/** The time in which a dropped follower may read its last line. */
 const lastWords = 5_000;
 
 interface Stream {
-  /** What has just been committed; waits while `past` goes on. */
+  /** Just committed events; they wait while `past` runs. */
   readonly live: (event: StoredAuditEvent) => void;
-  /** What lay behind. @returns whether more may follow */
+  /** Older events. @returns whether more may follow */
   readonly past: (event: StoredAuditEvent) => Promise<boolean>;
-  /** What cannot stand in the trail: that the store cannot be written. */
+  /** What the trail cannot hold: that the store is unwritable. */
   readonly trouble: (event: StoredAuditEvent) => void;
-  /** The past is told: on with what came meanwhile. */
+  /** All older events are sent: continue with those that came meanwhile. */
   readonly catchUp: () => void;
 }
 
@@ -107,7 +106,7 @@ function createStream(
   fits: (event: StoredAuditEvent) => boolean,
   shown: (event: StoredAuditEvent) => StoredAuditEvent,
 ): Stream {
-  let told = -1;
+  let lastSent = -1;
   let waiting: StoredAuditEvent[] | undefined = [];
   let waitingBytes = 0;
 
@@ -117,12 +116,12 @@ function createStream(
       response,
       errorLine('too-slow', 'the follower did not keep up; follow again from the last event seen'),
     );
-    // Whoever reads nothing at all does not get to keep what is unread.
+    // A follower that reads nothing does not keep its buffer.
     response.socket?.setTimeout(lastWords, () => response.destroy());
   };
   const write = (event: StoredAuditEvent): boolean => {
-    if (event.seq <= told) return true;
-    told = event.seq;
+    if (event.seq <= lastSent) return true;
+    lastSent = event.seq;
     return writeIfOpen(response, `${JSON.stringify(shown(event))}\n`);
   };
 

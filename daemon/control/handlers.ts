@@ -23,12 +23,12 @@ import type { Verifier } from '../verifier/contract.ts';
 import type { Authorised } from './authorise.ts';
 import { metricsType, PlainText } from './responses.ts';
 
-/** One request that may go on: the caller is known and allowed. */
+/** One authorised request: the caller is known and allowed. */
 export interface Call extends Authorised {
   readonly route: Route;
-  /** Reads and parses the body; only those that take one ask for it. */
+  /** Reads and parses the body; called only by operations that take one. */
   readonly body: () => Promise<unknown>;
-  /** That came along, good or not. */
+  /** The access token of the request, valid or not. */
   readonly token?: string;
   /** @returns a signal that is aborted once the caller has closed the connection */
   readonly ended: () => AbortSignal;
@@ -47,7 +47,7 @@ export interface HandlerOptions {
   readonly maintenance?: Maintenance;
 }
 
-/** The answer's body. Whatever is thrown becomes an error's. */
+/** The response's body. Anything thrown becomes an error body. */
 export type Handler = (options: HandlerOptions, call: Call) => Promise<unknown>;
 
 const importExportHandlers = {
@@ -75,7 +75,7 @@ const giveBypass: Handler = async ({ verifier }, call): Promise<BypassView> => {
   return { ...added, bypassCode };
 };
 
-/** All but those that are streams, and the cases within others. */
+/** All except streams, and cases within other operations. */
 export const handlers: Readonly<
   Record<
     Exclude<OperationName, 'audit-follow' | 'approval-follow' | 'backup' | 'factor-add-unverified'>,
@@ -193,7 +193,7 @@ function plain(handler: Handler): Handler {
   };
 }
 
-/** Takes no query, and a body only if nothing is in it. */
+/** Takes no query, and only an empty body. */
 function change(handler: Handler): Handler {
   return plain(async (options, call) => {
     schema.readNothing(await call.body());
@@ -201,7 +201,7 @@ function change(handler: Handler): Handler {
   });
 }
 
-/** Takes a query that says whether what it costs is agreed to, and a body only if nothing is in it. */
+/** Takes a query that says whether the impact is confirmed, and only an empty body. */
 function costly(handler: (options: HandlerOptions, call: Call, by: ChangedBy) => Promise<unknown>): Handler {
   return async (options, call) => {
     const { isSelf } = call;

@@ -5,7 +5,7 @@ import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { takesMore } from '../lib/open-stream.ts';
 
-/** What the client hears of an error. What we did not raise on purpose stays in the log. */
+/** Maps an error to what the client may read. The details of unexpected errors stay in the log. */
 export function errorResponse(
   log: Log,
   error: unknown,
@@ -27,22 +27,22 @@ export function errorResponse(
   });
   return {
     code: 'internal',
-    message: 'something failed in sallyportd; its log says what: journalctl -u sallyportd',
+    message: 'internal error of sallyportd; see: journalctl -u sallyportd',
   };
 }
 
-/** One answer, whole. */
+/** One complete response. */
 export function send(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
   body: unknown,
 ): void {
-  // The client has gone, or the server is closing: nobody hears of it.
+  // The client has disconnected, or the server is closing: no reader is left.
   if (!takesMore(response)) return;
   const plain = body instanceof PlainText ? body : undefined;
   const text = plain?.text ?? JSON.stringify(body);
-  // What is left of a body that was not read must not pass for the next request.
+  // The rest of an unread body must not be taken for the next request.
   const rest = request.complete ? {} : { connection: 'close' };
   response.writeHead(status, {
     'content-type': plain?.type ?? 'application/json',
@@ -53,21 +53,21 @@ export function send(
   if (!request.complete) request.resume();
 }
 
-/** What Node calls it that no request could be read. */
+/** Node's codes for requests that could not be read. */
 export const malformed: Readonly<Record<string, keyof typeof refusedWith>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
   HPE_HEADER_OVERFLOW: 'header-too-large',
 };
 
-/** What is said where no request could be read. */
+/** The messages for requests that could not be read. */
 const refusedWith = {
   'request-timeout': 'the request took too long to arrive',
-  'header-too-large': 'the head of the request is too large',
-  'bad-request': 'this is no HTTP request',
-  'too-many-connections': 'there are too many connections to sallyportd; try again',
+  'header-too-large': 'the header of the request is too large',
+  'bad-request': 'the request is not valid HTTP',
+  'too-many-connections': 'too many connections to sallyportd; try again',
 } satisfies Partial<Record<ControlCode, string>>;
 
-/** An answer where there is no request to answer. */
+/** A response without a request. */
 export function refusal(code: keyof typeof refusedWith): string {
   const text = JSON.stringify({ error: { code, message: refusedWith[code] } });
   return (

@@ -59,9 +59,9 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'recordOf'> {
   readonly approvals: ApprovalsApi;
   readonly moving: ImportExport;
   readonly metrics: Metrics;
-  /** Undefined: of this store no backup can be taken. */
+  /** Undefined if this store does not support backups. */
   readonly maintenance?: Maintenance;
-  /** As it was known last: a connection does not wait for NSS. */
+  /** As last known: a connection does not wait for NSS. */
   readonly lastPortalUid?: () => number | undefined;
   readonly log: Log;
   readonly limits?: ControlLimits;
@@ -69,20 +69,18 @@ export interface ControlOptions extends Omit<AuthoriseOptions, 'recordOf'> {
 }
 
 export interface ControlServer {
-  /** @param where a path of our own, or a listening descriptor of systemd's */
+  /** @param where a path, or a listening descriptor from systemd */
   listen(where: { readonly path: string } | { readonly fd: number }): Promise<void>;
   connections(): number;
-  /** Stops listening, removes its socket, ends what is under way. */
+  /** Stops listening, removes its socket, ends open requests. */
   close(): Promise<void>;
 }
 
 /**
- * The HTTP API on control.sock.
- *
- * What MUST hold:
- * - who is at the other end is asked once, before a byte is read; nobody known, nobody served;
- * - nothing of a request is parsed by its handler before access is settled;
- * - no body, query or header goes into the log: they may hold a code or a seed.
+ * The HTTP API on control.sock. Invariants:
+ * - the peer is identified once, before a byte is read; an unknown peer is not served;
+ * - a handler parses nothing of a request before access is authorised;
+ * - bodies, queries and headers are never logged: they may hold a code or a seed.
  */
 export function createControlServer(options: ControlOptions): ControlServer {
   const limit = options.limits ?? limits;
@@ -157,7 +155,7 @@ function httpServer(limit: NonNullable<ControlOptions['limits']>): Server {
     keepAliveTimeout: limit.controlRequestWait,
   });
   server.maxHeadersCount = limit.controlHeaders;
-  // A client that takes nothing of its answer; while a handler works the socket rests, so not too soon.
+  // For a client that reads nothing of its response; the socket is idle while a handler works, so not too soon.
   server.timeout = 4 * limit.controlRequestWait;
   return server;
 }
@@ -197,7 +195,7 @@ function uidOf(socket: Socket, options: ControlOptions): number | undefined {
   }
 }
 
-/** Where a stream of the past begins that its account follows as its own. */
+/** Where a stream of past events begins for an account that follows its own. */
 async function ownFrom(
   admin: Admin,
   { isOwnOnly, account = '' }: Authorised,
@@ -237,7 +235,8 @@ async function serve(
       await sendBackup(context.options.maintenance, authorised.actor, asked, response);
       return;
     }
-    if (found.name === 'factor-add-unverified') throw new SallyportError('internal', 'a case was routed to');
+    if (found.name === 'factor-add-unverified')
+      throw new SallyportError('internal', 'a case of another operation has no route');
     const token = tokenIn(request.headers);
     const { name } = found;
     if (name === 'import') request.socket.setTimeout(limits.importWait);
@@ -260,7 +259,7 @@ function mostBytes({ requestBody }: ControlLimits, name: OperationName): number 
   return name === 'import' ? limits.importBody : requestBody;
 }
 
-/** MUST hold: nobody goes on to listen once the session that let them begin is over. */
+/** Invariant: a stream ends with the session that authorised it. */
 function endWithToken(
   { options, limit }: ServerContext,
   request: IncomingMessage,
@@ -269,7 +268,7 @@ function endWithToken(
   const token = tokenIn(request.headers);
   if (token === undefined) return;
   const timer = setInterval(() => {
-    if (!options.tokens.stands(token)) endIfOpen(response);
+    if (!options.tokens.isLive(token)) endIfOpen(response);
   }, limit.followCheck).unref();
   response.once('close', () => clearInterval(timer));
 }

@@ -6,7 +6,7 @@ import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 
-/** Who signed in. */
+/** The signed-in user. */
 export interface Person {
   /** Canonical name. */
   readonly account: string;
@@ -14,12 +14,12 @@ export interface Person {
 }
 
 export interface Tokens extends TokenCheck {
-  /** @param ownAlone good for one's own account alone: no factor was asked for it */
+  /** @param ownOnly valid only for the user's own account: no factor was asked for it */
   give(person: Person, onlyOwn?: boolean): TokenView;
   end(token: string): void;
-  /** Looks without using it: whoever only listens stays idle. */
-  stands(token: string): boolean;
-  /** Whose it is, while it is good; looks without using it. */
+  /** Checks without using it: following a stream does not prolong it. */
+  isLive(token: string): boolean;
+  /** Its holder, while it is valid; checks without using it. */
   person(token: string): Person | undefined;
   /** As it is now: groups change. */
   view(person: Person): Promise<PersonView>;
@@ -43,15 +43,13 @@ interface Given {
 }
 
 /**
- * Tokens: what sallyportd gives for a password and, where the account has one, a factor.
- *
- * MUST hold:
- * - 256 random bits, kept as a digest alone; a token is good for changes for five minutes from its making, and for
- *   reading as long as it is used every quarter of an hour, eight hours at the most. Both by a clock that is never set;
- * - who its holder is now, group of admins included, is asked of NSS at each use: an account that is gone, or has
- *   another uid by now, holds nothing, and one with the same uid is another account;
- * - what was given without a factor where one is required serves its holder's own account, to add one, and no other;
- * - they live in memory, bounded, and die with the daemon.
+ * Access tokens: what sallyportd issues for a password and, if the account has one, a factor. Invariants:
+ * - 256 random bits, of which only a digest is kept; a token is valid for changes for five minutes from its creation,
+ *   and for reading while it is used at least every 15 minutes, eight hours at most. Both by the monotonic clock;
+ * - its holder, including membership of the admin group, is looked up in NSS at each use: a deleted account, or one
+ *   with another uid, holds nothing, and one with the same uid is another account;
+ * - a token issued without a required factor serves only its holder's own account, to add one;
+ * - they are kept in memory, bounded, and end with the daemon.
  */
 export function createTokens(options: TokenOptions): Tokens {
   const { accounts, clock, randomness } = options;
@@ -99,7 +97,7 @@ export function createTokens(options: TokenOptions): Tokens {
       return { ...caller, ...powers, account, fresh: found.used - found.since < limits.tokenChanges };
     },
     end: (token) => void given.delete(digestOf(token)),
-    stands: (token) => live(token) !== undefined,
+    isLive: (token) => live(token) !== undefined,
     person: (token) => live(token)?.person,
     async view(person) {
       const caller = await callerOf(person);

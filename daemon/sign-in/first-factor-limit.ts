@@ -11,19 +11,19 @@ import { type Authenticated, type FirstFactorOptions, firstFactor, type NotProve
 import type { Lane, PacedChecks, Party } from './paced-checks.ts';
 import { readInvite } from './sign-in-links.ts';
 
-/** The way to the first factor: how often, how many at a time, and when the answer leaves. */
+/** Limits first-factor checks: how often, how many at a time, and when the response is sent. */
 export interface FirstFactorLimit {
   /**
-   * @param token of the session in which it is asked
+   * @param token of the session that asks
    * @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted`
    */
   pass(caller: Caller, body: SignInBody, token: string | undefined): Promise<Passed>;
-  /** The sign-in came to its end: from there that name is familiar. */
+  /** The sign-in succeeded: that name is now familiar from that source. */
   completed(passed: Passed): void;
 }
 
 export interface Passed extends Authenticated {
-  /** Where the browser is; undefined: not known, or not believed. */
+  /** The browser's address; undefined if not known, or not trusted. */
   readonly source: string | undefined;
   readonly familiar: string | undefined;
 }
@@ -31,20 +31,20 @@ export interface Passed extends Authenticated {
 export interface FirstFactorLimitOptions extends FirstFactorOptions {
   readonly checks: PacedChecks;
   readonly tokens: Pick<Tokens, 'person'>;
-  /** Of its own: what goes wrong here uses up no login's tries. */
+  /** Separate from logins: failures here use up no attempts of logins. */
   readonly rateLimiter: RateLimiter;
 }
 
 /**
  * Invariants:
- * - the same words, the same work and the same time for a name that is not an account, a wrong password and an account
- *   that may not log in, alone and under load (paced-checks.ts);
- * - wrong passwords are throttled by name as typed (with a link: by the link) and by source, before the password is
- *   looked at;
- * - a session is one for its own account only, whoever's invite is tried in it;
- * - who has a session, or signed in from that source before, shares neither tries nor places with strangers; who is
- *   neither root nor the portal signs in as itself only, uses up no tries of a name at the portal, and is not believed
- *   a source.
+ * - the same message, the same work and the same time for an unknown name, a wrong password and an account that may not
+ *   log in, idle and under load (paced-checks.ts);
+ * - wrong passwords are rate limited by name as typed (with a link: by the link) and by source, before the password is
+ *   verified;
+ * - a session is for its own account only, whatever invite is tried in it;
+ * - a user who has a session, or signed in from that source before, shares neither attempts nor slots with strangers; a
+ *   caller other than root and the portal signs in only as itself, uses up no attempts of a name at the portal, and
+ *   cannot state a source.
  */
 export function createFirstFactorLimit(options: FirstFactorLimitOptions): FirstFactorLimit {
   const { rateLimiter } = options;
@@ -94,7 +94,7 @@ export function createFirstFactorLimit(options: FirstFactorLimitOptions): FirstF
       );
       if (outcome !== 'wrong') {
         rateLimiter.forgive(party.name, party.source);
-        // No name pays for what was no guess at its password; whoever asks in a flood does.
+        // A failure that was no guess at a password does not count for the name, but does for the source.
         if (typeof outcome === 'string' || body.by === 'uid') rateLimiter.failed(undefined, party.source);
       }
       if (typeof outcome === 'string') throw await later(refusalFor(outcome, body), began);
@@ -108,26 +108,24 @@ export function createFirstFactorLimit(options: FirstFactorLimitOptions): FirstF
 
 /**
  * What is guessed at; undefined: nothing. A link is counted by itself, not by a name: its secret cannot be guessed, and
- * who tries passwords under that name is not to keep its holder out. With an invite passwords are tried too.
+ * password guesses under that name must not keep its holder out. With an invite passwords can be guessed too.
  */
 function guessedIn(body: SignInBody): string | undefined {
   if (body.by === 'uid') return undefined;
   if (body.by === 'password') return nameKey(body.user);
-  // As it is read: one invite has many spellings.
+  // In parsed form: one invite has many spellings.
   const invite = readInvite(body.link);
   const link = invite === undefined ? body.link : `${invite.account} ${invite.secret}`;
   return `link ${createHash('sha256').update(link).digest('base64')}`;
 }
 
 export function refused(text?: string): SallyportError {
-  return new SallyportError('sign-in-refused', text ?? 'That name and password do not go together here.');
+  return new SallyportError('sign-in-refused', text ?? 'Incorrect account name or password.');
 }
 
-/** For a link too the words are the same whatever is wrong with it. */
-const wrongLink =
-  'That link is good no more here: it was used already, has run out, or is none. Ask for a new one.';
-const wrongWithLink =
-  'That link and password do not go together; or the link was used already, or has run out.';
+/** For a link too the message is the same whatever is wrong with it. */
+const wrongLink = 'This link is invalid, used or expired. Request a new one.';
+const wrongWithLink = 'Incorrect password, or the link is invalid, used or expired.';
 
 function refusalFor(why: NotProven | 'busy', body: SignInBody): SallyportError {
   switch (why) {
@@ -137,29 +135,29 @@ function refusalFor(why: NotProven | 'busy', body: SignInBody): SallyportError {
     case 'expired':
       return refused('Your password has expired. Change it on the machine first, with: passwd');
     case 'password-needed':
-      return new SallyportError('password-needed', 'the password of the account is needed too');
+      return new SallyportError('password-needed', "the account's password is needed too");
     case 'has-password':
       return new SallyportError(
         'password-needed',
-        'this account has a password, or it cannot be established that it has none: sign in with the password. ' +
-          'Where there is none, an administrator can make an invite: sallyport invite USER --without-password',
+        'this account has a password, or the system cannot rule it out: sign in with the password. ' +
+          'Without one, an administrator can create an invite: sallyport invite USER --without-password',
       );
     case 'not-permitted':
-      return new SallyportError('not-permitted', 'only the account itself may sign in as itself here');
+      return new SallyportError('not-permitted', 'a local user can sign in only as itself here');
     case 'busy':
       return new SallyportError(
         'password-unavailable',
-        'too many sign-ins wait from where you are, or in all; try again in a moment',
+        'too many sign-ins are waiting, from your address or in all; try again shortly',
       );
     case 'unavailable':
       return new SallyportError(
         'password-unavailable',
-        'passwords cannot be checked just now; try again later, or ask an administrator to look at the log',
+        'passwords cannot be verified at the moment; try again later, or ask an administrator to read the log',
       );
   }
 }
 
-/** On the next beat, so that its time tells nothing. */
+/** On the next beat, so that the time reveals nothing. */
 async function later(error: SallyportError, began: number): Promise<SallyportError> {
   const beat = limits.refusalBeat;
   const left = beat - ((performance.now() - began) % beat);

@@ -13,7 +13,7 @@ import { type AuditedStore, retryOnConflict } from '../verifier/audited-store.ts
 import { loginEvent, shown } from '../verifier/events.ts';
 import { type InviteLink, isInvited, type LinkOwner, type Links, readInvite } from './sign-in-links.ts';
 
-/** What proves who somebody is before any second factor: a password, a link, an invite, or the caller's own uid. */
+/** Verifies the first factor: a password, a link, an invite, or the caller's own uid. */
 export interface FirstFactorOptions {
   readonly accounts: Accounts;
   readonly configuration: Pick<Configuration, 'current'>;
@@ -34,13 +34,10 @@ export type NotProven =
   | 'has-password';
 
 /**
- * Who it is, by what they know or are; the same work for a name that is none.
- *
- * Invariants:
- * - the caller's uid, and a link that it made, stand in for a password only where it is certain that the account
- *   has none, or where the caller is root; a link is looked at again when it is opened, for a password may have
- *   been set meanwhile;
- * - a link serves the uid that it was made for, and no other account that got its name.
+ * Identifies the user by the first factor, with the same work for an unknown name. Invariants:
+ * - the caller's uid, and a link that it made, replace a password only if the account certainly has none, or if the
+ *   caller is root; this is verified again when a link is opened, because a password may have been set meanwhile;
+ * - a link serves only the uid that it was made for, not another account that got its name.
  */
 export async function firstFactor(
   options: FirstFactorOptions,
@@ -57,7 +54,9 @@ export async function firstFactor(
   if (body.by === 'uid') return isOwn ? byUid(options, caller, account) : 'not-permitted';
   if (!caller.portal && !caller.root && !isOwn) return 'not-permitted';
   if (typeof byLink === 'object' && !byLink.needsPassword)
-    return (await standsIn(options, account, byLink)) ? proven(options, account, byLink) : 'wrong';
+    return (await mayReplacePassword(options, account, byLink))
+      ? verifiedPerson(options, account, byLink)
+      : 'wrong';
   const { password } = body;
   if (password === undefined) return 'password-needed';
   const verdict = await options.passwords.check({
@@ -69,7 +68,7 @@ export async function firstFactor(
     if (account !== undefined) await notePassword(options, account, serviceOf(caller), source, verdict);
     return verdictWithout(verdict, account);
   }
-  return proven(options, account, typeof byLink === 'object' ? byLink : undefined);
+  return verifiedPerson(options, account, typeof byLink === 'object' ? byLink : undefined);
 }
 
 async function byUid(
@@ -77,12 +76,12 @@ async function byUid(
   caller: Caller,
   account: Account,
 ): Promise<Authenticated | NotProven> {
-  const stands = caller.root || (await passwords.lacksPassword(account.name));
-  return stands ? { account, invited: false } : 'has-password';
+  const isCertain = caller.root || (await passwords.lacksPassword(account.name));
+  return isCertain ? { account, invited: false } : 'has-password';
 }
 
-/** Whether what the link was made on still holds. An invite is an administrator's word, and says so itself. */
-async function standsIn(
+/** Whether the condition for the link still holds. An invite states itself whether it needs a password. */
+async function mayReplacePassword(
   { passwords }: FirstFactorOptions,
   account: Account | undefined,
   { own }: Owner,
@@ -91,13 +90,13 @@ async function standsIn(
   return own.uid === account.uid && (own.byRoot || (await passwords.lacksPassword(account.name)));
 }
 
-/** A link is good for the person that it was made for, and for nobody who has that person's name by now. */
+/** A link is valid for the account that it was made for, not for another one that has its name now. */
 function isFor(owner: Owner | 'wrong' | 'password-needed' | undefined, { uid }: Account): boolean {
   return typeof owner !== 'object' || owner.uid === undefined || owner.uid === uid;
 }
 
-/** An invite is used up last: a slip of the finger does not cost a new one. */
-async function proven(
+/** An invite is consumed last: a typing error does not cost a new one. */
+async function verifiedPerson(
   options: FirstFactorOptions,
   account: Account | undefined,
   owner: Owner | undefined,
@@ -108,7 +107,7 @@ async function proven(
   return { account, invited: invite !== undefined };
 }
 
-/** As often as the throttle lets through: nobody fills the trail of another. */
+/** At most as often as the rate limiter permits, so that no caller fills another account's trail. */
 async function notePassword(
   { auditedStore, clock }: FirstFactorOptions,
   account: Account,
@@ -128,7 +127,7 @@ async function notePassword(
   });
 }
 
-/** That passwords cannot be checked is said of every name alike; the rest only of a password that was right. */
+/** Unavailable verification is reported for every name alike; the rest only for a correct password. */
 function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Account | undefined): NotProven {
   if (verdict === 'busy' || verdict === 'failed') return 'unavailable';
   return verdict === 'expired' && account !== undefined ? 'expired' : 'wrong';
@@ -136,15 +135,15 @@ function verdictWithout(verdict: Exclude<PasswordVerdict, 'right'>, account: Acc
 
 interface Owner {
   readonly account: string;
-  /** Absent: an invite of a version that kept none. */
+  /** Absent in invites of versions that kept none. */
   readonly uid?: number;
   readonly invite?: InviteLink;
-  /** A link of one's own. */
+  /** A link that the account made for itself. */
   readonly own?: LinkOwner;
   readonly needsPassword: boolean;
 }
 
-/** Whose link it is. One of one's own is used up by asking. */
+/** The owner of a link. A link that the account made for itself is consumed here. */
 async function ownerOf(
   options: FirstFactorOptions,
   { link, password }: SignInBody & { by: 'link' },
@@ -162,7 +161,7 @@ async function ownerOf(
   return { account: record.account, ...uid, invite, needsPassword };
 }
 
-/** Once, in one commit. @returns false: somebody else was faster, or another invite took its place */
+/** Once, in one commit. @returns false if another request was faster, or a new invite replaced it */
 function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account): Promise<boolean> {
   return retryOnConflict(async () => {
     const now = options.clock.now();
@@ -181,13 +180,13 @@ function useUp(options: FirstFactorOptions, invite: InviteLink, owner: Account):
   });
 }
 
-/** What somebody may do who has no factor yet, and may add the first one. */
+/** What an account without a factor may do that may add its first one. */
 export interface First {
-  /** Nothing but that: the realm requires a factor, and none was asked. */
+  /** Nothing else: the realm requires a factor, and none was asked for. */
   readonly onlyOwn: boolean;
 }
 
-/** An account without any factor, where its first one may be added by itself. */
+/** An account without any factor that may add its first one itself. */
 export async function mayAddFirst(
   { accounts, configuration, store, auditedStore, clock }: FirstFactorOptions,
   account: Account,
@@ -198,14 +197,14 @@ export async function mayAddFirst(
   const now = clock.now();
   const { value } = await store.account(account.name);
   const record = recordOf(value, account, now);
-  // The verifier refuses it, and says so.
+  // The verifier refuses and reports it.
   if (ownershipOf(record, account.uid, now) === 'another') return undefined;
   const found = await accounts.byName(account.name, referencedGroups(config));
   if (found.status !== 'found') return undefined;
   const selected = selectRealm(config, found.account, found.groups);
   if (selected.kind !== 'realm') return undefined;
   const { realm } = selected;
-  // A set that is used up and a code that an admin gave are none: whoever has nothing else gets no more for them.
+  // A used-up set and a bypass code are not factors: they give an account without others no further rights.
   if (matchRequirement(record.factors, realm, config.webauthn?.rpId, now).kind !== 'no-factor')
     return undefined;
   if (!invited && realm.require !== 'none' && realm.enrol === 'refuse') return undefined;

@@ -1,24 +1,24 @@
 import { limits } from '../limits.ts';
 
 /**
- * Who waits for a check of a password, and beside whom only: people whom something has verified already, whoever is
- * at the portal, and programs of local users.
+ * The separate queues for password checks: users that are already verified in some way, strangers at the portal, and
+ * programs of local users.
  */
 export type Lane = 'verified' | 'portal' | 'local';
 
 export interface Party {
   readonly lane: Lane;
-  /** What it is counted by: a network, a uid, an account. */
+  /** What it counts for: a network, a uid, an account. */
   readonly source: string;
-  /** As typed; undefined: no password of a name is tried. */
+  /** As typed; undefined if no password of a name is tried. */
   readonly name: string | undefined;
 }
 
 export interface PacedChecks {
   /**
-   * Runs a check in its order, and gives what came of it when its slot ends.
-   * @param leavesAtOnce of an outcome that only who proved something can have
-   * @returns `busy`: too many wait; nothing was run
+   * Runs a check in its order, and returns its outcome when its slot ends.
+   * @param leavesAtOnce for outcomes that only a user with a verified factor can get
+   * @returns `busy` if too many wait; then nothing was run
    */
   run<T>(party: Party, work: () => Promise<T>, leavesAtOnce: (outcome: T) => boolean): Promise<T | 'busy'>;
 }
@@ -32,19 +32,18 @@ export interface PacedChecksOptions {
 interface Waiting {
   readonly party: Party;
   readonly since: number;
-  /** @param isLate it has waited too long, and is not run */
+  /** @param isLate whether it has waited too long; then it is not run */
   readonly begin: (isLate: boolean) => void;
 }
 
 /**
  * Invariants:
- * - a slot lasts as long for every outcome: it is fixed before the check begins, by how long checks of any name have
- *   taken lately; a check that overruns it ends on the next beat, and makes the slots after it longer;
- * - a source, and a name as typed, has one check at a time, and its next one begins when the slot ends: how long a
- *   party waits depends on how many wait, and on nothing that a check finds out;
- * - sources take turns, and each has a share of the queue: who asks much makes nobody else wait longer than one slot
- *   of that source;
- * - no lane takes a slot or a place of another one; together they have no more slots than the password helper.
+ * - a slot lasts equally long for every outcome: its length is set before the check begins, by the recent duration of
+ *   checks of any name; a check that overruns it ends on the next beat, and lengthens the slots after it;
+ * - a source, and a name as typed, has one check at a time, and its next one begins when the slot ends: waiting times
+ *   depend only on how many wait, never on the outcome of a check;
+ * - sources are served round robin, and each has a share of the queue: a busy source delays others by at most one slot;
+ * - no lane uses slots or queue entries of another one; together they have no more slots than the password helper.
  */
 export function createPacedChecks(options: PacedChecksOptions): PacedChecks {
   const pace = createPace(options.monotonic);
@@ -84,7 +83,7 @@ export function createPacedChecks(options: PacedChecksOptions): PacedChecks {
 class LaneQueue {
   readonly #slots: number;
   readonly #monotonic: () => number;
-  /** In the order of their turns. */
+  /** In round-robin order. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #sources = new Set<string>();
   readonly #names = new Set<string>();
@@ -96,7 +95,7 @@ class LaneQueue {
     this.#monotonic = monotonic;
   }
 
-  /** @returns false: too many wait, or it has waited too long */
+  /** @returns false if too many wait, or it has waited too long */
   enter(party: Party): Promise<boolean> {
     const own = this.#waiting.get(party.source) ?? [];
     const { all, own: ownMost } = limits.signInWaiting;
@@ -114,7 +113,7 @@ class LaneQueue {
     this.#sources.delete(source);
     if (name !== undefined) this.#names.delete(name);
     const own = this.#waiting.get(source);
-    // Whoever had a slot just now is behind all others.
+    // The source that just had a slot goes behind all others.
     if (own !== undefined && this.#waiting.delete(source)) this.#waiting.set(source, own);
     this.#next();
   }
@@ -152,7 +151,7 @@ interface Pace {
   onBeat(took: number): number;
 }
 
-/** Half as long again as the longest of the last checks, in whole beats. */
+/** One and a half times the longest of the last checks, in whole beats. */
 function createPace(monotonic: () => number): Pace {
   const { least, remembered, forgotten } = limits.signInSlot;
   const beat = limits.refusalBeat;

@@ -6,11 +6,11 @@ import { limits } from '../limits.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { Person } from './access-tokens.ts';
 
-/** Links that stand in the password's place, made by the account's own uid: for accounts that have no password. */
+/** Links that replace the password, made by the account's own uid: for accounts without a password. */
 export interface Links {
-  /** @param byRoot made by root, whose word needs no password */
+  /** @param byRoot made by root, so that no password is needed */
   make(person: Person, byRoot: boolean): LinkView;
-  /** @returns whose it was, once */
+  /** Consumes it. @returns its owner */
   take(link: string): LinkOwner | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface LinkOptions {
   readonly clock: { now(): number; monotonic(): number };
 }
 
-/** MUST hold: 128 random bits, kept as a digest alone, good once, for ten minutes by a clock that is never set. */
+/** Invariants: 128 random bits, of which only a digest is kept, valid once, for ten minutes by the monotonic clock. */
 export function createLinks({ randomness, clock }: LinkOptions): Links {
   const made = new Map<string, { readonly person: LinkOwner; readonly ends: number }>();
   return {
@@ -44,7 +44,7 @@ export function createLinks({ randomness, clock }: LinkOptions): Links {
   };
 }
 
-/** An invite names its account, since it is kept in that account's record. */
+/** An invite names its account, because it is kept in that account's record. */
 export interface InviteLink {
   readonly account: string;
   readonly secret: string;
@@ -61,14 +61,14 @@ export function newInvite(
   return { invite: { digest: digestOf(secret), expires, withoutPassword }, view: { link, expires } };
 }
 
-/** @returns undefined: it is none, and may be a link of one's own */
+/** @returns undefined if it is not an invite; it may be a sign-in link */
 export function readInvite(link: string): InviteLink | undefined {
   const [account, secret, ...more] = link.split('.');
   if (account === undefined || secret === undefined || more.length > 0) return undefined;
   return { account: Buffer.from(account, 'base64url').toString(), secret };
 }
 
-/** A clock that was set back before its making lets nobody in longer than a day from now. */
+/** A clock that was set back does not prolong it beyond a day from now. */
 export function isInvited(invite: AccountRecord['invite'], { secret }: InviteLink, now: number): boolean {
   if (invite === undefined) return false;
   const [kept, given] = [Buffer.from(invite.digest, 'base64'), Buffer.from(digestOf(secret), 'base64')];

@@ -20,15 +20,15 @@ import {
 } from './first-factor-limit.ts';
 import { createPacedChecks, type PacedChecks } from './paced-checks.ts';
 
-/** Turns a password (or what stands for it) and a factor into a token. */
+/** Exchanges a password (or its replacement) and a factor for an access token. */
 export interface SignIns {
   /**
-   * @param token of the session in which it is confirmed
+   * @param token of the session that is confirmed
    * @throws SallyportError `sign-in-refused`, `password-needed`, `password-unavailable`, `not-permitted`
    */
   begin(caller: Caller, body: SignInBody, token?: string): Promise<SignInView>;
   /**
-   * @param ended aborted once the request is: there is no browser to sign in, and the answer stays unused
+   * @param ended aborted with the request: there is no browser left to sign in, and the answer is not consumed
    * @throws SallyportError `sign-in-refused`, `no-such-sign-in`
    */
   answer(caller: Caller, id: string, body: SignInAnswerBody, ended?: AbortSignal): Promise<SignInView>;
@@ -50,25 +50,25 @@ interface SignIn {
   readonly by: SignInBody['by'];
   readonly passed: Passed;
   readonly offer: KeyOption | undefined;
-  /** What can be typed; undefined: nothing. */
+  /** What can be typed; undefined if nothing. */
   readonly typed: string | undefined;
   readonly challenge: string;
   readonly rpId: string;
   login: OpenLogin;
   answers: number;
-  /** Answers that the verifier has not judged yet. */
+  /** Answers that the verifier has not evaluated yet. */
   evaluating: number;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * MUST hold:
- * - who somebody is is settled first, by first-factor-gate.ts, and only then is anything looked at or opened;
- * - the factor is asked by the realm's policy, judged by the verifier and counted as in any login; once the request has
- *   ended, nothing is accepted;
- * - a token without a factor is given only where policy needs none, or to an account that has none at all and whose
- *   realm, or an invite, lets its first one be added;
- * - nobody takes up the places of others.
+ * Invariants:
+ * - the first factor is verified first, by first-factor-gate.ts, and only then is anything read or opened;
+ * - the factor is asked for by the realm's policy, verified and counted as in any login; once the request has ended, no
+ *   answer is accepted;
+ * - a token without a factor is issued only if policy needs none, or to an account without any factor whose realm, or
+ *   an invite, allows adding the first one;
+ * - no party uses up the slots of others.
  */
 export function createSignIns(options: SignInOptions): SignIns {
   return new OpenSignIns(options);
@@ -109,7 +109,7 @@ class OpenSignIns implements SignIns {
     const signIn = this.#running.get(id);
     const isOpen = signIn?.caller.uid === caller.uid && signIn.answers < limits.answersPerCall;
     if (signIn === undefined || !isOpen)
-      throw new SallyportError('no-such-sign-in', 'that sign-in is over; begin again');
+      throw new SallyportError('no-such-sign-in', 'the sign-in has ended; start again');
     signIn.answers += 1;
     signIn.evaluating += 1;
     const verdict = await this.#o.verifier
@@ -121,8 +121,7 @@ class OpenSignIns implements SignIns {
       this.#end(signIn);
       return { id: '', step: await this.#doneBy(signIn, verdict) };
     }
-    if (verdict.kind === 'next')
-      throw new SallyportError('internal', 'a sign-in adds no first factor: a defect');
+    if (verdict.kind === 'next') throw new SallyportError('internal', 'a sign-in cannot add a first factor');
     await pause(verdict.delay);
     signIn.login = verdict.login;
     const isOver = !verdict.again || signIn.answers >= limits.answersPerCall;
@@ -162,17 +161,18 @@ class OpenSignIns implements SignIns {
     this.#running.delete(signIn.id);
   }
 
-  /** One account has a few places: the sign-in that was begun first gives way. */
+  /** One account has a few slots: its oldest sign-in is ended. */
   #makeRoom(uid: number): void {
     const own = [...this.#running.values()].filter(({ person }) => person.uid === uid);
     for (const oldest of own.slice(0, Math.max(0, own.length - limits.signInsPerAccount + 1)))
       this.#abandon(oldest, 'cancelled');
-    if (this.#running.size >= limits.signIns) throw refused('Too many are signing in. Try again soon.');
+    if (this.#running.size >= limits.signIns)
+      throw refused('Too many users are signing in. Try again shortly.');
   }
 
   #abandon(signIn: SignIn, reason: AbandonReason): void {
     this.#end(signIn);
-    // What is being judged has an event of its own.
+    // An answer in evaluation gets its own event.
     if (signIn.evaluating === 0) this.#o.verifier.abandon(signIn.login, reason).catch(() => undefined);
   }
 
@@ -211,7 +211,7 @@ function factsFor(account: Account, source: string | undefined, caller: Caller, 
     firstFactorVerified: true,
     rootSocket: true,
     local: false,
-    // Whoever else asks has no page for an approval: it would wait for nobody.
+    // Other callers have no page for an approval, which would wait in vain.
     browser: true,
     mode: 'prompt',
   };

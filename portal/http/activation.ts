@@ -14,8 +14,8 @@ export function takeActivatedSocket(environment: NodeJS.ProcessEnv, pid: number)
   if (forPid !== String(pid) || count === undefined || !/^[1-9][0-9]?$/.test(count)) return undefined;
   if (count !== '1')
     throw new Error(
-      `the socket unit passes ${count} sockets on, and the portal takes one; ` +
-        'ListenStream=443 alone listens for IPv4 and IPv6',
+      `the socket unit passes ${count} sockets, and the portal takes one; ` +
+        'a single ListenStream=443 listens for IPv4 and IPv6',
     );
   return firstDescriptor;
 }

@@ -7,9 +7,9 @@ export interface ProxyNetwork {
 }
 
 export interface Peer {
-  /** Where the browser is, as far as it can be known. */
+  /** The browser's address, as far as it is known. */
   readonly source: string | undefined;
-  /** The other end of the connection is one of our reverse proxies. */
+  /** The peer of the connection is one of our reverse proxies. */
   readonly proxied: boolean;
   readonly loopback: boolean;
 }
@@ -20,11 +20,11 @@ export interface Addresses {
 }
 
 /**
- * Where a request comes from.
+ * The source of a request.
  *
- * What MUST hold: X-Forwarded-For counts from a proxy that the configuration names, and of what it says only
- * what a named proxy has written: it is read from its end, where the nearest one has written, and the first
- * address that is no proxy's is the browser's. What stands before that the browser may have made up.
+ * Invariants: X-Forwarded-For counts only from a proxy that the configuration names, and only the part that named
+ * proxies wrote: it is read from its end, and the first address that is not one of our proxies is the browser's. The
+ * browser may have forged everything before that.
  */
 export function createAddresses(proxies: readonly ProxyNetwork[]): Addresses {
   const known = new BlockList();
@@ -51,7 +51,7 @@ export function createAddresses(proxies: readonly ProxyNetwork[]): Addresses {
   };
 }
 
-/** IPv4 written as IPv6 as IPv4; undefined for what is no literal address. */
+/** Maps IPv4-mapped IPv6 to IPv4; undefined if the text is not a literal address. */
 export function canonical(text: string | undefined): string | undefined {
   if (text === undefined || isIP(text) === 0) return undefined;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];

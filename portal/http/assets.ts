@@ -8,7 +8,7 @@ export type Encoding = 'identity' | 'gzip' | 'br';
 
 export interface Asset {
   readonly type: string;
-  /** Its name changes with what is in it. */
+  /** Its name changes with its content. */
   readonly immutable: boolean;
   readonly tag: string;
   readonly bodies: { readonly identity: Buffer } & { readonly [Name in Encoding]?: Buffer };
@@ -17,12 +17,12 @@ export interface Asset {
 export type Assets = ReadonlyMap<string, Asset>;
 
 /**
- * The pages, by the path that browsers ask for.
+ * The pages, by request path.
  *
- * What MUST hold: they are read once, and a request only ever looks a name up in this table. No path of a
- * request becomes the name of a file.
- * @returns undefined: there is no such directory, or no index.html in it
- * @throws Error: there is too much in it
+ * Invariants: files are read once, and a request only looks its path up in this table. A request path never becomes a
+ * file name.
+ * @returns undefined if the directory or its index.html does not exist
+ * @throws Error if the directory holds too much
  */
 export function loadAssets(directory: string): Assets | undefined {
   if (!existsSync(join(directory, 'index.html'))) return undefined;
@@ -78,7 +78,7 @@ function filesBelow(directory: string, within: string): string[] {
   });
 }
 
-/** The smallest that the browser takes. */
+/** The smallest encoding that the browser accepts. */
 export function bodyFor(
   asset: Asset,
   accepted: string | undefined,

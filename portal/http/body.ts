@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { PortalError } from './errors.ts';
 
 /**
- * Reads a JSON body. Not a byte over the limit is kept, whatever Content-Length says, and it is not waited for
- * longer than `ms`, whether it trickles or stalls; the request is left as it is, so that it can still be answered.
- * The buffers are wiped: they hold passwords.
+ * Reads a JSON body. Bytes over the limit are never kept, whatever Content-Length says, and reading takes at most `ms`,
+ * whether the body trickles or stalls; the request stays open, so that it can still be answered. The buffers are wiped:
+ * they hold passwords.
  * @returns undefined for an empty body
  * @throws PortalError body-too-large, bad-request, request-timeout
  */
@@ -20,7 +20,7 @@ export async function readJson(request: IncomingMessage, most: number, ms: numbe
 
 function collect(request: IncomingMessage, most: number, ms: number, chunks: Buffer[]): Promise<void> {
   const tooLarge = () =>
-    new PortalError('body-too-large', `the body of a request may have ${most} bytes at the most`);
+    new PortalError('body-too-large', `the body of a request may have at most ${most} bytes`);
   return new Promise((resolve, reject) => {
     if (Number(request.headers['content-length'] ?? 0) > most) {
       reject(tooLarge());
@@ -54,7 +54,7 @@ function collect(request: IncomingMessage, most: number, ms: number, chunks: Buf
     };
     const gone = (): void => {
       stop();
-      reject(new PortalError('bad-request', 'the request broke off'));
+      reject(new PortalError('bad-request', 'the request was cut off'));
     };
     request.on('data', take);
     request.once('end', done);

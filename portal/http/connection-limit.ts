@@ -1,32 +1,33 @@
 /**
- * How many connections there are, and whose.
+ * Limits the number of connections, in all and per peer.
  *
  * Invariants:
- * - what has not arrived whole, a connection without a request included, never keeps out a newcomer: when all places
- *   are taken, in all or of an address, one that nothing is worked on gives way;
- * - of these it is the oldest of the address that has most of them, so that who opens many pushes out only their own;
- * - a connection over which a signed-in person asked something gives way only where there is no other, and counts
- *   for no address;
+ * - an incomplete request, or a connection without one, never keeps out a newcomer: when all slots are used, in all or
+ *   for an address, a connection without work in progress is closed;
+ * - of these, the oldest of the address with most of them is closed, so that a client that opens many displaces only
+ *   its own;
+ * - a connection that carried a request of a signed-in user is closed only if there is no other, and counts for no
+ *   address;
  * - addresses are counted by networkKey: an IPv6 /64 is one.
  */
 export interface ConnectionLimit {
-  /** @returns false: there is none, and the connection is to be ended */
+  /** @returns false if no slot is free: the caller closes the connection */
   take(key: string, place: Place): boolean;
-  /** A request of that connection has arrived whole, and is worked on. */
+  /** A request of that connection is complete and in progress. */
   busy(key: string): void;
-  /** Its answer is on its way. */
+  /** Its response is being sent. */
   idle(key: string): void;
-  /** Somebody who is signed in as `account` asks over it; a few connections of one account count as such. */
+  /** It carries requests of the signed-in `account`; only some connections of one account count as such. */
   verified(key: string, account: string): void;
-  /** The connection is gone, or somebody else counts it from now on. */
+  /** The connection is closed, or is counted elsewhere from now on. */
   leave(key: string): void;
   taken(): number;
 }
 
 export interface Place {
-  /** What the address is counted by. */
+  /** The key that addresses are counted by. */
   readonly address: string;
-  /** Of a reverse proxy: one address for many people. */
+  /** From a reverse proxy: one address for many users. */
   readonly shared: boolean;
   readonly end: () => void;
 }
@@ -34,7 +35,7 @@ export interface Place {
 interface Entry extends Place {
   requests: number;
   since: number;
-  /** Who is signed in. */
+  /** The signed-in account. */
   account: string | undefined;
 }
 
@@ -50,7 +51,7 @@ export function createConnectionLimit(
 ): ConnectionLimit {
   const entries = new Map<string, Entry>();
 
-  /** @returns whether one of them gave way */
+  /** @returns whether one of them was closed */
   const giveWay = (candidates: readonly Held[]): boolean => {
     const idle = candidates.filter(([, { requests }]) => requests === 0);
     const unverified = idle.filter(([, { account }]) => account === undefined);
@@ -94,7 +95,7 @@ export function createConnectionLimit(
   };
 }
 
-/** A reverse proxy holds connections for many: each of these counts as one of its own. */
+/** A reverse proxy holds connections of many users: each counts as a separate holder. */
 function ofLargestHolder(candidates: readonly Held[]): readonly Held[] {
   const byHolder = new Map<string, Held[]>();
   for (const held of candidates) {

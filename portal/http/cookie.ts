@@ -1,9 +1,9 @@
 /**
  * The cookie of a session.
  *
- * What MUST hold: no script reads it, it goes nowhere but here, never in the clear, and with no request that
- * another site's page made. The prefix __Host- lets browsers refuse one that another host or a page without
- * TLS has set; on http://localhost, where nothing is Secure, it cannot be had.
+ * Invariants: scripts cannot read it; browsers send it only to this host, never in the clear, and never with a request
+ * that another site's page made. With the prefix __Host- browsers reject a cookie that another host or a page without
+ * TLS has set; on http://localhost, where nothing is Secure, the prefix is not available.
  */
 export function cookieName(secure: boolean): string {
   return secure ? '__Host-sallyport' : 'sallyport';
@@ -17,7 +17,7 @@ export function clearCookie(secure: boolean): string {
   return `${setCookie(secure, '')}; Max-Age=0`;
 }
 
-/** @returns undefined where there is none, and where there are two: somebody else has set one of them */
+/** @returns undefined without the cookie, and with two of them: an attacker may have set one */
 export function readCookie(header: string | undefined, secure: boolean): string | undefined {
   const name = cookieName(secure);
   const values = (header ?? '').split(';').flatMap((pair) => {

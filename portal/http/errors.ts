@@ -1,21 +1,21 @@
 import { httpStatus, isControlCode } from '../../daemon/api/error-codes.ts';
 import { type ClientCode, ControlError } from '../../daemon/client/client.ts';
 
-/** The codes of control.sock, and what only the portal says. */
+/** The codes of control.sock, and those that only the portal uses. */
 export type PortalCode = ClientCode | keyof typeof ownStatus;
 
 const ownStatus = {
-  /** Nobody is signed in here, or no longer. */
+  /** There is no session, or it has ended. */
   'signed-out': 401,
-  /** A change needs password and factor of the last five minutes. */
+  /** A change needs the password and a factor, entered within the last five minutes. */
   'confirm-needed': 403,
-  /** The browser, or what stands before it, comes under another address than the portal's own. */
+  /** The browser or its proxy uses an address that is not one of the portal's. */
   origin: 403,
   'too-many-tries': 429,
   'daemon-unreachable': 503,
 } as const;
 
-/** An error that a page may read. The message never holds what was sent. */
+/** An error that a page may read. The message never quotes the request. */
 export class PortalError extends Error {
   readonly code: PortalCode;
   readonly status: number;
@@ -38,20 +38,17 @@ function statusOf(code: PortalCode): number {
   return isControlCode(code) ? httpStatus[code] : ownStatus[code];
 }
 
-/** The body of every answer that is not a success. */
+/** The body of every response that is not a success. */
 export interface ErrorBody {
   readonly error: { readonly code: PortalCode; readonly message: string };
 }
 
-/** What the browser hears of whatever was thrown. What nobody raised on purpose stays in the log. */
-export function told(error: unknown): PortalError {
+/** Maps anything thrown to what the browser may read. The details of unexpected errors stay in the log. */
+export function toPortalError(error: unknown): PortalError {
   if (error instanceof PortalError) return error;
   if (error instanceof ControlError && error.code === 'daemon-unreachable')
-    return new PortalError(
-      'daemon-unreachable',
-      'sallyportd does not answer the portal; try again in a moment',
-    );
-  // Those of the daemon's own checks, which the portal asks too, are of a class that it does not know.
+    return new PortalError('daemon-unreachable', 'sallyportd does not answer the portal; try again shortly');
+  // Errors of the daemon's validators, which the portal calls too, have another class.
   if (
     error instanceof Error &&
     'code' in error &&
@@ -59,11 +56,11 @@ export function told(error: unknown): PortalError {
     isControlCode(error.code)
   )
     return new PortalError(error.code, error.message);
-  return new PortalError('internal', 'something failed in the portal; its log says what');
+  return new PortalError('internal', 'internal error of the portal; its log has the details');
 }
 
 export function signedOut(): PortalError {
-  return new PortalError('signed-out', 'nobody is signed in here any more; sign in');
+  return new PortalError('signed-out', 'Your session has ended. Sign in again.');
 }
 
 export function messageOf(error: unknown): string {

@@ -1,9 +1,9 @@
 /**
- * What every answer says of itself.
+ * The security headers of every response.
  *
- * What MUST hold: no script, style, frame, form or connection but our own, nothing inline; no page of another
- * origin frames us, opens us with a handle, or takes our answers as its own; no address of ours (some are
- * secret links) is told to others; browsers that have been here over https come over nothing else.
+ * Invariants: only our own scripts, styles, frames, forms and connections, and nothing inline; pages of other origins
+ * cannot frame us, open us with a handle, or embed our responses; our addresses (some are secret links) are not sent as
+ * referrers; browsers that used https once use only https.
  */
 const always = {
   'content-security-policy': [
@@ -57,10 +57,10 @@ const always = {
 
 const year = 31_536_000;
 
-/** @param secure the browser came over https */
+/** @param secure whether the browser uses https */
 export function securityHeaders(secure: boolean): Readonly<Record<string, string>> {
   return secure ? { ...always, 'strict-transport-security': `max-age=${2 * year}` } : always;
 }
 
-/** For answers that no cache may keep. */
+/** For responses that caches must not keep. */
 export const unkept = { 'cache-control': 'no-store' } as const;

@@ -1,11 +1,11 @@
 import { networkKey } from '../../daemon/lib/network-key.ts';
 import { PortalError } from './errors.ts';
 
-/** How often something may be tried from one place. */
+/** Limits the attempts of one source per time. */
 export interface RateLimiter {
   /** @throws PortalError too-many-tries */
   take(source: string | undefined): void;
-  /** That try was a right one. */
+  /** The attempt was correct and does not count. */
   giveBack(source: string | undefined): void;
 }
 
@@ -18,10 +18,10 @@ export interface RateLimiterOptions {
 }
 
 /**
- * A bucket for each source that a try fills by one and time empties.
+ * A bucket for each source, which each attempt fills by one and time drains.
  *
- * What MUST hold: the table is bounded, and a flood of new sources costs the oldest its memory, never the
- * portal its own; a try counts before it is made, so that tries side by side count too.
+ * Invariants: the table is bounded, so a flood of new sources evicts the oldest entries instead of using up memory; an
+ * attempt counts before it is made, so concurrent attempts count too.
  */
 export function createRateLimiter({
   burst,
@@ -50,13 +50,9 @@ export function createRateLimiter({
       const level = levelOf(key);
       if (level + 1 > burst) {
         const seconds = Math.max(1, Math.ceil(((level + 1 - burst) * forgetOneIn) / 1_000));
-        throw new PortalError(
-          'too-many-tries',
-          'there were too many tries from where you are; wait a little',
-          {
-            headers: { 'retry-after': String(seconds) },
-          },
-        );
+        throw new PortalError('too-many-tries', 'Too many attempts. Try again shortly.', {
+          headers: { 'retry-after': String(seconds) },
+        });
       }
       put(key, level + 1);
     },

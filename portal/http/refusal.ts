@@ -4,7 +4,7 @@ import { PortalError } from './errors.ts';
 import { securityHeaders, unkept } from './headers.ts';
 import { bodyOf } from './response.ts';
 
-/** Answers where there is no response to answer with, and lets the connection go. */
+/** Answers on a socket without a response object, and closes the connection. */
 export function refuse(socket: Duplex, error: PortalError): void {
   socket.on('error', () => socket.destroy());
   if (!socket.writable) {
@@ -27,14 +27,14 @@ export function refuse(socket: Duplex, error: PortalError): void {
   socket.resume();
 }
 
-/** What is said where no request could be read. @param code of Node's parser and timers */
+/** The error for a request that could not be read. @param code of Node's parser and timers */
 export function malformed(code: string | undefined): PortalError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new PortalError('request-timeout', 'the request took too long to arrive');
     case 'HPE_HEADER_OVERFLOW':
-      return new PortalError('header-too-large', 'the head of the request is too large');
+      return new PortalError('header-too-large', 'the header of the request is too large');
     default:
-      return new PortalError('bad-request', 'this is no HTTP request that the portal can read');
+      return new PortalError('bad-request', 'the request is not valid HTTP');
   }
 }

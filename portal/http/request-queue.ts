@@ -1,6 +1,6 @@
 import { PortalError } from './errors.ts';
 
-/** So many at a time; the others wait, up to a number, of which one owner has a share. */
+/** Runs at most so many at a time; the others wait, up to a number in all and a share per owner. */
 export interface RequestQueue {
   run<T>(owner: string, task: () => Promise<T>): Promise<T>;
 }
@@ -8,7 +8,7 @@ export interface RequestQueue {
 export interface RequestQueueLimits {
   readonly atOnce: number;
   readonly waiting: number;
-  /** Of one owner, running and waiting. */
+  /** For one owner, running and waiting. */
   readonly own: number;
 }
 
@@ -35,10 +35,7 @@ export function createRequestQueue({
     async run(owner, task) {
       const own = held.get(owner) ?? 0;
       if (own >= ownMost || (running >= atOnce && waiting.length >= waitingMost))
-        throw new PortalError(
-          'daemon-unreachable',
-          'there is too much to do just now; try again in a moment',
-        );
+        throw new PortalError('daemon-unreachable', 'the portal is busy; try again shortly');
       held.set(owner, own + 1);
       await enter();
       try {

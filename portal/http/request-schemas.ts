@@ -10,10 +10,10 @@ import { limits } from '../limits.ts';
 import { PortalError } from './errors.ts';
 
 /**
- * The bodies of requests. sallyportd checks them again.
+ * The bodies of requests. sallyportd validates them again.
  *
- * What MUST hold: nothing of a body is passed on that is not named here, so that no browser says for itself
- * where it is, or asks for what only a local uid may (`by: "uid"`); no message quotes what was sent.
+ * Invariants: only the fields named here are passed on, so that a browser cannot state its own source, or request what
+ * only a local uid may (`by: "uid"`); messages never quote the request.
  */
 
 const text = (most: number) => v.pipe(v.string(), v.minBytes(1), v.maxBytes(most));
@@ -30,13 +30,13 @@ const signInBody = v.variant('by', [
   }),
 ]);
 
-/** Accounts without a password have a link in its place. */
+/** Accounts without a password use a sign-in link instead. */
 const confirmBody = v.union([
   v.strictObject({ password }),
   v.strictObject({ link: text(limits.linkLength) }),
 ]);
 
-/** A credential's id has 1 023 bytes at the most; of what else a key sends, twice what they send. */
+/** A credential ID has at most 1 023 bytes; other fields may be twice as long as security keys make them. */
 const assertion = {
   credentialId: base64url(1_364),
   clientDataJSON: base64url(8_192),
@@ -49,7 +49,7 @@ const answerBody = v.variant('kind', [
   v.strictObject({ kind: v.literal('assertion'), ...assertion }),
 ]);
 
-/** As in the path of control.sock. */
+/** As in the paths of control.sock. */
 const approvalId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.idLength));
 const approvalIdBody = v.strictObject({ id: approvalId });
 const approvalBody = v.strictObject({
@@ -81,18 +81,18 @@ export const readRename = (input: unknown): { readonly name: string } =>
   check(v.strictObject({ name }), input);
 export const readInvite = (input: unknown): { readonly withoutPassword: boolean } =>
   check(v.strictObject({ withoutPassword: v.boolean() }), input);
-/** For what takes no body; an empty object is none. */
+/** For requests without a body; an empty object counts as no body. */
 export const readNothing = (input: unknown): void => void check(v.strictObject({}), input ?? {});
 
 function check<S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, input, { abortEarly: true, abortPipeEarly: true });
   if (result.success) return result.output;
-  // The field's name is ours only where the fault is in a value that we know.
+  // The field's name is ours only if the fault is in the value of a known field.
   const [issue] = result.issues;
   const field = issue.type === 'strict_object' ? null : v.getDotPath(issue);
   const where = field === null ? 'the body of the request' : `"${field}" in the body of the request`;
   throw new PortalError(
     'bad-request',
-    `${where} is not as this version of the portal expects it; load the page anew`,
+    `${where} is not what this version of the portal expects; reload the page`,
   );
 }

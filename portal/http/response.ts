@@ -7,10 +7,10 @@ import { unkept } from './headers.ts';
 export type Headers = Readonly<Record<string, string | number>>;
 
 /**
- * Answers, once.
+ * Sends a response, once.
  *
- * What MUST hold: what is left of a body that was not read never passes for the next request, and costs no
- * more than a moment; but the client can read why, which it could not if the connection were cut under it.
+ * Invariants: the unread rest of a body is never taken for the next request, and is drained only for a bounded time;
+ * draining lets the client read the error, which it could not if the connection were cut at once.
  */
 export function send(
   request: IncomingMessage,
@@ -19,7 +19,7 @@ export function send(
   headers: Headers,
   body: string | Buffer,
 ): void {
-  // The client has gone meanwhile.
+  // The client has disconnected.
   if (!takesMore(response)) return;
   const length = { 'content-length': Buffer.byteLength(body) };
   if (request.complete || isBodiless(request)) {

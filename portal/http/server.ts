@@ -18,7 +18,7 @@ import { kindOf, servePages } from '../pages.ts';
 import { type Addresses, canonical } from './address.ts';
 import type { Assets } from './assets.ts';
 import { type ConnectionLimit, createConnectionLimit } from './connection-limit.ts';
-import { messageOf, PortalError, signedOut, told } from './errors.ts';
+import { messageOf, PortalError, signedOut, toPortalError } from './errors.ts';
 import { securityHeaders } from './headers.ts';
 import { malformed, refuse } from './refusal.ts';
 import { isBodiless, sendError, sendText } from './response.ts';
@@ -51,24 +51,24 @@ export interface PortalServer {
   setCertificate(pair: SecureContextOptions): void;
   connections(): number;
   pages(): number;
-  /** Stops listening and ends what is under way. */
+  /** Stops listening and ends open connections. */
   close(): Promise<void>;
 }
 
 /**
  * The web server.
  *
- * What MUST hold: whatever is answered carries the headers of headers.ts; nothing is read, looked up or served
- * before it is settled under which of our names the request came; nothing of a request goes into the log but
- * its method, the pattern of its route, and where it came from.
+ * Invariants: every response carries the headers of headers.ts; nothing is read, looked up or served before the
+ * request's host is matched with one of our origins; the log has only a request's method, the pattern of its route and
+ * its source.
  */
 export function createPortalServer(options: PortalServerOptions): PortalServer {
   const { context, addresses } = options;
   const limit = { ...usual, ...options.limits };
-  const places = createConnectionLimit(limit, context.clock.monotonic);
+  const connections = createConnectionLimit(limit, context.clock.monotonic);
   const live = createLive(context);
   const { server, secure } = socketServer(options.tls, limit);
-  const serving = { ...options, addresses, limit, places, live, secured: secure !== undefined };
+  const serving = { ...options, addresses, limit, connections, live, secured: secure !== undefined };
   server.on('connection', (socket: Socket) => accept(serving, socket));
   server.on('request', (request, response) => onRequest(serving, request, response));
   server.on('upgrade', (request, socket, head) => onUpgrade(serving, request, socket, head));
@@ -76,7 +76,7 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
   return {
     listen: (where) => listening(server, where, context.log),
     setCertificate: (pair) => secure?.setSecureContext(pair),
-    connections: () => places.taken(),
+    connections: () => connections.taken(),
     pages: () => live.count(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -91,7 +91,7 @@ export function createPortalServer(options: PortalServerOptions): PortalServer {
 /** What every connection is served with. */
 interface Serving extends Pick<PortalServerOptions, 'context' | 'addresses' | 'assets'> {
   readonly limit: Limits;
-  readonly places: ConnectionLimit;
+  readonly connections: ConnectionLimit;
   readonly live: Live;
   /** With a certificate of its own. */
   readonly secured: boolean;
@@ -117,7 +117,7 @@ function socketServer(
   return { server, secure };
 }
 
-function accept({ addresses, context, places }: Serving, socket: Socket): void {
+function accept({ addresses, context, connections }: Serving, socket: Socket): void {
   const key = keyOf(socket);
   const address = canonical(socket.remoteAddress) ?? 'unknown';
   const place = {
@@ -125,20 +125,20 @@ function accept({ addresses, context, places }: Serving, socket: Socket): void {
     shared: addresses.isProxy(address),
     end: () => void socket.destroy(),
   };
-  if (!places.take(key, place)) {
+  if (!connections.take(key, place)) {
     context.log.warning('connection-refused', { address });
     socket.destroy();
     return;
   }
-  socket.once('close', () => places.leave(key));
+  socket.once('close', () => connections.leave(key));
 }
 
 function onRequest(serving: Serving, request: IncomingMessage, response: ServerResponse): void {
-  const { addresses, context, places } = serving;
+  const { addresses, context, connections } = serving;
   const key = keyOf(request.socket);
   const began = context.clock.monotonic();
   let route = 'none';
-  const answered = whileWorking(places, key, request);
+  const answered = whileWorking(connections, key, request);
   response.once('close', () => {
     context.log.info('request', {
       method: request.method,
@@ -164,10 +164,10 @@ async function serve(
   response: ServerResponse,
   isRoute: (name: string) => void,
 ): Promise<void> {
-  const { assets, context, limit, places, secured } = serving;
+  const { assets, context, limit, connections, secured } = serving;
   for (const [name, value] of Object.entries(securityHeaders(secured))) response.setHeader(name, value);
   const [path = '', query = ''] = splitTarget(request.url ?? '');
-  // Supervisors ask by address, and learn nothing.
+  // Supervisors call by IP address, and learn nothing.
   if (path === '/healthz') {
     isRoute('/healthz');
     sendText(request, response, 200, 'ok');
@@ -177,16 +177,16 @@ async function serve(
   try {
     visit = arrive(serving, request);
   } catch (error) {
-    const answer = told(error);
+    const answer = toPortalError(error);
     if (path.startsWith('/api/')) sendError(request, response, answer);
     else sendText(request, response, answer.status, answer.message);
     return;
   }
   for (const [name, value] of Object.entries(securityHeaders(visit.at.secure)))
     response.setHeader(name, value);
-  // Nothing is done for the cookie here but that its connection stays: a change is judged in serveApi.
+  // Here the cookie only keeps its connection; serveApi authorises changes.
   const session = sessionOf(context, visit);
-  if (session !== undefined) places.verified(keyOf(request.socket), session.person.account);
+  if (session !== undefined) connections.verified(keyOf(request.socket), session.person.account);
   if (path.startsWith('/api/')) {
     await serveApi(context, visit, response, path, query, isRoute, limit.bodyWait);
     return;
@@ -198,7 +198,7 @@ async function serve(
 /** @throws PortalError bad-request, origin */
 function arrive({ addresses, context, secured }: Serving, request: IncomingMessage): Visit {
   if (!request.url?.startsWith('/'))
-    throw new PortalError('bad-request', 'the portal is no proxy: a request names a path');
+    throw new PortalError('bad-request', 'the portal is not a proxy: a request must name a path');
   const at = context.site.at(request.headers.host);
   const { source, proxied, loopback } = addresses.peer(
     request.socket.remoteAddress,
@@ -208,15 +208,15 @@ function arrive({ addresses, context, secured }: Serving, request: IncomingMessa
     throw new PortalError(
       'origin',
       at.secure
-        ? 'without a certificate of its own the portal answers the reverse proxies in [portal] proxies alone'
-        : 'over plain HTTP the portal answers the machine that it runs on alone',
+        ? 'without a certificate the portal answers only the reverse proxies in [portal] proxies'
+        : 'over plain HTTP the portal answers only the machine that it runs on',
       { status: 421 },
     );
   return { request, at, source };
 }
 
 function onUpgrade(serving: Serving, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const { addresses, context, live, places } = serving;
+  const { addresses, context, live, connections } = serving;
   socket.on('error', () => socket.destroy());
   let status = 101;
   try {
@@ -227,11 +227,11 @@ function onUpgrade(serving: Serving, request: IncomingMessage, socket: Duplex, h
     const session = sessionOf(context, visit);
     if (session === undefined) throw signedOut();
     live.demandRoom(session);
-    // From here on it counts as a page that listens.
-    places.leave(keyOf(request.socket));
+    // From here on it counts as a live page.
+    connections.leave(keyOf(request.socket));
     live.open(request, socket, head, session);
   } catch (error) {
-    const answer = told(error);
+    const answer = toPortalError(error);
     status = answer.status;
     refuse(socket, answer);
   }
@@ -253,30 +253,30 @@ async function listening(
     });
   });
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the socket is none of TCP');
+  if (address === null || typeof address === 'string') throw new Error('the socket is not a TCP socket');
   return address;
 }
 
 /**
- * Counts the connection as busy from when its request is there whole until its answer is on its way: who sends
- * slowly, or takes an answer slowly, has nothing worked on.
- * @returns to be called then
+ * Counts the connection as busy from the end of its request to the start of its response: slow sending and slow reading
+ * do not count as work.
+ * @returns to be called when the response starts
  */
-function whileWorking(places: ConnectionLimit, key: string, request: IncomingMessage): () => void {
+function whileWorking(connections: ConnectionLimit, key: string, request: IncomingMessage): () => void {
   let isBusy = false;
   const begin = (): void => {
     isBusy = true;
-    places.busy(key);
+    connections.busy(key);
   };
   if (isBodiless(request)) begin();
   else request.once('end', begin);
   return () => {
     request.off('end', begin);
-    if (isBusy) places.idle(key);
+    if (isBusy) connections.idle(key);
   };
 }
 
-/** The same for a connection and what speaks TLS over it. */
+/** The same for a connection and the TLS socket over it. */
 function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }

@@ -1,10 +1,10 @@
 import { PortalError } from './errors.ts';
 
-/** One of the addresses that browsers know the portal by. */
+/** One of the origins under which browsers reach the portal. */
 export interface Origin {
   /** As browsers send it: "https://login.example.org:8443". */
   readonly text: string;
-  /** As they send it in Host: without the port where it is the usual one. */
+  /** As browsers send it in Host: without the default port. */
   readonly host: string;
   readonly hostname: string;
   readonly secure: boolean;
@@ -21,11 +21,11 @@ export interface Site {
 }
 
 /**
- * What MUST hold:
- * - nothing is answered under a name that is not ours: a page of another name that resolves to us (DNS
- *   rebinding) would else speak with us as its own server;
- * - what changes something comes from a page of the very origin that it is sent to, said by the browser, to
- *   the letter; a request that does not say so is refused as one that says otherwise.
+ * Invariants:
+ * - requests for other host names are rejected: otherwise a page whose name resolves to our address (DNS rebinding)
+ *   could talk to us as its own server;
+ * - a change comes from a page of exactly the origin that it is sent to, as the browser states; a request that states
+ *   no origin is rejected like one that states another.
  */
 export function createSite(options: {
   readonly name: string;
@@ -46,8 +46,8 @@ export function createSite(options: {
       if (found !== undefined) return found;
       throw new PortalError(
         'origin',
-        `this portal is ${expected}, and the request came for another host; ` +
-          'use that address, let a reverse proxy pass Host on, or add the origin to [portal] origins',
+        `this portal is ${expected}, but the request named another host; ` +
+          'use that address, let the reverse proxy pass Host on, or add the origin to [portal] origins',
         { status: 421 },
       );
     },
@@ -55,7 +55,7 @@ export function createSite(options: {
       if (origin === at.text) return;
       throw new PortalError(
         'origin',
-        `changes are taken from pages of ${expected} alone, each for itself; the browser named another origin, or none`,
+        `only pages of ${expected} may make changes, each on its own origin; the browser named another origin, or none`,
       );
     },
   };

@@ -12,18 +12,18 @@ export interface PairFiles {
 
 /** A certificate and its key, read again when their files change. */
 export interface Certificate {
-  /** What the server begins with. */
+  /** The pair that the server starts with. */
   readonly first: SecureContextOptions;
-  /** Looks now. */
+  /** Checks the files now. */
   check(): void;
   close(): void;
 }
 
 /**
- * What MUST hold: a new pair is tried out before it is used, and one that is bad (half written, a key that
- * does not fit) leaves the old one in use, with a line in the log; it is tried again when a file changes.
- * @param use gives a new pair to the server
- * @throws Error: the first pair is no good
+ * Invariants: a new pair is validated before it is used; a bad one (half written, a key that does not match) leaves the
+ * old pair in use and is logged; validation is repeated when a file changes.
+ * @param use installs a new pair in the server
+ * @throws Error if the first pair is invalid
  */
 export function createCertificate(
   files: PairFiles,
@@ -45,7 +45,7 @@ export function createCertificate(
     } catch (error) {
       log.error('certificate-bad', {
         file: files.certFile,
-        message: `${messageOf(error)}; the one before stays in use`,
+        message: `${messageOf(error)}; the previous certificate stays in use`,
       });
     }
   };
@@ -64,7 +64,7 @@ function readPair({ certFile, keyFile }: PairFiles): Pair {
   try {
     createSecureContext(pair);
   } catch (error) {
-    throw new Error(`${certFile} and ${keyFile} are no certificate and its key (${messageOf(error)})`);
+    throw new Error(`${certFile} and ${keyFile} are not a certificate and its key (${messageOf(error)})`);
   }
   return pair;
 }
@@ -73,7 +73,7 @@ function validTo({ cert }: Pair): string {
   return new Date(new X509Certificate(cert).validTo).toISOString();
 }
 
-/** Follows links, so that one that is pointed at another file is a change. */
+/** Follows symbolic links, so that a link to another file is a change. */
 function stamp({ certFile, keyFile }: PairFiles): string {
   return [certFile, keyFile]
     .map((file) => {

@@ -18,7 +18,7 @@ export type CallOptions<R extends Route> = ([PathNames<R>] extends [never]
   (Takes<R> extends undefined ? unknown : { readonly body: Takes<R> }) &
   (Query<R> extends undefined ? unknown : { readonly query: Query<R> });
 
-/** What the server, or the way to it, said no with. Its message is for people. */
+/** An error of the server or of the connection. Its message is for users. */
 export class ApiError extends Error {
   readonly code: string;
 
@@ -69,7 +69,7 @@ async function reach(address: string, request: RequestInit): Promise<Response> {
   try {
     return await fetch(address, request);
   } catch {
-    throw new ApiError('unreachable', 'The server cannot be reached. Nothing was changed; try again.');
+    throw new ApiError('unreachable', 'The server is unreachable. Nothing was changed. Try again.');
   }
 }
 
@@ -85,16 +85,16 @@ function errorOf(body: unknown, status: number): ApiError {
   const error = body instanceof Object && 'error' in body ? body.error : undefined;
   if (error instanceof Object && 'code' in error && 'message' in error)
     return new ApiError(String(error.code), sentence(String(error.message)));
-  return new ApiError('internal', `The server gave no answer that can be read (status ${status}).`);
+  return new ApiError('internal', `The server sent an unreadable response (status ${status}).`);
 }
 
-/** Messages of the daemon begin in lower case, as they stand behind a name in a terminal. */
+/** Messages of the daemon begin in lower case, as a terminal shows them after a prefix. */
 function sentence(text: string): string {
   const first = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
-/** Any error as a line for people. */
+/** Any error as a line for users. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) return error.message;
   return `Something went wrong in this page: ${error instanceof Error ? error.message : String(error)}`;

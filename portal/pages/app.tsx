@@ -13,7 +13,7 @@ import { type Notice, onSessionEnded, type Portal, PortalContext } from './sessi
 import { SessionOver } from './sign-in/session-expired.tsx';
 import { SignInPage } from './sign-in/sign-in-page.tsx';
 
-/** Longest that a timer of the browser can wait. */
+/** The longest delay of a browser's timer. */
 const longestTimer = 2_147_483_647;
 
 export function App() {
@@ -41,7 +41,7 @@ export function App() {
   }, []);
   useEffect(() => (signedIn ? onSessionEnded(end) : undefined), [signedIn, end]);
 
-  // The server decides when a session is over. It is asked just after the time that it named: used since, it lives on.
+  // The server decides when a session ends. It is asked just after the announced end: use may have prolonged it.
   const until = session?.readsUntil;
   useEffect(() => {
     if (!signedIn || over || until === undefined) return;
@@ -55,7 +55,7 @@ export function App() {
     return () => clearTimeout(timer);
   }, [signedIn, over, until, end]);
 
-  // Who cannot see the page change hears its heading, and goes on from there.
+  // A screen reader reads the new page's heading, and continues from there.
   useEffect(() => {
     if (firstPlace.current) {
       firstPlace.current = false;
@@ -101,7 +101,7 @@ export function App() {
   );
 }
 
-/** It shows the login itself. */
+/** This page shows the login itself. */
 const isApprovePage = (path: string): boolean => path === '/approve' || path.startsWith('/approve/');
 
 function Page({ place, session }: { readonly place: Place; readonly session: SessionView }) {
@@ -116,7 +116,7 @@ function Page({ place, session }: { readonly place: Place; readonly session: Ses
   }
   return (
     <>
-      <h1>There is no such page</h1>
+      <h1>Page not found</h1>
       <p>
         <a href="/" onClick={follow}>
           My second factors

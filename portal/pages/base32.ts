@@ -2,17 +2,17 @@ import type { UserView } from '../../daemon/api/views.ts';
 
 type OtpAlgorithm = UserView['defaults']['algorithm'];
 
-/** RFC 4648, section 6: the form in which authenticator apps show and take secrets. */
+/** RFC 4648, section 6: the format in which authenticator apps show and accept secrets. */
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** As long as what its hash makes (RFC 4226, 4; RFC 6238, 5.1); the browser's own random source. */
+/** As long as the output of the hash (RFC 4226, 4; RFC 6238, 5.1), from the browser's random source. */
 const secretBytes: Readonly<Record<OtpAlgorithm, number>> = { sha1: 20, sha256: 32, sha512: 64 };
 
 export function randomSecret(algorithm: OtpAlgorithm): string {
   return base32Text(crypto.getRandomValues(new Uint8Array(secretBytes[algorithm])));
 }
 
-/** @returns undefined: that is no Base32, or it ends within a byte */
+/** @returns undefined if the text is not Base32, or ends within a byte */
 export function base32Bytes(text: string): Uint8Array | undefined {
   const symbols = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase();
   if (!/^[A-Z2-7]+$/.test(symbols)) return undefined;

@@ -7,22 +7,22 @@ import { Field } from './components/field.tsx';
 import { cameByLink, isRecentlyConfirmed, usePortal } from './session.ts';
 import { type FactorStep, SecondFactor } from './sign-in/second-factor.tsx';
 
-/** The proof that a change wants, in the dialog of the change. */
+/** The confirmation that a change needs, in the dialog of the change. */
 export interface Confirmation {
   readonly fields: ComponentChildren;
-  /** All that is asked for now is filled in. */
+  /** All fields shown now are filled in. */
   readonly filled: boolean;
-  /** Proves what is left to prove. False: something is wrong or more is asked for; the fields say what. */
-  readonly prove: () => Promise<boolean>;
-  /** Runs a change that may turn out to want a proof. Undefined: it does, and the fields ask for it now. */
+  /** Verifies what is still open. False: something is wrong or more is asked for; the fields say what. */
+  readonly verify: () => Promise<boolean>;
+  /** Runs a change that may need a confirmation. Undefined: it does, and the fields ask for it now. */
   readonly run: <Result>(change: () => Promise<Result>) => Promise<Result | undefined>;
 }
 
 export interface ConfirmationOptions {
-  /** The password is asked for and checked although changes are free as yet. */
+  /** The password is asked for and verified even while changes need no confirmation. */
   readonly always?: boolean;
-  /** A key has proven what was left: the dialog may go on as if its button had been pressed. */
-  readonly onProven: () => Promise<void> | void;
+  /** A security key verified the rest: the dialog may go on as if its button had been pressed. */
+  readonly onVerified: () => Promise<void> | void;
 }
 
 interface Asked {
@@ -30,7 +30,7 @@ interface Asked {
   readonly step: FactorStep;
 }
 
-/** Whoever came by a link may have no password: then another link confirms, as it is printed. */
+/** A user who signed in with a link may have no password: then another printed link confirms. */
 function proofIn(typed: string, byLink: boolean): Proof {
   const link = parseLink(typed);
   return byLink && link !== typed.trim() ? { link } : { password: typed };
@@ -44,15 +44,15 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
   const [answer, setAnswer] = useState('');
   const [answerError, setAnswerError] = useState<string>();
   const [demanded, setDemanded] = useState(false);
-  /** Set when the session is renewed while the dialog runs: the render that saw it lies behind. */
-  const proven = useRef(false);
+  /** Set when the session is renewed while the dialog runs: the closure of an earlier render has the old state. */
+  const isVerified = useRef(false);
   const [busy, setBusy] = useState(false);
 
   useEffect(() => {
     setPassword('');
     setAsked(undefined);
     setAnswer('');
-    proven.current = false;
+    isVerified.current = false;
   }, [ended]);
 
   const free = isRecentlyConfirmed(session, Date.now());
@@ -65,7 +65,7 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
       setAsked(undefined);
       setAnswer('');
       setDemanded(false);
-      proven.current = true;
+      isVerified.current = true;
       return true;
     }
     setAsked({ id: reply.id, step: reply.step });
@@ -73,13 +73,13 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
     return false;
   };
 
-  const provePassword = async (isDemanded = demanded): Promise<boolean> => {
+  const verifyPassword = async (isDemanded = demanded): Promise<boolean> => {
     setPasswordError(undefined);
     try {
       const reply = await call('POST /api/confirm', { body: proofIn(password, byLink) });
-      // The password is right, and the factor was used within the last minutes: that is proof enough.
+      // The password is correct, and the factor was used within the last minutes, which is enough.
       if (reply.step.kind === 'factor' && free && !isDemanded) {
-        proven.current = true;
+        isVerified.current = true;
         return true;
       }
       return heard(reply);
@@ -90,14 +90,14 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
     }
   };
 
-  const proveFactor = async (given: SignInAnswerBody): Promise<boolean> => {
+  const verifyFactor = async (given: SignInAnswerBody): Promise<boolean> => {
     if (asked === undefined) return false;
     setAnswerError(undefined);
     try {
       return heard(await call('POST /api/sign-in/:id', { path: { id: asked.id }, body: given }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // That question is over: the next try begins with the password again.
+      // That challenge has ended: the next attempt begins with the password again.
       setAsked(undefined);
       setAnswer('');
       setPasswordError(error.message);
@@ -105,34 +105,34 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
     }
   };
 
-  const prove = async (): Promise<boolean> => {
-    if (!wanted || proven.current) return true;
+  const verify = async (): Promise<boolean> => {
+    if (!wanted || isVerified.current) return true;
     setBusy(true);
     try {
-      return await (asked === undefined ? provePassword() : proveFactor({ kind: 'typed', answer }));
+      return await (asked === undefined ? verifyPassword() : verifyFactor({ kind: 'typed', answer }));
     } finally {
       setBusy(false);
     }
   };
 
   const onKey = async (assertion: AssertionBody) => {
-    if (await proveFactor({ kind: 'assertion', ...assertion })) await options.onProven();
+    if (await verifyFactor({ kind: 'assertion', ...assertion })) await options.onVerified();
   };
 
   const run = async <Result,>(change: () => Promise<Result>): Promise<Result | undefined> => {
-    if (!(await prove())) return undefined;
+    if (!(await verify())) return undefined;
     try {
       return await change();
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'confirm-needed') throw error;
-      // The server's clock decides, whatever this page took to be free.
-      proven.current = false;
+      // The server's clock decides, even if this page expected no confirmation.
+      isVerified.current = false;
       setDemanded(true);
       if (password === '') {
-        setPasswordError(byLink ? undefined : 'Type your password to go on.');
+        setPasswordError(byLink ? undefined : 'Type your password to continue.');
         return undefined;
       }
-      return (await provePassword(true)) ? await change() : undefined;
+      return (await verifyPassword(true)) ? await change() : undefined;
     }
   };
 
@@ -145,20 +145,20 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
         onValue={(value) => {
           setPassword(value);
           setPasswordError(undefined);
-          proven.current = false;
+          isVerified.current = false;
           setAsked(undefined);
         }}
         error={passwordError}
         hint={
           byLink
-            ? 'Your own. Without a password: what "sallyport portal link" prints on the machine.'
-            : `Your own, as ${session.person?.account ?? ''}: every change is confirmed by it.`
+            ? 'Your own password. Without one: the link that "sallyport portal link" prints on the machine.'
+            : `Your own password, for ${session.person?.account ?? ''}. It confirms every change.`
         }
         input={{ autocomplete: 'current-password', required: true }}
       />
       {asked !== undefined && (
         <fieldset>
-          <legend>Your password is right. Now a second factor that you have already:</legend>
+          <legend>Your password is correct. Now use a second factor that you already have:</legend>
           <SecondFactor
             step={asked.step}
             value={answer}
@@ -176,5 +176,5 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
   ) : null;
 
   const answered = asked === undefined || answer.trim() !== '';
-  return { fields, filled: !wanted || (password !== '' && answered), prove, run };
+  return { fields, filled: !wanted || (password !== '' && answered), verify, run };
 }

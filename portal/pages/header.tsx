@@ -3,7 +3,7 @@ import { Menu } from './components/menu.tsx';
 import { follow, go, usePlace } from './router.ts';
 import { rememberSignInMethod, usePortal } from './session.ts';
 
-/** The name of the account stands in the top right corner, and opens what belongs to it. */
+/** The account name in the top right corner opens the account's menu. */
 export function Header() {
   const { session, update, say } = usePortal();
   const { path } = usePlace();

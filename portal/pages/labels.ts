@@ -1,6 +1,6 @@
 import type { FactorSummary, LastLogin, UserLine, UserView } from '../../daemon/api/views.ts';
 
-/** The words of `sallyport factor list` and of docs/reference/factors.md, as a person reads them. */
+/** The terms of `sallyport factor list` and of docs/reference/factors.md, for users. */
 const kinds: Readonly<Record<FactorSummary['kind'], string>> = {
   totp: 'TOTP',
   hotp: 'HOTP',
@@ -17,12 +17,12 @@ export function kindName(kind: string): string {
   return Object.entries(kinds).find(([known]) => known === kind)?.[1] ?? kind;
 }
 
-/** "2025-03-01 09:30", where the reader is. */
+/** "2025-03-01 09:30", in the reader's time zone. */
 export function timeText(at: number): string {
   return `${dayText(at)} ${new Date(at).toTimeString().slice(0, 5)}`;
 }
 
-/** When, through what and from where; and that only the second factor is known to have been right, if so. */
+/** When, by which service and from where; and whether only the second factor is known to be correct. */
 export function lastLoginText({ at, service, source, firstFactorVerified }: LastLogin): string {
   const from = source === undefined ? '' : `, from ${source}`;
   const doubt = firstFactorVerified === false ? ' (second factor accepted; password not known)' : '';
@@ -44,29 +44,29 @@ export const sentence = (text: string): string => `${text.charAt(0).toUpperCase(
 
 export type AddableKind = 'totp' | 'webauthn' | 'recovery' | 'yubikey';
 
-/** Why the realm, or whose account it is, forbids a new factor; undefined: nothing does. */
+/** Why the realm or the account forbids a new factor; undefined if permitted. */
 export function whyNot(kind: AddableKind, user: UserView): string | undefined {
-  if (user.uid === 0) return 'The factors of root are changed only by root, at the machine.';
-  if (user.uid === undefined) return 'There is no such account any more.';
-  if (user.realm === undefined) return user.realmProblem ?? 'No realm can be named for this account.';
+  if (user.uid === 0) return 'Only root can change the factors of root, at the machine.';
+  if (user.uid === undefined) return 'The account no longer exists.';
+  if (user.realm === undefined) return user.realmProblem ?? 'The realm of this account cannot be determined.';
   const { require, validatesYubikeys } = user.realm;
   if (kind === 'yubikey' && !validatesYubikeys)
-    return `The realm "${user.realm.name}" has no servers that validate a YubiKey. Administrators add one at the machine.`;
+    return `The realm "${user.realm.name}" has no YubiKey validation servers. Administrators add YubiKeys at the machine.`;
   const onlyYubikey = Array.isArray(require) && require.length === 1 && require[0] === 'yubikey';
   if (onlyYubikey && (kind === 'totp' || kind === 'webauthn'))
-    return `The realm "${user.realm.name}" takes YubiKey OTP alone.`;
+    return `The realm "${user.realm.name}" accepts only YubiKey OTP.`;
   return undefined;
 }
 
-/** How codes of this account's factors are held up; undefined: they are not. */
+/** The lockout of this account; undefined without one. */
 export function lockText(user: Pick<UserView, 'lock'>, now: number): string | undefined {
   const { lockedUntil, lockedAt, codesLockedAt } = user.lock;
   if (lockedUntil !== undefined && lockedUntil > now)
-    return `After too many wrong answers everything is locked until ${timeText(lockedUntil)}.`;
+    return `All factors are locked until ${timeText(lockedUntil)} after too many wrong answers.`;
   if (codesLockedAt !== undefined)
-    return 'After too many wrong codes, typed codes are locked until a recovery key is used or an administrator unlocks them.';
+    return 'Typed codes are locked after too many wrong codes, until a recovery key is used or an administrator unlocks them.';
   if (lockedAt !== undefined && lockedUntil === undefined)
-    return 'Everything was locked after too many wrong answers.';
+    return 'All factors were locked after too many wrong answers.';
   return undefined;
 }
 
@@ -92,14 +92,14 @@ const required: Readonly<Record<string, readonly FactorSummary['kind'][]>> = {
   webauthn: ['webauthn', 'u2f'],
   yubikey: ['yubikey'],
 };
-/** They stand in for a factor that is lost, and are none by themselves. */
+/** They replace a lost factor, and do not satisfy a requirement. */
 const substitutes: readonly string[] = ['recovery', 'bypass', 'scratch'];
 
-/** Of a line of the list. */
+/** For a line of the list. */
 export const hasFactor = (user: Pick<UserLine, 'factors'>): boolean =>
   user.factors.some(({ kind, enabled }) => enabled && !substitutes.includes(kind));
 
-/** What an account lacks of what its realm requires; undefined: nothing, or that is not known. */
+/** What the account lacks for its realm's requirement; undefined if nothing, or if unknown. */
 export function lackText(user: Pick<UserView, 'realm' | 'factors'>, mine: boolean): string | undefined {
   const { realm } = user;
   if (realm === undefined || realm.require === 'none') return undefined;
@@ -109,6 +109,6 @@ export function lackText(user: Pick<UserView, 'realm' | 'factors'>, mine: boolea
     return undefined;
   const what = requirementText(realm.require);
   return mine
-    ? `The realm “${realm.name}” requires ${what}, and you have none that is enabled. Choose Add.`
-    : `The realm “${realm.name}” requires ${what}, and this account has none that is enabled.`;
+    ? `The realm “${realm.name}” requires ${what}, and you have none enabled. Choose Add.`
+    : `The realm “${realm.name}” requires ${what}, and this account has none enabled.`;
 }

@@ -1,9 +1,9 @@
 /**
- * Secrets of links stand behind "#" in the address: browsers send that part to no server, so that it is in no log of
- * a proxy. It leaves the address bar, and with it the history, as soon as it is read.
+ * Secrets of links follow "#" in the address: browsers do not send that part to servers, so it is in no proxy's log. It
+ * is removed from the address bar, and so from the history, as soon as it is read.
  */
 
-/** What an address holds. Links made by earlier versions have it in the path or in the query. */
+/** The secret in an address. Links made by earlier versions have it in the path or in the query. */
 export function secretIn(path: string, search: string, hash: string): string | undefined {
   const [, page = '', inPath] = /^\/(invite|approve|sign-in)(?:\/([^/]+))?$/.exec(path) ?? [];
   const behind = hash.replace(/^#/, '');
@@ -14,14 +14,14 @@ export function secretIn(path: string, search: string, hash: string): string | u
   return page === '' || !secret ? undefined : secret;
 }
 
-/** Reads the secret of the page's address, and takes it away from there. */
+/** Reads the secret in the page's address, and removes it there. */
 export function takeSecret(): string | undefined {
   const secret = secretIn(location.pathname, location.search, location.hash);
   if (secret !== undefined) history.replaceState(null, '', `/${location.pathname.split('/')[1] ?? ''}`);
   return secret;
 }
 
-/** Another link was opened in the same page: the browser does not load it again for that. */
+/** Another link was opened in the same page, which the browser does not reload for that. */
 export function onAnotherLink(take: (secret: string) => void): () => void {
   const look = () => {
     const secret = takeSecret();

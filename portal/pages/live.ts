@@ -6,7 +6,7 @@ import { call } from './api.ts';
 import { sessionEnded } from './session.ts';
 
 export interface Live {
-  /** Logins of one's own that wait. */
+  /** The user's logins that wait for approval. */
   readonly approvals: readonly ApprovalView[];
   readonly forget: (id: string) => void;
 }
@@ -15,7 +15,7 @@ type AuditListener = (event: StoredAuditEvent) => void;
 const auditListeners = new Set<AuditListener>();
 let socket: WebSocket | undefined;
 
-/** Events as they happen, for as long as the page shows them. */
+/** Events as they happen, while the page shows them. */
 export function followAudit(heard: AuditListener): () => void {
   auditListeners.add(heard);
   askForAudit();
@@ -29,7 +29,7 @@ function askForAudit(): void {
 
 const pauses = [1_000, 2_000, 5_000, 15_000, 30_000];
 
-/** What the server says by itself while somebody is signed in. A connection that breaks is made anew. */
+/** Events that the server sends during a session. A broken connection is reopened. */
 export function useLive(account: string | undefined): Live {
   const [approvals, setApprovals] = useState<readonly ApprovalView[]>([]);
   const failures = useRef(0);
@@ -89,13 +89,13 @@ export function useLive(account: string | undefined): Live {
   return { approvals, forget };
 }
 
-/** A connection that is refused may be the first to show that the session is gone, as when the server was restarted. */
+/** A rejected connection may be the first sign that the session has ended, for example after a restart. */
 async function askWhetherOver(): Promise<void> {
   try {
     const { person } = await call('GET /api/session', {});
     if (person === null) sessionEnded();
   } catch {
-    // The server is away: that is no news about the session.
+    // The server is unreachable, which says nothing about the session.
   }
 }
 

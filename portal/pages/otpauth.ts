@@ -1,7 +1,7 @@
 import type { UserView } from '../../daemon/api/views.ts';
 import { base32Text } from './base32.ts';
 
-/** What an authenticator app scans. As `sallyport factor add totp` writes it, so that both look the same there. */
+/** The URI that an authenticator app scans, equal to that of `sallyport factor add totp`. */
 export function otpauthUri(token: {
   readonly issuer: string;
   readonly account: string;

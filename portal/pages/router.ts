@@ -11,7 +11,7 @@ export function here(): Place {
   return { path: location.pathname, query: new URLSearchParams(location.search) };
 }
 
-/** Goes to another page of the portal. `replace`: Back does not lead here again. */
+/** Goes to another page of the portal. `replace`: Back does not return to the current page. */
 export function go(address: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push') history.pushState(null, '', address);
   else history.replaceState(null, '', address);
@@ -33,7 +33,7 @@ export function usePlace(): Place {
   return place;
 }
 
-/** For links: a plain click stays in the page, everything else is left to the browser. */
+/** For links: a plain click navigates within the page, the browser handles everything else. */
 export function follow(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

@@ -6,7 +6,7 @@ import type {
   CreationOptionsView,
 } from '../../daemon/api/sign-in-views.ts';
 
-/** Why a key gave nothing. `again`: nothing is wrong, it can be tried once more. */
+/** Why a security key did not respond. `again`: no fault, the user can try again. */
 export class KeyError extends Error {
   readonly again: boolean;
 
@@ -17,7 +17,7 @@ export class KeyError extends Error {
   }
 }
 
-/** Asks a security key of this browser for a signature. @throws KeyError */
+/** Asks a security key of this browser for an assertion. @throws KeyError */
 export async function askKey(options: AssertionOptions): Promise<AssertionBody> {
   demandSupport();
   try {
@@ -42,7 +42,7 @@ export async function askKey(options: AssertionOptions): Promise<AssertionBody> 
   }
 }
 
-/** Makes a credential with the browser's own dialog. @throws KeyError */
+/** Creates a credential with the browser's dialog. @throws KeyError */
 export async function makeKey(options: CreationOptionsView): Promise<AttestationBody> {
   demandSupport();
   try {
@@ -73,7 +73,7 @@ function demandSupport(): void {
   if (browserSupportsWebAuthn()) return;
   const why = window.isSecureContext
     ? 'This browser cannot use security keys.'
-    : 'Browsers ask security keys only on pages that come over https.';
+    : 'Browsers use security keys only on pages served over https.';
   throw new KeyError(why, false);
 }
 
@@ -81,26 +81,26 @@ function explained(error: unknown, rpId: string, appid?: string): KeyError {
   const name = error instanceof Error ? error.name : '';
   switch (name) {
     case 'InvalidStateError':
-      return new KeyError('That security key is there already.', true);
+      return new KeyError('That security key is already added.', true);
     case 'NotAllowedError':
     case 'AbortError':
-      return new KeyError('Cancelled, or the time ran out. You can try again.', true);
+      return new KeyError('Cancelled, or timed out. You can try again.', true);
     case 'SecurityError':
       if (appid !== undefined && location.protocol === 'http:')
         return new KeyError(
-          'Browsers ask legacy U2F keys only on pages that come over https, and this page does not. Use another factor, or the portal over https.',
+          'Browsers use legacy U2F keys only on pages served over https, which this page is not. Use another factor, or open the portal over https.',
           false,
         );
       return new KeyError(
-        `The keys of this portal are made for ${rpId}, and this page is ${location.origin}. Open the portal under its own address.`,
+        `The security keys of this portal belong to ${rpId}, but this page is ${location.origin}. Open the portal at its own address.`,
         false,
       );
     case 'NotSupportedError':
     case 'ConstraintError':
-      return new KeyError('This security key cannot do what is asked of it here. Try another one.', true);
+      return new KeyError('This security key does not support what is needed here. Try another one.', true);
     default:
       return new KeyError(
-        `The security key gave no answer: ${error instanceof Error ? error.message : String(error)}`,
+        `The security key did not respond: ${error instanceof Error ? error.message : String(error)}`,
         true,
       );
   }
@@ -109,7 +109,7 @@ function explained(error: unknown, rpId: string, appid?: string): KeyError {
 type Transport = 'ble' | 'cable' | 'hybrid' | 'internal' | 'nfc' | 'smart-card' | 'usb';
 const transports: readonly string[] = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'];
 
-/** What a record says is what a key once said: newer browsers may know more. */
+/** Records hold what security keys once reported: newer browsers may know more. */
 function isTransport(text: string): text is Transport {
   return transports.includes(text);
 }

@@ -2,13 +2,13 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { SessionView } from '../contract.ts';
 
-/** What every page knows, and may change. */
+/** State that every page can read and change. */
 export interface Portal {
   readonly session: SessionView;
   readonly update: (session: SessionView) => void;
-  /** Says something in the one place where pages say what happened. */
+  /** Shows a notice in the one place for notices. */
   readonly say: (notice: Notice | undefined) => void;
-  /** Rises when a session ends: passwords that were typed are forgotten then. */
+  /** Rises when a session ends: typed passwords are then cleared. */
   readonly ended: number;
 }
 
@@ -31,8 +31,8 @@ export function usePortal(): Portal {
 }
 
 /**
- * That the session began with a link, for accounts without a password: nothing that is secret. The tab keeps it,
- * so that a page that is loaded anew still knows what can be asked for.
+ * That the session began with a link, for accounts without a password; it is not secret. The tab keeps it, so that a
+ * reloaded page still knows what to ask for.
  */
 const byLink = 'sallyport-by-link';
 
@@ -45,12 +45,12 @@ export function cameByLink(): boolean {
   return sessionStorage.getItem(byLink) !== null;
 }
 
-/** Changes need no new proof for so much longer, with a margin for the way to the server. */
+/** Whether changes need no confirmation for now, with a margin for the network. */
 export function isRecentlyConfirmed(session: SessionView, now: number): boolean {
   return (session.changesUntil ?? 0) - 5_000 > now;
 }
 
-/** Any request may be the one that hears of the end of the session; one place shows it. */
+/** Any request may be the one that learns that the session has ended; one component shows it. */
 let listener: () => void = () => {};
 
 export function onSessionEnded(heard: () => void): () => void {

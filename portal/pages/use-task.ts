@@ -11,11 +11,11 @@ export interface Work {
   readonly busy: boolean;
   readonly problem: Problem | undefined;
   readonly clear: () => void;
-  /** One thing at a time: while it runs, another is not begun. */
+  /** One task at a time: while it runs, another is not started. */
   readonly run: (work: () => Promise<void>) => Promise<void>;
 }
 
-/** What a form does when its button is pressed, and what came of it. */
+/** What a form does when its button is pressed, and the result. */
 export function useWork(): Work {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -46,12 +46,12 @@ function plain(error: KeyError): ApiError {
   return new ApiError('key', error.message);
 }
 
-/** The message, when it is about this field. */
+/** The message, if it is about this field. */
 export function problemAt(problem: Problem | undefined, codes: readonly string[]): string | undefined {
   return problem !== undefined && codes.includes(problem.code) ? problem.text : undefined;
 }
 
-/** The message, when it is about none of the fields. */
+/** The message, if it is about no field. */
 export function problemElsewhere(problem: Problem | undefined, codes: readonly string[]): string | undefined {
   return problem === undefined || codes.includes(problem.code) ? undefined : problem.text;
 }

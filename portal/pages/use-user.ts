@@ -9,7 +9,7 @@ export interface LoadedUser {
   readonly reload: () => Promise<void>;
 }
 
-/** One account as the server knows it; asked for anew when somebody has signed in again. */
+/** One account as the server knows it; loaded again after a new sign-in. */
 export function useUser(account: string): LoadedUser {
   const { session } = usePortal();
   const [user, setUser] = useState<UserView>();

@@ -107,7 +107,7 @@ await inNamespace(import.meta.filename, async () => {
     const { terminal, link } = await sudo(person);
     await bogus(true);
     await approve(desk, link);
-    await desk.page.getByText(/not one that can approve/).waitFor();
+    await desk.page.getByText(/cannot approve this login/).waitFor();
     assert.equal(successes(await product.events('rita')), 0);
     await bogus(false);
     await approve(desk, link);
@@ -171,9 +171,9 @@ await inNamespace(import.meta.filename, async () => {
       (await product.events('uma')).some(({ outcome }) => outcome === 'abandoned'),
     );
     await button.click();
-    await desk.page.getByText(/^Over\./).waitFor();
+    await desk.page.getByText(/^Expired\./).waitFor();
     await desk.page.goto(link);
-    await desk.page.getByText(/does not wait any more/).waitFor();
+    await desk.page.getByText(/no longer waits/).waitFor();
     await desk.close();
   });
 });

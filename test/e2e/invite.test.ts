@@ -44,7 +44,7 @@ await inNamespace(import.meta.filename, async () => {
   const follow = async (page: Page, link: string, user: string): Promise<void> => {
     await page.goto(link);
     await page.getByLabel('Account name').fill(user);
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Continue' }).click();
   };
   const isIn = (page: Page) => page.getByRole('heading', { name: 'My second factors' }).waitFor();
   const addTotp = async (page: Page, secret: Buffer): Promise<void> => {
@@ -90,7 +90,7 @@ await inNamespace(import.meta.filename, async () => {
 
       const later = await ServerContext.open(browser);
       await follow(later.page, link, 'alice');
-      await later.page.getByText(/good no more here: it was used already/).waitFor();
+      await later.page.getByText(/This link is invalid, used or expired/).waitFor();
       await later.close();
       assert.doesNotMatch(`${product.log()}${portalLog()}`, new RegExp(`${password}|invite[/#]\\w`));
     },
@@ -100,7 +100,7 @@ await inNamespace(import.meta.filename, async () => {
     const bob = addPerson('bob');
     const none = await ServerContext.open(browser);
     await follow(none.page, `${portalOrigin}/invite#Ym9i.${'x'.repeat(22)}`, 'bob');
-    await none.page.getByText(/has run out, or is none\. Ask for a new one/).waitFor();
+    await none.page.getByText(/This link is invalid, used or expired/).waitFor();
     const link = await invite('bob', '--without-password');
     await follow(none.page, link, 'bob');
     await isIn(none.page);

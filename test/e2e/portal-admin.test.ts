@@ -67,8 +67,8 @@ await inNamespace(import.meta.filename, async () => {
     await code.fill(totp(secret));
     await add.click();
     await page.getByText('“pixel-7 authy” was added.').waitFor();
-    await page.getByRole('button', { name: 'Make recovery keys' }).click();
-    await page.getByText('They are shown now and never again.').waitFor();
+    await page.getByRole('button', { name: 'Create recovery keys' }).click();
+    await page.getByText('Shown only once. Save them now.').waitFor();
 
     const terminal = new Terminal(ssh('alice', { port }, ['echo "in-$(id -un)"']));
     await terminal.answer(/Password: /, password);

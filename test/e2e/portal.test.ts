@@ -71,7 +71,7 @@ await inNamespace(import.meta.filename, async () => {
     // The link is stale now.
     await desk.page.goto(link);
     await desk.page
-      .getByText(/does not wait any more|run out|over/i)
+      .getByText(/no longer waits|expired/i)
       .first()
       .waitFor();
     assert.doesNotMatch(`${product.log()}${portalLog()}`, new RegExp(`${password}|approve[/#]\\w{16}`));
@@ -118,7 +118,7 @@ await inNamespace(import.meta.filename, async () => {
         await terminal.answer(/Password: /, password);
         const { number } = await approvalOn(terminal);
         await terminal.expect(/Press Enter/);
-        await desk.page.getByRole('button', { name: 'Look at it' }).click();
+        await desk.page.getByRole('button', { name: 'Review' }).click();
         const dialog = desk.page.getByRole('dialog');
         await dialog.getByLabel('Number at the prompt').fill(isRight ? number : String(109 - Number(number)));
         await dialog.getByRole('button', { name: 'Approve with security key' }).click();

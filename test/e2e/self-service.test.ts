@@ -64,7 +64,7 @@ await inNamespace(import.meta.filename, async () => {
       addPerson('carol');
       const wrong = await by(bob, ['factor', 'add', 'recovery', 'bob'], 'wrong');
       assert.equal(wrong.status, 77);
-      assert.match(wrong.stderr, /do not go together/);
+      assert.match(wrong.stderr, /Incorrect account name or password/);
       const other = await by(bob, ['factor', 'add', 'recovery', 'carol'], password);
       assert.equal(other.status, 77);
       assert.match(other.stderr, /may not/);

@@ -101,7 +101,7 @@ describe('the pages for administrators', () => {
     await page.getByRole('button', { name: 'Bypass code' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('Be sure who is on the phone').waitFor();
-    await dialog.getByRole('button', { name: 'Make the code' }).click();
+    await dialog.getByRole('button', { name: 'Create code' }).click();
     await dialog.getByText('123 456 789').waitFor();
     await dialog.getByRole('button', { name: 'Done' }).click();
     await page.getByText('one login, until').waitFor();
@@ -131,7 +131,7 @@ describe('the pages for administrators', () => {
     await open('/admin/invite');
     await page.getByLabel('Account names').fill('ann\nnobody\nben');
     await page.getByRole('button', { name: 'Invite 3 accounts' }).click();
-    await page.getByText('There is no such account.').waitFor();
+    await page.getByText('Account "nobody" not found.').waitFor();
     await page.getByRole('button', { name: 'Copy the link of ben' }).waitFor();
     await page.getByRole('button', { name: 'Invite', exact: true }).waitFor();
     assert.equal(await page.getByLabel('Account names').inputValue(), 'nobody');

@@ -56,7 +56,7 @@ describe('the page of a login that waits', () => {
     const { id } = fake.approval(fake.person('alice'), { elsewhere: true, source: '203.0.113.9' });
     await open(`/approve#${id}`);
     const alarm = page.getByRole('alert');
-    assert.match(await alarm.innerText(), /comes from somewhere else than you/);
+    assert.match(await alarm.innerText(), /comes from a different address/);
     assert.match(await alarm.innerText(), /203\.0\.113\.9/);
     await page.getByRole('button', { name: 'Deny' }).click();
     await page.getByText('The login was ended.').waitFor();
@@ -68,7 +68,7 @@ describe('the page of a login that waits', () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 300 });
     await open(`/approve#${id}`);
-    await page.getByText('This request has run out.').waitFor();
+    await page.getByText('This request has expired.').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Approve with security key' }).count(), 0);
     await close();
   });
@@ -80,8 +80,8 @@ describe('a login that comes by itself', () => {
     const { page, fake, close } = there;
     const approval = fake.approval(alice);
     fake.announce(approval);
-    await page.getByText('A login waits for you:').waitFor();
-    await page.getByRole('button', { name: 'Look at it' }).click();
+    await page.getByText('Login awaiting approval:').waitFor();
+    await page.getByRole('button', { name: 'Review' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('server1.example.org').waitFor();
     assert.equal(await page.getByText('47', { exact: true }).count(), 0);
@@ -91,7 +91,7 @@ describe('a login that comes by itself', () => {
     await approve.click();
     await dialog.getByText('The login goes on.').waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();
-    await page.getByText('A login waits for you:').waitFor({ state: 'detached' });
+    await page.getByText('Login awaiting approval:').waitFor({ state: 'detached' });
     await close();
   });
 
@@ -100,10 +100,10 @@ describe('a login that comes by itself', () => {
     const { page, fake, open, close } = there;
     const approval = fake.approval(alice);
     fake.announce(approval);
-    await page.getByText('A login waits for you:').waitFor();
+    await page.getByText('Login awaiting approval:').waitFor();
     await open(`/approve#${approval.id}`);
     await page.getByText('seconds left').waitFor();
-    assert.equal(await page.getByText('A login waits for you:').count(), 0);
+    assert.equal(await page.getByText('Login awaiting approval:').count(), 0);
     await close();
   });
 
@@ -112,7 +112,7 @@ describe('a login that comes by itself', () => {
     const { page, fake, close } = there;
     const approval = fake.approval(alice);
     fake.announce(approval);
-    await page.getByRole('button', { name: 'Look at it' }).click();
+    await page.getByRole('button', { name: 'Review' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Number at the prompt').fill('11');
     await page.keyboard.press('Enter');

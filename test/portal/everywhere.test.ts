@@ -141,7 +141,7 @@ describe('tables of usual content', () => {
       await close();
     });
 
-  it('tell an account that lacks what its realm requires from one that is fine', async () => {
+  it('tell an account that lacks what its realm requires from one that does not', async () => {
     const { page, fake, enter, open, close } = await visit(browser);
     const alice = fake.person('alice', { admin: true, require: ['totp', 'webauthn'] });
     fake.person('bob', { require: ['totp'], factors: [newRecovery(['AAAAA'])] });
@@ -154,13 +154,13 @@ describe('tables of usual content', () => {
     assert.deepEqual(await Promise.all(['alice', 'bob', 'carol'].map(stateOf)), [
       'no second factor',
       'no second factor',
-      'fine',
+      'OK',
     ]);
     await open('/admin/account?user=bob');
-    await page.getByText('requires TOTP, and this account has none that is enabled').waitFor();
+    await page.getByText('requires TOTP, and this account has none enabled').waitFor();
     await open('/admin/account?user=carol');
     await page.getByRole('heading', { name: 'Second factors' }).waitFor();
-    assert.equal(await page.getByText('has none that is enabled').count(), 0);
+    assert.equal(await page.getByText('has none enabled').count(), 0);
     await close();
   });
 });
@@ -199,7 +199,7 @@ describe('whatever others have written', () => {
     }
     await open('/');
     fake.announce(fake.approval(eve, { host: html, service: html, source: html }));
-    await page.getByText('A login waits for you:').waitFor();
+    await page.getByText('Login awaiting approval:').waitFor();
     await choose(page, 'Add', 'TOTP');
     await page.getByRole('img', { name: 'QR code for' }).waitFor();
     assert.equal(await page.locator('img, main script').count(), 0);

@@ -143,7 +143,7 @@ describe('the TOTP dialog', () => {
     await dialog.getByLabel('Issuer name').fill('Another');
     assert.notEqual(await picture(), before);
     await dialog.getByLabel('Secret', { exact: true }).fill('');
-    await dialog.getByText('The QR code appears with a secret.').waitFor();
+    await dialog.getByText('The QR code appears once there is a secret.').waitFor();
     await close();
   });
 
@@ -245,7 +245,7 @@ describe('the security key dialog', () => {
     await choose(page, 'Add', 'Security key');
     await dialog.getByLabel('Name').fill('blue again');
     await add.click();
-    await dialog.getByText('That security key is there already.').waitFor();
+    await dialog.getByText('That security key is already added.').waitFor();
     await page.keyboard.press('Escape');
 
     // Nobody touches it, and the page gives up: as when the browser's own dialog is cancelled.
@@ -258,7 +258,7 @@ describe('the security key dialog', () => {
     await choose(page, 'Add', 'Security key');
     await dialog.getByLabel('Name').fill('green');
     await add.click();
-    await dialog.getByText('Cancelled, or the time ran out. You can try again.').waitFor();
+    await dialog.getByText('Cancelled, or timed out. You can try again.').waitFor();
     assert.equal(await add.innerText(), 'Try again');
     await close();
   });
@@ -280,11 +280,11 @@ describe('the security key dialog', () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newFactor('u2f', 'old key'), newRecovery(['AAAAA'])] });
     await enter(alice);
-    await page.getByText('U2F is legacy: it still works, and WebAuthn is better.').waitFor();
+    await page.getByText('U2F is legacy. It still works, but WebAuthn is better.').waitFor();
     await plugIn(page);
     await page.getByRole('button', { name: 'Switch to WebAuthn' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Switch' }).click();
-    await page.getByText('The key is a security key (WebAuthn) now.').waitFor();
+    await page.getByText('The key is now a security key (WebAuthn).').waitFor();
     assert.deepEqual(
       alice.factors.map(({ kind }) => kind),
       ['recovery', 'webauthn'],
@@ -304,7 +304,7 @@ describe('recovery keys', () => {
     await dialog.getByLabel('Touch of the YubiKey').fill('vvcccccccclb'.padEnd(44, 'c'));
     await page.keyboard.press('Enter');
     await page.getByText('“yubi” was added.').waitFor();
-    await dialog.getByRole('button', { name: 'Make recovery keys' }).click();
+    await dialog.getByRole('button', { name: 'Create recovery keys' }).click();
     const shown = await dialog.locator('.recovery-keys code').allInnerTexts();
     assert.equal(shown.length, 10);
     assert.deepEqual(new Set(shown), alice.factors.at(-1)?.keys);
@@ -331,7 +331,7 @@ describe('recovery keys', () => {
 
     const closing = dialog.getByRole('button', { name: 'Close' });
     assert.equal(await closing.isDisabled(), true);
-    await dialog.getByLabel('I have stored them').check();
+    await dialog.getByLabel('I have saved them').check();
     await closing.click();
     await dialog.waitFor({ state: 'detached' });
     assert.equal(await page.getByText(shown[0] ?? '').count(), 0);
@@ -344,11 +344,11 @@ describe('recovery keys', () => {
     const [first = '', ...others] = tenKeys().slice(0, 4);
     const alice = fake.person('alice', { factors: [newRecovery([first, ...others], { left: 3 })] });
     await enter(alice);
-    await page.getByText('Less than 4 left').waitFor();
+    await page.getByText('Fewer than 4 left').waitFor();
     await choose(page, 'Add', 'Recovery keys');
     await page.getByText('A new one ends it').waitFor();
-    await page.getByRole('button', { name: 'Replace them' }).click();
-    await page.getByText('They are shown now and never again.').waitFor();
+    await page.getByRole('button', { name: 'Replace recovery keys' }).click();
+    await page.getByText('Shown only once. Save them now.').waitFor();
     await close();
   });
 });
@@ -362,7 +362,7 @@ describe('the list', () => {
     await change(page, 'phone', 'Rename');
     await dialog.getByLabel('Name').fill('tablet');
     await dialog.getByRole('button', { name: 'Rename' }).click();
-    await page.getByText('“tablet” is its name now.').waitFor();
+    await page.getByText('“tablet” is the new name.').waitFor();
     await change(page, 'tablet', 'Disable');
     await dialog.getByText('Only recovery keys are left then').waitFor();
     await dialog.getByRole('button', { name: 'Disable' }).click();
@@ -427,13 +427,13 @@ describe('the list', () => {
       lock: { codes: 8, any: 8, codesLockedAt: Date.now() },
     });
     await enter(alice);
-    await page.getByText('typed codes are locked until').waitFor();
+    await page.getByText('Typed codes are locked').waitFor();
     await rowOf(page, 'yubi').getByText('locked', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Add', exact: true }).click();
     for (const name of [/^TOTP/, /^Security key/]) {
       const item = page.getByRole('menuitem', { name });
       assert.equal(await item.getAttribute('aria-disabled'), 'true');
-      assert.match(await item.innerText(), /The realm "staff" takes YubiKey OTP alone\./);
+      assert.match(await item.innerText(), /The realm "staff" accepts only YubiKey OTP\./);
       await item.click({ force: true });
       assert.equal(await page.getByRole('dialog').count(), 0);
     }
@@ -444,7 +444,7 @@ describe('the list', () => {
     await page.getByRole('button', { name: 'Add', exact: true }).click();
     const yubikey = page.getByRole('menuitem', { name: /^YubiKey OTP/ });
     assert.equal(await yubikey.getAttribute('aria-disabled'), 'true');
-    assert.match(await yubikey.innerText(), /has no servers that validate a YubiKey/);
+    assert.match(await yubikey.innerText(), /has no YubiKey validation servers/);
     await close();
   });
 });

@@ -89,7 +89,7 @@ describe('signing in', () => {
     const { credentials } = await key.cdp.send('WebAuthn.getCredentials', { authenticatorId: key.id });
     await key.cdp.send('WebAuthn.clearCredentials', { authenticatorId: key.id });
     await page.getByRole('button', { name: 'Use security key' }).click();
-    await page.getByText('Cancelled, or the time ran out. You can try again.').waitFor();
+    await page.getByText('Cancelled, or timed out. You can try again.').waitFor();
     for (const credential of credentials)
       await key.cdp.send('WebAuthn.addCredential', { authenticatorId: key.id, credential });
     await page.getByRole('button', { name: 'Use security key' }).click();
@@ -163,11 +163,11 @@ describe('signing in', () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     for (const [address, shown, button] of [
-      ['/sign-in#link=once', '/sign-in', 'Go on'],
-      ['/invite#invited', '/invite', 'Go on'],
+      ['/sign-in#link=once', '/sign-in', 'Continue'],
+      ['/invite#invited', '/invite', 'Continue'],
       // As earlier versions made them.
-      ['/sign-in?link=once', '/sign-in', 'Go on'],
-      ['/invite/invited', '/invite', 'Go on'],
+      ['/sign-in?link=once', '/sign-in', 'Continue'],
+      ['/invite/invited', '/invite', 'Continue'],
     ] as const) {
       fake.state.links.set('once', alice).set('invited', alice);
       await open('/healthz');
@@ -199,11 +199,11 @@ describe('a link', () => {
     const alice = fake.person('alice');
     fake.state.links.set('second', alice);
     await open('/sign-in#link=first');
-    await page.getByText('The link stands in the place of your password').waitFor();
+    await page.getByText('The link replaces your password').waitFor();
     await page.evaluate("location.hash = 'link=second'");
     await page.waitForURL(`${fake.origin}/sign-in`);
     await page.getByLabel('Account name').fill('alice');
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
     await page.goBack();
     assert.doesNotMatch(page.url(), /first|second/);
@@ -217,7 +217,7 @@ describe('a link', () => {
     await page.getByText('server1.example.org').waitFor();
     assert.equal(page.url(), `${fake.origin}/approve`);
     await page.reload();
-    await page.getByText('Open the link that stands at the prompt').waitFor();
+    await page.getByText('Open the link shown at the prompt').waitFor();
     await close();
   });
 });
@@ -228,12 +228,12 @@ describe('an invite', () => {
     await open('/invite#used');
     await page.getByRole('heading', { name: 'Welcome' }).waitFor();
     await page.getByLabel('Account name').fill('alice');
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('alert').waitFor();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     assert.equal(await page.getByText('You were invited').count(), 0);
     await page.reload();
-    await page.getByText('Open the link of your invitation again').waitFor();
+    await page.getByText('Open the link in your invitation again').waitFor();
     await close();
   });
 
@@ -243,7 +243,7 @@ describe('an invite', () => {
     fake.state.links.set('with-password-1', alice);
     await open('/invite#with-password-1');
     await page.getByLabel('Account name').fill('alice');
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Continue' }).click();
     const password = page.getByLabel('Password');
     await password.fill('wrong');
     await page.keyboard.press('Enter');
@@ -292,7 +292,7 @@ describe('a session that runs out half-way', () => {
     const { page, fake, signIn, close } = await visit(browser);
     await signIn(fake.person('alice'));
     fake.endSessions(true);
-    await page.getByRole('button', { name: 'Leave, or sign in as somebody else' }).click();
+    await page.getByRole('button', { name: 'Leave, or sign in as another user' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     assert.equal(await page.getByLabel('Account name').inputValue(), '');
     await close();

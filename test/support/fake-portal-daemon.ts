@@ -26,7 +26,7 @@ export class FakePortalDaemon implements PortalDaemon {
   #made = 0;
   readonly #begun = new Map<string, string>();
 
-  readonly nobody: AnonymousClient = {
+  readonly anonymous: AnonymousClient = {
     beginSignIn: async (body) => {
       this.#note('beginSignIn', body);
       await this.holds;
@@ -78,7 +78,7 @@ export class FakePortalDaemon implements PortalDaemon {
     return {
       beginSignIn: (body) => {
         this.#note('familiar', party);
-        return this.nobody.beginSignIn(body);
+        return this.anonymous.beginSignIn(body);
       },
     };
   }
@@ -98,7 +98,7 @@ export class FakePortalDaemon implements PortalDaemon {
     return {
       beginSignIn: async (body) => {
         this.#note('token', token);
-        return this.nobody.beginSignIn(body);
+        return this.anonymous.beginSignIn(body);
       },
       endToken: async () => {
         this.#note('endToken', token);

@@ -90,7 +90,7 @@ export const fakeRoutes: Routes = {
   'POST /api/sign-in/:id': async (call) => {
     const pending = call.state.signIns.get(call.path.id ?? '');
     if (pending === undefined)
-      throw new FakeError('no-such-sign-in', 404, 'that sign-in is over; begin anew');
+      throw new FakeError('no-such-sign-in', 404, 'the sign-in has ended; start again');
     const { person, key } = pending;
     const right =
       call.body.kind === 'typed'
@@ -189,7 +189,8 @@ export const fakeRoutes: Routes = {
   'POST /api/users/:user/keys/:id': async (call) => {
     const person = changing(call);
     const ceremony = call.state.ceremonies.get(call.path.id ?? '');
-    if (ceremony === undefined) throw new FakeError('no-such-ceremony', 404, 'that is over; begin anew');
+    if (ceremony === undefined)
+      throw new FakeError('no-such-ceremony', 404, 'the enrolment has ended; start again');
     call.state.ceremonies.delete(call.path.id ?? '');
     return enrolled(
       person,
@@ -331,8 +332,7 @@ export function sessionOf({ state, cookie }: Pick<FakeCall, 'state' | 'cookie'>)
 
 function demand(call: FakeCall): FakeSession {
   const session = sessionOf(call);
-  if (session === undefined)
-    throw new FakeError('signed-out', 401, 'nobody is signed in here any more; sign in');
+  if (session === undefined) throw new FakeError('signed-out', 401, 'Your session has ended. Sign in again.');
   return session;
 }
 
@@ -345,7 +345,8 @@ function subject(call: FakeCall): FakePerson {
   if (call.path.user === person.account) return person;
   if (!person.admin) throw new FakeError('not-permitted', 403, 'that is not your account');
   const other = call.state.people.get(call.path.user ?? '');
-  if (other === undefined) throw new FakeError('no-such-account', 404, 'there is no such account');
+  if (other === undefined)
+    throw new FakeError('no-such-account', 404, `account "${call.path.user ?? ''}" not found`);
   return other;
 }
 

@@ -48,16 +48,16 @@ export async function startPortal(options: PortalRigOptions = {}): Promise<Porta
     monotonic,
     endToken: (token) => daemon.person(token).endToken(),
   });
-  const tries = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
-    createRateLimiter({ ...of, entries: limits.tryEntries, monotonic });
+  const rateLimit = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
+    createRateLimiter({ ...of, entries: limits.rateEntries, monotonic });
   const context: ServerContext = {
     site: createSite({ name: 'Example', rpId: 'localhost', origins: options.origins ?? [origin] }),
     daemon,
     sessions,
-    tries: {
-      signIns: tries(limits.signInTries),
-      wrong: tries(limits.wrongTries),
-      guesses: tries(limits.guessTries),
+    rateLimits: {
+      signIns: rateLimit(limits.signInRate),
+      wrong: rateLimit(limits.wrongAnswerRate),
+      guesses: rateLimit(limits.guessRate),
     },
     familiar: createFamiliar(),
     clock: { now: () => Date.now() + clock.ahead, monotonic },

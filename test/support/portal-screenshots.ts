@@ -76,8 +76,8 @@ async function tour(there: Visit, picture: (name: string) => Promise<void>): Pro
   await page.keyboard.press('Escape');
 
   await choose(page, 'Add', 'Recovery keys');
-  await dialog.getByRole('button', { name: 'Replace them' }).click();
-  await dialog.getByText('They are shown now').waitFor();
+  await dialog.getByRole('button', { name: 'Replace recovery keys' }).click();
+  await dialog.getByText('Shown only once').waitFor();
   // The keys and the time of making are other ones each time.
   await page.evaluate(
     'document.querySelectorAll(".recovery-keys code").forEach((key, at) => { key.textContent = "7KQ4M-XW2PD-R9ZTA-C3HJ" + "ABCDEFGHJK"[at]; }); document.querySelector(".sheet-made").textContent = "made 2026-03-02 09:30"',

@@ -26,7 +26,7 @@ export function AccountPage({ account }: { readonly account: string }) {
         <>
           <dl class="facts">
             <dt>Uid</dt>
-            <dd>{user.uid ?? 'the account is gone, its record is left'}</dd>
+            <dd>{user.uid ?? 'the account was deleted, its record remains'}</dd>
             <dt>Realm</dt>
             <dd>
               {user.realm === undefined
@@ -35,10 +35,10 @@ export function AccountPage({ account }: { readonly account: string }) {
             </dd>
             {user.recordUid !== undefined && (
               <>
-                <dt>Person</dt>
+                <dt>Account uid</dt>
                 <dd>
-                  Another one: the factors were added for uid {user.recordUid}. Logins are refused until root
-                  decides: sallyport user forget, or user move.
+                  The uid has changed: the factors were added for uid {user.recordUid}. Logins are refused
+                  until root runs sallyport user forget or user move.
                 </dd>
               </>
             )}
@@ -50,7 +50,7 @@ export function AccountPage({ account }: { readonly account: string }) {
             </dd>
             {user.exemption !== undefined && (
               <>
-                <dt>Let off</dt>
+                <dt>Exempt</dt>
                 <dd>
                   until {timeText(user.exemption.until)}
                   {user.exemption.services !== undefined && `, for ${user.exemption.services.join(', ')}`}, by{' '}
@@ -61,7 +61,7 @@ export function AccountPage({ account }: { readonly account: string }) {
             )}
             {user.remembered > 0 && (
               <>
-                <dt>Remembered</dt>
+                <dt>Remembered logins</dt>
                 <dd>{user.remembered}</dd>
               </>
             )}
@@ -93,7 +93,7 @@ export function AccountPage({ account }: { readonly account: string }) {
             </a>
           </div>
           {user.uid === 0 && (
-            <Message kind="info">The factors of root are changed only by root, at the machine.</Message>
+            <Message kind="info">Only root can change the factors of root, at the machine.</Message>
           )}
           <h2>Second factors</h2>
           <Factors user={user} mine={mine} reload={reload} />
@@ -128,7 +128,7 @@ function UnlockDialog({ account, onClose, reload }: UnlockDialogProps) {
       onClose();
       await reload();
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   return (
     <Dialog
       title={`Unlock ${account}`}
@@ -146,8 +146,8 @@ function UnlockDialog({ account, onClose, reload }: UnlockDialogProps) {
       }
     >
       <Message kind="warning">
-        Whoever typed the wrong answers may know the password. Ask its owner, and have the password changed
-        when it was somebody else.
+        A person who typed the wrong answers may know the password. Ask the user, and have the password
+        changed if it was someone else.
       </Message>
       {confirmation.fields}
       {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}

@@ -12,7 +12,7 @@ const pageSize = '50';
 export function AccountsPage() {
   const { session } = usePortal();
   const [search, setSearch] = useState('');
-  /** The names after which the pages before this one began; the last is this page's. */
+  /** The cursors of the previous pages and, last, of this page. */
   const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined]);
   const [page, setPage] = useState<UserPage>();
   const [problem, setProblem] = useState<string>();
@@ -31,7 +31,7 @@ export function AccountsPage() {
           ...(after === undefined ? {} : { after }),
         };
         const found = await call('GET /api/users', { query });
-        // An answer to what was typed before must not stand below what is typed now.
+        // The result of an earlier search must not appear below the current one.
         if (asked === newest.current) {
           setPage(found);
           setProblem(undefined);
@@ -56,7 +56,7 @@ export function AccountsPage() {
             setSearch(value);
             setStarts([undefined]);
           }}
-          hint="The beginning of a name."
+          hint="The first letters of a name."
           input={{ autocomplete: 'off', autocapitalize: 'off', spellcheck: false }}
         />
       </div>
@@ -86,7 +86,7 @@ export function AccountsPage() {
 }
 
 function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
-  if (users.length === 0) return <p class="empty">No account begins like that, or none has a record yet.</p>;
+  if (users.length === 0) return <p class="empty">No account with a record has such a name.</p>;
   return (
     <table class="list">
       <thead>
@@ -128,14 +128,14 @@ function AccountTable({ users }: { readonly users: readonly UserLine[] }) {
 function LineState({ user }: { readonly user: UserLine }) {
   if (user.damaged !== undefined) return <span class="state state-locked">damaged: {user.damaged}</span>;
   if (lockText(user, Date.now()) !== undefined) return <span class="state state-locked">locked</span>;
-  if (user.presence === 'another') return <span class="state state-locked">another uid: refused</span>;
-  if (user.presence === 'gone') return <span class="state state-locked">account is gone</span>;
-  // What the realm requires is on the account's own page.
+  if (user.presence === 'another') return <span class="state state-locked">uid changed: refused</span>;
+  if (user.presence === 'gone') return <span class="state state-locked">account deleted</span>;
+  // The account's page shows what the realm requires.
   if (!hasFactor(user)) return <span class="state state-disabled">no second factor</span>;
   const enabled = user.factors.filter((factor) => factor.enabled);
   if (enabled.every(({ kind }) => kind === 'recovery' || kind === 'scratch' || kind === 'bypass'))
     return <span class="state state-disabled">recovery keys only</span>;
-  return <span class="state state-enabled">fine</span>;
+  return <span class="state state-enabled">OK</span>;
 }
 
 /** "TOTP ×2, Recovery keys, Security key (disabled)" */

@@ -6,7 +6,7 @@ import { InvitePage } from './invite-page.tsx';
 
 export function AdminPages({ place }: { readonly place: Place }) {
   const { path } = place;
-  // In the query, since a path that ends as a file's name does is not taken for a page's.
+  // In the query, because a path that ends like a file name is not served as a page.
   const account = path === '/admin/account' ? (place.query.get('user') ?? '') : undefined;
   const link = (address: string, text: string) => (
     <a href={address} onClick={follow} aria-current={path === address ? 'page' : undefined}>

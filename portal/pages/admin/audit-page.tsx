@@ -11,14 +11,14 @@ import { go } from '../router.ts';
 import { usePortal } from '../session.ts';
 
 const pageSize = 50;
-/** As many as a page can hold without growing slow. */
+/** As many as a page can show without slowing down. */
 const mostShown = 1_000;
 
 export function AuditPage({ user }: { readonly user: string }) {
   const { session } = usePortal();
   const [filter, setFilter] = useState(user);
   const [events, setEvents] = useState<readonly StoredAuditEvent[]>([]);
-  /** Where older ones go on; one page reads a bounded stretch, whatever it finds there. */
+  /** The cursor of older events; one request reads a bounded number, however many match. */
   const [next, setNext] = useState<number>();
   const [following, setFollowing] = useState(true);
   const [problem, setProblem] = useState<string>();
@@ -82,7 +82,7 @@ export function AuditPage({ user }: { readonly user: string }) {
       </form>
       {problem !== undefined && <Message kind="error">{problem}</Message>}
       {events.length === 0 && problem === undefined && (
-        <p class="empty">{next === undefined ? 'No events.' : 'None among the newest.'}</p>
+        <p class="empty">{next === undefined ? 'No events.' : 'No matching events among the newest.'}</p>
       )}
       {events.length > 0 && <AuditTable events={events} />}
       <div class="pager">
@@ -101,7 +101,7 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
         <tr>
           <th scope="col">Time</th>
           <th scope="col">Account</th>
-          <th scope="col">What</th>
+          <th scope="col">Kind</th>
           <th scope="col">Outcome</th>
           <th scope="col">Service</th>
           <th scope="col">From</th>
@@ -115,7 +115,7 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
               {timeWithSeconds(event.at)}
             </td>
             <td data-label="Account">{event.account}</td>
-            <td data-label="What">{event.kind}</td>
+            <td data-label="Kind">{event.kind}</td>
             <td data-label="Outcome">
               <span class={`state state-${stateOf(event.outcome)}`}>{event.outcome}</span>
               {notesOf(event) !== '' && <small>{notesOf(event)}</small>}
@@ -134,7 +134,7 @@ function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }
   );
 }
 
-/** Why; whether the code is one of a clock that is wrong; for how many events this one stands. */
+/** The reason; whether the code fits a wrong clock; how many events this one represents. */
 function notesOf({ reason, offset, count }: StoredAuditEvent): string {
   const notes = [
     ...(reason === '' ? [] : [reason]),
@@ -144,7 +144,7 @@ function notesOf({ reason, offset, count }: StoredAuditEvent): string {
   return notes.join(', ');
 }
 
-/** An IPv6 address breaks behind its colons only. */
+/** Breaks an IPv6 address only after colons. */
 function Source({ text }: { readonly text: string }) {
   const parts = text.split(/(?<=:)/);
   if (parts.length < 3) return <>{text}</>;
@@ -165,7 +165,7 @@ function stateOf(outcome: StoredAuditEvent['outcome']): string {
   return outcome === 'abandoned' ? 'disabled' : 'enabled';
 }
 
-/** Newest first, each once: what came live may come again with a page. */
+/** Newest first, without duplicates: a live event may come again with a page. */
 function merged(
   held: readonly StoredAuditEvent[],
   more: readonly StoredAuditEvent[],

@@ -14,7 +14,7 @@ export interface BypassDialogProps {
   readonly reload: () => Promise<void>;
 }
 
-/** Makes a code for one login, and shows it this once. */
+/** Creates a code for one login, and shows it once. */
 export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
   const [given, setGiven] = useState<BypassView>();
   const work = useWork();
@@ -27,7 +27,7 @@ export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
       setGiven(view);
       await reload();
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
 
   if (given !== undefined)
     return (
@@ -41,7 +41,7 @@ export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
           </button>
         }
       >
-        <p>Read it out; it is shown this once.</p>
+        <p>Read it out. It is shown only once.</p>
         <p>
           <code>{given.bypassCode}</code>
         </p>
@@ -51,8 +51,8 @@ export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
     );
   return (
     <FactorDialog
-      title={`Give ${account} a bypass code`}
-      action="Make the code"
+      title={`Issue a bypass code to ${account}`}
+      action="Create code"
       first={confirmation.fields === null ? 'action' : undefined}
       filled={confirmation.filled}
       work={work}
@@ -60,10 +60,13 @@ export function BypassDialog({ account, onClose, reload }: BypassDialogProps) {
       onSubmit={submit}
       onClose={onClose}
     >
-      <p>For one login within the next hour, in place of any other second factor. A code before it ends.</p>
+      <p>
+        The code is valid for one login within the next hour, in place of any other second factor. It replaces
+        any earlier code.
+      </p>
       <Message kind="warning">
-        Whoever has the password and this code is in. Be sure who is on the phone: call back on a number that
-        you know.
+        Anyone with the password and this code can log in. Be sure who is on the phone: call back on a number
+        that you know.
       </Message>
       {confirmation.fields}
     </FactorDialog>

@@ -23,7 +23,7 @@ export function InvitePage() {
 
   const submit = () =>
     work.run(async () => {
-      // The names that were refused stay in the field, to be mended and tried again.
+      // Rejected names stay in the field, to be corrected and sent again.
       const left: string[] = [];
       for (const [index, account] of accounts.entries()) {
         const result = await invite(account);
@@ -36,7 +36,7 @@ export function InvitePage() {
       }
       setNames(left.join('\n'));
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   const invite = async (account: string): Promise<Invited | 'confirm'> => {
     try {
       const link = await confirmation.run(() =>
@@ -59,8 +59,8 @@ export function InvitePage() {
     <>
       <h1>Invite</h1>
       <p>
-        A link with which somebody who has no second factor yet adds one. It is good once, and for a day. Send
-        it by a way that only its receiver reads.
+        An invite is a link with which a user without a second factor adds one. It is valid once, within 24
+        hours. Send it so that only its recipient can read it.
       </p>
       <form
         novalidate
@@ -82,17 +82,17 @@ export function InvitePage() {
             aria-describedby={`${id}-hint`}
           />
           <p class="hint" id={`${id}-hint`}>
-            One, or a list: one name a line.
+            One or more names, one per line.
           </p>
         </div>
         <Check
-          label="Without a password: whoever has the link can enrol"
+          label="Without a password: anyone with the link can enrol"
           checked={withoutPassword}
           onChecked={setWithoutPassword}
         />
         {withoutPassword && (
           <Message kind="warning">
-            Such a link is all that it takes. Hand it over in person, or use it only for accounts that have no
+            Such a link is enough to enrol. Hand it over in person, or use it only for accounts that have no
             password.
           </Message>
         )}
@@ -113,9 +113,7 @@ function InvitedList({ invited }: { readonly invited: readonly Invited[] }) {
   return (
     <section aria-label="Links">
       <h2>Links</h2>
-      <Message kind="warning">
-        They are shown now and never again. Copy them before you leave this page.
-      </Message>
+      <Message kind="warning">Shown only once. Copy them before you leave this page.</Message>
       <ul class="links">
         {invited.map((one) => (
           <li key={one.account}>

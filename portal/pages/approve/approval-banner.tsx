@@ -9,10 +9,10 @@ import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
 import { Outcome } from './outcome.tsx';
 import { useApproval } from './use-approval.ts';
 
-/** Logins of one's own that wait, in every page. */
+/** The user's logins that wait for approval, on every page. */
 export function ApprovalBanner({ live }: { readonly live: Live }) {
   const [looking, setLooking] = useState<ApprovalView>();
-  // What was told knows nothing of this browser's address: what is asked for does, and warns.
+  // The live event was not compared with this browser's address; the response of this call is, and warns.
   const look = ({ id }: ApprovalView) =>
     call('POST /api/approvals/show', { body: { id } }).then(setLooking, () => live.forget(id));
   return (
@@ -20,11 +20,11 @@ export function ApprovalBanner({ live }: { readonly live: Live }) {
       {live.approvals.map((approval) => (
         <div key={approval.id} class="banner">
           <p>
-            <b>A login waits for you:</b> {approval.service} on {approval.host}
+            <b>Login awaiting approval:</b> {approval.service} on {approval.host}
             {approval.source === undefined ? '' : `, from ${approval.source}`}
           </p>
           <button type="button" class="button" onClick={() => void look(approval)}>
-            Look at it
+            Review
           </button>
         </div>
       ))}
@@ -47,7 +47,7 @@ interface ApprovalDialogProps {
   readonly onClose: (over: boolean) => void;
 }
 
-/** The number is not shown here: it has to be read at the prompt, and one wrong try ends the request. */
+/** The number is not shown here: it has to be read at the prompt, and one wrong answer ends the request. */
 function ApprovalDialog({ approval, onClose }: ApprovalDialogProps) {
   const [number, setNumber] = useState('');
   const { outcome, work, approve, deny } = useApproval(approval);
@@ -67,7 +67,7 @@ function ApprovalDialog({ approval, onClose }: ApprovalDialogProps) {
         }
       >
         {outcome === undefined ? (
-          <Message kind="warning">This request has run out. Log in once more for a new one.</Message>
+          <Message kind="warning">This request has expired. Log in again for a new one.</Message>
         ) : (
           <Outcome outcome={outcome} />
         )}
@@ -98,7 +98,7 @@ function ApprovalDialog({ approval, onClose }: ApprovalDialogProps) {
         label="Number at the prompt"
         value={number}
         onValue={setNumber}
-        hint="The two digits that stand where you log in. A wrong one ends the request."
+        hint="The two digits shown where you log in. A wrong number ends the request."
         input={{ inputMode: 'numeric', autocomplete: 'off', maxLength: 2, class: 'mono' }}
       />
       {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}

@@ -3,15 +3,15 @@ import type { ApprovalView } from '../../../daemon/api/sign-in-views.ts';
 import { Message } from '../components/message.tsx';
 import { timeWithSeconds } from '../labels.ts';
 
-/** Who logs in where, from where and when: what a person has to recognise. */
+/** Who logs in where, from where and when: what the user has to recognise. */
 export function ApprovalFacts({ approval }: { readonly approval: ApprovalView }) {
   return (
     <>
       {approval.elsewhere && (
         <Message kind="alarm">
-          <strong>This login comes from somewhere else than you.</strong> Its address is{' '}
-          <b>{approval.source ?? 'not known'}</b>, and that is not the address of this browser. If you did not
-          start it yourself just now, choose <b>Deny</b>: somebody has your password.
+          <strong>This login comes from a different address.</strong> Its address is{' '}
+          <b>{approval.source ?? 'not known'}</b>, which is not the address of this browser. If you did not
+          start it yourself just now, choose <b>Deny</b>: someone has your password.
         </Message>
       )}
       <dl class="facts">
@@ -38,7 +38,7 @@ export function ApprovalFacts({ approval }: { readonly approval: ApprovalView })
   );
 }
 
-/** Seconds until the request is over, once a second. */
+/** Seconds until the request expires, updated once a second. */
 export function useSecondsLeft(expires: number): number {
   const left = () => Math.max(0, Math.ceil((expires - Date.now()) / 1000));
   const [seconds, setSeconds] = useState(left);

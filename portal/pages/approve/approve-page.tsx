@@ -7,15 +7,15 @@ import { ApprovalFacts, useSecondsLeft } from './approval-facts.tsx';
 import { Outcome } from './outcome.tsx';
 import { useApproval } from './use-approval.ts';
 
-/** For whoever has the link that stands at the prompt: nobody need be signed in. */
+/** For the user with the link shown at the prompt, without a portal session. */
 export function ApprovePage() {
-  /** An object each time: the same link may be opened once more. */
+  /** A new object each time: the same link may be opened again. */
   const [link, setLink] = useState<{ readonly id: string }>();
   const [approval, setApproval] = useState<ApprovalView>();
   const [problem, setProblem] = useState<string>();
   useLayoutEffect(() => {
     const taken = takeSecret();
-    if (taken === undefined) setProblem('Open the link that stands at the prompt: it is needed each time.');
+    if (taken === undefined) setProblem('Open the link shown at the prompt. It is needed each time.');
     else setLink({ id: taken });
   }, []);
   useEffect(() => onAnotherLink((id) => setLink({ id })), []);
@@ -44,7 +44,7 @@ function Request({ approval }: { readonly approval: ApprovalView }) {
   if (seconds === 0)
     return (
       <Message kind="warning">
-        <strong>Over.</strong> This request has run out. Log in once more for a new one.
+        <strong>Expired.</strong> This request has expired. Log in again for a new one.
       </Message>
     );
   return (
@@ -52,9 +52,9 @@ function Request({ approval }: { readonly approval: ApprovalView }) {
       <ApprovalFacts approval={approval} />
       {approval.number !== undefined && (
         <div class="number-box">
-          <p>The same number must stand at the prompt where you log in:</p>
+          <p>The prompt where you log in must show the same number:</p>
           <p class="number">{approval.number}</p>
-          <p>Another number, or no such prompt? Deny.</p>
+          <p>If it shows another number, or there is no such prompt, choose Deny.</p>
         </div>
       )}
       {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}

@@ -11,12 +11,12 @@ const titles: Readonly<Record<ApprovalOutcome['outcome'], string>> = {
   approved: 'Approved',
   denied: 'Denied',
   refused: 'Refused',
-  over: 'Over',
+  over: 'Expired',
 };
 
 export function Outcome({ outcome }: { readonly outcome: ApprovalOutcome }) {
   const title = `${titles[outcome.outcome]}.`;
-  // The daemon's text stands by itself elsewhere, and may begin with the same word.
+  // The daemon's text is also shown without a title, and may begin with the same word.
   const text = outcome.text.startsWith(title) ? outcome.text.slice(title.length).trim() : outcome.text;
   return (
     <div role="status">

@@ -8,7 +8,9 @@ export function CopyButton({ text, of }: { readonly text: string; readonly of: s
         type="button"
         class="button button-small"
         aria-label={`Copy ${of}`}
-        onClick={() => void copyText(text).then((done) => setSaid(done ? 'Copied.' : 'Not possible here.'))}
+        onClick={() =>
+          void copyText(text).then((done) => setSaid(done ? 'Copied.' : 'Copying is not possible here.'))
+        }
       >
         Copy
       </button>
@@ -19,7 +21,7 @@ export function CopyButton({ text, of }: { readonly text: string; readonly of: s
   );
 }
 
-/** @returns whether it could be copied */
+/** @returns whether the text could be copied */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -3,9 +3,9 @@ import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks';
 
 export interface DialogProps {
   readonly title: string;
-  /** Escape, Cancel, or a click beside a dialog that may be left. */
+  /** Called on Escape, Cancel, or a click beside a dialog that may be closed. */
   readonly onClose: () => void;
-  /** Enter in a field, or the button of type submit. */
+  /** Called on Enter in a field, or the button of type submit. */
   readonly onSubmit?: () => Promise<void> | void;
   /** False: Escape does not close it. */
   readonly leavable?: boolean;
@@ -16,8 +16,8 @@ export interface DialogProps {
 }
 
 /**
- * The browser's own modal dialog: it keeps the focus within and the page behind it out of reach. When it closes,
- * the focus goes back to where it came from.
+ * The browser's modal dialog: it keeps the focus inside and the page behind it inert. When it closes, the focus returns
+ * to where it was.
  */
 export function Dialog(props: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -37,7 +37,7 @@ export function Dialog(props: DialogProps) {
       event.preventDefault();
       if (props.leavable !== false) props.onClose();
     };
-    // Chromium closes at the second Escape whatever `cancel` says; the key itself can be taken.
+    // Chromium closes at the second Escape whatever `cancel` does; the key event can be stopped.
     const key = (event: KeyboardEvent) => {
       if (event.key !== 'Escape' || event.defaultPrevented) return;
       event.stopPropagation();

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
-/** What differs from field to field. */
+/** Attributes that differ from field to field. */
 export interface InputExtras {
   readonly autocomplete?: string;
   readonly autocapitalize?: 'off' | 'characters';
@@ -11,9 +11,9 @@ export interface InputExtras {
   readonly maxLength?: number;
   readonly inputMode?: 'text' | 'numeric';
   readonly class?: string;
-  /** It takes the focus as it appears. */
+  /** Takes the focus when it appears. */
   readonly autofocus?: boolean;
-  /** Where a dialog begins. */
+  /** Has the focus when the dialog opens. */
   readonly 'data-first'?: boolean | undefined;
 }
 
@@ -21,16 +21,16 @@ export interface FieldProps {
   readonly label: string;
   readonly value: string;
   readonly onValue: (value: string) => void;
-  /** What is wrong with it; it gets the focus when that appears. */
+  /** The field's error; the field gets the focus when it appears. */
   readonly error?: string | undefined;
   readonly hint?: ComponentChildren;
   readonly type?: 'text' | 'password' | 'search';
   readonly input?: InputExtras;
-  /** Stands behind the field, in its line. */
+  /** Shown after the field, on its line. */
   readonly beside?: ComponentChildren;
 }
 
-/** A label, its field, what helps with it and what is wrong with it. */
+/** A label, its field, its hint and its error. */
 export function Field(props: FieldProps) {
   const id = useId();
   const ref = useRef<HTMLInputElement>(null);

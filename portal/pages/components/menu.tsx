@@ -2,7 +2,7 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hook
 
 export interface MenuItem {
   readonly label: string;
-  /** Said below the label: what it is, or why it cannot be chosen. */
+  /** Shown below the label: what it is, or why it cannot be chosen. */
   readonly note?: string | undefined;
   readonly disabled?: boolean;
   readonly onChoose: () => void;
@@ -12,7 +12,7 @@ export interface MenuProps {
   readonly label: string;
   readonly items: readonly MenuItem[];
   readonly button?: string;
-  /** What the commands are about, for who cannot see where the button stands. */
+  /** What the commands are about, for screen readers. */
   readonly of?: string;
 }
 

@@ -13,7 +13,7 @@ const marks: Readonly<Record<MessageProps['kind'], string>> = {
   alarm: '!',
 };
 
-/** Something to read, in words; the colour only says it once more. */
+/** A message in words; the colour only repeats its kind. */
 export function Message({ kind, children }: MessageProps) {
   const loud = kind === 'error' || kind === 'alarm';
   return (

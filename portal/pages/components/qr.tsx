@@ -3,7 +3,7 @@ import { encode } from 'uqr';
 /** Modules of white around the code, as ISO/IEC 18004 asks for. */
 const quietZone = 4;
 
-/** Black on white in the dark too: many apps read nothing else. */
+/** Black on white in dark mode too: many apps read nothing else. */
 export function QrCode({ text, label }: { readonly text: string; readonly label: string }) {
   const { data, size } = encode(text, { ecc: 'M', border: 0 });
   const side = size + 2 * quietZone;
@@ -21,7 +21,7 @@ export function QrCode({ text, label }: { readonly text: string; readonly label:
   );
 }
 
-/** One run of dark modules a piece. */
+/** One piece per run of dark modules. */
 function darkModules(data: readonly (readonly boolean[])[]): string {
   let path = '';
   data.forEach((row, y) => {

@@ -53,7 +53,7 @@ export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeD
         setCost(error.message);
       }
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   const named = kind !== 'rename' || (name.trim() !== '' && name.trim() !== factor.name);
   const filled = named && confirmation.filled;
   const before = cost ?? warningBefore(kind, user, factor);
@@ -85,19 +85,19 @@ export function ChangeDialog({ kind, user, factor, onClose, onChanged }: ChangeD
 }
 
 const sentences: Readonly<Record<Exclude<ChangeKind, 'rename'>, string>> = {
-  enable: 'It counts again in logins:',
-  disable: 'It stays in the list and counts for nothing until it is enabled again:',
-  remove: 'This second factor goes for good:',
+  enable: 'Logins accept this second factor again:',
+  disable: 'Logins do not accept this second factor until it is enabled again:',
+  remove: 'This deletes the second factor:',
 };
 
-/** What can be told before the server judges it; it has the last word. */
+/** What is known before the server decides. */
 function warningBefore(kind: ChangeKind, user: UserView, factor: FactorSummary): string | undefined {
   if (kind !== 'remove' && kind !== 'disable') return undefined;
   if (!factor.enabled) return undefined;
   const others = user.factors.filter((other) => other.id !== factor.id && other.enabled);
   if (others.length === 0)
-    return 'It is the last second factor that is enabled. Without one, logins are let in by the password alone where the realm allows that, and refused where it does not.';
+    return 'This is the last enabled second factor. Without one, logins need only the password where the realm allows that, and are refused where it does not.';
   if (others.every((other) => other.kind === 'recovery'))
-    return 'Only recovery keys are left then, and each is good for one login.';
+    return 'Only recovery keys are left then, and each is valid for one login.';
   return undefined;
 }

@@ -5,7 +5,7 @@ import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
 import { problemAt, problemElsewhere, type Work } from '../use-task.ts';
 
-/** Of each dialog that adds a factor. */
+/** Properties of each dialog that adds a factor. */
 export interface AddDialogProps {
   readonly user: UserView;
   readonly onClose: () => void;
@@ -15,23 +15,23 @@ export interface AddDialogProps {
 export interface FactorDialogProps {
   readonly title: string;
   readonly wide?: boolean;
-  /** What the button says that does it. */
+  /** The label of the button that does it. */
   readonly action: string;
   readonly isDangerous?: boolean;
-  /** What the button says that does nothing. */
+  /** The label of the button that cancels. */
   readonly leave?: string;
-  /** The button that has the focus first, where it is none of the fields. */
+  /** The button that has the focus first, if no field has it. */
   readonly first?: 'action' | 'leave' | undefined;
   readonly filled: boolean;
   readonly work: Work;
-  /** Of problems that a field shows. */
+  /** Codes of problems that a field shows. */
   readonly codesOfFields: readonly string[];
   readonly onSubmit: () => Promise<void>;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }
 
-/** A change of factors: it can be sent once all is filled in, and says what went wrong beside no field. */
+/** A change of factors: it can be sent once all is filled in, and shows problems that belong to no field. */
 export function FactorDialog(props: FactorDialogProps) {
   const { first, filled, work } = props;
   const elsewhere = problemElsewhere(work.problem, props.codesOfFields);

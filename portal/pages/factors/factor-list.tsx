@@ -11,7 +11,7 @@ export interface FactorListProps {
   readonly onSwitch: (factor: FactorSummary) => void;
 }
 
-/** Columns as people know them from the list of the server's own dialog; on a phone each row is a card. */
+/** A table of factors; on a phone each row is a card. */
 export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListProps) {
   if (user.factors.length === 0)
     return (
@@ -43,7 +43,7 @@ export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListPr
                 {(factor.kind !== 'u2f' || !mine) && <small>{factor.detail}</small>}
                 {factor.kind === 'u2f' && mine && (
                   <small class="advice">
-                    U2F is legacy: it still works, and WebAuthn is better.{' '}
+                    U2F is legacy. It still works, but WebAuthn is better.{' '}
                     <button type="button" class="link" onClick={() => onSwitch(factor)}>
                       Switch to WebAuthn
                     </button>
@@ -51,7 +51,9 @@ export function FactorList({ user, now, mine, onChange, onSwitch }: FactorListPr
                 )}
                 {factor.left !== undefined && factor.left < 4 && (
                   <small class="advice">
-                    {factor.left === 0 ? 'All are used: make new ones.' : 'Less than 4 left: make new ones.'}
+                    {factor.left === 0
+                      ? 'All are used. Create a new set.'
+                      : 'Fewer than 4 left. Create a new set.'}
                   </small>
                 )}
               </th>

@@ -21,7 +21,7 @@ type Open =
 
 export interface FactorsProps {
   readonly user: UserView;
-  /** Of the one who is signed in; else an administrator looks at somebody's. */
+  /** Whether they belong to the signed-in user; otherwise an administrator sees those of another account. */
   readonly mine: boolean;
   readonly reload: () => Promise<void>;
 }
@@ -33,7 +33,7 @@ const addable: readonly { readonly kind: AddableKind; readonly label: string; re
   { kind: 'yubikey', label: 'YubiKey OTP', note: 'One touch types a code' },
 ];
 
-/** The list of somebody's second factors with all that can be done to it. */
+/** The list of an account's second factors, with all actions. */
 export function Factors({ user, mine, reload }: FactorsProps) {
   const { say } = usePortal();
   const [open, setOpen] = useState<Open>();
@@ -110,7 +110,7 @@ export function Factors({ user, mine, reload }: FactorsProps) {
           {...none}
           factor={open.factor}
           onSwitched={(warning) => {
-            const text = 'The key is a security key (WebAuthn) now.';
+            const text = 'The key is now a security key (WebAuthn).';
             say(
               warning === undefined
                 ? { kind: 'done', text }
@@ -129,7 +129,7 @@ export function Factors({ user, mine, reload }: FactorsProps) {
 }
 
 const done: Readonly<Record<ChangeKind, string>> = {
-  rename: 'is its name now',
+  rename: 'is the new name',
   enable: 'is enabled',
   disable: 'is disabled',
   remove: 'was removed',

@@ -25,7 +25,7 @@ export function KeyDialog({ user, onClose, onAdded }: AddDialogProps) {
       const added = await confirmation.run(() => addKey(user.account, name.trim()));
       if (added !== undefined) onAdded(added);
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   const filled = name.trim() !== '' && confirmation.filled;
 
   return (
@@ -46,7 +46,7 @@ export function KeyDialog({ user, onClose, onAdded }: AddDialogProps) {
         name={name}
         onName={setName}
         work={work}
-        hint="So that you know it again, such as “blue key on the ring”."
+        hint="A name that you recognise, such as “blue key on the ring”."
       />
       {confirmation.fields}
       {work.busy && (

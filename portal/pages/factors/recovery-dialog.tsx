@@ -9,13 +9,13 @@ import { RecoverySheet } from './recovery-sheet.tsx';
 
 export interface RecoveryDialogProps {
   readonly user: UserView;
-  /** It is offered after something else was done, and may be put off. */
+  /** It is offered after another change, and may be postponed. */
   readonly offered: boolean;
   readonly onClose: () => void;
   readonly onAdded: (added: EnrolView) => void;
 }
 
-/** Makes the keys, and then shows them this once. */
+/** Creates the keys, and then shows them once. */
 export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDialogProps) {
   const [keys, setKeys] = useState<readonly string[]>();
   const work = useWork();
@@ -31,14 +31,14 @@ export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDial
       setKeys(added.recoveryKeys ?? []);
       onAdded(added);
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   const old = user.factors.find(({ kind }) => kind === 'recovery');
 
   if (keys !== undefined) return <RecoverySheet account={user.account} keys={keys} onClose={onClose} />;
   return (
     <FactorDialog
-      title={offered ? 'Recovery keys, for the day the device is lost' : 'Add recovery keys'}
-      action={old === undefined ? 'Make recovery keys' : 'Replace them'}
+      title={offered ? 'Recovery keys, in case you lose your device' : 'Add recovery keys'}
+      action={old === undefined ? 'Create recovery keys' : 'Replace recovery keys'}
       leave={offered ? 'Not now' : 'Cancel'}
       first={confirmation.fields === null ? 'action' : undefined}
       filled={confirmation.filled}
@@ -48,8 +48,8 @@ export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDial
       onClose={onClose}
     >
       <p>
-        Ten keys, each good for one login, in place of any other second factor. Print them and lock them away,
-        or keep them in a password vault: they let you in when everything else is lost.
+        Ten keys, each valid for one login, in place of any other second factor. Print them and lock them
+        away, or keep them in a password vault: with them you can log in when your other factors are lost.
       </p>
       {old !== undefined && (
         <Message kind="warning">

@@ -12,14 +12,14 @@ export interface RecoverySheetProps {
   readonly onClose: () => void;
 }
 
-/** What Print prints and Download saves; it cannot be had again, so Escape does not close it by accident. */
+/** What Print prints and Download saves. It is shown only once, so Escape does not close it by accident. */
 export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
   const { session } = usePortal();
   const [stored, setStored] = useState(false);
   const [said, setSaid] = useState('');
   const [made] = useState(() => timeText(Date.now()));
   const heading = `Recovery keys of ${account} on ${session.site.host}`;
-  const text = `${heading}, made ${made}\nEach key is good for one login.\n\n${keys.join('\n')}\n`;
+  const text = `${heading}, created ${made}\nEach key is valid for one login.\n\n${keys.join('\n')}\n`;
 
   return (
     <Dialog
@@ -33,10 +33,10 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
         </button>
       }
     >
-      <Message kind="warning">They are shown now and never again. Store them before you go on.</Message>
+      <Message kind="warning">Shown only once. Save them now.</Message>
       <div class="sheet">
         <p class="sheet-heading">{heading}</p>
-        <p class="sheet-heading sheet-made">made {made}</p>
+        <p class="sheet-heading sheet-made">created {made}</p>
         <ol class="recovery-keys">
           {keys.map((key) => (
             <li key={key}>
@@ -44,7 +44,7 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
             </li>
           ))}
         </ol>
-        <p class="sheet-heading">Each key is good for one login.</p>
+        <p class="sheet-heading">Each key is valid for one login.</p>
       </div>
       <div class="button-row">
         <button
@@ -53,7 +53,7 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
           data-first
           onClick={() => {
             void copyText(text).then((done) =>
-              setSaid(done ? 'Copied.' : 'This browser does not let pages copy.'),
+              setSaid(done ? 'Copied.' : 'This browser does not allow copying.'),
             );
           }}
         >
@@ -76,7 +76,7 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
           {said}
         </span>
       </div>
-      <Check label="I have stored them" checked={stored} onChecked={setStored} />
+      <Check label="I have saved them" checked={stored} onChecked={setStored} />
     </Dialog>
   );
 }
@@ -87,6 +87,6 @@ function download(name: string, text: string): void {
   link.href = address;
   link.download = name;
   link.click();
-  // The browser reads it after the click has been handled.
+  // The browser reads it after the click was handled.
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

@@ -13,7 +13,7 @@ export interface SwitchDialogProps {
   readonly onSwitched: (warning: string | undefined) => void;
 }
 
-/** A legacy U2F credential becomes a WebAuthn one: the key is added anew, and only then the old one goes. */
+/** Replaces a legacy U2F credential with a WebAuthn one: the key is added first, then the old entry is removed. */
 export function SwitchDialog({ user, factor, onClose, onSwitched }: SwitchDialogProps) {
   const [name, setName] = useState(`${factor.name} (WebAuthn)`);
   const work = useWork();
@@ -29,11 +29,11 @@ export function SwitchDialog({ user, factor, onClose, onSwitched }: SwitchDialog
         onSwitched(added.warning ?? gone.warning);
       } catch (error) {
         onSwitched(
-          `The key was added, but the old one is still there: ${messageOf(error)} Remove it in the list.`,
+          `The key was added, but the old entry is still there: ${messageOf(error)} Remove it in the list.`,
         );
       }
     });
-  const confirmation = useConfirmation({ onProven: submit });
+  const confirmation = useConfirmation({ onVerified: submit });
   const filled = name.trim() !== '' && confirmation.filled;
 
   return (
@@ -47,8 +47,8 @@ export function SwitchDialog({ user, factor, onClose, onSwitched }: SwitchDialog
       onClose={onClose}
     >
       <p>
-        Plug in the key that is listed as <b>{factor.name}</b>. It is added anew as a security key (WebAuthn),
-        and then the legacy entry is removed. Nothing is removed before the key has been added.
+        Plug in the key that is listed as <b>{factor.name}</b>. It is added as a security key (WebAuthn), and
+        then the legacy entry is removed. Nothing is removed before the key was added.
       </p>
       <NameField name={name} onName={setName} work={work} />
       {confirmation.fields}

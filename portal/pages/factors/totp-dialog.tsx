@@ -40,7 +40,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
       );
       if (added !== undefined) onAdded(added);
     });
-  const confirmation = useConfirmation({ always: true, onProven: submit });
+  const confirmation = useConfirmation({ always: true, onVerified: submit });
 
   const bytes = useMemo(() => base32Bytes(secret), [secret]);
   const uri =
@@ -68,7 +68,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
             name={name}
             onName={setName}
             work={work}
-            hint="For the device or application, such as “pixel-7 authy”."
+            hint="The device or application, such as “pixel-7 authy”."
           />
           <Field
             label="Secret"
@@ -79,7 +79,7 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
             }}
             error={
               bytes === undefined && secret !== ''
-                ? 'A secret is written in the letters A to Z and the digits 2 to 7.'
+                ? 'A secret consists of the letters A to Z and the digits 2 to 7.'
                 : problemAt(problem, secretCodes)
             }
             input={{ autocomplete: 'off', autocapitalize: 'characters', spellcheck: false, class: 'mono' }}
@@ -94,13 +94,13 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
             label="Issuer name"
             value={issuer}
             onValue={setIssuer}
-            hint="What the app shows beside the code."
+            hint="The name that the app shows beside the code."
             input={{ autocomplete: 'off', maxLength: 100 }}
           />
         </div>
         <figure class="totp-code">
           {uri === undefined ? (
-            <div class="qr qr-missing">The QR code appears with a secret.</div>
+            <div class="qr qr-missing">The QR code appears once there is a secret.</div>
           ) : (
             <QrCode text={uri} label={`QR code for ${user.account}`} />
           )}
@@ -121,14 +121,14 @@ export function TotpDialog({ user, onClose, onAdded }: AddDialogProps) {
           work.clear();
         }}
         error={problemAt(problem, codeCodes)}
-        hint={`The ${digits} digits that the app shows now, once it has scanned the code.`}
+        hint={`The ${digits} digits that the app shows after scanning the QR code.`}
         input={{ autocomplete: 'one-time-code', inputMode: 'numeric', required: true, class: 'mono' }}
       />
     </FactorDialog>
   );
 }
 
-/** To be typed on another device: a field may be too narrow to show all of it. */
+/** To be typed on another device: a field may be too narrow for the whole secret. */
 function WholeSecret({ secret }: { readonly secret: string }) {
   const groups = secret.match(/.{1,4}/g) ?? [];
   return (

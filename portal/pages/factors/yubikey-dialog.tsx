@@ -22,8 +22,8 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
       );
       if (added !== undefined) onAdded(added);
     });
-  const confirmation = useConfirmation({ onProven: submit });
-  // A YubiKey ends what it types with Enter, and must not send a form that is half filled.
+  const confirmation = useConfirmation({ onVerified: submit });
+  // A YubiKey types Enter after its code, which must not send an incomplete form.
   const filled = name.trim() !== '' && touch.trim().length >= 32 && confirmation.filled;
   const { problem } = work;
 
@@ -47,7 +47,7 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
           work.clear();
         }}
         error={problemAt(problem, touchCodes)}
-        hint="Put the cursor here and touch the key once: it types 44 letters by itself."
+        hint="Put the cursor here and touch the key once: it types 44 letters."
         input={{
           autocomplete: 'off',
           autocapitalize: 'off',
@@ -57,7 +57,7 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
         }}
       />
       <Message kind="info">
-        Most YubiKeys can be added as a security key too. That is the better choice where the realm takes it.
+        Most YubiKeys can also be added as a security key, which is the better choice if the realm accepts it.
       </Message>
     </FactorDialog>
   );

@@ -14,16 +14,16 @@ export interface SecondFactorProps {
   readonly value: string;
   readonly onValue: (value: string) => void;
   readonly error: string | undefined;
-  /** The key has signed. */
+  /** Called when the security key has signed. */
   readonly onKey: (assertion: AssertionBody) => Promise<void>;
   readonly busy: boolean;
-  /** Whether something is to be typed now, and so to be sent. */
+  /** Whether an answer is to be typed and sent now. */
   readonly onTyping?: (typing: boolean) => void;
 }
 
 type Way = { readonly kind: 'key' } | { readonly kind: 'code' | 'recovery'; readonly label: string };
 
-/** A key first, which is one touch; then codes; what is kept for the day when both are lost comes last. */
+/** A security key first, which is one touch; then codes; recovery keys last. */
 function waysOf({ typed, key }: FactorStep): readonly Way[] {
   const names = typed === undefined ? [] : typed.toLowerCase().split(' or ');
   const codes = names.filter((name) => name !== 'recovery key');
@@ -43,7 +43,7 @@ function inputFor({ kind, label }: Exclude<Way, { kind: 'key' }>): InputExtras {
   return { ...common, autocomplete: 'one-time-code', inputMode: digits ? 'numeric' : 'text' };
 }
 
-/** What the account is asked for behind the password: one way at a time, the others at hand. */
+/** The second factor after the password: one way at a time, with the others offered. */
 export function SecondFactor(props: SecondFactorProps) {
   const { step, value, onValue, error, busy, onTyping } = props;
   const ways = waysOf(step);
@@ -51,7 +51,7 @@ export function SecondFactor(props: SecondFactorProps) {
   const way = ways.find(({ kind }) => kind === chosen) ?? ways[0];
   const root = useRef<HTMLDivElement>(null);
   const kind = way?.kind;
-  // The button of a key takes no focus while the step before is under way.
+  // The button of a security key takes no focus while the previous step is in progress.
   const ready = kind !== 'key' || !busy;
   useEffect(() => {
     if (ready) root.current?.querySelector<HTMLElement>('input, button')?.focus();
@@ -73,7 +73,7 @@ export function SecondFactor(props: SecondFactorProps) {
       {way?.kind === 'key' && <KeyWay {...props} />}
       {way === undefined && (
         <Message kind="error">
-          No second factor is left that can be used here. Ask an administrator for help.
+          You have no second factor that can be used here. Ask an administrator for help.
         </Message>
       )}
       {ways.length > 1 && (

@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { usePortal } from '../session.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
-/** Over whatever page and dialog there is, which stay as they are below it. */
+/** Shown over the current page and dialog, which keep their state. */
 export function SessionOver({
   account,
   onLeave,
@@ -37,11 +37,11 @@ export function SessionOver({
     <dialog ref={ref} class="dialog" aria-labelledby="session-over">
       <h2 id="session-over">Your session has ended</h2>
       <div class="dialog-body">
-        <p>Sign in again to go on where you were. What you typed is still there; passwords are not.</p>
+        <p>Sign in again to continue where you were. What you typed is kept, except passwords.</p>
         <SignInForm user={account} fixed onDone={(session) => update(session)} />
         <p>
           <button type="button" class="link" onClick={onLeave}>
-            Leave, or sign in as somebody else
+            Leave, or sign in as another user
           </button>
         </p>
       </div>

@@ -9,13 +9,13 @@ import { useWork } from '../use-task.ts';
 import { type FactorStep, SecondFactor } from './second-factor.tsx';
 
 export interface SignInFormProps {
-  /** Stands in the password's place. */
+  /** Replaces the password. */
   readonly link?: string | undefined;
   readonly user?: string | undefined;
-  /** The account cannot be another one: what was begun belongs to it. */
+  /** The account is fixed: what was begun belongs to it. */
   readonly fixed?: boolean;
   readonly onDone: (session: SessionView, text: string | undefined) => void;
-  /** The link is none, or is none any more. */
+  /** The link is invalid, used or expired. */
   readonly onLinkRefused?: () => void;
 }
 
@@ -31,9 +31,9 @@ export function SignInForm({
   const [password, setPassword] = useState('');
   const [answer, setAnswer] = useState('');
   const [asked, setAsked] = useState<{ readonly id: string; readonly step: FactorStep }>();
-  /** Some invites ask for the password too: the server says so once the account is named. */
+  /** Some invites ask for the password too: the server says so once it knows the account. */
   const [passwordNeeded, setPasswordNeeded] = useState(false);
-  /** Behind the password a key needs no button of the form. */
+  /** After the password a security key needs no button of the form. */
   const [typing, setTyping] = useState(true);
   const work = useWork();
   const withPassword = link === undefined || passwordNeeded;
@@ -69,7 +69,7 @@ export function SignInForm({
       try {
         heard(await call('POST /api/sign-in/:id', { path: { id }, body }));
       } catch (error) {
-        // That sign-in is over: the next one begins with the password.
+        // That sign-in has ended: the next one begins with the password.
         if (error instanceof ApiError && error.code !== 'unreachable') setAsked(undefined);
         throw error;
       }
@@ -138,7 +138,7 @@ export function SignInForm({
             class="button button-main"
             disabled={work.busy || !ready || (asked !== undefined && answer.trim() === '')}
           >
-            {asked === undefined && !withPassword ? 'Go on' : 'Sign in'}
+            {asked === undefined && !withPassword ? 'Continue' : 'Sign in'}
           </button>
         )}
         {asked !== undefined && (

@@ -4,7 +4,7 @@ import { go, usePlace } from '../router.ts';
 import { usePortal } from '../session.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
-/** For /sign-in, with a link of one's own or without, and for /invite with its link. */
+/** For /sign-in, with or without a sign-in link, and for /invite with its link. */
 export function SignInPage() {
   const place = usePlace();
   const { session, update, say } = usePortal();
@@ -12,7 +12,7 @@ export function SignInPage() {
   const [user] = useState(() => place.query.get('user') ?? '');
   const [invited] = useState(() => place.path === '/invite' || place.path.startsWith('/invite/'));
   const [link, setLink] = useState<string>();
-  /** Refused: no word of welcome stands above that. */
+  /** The link was rejected: no welcome is shown then. */
   const [refused, setRefused] = useState(false);
   const welcome = invited && !refused;
   useLayoutEffect(() => setLink(takeSecret()), []);
@@ -30,14 +30,14 @@ export function SignInPage() {
       <h1>{welcome ? 'Welcome' : 'Sign in'}</h1>
       <p class="site">{session.site.host}</p>
       {welcome && link !== undefined && (
-        <p>You were invited to add your second factor here. The link in your invitation is good once.</p>
+        <p>You were invited to add your second factor here. The link in your invitation is valid once.</p>
       )}
       {welcome && link === undefined && (
-        <p>Open the link of your invitation again: it is needed each time. Or sign in with your password.</p>
+        <p>
+          Open the link in your invitation again, which is needed each time, or sign in with your password.
+        </p>
       )}
-      {link !== undefined && !invited && !refused && (
-        <p>The link stands in the place of your password, once.</p>
-      )}
+      {link !== undefined && !invited && !refused && <p>The link replaces your password, once.</p>}
       <SignInForm
         key={link}
         link={link}
@@ -53,7 +53,7 @@ export function SignInPage() {
   );
 }
 
-/** Only a path of this portal: an address in a query is anybody's to write. */
+/** Only a path of this portal: an attacker may have written the address in the query. */
 function safeNext(next: string | null): string {
   return next !== null && /^\/(?![/\\])[\w\-/?=&.%]*$/.test(next) ? next : '/';
 }

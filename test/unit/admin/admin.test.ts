@@ -119,7 +119,7 @@ describe('a change of a factor', () => {
   test('warns when nothing is asked any more', async () => {
     await rig.store.put('bob', { factors: [phone] });
     await assert.rejects(client.removeFactor('bob', 'aaaa'), coded('yes-needed'));
-    assert.match((await client.removeFactor('bob', 'aaaa', true)).warning ?? '', /not asked/);
+    assert.match((await client.removeFactor('bob', 'aaaa', true)).warning ?? '', /no longer asked/);
   });
 });
 
@@ -183,7 +183,7 @@ describe('what is shown', () => {
     const view = await client.user('gone');
     assert.equal(view.uid, undefined);
     assert.equal(view.realm, undefined);
-    assert.match(view.realmProblem ?? '', /does not know/);
+    assert.match(view.realmProblem ?? '', /no longer knows/);
     await assert.rejects(client.verify('gone', { answer: '123456' }), coded('no-such-account'));
     await assert.rejects(client.explain('gone', { service: 'sshd' }), coded('no-such-account'));
     await assert.rejects(

@@ -175,7 +175,7 @@ describe('somebody else’s', () => {
     });
     assert.match((await client.disableFactor('alice', 'aaaa', true)).warning ?? '', /no factor left/);
     await rig.store.put('alice', { factors: [phone, recoveryFactor()] });
-    const runsOut = { code: 'yes-needed', message: /good once.*"staff" requires another/ };
+    const runsOut = { code: 'yes-needed', message: /single-use.*"staff" requires another/ };
     await assert.rejects(client.removeFactor('alice', 'aaaa'), runsOut);
     await rig.store.put('alice', { factors: [phone] });
     const view = await rig.signIns.begin(callers.bob, withPassword('bob'));

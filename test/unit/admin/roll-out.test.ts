@@ -159,7 +159,7 @@ describe('an exemption', () => {
     const { exemptions, warnings } = await client.status();
     assert.deepEqual(exemptions, { running: 2, complete: true });
     assert.ok(
-      warnings.some((warning) => warning.startsWith('2 accounts are let off')),
+      warnings.some((warning) => warning.startsWith('2 accounts are exempt')),
       warnings.join('\n'),
     );
   });

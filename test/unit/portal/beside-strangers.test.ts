@@ -76,13 +76,13 @@ describe('who shares the tries of the owner', () => {
 
   it('wrong ones of the owner count, and end', async () => {
     await signIn(rig, from('192.0.2.1'));
-    for (let n = 0; n < limits.wrongTries.burst; n++)
+    for (let n = 0; n < limits.wrongAnswerRate.burst; n++)
       assert.equal(codeIn(await enter('192.0.2.1', 'wrong')), '403 not-permitted');
     assert.equal(codeIn(await enter('192.0.2.1')), '429 too-many-tries');
   });
 
   it('wrong codes of one name from one network count, over all of its sign-ins', async () => {
-    for (let n = 0; n < limits.wrongTries.burst; n++) {
+    for (let n = 0; n < limits.wrongAnswerRate.burst; n++) {
       const begun = await enter('192.0.2.1');
       assert.equal((await code('192.0.2.1', begun.body.id, '0')).status, 200);
     }

@@ -92,7 +92,7 @@ describe('signing in', () => {
 
   it('runs out of wrong tries, for one source', async () => {
     const wrong = { body: { by: 'password', user: 'alice', password: 'wrong' } };
-    for (let n = 0; n < limits.wrongTries.burst; n++)
+    for (let n = 0; n < limits.wrongAnswerRate.burst; n++)
       assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
     const asked = rig.daemon.asked.length;
     const refused = await ask(rig, 'POST /api/sign-in', wrong);
@@ -104,7 +104,7 @@ describe('signing in', () => {
   });
 
   it('counts guessed ids as wrong tries', async () => {
-    for (let n = 0; n < limits.wrongTries.burst; n++) {
+    for (let n = 0; n < limits.wrongAnswerRate.burst; n++) {
       const answer = await ask(rig, `POST /api/sign-in/guess-${n}`, { body: { kind: 'typed', answer: '0' } });
       assert.notEqual(answer.status, 429);
     }
@@ -114,7 +114,7 @@ describe('signing in', () => {
 
   it('has a limit however right it is', async () => {
     const right = { body: { by: 'password', user: 'alice', password: 'right' } };
-    for (let n = 0; n < limits.signInTries.burst; n++)
+    for (let n = 0; n < limits.signInRate.burst; n++)
       assert.equal((await ask(rig, 'POST /api/sign-in', right)).status, 200);
     assert.equal((await ask(rig, 'POST /api/sign-in', right)).status, 429);
   });
@@ -261,18 +261,18 @@ describe('approvals', () => {
   });
 
   it('let ids be guessed so many times and no more', async () => {
-    for (let n = 0; n < limits.guessTries.burst; n++)
+    for (let n = 0; n < limits.guessRate.burst; n++)
       assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: `guess-${n}` } })).status, 404);
     assert.equal(
       codeIn(await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })),
       '429 too-many-tries',
     );
-    rig.clock.ahead += limits.guessTries.forgetOneIn + 1;
+    rig.clock.ahead += limits.guessRate.forgetOneIn + 1;
     assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).status, 200);
   });
 
   it('count assertions that are refused', async () => {
-    for (let n = 0; n < limits.guessTries.burst; n++)
+    for (let n = 0; n < limits.guessRate.burst; n++)
       assert.equal(
         (await ask(rig, 'POST /api/approvals/answer', { body: { id: 'other', ...assertion } })).status,
         200,

@@ -58,9 +58,9 @@ describe('a token', () => {
   it('may be looked at, and idles all the same', async () => {
     const token = given();
     clock.pass(limits.tokenIdle - 1);
-    assert.equal(tokens.stands(token), true);
+    assert.equal(tokens.isLive(token), true);
     clock.pass(1);
-    assert.equal(tokens.stands(token), false);
+    assert.equal(tokens.isLive(token), false);
     assert.equal(await tokens.holder(token), undefined);
   });
 

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-const refusal = 'sign-in-refused: That name and password do not go together here.';
+const refusal = 'sign-in-refused: Incorrect account name or password.';
 const begin = (user: string, password?: string, caller = callers.portal) =>
   rig.signIns.begin(caller, withPassword(user, password));
 
