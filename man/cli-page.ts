@@ -99,7 +99,7 @@ export function sentence(about: string): string {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
-/** What addHelpText wrote behind the options: commander tells it to those who ask for the whole help alone. */
+/** Text of addHelpText after the options, which commander emits only with the complete help. */
 export function helpAfter(command: Command): string {
   const parts: string[] = [];
   command.configureOutput({ writeOut: (part) => void parts.push(part) });

@@ -18,7 +18,7 @@ export function daemonPage(date: string): string {
     ...forms.flatMap((form) => ['.Nm', text(form)]),
     '.Sh DESCRIPTION',
     text(
-      'sallyportd answers pam_sallyport.so on its sockets for logins, and sallyport and the portal on its control socket. It runs as an account of its own, without root, and holds the master key and the store. As a service it is started by systemd, whose sockets let logins wait while it starts.',
+      'sallyportd answers pam_sallyport.so on its sockets for logins, and sallyport and the portal on its control socket. It runs under a separate account, without root, and holds the master key and the store. As a service it is started by systemd, whose sockets let logins wait while it starts.',
     ),
     tagged(options.map(({ flags, about }) => [bold(flags), text(sentence(about))])),
     '.Sh ENVIRONMENT',

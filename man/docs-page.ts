@@ -4,7 +4,7 @@ import { fromMarkdown } from './from-markdown.ts';
 import { lines, type PageHead, pageHead } from './mdoc.ts';
 import { filesSection, seeAlsoSection } from './sections.ts';
 
-/** A manual page out of one of docs/: its first heading goes, what stands before the second is the description. */
+/** Makes a manual page of a page in docs/: drops its first heading; the text before the second is the description. */
 export function docsPage(
   root: string,
   file: string,

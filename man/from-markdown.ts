@@ -40,13 +40,13 @@ function table(token: Tokens.Table): string {
   return tagged(
     token.rows.map((row) => {
       const [first, ...rest] = row;
-      const told = rest.flatMap((cell, index) => {
+      const described = rest.flatMap((cell, index) => {
         const written = inline(cell.tokens);
         if (written === '') return [];
         const heading = headings[index] ?? '';
         return heading === '' ? [written] : [`${text(`${heading}: `)} ${written}`];
       });
-      return [term(first?.tokens ?? []), told.length > 0 ? told.join('.\n') : '\\&'] as const;
+      return [term(first?.tokens ?? []), described.length > 0 ? described.join('.\n') : '\\&'] as const;
     }),
   );
 }

@@ -4,12 +4,12 @@ import { manualPages } from './pages.ts';
 import { nowhere } from './world.ts';
 
 /**
- * node dist/man/main.js FOLDER: writes the manual pages, from what --help and docs/ say.
+ * node dist/man/main.js DIRECTORY: writes the manual pages from --help and docs/.
  * Their date is SOURCE_DATE_EPOCH (reproducible-builds.org), or when the program was built.
  */
 const directory = process.argv[2];
 if (directory === undefined) {
-  process.stderr.write('usage: node dist/man/main.js FOLDER\n');
+  process.stderr.write('usage: node dist/man/main.js DIRECTORY\n');
   process.exit(2);
 }
 const root = join(import.meta.dirname, '../..');

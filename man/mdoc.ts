@@ -23,12 +23,12 @@ export function pageHead({ title, section, date, names, about }: PageHead): stri
   ]);
 }
 
-/** Text of its own line: nothing in it is a request or an escape. */
+/** A line of text, escaped: it contains no request and no escape. */
 export function text(plain: string): string {
   return running(escapes(plain).trim());
 }
 
-/** Text that is escaped already: each sentence on a line of its own, as mdoc(7) wants it, and no line a request. */
+/** Escaped text with each sentence on a separate line, as mdoc(7) requires, and no line a request. */
 export function running(escaped: string): string {
   return escaped
     .replace(/([.!?][)"]?) +(?=\S)/g, '$1\n')
@@ -63,7 +63,7 @@ export function bold(plain: string): string {
   return `\\fB${escapes(plain)}\\fP`;
 }
 
-/** As it stands, set in. */
+/** Literal text, indented. */
 export function literal(code: string): string {
   return lines(['.Bd -literal -offset indent', ...code.trimEnd().split('\n').map(literalLine), '.Ed']);
 }

@@ -1,4 +1,4 @@
-/** What the pages say that stands nowhere else. */
+/** Texts that only the manual pages contain. */
 
 export const seeAlso: Readonly<Record<string, 5 | 8>> = {
   sallyport: 8,
@@ -9,7 +9,7 @@ export const seeAlso: Readonly<Record<string, 5 | 8>> = {
 
 export const files: readonly (readonly [path: string, about: string])[] = [
   ['/etc/sallyport/sallyport.toml', 'the configuration; it holds no secret'],
-  ['/etc/sallyport/master.key', 'the master key: whoever has it and the store has every seed'],
+  ['/etc/sallyport/master.key', 'the master key: anyone who has it and the store can read every secret'],
   ['/var/lib/sallyport/store', 'the store: factors, marks, counts and the audit trail, sealed'],
   ['/var/lib/sallyport/anchor', 'tells an older copy of the store from the present one'],
   ['/run/sallyport/', 'the sockets'],
@@ -18,10 +18,10 @@ export const files: readonly (readonly [path: string, about: string])[] = [
 export const environment: readonly (readonly [name: string, about: string])[] = [
   ['CREDENTIALS_DIRECTORY', 'where systemd has put the credential master.key; it comes before the file'],
   ['LISTEN_FDS', 'sockets that the service manager passes on, named pam, pam-user and control'],
-  ['NOTIFY_SOCKET', 'whom to tell of readiness, of how things are and, with WATCHDOG_USEC, of being alive'],
+  ['NOTIFY_SOCKET', 'socket for readiness, status and, with WATCHDOG_USEC, keep-alive messages'],
 ];
 
 export const signals: readonly (readonly [name: string, about: string])[] = [
   ['HUP', 'reads the configuration again; a bad one leaves the last good one in force'],
-  ['TERM , INT', 'ends: answers that are being judged are judged, prompts are told to try again'],
+  ['TERM , INT', 'shuts down: answers being verified are completed, prompts are asked to try again'],
 ];

@@ -1,6 +1,6 @@
 import type { World } from '../cli/lib/environment.ts';
 
-/** Nobody's: the tree of commands is looked at, and none of them runs. */
+/** Inert: the tree of commands is read, and no command runs. */
 export function nowhere(version: string): World {
   return {
     input: process.stdin,

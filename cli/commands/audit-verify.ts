@@ -150,6 +150,6 @@ function showDropped(output: Context['output'], { dropped }: Outcome): void {
     `${pluralise(size + share, 'event was', 'events were')} pruned before reaching the maximum age${until}: ${size} because the trail was full, ${share} from accounts or sources above their share`,
   );
   output.warn(
-    'who writes that much: journalctl -u sallyportd -g audit-over-share; more room: [audit] max_events, max_bytes',
+    'to find the source: journalctl -u sallyportd -g audit-over-share; to raise the limits: [audit] max_events, max_bytes',
   );
 }

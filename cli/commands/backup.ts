@@ -27,7 +27,10 @@ export function addBackup(program: Command, context: Context): void {
         'Encrypt to this age public key (age1…) instead of a passphrase; may be repeated',
         collect,
       )
-      .option('--with-master-key', 'Include the master key: the backup alone then reveals every secret')
+      .option(
+        '--with-master-key',
+        'Include the master key: anyone who can open the backup can then read every secret',
+      )
       .option('--verify', 'Read an existing backup to its end and describe it')
       .option('--identity <file>', 'With --verify: file with the age private key that opens it'),
   )

@@ -12,10 +12,10 @@ import { leastColumns, widthOf } from './columns.ts';
  * @param hang indentation of the lines after the first; default: the column of the value in `name  value`
  */
 export function fold(text: string, columns: number | undefined, hang = hangOf(text)): readonly string[] {
-  const room = foldingWidth(text, columns);
-  if (room === undefined) return [text];
+  const width = foldingWidth(text, columns);
+  if (width === undefined) return [text];
   const [name = ''] = label.exec(text) ?? [];
-  if (name === '' || hang <= room / 2) return filled(unitsOf(text), text, room, hang);
+  if (name === '' || hang <= width / 2) return filled(unitsOf(text), text, width, hang);
   // The value does not fit beside its name.
   const under = leadOf(text) + 4;
   const value = ' '.repeat(under) + text.slice(name.length);
@@ -24,8 +24,8 @@ export function fold(text: string, columns: number | undefined, hang = hangOf(te
 
 /** Folds a text that is one command or an address. */
 export function foldCommand(text: string, columns: number | undefined): readonly string[] {
-  const room = foldingWidth(text, columns);
-  return room === undefined ? [text] : filled([spacedWords(text)], text, room, hangOf(text));
+  const width = foldingWidth(text, columns);
+  return width === undefined ? [text] : filled([spacedWords(text)], text, width, hangOf(text));
 }
 
 /**

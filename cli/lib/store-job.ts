@@ -98,7 +98,7 @@ const words: Readonly<Record<string, string>> = {
     'has another uid in the store: another person; the record of the backup is restored, and the account is refused while its uid differs',
   'record-lost':
     'cannot be read: the account is refused; to reset it: sallyport store repair --reset-account USER',
-  'given-up': 'begins anew, without a factor',
+  'given-up': 'is reset, without a factor',
   'record-from-store': 'cannot be read in the backup; the one in the store stays',
 };
 

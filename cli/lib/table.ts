@@ -35,26 +35,26 @@ export function createTable(titles: readonly string[], { columns, line, heading 
   let widths: readonly number[] | undefined;
   let laidOutFor = 0;
 
-  const layOutAgain = (rows: readonly (readonly string[])[], room: number) => {
+  const layOutAgain = (rows: readonly (readonly string[])[], width: number) => {
     for (const row of rows)
       for (const [column, measure] of measures.entries()) enlarge(measure, row[column] ?? '');
-    const shared = shareOut(measures, room);
+    const shared = shareOut(measures, width);
     const isOfUse = shared !== undefined && (rows.length === 0 || rows.some((row) => fits(row, shared)));
     const before = widths;
     widths = isOfUse ? shared : undefined;
-    laidOutFor = room;
+    laidOutFor = width;
     if (widths === undefined || String(widths) === String(before)) return;
     for (const text of rowLines(titles, widths)) heading(text);
   };
 
   return {
     print(rows) {
-      const room = columns();
-      const isLaidOut = widths !== undefined && room === laidOutFor;
-      if (!isLaidOut || !rows.every((row) => fits(row, widths ?? []))) layOutAgain(rows, room);
+      const width = columns();
+      const isLaidOut = widths !== undefined && width === laidOutFor;
+      if (!isLaidOut || !rows.every((row) => fits(row, widths ?? []))) layOutAgain(rows, width);
       for (const row of rows) {
         const lines =
-          widths !== undefined && fits(row, widths) ? rowLines(row, widths) : blockLines(titles, row, room);
+          widths !== undefined && fits(row, widths) ? rowLines(row, widths) : blockLines(titles, row, width);
         for (const text of lines) line(text);
       }
     },
@@ -68,11 +68,11 @@ export function factLines(
   bold: (text: string) => string,
 ): readonly string[] {
   const longest = pairs.reduce((most, [name]) => Math.max(most, widthOf(name)), 0);
-  const room = columns - longest - between.length;
+  const width = columns - longest - between.length;
   return pairs.flatMap(([name, value]) => {
-    if (wordsOf(value).some((word) => widthOf(word) > room))
+    if (wordsOf(value).some((word) => widthOf(word) > width))
       return [bold(name), ...wrapped(`${between}${value}`, columns)];
-    const [first = '', ...more] = wrapped(value, room);
+    const [first = '', ...more] = wrapped(value, width);
     const indent = ' '.repeat(longest + between.length);
     return [`${bold(padded(name, longest))}${between}${first}`, ...more.map((text) => indent + text)];
   });
@@ -97,8 +97,8 @@ function enlarge(measure: Measure, text: string): void {
 /** @returns undefined if not even the longest words fit beside each other */
 function shareOut(measures: readonly Measure[], columns: number): readonly number[] | undefined {
   const widths = measures.map(({ least }) => least);
-  const room = columns - between.length * (measures.length - 1);
-  const left = () => room - widths.reduce((sum, width) => sum + width, 0);
+  const width = columns - between.length * (measures.length - 1);
+  const left = () => width - widths.reduce((sum, width) => sum + width, 0);
   if (left() < 0) return undefined;
   // Reserve space for whole words first, then for whole cells; the narrowest column first.
   for (const wanted of ['word', 'natural'] as const)
