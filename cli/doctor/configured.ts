@@ -6,10 +6,10 @@ import { type Finding, finding, type Machine, notChecked } from './contract.ts';
 import { accountNamed, groupNamed, localAccounts, localGroups } from './names.ts';
 
 /**
- * What a configuration names and this machine does not have: `realm check`, `reload`, `explain` and `doctor` say it in
- * the same words, with one consequence and one remedy.
+ * Names in a configuration that do not exist on this machine: `realm check`, `reload`, `explain` and `doctor` report
+ * them with the same text, impact and fix.
  *
- * Invariant: what cannot be asked is called not known, and never missing.
+ * Invariant: a name that cannot be looked up is reported as unknown, never as missing.
  */
 
 /** A group of a realm that NSS does not resolve: every login that comes to this realm is refused. */

@@ -57,7 +57,7 @@ async function inRepository(machine: Machine, path: string): Promise<readonly Fi
   for (const directory of parentsOf(path)) {
     const repository = await machine.files.look(`${directory}/.git`);
     if (repository.kind === 'absent') continue;
-    // As root: a repository of somebody else's could name programs to run, so git refuses it, and none is run here.
+    // Threat: another user's repository could name programs that root would run; git refuses it, and none is run here.
     const ignored = await machine.run([
       ...['git', '-c', 'core.fsmonitor=false', '-C', directory, 'check-ignore', '--quiet', path],
     ]);

@@ -64,8 +64,8 @@ export async function localGroups(machine: Machine): Promise<readonly string[]> 
 const firstPerson = 1_000;
 
 /**
- * The accounts of this machine that somebody could log in with: those with a shell, but for those of services
- * (postgres) that have no password. Where passwords cannot be seen they are taken to have one.
+ * Local accounts that permit logins: those with a shell, except service accounts (postgres) without a password.
+ * If passwords cannot be read, accounts count as having one.
  */
 export async function localPeople(machine: Machine): Promise<readonly PasswdLine[]> {
   const shadow = await machine.files.read('/etc/shadow');

@@ -3,8 +3,8 @@ import type { Machine } from './contract.ts';
 import { pathsOf } from './contract.ts';
 
 /**
- * The uid that sallyportd runs as: below `init --root` whoever the store belongs to, else the account of the package.
- * @returns undefined: nobody can tell
+ * The uid that sallyportd runs as: below `init --root` the owner of the store, else the account of the package.
+ * @returns undefined if unknown
  */
 export async function daemonUid(machine: Machine): Promise<number | undefined> {
   const { store } = await pathsOf(machine);

@@ -1,7 +1,7 @@
 import { isOurs, readStack, type Stack } from '../pam/read.ts';
 import type { Machine } from './contract.ts';
 
-/** The services whose logins come to pam_sallyport, or why nobody can tell. */
+/** Services that run pam_sallyport, or why they cannot be read. */
 export type Guarded =
   | { readonly kind: 'seen'; readonly services: readonly Stack[] }
   | { readonly kind: 'unseen'; readonly why: string };

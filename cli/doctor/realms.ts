@@ -26,7 +26,7 @@ export const realmsCheck: Check = {
   },
 };
 
-/** Those in force, or those of the file where nobody can say which are. */
+/** Active realms, or those of the file if the active ones are unknown. */
 export async function realmsOf(machine: Machine): Promise<readonly Realm[] | undefined> {
   const status = await machine.status();
   const inForce = status.ok ? await permittedRealms(machine) : undefined;
@@ -35,7 +35,7 @@ export async function realmsOf(machine: Machine): Promise<readonly Realm[] | und
   return read.kind === 'good' ? read.config.realms : undefined;
 }
 
-/** undefined: they are not for whoever asks. */
+/** @returns undefined if the caller may not see them */
 async function permittedRealms(machine: Machine): Promise<readonly Realm[] | undefined> {
   try {
     return await machine.daemon.realms();

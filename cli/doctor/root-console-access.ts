@@ -5,7 +5,7 @@ import { type Check, type Finding, finding, type Machine, notChecked, orGood } f
 import { localAccounts, logsIn } from './names.ts';
 import { guarded, programs } from './protected-services.ts';
 
-/** Whether root gets in at the console while sallyportd is away (docs/how-to/recover-access.md). */
+/** Whether root can log in at the console while sallyportd is unavailable (docs/how-to/recover-access.md). */
 export const rootWayCheck: Check = {
   id: 'way in for root',
   what: 'root gets in at the console with the password while sallyportd is unavailable, and nowhere else',
@@ -72,7 +72,7 @@ async function password(machine: Machine): Promise<readonly Finding[]> {
     read.kind === 'text' ? read.text.split('\n').find((one) => one.startsWith('root:')) : undefined;
   if (line === undefined)
     return [notChecked('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
-  // The hash itself is nobody's business, not even a message's.
+  // The hash is a secret and never part of a message.
   const usable = /^root:(?:\$|[A-Za-z0-9./]{13}:|_)/.test(line);
   return usable
     ? []

@@ -11,7 +11,7 @@ export interface Probe {
   readonly address: string;
 }
 
-/** Asks sshd, which reads its host keys for it: root alone can. */
+/** Runs sshd -T, which reads the host keys: only root can. */
 export async function resolveSshd(machine: Machine, { user, address }: Probe): Promise<Resolved> {
   const connection = `user=${user},host=${address},addr=${address},laddr=0.0.0.0,lport=22`;
   const { status, stdout, stderr, missing } = await machine.run(['sshd', '-T', '-C', connection]);
@@ -24,7 +24,7 @@ export async function resolveSshd(machine: Machine, { user, address }: Probe): P
   return { kind: 'settings', settings: readSettings(stdout) };
 }
 
-/** Whom Match blocks speak of: patterns and negations ask for nobody in particular. */
+/** Users, groups and addresses in Match blocks, without patterns and negations. */
 export interface MatchNames {
   readonly users: readonly string[];
   readonly groups: readonly string[];

@@ -97,7 +97,7 @@ async function probesOf(machine: Machine): Promise<readonly Probe[]> {
   return users.flatMap((user) => addresses.map((address) => ({ user, address }))).slice(0, probesAtMost);
 }
 
-/** Who needs no second factor over ssh anyway loses none by a way past it. */
+/** Logins that need no second factor over ssh are not reported as bypasses. */
 async function exemptByRealm(machine: Machine, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
   const status = await machine.status();
   if (!status.ok) return new Set();
@@ -143,7 +143,7 @@ function merged(
   });
 }
 
-/** A drop-in that nobody includes, or that a line before it has made void, is seen in what sshd resolves. */
+/** Our drop-ins that sshd_config does not include. */
 async function unread(machine: Machine): Promise<readonly Finding[]> {
   const listed = await machine.files.list(`${directory}/sshd_config.d`);
   const ours = listed.kind === 'names' ? listed.names.filter((name) => /^sallyport.*\.conf$/.test(name)) : [];
