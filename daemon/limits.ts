@@ -20,7 +20,9 @@ export const limits = {
   rhostLength: 256,
   ttyLength: 128,
   sessionLength: 128,
-  /** SSH_AUTH_INFO_0 with a certificate; what is longer is left out by the module, so the login is not proven. */
+  /**
+   * SSH_AUTH_INFO_0 with a certificate; what is longer is left out by the module, so the first factor is not verified.
+   */
   sshAuthInfoLength: 12_288,
 
   /** HELLO must follow the connection at once: a silent peer holds a place. */
@@ -33,7 +35,7 @@ export const limits = {
   deadlineMargin: 1_000,
   /** After connections could not be taken for want of descriptors or memory; they wait in the queue. */
   acceptPause: 100,
-  /** When the daemon stops: what is being decided has so long to come out, for its code is spent already. */
+  /** When the daemon stops: running decisions have so long to finish, because their codes are consumed already. */
   stopWait: 3_000,
   /** `timeout=` of the module, from both sides. */
   shortestDeadline: 1_000,
@@ -49,7 +51,7 @@ export const limits = {
 
   /** All validation servers together: the module hears WAIT meanwhile. */
   validationWait: 8_000,
-  /** The same for an unverified login, and when its refusal leaves, servers or not: their time must tell nothing. */
+  /** The same for an unverified login, and when its refusal leaves, servers or not: their time must reveal nothing. */
   unverifiedValidationWait: 3_500,
   unverifiedOtpHold: 4_000,
 
@@ -60,7 +62,7 @@ export const limits = {
   /** Base64url of what a browser answers; a link with the longest name in it. */
   browserAnswer: 32_768,
   linkLength: 512,
-  /** Tokens at a time, in all and of one account, the one given first gives way; how long each is good for
+  /** Tokens at a time, in all and of one account, the one given first gives way; how long each is valid for
    * changes, unused, and in all. */
   tokens: 4_096,
   tokensPerAccount: 32,
@@ -70,11 +72,11 @@ export const limits = {
   /** Sign-ins that wait for a factor, of all and of one account, and how long each may; enrolments in browsers too. */
   signIns: 1_024,
   /**
-   * First factors that are checked at a time: of people who are signed in or familiar there, of whoever is at the
-   * portal, and of programs of local users; `passwordChecks` together, so that the helper is never asked by more.
+   * First factors verified at a time: of users who are signed in or familiar there, of strangers at the portal, and of
+   * programs of local users; `passwordChecks` together, so that the helper is never asked by more.
    */
   signInSlots: { verified: 2, portal: 4, local: 2 },
-  /** Those that wait, of each of the three and of one source, and how long: whoever asks waits for 32 s. */
+  /** Those that wait, of each of the three and of one source, and how long: clients wait for 32 s. */
   signInWaiting: { all: 512, own: 32 },
   signInWait: 15_000,
   /** How long a check lasts at least, whatever comes of it; how many are remembered to say how long, and till when. */
@@ -83,7 +85,7 @@ export const limits = {
   familiarSources: 4_096,
   signInsPerAccount: 8,
   signInDeadline: 120_000,
-  /** Links of one's own: to be opened at once. */
+  /** Sign-in links: to be opened at once. */
   links: 1_024,
   linksPerAccount: 8,
   linkDeadline: 10 * 60_000,
@@ -93,8 +95,10 @@ export const limits = {
   /** Approvals in a browser: how long one waits, and how many of one account. */
   approvalDeadline: 90_000,
   approvalsPerAccount: 3,
-  /** Enrolments of plugged-in keys at a time; how long somebody may look for the key; a poll; and how long
-   * nobody may ask before the keys stop blinking. */
+  /**
+   * Enrolments of plugged-in keys at a time; how long the user may look for the key; a poll; and how long the client
+   * may be silent before the keys stop blinking.
+   */
   ceremonies: 16,
   ceremonyDeadline: 90_000,
   ceremonyPoll: 5_000,
@@ -121,7 +125,7 @@ export const limits = {
   keySignatureLength: 1_024,
   /** CTAP: a PIN has at most 63 bytes; what is longer is sent as none. */
   pinLength: 255,
-  /** The helper says how things stand when they change: that often only one that is broken does. */
+  /** The helper reports status changes: only a broken one reports this often. */
   fidoEvents: 1_000,
   /** The helper ends its call at the deadline, and itself by an alarm soon after. */
   fidoLateness: 2_000,
@@ -130,7 +134,9 @@ export const limits = {
   /** Listing keys must not hold up a prompt. */
   fidoListWait: 1_000,
 
-  /** docs/reference/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood. */
+  /**
+   * docs/reference/protocol.md, "The password helper". Each check is a process of root's; more at a time are a flood.
+   */
   passwordChecks: 8,
   /** sssd gives a directory 6 s by default. */
   passwordWait: 10_000,
@@ -144,7 +150,7 @@ export const limits = {
   /** NSS: sssd's own default timeout is 6 s; the module allows 15 s of silence and gets WAITs. */
   nssWait: 8_000,
 
-  /** The service manager is told every third of this that the start goes on; a store of any size is read in an
+  /** The service manager is notified every third of this that the start continues; a store of any size is read in an
    * hour. */
   startExtension: 30_000,
   longestStart: 3_600_000,
@@ -165,11 +171,13 @@ export const limits = {
   openedRecords: 256,
   /** The anchor file follows the store; design: at most a second behind. */
   anchorInterval: 700,
-  /** LevelDB's write buffer is 4 MiB and is written out anew on open. */
+  /** LevelDB's write buffer is 4 MiB and is written again on open. */
   reserveBytes: 16 * 1024 * 1024,
-  /** Tables read in full before the store is opened, newest first: a tenth of a second's work. The scrub reads the rest. */
+  /**
+   * Tables read in full before the store is opened, newest first: a tenth of a second's work. The scrub reads the rest.
+   */
   checkAtOpenBytes: 16 * 1024 * 1024,
-  /** Tables up to this size always are: so few records may stand in one block with their markers. */
+  /** Tables up to this size always are: so few records may share one block with their markers. */
   smallTableBytes: 65_536,
   /** The first scrub waits until the rush after a start is over; the next ones find what a disk loses in a day. */
   scrubDelay: 60_000,
@@ -177,12 +185,12 @@ export const limits = {
   /** Records read at a time by scrub and prune, and the rest between: a fifth of one core at the most. */
   scrubBatch: 256,
   scrubPause: 25,
-  /** Entries that are sealed anew in one commit, and milliseconds between two: logins go first. */
+  /** Entries that are encrypted again in one commit, and milliseconds between two: logins go first. */
   resealBatch: 64,
   resealPause: 5,
   /** The longest piece of a backup: an account with all the factors that it may have takes 100 KiB. */
   backupFrame: 16 * 1024 * 1024,
-  /** How long whoever takes a backup may take nothing of it. */
+  /** How long a client may read nothing of its backup. */
   backupStall: 120_000,
   /** Sentences about damage that are kept: enough to see what it is. */
   scrubFindings: 100,
@@ -196,7 +204,7 @@ export const limits = {
   trailScan: 20_000,
   /** Faults of one check that are named; all are counted. */
   trailFindings: 100,
-  /** Locked accounts are counted anew for whoever asks, at most a tenth of the time; and who asks waits so long. */
+  /** Locked accounts are counted again on request, at most a tenth of the time; and a request waits so long. */
   lockCountRest: 10,
   lockCountWait: 500,
   /** How often a store that cannot be written is tried again. */
@@ -207,13 +215,17 @@ export const limits = {
   /** What an admin may let an account off for: a holiday, not for good. */
   exemption: { shortest: 60_000, longest: 30 * 86_400_000, services: 16, reasonLength: 256 },
   factorsPerAccount: 32,
-  /** So long after it was accepted the replay of an answer that has no window of time of its own counts nowhere: parallel
-   * tries, and a program that tries again. */
+  /**
+   * So long after it was accepted the replay of an answer without a time window is not counted: parallel attempts, and
+   * a program that retries.
+   */
   replayWindow: 60_000,
-  /** Seconds of a step of TOTP. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about. */
+  /**
+   * Seconds of a step of TOTP. RFC 6238 recommends 30; shorter leaves no time to type, longer lets a code lie about.
+   */
   totpPeriod: { least: 15, most: 300 },
 
-  /** How long a code of an admin is good: from a call on the phone to a working day. */
+  /** Validity of a bypass code: from a phone call to a working day. */
   bypass: { shortest: 60_000, usual: 3_600_000, longest: 86_400_000 },
   grantsPerAccount: 32,
   factorNameLength: 64,
@@ -226,11 +238,11 @@ export const limits = {
   movedAccounts: 256,
   /** One request that imports: 256 accounts of a directory that takes a second for each. */
   importWait: 120_000,
-  /** Factors of one account of another system: twice what may come over, so that each can be told why not. */
+  /** Factors of one account of another system: twice what may come over, so that each gets its own error. */
   movedFactors: 64,
   /** Codes of one set: both systems make ten or fewer. */
   movedCodes: 64,
-  /** A name is cut to fit; what is longer than this is none. */
+  /** A name is cut to fit; longer text is not a name. */
   movedNameLength: 1_024,
   controlConnections: 256,
   controlConnectionsPerUid: 32,
@@ -245,18 +257,18 @@ export const limits = {
   auditFollowUnread: 1_048_576,
   /** Between two looks at how the store is, for those who follow. */
   troubleCheck: 1_000,
-  /** Between two looks at whether the token of whoever follows is still good. */
+  /** Between two checks that a follower's token is still valid. */
   followCheck: 5_000,
   /** Our client sends five headers; Node's own limit is 16 KiB and 2 000. */
   controlHeaderBytes: 8_192,
   controlHeaders: 32,
   pageSize: 1_000,
   /** Accounts in one question of `report`; how many are looked up at once, of all questions: beside accounts that
-   * move it leaves NSS a thread for logins; and how long it goes on asking, since whoever asks waits for 32 s. */
+   * move it leaves NSS a thread for logins; and how long it goes on asking, since clients wait for 32 s. */
   reportAccounts: 200,
   reportAtOnce: 3,
   reportWait: 16_000,
-  /** So long a page of the list of accounts goes on looking names up: whoever asks waits for it. */
+  /** So long a page of the list of accounts goes on looking names up: the client waits for it. */
   listWait: 3_000,
   /** Accounts that are gone are counted in the background: so many lookups, then a rest: a million take 5 hours. It
    * begins when the rush after a start is over, tries again when the name service was unavailable, and keeps at most
@@ -270,18 +282,18 @@ export const limits = {
     kept: 10_000,
   },
 
-  /** Names and sources in the table of unverified failures; the oldest gives way. */
+  /** Names and sources in the table of unverified failures; the oldest is evicted. */
   throttleEntries: 16_384,
   /** Failures in a row that a name or a source may have, and how soon one of them is forgotten: a
-   * person who mistypes never meets it, a guesser gets 120 (360) tries an hour. */
+   * person who mistypes never reaches it, an attacker gets 120 (360) attempts an hour. */
   throttleName: { burst: 10, forgetOneIn: 30_000 },
   throttleSource: { burst: 30, forgetOneIn: 10_000 },
-  /** Refusals of unverified logins leave on this beat, so that their time tells nothing. */
+  /** Refusals of unverified logins leave on this beat, so that their time reveals nothing. */
   refusalBeat: 250,
   /** When one took longer, all take as long, up to this, for so long: a machine under load answers names alike. */
   slowestBeat: 4_000,
   slowBeatFor: 600_000,
-  /** Names that are no accounts are told in one line this often. */
+  /** Unknown names are logged in one line this often. */
   unknownNamesInterval: 60_000,
   /** What NSS said at HELLO is asked again for an answer that comes later than this. */
   lookupAge: 2_000,

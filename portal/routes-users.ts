@@ -10,7 +10,7 @@ export const userRoutes = {
   'GET /api/users/:user': (context, call) => readAs(context, call, (person) => person.user(userOf(call))),
 
   'POST /api/users/:user/factors': async (context, call) => {
-    // Nobody lets a factor in unverified from here, whatever the daemon would allow the portal's uid.
+    // The portal never adds an unverified factor, even if the daemon would allow its uid to.
     const body = { ...readEnrol(await call.body()), verify: true };
     return changeAs(context, call, (person) => person.addFactor(userOf(call), body));
   },

@@ -83,7 +83,7 @@ async function exact(store: Pick<Store, 'account'>, account: string): Promise<re
     const record = (await store.account(account)).value;
     return record === undefined ? [] : [{ account, record }];
   } catch (error) {
-    // As in a page: whoever searches for a damaged record is to see that it is.
+    // As in a page: a search for a damaged record shows that it is damaged.
     if (error instanceof SallyportError && error.code === 'record-damaged')
       return [{ account, damaged: error.message }];
     throw error;

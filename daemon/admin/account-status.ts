@@ -197,6 +197,6 @@ function heldBy(record: AccountRecord | undefined): Omit<AccountState, 'lock' | 
 export interface ChangedBy {
   /** The account itself asks: then the last factor that its realm requires stays. */
   readonly isSelf?: boolean;
-  /** Whoever asks has heard what it costs, and said yes. */
+  /** The caller has read the impact, and confirmed. */
   readonly isConfirmed?: boolean;
 }

@@ -19,7 +19,7 @@ interface Done {
   readonly after?: AccountRecord;
 }
 
-/** Which factor of which account is changed, and by whom. */
+/** The factor and the account of a change, and its actor. */
 interface FactorChange {
   readonly kind: AuditKind;
   readonly actor: string;

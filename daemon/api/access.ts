@@ -11,13 +11,13 @@ export interface Caller {
   readonly portal: boolean;
   /** The uid of sallyport-notify. */
   readonly notify?: boolean;
-  /** A member of the admin group; false whenever that cannot be told. */
+  /** A member of the admin group; false if that is unknown. */
   readonly admin: boolean;
 }
 
 /**
- * The service that a sign-in of this caller is judged under. Root needs no token: below `init --root` it is the portal,
- * which has the daemon's own uid there.
+ * The service name for sign-ins of this caller. Root needs no token: below `init --root` it is the portal, which has
+ * the daemon's own uid there.
  */
 export function serviceOf(caller: Pick<Caller, 'portal' | 'root'>): string {
   return caller.portal || caller.root ? portalService : commandService;
@@ -30,15 +30,15 @@ export interface TargetAccount {
   readonly uid?: number;
   /** One of root's, or one that was. */
   readonly root: boolean;
-  /** What is stored under its name was made for another uid: it is nobody's own. */
+  /** The record under its name was made for another uid: no caller counts as the account itself. */
   readonly another?: true;
 }
 
-/** Whoever signed in. */
+/** The signed-in holder of a token. */
 export interface Holder extends Caller {
   /** Canonical name. Another account may have the same uid. */
   readonly account?: string;
-  /** Less than five minutes ago: good for changes. */
+  /** Less than five minutes ago: valid for changes. */
   readonly fresh: boolean;
   /** Given without a factor where one is required: to add one's own first factor, whatever group one is in. */
   readonly onlyOwn?: true;
@@ -46,7 +46,7 @@ export interface Holder extends Caller {
 
 /** Tokens: sallyportd gives them for a password and, where the account has one, a factor. */
 export interface TokenCheck {
-  /** The person who got this token, while it is good; undefined for everything else. */
+  /** The holder of this token while it is valid; undefined otherwise. */
   holder(token: string): Promise<Holder | undefined>;
 }
 
@@ -55,16 +55,16 @@ export type AccessDecision =
   | { readonly allowed: false; readonly code: 'not-permitted' | 'token-needed' };
 
 /**
- * The one place that judges. Pure.
+ * The one place that decides. Pure.
  *
- * What MUST hold:
+ * Invariants:
  * - root comes before portal: below `init --root` both may be the same uid;
- * - sallyport-notify is itself alone, whatever groups its uid is in;
- * - the portal is the portal whatever groups its uid is in and whatever its own account is;
+ * - sallyport-notify has only its own role, whatever groups its uid is in;
+ * - the portal has only the portal's role, whatever groups its uid is in and whatever its account is;
  * - a token serves the uid that it was given to, or the portal, and never more than its holder may;
  * - it is no token of another account that has the same uid: a program of that uid may have got it without the
  *   password and the factors of this one;
- * - an old one serves for reading alone, whoever its holder is.
+ * - an old token permits only reading, for every holder.
  */
 export function mayCall(
   name: OperationName,

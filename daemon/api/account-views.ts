@@ -18,7 +18,7 @@ export interface ExemptBody {
   readonly until: number;
   /** PAM services; left out: all. */
   readonly services?: readonly string[];
-  /** Why, for whoever reads it later. */
+  /** The reason, for later readers. */
   readonly reason?: string;
 }
 
@@ -30,16 +30,15 @@ export interface ExemptView extends ChangeView {
 export interface MoveBody {
   /** The account that it is to be the record of. */
   readonly to: string;
-  /** Whoever asks has heard that the uids differ, and says that it is the same person. */
+  /** The caller confirms that it is the same person although the uids differ. */
   readonly confirmed?: boolean;
 }
 
 /**
- * What an account would meet if its realm asked:
- * ready: it is asked, and has what will do; recovery-only: it is let in by recovery keys or scratch codes until they
- * are used up, and has nothing that its realm requires; off: nothing is required of it; grace: let off for a while yet;
- * enrol: it adds a first factor in the login; refused: it is locked out; gone: NSS knows it no more;
- * unknown: NSS cannot tell.
+ * What an account would be asked for if its realm were enforced: ready: it is asked, and has what will do;
+ * recovery-only: it is let in by recovery keys or scratch codes until they are used up, and has nothing that its realm
+ * requires; off: nothing is required of it; grace: not asked until its grace period ends; enrol: it adds a first factor
+ * in the login; refused: it is locked out; gone: NSS knows it no more; unknown: NSS cannot tell.
  */
 export type Readiness =
   | 'ready'

@@ -3,7 +3,7 @@ import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 
 /**
- * What stands in a backup, inside of what it is sealed with:
+ * The format of a backup inside its encryption:
  *
  *   "sallyport backup 1\n", then frames of u8 type | u32 length | payload
  *   H  the header, JSON: once, first
@@ -11,7 +11,7 @@ import { limits } from '../limits.ts';
  *   E  u16 length of the key | key | value: an entry of the store, still sealed under the master key
  *   T  the trailer, JSON: once, last
  *
- * MUST hold here:
+ * Invariants:
  * - whatever is cut off, added or changed is noticed before the end is reported;
  * - no length that is read is trusted beyond its limit.
  */
@@ -118,7 +118,7 @@ export async function* readBackup(chunks: AsyncIterable<Uint8Array>): AsyncGener
       const trailer = parse(payload) as BackupTrailer;
       if (trailer.entries !== entries || trailer.digest !== hash.digest('hex'))
         throw damaged('what it holds is not what was put into it');
-      if (!(await bytes.atEnd())) throw damaged('something was added behind its end');
+      if (!(await bytes.atEnd())) throw damaged('data was added after its end');
       yield { kind: 'end', trailer };
       return;
     }
@@ -163,7 +163,7 @@ function notOurs(magic: Buffer): SallyportError {
 function damaged(why: string): SallyportError {
   return new SallyportError(
     'backup-damaged',
-    `this is no whole backup of Sallyport: ${why}. Nothing was changed; use another copy of it.`,
+    `this is not a complete backup of Sallyport: ${why}. Nothing was changed; use another copy of it.`,
   );
 }
 

@@ -10,7 +10,7 @@ export const httpStatus = {
   'token-needed': 403,
   /** Name, password or factor. */
   'sign-in-refused': 403,
-  /** A link that does not stand for the password. */
+  /** A link that does not replace the password. */
   'password-needed': 403,
   'no-such-operation': 404,
   'no-such-account': 404,
@@ -23,7 +23,7 @@ export const httpStatus = {
   'request-timeout': 408,
   /** A name that another factor of the account has. */
   'name-taken': 409,
-  /** The account that a record was to be given to has factors of its own. */
+  /** The account that should get a record already has factors. */
   'has-record': 409,
   /** The record was made for another uid. */
   'uid-changed': 409,
@@ -38,7 +38,7 @@ export const httpStatus = {
   'no-relying-party': 409,
   /** The master key file does not hold what it must. */
   'master-key-rejected': 409,
-  /** Commits kept meeting others. */
+  /** Commits kept conflicting with others. */
   conflict: 409,
   'body-too-large': 413,
   /** The code that was to prove a new factor is wrong. */
@@ -88,5 +88,5 @@ export interface ErrorBody {
   readonly error: { readonly code: ControlCode; readonly message: string };
 }
 
-/** The head of a stream says which place is the newest then: behind it begins whoever names none. */
+/** The header of a stream has the newest sequence number: followers that name none begin after it. */
 export const newestEventHeader = 'sallyport-newest-event';

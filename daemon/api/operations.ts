@@ -8,12 +8,12 @@ export type { Access, CallerRole, Permission } from './permissions.ts';
 /**
  * What can be done over control.sock, and who may do it: one table, one cell for each caller.
  *
- * What MUST hold:
+ * Invariants:
  * - what is not said to be allowed is denied; a caller is exactly one of the columns;
- * - whoever is not root needs a token for every change;
- * - only root changes what belongs to root, lets a factor in unverified, moves accounts in or out, and reloads;
- * - the portal does nothing of its own: it shows a person's token, and that person's cell decides;
- * - whoever runs programs for events follows them, and may nothing else.
+ * - callers other than root need a token for every change;
+ * - only root changes what belongs to root, adds an unverified factor, moves accounts in or out, and reloads;
+ * - the portal has no rights itself: it presents a user's token, and that user's cell decides;
+ * - sallyport-notify follows events, and may do nothing else.
  */
 export const operations = { ...machineOperations, ...accountOperations, ...peopleOperations } as const;
 

@@ -26,7 +26,7 @@ export const read: Access = {
 };
 /** Events as they come. */
 export const follow: Access = { ...read, notify: 'allow' };
-/** One's own alone: whoever sees it could meddle with a login. */
+/** Only for the account itself: another reader could interfere with a login. */
 export const own: Access = { ...read, admin: 'deny', adminOfRoot: 'deny' };
 /** What is about no account has no self. */
 export const readAll: Access = { ...read, self: 'deny' };
@@ -39,9 +39,9 @@ export const change: Access = {
   portal: 'token',
   notify: 'deny',
 };
-/** An admin's change that nobody makes for themselves. */
+/** An administrator's change that no account makes for itself. */
 export const administer: Access = { ...change, self: 'deny' };
-/** What leads to a token, and what is secret enough to be its own right: whoever asks is judged by what is in it. */
+/** What leads to a token, and what carries its own secret: the request itself is verified. */
 export const anybody: Access = {
   root: 'allow',
   admin: 'allow',
@@ -69,18 +69,18 @@ export const onlyRoot: Access = {
   notify: 'deny',
 };
 
-/** Why nobody else changes the factors of root: the command and the portal say it in these words. */
+/** Why only root changes the factors of root: the command and the portal use this text. */
 export const rootFactorsText = 'only root can change the factors of root, at the machine';
 
 /** One row of the table of what can be asked for (operations.ts). */
 export interface Operation {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** `:user`, `:realm` and `:factor` stand for one segment each. */
+  /** `:user`, `:realm` and `:factor` match one segment each. */
   readonly path: string;
   /** Whose account it is about: none, the one in the path, or the one in the query (absent: all). */
   readonly about: 'none' | 'path' | 'query';
   readonly what: string;
   readonly access: Access;
-  /** A stricter case of the named operation: the same request, judged a second time. */
+  /** A stricter case of the named operation: the same request, authorised a second time. */
   readonly within?: string;
 }

@@ -5,11 +5,11 @@ import type { UserVerification } from '../factors/contract.ts';
  * base64url without padding; times are milliseconds since the epoch.
  */
 
-/** Who signs in, and what stands for the first factor. */
+/** Who signs in, and the first factor. */
 export type SignInBody = {
   /** As typed. */
   readonly user: string;
-  /** Where the browser is, as the portal sees it; believed of the portal and of root alone. */
+  /** The browser's address, as the portal sees it; accepted only from the portal and from root. */
   readonly source?: string;
 } & (
   | { readonly by: 'password'; readonly password: string }
@@ -67,9 +67,9 @@ export interface PersonView {
 /** In `Authorization: Bearer`. */
 export interface TokenView {
   readonly token: string;
-  /** Until then it is good for changes. */
+  /** Until then it is valid for changes. */
   readonly changesUntil: number;
-  /** Until then at the latest it is good for reading; each use keeps it for 15 minutes. */
+  /** Until then at the latest it is valid for reading; each use prolongs it by 15 minutes. */
   readonly readsUntil: number;
 }
 
@@ -111,7 +111,7 @@ export interface AttestationBody {
 export interface ApprovalView {
   readonly id: string;
   readonly account: string;
-  /** Whom the login would become, where that is somebody else: su that asks its caller. */
+  /** The account that the login would become, if it is another one: su that asks its caller. */
   readonly target?: string;
   readonly host: string;
   readonly service: string;
@@ -120,15 +120,15 @@ export interface ApprovalView {
   readonly tty?: string;
   readonly asked: number;
   readonly expires: number;
-  /** Two digits; only for whoever has the link. Who is told by the portal has to type it. */
+  /** Two digits; only for holders of the link. Other pages of the portal ask the user to type it. */
   readonly number?: string;
-  /** The browser is somewhere else than the login. */
+  /** The browser has a different address than the login. */
   readonly elsewhere: boolean;
   readonly key: AssertionOptions;
 }
 
 export type ApprovalAnswerBody = AssertionBody & {
-  /** Of whoever was told by the portal, and not by the link. */
+  /** From a user notified by the portal, without the link. */
   readonly number?: string;
 };
 
@@ -146,15 +146,17 @@ export interface LinkView {
   readonly expires: number;
 }
 
-/** Where the secret stands: behind "#", which no browser sends; in links of earlier versions in the path or query. */
+/**
+ * The location of the secret: after "#", which browsers do not send; in links of earlier versions in the path or query.
+ */
 const forms = [
   /^https?:\/\/[^/]+\/invite[#/]([^/?#]+)$/,
   /^https?:\/\/[^/]+\/sign-in[?#]link=([^&#]+)$/,
 ] as const;
 
 /**
- * The secret part of a sign-in link, out of the whole address as it is printed and sent, or alone.
- * What is neither is passed on as it is: the daemon says that it is none.
+ * The secret part of a sign-in link, from the whole address as printed and sent, or by itself. Any other text is passed
+ * on unchanged: the daemon rejects it.
  */
 export function parseLink(typed: string): string {
   const text = typed.trim();

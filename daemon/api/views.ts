@@ -41,19 +41,19 @@ export interface StatusView {
     readonly file: string;
     readonly loaded: number;
     readonly realms: number;
-    /** Why the file as it stands is not the one in force. */
+    /** Why the current file is not active. */
     readonly problem?: string;
   };
   readonly securityKeys: {
-    /** Whom they are made for; absent: none can be added. */
+    /** Their relying party; absent: none can be added. */
     readonly rpId?: string;
     /** Where those that are plugged in are asked: a socket, or a program. */
     readonly askedBy: string;
   };
   readonly store: StoreHealth;
-  /** Realms that ask nobody, and only write down what they would decide. */
+  /** Realms in observe mode: they only record what they would decide. */
   readonly observing: readonly string[];
-  /** Accounts that an admin lets off for a while; `complete`: all records were looked at since the start. */
+  /** Accounts with an active exemption; `complete`: all records were read since the start. */
   readonly exemptions: { readonly running: number; readonly complete: boolean };
   /** Accounts of the store that the name service does not know, or that another uid has now. */
   readonly presence: PresenceCountView;
@@ -128,7 +128,7 @@ export interface UserView {
     readonly name: string;
     readonly line: number;
     readonly require: 'none' | 'any' | readonly RequirableKind[];
-    /** Whether YubiKeys can be added by a touch alone: there are servers that validate them. */
+    /** Whether YubiKeys can be added with only a touch: there are validation servers. */
     readonly validatesYubikeys: boolean;
   };
   /** The uid that the record was made for, where the account has another one: another person. */
@@ -143,7 +143,7 @@ export interface UserView {
     readonly algorithm: OtpAlgorithm;
   };
   readonly factors: readonly FactorSummary[];
-  /** Whether whoever asks may add a factor here. */
+  /** Whether the caller may add a factor here. */
   readonly mayAdd: boolean;
   /** And without a current code of it. */
   readonly mayAddUnverified?: boolean;
@@ -190,7 +190,7 @@ export type CeremonyBody = { readonly name?: string } & (
   | ({ readonly kind: 'u2f' } & PlainU2f)
 );
 
-/** Numbered, so that whoever asks for the next one misses none. */
+/** Numbered, so that a client misses none. */
 export type CeremonyStep = { readonly number: number } & (
   | { readonly kind: 'working' }
   /** No key is plugged in. */
@@ -212,7 +212,7 @@ export interface EnrolView {
   readonly factor: FactorSummary;
   readonly recoveryKeys?: readonly string[];
   readonly replaced: readonly FactorSummary[];
-  /** Why it counts for nothing as things stand. */
+  /** Why it currently does not count. */
   readonly warning?: string;
 }
 
@@ -253,7 +253,7 @@ export interface FollowQuery extends EventFilter {
 export interface TrailQuery {
   /** Where the check goes on. */
   readonly from?: number;
-  /** Whose link is to be told. */
+  /** The account whose link is returned. */
   readonly linkOf?: number;
 }
 

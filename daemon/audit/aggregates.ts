@@ -3,8 +3,8 @@ import { limits } from '../limits.ts';
 import type { AuditEvent } from './event.ts';
 
 /**
- * Where an event comes from whose party has verified no factor. Each way in has limits of its own: what local
- * programs do on pam-user.sock leaves the events of other logins and of the portal as they are.
+ * The source of an event of a party that has verified no factor. Each listener has separate limits: what local programs
+ * do on pam-user.sock leaves the events of other logins and of the portal as they are.
  */
 export interface EventOrigin {
   readonly way: 'user-socket' | 'root-socket' | 'portal';
@@ -104,12 +104,12 @@ class Way {
     const namesParty = isKnown || (!isFull && ofAccount < most);
     const key = keyOf(event, namesAccount ? event.account : '', namesParty ? party : '');
     const known = this.#entries.get(key);
-    const told = namesAccount ? event : { ...event, account: '' };
+    const shown = namesAccount ? event : { ...event, account: '' };
     if (known !== undefined) {
-      this.#entries.set(key, { event: common(known.event, told), count: known.count + 1 });
+      this.#entries.set(key, { event: common(known.event, shown), count: known.count + 1 });
       return;
     }
-    this.#entries.set(key, { event: told, count: 1 });
+    this.#entries.set(key, { event: shown, count: 1 });
     if (namesAccount && namesParty)
       for (const name of names) this.#named.set(name, (this.#named.get(name) ?? 0) + 1);
   }

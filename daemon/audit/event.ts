@@ -1,4 +1,7 @@
-/** What a decision was about (docs/reference/audit-events.md); each leaves one event, in the commit of the change that it describes. */
+/**
+ * What a decision was about (docs/reference/audit-events.md); each leaves one event, in the commit of the change that
+ * it describes.
+ */
 export const auditKinds = [
   'login',
   'verify',
@@ -21,7 +24,7 @@ export type AuditKind = (typeof auditKinds)[number];
 
 export const auditOutcomes = [
   'success',
-  /** A factor was right, and the password is verified by another line of the stack, whose answer nobody hears. */
+  /** A factor was correct, and another line of the stack verifies the password; its result is unknown here. */
   'accepted',
   'not-needed',
   'observed',
@@ -60,7 +63,7 @@ export interface AuditEvent {
   readonly would?: string;
   /** kind = user-moved: the name that the record had before, or has now. */
   readonly other?: string;
-  /** Until when what was given is good: an exemption, a bypass code. Milliseconds since the epoch. */
+  /** The end of an exemption or a bypass code. Milliseconds since the epoch. */
   readonly until?: number;
   /** This wrong answer locked: typed codes, or everything. */
   readonly locked?: 'codes' | 'all';
@@ -69,8 +72,8 @@ export interface AuditEvent {
   /** This wrong answer is a right code of a device whose clock is ahead by so many seconds (behind, below 0). */
   readonly offset?: number;
   /**
-   * It stands for so many, the last of them at `at`, of a party that has verified no factor; absent: one. Fields in
-   * which they differ are absent, `account` is empty.
+   * The number of events that it represents, the last of them at `at`, of a party that has verified no factor; absent:
+   * one. Fields in which they differ are absent, `account` is empty.
    */
   readonly count?: number;
 }

@@ -35,8 +35,8 @@ function comesFrom(wanted: string): (source: string) => boolean {
 }
 
 /**
- * The event without what it says of a code that is still to come: whoever guessed that code could wait for its time.
- * For all who may be the one that guessed.
+ * The event without its data on a future code: an attacker who guessed that code could wait for its time. For all
+ * readers that may be the attacker.
  */
 export function withoutCodeToCome<E extends AuditEvent>(event: E): E {
   if (event.offset === undefined || event.offset <= 0) return event;

@@ -6,9 +6,9 @@ import type { AuditEvent } from './event.ts';
  *
  *   sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" … seq=42
  *
- * MUST hold: what somebody else typed or a program claimed stands in quotes and holds there nothing but letters,
- * digits and `@._:+,/-`; all else is a byte as \xHH. So it makes no line, no field and no address that is not there.
- * `from` is an address of a program that root runs, or "-".
+ * Invariants: what a user typed or a program claimed is quoted and contains only letters, digits and `@._:+,/-`; all
+ * else is a byte as \xHH. So it makes no line, no field and no address that is not there. `from` is an address of a
+ * program that root runs, or "-".
  */
 export function formatJournalLine(event: AuditEvent & { readonly seq?: number }): string {
   const { kind, outcome, reason, source, factor, firstFactorVerified, remaining, offset, count, seq } = event;
@@ -37,7 +37,7 @@ export function formatJournalLine(event: AuditEvent & { readonly seq?: number })
     .join(' ');
 }
 
-/** Of a login on pam-user.sock `source` is the word of a program that anybody may run: nobody is banned for it. */
+/** On pam-user.sock any local program may claim a `source`: no address is banned for it. */
 function believed({ kind, actor, source }: AuditEvent): string | undefined {
   if (kind !== 'login' || actor !== undefined || source === undefined) return undefined;
   return isIP(source) !== 0 && !source.includes('%') ? source : undefined;

@@ -21,8 +21,7 @@ const priorityOf = ({ outcome }: StoredAuditEvent) =>
   outcome === 'refused' || outcome === 'error' ? '<5>' : '<6>';
 
 /**
- * MUST hold: a journal that takes nothing holds up no login and costs a bounded amount of memory; what is dropped is
- * counted and told.
+ * Invariants: a blocked journal delays no login and uses bounded memory; dropped lines are counted and reported.
  *
  * @param descriptor that lines go to; @param journal whether lines begin with their priority (sd-daemon(3))
  */
@@ -32,7 +31,7 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
   let writing: Promise<void> | undefined;
 
   const line = (priority: string, text: string): string => `${journal ? priority : ''}${text}\n`;
-  /** Lines are made here and not as events come: a login waits for whoever hears of it. */
+  /** Lines are formatted here and not when events come, because a login waits for its subscribers. */
   const next = (): Buffer => {
     let text = '';
     for (let event = waiting[0]; event !== undefined; event = waiting[0]) {
@@ -65,7 +64,7 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
   };
 }
 
-/** What nobody takes at all is let go; what nobody takes just now is offered again. */
+/** On a permanent error lines are dropped; on a temporary one they are offered again. */
 async function written(descriptor: number, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const count = await new Promise<number>((resolve) => {

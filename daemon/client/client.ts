@@ -60,13 +60,13 @@ export interface ControlClient extends SignInClient {
   unlock(user: string): Promise<ChangeView>;
   /** Removes all that is stored of it. */
   forget(user: string): Promise<ChangeView>;
-  /** Gives its record to another name, or to the new uid of its own. */
+  /** Moves its record to another name, or to the new uid of its name. */
   move(user: string, body: MoveBody): Promise<ChangeView>;
   exempt(user: string, body: ExemptBody): Promise<ExemptView>;
   endExemption(user: string): Promise<ChangeView>;
   factors(user: string): Promise<readonly FactorSummary[]>;
   addFactor(user: string, body: EnrolBody): Promise<EnrolView>;
-  /** A code for one login, that an admin reads to somebody. */
+  /** Issues a bypass code for one login. */
   giveBypass(user: string, body: BypassBody): Promise<BypassView>;
   /** A security key of this machine; its steps follow with `nextStep`. */
   beginCeremony(user: string, body: CeremonyBody): Promise<CeremonyView>;

@@ -89,7 +89,7 @@ export function readU2f(text: string, appId: string): PlainU2f {
   throw new ControlError(
     'bad-secret',
     isResident
-      ? 'a resident credential of pam_u2f ("*") has no key handle here to ask the key for; add the key anew as webauthn'
+      ? 'a resident credential of pam_u2f ("*") has no key handle here to ask the key for; add the key again as webauthn'
       : 'that is no credential; copy KEYHANDLE,PUBLICKEY,es256,+presence from between two colons of u2f_keys',
   );
 }

@@ -1,6 +1,6 @@
 import { keyFileText, newMasterKey } from '../sealing/keyring.ts';
 
-/** What stands in a master key file, line by line; the keys themselves stay text. */
+/** The lines of a master key file; the keys themselves remain text. */
 const keyLine = /^([A-Za-z0-9_-]{1,32}) +[A-Za-z0-9+/]{43}=\s*$/;
 
 export function keyIdsIn(text: string): readonly string[] {

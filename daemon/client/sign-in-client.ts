@@ -19,7 +19,7 @@ export interface SignInClient {
   beginSignIn(body: SignInBody): Promise<SignInView>;
   /** @param ended ends the request: the answer is then not accepted any more */
   answerSignIn(signIn: string, body: SignInAnswerBody, ended?: AbortSignal): Promise<SignInView>;
-  /** The token that the client was made with is good for nothing any more. */
+  /** Revokes the token that the client was created with. */
   endToken(): Promise<void>;
   /** @param origin of the page that asks: the one that the key will sign */
   beginKey(user: string, body: { readonly name?: string; readonly origin: string }): Promise<KeyBegun>;

@@ -3,10 +3,10 @@ import { type ControlCode, isControlCode } from '../api/error-codes.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 
-/** What the daemon says of itself, and what only the client can: that there is none. */
+/** The daemon's error codes, and the client's own: the daemon is unreachable. */
 export type ClientCode = ControlCode | 'daemon-unreachable';
 
-/** An error as the daemon told it, or `daemon-unreachable`. */
+/** An error as the daemon reported it, or `daemon-unreachable`. */
 export class ControlError extends SallyportError<ClientCode> {
   constructor(code: ClientCode, message: string, options?: { readonly cause?: unknown }) {
     super(code, message, options);
@@ -16,13 +16,13 @@ export class ControlError extends SallyportError<ClientCode> {
 
 export interface ClientOptions {
   readonly socket: string;
-  /** Carries requests in the socket's place: to a sallyportd that serves nobody else. */
+  /** Carries requests instead of the socket: to a sallyportd that serves only this client. */
   readonly carrier?: Carrier;
   /** A token; root needs none. */
   readonly token?: string;
-  /** Where one is needed and there is none: asks the person, once. */
+  /** Called if a token is needed and missing: asks the user, once. */
   readonly signIn?: () => Promise<string>;
-  /** Milliseconds without a byte; NSS alone may take 8 s, twice. */
+  /** Milliseconds without a byte; two NSS look-ups may take 8 s each. */
   readonly timeout?: number;
   /** Ends what is under way. */
   readonly signal?: AbortSignal;
@@ -183,10 +183,7 @@ function errorIn(body: unknown, socket: string): ControlError {
 }
 
 function strange(socket: string): ControlError {
-  return new ControlError(
-    'daemon-unreachable',
-    `what answers on ${socket} does not speak as sallyportd does; look who listens there: ss -xlp`,
-  );
+  return new ControlError('daemon-unreachable', `unexpected response on ${socket}; check: ss -xlp`);
 }
 
 function unreachable(socket: string, cause: unknown): ControlError {

@@ -22,14 +22,14 @@ export function checkAccepts(
         [...path, 'action'],
         `accept = ${formatValue(action.factor)}`,
         'it in a realm whose require is "none" or "any", or has "webauthn" in it',
-        `this realm requires ${[require].flat().join(' or ')}, and ${action.factor} meets webauthn alone`,
+        `this realm requires ${[require].flat().join(' or ')}, and ${action.factor} satisfies only webauthn`,
       );
     if (isMet && webauthn?.aaguids !== undefined)
       report.add(
         [...path, 'action'],
         `accept = ${formatValue(action.factor)}`,
         'it in a realm without webauthn.aaguids',
-        'this realm allows certain models of security keys alone, and a key of ssh does not say which it is',
+        'this realm allows only certain models of security keys, and an SSH key does not state its model',
       );
     if (services?.includes(service) === false)
       report.add(

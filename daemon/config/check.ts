@@ -53,7 +53,7 @@ export function checkPaths(document: DocumentTable, report: Report): void {
     if (path === undefined) continue;
     const other = seen.get(path);
     if (other !== undefined) {
-      report.add(['paths', key], formatValue(path), 'a path of its own', `paths.${other} is the same`);
+      report.add(['paths', key], formatValue(path), 'a separate path', `paths.${other} is the same`);
     }
     seen.set(path, key);
     // LevelDB removes what it does not know, and an anchor lost with its store could not tell of the loss.
@@ -93,7 +93,7 @@ function checkYubikey(yubikey: unknown, path: KeyPath, report: Report): void {
       );
 }
 
-/** A model that nobody proves is only what the key says of itself. */
+/** Without attestation, the model is only the key's own claim. */
 function checkWebauthn(webauthn: unknown, path: KeyPath, report: Report): void {
   if (!isTable(webauthn)) return;
   const [has, lacks] =
@@ -103,7 +103,7 @@ function checkWebauthn(webauthn: unknown, path: KeyPath, report: Report): void {
     [...path, lacks],
     'nothing',
     'aaguids and metadata_file together',
-    'models are allowed by aaguids and proven against metadata_file',
+    'models are allowed by aaguids and verified against metadata_file',
   );
 }
 
@@ -177,7 +177,7 @@ export function checkRealms(raw: readonly unknown[], report: Report): void {
     const before = names.get(entry.name);
     if (before !== undefined) {
       const message = `the realm in line ${before} has the same name`;
-      report.add(['realm', index, 'name'], formatValue(entry.name), 'a name of its own', message);
+      report.add(['realm', index, 'name'], formatValue(entry.name), 'a unique name', message);
     }
     names.set(entry.name, line);
   });

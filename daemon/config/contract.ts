@@ -23,16 +23,16 @@ export interface Config {
     readonly controlSocket: string;
     /** Where the service manager starts `sallyport-fido` for each connection. */
     readonly fidoSocket: string;
-    /** Started as a child in its place, as the daemon's own user: for a directory of one's own. */
+    /** Started as a child instead, as the daemon's own user: with a root directory. */
     readonly fidoHelper?: string;
     /** Where the service manager starts `sallyport-password` for each connection. */
     readonly passwordSocket: string;
-    /** Started as a child in its place, as the daemon's own user: for a directory of one's own. */
+    /** Started as a child instead, as the daemon's own user: with a root directory. */
     readonly passwordHelper?: string;
     /** Where its PAM service file lies, instead of the system's places; never without passwordHelper. */
     readonly passwordServiceDir?: string;
   };
-  /** Name of the group whose members administer; an absent group means nobody. */
+  /** Name of the group of administrators; if it does not exist, there are none. */
   readonly adminGroup: string;
   /** Shown by authenticator apps. */
   readonly issuer: string;
@@ -43,7 +43,7 @@ export interface Config {
   /** Undefined: there is no portal. */
   readonly portal?: PortalConfig;
   readonly audit: { readonly keepForMs: number; readonly keepEvents: number; readonly keepBytes: number };
-  /** Run for what somebody should hear of, by sallyport-notify; undefined: nobody is told. */
+  /** The program that sallyport-notify runs for notices; undefined without one. */
   readonly notify?: readonly [program: string, ...words: string[]];
   readonly realms: readonly Realm[];
   /** One warning, with file and line, for each setting under a former name; undefined: there are none. */
@@ -51,8 +51,7 @@ export interface Config {
 }
 
 /**
- * W3C Web Authentication Level 3, 4, "Relying Party": whom credentials are made for. Another id voids all that
- * exist.
+ * W3C Web Authentication Level 3, 4, "Relying Party": the domain of credentials. Another ID voids all that exist.
  */
 export interface RelyingParty {
   readonly rpId: string;
@@ -60,7 +59,7 @@ export interface RelyingParty {
   readonly rpName: string;
 }
 
-/** The web server of users and administrators: a process of its own, under a uid of its own. */
+/** The web server for users and administrators: a separate process with a separate uid. */
 export interface PortalConfig {
   /** As browsers send them in `Origin`; each of them the relying party's, or of a host below it. */
   readonly origins: readonly string[];
@@ -68,7 +67,7 @@ export interface PortalConfig {
   readonly listen: { readonly address: string; readonly port: number };
   /** Undefined: plain HTTP, for proxies and this machine. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
-  /** X-Forwarded-For counts from these alone. */
+  /** X-Forwarded-For counts only from these. */
   readonly proxies: readonly Network[];
   /** Shown as the name of the site. */
   readonly name: string;
@@ -104,7 +103,7 @@ export interface Realm {
   readonly yubikey: {
     /** When set, YubiKeys that were added the other way are not used. */
     readonly validation?: YubikeyValidation;
-    /** Who validates those that were added without their AES key; undefined: nobody. */
+    /** The servers that validate YubiKeys added without their AES key; undefined without servers. */
     readonly servers?: ValidationServers;
   };
   readonly webauthn: {
@@ -116,12 +115,12 @@ export interface Realm {
   };
   readonly lockout: { readonly codes: number; readonly any: number; readonly forMs: number };
   readonly su: 'target' | 'caller';
-  /** Nobody is asked or refused: what would have been decided is written down. */
+  /** Observe mode: decisions are recorded, never enforced. */
   readonly observe: boolean;
   readonly rules: readonly Rule[];
 }
 
-/** Proven by attestation, against metadata statements of the FIDO Alliance's form in a local file. */
+/** Verified by attestation, against metadata statements of the FIDO Alliance's form in a local file. */
 export interface AllowedModels {
   readonly aaguids: readonly string[];
   readonly metadataFile: string;

@@ -78,7 +78,7 @@ export function rootedPaths(root: string, { fido, password }: HelperPrograms = {
   };
 }
 
-/** Where the keys of this machine are asked: a socket of the service manager's, or a program of one's own. */
+/** Where the security keys of this machine are asked: a socket of the service manager, or a child process. */
 export function fidoEndpoint({ fidoHelper, fidoSocket }: Config['paths']) {
   return fidoHelper === undefined ? { socket: fidoSocket } : { program: fidoHelper };
 }

@@ -180,7 +180,7 @@ export const requirement = reads<Realm['require']>(
   },
 );
 
-/** A date alone is its first moment in UTC; a date with a time must say its offset. */
+/** A date without a time is its first moment in UTC; a date with a time must have an offset. */
 export const moment = reads(
   'a date (2027-01-31: from its first moment in UTC) or a date and time with offset',
   (input) => {
@@ -196,9 +196,9 @@ export const actionAllowed = '"skip", "ask", "refuse", { remember = "15m" } or {
 
 export const action = reads<Rule['action']>(
   (input) => {
-    if (isTable(input) && 'accept' in input) return '{ accept = "ssh-sk" } alone';
+    if (isTable(input) && 'accept' in input) return 'only { accept = "ssh-sk" }';
     if (isTable(input) && 'remember' in input)
-      return `{ remember = a time from "1s" to "${longestRemember}" } alone`;
+      return `only { remember = a time from "1s" to "${longestRemember}" }`;
     return actionAllowed;
   },
   (input) => {

@@ -54,7 +54,7 @@ function renamed(table: unknown, path: KeyPath, names: Names) {
   return { table: Object.fromEntries(entries), former };
 }
 
-/** Where a setting stands in the file: a problem is reported under the name that was written. */
+/** The location of a setting in the file: a problem is reported under the name that was written. */
 export function asWritten(path: KeyPath, former: readonly FormerSetting[]): KeyPath {
   const found = former.find(
     (one) =>

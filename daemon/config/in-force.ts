@@ -11,22 +11,20 @@ import { parseConfig } from './load.ts';
 import { describeProblem } from './problem.ts';
 
 /**
- * The configuration in force.
- *
- * MUST hold:
- * - a file that is bad, at start or at reload, leaves the last good one in force, loudly;
- * - the last good one comes from a sealed copy that nobody without the master key can write;
+ * The active configuration. Invariants:
+ * - an invalid file, at start or at reload, leaves the last good one active, with a warning;
+ * - the last good one comes from a sealed copy that can be written only with the master key;
  * - what a running daemon cannot change (paths) stays as it was at the start.
  */
 export interface Configuration {
   current(): Config;
   /** When the one in force was loaded; milliseconds since the epoch. */
   loaded(): number;
-  /** Why the file as it stands is not the one in force. */
+  /** Why the current file is not active. */
   problem(): string | undefined;
   /** @throws SallyportError `config-invalid` */
   reload(): Config;
-  /** Seals the copy of the one in force anew, with the present master key. @throws Error: it is not */
+  /** Seals the copy of the active one again, with the current master key. @throws Error on failure */
   keep(): void;
 }
 
@@ -36,7 +34,7 @@ export function observingWarnings({ realms, file }: Config): readonly string[] {
     .filter(({ observe }) => observe)
     .map(
       ({ name, line }) =>
-        `the realm "${name}" (${file}:${line}) only observes: nobody in it is asked for a second factor or refused; "sallyport report" says who would be`,
+        `the realm "${name}" (${file}:${line}) is in observe mode: its accounts are neither asked for a second factor nor refused; run: sallyport report`,
     );
 }
 
@@ -117,7 +115,7 @@ function keep(good: Good, keyring: Keyring, options: ConfigurationOptions): void
   replaceDurably(good.config.paths.lastGood, sealed);
 }
 
-/** Nothing else depends on it while the file is good. */
+/** Nothing else depends on it while the file is valid. */
 function keepOrTell(good: Good, keyring: Keyring, options: ConfigurationOptions): void {
   try {
     keep(good, keyring, options);

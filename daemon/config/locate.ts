@@ -3,7 +3,7 @@ import { parse } from 'smol-toml';
 /** Keys and places in lists, from the root of the document: ['realm', 0, 'totp', 'digits']. */
 export type KeyPath = readonly (string | number)[];
 
-/** Where keys stand in the text. */
+/** The positions of keys in the text. */
 export interface LineMap {
   /** 1-based. For a key that is not there: the line of the nearest table around it. */
   lineOf(path: KeyPath): number;
@@ -122,7 +122,7 @@ function readInlineTable(cursor: Cursor, places: Places, path: KeyPath): void {
   advance(cursor);
 }
 
-/** Behind an item: a comma is skipped, the end is left to be read; false when neither stands there. */
+/** Behind an item: a comma is skipped, the end is left to be read; false if there is neither. */
 function skipSeparator(cursor: Cursor, end: string): boolean {
   skipBlank(cursor);
   if (cursor.text[cursor.at] === end) return true;
@@ -167,7 +167,7 @@ function skipString(cursor: Cursor): void {
     advance(cursor, quote === '"' && cursor.text[cursor.at] === '\\' ? 2 : 1);
   }
   advance(cursor, end.length);
-  // A long string may end in up to two quotes of its own.
+  // A long string may end in up to two quotes that belong to it.
   for (let extra = 0; long && extra < 2 && cursor.text[cursor.at] === quote; extra++) advance(cursor);
 }
 

@@ -7,10 +7,10 @@ import { formatValue, type Report } from './problem.ts';
 import { isTable } from './unknown-settings.ts';
 
 /**
- * What MUST hold, or browsers refuse every key and every cookie without a word that anybody understands:
+ * Invariants, without which browsers reject every security key and cookie with an obscure error:
  * - each origin is one that may use keys of the relying party;
  * - what is called https reaches the browser as https: by our certificate, or by a proxy that we know;
- * - plain http is spoken with this machine alone.
+ * - plain http is used only with this machine.
  * Works on what was written, so that one bad key does not hide the others.
  */
 export function checkPortal(document: unknown, report: Report): void {
@@ -65,7 +65,7 @@ function checkSecure(portal: Table, path: (string | number)[], origin: string, r
     path,
     formatValue(origin),
     'https with cert_file and key_file, or behind a reverse proxy that proxies names',
-    'nobody would speak TLS with the browser',
+    'otherwise the browser gets no TLS',
   );
 }
 
@@ -75,7 +75,7 @@ function checkPlain(portal: Table, path: (string | number)[], origin: string, re
       path,
       formatValue(origin),
       'https:// origins where there is a cert_file',
-      'what listens speaks TLS alone',
+      'the listener accepts only TLS',
     );
   if (typeof portal.listen === 'string' && !/^(127\.|\[::1\]:)/.test(portal.listen))
     report.add(

@@ -36,7 +36,7 @@ export function configError(problems: readonly ConfigProblem[]): SallyportError<
 
 const shownLength = 80;
 
-/** What stands in the file, on one line, short, with control characters escaped. */
+/** A value from the file, on one line, short, with control characters escaped. */
 export function formatValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value instanceof Date) return value.toISOString();
@@ -53,7 +53,7 @@ export function printableKey(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : shorten(quote(key));
 }
 
-/** JSON leaves DEL and the C1 range alone; a terminal does not. */
+/** JSON does not escape DEL and the C1 range, which a terminal interprets. */
 function quote(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u2028\u2029]/g,

@@ -29,10 +29,10 @@ function takesService(rule: Matcher, service: string | undefined): boolean {
 function keyRequests(rule: Matcher, source: Source | undefined): boolean {
   if (rule.from === undefined) return true;
   if (source === undefined) return false;
-  return rule.from.some((other) => meets(other, source));
+  return rule.from.some((other) => overlaps(other, source));
 }
 
-function meets(a: Source, b: Source): boolean {
+function overlaps(a: Source, b: Source): boolean {
   if (a.kind === 'local' || b.kind === 'local') return a.kind === b.kind;
   if (a.family !== b.family) return false;
   const [one, two] = [rangeOf(a), rangeOf(b)];
@@ -46,7 +46,7 @@ function takesAll(rules: readonly Matcher[], source: Source | undefined): boolea
   if (source.kind === 'local') return true;
   const ranges = rules
     .flatMap((rule) => rule.from ?? [])
-    .flatMap((other) => (other.kind === 'network' && meets(other, source) ? [rangeOf(other)] : []))
+    .flatMap((other) => (other.kind === 'network' && overlaps(other, source) ? [rangeOf(other)] : []))
     .sort((a, b) => (a.first < b.first ? -1 : 1));
   const wanted = rangeOf(source);
   let next = wanted.first;

@@ -2,7 +2,7 @@ import type { Config } from './contract.ts';
 import { defaultAdminGroup, type HelperPrograms, rootedPaths, systemPaths } from './defaults.ts';
 
 /**
- * The configuration that `init` writes: one realm that takes everybody and requires nothing.
+ * The configuration that `init` writes: one realm for all accounts that requires nothing.
  * @param root absolute; everything lies below it. Undefined: the usual system paths
  * @param helpers with a root: what is started as a child, where there is no service manager
  */
@@ -21,7 +21,7 @@ const head = `# Sallyport. Every key is described in docs/reference/configuratio
 # After a change: \`sallyport realm check\`, then \`sallyport reload\`.
 `;
 
-/** TOML takes a line below a table's name for one of that table, so these stand above all tables. */
+/** TOML takes a line below a table's name for one of that table, so these come before all tables. */
 const single = `# Members of this group administer; as long as there is no such group, only root does.
 # admin_group = "${defaultAdminGroup}"
 
@@ -85,7 +85,7 @@ function pathLines(paths: Config['paths'], before: string): string {
     .join('\n');
 }
 
-/** What stands in the PAM service below a root: the passwords of this machine, and nothing else. */
+/** The PAM service below a root directory: only the passwords of this machine. */
 export const rootedService = {
   name: 'sallyport-password',
   text: `# Asked by sallyport-password for the sallyportd of this directory; see pam-config/pam.d/sallyport-password.
@@ -94,7 +94,7 @@ account  required  pam_unix.so
 `,
 };
 
-/** JSON's escapes are TOML's too, but for DEL. */
+/** JSON's escapes are TOML's too, except DEL. */
 function tomlString(text: string): string {
   return JSON.stringify(text).replaceAll('\u007f', '\\u007f');
 }

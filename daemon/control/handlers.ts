@@ -61,7 +61,7 @@ const importExportHandlers = {
   },
 };
 
-/** An admin gives somebody a code for one login; one more takes the place of the one before. */
+/** An administrator issues a code for one login; a new code replaces the previous one. */
 const giveBypass: Handler = async ({ verifier }, call): Promise<BypassView> => {
   const { forMs } = check(bypassBody, (await call.body()) ?? {});
   const { actor, account: user = '' } = call;

@@ -114,7 +114,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
   });
   server.on('request', (request, response) => {
     const uid = peers.get(request.socket);
-    // It was told no when it connected, and what it says is not heard.
+    // It was rejected when it connected, and its request is not read.
     if (uid === undefined) return void request.resume();
     serve(context, uid, request, response).catch((error: unknown) => {
       options.log.error('control-failed', { uid, message: messageOf(error) });

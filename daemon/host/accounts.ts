@@ -13,7 +13,7 @@ export interface Account {
   readonly gid: number;
 }
 
-/** unresolved: NSS failed, or does not know the group; a backend that is away looks like that too. */
+/** unresolved: NSS failed, or does not know the group; an unavailable backend looks the same. */
 export type Membership = 'member' | 'not-member' | 'unresolved';
 
 export type AccountLookup =
@@ -44,16 +44,15 @@ const noAccount: AccountLookup = { status: 'absent' };
 /**
  * Accounts, asked of NSS with a deadline.
  *
- * What must hold: only NSS's own word makes an account absent or somebody no member. An error, a source that
- * hangs, a full queue and an answer that makes no sense are `unavailable` or `unresolved`, so that no realm is
- * passed over because of them.
+ * Invariants: an account is absent, or not a member, only if NSS says so. An error, a source that hangs, a full queue
+ * and an answer that makes no sense are `unavailable` or `unresolved`, so that no realm is passed over because of them.
  */
 export function createAccounts(options: AccountsOptions): Accounts {
   const { lookup, waitMs = limits.nssWait, sessionsDir = defaultSessionsDir } = options;
 
   async function ask(key: AccountKey, groups: readonly string[]): Promise<AccountLookup> {
     const known = [...new Set(groups)].filter(canBeAsked);
-    return judge(await answerOf(() => lookup(key, known, waitMs), waitMs), key, groups);
+    return evaluateLookup(await answerOf(() => lookup(key, known, waitMs), waitMs), key, groups);
   }
 
   return {
@@ -69,7 +68,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
 }
 
-/** Control characters and the separators of passwd(5) and group(5) stand in no name. */
+/** Names contain no control characters and no separators of passwd(5) and group(5). */
 function canBeAsked(name: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return name !== '' && Buffer.byteLength(name) <= limits.userLength && !/[\u0000-\u001f\u007f:]/.test(name);
@@ -104,8 +103,8 @@ function unavailable(why: string): NssAnswer & { readonly status: 'unavailable' 
   return { status: 'unavailable', why };
 }
 
-/** The answer as the caller gets it: an account whose name could be mistaken for another one is none. */
-function judge(answer: NssAnswer, key: AccountKey, groups: readonly string[]): AccountLookup {
+/** The answer for the caller: an account whose name could be mistaken for another one counts as absent. */
+function evaluateLookup(answer: NssAnswer, key: AccountKey, groups: readonly string[]): AccountLookup {
   if (answer.status !== 'found') return answer;
   const { name, uid, gid } = answer;
   // U+FFFD is what bytes that are not UTF-8 become: two accounts would share the name.
@@ -115,7 +114,7 @@ function judge(answer: NssAnswer, key: AccountKey, groups: readonly string[]): A
   if ('uid' in key && key.uid !== uid) {
     return unavailable(`NSS answered with uid ${uid} when asked for uid ${key.uid}`);
   }
-  const told = new Map(answer.groups);
-  const memberships = groups.map((group) => [group, told.get(group) ?? 'unresolved'] as const);
+  const answered = new Map(answer.groups);
+  const memberships = groups.map((group) => [group, answered.get(group) ?? 'unresolved'] as const);
   return { status: 'found', account: { name, uid, gid }, groups: new Map(memberships) };
 }

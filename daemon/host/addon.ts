@@ -6,7 +6,7 @@ import { limits } from '../limits.ts';
 
 /** What the kernel says of the process at the other end of a Unix socket, at the time of its connect(2). */
 export interface PeerCredentials {
-  /** For logs only: a pid can belong to somebody else by now. */
+  /** For logs only: another process may have the pid now. */
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
@@ -27,8 +27,8 @@ export type NssAnswer =
 export type AccountKey = { readonly name: string } | { readonly uid: number };
 
 /**
- * Asks NSS on a thread of its own. The promise may stay open for ever, and keeps no process alive.
- * A question that would begin later than `waitMs` from now is not asked any more.
+ * Asks NSS on a separate thread. The promise may stay open for ever, and keeps no process alive. A question that would
+ * begin later than `waitMs` from now is not asked any more.
  */
 export type LookupAccount = (
   key: AccountKey,
@@ -54,11 +54,11 @@ export interface Addon {
   /** Throws not-unix and not-connected. */
   readonly peerCredentials: (descriptor: number) => PeerCredentials;
   readonly lookupAccount: LookupAccount;
-  /** Creates the file with mode 0600 where there is none. Throws locked when another process holds it. */
+  /** Creates the file with mode 0600 if it does not exist. Throws locked when another process holds it. */
   readonly lockFile: (path: string) => FileLock;
   /** False once the path names another file, or none: the lock then protects nothing. */
   readonly lockIsHeld: (lock: FileLock) => boolean;
-  /** sd_notify(3). False where nobody asked to be told. */
+  /** sd_notify(3). False without a service manager. */
   readonly notify: (message: string) => boolean;
   /** Gives root up in all threads, for good. */
   readonly becomeUser: (uid: number, gid: number) => void;
@@ -82,7 +82,7 @@ const fileName = 'sallyport_addon.node';
 /** Installed it lies beside this file; in the repository this file is in daemon/host/ or in dist/daemon/host/. */
 const places = ['.', '../../build/Release', '../../../build/Release'];
 
-/** The addon's file; its first place where there is none. */
+/** The addon's file; its first location if there is none. */
 export function addonFile(directory: string = import.meta.dirname): string {
   return nativeFile(fileName, directory) ?? join(directory, fileName);
 }

@@ -1,11 +1,11 @@
 /**
  * How many connections there are, and whose.
  *
- * What MUST hold: root and the portal are counted apart, so that no number of local users keeps them out, nor the
- * pages of the portal the admin; one uid cannot take the places of all the others.
+ * Invariants: root and the portal are counted apart, so that no number of local users keeps them out, nor the pages of
+ * the portal the admin; one uid cannot take the places of all the others.
  */
 export interface ConnectionLimit {
-  /** Takes a place; undefined: there is none. @returns how to give it back, once */
+  /** Takes a slot; undefined if none is free. @returns a function that releases it, once */
   take(uid: number, of: Of): (() => void) | undefined;
   taken(): number;
 }

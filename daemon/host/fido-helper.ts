@@ -42,8 +42,8 @@ const failure = (reason: FidoFailure['reason'], detail: string): FidoFailure => 
 /**
  * One process of the helper.
  *
- * MUST hold:
- * - there is one outcome, and it comes: a helper that dies, breaks the protocol or is late is none;
+ * Invariants:
+ * - there is exactly one outcome, also from a helper that dies, breaks the protocol or is late;
  * - a PIN goes out once, for the question that was asked last, and every copy of ours is wiped;
  * - the process is gone soon after the outcome, or is ended.
  */
@@ -160,7 +160,7 @@ class HelperCall<T> implements FidoCall<T> {
   }
 }
 
-/** What a person should be told; undefined: it is an outcome. */
+/** What the user should see; undefined for an outcome. */
 function eventOf(frame: HelperFrame): FidoEvent | undefined {
   if (frame.type === 'keys') return { kind: 'keys', count: frame.count };
   if (frame.type === 'touch') return { kind: 'touch' };

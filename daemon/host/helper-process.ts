@@ -7,7 +7,7 @@ export type HelperEndpoint =
   | { readonly program: string; readonly args?: readonly string[] }
   | {
       readonly socket: string;
-      /** Throws when whoever listens there is not to hear anything. */
+      /** Throws if the listener must not receive anything. */
       readonly approve?: (connection: Socket) => void;
     };
 
@@ -40,10 +40,10 @@ export function openHelper(
 
 /** Tells of the end once, whatever comes first. */
 function once(ear: HelperEvents): (why: string) => void {
-  let told = false;
+  let isReported = false;
   return (why) => {
-    if (told) return;
-    told = true;
+    if (isReported) return;
+    isReported = true;
     ear.closed(why);
   };
 }
@@ -66,7 +66,7 @@ function startProgram(
   // 'close' and not 'exit': what it said last is read first.
   child.on('close', () => closed(howItEnded(child)));
   child.stdout.on('data', (chunk: Buffer) => ear.heard(chunk));
-  // Errors of the pipes come with the end of the process, which is told above.
+  // Errors of the pipes come with the end of the process, which is reported above.
   child.stdout.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
   return {

@@ -9,9 +9,9 @@ export interface LingeringConnections {
 }
 
 /**
- * Connections that are told no and let go.
+ * Connections that receive an error and are closed.
  *
- * What MUST hold:
+ * Invariants:
  * - the client can read why: what it is still writing is read, or the close would fail its write and
  *   cut the answer off;
  * - that costs a bounded number of descriptors for a bounded time; beyond it the close comes at once.

@@ -43,8 +43,8 @@ async function openOwn(path: string, events: ListenerEvents): Promise<Listener> 
 }
 
 /**
- * MUST hold: listen(2) is left to whoever made the socket, for whoever calls it last is taken for the server by the
- * kernel, and so by the PAM module, which serves nobody but root on it. `net.Server` would call it again.
+ * Invariant: only the creator of the socket calls listen(2), because the kernel takes the last caller for the server,
+ * and so does the PAM module, which accepts only root there. `net.Server` would call it again.
  */
 function openActivated(fd: number, events: ListenerEvents, addon: Pick<Addon, 'acceptFrom'>): Listener {
   const open = new Set<Socket>();
@@ -70,8 +70,7 @@ function openActivated(fd: number, events: ListenerEvents, addon: Pick<Addon, 'a
 }
 
 /**
- * Removes a socket that a killed daemon left behind. Whoever comes here holds the store's lock, so nobody
- * listens on it.
+ * Removes a socket that a killed daemon left behind. The caller holds the store's lock, so no process listens on it.
  * @throws SallyportError `socket-path`: what lies there is no socket
  */
 export function removeStale(path: string): void {
@@ -80,7 +79,7 @@ export function removeStale(path: string): void {
   if (!found.isSocket())
     throw new SallyportError(
       'socket-path',
-      `${path} exists and is no socket; move it away or set another path`,
+      `${path} exists and is not a socket; move it or set another path`,
     );
   unlinkSync(path);
 }

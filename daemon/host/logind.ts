@@ -13,8 +13,8 @@ const longestFile = 65_536;
  * Whether logind calls the session active and not remote, and a person sits at it: cron's sessions are
  * active and not remote too, and have no seat.
  *
- * What must hold: the session's name comes from the other side, so it names a file of this directory and no
- * other; everything unknown, missing or odd is false, which is the stricter branch.
+ * Invariants: the session's name comes from the other side, so it names a file of this directory and no other;
+ * everything unknown, missing or odd is false, which is the stricter branch.
  */
 export async function readSessionIsLocal(sessionsDir: string, session: string): Promise<boolean> {
   // logind gives out letters and digits only: no slash, no dot.
@@ -38,7 +38,7 @@ async function readSmallFile(path: string): Promise<string> {
   }
 }
 
-/** The value of a line KEY=VALUE that stands there exactly once. */
+/** The value of a line KEY=VALUE that occurs exactly once. */
 function field(text: string, key: string): string | undefined {
   const lines = text.split('\n').filter((line) => line.startsWith(`${key}=`));
   return lines.length === 1 ? lines[0]?.slice(key.length + 1) : undefined;

@@ -17,7 +17,7 @@ import type { PasswordHelper, PasswordQuestion } from './passwords.ts';
 import { peerOf } from './peer-credentials.ts';
 
 export interface PasswordHelperOptions {
-  /** confdir: where the service file lies, for a directory of one's own; undefined: the system's. */
+  /** confdir: the directory of the service file below a root directory; undefined: the system's. */
   readonly where: { readonly program: string; readonly confdir?: string } | { readonly socket: string };
   readonly log: Log;
   /** Milliseconds until a check is given up; tests have no 10 seconds. */
@@ -27,7 +27,7 @@ export interface PasswordHelperOptions {
 /**
  * One process of the helper.
  *
- * MUST hold:
+ * Invariants:
  * - there is one verdict, and it comes: a helper that dies, breaks the protocol or is late has failed;
  * - every copy of the password that we have made is wiped;
  * - the process is ended with its verdict, or as far as a socket can be.
@@ -115,7 +115,7 @@ function placeOf(where: PasswordHelperOptions['where']): HelperEndpoint {
 function frameOf({ user, password, source }: PasswordQuestion, deadline: number): Buffer | undefined {
   const [name, from] = [Buffer.from(user), source === undefined ? undefined : Buffer.from(source)];
   if (!userFits(name) || password.length === 0 || password.length > limits.passwordLength) return undefined;
-  // It is for PAM's log alone.
+  // It is only for PAM's log.
   const named = from !== undefined && sourceFits(from) ? { source: from } : {};
   return encodeAsk({ user: name, password, deadline, ...named });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** The PAM service of the password helper, as far as it says who decides about the accounts of /etc/passwd. */
 const service = 'sallyport-password';
 
-/** Modules that look at /etc/shadow alone, or at no password at all. */
+/** Modules that read only /etc/shadow, or no password at all. */
 const harmless: ReadonlySet<string> = new Set([
   'pam_unix.so',
   'pam_deny.so',

@@ -10,8 +10,8 @@ export interface PasswordHelper {
    */
   check(question: PasswordQuestion): Promise<PasswordVerdict>;
   /**
-   * Whether it is certain that the account has no password: only then its uid, or a link that its uid made, may
-   * stand in for one. False whenever that cannot be established. Never rejects.
+   * Whether it is certain that the account has no password: only then its uid, or a link that its uid made, may stand
+   * in for one. False if that is unknown. Never rejects.
    * @param user canonical name
    */
   lacksPassword(user: string): Promise<boolean>;
@@ -21,13 +21,13 @@ export interface PasswordQuestion {
   /** Canonical name. */
   readonly user: string;
   readonly password: Buffer;
-  /** Where whoever typed it is, for PAM's own log: an address, or undefined at the machine itself. */
+  /** The user's address, for PAM's own log; undefined at the machine itself. */
   readonly source?: string;
 }
 
 /**
- * right; wrong: the password, or an account that may not log in, which is not told apart; expired: right, and has
- * to be changed first; busy: eight are under way; failed: the helper is not there, died, PAM is broken, or the
- * stack asks for more than a password.
+ * right; wrong: the password, or an account that may not log in, which are not distinguished; expired: right, and has
+ * to be changed first; busy: eight are under way; failed: the helper is not there, died, PAM is broken, or the stack
+ * asks for more than a password.
  */
 export type PasswordVerdict = 'right' | 'wrong' | 'expired' | 'busy' | 'failed';

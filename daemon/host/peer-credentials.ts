@@ -13,8 +13,8 @@ interface WithHandle {
  * Who is at the other end of a Unix socket. To be called once, at once when the connection comes in: a socket
  * that is closed has no descriptor any more.
  *
- * What must hold: whoever cannot be named is refused. No socket but a connected Unix socket has a peer, so a
- * server that listens on TCP by mistake trusts nobody.
+ * Invariants: an unidentified peer is rejected. No socket but a connected Unix socket has a peer, so a server that
+ * listens on TCP by mistake trusts no peer.
  */
 export function peerOf(socket: Socket): PeerCredentials {
   const descriptor = (socket as unknown as WithHandle)._handle?.fd;

@@ -18,11 +18,11 @@ export interface FidoHelper {
 export interface PluggedKey {
   /** As it calls itself, without control characters: "Yubico YubiKey OTP+FIDO+CCID". */
   readonly name: string;
-  /** False: U2F (CTAP1) alone. */
+  /** False: only U2F (CTAP1). */
   readonly fido2: boolean;
 }
 
-/** What a person should be told on the way; told as it happens. */
+/** What the user should see meanwhile; reported as it happens. */
 export type FidoEvent =
   /** So many are plugged in now; 0: ask for one. Said first of all, and again when it changes. */
   | { readonly kind: 'keys'; readonly count: number }
@@ -32,7 +32,7 @@ export type FidoEvent =
   | {
       readonly kind: 'pin';
       readonly why: 'first' | 'wrong';
-      /** Tries left before the key locks itself; told when the key does. */
+      /** Attempts left before the key locks itself; set if the key reports them. */
       readonly retries?: number;
     };
 
@@ -72,7 +72,7 @@ export interface FidoFailure {
 
 export type FidoReason =
   | HelperReason
-  /** Somebody said no, where a browser was asked. */
+  /** The user denied it in a browser. */
   | 'denied'
   /** The helper is not there, died, or broke its protocol. */
   | 'helper-failed';

@@ -2,8 +2,8 @@ import { limits } from '../limits.ts';
 import { SallyportError } from './errors.ts';
 
 /**
- * Work on one account, one after the other. Performance only: 64 parallel tries on one account would otherwise meet
- * in the store and be decided again and again. The store enforces single use.
+ * Work on one account, one after the other. Performance only: 64 parallel attempts on one account would otherwise
+ * conflict with in the store and be decided again and again. The store enforces single use.
  */
 export type AccountMutex = <T>(account: string, work: () => Promise<T>) => Promise<T>;
 
@@ -37,13 +37,13 @@ export class Outside {
  * - whatever others are waited for is fetched while no turn is held: it holds up no one else;
  * - after it all is decided again, from fresh records.
  *
- * @param inTurn undefined: without a turn
+ * @param inTurn undefined: without the mutex
  */
 export async function settled<T>(
   work: () => Promise<T | Outside>,
   accountMutex?: (work: () => Promise<T | Outside>) => Promise<T | Outside>,
 ): Promise<T> {
-  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+  for (let attempt = 0; attempt < limits.commitTries; attempt += 1) {
     const said = accountMutex === undefined ? await work() : await accountMutex(work);
     if (!(said instanceof Outside)) return said;
     await said.fetch();

@@ -11,7 +11,7 @@ export function setBounded<K, V>(map: Map<K, V>, key: K, value: V, most: number)
   }
 }
 
-/** The same, and of one owner no more than `most.own`: nobody pushes out the entries of others. */
+/** The same, with at most `most.own` entries per owner, so that owners do not evict each other's entries. */
 export function setBoundedPerOwner<K, V>(
   map: Map<K, V>,
   key: K,

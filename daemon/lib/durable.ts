@@ -12,7 +12,7 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** Whom a file is made for, where root makes it. */
+/** The owner of a file that root creates. */
 export interface FileOwner {
   readonly uid: number;
   readonly gid: number;

@@ -1,6 +1,6 @@
 import type { Log } from './log.ts';
 
-/** Counts what must not be told one by one: one aggregated log line, nothing in the store. */
+/** Counts what must not be logged one by one: one aggregated log line, nothing in the store. */
 export interface LogAggregator {
   add(source: string): void;
   /** Writes what is left; for the daemon's end. */

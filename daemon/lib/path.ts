@@ -16,7 +16,7 @@ export function segmentsOf(path: string): readonly string[] | undefined {
 
 /**
  * @param pattern its segments; those that begin with ":" are parameters
- * @param fits whether this may stand for that parameter
+ * @param fits whether this may be the value of that parameter
  * @returns undefined: it is not of this pattern
  */
 export function matchPath(
@@ -38,7 +38,7 @@ export function matchPath(
   return parameters;
 }
 
-/** @returns undefined: it says one thing twice, and nobody can tell which is meant */
+/** @returns undefined if a parameter is repeated and therefore ambiguous */
 export function queryOf(text: string): TextByName | undefined {
   const query: Record<string, string> = Object.create(null);
   for (const [key, value] of new URLSearchParams(text)) {

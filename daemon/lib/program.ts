@@ -9,7 +9,7 @@ import { createLog, type Log } from './log.ts';
 /** docs/reference/cli.md, "Exit status"; the same as the CLI's. */
 export const exits = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
-/** It stands in package.json, above dist/ where this is built, and above the one file that a package makes of it. */
+/** It is in package.json, above dist/ where this is built, and above the one file that a package makes of it. */
 export function version(): string {
   for (const place of ['../package.json', '../../package.json', '../../../package.json']) {
     try {
@@ -21,7 +21,7 @@ export function version(): string {
   return 'unknown';
 }
 
-/** A log that nobody takes, or a full disk behind it, must not end the program (design, rule 8). */
+/** A blocked log, or a full disk behind it, must not end the program (design, rule 8). */
 export function logToStderr(): Log {
   process.stderr.on('error', () => undefined);
   const write = (line: string): void => {
@@ -33,7 +33,7 @@ export function logToStderr(): Log {
   };
   const log = boundedLog(createLog(write, process.env.JOURNAL_STREAM !== undefined), () => performance.now());
   process.on('exit', log.flush);
-  // A defect: what state we are in is not known, so the service manager is to start us anew.
+  // A defect: what state we are in is not known, so the service manager is to restart us.
   process.on('uncaughtException', (error) => {
     log.error('defect', { message: messageOf(error), stack: error.stack });
     process.exit(exits.failed);

@@ -1,18 +1,18 @@
 import { encode } from 'uqr';
 
 /** What a picture may take up. */
-export interface Room {
+export interface Space {
   readonly columns: number;
   readonly rows: number;
   /** In UTF-8. */
   readonly bytes?: number;
 }
 
-export interface QrOptions extends Room {
+export interface QrOptions extends Space {
   /**
-   * colours: black and white are said by colour codes, and dark and light terminals show the same.
-   * plain: without codes the same picture is right on one of them and inverted on the other, which most readers
-   * refuse; so both stand side by side, where there is room.
+   * colours: black and white are said by colour codes, and dark and light terminals show the same. plain: without codes
+   * the same picture is right on one of them and inverted on the other, which most readers refuse; so both are shown
+   * side by side if there is enough space.
    */
   readonly style: 'colours' | 'plain';
 }
@@ -31,7 +31,7 @@ const margin = 2;
 
 /**
  * A QR code in half blocks, two rows of modules a line.
- * @param texts what it may say, the best first: shorter ones take less room
+ * @param texts what it may say, the best first: shorter ones need less space
  * @returns undefined: there is no room for it
  */
 export function qrCode(texts: readonly string[], options: QrOptions): string | undefined {

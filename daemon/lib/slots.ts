@@ -112,7 +112,7 @@ export function createSemaphore(places: number): Semaphore {
       return await work();
     } finally {
       const next = waiting.shift();
-      // The place goes on to whoever is next, without being free in between.
+      // The slot passes to the next waiter without being free in between.
       if (next === undefined) free += 1;
       else next();
     }

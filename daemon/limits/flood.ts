@@ -1,12 +1,12 @@
 /** The part of limits.ts that bounds what a flood leaves behind: events, lines of the log. */
 export const floodLimits = {
   /**
-   * Events of parties that have verified no factor. Each way in has these for itself, so local users, sources of
-   * logins and visitors of the portal leave each other's alone:
+   * Events of parties that have verified no factor. Each way in has these for itself, so local users, sources of logins
+   * and visitors of the portal do not use up each other's:
    * - `single`: of one party, and about one account, stored singly; the burst is that of `throttleSource`, which
    *   lets no more answers of one party through;
    * - `ofAll`: of all parties together: a user may own 65 536 uids (subuid), a provider a /32;
-   * - `parties`: how many are told apart;
+   * - `parties`: how many are distinguished;
    * - `aggregates`: different counts kept between two writes, 1 KiB each; `aggregatesOfOne`: of one party or one
    *   account.
    * One party thus leaves at most 30 + 10 + 64 events a minute, and a few for each reason.
@@ -19,12 +19,12 @@ export const floodLimits = {
     aggregatesOfOne: 64,
     interval: 60_000,
   },
-  /** Changes that an account makes of itself with a token: each is an event of its own. */
+  /** Changes that an account makes of itself with a token: each is a separate event. */
   ownChanges: { rate: { burst: 60, forgetOneIn: 1_000 }, accounts: 4_096 },
   /**
    * Parts of the audit trail that may be written in a day before the events of the same party give way to those of
    * others (store/shares.ts): by one account or party, and by all that have verified no factor. `beyond`: the room for
-   * what is written beyond that. `parties`: how many are told apart.
+   * what is written beyond that. `parties`: how many are distinguished.
    */
   trailShare: { one: 1 / 64, unverified: 1 / 8, beyond: 1 / 8, parties: 16_384 },
   /**

@@ -4,20 +4,25 @@
  */
 export const poolLimits = {
   /** Connections on pam.sock: 4096 is the backlog, sshd's MaxStartups is far below. Those of unverified logins, and those
-   * before HELLO, have places of their own; what is left (2 816) is for logins whose first factor is verified. */
+   * before HELLO, have separate slots; what is left (2 816) is for logins whose first factor is verified. */
   rootConnections: 4_096,
-  /** Before HELLO, which takes milliseconds: the one that has waited longest gives way. A local user can stop su there. */
+  /**
+   * Before HELLO, which takes milliseconds: the one that has waited longest gives way. A local user can stop su there.
+   */
   helloWaiting: 256,
   /** None gives way sooner, while there are places: many connections that come at once are read one after the other. */
   helloGrace: 1_000,
-  /** party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the others. */
+  /**
+   * party: one real uid, one address (IPv6: one /64). Half of a name's places at most, so that none keeps out the
+   * others.
+   */
   unverifiedLogins: { all: 1_024, name: 64, party: 32 },
   /**
-   * Refusals of logins over one of these limits: how many are held back at a time, and how long. A program that tries
+   * Refusals of logins over one of these limits: how many are held back at a time, and how long. A program that retries
    * again as soon as it is refused, such as su in a loop, costs a connection in this time, not in each millisecond.
    */
   heldRefusals: { all: 256, hold: 1_000 },
-  /** All local users together, and one of them, on pam-user.sock: a flood must leave memory alone. */
+  /** All local users together, and one of them, on pam-user.sock: a flood must not use up memory. */
   userConnections: 1_024,
   userConnectionsPerUid: 16,
   /** Descriptors for all that is no login, where the process may have few: lingering refusals, LevelDB, libuv. Of the
@@ -26,7 +31,7 @@ export const poolLimits = {
   otherDescriptors: 864,
   /** Logins of one name whose first factor is verified: an account uses up its own places only. */
   loginsPerAccount: 256,
-  /** Servers of one realm: Yubico's own are five. All are asked at once, each over a connection of its own. */
+  /** Servers of one realm: Yubico's own are five. All are asked at once, each over a separate connection. */
   validationServers: 8,
   /**
    * OTPs that servers are asked about at a time: of logins whose first factor is verified, which wait for a slot, and

@@ -5,8 +5,8 @@ import { createCounter, createHistogram, type Family, gauge } from './exposition
 /**
  * What is counted as it happens.
  *
- * MUST hold: no name of an account, no address and nothing typed becomes a label; each label has few values, which
- * the configuration or the program's own words give.
+ * Invariants: account names, addresses and typed text never become labels; each label has few values, which the
+ * configuration or the program's own words give.
  */
 export interface Counts {
   /** After an event was committed. */
@@ -14,7 +14,7 @@ export interface Counts {
   /** HELLO to prompt, or to a result without one; answer to result, without the time that a wrong one is held back. */
   opened(seconds: number): void;
   answered(seconds: number): void;
-  /** Answers that are being judged, or wait for their turn. */
+  /** Answers in evaluation, or waiting for it. */
   evaluating(by: 1 | -1): void;
   committing(by: 1 | -1): void;
   committed(seconds: number, outcome: 'committed' | 'conflict' | 'failed'): void;
@@ -44,7 +44,7 @@ function createFamilies() {
   const changes = createCounter('sallyport_changes_total', 'Changes of factors and accounts, by kind.');
   const rejected = createCounter(
     'sallyport_rejected_attempts_total',
-    'Tries that no account was asked for: of a name that is none, or throttled.',
+    'Attempts for which no account was asked: unknown name, or rate limited.',
     [{ reason: 'unknown-name' }, { reason: 'throttled' }],
   );
   const prompt = createHistogram(
@@ -103,11 +103,7 @@ export function createCounts(): Counts {
     }),
     families: () => [
       ...Object.values(families).map((one) => one.family()),
-      gauge(
-        'sallyport_answers_waiting',
-        'Answers that are being judged, or wait for their turn.',
-        evaluating,
-      ),
+      gauge('sallyport_answers_waiting', 'Answers in evaluation, or waiting for it.', evaluating),
       gauge('sallyport_commits_waiting', 'Changes that are not on disk yet.', committing),
     ],
   };

@@ -34,7 +34,7 @@ export interface Counter {
 /** Sets of labels of one counter: what is new beyond that is counted under "other". */
 const mostSets = 256;
 
-/** @param from what is told before anything was counted: a rate needs a beginning */
+/** @param from the samples before anything was counted: a rate needs a beginning */
 export function createCounter(name: string, help: string, from: readonly Labels[] = []): Counter {
   const sets = new Map<string, { readonly labels: Labels; value: number }>();
   const setOf = (labels: Labels) => {

@@ -25,8 +25,8 @@ export interface LockCountOptions {
 }
 
 /**
- * Counts as accounts are read, in the background and only while somebody wants to know: 1 000 000 accounts are read in
- * minutes and not for each question.
+ * Counts as accounts are read, in the background and only on request: 1 000 000 accounts are read in minutes and not
+ * for each question.
  */
 export function createLockCounts(options: LockCountOptions): LockCounts {
   let last: LockCount | undefined;
@@ -65,7 +65,7 @@ export function createLockCounts(options: LockCountOptions): LockCounts {
           .finally(() => {
             counting = undefined;
           });
-      // A small store is counted while whoever asks waits; of a large one there is the count before.
+      // A small store is counted while the request waits; for a large one the previous count is returned.
       if (counting !== undefined) await withDeadline(counting, limits.lockCountWait, () => undefined);
       return last;
     },

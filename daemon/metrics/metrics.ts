@@ -119,7 +119,7 @@ function ofStore(health: StoreHealth, size: number | undefined): readonly Family
   ];
 }
 
-/** LevelDB may take a file away meanwhile. */
+/** LevelDB may remove a file meanwhile. */
 async function sizeOf(directory: string): Promise<number | undefined> {
   try {
     const sizes = (await readdir(directory)).map((name) =>

@@ -49,7 +49,7 @@ export async function init(
   return exits.done;
 }
 
-/** @throws SallyportError `bad-user`: asked for by somebody who cannot have it */
+/** @throws SallyportError `bad-user`: requested by a user who may not */
 async function daemonAccount(
   root: string | undefined,
   user: string | undefined,
@@ -74,7 +74,7 @@ async function daemonAccount(
   return { uid, gid, makeStore: (path) => initAs({ uid, gid }, path) };
 }
 
-/** In a process of its own: Node cannot give root up where it may have begun to use io_uring. */
+/** In a separate process: Node cannot give root up where it may have begun to use io_uring. */
 async function initAs(account: FileOwner, file: string): Promise<void> {
   const [, program = ''] = process.argv;
   const child = spawn(process.execPath, [program, '--init', '--config', file], {

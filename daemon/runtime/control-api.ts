@@ -27,7 +27,7 @@ import {
   type VerifierPart,
 } from './parts.ts';
 
-/** What control.sock stands on. */
+/** The dependencies of control.sock. */
 export interface ApiParts {
   readonly stored: StorePart;
   readonly authenticators: AuthenticatorsPart;

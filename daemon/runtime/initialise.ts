@@ -21,7 +21,7 @@ export interface InitOptions {
   /** With a root: what is started as a child. */
   readonly helpers?: HelperPrograms;
   readonly locks: Locks;
-  /** By root, without a root directory: the account that sallyportd runs as. Undefined: whoever calls. */
+  /** By root, without a root directory: the account that sallyportd runs as. Undefined: the caller. */
   readonly daemon?: DaemonAccount;
 }
 
@@ -31,7 +31,7 @@ export interface DaemonAccount extends FileOwner {
   makeStore(file: string): Promise<void>;
 }
 
-/** What `init` made, and what was there already and was left alone. */
+/** What `init` created, and what existed and was left unchanged. */
 export interface Initialised {
   readonly file: string;
   readonly paths: Config['paths'];
@@ -50,7 +50,7 @@ function ownServiceDir(root: string, paths: Config['paths']): string | undefined
 /**
  * Lays out configuration, master key and store. The only place where any of them begins.
  *
- * MUST hold:
+ * Invariants:
  * - nothing that exists is written over: a second `init` changes nothing and says so;
  * - the store comes last, and only together with a key that is on disk;
  * - run by root, the configuration stays root's, and nothing is done as root in a directory of the daemon's.
@@ -60,7 +60,7 @@ function ownServiceDir(root: string, paths: Config['paths']): string | undefined
 export async function initialise(options: InitOptions): Promise<Initialised> {
   const { root, daemon } = options;
   if (root !== undefined && !isAbsolute(root))
-    throw new SallyportError('bad-path', `--root takes an absolute path, and ${root} is none`);
+    throw new SallyportError('bad-path', `--root takes an absolute path, which ${root} is not`);
   const file = options.file ?? (root === undefined ? defaultConfigFile : join(root, 'etc/sallyport.toml'));
   const made: string[] = [];
   const kept: string[] = [];
@@ -81,7 +81,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   directory(dirname(file), 0o755);
   once(file, () => {
     createDurably(file, Buffer.from(initialConfig(root, options.helpers)));
-    // No secret stands in it, and the CLI of every user asks it for the control socket.
+    // It holds no secret, and the CLI of every user asks it for the control socket.
     chmodSync(file, 0o644);
   });
   const parsed = parseConfig(readFileSync(file, 'utf8'), file, options.host);

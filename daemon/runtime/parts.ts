@@ -34,7 +34,7 @@ import { createVerifier } from './verifier.ts';
 
 export const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** What all parts stand on: the configuration in force, the master keys, the service manager. */
+/** The dependencies of all parts: the active configuration, the master keys, the service manager. */
 export type Base = ReturnType<typeof baseOf>;
 
 export function baseOf(file: string, addon: Addon, log: Log) {
@@ -144,7 +144,7 @@ export function authenticatorsPart({ configuration, log, paths }: Base) {
   return { keyRequests, assertions, approvals, validations: createValidations(createAskServers(log)) };
 }
 
-/** Rate limiters that know names only as digests, which nobody can look up elsewhere. */
+/** Rate limiters that know names only as keyed digests. */
 export function rateLimiters({ keyring }: Pick<Base, 'keyring'>) {
   const nameHash = keyring.keyedHash('throttle');
   const salt = systemRandomness.bytes(16);

@@ -6,11 +6,11 @@ import { limits } from '../limits.ts';
 import type { Store } from '../store/contract.ts';
 
 /**
- * What the service manager is told of this process: sd_notify(3), sd_watchdog_enabled(3).
+ * Notifications to the service manager: sd_notify(3), sd_watchdog_enabled(3).
  *
- * MUST hold:
+ * Invariants:
  * - a manager that does not listen is no reason to stop, or not to stop in order;
- * - nothing that it is told holds a name or a secret: `systemctl status` shows it to everybody;
+ * - notifications hold no names and no secrets: `systemctl status` shows it to everybody;
  * - what asks whether we are well keeps no process alive.
  */
 export interface Manager {
@@ -146,7 +146,7 @@ function watch(everyMs: number, check: () => Promise<void>, ping: () => void, lo
 /**
  * Whether logins are served: that the event loop turns is said by its being called at all.
  *
- * MUST hold: an error is an answer. A store that is full, read-only or damaged is no better after a restart, and
+ * Invariants: an error is an answer. A store that is full, read-only or damaged is no better after a restart, and
  * logins that need nothing of it are served meanwhile (design, rule 8); only one that hangs is.
  */
 export function checkOf(store: Pick<Store, 'account' | 'health'>): () => Promise<void> {
@@ -155,7 +155,7 @@ export function checkOf(store: Pick<Store, 'account' | 'health'>): () => Promise
     const { writingFor = 0 } = store.health();
     if (writingFor > limits.stuckWrite)
       throw new Error(`a write to the store has been under way for ${Math.round(writingFor)} ms`);
-    // A colon stands in no name. Another one each time: what was read a moment ago would be read without threads.
+    // Names contain no colon. Another one each time: what was read a moment ago would be read without threads.
     count += 1;
     await store.account(`:${count}`).catch(() => undefined);
   };

@@ -16,7 +16,7 @@ import {
 } from './parts.ts';
 import { checkOf, statusLine } from './service-manager.ts';
 
-/** sallyportd with a store of its own, for the logins of this machine: until a signal ends it. */
+/** sallyportd with its store, for the logins of this machine: until a signal ends it. */
 export async function standalone(file: string, addon: Addon, log: Log): Promise<void> {
   const base = baseOf(file, addon, log);
   const { configuration, manager, started } = base;
@@ -28,7 +28,7 @@ export async function standalone(file: string, addon: Addon, log: Log): Promise<
   const verifying = verifierPart(base, stored, authenticators, rateLimiter);
   const { login } = verifying;
   const control = await apiPart(base, { stored, authenticators, verifying, rateLimiter });
-  // Before the first socket is there: whoever stops us meanwhile must not leave one behind.
+  // Before the first socket exists, so that an early signal leaves none behind.
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });

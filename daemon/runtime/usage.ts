@@ -3,7 +3,7 @@ import { defaultConfigFile } from '../config/defaults.ts';
 
 /** What sallyportd takes on its command line: --help and the manual page are made of this. */
 
-/** Whom the service unit runs sallyportd as. */
+/** The account that the service unit runs sallyportd as. */
 export const daemonUser = 'sallyport';
 
 export const forms: readonly string[] = [

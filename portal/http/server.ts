@@ -93,7 +93,7 @@ interface Serving extends Pick<PortalServerOptions, 'context' | 'addresses' | 'a
   readonly limit: Limits;
   readonly connections: ConnectionLimit;
   readonly live: Live;
-  /** With a certificate of its own. */
+  /** With its own certificate. */
   readonly secured: boolean;
 }
 

@@ -106,7 +106,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.deepEqual(await lastOf('carol'), ['observed', 'rule-refuse']);
       await isIn(await sudo(bob), 'root');
       const status = await product.cli(['status']);
-      assert.match(status.stderr, /"watched".*only observes/);
+      assert.match(status.stderr, /"watched".*in observe mode/);
       assert.match(product.log(), /realm-observes/);
 
       const report = (await product.json(['report', '--realm', 'watched'])) as Report;

@@ -380,7 +380,7 @@ const rows: Row[] = [
     2,
     'paths.password_socket',
     /fido\.sock/,
-    /of its own/,
+    /separate path/,
     /paths\.fido_socket/,
   ],
   [
@@ -389,7 +389,7 @@ const rows: Row[] = [
     2,
     'paths.control_socket',
     /pam\.sock/,
-    /of its own/,
+    /separate path/,
     /paths\.pam_socket/,
   ],
   [
@@ -494,7 +494,7 @@ const rows: Row[] = [
     6,
     'realm.name',
     /"rest"/,
-    /of its own/,
+    /unique name/,
     /line 1/,
   ],
   [
@@ -801,7 +801,7 @@ const rows: Row[] = [
       6,
       'realm.rule.action',
       /accept/,
-      /\{ accept = "ssh-sk" \} alone/,
+      /only \{ accept = "ssh-sk" \}/,
     ],
   ),
   ...(
@@ -818,11 +818,11 @@ const rows: Row[] = [
       'realm.rule.action',
       /accept = "ssh-sk"/,
       /"none" or "any", or has "webauthn"/,
-      new RegExp(`requires ${named}, and ssh-sk meets webauthn alone`),
+      new RegExp(`requires ${named}, and ssh-sk satisfies only webauthn`),
     ],
   ),
   [
-    'accept where certain models alone are allowed',
+    'accept where only certain models are allowed',
     realm(
       'require = "webauthn"\nwebauthn = { aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"], metadata_file = "/m" }\n[[realm.rule]]\naction = { accept = "ssh-sk" }',
     ),
@@ -830,7 +830,7 @@ const rows: Row[] = [
     'realm.rule.action',
     /accept = "ssh-sk"/,
     /without webauthn\.aaguids/,
-    /does not say which it is/,
+    /does not state its model/,
   ],
   [
     'accept for services without sshd',
@@ -873,7 +873,7 @@ const rows: Row[] = [
     6,
     'realm.rule.action',
     /remember/,
-    /\{ accept = "ssh-sk" \} alone/,
+    /only \{ accept = "ssh-sk" \}/,
   ],
   [
     'a covered rule',

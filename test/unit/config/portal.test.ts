@@ -122,7 +122,7 @@ listen = "[::]:443"\n${pair}proxies = ["2001:db8::/32"]\nname = "Us"\nuser = "we
       beside(`origins = ["http://localhost"]\n${pair}`, 'localhost'),
       'portal.origins',
       4,
-      /TLS alone/,
+      /only TLS/,
     ],
     [
       'plain http for the network',
