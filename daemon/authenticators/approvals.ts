@@ -8,28 +8,31 @@ import type { LoginFacts } from '../policy/contract.ts';
 import type { Assertions } from './assertions.ts';
 import type { CredentialRequest, KeyRequest } from './key-requests.ts';
 
-/** A login that waits for somebody to approve it in a browser. */
+/** A login that waits for approval in a browser. */
 export interface Approval {
-  /** 80 random bits: whoever has it has the link, and may see what it is about, the number too. */
+  /**
+   * 80 random bits, part of the link: a party that knows it can open the approval and see its details, including
+   * the number.
+   */
   readonly id: string;
-  /** What a page of the person's own is told: nothing can be learned from it, and the number has to be typed. */
+  /** The identifier for signed-in pages of the user: it reveals nothing, and the number has to be typed. */
   readonly handle: string;
-  /** The page of it. */
+  /** The address of its page. */
   readonly link: string;
   /** The origin of that page. */
   readonly portal: string;
-  /** Two digits, on the screen of the login: whoever approves compares or types them. */
+  /** Two digits, shown on the screen of the login: the user compares or types them when approving. */
   readonly number: string;
   readonly account: string;
   readonly facts: LoginFacts;
   readonly question: CredentialRequest;
-  /** Base64url; of this login alone. */
+  /** Base64url; used only for this login. */
   readonly challenge: string;
   readonly asked: number;
   readonly expires: number;
 }
 
-/** What a browser answered; base64url. */
+/** The answer of a browser; base64url. */
 export interface BrowserAnswer {
   readonly credentialId: string;
   readonly clientDataJSON: string;
@@ -40,33 +43,33 @@ export interface BrowserAnswer {
 export type ApprovalVerdict =
   | 'approved'
   | 'denied'
-  /** The key or its signature; it may be tried again. */
+  /** The key or its signature was wrong; the user may try again. */
   | 'refused'
-  /** The number was not the one on the screen: that ends it. */
+  /** The number was not the one on the screen: this ends the approval. */
   | 'wrong-number'
-  /** There is none of that id, or no more. */
+  /** No pending approval has that id. */
   | 'over';
 
 export interface Approvals {
-  /** @returns what stands on the screen of the login */
+  /** @returns what the screen of the login shows */
   open(
     account: string,
     facts: LoginFacts,
     question: CredentialRequest,
     credentials: readonly FactorRecord[],
   ): Approval;
-  /** Waits for it, on behalf of the login. @param deadline milliseconds from now */
+  /** Waits for the approval, on behalf of the login. @param deadline milliseconds from now */
   wait(approval: Approval, deadline: number): KeyRequest;
-  /** @param id the link's, or the handle */
+  /** @param id of the link, or the handle */
   show(id: string): { readonly approval: Approval; readonly byLink: boolean } | undefined;
-  /** @param number may be left out by whoever had the link */
+  /** @param number may be omitted with the id of the link */
   answer(id: string, given: BrowserAnswer, number: string | undefined): Promise<ApprovalVerdict>;
   deny(id: string): ApprovalVerdict;
   pendingOf(account: string): readonly Approval[];
-  /** Told what begins and what ends, of one account. @returns how to stop */
+  /** Reports the start and the end of approvals of one account. @returns unsubscribe */
   follow(
     account: string,
-    listener: (told: { readonly approval: Approval; readonly over: boolean }) => void,
+    listener: (change: { readonly approval: Approval; readonly over: boolean }) => void,
   ): () => void;
 }
 
@@ -74,7 +77,7 @@ export interface ApprovalOptions {
   readonly assertions: Pick<Assertions, 'of'>;
   readonly randomness: Pick<Randomness, 'bytes' | 'int'>;
   readonly clock: { now(): number; monotonic(): number };
-  /** Of the configuration in force; what a browser may say that it is on. */
+  /** The active configuration: it decides which origins a browser may report. */
   readonly origins: () => readonly string[];
 }
 
@@ -83,22 +86,22 @@ interface Pending {
   readonly credentials: readonly FactorRecord[];
   /** Monotonic. */
   readonly ends: number;
-  tries: number;
+  attempts: number;
   settle: (outcome: Assertion | FidoFailure) => void;
   readonly outcome: Promise<Assertion | FidoFailure>;
 }
 
-/** Crockford's letters: no two that look alike. */
+/** Crockford's letters: no two look alike. */
 const letters = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
- * MUST hold:
- * - an approval is of one login, has a challenge of its own, and is answered once; it lives for 90 seconds and
+ * Invariants:
+ * - an approval belongs to one login, has its own challenge, and is answered once; it lasts for 90 seconds and
  *   never longer than the login that waits for it;
- * - only a key of the account approves: its signature over this challenge is checked before anybody hears
- *   "approved", and judged again, counter and all, by the verifier that lets the login in;
- * - three at the most wait for one account, the oldest gives way;
- * - whoever was told by the portal has to type the number, and one wrong one ends it.
+ * - only a key of the account approves: its signature over this challenge is verified before "approved" is
+ *   reported, and evaluated again, with its counter, by the verifier that accepts the login;
+ * - at most three approvals are pending for one account; a new one evicts the oldest;
+ * - a user who came from the portal's list has to type the number, and one wrong number ends the approval.
  */
 export function createApprovals(options: ApprovalOptions): Approvals {
   return new PendingApprovals(options);
@@ -147,7 +150,7 @@ class PendingApprovals implements Approvals {
       settle = resolve;
     });
     const ends = this.#o.clock.monotonic() + limits.approvalDeadline;
-    this.#pending.set(approval.id, { approval, credentials, ends, tries: 0, settle, outcome });
+    this.#pending.set(approval.id, { approval, credentials, ends, attempts: 0, settle, outcome });
     this.#tell(approval, false);
     return approval;
   }
@@ -175,20 +178,20 @@ class PendingApprovals implements Approvals {
       this.#end(found, failed('denied'));
       return 'wrong-number';
     }
-    found.tries += 1;
+    found.attempts += 1;
     const assertion = assertionOf(given, found.approval.challenge, this.#o.origins());
     const { signed } = await this.#o.assertions.of(assertion, found.credentials);
     const isGood = found.credentials.some((record) => {
       const credential = credentialOf(record);
       return credential !== undefined && signed?.(assertion, credential) !== undefined;
     });
-    // Another tab may have been faster while the signature was checked.
+    // Another tab may have been faster while the signature was verified.
     if (this.#live(id) !== found) return 'over';
     if (isGood) {
       this.#end(found, assertion);
       return 'approved';
     }
-    if (found.tries >= limits.answersPerCall) this.#end(found, failed('denied'));
+    if (found.attempts >= limits.answersPerCall) this.#end(found, failed('denied'));
     return 'refused';
   }
 
@@ -230,7 +233,7 @@ class PendingApprovals implements Approvals {
     return undefined;
   }
 
-  /** The oldest stand first, and all live equally long. */
+  /** The oldest come first, and all last equally long. */
   #sweep(): void {
     for (const found of this.#pending.values()) {
       if (this.#o.clock.monotonic() < found.ends) return;
@@ -245,8 +248,8 @@ class PendingApprovals implements Approvals {
 }
 
 /**
- * The challenge and the origin are what was asked: what the browser says of its origin only chooses among those
- * that are ours, and is under the signature.
+ * The challenge and the origin come from the request: the origin that a browser reports only selects among ours,
+ * and the signature covers it.
  */
 export function assertionOf(given: BrowserAnswer, challenge: string, origins: readonly string[]): Assertion {
   const clientDataJSON = Buffer.from(given.clientDataJSON, 'base64url');
@@ -260,7 +263,7 @@ export function assertionOf(given: BrowserAnswer, challenge: string, origins: re
   };
 }
 
-/** @returns one of ours, the first where the browser says another: then nothing it signed fits */
+/** @returns one of our origins; the first if the browser reports another, and then its signature does not verify */
 export function originIn(clientDataJSON: Buffer, origins: readonly string[]): string {
   try {
     const parsed: unknown = JSON.parse(clientDataJSON.toString());

@@ -6,32 +6,32 @@ import { Outside } from '../lib/account-mutex.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 
-/** Checks the signatures of security keys, for the judge, who cannot wait. */
+/** Verifies the signatures of security keys for the evaluation, which is synchronous. */
 export interface Assertions {
   /**
-   * What the signature under an assertion proves, if one of the factors made it.
-   * @returns waited: it took time, and records that were read before are old
+   * What the signature in an assertion proves, if one of the factors made it.
+   * @returns waited: true if the verification was asynchronous, so that records read before are stale
    */
   of(
     assertion: Assertion,
     factors: readonly FactorRecord[],
   ): Promise<{ readonly signed?: Signed; readonly waited: boolean }>;
-  /** What has to be checked first; undefined: nothing, or it was checked already. */
+  /** The verification to run first; undefined if none is needed, or it is done already. */
   needed(assertion: Assertion, factors: readonly FactorRecord[]): Outside | undefined;
 }
 
-/** @returns undefined: it proves nothing. May throw, which means the same. */
+/** @returns undefined if it proves nothing. May throw, with the same meaning. */
 export type CheckSignature = (
   assertion: Assertion,
   credential: Credential,
 ) => Promise<SignedFacts | undefined>;
 
 /**
- * MUST hold:
- * - what was checked against one key is said of that key alone: a record whose key was changed meanwhile proves
- *   nothing;
- * - whatever the check throws is a no;
- * - an assertion is checked once, however often it is decided again.
+ * Invariants:
+ * - the result of a verification counts only for the key it was made with: a record whose key was changed meanwhile
+ *   proves nothing;
+ * - any error of the verification means no;
+ * - an assertion is verified once, however often the decision is repeated.
  */
 export function createAssertions(log: Log, check: CheckSignature = checkSignature): Assertions {
   const known = new WeakMap<Assertion, Signed>();
@@ -73,18 +73,19 @@ function isSameKey(a: Credential, b: Credential): boolean {
 }
 
 /*
- * W3C Web Authentication Level 3, 7.2, by the library that knows its corners.
+ * W3C Web Authentication Level 3, 7.2, by a library that covers its details.
  *
- * - The credential's id MUST be ours: the library does not compare it. `of` found the record by it.
- * - Type, challenge, origin, relying party, user presence and signature MUST be right, or it throws or says no.
- * - The counter is left to the factor: the library judges it before the signature, and anybody can forge one.
- * - User verification is left to the factor too, which says what the realm asks for.
+ * - The credential's id must be ours: the library does not compare it. `of` found the record by it.
+ * - Type, challenge, origin, relying party, user presence and signature must be right, or the library throws or
+ *   returns false.
+ * - The counter is left to the factor: the library evaluates it before the signature, so that it can be forged.
+ * - User verification is left to the factor too, which knows what the realm requires.
  */
 async function checkSignature(
   assertion: Assertion,
   { credentialId, publicKey, relyingParty }: Credential,
 ): Promise<SignedFacts | undefined> {
-  // 0.3 s and 28 MB, which a machine without security keys need not pay.
+  // Loading takes 0.3 s and 28 MB, which a machine without security keys need not pay.
   const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
   const { verified, authenticationInfo }: VerifiedAuthenticationResponse = await verifyAuthenticationResponse(
     {

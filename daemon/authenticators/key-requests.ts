@@ -6,13 +6,13 @@ import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { CreationOptions, Registration } from './registrations.ts';
 
-/** Which credentials may answer in a login. */
+/** The credentials that may answer in a login. */
 export interface CredentialRequest {
   readonly groups: readonly { readonly rpId: string; readonly credentialIds: readonly string[] }[];
   readonly userVerification: UserVerification;
 }
 
-/** A touch that is waited for. */
+/** A pending touch. */
 export interface KeyRequest<T = Assertion> {
   /** Never rejects. */
   readonly outcome: Promise<T | FidoFailure>;
@@ -20,7 +20,7 @@ export interface KeyRequest<T = Assertion> {
   readonly cancel: FidoCall<never>['cancel'];
 }
 
-/** Asks the keys that are plugged in here for assertions. */
+/** Requests assertions from the keys that are plugged in here. */
 export interface KeyRequests {
   /** Never rejects. */
   isPlugged(): Promise<boolean>;
@@ -30,14 +30,14 @@ export interface KeyRequests {
   make(wanted: CreationOptions, deadline: number, watch: Watch): KeyRequest<Registration>;
 }
 
-/** A failure has a kind, an answer of a key has none. */
+/** A failure has a kind; an answer of a key has none. */
 export function isFailure(outcome: object): outcome is FidoFailure {
   return 'kind' in outcome;
 }
 
 /**
- * MUST hold: each question has a challenge of its own, of 32 random bytes, that is known here alone until it is
- * asked; what comes of it carries that challenge, so that it is good for this question and no other.
+ * Invariant: each request has its own challenge of 32 random bytes, which no other code knows until it is sent; the
+ * response carries that challenge, so that it is valid only for this request.
  */
 export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomness, 'bytes'>): KeyRequests {
   return {
@@ -107,8 +107,8 @@ function signedIn({ challenge, origin, clientDataJSON }: ClientData): Omit<Clien
 }
 
 /**
- * W3C Web Authentication Level 3, 5.8.1. The origin is none that a browser could have: what was signed at this
- * machine is no answer to a page, and the other way round.
+ * W3C Web Authentication Level 3, 5.8.1. No browser can have this origin: what is signed on this machine is no
+ * answer to a page, and vice versa.
  */
 export function clientDataFor(
   type: 'webauthn.create' | 'webauthn.get',
@@ -121,26 +121,26 @@ export function clientDataFor(
   return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
 }
 
-/** The security keys among factors, as they are asked. */
+/** The security keys among the factors, as they are requested. */
 export function securityKeysOf(factors: readonly FactorRecord[]): readonly SecurityKey[] {
   return factors.flatMap((factor) => credentialOf(factor) ?? []);
 }
 
-/** What to ask the keys for; undefined: none of the factors is one. */
+/** The credential request for the keys; undefined if no factor is a security key. */
 export function questionFor(
   credentials: readonly SecurityKey[],
   wanted: UserVerification,
 ): CredentialRequest | undefined {
   if (credentials.length === 0) return undefined;
-  // Those of our own relying party first, should there be more than one question can hold.
+  // Credentials of our own relying party first, in case they exceed what one request can hold.
   const ordered = [...credentials].sort((a, b) => Number(a.isLegacy) - Number(b.isLegacy));
   const byParty = new Map<string, string[]>();
-  let room: number = limits.fidoIdBytes;
+  let bytesLeft: number = limits.fidoIdBytes;
   for (const { credentialId, relyingParty: rpId } of ordered) {
     const party = byParty.get(rpId);
     const cost = costOf(credentialId) + (party === undefined ? fieldHeader + Buffer.byteLength(rpId) : 0);
-    if (cost > room || (party === undefined && byParty.size === limits.fidoParties)) continue;
-    room -= cost;
+    if (cost > bytesLeft || (party === undefined && byParty.size === limits.fidoParties)) continue;
+    bytesLeft -= cost;
     byParty.set(rpId, [...(party ?? []), credentialId]);
   }
   const isVerified = credentials.some(({ verifiesUser }) => verifiesUser);
@@ -152,17 +152,17 @@ export function questionFor(
 
 const fieldHeader = 3;
 
-/** Bytes that an id takes in a question. */
+/** Bytes that an id takes in a request. */
 function costOf(credentialId: string): number {
   return fieldHeader + Buffer.byteLength(credentialId, 'base64url');
 }
 
-/** As many as a question can hold: one that is left out may be made again, and is refused when it is added. */
+/** As many as a request can hold: one that is left out may be created again, and is rejected when it is added. */
 function thatFit(credentialIds: readonly string[]): readonly string[] {
-  let room: number = limits.fidoIdBytes;
+  let bytesLeft: number = limits.fidoIdBytes;
   return credentialIds.filter((id) => {
-    const fits = costOf(id) <= room;
-    if (fits) room -= costOf(id);
+    const fits = costOf(id) <= bytesLeft;
+    if (fits) bytesLeft -= costOf(id);
     return fits;
   });
 }

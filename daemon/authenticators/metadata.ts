@@ -5,8 +5,8 @@ import { messageOf, SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 
 /**
- * FIDO Metadata Service 3.1.1, "AuthenticatorStatus": a model of which the Alliance says this is not to be
- * trusted any more, whatever its certificates say.
+ * FIDO Metadata Service 3.1.1, "AuthenticatorStatus": models that the Alliance declares untrusted, whatever their
+ * certificates say.
  */
 const distrusted: ReadonlySet<string> = new Set([
   'REVOKED',
@@ -18,7 +18,7 @@ const distrusted: ReadonlySet<string> = new Set([
 
 /**
  * The statements of the models that a realm allows. The file is a list of metadata statements, or the payload of
- * the Alliance's BLOB (`entries`), as plain JSON; whoever puts it there has checked where it comes from.
+ * the Alliance's BLOB (`entries`), as plain JSON; the administrator who installs it has verified its origin.
  *
  * @throws SallyportError `metadata-unreadable`
  */
@@ -37,7 +37,7 @@ export async function readMetadata({
   const list = Array.isArray(parsed) ? parsed : at(parsed, 'entries');
   if (!Array.isArray(list))
     throw unreadable(metadataFile, 'it is no list of statements and has no "entries"');
-  // A model that is distrusted in one place is so in all: the same statement may stand there twice.
+  // A model that is distrusted in one entry is distrusted in all: the same statement may occur twice.
   const bad = new Set(list.filter(isDistrusted).flatMap(modelsIn));
   return list.flatMap((entry: unknown): MetadataStatement[] => {
     const statement = at(entry, 'metadataStatement') ?? entry;
@@ -47,7 +47,7 @@ export async function readMetadata({
   });
 }
 
-/** The AAGUIDs that an entry is about, or a statement. */
+/** The AAGUIDs that an entry or a statement is about. */
 function modelsIn(value: unknown): readonly string[] {
   const named = [at(value, 'aaguid'), at(at(value, 'metadataStatement'), 'aaguid')];
   return named.flatMap((aaguid) => (typeof aaguid === 'string' ? [aaguid.toLowerCase()] : []));
@@ -58,7 +58,7 @@ function isDistrusted(entry: unknown): boolean {
   return Array.isArray(reports) && reports.some((report) => distrusted.has(String(at(report, 'status'))));
 }
 
-/** What the verifying reads of it; a root must be named, or every chain would do. */
+/** The parts that the verification reads; a root is required, or any chain would be accepted. */
 function isStatement(value: unknown): value is MetadataStatement {
   const roots = at(value, 'attestationRootCertificates');
   const isListOfTexts = (list: unknown) =>

@@ -7,8 +7,8 @@ import { messageOf, SallyportError } from '../lib/errors.ts';
 import { readMetadata } from './metadata.ts';
 
 /**
- * What a security key answered when it was asked for a new credential. Made by whoever made the challenge:
- * `challenge`, `origin` and `rpId` are what was asked, never what came back.
+ * The response of a security key to a request for a new credential. `challenge`, `origin` and `rpId` are those of
+ * the request, never those of the response.
  */
 export interface Registration {
   /** Base64url. */
@@ -21,7 +21,7 @@ export interface Registration {
   readonly transports: readonly string[];
 }
 
-/** What the realm asks of new credentials. */
+/** What the realm requires of new credentials. */
 export interface Wanted {
   readonly userVerification: UserVerification;
   readonly residentKey: boolean;
@@ -30,22 +30,22 @@ export interface Wanted {
 
 export type NewCredential = Omit<WebauthnRecord, keyof FactorBase>;
 
-/** COSE algorithms that are taken, the best first. */
+/** COSE algorithms that are accepted, in order of preference. */
 export const keyAlgorithms: readonly KeyAlgorithm[] = ['es256', 'eddsa', 'rs256'];
 const coseIds: Readonly<Record<KeyAlgorithm, number>> = { es256: -7, eddsa: -8, rs256: -257 };
 
-/** The library keeps one set of metadata for the whole process: who uses it waits for the one before. */
+/** The library keeps one set of metadata for the whole process: its users wait for each other. */
 const accountMutex = createAccountMutex();
 
 /**
  * W3C Web Authentication Level 3, 7.1.
  *
- * MUST hold:
- * - type, challenge, origin, relying party and user presence are right, or nothing is made;
- * - where the realm wants the user verified, it is the flag in the answer that counts;
- * - where it allows only some models, an attestation that leads to a root of that model's own statement is needed:
- *   self attestation and none prove nothing, and what a key says of itself counts for nothing;
- * - elsewhere the attestation is not looked at, so that nothing is parsed or fetched for its sake.
+ * Invariants:
+ * - type, challenge, origin, relying party and user presence are right, or no factor is made;
+ * - where the realm requires user verification, the flag in the response counts;
+ * - where it allows only some models, an attestation that leads to a root of that model's own statement is
+ *   required: self attestation and "none" prove nothing, and what a key claims about itself is ignored;
+ * - elsewhere the attestation is ignored, so that nothing is parsed or fetched for it.
  *
  * @throws SallyportError `key-refused`, `metadata-unreadable`
  */
@@ -98,10 +98,10 @@ export async function verifyRegistration(registration: Registration, wanted: Wan
   };
 }
 
-/** CBOR says its length in two bytes. */
+/** CBOR encodes its length in two bytes. */
 const longestAuthData = 0xffff;
 
-/** What a browser sends where no attestation is wanted (W3C Web Authentication Level 3, 5.4.7, "none"). */
+/** What a browser sends where no attestation is requested (W3C Web Authentication Level 3, 5.4.7, "none"). */
 async function withoutAttestation({ attestationObject }: Registration): Promise<Buffer> {
   const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers');
   let authData: unknown;
@@ -111,7 +111,7 @@ async function withoutAttestation({ attestationObject }: Registration): Promise<
     throw refused(messageOf(error));
   }
   if (!(authData instanceof Uint8Array) || authData.length > longestAuthData)
-    throw refused('its authenticatorData is none');
+    throw refused('its authenticatorData is malformed');
   const length = Buffer.alloc(2);
   length.writeUInt16BE(authData.length);
   return Buffer.concat([
@@ -124,7 +124,7 @@ async function withoutAttestation({ attestationObject }: Registration): Promise<
 
 async function useStatements(statements: readonly MetadataStatement[]): Promise<void> {
   const { MetadataService } = await import('@simplewebauthn/server');
-  // No servers: nothing is fetched. Strict: a model without a statement is refused.
+  // No servers: nothing is fetched. Strict: a model without a statement is rejected.
   await MetadataService.initialize({
     statements: [...statements],
     mdsServers: [],
@@ -132,7 +132,7 @@ async function useStatements(statements: readonly MetadataStatement[]): Promise<
   });
 }
 
-/** The library takes self attestation and none where there is a statement too: they have no certificates. */
+/** The library accepts self attestation and "none" even where a statement exists: they have no certificates. */
 async function refuseModel(
   { attestationObject }: Registration,
   aaguid: string,
@@ -151,7 +151,7 @@ async function algorithmOf(publicKey: Uint8Array): Promise<KeyAlgorithm> {
   const { cose, decodeCredentialPublicKey } = await import('@simplewebauthn/server/helpers');
   const id = decodeCredentialPublicKey(new Uint8Array(publicKey)).get(cose.COSEKEYS.alg);
   const found = keyAlgorithms.find((algorithm) => coseIds[algorithm] === id);
-  if (found === undefined) throw refused(`its algorithm ${String(id)} is not taken`);
+  if (found === undefined) throw refused(`its algorithm ${String(id)} is not supported`);
   return found;
 }
 
@@ -159,17 +159,17 @@ function refused(why: string): SallyportError {
   return new SallyportError('key-refused', `the security key was not added: ${why}`);
 }
 
-/** What a new credential is asked for with (W3C Web Authentication Level 3, 5.4). */
+/** The options for a new credential (W3C Web Authentication Level 3, 5.4). */
 export interface CreationOptions {
   readonly account: string;
   readonly rp: RelyingParty;
   /** Opaque, 32 bytes, the same each time. */
   readonly userId: Buffer;
-  /** Base64url; a key that holds one of them is there already. */
+  /** Base64url; a key that holds one of them is already enrolled. */
   readonly exclude: readonly string[];
   readonly algorithms: readonly KeyAlgorithm[];
   readonly residentKey: boolean;
   readonly userVerification: UserVerification;
-  /** The realm allows only some models, which have to prove themselves. */
+  /** The realm allows only some models, which have to prove themselves by attestation. */
   readonly attested: boolean;
 }

@@ -8,9 +8,9 @@ import { createValidationClient, type ValidationClient } from './yubikey-otp-val
 /**
  * The validation servers that the configuration names.
  *
- * MUST hold:
- * - the key is read for each question, off the event loop, from a file that others cannot read, and stands in no log;
- * - whatever fails here is "unavailable": no verdict, and nobody's wrong answer.
+ * Invariants:
+ * - the API key is read for each query, off the event loop, from a file that others cannot read, and never logged;
+ * - any error here is "unavailable": no verdict, and it counts against no account.
  */
 export function createAskServers(log: Log): AskServers {
   return async (servers, otp, within, ended) => {
@@ -22,7 +22,7 @@ export function createAskServers(log: Log): AskServers {
       return 'unavailable';
     }
     const validation = await client.validate(otp, ended);
-    // Its program has gone: nothing is known of the servers.
+    // The helper process has gone: nothing is known of the servers.
     if (ended?.aborted === true) return 'unavailable';
     switch (validation.outcome) {
       case 'valid':

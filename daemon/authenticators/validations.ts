@@ -7,8 +7,8 @@ import { createSlots, type Slots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 
 /**
- * Asks the servers about one OTP. Never throws: who cannot say is `unavailable`.
- * @param within milliseconds; @param ended the answer is wanted no more
+ * Queries the servers about one OTP. Never throws: without a verdict the result is `unavailable`.
+ * @param within milliseconds; @param ended aborted when the answer is no longer wanted
  */
 export type AskServers = (
   servers: ValidationServers,
@@ -17,7 +17,7 @@ export type AskServers = (
   ended?: AbortSignal,
 ) => Promise<ReturnType<Validated>>;
 
-/** Who wants to know. */
+/** The party for which the servers are queried. */
 export interface Asker {
   readonly account: string;
   /** Where the call comes from; undefined: its first factor is verified, and the account has slots of its own. */
@@ -28,17 +28,17 @@ export interface Asker {
 
 export interface Validations {
   /**
-   * What has to be asked first, where the answer is an OTP of a YubiKey that servers validate.
-   * @param servers undefined: the realm names none
-   * @param question `otp`: what of the answer the servers are to judge, undefined: nothing
-   * @returns undefined: nothing, or it was asked already
+   * The query to run first, if the answer is an OTP of a YubiKey that servers validate.
+   * @param servers undefined if the realm names none
+   * @param question `otp`: the part of the answer that the servers validate, undefined if none
+   * @returns undefined if no query is needed, or it is done already
    */
   needed(
     servers: ValidationServers | undefined,
     question: { readonly answer: Answer; readonly otp: string | undefined },
     asker: Asker,
   ): Outside | undefined;
-  /** What the servers said of this very answer. */
+  /** The servers' verdict on this answer. */
   said(answer: Answer): Validated | undefined;
 }
 

@@ -3,74 +3,75 @@ import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 
 /**
- * A client for Yubico's validation protocol 2.0 (developers.yubico.com/OTP/Specifications/OTP_validation_protocol.html).
- * It imports nothing of this project, and serves any other as it stands.
+ * A client for Yubico's validation protocol 2.0
+ * (developers.yubico.com/OTP/Specifications/OTP_validation_protocol.html). It imports nothing of this project, so
+ * that other projects can use it unchanged.
  */
 export interface ValidationOptions {
-  /** Addresses up to the query: "https://api.yubico.com/wsapi/2.0/verify". All are asked at once. */
+  /** Addresses up to the query: "https://api.yubico.com/wsapi/2.0/verify". All are queried at once. */
   readonly servers: readonly string[];
-  /** The number that the servers know this client by. */
+  /** The id under which the servers know this client. */
   readonly clientId: string;
-  /** The key that goes with it, decoded from base64. */
+  /** The API key of that id, decoded from base64. */
   readonly key: Buffer;
-  /** PEM of who may have signed the servers' certificates; by default Node's own list. */
+  /** PEM of the certificate authorities; by default Node's own list. */
   readonly ca?: string;
-  /** Milliseconds for all of it. */
+  /** Milliseconds for the whole query. */
   readonly deadline: number;
 }
 
 export type Validation =
-  /** One server said so, signed, of this OTP and this very request. */
+  /** One server confirmed it, signed, for this OTP and this request. */
   | { readonly outcome: 'valid' }
-  /** Signed too: the OTP is not right, or was used before. */
+  /** Signed too: the OTP is wrong, or was already used. */
   | { readonly outcome: 'refused'; readonly reason: 'wrong' | 'replay' }
-  /** Nobody could say. `why`: a sentence for each server, without OTP, key or signature. */
+  /** No server gave a verdict. `why`: a phrase for each server, without OTP, key or signature. */
   | { readonly outcome: 'unavailable'; readonly why: readonly string[] };
 
 export interface ValidationClient {
   /**
    * Never throws.
    * @param otp 32 to 48 modhex symbols
-   * @param given ends the question before its deadline: its answer is wanted no more
+   * @param given ends the query before its deadline, when the answer is no longer wanted
    */
   validate(otp: string, given?: AbortSignal): Promise<Validation>;
 }
 
-/** What a server's answer comes to. */
+/** How a server's answer is interpreted. */
 type Answer =
   | { readonly kind: 'final'; readonly validation: Validation }
-  /** Of no use: another server may know. */
+  /** Unusable: another server may give a verdict. */
   | { readonly kind: 'none'; readonly why: string };
 
-/** An answer has ten short lines; more is none. */
+/** A valid answer has ten short lines; anything longer is rejected. */
 const longestAnswer = 4_096;
 
-/** What a signed status means. All others mean that this server could not say. */
+/** What a signed status means. All others mean that this server gave no verdict. */
 const meanings: ReadonlyMap<string, Validation> = new Map([
   ['OK', { outcome: 'valid' }],
   ['BAD_OTP', { outcome: 'refused', reason: 'wrong' }],
   ['REPLAYED_OTP', { outcome: 'refused', reason: 'replay' }],
-  // Debian's yubiserver, of a press whose timestamp does not fit.
+  // From Debian's yubiserver, if the timestamp of the press does not match.
   ['DELAYED_OTP', { outcome: 'refused', reason: 'replay' }],
 ] as const);
 
 const advice: Readonly<Record<string, string>> = {
-  BACKEND_ERROR: 'it has trouble of its own',
+  BACKEND_ERROR: 'it reports an internal error',
   NOT_ENOUGH_ANSWERS: 'it could not reach enough of its peers',
   REPLAYED_REQUEST: 'it says that it saw this request before',
   BAD_SIGNATURE: 'it does not accept our signature; check client id and key',
   NO_SUCH_CLIENT: 'it does not know our client id',
   OPERATION_NOT_ALLOWED: 'our client id may not ask it',
-  MISSING_PARAMETER: 'it misses something in our request',
+  MISSING_PARAMETER: 'it reports a missing parameter in our request',
 };
 
 /**
- * MUST hold:
- * - "valid" and "refused" come only from an answer under our key, about this OTP, to this nonce;
- * - the first such answer decides; whoever is slow, away or lying only delays, up to the deadline;
- * - the deadline comes whatever the servers do: it is a plain timer, which Node itself holds, and no signal that
- *   only its listeners hold (nodejs/node 57736);
- * - no answer is read beyond its bound, no redirection followed, and no OTP stands in what is said of errors.
+ * Invariants:
+ * - "valid" and "refused" come only from an answer under our key, about this OTP, for this nonce;
+ * - the first such answer decides; a slow, unreachable or lying server only delays, up to the deadline;
+ * - the deadline is independent of the servers: a plain timer, which Node itself holds, not a signal that only its
+ *   listeners hold (nodejs/node 57736);
+ * - no answer is read beyond its limit, no redirection is followed, and no error text contains an OTP.
  */
 export function createValidationClient(options: ValidationOptions): ValidationClient {
   return {
@@ -87,7 +88,7 @@ export function createValidationClient(options: ValidationOptions): ValidationCl
       try {
         const asked = options.servers.map(async (server) => {
           const answer = await ask(server, query, options, signal).then(
-            (body) => judge(body, { otp, nonce, key: options.key }),
+            (body) => interpret(body, { otp, nonce, key: options.key }),
             (error: unknown): Answer => ({ kind: 'none', why: reasonOf(error, signal) }),
           );
           if (answer.kind === 'final') return answer.validation;
@@ -106,7 +107,7 @@ export function createValidationClient(options: ValidationOptions): ValidationCl
   };
 }
 
-/** HMAC-SHA1 over the parameters in the order of their names, as they are before they are escaped. */
+/** HMAC-SHA1 over the parameters sorted by name, before they are escaped. */
 function signatureOf(fields: ReadonlyMap<string, string>, key: Buffer): Buffer {
   const text = [...fields]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -135,7 +136,7 @@ function ask(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const url = new URL(`${server}?${query}`);
-    // A connection of its own: one that a server closed meanwhile must not cost a login its answer.
+    // A separate connection: one that a server closed meanwhile must not cost a login its answer.
     const common = { signal, agent: false } as const;
     const request =
       url.protocol === 'http:'
@@ -157,32 +158,35 @@ function ask(
       });
       response.on('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
       response.on('error', reject);
-      // A body that was cut off ends in no "end".
+      // A truncated body never emits "end".
       response.on('close', () => reject(new Error('its answer was cut off')));
     });
   });
 }
 
-function judge(
+function interpret(
   body: string,
   asked: { readonly otp: string; readonly nonce: string; readonly key: Buffer },
 ): Answer {
   const fields = fieldsOf(body);
-  if (fields === undefined) return { kind: 'none', why: 'its answer makes no sense' };
+  if (fields === undefined) return { kind: 'none', why: 'its answer is malformed' };
   const status = fields.get('status') ?? '';
   const validation = meanings.get(status);
-  // What is no verdict need not be signed: it decides nothing.
+  // An answer without a verdict need not be signed: it decides nothing.
   if (validation === undefined) return { kind: 'none', why: advice[status] ?? 'its status is unknown' };
   const signature = Buffer.from(fields.get('h') ?? '', 'base64');
   fields.delete('h');
   if (!same(signature, signatureOf(fields, asked.key)))
-    return { kind: 'none', why: 'its signature is wrong; check the key, or somebody is between us' };
+    return {
+      kind: 'none',
+      why: 'its signature is wrong: the API key may be wrong, or the connection intercepted',
+    };
   if (!sameText(fields.get('otp'), asked.otp) || !sameText(fields.get('nonce'), asked.nonce))
-    return { kind: 'none', why: 'it answered another question' };
+    return { kind: 'none', why: 'it answered another request' };
   return { kind: 'final', validation };
 }
 
-/** "name=value" in each line; a value may hold "=". undefined: a line is none, or a name stands twice. */
+/** "name=value" in each line; a value may contain "=". undefined: a line is malformed, or a name occurs twice. */
 function fieldsOf(body: string): Map<string, string> | undefined {
   const fields = new Map<string, string>();
   for (const line of body.split(/\r?\n/)) {
@@ -211,5 +215,5 @@ function reasonOf(error: unknown, signal: AbortSignal): string {
 }
 
 function hostOf(server: string): string {
-  return URL.canParse(server) ? new URL(server).host : 'a server whose address is none';
+  return URL.canParse(server) ? new URL(server).host : 'a server with an invalid address';
 }

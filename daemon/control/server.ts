@@ -170,7 +170,9 @@ async function listenOn(
     server.once('error', reject);
     server.listen(where, () => {
       server.off('error', reject);
-      server.on('error', (error) => log.error('accept-failed', { door: 'control', message: error.message }));
+      server.on('error', (error) =>
+        log.error('accept-failed', { listener: 'control', message: error.message }),
+      );
       resolve();
     });
   });

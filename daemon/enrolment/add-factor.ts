@@ -35,9 +35,10 @@ import { unusableReason } from './ssh-enrolment.ts';
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
 
 /**
- * Adds factors: finds out what a new one is, and commits it.
+ * Adds factors: prepares a new one, and commits it.
  *
- * MUST hold: what proves a new factor is spent by it, by the same judge as in a login, in the commit that adds it.
+ * Invariant: the code that verifies a new factor is evaluated as in a login, and consumed in the commit that adds
+ * the factor.
  */
 export function createFactorEnrolment(options: CodeVerificationOptions): Adding {
   return {
@@ -63,7 +64,8 @@ export function createFactorEnrolment(options: CodeVerificationOptions): Adding 
       const factor = { ...provisional, ...legacyCredential(credential) };
       refuseSameCredential(factor, factors);
       const question = questionFor(securityKeysOf([factor]), realm.webauthn.userVerification);
-      if (question === undefined) throw new SallyportError('internal', 'nothing to ask a key for: a defect');
+      if (question === undefined)
+        throw new SallyportError('internal', 'internal error: no credential request; please report this');
       return question;
     },
   };
@@ -81,7 +83,7 @@ async function creationOptions(options: CodeVerificationOptions, user: string): 
   return {
     account,
     rp: webauthn,
-    // Keyed, so that a key that is found does not tell whose it is.
+    // Keyed, so that the handle in a found key does not reveal its account.
     userId: keyedHash.of(keyedHash.keyId, Buffer.from('webauthn user'), `${webauthn.rpId}\0${account}`),
     exclude: securityKeysOf(factors).map(({ credentialId }) => credentialId),
     algorithms: keyAlgorithms,
@@ -91,7 +93,7 @@ async function creationOptions(options: CodeVerificationOptions, user: string): 
   };
 }
 
-/** The account's factors, if another of that kind may be added at all: before anybody is asked to touch a key. */
+/** The account's factors, if it may have another of that kind: verified before the user is asked to touch a key. */
 async function factorsBefore(
   { store, clock }: CodeVerificationOptions,
   owner: Owner,
@@ -123,7 +125,7 @@ function noRelyingParty(file: string): SallyportError {
   );
 }
 
-/** @returns undefined: the commit met another one; decide again */
+/** @returns undefined if another commit came first; decide again */
 async function tryEnrol(
   options: CodeVerificationOptions,
   request: EnrolRequest,
@@ -167,7 +169,7 @@ async function tryEnrol(
   };
 }
 
-/** What the audit says of it: whether a code proved it, or an admin gave it. */
+/** What the audit records: whether a code verified the factor, or an administrator issued it. */
 function reasonOf({ kind, verify }: EnrolRequest): string {
   if (kind === 'bypass') return 'issued';
   return verify && hasCode(kind) ? 'verified' : 'unverified';
@@ -177,7 +179,9 @@ interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
   readonly found: Found;
 }
 
-/** Which YubiKey is to be added and what is spent of it; what servers or a signature say of what proves it. */
+/**
+ * Which YubiKey is to be added and its last-used counters; and what servers or a signature say of the verification.
+ */
 async function findOut(
   options: CodeVerificationOptions,
   request: EnrolRequest,

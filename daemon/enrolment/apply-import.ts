@@ -13,7 +13,7 @@ import { refuseKind, refuseOneMore } from './enrolment.ts';
 import { fittingName } from './factor-name.ts';
 import type { ImportEntry, ImportedAccount, ImportedFactor, PortableFactor } from './import-export-types.ts';
 
-/** What an account's record becomes, and what is said of it. */
+/** What an account's record becomes, and what is reported of it. */
 export interface TakenOver {
   readonly record: AccountRecord;
   readonly events: readonly AuditEvent[];
@@ -33,16 +33,16 @@ export interface TakeOverOptions {
 }
 
 /**
- * Puts the factors of another system into an account's record. Pure.
+ * Applies the factors of another system to an account's record. Pure.
  *
- * MUST hold:
- * - what was spent there is spent here: marks and counters come with the factor, and one that is here already only
+ * Invariants:
+ * - what was used there is used here: last-used counters come with the factor, and a factor that exists here only
  *   ever gets a higher one;
- * - nothing of a factor that is here is overwritten, and one seed or key is never there twice;
- * - what the realm takes from nobody it takes from an import neither (R8);
- * - scratch codes come with the secret beside them and never after it: those used here would be good again;
- * - a lock comes with new factors alone: one that was lifted here does not come back by reading the file again;
- * - done twice, the second time changes nothing.
+ * - an existing factor is never overwritten, and one seed or key never exists twice;
+ * - an import cannot add what the realm forbids (R8);
+ * - scratch codes come with the secret beside them and never after it: those used here would be valid again;
+ * - a lock comes only with new factors: one that was cleared here does not return when the file is read again;
+ * - repeating an import changes nothing.
  */
 export function applyImport(options: TakeOverOptions): TakenOver {
   const { entry, realm, actor, source } = options;
@@ -88,18 +88,20 @@ function outcomeOf(said: readonly ImportedFactor[]): ImportedAccount['outcome'] 
   return said.length > 0 && said.every(({ outcome }) => outcome === 'refused') ? 'refused' : 'unchanged';
 }
 
-/** A record that is to be stored, and what is spent of its key. */
+/** A record that is to be stored, and the counters of its key. */
 interface Changed {
   readonly factor: FactorRecord;
   readonly tokens: NonNullable<Commit['tokens']>;
 }
 
-/** `factor`: new, or with a higher mark. */
+/** `factor`: new, or with a higher last-used counter. */
 interface Taken extends Partial<Changed> {
   readonly said: ImportedFactor;
 }
 
-/** What the other system locked, unless it is locked here already. `until` is cut to what the realm's lock lasts. */
+/**
+ * The lock of the other system, unless it is locked here already. `until` is limited to the realm's lock duration.
+ */
 function locked(lock: LockState, moved: ImportEntry['lock'], { lockout }: Realm, now: number): LockState {
   const current = lockAt(lock, lockout, now);
   const locksCodes = moved?.codes === true && current.codesLockedAt === undefined;
@@ -124,7 +126,7 @@ function takeOne(
       const outcome = raised === undefined ? 'unchanged' : 'raised';
       return { ...(raised && underCounters(raised, tokens)), said: { kind, name: old.name, outcome } };
     }
-    // The secret that they were made beside has come before: what of them was used here is not known to the file.
+    // The secret that the codes belong to exists here: the file does not know which of them were used here.
     if (entry.factors.some((other) => importing.comesWith?.(other) === true && sameAs(other, record.factors)))
       return { said: { kind, name: moved.name ?? '', outcome: 'unchanged' } };
     refuseKind(moved, realm);
@@ -152,7 +154,7 @@ export function importingOf(moved: PortableFactor): Importing<FactorRecord, Port
   return importing;
 }
 
-/** The factor of the account that is this one, whatever it is called. */
+/** The factor of the account that is the same one, whatever its name. */
 function sameAs(moved: PortableFactor, kept: readonly FactorRecord[]): FactorRecord | undefined {
   return kept.find((factor) => importingOf(moved).same(moved, factor));
 }

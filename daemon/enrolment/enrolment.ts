@@ -34,37 +34,37 @@ import { raised, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { nameFor } from './factor-name.ts';
 import { newSshSk } from './ssh-enrolment.ts';
 
-/** An account's record with one factor more. Nothing of it counts before it is committed. */
+/** An account's record with one more factor, not yet committed. */
 export interface Enrolled {
   readonly record: AccountRecord;
   readonly factor: FactorRecord;
-  /** In clear, once. */
+  /** In clear, shown once. */
   readonly recoveryKeys?: readonly string[];
   readonly bypassCode?: string;
   readonly replaced: readonly FactorRecord[];
 }
 
-/** The YubiKey that is to be added, unchecked, and what is spent of it already. */
+/** The YubiKey that is to be added, not validated, and its last-used counter. */
 export interface Touched {
   readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
   readonly marks: YubikeyCounters;
 }
 
-/** What was found out about a new factor before it is made. */
+/** What was determined about a new factor before it is made. */
 export interface Found {
   readonly touched?: Touched;
   readonly credential?: NewCredential;
 }
 
-/** Without what every factor has. */
+/** Without the fields that every factor has. */
 type Bare<R> = Omit<R, keyof FactorBase>;
 
 /**
- * MUST hold:
- * - the code that proves a new factor is spent by it: the record carries its mark already;
- * - one account never holds one seed, or one key, twice, or one code would be good twice;
- * - where the realm wants YubiKeys alone, no other kind but recovery keys is added (R8, R9);
- * - every change of factors voids what is remembered.
+ * Invariants:
+ * - the code that verifies a new factor is consumed by it: the record already carries the last-used counter;
+ * - one account never holds one seed or key twice, or one code would be valid twice;
+ * - where the realm allows only YubiKeys, no other kind but recovery keys is added (R8, R9);
+ * - every change of factors voids active grants.
  *
  * @throws SallyportError `wrong-code`, `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `factor-kind-not-allowed`, `too-many-factors`
  */
@@ -82,7 +82,7 @@ export function enrolled(
   const kept = record.factors.filter((old) => !replaced.includes(old));
   refuseOneMore(kept);
   const made = make(request, kept, context, randomness, found);
-  const factor = request.verify ? proven(made.factor, request, context) : made.factor;
+  const factor = request.verify ? verifiedFactor(made.factor, request, context) : made.factor;
   const shape = request.verify ? proofIn(request, factor) : noShape;
   const accepted = acceptedAnswer(shape, record.account, factor, realm, context.now);
   return {
@@ -104,13 +104,13 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
   if (kept.length < limits.factorsPerAccount) return;
   throw new SallyportError(
     'too-many-factors',
-    `the account has ${kept.length} factors, and no more are allowed; remove one that is not used`,
+    `the account has ${kept.length} factors, the maximum; remove an unused one`,
   );
 }
 
 const noShape: AnswerFormat = { kind: 'none' };
 
-/** Whether anything can be typed or touched that proves a new factor of this kind. */
+/** Whether a factor of this kind can be verified by a code or a touch. */
 export function hasCode(kind: KindName): boolean {
   return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
 }
@@ -163,14 +163,19 @@ function make(
     return { factor: { ...base, kind: 'bypass', ...hashed, until }, bypassCode };
   }
   if (request.kind === 'yubikey') {
-    if (touched === undefined) throw new SallyportError('internal', 'a YubiKey without its marks: a defect');
+    if (touched === undefined)
+      throw new SallyportError(
+        'internal',
+        'internal error: a YubiKey without its counters; please report this',
+      );
     const factor = { ...base, ...touched.yubikey };
     checkYubikey(request, factor, kept);
     return { factor: raised(factor, touched.marks) };
   }
   if (request.kind === 'webauthn' || request.kind === 'u2f') {
     const made = request.kind === 'u2f' ? legacyCredential(request.credential) : credential;
-    if (made === undefined) throw new SallyportError('internal', 'a credential unchecked: a defect');
+    if (made === undefined)
+      throw new SallyportError('internal', 'internal error: an unverified credential; please report this');
     const factor = { ...base, ...made };
     refuseSameCredential(factor, kept);
     return { factor };
@@ -189,7 +194,7 @@ function make(
 
 type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
 
-/** What a request says of a YubiKey, unchecked. @param touchedId the public id of the touch */
+/** The YubiKey in a request, not validated. @param touchedId the public id of the touch */
 export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['yubikey'] {
   const { kind } = request;
   if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
@@ -201,10 +206,10 @@ export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['
 
 function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: readonly FactorRecord[]): void {
   const wrong = (what: string) => {
-    throw new SallyportError('bad-secret', `${what}; copy it as the tool showed it that programmed the key`);
+    throw new SallyportError('bad-secret', `${what}; copy it as shown by the tool that programmed the key`);
   };
   if (request.validation === 'cloud' && factor.publicId === '')
-    throw new SallyportError('wrong-code', 'that is nothing that a YubiKey types; touch the key');
+    throw new SallyportError('wrong-code', 'not a YubiKey OTP; touch the key');
   if (!isPublicId(factor.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
   if (request.validation === 'local') {
     if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
@@ -227,8 +232,8 @@ function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
   );
 }
 
-/** Judged as a login would judge it; the record that comes back carries the mark. */
-function proven(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
+/** Evaluated as in a login; the returned record carries the last-used counter. */
+function verifiedFactor(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
   if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
   const verdict = kindOf(factor).verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
@@ -245,7 +250,7 @@ function proven(factor: FactorRecord, request: EnrolRequest, context: FactorCont
     );
   throw new SallyportError(
     'wrong-code',
-    `that is no current code of this secret; check the secret, the clock of the device and of this machine`,
+    `not a current code for this secret; check the secret, the clock of the device and of this machine`,
   );
 }
 
@@ -268,11 +273,11 @@ function refusedTouch(
   if (reason === 'replay')
     return new SallyportError(
       'wrong-code',
-      'that press, or a later one, was used before; touch the key again',
+      'that press, or a later one, was already used; touch the key again',
     );
   const what =
     validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
-  return new SallyportError('wrong-code', `that is no press of this key; ${what}`);
+  return new SallyportError('wrong-code', `not an OTP of this key; ${what}`);
 }
 
 /** @throws SallyportError `bad-secret` */

@@ -12,10 +12,10 @@ import type {
 } from './import-export-types.ts';
 
 /**
- * Hands secrets out, for whoever leaves.
+ * Exports secrets, for a move to another system.
  *
- * MUST hold: the event is durable before a secret of that account goes out, and what goes out is what the event's
- * commit rests on; a store that cannot be written gives nothing.
+ * Invariant: the event is durable before a secret of that account is returned, and what is returned is what the
+ * event's commit is based on; a store that cannot be written returns nothing.
  */
 export function createExporter(options: ImportExportOptions): ImportExport['give'] {
   return async (request) => {
@@ -24,7 +24,7 @@ export function createExporter(options: ImportExportOptions): ImportExport['give
       const named = [...new Set(users)];
       const records = await Promise.all(named.map((user) => options.store.account(user)));
       const missing = named.find((_, index) => (records[index]?.value?.factors.length ?? 0) === 0);
-      // Before any event says that something went out.
+      // Before any event records an export.
       if (missing !== undefined)
         throw new SallyportError(
           'no-such-account',
@@ -46,7 +46,7 @@ export function createExporter(options: ImportExportOptions): ImportExport['give
   };
 }
 
-/** @returns nothing: it has no factor */
+/** @returns undefined if the account has no factor */
 async function give(
   { store, clock }: ImportExportOptions,
   { actor }: ExportRequest,

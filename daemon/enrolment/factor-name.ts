@@ -12,13 +12,13 @@ export function nameFor(
   return freeName(kindOf(request).words.name, kept);
 }
 
-/** The name that another system gave, made to fit: without what may not stand in one, and with a number if taken. */
+/** The name that another system gave, adjusted: without invalid characters, and with a number if taken. */
 export function fittingName(
   request: { readonly kind: KindName; readonly name?: string },
   kept: readonly FactorRecord[],
 ): string {
   const cleaned = (request.name ?? '').normalize('NFC').replaceAll(forbidden, ' ').trim();
-  // Room for a number behind it.
+  // Leaves space for a number at the end.
   const short = [...cleaned]
     .slice(0, limits.factorNameLength - 4)
     .join('')
@@ -40,7 +40,7 @@ function isTaken(name: string, factors: readonly FactorRecord[]): boolean {
 }
 
 /**
- * A name for a factor, as a person chose it ("pixel-7 authy").
+ * A name for a factor, as a user chose it ("pixel-7 authy").
  * @param others the factors that must not have it already
  * @throws SallyportError `bad-name`, `name-taken`
  */

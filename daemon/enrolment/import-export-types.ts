@@ -6,50 +6,50 @@ export type ImportedKind = PortableFactor['kind'];
 
 /** One account of another system. */
 export interface ImportEntry {
-  /** Name as written; absent: the account that `owner` is. */
+  /** Name as written; absent: the account of uid `owner`. */
   readonly user?: string;
-  /** The uid whose file it is, where that is not root's: it can speak for its owner alone. */
+  /** The uid that owns the file, if not root: the file may then speak only for its owner. */
   readonly owner?: number;
   readonly factors: readonly PortableFactor[];
   readonly lock?: {
-    /** Typed codes are locked until an admin or a recovery key lifts it. */
+    /** Typed codes are locked until an administrator or a recovery key lifts the lock. */
     readonly codes: boolean;
-    /** Everything is, until then. Milliseconds since the epoch. */
+    /** All factors are locked until then. Milliseconds since the epoch. */
     readonly until?: number;
   };
 }
 
 export interface ImportRequest {
   readonly actor: string;
-  /** Which system it comes from: what the audit trail says. */
+  /** The system of origin, as the audit trail names it. */
   readonly source: string;
   readonly dryRun: boolean;
   readonly entries: readonly ImportEntry[];
 }
 
-/** added: it is new; raised: it was there, and more of it is spent now; refused: `code` and `message` say why. */
+/** added: new; raised: it existed, and its last-used counter is higher now; refused: see `code` and `message`. */
 export type ImportedFactor = { readonly kind: ImportedKind; readonly name: string } & (
   | { readonly outcome: 'added' | 'raised' | 'unchanged' }
   | { readonly outcome: 'refused'; readonly code: string; readonly message: string }
 );
 
-/** What became of one account; in a dry run, what would. */
+/** The outcome for one account; in a dry run, the expected outcome. */
 export interface ImportedAccount {
-  /** Canonical name; absent where there is no such account. */
+  /** Canonical name; absent if the account does not exist. */
   readonly account?: string;
-  /** refused: nothing of it came over, and nothing of it was there. */
+  /** refused: nothing was imported, and nothing of it existed here. */
   readonly outcome: 'added' | 'unchanged' | 'refused';
   readonly code?: string;
   readonly message?: string;
   /** In the order of the entry. */
   readonly factors: readonly ImportedFactor[];
-  /** A lock came over too. */
+  /** A lock was imported too. */
   readonly locked: boolean;
 }
 
 export interface ExportRequest {
   readonly actor: string;
-  /** Canonical names; absent: all that the store knows, after the name `after`. */
+  /** Canonical names; absent: all accounts in the store, after the name `after`. */
   readonly users?: readonly string[];
   readonly after?: string;
   readonly limit: number;
@@ -58,19 +58,22 @@ export interface ExportRequest {
 export interface ExportedAccount {
   readonly account: string;
   readonly factors: readonly (PortableFactor & { readonly name: string })[];
-  /** What cannot leave, and why. */
+  /** What cannot be exported, and why. */
   readonly left: readonly { readonly kind: string; readonly name: string; readonly why: string }[];
 }
 
 export interface ExportPage {
   readonly accounts: readonly ExportedAccount[];
-  /** There are more: ask again after this name. */
+  /** There are more: call again with this name. */
   readonly next?: string;
 }
 
-/** Moving here from another system, and leaving. */
+/** Import from another system, and export. */
 export interface ImportExport {
-  /** One commit and its events for each account; one that is refused stops no other. Never throws for an entry. */
+  /**
+   * One commit with its events for each account; a refused account does not stop the others. Never throws for an
+   * entry.
+   */
   take(request: ImportRequest): Promise<readonly ImportedAccount[]>;
   /** @throws SallyportError no-such-account, and the store's own */
   give(request: ExportRequest): Promise<ExportPage>;

@@ -18,13 +18,14 @@ import type {
 } from './import-export-types.ts';
 
 /**
- * Moving here from another system, and leaving.
+ * Import from another system, and export.
  *
- * MUST hold:
- * - a name that is no account leaves nothing behind (rule 7); a file that is not root's speaks for its owner alone;
- * - each account is one commit, conditional on what was read, with its events in it;
- * - whatever becomes of one account, the others go on;
- * - logins go on meanwhile: only some of NSS's threads are ever asked about accounts that move.
+ * Invariants:
+ * - a name that is not an account leaves nothing behind (rule 7); a file that root does not own speaks only for its
+ *   owner;
+ * - each account is one commit, conditional on what was read, that includes its events;
+ * - the outcome of one account does not affect the others;
+ * - logins continue meanwhile: an import uses only some of the NSS threads.
  */
 export function createImportExport(options: ImportExportOptions): ImportExport {
   const semaphore = createSemaphore(limits.movingLookups);
@@ -48,7 +49,7 @@ async function takeEntry(
   } catch (error) {
     if (error instanceof SallyportError) return refused(codeOf(error), messageOf(error));
     options.log.error('import-failed', { message: messageOf(error) });
-    return refused('internal', 'something failed in sallyportd; its log says what: journalctl -u sallyportd');
+    return refused('internal', 'sallyportd reported an internal error; see: journalctl -u sallyportd');
   }
 }
 
@@ -56,7 +57,7 @@ function refused(code: string, message: string): ImportedAccount {
   return { outcome: 'refused', code, message, factors: [], locked: false };
 }
 
-/** Who moves. */
+/** The account that is imported. */
 interface ImportTarget {
   readonly owner: Owner;
   readonly realm: Realm;
@@ -76,24 +77,26 @@ async function subjectOf(
   if (found === undefined)
     throw new SallyportError(
       'no-such-account',
-      'there is no such account here, so nothing of it is stored; check the name with: getent passwd',
+      user === undefined
+        ? `no account has uid ${owner}`
+        : `account "${user}" not found; check: getent passwd ${user}`,
     );
   const { account } = found;
   if (owner !== undefined && owner !== account.uid)
     throw new SallyportError(
       'wrong-owner',
-      `the file belongs to uid ${owner}, and this account is uid ${account.uid}: a file that is not root's speaks for its owner alone`,
+      `the file belongs to uid ${owner}, and this account is uid ${account.uid}: a file that root does not own is valid only for its owner`,
     );
   const selected = selectRealm(current, account, found.groups);
   if (selected.kind === 'realm')
     return { owner: account, realm: selected.realm, rpId: current.webauthn?.rpId };
   throw new SallyportError(
     'accounts-unavailable',
-    `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
+    `cannot determine the realm: the group ${selected.group} does not resolve; check: getent group`,
   );
 }
 
-/** @returns undefined: the commit met another one; decide again */
+/** @returns undefined if another commit came first; decide again */
 async function tryTake(
   options: ImportExportOptions,
   { actor, source, dryRun }: ImportRequest,
@@ -123,7 +126,7 @@ async function tryTake(
   return isDone ? taken.said : undefined;
 }
 
-/** What is spent of the YubiKeys that are to come, whoever they belong to. */
+/** The last-used counters of the YubiKeys in the entry, across all accounts. */
 async function tokensOf({ store }: ImportExportOptions, { factors }: ImportEntry): Promise<YubikeyCounters> {
   const names = new Set(factors.flatMap((moved) => importingOf(moved).counterNames?.(moved) ?? []));
   return new Map(await Promise.all([...names].map(async (name) => [name, await store.token(name)] as const)));

@@ -7,10 +7,10 @@ import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 
 /**
- * The key that is to be added. No code proves it, and none is needed: what is stored is public, it lets nobody
- * in by itself, and whoever does not hold the key meets sshd's refusal before ours.
+ * The key that is to be added. It needs no verification by a code: the stored key is public and opens no login, and
+ * without the private key sshd refuses first.
  *
- * @param kept what the account has already
+ * @param kept the factors that the account has already
  * @throws SallyportError `bad-key`
  */
 export function newSshSk(publicKey: string, kept: readonly FactorRecord[]): SshSkKey {
@@ -19,23 +19,23 @@ export function newSshSk(publicKey: string, kept: readonly FactorRecord[]): SshS
   if (same === undefined) return key;
   throw new SallyportError(
     'bad-key',
-    `the factor "${same.name}" of this account is this very key${same.enabled ? '' : ', and disabled'}; ${same.enabled ? 'nothing is to be added' : 'enable it instead'}`,
+    `the factor "${same.name}" of this account is the same key${same.enabled ? '' : ', and disabled'}; ${same.enabled ? 'nothing to add' : 'enable it instead'}`,
   );
 }
 
-/** Why a key counts for nothing in this realm, and what to write so that it does; undefined: a rule accepts it. */
+/** Why this realm does not accept the key, and the rule that would; undefined if a rule accepts it. */
 export function idleSshSk(realm: Realm): string | undefined {
   if (realm.rules.some(({ action }) => action.kind === 'accept')) return undefined;
   const { name, require, webauthn } = realm;
   if (webauthn.models !== undefined)
-    return `the realm "${name}" allows certain models of security keys alone (webauthn.aaguids), and a key of ssh does not say which it is, so it counts for nothing there`;
+    return `the realm "${name}" allows only certain models of security keys (webauthn.aaguids), and an SSH key does not report its model, so it is not accepted there`;
   const rule = '[[realm.rule]] services = ["sshd"] action = { accept = "ssh-sk" }';
   const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
   const also = isMet ? '' : ', and add "webauthn" to its require';
-  return `no rule of the realm "${name}" accepts ssh-sk, so this key counts for nothing; write under that realm ${rule}${also}`;
+  return `no rule of the realm "${name}" accepts ssh-sk, so this key is not accepted; add to that realm: ${rule}${also}`;
 }
 
-/** Why a factor that was just added lets nobody in as things stand; undefined: it does. */
+/** Why a factor that was just added cannot be used at present; undefined if usable. */
 export function unusableReason(
   { kind }: Pick<EnrolRequest, 'kind'>,
   realm: Realm,

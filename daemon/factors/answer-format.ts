@@ -2,16 +2,16 @@ import { unreachable } from '../lib/errors.ts';
 import type { AcceptedFormat, AnswerFormat, Assertion, FixedFormat } from './contract.ts';
 import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
 
-/** What stands at the end of a password-and-code answer. */
+/** What may be at the end of a password-and-code answer. */
 export interface Tail {
   readonly format: AnswerFormat;
-  /** Bytes from the end of the answer that it takes up. */
+  /** Length in bytes, from the end of the answer. */
   readonly length: number;
 }
 
 /**
  * The symbols of recovery keys: digits and letters without 0, 1, i, l and o, which people misread.
- * A key is four groups of five of them.
+ * A key is four groups of five symbols.
  */
 export const recoveryAlphabet = '23456789abcdefghjkmnpqrstuvwxyz';
 export const recoveryGroups: readonly number[] = [5, 5, 5, 5];
@@ -19,7 +19,7 @@ export const recoveryGroups: readonly number[] = [5, 5, 5, 5];
 /** Recovery keys of Proxmox VE: "0123-4567-89ab-cdef". */
 const legacyGroups: readonly number[] = [4, 4, 4, 4];
 
-/** Codes of admins: nine digits, read out by threes. No code of a device is as long. */
+/** Bypass codes: nine digits, read out in groups of three. No code of a device is as long. */
 export const bypassGroups: readonly number[] = [3, 3, 3];
 
 /** Yubico's keyboard-independent hex digits; the block is 32 of them, the public id up to 16 more. */
@@ -33,10 +33,10 @@ const recoverySymbols = bytesOf(recoveryAlphabet, recoveryAlphabet.toUpperCase()
 
 /*
  * Invariants:
- * - The answer may be a password, the whole of it or its front. Strings cannot be wiped, so no byte becomes part
- *   of one before every byte of the format has been looked at and belongs to it.
- * - All that is compared is compared in one spelling (reading.ts), so that what was used is used in every spelling.
- * - A control byte, or a character that is no digit, letter, blank or dash, fits no format.
+ * - The answer may be a password, or start with one. Strings cannot be wiped, so no byte becomes part of a string
+ *   before every byte of the format was examined and belongs to it.
+ * - Everything is compared in one spelling (reading.ts), so that what was used is used in every spelling.
+ * - A control byte, or a character that is not a digit, letter, space or dash, matches no format.
  */
 
 /** @param digitsInUse lengths of the codes that this login may take (6, 7, 8) */
@@ -58,7 +58,7 @@ export function answerFormatOf(answer: Buffer, digitsInUse: ReadonlySet<number>)
   }
 }
 
-/** What the factors of a login may take. */
+/** The formats that the factors of a login accept. */
 export interface WantedFormats {
   readonly digits: ReadonlySet<number>;
   readonly fixed: ReadonlySet<FixedFormat>;
@@ -66,7 +66,7 @@ export interface WantedFormats {
   readonly otps: ReadonlySet<string>;
 }
 
-/** Whatever any account may have. */
+/** The formats that any account may have. */
 export const anyFormat: WantedFormats = {
   digits: new Set([6, 7, 8]),
   fixed: new Set(['recovery', 'legacy-recovery', 'bypass']),
@@ -81,20 +81,20 @@ export function looksLikeOtp(answer: Buffer): boolean {
   return answerFormatOf(answer, anyFormat.digits).kind === 'yubikey';
 }
 
-/** The one OTP among these whose public id is wanted: an answer as another keyboard layout makes it. */
+/** The only OTP among these whose public id is wanted: an answer as another keyboard layout types it. */
 export function retyped(typed: readonly { readonly otp: string }[], otps: ReadonlySet<string>): AnswerFormat {
   const [first, ...others] = typed.filter(({ otp }) => otps.has(otp.slice(0, -shortestOtp)));
   return first === undefined || others.length > 0 ? { kind: 'none' } : { kind: 'yubikey', text: first.otp };
 }
 
 /**
- * What the end of a password-and-code answer may be, longest first. The rest in front may be empty.
+ * The formats that the end of a password-and-code answer may have, longest first. The rest in front may be empty.
  *
- * Invariant: no byte of the password is taken for one of the factor. Blanks and line ends behind the factor are part
- * of its length, and so is one blank in front of it where anything but blanks stands before that; a second one is
- * the password's.
+ * Invariant: no byte of the password is taken as part of the factor. Spaces and line ends behind the factor are
+ * part of its length, and so is one space in front of it if anything but spaces precedes that; a second one belongs
+ * to the password.
  *
- * @param wanted the factors that the account has: lengths of its codes and OTPs, and what else it has
+ * @param wanted the factors that the account has: lengths of its codes and OTPs, and its other formats
  */
 export function tailsOf(answer: Buffer, wanted: WantedFormats): readonly Tail[] {
   const reading = readAnswer(answer);
@@ -121,7 +121,7 @@ export function tailsOf(answer: Buffer, wanted: WantedFormats): readonly Tail[] 
       add(core, format, first);
     }
     for (const digits of wanted.digits) {
-      // Without a separator it fits each of them.
+      // Without a separator it matches each of them.
       const before = tails.length;
       for (const groups of groupsOfCode(digits)) {
         const { core, first } = lastGroups(reading, groups);
@@ -134,7 +134,7 @@ export function tailsOf(answer: Buffer, wanted: WantedFormats): readonly Tail[] 
   }
 }
 
-/** Whether an answer is of a format that a record takes. */
+/** Whether an answer has a format that a record accepts. */
 export function isAccepted(accepted: AcceptedFormat, format: AnswerFormat): boolean {
   switch (accepted.kind) {
     case 'code':
@@ -156,7 +156,7 @@ function longestFirst(tails: readonly Tail[]): readonly Tail[] {
   return tails.toSorted((a, b) => b.length - a.length);
 }
 
-/** Whether the last bytes are modhex, as many as the shortest OTP with a public id has. Makes no text of them. */
+/** Whether the answer ends in modhex, at least as long as the shortest OTP with a public id. Creates no string. */
 export function endsLikeOtp(answer: Buffer): boolean {
   const reading = readAnswer(answer);
   const { core } = lastGroups(reading, [shortestOtp + 2]);
@@ -167,8 +167,8 @@ export function endsLikeOtp(answer: Buffer): boolean {
 }
 
 /**
- * The characters of groups of these sizes at the end, with blanks and dashes between two left out; and the index
- * of the first of them.
+ * The characters of groups of these sizes at the end, without the spaces and dashes between them; and the index of
+ * the first one.
  */
 function lastGroups(
   { symbols }: Reading,
@@ -194,7 +194,7 @@ function lastGroups(
   return { core, first: at };
 }
 
-/** Where the factor begins whose first character this is: with one blank in front of it, if that separates it. */
+/** Where the factor with this first character begins: one space before it, if that separates it. */
 function startOf({ symbols, starts }: Reading, first: number): number {
   const separates =
     first > 1 && symbols[first - 1] === blank && symbols.subarray(0, first - 1).some((one) => one !== blank);
@@ -205,12 +205,12 @@ function isSeparator(symbol: number | undefined): boolean {
   return symbol === blank || symbol === dash;
 }
 
-/** Compared byte by byte, in any case: what stands there may be the end of a password. */
+/** Compared byte by byte, ignoring case: the bytes may be the end of a password. */
 function beginsWith(bytes: Buffer, letters: string): boolean {
   return [...Buffer.from(letters)].every((letter, at) => ((bytes[at] ?? 0) | 0x20) === letter);
 }
 
-/** Apps show "123 456" and "1234 5678", and some people type what they see. */
+/** Apps show "123 456" and "1234 5678", and some users type it that way. */
 function groupsOfCode(digits: number): readonly (readonly number[])[] {
   const half = Math.floor(digits / 2);
   const even = [half, digits - half];
@@ -260,7 +260,7 @@ const fixedFormats = [
   { kind: 'bypass', groups: bypassGroups, format: bypassFormat },
 ] as const;
 
-/** The symbols of `bytes`, if they are groups of these sizes with at most one dash between two. */
+/** The symbols of `bytes`, if they form groups of these sizes with at most one dash between two. */
 function grouped(bytes: Buffer, sizes: readonly number[], symbols: ReadonlySet<number>): string | undefined {
   const groups: Buffer[] = [];
   let at = 0;
@@ -278,5 +278,5 @@ function bytesOf(...texts: readonly string[]): ReadonlySet<number> {
   return new Set(texts.flatMap((text) => [...Buffer.from(text, 'latin1')]));
 }
 
-/** What was typed, or what a security key said. */
+/** What was typed, or the answer of a security key. */
 export type Answer = Buffer | Assertion;

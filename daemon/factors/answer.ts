@@ -1,6 +1,6 @@
-/** What is answered, what is known beside a record when it is looked at, and what comes of it. */
+/** An answer, the context in which a record verifies it, and the verdict. */
 
-/** What every record has beside its kind. */
+/** The fields that every record has beside its kind. */
 export interface FactorBase {
   readonly id: string;
   readonly name: string;
@@ -9,32 +9,32 @@ export interface FactorBase {
   readonly enabled: boolean;
 }
 
-/** A record of any kind, as a factor sees those beside its own. */
+/** A record of any kind, as one factor sees the others. */
 export interface AnyRecord extends FactorBase {
   /** The name in the table of kinds. */
   readonly kind: string;
 }
 
-/** How a security key may sign: COSE algorithms -7, -8 and -257 (RFC 9053, RFC 8812). */
+/** The signature algorithms of security keys: COSE -7, -8 and -257 (RFC 9053, RFC 8812). */
 export type KeyAlgorithm = 'es256' | 'eddsa' | 'rs256';
-/** W3C Web Authentication Level 3, 5.8.6: a PIN or a finger at the authenticator itself. */
+/** W3C Web Authentication Level 3, 5.8.6: a PIN or fingerprint on the authenticator itself. */
 export type UserVerification = 'required' | 'preferred' | 'discouraged';
 
-/** What an assertion is checked against. */
+/** What an assertion is verified against. */
 export interface Credential {
   readonly credentialId: string;
   readonly publicKey: string;
-  /** What the signature is over: the relying party, or what stood in its place before WebAuthn. */
+  /** What the signature covers: the relying party, or its predecessor before WebAuthn. */
   readonly relyingParty: string;
 }
 
-/** A security key as it is asked for an assertion. */
+/** A security key in an assertion request. */
 export interface SecurityKey extends Credential {
-  /** Each use is to ask for a PIN or a finger, whatever the realm says. */
+  /** Each use must ask for a PIN or fingerprint, whatever the realm says. */
   readonly verifiesUser: boolean;
-  /** A browser can ask for it. */
+  /** A browser can request it. */
   readonly inBrowser: boolean;
-  /** Asked last, where there are more than one question can hold. */
+  /** Requested last, if there are more credentials than one request can hold. */
   readonly isLegacy: boolean;
 }
 
@@ -42,57 +42,57 @@ export interface SecurityKey extends Credential {
 export interface RecoveryHash {
   /** The master key for new sets. */
   readonly keyId: string;
-  /** @throws store-key when that master key is gone: a matter of the record, whatever the answer */
+  /** @throws store-key if that master key is gone: this depends on the record, not on the answer */
   of(keyId: string, salt: Buffer, text: string): Buffer;
 }
 
-/** What a factor may know beyond its record. Nothing in factors/ reads a clock or a key by itself. */
+/** What a factor may use beside its record. Nothing in factors/ reads a clock or a key itself. */
 export interface FactorContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Steps either side of the present one (realm: totp.skew). */
+  /** Steps on either side of the present one (realm: totp.skew). */
   readonly skew: number;
   readonly keyedHash: RecoveryHash;
-  /** What the validation servers said of an OTP, when they were asked. */
+  /** The validation servers' verdict on an OTP, if they were queried. */
   readonly validated?: Validated;
-  /** What the signature under an assertion proves, when it was checked and is good. */
+  /** What the signature in an assertion proves, if it was verified. */
   readonly signed?: Signed;
-  /** Of the realm; undefined: discouraged. */
+  /** Of the realm; undefined means discouraged. */
   readonly userVerification?: UserVerification;
-  /** A code of another time may be looked for: anyone else would learn from it. */
+  /** A code of another time may be searched for: an unverified party would learn from the result. */
   readonly firstFactorVerified?: boolean;
-  /** What the answer before this one, in the same call, left to prove. */
+  /** What the previous answer in the same call left to verify. */
   readonly resync?: Resync;
 }
 
-/** `unavailable`: none of them could say, or was asked about this OTP. */
+/** `unavailable`: no server gave a verdict on this OTP. */
 export type Validated = (otp: string) => 'valid' | Exclude<RejectReason, 'clock' | 'counter' | 'restored'>;
 
 /**
- * What an answer looks like. One prompt takes every kind of answer; its shape alone tells which.
- * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces,
- * one of a legacy set with its dashes, a YubiKey OTP in lower case.
+ * The format of an answer. One prompt accepts every kind of answer; only the format tells them apart.
+ * `text` is normalised: a code as its digits, a recovery key in lower case without dashes and spaces, a legacy
+ * recovery key with its dashes, a YubiKey OTP in lower case.
  */
 export type AnswerFormat =
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'recovery'; readonly text: string }
-  /** With its dashes, which are part of what was hashed. */
+  /** With its dashes, which were part of the hashed text. */
   | { readonly kind: 'legacy-recovery'; readonly text: string }
   | { readonly kind: 'bypass'; readonly text: string }
   | { readonly kind: 'yubikey'; readonly text: string }
-  /** Of a security key; nobody types it. */
+  /** From a security key; never typed. */
   | { readonly kind: 'assertion'; readonly assertion: Assertion }
   | { readonly kind: 'enter' }
   | { readonly kind: 'none' };
 
 /**
- * What a security key answered to a challenge of ours. Made by whoever made the challenge, and by nobody else:
- * `challenge` and `origin` are what was asked, never what came back.
+ * The answer of a security key to a challenge of ours. Only the code that made the challenge creates it:
+ * `challenge` and `origin` are those of the request, never those of the response.
  */
 export interface Assertion {
   /** Base64url. */
   readonly credentialId: string;
-  /** Base64url of 32 random bytes, used for this one question. */
+  /** Base64url of 32 random bytes, used only for this request. */
   readonly challenge: string;
   /** What clientDataJSON must say: "https://login.example.org", "pam://login.example.org". */
   readonly origin: string;
@@ -101,24 +101,24 @@ export interface Assertion {
   readonly signature: Buffer;
 }
 
-/** Undefined: the signature is not that of the record's key over this assertion, or was not checked. */
+/** undefined if the signature is not by the record's key over this assertion, or was not verified. */
 export type Signed = (assertion: Assertion, record: Credential) => SignedFacts | undefined;
 
-/** What the authenticator says under its signature. */
+/** What the authenticator reports under its signature. */
 export interface SignedFacts {
   readonly counter: number;
   readonly userVerified: boolean;
 }
 
-/** A right code of another time: by so much the clock of the device is ahead (behind, below 0). */
+/** A code that is correct at another time: how far the clock of the device is ahead (negative: behind). */
 export interface ClockOffset {
   readonly factor: string;
   readonly seconds: number;
 }
 
 /**
- * A first HOTP code far ahead, or a TOTP code of another time: the code at `counter` proves that the device really is there. Of a YubiKey in doubt:
- * a press at or above `counter`.
+ * A first HOTP code far ahead, or a TOTP code of another time: the code at `counter` proves that the device really
+ * is there. For a YubiKey that requires resynchronisation: a press at or above `counter`.
  */
 export interface Resync {
   readonly factor: string;
@@ -129,14 +129,14 @@ export type FactorVerdict<R extends AnyRecord = AnyRecord> =
   | {
       readonly outcome: 'accepted';
       readonly record: R;
-      /** It was good once: the commit takes the record out. */
+      /** Single use: the commit removes the record. */
       readonly gone?: true;
     }
   | {
       readonly outcome: 'refused';
       readonly reason: RejectReason;
       readonly resync?: Resync;
-      /** wrong: it is a right code of another time. */
+      /** wrong: the code is correct at another time. */
       readonly offset?: ClockOffset;
       /** restored: when codes are accepted again. Milliseconds since the epoch. */
       readonly until?: number;
@@ -157,10 +157,10 @@ export type RejectReason =
   | 'unavailable'
   | 'counter';
 
-/** Formats that are of one length each, whatever the account has. */
+/** Formats with one fixed length, whatever the account has. */
 export type FixedFormat = Extract<AnswerFormat['kind'], 'recovery' | 'legacy-recovery' | 'bypass'>;
 
-/** Which answers a record may take. */
+/** The answers that a record may accept. */
 export type AcceptedFormat =
   | { readonly kind: 'code'; readonly digits: number }
   | { readonly kind: FixedFormat }

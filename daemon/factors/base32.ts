@@ -3,29 +3,30 @@ import { SallyportError } from '../lib/errors.ts';
 
 /** RFC 4648, section 6. */
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-/** Not toUpperCase(): it makes ASCII of letters that are none, of a dotless i for one. */
+/** Not toUpperCase(): it maps some non-ASCII letters, such as a dotless i, to ASCII. */
 const lowerAlphabet = alphabet.toLowerCase();
 const bitsPerSymbol = 5;
 
-/** What people put between the symbols when they write a secret down. */
+/** The separators that people write between the symbols of a secret. */
 const ornament = /[\s-]/;
-/** Only at the end: "secret=JBSW…" must not pass as one long secret. */
+/** Only at the end: "secret=JBSW…" must not be accepted as one long secret. */
 const padding = /[\s=-]/;
 
-/** Upper case, without padding: the form that authenticator apps show and take. */
+/** Upper case, without padding: the form that authenticator apps show and accept. */
 export function encodeBase32(bytes: Buffer): string {
   return base32.encode(bytes);
 }
 
-/** In groups of four, as people read them out and type them. */
+/** In groups of four, for reading and typing. */
 export function groupedBase32(bytes: Buffer): string {
   return encodeBase32(bytes).replace(/.{4}(?=.)/g, '$& ');
 }
 
 /**
- * Takes secrets as they are shown, mailed and typed: any case, spaces and dashes anywhere, padding or none.
- * Bits beyond the last whole byte are dropped, as authenticator apps do, so that both get the same seed.
- * Throws `bad-secret`, which names the position of a character that does not belong, and holds no part of the secret.
+ * Decodes secrets as they are shown, mailed and typed: any case, spaces and dashes anywhere, with or without
+ * padding. Bits beyond the last whole byte are dropped, as authenticator apps do, so that both get the same seed.
+ * @throws SallyportError `bad-secret`, which names the position of an invalid character, and holds no part of the
+ *   secret
  */
 export function decodeBase32(text: string): Buffer {
   const values: number[] = [];
@@ -43,7 +44,7 @@ export function decodeBase32(text: string): Buffer {
   }
   const last = values.pop();
   if (last === undefined) throw new SallyportError('bad-secret', 'the secret is empty.');
-  // The library refuses bits beyond the last whole byte, unless they are zero.
+  // The library rejects bits beyond the last whole byte, unless they are zero.
   const symbols = [...values, last & ~((1 << beyond) - 1)].map((value) => alphabet.charAt(value)).join('');
   return Buffer.from(base32.decode(symbols));
 }
@@ -60,7 +61,7 @@ function symbolValue(character: string, position: number): number {
   if (value >= 0) return value;
   throw new SallyportError(
     'bad-secret',
-    `character ${position} of the secret is none of Base32 (A to Z and 2 to 7). ` +
-      'Look at it once more: 0, 1 and 8 never stand in such a secret, the letters O, I and B do.',
+    `character ${position} of the secret is not Base32 (A to Z and 2 to 7). ` +
+      'Compare it again: such a secret never contains 0, 1 or 8, but may contain the letters O, I and B.',
   );
 }

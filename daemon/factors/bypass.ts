@@ -11,26 +11,26 @@ const schema = v.strictObject({
   hash: base64,
   until: time,
 });
-/** A single-use code that an admin gave, good from `created`; an account has one at the most. */
+/** A single-use code that an administrator issued, valid from `created`; an account has at most one. */
 export type BypassRecord = Infer<typeof schema>;
 
 /**
- * One code that an admin reads to somebody on the phone: good for one login, until a moment.
+ * A code that an administrator issues, for example by telephone: valid for one login, until it expires.
  *
  * Invariants:
- * - it is void at its end and before its beginning: a clock that was set back brings none back to life;
- * - once used it is gone: the commit that accepts it takes the record out.
+ * - it is void after its end and before its beginning: a clock that was set back revives no code;
+ * - it is removed once used: the commit that accepts it removes the record.
  */
 export const bypass: FactorKind<BypassRecord> = {
   kind: 'bypass',
   schema,
   words: { name: 'Bypass code', answer: 'bypass code' },
-  meets: 'each',
+  satisfies: 'each',
   traits: { countsAsCode: true, liftsCodeLock: false, isIssued: true, isSingle: true, runsOut: true },
   usable: isOpen,
   answerFormats: () => [{ kind: 'bypass' }],
   restored: () => ({ note: 'bypass-void' }),
-  exported: () => 'a bypass code is good here alone, and ends by itself',
+  exported: () => 'a bypass code works only on this machine, and expires',
   details: ({ until }) => ({ detail: `one login, until ${minuteOf(until)}`, until }),
   afterLogin: () => 'That code is used up. Add a factor of your own now.',
   verify(record, format, { now, keyedHash }) {
@@ -49,7 +49,8 @@ function isOpen({ created, until }: BypassRecord, now: number): boolean {
 }
 
 /**
- * A new code as it is read out, "123 456 789": nine digits, 30 bits, against the few tries of `lockout.max_code_failures`.
+ * A new code as it is read out, "123 456 789": nine digits, 30 bits, against the few attempts of
+ * `lockout.max_code_failures`.
  * @param randomInt uniform in [0, max), from a secure source
  */
 export function generateBypassCode(randomInt: (max: number) => number): string {
@@ -57,7 +58,7 @@ export function generateBypassCode(randomInt: (max: number) => number): string {
   return bypassGroups.map(group).join(' ');
 }
 
-/** What a record keeps of it. */
+/** The fields that a record keeps of it. */
 export function hashBypassCode(
   code: string,
   salt: Buffer,

@@ -16,17 +16,17 @@ export type * from './answer.ts';
 /** What a realm may require. */
 export const requirableKinds = ['totp', 'webauthn', 'yubikey'] as const;
 export type RequirableKind = (typeof requirableKinds)[number];
-/** A realm that requires this alone takes no other kind that meets something else. */
+/** A realm with only this requirement accepts no other kind that satisfies another one. */
 export const exclusiveRequirement = 'yubikey' satisfies RequirableKind;
-/** What security keys meet. */
+/** The requirement that security keys satisfy. */
 export const securityKeyRequirement = 'webauthn' satisfies RequirableKind;
 
 export type OtpAlgorithm = OtpFields['algorithm'];
 export type OtpDigits = OtpFields['digits'];
-/** Where an OTP of a YubiKey is validated: here, or by servers that have its AES key. */
+/** Where an OTP of a YubiKey is validated: on this machine, or by servers that have its AES key. */
 export type YubikeyValidation = 'local' | 'cloud';
 
-/** What a realm says that a factor has to know of it. */
+/** The settings of a realm that factors depend on. */
 export interface RealmTerms {
   readonly name: string;
   readonly require: 'none' | 'any' | readonly RequirableKind[];
@@ -37,21 +37,21 @@ export interface RealmTerms {
 
 /** What a realm allows of a kind beyond requiring it. */
 export interface AllowedTerms extends Pick<RealmTerms, 'yubikey' | 'webauthn'> {
-  /** Of the configuration; undefined: there is none. */
+  /** From the configuration; undefined if it names none. */
   readonly rpId: string | undefined;
 }
 
-/** What lockout, policy and the audit trail ask of a kind. */
+/** What lockout, policy and the audit trail need to know of a kind. */
 export interface Traits {
   /** Typed codes share `lockout.max_code_failures`; recovery keys do not. */
   readonly countsAsCode: boolean;
-  /** An accepted one unlocks typed codes. */
+  /** Accepting one unlocks typed codes. */
   readonly liftsCodeLock: boolean;
-  /** An administrator gave it: it is none of the account's own, and opens one login. */
+  /** An administrator issued it: it does not belong to the account, and is valid for one login. */
   readonly isIssued: boolean;
-  /** An account has one at the most: a new one takes its place. */
+  /** An account has at most one: a new one replaces it. */
   readonly isSingle: boolean;
-  /** It is good for a number of logins, so that an account that has nothing else will be locked out. */
+  /** It is valid for a limited number of logins: an account with nothing else will be locked out. */
   readonly runsOut: boolean;
 }
 
@@ -59,23 +59,23 @@ export interface Traits {
 export interface Details {
   /** Short facts for people: "6 digits, 30 s, SHA-1", "7 of 10 left". */
   readonly detail: string;
-  /** Recovery keys or scratch codes left. */
+  /** Remaining recovery keys or scratch codes. */
   readonly left?: number;
-  /** When a bypass code ends. Milliseconds since the epoch. */
+  /** When a bypass code expires. Milliseconds since the epoch. */
   readonly until?: number;
-  /** After a restore: when its codes are accepted again. Milliseconds since the epoch; it may be over. */
+  /** After a restore: when its codes are accepted again. Milliseconds since the epoch; it may be in the past. */
   readonly heldUntil?: number;
 }
 
-/** What is spent of a device, for all accounts that have it. */
+/** The last-used counters of a device, for all accounts that have it. */
 export interface CounterValue {
   readonly lastPress: number;
   readonly spent: readonly string[];
 }
 
-/** What is known beside a copy of a record that is brought back. */
+/** What is known beside the copy of a record that is restored. */
 export interface Restoring<R extends AnyRecord> {
-  /** The same factor in the other store; undefined: it is not there, or nothing is known. */
+  /** The same factor in the other store; undefined if it is not there, or nothing is known. */
   readonly same: R | undefined;
   /** The other store is known to be the newest. */
   readonly isNewest: boolean;
@@ -86,38 +86,41 @@ export interface Restoring<R extends AnyRecord> {
 }
 
 export type RestoreNote =
-  /** What is spent of the set is not known: none of its keys opens anything any more. */
+  /** It is unknown which keys of the set were used: none of them is accepted any more. */
   | 'recovery-void'
-  /** A bypass code may have been used since: another one is given where it is needed. */
+  /** A bypass code may have been used since: a new one has to be issued. */
   | 'bypass-void'
-  /** Two answers in a row, once. */
+  /** Two consecutive answers, once. */
   | 'two-in-a-row';
 
-/** What factors of other systems come under. */
+/** The context in which factors of other systems are imported. */
 export interface ImportTools {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Of the configuration; undefined: there is none. */
+  /** From the configuration; undefined if it names none. */
   readonly rpId?: string;
   readonly keyedHash: RecoveryHash;
   readonly randomness: { bytes(length: number): Buffer };
 }
 
-/** A factor as it comes from another system, with what is spent of it. All of it is secret. */
+/** A factor from another system, with its last-used counters. All of it is secret. */
 export interface Importing<R extends AnyRecord, P> {
   readonly schema: GenericSchema<unknown, P>;
-  /** Whether a factor of the account is this one, whatever it is called. */
+  /** Whether a factor of the account is the same one, whatever its name. */
   same(portable: P, kept: AnyRecord): boolean;
-  /** What it is made beside, and must come with: never after it, since what was used of it since is not known. */
+  /**
+   * The secret that it belongs to, and must be imported with: never after it, since it is unknown what was used of
+   * it since.
+   */
   comesWith?(other: { readonly kind: string }): boolean;
-  /** Names of the counters that it shares; absent: none. */
+  /** Names of the counters that it shares; absent if none. */
   counterNames?(portable: P): readonly string[];
-  /** A new record, with its marks. @throws SallyportError, which says why it cannot come */
+  /** A new record, with its last-used counters. @throws SallyportError, which says why it cannot be imported */
   take(portable: P, base: FactorBase, terms: RealmTerms, tools: ImportTools): R;
   /**
-   * A factor that is here already, under a higher mark.
-   * @returns undefined: nothing changes
-   * @throws SallyportError: it is the same secret, used otherwise
+   * An existing factor with a higher last-used counter.
+   * @returns undefined if nothing changes
+   * @throws SallyportError: it is the same secret with other settings
    */
   raise(portable: P, kept: AnyRecord, tools: ImportTools): R | undefined;
 }
@@ -125,9 +128,9 @@ export interface Importing<R extends AnyRecord, P> {
 /** Counters in the store that accounts with the same device share. */
 export interface SharedCounters<R extends AnyRecord> {
   names(record: R): readonly string[];
-  /** The record under its counters; a text: it must not be used, and why. */
+  /** The record with its shared counters applied; a string says why it must not be used. */
   raise(record: R, counter: (name: string) => CounterValue | undefined): R | string;
-  /** A record that was imported, and what its commit writes: no counter is ever below what any account says. */
+  /** An imported record, and what its commit writes: no counter is ever below that of any account. */
   imported(
     record: R,
     counter: (name: string) => CounterValue | undefined,
@@ -139,61 +142,63 @@ export interface SharedCounters<R extends AnyRecord> {
 /** One contract for all kinds; `test/unit/factors/contract.ts` is the suite that each passes. */
 export interface FactorKind<R extends AnyRecord, P = never> {
   readonly kind: R['kind'];
-  /** What the store accepts, in and out: what is not named is refused. */
+  /** The schema of the store, in and out: unknown fields are rejected. */
   readonly schema: GenericSchema<unknown, R>;
   readonly words: {
-    /** What a factor is called that was given no name. */
+    /** The name of a factor that was given none. */
     readonly name: string;
     /** In a prompt: "verification code". */
     readonly answer: string;
-    /** All the answers of a set: "recovery keys". */
+    /** The plural for a set: "recovery keys". */
     readonly set?: string;
   };
-  /** Which requirement of a realm it meets. */
-  readonly meets: RequirableKind | 'each';
+  /** The requirement of a realm that it satisfies. */
+  readonly satisfies: RequirableKind | 'each';
   readonly traits: Traits;
   /**
-   * Whether it can let anybody in now: a used-up recovery set is no factor, nor is a bypass code at its end.
+   * Whether it can let a login in now: a used-up recovery set cannot, nor can an expired bypass code.
    * @param now milliseconds since the epoch
    */
   usable(record: R, now: number): boolean;
   /**
-   * Why the realm does not allow it, though it meets what is required: the end of a sentence that begins with its
-   * name. Absent, or undefined: it does.
+   * Why the realm does not allow it, though it satisfies the requirement: the end of a sentence that begins with
+   * its name. Absent, or undefined, if allowed.
    */
   notAllowed?(record: R, terms: AllowedTerms): string | undefined;
   answerFormats(record: R): readonly AcceptedFormat[];
-  /** Of a security key. */
+  /** Only for security keys. */
   credential?(record: R): SecurityKey;
-  /** Of a key that sshd verifies before PAM is reached: its blob, as SSH_AUTH_INFO_0 writes it. */
+  /** For a key that sshd verifies before PAM is reached: its blob, as SSH_AUTH_INFO_0 writes it. */
   sshKey?(record: R): string;
   readonly counters?: SharedCounters<R>;
-  /** Only validation servers can say whether an answer is right. */
+  /** Only validation servers can verify an answer. */
   isValidatedByServers?(record: R): boolean;
-  /** Whether two records are of one factor, whose ids are the same; absent: they are. */
+  /** Whether two records with the same id are of one factor; absent if always. */
   isSame?(a: R, b: R): boolean;
   /**
-   * A record of an older copy: nothing that was spent in either lets in again, and what a mark does not tell is taken
-   * for spent. Without a record it does not come back.
+   * Restores a record from an older copy: nothing that was used in either copy is accepted again, and what a
+   * last-used counter does not show counts as used. Without a record the factor is not restored.
    */
   restored(record: R, restoring: Restoring<R>): { readonly record?: R; readonly note?: RestoreNote };
-  /** Why a realm takes none like this, and what to do; absent, or undefined: it does. */
+  /** Why a realm rejects such a factor, and what to do; absent, or undefined, if it accepts it. */
   notTaken?(asked: { readonly validation?: YubikeyValidation }, terms: RealmTerms): string | undefined;
-  /** Absent: it comes from no other system. */
+  /** Absent: it cannot be imported. */
   readonly importing?: Importing<R, P>;
-  /** What leaves of it; a text: nothing does, and why. */
+  /** What is exported of it; a string says why it cannot be. */
   exported(record: R): object | string;
   /** Pure. Never throws for any answer. On acceptance `record` is what MUST be committed before SUCCESS. */
   verify(record: R, format: AnswerFormat, context: FactorContext): FactorVerdict<R>;
-  /** How long an accepted answer may still be in its window, in milliseconds; absent: as long as a retry takes. */
+  /**
+   * How long an accepted answer may still be within its window, in milliseconds; absent: as long as a retry takes.
+   */
   replayWindow?(record: R, terms: Pick<RealmTerms, 'totp'>): number;
-  /** The record once a right code of another time was refused. */
+  /** The record after a code that is correct at another time was refused. */
   withOffset?(record: R, offset: { readonly seconds: number; readonly at: number }): R;
-  /** The record without what it says of a code that is still to come: who guessed it could wait for its time. */
+  /** The record without any code of the future: an attacker who guessed it could wait for its time. */
   withoutCodeToCome?(record: R): R;
   details(record: R): Details;
-  /** What a person should hear after a login; undefined: nothing. */
+  /** What to show a user after a login; undefined if nothing. */
   afterLogin?(record: R): string | undefined;
-  /** What the event of an accepted answer says is left. */
+  /** The remaining number that the event of an accepted answer records. */
   auditedRemaining?(record: R): number;
 }

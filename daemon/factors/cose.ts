@@ -1,8 +1,8 @@
 import type { KeyAlgorithm } from './contract.ts';
 
 /**
- * Public keys as security keys were written down before WebAuthn, put into COSE (RFC 9052, 7; RFC 9053, 7), which
- * is what assertions are verified with.
+ * Converts public keys as security keys stored them before WebAuthn to COSE (RFC 9052, 7; RFC 9053, 7), the format
+ * in which assertions are verified.
  */
 
 const es256 = { bytes: 64, x: 32 } as const;
@@ -12,7 +12,7 @@ const rs256 = { modulus: 256, bytes: 259 } as const;
 /**
  * @param key ES256: the point, x and y, with or without 0x04 in front; EdDSA: 32 bytes; RS256: a modulus of 2048
  *   bits and an exponent of 24
- * @returns undefined: no key of that algorithm looks like this
+ * @returns undefined if the key is malformed for that algorithm
  */
 export function coseKey(algorithm: KeyAlgorithm, key: Buffer): Buffer | undefined {
   switch (algorithm) {

@@ -14,7 +14,7 @@ import type {
 import { credentialFields, type Infer } from './fields.ts';
 
 const credential = v.strictObject(credentialFields);
-/** What the records of security keys have in common. */
+/** The common fields of security key records. */
 export type CredentialFields = Infer<typeof credential>;
 
 export const keyAlgorithmNames: Readonly<Record<KeyAlgorithm, string>> = {
@@ -27,7 +27,7 @@ export function assertionOf({ credentialId }: CredentialFields): readonly Accept
   return [{ kind: 'assertion', credentialId }];
 }
 
-/** A challenge is of one login and in memory alone: none of before is asked again. */
+/** A challenge belongs to one login and only lives in memory: none is ever repeated after a restore. */
 export function restoredCredential<R extends CredentialFields>(
   record: R,
   same: R | undefined,
@@ -45,20 +45,21 @@ export function refuseModels({ name, webauthn }: RealmTerms): void {
   if (webauthn.models === undefined) return;
   throw new SallyportError(
     'key-refused',
-    `the realm "${name}" allows certain models of security keys alone, and a key that moves here cannot prove its model; enrol it anew: sallyport factor add webauthn`,
+    `the realm "${name}" allows only certain models of security keys, and an imported key cannot prove its model; enrol it again: sallyport factor add webauthn`,
   );
 }
 
-export const staysHere = 'a security key signs for the system that it was enrolled with; enrol it there anew';
+export const staysHere =
+  'a security key signs for the system that it was enrolled with; enrol it there again';
 
 /*
  * W3C Web Authentication Level 3, 7.2.
  *
- * - Only an assertion whose signature by this very record's key was checked MUST be accepted.
- * - A challenge is answered once: what was accepted MUST be refused from then on, whatever the counter says.
- * - Where the realm wants the user verified, it is the signed flag that counts: not that it was asked for.
- * - The counter is judged after the signature, so that nobody can raise an alarm with a forged one. A key that
- *   counts MUST have counted on; one that never did (0 before and now) is let through.
+ * - Only an assertion whose signature was verified with this record's key MUST be accepted.
+ * - A challenge is answered once: an accepted answer MUST be refused from then on, whatever the counter says.
+ * - Where the realm requires user verification, the signed flag counts, not the request for it.
+ * - The counter is evaluated after the signature, so that a forged one raises no alarm. A key that counts MUST have
+ *   counted on; one that never did (0 before and now) is accepted.
  */
 export function verifyAssertion<R extends AnyRecord & CredentialFields>(
   record: R,
@@ -84,7 +85,7 @@ export function verifyAssertion<R extends AnyRecord & CredentialFields>(
   };
 }
 
-/** Challenges that are still known as spent; each is of one login, and dies with it. */
+/** How many used challenges are remembered; each belongs to one login, and expires with it. */
 const remembered = 16;
 
 function digestOf({ challenge }: Assertion): string {

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 
 /** Fields that records of several kinds share, as the store accepts them. */
 
-/** What a schema takes, and nothing of it may be changed. */
+/** The output of a schema, deeply read-only. */
 export type Infer<S extends v.GenericSchema> = Immutable<v.InferOutput<S>>;
 type Immutable<T> = T extends string | number | boolean | null | undefined | Uint8Array
   ? T
@@ -14,7 +14,7 @@ type Immutable<T> = T extends string | number | boolean | null | undefined | Uin
 /** Milliseconds since the epoch. */
 export const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-/** A mark, or -1 for none. */
+/** A last-used counter, or -1 for none. */
 export const countOrNone = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 export const text = v.string();
 export const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
@@ -22,7 +22,7 @@ export const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
 export const factorBase = {
   /** Random, stable, shown in lists and used in commands. */
   id: v.pipe(text, v.minLength(1)),
-  /** What the user calls it ("pixel-7 authy"). */
+  /** The user's name for it ("pixel-7 authy"). */
   name: text,
   created: time,
   lastUsed: v.exactOptional(time),
@@ -44,7 +44,7 @@ export const algorithmNames: Readonly<Record<OtpFields['algorithm'], string>> = 
   sha512: 'SHA-512',
 };
 
-/** Only where a store was restored or repaired: what is above the mark may be spent too. */
+/** Only after a restore or repair: codes above the last-used counter may have been used too. */
 export const resyncRequired = v.exactOptional(v.literal(true));
 
 export const credentialFields = {
@@ -54,14 +54,14 @@ export const credentialFields = {
   publicKey: base64,
   /** COSE algorithms -7, -8 and -257 (RFC 9053, RFC 8812). */
   algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
-  /** Of the assertion accepted last, four bytes in authenticatorData; 0: none yet, or a key that keeps none. */
+  /** Of the last accepted assertion, four bytes in authenticatorData; 0: none yet, or the key has no counter. */
   counter: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
-  /** Digests of the challenges that were answered last, the newest first. */
+  /** Digests of the last answered challenges, newest first. */
   spent: v.array(base64),
 };
 
 export const salted = {
-  /** The master key under which it was hashed: a hash cannot be moved to another one. */
+  /** The master key under which it was hashed: a hash cannot be converted to another one. */
   keyId: v.pipe(text, v.minLength(1)),
   /** Base64, one for the set. */
   salt: base64,
@@ -69,7 +69,7 @@ export const salted = {
 
 export const hashedSetFields = {
   ...salted,
-  /** Base64 of the keyed hash of each; null once it is used. The index is its number. */
+  /** Base64 of each keyed hash; null once used. The index is the number of the key. */
   hashes: v.array(v.nullable(base64)),
 };
 const hashedSet = v.strictObject(hashedSetFields);
@@ -77,21 +77,21 @@ const hashedSet = v.strictObject(hashedSetFields);
 export type HashedSet = Infer<typeof hashedSet>;
 
 export function resyncText({ inDoubt }: { readonly inDoubt?: true }): string {
-  return inDoubt ? ', restored: waits for two in a row' : '';
+  return inDoubt ? ', restored: requires two consecutive codes' : '';
 }
 
 export function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** What a factor of another system says of itself beside its kind. */
+/** The fields of a factor from another system, beside its kind. */
 export const portableBase = {
-  /** As the other system called it; made to fit. */
+  /** As the other system called it; adjusted to our rules. */
   name: v.exactOptional(v.pipe(v.string(), v.maxBytes(limits.movedNameLength))),
   created: v.exactOptional(time),
   enabled: v.boolean(),
 };
-/** Base64 of a secret, as another system has it. */
+/** Base64 of a secret, as the other system has it. */
 export const portableSecret = v.pipe(v.string(), v.base64(), v.maxLength(1_024));
 export const portableOtp = {
   secret: portableSecret,

@@ -15,21 +15,21 @@ import {
 import { codeAt, sameCode } from './otp.ts';
 import { checkSeed, hasSecret, otherSettings } from './seed.ts';
 
-/** Presses that got lost: the expected code and this many after it are taken (RFC 4226, 7.2: s). */
+/** Lost presses: the expected code and this many after it are accepted (RFC 4226, 7.2: s). */
 const lookAhead = 10;
-/** How far a token may have run on its own and still be brought back by two codes in a row (7.4). */
+/** How far a device may have run ahead and still be resynchronised by two consecutive codes (7.4). */
 const resyncAhead = 1_000;
-/** Spent codes that are still known as such: a replay is told from a slip of the finger. */
+/** Used codes that are still recognised as such: distinguishes a replay from a typing error. */
 const remembered = 10;
 
-/** Where a new token may start: far enough from 2^53 that no number of logins gets there. */
+/** The highest start of a new device: far enough from 2^53 that no number of logins gets there. */
 export const highestFirstCounter = 2 ** 48;
 
 const schema = v.strictObject({
   ...factorBase,
   ...otpFields,
   kind: v.literal('hotp'),
-  /** The next moving factor expected; all below are spent. */
+  /** The next expected moving factor; all below are used. */
   counter: count,
   inDoubt: resyncRequired,
 });
@@ -39,16 +39,16 @@ const portable = v.strictObject({
   ...portableBase,
   ...portableOtp,
   kind: v.literal('hotp'),
-  /** The next one expected. */
+  /** The next expected counter. */
   counter: count,
 });
 
-/** RFC 4226. The moving factor is a counter that each press moves. */
+/** RFC 4226. The moving factor is a counter that each press increments. */
 export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
   kind: 'hotp',
   schema,
   words: { name: 'HOTP', answer: 'verification code' },
-  meets: 'totp',
+  satisfies: 'totp',
   traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
@@ -62,7 +62,10 @@ export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
     take({ kind, secret, digits, algorithm, counter }, base) {
       checkSeed(Buffer.from(secret, 'base64'));
       if (counter > highestFirstCounter)
-        throw new SallyportError('bad-mark', 'the counter is higher than any token gets; look at the file');
+        throw new SallyportError(
+          'bad-mark',
+          'the counter is higher than any OTP device reaches; check the file',
+        );
       return { ...base, kind, secret, digits, algorithm, counter };
     },
     raise(moved, kept) {
@@ -81,12 +84,13 @@ export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
 };
 
 /*
- * - Only a counter at or above the expected one MUST be accepted, and the next one becomes expected.
- * - Digits that equal those of the code spent last MUST be refused, even where they happen to be those of a
- *   code to come as well: tried twice at once, they would be good twice.
- * - A code beyond the look-ahead is a wrong answer. It only names the one counter at which the very next
- *   answer is right: with a thousand counters to hit, one code alone would be a thousand times easier to guess.
- * - Of a record in doubt no single code MUST be accepted, not even the expected one: it may be spent.
+ * - Only a counter at or above the expected one MUST be accepted, and the one after it becomes expected.
+ * - Digits equal to those of the last used code MUST be refused, even if a later code happens to have the same
+ *   ones: with two attempts at once, they would be valid twice.
+ * - A code beyond the look-ahead is a wrong answer. It only determines the one counter at which the very next
+ *   answer is correct: with a thousand counters to hit, a single code would be a thousand times easier to guess.
+ * - For a record that requires resynchronisation no single code MUST be accepted, not even the expected one: it may
+ *   have been used.
  */
 function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext): FactorVerdict<HotpRecord> {
   if (format.kind !== 'code' || format.text.length !== record.digits)
@@ -97,12 +101,12 @@ function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext
   if (find(Math.max(0, expected - 1), expected - 1) !== undefined)
     return { outcome: 'refused', reason: 'replay' };
   const near = record.inDoubt ? undefined : find(expected, expected + lookAhead);
-  const right = near ?? proven(record, format.text, context);
+  const right = near ?? secondOfTwo(record, format.text, context);
   if (right !== undefined) {
     const { inDoubt: _, ...sure } = record;
     return { outcome: 'accepted', record: { ...sure, counter: right + 1, lastUsed: context.now } };
   }
-  // Asked last: it only tells a replay from a slip of the finger, and a right code need not wait for it.
+  // Compared last: it only distinguishes a replay from a typing error, and a correct code need not wait for it.
   if (find(Math.max(0, expected - remembered), expected - 2) !== undefined) {
     return { outcome: 'refused', reason: 'replay' };
   }
@@ -116,8 +120,10 @@ function isHotp(record: AnyRecord): record is HotpRecord {
   return record.kind === 'hotp';
 }
 
-/** The second of two codes in a row. The record may have moved since the first, so all is asked anew. */
-function proven(record: HotpRecord, text: string, { resync }: FactorContext): number | undefined {
+/**
+ * The second of two consecutive codes. The record may have moved since the first, so everything is evaluated again.
+ */
+function secondOfTwo(record: HotpRecord, text: string, { resync }: FactorContext): number | undefined {
   if (resync === undefined || resync.factor !== record.id) return undefined;
   if (resync.counter <= record.counter || resync.counter > record.counter + resyncAhead + 1) return undefined;
   return counterOf(record, text, resync.counter, resync.counter);

@@ -12,7 +12,7 @@ import { u2f } from './u2f.ts';
 import { webauthn } from './webauthn.ts';
 import { yubikey } from './yubikey.ts';
 
-/** The one table of kinds: a new kind is its own file and a row here. */
+/** The table of kinds: a new kind needs its own file and a row here. */
 export const kinds = {
   totp,
   hotp,
@@ -30,14 +30,14 @@ export type FactorRecord = Infer<(typeof kinds)[KindName]['schema']>;
 /** A factor of another system. */
 export type PortableFactor = Infer<NonNullable<(typeof kinds)[KindName]['importing']>['schema']>;
 
-/** What is added in a login to an account that has nothing. */
+/** The kind that is enrolled in a login of an account without a factor. */
 export const kindAtLogin = 'totp' satisfies KindName;
-/** What a rule may accept: it is verified by sshd, before PAM. */
+/** The kind that a rule may accept: sshd verifies it, before PAM. */
 export const sshKind = 'ssh-sk' satisfies KindName;
 
 /** The code for a record of this kind. */
 export function kindOf({ kind }: { readonly kind: KindName }): FactorKind<FactorRecord, PortableFactor> {
-  // Each takes the records of its own kind alone, which is the one that it was looked up by.
+  // Each takes only records of the kind by which it was looked up.
   return kinds[kind] as unknown as FactorKind<FactorRecord, PortableFactor>;
 }
 
@@ -59,31 +59,31 @@ export function takes(record: FactorRecord, format: AnswerFormat): boolean {
     .some((accepted) => isAccepted(accepted, format));
 }
 
-/** What a security key is asked by; undefined: the record is none of one. */
+/** The credential of a security key; undefined if the record is of another kind. */
 export function credentialOf(record: FactorRecord): SecurityKey | undefined {
   return kindOf(record).credential?.(record);
 }
 
-/** Blob of a key that sshd verifies; undefined: the record is none of one. */
+/** Blob of a key that sshd verifies; undefined if the record is of another kind. */
 export function sshKeyOf(record: FactorRecord): string | undefined {
   return kindOf(record).sshKey?.(record);
 }
 
-/** Whether an administrator gave it, so that it is none of the account's own. */
+/** Whether an administrator issued it, so that it does not belong to the account. */
 export function isIssued(record: { readonly kind: KindName }): boolean {
   return kindOf(record).traits.isIssued;
 }
 
 export function satisfiesRequirement(require: RealmTerms['require'], kind: KindName): boolean {
   if (require === 'none' || require === 'any') return true;
-  const { meets } = kindOf({ kind });
-  return meets === 'each' || require.includes(meets);
+  const { satisfies } = kindOf({ kind });
+  return satisfies === 'each' || require.includes(satisfies);
 }
 
-/** What the store accepts as a factor. */
+/** The schema of factors in the store. */
 export const factorSchema = variantOf<FactorRecord>(Object.values(kinds).map(({ schema }) => schema));
 
-/** What is taken of other systems. */
+/** The schema of factors from other systems. */
 export const portableSchema = variantOf<PortableFactor>(
   Object.values(kinds).flatMap(({ importing }) => importing?.schema ?? []),
 );
@@ -91,6 +91,6 @@ export const portableSchema = variantOf<PortableFactor>(
 type AnyKindSchema = v.StrictObjectSchema<{ readonly kind: v.LiteralSchema<KindName, undefined> }, undefined>;
 
 function variantOf<T>(schemas: readonly unknown[]): v.GenericSchema<unknown, T> {
-  // Each is of a strict object with its kind, or a variant of such: the test of the table holds them to it.
+  // Each is a strict object with its kind, or a variant of such; the test of the table verifies it.
   return v.variant('kind', schemas as [AnyKindSchema]) as unknown as v.GenericSchema<unknown, T>;
 }

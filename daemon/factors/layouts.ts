@@ -6,8 +6,8 @@ const fewest = 32;
 const most = 48;
 
 /**
- * What the keys of modhex type under other keyboard layouts: a YubiKey sends keys, not letters. QWERTZ and AZERTY type
- * modhex as it is.
+ * What the keys of modhex type under other keyboard layouts: a YubiKey sends keys, not letters. QWERTZ and AZERTY
+ * type modhex unchanged.
  */
 const layouts: readonly (readonly [name: string, typed: string])[] = [
   ['Dvorak', 'jxe.uidchtnbpygk'],
@@ -37,9 +37,10 @@ export interface TypedUnder {
 }
 
 /**
- * The OTPs that an answer may be, each under the layout that makes one of it.
+ * The OTPs that an answer may be, each under the layout that produces it.
  *
- * Invariant: nothing becomes text before every character of the answer belongs to such an OTP: it may be a password.
+ * Invariant: no string is created before every character of the answer belongs to such an OTP: it may be a
+ * password.
  */
 export function typedUnder(answer: Buffer): readonly TypedUnder[] {
   const reading = readAnswer(answer);

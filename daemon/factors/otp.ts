@@ -4,27 +4,27 @@ import { SallyportError } from '../lib/errors.ts';
 import type { OtpFields } from './fields.ts';
 import { checkSeed, seedLengths } from './seed.ts';
 
-/** The library on Node's HMAC. Randomness is passed in to whatever needs it, so none is to be had here. */
+/** The library on Node's HMAC. Callers pass in randomness, so the library gets none. */
 const nodeHmac: CryptoPlugin = {
   name: 'node',
   hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
   randomBytes: () => {
-    throw new SallyportError('internal', 'codes need no randomness: a defect');
+    throw new SallyportError('internal', 'internal error: a code requested randomness; please report this');
   },
   constantTimeEqual: (a, b) => sameCode(Buffer.from(a).toString('latin1'), Buffer.from(b).toString('latin1')),
 };
 
-/** The library's own bounds, but for seeds: it refuses those of older google-authenticator files. */
+/** The library's own limits, except for seeds: it rejects those of older google-authenticator files. */
 const guardrails = createGuardrails({
   MIN_SECRET_BYTES: seedLengths.shortest,
   MAX_SECRET_BYTES: seedLengths.longest,
 });
 
 /**
- * The code at a moving factor (RFC 4226, 5.3): the counter of HOTP, the step of TOTP. Windows, drift and replay are
- * the factors' own: the library's `verify` takes no part in them.
+ * The code at a moving factor (RFC 4226, 5.3): the counter of HOTP, the step of TOTP. The factors handle windows,
+ * drift and replay themselves; the library's `verify` is not used.
  * @param movingFactor 0 or more
- * @throws SallyportError bad-secret: with a short or empty key anybody could tell the codes
+ * @throws SallyportError bad-secret: with a short or empty key the codes could be guessed
  */
 export function codeAt(record: OtpFields, movingFactor: number): string {
   const secret = Buffer.from(record.secret, 'base64');
@@ -41,7 +41,7 @@ export function codeAt(record: OtpFields, movingFactor: number): string {
   });
 }
 
-/** How long the comparison takes tells nothing of how much of a code was right. */
+/** Compares in constant time: the duration does not reveal how much of a code was correct. */
 export function sameCode(expected: string, given: string): boolean {
   const a = Buffer.from(expected);
   const b = Buffer.from(given);

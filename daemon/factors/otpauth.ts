@@ -1,9 +1,9 @@
 import { encodeBase32 } from './base32.ts';
 import type { OtpAlgorithm, OtpDigits } from './contract.ts';
 
-/** What an authenticator app is told when it scans the QR code. */
+/** The data that an authenticator app gets from the QR code. */
 export type OtpauthToken = {
-  /** Who asks for the code, and for which account: what the app shows. */
+  /** The issuer and the account that the app shows. */
   readonly issuer: string;
   readonly account: string;
   readonly seed: Buffer;
@@ -11,14 +11,14 @@ export type OtpauthToken = {
   readonly algorithm: OtpAlgorithm;
 } & (
   | { readonly kind: 'totp'; readonly period: number }
-  /** `counter`: the next one expected. */
+  /** `counter`: the next expected one. */
   | { readonly kind: 'hotp'; readonly counter: number }
 );
 
 /**
  * The Key URI format of Google Authenticator: `otpauth://TYPE/ISSUER:ACCOUNT?secret=…`.
- * Every parameter is written out, the defaults too, since apps do not agree on them. The first colon of the
- * label parts issuer and account, so one within either is percent-encoded. The result is a secret.
+ * Every parameter is written out, the defaults too, since apps do not agree on them. The first colon of the label
+ * separates issuer and account, so one within either is percent-encoded. The result is a secret.
  */
 export function otpauthUri(token: OtpauthToken): string {
   const moving = token.kind === 'totp' ? ['period', token.period] : ['counter', token.counter];
@@ -35,8 +35,9 @@ export function otpauthUri(token: OtpauthToken): string {
 }
 
 /**
- * What a picture says, the best first. Every character makes it larger, and a terminal has 24 lines: parameters that
- * the format has as defaults are left out, and at need the issuer, which stands before the account all the same.
+ * The contents of a picture, in order of preference. Every character makes it larger, and a terminal has 24 lines:
+ * parameters with the format's default values are left out, and if necessary the issuer, which also precedes the
+ * account in the label.
  */
 export function shortOtpauthUris(token: OtpauthToken): readonly string[] {
   const issuer = `issuer=${encode(token.issuer)}`;
@@ -52,7 +53,7 @@ export function shortOtpauthUris(token: OtpauthToken): readonly string[] {
   return [[...parameters, issuer], parameters].map((query) => `${head}?${query.join('&')}`);
 }
 
-/** As encodeURIComponent, and the five marks that it leaves: a space is %20, never a plus, which apps show. */
+/** As encodeURIComponent, plus the five marks that it leaves: a space is %20, never a plus, which apps show. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -1,6 +1,6 @@
 import type { KeyAlgorithm, OtpAlgorithm, OtpDigits } from './contract.ts';
 
-/** Factors as JSON writes them, with their secrets: when one is added, and when people move here or leave. */
+/** Factors as JSON contains them, with their secrets: for adding one, and for import and export. */
 
 export interface PlainTotp {
   /** Base64 of the raw seed. */
@@ -16,11 +16,11 @@ export interface PlainHotp {
   readonly secret: string;
   readonly digits: OtpDigits;
   readonly algorithm: OtpAlgorithm;
-  /** The next one expected. */
+  /** The next expected counter. */
   readonly counter: number;
 }
 
-/** A YubiKey whose OTPs are validated here. */
+/** A YubiKey whose OTPs are validated on this machine. */
 export interface PlainYubikey {
   /** Modhex. */
   readonly publicId: string;

@@ -1,15 +1,15 @@
 /**
- * An answer as a person means it: one entry for each character, in one spelling. Full-width and other decimal digits
- * are digits, every blank is a blank, every dash a dash; marks that nobody sees, and those that a terminal puts around
- * what is pasted, are left out.
+ * An answer as the user means it: one entry for each character, in one spelling. Full-width and other decimal
+ * digits are digits, every blank is a blank, every dash a dash; invisible marks, and those that a terminal adds
+ * around pasted text, are left out.
  *
- * Invariant: the answer may be a password, the whole of it or its front, and strings cannot be wiped. So a reading
- * holds numbers only, and whoever asked for it wipes it.
+ * Invariant: the answer may be a password, or start with one, and strings cannot be wiped. So a reading holds only
+ * numbers, and its caller wipes it.
  */
 export interface Reading {
-  /** An ASCII character each; `blank` and `dash` for all of their kind; `foreign` for whatever fits nowhere. */
+  /** An ASCII character each; `blank` and `dash` for all of their kind; `foreign` for any other. */
   readonly symbols: Uint8Array;
-  /** Code points as typed; of a byte that is no UTF-8 its value, above all code points. */
+  /** Code points as typed; for a byte that is not UTF-8 its value, above all code points. */
   readonly points: Uint32Array;
   /** The byte of the answer at which each begins. */
   readonly starts: Uint16Array;
@@ -32,7 +32,7 @@ export function readAnswer(answer: Buffer): Reading {
   const points = new Uint32Array(answer.length);
   const starts = new Uint16Array(answer.length);
   let count = 0;
-  // What is pasted belongs together with the marks in front of it.
+  // Pasted text belongs together with the marks in front of it.
   let begun: number | undefined;
   for (let at = 0; at < answer.length; ) {
     const marker = pasteMarkerAt(answer, at);
@@ -66,7 +66,7 @@ export function wipeReading({ symbols, points, starts }: Reading): void {
   starts.fill(0);
 }
 
-/** Whether there is nothing in it that anybody meant: Enter, with or without blanks in front of it. */
+/** Whether the answer is empty: Enter, with or without blanks in front of it. */
 export function isBlank(answer: Buffer): boolean {
   const reading = readAnswer(answer);
   const nothing = reading.symbols.every((symbol) => symbol === blank);
@@ -74,14 +74,14 @@ export function isBlank(answer: Buffer): boolean {
   return nothing;
 }
 
-/** The same without CR and LF at the end, which some programs leave there: a PIN of them would cost one of its tries. */
+/** Without CR and LF at the end, which some programs leave there: a PIN with them would cost an attempt. */
 export function withoutLineEnd(typed: Buffer): Buffer {
   let end = typed.length;
   while (end > 0 && (typed[end - 1] === 0x0d || typed[end - 1] === 0x0a)) end -= 1;
   return end === typed.length ? typed : typed.subarray(0, end);
 }
 
-/** Without blanks around it, and with one dash for each run of blanks and dashes. To be wiped. */
+/** Without blanks around it, and with one dash for each run of blanks and dashes. The caller wipes it. */
 export function compact({ symbols }: Reading): Buffer {
   const kept = Buffer.alloc(symbols.length);
   let length = 0;
@@ -108,7 +108,7 @@ function pasteMarkerAt(answer: Buffer, at: number): number {
   return marker === undefined ? 0 : 1 + marker.length;
 }
 
-/** Bytes of the UTF-8 character that begins here; 0: none does (RFC 3629). */
+/** Bytes of the UTF-8 character that begins here; 0 if none does (RFC 3629). */
 function characterLength(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   const length =
@@ -133,11 +133,11 @@ function symbolOf(point: number): number {
   return point === blank || (point >= 0x09 && point <= 0x0d) ? blank : foreign;
 }
 
-/** Dashes that Unicode does not call one: what people, and keyboards for Japanese, put in their place. */
+/** Dashes that Unicode does not classify as such: people, and Japanese keyboards, type them instead. */
 const dashesToo = [0x02d7, 0x2043, 0x30fc, 0xff70];
 /** From a letter of ASCII to its full-width form. */
 const fullWidth = 0xfee0;
-/** The planes that hold digits and blanks, and the tags, which nobody sees. */
+/** The planes that hold digits and blanks, and the tags, which are invisible. */
 const planes = [
   [0x7f, 0x1_ffff],
   [0xe_0000, 0xe_0fff],
@@ -145,7 +145,7 @@ const planes = [
 
 let table: ReadonlyMap<number, number> | undefined;
 
-/** Made when the first answer needs it: almost none does. */
+/** Created when the first answer needs it: almost none does. */
 function beyondAscii(): ReadonlyMap<number, number> {
   table ??= makeTable();
   return table;
@@ -157,7 +157,7 @@ function makeTable(): ReadonlyMap<number, number> {
   for (const [first, last] of planes) {
     for (let point = first; point <= last; point += 1) {
       const character = String.fromCodePoint(point);
-      // Unicode, 4.6: decimal digits stand in runs of ten, from zero on.
+      // Unicode, 4.6: decimal digits come in runs of ten, starting from zero.
       if (/\p{Nd}/u.test(character)) {
         made.set(point, 0x30 + (digits % 10));
         digits += 1;

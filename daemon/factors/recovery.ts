@@ -24,14 +24,14 @@ import {
 } from './single-use.ts';
 
 export const recoveryKeyCount = 10;
-/** Below this many the user is told after each use. */
+/** Below this number the user is warned after each use. */
 const fewKeys = 4;
 
 const schema = v.strictObject({
   ...factorBase,
   ...hashedSetFields,
   kind: v.literal('recovery'),
-  /** A set that was made elsewhere: what is hashed are the hashes that were kept there. */
+  /** A set that was made elsewhere: the stored hashes are hashed again. */
   legacy: v.exactOptional(
     v.strictObject({
       scheme: v.literal('proxmox'),
@@ -40,10 +40,10 @@ const schema = v.strictObject({
     }),
   ),
 });
-/** One set of single-use recovery keys; an account has one at the most. */
+/** One set of single-use recovery keys; an account has at most one. */
 export type RecoveryRecord = Infer<typeof schema>;
 
-/** A set of Proxmox VE's: its hashes, null where a key is used. */
+/** A set of Proxmox VE's: its hashes, null for each used key. */
 const portable = v.strictObject({
   ...portableBase,
   kind: v.literal('recovery'),
@@ -55,12 +55,12 @@ const portable = v.strictObject({
   ),
 });
 
-/** Single-use keys, to print or to keep in a vault. Kept only as keyed hashes: nobody can read them back. */
+/** Single-use keys, to print or to keep in a vault. Stored only as keyed hashes: they cannot be read back. */
 export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>> = {
   kind: 'recovery',
   schema,
   words: { name: 'Recovery keys', answer: 'recovery key', set: 'recovery keys' },
-  meets: 'each',
+  satisfies: 'each',
   traits: { countsAsCode: false, liftsCodeLock: true, isIssued: false, isSingle: true, runsOut: true },
   usable: (record) => remainingKeys(record) > 0,
   answerFormats: (record) => [{ kind: formatOfKeys(record) }],
@@ -92,8 +92,8 @@ export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>> = {
   afterLogin(record) {
     const left = remainingKeys(record);
     if (left >= fewKeys) return undefined;
-    if (left === 0) return 'That was your last recovery key. Make a new set now.';
-    return `${pluralise(left, 'recovery key is', 'recovery keys are')} left. Make a new set soon.`;
+    if (left === 0) return 'That was your last recovery key. Create a new set now.';
+    return `${pluralise(left, 'recovery key is', 'recovery keys are')} left. Create a new set soon.`;
   },
   auditedRemaining: remainingKeys,
 };
@@ -108,7 +108,7 @@ export function generateRecoveryKeys(randomInt: (max: number) => number): readon
   return Array.from({ length: recoveryKeyCount }, () => recoveryGroups.map(group).join('-'));
 }
 
-/** What a record keeps of new keys. */
+/** The fields that a record keeps of new keys. */
 export function hashRecoveryKeys(
   keys: readonly string[],
   salt: Buffer,
@@ -122,8 +122,8 @@ export function hashRecoveryKeys(
 }
 
 /**
- * What a record keeps of a set that Proxmox VE, Backup Server or Mail Gateway made. Their hash is hashed once
- * more under our key: whoever reads the record alone has nothing to guess against.
+ * The fields that a record keeps of a set that Proxmox VE, Backup Server or Mail Gateway made. Its hashes are
+ * hashed again under our key: an attacker who reads only the record cannot test guesses.
  * @param secret of the set, as its file writes it: 16 hex digits
  * @param entries of the set: 64 hex digits each; null: used
  */
@@ -145,7 +145,7 @@ export function remainingKeys(record: RecoveryRecord): number {
   return remainingIn(record);
 }
 
-/** Which form the keys of this set have. */
+/** The format of the keys of this set. */
 export function formatOfKeys({ legacy }: RecoveryRecord): 'recovery' | 'legacy-recovery' {
   return legacy === undefined ? 'recovery' : 'legacy-recovery';
 }

@@ -23,10 +23,10 @@ const schema = v.strictObject({
   kind: v.literal('scratch'),
   digits: v.literal(digits),
 });
-/** Scratch codes of google-authenticator, imported; an account has one set at the most. */
+/** Scratch codes of google-authenticator, imported; an account has at most one set. */
 export type ScratchRecord = Infer<typeof schema>;
 
-/** In plain text, as google-authenticator keeps them: what is left of the set. */
+/** In plain text, as google-authenticator keeps them: the unused codes of the set. */
 const portable = v.strictObject({
   ...portableBase,
   kind: v.literal('scratch'),
@@ -34,15 +34,15 @@ const portable = v.strictObject({
 });
 
 /**
- * Scratch codes of google-authenticator, which lay in a file in plain text. They come by import alone, and are
- * typed codes like those that they stood beside: 27 bits are too few for what would open a lock on typed codes.
+ * Scratch codes of google-authenticator, which were stored in plain text. They are only imported, and count as
+ * typed codes like those of the secret that they belong to: 27 bits are too few to unlock typed codes.
  */
 export const scratch: FactorKind<ScratchRecord, Infer<typeof portable>> = {
   kind: 'scratch',
   schema,
   words: { name: 'Scratch codes', answer: 'scratch code', set: 'scratch codes' },
-  // Made beside a TOTP or HOTP secret, to stand in for it alone.
-  meets: 'totp',
+  // Made for a TOTP or HOTP secret, as a substitute only for it.
+  satisfies: 'totp',
   traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: true },
   usable: (record) => remainingIn(record) > 0,
   answerFormats: (record) => [{ kind: 'code', digits: record.digits }],
@@ -65,7 +65,7 @@ export const scratch: FactorKind<ScratchRecord, Infer<typeof portable>> = {
       const left = new Set(codes.map((code) => keyedHash.of(kept.keyId, salt, code).toString('base64')));
       const isSame = kept.hashes.some((hash) => hash !== null && left.has(hash));
       if (isSame) return without(kept, (hash) => !left.has(hash));
-      // None is left of either, or these are the codes of another file.
+      // Both are used up, or these are the codes of another file.
       if (codes.length > 0 && remainingIn(kept) > 0) throw setExists(kept);
       return undefined;
     },
@@ -74,12 +74,12 @@ export const scratch: FactorKind<ScratchRecord, Infer<typeof portable>> = {
   details(record) {
     const left = remainingCodes(record);
     const of = record.hashes.length;
-    return { detail: `${left} of ${of} left, legacy: make recovery keys, then remove this`, left };
+    return { detail: `${left} of ${of} left, legacy: create recovery keys, then remove this`, left };
   },
-  /** They lay in a file in plain text: who uses one is to replace them. */
+  /** They were stored in plain text: a user of them should replace them. */
   afterLogin(record) {
     const left = remainingCodes(record);
-    const advice = 'Make recovery keys instead: sallyport factor add recovery';
+    const advice = 'Create recovery keys instead: sallyport factor add recovery';
     if (left === 0) return `That was your last scratch code. ${advice}`;
     return `${pluralise(left, 'scratch code is', 'scratch codes are')} left. ${advice}`;
   },
@@ -97,12 +97,12 @@ function isScratch(record: AnyRecord): record is ScratchRecord {
   return record.kind === 'scratch';
 }
 
-/** Whether it is one that google-authenticator could have made. */
+/** Whether google-authenticator could have made it. */
 export function isScratchCode(text: string): boolean {
   return /^[1-9][0-9]{7}$/.test(text);
 }
 
-/** What a record keeps of the codes of a file. */
+/** The fields that a record keeps of the codes of a file. */
 export function hashScratchCodes(
   codes: readonly string[],
   salt: Buffer,

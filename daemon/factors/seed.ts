@@ -1,8 +1,8 @@
 import { SallyportError } from '../lib/errors.ts';
 
 /**
- * Bytes of a seed. Random ones are as long as what their hash makes (RFC 4226, 4; RFC 6238, 5.1). A file of its own,
- * so that the command line does not load what computes codes.
+ * Limits of a seed in bytes. A random one is as long as the output of its hash (RFC 4226, 4; RFC 6238, 5.1). In a
+ * separate file, so that the command line does not load the code that computes codes.
  */
 export const seedLengths = {
   /** 80 bits: what older google-authenticator files hold. */
@@ -12,25 +12,25 @@ export const seedLengths = {
   longest: 64,
 } as const;
 
-/** Throws `bad-secret`. */
+/** @throws SallyportError `bad-secret` */
 export function checkSeed(seed: Buffer): void {
   if (seed.length < seedLengths.shortest || seed.length > seedLengths.longest) {
     throw new SallyportError(
       'bad-secret',
       `the secret has ${seed.length} bytes; it must have ${seedLengths.shortest} to ${seedLengths.longest}. ` +
-        `Copy the whole of it, or leave it out to have one made.`,
+        `Copy all of it, or omit it to generate one.`,
     );
   }
 }
 
-/** HMAC fills keys up with zeros, so zeros at the end make no other seed (RFC 2104, section 2). */
+/** HMAC pads keys with zeros, so trailing zeros do not make a different seed (RFC 2104, section 2). */
 export function significant(secret: string): string {
   return Buffer.from(secret, 'base64')
     .toString('hex')
     .replace(/(?:00)+$/, '');
 }
 
-/** Whether a factor of any kind has this very secret. */
+/** Whether a factor of any kind has this secret. */
 export function hasSecret(record: object, secret: string): boolean {
   return (
     'secret' in record &&

@@ -6,7 +6,7 @@ import type { HashedSet } from './fields.ts';
 /** Bytes of a set's salt. */
 export const saltLength = 16;
 
-/** What a record keeps of single-use answers: nobody can read them back. null: a place that is used up. */
+/** The fields that a record keeps of single-use answers, which cannot be read back. null: a used one. */
 export function hashedSet(
   texts: readonly (string | null)[],
   salt: Buffer,
@@ -24,11 +24,12 @@ export function remainingIn({ hashes }: Pick<HashedSet, 'hashes'>): number {
 }
 
 /**
- * - What is accepted MUST leave the record: its hash is gone, so it can never fit again, and a used answer
- *   cannot be told from one that never was.
- * - Every place is compared, the empty ones too: the time taken tells neither which fits nor how many are left.
+ * - An accepted answer MUST leave the record: its hash is removed, so it can never match again, and a used answer
+ *   cannot be distinguished from one that never existed.
+ * - Every position is compared, the empty ones too: the time reveals neither which one matches nor how many are
+ *   left.
  *
- * @returns the hashes that are left; undefined: it fits none
+ * @returns the remaining hashes; undefined if none matches
  */
 export function consumeFrom(
   set: HashedSet,
@@ -48,12 +49,12 @@ export function consumeFrom(
 
 type CodeSet = AnyRecord & HashedSet;
 
-/** A set is told by its salt too. */
+/** A set is also identified by its salt. */
 export function isSameSet(a: CodeSet, b: CodeSet): boolean {
   return a.salt === b.salt;
 }
 
-/** A key that was used in either copy is used; where the newest is not known, all are. */
+/** A key that was used in either copy is used; if the newest copy is unknown, all are. */
 export function restoredSet<R extends CodeSet>(
   record: R,
   { same, isNewest }: Restoring<R>,
@@ -64,7 +65,7 @@ export function restoredSet<R extends CodeSet>(
   return remainingIn(restored) > 0 ? { record: restored } : { record: restored, note: 'recovery-void' };
 }
 
-/** The set that is here, without what was used elsewhere. @returns undefined: nothing changes */
+/** The existing set, without what was used elsewhere. @returns undefined if nothing changes */
 export function without<R extends CodeSet>(
   old: R,
   isUsed: (hash: string, index: number) => boolean,

@@ -5,9 +5,9 @@ import { blank, foreign, readAnswer, wipeReading } from './reading.ts';
 const anyDigits: ReadonlySet<number> = new Set([6, 7, 8]);
 
 /**
- * Tells whether two answers are the same, in whatever spelling, so that neither need be kept.
+ * Determines whether two answers are the same, in any spelling, so that neither has to be kept.
  *
- * Invariant: nothing becomes text here that is not the whole of a code or key: the answer may be a password.
+ * Invariant: no string is created that is not a complete code or key: the answer may be a password.
  */
 export function answerDigest(answer: Buffer): string {
   const shape = answerFormatOf(answer, anyDigits);

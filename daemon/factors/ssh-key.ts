@@ -11,7 +11,7 @@ export interface SshSkKey {
 export const keyTypes = ['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'] as const;
 type KeyType = (typeof keyTypes)[number];
 
-/** Type of a certificate -> type of the key in it. */
+/** Type of a certificate → type of the key in it. */
 const certified: ReadonlyMap<string, KeyType> = new Map([
   ['sk-ssh-ed25519-cert-v01@openssh.com', 'sk-ssh-ed25519@openssh.com'],
   ['sk-ecdsa-sha2-nistp256-cert-v01@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'],
@@ -19,21 +19,21 @@ const certified: ReadonlyMap<string, KeyType> = new Map([
 
 const curve = 'nistp256';
 const lengths = { ed25519: 32, point: 65, serial: 8, time: 8 } as const;
-/** SSH2_CERT_TYPE_USER; sshd takes no other to log in with. */
+/** SSH2_CERT_TYPE_USER; sshd accepts no other for a login. */
 const userCertificate = 1;
 
 /**
- * The FIDO keys that sshd says it has verified in this login (SSH_AUTH_INFO_0), each as the base64 of its
- * plain blob; of a certificate, the key that it certifies.
+ * The FIDO keys that sshd says it has verified in this login (SSH_AUTH_INFO_0), each as the base64 of its plain
+ * blob; of a certificate, the key that it certifies.
  *
- * MUST hold:
- * - a line counts only when its first word is the whole word `publickey`: other methods name keys too;
- * - the type in front, the type inside and the form of the blob agree, to the last byte;
- * - whatever is odd is no key. It never throws, and one odd line takes nothing from the others.
+ * Invariants:
+ * - a line counts only if its first word is exactly `publickey`: other methods name keys too;
+ * - the outer type, the inner type and the format of the blob agree, to the last byte;
+ * - a malformed line gives no key. It never throws, and does not affect other lines.
  */
 export function sshSkKeysIn(authInfo: string): readonly string[] {
   const keys = authInfo.split('\n').flatMap((line) => {
-    // Behind the blob sshd may say more: "signature count = 7".
+    // sshd may append more behind the blob: "signature count = 7".
     const [method, type = '', encoded = ''] = line.split(' ');
     if (method !== 'publickey') return [];
     const blob = decoded(encoded);
@@ -49,11 +49,11 @@ export function sshSkKeysIn(authInfo: string): readonly string[] {
  */
 export function readSshSkKey(text: string): SshSkKey {
   if (text.includes('PRIVATE KEY'))
-    throw bad('this is a private key, which nobody but its owner should have', giveThePub);
+    throw bad('this is a private key, which only its owner should have', giveThePub);
   if (text.length > limits.sshKeyText) throw bad('this is too long for a public key', giveThePub);
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const [line] = lines;
-  if (line === undefined) throw bad('there is no key in this', giveThePub);
+  if (line === undefined) throw bad('there is no key in this text', giveThePub);
   if (lines.length > 1)
     throw bad(`this has ${lines.length} lines, and a public key has one`, 'give one key at a time');
   const [type = '', encoded = ''] = line.trim().split(/[ \t]+/);
@@ -63,7 +63,7 @@ export function readSshSkKey(text: string): SshSkKey {
   const blob = decoded(encoded);
   const key = blob && plainKey(type, blob);
   if (key !== undefined) return key;
-  throw bad(`what stands behind ${type} is no key of that type, or not the whole of it`, giveThePub);
+  throw bad(`the text after ${type} is not a complete key of that type`, giveThePub);
 }
 
 const giveThePub = 'give the .pub file that ssh-keygen wrote beside the key';
@@ -75,12 +75,12 @@ function bad(what: string, instead: string): SallyportError {
 function notSk(type: string, line: string): SallyportError {
   if (/^(?:ssh-|ecdsa-|webauthn-)/.test(type))
     return bad(
-      'this key is not kept in a security key, so it is no second factor',
-      'make one with: ssh-keygen -t ed25519-sk',
+      'this key is not kept in a security key, so it cannot be a second factor',
+      'create one with: ssh-keygen -t ed25519-sk',
     );
   if (keyTypes.some((known) => line.includes(`${known} `)))
-    return bad('options stand before the key, as in authorized_keys', giveThePub);
-  return bad('this is no public key of OpenSSH', giveThePub);
+    return bad('there are options before the key, as in authorized_keys', giveThePub);
+  return bad('this is not a public key of OpenSSH', giveThePub);
 }
 
 /** As `ssh-keygen -l` shows it. */
@@ -89,13 +89,13 @@ export function fingerprintOf({ publicKey }: SshSkKey): string {
   return `SHA256:${digest.replace(/=+$/, '')}`;
 }
 
-/** Undefined: not base64 exactly as OpenSSH writes it. Two spellings of one key would be two keys. */
+/** undefined unless it is base64 exactly as OpenSSH writes it. Two spellings of one key would be two keys. */
 function decoded(encoded: string): Buffer | undefined {
   const blob = Buffer.from(encoded, 'base64');
   return blob.length > 0 && blob.toString('base64') === encoded ? blob : undefined;
 }
 
-/** What the two types have between type and application. */
+/** The fields that the two types have between type and application. */
 function readKey(type: KeyType, read: Reader): Buffer[] | undefined {
   if (type === 'sk-ssh-ed25519@openssh.com') {
     const key = read.string();
@@ -114,7 +114,7 @@ function plainKey(type: string, blob: Buffer): SshSkKey | undefined {
   return { keyType, publicKey: blob.toString('base64') };
 }
 
-/** The key that a user's certificate certifies. That its authority may do so, sshd has seen. */
+/** The key that a user's certificate certifies. sshd has verified the authority. */
 function certifiedKey(type: string, blob: Buffer): SshSkKey | undefined {
   const keyType = certified.get(type);
   const read = new Reader(blob);
@@ -132,7 +132,7 @@ function certifiedKey(type: string, blob: Buffer): SshSkKey | undefined {
   return { keyType, publicKey: publicKey.toString('base64') };
 }
 
-/** "ssh:", or what the key was made for instead. */
+/** "ssh:", or the application that the key was made for instead. */
 function isApplication(bytes: Buffer | undefined): boolean {
   return bytes !== undefined && /^[\x21-\x7e]{1,255}$/.test(bytes.toString('latin1'));
 }
@@ -143,7 +143,7 @@ function framed(bytes: Buffer): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-/** RFC 4251, section 5. Behind the end everything is undefined. */
+/** RFC 4251, section 5. Past the end every field is undefined. */
 class Reader {
   readonly #from: Buffer;
   #at = 0;

@@ -10,21 +10,21 @@ const schema = v.strictObject({
   /** Base64 of the public key blob, as the .pub file and SSH_AUTH_INFO_0 write it. */
   publicKey: base64,
 });
-/** A FIDO key of OpenSSH's: sshd verifies it, we match it (PROTOCOL.u2f). */
+/** An OpenSSH security key: sshd verifies it, we match it (PROTOCOL.u2f). */
 export type SshSkRecord = Infer<typeof schema>;
 
 /**
- * A FIDO key of OpenSSH's. sshd asks it and verifies the answer before PAM is reached, so nothing that is typed
- * or touched at our prompt is ever one: policy matches it (policy/requirement.ts), and the verifier accepts it.
+ * An OpenSSH security key. sshd asks for it and verifies the answer before PAM is reached, so nothing that is typed
+ * or touched at our prompt matches it: policy matches it (policy/requirement.ts), and the verifier accepts it.
  */
 export const sshSk: FactorKind<SshSkRecord> = {
   kind: 'ssh-sk',
   schema,
-  words: { name: 'SSH key', answer: 'security key of ssh' },
-  meets: 'webauthn',
+  words: { name: 'SSH key', answer: 'SSH security key' },
+  satisfies: 'webauthn',
   traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
-  // It never says which model it is.
+  // It never reports its model.
   notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
   answerFormats: () => [],
   sshKey: ({ publicKey }) => publicKey,

@@ -18,10 +18,10 @@ import {
 import { codeAt, sameCode } from './otp.ts';
 import { checkSeed, hasSecret, otherSettings } from './seed.ts';
 
-/** A clock that is further out is broken; each step of drift is one more code that a thief may use later. */
+/** A clock further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
 
-/** Steps either side of now in which a code is looked for whose device's clock is out: an hour with 30 s. */
+/** Steps on either side of now in which a code of a device with a wrong clock is searched for: an hour with 30 s. */
 export const furthestSearch = 120;
 
 const schema = v.strictObject({
@@ -35,14 +35,14 @@ const schema = v.strictObject({
     v.minValue(limits.totpPeriod.least),
     v.maxValue(limits.totpPeriod.most),
   ),
-  /** The moving factor of the last code accepted; a step at or below it is refused. */
+  /** The moving factor of the last accepted code; a step at or below it is refused. */
   lastStep: countOrNone,
   /**
-   * Equal to `lastStep`: a restore set that mark, since codes up to it may have been used. Anything else: it says
-   * nothing any more.
+   * Equal to `lastStep` if a restore set that step, since codes up to it may have been used. Any other value means
+   * nothing.
    */
   heldStep: v.exactOptional(count),
-  /** A code of another time, refused since the last one that was accepted: how far the device's clock is out. */
+  /** A code of another time, refused since the last accepted one: how far the device's clock is out. */
   lastOffset: v.exactOptional(v.strictObject({ seconds: v.pipe(v.number(), v.safeInteger()), at: time })),
   /** Steps by which the device runs ahead (+) or behind (-). */
   drift: v.pipe(v.number(), v.integer(), v.minValue(-furthestDrift), v.maxValue(furthestDrift)),
@@ -59,22 +59,22 @@ const portable = v.strictObject({
     v.minValue(limits.totpPeriod.least),
     v.maxValue(limits.totpPeriod.most),
   ),
-  /** The last step spent, -1 for none; now: nobody knows, so all up to now is. */
+  /** The last step used, -1 for none; now: unknown, so all steps up to now count as used. */
   mark: v.union([countOrNone, v.literal('now')]),
   /** Steps by which the device runs ahead or behind. */
   drift: v.pipe(v.number(), v.safeInteger()),
 });
 type PortableTotp = Infer<typeof portable>;
 
-/** A mark that lies further ahead refuses every code for hours: one of the two clocks is wrong. Seconds. */
+/** A last-used step further ahead refuses every code for hours: one of the two clocks is wrong. Seconds. */
 const furthestMark = 2 * 3_600;
 
-/** RFC 6238. The moving factor is the count of periods since 1970, here called step. */
+/** RFC 6238. The moving factor is the count of periods since 1970, called step here. */
 export const totp: FactorKind<TotpRecord, PortableTotp> = {
   kind: 'totp',
   schema,
   words: { name: 'TOTP', answer: 'verification code' },
-  meets: 'totp',
+  satisfies: 'totp',
   traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
@@ -88,7 +88,8 @@ export const totp: FactorKind<TotpRecord, PortableTotp> = {
   },
   restored(record, { same, isNewest, now, skew }) {
     const drift = same?.drift ?? record.drift;
-    // The device may have been found to run ahead since: by a step where the newest is known, else as far as can be.
+    // The device may have been found to run ahead since: by one step if the newest copy is known, otherwise by the
+    // maximum.
     const ahead = isNewest && same !== undefined ? Math.max(0, drift) + 1 : furthestDrift;
     const present = Math.floor(now / 1000 / record.period) + ahead + skew;
     const mark = Math.max(record.lastStep, same?.lastStep ?? -1);
@@ -112,7 +113,7 @@ export const totp: FactorKind<TotpRecord, PortableTotp> = {
     raise(moved, kept, { now }) {
       if (!isTotp(kept) || kept.period !== moved.period) throw otherSettings(kept);
       if (kept.digits !== moved.digits || kept.algorithm !== moved.algorithm) throw otherSettings(kept);
-      // What is only guessed to be spent counts when a factor is added, or each import would move it.
+      // A last-used step that is only assumed counts when a factor is added, or each import would move it.
       const step = moved.mark === 'now' ? -1 : markedStep(moved, now);
       return step > kept.lastStep ? { ...kept, lastStep: step } : undefined;
     },
@@ -129,14 +130,15 @@ export const totp: FactorKind<TotpRecord, PortableTotp> = {
 };
 
 /*
- * - Only a step above the last-used mark MUST be accepted, and it becomes the mark.
- * - Digits that equal those of a spent step in the window MUST be refused, even where they happen to be
- *   those of a later step as well: whoever watched them once could use them again.
- * - Of two unspent steps with the same digits the later one is taken: the mark covers both.
- * - Every step of the window is computed and compared, so the time taken does not tell which one fits.
- * - A code of another time is looked for only where the first factor is verified, and by itself lets no one in. It
- *   names the one step whose code is right as the very next answer (RFC 6238, section 6): both steps above the mark,
- *   and no further from now than drift may go. The second becomes the mark, so that no pair is good twice.
+ * - Only a step above the last-used one MUST be accepted, and it becomes the last-used step.
+ * - Digits equal to those of a used step in the window MUST be refused, even if a later step happens to have the
+ *   same ones: an observer could use them again.
+ * - Of two unused steps with the same digits the later one is accepted: its last-used step covers both.
+ * - Every step of the window is computed and compared, so that the time does not reveal which one matches.
+ * - A code of another time is searched for only if the first factor is verified, and is never accepted by itself.
+ *   It determines the one step whose code is correct as the very next answer (RFC 6238, section 6): both steps
+ *   above the last-used one, and within the maximum drift from now. The second becomes the last-used step, so that
+ *   no pair is valid twice.
  */
 function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext): FactorVerdict<TotpRecord> {
   if (format.kind !== 'code' || format.text.length !== record.digits) return refused('wrong');
@@ -149,7 +151,7 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
     if (step > record.lastStep) fits = step;
     else spent = true;
   }
-  // Every step of the window is spent: no code of now can be right, and people should hear why.
+  // Every step of the window is used: no code of now can be correct, and users should read why.
   const until = heldUntil(record);
   if (until !== undefined && (spent || newest <= record.lastStep))
     return { outcome: 'refused', reason: 'restored', until, ...(spent ? { matches: true } : {}) };
@@ -174,7 +176,7 @@ function markedStep({ mark, period, drift }: PortableTotp, now: number): number 
   if (mark <= present + furthestMark / period) return mark;
   throw new SallyportError(
     'bad-mark',
-    'its last code was used in the future, by the clock of this machine; set the clock right first',
+    'its last code was used in the future, by the clock of this machine; correct the clock first',
   );
 }
 
@@ -183,7 +185,7 @@ function ofAnotherTime({ lastOffset }: TotpRecord): string {
   return `, refused ${minuteOf(lastOffset.at)}: ${offsetText(lastOffset.seconds)}`;
 }
 
-/** What a code is that does not fit into the window: the second of two in sequence, or one of another time. */
+/** A code outside the window: the second of two in sequence, or one of another time. */
 function atAnotherTime(record: TotpRecord, text: string, context: FactorContext): FactorVerdict<TotpRecord> {
   const present = Math.floor(context.now / 1000 / record.period);
   const { resync } = context;
@@ -204,7 +206,7 @@ function atAnotherTime(record: TotpRecord, text: string, context: FactorContext)
   };
 }
 
-/** Of the unspent steps with this code the one nearest to now. All are compared, whichever fits. */
+/** Of the unused steps with this code the one nearest to now. All are compared, whichever matches. */
 function nearestStep(record: TotpRecord, text: string, present: number): number | undefined {
   let nearest: number | undefined;
   for (let step = Math.max(0, present - furthestSearch); step <= present + furthestSearch; step += 1) {
@@ -216,15 +218,15 @@ function nearestStep(record: TotpRecord, text: string, present: number): number 
 
 /**
  * When the device shows the first code that is accepted again after a restore; milliseconds since the epoch.
- * undefined: no restore holds its codes, or a code was accepted since.
+ * undefined if no restore blocks its codes, or a code was accepted since.
  */
 export function heldUntil({ heldStep, lastStep, drift, period }: TotpRecord): number | undefined {
   return heldStep === undefined || heldStep !== lastStep ? undefined : (lastStep + 1 - drift) * period * 1000;
 }
 
 /**
- * @param drift one code moves it by one step at the most: a single late code is no slow clock; two in sequence say
- *   how far the clock is out
+ * @param drift one code moves it by at most one step: a single late code does not mean a slow clock; two in
+ *   sequence show how far the clock is out
  */
 function movedOn(record: TotpRecord, step: number, drift: number, now: number): TotpRecord {
   const { heldStep: _, lastOffset: __, ...free } = record;

@@ -1,12 +1,12 @@
 import type { KeyAlgorithm } from './contract.ts';
 
-/** A legacy credential as other programs write it down. */
+/** A legacy credential as other programs store it. */
 export interface U2fText {
   readonly credentialId: Buffer;
   /** Raw, as `coseKey` takes it. */
   readonly publicKey: Buffer;
   readonly algorithm: KeyAlgorithm;
-  /** Each use was to ask for a PIN or a finger. */
+  /** Each use was to ask for a PIN or fingerprint. */
   readonly verified: boolean;
 }
 
@@ -14,13 +14,13 @@ const algorithms: Readonly<Record<string, KeyAlgorithm>> = { es256: 'es256', edd
 
 /**
  * One credential of pam_u2f's authfile (the part between two colons), or key handle and public key as Proxmox VE
- * keeps them:
+ * stores them:
  *
  * - `keyHandle,publicKey,es256,+presence` (pam_u2f 1.1 and newer): both in base64;
  * - `keyHandle,publicKey` (older ones): the handle in web-safe base64, the point in hex;
  * - the same two, the point in base64 (Proxmox VE, `tfa.json`).
  *
- * @returns undefined: none of these
+ * @returns undefined if it is none of these
  */
 export function readU2fText(text: string): U2fText | undefined {
   const [handle = '', key = '', type, attributes = '', ...more] = text.trim().split(',');

@@ -24,9 +24,9 @@ const schema = v.strictObject({
   ...factorBase,
   ...credentialFields,
   kind: v.literal('u2f'),
-  /** What it was made for: an AppID ("https://login.example.org"), or what pam_u2f was told ("pam://host"). */
+  /** The scope it was made for: an AppID ("https://login.example.org"), or pam_u2f's origin ("pam://host"). */
   appId: text,
-  /** It was made so that each use asks for a PIN or a finger. */
+  /** It was made so that each use asks for a PIN or fingerprint. */
   verified: v.boolean(),
 });
 /** A credential that was made before WebAuthn, or for a relying party of pam_u2f's. */
@@ -40,15 +40,15 @@ const portable = v.strictObject({
   verified: v.boolean(),
 });
 
-/** An older one, for whatever relying party it was made. */
+/** A legacy credential, whatever relying party it was made for. */
 export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
   kind: 'u2f',
   schema,
   words: { name: 'U2F key', answer: 'security key' },
-  meets: 'webauthn',
+  satisfies: 'webauthn',
   traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
-  // It never said which model it is.
+  // It never reported its model.
   notAllowed: (_record, { webauthn: { models } }) =>
     models === undefined ? undefined : 'has no model, and the realm allows only some',
   answerFormats: assertionOf,
@@ -65,7 +65,7 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
   },
   exported: () => staysHere,
   details: ({ appId }) => ({
-    detail: `legacy, made for ${appId}: add the key anew as webauthn, then remove this`,
+    detail: `legacy, made for ${appId}: enrol the key again as webauthn, then remove this`,
   }),
   credential: ({ credentialId, publicKey, appId, verified }) => ({
     credentialId,
@@ -85,7 +85,7 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
     ),
 };
 
-/** A legacy credential, as it was made elsewhere. */
+/** A legacy credential that was made elsewhere. */
 export interface U2fCredential {
   /** Base64url. */
   readonly credentialId: string;
@@ -96,24 +96,24 @@ export interface U2fCredential {
   readonly verified: boolean;
 }
 
-/** @throws SallyportError `bad-secret`: what was copied is no key, or for no relying party */
+/** @throws SallyportError `bad-secret`: the copied text is not a key, or the relying party is invalid */
 export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, keyof FactorBase> {
   const { credentialId, algorithm, appId, verified } = credential;
   const key = coseKey(algorithm, credential.publicKey);
   if (key === undefined)
-    throw new SallyportError('bad-secret', 'that is no public key of its kind; copy the line as it is');
+    throw new SallyportError('bad-secret', 'not a public key of this kind; copy the whole line unchanged');
   if (!isCredentialId(credentialId))
-    throw new SallyportError('bad-secret', 'that is no key handle; copy the line as it is');
+    throw new SallyportError('bad-secret', 'not a key handle; copy the whole line unchanged');
   if (appId.length === 0 || appId.length > limits.appIdLength || !/^[\x21-\x7e]+$/.test(appId))
     throw new SallyportError(
       'bad-secret',
-      'the key was made for an AppID (https://…), or for what pam_u2f calls its origin (pam://HOST): say that one',
+      'the key was made for an AppID (https://…), or for what pam_u2f calls its origin (pam://HOST): give that one',
     );
   const publicKey = key.toString('base64');
   return { kind: 'u2f', credentialId, publicKey, algorithm, counter: 0, spent: [], appId, verified };
 }
 
-/** As the key will say it: what decodes to the same bytes but is written in another way would never be found. */
+/** Canonical, as the key reports it: another encoding of the same bytes would never match. */
 function isCredentialId(text: string): boolean {
   const bytes = Buffer.from(text, 'base64url');
   const isSized = bytes.length > 0 && bytes.length <= limits.credentialIdLength;

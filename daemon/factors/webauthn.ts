@@ -26,13 +26,13 @@ const schema = v.strictObject({
   ...credentialFields,
   kind: v.literal('webauthn'),
   rpId: text,
-  /** Model of the authenticator, as a UUID; all zero: it does not say. */
+  /** Model of the authenticator, as a UUID; all zero if it does not report one. */
   aaguid: v.pipe(text, v.uuid()),
-  /** The model was proven by attestation that leads to a root in the realm's metadata. */
+  /** An attestation that leads to a root in the realm's metadata has proved the model. */
   attested: v.boolean(),
-  /** The authenticator keeps the credential itself. */
+  /** The authenticator stores the credential itself. */
   resident: v.boolean(),
-  /** As the authenticator said at enrolment: "usb", "internal", "hybrid"; for a browser, to find it. */
+  /** As the authenticator reported at enrolment: "usb", "internal", "hybrid"; helps a browser to find it. */
   transports: v.array(text),
 });
 /** A security key's credential for the relying party of the configuration. */
@@ -42,7 +42,7 @@ const portable = v.strictObject({
   ...portableBase,
   ...portableCredential,
   kind: v.literal('webauthn'),
-  /** Signature counter known last. */
+  /** The last known signature counter. */
   counter: credentialFields.counter,
   rpId: v.pipe(v.string(), v.maxBytes(limits.appIdLength)),
 });
@@ -52,11 +52,11 @@ export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>> = {
   kind: 'webauthn',
   schema,
   words: { name: 'Security key', answer: 'security key' },
-  meets: 'webauthn',
+  satisfies: 'webauthn',
   traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   notAllowed(record, { rpId, webauthn: { models } }) {
-    // Made for another relying party, no key and no browser would answer for it.
+    // A key made for another relying party would not answer to ours.
     if (record.rpId !== rpId)
       return `was made for ${record.rpId}, and ${rpId === undefined ? 'no rp_id is set' : `rp_id is ${rpId}`}`;
     if (models === undefined) return undefined;
@@ -75,11 +75,11 @@ export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>> = {
       if (moved.rpId !== rpId)
         throw new SallyportError(
           'no-relying-party',
-          `the key was made for ${moved.rpId}, and the relying party here is ${rpId ?? 'not set'}: a key answers to the domain that it was made for alone; set [webauthn] rp_id to that one, or enrol the key anew: sallyport factor add webauthn`,
+          `the key was made for ${moved.rpId}, and the relying party here is ${rpId ?? 'not set'}: a key answers only to the domain that it was made for; set [webauthn] rp_id to that domain, or enrol the key again: sallyport factor add webauthn`,
         );
       const key = coseKey(moved.algorithm, Buffer.from(moved.publicKey, 'base64'));
       if (key === undefined || moved.credentialId === '')
-        throw new SallyportError('bad-secret', 'that is no public key of its kind; look at the file');
+        throw new SallyportError('bad-secret', 'not a public key of this kind; check the file');
       return {
         ...base,
         kind: 'webauthn',

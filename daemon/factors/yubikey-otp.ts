@@ -1,6 +1,6 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 
-/** What a YubiKey types, and the names of the counters that accounts with the same key share. */
+/** The OTP that a YubiKey types, and the names of the counters that accounts with the same key share. */
 
 /** Modhex symbols of the encrypted block. */
 export const blockLength = 32;
@@ -8,15 +8,15 @@ export const aesKeyBytes = 16;
 export const privateIdBytes = 6;
 
 const symbols = 'cbdefghijklnrtuv';
-/** What the CRC of a whole block comes to, its own two bytes included. */
+/** The CRC over a whole block, its own two bytes included. */
 export const residue = 0xf0b8;
 
-/** The mark of a public id: for accounts whose servers alone have the AES key. */
+/** The counter name of a public id: for accounts whose AES key only the servers have. */
 export function publicIdCounterName({ publicId }: { readonly publicId: string }): string {
   return `id:${publicId}`;
 }
 
-/** The mark of an AES key, under whatever public id it was enrolled. */
+/** The counter name of an AES key, whatever public id it was enrolled under. */
 export function aesKeyCounterName({ secret }: { readonly secret: string }): string {
   return `key:${sha256(Buffer.from(secret, 'base64')).toString('hex')}`;
 }
@@ -29,17 +29,17 @@ export function sha256(what: string | Buffer): Buffer {
   return createHash('sha256').update(what).digest();
 }
 
-/** What stands before the block. */
+/** The part before the block. */
 export function publicIdOf(otp: string): string {
   return otp.slice(0, -blockLength);
 }
 
-/** Modhex of 1 to 8 bytes: what a key puts before each block. */
+/** Modhex of 1 to 8 bytes: the prefix that a key types before each block. */
 export function isPublicId(text: string): boolean {
   return /^(?:[cbdefghijklnrtuv]{2}){1,8}$/.test(text);
 }
 
-/** The bytes of modhex text; whatever is no symbol of it must have been refused before. */
+/** The bytes of modhex text; other symbols must have been rejected before. */
 export function bytesOf(modhex: string): Buffer {
   const hex = [...modhex].map((symbol) => symbols.indexOf(symbol).toString(16)).join('');
   return Buffer.from(hex, 'hex');
@@ -53,12 +53,12 @@ export function decrypt(key: Buffer, block: Buffer): Buffer {
   return whole;
 }
 
-/** Use counter (15 bits; the highest bit told of Caps Lock in old keys), then session counter. */
+/** Use counter (15 bits; the highest bit meant Caps Lock in old keys), then session counter. */
 export function pressOf(block: Buffer): number {
   return (block.readUInt16LE(6) & 0x7fff) * 256 + block.readUInt8(11);
 }
 
-/** CRC-16 of ISO 13239, as the key makes it: reflected, 0x8408, begun with 0xffff. */
+/** CRC-16 of ISO 13239, as the key computes it: reflected, 0x8408, initial value 0xffff. */
 export function crcOf(bytes: Uint8Array): number {
   let crc = 0xffff;
   for (const byte of bytes) {

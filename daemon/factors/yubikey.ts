@@ -40,9 +40,9 @@ import {
 const common = {
   ...factorBase,
   kind: v.literal('yubikey'),
-  /** Modhex of the 1 to 8 bytes that the key puts before each block. */
+  /** Modhex of the 1 to 8 bytes that the key types before each block. */
   publicId: v.pipe(text, v.check(isPublicId)),
-  /** Digests of the blocks accepted last, the newest first: servers have been seen to take one again. */
+  /** Digests of the last accepted blocks, newest first: servers have been seen to accept one twice. */
   spent: v.array(base64),
 };
 const local = v.strictObject({
@@ -58,11 +58,11 @@ const local = v.strictObject({
 });
 const cloud = v.strictObject({ ...common, validation: v.literal('cloud') });
 const schema = v.variant('validation', [local, cloud]);
-/** Validated here, with its AES key. */
+/** Validated on this machine, with its AES key. */
 export type LocalYubikey = Infer<typeof local>;
 /** Validated by servers that have its AES key. */
 export type CloudYubikey = Infer<typeof cloud>;
-/** A YubiKey in slot OTP, validated the way it was added. */
+/** A YubiKey in slot OTP, validated the way it was enrolled. */
 export type YubikeyRecord = LocalYubikey | CloudYubikey;
 
 const portableKey = {
@@ -86,20 +86,20 @@ type PortableYubikey = Infer<typeof portable>;
 const highestPress = 0x7f_ffff;
 
 /**
- * A YubiKey OTP: a public id, and a block that was encrypted with the key's own AES key. Whose public id it is
- * not may be another key in the same pocket: it fits nothing here, and counts nowhere.
+ * A YubiKey OTP: a public id, and a block encrypted with the AES key of the YubiKey. An OTP with another public id
+ * may be from another key in the same pocket: it matches nothing here, and is not counted.
  */
 export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
   kind: 'yubikey',
   schema,
   words: { name: 'YubiKey', answer: 'YubiKey OTP' },
-  meets: 'yubikey',
+  satisfies: 'yubikey',
   traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
   usable: () => true,
   notAllowed: ({ validation }, { yubikey: { validation: wanted } }) =>
     wanted === undefined || validation === wanted
       ? undefined
-      : `is validated ${validation === 'local' ? 'here' : 'by servers'}, and the realm wants the other way`,
+      : `is validated ${validation === 'local' ? 'here' : 'by servers'}, and the realm requires the other way`,
   answerFormats: ({ publicId }) => [{ kind: 'yubikey', publicId }],
   isValidatedByServers: ({ validation }) => validation === 'cloud',
   counters: {
@@ -126,7 +126,7 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
   },
   restored(record, { same }) {
     const spent = [...new Set([...(same?.spent ?? []), ...record.spent])];
-    // Its servers know what is spent.
+    // Its servers know what was used.
     if (record.validation === 'cloud') return { record: { ...record, spent } };
     const press = same?.validation === 'local' ? same.lastPress : -1;
     const lastPress = Math.max(record.lastPress, press);
@@ -135,7 +135,7 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
   notTaken: ({ validation: asked }, { name, yubikey: { validation } }) =>
     validation === undefined || asked === validation
       ? undefined
-      : `the realm "${name}" takes only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+      : `the realm "${name}" accepts only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
   importing: {
     schema: portable,
     same: (moved, kept) => isYubikey(kept) && isSameKey(kept, keyIn(moved, kept)),
@@ -174,14 +174,15 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
 };
 
 /*
- * Yubico, "YubiKey OTP": the block is AES-128 of private id, use counter, timestamp, session counter, random
- * bytes and a CRC. The moving factor is the press: use counter and session counter together.
+ * Yubico, "YubiKey OTP": the block is AES-128 of private id, use counter, timestamp, session counter, random bytes
+ * and a CRC. The moving factor is the press: use counter and session counter together.
  *
- * - Only a block under this very AES key, with its CRC and private id right, MUST be accepted.
- * - Only a press above the last one accepted MUST be accepted; all below it are spent with it.
- * - Of a record in doubt no single press MUST be accepted, only one above another in the same call.
- * - The key may be enrolled for other accounts too: whoever stores the record MUST have brought `lastPress` and
- *   `spent` up to the marks that all of them share, and move those in the same commit.
+ * - Only a block under this AES key, with correct CRC and private id, MUST be accepted.
+ * - Only a press above the last accepted one MUST be accepted; all below it are used with it.
+ * - For a record that requires resynchronisation no single press MUST be accepted, only one above another in the
+ *   same call.
+ * - The key may be enrolled for other accounts too: the code that stores the record MUST have raised `lastPress`
+ *   and `spent` to the counters that all of them share, and move those in the same commit.
  */
 function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): FactorVerdict<YubikeyRecord> {
   const block = decrypt(Buffer.from(record.secret, 'base64'), bytesOf(otp.slice(-blockLength)));
@@ -207,9 +208,9 @@ function verifyHere(record: LocalYubikey, otp: string, context: FactorContext): 
 }
 
 /*
- * - Only an OTP that the servers were asked about in this very try, and called valid, MUST be accepted.
- * - A block that was accepted here MUST be refused whatever they say: two who try it at once may both have been
- *   told "valid", and the marks MUST be those of all accounts, as above.
+ * - Only an OTP that the servers were queried about for this attempt, and called valid, MUST be accepted.
+ * - A block that was accepted here MUST be refused whatever they say: in two simultaneous attempts both may have
+ *   been reported valid, and the counters MUST be those of all accounts, as above.
  */
 function verifyByServers(
   record: CloudYubikey,
@@ -222,10 +223,10 @@ function verifyByServers(
   return { outcome: 'accepted', record: spentBy(record, otp, context) };
 }
 
-/** Blocks that are still known as spent. */
+/** How many used blocks are remembered. */
 const remembered = 16;
 
-/** The public id is only what stands before the block, and anybody can write another one there. */
+/** Only the block: the public id is just its prefix, and anybody can write another one. */
 function digestOf(otp: string): string {
   return sha256(otp.slice(-blockLength)).subarray(0, 16).toString('base64');
 }
@@ -243,7 +244,7 @@ function isYubikey(record: AnyRecord): record is YubikeyRecord {
   return record.kind === 'yubikey';
 }
 
-/** One key, whatever it is validated by. */
+/** Whether both are the same key, however it is validated. */
 export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
   const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
   const isLocal = a.validation === 'local' && b.validation === 'local';
@@ -260,7 +261,7 @@ function keyIn(moved: PortableYubikey, { id, name, created, enabled }: FactorBas
 
 function checkPortable(moved: PortableYubikey): void {
   const wrong = (what: string) => {
-    throw new SallyportError('bad-secret', `${what}; look at the file`);
+    throw new SallyportError('bad-secret', `${what}; check the file`);
   };
   if (!isPublicId(moved.publicId)) wrong('a public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
   if (moved.validation === 'cloud') return;
@@ -269,7 +270,7 @@ function checkPortable(moved: PortableYubikey): void {
   if (moved.lastPress > highestPress) wrong('the last press is higher than any key gets');
 }
 
-/** What the record says that it wrote, in one commit with itself, must be there. */
+/** Applies the shared counters. A counter that the record says it wrote, in its own commit, must exist. */
 function raised(
   record: YubikeyRecord,
   counter: (name: string) => CounterValue | undefined,
@@ -284,5 +285,5 @@ function raised(
 }
 
 function lost({ name, publicId }: YubikeyRecord): string {
-  return `The mark of the YubiKey "${name}" (${publicId}) is gone: what was spent of it is not known. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`;
+  return `The counter of the YubiKey "${name}" (${publicId}) is missing, so its used codes are unknown. It is refused; restore the store from a backup, or remove the key and add it with another AES key.`;
 }

@@ -19,20 +19,20 @@ export interface ConversationOptions {
   readonly verifier: Verifier;
   /** The keys that are plugged into this machine. */
   readonly keyRequests: Pick<KeyRequests, 'begin'>;
-  /** Those who approve in a browser. */
+  /** The approvals in a browser. */
   readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
-  /** HELLO and the peer -> facts; asks logind and the kernel what HELLO cannot say. */
+  /** HELLO and the peer → facts; asks logind and the kernel for what HELLO does not contain. */
   readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
 }
 
-/** HELLO has come: is there a place for such a login? */
+/** Called after HELLO: whether a slot is free for such a login. */
 export type Admit = (hello: HelloFrame) => Admission;
 
 /**
- * One connection: the socket's side of a session. Does what the session says and knows nothing else.
+ * One connection: the socket's side of a session. It carries out the session's effects and decides nothing itself.
  *
- * MUST hold: it holds no more than one timer, and nothing of it is left when its socket is closed.
+ * Invariant: it holds at most one timer, and no resource remains when its socket is closed.
  */
 export class Conversation {
   readonly #socket: Socket;
@@ -41,21 +41,21 @@ export class Conversation {
   readonly #options: ConversationOptions;
   readonly #reader = createModuleFrameReader();
   readonly #admit: Admit;
-  /** For the verifier: after the end of the call nothing is accepted, and no server asked. */
+  /** For the verifier: aborted at the end of the call, after which nothing is accepted and no server queried. */
   readonly #ended = new AbortController();
   #state: State = { at: 'hello' };
   /** Monotonic milliseconds; undefined before HELLO. */
   #deadline: number;
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer fires; it may be earlier than anything falls due, and never later. */
+  /** When the timer fires; it may be earlier than any deadline, and never later. */
   #timerAt = Infinity;
-  /** When a held refusal may leave. */
+  /** When a delayed refusal may be sent. */
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
   #touch: KeyRequest | undefined;
-  /** The daemon stops. */
+  /** The daemon is stopping. */
   #stopping = false;
-  /** What the verifier is asked beside the conversation. */
+  /** Requests to the verifier that run beside the conversation. */
   readonly #notes = new Set<Promise<void>>();
 
   constructor(
@@ -82,7 +82,8 @@ export class Conversation {
   }
 
   /**
-   * The daemon stops: whoever is at a prompt is to try again; what is being decided has `ms` to come out.
+   * The daemon is stopping: users at a prompt are asked to try again; an answer under evaluation has `ms` to
+   * finish.
    * Resolves when nothing of the login is under way any more.
    */
   async stop(ms: number): Promise<void> {
@@ -95,7 +96,7 @@ export class Conversation {
     await Promise.all(this.#notes);
   }
 
-  /** It has no place any more: others need it. */
+  /** It gives up its slot, which other logins need. */
   evict(): void {
     this.#happened({ kind: 'failed' });
   }
@@ -114,11 +115,11 @@ export class Conversation {
   }
 
   #take({ state, effects }: Step): void {
-    const working = ['opening', 'judging', 'holding', 'touching'].includes(state.at);
+    const working = ['opening', 'evaluating', 'holding', 'touching'].includes(state.at);
     if (!working) this.#nextWait = undefined;
     else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
     this.#state = state;
-    // What is said at once goes in one write: each would wake the program at the other end.
+    // Frames that are sent together go in one write: each write would wake the program at the other end.
     this.#socket.cork();
     for (const effect of effects) this.#perform(effect);
     this.#socket.uncork();
@@ -131,11 +132,11 @@ export class Conversation {
       case 'open':
         this.#open(effect.hello);
         return;
-      case 'judge':
+      case 'evaluate':
         this.#decide(
           verifier
             .answer(effect.login, effect.answer, this.#ended.signal)
-            .then((verdict): Event => ({ kind: 'judged', verdict })),
+            .then((verdict): Event => ({ kind: 'evaluated', verdict })),
         );
         return;
       case 'abandon':
@@ -188,14 +189,17 @@ export class Conversation {
     this.#notes.add(note);
   }
 
-  /** Nobody waits for an approval any more: the program has gone while the account was looked up, or we go. */
+  /**
+   * Withdraws an approval that is no longer awaited: the program has gone while the account was looked up, or the
+   * daemon stops.
+   */
   #dropIfLate(opening: Opening): void {
     const isLate = this.#stopping || this.#state.at === 'over';
     if (!isLate || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
     this.#options.approvals.wait(opening.key.approval, 0).cancel();
   }
 
-  /** What an earlier touch may still say is dropped. */
+  /** Later events of an earlier touch are dropped. */
   #beginTouch(offer: KeyOption): void {
     this.#endTouch();
     const isCurrent = () => this.#touch === touch;
@@ -240,7 +244,7 @@ export class Conversation {
     this.#options.log.error('login-error', { uid, code: codeOf(error), message: messageOf(error) });
   }
 
-  /** One timer for all that can fall due. */
+  /** One timer for all deadlines. */
   #arm(): void {
     if (this.#state.at === 'over') {
       this.#ended.abort(performance.now() >= this.#deadline ? 'timed-out' : 'disconnected');

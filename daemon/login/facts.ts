@@ -12,12 +12,13 @@ export interface FactsOptions {
 }
 
 /**
- * A login is proven when it comes over pam.sock and the stack says so, or sshd has verified a key.
+ * The first factor of a login is verified if it comes over pam.sock and the stack says so, or sshd has verified a
+ * key.
  *
- * MUST hold:
- * - on pam-user.sock nothing is proven, whatever HELLO says;
- * - SSH_AUTH_INFO_0 is believed of the service sshd alone: in another program it is only a variable;
- * - a line counts only when its first word is the whole word `publickey` (sshd, auth2-pubkey.c).
+ * Invariants:
+ * - on pam-user.sock no first factor is verified, whatever HELLO says;
+ * - SSH_AUTH_INFO_0 is trusted only from the service sshd: in another program it is only an environment variable;
+ * - a line counts only if its first word is exactly `publickey` (sshd, auth2-pubkey.c).
  */
 export function isFirstFactorVerified(hello: HelloFrame, rootSocket: boolean): boolean {
   if (!rootSocket) return false;
@@ -27,7 +28,7 @@ export function isFirstFactorVerified(hello: HelloFrame, rootSocket: boolean): b
     .some((line) => line.startsWith('publickey '));
 }
 
-/** What sshd says it has verified; of anybody else, nothing. */
+/** What sshd says it has verified; empty for any other service. */
 function believedAuthInfo(hello: HelloFrame, rootSocket: boolean): string {
   return rootSocket && hello.service === 'sshd' ? (hello.sshAuthInfo ?? '') : '';
 }
@@ -35,23 +36,24 @@ function believedAuthInfo(hello: HelloFrame, rootSocket: boolean): string {
 export const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
 
 /**
- * At this machine: a root HELLO without rhost in a session that logind calls local and active, or,
- * where no session exists yet, on a virtual console. Unknown counts as remote.
+ * Local: a root HELLO without rhost in a session that logind calls local and active, or, where no session exists
+ * yet, on a virtual console. Unknown counts as remote.
  */
 async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOptions): Promise<boolean> {
   if (!rootSocket || hello.rhost !== undefined) return false;
   if (hello.session !== undefined) return options.sessionIsLocal(hello.session);
-  // login(1) alone is asked before there is a session; anything else without one was started from afar.
+  // Only login(1) is asked before there is a session; any other service without one was started remotely.
   return hello.service === 'login' && hello.tty !== undefined && virtualConsole.test(hello.tty);
 }
 
 /**
  * Whether what is shown reaches the person, and no log.
  *
- * MUST hold:
- * - on pam-user.sock a program may say what it likes: nothing is known of it;
- * - it is known of sshd, by the PAM_TTY that it sets, and where the module has found a person at the terminal of the
- *   program and writes there itself (docs/reference/protocol.md, "At the terminal"). The name of a service is not enough.
+ * Invariants:
+ * - on pam-user.sock nothing a program says is trusted, so the answer is unknown;
+ * - it is known for sshd, by the PAM_TTY that it sets, and where the module has found a person at the terminal of
+ *   the program and writes there itself (docs/reference/protocol.md, "At the terminal"). The name of a service is
+ *   not enough.
  */
 function reachesPerson({ service, tty, terminal }: HelloFrame, rootSocket: boolean): boolean {
   return rootSocket && (terminal || (service === 'sshd' && tty === sshTty));

@@ -5,27 +5,27 @@ import type { HelloFrame } from '../protocol/login.ts';
 import { originOf } from '../verifier/refusal-rules.ts';
 import { isFirstFactorVerified } from './facts.ts';
 
-/** How many connections each pool of pam.sock holds, and both sockets together. */
+/** The connection limits of each pool of pam.sock, and of both sockets together. */
 export interface Pools {
   /** Before HELLO. */
   readonly waiting: number;
   readonly unverified: number;
   readonly verified: number;
-  /** Refused for want of a place, and still to be answered. */
+  /** Refused for lack of a slot, and still to be answered. */
   readonly refused: number;
   /** On pam-user.sock. */
   readonly user: number;
 }
 
 /**
- * Out of descriptors, a connection would be closed without a word and look like a dead daemon: there are fewer places
- * than descriptors, whatever the limit is.
+ * Out of descriptors, a connection would be closed without a response and look like a dead daemon: there are fewer
+ * slots than descriptors, whatever the limit is.
  */
 export function poolsFor(descriptors: number): Pools {
   const all = limits.rootConnections + limits.userConnections + limits.heldRefusals.all;
   const share = Math.min(1, Math.max(0, descriptors - limits.otherDescriptors) / all);
   const of = (most: number): number => Math.floor(most * share);
-  // Each connection begins as one that waits: one place for them there always is.
+  // Each connection begins as a waiting one: there is always one slot for those.
   const waiting = Math.max(1, of(limits.helloWaiting));
   const unverified = of(limits.unverifiedLogins.all);
   const verified = Math.max(0, of(limits.rootConnections) - waiting - unverified);
@@ -38,26 +38,26 @@ export function poolsFor(descriptors: number): Pools {
   };
 }
 
-/** Whether a login has a place; `holdFor`: milliseconds until a refused one may be answered. */
+/** Whether a login has a slot; `holdFor`: milliseconds until a refused one may be answered. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly holdFor: number };
 
 /** One connection on pam.sock. */
 export interface Place {
-  /** HELLO has come: the connection moves to the pool that it belongs to, or to that of refused ones. */
+  /** After HELLO: the connection moves to the pool that it belongs to, or to that of refused ones. */
   admit(hello: HelloFrame): Admission;
-  /** It is closed. */
+  /** The connection is closed. */
   leave(): void;
 }
 
 export interface LoginPools {
-  /** @param evict ends the connection; called when it has waited for its HELLO longer than all others */
+  /** @param evict ends the connection; called if it has waited longest for its HELLO */
   connect(evict: () => void): Place;
   /** Connections of each pool, for tests. */
   readonly taken: { readonly [Pool in 'waiting' | 'unverified' | 'verified' | 'refused']: number };
 }
 
 /**
- * Places of the logins on pam.sock, in three pools.
+ * Slots of the logins on pam.sock, in three pools.
  *
  * Invariants:
  * - a login whose first factor is verified needs a place among its like and no other: those of one name leave the
@@ -71,7 +71,7 @@ export interface LoginPools {
  *   other: as long as there are places at all, none gives way before its HELLO could be read.
  */
 export function createLoginPools(pools: Pools, monotonic = () => performance.now()): LoginPools {
-  /** And since when. */
+  /** With the time when each began to wait. */
   const waiting = new Map<() => void, number>();
   const taken = { unverified: 0, verified: 0, refused: 0 };
   const shares = new Map<string, number>();

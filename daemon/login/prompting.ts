@@ -15,18 +15,18 @@ import {
 } from './state.ts';
 
 /**
- * What stands on the screen of somebody who may type an answer or touch a security key.
+ * What the screen shows to a user who may type an answer or touch a security key.
  *
- * MUST hold:
- * - keys blink only in a login whose opening offers them, and no prompt of it is open to a WITHDRAW but while
- *   they do and the program said that it takes one back;
- * - what a key answers goes to the verifier, and nothing else comes of it;
+ * Invariants:
+ * - keys blink only in a login whose opening offers them, and a prompt of it accepts a WITHDRAW only while they do
+ *   and if the program can withdraw a prompt;
+ * - an answer of a key goes to the verifier, and has no other effect;
  * - where the module asks at the terminal, secrets go there with the prompt and not through the program, which may
  *   show them elsewhere (standard output of su and sudo is often a file);
- * - each try, of a finger or of a key, is one of the answers of the call.
+ * - each attempt, typed or by a key, is one of the answers of the call.
  */
 
-/** The prompt, and a state that waits for it. @param before what goes in front of it */
+/** The prompt, and a state that waits for its answer. @param before effects that precede it */
 export function ask({ secret, ...asked }: OpenPrompt, before: readonly Effect[] = []): Step {
   const { key } = asked;
   const denial = denialIn(key?.now);
@@ -43,11 +43,11 @@ export function ask({ secret, ...asked }: OpenPrompt, before: readonly Effect[] 
   const shown = atTerminal ? before : [...before, ...send('info', secret)];
   const frame = { type: 'prompt', text, style: atTerminal ? 'terminal' : 'hidden' } as const;
   const step: Step = { state: { at: 'prompted', asked }, effects: [...shown, { do: 'send', frame }] };
-  // It was touched while nobody could be told.
+  // It was touched while the program could not be notified.
   return open && key.now !== 'on' ? withdraw(asked, key.now, step.effects) : step;
 }
 
-/** Somebody said that this login is none of theirs. */
+/** The user has denied this login in the browser. */
 export function denialIn(said: KeyAsked['now'] | undefined): KeyResponse | undefined {
   if (typeof said !== 'object' || said.kind !== 'failed' || said.reason !== 'denied') return undefined;
   return said;
@@ -59,13 +59,13 @@ function howToUse({ offer, atTerminal, now }: KeyAsked): Parameters<typeof keyPr
   return atTerminal ? 'touch' : 'touch-and-enter';
 }
 
-/** One try is over: the prompt again, or the end. */
+/** After an attempt: the prompt again, or the end. */
 export function askAgain(asked: OpenPrompt, error: string | undefined, before: readonly Effect[] = []): Step {
   if (asked.answers >= limits.answersPerCall) return result('maxtries', error === undefined ? {} : { error });
   return ask(asked, [...send('error', error), ...before]);
 }
 
-/** A try that the verifier never saw: where it ends the call, that is written down. */
+/** An attempt that the verifier never saw: if it ends the call, that is recorded. */
 export function unevaluated(step: Step, login: OpenLogin): Step {
   return step.state.at === 'over' ? abandoned(step, login, 'cancelled') : step;
 }
@@ -75,34 +75,34 @@ export function withdraw(asked: OpenPrompt, said: KeyResponse, before: readonly 
   return { state: { at: 'withdrawing', asked, said }, effects };
 }
 
-/** Keys begin to blink. */
+/** Lets the keys blink. */
 export function touch(asked: OpenPrompt): readonly Effect[] {
   return asked.key === undefined ? [] : [{ do: 'touch', offer: asked.key.offer }];
 }
 
-/** Enter alone, where a security key may answer. */
+/** Enter without a code, where a security key may answer. */
 export function onEnter(asked: OpenPrompt): Step {
   const { key } = asked;
   if (key === undefined) return ask(asked);
   if (typeof key.now !== 'string') return act(asked, key.now);
   if (key.now === 'off')
     return { state: { at: 'touching', asked: withKey(asked, 'on') }, effects: touch(asked) };
-  // At a terminal nothing is lost by asking again, and a code can still be typed.
+  // At a terminal asking again loses nothing, and a code can still be typed.
   if (key.atTerminal)
     return unevaluated(askAgain({ ...asked, answers: asked.answers + 1 }, undefined), asked.login);
   const what = key.offer.place === 'approval' ? 'approve' : 'touch';
   return { state: { at: 'touching', asked }, effects: send('info', touchText(what)) };
 }
 
-/** What a key said, now that no prompt is open. */
+/** The answer of a key, now that no prompt is open. */
 export function act(asked: OpenPrompt, said: KeyResponse): Step {
   switch (said.kind) {
     case 'touched': {
       const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
       const { login } = asked;
       return {
-        state: { at: 'judging', asked: next },
-        effects: [{ do: 'judge', login, answer: said.assertion }],
+        state: { at: 'evaluating', asked: next },
+        effects: [{ do: 'evaluate', login, answer: said.assertion }],
       };
     }
     case 'pin': {
@@ -111,7 +111,7 @@ export function act(asked: OpenPrompt, said: KeyResponse): Step {
     }
     case 'failed': {
       if (asked.key?.offer.place === 'approval') return notApproved(asked, said.reason);
-      // Another key may be the right one; whatever else went wrong will go wrong again.
+      // Another key may be the right one; any other error would occur again.
       const again = said.reason === 'wrong-key';
       const next = { ...withKey(asked, again ? 'on' : 'off'), answers: asked.answers + 1 };
       const step = askAgain(next, keyFailureText(said.reason), again ? touch(asked) : []);
@@ -120,9 +120,9 @@ export function act(asked: OpenPrompt, said: KeyResponse): Step {
   }
 }
 
-/** A no ends the login; a page that nobody answered leaves what can be typed. */
+/** A denial ends the login; if the approval was not answered, a code can still be typed. */
 function notApproved(asked: OpenPrompt, reason: FidoReason): Step {
-  const error = reason === 'denied' ? keyFailureText(reason) : 'It was not approved in time.';
+  const error = reason === 'denied' ? keyFailureText(reason) : 'Approval timed out.';
   if (reason === 'denied') return abandoned(result('auth-err', { error }), asked.login, 'denied');
   if (asked.key?.offer.typed === undefined)
     return abandoned(result('auth-err', { error }), asked.login, 'timed-out');

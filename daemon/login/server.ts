@@ -11,39 +11,39 @@ import { type Admit, Conversation, type ConversationOptions } from './conversati
 import { createLoginPools, poolsFor } from './login-pools.ts';
 
 /**
- * Carries frames between sockets and sessions, and does what the sessions say. Takes the peer's uid,
- * applies the limits.
+ * Carries frames between sockets and sessions, and carries out the effects of the sessions. Reads the peer's uid
+ * and applies the limits.
  *
- * MUST hold:
- * - who is at the other end is asked once, before a byte is read; nobody known, nobody served;
- * - on pam.sock only uid 0 is served, and whoever has verified no factor takes no place of those who have; on
- *   pam-user.sock a flood by one uid leaves the others alone;
- * - a connection over a limit hears SYSTEM_ERR: a close without a frame would look like a dead daemon;
- * - a login holds no more than one timer, and nothing of it is left when its socket is closed.
+ * Invariants:
+ * - peer credentials are read once, before a byte is read; a connection without them is dropped;
+ * - on pam.sock only uid 0 is served, and an unverified login takes no slot of the verified ones; on pam-user.sock
+ *   a flood by one uid does not affect other uids;
+ * - a connection over a limit gets SYSTEM_ERR: a close without a frame would look like a dead daemon;
+ * - a login holds at most one timer, and no resource remains when its socket is closed.
  */
 export interface LoginServerOptions extends ConversationOptions {
-  /** How many descriptors the process may have (RLIMIT_NOFILE). */
+  /** The limit of open descriptors of the process (RLIMIT_NOFILE). */
   readonly descriptors?: number;
 }
 
 export interface LoginServer {
   listen(kind: 'root' | 'user', where: ListenTarget): Promise<void>;
-  /** Logins that are under way, for status. */
+  /** The number of logins in progress, for status. */
   open(): number;
   /**
-   * Stops listening and removes its own sockets; a socket of a service manager's queues those who come. What is
-   * decided goes out, and all others hear in words and as SYSTEM_ERR that they must try again.
+   * Stops listening and removes its own sockets; a socket of a service manager queues new connections. Decided
+   * results are sent; all other logins get a message and SYSTEM_ERR, to try again.
    */
   close(): Promise<void>;
 }
 
-interface Door {
+interface ListenerState {
   readonly kind: 'root' | 'user';
   readonly perUid: Map<number, number>;
   connections: number;
 }
 
-/** @returns undefined: it cannot be told, and the connection is over */
+/** @returns undefined if the peer credentials cannot be read; the connection is then closed */
 function knownPeer(socket: Socket, log: LoginServerOptions['log']): PeerCredentials | undefined {
   try {
     return peerOf(socket);
@@ -55,24 +55,24 @@ function knownPeer(socket: Socket, log: LoginServerOptions['log']): PeerCredenti
 }
 
 /** @param most connections of all local users. @returns why it is refused */
-function overLimit(door: Door, uid: number, most: number): string | undefined {
-  if (door.kind === 'root') {
-    return uid === 0 ? undefined : 'pam.sock is for root alone';
+function overLimit(listener: ListenerState, uid: number, most: number): string | undefined {
+  if (listener.kind === 'root') {
+    return uid === 0 ? undefined : 'only root may use pam.sock';
   }
-  if (door.connections >= most) return 'too many connections of local users';
-  const own = door.perUid.get(uid) ?? 0;
+  if (listener.connections >= most) return 'too many connections of local users';
+  const own = listener.perUid.get(uid) ?? 0;
   return own >= limits.userConnectionsPerUid ? 'too many connections of this uid' : undefined;
 }
 
 /** Counts the connection until it is closed. */
-function takePlace(door: Door, uid: number, socket: Socket): void {
-  door.connections += 1;
-  door.perUid.set(uid, (door.perUid.get(uid) ?? 0) + 1);
+function takePlace(listener: ListenerState, uid: number, socket: Socket): void {
+  listener.connections += 1;
+  listener.perUid.set(uid, (listener.perUid.get(uid) ?? 0) + 1);
   socket.on('close', () => {
-    door.connections -= 1;
-    const left = (door.perUid.get(uid) ?? 1) - 1;
-    if (left > 0) door.perUid.set(uid, left);
-    else door.perUid.delete(uid);
+    listener.connections -= 1;
+    const left = (listener.perUid.get(uid) ?? 1) - 1;
+    if (left > 0) listener.perUid.set(uid, left);
+    else listener.perUid.delete(uid);
   });
 }
 
@@ -84,23 +84,23 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   const loginPools = createLoginPools(pools);
   const refused = createLogAggregator(options.log, 'connections-refused', limits.unknownNamesInterval);
   const refuse = (socket: Socket, why: string, uid: number): void => {
-    // One line now and then: a flood must not become one of the log.
+    // One line now and then: a flood must not become a flood of log lines.
     refused.add(`uid ${uid}: ${why}`);
     refusals.send(socket, encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
   };
 
-  const accept = (door: Door, socket: Socket): void => {
+  const accept = (listener: ListenerState, socket: Socket): void => {
     const peer = knownPeer(socket, options.log);
     if (peer === undefined) return;
-    const why = overLimit(door, peer.uid, pools.user);
+    const why = overLimit(listener, peer.uid, pools.user);
     if (why !== undefined) {
       refuse(socket, why, peer.uid);
       return;
     }
-    // Only who is served has a place: whoever is refused takes none from the others.
-    takePlace(door, peer.uid, socket);
-    const isRoot = door.kind === 'root';
-    // On pam-user.sock a uid can log in itself alone, and has places by its uid.
+    // Only an accepted connection takes a slot: a refused one takes none from others.
+    takePlace(listener, peer.uid, socket);
+    const isRoot = listener.kind === 'root';
+    // On pam-user.sock a uid can only log itself in, and has slots by its uid.
     const place = isRoot ? loginPools.connect(() => login.evict()) : undefined;
     const admit: Admit = (hello) => place?.admit(hello) ?? { admitted: true };
     const login = new Conversation(socket, peer, isRoot, options, admit);
@@ -113,13 +113,13 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
 
   return {
     async listen(kind, where) {
-      const door: Door = { kind, perUid: new Map(), connections: 0 };
+      const state: ListenerState = { kind, perUid: new Map(), connections: 0 };
       const listener = await openListener(where, {
-        connected: (socket) => accept(door, socket),
-        failed: (message) => options.log.error('accept-failed', { door: kind, message }),
+        connected: (socket) => accept(state, socket),
+        failed: (message) => options.log.error('accept-failed', { listener: kind, message }),
       });
       listeners.push(listener);
-      // Root passes every mode; anybody else could fill the backlog, and so look like a dead daemon to root.
+      // Root passes every mode; another user could fill the backlog, which root would see as a dead daemon.
       if ('path' in where) chmodSync(where.path, kind === 'root' ? 0o600 : 0o666);
     },
     open: () => logins.size,

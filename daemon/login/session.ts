@@ -23,16 +23,16 @@ import {
 export type { Effect, Event, State, Step } from './state.ts';
 
 /**
- * One login as a state machine, written as data: step(state, event) gives the next state and what is
- * to be done. The socket server does it and knows nothing else.
+ * One login as a state machine, written as data: step(state, event) gives the next state and the effects to carry
+ * out. The socket server carries them out and decides nothing.
  *
- * MUST hold:
- * - SUCCESS and IGNORE leave only on an opening or a verdict of the verifier that says so, and never while a
+ * Invariants:
+ * - SUCCESS and IGNORE are sent only on an opening or a verdict of the verifier that says so, and never while a
  *   prompt is open;
- * - after RESULT nothing is sent, and a verdict or a touch that comes too late is dropped;
+ * - after RESULT nothing is sent, and a late verdict or touch is dropped;
  * - one answer to one prompt; anything else ends the call;
- * - once it was denied in a browser nothing that is typed lets it in;
- * - whatever fails ends in SYSTEM_ERR.
+ * - after a denial in the browser no typed answer is accepted;
+ * - any error ends in SYSTEM_ERR.
  */
 
 function onOpened(opening: Opening, atTerminal: boolean): Step {
@@ -51,7 +51,7 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   return ask(withOffer, [...send('info', text), ...send('info', open), ...(atOnce ? touch(withOffer) : [])]);
 }
 
-/** Where to approve: with the link, which only the person may see, or without it. */
+/** Where to approve: with the link, which only the user may see, or without it. */
 function approvalTexts(offer: KeyOption): { readonly open?: string; readonly link?: string } {
   if (offer.place !== 'approval') return {};
   const { link, portal, number } = offer.approval;
@@ -68,20 +68,20 @@ function onTyped(asked: OpenPrompt, answer: Buffer): Step {
   }
   if (asked.key !== undefined && isBlank(answer)) return onEnter(asked);
   const last = answerDigest(answer);
-  // A program that answers every prompt with the password, or with nothing, ends here: in whatever spelling.
+  // Ends a program that answers every prompt with the password, or with an empty answer, in any encoding.
   if (last === asked.last) {
     answer.fill(0);
     return abandoned(result('auth-err'), asked.login, 'cancelled');
   }
   return {
-    state: { at: 'judging', asked: { ...asked, answers: asked.answers + 1, last } },
-    effects: [{ do: 'judge', login: asked.login, answer }],
+    state: { at: 'evaluating', asked: { ...asked, answers: asked.answers + 1, last } },
+    effects: [{ do: 'evaluate', login: asked.login, answer }],
   };
 }
 
 function onPin(asked: OpenPrompt, pin: Buffer): Step {
   const { key } = asked;
-  // The key was pulled out meanwhile, or locked itself.
+  // The key was pulled out meanwhile, or has locked itself.
   if (key !== undefined && typeof key.now !== 'string') {
     pin.fill(0);
     return act(asked, key.now);
@@ -94,14 +94,14 @@ function onPin(asked: OpenPrompt, pin: Buffer): Step {
 
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
   if (answer === undefined) return act(asked, said);
-  // It crossed: what was typed counts where the key has nothing to say.
+  // Both crossed: what was typed counts if the key gives no answer.
   const isNo = denialIn(said) !== undefined;
   if (said.kind === 'failed' && !isNo && !isBlank(answer)) return onTyped(withKey(asked, 'off'), answer);
   answer.fill(0);
   return act(asked, said);
 }
 
-function onEvaluated({ asked }: State & { at: 'judging' }, verdict: Verdict): Step {
+function onEvaluated({ asked }: State & { at: 'evaluating' }, verdict: Verdict): Step {
   switch (verdict.kind) {
     case 'accepted': {
       const { result: code, strip, text, delay = 0 } = verdict;
@@ -128,7 +128,7 @@ function held(then: Step, ms: number): Step {
   return ms <= 0 ? then : { state: { at: 'holding', then }, effects: [{ do: 'hold', ms }] };
 }
 
-/** Whether a key was asked that may still say something. */
+/** Whether the answer of a requested key is still pending. */
 function isBlinking({ key }: OpenPrompt): boolean {
   return key !== undefined && key.now !== 'off';
 }
@@ -156,10 +156,10 @@ function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
       if (state.asked.key?.atTerminal) return withdraw(state.asked, said);
       return stay({ ...state, asked: withKey(state.asked, said) });
     case 'pin':
-    case 'judging':
+    case 'evaluating':
       return stay(isBlinking(state.asked) ? { ...state, asked: withKey(state.asked, said) } : state);
     case 'holding': {
-      // Once the refusal leaves, the prompt is taken back at once; what the key says last counts.
+      // Once the refusal is sent, the prompt is withdrawn at once; the last answer of the key counts.
       const then = afterHold(state.then, said);
       return stay({ at: 'holding', then });
     }
@@ -187,7 +187,7 @@ function onFrame(state: State, frame: ModuleFrame): Step {
     case 'cancel': {
       const asked = waitingFor(state);
       if (asked !== undefined) return abandoned(result('auth-err'), asked.login, 'cancelled');
-      // ^C may cross a RESULT or a PROMPT on its way.
+      // ^C may cross a RESULT or a PROMPT.
       return { state: { at: 'over' }, effects: [{ do: 'close' }] };
     }
     default:
@@ -195,7 +195,7 @@ function onFrame(state: State, frame: ModuleFrame): Step {
   }
 }
 
-/** Who has a person in front of it that has to do something. */
+/** Whether the login waits for an action of the user. */
 export function waitingFor(state: State): OpenPrompt | undefined {
   const { at } = state;
   return at === 'prompted' || at === 'withdrawing' || at === 'touching' || at === 'pin'
@@ -203,18 +203,18 @@ export function waitingFor(state: State): OpenPrompt | undefined {
     : undefined;
 }
 
-/** @param reason how a person's part in it ended; one who was waited for is written down all the same */
+/** @param reason how the user's part in it ended; a login that waited for its user is recorded in any case */
 function ended(state: State, step: Step, reason: 'timed-out' | 'disconnected'): Step {
   const asked = waitingFor(state);
   return asked === undefined ? step : abandoned(step, asked.login, reason);
 }
 
-/** What must not happen ends in SYSTEM_ERR. */
+/** An impossible event ends in SYSTEM_ERR. */
 function broken(state: State): Step {
   return ended(state, result('system-err'), 'disconnected');
 }
 
-/** Pure but for wiping the answers that it drops. */
+/** Pure, except that it wipes the answers that it drops. */
 export function step(state: State, event: Event): Step {
   if (state.at === 'over') {
     if (event.kind === 'frame' && event.frame.type === 'answer') event.frame.answer.fill(0);
@@ -227,8 +227,8 @@ export function step(state: State, event: Event): Step {
       return state.at === 'opening' ? onOpened(event.opening, state.atTerminal) : broken(state);
     case 'over-limit':
       return state.at === 'opening' ? held(result('system-err'), event.holdFor) : broken(state);
-    case 'judged':
-      return state.at === 'judging' ? onEvaluated(state, event.verdict) : broken(state);
+    case 'evaluated':
+      return state.at === 'evaluating' ? onEvaluated(state, event.verdict) : broken(state);
     case 'key':
       return onKey(state, event.said);
     case 'held':

@@ -5,18 +5,18 @@ import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts'
 import type { KeyOption } from '../verifier/contract.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
 
-/** A login that was asked, as it goes from one prompt to the next. */
+/** A login with an open prompt, as it goes from one prompt to the next. */
 export interface OpenPrompt {
   readonly login: OpenLogin;
   /** The module can ask at the terminal of the program. */
   readonly atTerminal: boolean;
-  /** Where nothing but typing will do. */
+  /** The prompt where only typing is possible. */
   readonly prompt: string;
   /** Shown with the next prompt, once. */
   readonly secret?: string;
-  /** Answers so far, of fingers and of keys. */
+  /** Answers so far, typed and by keys. */
   readonly answers: number;
-  /** Digest of the one typed last. */
+  /** Digest of the last typed answer. */
   readonly last?: string;
   readonly key?: KeyAsked;
 }
@@ -24,17 +24,17 @@ export interface OpenPrompt {
 /** A security key that may answer too. */
 export interface KeyAsked {
   readonly offer: KeyOption;
-  /** The program takes a prompt back: a touch alone is enough. */
+  /** The program can withdraw a prompt: a touch is enough. */
   readonly atTerminal: boolean;
-  /** off: none blinks; on: a touch is waited for; else: what a key said, and nobody has heard yet. */
+  /** off: no key blinks; on: a touch is pending; otherwise the answer of a key that has not been handled yet. */
   readonly now: 'off' | 'on' | KeyResponse;
 }
 
-/** What ends the waiting for a touch. */
+/** What ends a pending touch. */
 export type KeyResponse =
   | { readonly kind: 'touched'; readonly assertion: Assertion }
   | { readonly kind: 'failed'; readonly reason: FidoReason }
-  /** It goes on once the key has its PIN. */
+  /** Continues once the key has its PIN. */
   | Extract<FidoEvent, { kind: 'pin' }>;
 
 export type State =
@@ -42,25 +42,25 @@ export type State =
   /** The verifier decides how the login begins. */
   | { readonly at: 'opening'; readonly atTerminal: boolean }
   | { readonly at: 'prompted'; readonly asked: OpenPrompt }
-  /** A key has said something while a prompt was open: the prompt comes back, or its answer. */
+  /** A key has answered while a prompt was open: the prompt is withdrawn, or its answer arrives. */
   | { readonly at: 'withdrawing'; readonly asked: OpenPrompt; readonly said: KeyResponse }
-  /** No prompt is open; a touch is waited for. */
+  /** No prompt is open; a touch is pending. */
   | { readonly at: 'touching'; readonly asked: OpenPrompt }
   /** The prompt is for the PIN of a key. */
   | { readonly at: 'pin'; readonly asked: OpenPrompt }
-  /** The verifier judges an answer. */
-  | { readonly at: 'judging'; readonly asked: OpenPrompt }
-  /** A refusal is held back. */
+  /** The verifier evaluates an answer. */
+  | { readonly at: 'evaluating'; readonly asked: OpenPrompt }
+  /** A refusal is delayed. */
   | { readonly at: 'holding'; readonly then: Step }
   | { readonly at: 'over' };
 
 export type Event =
   | { readonly kind: 'frame'; readonly frame: ModuleFrame }
   | { readonly kind: 'opened'; readonly opening: Opening }
-  /** There is no place for such a login; the refusal is held for so many milliseconds. */
+  /** No slot is free for such a login; the refusal is delayed by this many milliseconds. */
   | { readonly kind: 'over-limit'; readonly holdFor: number }
-  | { readonly kind: 'judged'; readonly verdict: Verdict }
-  /** Of the touch that is waited for. */
+  | { readonly kind: 'evaluated'; readonly verdict: Verdict }
+  /** Of the pending touch. */
   | { readonly kind: 'key'; readonly said: KeyResponse | FidoEvent }
   /** The verifier threw, or the peer broke the protocol. */
   | { readonly kind: 'failed' }
@@ -70,13 +70,13 @@ export type Event =
 
 export type Effect =
   | { readonly do: 'open'; readonly hello: HelloFrame }
-  | { readonly do: 'judge'; readonly login: OpenLogin; readonly answer: Answer }
+  | { readonly do: 'evaluate'; readonly login: OpenLogin; readonly answer: Answer }
   | {
       readonly do: 'abandon';
       readonly login: OpenLogin;
       readonly reason: AbandonReason;
     }
-  /** The keys of this machine blink, or a page waits, until one says something. */
+  /** The keys of this machine blink, or an approval page waits, until there is an answer. */
   | { readonly do: 'touch'; readonly offer: KeyOption }
   | { readonly do: 'pin'; readonly pin: Buffer }
   /** They stop. */

@@ -81,7 +81,7 @@ function notOffline(): SallyportError {
  * `sallyportd --offline`: answers the questions of control.sock on standard input and output, one JSON object a
  * line, from the store itself.
  *
- * MUST hold:
+ * Invariants:
  * - the store's own lock is held before a byte is read, so that no daemon runs beside it;
  * - a change goes through the same admin and verifier, and leaves its event in the same commit;
  * - whoever started it is root or the store's own user: there is nobody else to tell apart.
@@ -199,7 +199,7 @@ const nobody = (): never => {
 /** Security keys, validation servers and browsers are asked by a running daemon alone. */
 export const unavailableServices: Pick<
   CodeVerificationOptions,
-  'rateLimiter' | 'validations' | 'assertions' | 'keyRequests' | 'approvals' | 'unknownNames' | 'throttled'
+  'rateLimiter' | 'validations' | 'assertions' | 'keyRequests' | 'approvals' | 'unknownNames' | 'rateLimited'
 > = {
   rateLimiter: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
   validations: { needed: () => undefined, said: () => undefined },
@@ -207,5 +207,5 @@ export const unavailableServices: Pick<
   keyRequests: { isPlugged: async () => false },
   approvals: { open: nobody },
   unknownNames: { add: nobody, flush: () => undefined },
-  throttled: { add: nobody, flush: () => undefined },
+  rateLimited: { add: nobody, flush: () => undefined },
 };

@@ -66,7 +66,7 @@ export function backupOf(
 /**
  * Sends a backup, from a snapshot, while everything else goes on.
  *
- * MUST hold:
+ * Invariants:
  * - nothing of the store is opened for it: records leave as they are sealed, and the master key only if it was
  *   asked for;
  * - an answer that was cut off never looks whole: it ends without its trailer;

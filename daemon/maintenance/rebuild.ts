@@ -46,7 +46,7 @@ export interface Rebuild {
 /**
  * Writes a new store out of one that is read, and out of the one that it replaces.
  *
- * MUST hold:
+ * Invariants:
  * - a record or marker that cannot be opened is never left out: its account is refused;
  * - memory is bounded whatever the number of accounts and events.
  *

@@ -21,7 +21,7 @@ import { StoreBuilder } from './store-builder.ts';
  * `sallyportd --repair-store`: makes a new store out of what can be read of the one that is there, and an anchor
  * for it: here, and after a restore, and nowhere else.
  *
- * MUST hold:
+ * Invariants:
  * - only records whose tags are right are saved; all others are refused from then on, and said;
  * - unless the anchor says that it is the newest store, it is taken for an old one: as in a restore, nothing that
  *   may be spent comes back;

@@ -48,7 +48,7 @@ export interface StoreReplacement {
 /**
  * Puts a new store, whole and on disk, in the place of the old one.
  *
- * MUST hold:
+ * Invariants:
  * - whenever it is killed, the daemon starts with the old store or with the new one, as it did before. Their
  *   anchor says first that the old one is in use: then the new one, with a higher number, is good under it too;
  * - the old store is kept.

@@ -34,7 +34,7 @@ export interface RestoreOptions {
  * `sallyportd --restore`: makes a new store out of a backup and, as far as it can be read, of the store that is
  * there, and puts it in its place.
  *
- * MUST hold:
+ * Invariants:
  * - nothing is changed before the backup was read to its end and every check of it was passed;
  * - nothing that was spent comes back (caution.ts).
  *

@@ -1,57 +1,59 @@
 import type { FactorRecord } from '../factors/kinds.ts';
 
-/** Failures of proven logins, kept in the store (design, rule 6). */
+/** Failures of logins with a verified first factor, kept in the store (docs/design.md, rule 6). */
 export interface LockState {
-  /** Wrong typed codes in a row. */
+  /** Consecutive wrong typed codes. */
   readonly codes: number;
-  /** Wrong answers of any kind in a row. */
+  /** Consecutive wrong answers of any kind. */
   readonly any: number;
-  /** Typed codes are locked until a recovery key or an admin lifts it. Milliseconds: since when. */
+  /**
+   * When typed codes were locked, in milliseconds since the epoch; a recovery key or an administrator unlocks them.
+   */
   readonly codesLockedAt?: number;
-  /** Everything is locked for `lockout.duration` from here, and never longer than that from now. */
+  /** When everything was locked; it lasts for `lockout.duration`, and never longer than that from now. */
   readonly lockedAt?: number;
 }
 
-/** A running `remember`: given after a verified factor in a proven login. */
+/** An active grant (`remember`): issued after a verified factor in a login whose first factor was verified. */
 export interface Grant {
   readonly realm: string;
   readonly service: string;
   /** "ip:ADDRESS", or "tty:TTY session:ID boot:ID". */
   readonly origin: string;
-  /** su with su = "caller": the account that su was for. A grant for one is none for another. */
+  /** su with su = "caller": the target of su. A grant for one target does not apply to another. */
   readonly target?: string;
-  /** Milliseconds since the epoch; void when the clock stands before it. */
+  /** Milliseconds since the epoch; void if the clock is before it. */
   readonly since: number;
 }
 
-/** An admin lets an account off for a while. */
+/** A temporary exemption that an administrator has set. */
 export interface Exemption {
-  /** Milliseconds since the epoch; void when the clock stands before it. */
+  /** Milliseconds since the epoch; void if the clock is before it. */
   readonly since: number;
   readonly until: number;
-  /** PAM services; undefined: all. */
+  /** PAM services; undefined: all of them. */
   readonly services?: readonly string[];
-  /** In the admin's words. */
+  /** As the administrator wrote it. */
   readonly reason?: string;
-  /** Who gave it: "uid:0". */
+  /** Who set it: "uid:0". */
   readonly by: string;
 }
 
-/** What policy needs to know of an account's record; an account without one has the empty state. */
+/** The part of an account's record that policy needs; an account without a record has the empty state. */
 export interface AccountState {
-  /** That it was made for; absent: it was written before uids were kept (identity.ts). */
+  /** The uid that the record was made for; absent in records from before uids were kept (identity.ts). */
   readonly uid?: number;
   readonly factors: readonly FactorRecord[];
   readonly lock: LockState;
   readonly grants: readonly Grant[];
-  /** When the first proven login of the grace period was. */
+  /** When the first login of the grace period with a verified first factor was. */
   readonly graceStarted?: number;
   readonly exemption?: Exemption;
-  /** A link with which a first factor may be added. Milliseconds since the epoch: until when. */
+  /** Until when a first factor may be added with an invite, in milliseconds since the epoch. */
   readonly invite?: { readonly expires: number };
 }
 
-/** Facts about one login, as HELLO and the peer's socket tell them. */
+/** Facts about one login, from HELLO and the peer's socket. */
 export interface LoginFacts {
   readonly service: string;
   /** The name as typed; the canonical one comes from NSS. */
@@ -64,15 +66,15 @@ export interface LoginFacts {
   readonly session?: string;
   readonly bootId: string;
   readonly realUid: number;
-  /** At the other end of the socket. On pam-user.sock nobody else may be logged in. */
+  /** The uid of the peer process. On pam-user.sock only this user may log in. */
   readonly peerUid: number;
   /** Over pam.sock, and the first factor is known to be right (design, "What the module cannot know"). */
   readonly firstFactorVerified: boolean;
   readonly rootSocket: boolean;
   readonly local: boolean;
-  /** Asked for by a page of the portal: what a browser can answer with, it can answer with at once. */
+  /** Requested by a page of the portal: the browser can answer at once. */
   readonly browser?: true;
-  /** What is shown reaches the person and no log; absent: not known, which counts as no. */
+  /** Whether what is shown reaches the person and no log; absent: unknown, which counts as no. */
   readonly reachesPerson?: boolean;
   /** FIDO keys that sshd has verified in this login (factors/ssh-key.ts); absent: none. */
   readonly sshKeys?: readonly string[];

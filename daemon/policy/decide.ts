@@ -32,17 +32,18 @@ import { addFirstText, maySeeSecrets } from './secrets.ts';
 export type { Decision } from './decision.ts';
 
 /**
- * What a login meets. Pure; asked anew whenever an answer is judged.
+ * Decides a login. Pure; called again whenever an answer is evaluated.
  *
- * MUST hold:
- * - what is not known (a group, a source, a session, a caller) never makes the decision laxer;
- * - a clock set back voids what lets in (grants, grace, exemptions) and keeps what refuses (locks);
- * - `remember` takes the place of an answer that would be asked and could be given now, of nothing else;
- * - `accept` does so only for a key that sshd has verified, and that the account has, enabled;
+ * Invariants:
+ * - unknown facts (a group, a source, a session, a caller) never make the decision laxer;
+ * - a clock that was set back voids what lets in (grants, grace periods, exemptions) and keeps what refuses
+ *   (locks);
+ * - `remember` replaces only an answer that would be asked for and could be given now;
+ * - `accept` applies only to a key that sshd has verified, and that the account has, enabled;
  * - another uid under the same name is refused whatever its realm requires, "none" included: otherwise a new uid
- *   would be a way round the factors. Only `skip` comes before it, which looks at nobody's record;
+ *   would be a way around the factors. Only `skip` comes before it, since it reads no record;
  * - on pam-user.sock no rule matches and nothing starts;
- * - a realm that observes lets off whatever it would have decided, and the portal is none of its business.
+ * - a realm in observe mode allows whatever it would have decided, except in the portal.
  */
 export function decide(question: DecisionInput): Decision {
   const { config, account, groups, facts } = question;
@@ -85,7 +86,7 @@ function decideIn(question: DecisionInput, realm: Realm, membershipReason: strin
   return byFactors({ ...question, state }, realm, rule, say);
 }
 
-/** @returns undefined: it is that of another person, and holds something */
+/** @returns undefined if the state belongs to another person and is not empty */
 function ownState({ state, holderUid, now }: DecisionInput): AccountState | undefined {
   const ownership = holderUid === undefined ? 'own' : ownershipOf(state, holderUid, now);
   if (ownership === 'another') return undefined;
@@ -93,8 +94,8 @@ function ownState({ state, holderUid, now }: DecisionInput): AccountState | unde
 }
 
 /**
- * What an admin gave is asked for where a factor is wanted or missing. Where nothing is asked, it is not either: a
- * bypass code makes no login harder.
+ * A bypass code is accepted where a factor is asked for or missing. Where no factor is asked for, it is not either:
+ * a bypass code makes no login harder.
  */
 function byFactors(
   question: DecisionInput,
@@ -109,7 +110,7 @@ function byFactors(
   return given.length > 0 && isMissing ? byLock(question, realm, rule, say, given) : decision;
 }
 
-/** Refused for want of a factor: what a bypass code is given for. */
+/** Refusals for lack of a factor, for which a bypass code is issued. */
 const missing: ReadonlySet<RefusedReason> = new Set([
   'no-factor',
   'used-up',
@@ -120,7 +121,9 @@ const missing: ReadonlySet<RefusedReason> = new Set([
   'grace-clock',
 ]);
 
-/** The table of the design, row by row. @param given asked for beside the account's own */
+/**
+ * The decision by the factors of the account. @param given bypass codes, accepted beside the account's own factors
+ */
 function byOwnFactors(
   question: DecisionInput,
   realm: Realm,
@@ -178,7 +181,7 @@ function byOwnFactors(
   }
 }
 
-/** No factor at all, or nothing but sets that are used up: whoever had keys is not told that there were none. */
+/** No factor at all, or only used-up sets: a user who had recovery keys must not read that there were none. */
 function refuseWithout(
   factors: readonly FactorRecord[],
   { now }: DecisionInput,
@@ -196,15 +199,15 @@ function refuseWithout(
 }
 
 /**
- * Where nobody but the owner of the password sees a new secret: a login that is proven, that can show it, and in a
- * realm that a TOTP factor satisfies. Who signs in to the portal adds a first factor there.
+ * Only where just the owner of the password sees a new secret: in a login whose first factor is verified, that can
+ * show it, in a realm that a TOTP factor satisfies. In the portal a first factor is added on its pages.
  */
 function mayEnrolIn(facts: LoginFacts, { require }: Realm): boolean {
   const isShown = facts.firstFactorVerified && facts.rootSocket && facts.mode === 'prompt';
   return isShown && !isSignIn(facts.service) && satisfiesRequirement(require, kindAtLogin);
 }
 
-/** A first factor begins with a secret: it is added where that may be shown, and elsewhere there is none. */
+/** A first factor starts with a secret: it is added where that may be shown; elsewhere the login is refused. */
 function byShowing(
   { config, facts, state, now }: DecisionInput,
   { line, require }: Realm,
@@ -253,12 +256,12 @@ function byLock(
         'remembered',
         say,
         line,
-        `a factor was verified from there, and is remembered until ${until}`,
+        `a factor was verified from this source, and the grant lasts until ${until}`,
       );
     }
   }
   const names = fitting.map((factor) => `${factor.kind} "${factor.name}"`).join(', ');
-  const but = codesLocked ? '; typed codes are locked, a recovery key lifts that' : '';
+  const but = codesLocked ? '; typed codes are locked until a recovery key is used' : '';
   return {
     kind: 'ask',
     factors: fitting,

@@ -3,7 +3,7 @@ import type { FactorRecord } from '../factors/kinds.ts';
 import type { Account, Membership } from '../host/accounts.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
 
-/** What every decision says of itself, for `explain` and the audit. */
+/** The basis of a decision, for `explain` and the audit. */
 export interface DecisionBasis {
   readonly realm: string;
   /** Why the account is in this realm: "group staff". */
@@ -17,23 +17,23 @@ export interface DecisionBasis {
 }
 
 export type NotNeededReason =
-  /** A realm that requires nothing, and an account that has nothing enabled. */
+  /** A realm that requires nothing, and an account that has no enabled factor. */
   | 'no-factor'
   | 'all-disabled'
   /** A rule lets the login off. */
   | 'rule-skip'
   | 'remembered'
   | 'grace'
-  /** An admin lets the account off until a date. */
+  /** An administrator has exempted the account until a date. */
   | 'exempt'
-  /** The realm asks nobody, and writes down what it would have decided. */
+  /** The realm is in observe mode: the decision is recorded, not enforced. */
   | 'observed';
 
-/** Stable; they stand in audit events. */
+/** Stable: audit events contain them. */
 export type RefusedReason =
   | 'rule-refuse'
   | 'no-factor'
-  /** Nothing but recovery keys or scratch codes, of which none is left. */
+  /** Only recovery keys or scratch codes, all of them used. */
   | 'used-up'
   | 'no-accepted-factor'
   | 'all-disabled'
@@ -46,9 +46,9 @@ export type RefusedReason =
   | 'grace-expired'
   /** The clock stands before its start. */
   | 'grace-clock'
-  /** su with su = "caller": the real uid is no account. */
+  /** su with su = "caller": the real uid has no account. */
   | 'su-caller-unknown'
-  /** The record was made for another uid: another person, until an administrator decides. */
+  /** The record was made for another uid: treated as another person until an administrator decides. */
   | 'uid-changed';
 
 export type Decision = NotNeeded | Accept | Ask | Enrol | Refused;
@@ -56,15 +56,15 @@ export type Decision = NotNeeded | Accept | Ask | Enrol | Refused;
 export interface NotNeeded extends DecisionBasis {
   readonly kind: 'not-needed';
   readonly why: NotNeededReason;
-  /** The grace period begins with this login: MUST be committed with it. */
+  /** The grace period begins with this login: this MUST be committed with it. */
   readonly startGrace?: true;
-  /** why = observed: the decision in the place of which this one stands. */
+  /** why = observed: the decision that observe mode replaced. */
   readonly would?: Decision;
-  /** What a person should hear: until when it goes on like this. */
+  /** What the user is shown: until when logins work without a factor. */
   readonly text?: string;
 }
 
-/** A factor was verified before we were asked, and a rule lets it be the second one. */
+/** sshd verified a key before we were asked, and a rule accepts it as the second factor. */
 export interface Accept extends DecisionBasis {
   readonly kind: 'accept';
   readonly why: 'ssh-key-accepted';
@@ -74,15 +74,15 @@ export interface Accept extends DecisionBasis {
 
 export interface Ask extends DecisionBasis {
   readonly kind: 'ask';
-  /** All that will do here, recovery keys included. Never empty. */
+  /** All accepted factors, recovery keys included. Never empty. */
   readonly factors: readonly FactorRecord[];
-  /** Typed codes among them are refused at once and count nowhere. */
+  /** Typed codes among them are refused at once and not counted. */
   readonly codesLocked: boolean;
-  /** A factor verified now is remembered (grants.ts, giveGrant). */
+  /** A factor that is verified now leaves a grant (grants.ts, issueGrant). */
   readonly remember: boolean;
 }
 
-/** The account has no factor at all, and its first one is added in this very login. */
+/** The account has no factor at all, and enrols its first one in this login. */
 export interface Enrol extends DecisionBasis {
   readonly kind: 'enrol';
   readonly why: 'no-factor';
@@ -93,15 +93,15 @@ export interface Refused extends DecisionBasis {
   readonly why: RefusedReason;
   /** docs/reference/protocol.md, "Return codes". */
   readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
-  /** For the person who logs in, where the first factor is proven. */
+  /** For the user who logs in, if the first factor is verified. */
   readonly text: string;
-  /** why = locked: when it opens again. Milliseconds since the epoch. */
+  /** why = locked: when the lock ends. Milliseconds since the epoch. */
   readonly until?: number;
-  /** why = locked: the clock was set back before its start, so it begins anew from now at the latest. */
+  /** why = locked: the clock was set back to before its start, so the lock starts again from now. */
   readonly relockAt?: number;
 }
 
-/** What a refusal means outside: the PAM code, and the words for the person who logs in. */
+/** What a refusal means outside: the PAM code, and the text for the user who logs in. */
 export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | 'text'>>> = {
   'rule-refuse': { result: 'perm-denied', text: 'Logging in this way is not allowed here.' },
   'no-factor': {
@@ -122,7 +122,7 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
   },
   'key-unavailable': {
     result: 'auth-err',
-    text: 'Your security key cannot be asked here, but at the machine itself. Ask your administrator for another factor.',
+    text: 'Your security key works only at the machine itself, not here. Ask your administrator for another factor.',
   },
   locked: {
     result: 'maxtries',
@@ -134,7 +134,7 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
   },
   'groups-unresolved': {
     result: 'system-err',
-    text: 'The groups of this account cannot be looked up just now. Try again later.',
+    text: 'The groups of this account cannot be looked up right now. Try again later.',
   },
   'grace-expired': {
     result: 'auth-err',
@@ -142,11 +142,11 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
   },
   'grace-clock': {
     result: 'auth-err',
-    text: 'The clock of this machine stands before your first login. Ask your administrator to set it right.',
+    text: "This machine's clock is behind your first login. Ask your administrator to correct it.",
   },
   'su-caller-unknown': {
     result: 'auth-err',
-    text: 'A second factor of your own is required here, and your uid belongs to no account.',
+    text: 'Your own second factor is required here, and your uid belongs to no account.',
   },
   'uid-changed': {
     result: 'auth-err',
@@ -156,12 +156,12 @@ export const refusals: Readonly<Record<RefusedReason, Pick<Refused, 'result' | '
 
 export interface DecisionInput {
   readonly config: Config;
-  /** The target's, whoever's factors are asked. */
+  /** The target's groups, also where the caller's factors apply. */
   readonly account: Account;
   readonly groups: ReadonlyMap<string, Membership>;
-  /** Of the account whose factors are asked; undefined: those of su's caller, and the real uid is no account. */
+  /** The uid of the factor owner; undefined if su asks for its caller's factors and the real uid has no account. */
   readonly holderUid: number | undefined;
-  /** Of whoever's factors are asked. */
+  /** Of the factor owner. */
   readonly state: AccountState;
   readonly facts: LoginFacts;
   /** Milliseconds since the epoch. */

@@ -10,7 +10,7 @@ import { ifEnforced } from './observe-mode.ts';
 import { factorOwnerOf, possibleRules } from './realm.ts';
 import { secretsText } from './secrets.ts';
 
-/** Why a login would meet what it would meet: the same decision as a login's, told. */
+/** Explains the decision about a login, with the same code that decides logins. */
 export interface Explanation {
   readonly decision: Decision['kind'];
   readonly why: string;
@@ -24,7 +24,7 @@ export interface Explanation {
   readonly detail: string;
   /** why = observed: what it would be if the realm did not only observe. */
   readonly would?: { readonly decision: Decision['kind']; readonly why: string };
-  /** For people, one fact a line. */
+  /** For people, one fact per line. */
   readonly lines: readonly string[];
 }
 
@@ -63,13 +63,13 @@ export function explain(question: DecisionInput): Explanation {
   };
 }
 
-/** Which rules do not count because the source is not known; the rest of the decision does not show them. */
+/** Rules that are ignored because the source is unknown; the rest of the decision does not show them. */
 function noRule({ config, facts }: DecisionInput, realmName: string): string {
   const { rules = [] } = config.realms.find(({ name }) => name === realmName) ?? {};
   const lines = facts.rootSocket ? possibleRules(rules, facts).map(({ line }) => line) : [];
   if (lines.length === 0) return 'none matches';
   const which = `${lines.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}`;
-  return `none certainly matches: ${which} might, but the address that this login comes from is not known`;
+  return `no rule certainly matches: ${which} might, but the source address of this login is not known`;
 }
 
 function whyOf(decision: Decision): string {
@@ -81,9 +81,9 @@ function headline(decision: Decision): string {
     case 'not-needed':
       return decision.would === undefined
         ? 'no second factor is needed'
-        : `nobody is asked or refused, the realm only observes; otherwise ${headline(decision.would)}`;
+        : `allowed, since the realm is in observe mode; otherwise ${headline(decision.would)}`;
     case 'accept':
-      return 'nothing is asked: the key that was used is the second factor';
+      return 'no prompt: the key that was used is the second factor';
     case 'ask':
       return 'a second factor is asked for';
     case 'enrol':
@@ -97,15 +97,15 @@ function headline(decision: Decision): string {
 
 function loginText(facts: LoginFacts): string {
   const from =
-    facts.source ?? (facts.rhost === undefined ? undefined : `${facts.rhost}, which is no address`);
-  const place = from === undefined ? (facts.local ? 'local' : 'of no known source') : `from ${from}`;
+    facts.source ?? (facts.rhost === undefined ? undefined : `${facts.rhost}, which is not an address`);
+  const place = from === undefined ? (facts.local ? 'local' : 'from an unknown source') : `from ${from}`;
   const tty = facts.tty === undefined ? '' : ` on ${facts.tty}`;
   const unverified = facts.firstFactorVerified ? '' : ', first factor not verified';
   const socket = facts.rootSocket ? '' : ', over pam-user.sock, where no rule matches';
   return `${facts.service} ${place}${tty}${unverified}${socket}`;
 }
 
-/** Whether such a login has a secret to show, here or elsewhere: a new seed, or the link of an approval. */
+/** Whether such a login has a secret to show, in any way: a new seed, or the link of an approval. */
 function showsSecrets({ config }: DecisionInput, decision: Decision): boolean {
   const enforced = ifEnforced(decision);
   if (enforced.kind === 'ask') return enforced.factors.some((factor) => credentialOf(factor) !== undefined);
@@ -117,7 +117,7 @@ function keysText({ facts, state }: DecisionInput): string {
   return (facts.sshKeys ?? [])
     .map((key) => {
       const enrolled = state.factors.find((factor) => sshKeyOf(factor) === key);
-      const which = enrolled === undefined ? 'of ssh that is not enrolled' : `"${enrolled.name}"`;
+      const which = enrolled === undefined ? 'of SSH that is not enrolled' : `"${enrolled.name}"`;
       return `, with the security key ${which}`;
     })
     .join('');
@@ -137,7 +137,7 @@ function stateOf(factor: FactorRecord, now: number): string {
   if (!factor.enabled) return ' (disabled)';
   const { heldUntil: until } = summaryOf(factor);
   if (until !== undefined && until > now) return ` (restored: its codes are accepted from ${date(until)} on)`;
-  return kindOf(factor).usable(factor, now) ? '' : ' (no longer good)';
+  return kindOf(factor).usable(factor, now) ? '' : ' (no longer valid)';
 }
 
 /** "skip for sshd from 10.0.0.0/8, local". */
@@ -166,7 +166,7 @@ function sourceText(source: Source): string {
   return source.kind === 'local' ? 'local' : formatNetwork(source);
 }
 
-/** Names come from directories and from callers: nothing of them may steer a terminal. */
+/** Names come from directories and callers, so control characters are replaced: they must not steer a terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }

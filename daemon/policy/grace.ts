@@ -10,7 +10,7 @@ import {
   refusedDecision,
 } from './decision.ts';
 
-/** An account without any factor, in a realm that gives it time. */
+/** Decides for an account without any factor, in a realm that has a grace period. */
 export function byGrace(question: DecisionInput, realm: Realm, say: DecisionContext): Decision {
   const { state, facts, now } = question;
   const { line } = realm;
@@ -32,7 +32,7 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
   const text = `A second factor is required from ${date(end)} on. Ask your administrator to add one.`;
   if (started !== undefined) {
     return {
-      ...notNeededDecision('grace', say, line, `the grace period${span} goes on until ${date(end)}`),
+      ...notNeededDecision('grace', say, line, `the grace period${span} lasts until ${date(end)}`),
       text,
     };
   }
@@ -45,12 +45,12 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
 }
 
 /**
- * The exemption that lets this login off; undefined: none does.
+ * The exemption that applies to this login; undefined if no exemption applies.
  *
- * MUST hold:
- * - it counts from its beginning up to its end, so that a clock that was set back voids it;
- * - never in the portal: whoever changes factors is asked for one;
- * - on pam-user.sock, where a program says of itself which service it is, only one that is for every service.
+ * Invariants:
+ * - it applies from its beginning up to its end, so that a clock that was set back voids it;
+ * - never in the portal: changing factors always requires one;
+ * - on pam-user.sock, where a program chooses the service name itself, only an exemption for every service applies.
  */
 export function activeExemption(
   exemption: Exemption | undefined,

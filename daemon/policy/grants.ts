@@ -3,20 +3,20 @@ import type { Grant, LoginFacts } from './contract.ts';
 
 /**
  * What a grant is bound to: the source address, or the tty with session and boot id.
- * Undefined when neither is known for sure: then nothing is remembered.
+ * undefined if neither is known for certain: then no grant is issued.
  */
 export function grantOrigin(facts: LoginFacts): string | undefined {
   if (!facts.rootSocket) return undefined;
   if (facts.source !== undefined) return `ip:${facts.source}`;
-  // A host name that came with the login is no address, and may be anybody's.
+  // A host name that came with the login is not an address, and may be forged.
   if (facts.rhost !== undefined) return undefined;
   const { tty, session, bootId } = facts;
-  // A blank within a part could make two different origins read the same.
+  // A space within a part could make two different origins look the same.
   if ([tty, session, bootId].some((part) => part === undefined || !/^\S+$/.test(part))) return undefined;
   return `tty:${tty} session:${session} boot:${bootId}`;
 }
 
-/** @param forMs of the rule that matches now: a shorter one ends grants that a longer one gave */
+/** @param forMs of the rule that matches now: a shorter time ends grants that were issued for a longer one */
 export function activeGrant(
   grants: readonly Grant[],
   login: { readonly realm: string; readonly target: string; readonly facts: LoginFacts },
@@ -35,14 +35,14 @@ export function activeGrant(
   );
 }
 
-/** Whether a factor verified in this login may be remembered at all. */
+/** Whether a factor that is verified in this login may leave a grant. */
 export function mayRemember(facts: LoginFacts): boolean {
   return facts.firstFactorVerified && grantOrigin(facts) !== undefined;
 }
 
 /**
- * The account's grants with one for this login: a new one takes the place of the old one of the same
- * place; those that began after now (the clock was set back) are void; over the limit the oldest goes.
+ * The account's grants with one for this login: a new grant replaces the old one from the same origin; those that
+ * began after now (the clock was set back) are void; above the limit the oldest is dropped.
  */
 export function issueGrant(
   grants: readonly Grant[],
@@ -50,7 +50,7 @@ export function issueGrant(
     readonly realm: string;
     readonly facts: LoginFacts;
     readonly now: number;
-    /** su of a caller: the account that it was for. */
+    /** su of a caller: the target of su. */
     readonly target: string | undefined;
   },
 ): readonly Grant[] {

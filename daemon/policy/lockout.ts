@@ -8,12 +8,12 @@ type Rules = Realm['lockout'];
 export const unlocked: LockState = { codes: 0, any: 0 };
 
 /**
- * The lock as it stands now.
+ * The current lock.
  *
- * MUST hold:
- * - a lock that ran for `for` is over, and its count starts again;
- * - a clock set back keeps the lock and lets it begin anew, so that it lasts at most `for` from now.
- *   What comes back then differs from what went in, and has to be committed to mean anything later.
+ * Invariants:
+ * - a lock that has lasted for `lockout.duration` is over, and its failure count starts again;
+ * - a clock that was set back keeps the lock and restarts it, so that it lasts at most that long from now. The returned
+ *   lock then differs from the given one, and has to be committed to take effect later.
  */
 export function lockAt(lock: LockState, rules: Rules, now: number): LockState {
   if (lock.lockedAt === undefined) return lock;
@@ -23,21 +23,22 @@ export function lockAt(lock: LockState, rules: Rules, now: number): LockState {
   return { ...rest, any: 0 };
 }
 
-/** all: every answer is refused; codes: typed codes are. */
+/** all: every answer is refused; codes: only typed codes are. */
 export function lockoutAt(lock: LockState, rules: Rules, now: number): 'none' | 'codes' | 'all' {
   const { lockedAt, codesLockedAt } = lockAt(lock, rules, now);
   if (lockedAt !== undefined) return 'all';
   return codesLockedAt === undefined ? 'none' : 'codes';
 }
 
-/** When everything opens again; undefined when it is open, or when codes alone are locked. */
+/** When the lock on everything ends; undefined if it is open, or if only codes are locked. */
 export function lockedUntil(lock: LockState, rules: Rules, now: number): number | undefined {
   const { lockedAt } = lockAt(lock, rules, now);
   return lockedAt === undefined ? undefined : lockedAt + rules.forMs;
 }
 
 /**
- * After a wrong answer of a proven login. What is typed while it is locked counts nowhere.
+ * The lock after a wrong answer in a login whose first factor is verified. An answer while it is locked is not
+ * counted.
  * @param isCode a typed code: TOTP, HOTP, YubiKey, scratch, bypass
  */
 export function afterFailure(lock: LockState, isCode: boolean, rules: Rules, now: number): LockState {
@@ -55,15 +56,15 @@ export function afterFailure(lock: LockState, isCode: boolean, rules: Rules, now
   };
 }
 
-/** A verified factor ends the row; only a recovery key lifts the lock on typed codes. */
+/** A verified factor clears the failure count; only a recovery key unlocks typed codes. */
 export function afterVerified(lock: LockState, kind: KindName): LockState {
   if (kindOf({ kind }).traits.liftsCodeLock || lock.codesLockedAt === undefined) return unlocked;
   return { ...unlocked, codesLockedAt: lock.codesLockedAt };
 }
 
 /**
- * By how much the answer to a wrong one is held back, in milliseconds: from the third on 1, 2, 4, at most 5 s.
- * @param count wrong answers in a row, this one included
+ * The delay of a refusal in milliseconds: from the third failure on 1, 2, 4, at most 5 s.
+ * @param count consecutive wrong answers, this one included
  */
 export function delayFor(count: number): number {
   if (count < 3) return 0;

@@ -3,7 +3,7 @@ import type { LoginFacts } from './contract.ts';
 import type { Decision, NotNeeded } from './decision.ts';
 import { isSignIn } from './realm.ts';
 
-/** Whoever changes factors in the portal is asked for one, whatever the realm does at logins. */
+/** Changing factors in the portal requires one, also in observe mode. */
 export function observes(realm: Realm, { service }: Pick<LoginFacts, 'service'>): boolean {
   return realm.observe && !isSignIn(service);
 }
@@ -14,9 +14,10 @@ export function remainingRealms({ realms }: Config, realm: Realm): readonly Real
 }
 
 /**
- * What is decided where a realm observes.
+ * The decision in observe mode.
  *
- * MUST hold: it leaves nothing behind but its event. No grace begins, no lock, no mark moves, and nobody is told.
+ * Invariant: it leaves nothing but its event: it starts no grace period and no lock, moves no counter, and shows no
+ * text.
  */
 export function observed(would: Decision): NotNeeded {
   const { realm, membershipReason, rule, line, detail } = would;
@@ -32,7 +33,7 @@ export function observed(would: Decision): NotNeeded {
   };
 }
 
-/** The decision as it would be if the realm did not observe. */
+/** The decision as it would be without observe mode. */
 export function ifEnforced(decision: Decision): Decision {
   return decision.kind === 'not-needed' && decision.would !== undefined ? decision.would : decision;
 }

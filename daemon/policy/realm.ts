@@ -11,10 +11,10 @@ export type Selection =
       /** "group staff", "uid 1000 in 1000-59999", "everybody else". */
       readonly membershipReason: string;
     }
-  /** `realm` cannot be passed over: one of its groups does not resolve. */
+  /** `realm` cannot be ruled out: one of its groups does not resolve. */
   | { readonly kind: 'unresolved'; readonly realm: Realm; readonly group: string };
 
-/** Every group that a realm names, each once: what NSS has to be asked for. */
+/** Every group that a realm names, each once: what NSS is asked for. */
 export function referencedGroups(config: Config): readonly string[] {
   return [...new Set(config.realms.flatMap((realm) => realm.members?.groups ?? []))];
 }
@@ -22,11 +22,11 @@ export function referencedGroups(config: Config): readonly string[] {
 /**
  * The first realm that the account is a member of.
  *
- * MUST hold:
- * - before a realm with groups is passed over each of its groups resolves, or nothing is selected:
- *   a directory that is away must not move anybody to a laxer realm;
- * - a group that was not asked for counts as one that does not resolve;
- * - users, uids and domains decide first: they need no directory.
+ * Invariants:
+ * - a realm with groups is ruled out only if each of its groups resolves; otherwise no realm is selected: an
+ *   unavailable directory service must not move an account to a laxer realm;
+ * - a group that was not looked up counts as unresolved;
+ * - users, uids and domains decide first: they need no directory service.
  */
 export function selectRealm(
   config: Config,
@@ -39,14 +39,14 @@ export function selectRealm(
     const group = realm.members?.groups.find((name) => groups.get(name) !== 'not-member');
     if (group !== undefined) return { kind: 'unresolved', realm, group };
   }
-  // Such a configuration does not load; if one ever did, it would still let nobody in.
+  // Such a configuration does not load; this check still refuses if it ever does.
   throw new SallyportError(
     'config-bad',
     `${config.file}: no realm takes the account ${account.name}; add a last realm without members`,
   );
 }
 
-/** Why the account is a member; undefined when nothing says that it is. */
+/** Why the account is a member; undefined if it is not known to be one. */
 function membership(
   realm: Realm,
   account: Account,
@@ -63,10 +63,10 @@ function membership(
   return group === undefined ? undefined : `group ${group}`;
 }
 
-/** Whose factors, counts and locks a login is about. */
+/** Whose factors, failure counts and locks apply to a login. */
 export function factorOwnerOf(realm: Realm, facts: LoginFacts): 'target' | 'caller' {
   const isSu = facts.service === 'su' || facts.service === 'su-l';
-  // On pam-user.sock the real uid is what the program says it is.
+  // On pam-user.sock the real uid is what the program claims.
   return isSu && facts.rootSocket && realm.su === 'caller' ? 'caller' : 'target';
 }
 

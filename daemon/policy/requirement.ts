@@ -10,7 +10,9 @@ import {
 } from '../factors/kinds.ts';
 import type { LoginFacts } from './contract.ts';
 
-/** What an account's factors come to in a realm; bypass codes, which are none of its own, apart. */
+/**
+ * How an account's factors match a realm's requirement; bypass codes, which are not its own factors, are separate.
+ */
 export type RequirementMatch =
   | { readonly kind: 'no-factor' }
   | { readonly kind: 'all-disabled' }
@@ -18,11 +20,11 @@ export type RequirementMatch =
   | { readonly kind: 'some-fit'; readonly fitting: readonly FactorRecord[] };
 
 /**
- * MUST hold:
- * - a disabled factor still counts as one that the account has: disabling is no way to "no factor at all";
- * - only a set whose keys or codes are used up is no factor; whatever else cannot be used is one that
- *   does not fit;
- * - a bypass code is no factor that the account has: it makes nobody asked, and stands for nothing once it ends.
+ * Invariants:
+ * - a disabled factor still counts as a factor of the account: disabling is no way to "no factor at all";
+ * - only a set whose keys or codes are used up does not count; any other unusable factor counts as one that is not
+ *   accepted;
+ * - a bypass code does not count as a factor of the account: it causes no prompt, and has no effect once it expires.
  */
 export function matchRequirement(
   factors: readonly FactorRecord[],
@@ -45,12 +47,12 @@ export function matchRequirement(
   return fitting.length === 0 ? { kind: 'no-accepted-factor', enabled } : { kind: 'some-fit', fitting };
 }
 
-/** Whether one of these factors is what a realm requires, and not only what stands in for it a few times. */
+/** Whether one of these factors satisfies the realm's requirement itself, and is not only a limited substitute. */
 export function holdsRequired(fitting: readonly FactorRecord[]): boolean {
   return fitting.some((record) => !kindOf(record).traits.runsOut);
 }
 
-/** "recovery keys": the account has a set of them, all used, and nothing else; undefined: that is not so. */
+/** "recovery keys": the account has a set of them, all used, and no other factor; otherwise undefined. */
 export function usedUpNames(factors: readonly FactorRecord[], now: number): string | undefined {
   const own = factors.filter((record) => !isIssued(record) && sshKeyOf(record) === undefined);
   if (own.length === 0 || own.some((record) => !kindOf(record).traits.runsOut || canStillBeUsed(record, now)))
@@ -59,7 +61,7 @@ export function usedUpNames(factors: readonly FactorRecord[], now: number): stri
   return sets.flatMap(({ words }) => words.set ?? []).join(' and ');
 }
 
-/** Why an enabled factor does not fit, in part of a sentence for admins. */
+/** Why an enabled factor is not accepted, as part of a sentence for administrators. */
 export function mismatchReason(
   record: FactorRecord,
   realm: Pick<Realm, 'require' | 'yubikey' | 'webauthn'>,
@@ -68,11 +70,11 @@ export function mismatchReason(
   const name = `${record.kind} "${record.name}"`;
   const { require } = realm;
   if (!satisfiesRequirement(require, record.kind))
-    return `the realm requires ${namesOf(require)}, and ${name} is none`;
+    return `the realm requires ${namesOf(require)}, and ${name} is not among them`;
   return `${name} ${kindOf(record).notAllowed?.(record, { ...realm, rpId }) ?? 'cannot be used'}`;
 }
 
-/** What a realm requires, that requires something. */
+/** The requirement of a realm that has one. */
 export function namesOf(require: Realm['require']): string {
   return typeof require === 'string' ? 'one' : require.join(' or ');
 }
@@ -81,12 +83,13 @@ export function namesOf(require: Realm['require']): string {
 export type KeyLocation = 'here' | 'browser';
 
 /**
- * MUST hold:
- * - keys that are plugged in blink for somebody at this machine alone, and only after the first factor: nobody far
- *   away makes the key on the desk blink;
- * - elsewhere a browser answers, for a login that is proven, and with what a browser can use.
+ * Invariants:
+ * - local keys are used only for a local user, and only after the first factor: no remote party makes the key at
+ *   the machine blink;
+ * - elsewhere a browser answers, for a login whose first factor is verified, and with credentials that a browser
+ *   can use.
  *
- * @param hasPortal there is a page to approve a login on
+ * @param hasPortal a portal page exists to approve a login on
  */
 export function keyLocationOf(
   facts: LoginFacts,
@@ -105,12 +108,12 @@ export function isUsableFrom(facts: LoginFacts, record: FactorRecord, hasPortal:
 }
 
 /**
- * The factors that a login is about: of ssh's FIDO keys only those that a rule accepts for this very login.
+ * The factors that apply to a login: SSH security keys only if a rule accepts them for this login.
  *
- * MUST hold:
- * - a key counts only when the rule accepts it, over pam.sock, in a proven login of sshd's that sshd says it
- *   has verified this very key in; anywhere else it is as if the account did not have it;
- * - one that is disabled counts as one that the account has, and lets nobody in.
+ * Invariants:
+ * - an SSH key counts only if the rule accepts it, over pam.sock, in a login of sshd's with a verified first
+ *   factor, in which sshd has verified this key; anywhere else the account is treated as not having it;
+ * - a disabled key counts as a factor of the account, and lets no login in.
  */
 export function factorsFor(
   factors: readonly FactorRecord[],
@@ -125,7 +128,7 @@ export function factorsFor(
   });
 }
 
-/** Codes that an admin gave, and that are good now. */
+/** Bypass codes that an administrator issued, and that are valid now. */
 export function bypassCodes(factors: readonly FactorRecord[], now: number): readonly FactorRecord[] {
   return factors.filter((record) => isIssued(record) && record.enabled && canStillBeUsed(record, now));
 }

@@ -71,7 +71,7 @@ export function decodeText(bytes: Uint8Array): string | undefined {
  * Takes bytes as they come and gives whole frames. One for each connection.
  *
  * Invariants:
- * - a length is judged before a byte of the body is kept;
+ * - a length is verified before a byte of the body is kept;
  * - whatever was received is wiped once it is rejected, since an answer or a PIN may be in it.
  */
 export class FrameReader<Frame> {
@@ -115,7 +115,7 @@ export class FrameReader<Frame> {
     return frames;
   }
 
-  /** No more bytes come: what was half received may be most of an answer. */
+  /** The input has ended: a half-received frame may hold most of an answer. */
   end(): void {
     this.#body?.fill(0);
     this.#body = undefined;

@@ -81,8 +81,8 @@ export function encodeAssert(request: AssertRequest): Buffer {
 }
 
 /**
- * One buffer, so that the caller can wipe it. What is too long for the field is no PIN of any key, and is sent as
- * an empty one.
+ * One buffer, so that the caller can wipe it. Input too long for the field is not the PIN of any key, and is sent
+ * as an empty one.
  */
 export function encodePin(ask: number, pin: Buffer): Buffer {
   const sent = pin.length > limits.pinLength ? pin.subarray(0, 0) : pin;

@@ -63,7 +63,7 @@ const verdictStart = encodeFrame(frameTypes.verdict, [
 /**
  * Takes bytes as they come. One for each process of the helper.
  *
- * Invariant: what is not a VERDICT to the last byte is a violation at its first wrong one, and no more is kept.
+ * Invariant: a frame that is not exactly a VERDICT is a violation at its first wrong byte, and nothing more is kept.
  */
 export class VerdictReader<Expected extends Code> {
   readonly #expected: readonly Expected[];
@@ -76,11 +76,11 @@ export class VerdictReader<Expected extends Code> {
   /** @returns undefined: more is to come. @throws SallyportError `protocol-violation` */
   push(chunk: Buffer): Expected | undefined {
     const whole = verdictStart.length + 1;
-    if (this.#held.length + chunk.length > whole) throw violation('it says too much');
+    if (this.#held.length + chunk.length > whole) throw violation('its answer is too long');
     this.#held = Buffer.concat([this.#held, chunk]);
     const seen = Math.min(this.#held.length, verdictStart.length);
     if (!this.#held.subarray(0, seen).equals(verdictStart.subarray(0, seen)))
-      throw violation('that is no verdict');
+      throw violation('its answer is not a verdict');
     if (this.#held.length < whole) return undefined;
     const code = this.#held.readUInt8(verdictStart.length);
     const verdict = this.#expected.find((expected) => codes[expected] === code);
@@ -89,7 +89,7 @@ export class VerdictReader<Expected extends Code> {
   }
 }
 
-/** A name that no helper takes is the name of no account. */
+/** A name that the helper cannot take belongs to no account. */
 export function fits(bytes: Buffer, shortest: number, longest: number): boolean {
   return (
     bytes.length >= shortest && bytes.length <= longest && bytes.every((byte) => byte >= 32 && byte !== 127)

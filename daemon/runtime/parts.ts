@@ -160,7 +160,7 @@ function aggregates(log: Log, counts: Counts) {
   const aggregate = (event: string) => createLogAggregator(log, event, limits.unknownNamesInterval);
   return {
     unknownNames: counts.logAggregator('unknown-name', aggregate('unknown-names')),
-    throttled: counts.logAggregator('throttled', aggregate('throttled')),
+    rateLimited: counts.logAggregator('throttled', aggregate('throttled')),
   };
 }
 
@@ -174,7 +174,7 @@ export function verifierPart(
   rateLimiter: ReturnType<typeof rateLimiters>,
 ) {
   const { keyRequests, approvals } = authenticators;
-  const { unknownNames, throttled } = aggregates(log, counts);
+  const { unknownNames, rateLimited } = aggregates(log, counts);
   const inner = createVerifier({
     ...authenticators,
     store,
@@ -185,7 +185,7 @@ export function verifierPart(
     clock,
     rateLimiter: rateLimiter(),
     unknownNames,
-    throttled,
+    rateLimited,
     log,
   });
   const verifier = measuredVerifier(inner, counts);
@@ -203,7 +203,7 @@ export function verifierPart(
     login,
     close() {
       unknownNames.flush();
-      throttled.flush();
+      rateLimited.flush();
     },
   };
 }

@@ -5,7 +5,7 @@ import { createDurably, type FileOwner } from '../lib/durable.ts';
 import { messageOf } from '../lib/errors.ts';
 import { storeError, systemCode } from './error.ts';
 
-/** What a derived key is for. No key serves two purposes. */
+/** The purpose of a derived key. Each purpose has its own key. */
 export type Purpose =
   | 'record'
   | 'marker'
@@ -28,44 +28,44 @@ export interface KeyedHash {
 
 /** The master keys: the current one, and older ones that can still be read. */
 export interface Keyring {
-  /** The id of the key that new records are sealed with. */
+  /** The id of the key that new records are encrypted with. */
   readonly current: string;
-  /** All of them, the current one first. */
+  /** All keys, the current one first. */
   readonly ids: readonly string[];
   /** The file that they came from. */
   readonly source: KeySource;
-  /** When these keys were taken from their file; milliseconds since the epoch. */
+  /** When these keys were read from their file; milliseconds since the epoch. */
   readonly read: number;
   has(keyId: string): boolean;
   /** @throws store-key when the master key file has no such key */
   key(purpose: Purpose, keyId: string): KeyObject;
-  /** For recovery keys and for names that nobody proved. */
+  /** For recovery keys and for names from unverified logins. */
   keyedHash(purpose: 'recovery' | 'throttle'): KeyedHash;
-  /** The file's text: for a backup that is to hold it, and for nothing else. */
+  /** The text of the file: only for a backup that includes it. */
   text(): string;
-  /** Takes another set of keys over, for all who have this keyring. Recovery keys of the former stay known. */
+  /** Replaces the keys for all users of this keyring. Hash keys of recovery keys stay known. */
   adopt(other: Keyring): void;
-  /** The key that recovery keys were hashed with under that master key; undefined: it is not known. */
+  /** The key that recovery keys were hashed with under that master key; undefined if unknown. */
   recoveryKey(keyId: string): KeyObject | undefined;
-  /** One of a master key that may be gone: recovery sets that were hashed with it stay usable. */
+  /** Adds the hash key of a master key that may be gone: recovery sets that were hashed with it stay usable. */
   addRecoveryKey(keyId: string, key: Buffer): void;
 }
 
 export interface KeySource {
   readonly path: string;
-  /** Passed on by the service manager: the daemon cannot read a newer one before it is started anew. */
+  /** Passed on by the service manager: the daemon cannot read a newer one until it is restarted. */
   readonly credential: boolean;
 }
 
-const HEADER = '# Sallyport master keys. Whoever can read this file can read every seed.';
+const HEADER = '# Sallyport master keys. Anyone who can read this file can read every seed.';
 const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const KEY_TEXT = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * MUST hold here:
- * - the file that is judged is the file that is read (one descriptor);
- * - a key that others can read or write is refused, never mended;
+ * Invariants:
+ * - the file that is verified is the file that is read (one descriptor);
+ * - a key that others can read or write is rejected, never repaired;
  * - no message holds a byte of the file.
  */
 export function loadKeyring(options: { readonly path: string; readonly credentials?: string }): Keyring {
@@ -89,7 +89,7 @@ export function keyFileText(keys: readonly MasterKey[]): string {
   return `${[HEADER, ...keys.map(({ id, bytes }) => `${id} ${bytes.toString('base64')}`)].join('\n')}\n`;
 }
 
-/** Makes a new master key, durable before it returns; an existing file is never touched. */
+/** Creates a new master key, durable before it returns; an existing file is never changed. */
 export function createMasterKey(path: string, owner?: FileOwner): void {
   const text = keyFileText([newMasterKey()]);
   try {
@@ -100,7 +100,7 @@ export function createMasterKey(path: string, owner?: FileOwner): void {
     }
     throw storeError(
       'store-exists',
-      `There is a master key in ${path} already. It was left as it is: records sealed with it can be read with it alone.`,
+      `There is already a master key in ${path}. Nothing was changed: records encrypted with it can only be read with it.`,
     );
   }
 }
@@ -117,7 +117,7 @@ function readKeyFile(path: string, fromCredential: boolean): string {
     );
   }
   try {
-    // systemd guards $CREDENTIALS_DIRECTORY by the directory's own mode and ACL.
+    // systemd protects $CREDENTIALS_DIRECTORY by the directory's own mode and ACL.
     if (!fromCredential) refuseOpenToOthers(fd, path);
     return readFileSync(fd, 'utf8');
   } finally {
@@ -132,7 +132,7 @@ function refuseOpenToOthers(fd: number, path: string): void {
     throw storeError(
       'store-key',
       `The master key ${path} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}: others can use it. ` +
-        'Think about who may have read it, then run: chmod 0600 ' +
+        'Consider who may have read it, then run: chmod 0600 ' +
         path,
     );
   }
@@ -150,13 +150,13 @@ export function parseKeyring(text: string, source: KeySource): Keyring {
   return keyringOf(parseKeys(text, path), source);
 }
 
-/** The keys of both, the first one's current. @throws store-key: one id for two keys */
+/** The keys of both, the current key of the first. @throws store-key if one id names two keys */
 export function mergedKeyring(first: Keyring, second: Keyring): Keyring {
   const path = first.source.path;
   const keys = new Map(parseKeys(first.text(), path));
   for (const [id, bytes] of parseKeys(second.text(), path)) {
     if (keys.get(id)?.equals(bytes) === false)
-      throw storeError('store-key', `There are two master keys that are called ${id}. Nothing was changed.`);
+      throw storeError('store-key', `Two master keys have the id ${id}. Nothing was changed.`);
     keys.set(id, bytes);
   }
   return keyringOf(keys, first.source);
@@ -187,7 +187,7 @@ function saltedHash(key: KeyObject, salt: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(length).update(salt).update(text, 'utf8').digest();
 }
 
-/** An id stands for one key for good. @throws store-key */
+/** An id names one key forever. @throws store-key */
 function refuseOthers(
   masters: ReadonlyMap<string, Buffer>,
   fresh: ReadonlyMap<string, Buffer>,
@@ -197,7 +197,7 @@ function refuseOthers(
     if (masters.get(id)?.equals(bytes) === false)
       throw storeError(
         'store-key',
-        `The master key ${id} in ${source.path} is another one now. Put it back.`,
+        `The master key ${id} in ${source.path} has changed. Restore the previous one.`,
       );
 }
 

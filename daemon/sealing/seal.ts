@@ -7,11 +7,11 @@ import type { Keyring, Purpose } from './keyring.ts';
  *
  *   u8 schema | u8 length of the key id | key id | u64 version | 12 bytes nonce | ciphertext | 16 bytes tag
  *
- * MUST hold here:
+ * Invariants:
  * - the tag covers purpose, the record's full key, schema, key id and version, so that no envelope can be
- *   moved to another place, another account or another time;
+ *   moved to another location, another account or another time;
  * - no nonce is used twice with one key;
- * - nothing of the plaintext leaves before the tag is known to be right.
+ * - no plaintext is returned before the tag is verified.
  */
 export interface Sealer {
   seal(purpose: SealPurpose, key: Buffer, version: number, plaintext: Buffer): Buffer;
@@ -27,15 +27,15 @@ export interface Opened {
 }
 
 /**
- * Of all that is sealed. 2: records keep the uid of their account. What an older schema sealed is read; an older
- * Sallyport does not open a store that this one has written to, in place of taking its records for damaged.
+ * The schema of everything encrypted. 2: records keep the uid of their account. Older schemas can be read; an older
+ * Sallyport refuses to open a store that this one has written to, instead of reporting its records as damaged.
  */
 export const sealSchema = 2;
 const SCHEMA = sealSchema;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';
-/** What a version may not reach: above it a number is not exact. */
+/** The upper bound of a version (exclusive): above it a number is not exact. */
 const HIGH = 2 ** 32;
 
 export function createSealer(keyring: Keyring): Sealer {
@@ -79,14 +79,14 @@ export function createSealer(keyring: Keyring): Sealer {
   return { seal, open };
 }
 
-/** The version that an envelope claims; its tag is not checked. undefined: this is no envelope. */
+/** The version that an envelope claims; its tag is not verified. undefined if it is not an envelope. */
 export function claimedVersion(envelope: Buffer): number | undefined {
   const idLength = envelope[1];
   if (idLength === undefined || envelope.length < 10 + idLength) return undefined;
   return envelope.readUInt32BE(2 + idLength) * HIGH + envelope.readUInt32BE(6 + idLength);
 }
 
-/** The master key that an envelope says it was sealed with; its tag is not checked. */
+/** The master key that an envelope names; its tag is not verified. */
 export function claimedKey(envelope: Buffer): string | undefined {
   const idLength = envelope[1];
   if (idLength === undefined || envelope.length < 10 + idLength) return undefined;
@@ -115,7 +115,7 @@ function readHeader(envelope: Buffer): { headerLength: number; keyId: string; ve
   const headerLength = 10 + idLength;
   const version = claimedVersion(envelope);
   if (schema < 1 || version === undefined || envelope.length < headerLength + NONCE_BYTES + TAG_BYTES) {
-    throw damaged('it is no sealed record');
+    throw damaged('it is not an encrypted record');
   }
   return { headerLength, keyId: envelope.toString('latin1', 2, 2 + idLength), version };
 }
@@ -132,8 +132,8 @@ function damaged(why: string, cause?: unknown): Error {
 }
 
 /**
- * 64 random bits drawn when the process starts, then a counter of 32: no limit on how many records one key
- * may seal in its life, as 96 random bits would have.
+ * 64 random bits drawn when the process starts, then a counter of 32: with 96 random bits the number of records
+ * that one key may encrypt would be limited.
  */
 function createNonces(): () => Buffer {
   let prefix = randomBytes(8);

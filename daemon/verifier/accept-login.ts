@@ -10,16 +10,16 @@ import { loginEvent } from './events.ts';
 import { markOf, type YubikeyCounters } from './yubikey-counters.ts';
 
 /**
- * The one way that a factor lets a login in.
+ * The only way in which a factor lets a login in.
  *
- * MUST hold:
- * - one durable commit, on condition that the record still is what was assessed, holds all of it: the factor
- *   as it is once it was used, its marks, the end of the row of failures, the login, and the event;
- * - a login is let in only on true. Undecided or thrown, nobody is.
+ * Invariants:
+ * - one durable commit, conditional on the record that was assessed, holds all of it: the factor after its use, its
+ *   counters, the end of the failure count, the login, and the event;
+ * - a login is let in only on true; undefined and errors refuse.
  *
- * @param used as it is to be stored, or taken out
- * @param accepted what was typed
- * @returns false: the commit met another one; all of it is to be decided again
+ * @param used the factor as it is to be stored, or removed
+ * @param accepted the answer that was typed
+ * @returns false if another commit came first; decide again from fresh records
  */
 export async function accept(
   auditedStore: AuditedStore,
@@ -45,7 +45,7 @@ export async function accept(
   );
 }
 
-/** A key that sshd has verified for this one login: nothing of it is spent, but that it was used is kept. */
+/** Records a login with a key that sshd has verified: no counter moves, only its use is recorded. */
 export function acceptVerified(
   auditedStore: AuditedStore,
   assessed: Assessment,

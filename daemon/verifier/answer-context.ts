@@ -18,7 +18,7 @@ import {
 import { isReplay } from './replay.ts';
 import { withMarks, type YubikeyCounters } from './yubikey-counters.ts';
 
-/** What an answer is judged against: fresh records, and what policy allows of them. */
+/** What an answer is evaluated against: fresh records, and what policy allows of them. */
 export interface AnswerContext {
   readonly record: AccountRecord;
   readonly version: number;
@@ -26,9 +26,9 @@ export interface AnswerContext {
   /** The factors that may be used. */
   readonly factors: readonly FactorRecord[];
   readonly tokens: YubikeyCounters;
-  /** What servers said of this very answer. */
+  /** What validation servers reported for this answer. */
   readonly validated?: Validated;
-  /** What the signature under it proves. */
+  /** What the signature in this answer proves. */
   readonly signed?: Signed;
   readonly codesLocked: boolean;
   readonly firstFactorVerified: boolean;
@@ -71,12 +71,12 @@ interface Helpers {
   readonly assertions: Assertions;
 }
 
-/** What an answer is judged with, once nothing has to be fetched any more. */
+/** What an answer is evaluated with, once everything is fetched. */
 export type Ready = Pick<AnswerContext, 'factors' | 'tokens' | 'validated' | 'signed'>;
 
 /**
- * What an answer needs beside the account's record: the marks of YubiKeys and what their servers say, or what
- * the signature of a security key proves.
+ * Fetches what an answer needs beside the account's record: YubiKey counters and the validation servers' replies,
+ * or what the signature of a security key proves.
  */
 export async function prepareAnswer(
   { store, validations, assertions }: Helpers,
@@ -98,15 +98,16 @@ export async function prepareAnswer(
   return { ...(await withMarks(store, factors)), ...(validated === undefined ? {} : { validated }) };
 }
 
-/** A factor that was accepted, as it is to be stored, or taken out. */
+/** An accepted factor, as it is to be stored, or removed. */
 export interface Used {
   readonly factor: FactorRecord;
   readonly gone?: true;
 }
 
 /**
- * The record once `factor` was accepted: its mark moved, a bypass code gone, the row of failures ended.
- * @param accepted the answer; undefined: nothing was typed
+ * The record after `factor` was accepted: its last-used counter moved, a bypass code removed, the failure count
+ * cleared.
+ * @param accepted the answer; undefined if nothing was typed
  */
 export function afterAcceptance(
   record: AccountRecord,
@@ -122,7 +123,7 @@ export function afterAcceptance(
   };
 }
 
-/** The record with one wrong answer more, and with what it says of a device's clock. */
+/** The record with one more failure, and with the clock offset of the device, if the answer shows one. */
 export function afterFailedAnswer(
   answerContext: AnswerContext,
   evaluation: Evaluation & { outcome: 'refused' },

@@ -27,7 +27,7 @@ import {
   type Refusal,
   refused,
   whereOf,
-  withoutShape,
+  withoutFormat,
 } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
 
@@ -42,21 +42,21 @@ interface Given {
   readonly login: OpenLogin;
   readonly subject: LoginAccounts;
   readonly answer: Answer;
-  /** Whose factors are asked. */
+  /** The owner of the factors. */
   readonly account: string;
   readonly ended: AbortSignal | undefined;
 }
 
 /**
- * Answer -> judgement -> one commit.
+ * Answer → evaluation → one commit.
  *
  * Invariants:
  * - logins of one account whose first factor is verified take turns; one that is unverified takes none, so that
  *   it never holds up another: how many of them are judged the throttle says;
  * - while a turn is held nothing is awaited but the store: servers and signatures are asked for before, and all is
  *   decided again after them;
- * - a call that is over lets no one in, and spends nothing, unless its commit was under way already; its wrong answer
- *   counts all the same.
+ * - a call that has ended lets no login in and consumes nothing, unless its commit was already under way; its wrong
+ *   answer still counts.
  */
 export class Answering {
   readonly #o: AnsweringOptions;
@@ -65,7 +65,7 @@ export class Answering {
     this.#o = options;
   }
 
-  /** @param ended the call is over: nothing that it answered lets anyone in any more */
+  /** @param ended aborted once the call is over; no answer lets the login in after that */
   settle(login: OpenLogin, subject: LoginAccounts, given: Answer, ended?: AbortSignal): Promise<Verdict> {
     const account = (subject.holder ?? subject.target).name;
     const answer = ofThis(login, given);
@@ -76,7 +76,7 @@ export class Answering {
     );
   }
 
-  /** @returns undefined: the commit met another one; decide again */
+  /** @returns undefined if another commit came first; decide again */
   async #tryAnswer(given: Given): Promise<Verdict | Outside | undefined> {
     const { login, subject, answer, account, ended } = given;
     const assessed = await this.#o.assessor.assess(login.facts, subject);
@@ -85,7 +85,7 @@ export class Answering {
     if (decision.kind !== 'ask') return this.withoutFactor(login, assessed);
     const { value: record, version } = versioned;
     if (record === undefined || realm === undefined)
-      throw new SallyportError('internal', 'a login is asked that has no record: a defect');
+      throw new SallyportError('internal', 'internal error: no record for the login; please report this');
     const { factors, codesLocked } = decision;
     const asker = {
       account,
@@ -104,13 +104,14 @@ export class Answering {
       firstFactorVerified: login.facts.firstFactorVerified,
       now,
     };
-    return this.#judge(given, assessed, answerContext);
+    return this.#evaluate(given, assessed, answerContext);
   }
 
-  /** What policy alone decides, now that there is an answer. */
+  /** What policy decides without the factor, once an answer has come. */
   async withoutFactor(login: OpenLogin, assessed: Assessment): Promise<Verdict | undefined> {
     const { decision } = assessed;
-    if (decision.kind === 'ask') throw new SallyportError('internal', 'an answer was not judged: a defect');
+    if (decision.kind === 'ask')
+      throw new SallyportError('internal', 'internal error: an answer was not evaluated; please report this');
     if (decision.kind === 'enrol')
       return refused(login, { result: 'auth-err', text: refusalText('no-factor') });
     if (decision.kind === 'accept')
@@ -122,7 +123,7 @@ export class Answering {
     return refused(login, { result: decision.result, text: decision.text });
   }
 
-  async #judge(
+  async #evaluate(
     { login, answer, ended }: Given,
     assessed: Assessment,
     answerContext: AnswerContext,
@@ -171,7 +172,7 @@ export class Answering {
     }
   }
 
-  /** Failures of proven logins count in the store; those of others in the throttle alone. */
+  /** Failures of verified logins count in the store; those of others only in the rate limiter. */
   async #wrongAnswer(
     login: OpenLogin,
     answerContext: AnswerContext,
@@ -190,8 +191,8 @@ export class Answering {
       });
     }
     const record = afterFailedAnswer(answerContext, evaluation);
-    const told = withLock(event, answerContext.record.lock, record.lock);
-    if (!(await this.#o.auditedStore.change(answerContext, record, told))) return undefined;
+    const locking = withLock(event, answerContext.record.lock, record.lock);
+    if (!(await this.#o.auditedStore.change(answerContext, record, locking))) return undefined;
     const locked = lockoutAt(record.lock, answerContext.realm.lockout, answerContext.now);
     const isOver = locked === 'all' || (locked === 'codes' && !hasMoreThanCodes(answerContext));
     const reasons = { none: evaluation.reason, codes: 'codes-locked', all: 'locked' } as const;
@@ -203,7 +204,7 @@ export class Answering {
     });
   }
 
-  /** Nobody is there to be let in: the answer stays as good as it was. */
+  /** The call has ended, so the answer is not consumed. */
   async #tooLate(login: OpenLogin, assessed: Assessment, ended: AbortSignal): Promise<Refusal> {
     const { subject, now, decision } = assessed;
     const reason = ended.reason === 'timed-out' ? 'timed-out' : 'disconnected';

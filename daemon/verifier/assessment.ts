@@ -18,7 +18,7 @@ import { loginEvent, shown } from './events.ts';
 import { type LoginAccounts, subjectOf } from './login-accounts.ts';
 import { eventOriginOf, originOf } from './refusal-rules.ts';
 
-/** One account's records as they are now, and what policy makes of them. */
+/** The current records of one account, and what policy decides from them. */
 export interface Assessment {
   readonly subject: LoginAccounts;
   readonly versioned: Versioned<AccountRecord>;
@@ -30,17 +30,17 @@ export interface Assessment {
 export interface AssessorOptions {
   readonly store: Store;
   readonly accounts: Accounts;
-  /** The configuration in force; it may change between two calls. */
+  /** The active configuration; it may change between two calls. */
   readonly config: () => Config;
   readonly clock: Clock;
 }
 
 /**
- * Reads the records of a login and asks policy about them; writes down what is decided without an answer.
+ * Reads the records of a login and asks policy about them; records what is decided without an answer.
  *
- * MUST hold:
- * - nothing is kept from one assessment to the next: records are read anew each time;
- * - a decision is written down only while it still rests on the version that it was made from.
+ * Invariants:
+ * - nothing is kept from one assessment to the next: records are read again each time;
+ * - a decision is recorded only if the version that it was made from is still current.
  */
 export class Assessor {
   readonly #o: AssessorOptions;
@@ -52,7 +52,7 @@ export class Assessor {
     this.#auditedStore = auditedStore;
   }
 
-  /** @returns undefined: there is no such account */
+  /** @returns undefined if the account does not exist */
   subjectOf(facts: LoginFacts): Promise<LoginAccounts | undefined> {
     const { config, accounts } = this.#o;
     const asked = facts.firstFactorVerified
@@ -90,13 +90,13 @@ export class Assessor {
     }
   }
 
-  /** @returns false: the decision does not rest on fresh records any more */
+  /** @returns false if the records have changed since the assessment */
   async settle(
     { subject, versioned, now }: Assessment,
     decision: NotNeeded | Refused,
     facts: LoginFacts,
   ): Promise<boolean> {
-    const event = loginEvent(subject, facts, { ...told(decision), at: now, realm: decision.realm });
+    const event = loginEvent(subject, facts, { ...auditFieldsOf(decision), at: now, realm: decision.realm });
     const { version } = versioned;
     const account = subject.holder?.name;
     const origin = eventOriginOf(facts);
@@ -104,7 +104,7 @@ export class Assessor {
     const record = versioned.value ?? emptyRecord(account, now, subject.holder?.uid);
     if (decision.kind === 'not-needed' && decision.startGrace === true)
       return this.#auditedStore.change({ record, version }, { ...record, graceStarted: now }, event);
-    // A clock that was set back: the lock begins anew, and that has to be known later.
+    // The clock was set back: the lock starts again, and the event must show it later.
     if (decision.kind === 'refused' && decision.relockAt !== undefined) {
       const lock = { ...record.lock, lockedAt: decision.relockAt };
       return this.#auditedStore.change({ record, version }, { ...record, lock }, event);
@@ -113,8 +113,8 @@ export class Assessor {
   }
 }
 
-/** What the audit says of a decision that was made without an answer. */
-function told(decision: NotNeeded | Refused) {
+/** The audit fields of a decision that was made without an answer. */
+function auditFieldsOf(decision: NotNeeded | Refused) {
   const { kind: outcome, why: reason } = decision;
   const { would } = decision.kind === 'not-needed' ? decision : {};
   if (would === undefined) return { outcome, reason } as const;
@@ -125,7 +125,7 @@ function told(decision: NotNeeded | Refused) {
   } as const;
 }
 
-/** su of a caller: a grant for one target is none for another. */
+/** Invariant: a grant for su to one target does not apply to another. */
 function targetOfGrant(subject: LoginAccounts): string | undefined {
   return subject.holder?.name === subject.target.name ? undefined : subject.target.name;
 }
@@ -136,9 +136,9 @@ function forTarget(record: AccountRecord, subject: LoginAccounts): AccountRecord
 }
 
 /**
- * The record with what a login that was let in leaves: when and from where, and what is remembered. A bypass code
- * opens one login, so after it nothing is. A record that was written before uids were kept gets one here, and only
- * in a login whose first factor was verified.
+ * The record with what an accepted login leaves: its time and source, and its grant. A bypass code is valid for one
+ * login, so it leaves no grant. A record from before uids were kept gets its uid here, and only in a login whose
+ * first factor is verified.
  */
 export function withLogin(
   record: AccountRecord,

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts';
 import { isSignIn } from '../policy/realm.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 
-/** What a change rests on: the record as it was read, and its version. */
+/** The basis of a change: the record as it was read, and its version. */
 export interface ReadRecord {
   readonly record: AccountRecord;
   readonly version: number;
@@ -19,14 +19,14 @@ export interface NoteOptions {
 }
 
 /**
- * Writes decisions down.
+ * Records decisions.
  *
- * MUST hold:
+ * Invariants:
  * - a change and its event are one commit, conditional on the version that was read;
  * - a decision about a login without a verified factor names the party that it came from, so that its events are
  *   bounded;
- * - only an event that no change depends on may be left to the log while the store cannot be written;
- * - whoever meets another commit decides again, from fresh records.
+ * - only an event that no change depends on may go to the log instead while the store cannot be written;
+ * - on a conflict everything is decided again, from fresh records.
  */
 export class AuditedStore {
   readonly #store: Store;
@@ -37,7 +37,7 @@ export class AuditedStore {
     this.#log = log;
   }
 
-  /** @returns false: the record is not any more what the change rests on */
+  /** @returns false if the record no longer is what the change is based on */
   async change(
     from: ReadRecord,
     write: AccountRecord,
@@ -50,10 +50,10 @@ export class AuditedStore {
   }
 
   /**
-   * A decision that changes nothing, on condition that it still rests on fresh records.
-   * @param on basis absent: it rests on no record; origin of a login without a verified factor, absent: as the event
-   * says it
-   * @returns false: it does not
+   * Records a decision that changes nothing, if the records that it is based on are still current.
+   * @param on basis: absent if the decision depends on no record; origin: of a login without a verified factor,
+   *   absent if the event names it
+   * @returns false if the records have changed
    */
   async note(event: AuditEvent, { basis, origin = originIn(event) }: NoteOptions = {}): Promise<boolean> {
     try {
@@ -87,11 +87,11 @@ function originIn({
   return { way, party: source === undefined ? `account ${account}` : networkKey(source) };
 }
 
-/** @param decideOnce gives undefined when its commit met another one */
+/** @param decideOnce returns undefined if another commit came first */
 export async function retryOnConflict<T>(decideOnce: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < limits.commitTries; tries += 1) {
+  for (let attempt = 0; attempt < limits.commitTries; attempt += 1) {
     const settled = await decideOnce();
     if (settled !== undefined) return settled;
   }
-  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+  throw new SallyportError('conflict', 'concurrent changes; try again');
 }

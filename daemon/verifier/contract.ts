@@ -25,36 +25,36 @@ export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-
 /** How a login begins. */
 export type Opening =
   /**
-   * Decided without an answer; its event is committed (or, for what needs no commit, in the log). success: a
-   * key that sshd has verified is the second factor, and its commit is durable.
+   * Decided without an answer; its event is committed (or, where no commit is needed, in the log). success: a key
+   * that sshd has verified is the second factor, and its commit is durable.
    */
   | { readonly kind: 'done'; readonly result: ResultCode; readonly text?: string }
   | {
       readonly kind: 'ask';
       readonly prompt: string;
       readonly text?: string;
-      /** Seeds and the like: only for the eyes of the person, and shown with the prompt. */
+      /** Secrets, such as seeds: shown only to the user, together with the prompt. */
       readonly secret?: string;
       readonly login: OpenLogin;
       /** A security key of this machine may answer too. */
       readonly key?: KeyOption;
     };
 
-/** A login that waits for an answer. Held by one connection, in memory, and nowhere else. */
+/** A login that waits for an answer. Only one connection holds it, in memory. */
 export interface OpenLogin {
   readonly facts: LoginFacts;
-  /** What NSS said, and when by the monotonic clock; asked again for an answer that comes later. */
+  /** The NSS result, and when it was read by the monotonic clock; a late answer reads it again. */
   readonly subject?: { readonly value: LoginAccounts; readonly at: number };
-  /** What its approval has to sign; whatever another login's did is judged against this. */
+  /** What the approval of this login has to sign; assertions of any other login fail against it. */
   readonly challenge?: string;
-  /** What the last answer left to prove (HOTP, two codes in a row). */
+  /** What the last answer left to verify (HOTP, two codes in a row). */
   readonly resync?: Resync;
-  /** A first factor that is being added; nothing of it is stored before all of it is done. */
+  /** A first factor that is being enrolled; nothing is stored until the enrolment is complete. */
   readonly enrolment?: FirstEnrolment;
 }
 
 export type Verdict =
-  /** What was answered was right, and there is one more question. */
+  /** The answer was correct, and there is one more prompt. */
   | {
       readonly kind: 'next';
       readonly prompt: string;
@@ -64,60 +64,63 @@ export type Verdict =
     }
   | {
       readonly kind: 'accepted';
-      /** success after a factor; ignore when fresh records say that none is needed any more. */
+      /** success after a factor; ignore if fresh records show that none is needed any more. */
       readonly result: 'success' | 'ignore';
-      /** Bytes at the end of the answer that were the factor; 0 in mode prompt. */
+      /** Length in bytes of the factor at the end of the answer; 0 in mode prompt. */
       readonly strip: number;
-      /** As below; absent: none. */
+      /** As below; undefined if there is nothing to show. */
       readonly delay?: number;
       /** "3 recovery keys are left." */
       readonly text?: string;
     }
   | {
       readonly kind: 'refused';
-      /** The call may go on with another answer: the daemon counts them and sends MAXTRIES. */
+      /** The call may go on with another answer; the daemon counts the attempts and sends MAXTRIES. */
       readonly again: boolean;
       readonly result: 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';
       readonly text?: string;
-      /** It was the answer that was accepted a moment ago. */
+      /** The answer is the one that was accepted a moment ago. */
       readonly repeats?: true;
-      /** Milliseconds by which this answer's frame is held back. */
+      /** Milliseconds by which the frame of this answer is delayed. */
       readonly delay: number;
       readonly login: OpenLogin;
     };
 
-/** denied: whoever was to approve it in a browser said no; stopped: the daemon was. */
+/** denied: the approval was denied in the browser; stopped: the daemon is stopping. */
 export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied' | 'stopped';
 
-/** The heart: account -> decision -> answer -> verdict -> one commit. Every way in goes through it. */
+/** Account → decision → answer → verdict → one commit. Every kind of login goes through it. */
 export interface Verifier {
   open(facts: LoginFacts): Promise<Opening>;
   /**
-   * What was typed is wiped before it returns.
-   * @param ended aborted once the call is over: then nothing is accepted any more. Its reason may be 'timed-out'
+   * Wipes the answer before it returns.
+   * @param ended aborted once the call is over; nothing is accepted after that. Its reason may be 'timed-out'
    */
   answer(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict>;
-  /** The login ended without a decision: one event for a proven one. */
+  /** The login ended without a decision: one event if its first factor is verified. */
   abandon(login: OpenLogin, reason: AbandonReason): Promise<void>;
-  /** `sallyport verify`: spends a code as a login would, and counts as one. */
+  /** `sallyport verify`: consumes a code as a login would, and counts failures as one. */
   verify(request: VerifyRequest): Promise<VerifyResult>;
-  /** Adds a factor; a code that proves it is spent. */
+  /** Adds a factor; the code that verifies it is consumed. */
   enrol(request: EnrolRequest): Promise<EnrolResult>;
   /**
    * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
    * @throws SallyportError `no-relying-party`, `factor-kind-not-allowed`, `too-many-factors`
    */
   creationOptions(user: string): Promise<CreationOptions>;
-  /** What a legacy key is to be asked, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
+  /** The credential request for a legacy key, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
   legacyQuestion(user: string, credential: U2fCredential): Promise<CredentialRequest>;
 }
 
 export interface VerifyRequest {
   readonly actor: string;
-  /** Name as typed. */
+  /** The account name as typed. */
   readonly user: string;
   readonly answer: Buffer;
-  /** The answer before this one, for HOTP resync by two codes in a row. It is not judged again by itself. */
+  /**
+   * The answer before this one, for HOTP resynchronisation by two consecutive codes. It is not evaluated
+   * separately.
+   */
   readonly previous?: Buffer;
 }
 
@@ -128,7 +131,7 @@ export type VerifyResult =
       /** Stable: wrong, replay, clock, shape, locked, no-factor, disabled. */
       readonly reason: string;
       readonly text: string;
-      /** The next code in a row would bring an HOTP token back into step. */
+      /** The next consecutive code would resynchronise an HOTP device. */
       readonly resync: boolean;
     };
 
@@ -136,7 +139,7 @@ export type EnrolRequest = {
   readonly actor: string;
   readonly user: string;
   readonly name?: string;
-  /** A current code; left out only by an admin who says so. */
+  /** A current code; only an administrator may omit it, explicitly. */
   readonly code?: Buffer;
   readonly verify: boolean;
 } & (
@@ -154,7 +157,7 @@ export type EnrolRequest = {
       readonly algorithm: OtpAlgorithm;
       readonly counter: number;
     }
-  /** What the touch that is its `code` says it is. */
+  /** The YubiKey type, as shown by the OTP in `code`. */
   | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
   | {
       readonly kind: 'yubikey';
@@ -165,39 +168,39 @@ export type EnrolRequest = {
       /** The AES key. */
       readonly secret: Buffer;
     }
-  /** It is its own proof: the key made it for a challenge of ours. */
+  /** Needs no code: the key made it for a challenge of ours. */
   | { readonly kind: 'webauthn'; readonly registration: Registration }
   | {
       readonly kind: 'u2f';
       readonly credential: U2fCredential;
-      /** What proves it, unless an admin says that none is needed. */
+      /** The verification, unless an administrator omits it. */
       readonly assertion?: Assertion;
     }
-  /** A FIDO key of ssh's: the line of its .pub file. It has no code. */
+  /** An SSH security key: the line of its .pub file. It has no code. */
   | { readonly kind: 'ssh-sk'; readonly publicKey: string }
   | { readonly kind: 'recovery' }
-  /** A code that an admin gives, good for so many milliseconds. */
+  /** A code that an administrator issues, with its validity in milliseconds. */
   | { readonly kind: 'bypass'; readonly forMs: number }
 );
 
 export interface EnrolResult {
   readonly account: string;
   readonly factor: FactorSummary;
-  /** The ten keys in clear, once; only for kind recovery. */
+  /** The ten keys in clear, shown once; only for kind recovery. */
   readonly recoveryKeys?: readonly string[];
-  /** In clear, once, "123 456 789"; only for kind bypass. */
+  /** In clear, shown once, "123 456 789"; only for kind bypass. */
   readonly bypassCode?: string;
-  /** Factors that a new one put out of use: the old recovery set, the old bypass code. */
+  /** Factors that the new one replaces: the old recovery set, the old bypass code. */
   readonly replaced: readonly FactorSummary[];
-  /** Why it counts for nothing as things stand. */
+  /** Why the factor cannot be used at present; undefined if usable. */
   readonly warning?: string;
 }
 
-/** What a verifier stands on. */
+/** What a verifier depends on. */
 export interface VerifierOptions {
   readonly store: Store;
   readonly accounts: Accounts;
-  /** The configuration in force; it may change between two calls. */
+  /** The active configuration; it may change between two calls. */
   readonly config: () => Config;
   /** HMAC-SHA256 for recovery keys, under a key derived from the master key. */
   readonly keyedHash: FactorContext['keyedHash'];
@@ -208,48 +211,48 @@ export interface VerifierOptions {
   readonly assertions: Assertions;
   readonly keyRequests: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
-  /** Names that are no accounts, and tries that the throttle turned away: one line now and then. */
+  /** Names that are not accounts, and attempts that the rate limiter rejected: one line now and then. */
   readonly unknownNames: LogAggregator;
-  readonly throttled: LogAggregator;
+  readonly rateLimited: LogAggregator;
   readonly log: Log;
 }
 
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Milliseconds from some start; it never steps. */
+  /** Milliseconds since an arbitrary start; never set back. */
   monotonic(): number;
 }
 
-/** A first factor as it is being added in a login: in memory, with the login, and nowhere else. */
+/** A first factor while it is enrolled in a login: only in memory, with the login. */
 export interface FirstEnrolment {
-  /** Not stored; once a code was right it carries the mark of that code. */
+  /** Not stored; carries the last-used counter once a code was correct. */
   readonly factor: TotpRecord;
-  /** Shown once the code was right; not stored either. */
+  /** Shown once the code was correct; not stored either. */
   readonly recovery?: RecoveryRecord;
-  /** The code that was right. */
+  /** The code that was correct. */
   readonly accepted?: AcceptedAnswer;
 }
 
-/** A security key may answer a login too. */
+/** A security key that may answer a login. */
 export type KeyOption = {
   readonly question: CredentialRequest;
-  /** What may be typed in its place; undefined: nothing. */
+  /** What may be typed instead; undefined if nothing. */
   readonly typed?: string;
 } & (
   | {
-      /** One of this machine. */
+      /** A key on this machine. */
       readonly place: 'here';
-      /** One is plugged in: it may blink at once. */
+      /** A key is plugged in: it may blink at once. */
       readonly plugged: boolean;
     }
-  /** Somewhere else, on a page that approves this login. */
+  /** A key elsewhere, on a page that approves this login. */
   | {
       readonly place: 'approval';
       readonly approval: Approval;
       /** The link may be shown. */
       readonly linkShown: boolean;
     }
-  /** On the very page that asks. */
+  /** On the page that asks. */
   | { readonly place: 'page' }
 );

@@ -20,38 +20,38 @@ import type {
 import { type FactorRecord, kindOf, takes } from '../factors/kinds.ts';
 import { typedUnder } from '../factors/layouts.ts';
 
-/** What an answer turned out to be, against one account's factors. Pure: nothing is stored here. */
+/** The result of an answer against the factors of one account. Pure: stores nothing. */
 export type Evaluation =
   | {
       readonly outcome: 'accepted';
-      /** The factor as it MUST be stored before SUCCESS leaves. */
+      /** Invariant: stored in this state before SUCCESS is sent. */
       readonly factor: FactorRecord;
-      /** Bytes at the end of the answer that were the factor. */
+      /** Length in bytes of the factor at the end of the answer. */
       readonly length: number;
       readonly format: AnswerFormat;
-      /** It was good once: the commit takes the factor out. */
+      /** Single use: the commit removes the factor. */
       readonly gone?: true;
     }
-  /** No factor that may be used takes an answer of this format: it counts nowhere. */
+  /** No usable factor takes an answer of this format: not counted. */
   | {
       readonly outcome: 'unknown-format';
       /** It is the OTP of a YubiKey, typed under one of these keyboard layouts. */
       readonly layouts?: readonly string[];
     }
-  /** A typed code, and typed codes are locked: refused at once, counts nowhere. */
+  /** A typed code, and typed codes are locked: refused at once, not counted. */
   | { readonly outcome: 'codes-locked' }
   | {
       readonly outcome: 'refused';
       readonly reason: RejectReason;
-      /** Whether it counts with the typed codes. */
+      /** Whether it counts as a failure of typed codes. */
       readonly countsAsCode: boolean;
       readonly resync?: Resync;
       readonly offset?: ClockOffset;
-      /** restored: when codes are accepted again. Milliseconds since the epoch. */
+      /** restored: when codes are accepted again, in milliseconds since the epoch. */
       readonly until?: number;
-      /** restored: it is a code of the device, so that no other factor's "wrong" counts. */
+      /** restored: the code belongs to the device, so that "wrong" from another factor does not count. */
       readonly matches?: true;
-      /** It is the answer that was accepted last, within its own window: it guesses nothing, and counts nowhere. */
+      /** The answer that was accepted last, within its own window: it guesses nothing and is not counted. */
       readonly repeats?: true;
     };
 
@@ -59,15 +59,15 @@ export interface EvaluationInput {
   /** The factors that may be used in this login. */
   readonly factors: readonly FactorRecord[];
   readonly answer: Answer;
-  /** The whole answer, or what stands at its end behind the password. */
+  /** The whole answer, or the part behind the password. */
   readonly where: 'whole' | 'tail';
   readonly codesLocked: boolean;
   readonly context: FactorContext;
 }
 
 /**
- * Whether an answer could be one that validation servers are asked about, for some account: true wherever
- * `otpForServers` finds one, whatever the factors are.
+ * Whether validation servers could be asked about an answer, for any account: true wherever `otpForServers` finds
+ * one, whatever the factors are.
  */
 export function mayBeAnOtp(answer: Buffer, where: EvaluationInput['where']): boolean {
   return where === 'tail' ? endsLikeOtp(answer) : looksLikeOtp(answer);
@@ -95,15 +95,18 @@ function candidates(question: Omit<EvaluationInput, 'context'>): readonly Candid
   return tailsOf(answer, wanted);
 }
 
-/** An OTP that was typed under another keyboard layout is one where exactly one layout makes it a key's of these. */
+/**
+ * An OTP typed under another keyboard layout is recognised only if exactly one layout maps it to a key of these
+ * factors.
+ */
 function wholeFormat(answer: Buffer, { digits, otps }: Pick<WantedFormats, 'digits' | 'otps'>): AnswerFormat {
   const format = answerFormatOf(answer, digits);
   return format.kind === 'none' && otps.size > 0 ? retyped(typedUnder(answer), otps) : format;
 }
 
 /**
- * Whether an answer could be one for anybody, whatever factors the account has: asked where the account
- * must not show.
+ * Whether an answer could be valid for some account, whatever factors this one has: used where the account must not
+ * be revealed.
  */
 export function mayBeAnAnswer(answer: Buffer, where: EvaluationInput['where']): boolean {
   if (where === 'tail') return endsLikeOtp(answer) || tailsOf(answer, anyFormat).length > 0;
@@ -111,7 +114,7 @@ export function mayBeAnAnswer(answer: Buffer, where: EvaluationInput['where']): 
   return kind === 'none' ? typedUnder(answer).length > 0 : kind !== 'enter';
 }
 
-/** What an answer may be, whatever factors the account has left: one that was used up may be gone. */
+/** The possible formats of an answer, also of factors that the account no longer has: a used-up one may be gone. */
 export function formatsIn({
   answer,
   where,
@@ -125,7 +128,7 @@ export function formatsIn({
   );
 }
 
-/** What counts nowhere must be the word of every factor that was asked. */
+/** A failure is uncounted only if every factor that was tried says so. */
 const gravity = {
   counter: 3,
   replay: 2,
@@ -173,7 +176,7 @@ function refusedAs(
   };
 }
 
-/** Whether a factor may be asked that shares counters with other accounts: only then do they matter. */
+/** Whether a usable factor shares counters with other accounts; only then are they read. */
 export function needsCounters(question: Omit<EvaluationInput, 'context'>): boolean {
   const accepted = question.factors.flatMap((factor) => {
     const kind = kindOf(factor);
@@ -185,7 +188,7 @@ export function needsCounters(question: Omit<EvaluationInput, 'context'>): boole
   );
 }
 
-/** The OTP in this answer that only the servers can judge; undefined: there is none that may be used. */
+/** The OTP in this answer that only the servers can verify; undefined if no usable factor has one. */
 export function otpForServers(question: Omit<EvaluationInput, 'context'>): string | undefined {
   if (question.codesLocked) return undefined;
   const byServers = question.factors.filter(
@@ -203,8 +206,8 @@ function layoutsOf({ answer, where }: EvaluationInput): { readonly layouts?: rea
 }
 
 /**
- * The first factor that accepts decides; an answer that none accepts is one failure, however many it
- * was tried against.
+ * The first factor that accepts decides; an answer that no factor accepts is one failure, however many factors were
+ * tried.
  */
 export function evaluateAnswer(question: EvaluationInput): Evaluation {
   let refused: (Evaluation & { outcome: 'refused' }) | undefined;

@@ -12,7 +12,7 @@ interface Said {
   readonly at: number;
   readonly realm?: string | undefined;
   readonly factor?: FactorRecord | undefined;
-  /** outcome = observed: what it would have been. */
+  /** outcome = observed: the decision that would have been enforced. */
   readonly would?: string | undefined;
 }
 
@@ -22,12 +22,12 @@ function factorOf(factor: FactorRecord | undefined): Pick<AuditEvent, 'factor'> 
   return { factor: { id, kind, name } };
 }
 
-/** What a program said of itself, without what a terminal would take for a command. */
+/** The name that a program reports, without control characters that a terminal would interpret. */
 export function shown(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }
 
-/** What is written down of a decision about a login: facts and outcome, never what was typed. */
+/** What is recorded of a decision about a login: facts and outcome, never what was typed. */
 export function loginEvent(subject: LoginAccounts, facts: LoginFacts, said: Said): AuditEvent {
   const source = facts.source ?? facts.rhost;
   const { target, holder } = subject;
@@ -50,7 +50,7 @@ export function loginEvent(subject: LoginAccounts, facts: LoginFacts, said: Said
   };
 }
 
-/** What is written down of a change, or of a `verify`. */
+/** What is recorded of a change, or of a `verify`. */
 export function changeEvent(
   kind: AuditKind,
   said: Said & { readonly account: string; readonly actor: string },
@@ -68,14 +68,14 @@ export function changeEvent(
   };
 }
 
-/** The event of a wrong answer, with what it locked that was open before. */
+/** The event of a wrong answer, with the lockout that it caused. */
 export function withLock(event: AuditEvent, before: LockState, after: LockState): AuditEvent {
   if (after.lockedAt !== undefined && after.lockedAt !== before.lockedAt) return { ...event, locked: 'all' };
   const codes = after.codesLockedAt !== undefined && after.codesLockedAt !== before.codesLockedAt;
   return codes ? { ...event, locked: 'codes' } : event;
 }
 
-/** The event of a wrong answer that is a right code of another time. */
+/** The event of a code that is correct for another time. */
 export function withOffset(event: AuditEvent, { offset }: { readonly offset?: ClockOffset }): AuditEvent {
   return offset === undefined ? event : { ...event, offset: offset.seconds };
 }

@@ -11,7 +11,7 @@ import type { Assessment } from './assessment.ts';
 import type { KeyOption, OpenLogin } from './contract.ts';
 import { typedNames } from './prompt-texts.ts';
 
-/** What an offer is made with. */
+/** The inputs for a key option. */
 export interface OfferOptions {
   readonly keyRequests: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
@@ -19,9 +19,10 @@ export interface OfferOptions {
 }
 
 /**
- * MUST hold: only for a login that policy asks, so one that is proven; keys of this machine for somebody at it alone.
+ * Invariant: only for a login that policy asks for a factor, so for one whose first factor is verified; keys of
+ * this machine only for a local user.
  *
- * @returns undefined: none of the factors that are asked is a security key
+ * @returns undefined if none of the accepted factors is a security key
  */
 export async function keyOptionFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
@@ -43,12 +44,12 @@ export async function keyOptionFor(
   return { ...common, place: 'approval', approval, linkShown: maySeeSecrets(facts, config()) };
 }
 
-/** MUST hold: what approves a login was asked for by that very login (rule 1). */
+/** Invariant: a login accepts only assertions that it requested itself (rule 1). */
 export function boundTo(login: OpenLogin, offer: KeyOption | undefined): OpenLogin {
   return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
 }
 
-/** The answer as this login asked for it: one to another challenge is then no signature of this one. */
+/** The answer bound to the challenge of this login: an assertion for another challenge then fails. */
 export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
   return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
 }

@@ -4,22 +4,22 @@ import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts';
 
-/** Who logs in, and whose factors, counts and locks are asked. */
+/** The account that logs in, and the account whose factors, failure counts and locks apply. */
 export interface LoginAccounts {
   readonly target: Account;
-  /** The caller of su where the realm says so; undefined: that uid is no account. */
+  /** The caller of su where the realm says so; undefined if that uid has no account. */
   readonly holder: Account | undefined;
   readonly groups: ReadonlyMap<string, Membership>;
 }
 
 /**
- * Asks NSS who a login is about.
+ * Reads the accounts of a login from NSS.
  *
- * MUST hold:
- * - a backend that cannot tell is an error, and never "no such account";
- * - the realm is the target's, whoever's factors are asked.
+ * Invariants:
+ * - a backend that cannot answer is an error, and never "no such account";
+ * - the realm is the target's, whether or not the factors are the caller's.
  *
- * @returns undefined: there is no such account
+ * @returns undefined if the account does not exist
  * @throws SallyportError `accounts-unavailable`
  */
 export async function subjectOf(

@@ -31,17 +31,21 @@ export interface FirstEnrolmentOptions {
 const codePrompt = 'Verification code: ';
 const storedPrompt = 'Type "yes" once you have stored them: ';
 
-/** PAM does not say how large a terminal is: it is taken to be the smallest that is usual. */
+/** PAM does not report the size of a terminal, so the smallest usual one is assumed. */
 const screen = { columns: 80, rows: 24 };
 
-/** Begins with a new secret: a QR code where there is room for it, and the secret in letters. */
+/** Starts with a new secret: a QR code where it fits, and the secret in letters. */
 export function openFirst(
   login: OpenLogin,
   { realm, subject, now }: Assessment,
   { issuer, portal }: Pick<Config, 'issuer' | 'portal'>,
   randomness: Randomness,
 ): Opening {
-  if (realm === undefined) throw new SallyportError('internal', 'a first factor without a realm: a defect');
+  if (realm === undefined)
+    throw new SallyportError(
+      'internal',
+      'internal error: a first factor without a realm; please report this',
+    );
   const { digits, period, algorithm } = realm.totp;
   const account = subject.target.name;
   const seed = randomness.bytes(seedLengths.random[algorithm]);
@@ -65,9 +69,9 @@ export function openFirst(
 }
 
 /**
- * The picture begins on a line of its own: OpenSSH's client puts "(user@host) " in front of the first one. What there
- * is to type stands last, just above the prompt: where a client drops or spells out the blocks, or rows have gone
- * from a console, that is what is seen.
+ * The picture starts on a separate line: OpenSSH's client puts "(user@host) " in front of the first one. What can
+ * be typed comes last, just above the prompt: it stays visible where a client drops or escapes the blocks, or where
+ * lines have scrolled off a console.
  */
 function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: string | undefined): string {
   const typed = [...parametersText(token), `No picture? Type in: ${groupedBase32(token.seed)}`];
@@ -84,11 +88,11 @@ function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: str
     'You need a second factor. Type this secret into an authenticator app:',
     groupedBase32(token.seed),
     ...parametersText(token),
-    ...(portal === undefined ? [] : [`(or break off, and add one at ${portal})`]),
+    ...(portal === undefined ? [] : [`(or cancel, and add one at ${portal})`]),
   ].join('\n');
 }
 
-/** What an app does not take for granted. */
+/** Parameters that differ from an app's defaults. */
 function parametersText({ algorithm, digits, period }: OtpauthToken & { readonly kind: 'totp' }): string[] {
   const { totp: usual } = defaults;
   if (algorithm === usual.algorithm && digits === usual.digits && period === usual.period) return [];
@@ -100,14 +104,14 @@ function rowsOf(lines: readonly string[]): number {
 }
 
 /**
- * MUST hold:
- * - nothing is stored before the code was right and the recovery keys are said to be stored; breaking off at any
- *   point leaves nothing, and nobody in;
- * - whatever is refused on the way leaves an event, and counts nowhere: there is nothing to guess yet;
- * - then all of it is one commit: both factors, the code's mark, the login and their events, on condition that
+ * Invariants:
+ * - nothing is stored before the code was correct and the user has confirmed storing the recovery keys; a login
+ *   that ends earlier leaves nothing and is refused;
+ * - each refusal on the way leaves an event and is not counted: there is nothing to guess yet;
+ * - then one commit holds everything: both factors, the code's last-used counter, the login and their events, if
  *   policy still asks for it and the account still has no factor.
  *
- * @returns undefined: the commit met another one; decide again
+ * @returns undefined if another commit came first; decide again
  */
 export async function answerFirst(
   options: FirstEnrolmentOptions,
@@ -141,13 +145,13 @@ export async function answerFirst(
       again: true,
       text:
         verdict.offset === undefined
-          ? 'That is no current code of this secret. Check the clock of your device.'
+          ? 'That is not a current code for this secret. Check the clock of your device.'
           : `That is ${offsetText(verdict.offset.seconds)}. Set the clock of your device right.`,
     });
   const { recovery, keys } = newRecovery(options, now);
   const accepted = acceptedAnswer(shape, assessed.subject.target.name, factor, realm, now);
   const text = [
-    'Right. These recovery keys let you in when your device is lost; each opens one login. Store them now:',
+    'Correct. These recovery keys let you log in when your device is lost; each works once. Store them now:',
     ...keys,
   ].join('\n');
   return {

@@ -7,11 +7,11 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { refusals } from '../policy/decision.ts';
 
 /**
- * The texts that a person meets at the login prompt. Texts hold no escape sequences, and no prompt
- * reads "Password:", which sudo would replace by its own.
+ * The texts of the login prompt. They hold no escape sequences, and no prompt reads "Password:", which sudo would
+ * replace by its own.
  */
 
-/** Who is at a prompt while the daemon stops or is upgraded; told to everybody alike. */
+/** Shown, the same to every user, while the daemon stops or is upgraded. */
 export const stoppingText = 'Sallyport is being restarted. Please try again.';
 
 /** Where we are reached unverified the prompt is the same for everybody. */
@@ -29,14 +29,14 @@ export function promptFor(
   return sentence(typedNames(factors, codesLocked) ?? 'second factor');
 }
 
-/** "verification code or recovery key": what can be typed here; undefined: nothing. */
+/** "verification code or recovery key": what can be typed here; undefined if nothing. */
 export function typedNames(factors: readonly FactorRecord[], codesLocked: boolean): string | undefined {
   const usable = factors.filter((factor) => {
     const { traits, answerFormats } = kindOf(factor);
     const isTyped = answerFormats(factor).some(({ kind }) => kind !== 'assertion');
     return isTyped && !(traits.countsAsCode && codesLocked);
   });
-  // Whatever was enrolled first: codes, then what stands in for them.
+  // In this order, whatever was enrolled first: codes, then their substitutes.
   const inOrder = usable.toSorted((a, b) => placeOf(a) - placeOf(b));
   return [...new Set(inOrder.map((factor) => kindOf(factor).words.answer))].join(' or ') || undefined;
 }
@@ -46,8 +46,8 @@ function placeOf(factor: FactorRecord): number {
 }
 
 /**
- * Where a security key may answer too.
- * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program has to be told;
+ * The prompt where a security key may answer too.
+ * @param how touch: it blinks, and a touch is enough; touch-and-enter: it blinks, and the program needs Enter too;
  *   enter: it blinks after Enter
  */
 export function keyPrompt(
@@ -64,7 +64,7 @@ export function keyPrompt(
   return typed === undefined ? `${asked}: ` : `${asked}, or type a ${typed}: `;
 }
 
-/** What to do with a security key. */
+/** Instructions for a security key. */
 export function touchText(what: 'touch' | 'insert' | 'approve'): string {
   switch (what) {
     case 'touch':
@@ -78,22 +78,19 @@ export function touchText(what: 'touch' | 'insert' | 'approve'): string {
   }
 }
 
-/** What to open, and the number that has to stand there too. It holds the link: only for the eyes of the person. */
+/** What to open, and the number to compare there. Contains the link: shown only to the user. */
 export function approvalText(link: string, number: string): string {
   return `To use a security key, open ${link}\nand compare the number: ${number}`;
 }
 
-/** Where the link may end up in a log: the portal names the login to the person who is signed in there. */
+/** Without the link, which might reach a log: the portal shows the login to the user who is signed in there. */
 export function approvalTextWithoutLink(portal: string, number: string): string {
   return `Open ${portal} and approve this login. Number: ${number}`;
 }
 
 export function pinPrompt({ why, retries }: Extract<FidoEvent, { kind: 'pin' }>): string {
   const wrong = why === 'wrong' ? 'That PIN was wrong. ' : '';
-  const left =
-    retries === undefined
-      ? ''
-      : `${pluralise(retries, 'try is', 'tries are')} left before the key locks itself. `;
+  const left = retries === undefined ? '' : `${pluralise(retries, 'attempt')} left before the key locks. `;
   return `${wrong}${left}PIN of your security key: `;
 }
 
@@ -101,7 +98,7 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}: `;
 }
 
-/** Why an answer was refused, for a person whose password is already proven, or for an admin. */
+/** Why an answer was refused, for a user whose first factor is verified, or for an administrator. */
 export type RefusalReason =
   | 'wrong'
   | 'resync-required'
@@ -117,15 +114,15 @@ export type RefusalReason =
   | 'used-up'
   | 'uid-changed';
 
-/** Of an OTP that was typed under other keyboard layouts than a YubiKey is made for. */
+/** For an OTP that was typed under a keyboard layout that YubiKeys do not expect. */
 export function layoutText(layouts: readonly string[]): string {
-  return `That looks like a YubiKey OTP typed under the keyboard layout ${layouts.join(' or ')}, and is none of a key of yours. Switch to a layout with Latin letters (English), then touch the key again.`;
+  return `That looks like a YubiKey OTP typed under the keyboard layout ${layouts.join(' or ')}, and it belongs to none of your keys. Switch to a layout with Latin letters (English), then touch the key again.`;
 }
 
 /**
  * Why a wrong answer was refused.
  *
- * Invariant: of a code that is still to come nothing is said: whoever guessed one could wait for its time.
+ * Invariant: a code of the future is never mentioned, since an attacker who guessed one could wait for its time.
  */
 export function wrongText({
   reason,
@@ -148,15 +145,15 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
     case 'resync-required':
       return 'That fits. The store was restored since you used it last: now give the next one, to show that yours is in step.';
     case 'replay':
-      return 'That code was used before. Wait for the next one.';
+      return 'That code was already used. Wait for the next one.';
     case 'clock':
-      return 'The clock of this machine stands before your last login. Ask your administrator to set it right.';
+      return "This machine's clock is behind your last login. Ask your administrator to correct it.";
     case 'restored': {
       const minutes = pluralise(Math.max(1, Math.ceil(wait / 60_000)), 'minute');
       return `The store of this machine was restored a short time ago. Codes are accepted again in ${minutes}.`;
     }
     case 'unavailable':
-      return 'YubiKeys cannot be checked right now: their servers do not answer. Use another second factor.';
+      return 'YubiKeys cannot be verified right now: their servers do not answer. Use another second factor.';
     case 'counter':
       return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
     case 'unknown-format':
@@ -166,7 +163,7 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
     case 'locked':
       return 'Too many wrong answers: the second factor is locked for a while. Ask your administrator to unlock.';
     case 'no-factor':
-      return 'There is no enabled second factor to check this against.';
+      return 'No enabled second factor accepts this.';
     case 'used-up':
     case 'uid-changed':
       return refusals[reason].text;
@@ -175,7 +172,7 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
   }
 }
 
-/** Why a security key did not answer, for the person in front of it. */
+/** Why a security key did not answer, for the user in front of it. */
 export function keyFailureText(reason: FidoReason): string {
   switch (reason) {
     case 'no-touch':
@@ -185,29 +182,29 @@ export function keyFailureText(reason: FidoReason): string {
     case 'wrong-key':
       return 'That security key is not one of yours here.';
     case 'excluded':
-      return 'That security key is there already.';
+      return 'That security key is already enrolled.';
     case 'no-pin':
-      return 'A PIN or a finger is required here, and that security key has neither set up.';
+      return 'A PIN or fingerprint is required here, and that security key has neither set up.';
     case 'pin-blocked':
       return 'The PIN of that security key is blocked. Pull the key out and plug it in again; if that does not help, it has to be reset.';
     case 'unsupported':
-      return 'That security key cannot do what is asked of it here.';
+      return 'That security key does not support what is required here.';
     case 'key-full':
-      return 'That security key has no room left. Remove a passkey from it first.';
+      return 'That security key is full. Remove a passkey from it first.';
     case 'key-failed':
-      return 'The security key was pulled out, or does not answer as it should.';
+      return 'The security key was pulled out, or does not answer correctly.';
     case 'denied':
       return 'This login was denied.';
     case 'cancelled':
-      return 'The security key is not asked any more.';
+      return 'The security key request was cancelled.';
     case 'helper-failed':
-      return 'Security keys cannot be asked on this machine just now. Ask your administrator to look at the log.';
+      return 'Security keys are unavailable on this machine right now. Ask your administrator to check the log.';
     default:
       return unreachable(reason);
   }
 }
 
-/** What a person should hear after a login; undefined: nothing. */
+/** What to show a user after a login; undefined if nothing. */
 export function successText(factor: FactorRecord): string | undefined {
   return kindOf(factor).afterLogin?.(factor);
 }

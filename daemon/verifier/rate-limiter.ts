@@ -3,31 +3,31 @@ import { createRates, type Rate } from '../lib/rates.ts';
 import { limits } from '../limits.ts';
 
 /**
- * Failures of logins that are not proven: one bounded table in memory, by source and by a keyed hash
- * of the name as typed, account or not. They lock nothing (design, "What the module cannot know").
+ * Failures of logins without a verified first factor: one bounded table in memory, by source and by a keyed hash of
+ * the name as typed, account or not. They lock nothing (docs/design.md, rule 6).
  *
- * MUST hold:
- * - the same for names that are accounts and names that are not, and for a name in capitals;
- * - bounded, whatever is typed: the entry that was used longest ago gives way;
- * - a clock that is set back frees nobody early: the clock passed in is monotonic.
+ * Invariants:
+ * - names that are accounts and names that are not behave the same, also in capitals;
+ * - bounded, whatever is typed: the least recently used entry is evicted;
+ * - setting the clock back ends no limit early: the clock passed in is monotonic.
  */
 export interface RateLimiter {
-  /** Whether another try is let through. */
+  /** Whether another attempt is allowed. */
   allows(name: string | undefined, source: string): boolean;
-  /** Counts a failure. Counted before the try is judged: tries that come all at once count each other. */
+  /** Counts a failure. Called before the attempt is evaluated, so that simultaneous attempts count each other. */
   failed(name: string | undefined, source: string): void;
-  /** Takes one back: the try was none, or was right. */
+  /** Takes a failure back: the attempt was correct, or guessed nothing. */
   forgive(name: string | undefined, source: string): void;
   /** For status and tests. */
   readonly size: number;
 }
 
 export interface RateLimiterOptions {
-  /** Keyed hash: the table gives away no names. */
+  /** Keyed hash: the table reveals no names. */
   readonly hash: (text: string) => string;
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
-  /** Those of limits.ts, unless a test has its own. */
+  /** Those of limits.ts, unless a test sets others. */
   readonly entries?: number;
   readonly name?: Rate;
   readonly source?: Rate;

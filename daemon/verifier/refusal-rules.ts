@@ -11,7 +11,7 @@ import { layoutText, refusalText } from './prompt-texts.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
 
-/** @param refusal again: the call may go on; delay: milliseconds by which the frame is held back */
+/** @param refusal again: the call may go on; delay: milliseconds by which the frame is delayed */
 export function refused(
   login: OpenLogin,
   refusal: { result: Refusal['result']; again?: boolean; text?: string; delay?: number; repeats?: true },
@@ -20,8 +20,8 @@ export function refused(
   return { kind: 'refused', again, delay, login, ...rest };
 }
 
-/** What was typed by mistake guesses nothing, and is asked again; what a security key says is never a slip. */
-export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonly string[]): Refusal {
+/** A typing mistake guesses nothing, and is asked again; a security key makes no typing mistakes. */
+export function withoutFormat(login: OpenLogin, answer: Answer, layouts?: readonly string[]): Refusal {
   return refused(login, {
     result: 'auth-err',
     again: Buffer.isBuffer(answer),
@@ -29,19 +29,19 @@ export function withoutShape(login: OpenLogin, answer: Answer, layouts?: readonl
   });
 }
 
-/** Whether something is left that a lock on typed codes leaves alone: a recovery key, a security key. */
+/** Whether a lockout of typed codes leaves other factors: a recovery key, a security key. */
 export function hasMoreThanCodes(answerContext: AnswerContext): boolean {
   return answerContext.factors.some((factor) => !isTypedCode(factor));
 }
 
-/** Where in an answer the factor stands. */
+/** Which part of an answer the factor is. */
 export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
   return facts.mode === 'prompt' ? 'whole' : 'tail';
 }
 
 /**
- * With such a clock, just after a restore, or without the servers, no code can be right; and the answer that was accepted a moment ago
- * guesses nothing: no account is to be locked for it.
+ * With such a clock, just after a restore, or without the servers, no code can be correct; and the answer that was
+ * accepted a moment ago guesses nothing. None of these may lock an account.
  */
 export function isUncounted({ reason, repeats }: Evaluation & { outcome: 'refused' }): boolean {
   return repeats === true || nowhere.has(reason);
@@ -49,13 +49,14 @@ export function isUncounted({ reason, repeats }: Evaluation & { outcome: 'refuse
 
 const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavailable']);
 
-/** What tells where a login comes from. */
+/** The facts that identify where a login comes from. */
 type LoginOrigin = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
 
 /** Where a try comes from, for the throttle, the tallies and the places of unverified logins. */
 export function originOf(facts: LoginOrigin): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
-  // At this machine each user has tries of its own: nobody may use up those of the others. Terminals are easy to have.
+  // On this machine each user has separate attempts, so that no user can use up those of another. Not by terminal:
+  // a user can open many.
   if (facts.realUid !== 0) return `local:${facts.realUid}`;
   return facts.source ?? facts.rhost ?? `local:0:${facts.tty ?? ''}`;
 }
@@ -67,7 +68,7 @@ export function logPartyOf(facts: LoginFacts): { readonly uid: number } | { read
   return source === undefined || facts.realUid !== 0 ? { uid: facts.realUid } : { address: source };
 }
 
-/** Whose events of logins without a verified factor are counted together: at this machine those of one real uid. */
+/** Groups events of logins without a verified factor; on this machine, those of one real uid. */
 export function eventOriginOf(facts: LoginFacts): EventOrigin {
   if (!facts.rootSocket) return { way: 'user-socket', party: `uid:${facts.peerUid}` };
   const source = facts.source ?? facts.rhost;

@@ -8,14 +8,15 @@ import type { AcceptedAnswer } from '../store/contract.ts';
 import { type EvaluationInput, formatsIn } from './evaluate-answer.ts';
 
 /**
- * Replays of the answer that was accepted last: two programs, or two fingers, that send the same right answer at once.
+ * Replays of the answer that was accepted last: two programs, or two fingers, that send the same correct answer at
+ * once.
  *
  * Invariants:
- * - a replay is only ever refused: what is said here decides whether a refusal counts, and nothing else;
- * - only the answer that was accepted last is known, of this very account, and only while its own window lasts: it
- *   guesses nothing. An older one, or a recorded one, counts as wrong;
- * - what is kept is a digest of an answer that is spent;
- * - a clock that was set back makes it count.
+ * - a replay is always refused: this only decides whether the refusal counts;
+ * - only the answer that was accepted last is recognised, of this account, and only within its own window: it
+ *   guesses nothing. An older or recorded one counts as wrong;
+ * - only a digest is kept, of an answer that is consumed;
+ * - if the clock was set back, the replay counts.
  */
 export function acceptedAnswer(
   format: AnswerFormat,

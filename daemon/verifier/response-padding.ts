@@ -5,7 +5,7 @@ import type { Verdict } from './contract.ts';
 export interface ResponsePadding {
   /**
    * @param taken milliseconds since the answer came
-   * @param mayAsk an answer of this form may have been asked of validation servers, for some account
+   * @param mayAsk validation servers may have been asked about an answer of this format, for some account
    */
   hold(verdict: Verdict, taken: number, mayAsk: boolean): Verdict;
 }
@@ -15,10 +15,10 @@ export interface ResponsePadding {
  * while the password is still to be asked. A factor that was right has nothing to hide.
  *
  * Invariants:
- * - an answer leaves on a beat, never in between;
- * - whatever validation servers may be asked about leaves after more time than they are given, for every name, whether
- *   or not they were asked;
- * - under load no name takes longer than another: once one answer missed its beat, all wait for as long as it took,
+ * - an answer is sent on a beat, never in between;
+ * - an answer that validation servers may be asked about is sent only after their time limit, for every name,
+ *   whether or not they were asked;
+ * - under load no name takes longer than another: once one answer misses its beat, all wait as long as it took,
  *   within a bound.
  *
  * @param monotonic milliseconds

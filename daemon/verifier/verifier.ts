@@ -20,14 +20,15 @@ import type { CodeVerificationOptions } from './verify-code.ts';
 export type * from './contract.ts';
 
 /**
- * The heart: account -> decision -> answer -> verdict -> one commit. MUST hold (design, rules 1 to 3, 6 to
- * 8, 10):
- * - an answer is judged against records read for it, and policy, lock and factor are decided again whenever
- *   the commit meets another one: what was decided at HELLO only chose the prompt;
- * - "accepted", or an opening with "success", is returned only after the one commit of acceptance.ts is durable;
- * - a commit that failed is never taken for "not spent": the error goes up and ends in SYSTEM_ERR;
- * - a login that is not proven learns nothing but yes or no, in the same time for every name;
- * - nothing is stored for a name that is no account.
+ * Account → decision → answer → verdict → one commit.
+ *
+ * Invariants (docs/design.md, rules 1 to 3, 6 to 8, 10):
+ * - an answer is evaluated against records that were read for it, and on a conflict policy, lockout and factor are
+ *   decided again: the decision at HELLO only chose the prompt;
+ * - "accepted", or an opening with "success", is returned only after the one commit of accept-login.ts is durable;
+ * - a failed commit never means "not used": the error propagates and ends in SYSTEM_ERR;
+ * - an unverified login learns only yes or no, in the same time for every name;
+ * - nothing is stored for a name that is not an account.
  */
 export function createLogins(options: CodeVerificationOptions): LoginVerifier {
   const logins = new Logins(options);
@@ -102,7 +103,7 @@ class Logins implements LoginVerifier {
     }
   }
 
-  /** Of no account in particular: the same for every name. */
+  /** Independent of the account: the same for every name. */
   #mayAskServers(facts: LoginFacts, answer: Answer): boolean {
     const hasServers = this.#o.config().realms.some(({ yubikey }) => yubikey.servers !== undefined);
     return hasServers && Buffer.isBuffer(answer) && mayBeAnOtp(answer, whereOf(facts));
@@ -122,24 +123,24 @@ class Logins implements LoginVerifier {
   }
 
   /**
-   * Every refusal looks the same, and ends the call: for names that are none sshd gives junk, and a second
-   * prompt would tell. Where nothing is needed any answer will do, whatever its shape and the throttle.
+   * Every refusal looks the same and ends the call: sshd sends junk for unknown names, and a second prompt would
+   * reveal that. Where no factor is needed any answer is accepted, whatever its format and the rate limiter.
    */
   async #answerUnverified(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict> {
     const { facts } = login;
     const name = facts.rootSocket ? facts.user : undefined;
     const origin = originOf(facts);
-    const hasShape = Buffer.isBuffer(answer) && mayBeAnAnswer(answer, whereOf(facts));
-    const mayTry = hasShape && this.#o.rateLimiter.allows(name, origin);
+    const hasFormat = Buffer.isBuffer(answer) && mayBeAnAnswer(answer, whereOf(facts));
+    const mayTry = hasFormat && this.#o.rateLimiter.allows(name, origin);
     if (mayTry) this.#o.rateLimiter.failed(name, origin);
-    else if (hasShape) this.#o.throttled.add(origin);
+    else if (hasFormat) this.#o.rateLimited.add(origin);
     try {
       const verdict = await this.#answerOf(login, mayTry ? answer : undefined, origin, ended);
       if (verdict?.kind === 'accepted') {
         if (mayTry) this.#o.rateLimiter.forgive(name, origin);
         return verdict;
       }
-      // It guessed nothing: strangers who saw it cannot use up the tries of the name with it.
+      // It guessed nothing: an attacker who saw the code cannot use up the attempts of the name with it.
       if (mayTry && verdict?.kind === 'refused' && verdict.repeats) this.#o.rateLimiter.forgive(name, origin);
     } catch (error) {
       const said = { ...logPartyOf(facts), code: codeOf(error), message: messageOf(error) };
@@ -149,7 +150,7 @@ class Logins implements LoginVerifier {
     return refused(login, { result: 'auth-err' });
   }
 
-  /** @param answer undefined: nothing is judged, only whether anything is needed */
+  /** @param answer undefined: only evaluates whether a factor is needed */
   async #answerOf(login: OpenLogin, answer: Answer | undefined, origin: string, ended?: AbortSignal) {
     const { facts } = login;
     const subject = await this.#assessor.subjectOf(facts);
@@ -158,7 +159,7 @@ class Logins implements LoginVerifier {
       return undefined;
     }
     if (!facts.rootSocket && subject.target.uid !== facts.peerUid) {
-      // Only as often as the throttle lets through: nobody fills the trail of another.
+      // Only as often as the rate limiter allows: no user fills the audit trail of another.
       if (answer === undefined) return undefined;
       const said = { outcome: 'refused', reason: 'other-account', at: this.#o.clock.now() } as const;
       await this.#auditedStore.note(loginEvent(subject, facts, said), { origin: eventOriginOf(facts) });
@@ -174,7 +175,7 @@ class Logins implements LoginVerifier {
     });
   }
 
-  /** The account as NSS said it at HELLO; asked again when the answer was long in coming. */
+  /** The account as NSS reported it at HELLO; read again if the answer took long. */
   async #subject(login: OpenLogin): Promise<LoginAccounts | undefined> {
     const { subject, facts } = login;
     if (subject !== undefined && this.#o.clock.monotonic() - subject.at < limits.lookupAge)

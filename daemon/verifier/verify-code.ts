@@ -34,8 +34,8 @@ export interface CodeVerificationOptions extends VerifierOptions {
 /**
  * `sallyport verify`.
  *
- * MUST hold: a code that is accepted here is spent as in a login, by the same judge and the same commit,
- * and a wrong one counts as one.
+ * Invariant: a code is evaluated and consumed as in a login, by the same code and the same commit, and a wrong one
+ * counts.
  */
 export function createCodeVerification(options: CodeVerificationOptions): Pick<Verifier, 'verify'> {
   return {
@@ -62,15 +62,12 @@ export async function accountOf(
   const config = options.config();
   const found = known(await options.accounts.byName(user, referencedGroups(config)));
   if (found === undefined)
-    throw new SallyportError(
-      'no-such-account',
-      'there is no such account; check the name with: getent passwd',
-    );
+    throw new SallyportError('no-such-account', `account "${user}" not found; check: getent passwd ${user}`);
   const selected = selectRealm(config, found.account, found.groups);
   if (selected.kind === 'realm') return { owner: found.account, realm: selected.realm };
   throw new SallyportError(
     'accounts-unavailable',
-    `the realm cannot be told: the group ${selected.group} does not resolve; check it with: getent group`,
+    `cannot determine the realm: the group ${selected.group} does not resolve; check: getent group`,
   );
 }
 
@@ -136,8 +133,8 @@ async function tryVerify(
       const { reason } = evaluation;
       if (isUncounted(evaluation)) return no(reason, evaluation.until);
       const after = afterFailedAnswer(answerContext, evaluation);
-      const told = withLock(withOffset(event('refused', reason), evaluation), record.lock, after.lock);
-      if (!(await auditedStore.change(answerContext, after, told))) return undefined;
+      const locking = withLock(withOffset(event('refused', reason), evaluation), record.lock, after.lock);
+      if (!(await auditedStore.change(answerContext, after, locking))) return undefined;
       const resync = evaluation.resync !== undefined;
       return { outcome: 'refused', reason, text: wrongText(evaluation), resync };
     }

@@ -2,21 +2,21 @@ import { type FactorRecord, kindOf } from '../factors/kinds.ts';
 import { storeError } from '../sealing/error.ts';
 import type { Commit, Store, Versioned, YubikeyCounterRecord } from '../store/contract.ts';
 
-/** Marks of YubiKeys by name, as a commit must name them. */
+/** Counters of YubiKeys by name, as a commit must name them. */
 export type YubikeyCounters = ReadonlyMap<string, Versioned<YubikeyCounterRecord>>;
 
-/** Factors whose marks other accounts may have moved, as they are now. */
+/** Current factors whose counters other accounts may have moved. */
 export interface Marked {
   readonly factors: readonly FactorRecord[];
   readonly tokens: YubikeyCounters;
 }
 
 /**
- * YubiKeys that are enrolled for several accounts, under one public id or under several: what is spent of them
- * stands in records that all of them share.
+ * YubiKeys that are enrolled for several accounts, under one public id or under several: their last-used counters
+ * are in records that all of these accounts share.
  *
- * MUST hold: read before an answer is judged and named by the commit that accepts it, so that one press is
- * accepted once, for whichever account (design, rule 1); a mark that must be there and is not refuses.
+ * Invariant: read before an answer is evaluated, and named by the commit that accepts it, so that one press is
+ * accepted once, for one account (docs/design.md, rule 1); a counter record that must exist and does not refuses.
  *
  * @throws store error record-damaged
  */
@@ -34,15 +34,16 @@ export async function withMarks(
   return { factors: marked, tokens };
 }
 
-/** The counters of one key, whatever the account knows of it; of other factors none. */
+/** The counters of one key, across accounts; an empty list for other factors. */
 export async function marksIn(store: Pick<Store, 'token'>, factor: FactorRecord): Promise<YubikeyCounters> {
   const names = kindOf(factor).counters?.names(factor) ?? [];
   return new Map(await Promise.all(names.map(async (name) => [name, await store.token(name)] as const)));
 }
 
 /**
- * The factor under its counters.
- * @throws store error record-damaged: what the factor says it wrote, in one commit with itself, is not there
+ * The factor with its shared counters applied.
+ * @throws store error record-damaged if a counter record that the factor says it wrote, in its own commit, is
+ *   missing
  */
 export function raised(factor: FactorRecord, tokens: YubikeyCounters): FactorRecord {
   const { counters } = kindOf(factor);
@@ -52,7 +53,7 @@ export function raised(factor: FactorRecord, tokens: YubikeyCounters): FactorRec
   return found;
 }
 
-/** What the commit writes that accepts this factor, or adds it with a touch. */
+/** What the commit writes that accepts this factor, or that enrols it with a touch. */
 export function markOf(factor: FactorRecord, tokens: YubikeyCounters): NonNullable<Commit['tokens']> {
   const written = kindOf(factor).counters?.written(factor) ?? [];
   return written.map(({ name: token, lastPress, spent }) => {

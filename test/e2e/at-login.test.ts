@@ -83,7 +83,7 @@ await inNamespace(import.meta.filename, async () => {
     await third.answer(/Password: /, password);
     await secretOn(third);
     await third.answer(/Verification code: /, totp(secret));
-    await third.expect(/no current code/);
+    await third.expect(/not a current code/);
     await third.hangUp();
     assert.deepEqual(await kindsOf('bob'), []);
   });

@@ -133,7 +133,7 @@ await inNamespace(import.meta.filename, async () => {
     const seen = key.requests.length;
     const alone = fromAfar(bob);
     await alone.answer(/password for bob: /, password);
-    await alone.expect(/cannot be asked here, but at the machine itself/);
+    await alone.expect(/works only at the machine itself, not here/);
     await alone.hangUp();
     const secret = await product.addTotp('bob');
     const typing = fromAfar(bob);
@@ -232,7 +232,7 @@ await inNamespace(import.meta.filename, async () => {
       await terminal.answer(/password for erik: /, password);
       await key.blinks();
       key.touch();
-      await terminal.expect(/counted backwards/);
+      await terminal.expect(/counter went backwards/);
       await terminal.hangUp();
       const events = await product.events('erik');
       assert.ok(events.some(({ outcome, reason }) => outcome === 'refused' && reason === 'counter'));

@@ -143,7 +143,7 @@ await inNamespace(import.meta.filename, async () => {
     await elsewhere.answer(/Verification code: /, hotp(secret, 0));
     await isIn(elsewhere, 'erin');
     assert.match(await product.must(['user', 'show', 'erin']), /exempt\tuntil .* for sudo, by uid:0: repair/);
-    assert.match(await product.must(['explain', 'erin', '--service', 'sudo']), /lets the account off until/);
+    assert.match(await product.must(['explain', 'erin', '--service', 'sudo']), /exempted the account until/);
     assert.match((await product.cli(['status'])).stderr, /1 account is let off/);
     await product.must(['user', 'exempt', 'erin', '--clear']);
     const asked = await sudo(erin);

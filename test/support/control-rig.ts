@@ -149,7 +149,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       source: limits.throttleSource,
     }),
     unknownNames: createLogAggregator(log, 'unknown-names', 1_000),
-    throttled: createLogAggregator(log, 'throttled', 1_000),
+    rateLimited: createLogAggregator(log, 'throttled', 1_000),
     log,
   });
   const signed = {

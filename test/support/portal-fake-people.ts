@@ -68,7 +68,7 @@ export const details: Readonly<Record<string, string>> = {
   hotp: '6 digits, by counter, SHA-1',
   webauthn: 'localhost, ES256',
   yubikey: 'vvcccccccclb, validated by servers',
-  u2f: 'legacy, made for https://login.example.org: add the key anew as webauthn, then remove this',
+  u2f: 'legacy, made for https://login.example.org: enrol the key again as webauthn, then remove this',
   'ssh-sk': 'sk-ssh-ed25519@openssh.com, SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
 };
 

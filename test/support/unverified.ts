@@ -20,7 +20,7 @@ const port = 2205;
 interface Name {
   readonly name: string;
   readonly exists: boolean;
-  /** Each comes from an address of its own: what is compared is not the throttle of one source. */
+  /** Each comes from an address of its own: what is compared is not the rate limiter of one source. */
   readonly from: string;
 }
 

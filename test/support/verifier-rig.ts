@@ -139,7 +139,7 @@ export interface Rig {
   readonly clock: FakeClock;
   readonly logged: { event: string; [field: string]: unknown }[];
   readonly unknownNames: string[];
-  readonly throttled: string[];
+  readonly rateLimited: string[];
   /** The validation servers, as a test wants them. */
   servers: AskServers;
   /** Whether a security key is plugged in. */
@@ -161,7 +161,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
   const clock = new FakeClock();
   const logged: Rig['logged'] = [];
   const unknownNames: string[] = [];
-  const throttled: string[] = [];
+  const rateLimited: string[] = [];
   let inForce: Config = realms.length === 0 ? config(realm()) : config(...realms);
   const rateLimiter = createRateLimiter({
     hash: (text) => createHash('sha256').update(text).digest('hex'),
@@ -184,7 +184,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       keyRequests: { isPlugged: async () => rig.plugged },
       approvals: { open: () => assert.fail('nobody is to approve this') },
       unknownNames: { add: (source) => unknownNames.push(source), flush: () => undefined },
-      throttled: { add: (source) => throttled.push(source), flush: () => undefined },
+      rateLimited: { add: (source) => rateLimited.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
     });
   const rig: Rig = {
@@ -193,7 +193,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     clock,
     logged,
     unknownNames,
-    throttled,
+    rateLimited,
     servers: async () => 'unavailable',
     plugged: false,
     relyingParty: undefined,

@@ -41,7 +41,7 @@ export interface RotationParts {
 /**
  * Seals everything with the present master key, while everything else goes on.
  *
- * MUST hold:
+ * Invariants:
  * - it can be killed at any moment: each entry is sealed with a key that the key file holds, and a new start goes
  *   over all of it again;
  * - recovery keys that were hashed under an older key stay usable: its hash key is kept, sealed, before anything

@@ -229,7 +229,7 @@ describe('what is shown', () => {
       coded('bad-request'),
     );
     const named = await client.explain('bob', { service: 'sshd', from: 'host.example' });
-    assert.match(named.lines.join('\n'), /from host\.example, which is no address/);
+    assert.match(named.lines.join('\n'), /from host\.example, which is not an address/);
     assert.equal(rig.store.commits.length, 0);
   });
 

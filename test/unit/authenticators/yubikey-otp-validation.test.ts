@@ -99,13 +99,13 @@ describe('one server', () => {
 
   it('that cannot say is no verdict, and the reason is told', async () => {
     for (const [status, why] of [
-      ['BACKEND_ERROR', /trouble/],
+      ['BACKEND_ERROR', /internal error/],
       ['NOT_ENOUGH_ANSWERS', /peers/],
       ['REPLAYED_REQUEST', /before/],
       ['BAD_SIGNATURE', /client id and key/],
       ['NO_SUCH_CLIENT', /client id/],
       ['OPERATION_NOT_ALLOWED', /may not/],
-      ['MISSING_PARAMETER', /misses/],
+      ['MISSING_PARAMETER', /missing parameter/],
       ['ok', /unknown/],
       ['', /unknown/],
     ] as const)
@@ -115,8 +115,8 @@ describe('one server', () => {
   it('that lies is not believed, whatever it says', async () => {
     for (const status of ['OK', 'BAD_OTP', 'REPLAYED_OTP']) {
       assert.match(await whyNot(answering(status, {}, randomBytes(20))), /signature is wrong/);
-      assert.match(await whyNot(answering(status, { nonce: 'f'.repeat(32) })), /another question/);
-      assert.match(await whyNot(answering(status, { otp: otp({ use: 1, session: 2 }) })), /another question/);
+      assert.match(await whyNot(answering(status, { nonce: 'f'.repeat(32) })), /another request/);
+      assert.match(await whyNot(answering(status, { otp: otp({ use: 1, session: 2 }) })), /another request/);
       assert.match(await whyNot((_, response) => response.end(`status=${status}\r\n`)), /signature is wrong/);
       assert.match(
         await whyNot((_, response) => response.end(`status=${status}\r\nh=\r\n`)),
@@ -125,16 +125,16 @@ describe('one server', () => {
     }
     const replayed: RequestListener = (_, response) =>
       response.end(signed({ otp: press, nonce: 'a'.repeat(32), status: 'OK' }));
-    assert.match(await whyNot(replayed), /another question/);
+    assert.match(await whyNot(replayed), /another request/);
     const twice: RequestListener = (request, response) => {
       const { otp: given = '', nonce = '' } = asked(request);
       response.end(`status=OK\r\n${signed({ otp: given, nonce, status: 'BAD_OTP' })}`);
     };
-    assert.match(await whyNot(twice), /makes no sense/);
+    assert.match(await whyNot(twice), /malformed/);
   });
 
   it('that is rubbish, endless, cut off or elsewhere is no verdict', async () => {
-    assert.match(await whyNot((_, response) => response.end('rubbish\r\n')), /makes no sense/);
+    assert.match(await whyNot((_, response) => response.end('rubbish\r\n')), /malformed/);
     for (let time = 0; time < 50; time += 1) await whyNot((_, response) => response.end(randomBytes(500)));
     assert.match(await whyNot((_, response) => response.end('a'.repeat(100_000))), /too long/);
     assert.match(await whyNot((_, response) => response.writeHead(500).end()), /HTTP status 500/);
@@ -153,7 +153,7 @@ describe('one server', () => {
     assert.ok(nobody.outcome === 'unavailable');
     assert.match(
       nobody.why.toSorted().join(),
-      /127\.0\.0\.1:1: it cannot be reached \(ECONNREFUSED\).*address is none/,
+      /127\.0\.0\.1:1: it cannot be reached \(ECONNREFUSED\).*invalid address/,
     );
     assert.equal((await validate([])).outcome, 'unavailable');
   });

@@ -177,7 +177,7 @@ describe('google-authenticator', () => {
   });
 
   test('a file of somebody else’s is none of the account that is named', () =>
-    refused(file('bobs', google, { uid: uids.bob }), /speaks for its owner alone/, '--user', 'alice'));
+    refused(file('bobs', google, { uid: uids.bob }), /valid only for its owner/, '--user', 'alice'));
 });
 
 describe('what users may put into files that root reads', () => {

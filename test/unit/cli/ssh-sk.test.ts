@@ -70,12 +70,12 @@ describe('factor add ssh-sk', () => {
       [file('two.pub', `${pubLine('x')}\n${pubLine('y')}\n`), 2, /2 lines/],
       [file('private', '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n'), 2, /private key/],
       [file('rsa.pub', 'ssh-rsa AAAAB3NzaC1yc2E a@b'), 2, /no second factor/],
-      [file('authorized_keys', `no-touch-required ${pubLine('x')}\n`), 2, /options stand before.*\.pub/],
+      [file('authorized_keys', `no-touch-required ${pubLine('x')}\n`), 2, /options before.*\.pub/],
       ['-', 2, /2 lines/, `${pubLine('x')}\n${pubLine('y')}\n`],
       ['-', 2, /there is no key/, ''],
       [join(rig.directory, 'none.pub'), 2, /cannot read the file of --key.*name a \.pub file/],
       ['/dev/zero', 2, /too long/],
-      [join(rig.directory, 'blue.pub'), 2, /"blue" of this account is this very key/],
+      [join(rig.directory, 'blue.pub'), 2, /"blue" of this account is the same key/],
     ];
     const before = await factorsOf('alice');
     for (const [key, status, says, input] of tries) {

@@ -34,7 +34,7 @@ describe('the summary of a record', () => {
       '6 digits, 30 s, SHA-1',
       '6 digits, by counter, SHA-1',
       '2 of 2 left',
-      '2 of 2 left, legacy: make recovery keys, then remove this',
+      '2 of 2 left, legacy: create recovery keys, then remove this',
       'one login, until 2026-01-02 03:04 UTC',
       '8 digits, 60 s, SHA-512',
     ]);

@@ -92,8 +92,8 @@ describe('a .pub file', () => {
     ['an empty file', '', /there is no key/],
     ['blank lines', ' \n\n', /there is no key/],
     ['two keys', `${one}\n${pubLine('b')}\n`, /2 lines.*one key at a time/],
-    ['options, as in authorized_keys', `no-touch-required ${one}`, /options stand before.*\.pub file/],
-    ['options with blanks', `from="10.0.0.0/8",command="a b" ${one}`, /options stand before/],
+    ['options, as in authorized_keys', `no-touch-required ${one}`, /options before.*\.pub file/],
+    ['options with blanks', `from="10.0.0.0/8",command="a b" ${one}`, /options before/],
     ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n', /private key.*\.pub file/],
     ['an ordinary key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA a@b', /no second factor.*ed25519-sk/],
     ['an RSA key', 'ssh-rsa AAAA', /no second factor/],
@@ -103,13 +103,13 @@ describe('a .pub file', () => {
       `${certificateOf[ed25519]} ${base64(certificate(ed25519, 'a'))}`,
       /certificate.*that it certifies/,
     ],
-    ['the type alone', ed25519, /no key of that type/],
-    ['something else', 'hunter2', /no public key of OpenSSH/],
-    ['a type that begins like one', `${ed25519}x ${publicKey('a')}`, /no public key/],
-    ['the type in capitals', `${ed25519.toUpperCase()} ${publicKey('a')}`, /no public key/],
-    ['the type of another key', `${ecdsa} ${publicKey('a')}`, /no key of that type/],
-    ['base64 without its end', `${ed25519} ${publicKey('a').replace(/=+$/, '')}`, /no key of that type/],
-    ['base64 of URLs', `${ed25519} ${publicKey('a').replaceAll('/', '_')}-`, /no key of that type/],
+    ['the type alone', ed25519, /not a complete key of that type/],
+    ['something else', 'hunter2', /not a public key of OpenSSH/],
+    ['a type that begins like one', `${ed25519}x ${publicKey('a')}`, /not a public key/],
+    ['the type in capitals', `${ed25519.toUpperCase()} ${publicKey('a')}`, /not a public key/],
+    ['the type of another key', `${ecdsa} ${publicKey('a')}`, /not a complete key of that type/],
+    ['base64 without its end', `${ed25519} ${publicKey('a').replace(/=+$/, '')}`, /not a complete key of that type/],
+    ['base64 of URLs', `${ed25519} ${publicKey('a').replaceAll('/', '_')}-`, /not a complete key of that type/],
     ['too much', `${one} ${'x'.repeat(limits.sshKeyText)}`, /too long/],
   ];
   for (const [what, text, says] of refused)
@@ -120,7 +120,7 @@ describe('a .pub file', () => {
   for (const type of types)
     for (const [what, blob] of oddBlobs(type))
       it(`of ${type} is refused: ${what}`, () => {
-        assert.throws(() => readSshSkKey(`${type} ${base64(blob)}`), badKey(/no key of that type/));
+        assert.throws(() => readSshSkKey(`${type} ${base64(blob)}`), badKey(/not a complete key of that type/));
       });
 
   it('is never quoted in what is said of it', () => {

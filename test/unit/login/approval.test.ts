@@ -269,7 +269,7 @@ describe('an approval and what is typed', () => {
     await login.sees('withdraw');
     login.send(withdrawn);
     assert.deepEqual((await promptOf(login, 2))[0], 'Code: ');
-    assert.ok(textsOf(login).includes('It was not approved in time.'));
+    assert.ok(textsOf(login).includes('Approval timed out.'));
     login.send(answer('123456'));
     assert.equal(await login.result(), pam.success);
   });

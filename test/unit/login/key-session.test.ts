@@ -50,7 +50,7 @@ const said: fc.Arbitrary<() => Event> = fc
 const verdicts: fc.Arbitrary<() => Event> = fc
   .record({ accepted: fc.boolean(), again: fc.boolean(), delay: fc.constantFrom(0, 100) })
   .map(({ accepted, again, delay }) => () => ({
-    kind: 'judged',
+    kind: 'evaluated',
     verdict: accepted
       ? { kind: 'accepted', result: 'success', strip: 0 }
       : { kind: 'refused', result: 'auth-err', again, delay, login, text: 'Wrong.' },
@@ -68,7 +68,7 @@ const others: fc.Arbitrary<() => Event> = fc
 
 /** What may come in a state, so that most of what is tried is a login that goes on. */
 function fits({ at }: State, event: Event): boolean {
-  if (event.kind === 'judged') return at === 'judging';
+  if (event.kind === 'evaluated') return at === 'evaluating';
   if (event.kind === 'held') return at === 'holding';
   if (event.kind !== 'frame') return true;
   if (event.frame.type === 'answer') return at === 'prompted' || at === 'withdrawing' || at === 'pin';
@@ -110,7 +110,7 @@ it('whatever comes in whatever order', () => {
           let kept = false;
           for (const effect of next.effects) {
             if (effect.do === 'touch') assert.ok(offered > 0, 'a key blinks that is not offered');
-            if (effect.do === 'judge') {
+            if (effect.do === 'evaluate') {
               evaluated += 1;
               if (Buffer.isBuffer(effect.answer)) {
                 kept = effect.answer === answer;
@@ -133,13 +133,13 @@ it('whatever comes in whatever order', () => {
               open = 'withdrawn';
             }
             if (frame.type === 'result' && frame.code === 'success') {
-              assert.ok(event.kind === 'judged' && event.verdict.kind === 'accepted');
+              assert.ok(event.kind === 'evaluated' && event.verdict.kind === 'accepted');
               assert.equal(open, 'no', 'SUCCESS while a prompt is open');
             }
           }
           if (answer !== undefined && !kept)
             assert.ok(typed === '' || answer.every((byte) => byte === 0), 'what was dropped is not wiped');
-          assert.ok(evaluated <= limits.answersPerCall, `${evaluated} answers were judged`);
+          assert.ok(evaluated <= limits.answersPerCall, `${evaluated} answers were evaluated`);
         };
         take({ kind: 'frame', frame: { ...hello, terminal } });
         take({ kind: 'opened', opening });
@@ -151,6 +151,6 @@ it('whatever comes in whatever order', () => {
     ),
     { numRuns: 5_000 },
   );
-  for (const at of ['prompted', 'withdrawing', 'touching', 'pin', 'judging', 'holding', 'over'])
+  for (const at of ['prompted', 'withdrawing', 'touching', 'pin', 'evaluating', 'holding', 'over'])
     assert.ok((seen[at] ?? 0) > 500, `${at}: ${seen[at]}`);
 });

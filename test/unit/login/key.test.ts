@@ -178,7 +178,7 @@ describe('at a terminal that takes a prompt back', () => {
     await until(() => asked.pins.length === 1, 'the PIN');
     asked.watch({ kind: 'pin', why: 'wrong', retries: 7 });
     assert.deepEqual(await promptOf(login, 3), [
-      'That PIN was wrong. 7 tries are left before the key locks itself. PIN of your security key: ',
+      'That PIN was wrong. 7 attempts left before the key locks. PIN of your security key: ',
       0,
     ]);
     login.send(answer('4321\r'));

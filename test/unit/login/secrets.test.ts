@@ -63,13 +63,13 @@ describe('a secret', () => {
   });
 
   it('is shown once: a prompt that is repeated stands by itself', () => {
-    const wrong = [answered('000000'), { kind: 'judged', verdict: again } as const];
+    const wrong = [answered('000000'), { kind: 'evaluated', verdict: again } as const];
     assert.deepEqual(shownAt(true, ...wrong).slice(2), ['error: Wrong.', 'prompt terminal: Code: ']);
     assert.deepEqual(shownAt(false, ...wrong).slice(3), ['error: Wrong.', 'prompt hidden: Code: ']);
   });
 
   it('that comes with the next question goes the same way', () => {
-    const right = [answered('123456'), { kind: 'judged', verdict: next } as const];
+    const right = [answered('123456'), { kind: 'evaluated', verdict: next } as const];
     assert.deepEqual(shownAt(true, ...right).slice(2), ['prompt terminal: KEYS\nStored? ']);
     assert.deepEqual(shownAt(false, ...right).slice(3), ['info: KEYS', 'prompt hidden: Stored? ']);
   });

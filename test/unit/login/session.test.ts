@@ -38,7 +38,7 @@ const answered = (text: string): Event => ({
 });
 const cancelled: Event = { kind: 'frame', frame: { type: 'cancel' } };
 const opened = (opening: Opening): Event => ({ kind: 'opened', opening });
-const evaluated = (verdict: Verdict): Event => ({ kind: 'judged', verdict });
+const evaluated = (verdict: Verdict): Event => ({ kind: 'evaluated', verdict });
 const asks = opened({ kind: 'ask', prompt: 'Code: ', login: first });
 const wrong = (more: Partial<Verdict & { kind: 'refused' }> = {}): Event =>
   evaluated({ kind: 'refused', again: true, result: 'auth-err', delay: 0, login: second, ...more });
@@ -57,14 +57,14 @@ const events: Record<string, () => Event> = {
   'opened: refused with text': () => opened({ kind: 'done', result: 'perm-denied', text: 'No.' }),
   'over limit': () => ({ kind: 'over-limit', holdFor: 0 }),
   'over limit, held': () => ({ kind: 'over-limit', holdFor: 1000 }),
-  'judged: success': () => evaluated({ kind: 'accepted', result: 'success', strip: 6, text: 'Few.' }),
-  'judged: ignore': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0 }),
-  'judged: ignore, held': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
-  'judged: again': () => wrong({ text: 'Wrong.' }),
-  'judged: again, held': () => wrong({ text: 'Wrong.', delay: 1000 }),
-  'judged: again, locked': () => wrong({ result: 'maxtries', text: 'Locked.' }),
-  'judged: end': () => wrong({ again: false, result: 'maxtries', text: 'Locked.' }),
-  'judged: end, held': () => wrong({ again: false, result: 'auth-err', delay: 5000 }),
+  'evaluated: success': () => evaluated({ kind: 'accepted', result: 'success', strip: 6, text: 'Few.' }),
+  'evaluated: ignore': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0 }),
+  'evaluated: ignore, held': () => evaluated({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
+  'evaluated: again': () => wrong({ text: 'Wrong.' }),
+  'evaluated: again, held': () => wrong({ text: 'Wrong.', delay: 1000 }),
+  'evaluated: again, locked': () => wrong({ result: 'maxtries', text: 'Locked.' }),
+  'evaluated: end': () => wrong({ again: false, result: 'maxtries', text: 'Locked.' }),
+  'evaluated: end, held': () => wrong({ again: false, result: 'auth-err', delay: 5000 }),
   failed: () => ({ kind: 'failed' }),
   held: () => ({ kind: 'held' }),
   deadline: () => ({ kind: 'deadline' }),
@@ -85,17 +85,17 @@ const ways: Record<string, () => Event[]> = {
     answered('222222'),
     wrong(),
   ],
-  'judging first': () => [...take('prompted first'), answered('222222')],
-  'judging third': () => [...take('prompted third'), answered('333333')],
-  'holding a prompt': () => [...take('judging first'), wrong({ text: 'Wrong.', delay: 1000 })],
-  'holding an end': () => [...take('judging third'), wrong({ text: 'Wrong.', delay: 1000 })],
+  'evaluating first': () => [...take('prompted first'), answered('222222')],
+  'evaluating third': () => [...take('prompted third'), answered('333333')],
+  'holding a prompt': () => [...take('evaluating first'), wrong({ text: 'Wrong.', delay: 1000 })],
+  'holding an end': () => [...take('evaluating third'), wrong({ text: 'Wrong.', delay: 1000 })],
   'holding a login over a limit': () => [...take('opening'), { kind: 'over-limit', holdFor: 1000 }],
   'holding an IGNORE': () => [
-    ...take('judging first'),
+    ...take('evaluating first'),
     evaluated({ kind: 'accepted', result: 'ignore', strip: 0, delay: 250 }),
   ],
   'over by RESULT': () => [...take('opening'), opened({ kind: 'done', result: 'ignore' })],
-  'over by closing': () => [...take('judging first'), { kind: 'closed' }],
+  'over by closing': () => [...take('evaluating first'), { kind: 'closed' }],
 };
 function take(way: string): Event[] {
   const events = ways[way];
@@ -118,7 +118,7 @@ const ends = (code: ResultCode, ...before: readonly Effect[]): Effect[] => [
 type Why = (Effect & { do: 'abandon' })['reason'];
 const abandon = (login: OpenLogin, reason: Why): Effect => ({ do: 'abandon', login, reason });
 const evaluate = (login: OpenLogin, text: string): Effect => ({
-  do: 'judge',
+  do: 'evaluate',
   login,
   answer: Buffer.from(text),
 });
@@ -151,9 +151,9 @@ function atPrompt(login: OpenLogin, row: Record<EventName, Row>): Record<EventNa
   const broken = over(...ends('system-err'), abandon(login, 'disconnected'));
   return {
     ...everyEvent(broken),
-    'ANSWER new': to('judging', evaluate(login, '333333')),
-    'ANSWER again': to('judging', evaluate(login, '222222')),
-    'ANSWER empty': to('judging', evaluate(login, '')),
+    'ANSWER new': to('evaluating', evaluate(login, '333333')),
+    'ANSWER again': to('evaluating', evaluate(login, '222222')),
+    'ANSWER empty': to('evaluating', evaluate(login, '')),
     CANCEL: over(...ends('auth-err'), abandon(login, 'cancelled')),
     deadline: over(...ends('auth-err'), abandon(login, 'timed-out')),
     closed: over(close, abandon(login, 'disconnected')),
@@ -165,12 +165,12 @@ const repeated = over(...ends('auth-err'), abandon(second, 'cancelled'));
 
 function whileEvaluating(row: Record<EventName, Row>): Record<EventName, Row> {
   return usual({
-    'judged: success': over(send.info('Few.'), send.result('success', 6), close),
-    'judged: ignore': over(...ends('ignore')),
-    'judged: ignore, held': to('holding', { do: 'hold', ms: 250 }),
-    'judged: end': over(...ends('maxtries', send.error('Locked.'))),
-    'judged: end, held': to('holding', { do: 'hold', ms: 5000 }),
-    'judged: again, held': to('holding', { do: 'hold', ms: 1000 }),
+    'evaluated: success': over(send.info('Few.'), send.result('success', 6), close),
+    'evaluated: ignore': over(...ends('ignore')),
+    'evaluated: ignore, held': to('holding', { do: 'hold', ms: 250 }),
+    'evaluated: end': over(...ends('maxtries', send.error('Locked.'))),
+    'evaluated: end, held': to('holding', { do: 'hold', ms: 5000 }),
+    'evaluated: again, held': to('holding', { do: 'hold', ms: 1000 }),
     ...row,
   });
 }
@@ -189,13 +189,13 @@ const table: Record<string, Record<EventName, Row>> = {
   'prompted first': atPrompt(first, {}),
   'prompted second': atPrompt(second, { 'ANSWER again': repeated }),
   'prompted third': atPrompt(second, { 'ANSWER again': repeated }),
-  'judging first': whileEvaluating({
-    'judged: again': to('prompted', send.error('Wrong.'), send.prompt),
-    'judged: again, locked': to('prompted', send.error('Locked.'), send.prompt),
+  'evaluating first': whileEvaluating({
+    'evaluated: again': to('prompted', send.error('Wrong.'), send.prompt),
+    'evaluated: again, locked': to('prompted', send.error('Locked.'), send.prompt),
   }),
-  'judging third': whileEvaluating({
-    'judged: again': over(...ends('maxtries', send.error('Wrong.'))),
-    'judged: again, locked': over(...ends('maxtries', send.error('Locked.'))),
+  'evaluating third': whileEvaluating({
+    'evaluated: again': over(...ends('maxtries', send.error('Wrong.'))),
+    'evaluated: again, locked': over(...ends('maxtries', send.error('Locked.'))),
   }),
   'holding a prompt': usual({ held: to('prompted', send.error('Wrong.'), send.prompt) }),
   'holding an end': usual({ held: over(...ends('maxtries', send.error('Wrong.'))) }),
@@ -244,11 +244,11 @@ describe('a session: every state, every event', () => {
     }
   }
 
-  it('wipes an answer in every state but where it is judged', () => {
+  it('wipes an answer in every state but where it is evaluated', () => {
     for (const way of Object.keys(ways)) {
       const answer = Buffer.from('222222');
       const { effects } = step(reach(way), { kind: 'frame', frame: { type: 'answer', answer } });
-      if (effects.some((effect) => effect.do === 'judge')) continue;
+      if (effects.some((effect) => effect.do === 'evaluate')) continue;
       assert.ok(
         answer.every((byte) => byte === 0),
         `an answer is left in state "${way}"`,
@@ -259,7 +259,7 @@ describe('a session: every state, every event', () => {
   it('keeps no answer in its state, in clear or in hex', () => {
     const reported = JSON.stringify([
       reach('prompted third'),
-      reach('judging third'),
+      reach('evaluating third'),
       reach('holding a prompt'),
     ]);
     for (const code of ['111111', '222222', '333333'])
@@ -283,7 +283,7 @@ describe('a session: every state, every event', () => {
       (now, event) => step(now, event).state,
       reach('prompted first'),
     );
-    assert.equal(step(state, answered('111111')).state.at, 'judging');
+    assert.equal(step(state, answered('111111')).state.at, 'evaluating');
     assert.equal(step(state, answered('222222')).state.at, 'over');
   });
 });
@@ -317,7 +317,7 @@ describe('a session: an answer in another spelling', () => {
       ['ä', 'ö'],
       ['', '222222'],
     ] as const)
-      assert.equal(step(secondAfter(before), answered(other)).state.at, 'judging', other);
+      assert.equal(step(secondAfter(before), answered(other)).state.at, 'evaluating', other);
     const bytes = (byte: number): Event => ({
       kind: 'frame',
       frame: { type: 'answer', answer: Buffer.from([byte]) },
@@ -326,7 +326,7 @@ describe('a session: an answer in another spelling', () => {
       (now, event) => step(now, event).state,
       reach('prompted first'),
     );
-    assert.equal(step(state, bytes(0xf6)).state.at, 'judging');
+    assert.equal(step(state, bytes(0xf6)).state.at, 'evaluating');
   });
 });
 
@@ -339,10 +339,10 @@ describe('a session: any events in any order', () => {
       'opened: ask',
       'ANSWER new',
       'ANSWER again',
-      'judged: again',
-      'judged: again, held',
+      'evaluated: again',
+      'evaluated: again, held',
       'held',
-      'judged: success',
+      'evaluated: success',
       'closed',
     ),
     { maxLength: 40 },
@@ -361,7 +361,7 @@ describe('a session: any events in any order', () => {
       const done = step(state, event);
       for (const effect of done.effects) {
         if (effect.do !== 'abandon') assert.ok(open, `${effect.do} after the end`);
-        if (effect.do === 'judge') evaluations += 1;
+        if (effect.do === 'evaluate') evaluations += 1;
         if (effect.do === 'abandon') abandons += 1;
         if (effect.do === 'close') open = false;
         if (effect.do !== 'send') continue;
@@ -395,7 +395,7 @@ describe('a session: any events in any order', () => {
 function saysSo(state: State, event: Event, code: ResultCode): boolean {
   if (event.kind === 'opened')
     return state.at === 'opening' && event.opening.kind === 'done' && event.opening.result === code;
-  if (event.kind === 'judged')
-    return state.at === 'judging' && event.verdict.kind === 'accepted' && event.verdict.result === code;
+  if (event.kind === 'evaluated')
+    return state.at === 'evaluating' && event.verdict.kind === 'accepted' && event.verdict.result === code;
   return false;
 }

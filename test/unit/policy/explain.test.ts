@@ -46,7 +46,7 @@ describe('explain', () => {
   it('says that the source is not known, and which rule that makes count or not count', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     const skipped = explain(question({ ...asked, facts: named }));
-    assert.match(line(skipped, 'login') ?? '', /host\.example, which is no address/);
+    assert.match(line(skipped, 'login') ?? '', /host\.example, which is not an address/);
     assert.match(line(skipped, 'rule') ?? '', /line 22 might, but the address .* is not known/);
     const from = [{ kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 }] as const;
     const refusing = realm({ rules: [rule({ kind: 'refuse' }, { line: 9, from })] });
@@ -54,7 +54,7 @@ describe('explain', () => {
     assert.equal(refused.why, 'rule-refuse');
     assert.match(line(refused, 'decision') ?? '', /the address that this login comes from is not known/);
     const known = explain(question({ realm: refusing, facts: facts({ source: '10.1.2.3' }) }));
-    assert.match(line(known, 'decision') ?? '', /refuses this service from there/);
+    assert.match(line(known, 'decision') ?? '', /refuses this service from this source/);
   });
 
   it('tells realm, membership, rule, decision and the line of the file that made it', () => {
@@ -66,7 +66,7 @@ describe('explain', () => {
       'member      group staff',
       'factors     totp "phone", totp "old phone" (disabled)',
       'rule        skip for sshd, login from 10.0.0.0/8, local (/etc/sallyport/sallyport.toml:22)',
-      'decision    no second factor is needed: a rule lets this service from there off',
+      'decision    no second factor is needed: a rule exempts this service from this source',
       'decided by  /etc/sallyport/sallyport.toml:22',
     ]);
     assert.deepEqual(
@@ -90,7 +90,7 @@ describe('explain', () => {
     assert.equal(line(reported, 'rule'), 'remember for 15m for sudo (/etc/sallyport/sallyport.toml:27)');
     assert.equal(
       line(reported, 'decision'),
-      'a second factor is asked for: any one of these will do: totp "phone"',
+      'a second factor is asked for: any one of these is accepted: totp "phone"',
     );
     assert.equal(reported.line, 27);
   });
@@ -107,7 +107,7 @@ describe('explain', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     assert.match(
       line(explain(question({ ...asked, facts: named })), 'login') ?? '',
-      /host\.example, which is no address/,
+      /host\.example, which is not an address/,
     );
     const reported = explain(question({ ...asked, facts: facts(overUserSocket) }));
     assert.match(line(reported, 'login') ?? '', /pam-user\.sock, where no rule matches/);

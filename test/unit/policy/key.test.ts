@@ -148,7 +148,7 @@ describe('an account with keys, at the machine', () => {
       'another party',
       {},
       [blue],
-      /^none of what the account has will do: webauthn "blue" was made for login\.example\.org, and rp_id is other\.example$/,
+      /^no factor that the account has is accepted: webauthn "blue" was made for login\.example\.org, and rp_id is other\.example$/,
       'other.example',
     ],
     [
@@ -174,7 +174,7 @@ describe('an account with keys, at the machine', () => {
       'another kind',
       { require: ['totp'] },
       [blue],
-      /^none of what the account has will do: the realm requires totp, and webauthn "blue" is none$/,
+      /^no factor that the account has is accepted: the realm requires totp, and webauthn "blue" is not among them$/,
     ],
   ];
   for (const [what, part, factors, sentence, ...party] of reasons)

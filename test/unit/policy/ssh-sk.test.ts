@@ -193,6 +193,6 @@ describe('an accepted key', () => {
     assert.match(text, /decision {4}nothing is asked: the key that was used is the second factor/);
     const other = explain(question({ realm: open, state: has, facts: withKeys('green') }));
     assert.equal(other.decision, 'ask');
-    assert.match(other.lines.join('\n'), /with the security key of ssh that is not enrolled/);
+    assert.match(other.lines.join('\n'), /with the security key of SSH that is not enrolled/);
   });
 });

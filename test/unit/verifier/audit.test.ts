@@ -226,7 +226,7 @@ describe('what is written down', () => {
     rig.store.damage('alice');
     await answer(rig, { firstFactorVerified: false }, press(703));
 
-    const reported = JSON.stringify([await eventsOf(rig), rig.logged, rig.throttled]);
+    const reported = JSON.stringify([await eventsOf(rig), rig.logged, rig.rateLimited]);
     assert.ok(reported.length > 5_000);
     const secrets = [...typed, ...(made.recoveryKeys ?? []), press(702), press(703), 'a-new-seed-for-alice'];
     const seedForms = Object.values(seeds).flatMap((seed) => [

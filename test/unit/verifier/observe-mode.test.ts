@@ -82,7 +82,7 @@ describe('a realm that observes', () => {
     assert.deepEqual(await recordOf(rig), before);
   });
 
-  it('is not spoken of by the throttle: many answers, all let in', async () => {
+  it('is not spoken of by the rate limiter: many answers, all let in', async () => {
     for (let tries = 0; tries < 40; tries += 1) {
       const verdict = await answered(rig, await opened(rig, { firstFactorVerified: false }), wrongCode(rig));
       assert.equal(verdict.kind, 'accepted');

@@ -94,7 +94,7 @@ for (const [what, text] of Object.entries(kinds)) {
     };
     assertAccepted(await answer(rig, from(0), text()));
     for (let each = 1; each < 40; each += 1) assertRefused(await answer(rig, from(each), text()));
-    assert.deepEqual(rig.throttled, []);
+    assert.deepEqual(rig.rateLimited, []);
     assertAccepted(await answer(rig, from(50), press(3)));
   });
 }

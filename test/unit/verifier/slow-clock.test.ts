@@ -62,7 +62,7 @@ describe('codes of a phone that is three minutes slow', () => {
     assert.equal((await eventsOf(rig)).at(-1)?.offset, undefined);
     // A code that is still to come is said to no one who could wait for it.
     const ahead = assertRefused(await answer(rig, {}, shown(6)));
-    assert.equal(ahead.text, 'That was not right.');
+    assert.equal(ahead.text, 'Incorrect code.');
     assert.equal((await eventsOf(rig)).at(-1)?.offset, 180);
   });
 

@@ -240,7 +240,7 @@ describe('adding a key', () => {
     const models = { aaguids: ['2fc0579f-8113-47ea-b116-bb5a8db9202a'], metadataFile: '/m' };
     rig.setRealms(realm({ webauthn: { ...accepting.webauthn, models } }));
     const third = await rig.verifier.enrol({ ...request, publicKey: pubLine('green') });
-    assert.match(third.warning ?? '', /certain models of security keys alone/);
+    assert.match(third.warning ?? '', /only certain models of security keys/);
   });
 
   it('is no factor for `verify`: there is nothing to type', async () => {

@@ -76,7 +76,7 @@ async function crowd(): Promise<Rig> {
   return rig;
 }
 
-/** Each from an address of its own: the throttle of one source is not what is compared. */
+/** Each from an address of its own: the rate limiter of one source is not what is compared. */
 function from(number: number, user: string, more: Partial<LoginFacts> = {}): Partial<LoginFacts> {
   const source = `198.51.100.${number}`;
   return { user, rhost: source, source, firstFactorVerified: false, ...more };
@@ -286,7 +286,7 @@ describe('a login that is not proven', () => {
   });
 });
 
-describe('the throttle of what is not proven', () => {
+describe('the rate limiter of what is not proven', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = await crowd();
@@ -297,9 +297,9 @@ describe('the throttle of what is not proven', () => {
     it(`turns a name away after ${limits.throttleName.burst} failures from anywhere, account or not: ${user}`, async () => {
       for (let each = 0; each < limits.throttleName.burst; each += 1)
         await answer(rig, from(each, user), wrongCode(rig));
-      assert.equal(rig.throttled.length, 0);
+      assert.equal(rig.rateLimited.length, 0);
       const turnedAway = await answer(rig, from(200, user), wrongCode(rig));
-      assert.equal(rig.throttled.length, 1);
+      assert.equal(rig.rateLimited.length, 1);
       assert.deepEqual(shown(turnedAway), shown(await answer(rig, from(201, 'somebody'), wrongCode(rig))));
     });
   }
