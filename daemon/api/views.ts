@@ -105,7 +105,7 @@ export interface UserLine {
 
 export interface UserPage {
   readonly users: readonly UserLine[];
-  /** There are more: ask again after this name. */
+  /** There are more: call again with this name. */
   readonly next?: string;
 }
 

@@ -20,9 +20,9 @@ export type AskServers = (
 /** The party for which the servers are queried. */
 export interface Asker {
   readonly account: string;
-  /** Where the call comes from; undefined: its first factor is verified, and the account has slots of its own. */
+  /** The origin of the call; undefined if its first factor is verified: the account then has its own slots. */
   readonly unverified?: string;
-  /** The call is over. */
+  /** Aborted when the call is over. */
   readonly ended?: AbortSignal;
 }
 

@@ -138,7 +138,7 @@ export type FactorVerdict<R extends AnyRecord = AnyRecord> =
       readonly resync?: Resync;
       /** wrong: the code is correct at another time. */
       readonly offset?: ClockOffset;
-      /** restored: when codes are accepted again. Milliseconds since the epoch. */
+      /** restored: when codes are accepted again, in milliseconds since the epoch. */
       readonly until?: number;
       /** restored: it is a code of this device, and guesses nothing. */
       readonly matches?: true;

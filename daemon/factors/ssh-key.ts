@@ -53,7 +53,7 @@ export function readSshSkKey(text: string): SshSkKey {
   if (text.length > limits.sshKeyText) throw bad('this is too long for a public key', giveThePub);
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const [line] = lines;
-  if (line === undefined) throw bad('there is no key in this text', giveThePub);
+  if (line === undefined) throw bad('there is no key in this text text', giveThePub);
   if (lines.length > 1)
     throw bad(`this has ${lines.length} lines, and a public key has one`, 'give one key at a time');
   const [type = '', encoded = ''] = line.trim().split(/[ \t]+/);

@@ -68,7 +68,7 @@ export interface LoginFacts {
   readonly realUid: number;
   /** The uid of the peer process. On pam-user.sock only this user may log in. */
   readonly peerUid: number;
-  /** Over pam.sock, and the first factor is known to be right (design, "What the module cannot know"). */
+  /** Over pam.sock, and the first factor is known to be correct (docs/design.md). */
   readonly firstFactorVerified: boolean;
   readonly rootSocket: boolean;
   readonly local: boolean;

@@ -50,10 +50,10 @@ export function decide(question: DecisionInput): Decision {
   const selected = selectRealm(config, account, groups);
   if (selected.kind === 'unresolved') {
     const { realm, group } = selected;
-    const detail = `the group ${group} of this realm does not resolve, so it cannot be passed over`;
+    const detail = `the group ${group} of this realm does not resolve, so the realm cannot be ruled out`;
     const say = { realm: realm.name, membershipReason: 'not known' };
     const decision = refusedDecision('groups-unresolved', say, realm.line, detail);
-    // The account is of this realm or of one after it: only where all of them observe is it let off.
+    // The account belongs to this realm or to one after it: it is allowed only if all of them are in observe mode.
     return remainingRealms(config, realm).every((one) => observes(one, facts))
       ? observed(decision)
       : decision;
@@ -69,18 +69,18 @@ function decideIn(question: DecisionInput, realm: Realm, membershipReason: strin
   if (rule?.action.kind === 'refuse')
     return refusedDecision('rule-refuse', say, rule.line, refusalBy(rule, facts));
   if (rule?.action.kind === 'skip')
-    return notNeededDecision('rule-skip', say, rule.line, 'a rule lets this service from there off');
+    return notNeededDecision('rule-skip', say, rule.line, 'a rule exempts this service from this source');
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {
-    const detail = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: another person, until an administrator decides (sallyport user forget, or user move)`;
+    const detail = `the factors under this name were added for uid ${question.state.uid}, and it is uid ${question.holderUid} now: treated as another person until an administrator decides (sallyport user forget, or user move)`;
     return refusedDecision('uid-changed', say, realm.line, detail);
   }
   const exemption = activeExemption(state.exemption, facts, isPortal, now);
   if (exemption !== undefined) {
     const { until, by, reason } = exemption;
-    const told = reason === undefined ? '' : `: ${reason}`;
-    const detail = `an admin (${by}) lets the account off until ${date(until)}${told}`;
+    const why = reason === undefined ? '' : `: ${reason}`;
+    const detail = `an administrator (${by}) exempted the account until ${date(until)}${why}`;
     return notNeededDecision('exempt', say, realm.line, detail);
   }
   return byFactors({ ...question, state }, realm, rule, say);
@@ -166,14 +166,14 @@ function byOwnFactors(
     case 'no-accepted-factor': {
       const { webauthn } = question.config;
       const reasons = match.enabled.map((factor) => mismatchReason(factor, realm, webauthn?.rpId)).join('; ');
-      return refusedDecision('no-accepted-factor', say, line, `none of what ${who} has will do: ${reasons}`);
+      return refusedDecision('no-accepted-factor', say, line, `no factor that ${who} has is accepted: ${reasons}`);
     }
     case 'some-fit': {
       const usable = match.fitting.filter((factor) =>
         isUsableFrom(question.facts, factor, question.config.portal !== undefined),
       );
       if (usable.length > 0) return byLock(question, realm, rule, say, [...usable, ...given]);
-      const detail = `${who} has security keys alone, and they cannot be asked in this login`;
+      const detail = `${who} has only security keys, and they cannot be used in this login`;
       return refusedDecision('key-unavailable', say, line, detail);
     }
     default:
@@ -214,7 +214,7 @@ function byShowing(
   say: DecisionContext,
 ): Decision {
   if (maySeeSecrets(facts, config)) {
-    const detail = 'the account has no factor, and adds its first one in this login';
+    const detail = 'the account has no factor, and enrols its first one in this login';
     return { kind: 'enrol', why: 'no-factor', ...say, line, detail };
   }
   const detail =
@@ -243,7 +243,7 @@ function byLock(
   }
   const codesLocked = locked === 'codes' && fitting.some(isTypedCode);
   if (codesLocked && fitting.every(isTypedCode)) {
-    const detail = 'too many wrong codes: typed codes are locked until an admin unlocks them';
+    const detail = 'too many wrong codes: typed codes are locked until an administrator unlocks them';
     return refusedDecision('codes-locked', say, realm.line, detail);
   }
   const forMs = rule?.action.kind === 'remember' ? rule.action.forMs : undefined;
@@ -269,7 +269,7 @@ function byLock(
     remember: forMs !== undefined && mayRemember(facts),
     ...say,
     line,
-    detail: `any one of these will do: ${names}${but}`,
+    detail: `any one of these is accepted: ${names}${but}`,
   };
 }
 

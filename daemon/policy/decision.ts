@@ -12,7 +12,7 @@ export interface DecisionBasis {
   readonly rule?: Rule;
   /** The line of the configuration that made the decision. */
   readonly line: number;
-  /** Why, in a sentence for admins. */
+  /** Why, in a sentence for administrators. */
   readonly detail: string;
 }
 
@@ -20,7 +20,7 @@ export type NotNeededReason =
   /** A realm that requires nothing, and an account that has no enabled factor. */
   | 'no-factor'
   | 'all-disabled'
-  /** A rule lets the login off. */
+  /** A rule exempts the login. */
   | 'rule-skip'
   | 'remembered'
   | 'grace'
@@ -37,14 +37,14 @@ export type RefusedReason =
   | 'used-up'
   | 'no-accepted-factor'
   | 'all-disabled'
-  /** Security keys alone, in a login that can ask none: not at the machine, and no portal to approve it on. */
+  /** Only security keys, in a login that cannot use any: not local, and no portal to approve it on. */
   | 'key-unavailable'
   | 'locked'
   | 'codes-locked'
   | 'groups-unresolved'
   /** The grace period has ended. */
   | 'grace-expired'
-  /** The clock stands before its start. */
+  /** The clock is before the start of the grace period. */
   | 'grace-clock'
   /** su with su = "caller": the real uid has no account. */
   | 'su-caller-unknown'
@@ -68,7 +68,7 @@ export interface NotNeeded extends DecisionBasis {
 export interface Accept extends DecisionBasis {
   readonly kind: 'accept';
   readonly why: 'ssh-key-accepted';
-  /** As it stands in the record: that it was used MUST be committed before anybody is let in. */
+  /** As in the record: its use MUST be committed before the login is let in. */
   readonly factor: FactorRecord;
 }
 
@@ -168,7 +168,7 @@ export interface DecisionInput {
   readonly now: number;
 }
 
-/** What a decision says of itself, but for what made it. */
+/** The parts of a decision's basis that do not depend on what decided. */
 export type DecisionContext = Omit<DecisionBasis, 'line' | 'detail'>;
 
 export function notNeededDecision(

@@ -16,13 +16,13 @@ export interface Explanation {
   readonly why: string;
   readonly realm: string;
   readonly membershipReason: string;
-  /** The rule that matched: "ask", in words, and its line. */
+  /** The matching rule: "ask", as text, and its line. */
   readonly rule?: { readonly line: number; readonly text: string };
   readonly file: string;
   /** The line of the file that made the decision. */
   readonly line: number;
   readonly detail: string;
-  /** why = observed: what it would be if the realm did not only observe. */
+  /** why = observed: the decision if the realm were not in observe mode. */
   readonly would?: { readonly decision: Decision['kind']; readonly why: string };
   /** For people, one fact per line. */
   readonly lines: readonly string[];
@@ -83,7 +83,7 @@ function headline(decision: Decision): string {
         ? 'no second factor is needed'
         : `allowed, since the realm is in observe mode; otherwise ${headline(decision.would)}`;
     case 'accept':
-      return 'no prompt: the key that was used is the second factor';
+      return 'nothing is asked: the key that was used is the second factor';
     case 'ask':
       return 'a second factor is asked for';
     case 'enrol':

@@ -17,7 +17,7 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
   const started = state.graceStarted;
   const span = realm.graceMs === undefined ? '' : ` of ${formatDuration(realm.graceMs)}`;
   if (started !== undefined && now < started) {
-    const detail = `the clock stands before ${date(started)}, when the grace period began, so it counts for nothing`;
+    const detail = `the clock is before ${date(started)}, when the grace period began, so the grace period is void`;
     return refusedDecision('grace-clock', say, line, detail);
   }
   const end = realm.graceUntil ?? (started ?? now) + (realm.graceMs ?? 0);
@@ -37,10 +37,10 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
     };
   }
   if (!facts.firstFactorVerified) {
-    const detail = 'the account has no factor, and a login that is not proven starts no grace period';
+    const detail = 'the account has no factor, and only a login whose first factor is verified starts the grace period';
     return refusedDecision('no-factor', say, line, detail);
   }
-  const detail = `the grace period${span} begins with this login and goes on until ${date(end)}`;
+  const detail = `the grace period${span} begins with this login and lasts until ${date(end)}`;
   return { ...notNeededDecision('grace', say, line, detail), startGrace: true, text };
 }
 

@@ -71,12 +71,12 @@ export function factorOwnerOf(realm: Realm, facts: LoginFacts): 'target' | 'call
 }
 
 /**
- * The rule that decides the login: the first that matches, unless the source of the login is not known. Then every
- * rule that might match counts, and the strictest of the results holds.
+ * The rule that decides the login: the first that matches, unless the source of the login is unknown. Then every
+ * rule that might match counts, and the strictest result applies.
  *
  * Invariants:
  * - `skip`, `remember` and `accept` never apply to the portal;
- * - on pam-user.sock no rule matches: a program there says of itself what it likes;
+ * - on pam-user.sock no rule matches: a program there chooses its facts itself;
  * - an unknown source never matches a rule with `from` that lets in (`skip`, `remember`, `accept`);
  * - an unknown source never avoids a rule with `from` that refuses or asks.
  */
@@ -91,7 +91,7 @@ export function matchingRule(realm: Realm, facts: LoginFacts): Rule | undefined 
   return possible.find(({ action }) => action.kind === 'ask');
 }
 
-/** Rules before the first certain match that match if the login comes from one of the places that they name. */
+/** Rules before the first certain match that match if the login comes from one of the sources that they name. */
 export function possibleRules(rules: readonly Rule[], facts: LoginFacts): readonly Rule[] {
   const candidates = applicable(rules, facts);
   const end = candidates.findIndex((rule) => sourceMatch(rule, facts) === 'yes');
@@ -103,7 +103,7 @@ function applicable(rules: readonly Rule[], { service }: LoginFacts): readonly R
   return rules.filter((rule) => takesService(rule, service) && holdsFor(rule, service));
 }
 
-/** Whether the login comes from a place that the rule names; `unknown` also where only some of it is known. */
+/** Whether the login comes from a source that the rule names; `unknown` also if only some of it is known. */
 export function sourceMatch(rule: Pick<Rule, 'from'>, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
   if (rule.from === undefined) return 'yes';
   const each = rule.from.map((source) => placeMatch(source, facts));
@@ -112,8 +112,9 @@ export function sourceMatch(rule: Pick<Rule, 'from'>, facts: LoginFacts): 'yes' 
 }
 
 /**
- * PAM_RHOST may hold a host name (sshd with UseDNS) or nothing (sudo in a session of sshd): the address is not known
- * then. Where it holds anything, the login is not local; where it holds nothing, not local may mean not known.
+ * PAM_RHOST may hold a host name (sshd with UseDNS) or nothing (sudo in a session of sshd): then the address is
+ * unknown. Where it holds anything, the login is not local; where it is empty, a login that is not local may be of
+ * unknown source.
  */
 function placeMatch(source: Source, facts: LoginFacts): 'yes' | 'no' | 'unknown' {
   if (facts.local) return source.kind === 'local' ? 'yes' : 'no';
@@ -123,7 +124,7 @@ function placeMatch(source: Source, facts: LoginFacts): 'yes' | 'no' | 'unknown'
   return contains(source, facts.source) ? 'yes' : 'no';
 }
 
-/** Whether `action` never keeps out a login that `other` lets in. @param other undefined: no rule, which asks */
+/** Whether `action` lets in every login that `other` lets in. @param other undefined: no rule, which asks */
 function isLaxerOrSame(action: Rule['action'], other: Rule['action'] | undefined): boolean {
   switch (other?.kind) {
     case undefined:
@@ -142,33 +143,33 @@ function isLaxerOrSame(action: Rule['action'], other: Rule['action'] | undefined
   }
 }
 
-/** The service under which sign-ins to the portal are judged. */
+/** The service name of portal sign-ins. */
 export const portalService = 'sallyport-portal';
 
-/** And those of the command, by users who change their own factors. */
+/** The service name of the command, for users who change their own factors. */
 export const commandService = 'sallyport';
 
-/** Whether somebody signs in to change factors. What holds for the portal holds for the command. */
+/** Whether the login is a sign-in to change factors. The rules for the portal apply to the command too. */
 export function isSignIn(service: string): boolean {
   return service === portalService || service === commandService;
 }
 
-/** Who may change factors is never let off: such a rule is passed over there. */
+/** A sign-in to change factors is never exempt: such a rule is skipped there. */
 function holdsFor({ action }: Rule, service: string): boolean {
   return !isSignIn(service) || action.kind === 'ask' || action.kind === 'refuse';
 }
 
 function takesService(rule: Rule, service: string): boolean {
   if (rule.services === undefined || rule.services.includes(service)) return true;
-  // A rule for the portal keeps the same people from changing factors by the command.
+  // A rule for the portal also applies to the command, so that the same users cannot change factors there.
   return service === commandService && rule.services.includes(portalService);
 }
 
-/** Why a rule refuses, for its decision. */
+/** Why a rule refuses, for the basis of its decision. */
 export function refusalBy(rule: Rule, facts: LoginFacts): string {
   return sourceMatch(rule, facts) === 'unknown'
-    ? 'a rule refuses this service from some places, and the address that this login comes from is not known'
-    : 'a rule refuses this service from there';
+    ? 'a rule refuses this service from some sources, and the source address of this login is not known'
+    : 'a rule refuses this service from this source';
 }
 
 /**

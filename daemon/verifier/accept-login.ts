@@ -33,8 +33,8 @@ export async function accept(
   const { value: record, version } = versioned;
   const { factor } = used;
   if (record === undefined)
-    throw new SallyportError('internal', 'a factor is accepted of an account that has none: a defect');
-  // What is not known to have been let in is not called so.
+    throw new SallyportError('internal', 'internal error: accepted a factor of an account without a record; please report this');
+  // A login without a verified first factor is "accepted": PAM may still refuse it.
   const outcome = facts.firstFactorVerified ? 'success' : 'accepted';
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;
   return auditedStore.change(

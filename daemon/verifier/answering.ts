@@ -52,7 +52,7 @@ interface Given {
  *
  * Invariants:
  * - logins of one account whose first factor is verified take turns; one that is unverified takes none, so that
- *   it never holds up another: how many of them are judged the throttle says;
+ *   it never holds up another: how many of them are judged the rate limiter says;
  * - while a turn is held nothing is awaited but the store: servers and signatures are asked for before, and all is
  *   decided again after them;
  * - a call that has ended lets no login in and consumes nothing, unless its commit was already under way; its wrong
@@ -152,7 +152,7 @@ export class Answering {
       }
       case 'unknown-format':
         await this.#o.auditedStore.note(refusal('unknown-format'), { origin: eventOriginOf(facts) });
-        return withoutShape(login, answer, evaluation.layouts);
+        return withoutFormat(login, answer, evaluation.layouts);
       case 'codes-locked':
         await this.#o.auditedStore.note(refusal('codes-locked'), { origin: eventOriginOf(facts) });
         return refused(login, {

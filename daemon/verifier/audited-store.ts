@@ -73,7 +73,7 @@ export class AuditedStore {
   }
 }
 
-/** Of an event that says that no factor was verified; where it names no party, the account stands for it. */
+/** The origin of an event without a verified factor; where the event names no party, the account is used instead. */
 function originIn({
   firstFactorVerified,
   actor,

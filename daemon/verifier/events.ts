@@ -80,7 +80,7 @@ export function withOffset(event: AuditEvent, { offset }: { readonly offset?: Cl
   return offset === undefined ? event : { ...event, offset: offset.seconds };
 }
 
-/** Recovery keys that are left once one was used. */
+/** How many recovery keys remain after one was used. */
 function remainingOf({ outcome, factor }: Said): Pick<AuditEvent, 'remaining'> {
   if (factor === undefined || (outcome !== 'success' && outcome !== 'accepted')) return {};
   const remaining = kindOf(factor).auditedRemaining?.(factor);

@@ -141,9 +141,9 @@ export function wrongText({
 export function refusalText(reason: RefusalReason, wait = 0): string {
   switch (reason) {
     case 'wrong':
-      return 'That was not right.';
+      return 'Incorrect code.';
     case 'resync-required':
-      return 'That fits. The store was restored since you used it last: now give the next one, to show that yours is in step.';
+      return 'Correct. The store was restored, so enter the next code as well.';
     case 'replay':
       return 'That code was already used. Wait for the next one.';
     case 'clock':
@@ -155,9 +155,9 @@ export function refusalText(reason: RefusalReason, wait = 0): string {
     case 'unavailable':
       return 'YubiKeys cannot be verified right now: their servers do not answer. Use another second factor.';
     case 'counter':
-      return 'That security key has counted backwards: there may be a copy of it. Tell your administrator.';
+      return "This security key's counter went backwards: it may have been cloned. Tell your administrator.";
     case 'unknown-format':
-      return 'That is not the form of a code or key that is in use here.';
+      return 'Unrecognised format. Check what you typed.';
     case 'codes-locked':
       return 'Too many wrong codes: codes are locked. Use a recovery key, or ask your administrator to unlock.';
     case 'locked':

@@ -52,7 +52,7 @@ const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavai
 /** The facts that identify where a login comes from. */
 type LoginOrigin = Pick<LoginFacts, 'rootSocket' | 'peerUid' | 'source' | 'rhost' | 'realUid' | 'tty'>;
 
-/** Where a try comes from, for the throttle, the tallies and the places of unverified logins. */
+/** Where a try comes from, for the rate limiter, the tallies and the places of unverified logins. */
 export function originOf(facts: LoginOrigin): string {
   if (!facts.rootSocket) return `uid:${facts.peerUid}`;
   // On this machine each user has separate attempts, so that no user can use up those of another. Not by terminal:

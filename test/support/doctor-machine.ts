@@ -317,7 +317,7 @@ export class FakeMachine implements Machine {
         membershipReason: '',
         file: configFile,
         line: 11,
-        detail: 'any one of these will do',
+        detail: 'any one of these is accepted',
         lines: [],
         ...given,
       };

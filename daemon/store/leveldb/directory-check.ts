@@ -8,7 +8,7 @@ import { type LogEnd, readLog } from './format/log-format.ts';
 import { type Manifest, readManifest } from './format/manifest.ts';
 import { checkTables, findInTables } from './format/tables.ts';
 
-/** What a check the files of a closed store found, before LevelDB touches any of them. */
+/** What a look at the files of a closed store found, before LevelDB touches any of them. */
 export interface DirectoryCheck {
   /** The sealed meta record as the last whole write left it. */
   readonly meta: Buffer;

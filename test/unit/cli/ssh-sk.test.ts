@@ -69,7 +69,7 @@ describe('factor add ssh-sk', () => {
       [file('empty.pub', ''), 2, /there is no key/],
       [file('two.pub', `${pubLine('x')}\n${pubLine('y')}\n`), 2, /2 lines/],
       [file('private', '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n'), 2, /private key/],
-      [file('rsa.pub', 'ssh-rsa AAAAB3NzaC1yc2E a@b'), 2, /no second factor/],
+      [file('rsa.pub', 'ssh-rsa AAAAB3NzaC1yc2E a@b'), 2, /cannot be a second factor/],
       [file('authorized_keys', `no-touch-required ${pubLine('x')}\n`), 2, /options before.*\.pub/],
       ['-', 2, /2 lines/, `${pubLine('x')}\n${pubLine('y')}\n`],
       ['-', 2, /there is no key/, ''],

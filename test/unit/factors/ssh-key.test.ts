@@ -95,9 +95,9 @@ describe('a .pub file', () => {
     ['options, as in authorized_keys', `no-touch-required ${one}`, /options before.*\.pub file/],
     ['options with blanks', `from="10.0.0.0/8",command="a b" ${one}`, /options before/],
     ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n', /private key.*\.pub file/],
-    ['an ordinary key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA a@b', /no second factor.*ed25519-sk/],
-    ['an RSA key', 'ssh-rsa AAAA', /no second factor/],
-    ['an ordinary ECDSA key', 'ecdsa-sha2-nistp256 AAAA', /no second factor/],
+    ['an ordinary key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA a@b', /cannot be a second factor.*ed25519-sk/],
+    ['an RSA key', 'ssh-rsa AAAA', /cannot be a second factor/],
+    ['an ordinary ECDSA key', 'ecdsa-sha2-nistp256 AAAA', /cannot be a second factor/],
     [
       'a certificate',
       `${certificateOf[ed25519]} ${base64(certificate(ed25519, 'a'))}`,

@@ -47,7 +47,7 @@ describe('explain', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     const skipped = explain(question({ ...asked, facts: named }));
     assert.match(line(skipped, 'login') ?? '', /host\.example, which is not an address/);
-    assert.match(line(skipped, 'rule') ?? '', /line 22 might, but the address .* is not known/);
+    assert.match(line(skipped, 'rule') ?? '', /line 22 might, but the source address .* is not known/);
     const from = [{ kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 }] as const;
     const refusing = realm({ rules: [rule({ kind: 'refuse' }, { line: 9, from })] });
     const refused = explain(question({ realm: refusing, facts: named }));
@@ -79,7 +79,7 @@ describe('explain', () => {
         rule: { line: 22, text: 'skip for sshd, login from 10.0.0.0/8, local' },
         file: '/etc/sallyport/sallyport.toml',
         line: 22,
-        detail: 'a rule lets this service from there off',
+        detail: 'a rule exempts this service from this source',
         lines: [],
       },
     );
@@ -134,7 +134,7 @@ describe('explain', () => {
       'shown at the terminal',
     );
     const cockpit = facts({ service: 'cockpit', reachesPerson: false });
-    assert.match(secretsIn({ realm: atLogin, facts: cockpit }) ?? '', /^not shown: what cockpit shows/);
+    assert.match(secretsIn({ realm: atLogin, facts: cockpit }) ?? '', /^not shown: output of cockpit/);
     const allowed = { ...config(atLogin), secretsIn: ['cockpit'] };
     assert.equal(secretsIn({ config: allowed, facts: cockpit }), 'shown: secrets_in names cockpit');
     assert.equal(secretsIn({ realm: atLogin, state: state({ factors: [totp] }) }), undefined);

@@ -220,7 +220,7 @@ describe('the counter', () => {
     it(`that goes from ${before} to ${said} is refused, and the trail says that there may be a copy`, async () => {
       await put(rig, { factors: [{ ...key.record, counter: before }] });
       await assertWrong(assertionBy(key, { counter: said }), 'counter');
-      assert.match(assertRefused(await touched(rig, assertionBy(key, { counter: said }))).text ?? '', /copy/);
+      assert.match(assertRefused(await touched(rig, assertionBy(key, { counter: said }))).text ?? '', /cloned/);
       if (before === 7) assertAccepted(await touched(rig, assertionBy(key, { counter: 8 })));
     });
 
@@ -385,7 +385,7 @@ it('a login that is not proven writes nothing down for an assertion, and no try 
     assert.ok(opening.kind === 'ask');
     assertRefused(await rig.verifier.answer(opening.login, assertionBy(key)));
   }
-  assert.deepEqual([await eventsOf(rig), rig.throttled], [[], []]);
+  assert.deepEqual([await eventsOf(rig), rig.rateLimited], [[], []]);
   assertAccepted(await answered(rig, await askedHere(rig, { firstFactorVerified: false }), codeNow(rig)));
 });
 

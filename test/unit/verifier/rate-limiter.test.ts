@@ -31,7 +31,7 @@ function fail(rateLimiter: RateLimiter, times: number, who: string | undefined, 
   for (let each = 0; each < times; each += 1) rateLimiter.failed(who, from);
 }
 
-describe('the throttle of unverified failures', () => {
+describe('the rate limiter of unverified failures', () => {
   it('lets a name try as often as its burst says, from both sides', () => {
     const { rateLimiter } = started();
     fail(rateLimiter, 2, 'alice', '192.0.2.1');

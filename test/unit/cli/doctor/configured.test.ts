@@ -128,7 +128,7 @@ describe('doctor', () => {
       decision: 'refused',
       why: 'groups-unresolved',
       realm: 'staff',
-      detail: 'the group staf of this realm does not resolve, so it cannot be passed over',
+      detail: 'the group staf of this realm does not resolve, so the realm cannot be ruled out',
     });
   };
 
