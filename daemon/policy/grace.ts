@@ -37,7 +37,8 @@ export function byGrace(question: DecisionInput, realm: Realm, say: DecisionCont
     };
   }
   if (!facts.firstFactorVerified) {
-    const detail = 'the account has no factor, and only a login whose first factor is verified starts the grace period';
+    const detail =
+      'the account has no factor, and only a login whose first factor is verified starts the grace period';
     return refusedDecision('no-factor', say, line, detail);
   }
   const detail = `the grace period${span} begins with this login and lasts until ${date(end)}`;

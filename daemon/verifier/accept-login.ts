@@ -33,7 +33,10 @@ export async function accept(
   const { value: record, version } = versioned;
   const { factor } = used;
   if (record === undefined)
-    throw new SallyportError('internal', 'internal error: accepted a factor of an account without a record; please report this');
+    throw new SallyportError(
+      'internal',
+      'internal error: accepted a factor of an account without a record; please report this',
+    );
   // A login without a verified first factor is "accepted": PAM may still refuse it.
   const outcome = facts.firstFactorVerified ? 'success' : 'accepted';
   const said = { outcome, reason: 'verified', at: now, realm: decision.realm, factor } as const;

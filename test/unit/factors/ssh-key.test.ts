@@ -95,7 +95,11 @@ describe('a .pub file', () => {
     ['options, as in authorized_keys', `no-touch-required ${one}`, /options before.*\.pub file/],
     ['options with blanks', `from="10.0.0.0/8",command="a b" ${one}`, /options before/],
     ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n', /private key.*\.pub file/],
-    ['an ordinary key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA a@b', /cannot be a second factor.*ed25519-sk/],
+    [
+      'an ordinary key',
+      'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA a@b',
+      /cannot be a second factor.*ed25519-sk/,
+    ],
     ['an RSA key', 'ssh-rsa AAAA', /cannot be a second factor/],
     ['an ordinary ECDSA key', 'ecdsa-sha2-nistp256 AAAA', /cannot be a second factor/],
     [
@@ -108,8 +112,16 @@ describe('a .pub file', () => {
     ['a type that begins like one', `${ed25519}x ${publicKey('a')}`, /not a public key/],
     ['the type in capitals', `${ed25519.toUpperCase()} ${publicKey('a')}`, /not a public key/],
     ['the type of another key', `${ecdsa} ${publicKey('a')}`, /not a complete key of that type/],
-    ['base64 without its end', `${ed25519} ${publicKey('a').replace(/=+$/, '')}`, /not a complete key of that type/],
-    ['base64 of URLs', `${ed25519} ${publicKey('a').replaceAll('/', '_')}-`, /not a complete key of that type/],
+    [
+      'base64 without its end',
+      `${ed25519} ${publicKey('a').replace(/=+$/, '')}`,
+      /not a complete key of that type/,
+    ],
+    [
+      'base64 of URLs',
+      `${ed25519} ${publicKey('a').replaceAll('/', '_')}-`,
+      /not a complete key of that type/,
+    ],
     ['too much', `${one} ${'x'.repeat(limits.sshKeyText)}`, /too long/],
   ];
   for (const [what, text, says] of refused)
@@ -120,7 +132,10 @@ describe('a .pub file', () => {
   for (const type of types)
     for (const [what, blob] of oddBlobs(type))
       it(`of ${type} is refused: ${what}`, () => {
-        assert.throws(() => readSshSkKey(`${type} ${base64(blob)}`), badKey(/not a complete key of that type/));
+        assert.throws(
+          () => readSshSkKey(`${type} ${base64(blob)}`),
+          badKey(/not a complete key of that type/),
+        );
       });
 
   it('is never quoted in what is said of it', () => {

@@ -52,7 +52,7 @@ describe('explain', () => {
     const refusing = realm({ rules: [rule({ kind: 'refuse' }, { line: 9, from })] });
     const refused = explain(question({ realm: refusing, facts: named }));
     assert.equal(refused.why, 'rule-refuse');
-    assert.match(line(refused, 'decision') ?? '', /the address that this login comes from is not known/);
+    assert.match(line(refused, 'decision') ?? '', /the source address of this login is not known/);
     const known = explain(question({ realm: refusing, facts: facts({ source: '10.1.2.3' }) }));
     assert.match(line(known, 'decision') ?? '', /refuses this service from this source/);
   });

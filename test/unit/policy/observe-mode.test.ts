@@ -118,14 +118,14 @@ describe('what a realm that observes leaves alone', () => {
 });
 
 describe('explain in a realm that observes', () => {
-  it('says that nobody is asked, and what it would be', () => {
+  it('says that the login is allowed, and what the decision would be', () => {
     const reported = explain(question({ realm: realm({ observe: true }) }));
     assert.deepEqual(
       { decision: reported.decision, why: reported.why, would: reported.would },
       { decision: 'not-needed', why: 'observed', would: { decision: 'refused', why: 'no-factor' } },
     );
     assert.ok(
-      reported.lines.some((line) => line.includes('only observes; otherwise refused (no-factor)')),
+      reported.lines.some((line) => line.includes('in observe mode; otherwise refused (no-factor)')),
       reported.lines.join('\n'),
     );
   });
