@@ -23,7 +23,7 @@ import type { CodeVerificationOptions } from '../verifier/verify-code.ts';
 import { offlineActor } from './drop-privileges.ts';
 import { type OfflineContext, prepare, quiet } from './offline-context.ts';
 
-/** One line of what comes in: an operation of control.sock, as its client would ask it. */
+/** One line of input: an operation of control.sock, as a client would request it. */
 interface Asked {
   readonly method: string;
   /** With its query. */
@@ -38,7 +38,10 @@ interface ServerContext {
 
 type Work = (context: ServerContext, account: string, route: Route, body: unknown) => Promise<unknown>;
 
-/** What root needs to get back in, and no more. Whatever wants a proof or a person's token needs the daemon. */
+/**
+ * What root needs to recover access, and no more. Operations that need a verification or a user's token need the
+ * daemon.
+ */
 const works: Partial<Record<OperationName, Work>> = {
   'user-list': async ({ admin }, _, { query }) => admin.users(schema.readPage(query)),
   'user-show': async ({ admin }, account) => ({
@@ -78,13 +81,13 @@ function notOffline(): SallyportError {
 }
 
 /**
- * `sallyportd --offline`: answers the questions of control.sock on standard input and output, one JSON object a
- * line, from the store itself.
+ * `sallyportd --offline`: answers requests of control.sock on standard input and output, one JSON object per line,
+ * from the store itself.
  *
  * Invariants:
  * - the store's own lock is held before a byte is read, so that no daemon runs beside it;
  * - a change goes through the same admin and verifier, and leaves its event in the same commit;
- * - whoever started it is root or the store's own user: there is nobody else to tell apart.
+ * - it was started by root or by the store's own user: there are no other callers to distinguish.
  */
 export async function offline(
   file: string,
@@ -123,11 +126,11 @@ async function open({ paths, keyring }: OfflineContext, addon: Addon): Promise<S
 const stopCommand =
   'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd';
 
-/** For whatever must have the store to itself. */
+/** For operations that need exclusive access to the store. */
 export function daemonRunningError(): SallyportError {
   return new SallyportError(
     'store-locked',
-    `sallyportd is running, and the store is its own meanwhile. Nothing was changed. Stop it first, and the sockets that would start it again: ${stopCommand}`,
+    `sallyportd is running and uses the store. Nothing was changed. Stop it first, and the sockets that would start it again: ${stopCommand}`,
   );
 }
 
@@ -178,7 +181,7 @@ async function answer(
   }
 }
 
-/** The canonical name; that of a record, where NSS knows the account no more or cannot say. */
+/** The canonical name; that of a record, if NSS no longer knows the account or is unavailable. */
 async function accountIn(
   { parameters, query }: Route,
   admin: Admin,
@@ -192,20 +195,20 @@ async function accountIn(
   throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
 }
 
-const nobody = (): never => {
-  throw new Error('there is nobody to ask without a running sallyportd: a defect');
+const unavailable = (): never => {
+  throw new Error('internal error: this service needs a running sallyportd; please report this');
 };
 
-/** Security keys, validation servers and browsers are asked by a running daemon alone. */
+/** Security keys, validation servers and browsers are only available in a running daemon. */
 export const unavailableServices: Pick<
   CodeVerificationOptions,
   'rateLimiter' | 'validations' | 'assertions' | 'keyRequests' | 'approvals' | 'unknownNames' | 'rateLimited'
 > = {
-  rateLimiter: { allows: () => false, failed: nobody, forgive: nobody, size: 0 },
+  rateLimiter: { allows: () => false, failed: unavailable, forgive: unavailable, size: 0 },
   validations: { needed: () => undefined, said: () => undefined },
-  assertions: { of: nobody, needed: nobody },
+  assertions: { of: unavailable, needed: unavailable },
   keyRequests: { isPlugged: async () => false },
-  approvals: { open: nobody },
-  unknownNames: { add: nobody, flush: () => undefined },
-  rateLimited: { add: nobody, flush: () => undefined },
+  approvals: { open: unavailable },
+  unknownNames: { add: unavailable, flush: () => undefined },
+  rateLimited: { add: unavailable, flush: () => undefined },
 };

@@ -50,7 +50,7 @@ export async function findingsIn(
     },
     signal: new AbortController().signal,
   });
-  // What keeps it from reading on is a finding too: whoever repairs has to come past it.
+  // An error that ends the reading is a finding too: a repair has to get past it.
   await scrubbed.catch((error: unknown) => {
     if (!findings.includes(messageOf(error))) findings.push(messageOf(error));
   });

@@ -5,20 +5,20 @@ import { isIssued, kindOf } from '../factors/kinds.ts';
 import type { LockState } from '../policy/contract.ts';
 import type { AccountRecord, YubikeyCounterRecord } from '../store/contract.ts';
 
-/** What is known of an account beside the copy that is brought back. */
+/** What is known of an account beside the copy that is restored. */
 export type Other =
   /** Nothing: it could not be read, or there is no other store. */
   | { readonly kind: 'unknown' }
   /** As a store has it that is known to be the newest. */
   | { readonly kind: 'newest'; readonly record: AccountRecord }
-  /** As the newest store has it, which is not the heir of the one that the backup is of: what it lacks says nothing. */
+  /** From the newest store, which does not descend from the store of the backup: what it lacks proves nothing. */
   | { readonly kind: 'beside'; readonly record: AccountRecord }
   /**
-   * As a store has it of which nobody knows whether it is the newest. Marks of it may make stricter, and no more;
-   * `since`: it was written after the backup was taken, so that it knows better which factors there are.
+   * From a store that may not be the newest. Its counters may only make the result stricter; `since`: it was
+   * written after the backup was taken, so that its list of factors is more current.
    */
   | { readonly kind: 'some'; readonly since: boolean; readonly record: AccountRecord }
-  /** The newest store knows no such account: it was removed since. */
+  /** The newest store has no such account: it was removed since. */
   | { readonly kind: 'removed' };
 
 export type Note =
@@ -31,11 +31,11 @@ export type Note =
   | 'added-since'
   /** The record of the backup was made for another uid: that of the store stays. */
   | 'uid-newer-stays'
-  /** The same, where nobody knows which is the newest: that of the backup comes back. */
+  /** The same, if it is unknown which is the newest: the record of the backup is restored. */
   | 'uid-differs'
   /** Neither copy of the record can be read: the account is refused. */
   | 'record-lost'
-  /** As root has said: the account begins anew, without a factor. */
+  /** On root's request the account is reset, without a factor. */
   | 'given-up'
   /** The copy in the backup cannot be read; that of the store stays. */
   | 'record-from-store';
@@ -61,17 +61,18 @@ export interface Now {
 }
 
 /**
- * A record of an older copy, made fit to be used again.
+ * Makes a record of an older copy safe to use again.
  *
- * MUST hold (design, rules 1 and 2):
- * - nothing that was spent before, in either copy, lets in again. What a mark does not tell is taken for spent:
- *   TOTP up to the end of the present window, recovery keys and scratch codes all of them, HOTP and local YubiKeys
- *   until two answers in a row;
- * - of marks, counts and locks the stricter stands, and what lets in without a factor of its owner's (grants, grace,
- *   invites, exemptions, bypass codes) is void. What is not named here does not come back at all;
- * - a record stays that of the uid that it was made for;
- * - no factor that was removed or disabled since comes back enabled, and none that was added since is left out:
- *   with it would go what its account is asked for.
+ * Invariants (docs/design.md, rules 1 and 2):
+ * - nothing that was used before, in either copy, is accepted again. What a last-used counter does not show counts
+ *   as used: TOTP up to the end of the present window, all recovery keys and scratch codes, HOTP and local YubiKeys
+ *   until two consecutive answers;
+ * - of counters, failure counts and locks the stricter is kept, and what lets in without the owner's factor
+ *   (grants, grace period, invites, exemptions, bypass codes) is void. Fields that are not listed here are not
+ *   restored;
+ * - a record keeps the uid that it was made for;
+ * - no factor that was removed or disabled since is restored as enabled, and none that was added since is dropped:
+ *   without it the account would be asked for less.
  */
 export function mergeConservatively(record: AccountRecord, other: Other, at: Now): Conservative {
   if (!isAnothers(record, other)) return merged(record, other, at);
@@ -82,7 +83,7 @@ export function mergeConservatively(record: AccountRecord, other: Other, at: Now
   return { ...made, notes: [{ account, note: isNewer ? 'uid-newer-stays' : 'uid-differs' }, ...made.notes] };
 }
 
-/** Two people who had the same name one after the other: nothing of one goes into the record of the other. */
+/** Two people who had the same name, one after the other: nothing of one goes into the record of the other. */
 function isAnothers(
   { uid }: AccountRecord,
   other: Other,
@@ -150,7 +151,7 @@ function merged(record: AccountRecord, other: Other, at: Now): Conservative {
   };
 }
 
-/** One id stands for one factor for good; a set of codes is told by its salt too. */
+/** One id names one factor forever; a set of codes is also identified by its salt. */
 function isSame(a: FactorRecord, b: FactorRecord): boolean {
   if (a.id !== b.id || a.kind !== b.kind) return false;
   return kindOf(a).isSame?.(a, b) ?? true;
@@ -190,7 +191,7 @@ function later<T extends { readonly at: number }>(a: T | undefined, b: T | undef
   return a === undefined || (b !== undefined && b.at > a.at) ? b : a;
 }
 
-/** What is spent of a YubiKey in either copy. */
+/** The last-used counters of a YubiKey in either copy. */
 export function mergeYubikeyCounter(
   token: YubikeyCounterRecord,
   other: YubikeyCounterRecord | undefined,

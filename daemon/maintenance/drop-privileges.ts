@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { loadAddon } from '../host/addon.ts';
 import { SallyportError } from '../lib/errors.ts';
 
-/** Whose store it is: of the directory itself, or of the one that it lies in, where it is gone. */
+/** The owner of the store: of the directory itself, or of its parent if it is gone. */
 export function ownerOf(store: string): { readonly uid: number; readonly gid: number } {
   for (const path of [store, dirname(store)]) {
     const found = lstatSync(path, { throwIfNoEntry: false });
@@ -15,18 +15,18 @@ export function ownerOf(store: string): { readonly uid: number; readonly gid: nu
   );
 }
 
-/** Who asked, as it stands in the audit trail. */
+/** The actor, as the audit trail names it. */
 export const offlineActor = `uid:${process.getuid?.() ?? 0} offline`;
 
 /**
- * Called by root, sallyportd works on the store as the user whose store it is: files of root's in it would keep
- * the daemon from its own store, and nothing that is parsed here is worth root's rights.
+ * Started by root, sallyportd works on the store as the user who owns it: files of root's in it would keep the
+ * daemon from its own store, and nothing that is parsed here needs root's rights.
  *
- * MUST hold: the groups go first and the uid last, and there is no way back. No ring of io_uring is open whose work a
- * thread of the kernel would go on doing as root (CVE-2024-22017).
+ * Invariant: the groups are dropped first and the uid last, and it cannot be undone. No io_uring is open, since a
+ * kernel thread would continue its work as root (CVE-2024-22017).
  *
- * @returns who that is
- * @throws SallyportError `not-permitted`: somebody who is neither root nor that user
+ * @returns the user
+ * @throws SallyportError `not-permitted` if the caller is neither root nor that user
  */
 export function dropPrivilegesTo(store: string): { readonly uid: number; readonly gid: number } {
   const { uid, gid } = ownerOf(store);
@@ -48,7 +48,7 @@ export function dropPrivilegesTo(store: string): { readonly uid: number; readonl
   return { uid, gid };
 }
 
-/** A ring without a thread of the kernel's own does its work with the rights of whoever hands it in. */
+/** A ring without a kernel thread works with the rights of the process that submits to it. */
 function hasRing(): boolean {
   return readdirSync('/proc/self/fd').some((fd) => {
     try {

@@ -10,7 +10,7 @@ import { daemonRunningError } from './administration.ts';
 import type { OfflineContext } from './offline-context.ts';
 import { workDirectory } from './replace-store.ts';
 
-/** Whoever started it hears how it goes, one JSON object a line. */
+/** Reports progress to the caller, one JSON object per line. */
 export interface Job {
   tell(what: object): void;
   progress(accounts: number): void;
@@ -19,13 +19,13 @@ export interface Job {
 /** Every so many accounts. */
 const progressEvery = 1_000;
 
-/** @returns whether it was done; why not is told */
+/** @returns whether it succeeded; a failure is reported */
 export async function working(output: Writable, run: (work: Job) => Promise<void>): Promise<boolean> {
-  let told = 0;
+  let reported = 0;
   const tell = (what: object): void => void output.write(`${JSON.stringify(what)}\n`);
   const progress = (accounts: number): void => {
-    if (accounts - told < progressEvery) return;
-    told = accounts;
+    if (accounts - reported < progressEvery) return;
+    reported = accounts;
     tell({ progress: accounts });
   };
   try {

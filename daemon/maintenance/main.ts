@@ -72,7 +72,7 @@ export async function offlineWork(what: OfflineWork, file: string, addon: Addon)
     case 'restore':
       return working(output, (work) => {
         const { oldKey, dryRun, ignoreStore, generateKey } = what;
-        // Before anything else: it may be readable for root alone.
+        // First of all: it may be readable only for root.
         const oldKeys = oldKey === undefined ? undefined : loadKeyring({ path: oldKey });
         return restore(
           prepare(file, { makeKey: generateKey && !dryRun }),

@@ -67,10 +67,9 @@ export function backupOf(
  * Sends a backup, from a snapshot, while everything else goes on.
  *
  * Invariants:
- * - nothing of the store is opened for it: records leave as they are sealed, and the master key only if it was
- *   asked for;
- * - an answer that was cut off never looks whole: it ends without its trailer;
- * - who takes nothing of it for a while is let go, so that no snapshot is kept for ever.
+ * - no record is decrypted for it: records are sent encrypted, and the master key only on request;
+ * - a truncated answer never looks complete: it lacks its trailer;
+ * - a client that reads nothing for a while is disconnected, so that no snapshot is kept forever.
  */
 export async function sendBackup(
   maintenance: Maintenance | undefined,

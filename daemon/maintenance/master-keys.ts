@@ -10,9 +10,9 @@ export function keysView(keyring: Keyring, rotation: Rotation): KeysView {
 }
 
 /**
- * Takes over what stands in the master key file now. Whoever wrote it was root, or nobody reads it.
+ * Reads the master key file again. Only a file that just root or the daemon's user can write is accepted.
  *
- * MUST hold: no key goes that anything may still be sealed with, and none becomes another under the same id.
+ * Invariant: no key is dropped that a record may still be encrypted with, and none is replaced under the same id.
  *
  * @throws SallyportError master-key-rejected
  */

@@ -40,7 +40,7 @@ export function prepare(file: string, options: { readonly makeKey?: boolean } = 
   const ofRoot = statSync(likely.masterKey, { throwIfNoEntry: false })?.uid === 0;
   const early = ofRoot ? loadKeyring({ path: likely.masterKey }) : undefined;
   if (options.makeKey === true && !existsSync(likely.masterKey)) {
-    // Its owner's from the first moment: whoever is killed here leaves none that sallyportd cannot read.
+    // Owned by the store's user from the start: a process killed here leaves no file that sallyportd cannot read.
     createMasterKey(likely.masterKey, process.geteuid?.() === 0 ? ownerOf(likely.store) : undefined);
   }
   if (options.makeKey === false && !existsSync(likely.masterKey))

@@ -24,10 +24,10 @@ export interface ReadonlyCopy {
 }
 
 /**
- * Opens a copy of a store, since LevelDB writes when it opens. MUST hold: the store itself is read and never
- * written; tables, which nobody ever changes, are linked and not copied.
+ * Opens a copy of a store, since LevelDB writes when it opens. Invariant: the store itself is read and never
+ * written; tables, which are immutable, are linked and not copied.
  *
- * @returns undefined: there is nothing that could be read
+ * @returns undefined if nothing could be read
  */
 export async function openCopy(
   paths: { readonly store: string; readonly anchor: string },
@@ -59,16 +59,16 @@ export async function openCopy(
   if (anchor !== undefined && meta !== undefined && !fits)
     problems.push(`The anchor ${paths.anchor} belongs to another store than ${paths.store}.`);
   if (fits && meta.commit < anchor.commit)
-    problems.push(`The store stands at commit ${meta.commit}, and was at ${anchor.commit} before.`);
+    problems.push(`The store is at commit ${meta.commit}, but was at ${anchor.commit} before.`);
   const isNewest = fits && hasAllChanges && !guessed && meta.commit >= anchor.commit;
   return { db, sealer, meta, anchor, isNewest, problems };
 }
 
-/** MUST hold: want of room is no damage, or a store would be given up for lost that lies there whole. */
+/** Invariant: lack of disk space is not damage, or an intact store would be given up as lost. */
 class NoRoom extends SallyportError<'store-unwritable'> {}
 
 function noRoom(why: string, cause?: unknown): NoRoom {
-  const text = `there is no room for a copy of the store, which has to be read: ${why}. Nothing was changed; make room, and start this again.`;
+  const text = `not enough disk space for a copy of the store, which has to be read: ${why}. Nothing was changed; free some space, then start this again.`;
   return new NoRoom('store-unwritable', text, cause === undefined ? undefined : { cause });
 }
 
@@ -103,7 +103,7 @@ function copyDirectory(from: string, to: string): void {
   }
 }
 
-/** LevelDB's own repair may let older values shine through: what comes of it is a guess. */
+/** LevelDB's own repair may bring back older values: its result is uncertain. */
 async function opening(
   directory: string,
   problems: string[],

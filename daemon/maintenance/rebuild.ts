@@ -36,7 +36,7 @@ export interface Rebuild {
   /** The records of `from` are known to be the newest: they stay as they are. */
   readonly isNewest: boolean;
   readonly into: StoreBuilder;
-  /** Accounts whose lost records are given up: they begin anew, without a factor, as root has said. */
+  /** Accounts whose lost records are given up: root has asked to reset them, without a factor. */
   readonly resetAccounts?: ReadonlySet<string>;
   readonly at: Now;
   readonly say: (noted: Noted) => void;
@@ -107,7 +107,7 @@ async function* pairsOf(db: LevelDb): AsyncGenerator<NamedPair, undefined> {
   }
 }
 
-/** @returns undefined: it cannot be opened; value undefined: there is none */
+/** @returns undefined if it cannot be decrypted; value undefined if it does not exist */
 function read<T>(
   { sealer }: Side,
   pair: MarkedRecord,

@@ -27,7 +27,7 @@ import { StoreBuilder } from './store-builder.ts';
  *   may be spent comes back;
  * - a store that is whole is left as it is.
  *
- * @param resetAccounts accounts that begin anew if their records are lost
+ * @param resetAccounts accounts to reset if their records are lost
  * @throws SallyportError store-locked, store-damaged, store-unwritable
  */
 export function repair(
@@ -65,7 +65,7 @@ export function repair(
         say: (noted) => work.tell({ noted }),
         progress: (accounts) => work.progress(accounts),
       });
-      // An empty store lets in whoever had a factor.
+      // An empty store would let in accounts that had a factor.
       if (into.accounts === 0 && old.meta === undefined) throw nothingLeft(paths.store);
       for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
       const said: AuditEvent = {

@@ -50,7 +50,7 @@ export interface StoreReplacement {
  *
  * Invariants:
  * - whenever it is killed, the daemon starts with the old store or with the new one, as it did before. Their
- *   anchor says first that the old one is in use: then the new one, with a higher number, is good under it too;
+ *   anchor says first that the old one is in use: then the new one, with a higher number, is valid under it too;
  * - the old store is kept.
  *
  * @returns where the old one lies; undefined: there was none
@@ -67,7 +67,7 @@ export function replaceStore({
   const aside = `${store}.before-${new Date(now).toISOString().replaceAll(/[:.]/g, '')}`;
   let next: ReturnType<typeof nextAnchor> | undefined;
   try {
-    // First, since it needs room: what comes behind it are names alone.
+    // First, since it needs disk space: the steps after it only change names.
     next = nextAnchor(anchor, keyring, fresh.storeId, fresh.commit);
     if (oldAnchor !== undefined) new Anchor(anchor, keyring, oldAnchor).close();
     let kept: string | undefined;

@@ -56,16 +56,16 @@ export function restore(
     for (const problem of old?.problems ?? []) work.tell({ problem });
     const anchor = skip ? usableAnchor(paths.anchor, keyring) : old?.anchor;
     const commit = 1 + Math.max(header.commit, old?.meta?.commit ?? 0, anchor?.commit ?? 0);
-    // Under the id of the anchor: then the new store is good under the old anchor too.
+    // Under the id of the anchor: then the new store is valid under the old anchor too.
     const storeId = anchor?.storeId ?? header.storeId;
     const sealer = createSealer(keyring);
     const into = await StoreBuilder.begin(join(directory, 'new'), sealer, commit);
     const from: Side = { db: taken.db, sealer: createSealer(keys) };
     const now = Date.now();
     const meta = await metaIn(from);
-    const relation = old && (meta === undefined ? 'branch' : await lineageOf(old, meta));
-    const isNewest = old?.isNewest === true && (relation === 'heir' || relation === 'unrelated');
-    const trail = old !== undefined && isNewest && relation === 'heir' ? old : from;
+    const relation = old && (meta === undefined ? 'diverged' : await lineageOf(old, meta));
+    const isNewest = old?.isNewest === true && (relation === 'descendant' || relation === 'unrelated');
+    const trail = old !== undefined && isNewest && relation === 'descendant' ? old : from;
     let heldUntil: number | undefined;
     try {
       heldUntil = await rebuild({
@@ -126,9 +126,9 @@ export function restore(
   });
 }
 
-/** Whether their commit numbers, and what one lacks, say something of each other. */
+/** Whether their commit numbers, and what one lacks, are comparable. */
 function isSameLine(relation: StoreLineage | undefined): boolean {
-  return relation === 'heir' || relation === 'older';
+  return relation === 'descendant' || relation === 'older';
 }
 
 interface Taken {
@@ -137,7 +137,7 @@ interface Taken {
   readonly keys: Keyring;
 }
 
-/** The backup as it was, in a database of its own. */
+/** The unchanged backup, in a separate database. */
 async function take(
   input: Readable,
   directory: string,
@@ -178,7 +178,7 @@ function fitting(header: BackupHeader): BackupHeader {
   );
 }
 
-/** Whoever knows a public key can seal something to it: only the master key tells that it is a backup of ours. */
+/** Anybody who knows a public key can encrypt to it: only the master key shows that it is a backup of ours. */
 function refuseForeign({ keyId }: BackupHeader, { digest, mac }: BackupTrailer, keys: Keyring): void {
   if (!keys.has(keyId))
     throw new SallyportError(
@@ -192,6 +192,6 @@ function refuseForeign({ keyId }: BackupHeader, { digest, mac }: BackupTrailer, 
   if (given.length === expected.length && timingSafeEqual(given, expected)) return;
   throw new SallyportError(
     'backup-damaged',
-    'the backup was not made with its master key: somebody has put it together. Nothing was changed.',
+    'the backup was not made with its master key: it is forged. Nothing was changed.',
   );
 }

@@ -36,8 +36,8 @@ const pageOf = 512;
 /**
  * A store that is written from the beginning, beside the one that is in use.
  *
- * MUST hold: it is a store only once finish() is through, which ends with everything on disk; until then it says
- * nothing of itself, and nobody opens it.
+ * Invariant: it becomes a store only with finish(), which ends with everything durable; until then it has no
+ * metadata, so that no process opens it.
  */
 export class StoreBuilder {
   readonly #db: LevelDb;
@@ -85,7 +85,10 @@ export class StoreBuilder {
     await this.#put(key, this.#sealer.seal('marker', key, this.#commit, EMPTY));
   }
 
-  /** In their order, each place or as part of a gap. @param bytes as it was encoded, whoever did @param version of its commit */
+  /**
+   * In their order, each entry or as part of a gap. @param bytes as it was encoded, by any store @param version of
+   * its commit
+   */
   async event(seq: number, bytes: Buffer, version: number): Promise<void> {
     if (this.#last < this.#first) this.#first = seq;
     this.#last = seq;
@@ -100,7 +103,7 @@ export class StoreBuilder {
     await this.#put(overShareKey(seq), EMPTY);
   }
 
-  /** A row that was dropped out of turn. */
+  /** A range that was pruned out of order. */
   async gap(seq: number, { to }: Gap, bytes: Buffer, version: number): Promise<void> {
     await this.event(seq, bytes, version);
     this.#last = to;
@@ -119,7 +122,7 @@ export class StoreBuilder {
   }
 
   /**
-   * @param said what stands last in the trail: what was done
+   * @param said the last event of the trail: what was done
    * @param begin why a segment of the chain begins with it
    * @param trail what the store said of itself whose trail this is; its chain goes on
    */

@@ -233,7 +233,7 @@ describe('a restore', () => {
     writeFileSync(bad, await forged(join(own.root, 'inside')));
     const foreign = await own.cli(own.opening('restore', bad, '--yes'));
     assert.equal(foreign.status, 1);
-    assert.match(foreign.stderr, /somebody has put it together/);
+    assert.match(foreign.stderr, /it is forged/);
     assert.ok(own.bytes().equals(found));
     const wrong = await own.cli(['restore', file, '--yes', '--identity', `${own.root}/k`]);
     assert.equal(wrong.status, 1, 'another private key');
