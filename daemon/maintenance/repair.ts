@@ -24,7 +24,7 @@ import { StoreBuilder } from './store-builder.ts';
  * Invariants:
  * - only records whose tags are right are saved; all others are refused from then on, and said;
  * - unless the anchor says that it is the newest store, it is taken for an old one: as in a restore, nothing that
- *   may be spent comes back;
+ *   may be used comes back;
  * - a store that is whole is left as it is.
  *
  * @param resetAccounts accounts to reset if their records are lost

@@ -36,7 +36,7 @@ export interface RestoreOptions {
  *
  * Invariants:
  * - nothing is changed before the backup was read to its end and every check of it was passed;
- * - nothing that was spent comes back (caution.ts).
+ * - nothing that was used comes back (conservative-merge.ts).
  *
  * @throws SallyportError store-locked, store-key, store-schema, backup-damaged, backup-schema, store-unwritable
  */
