@@ -220,7 +220,10 @@ describe('the counter', () => {
     it(`that goes from ${before} to ${said} is refused, and the trail says that there may be a copy`, async () => {
       await put(rig, { factors: [{ ...key.record, counter: before }] });
       await assertWrong(assertionBy(key, { counter: said }), 'counter');
-      assert.match(assertRefused(await touched(rig, assertionBy(key, { counter: said }))).text ?? '', /cloned/);
+      assert.match(
+        assertRefused(await touched(rig, assertionBy(key, { counter: said }))).text ?? '',
+        /cloned/,
+      );
       if (before === 7) assertAccepted(await touched(rig, assertionBy(key, { counter: 8 })));
     });
 
