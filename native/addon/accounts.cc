@@ -63,9 +63,9 @@ struct GroupList {
 /** Supplementary and primary groups as libc merges them. */
 GroupList groupsOf(const AccountAnswer& account) {
   GroupList list;
-  for (int room = 64;; room *= 4) {
-    list.gids.resize(static_cast<size_t>(room));
-    int count = room;
+  for (int capacity = 64;; capacity *= 4) {
+    list.gids.resize(static_cast<size_t>(capacity));
+    int count = capacity;
     errno = 0;
     const int result = getgrouplist(account.name.c_str(), account.gid, list.gids.data(), &count);
     if (result >= 0) {
@@ -73,7 +73,7 @@ GroupList groupsOf(const AccountAnswer& account) {
       list.gids.resize(static_cast<size_t>(count));
       return list;
     }
-    if (count <= room || room > kMostGroups) {
+    if (count <= capacity || capacity > kMostGroups) {
       list.gids.clear();
       return list;
     }
@@ -95,7 +95,7 @@ Resolved resolveGroup(const std::string& name, const std::string& account) {
   group* found = nullptr;
   std::vector<char> buffer;
   const int error = untilItFits(
-      buffer, [&](char* room, size_t size) { return getgrnam_r(name.c_str(), &entry, room, size, &found); });
+      buffer, [&](char* bytes, size_t size) { return getgrnam_r(name.c_str(), &entry, bytes, size, &found); });
   if (error != 0 || found == nullptr) return {};
   return {true, entry.gr_gid, listsMember(entry.gr_mem, account)};
 }
@@ -134,9 +134,9 @@ AccountAnswer askAccount(const AccountQuery& query) {
   passwd* found = nullptr;
   std::vector<char> buffer;
   const bool byName = query.name.has_value();
-  const int error = untilItFits(buffer, [&](char* room, size_t size) {
-    return byName ? getpwnam_r(query.name->c_str(), &entry, room, size, &found)
-                  : getpwuid_r(query.uid, &entry, room, size, &found);
+  const int error = untilItFits(buffer, [&](char* bytes, size_t size) {
+    return byName ? getpwnam_r(query.name->c_str(), &entry, bytes, size, &found)
+                  : getpwuid_r(query.uid, &entry, bytes, size, &found);
   });
   if (found == nullptr) {
     const char* function = byName ? "getpwnam_r" : "getpwuid_r";

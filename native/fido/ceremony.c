@@ -7,7 +7,7 @@
 enum {
     /* How long a touch is waited for before it is looked whether to stop. */
     TOUCH_SLICE_MS = 200,
-    /* Between tries of a key that gave up: one that gives up at once must not keep a core busy. */
+    /* Pause between attempts with a key that gave up, so that one that gives up at once does not keep a core busy. */
     PACE_MS = 100,
     /* Retries are worth a word when so few are left. */
     FEW_RETRIES = 5,

@@ -21,12 +21,12 @@ static void name_of(const fido_dev_info_t *info, char *name, size_t size) {
         text_append(name, size, product);
 }
 
-size_t devices_list(struct plugged *found, size_t room) {
-    fido_dev_info_t *list = fido_dev_info_new(room);
+size_t devices_list(struct plugged *found, size_t capacity) {
+    fido_dev_info_t *list = fido_dev_info_new(capacity);
     size_t listed = 0;
     size_t count = 0;
 
-    if (list == NULL || fido_dev_info_manifest(list, room, &listed) != FIDO_OK)
+    if (list == NULL || fido_dev_info_manifest(list, capacity, &listed) != FIDO_OK)
         listed = 0;
     for (size_t i = 0; i < listed; i++) {
         const fido_dev_info_t *info = fido_dev_info_ptr(list, i);
@@ -38,7 +38,7 @@ size_t devices_list(struct plugged *found, size_t room) {
         name_of(info, found[count].name, sizeof(found[count].name));
         count++;
     }
-    fido_dev_info_free(&list, room);
+    fido_dev_info_free(&list, capacity);
     return count;
 }
 

@@ -21,8 +21,8 @@ struct plugged {
 
 /* Called once, before the environment is emptied. */
 void devices_prepare(void);
-/* Those that are there now, at most `room`. */
-size_t devices_list(struct plugged *found, size_t room);
+/* Lists the keys that are plugged in now, at most `capacity`. */
+size_t devices_list(struct plugged *found, size_t capacity);
 /* NULL: it cannot be opened, or does not answer within `timeout` milliseconds. */
 fido_dev_t *devices_open(const char *path, int timeout);
 

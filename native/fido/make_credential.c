@@ -81,12 +81,12 @@ static size_t put_bytes(uint8_t *to, const uint8_t *bytes, size_t length) {
  * The statement of a U2F token: {"sig": bytes, "x5c": [bytes]}. libfido2 puts an "alg" into it that Web
  * Authentication, 8.6, does not have there.
  */
-static size_t u2f_statement(const fido_cred_t *made, uint8_t *to, size_t room) {
+static size_t u2f_statement(const fido_cred_t *made, uint8_t *to, size_t capacity) {
     static const uint8_t sig[] = {0xa2, 0x63, 's', 'i', 'g'};
     static const uint8_t x5c[] = {0x63, 'x', '5', 'c', 0x81};
     size_t at = sizeof(sig);
 
-    if (fido_cred_sig_len(made) > SIGNATURE_MAX || fido_cred_x5c_len(made) > room - SIGNATURE_MAX - 32)
+    if (fido_cred_sig_len(made) > SIGNATURE_MAX || fido_cred_x5c_len(made) > capacity - SIGNATURE_MAX - 32)
         return 0;
     memcpy(to, sig, sizeof(sig));
     at += put_bytes(to + at, fido_cred_sig_ptr(made), fido_cred_sig_len(made));

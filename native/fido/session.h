@@ -48,7 +48,7 @@ struct worker {
     bool blinking;
     /* Of LIST. */
     bool fido2;
-    /* Set while a call waits for a finger: whom a cancel reaches. */
+    /* Set while a call waits for a touch: the key that a cancel reaches. */
     fido_dev_t *device;
     /* Number of the PIN request that is open; 0: none. */
     uint8_t ask;

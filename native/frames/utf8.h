@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes the character at `at`. Returns its bytes, or 0 if there is none within `left` bytes. */
+/* Decodes the character at `at`. Returns its length in bytes, or 0 if no valid character ends within `left` bytes. */
 size_t utf8_character(const uint8_t *at, size_t left, uint32_t *character);
 
 #endif

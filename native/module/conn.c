@@ -14,7 +14,7 @@
 
 /* How long a wait may last before ^C is looked for again: short enough to feel at once. */
 enum { SLICE_MS = 200 };
-/* How long to wait for a full backlog: the kernel does not say when it has room. */
+/* How long to wait for a full backlog: the kernel does not report when a slot is free. */
 enum { BACKLOG_MS = 20 };
 
 int64_t conn_now(void) {

@@ -97,7 +97,7 @@ static void read_session(char *id) {
 }
 
 /*
- * A text that the daemon judges by MUST arrive whole or not at all, and "not at all" MUST NOT mean something
+ * A text that the daemon decides by MUST arrive whole or not at all, and "not at all" MUST NOT mean something
  * laxer: a PAM_RHOST that is left out would make a remote login look local.
  */
 static bool take_item(pam_handle_t *pamh, int item, const char *name, size_t longest, const char **text) {

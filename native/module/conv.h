@@ -22,7 +22,7 @@ void answer_wipe(struct answer *answer);
 bool conv_show(pam_handle_t *pamh, int style, const uint8_t *text, size_t length);
 /* style: PAM_PROMPT_ECHO_ON or PAM_PROMPT_ECHO_OFF. False: there is no answer, or one over ANSWER_MAX. */
 bool conv_ask(pam_handle_t *pamh, int style, const uint8_t *text, size_t length, struct answer *answer);
-/* The password that the stack already has. False: there is none, or one over ANSWER_MAX. */
+/* The password that the stack already has. False if there is no password, or if it is longer than ANSWER_MAX. */
 bool conv_first_pass(pam_handle_t *pamh, struct answer *answer);
 
 #endif

@@ -142,9 +142,9 @@ static bool take(struct options *options, const char *word, unsigned *given) {
 /* pam-user.sock is in the directory of the root socket. */
 static bool use_user_socket(struct options *options) {
     char *name = strrchr(options->socket, '/') + 1;
-    size_t room = sizeof(options->socket) - (size_t)(name - options->socket);
+    size_t capacity = sizeof(options->socket) - (size_t)(name - options->socket);
 
-    if (sizeof(user_socket) > room)
+    if (sizeof(user_socket) > capacity)
         return false;
     memcpy(name, user_socket, sizeof(user_socket));
     return true;

@@ -190,7 +190,7 @@ static enum terminal_status show(const struct prompt *prompt, const uint8_t *tex
 }
 
 /*
- * One line. The terminal hands it over only when it is whole, so that erasing works, but for ^D: that hands over
+ * One line. The terminal hands it over only when it is whole, so that erasing works, except for ^D: that hands over
  * what has been typed, which is nothing at the start of a line, and the end of the file; a hang-up reads the same.
  */
 static enum terminal_status take_line(const struct prompt *prompt, struct answer *answer) {

@@ -191,7 +191,7 @@ static bool is_there(const char *directory) {
 }
 
 /*
- * Without a file of its own libpam would take the service "other", which mostly includes common-auth: a stack that
+ * Without a separate file libpam would take the service "other", which mostly includes common-auth: a stack that
  * may hold the second factor, and so ask the daemon that asks here.
  */
 static bool service_exists(const char *confdir) {

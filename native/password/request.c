@@ -27,7 +27,7 @@ static bool read_deadline(struct request *request, const struct field *field) {
     return request->deadline >= DEADLINE_MIN && request->deadline <= DEADLINE_MAX;
 }
 
-/* PAM modules write both into the system's log: a control character could begin a line of its own there. */
+/* PAM modules write both into the system's log: a control character could begin a new line there. */
 static bool read_name(char *to, const struct field *field) {
     for (size_t i = 0; i < field->length; i++) {
         if (field->bytes[i] < 0x20 || field->bytes[i] == 0x7f)
