@@ -76,11 +76,11 @@ function exposure(place: string): number {
 
 describe('the sockets of sallyportd', () => {
   it('lie where the module and the command line look, under the names that it takes them by', () => {
-    const main = readFileSync(join(projectRoot, 'daemon/main.ts'), 'utf8');
+    const listeners = readFileSync(join(projectRoot, 'daemon/runtime/standalone.ts'), 'utf8');
     for (const [name, path] of Object.entries(sockets)) {
       assert.deepEqual(settings(socketUnit(name), 'ListenStream'), [path]);
       assert.deepEqual(settings(socketUnit(name), 'FileDescriptorName'), [name]);
-      assert.ok(main.includes(`at('${name}', `), name);
+      assert.ok(listeners.includes(`at('${name}', `), name);
     }
   });
 
