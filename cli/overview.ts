@@ -9,8 +9,10 @@ import { guarded, programs } from './doctor/protected-services.ts';
 import { observing, realmsOf } from './doctor/realms.ts';
 import type { Context } from './lib/context.ts';
 import { exitStatus } from './lib/errors.ts';
+import type { Output } from './lib/output.ts';
 import { commandWith } from './lib/socket.ts';
 import { nextStep, type State } from './next-step.ts';
+import { trialText } from './pam/trial.ts';
 
 const day = 86_400_000;
 /** Limits that keep the overview fast; doctor reads everything. */
@@ -24,15 +26,24 @@ export async function overview(context: Context): Promise<void> {
   const file = context.configFile();
   const machine = thisMachine(world, file);
   const user = machine.uid === 0 ? (world.environment.SUDO_USER ?? machine.user) : machine.user;
+  await showOverview(machine, user, output);
+  context.end(exitStatus.done);
+}
+
+/** @param user whom the advice is for */
+export async function showOverview(
+  machine: Machine,
+  user: string,
+  output: Pick<Output, 'facts' | 'line' | 'prose' | 'command' | 'time'>,
+): Promise<void> {
   const own = await ownOf(machine, user);
   const { facts, state } = await look(machine, user, own);
   output.facts([...facts, ...factsOf(user, own, (at) => output.time(at))]);
   const step = nextStep(state);
   output.line('');
   output.prose(step.command === undefined ? step.why : `${step.why}; next:`);
-  if (step.command !== undefined) output.command(`  ${commandWith(step.command, file)}`);
+  if (step.command !== undefined) output.command(`  ${commandWith(step.command, machine.configFile)}`);
   output.line('all commands: sallyport --help');
-  context.end(exitStatus.done);
 }
 
 type Fact = readonly [string, string];
@@ -76,8 +87,7 @@ async function look(
         ]),
   ];
   const trial = machine.trial();
-  if (trial !== undefined)
-    facts.push(['on trial', `${trial.services.join(', ')}: rolled back unless a new login confirms it`]);
+  if (trial !== undefined) facts.push(['trial', trialText(trial)]);
   const state: State = {
     you,
     root: machine.uid === 0 || machine.rooted,
@@ -86,7 +96,7 @@ async function look(
     factors: own?.factors,
     locked: own === undefined ? undefined : isLocked(own),
     guarded: services,
-    openTry: trial?.services.join(', '),
+    openTry: trial?.state === 'on-trial' ? trial.services.join(', ') : undefined,
     observing: observing(realms ?? []),
     errors,
   };
@@ -97,7 +107,7 @@ async function look(
 async function configurationOf(machine: Machine): Promise<string> {
   const found = (await configCheck.run(machine)).find((one) => one.severity !== 'ok');
   if (found === undefined) return 'valid and active';
-  if (found.severity === 'note') return found.summary;
+  if (found.id === 'not-checked') return found.summary;
   const [first = ''] = found.summary.split('\n');
   return `${first} (${found.fix})`;
 }

@@ -41,6 +41,8 @@ export interface PortalDaemon {
   familiar(party: string): Pick<AnonymousClient, 'beginSignIn'>;
   person(token: string): UserClient;
   following(token: string, signal: AbortSignal): FollowedByPerson;
+  /** Which settings this portal has read. */
+  reportSettings(digest: string): Promise<void>;
 }
 
 /**
@@ -93,6 +95,7 @@ export function createPortalDaemon(socket: string): PortalDaemon {
         finishKey: queued(client.finishKey),
       };
     },
+    reportSettings: anonymous.reportSettings,
     following: (token, signal) => createClient({ socket, token, signal }),
   };
 }

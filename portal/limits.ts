@@ -48,6 +48,8 @@ export const limits = {
   sessionIdle: 15 * 60_000,
   sessionLife: 8 * 3_600_000,
   sessionSweep: 5_000,
+  /** Milliseconds between two reports of the settings: for that long after a restart sallyportd may not know them. */
+  settingsReport: 60_000,
   /** Tokens that are revoked at the daemon when the portal stops. */
   farewell: 2_000,
 

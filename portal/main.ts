@@ -16,6 +16,7 @@ import { createSite } from './http/site.ts';
 import { createCertificate } from './http/tls.ts';
 import { limits } from './limits.ts';
 import { createSessions } from './sessions.ts';
+import { startSettingsReport } from './settings-report.ts';
 
 /** Assembles the portal; no other module does. */
 
@@ -46,7 +47,7 @@ function createPages(log: Log): { readonly current: () => Assets | undefined; re
   return { current: () => assets, reload };
 }
 
-async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): Promise<void> {
+async function serve({ controlSocket, portal, rpId, digest }: PortalSetting, log: Log): Promise<void> {
   const daemon = createPortalDaemon(controlSocket);
   const descriptor = takeActivatedSocket(process.env, process.pid);
   const sessions = createSessions({
@@ -97,8 +98,10 @@ async function serve({ controlSocket, portal, rpId }: PortalSetting, log: Log): 
     port,
     origins: portal.origins.join(' '),
   });
+  const report = startSettingsReport(() => daemon.reportSettings(digest), limits.settingsReport);
   await stopRequested;
   log.info('stopping');
+  report.close();
   certificate?.close();
   await server.close();
 }

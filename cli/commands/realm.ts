@@ -7,7 +7,7 @@ import { runDaemon } from '../lib/environment.ts';
 import { exitStatus } from '../lib/errors.ts';
 import { realmTimes } from '../lib/json-times.ts';
 import type { Output } from '../lib/output.ts';
-import { warnOfConfig } from './reload.ts';
+import { type ConfigLookedAt, warnOfConfig } from './reload.ts';
 
 export function addRealm(program: Command, context: Context): void {
   const realm = program.command('realm').description('Show and validate realms');
@@ -45,10 +45,18 @@ export function addRealm(program: Command, context: Context): void {
     .description('Validate a configuration and compare it with this machine, without changing anything')
     .action(async (file: string | undefined) => {
       const path = resolve(file ?? context.configFile());
-      const status = await runDaemon(context.world, ['--check', '--config', path]);
+      const status = await runDaemon(context.world, ['--check', '--config', path], 'ignore');
       context.end(status);
-      if (status === exitStatus.done) await warnOfConfig(context, path);
+      if (status === exitStatus.done) context.output.line(checkText(path, await warnOfConfig(context, path)));
     });
+}
+
+/** What a file is once it has been read: its warnings are counted in the line that calls it valid. */
+function checkText(path: string, { realms, findings, refusing }: ConfigLookedAt): string {
+  const bad = findings.filter(({ severity }) => severity !== 'ok').length;
+  const warnings = bad === 0 ? '' : `, ${pluralise(bad, 'warning')}`;
+  const cost = refusing.length === 0 ? '' : ': it would refuse logins';
+  return `${path}: valid, ${pluralise(realms, 'realm')}${warnings}${cost}`;
 }
 
 function required({ require }: Realm): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Realm } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { pluralise } from '../../daemon/lib/units.ts';
 import type { LostGroup, RealmsLookedAt } from '../doctor/configured.ts';
@@ -24,6 +25,7 @@ export function addReload(program: Command, context: Context): void {
  */
 async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
   const { output, prompt } = context;
+  const askedBefore = namesOfAsking(await context.client().realms());
   const looked = await warnOfConfig(context, context.configFile());
   if (looked.refusing.length > 0) {
     const { thisMachine } = await import('../doctor/machine.ts');
@@ -41,8 +43,29 @@ async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
   }
   const { file, realms, portal, problem } = await reloaded(context);
   output.note(`${file} is active: ${pluralise(realms, 'realm')}`);
-  if (portal === true) output.note('Portal settings changed; run: systemctl restart sallyport-portal');
+  if (portal === true)
+    output.note('The portal has not read these settings yet; run: systemctl restart sallyport-portal');
   if (problem !== undefined) output.warn(problem);
+  await warnOfRefused(context, askedBefore);
+}
+
+/** A reload answers soon: it looks at so many accounts, and leaves the others to doctor. */
+const accountsAtMost = 500;
+
+/** Warns of those whom a realm refuses that asked nobody until now: it only observed, or was not there. */
+async function warnOfRefused(context: Context, askedBefore: ReadonlySet<string>): Promise<void> {
+  const asking = namesOfAsking(await context.client().realms());
+  const begun = new Set([...asking].filter((name) => !askedBefore.has(name)));
+  if (begun.size === 0) return;
+  const { thisMachine } = await import('../doctor/machine.ts');
+  const { refusedBy } = await import('../doctor/members.ts');
+  const { findingText } = await import('../doctor/contract.ts');
+  const machine = thisMachine(context.world, context.configFile());
+  for (const one of await refusedBy(machine, begun, accountsAtMost)) context.output.warn(findingText(one));
+}
+
+function namesOfAsking(realms: readonly Realm[]): ReadonlySet<string> {
+  return new Set(realms.flatMap(({ name, observe }) => (observe === true ? [] : name)));
 }
 
 function costOf(added: readonly LostGroup[]): string {
@@ -62,17 +85,22 @@ async function reloaded(context: Context) {
   }
 }
 
+export interface ConfigLookedAt extends RealmsLookedAt {
+  /** How many. */
+  readonly realms: number;
+}
+
 /**
  * Warns of names in a configuration file that do not exist on this machine. sallyportd itself reports an invalid file.
  * The parser and the checks are loaded on demand.
  */
-export async function warnOfConfig(context: Context, file: string): Promise<RealmsLookedAt> {
+export async function warnOfConfig(context: Context, file: string): Promise<ConfigLookedAt> {
   const { thisMachine } = await import('../doctor/machine.ts');
   const { lookAtConfig } = await import('../doctor/configured.ts');
   const machine = thisMachine(context.world, file);
   const read = await machine.config();
-  if (read.kind !== 'good') return { findings: [], refusing: [] };
+  if (read.kind !== 'good') return { findings: [], refusing: [], realms: 0 };
   const looked = await lookAtConfig(machine, read.config);
   for (const one of looked.findings) context.output.warn(findingText(one));
-  return looked;
+  return { ...looked, realms: read.config.realms.length };
 }

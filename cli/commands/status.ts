@@ -63,6 +63,7 @@ function show(output: Output, status: StatusView): void {
     ['exempt accounts', `${status.exemptions.running}${status.exemptions.complete ? '' : ' or more'}`],
     ['accounts gone', presenceText(status, 'gone')],
     ['records of another uid', presenceText(status, 'another')],
+    ['accounts looked up', status.presence.state === 'complete' ? output.time(status.presence.at) : ''],
     ['warnings', String(status.warnings.length)],
   ]);
 }

@@ -106,6 +106,7 @@ export const catalogue = {
   'member.damaged': error('they are refused'),
   'member.uid-changed': error('they are refused: the factors under the name are another person’s'),
   'member.gone': warning('the next account with the name is refused until an administrator decides'),
+  'member.bad-name': note('no login can use it; if it is mistyped, an account is missing from the realm'),
   'member.refused-by-rule': note('a rule refuses them, as configured'),
   'member.only-from': note('they can log in only from the networks of a rule'),
   'member.grace': note('they are refused after the grace period'),

@@ -79,7 +79,8 @@ export async function lookAtRealm(
 async function groupState(machine: Machine, name: string): Promise<GroupState> {
   const group = await groupNamed(machine, name);
   if (group.kind !== 'found') return group.kind;
-  if (group.value.members.length > 0) return 'filled';
+  // What cannot be listed is not called empty.
+  if (group.value.unlisted === true || group.value.members.length > 0) return 'filled';
   const accounts = await localAccounts(machine);
   return accounts.some(({ gid }) => gid === group.value.gid) ? 'filled' : 'empty';
 }

@@ -1,6 +1,7 @@
 import type { FindingId } from './catalogue.ts';
 import { type Finding, finding } from './contract.ts';
 import type { Met } from './member-decisions.ts';
+import { nameInCommand, shownName } from './names.ts';
 
 /** Accounts that a finding names; `--json` has all of them. */
 const namedAtMost = 8;
@@ -40,10 +41,11 @@ function tell({ id, cause = id, why, accounts, services }: Group, all: readonly 
   const names = [...accounts];
   const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
   const which = services.size === all.length ? '' : ` for ${[...services].join(', ')}`;
-  const what = `${names.slice(0, namedAtMost).join(', ')}${more}${which}: ${why}`;
+  const what = `${names.slice(0, namedAtMost).map(shownName).join(', ')}${more}${which}: ${why}`;
   const [only] = names;
   const fix = fixes[cause] ?? addOne;
-  const fitting = only !== undefined && names.length === 1 ? fix.replaceAll('USER', () => only) : fix;
+  const fitting =
+    only !== undefined && names.length === 1 ? fix.replaceAll('USER', () => nameInCommand(only)) : fix;
   return finding(id, what, fitting, { accounts: names });
 }
 

@@ -6,7 +6,7 @@ import { lookAtRealms } from './configured.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 import { type Met, meet } from './member-decisions.ts';
 import { memberFindings } from './member-findings.ts';
-import { groupNamed, localPeople } from './names.ts';
+import { groupNamed, localPeople, mayBeAccount, nameInCommand, shownName } from './names.ts';
 import { guarded, programs } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
 
@@ -43,14 +43,29 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
     ...broken,
     ...memberFindings(await unexplained(machine, met), services.inForce, services.names),
   ];
-  if (asked < all)
-    findings.push(
-      notChecked(
-        `${all - asked} of ${pluralise(all, 'account')}: it stops after ${most}, and when its time is over`,
-        'ask for one: sallyport explain USER --service sshd',
-      ),
-    );
+  findings.push(...unasked(asked, all, most));
   return orGood(findings, `${pluralise(asked, 'account')} looked at, for ${services.names.join(', ')}`);
+}
+
+/**
+ * Those whom realms refuse: the decisions that their logins would meet now, in the words of the whole check.
+ * @param realms names
+ * @param most accounts that are looked at
+ */
+export async function refusedBy(
+  machine: Machine,
+  realms: ReadonlySet<string>,
+  most: number,
+): Promise<readonly Finding[]> {
+  const status = await machine.status();
+  if (!status.ok || realms.size === 0) return [];
+  const services = servicesOf(machine);
+  const { names, all } = await accountsOf(machine, most, status.value.store.accounts);
+  const { met, asked } = await meet(machine, names, services.names);
+  const isRefused = (one: Met) =>
+    one.kind === 'decided' && one.explained.decision === 'refused' && realms.has(one.explained.realm);
+  const refused = (await unexplained(machine, met)).filter(isRefused);
+  return [...memberFindings(refused, services.inForce, services.names), ...unasked(asked, all, most)];
 }
 
 /**
@@ -70,6 +85,16 @@ const lostGroups: ReadonlySet<FindingId> = new Set([
   'realm.group-unknown',
   'realm.group-observed',
 ]);
+
+function unasked(asked: number, all: number, most: number): readonly Finding[] {
+  if (asked >= all) return [];
+  return [
+    notChecked(
+      `${all - asked} of ${pluralise(all, 'account')}: it stops after ${most}, and when its time is over`,
+      'ask for one: sallyport explain USER --service sshd',
+    ),
+  ];
+}
 
 /** The best known first; without any, what sshd would be. */
 function servicesOf(machine: Machine): { readonly names: readonly string[]; readonly inForce: boolean } {
@@ -96,21 +121,51 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
       groupNamed(machine, name),
     ),
   );
+  const unlisted = groups.flatMap((group) =>
+    group.kind === 'found' && group.value.unlisted === true
+      ? notChecked(
+          `the members of the group ${shownName(group.value.name)}: getent prints none, since the name of one holds a line break or a colon`,
+          'correct the name in the directory',
+        )
+      : [],
+  );
   const ofGroups = groups.flatMap((group) => (group.kind === 'found' ? group.value.members : []));
   const named = realms.flatMap(({ members }) => members?.users ?? []);
-  const all = [...new Set([...local, ...named, ...ofGroups, ...users.map(({ account }) => account)])];
+  const found = [...new Set([...local, ...named, ...ofGroups, ...users.map(({ account }) => account)])];
+  const all = found.filter(mayBeAccount);
   const damaged = users
     .filter((one) => one.damaged !== undefined)
     .map(({ account, damaged: why }) =>
-      finding('member.damaged', `${account}: ${why}`, `take the record of ${account} from a backup`, {
-        accounts: [account],
-      }),
+      finding(
+        'member.damaged',
+        `${shownName(account)}: ${why}`,
+        `take the record of ${shownName(account)} from a backup`,
+        {
+          accounts: [account],
+        },
+      ),
     );
   return {
     names: all.slice(0, most),
     all: Math.max(all.length, stored),
-    broken: [...damaged, ...held(machine, users), ...gone(users)],
+    broken: [...damaged, ...held(machine, users), ...gone(users), ...strange(found), ...unlisted],
   };
+}
+
+/** Names of members that no account can have. */
+function strange(found: readonly string[]): readonly Finding[] {
+  const names = found.filter((name) => !mayBeAccount(name));
+  if (names.length === 0) return [];
+  const shown = names.slice(0, 8).map(shownName).join(', ');
+  const more = names.length > 8 ? ` and ${names.length - 8} more` : '';
+  return [
+    finding(
+      'member.bad-name',
+      `${shown}${more}: a realm, one of its groups or the store names it, and no account can have this name`,
+      'correct the name where it is kept: in the directory, or in /etc/group',
+      { accounts: names },
+    ),
+  ];
 }
 
 /** What is stored of accounts that the name service does not know. */
@@ -118,9 +173,9 @@ function gone(users: readonly UserLine[]): readonly Finding[] {
   const accounts = users.filter(({ presence }) => presence === 'gone').map(({ account }) => account);
   const [first] = accounts;
   if (first === undefined) return [];
-  const names = accounts.slice(0, 8).join(', ');
+  const names = accounts.slice(0, 8).map(shownName).join(', ');
   const what = `${names}${accounts.length > 8 ? ` and ${accounts.length - 8} more` : ''}: the name service does not know the account, and its factors are kept`;
-  const command = `if it is really gone: sallyport user forget ${accounts.length === 1 ? first : 'USER'}`;
+  const command = `if it is really gone: sallyport user forget ${accounts.length === 1 ? nameInCommand(first) : 'USER'}`;
   return [finding('member.gone', what, command, { accounts })];
 }
 

@@ -21,11 +21,18 @@ export const disableIoUring = (): NodeJS.ProcessEnv => ({ ...process.env, UV_USE
 
 /**
  * Runs sallyportd for tasks that need no running daemon. It uses the terminal directly.
+ * @param output ignore: the command itself reports what standard output would say
  * @returns its exit status; 1 if a signal ended it
  */
-export function runDaemon(world: World, parameters: readonly string[]): Promise<number> {
+export function runDaemon(
+  world: World,
+  parameters: readonly string[],
+  output: 'inherit' | 'ignore' = 'inherit',
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [world.daemonMain, ...parameters], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [world.daemonMain, ...parameters], {
+      stdio: ['inherit', output, 'inherit'],
+    });
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });

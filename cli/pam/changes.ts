@@ -54,7 +54,7 @@ export async function enable(
   for (const warning of safety.warnings) context.output.warn(warning);
   if (safety.blockers.length > 0)
     throw new CliError('refused', ['nothing was changed:', ...safety.blockers].join('\n'));
-  if (options.dryRun === true) return;
+  if (options.dryRun === true) return tellDryRun(context);
   await context.prompt.confirm(`Change ${plan.services.join(', ')}?`, options.yes === true);
   const reloads = plan.files.some(({ path }) => path.startsWith('/etc/ssh/'));
   const change: Change = {
@@ -125,6 +125,10 @@ function showDiff(output: Context['output'], files: readonly FileChange[]): void
 
 const asUtf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
 
+function tellDryRun({ output }: Context): void {
+  output.note('This was a dry run: nothing was written.');
+}
+
 function tellReload({ output }: Context, settings: SshdSettings, { reload: wanted }: ChangeOptions): void {
   const command = reloadCommand(settings);
   if (wanted === true) {
@@ -155,7 +159,7 @@ export async function disable(
   const trial = currentTrial();
   if (trial !== undefined && (service === undefined || trial.change.services.includes(service))) {
     warnTrial(context.output, trial);
-    if (options.dryRun === true) return;
+    if (options.dryRun === true) return tellDryRun(context);
     await context.prompt.confirm(`Roll back ${trial.change.services.join(', ')} now?`, options.yes === true);
     if (!revertNow()) throw new CliError('refused', 'rollback incomplete; run: sallyport pam show');
     if (service !== undefined) return;
@@ -163,6 +167,7 @@ export async function disable(
   const services = service === undefined ? changedServices(pamFiles()) : namesToDisable(pamFiles(), service);
   if (service === undefined && services.length === 0) context.output.line('nothing is enabled');
   for (const one of services) await disableOne(context, one, options);
+  if (options.dryRun === true) tellDryRun(context);
 }
 
 async function disableOne(context: Context, service: string, options: ChangeOptions): Promise<void> {

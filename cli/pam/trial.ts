@@ -21,14 +21,19 @@ export function trialView({ change, left, reverting }: Trial): TrialView {
 }
 
 export function warnTrial(output: Output, trial: Trial): void {
-  const { services, state, left = 0 } = trialView(trial);
+  output.warn(trialText(trialView(trial)));
+}
+
+export function trialText({ services, state, left = 0 }: TrialView): string {
   const names = services.join(', ');
-  if (state === 'on-trial')
-    output.warn(
-      `trial of ${names}: rolled back in ${lengthText(left)}; to keep it, log in again through it and run: sallyport pam confirm`,
-    );
-  else if (state === 'writing') output.warn(`${names} is being changed`);
-  else output.warn(`${names} is being rolled back; if that does not finish, run: sallyport pam revert`);
+  switch (state) {
+    case 'on-trial':
+      return `trial of ${names}: rolled back in ${lengthText(left)}; to keep it, log in again through it and run: sallyport pam confirm`;
+    case 'writing':
+      return `${names} is being changed`;
+    case 'putting-back':
+      return `${names} is being rolled back; if that does not finish, run: sallyport pam revert`;
+  }
 }
 
 /** Warns if the caller may read the trial. */

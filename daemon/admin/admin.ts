@@ -1,6 +1,5 @@
 import type { KeysView, Realm, ReloadView } from '../api/views.ts';
 import { fitting } from '../audit/filter.ts';
-import { readByPortal } from '../client/config.ts';
 import type { Configuration } from '../config/in-force.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
@@ -15,6 +14,7 @@ import { createExplain } from './explanation.ts';
 import { createFactorChanges } from './factor-changes.ts';
 import { createOwnEvents } from './own-events.ts';
 import { createOwners } from './owners.ts';
+import { createPortalSettings, type PortalSettings } from './portal-settings.ts';
 import { createPresence } from './presence.ts';
 import { createPresenceCount, type PresenceCountLimits } from './presence-count.ts';
 import { createReporting } from './report.ts';
@@ -49,9 +49,11 @@ export function createAdmin(options: AdministrationOptions): Admin {
     look: (account, record) => presence()(account, record),
     ...(options.presenceCount === undefined ? {} : { limit: options.presenceCount }),
   });
+  const portalSettings = createPortalSettings(configuration.current());
   return {
     status: () => statusOf({ ...options, exemptions, presences }),
-    reload: async () => reloaded(configuration),
+    reload: async () => reloaded(configuration, portalSettings),
+    portalReported: (digest) => portalSettings.reported(digest),
     realms: () => configuration.current().realms,
     realm: (name) => realmNamed(configuration.current().realms, name),
     explain: createExplain(options),
@@ -73,14 +75,16 @@ export function createAdmin(options: AdministrationOptions): Admin {
   };
 }
 
-function reloaded(configuration: Configuration): ReloadView {
-  const before = configuration.current();
+function reloaded(
+  configuration: Configuration,
+  portalSettings: Pick<PortalSettings, 'isOutdated'>,
+): ReloadView {
   const config = configuration.reload();
   const problem = configuration.problem();
   return {
     file: config.file,
     realms: config.realms.length,
-    portal: config.portal !== undefined && readByPortal(config) !== readByPortal(before),
+    portal: portalSettings.isOutdated(config),
     ...(problem === undefined ? {} : { problem }),
   };
 }

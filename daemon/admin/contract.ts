@@ -31,6 +31,8 @@ export interface Admin extends Exempting, Owners, OwnEvents, Reporting {
   status(): StatusView;
   /** @throws SallyportError config-invalid: the last good configuration stays in force */
   reload(): Promise<ReloadView>;
+  /** @param digest of the settings that the portal which runs has read */
+  portalReported(digest: string): void;
   realms(): readonly Realm[];
   /** @throws SallyportError no-such-realm */
   realm(name: string): Realm;

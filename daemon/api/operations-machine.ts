@@ -1,4 +1,4 @@
-import { follow, type Operation, onlyRoot, read, readAll } from './permissions.ts';
+import { follow, type Operation, onlyPortal, onlyRoot, read, readAll } from './permissions.ts';
 
 /** About the daemon, its store, its realms and all accounts at once. */
 export const machineOperations = {
@@ -22,6 +22,13 @@ export const machineOperations = {
     about: 'none',
     what: 'Reload the configuration; an invalid file changes nothing',
     access: onlyRoot,
+  },
+  'portal-settings': {
+    method: 'POST',
+    path: '/v1/portal/settings',
+    about: 'none',
+    what: 'Reports which settings the portal has read',
+    access: onlyPortal,
   },
   backup: {
     method: 'POST',

@@ -103,6 +103,7 @@ const signInBody = v.variant('by', [
   }),
   v.strictObject({ ...signInCommon, by: v.literal('uid') }),
 ]);
+const portalSettingsBody = v.strictObject({ digest: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)) });
 const signInAnswerBody = v.variant('kind', [
   v.strictObject({ kind: v.literal('typed'), answer: code }),
   v.strictObject({ kind: v.literal('assertion'), ...assertion }),
@@ -172,6 +173,8 @@ export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
 export const readCeremony = (input: Input): CeremonyBody => check(ceremonyBody, input);
 export const readCeremonyNext = (input: Input): { readonly seen: number; readonly pin?: string } =>
   check(ceremonyNextBody, input);
+export const readPortalSettings = (input: Input): { readonly digest: string } =>
+  check(portalSettingsBody, input);
 export const readSignIn = (input: Input): SignInBody => check(signInBody, input);
 export const readSignInAnswer = (input: Input): SignInAnswerBody => check(signInAnswerBody, input);
 export const readKeyBegin = (input: Input): { readonly name?: string } => check(keyBeginBody, input);

@@ -79,7 +79,7 @@ export interface KeysView {
 export interface ReloadView {
   readonly file: string;
   readonly realms: number;
-  /** Whether what the portal reads when it starts has changed, or there is one now. */
+  /** Whether the portal has read other settings than these when it started, or has not been started yet. */
   readonly portal?: boolean;
   /** What of the file is not in force. */
   readonly problem?: string;

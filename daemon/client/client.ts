@@ -50,6 +50,8 @@ export interface ControlClient extends SignInClient {
   /** Prometheus' text format. */
   metrics(): Promise<string>;
   reload(): Promise<ReloadView>;
+  /** Which settings the portal has read. */
+  reportSettings(digest: string): Promise<void>;
   realms(): Promise<readonly Realm[]>;
   realm(name: string): Promise<Realm>;
   /** @param search the beginning of a name @param lookUp whether the name service is asked which of them are there */
@@ -112,6 +114,7 @@ export function createClient(options: ClientOptions): ControlClient {
     status: () => call('status'),
     metrics: () => askText(options, requestOf('metrics', {})),
     reload: () => call('reload'),
+    reportSettings: async (digest) => void (await call('portal-settings', { body: { digest } })),
     realms: async () => (await call<{ realms: readonly Realm[] }>('realm-list')).realms,
     realm: (realm) => call('realm-show', { parameters: { realm } }),
     users: (after, limit, search, lookUp) => call('user-list', { query: { after, search, limit, lookUp } }),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config, PortalConfig } from '../config/contract.ts';
 import { systemPaths } from '../config/defaults.ts';
@@ -43,6 +44,8 @@ export interface PortalSetting {
   readonly portal: PortalConfig;
   readonly rpId: string;
   readonly issuer: string;
+  /** Of the file as it was read. */
+  readonly digest: string;
 }
 
 export type ReadPortalSetting =
@@ -50,9 +53,11 @@ export type ReadPortalSetting =
   /** Lines for people, each with file and line where there is one. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** What the portal reads when it starts, for comparison. */
-export function readByPortal({ portal, webauthn, issuer }: Config): string {
-  return JSON.stringify([portal, webauthn, issuer]);
+/** A digest of all that the portal reads when it starts, for comparison. */
+export function settingsDigest({ portal, webauthn, issuer }: Config): string {
+  return createHash('sha256')
+    .update(JSON.stringify([portal, webauthn, issuer]))
+    .digest('hex');
 }
 
 /** Reads the whole file, as sallyportd does: what is bad for one is bad for both. */
@@ -66,7 +71,11 @@ export async function readPortalSetting(file: string): Promise<ReadPortalSetting
         ok: false,
         problems: [`${file} has no [portal]; docs/how-to/set-up-portal.md says what belongs in it`],
       };
-    return { ok: true, setting: { controlSocket: paths.controlSocket, portal, rpId: webauthn.rpId, issuer } };
+    const digest = settingsDigest(parsed.config);
+    return {
+      ok: true,
+      setting: { controlSocket: paths.controlSocket, portal, rpId: webauthn.rpId, issuer, digest },
+    };
   } catch (error) {
     return { ok: false, problems: [messageOf(error)] };
   }

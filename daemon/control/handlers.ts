@@ -86,6 +86,10 @@ export const handlers: Readonly<
   status: plain(async ({ admin }) => admin.status()),
   metrics: plain(async ({ metrics }) => new PlainText(await metrics.text(), metricsType)),
   reload: change(async ({ admin }) => admin.reload()),
+  'portal-settings': async ({ admin }, call) => {
+    admin.portalReported(schema.readPortalSettings(await call.body()).digest);
+    return {};
+  },
   'store-check': change(async ({ maintenance }) => beginCheck(maintenance)),
   'keys-adopt': change(async ({ maintenance }, call) => adoptKeys(maintenance, call.actor)),
   'realm-list': plain(async ({ admin }) => ({ realms: admin.realms() })),

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import { unreachable } from '../lib/errors.ts';
 import { pluralise } from '../lib/units.ts';
 import { limits } from '../limits.ts';
-import type { AnyRecord, FactorKind, RecoveryHash } from './contract.ts';
+import type { AnswerFormat, AnyRecord, FactorKind, RecoveryHash } from './contract.ts';
 import { factorBase, hashedSetFields, type Infer, portableBase } from './fields.ts';
 import {
   consumeFrom,
@@ -113,4 +114,26 @@ export function hashScratchCodes(
 
 export function remainingCodes(record: ScratchRecord): number {
   return remainingIn(record);
+}
+
+/**
+ * Whether an answer was one of a set, or the only one, so that no next one comes.
+ * @param factors of the account, also those that are used up
+ */
+export function isSingleUse(format: AnswerFormat, factors: readonly { readonly kind: string }[]): boolean {
+  switch (format.kind) {
+    case 'recovery':
+    case 'legacy-recovery':
+    case 'bypass':
+      return true;
+    case 'code':
+      return factors.some(({ kind }) => kind === 'scratch') && isScratchCode(format.text);
+    case 'yubikey':
+    case 'assertion':
+    case 'enter':
+    case 'none':
+      return false;
+    default:
+      return unreachable(format);
+  }
 }

@@ -20,7 +20,7 @@ export async function check(file: string): Promise<number> {
   const parsed = await readConfig(file, hostname());
   if (parsed.ok) {
     const count = parsed.config.realms.length;
-    process.stdout.write(`${file}: good, ${pluralise(count, 'realm')}\n`);
+    process.stdout.write(`${file}: valid, ${pluralise(count, 'realm')}\n`);
     return exits.done;
   }
   for (const problem of parsed.problems) process.stderr.write(`${describeProblem(problem)}\n`);

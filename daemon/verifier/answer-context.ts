@@ -5,6 +5,7 @@ import type { Answer } from '../factors/answer-format.ts';
 import type { FactorContext, Resync, Signed, Validated } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
+import { isSingleUse } from '../factors/scratch.ts';
 import type { Outside } from '../lib/account-mutex.ts';
 import { afterFailure, afterVerified } from '../policy/lockout.ts';
 import type { AcceptedAnswer, AccountRecord, Store } from '../store/contract.ts';
@@ -15,7 +16,7 @@ import {
   needsCounters,
   otpForServers,
 } from './evaluate-answer.ts';
-import { isReplay } from './replay.ts';
+import { replayIn } from './replay.ts';
 import { withMarks, type YubikeyCounters } from './yubikey-counters.ts';
 
 /** What an answer is evaluated against: fresh records, and what policy allows of them. */
@@ -60,9 +61,17 @@ export function evaluateLoginAnswer(
     context: resync === undefined ? context : { ...context, resync },
   });
   if (evaluation.outcome === 'accepted' || evaluation.outcome === 'codes-locked') return evaluation;
-  if (!isReplay(answerContext.record.accepted, answerContext.record.account, question, answerContext.now))
-    return evaluation;
-  return { outcome: 'refused', reason: 'replay', countsAsCode: true, repeats: true };
+  const { accepted, account, factors } = answerContext.record;
+  const replay = replayIn(accepted, account, question, answerContext.now);
+  if (replay === undefined) return evaluation;
+  // A device knows a code of its own; what no device knows may be one of a set.
+  const isOfDevice = evaluation.outcome === 'refused' && evaluation.reason === 'replay';
+  return {
+    outcome: 'refused',
+    reason: 'replay',
+    countsAsCode: true,
+    repeats: !isOfDevice && isSingleUse(replay, factors) ? 'single-use' : 'code',
+  };
 }
 
 interface Helpers {

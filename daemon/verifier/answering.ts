@@ -18,7 +18,7 @@ import { loginEvent, withLock, withOffset } from './events.ts';
 import { ofThis } from './key-offer.ts';
 import type { LoginAccounts } from './login-accounts.ts';
 import { answerFirst } from './login-enrolment.ts';
-import { refusalText, successText, wrongText } from './prompt-texts.ts';
+import { refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
 import {
   eventOriginOf,
   hasMoreThanCodes,
@@ -186,7 +186,7 @@ export class Answering {
       return refused(next, {
         result: 'auth-err',
         again: true,
-        text: refusalText(evaluation.reason, (evaluation.until ?? 0) - answerContext.now),
+        text: uncountedText(evaluation, answerContext.now),
         ...(evaluation.repeats === undefined ? {} : { repeats: true }),
       });
     }

@@ -51,8 +51,11 @@ export type Evaluation =
       readonly until?: number;
       /** restored: the code belongs to the device, so that "wrong" from another factor does not count. */
       readonly matches?: true;
-      /** The answer that was accepted last, within its own window: it guesses nothing and is not counted. */
-      readonly repeats?: true;
+      /**
+       * It is the answer that was accepted last, within its own window: it guesses nothing, and is not counted.
+       * single-use: no next one comes by itself, as it does on a device.
+       */
+      readonly repeats?: 'code' | 'single-use';
     };
 
 export interface EvaluationInput {

@@ -137,6 +137,27 @@ export function wrongText({
   return `That is ${offsetText(offset.seconds)}: the clock of your device is slow. Wait for its next code and enter that one, then set the clock right.`;
 }
 
+/**
+ * Why an answer was refused that counts nowhere.
+ * @param until restored: when codes are accepted again; milliseconds since the epoch, as `now`
+ */
+export function uncountedText(
+  {
+    reason,
+    repeats,
+    until,
+  }: {
+    readonly reason: RefusalReason;
+    readonly repeats?: 'code' | 'single-use';
+    readonly until?: number;
+  },
+  now: number,
+): string {
+  if (repeats === 'single-use')
+    return 'That was used before, and codes and keys of its kind work only once. Use another one.';
+  return refusalText(reason, (until ?? now) - now);
+}
+
 /** @param wait restored: milliseconds until codes are accepted again */
 export function refusalText(reason: RefusalReason, wait = 0): string {
   switch (reason) {

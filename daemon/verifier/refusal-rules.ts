@@ -44,7 +44,7 @@ export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
  * accepted a moment ago guesses nothing. None of these may lock an account.
  */
 export function isUncounted({ reason, repeats }: Evaluation & { outcome: 'refused' }): boolean {
-  return repeats === true || nowhere.has(reason);
+  return repeats !== undefined || nowhere.has(reason);
 }
 
 const nowhere: ReadonlySet<RejectReason> = new Set(['clock', 'restored', 'unavailable']);

@@ -30,15 +30,15 @@ export function acceptedAnswer(
   return { digest: digestOf(account, format.kind, format.text), at: now, until: now + window };
 }
 
-/** Whether an answer that no factor accepts is the one that was accepted last. */
-export function isReplay(
+/** @returns the form of an answer that no factor accepts, if it is the one that was accepted last */
+export function replayIn(
   accepted: AcceptedAnswer | undefined,
   account: string,
   question: Pick<EvaluationInput, 'answer' | 'where' | 'factors'>,
   now: number,
-): boolean {
-  if (accepted === undefined || now < accepted.at || now >= accepted.until) return false;
-  return formatsIn(question).some(
+): AnswerFormat | undefined {
+  if (accepted === undefined || now < accepted.at || now >= accepted.until) return undefined;
+  return formatsIn(question).find(
     (format) => 'text' in format && digestOf(account, format.kind, format.text) === accepted.digest,
   );
 }

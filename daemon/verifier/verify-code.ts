@@ -21,7 +21,7 @@ import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './c
 import type { Evaluation } from './evaluate-answer.ts';
 import { changeEvent, withLock, withOffset } from './events.ts';
 import { known } from './login-accounts.ts';
-import { type RefusalReason, refusalText, successText, wrongText } from './prompt-texts.ts';
+import { type RefusalReason, refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
 import { isUncounted } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
 import { markOf } from './yubikey-counters.ts';
@@ -101,9 +101,9 @@ async function tryVerify(
     const { actor } = request;
     return changeEvent('verify', { outcome, reason, account, at: now, actor, realm: realm.name, factor });
   };
-  const no = async (reason: RefusalReason, until = now): Promise<VerifyResult> => {
+  const no = async (reason: RefusalReason, text = refusalText(reason)): Promise<VerifyResult> => {
     await auditedStore.note(event('refused', reason));
-    return { outcome: 'refused', reason, text: refusalText(reason, until - now), resync: false };
+    return { outcome: 'refused', reason, text, resync: false };
   };
   if (ownershipOf(record, owner.uid, now) === 'another') return no('uid-changed');
   if (factors.length === 0)
@@ -131,7 +131,7 @@ async function tryVerify(
       return no(evaluation.outcome);
     case 'refused': {
       const { reason } = evaluation;
-      if (isUncounted(evaluation)) return no(reason, evaluation.until);
+      if (isUncounted(evaluation)) return no(reason, uncountedText(evaluation, now));
       const after = afterFailedAnswer(answerContext, evaluation);
       const locking = withLock(withOffset(event('refused', reason), evaluation), record.lock, after.lock);
       if (!(await auditedStore.change(answerContext, after, locking))) return undefined;

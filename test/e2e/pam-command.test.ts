@@ -129,6 +129,8 @@ await inNamespace(import.meta.filename, async () => {
     }
     const others = await pam.must('alice', 'enable', 'sudo', '--dry-run');
     assert.match(others.stderr, /could not log in through sudo any more: carol/);
+    assert.match(others.stderr, /This was a dry run: nothing was written\.\n$/);
+    assert.deepEqual(pam.files(), before);
     await product.stop();
     const away = await pam.run('alice', 'enable', 'sudo', '--yes');
     assert.equal(away.status, 1);

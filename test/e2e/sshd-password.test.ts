@@ -100,6 +100,25 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(await product.failures('carol'), { codes: 0, any: 0 });
   });
 
+  scenario(
+    product,
+    'a restart at the prompt is said in front of the next one, and costs nothing',
+    async () => {
+      addPerson('lena');
+      const secret = await product.addHotp('lena');
+      const terminal = connect('lena');
+      await terminal.answer(/Password: /, password);
+      await terminal.expect(/code: /);
+      await product.stop();
+      await product.start();
+      terminal.send(`${hotp(secret, 0)}\r`);
+      await terminal.answer(/being restarted\. Please try again\.[\s\S]*Password: /, password);
+      await terminal.answer(/code: /, hotp(secret, 0));
+      await terminal.expect(/in-lena/);
+      assert.equal(await terminal.ended(), 0);
+    },
+  );
+
   scenario(product, 'slips and other spellings are what they mean', async () => {
     addPerson('kate');
     const secret = await product.addHotp('kate');

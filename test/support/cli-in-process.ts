@@ -24,7 +24,8 @@ export async function runInProcess(words: readonly string[], columns?: number): 
   return { status, out: output.text(), err: error.text() };
 }
 
-function written(columns: number | undefined) {
+/** What is written to it; a terminal of so many columns, or a pipe. */
+export function written(columns: number | undefined) {
   let text = '';
   const stream = new Writable({
     write: (chunk, _, done) => {

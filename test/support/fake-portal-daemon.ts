@@ -26,6 +26,10 @@ export class FakePortalDaemon implements PortalDaemon {
   #made = 0;
   readonly #begun = new Map<string, string>();
 
+  async reportSettings(digest: string): Promise<void> {
+    this.#note('reportSettings', digest);
+  }
+
   readonly anonymous: AnonymousClient = {
     beginSignIn: async (body) => {
       this.#note('beginSignIn', body);

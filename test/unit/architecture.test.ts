@@ -37,6 +37,7 @@ const shortWithReason = {
     'passed in wherever something is random, and imported by most modules for its type',
   'notify/limits.ts': 'every limit of a program lies in a file of this name',
   'portal/pages/main.tsx': 'where the bundle begins',
+  'portal/settings-report.ts': 'a timer that a test runs without a portal',
 };
 const described = ({ from, to }: Import) => `${from} imports ${to}`;
 const within = (directory: string) => (path: string) => path.startsWith(`${directory}/`);

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/client/client.ts';
+import { readPortalSetting } from '../../../daemon/client/config.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { fob, grant, paper, phone } from '../control/records.ts';
@@ -252,13 +255,26 @@ describe('what is shown', () => {
     assert.equal((await client.user('alice')).realm?.name, 'all');
     const realm = '[[realm]]\nname = "rest"\nrequire = "none"\n';
     const portal = '[webauthn]\nrp_id = "localhost"\n[portal]\norigins = ["http://localhost:8866"]\n';
-    rig.setConfig(`${portal}${realm}`);
+    const issuer = 'issuer = "Example"\n';
+    const digestOf = async (text: string): Promise<string> => {
+      const file = join(rig.directory, 'portal.toml');
+      writeFileSync(file, text);
+      const read = await readPortalSetting(file);
+      return read.ok ? read.setting.digest : assert.fail(read.problems.join());
+    };
+    rig.setConfig(`${issuer}${portal}${realm}`);
     assert.equal((await client.reload()).portal, true, 'there is one now');
-    assert.equal((await client.reload()).portal, false, 'nothing changed');
-    rig.setConfig(`${portal}${realm.replace('"none"', '"any"')}`);
-    assert.equal((await client.reload()).portal, false, 'a realm is none of its business');
-    rig.setConfig(`${portal}name = "Here"\n${realm}`);
+    assert.equal((await client.reload()).portal, true, 'it has reported nothing yet');
+    await client.reportSettings(await digestOf(`${issuer}${portal}${realm}`));
+    assert.equal((await client.reload()).portal, false, 'it has read these');
+    rig.setConfig(`${issuer}${portal}${realm.replace('"none"', '"any"')}`);
+    assert.equal((await client.reload()).portal, false, 'it reads no realms');
+    rig.setConfig(`${issuer}${portal}name = "Here"\n${realm}`);
     assert.equal((await client.reload()).portal, true);
+    assert.equal((await client.reload()).portal, true, 'as long as it has not read them');
+    rig.setConfig(`${issuer}${portal}${realm}`);
+    assert.equal((await client.reload()).portal, false, 'it has what is in force again');
+    await assert.rejects(client.reportSettings('short'), coded('bad-request'));
   });
 });
 

@@ -159,6 +159,7 @@ describe('status', () => {
       const shown = await runCli(['--config', rig.configFile, 'status']);
       assert.ok(shown.lines.includes('accounts gone\t1'), shown.out);
       assert.ok(shown.lines.includes('records of another uid\t1'), shown.out);
+      assert.match(shown.out, /^accounts looked up\t\d{4}-\d\d-\d\dT/m);
       await client.forget('former');
       await reached({ state: 'complete', gone: 0, another: 1 });
       rig.names.away = true;

@@ -12,6 +12,7 @@ const written = `
 status                A     A      A            -     -      s      -
 metrics               A     A      A            -     -      s      -
 reload                A     -      -            -     -      -      -
+portal-settings       A     -      -            -     -      A      -
 backup                A     -      -            -     -      -      -
 store-check           A     -      -            -     -      -      -
 keys-adopt            A     -      -            -     -      -      -

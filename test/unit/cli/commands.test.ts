@@ -20,6 +20,20 @@ after(() => rig.close());
 
 const cli = (words: readonly string[], input?: string) =>
   runCli(['--config', rig.configFile, ...words], input);
+const rollOut = (observe: string) => `
+[[realm]]
+name = "staff"
+members = { users = ["alice", "bob"] }
+require = ["totp"]
+${observe}
+[[realm]]
+name = "strict"
+members = { users = ["carol"] }
+require = ["totp"]
+[[realm]]
+name = "everyone"
+require = "none"
+`;
 const reset = (factors = [phone, fob, paper] as const) =>
   rig.store.put('alice', { factors, grants: [grant], lock: { codes: 0, any: 0 } });
 
@@ -222,6 +236,28 @@ describe('changing', () => {
     const done = await cli(['reload']);
     assert.equal(done.status, 0);
     assert.match(done.err, /2 realms/);
+  });
+
+  test('reload names those whom a realm refuses that only observed until now', async () => {
+    const observing = await startControl({ config: rollOut('observe = true') });
+    try {
+      await observing.store.put('alice', { factors: [] });
+      await observing.store.put('bob', { factors: [phone] });
+      const reload = () => runCli(['--config', observing.configFile, 'reload']);
+      assert.doesNotMatch((await reload()).err, /warning: alice/);
+      observing.setConfig(rollOut(''));
+      const asks = await reload();
+      assert.equal(asks.status, 0);
+      assert.match(asks.err, /warning: alice.*: realm "staff" \(line 2\): .*\n *causes: .*\n *remedy: /);
+      assert.doesNotMatch(
+        asks.err,
+        /warning: (?!\/).*(?:bob|carol)/,
+        'who has a factor, or is in a realm that asked before',
+      );
+      assert.doesNotMatch((await reload()).err, /warning: alice/, 'once');
+    } finally {
+      await observing.close();
+    }
   });
 });
 
@@ -503,8 +539,24 @@ describe('without the daemon’s help', () => {
       runCli(['--config', bad, 'realm', 'check']),
     ]);
     assert.equal(good.status, 0, good.err);
-    assert.deepEqual([wrong.status, given.status], [78, 78]);
+    assert.equal(good.out, `${rig.configFile}: valid, 2 realms, 3 warnings\n`);
+    assert.match(good.err, /names the account alice, which does not exist/);
+    assert.deepEqual([wrong.status, given.status, wrong.out], [78, 78, '']);
     assert.match(wrong.err, /bad\.toml.*3.*require/s);
+  });
+
+  test('realm check says in the line that calls a file valid that it would refuse logins', async () => {
+    const lost = join(rig.directory, 'lost.toml');
+    const rest = '[[realm]]\nname = "rest"\nrequire = "none"\n';
+    const staff = '[[realm]]\nname = "x"\nmembers = { groups = ["no-such-group"] }\nrequire = "any"\n';
+    writeFileSync(lost, `${staff}${rest}`);
+    const { status, out, err } = await cli(['realm', 'check', lost]);
+    assert.equal(status, 0);
+    assert.match(err, /every login .* is refused/);
+    assert.match(out, /: valid, 2 realms, 1 warning: it would refuse logins\n$/);
+    writeFileSync(lost, rest);
+    const valid = await cli(['realm', 'check', lost]);
+    assert.deepEqual([valid.out, valid.err], [`${lost}: valid, 1 realm\n`, '']);
   });
 
   test('init lays everything below one directory and says what is next', async () => {

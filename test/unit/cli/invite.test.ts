@@ -191,6 +191,23 @@ describe('by somebody who is not root', () => {
     assert.match(again.err, /invalid, used or expired/);
   });
 
+  test('without an origin of the portal a link is its secret alone, which the command takes', async (t) => {
+    const withoutPortal = config.replace(', "root"', '').replace(/\[portal\][\s\S]*?(?=\[\[realm)/, '');
+    const rig = await startControl({ config: withoutPortal, rootUids: new Set() });
+    t.after(() => rig.close());
+    rig.passwords.without.add('root');
+    const plain = await at(rig, ['portal', 'link']);
+    assert.equal(plain.status, 0, plain.err);
+    assert.equal(plain.lines.length, 1);
+    assert.match(plain.lines[0] ?? '', /^[\w-]{22}$/);
+    assert.match(plain.err, /No address of the portal is configured.*--link/);
+    assert.doesNotMatch(plain.err, /browser/);
+    const asJson = JSON.parse((await at(rig, ['portal', 'link', '--json'])).out);
+    assert.deepEqual(Object.keys(asJson), ['link', 'expires']);
+    const added = await at(rig, ['factor', 'add', 'recovery', 'root', '--link'], [asJson.link]);
+    assert.equal(added.status, 0, added.err);
+  });
+
   test('an invite does too, and asks for the password where it was not made without', async (t) => {
     const [root, other] = await Promise.all([startControl({ config }), stranger()]);
     t.after(() => Promise.all([root.close(), other.close()]));

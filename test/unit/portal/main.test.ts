@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { readPortalSetting } from '../../../daemon/client/config.ts';
 import { ask } from '../../support/portal-rig.ts';
 import { projectRoot } from '../../support/project.ts';
 import { until } from '../../support/until.ts';
@@ -33,6 +34,8 @@ before(async () => {
   });
   await new Promise<void>((resolve) => daemon.listen(join(directory, 'run/control.sock'), resolve));
 });
+const reportLine = 'POST /v1/portal/settings';
+const isNoReport = ({ line }: { readonly line: string }) => line !== reportLine;
 after(() => {
   daemon.close();
   rmSync(directory, { recursive: true });
@@ -125,7 +128,11 @@ describe('sallyport-portal', () => {
     const ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
     child.kill('SIGTERM');
     assert.equal(await ended, 0);
-    assert.deepEqual(requests, [
+    const read = await readPortalSetting(file);
+    assert.ok(read.ok);
+    const { digest } = read.setting;
+    assert.ok(requests.some(({ line, body }) => line === reportLine && body === JSON.stringify({ digest })));
+    assert.deepEqual(requests.filter(isNoReport), [
       {
         line: 'POST /v1/sign-ins',
         token: undefined,

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
-import { promptFor } from '../../../daemon/verifier/prompt-texts.ts';
+import {
+  genericPrompt,
+  keyFailureText,
+  keyPrompt,
+  pinPrompt,
+  promptFor,
+  type RefusalReason,
+  refusalText,
+  stoppingText,
+  touchText,
+  uncountedText,
+} from '../../../daemon/verifier/prompt-texts.ts';
 import { fc } from '../../support/property.ts';
 import { hotpFactor, makeRig, put, recoveryFactor, totpFactor } from '../../support/verifier-rig.ts';
 import { facts } from '../policy/support.ts';
@@ -37,5 +48,80 @@ describe('the names in a prompt', () => {
     await put(rig, { factors: [recoveryFactor(), totpFactor()] });
     const opening = await rig.verifier.open(facts());
     assert.equal(opening.kind === 'ask' && opening.prompt, 'Verification code or recovery key: ');
+  });
+});
+
+/** By which clients that have one password tell that it is asked for. */
+const asksForPassword: Readonly<Record<string, (prompt: string) => boolean>> = {
+  // sshpass looks for it in all that ssh writes; Ansible with a password runs sshpass.
+  sshpass: (text) => text.includes('assword'),
+  mitogen: (text) => text.toLowerCase().includes('password'),
+  Cyberduck: (text) => /^.*[pP]assword.*$/s.test(text),
+  sshj: (text) => /^.*[pP]assword:\s?$/.test(text),
+  // sudo puts its own in the place of a prompt that reads so.
+  sudo: (text) => /^Password: ?$/.test(text),
+};
+
+describe('what clients look for in a prompt', () => {
+  const kinds = [totpFactor(), hotpFactor(), yubikey, recoveryFactor()];
+  const asked = fc
+    .sample(fc.subarray(kinds), 64)
+    .flatMap((factors) => [true, false].map((codesLocked) => promptFor(factors, 'prompt', codesLocked)));
+  const hows = ['touch', 'touch-and-enter', 'enter', 'approve', 'approve-and-enter'] as const;
+  const prompts = [
+    ...asked,
+    genericPrompt('prompt'),
+    ...hows.flatMap((how) => [
+      keyPrompt(how, undefined),
+      keyPrompt(how, 'verification code or recovery key'),
+    ]),
+    pinPrompt({ kind: 'pin', why: 'wrong', retries: 3 }),
+  ];
+
+  for (const [client, looksFor] of Object.entries(asksForPassword)) {
+    it(`${client} takes no prompt of a second factor for one that asks for the password`, () => {
+      assert.deepEqual(prompts.filter(looksFor), []);
+    });
+
+    it(`${client} takes no text beside it for such a prompt`, () => {
+      const reasons: readonly RefusalReason[] = [
+        'wrong',
+        'resync-required',
+        'replay',
+        'clock',
+        'restored',
+        'unavailable',
+        'counter',
+        'unknown-format',
+        'codes-locked',
+        'locked',
+        'no-factor',
+        'used-up',
+        'uid-changed',
+      ];
+      const texts = [
+        ...reasons.map((reason) => refusalText(reason)),
+        uncountedText({ reason: 'replay', repeats: 'single-use' }, 0),
+        stoppingText,
+        touchText('touch'),
+        touchText('approve'),
+        keyFailureText('no-touch'),
+      ];
+      assert.deepEqual(texts.filter(looksFor), []);
+    });
+  }
+
+  it('programs with one password find the one prompt that takes the code behind it', () => {
+    const prompt = genericPrompt('password-and-code');
+    const found = Object.entries(asksForPassword).flatMap(([client, looksFor]) =>
+      looksFor(prompt) ? client : [],
+    );
+    assert.deepEqual(found, ['sshpass', 'mitogen', 'Cyberduck']);
+  });
+
+  it('is "Verification code: ", which VS Code knows, where nothing else can be typed, and begins so otherwise', () => {
+    for (const factors of [[totpFactor()], [hotpFactor()], [hotpFactor(), totpFactor()]])
+      assert.equal(promptFor(factors, 'prompt', false), 'Verification code: ');
+    assert.match(promptFor([recoveryFactor(), totpFactor()], 'prompt', false), /^Verification code\b.*: $/);
   });
 });

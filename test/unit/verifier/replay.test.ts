@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { hashScratchCodes } from '../../../daemon/factors/scratch.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
+import { totp } from '../../support/codes.ts';
 import {
   answer,
   assertAccepted,
@@ -9,6 +11,7 @@ import {
   eventsOf,
   hotpFactor,
   isAccepted,
+  keyedHash,
   makeRig,
   press,
   put,
@@ -16,6 +19,7 @@ import {
   recordOf,
   recoveryFactor,
   recoveryKeys,
+  seeds,
   totpFactor,
   wrongCode,
 } from '../../support/verifier-rig.ts';
@@ -98,6 +102,42 @@ for (const [what, text] of Object.entries(kinds)) {
     assertAccepted(await answer(rig, from(50), press(3)));
   });
 }
+
+describe('the text of a replay', () => {
+  const waits = 'That code was used before. Wait for the next one.';
+  const works = 'That was used before, and codes and keys of its kind work only once. Use another one.';
+  const scratchCode = '12345678';
+  const addScratch = async (): Promise<void> => {
+    const salt = Buffer.alloc(16, 3);
+    const scratch = { id: 's1', name: 'paper', created: 0, enabled: true, kind: 'scratch' } as const;
+    const factors = [
+      totpFactor({ digits: 8 }),
+      { ...scratch, ...hashScratchCodes([scratchCode], salt, keyedHash) },
+    ];
+    await put(rig, { factors });
+  };
+  const textOf = async (text: string): Promise<string | undefined> => {
+    assertAccepted(await answer(rig, {}, text));
+    const refusal = assertRefused(await answer(rig, {}, text)).text;
+    const verified = await rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text) });
+    assert.equal(verified.outcome === 'refused' && verified.text, refusal);
+    return refusal;
+  };
+
+  for (const [what, text] of Object.entries(kinds)) {
+    const expected = what === 'a bypass code' || what === 'a recovery key' ? works : waits;
+    it(`of ${what} is: ${expected}`, async () => {
+      assert.equal(await textOf(text()), expected);
+    });
+  }
+
+  it('of a scratch code tells it from a code of a device of as many digits', async () => {
+    await addScratch();
+    assert.equal(await textOf(scratchCode), works);
+    rig.clock.pass(90_000);
+    assert.equal(await textOf(totp(seeds.totp, { at: rig.clock.at, digits: 8 })), waits);
+  });
+});
 
 describe('what still counts', () => {
   it('is a code that was accepted before the one that was accepted last', async () => {

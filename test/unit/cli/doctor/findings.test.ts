@@ -203,6 +203,9 @@ const breaks: Readonly<Record<FindingId, Break>> = {
   'member.gone': (machine) => {
     machine.stored = [{ account: 'carol', presence: 'gone', factors: [], lock: { codes: 0, any: 0 } }];
   },
+  'member.bad-name': (machine) => {
+    machine.groups.staff = 'staff:x:50:bob\x1b[2J';
+  },
   'member.refused-by-rule': refusedFor('rule-refuse'),
   'member.only-from': (machine) => {
     const rule = '[[realm.rule]]\nservices = ["sshd"]\nfrom = ["10.0.0.0/8"]\naction = "skip"\n';

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import type { Finding } from '../../../../cli/doctor/contract.ts';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { createMembersCheck } from '../../../../cli/doctor/members.ts';
+import { nameInCommand } from '../../../../cli/doctor/names.ts';
+import { realmsCheck } from '../../../../cli/doctor/realms.ts';
+import { tell } from '../../../../cli/doctor/report.ts';
+import type { World } from '../../../../cli/lib/environment.ts';
+import { createOutput } from '../../../../cli/lib/output.ts';
 import { ControlError } from '../../../../daemon/client/client.ts';
+import { written } from '../../../support/cli-in-process.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
 async function found(machine: FakeMachine, most?: number): Promise<readonly Finding[]> {
@@ -108,5 +115,93 @@ describe('what is said', () => {
     const findings = await found(machine);
     assert.match(about(findings, 'member.no-factor')?.summary ?? '', /^alice: /);
     assert.equal(about(findings, 'not-checked')?.summary, 'the other accounts');
+  });
+});
+
+describe('names that a directory makes up', () => {
+  const forged = 'eve\n  DANGER   all is lost  [root.no-way-in]';
+  const strange = [forged, '\x1b[2J\x1b[31mmallory', 'x'.repeat(10_240), '\x9b1mjohn'];
+  const hostile = (members: readonly string[]): FakeMachine => {
+    const machine = new FakeMachine();
+    machine.groups.staff = `staff:x:50:${members.join(',')}`;
+    return machine;
+  };
+  /** As a terminal shows it. */
+  const screen = async (machine: FakeMachine): Promise<string> => {
+    const [output, error] = [written(80), written(80)];
+    const world: World = {
+      input: Readable.from([]),
+      output,
+      error,
+      environment: { NO_COLOR: '1' },
+      daemonMain: '',
+      version: machine.version,
+      now: machine.now,
+      onInterrupt: () => undefined,
+    };
+    tell(createOutput(world), await examine(machine, [createMembersCheck()]), true);
+    return output.text();
+  };
+
+  test('sallyportd is asked about none that no account can have, and about all others', async () => {
+    const machine = hostile([...strange, 'carol']);
+    const asked = new Set<string>();
+    machine.explained = (user) => {
+      asked.add(user);
+      if (strange.includes(user)) throw new Error('it does not take such a name');
+      return {};
+    };
+    const findings = await found(machine);
+    assert.ok(asked.has('carol'), 'a break in a name hides no member behind it');
+    assert.deepEqual(
+      [...asked].filter((name) => strange.includes(name)),
+      [],
+    );
+    const bad = about(findings, 'member.bad-name');
+    assert.ok(bad !== undefined && 'accounts' in bad);
+    assert.deepEqual(bad.accounts, strange);
+    assert.equal(about(findings, 'check-failed'), undefined);
+  });
+
+  test('forge no line, steer no terminal and fill no screen', async () => {
+    const text = await screen(hostile([...strange, 'carol']));
+    assert.match(text, /eve\\u\{a\} {2}DANGER/);
+    assert.doesNotMatch(text, /^ +DANGER/m);
+    assert.doesNotMatch(text, /[^\P{Cc}\n]/u);
+    assert.ok(text.length < 2_000, String(text.length));
+  });
+
+  test('a group of which getent prints nothing is not called empty, and its members not looked at', async () => {
+    const machine = new FakeMachine();
+    machine.commands['getent -- group staff'] = { status: 0, stdout: '' };
+    const findings = await found(machine);
+    assert.match(
+      about(findings, 'not-checked')?.summary ?? '',
+      /the members of the group staff: getent prints none/,
+    );
+    const [realms] = await examine(machine, [realmsCheck]);
+    assert.deepEqual(
+      realms?.findings.flatMap((one) => (one.severity === 'ok' ? [] : [one.id])),
+      [],
+    );
+  });
+
+  test('are one word of a shell in a command', async () => {
+    const names = ['$(reboot)', 'a;b', "o'neil", '-rf', 'CORP\\user', 'user@corp.example'];
+    for (const name of names) {
+      const machine = hostile([name]);
+      machine.explained = (user) => (user === name ? { decision: 'refused', why: 'locked' } : {});
+      const finding = about(await found(machine), 'member.locked');
+      assert.ok(finding !== undefined && 'mend' in finding, name);
+      assert.equal(finding.mend, `sallyport user unlock ${nameInCommand(name)}`);
+    }
+    assert.deepEqual(names.map(nameInCommand), [
+      "'$(reboot)'",
+      "'a;b'",
+      "'o'\\''neil'",
+      '-- -rf',
+      "'CORP\\user'",
+      'user@corp.example',
+    ]);
   });
 });
