@@ -59,7 +59,7 @@ await inNamespace(import.meta.filename, async () => {
     const second = connect('alice');
     await second.answer(/Password: /, password);
     await second.answer(/Verification code or recovery key: /, totp(secret, { at }));
-    await second.expect(/used before/);
+    await second.expect(/already used/);
     await second.answer(/recovery key: /, key);
     await second.expect(/in-alice/);
     assert.doesNotMatch(product.log(), new RegExp(key));

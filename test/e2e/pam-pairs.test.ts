@@ -130,7 +130,7 @@ await inNamespace(import.meta.filename, async () => {
     await asksPam('alice');
     const refused = await connect('alice');
     await refused.answer(/code: /, '000000');
-    await refused.expect(/not right/);
+    await refused.expect(/Incorrect code/);
     await refused.hangUp();
     const other = await connect('olga');
     await other.expect(/\$ /);

@@ -87,7 +87,7 @@ await inNamespace(import.meta.filename, async () => {
         const wrong = new Terminal(ssh('bob', { port }, ['true']));
         await wrong.answer(/Password: /, password);
         await wrong.answer(/code: /, '000000');
-        await wrong.expect(/not right[\s\S]*code: |denied|locked|Password: /i);
+        await wrong.expect(/Incorrect code[\s\S]*code: |denied|locked|Password: /i);
         await wrong.hangUp();
       }
       const desk = await asOperator();

@@ -61,7 +61,7 @@ await inNamespace(import.meta.filename, async () => {
     const secret = await product.addHotp('bob');
     const terminal = connect('bob');
     await terminal.answer(/code: /, wrongHotp(secret, 0));
-    await terminal.expect(/not right/);
+    await terminal.expect(/Incorrect code/);
     await terminal.answer(/code: /, hotp(secret, 0));
     await terminal.expect(/in-bob/);
     assert.equal(await terminal.ended(), 0);

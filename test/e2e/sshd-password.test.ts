@@ -81,7 +81,7 @@ await inNamespace(import.meta.filename, async () => {
     const second = connect('bob');
     await second.answer(/Password: /, password);
     await second.answer(/code: /, code);
-    await second.expect(/used before/);
+    await second.expect(/already used/);
     await second.answer(/code: /, totp(secret, { at, step: 1 }));
     await second.expect(/in-bob/);
     assert.equal(await second.ended(), 0);
@@ -93,7 +93,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminal = connect('carol');
     await terminal.answer(/Password: /, password);
     await terminal.answer(/code: /, wrongHotp(secret, 0));
-    await terminal.expect(/not right/);
+    await terminal.expect(/Incorrect code/);
     await terminal.answer(/code: /, hotp(secret, 0));
     await terminal.expect(/in-carol/);
     assert.equal(await terminal.ended(), 0);
@@ -226,7 +226,7 @@ await inNamespace(import.meta.filename, async () => {
     const second = connect('judy');
     await second.answer(/Password: /, password);
     await second.answer(/Recovery key: /, key);
-    await second.expect(/used before|not right/);
+    await second.expect(/already used|Incorrect code/);
     await second.hangUp();
   });
 

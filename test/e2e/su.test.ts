@@ -42,7 +42,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminal = new Terminal(su(alice, 'bob'));
     await terminal.answer(/Password: /, password);
     await terminal.answer(/code: /, hotp(callers, 0));
-    await terminal.expect(/not right/);
+    await terminal.expect(/Incorrect code/);
     await terminal.answer(/code: /, hotp(targets, 0));
     await terminal.expect(/in-bob/);
     assert.equal(await terminal.ended(), 0);
@@ -57,7 +57,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminal = new Terminal(su(carol, 'oper'));
     await terminal.answer(/Password: /, password);
     await terminal.answer(/code: /, hotp(targets, 0));
-    await terminal.expect(/not right/);
+    await terminal.expect(/Incorrect code/);
     await terminal.answer(/code: /, hotp(callers, 0));
     await terminal.expect(/in-oper/);
     assert.equal(await terminal.ended(), 0);

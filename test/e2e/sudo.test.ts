@@ -62,7 +62,7 @@ await inNamespace(import.meta.filename, async () => {
     const terminal = new Terminal([...sudo(carol), ...whoami]);
     await terminal.answer(/password for carol: /, password);
     await terminal.answer(/code: /, wrongHotp(secret, 0));
-    await terminal.expect(/not right/);
+    await terminal.expect(/Incorrect code/);
     await terminal.answer(/code: /, hotp(secret, 0));
     await terminal.expect(/in-root/);
     assert.equal(await terminal.ended(), 0);

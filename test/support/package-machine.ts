@@ -69,7 +69,7 @@ set again 0
 expect {
   logged-in { exit [expr {$again ? 3 : 0}] }
   "restarted. Please try again." { exit 2 }
-  "was used before" { exit 4 }
+  "already used" { exit 4 }
   -re $asks { exit 5 }
   "assword:" {
     if {$again} { exit 6 }

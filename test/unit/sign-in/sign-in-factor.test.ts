@@ -58,7 +58,7 @@ describe('a typed factor', () => {
     done(await answer((await begin()).id, code));
     const { id } = await begin();
     const step = asked(await answer(id, code));
-    assert.match(step.text ?? '', /used before/);
+    assert.match(step.text ?? '', /already used/);
     assert.deepEqual(trailOf(rig), ['login success verified', 'login refused replay']);
     assert.deepEqual(await lock(), { codes: 0, any: 0 }, 'a replay guesses nothing');
   });

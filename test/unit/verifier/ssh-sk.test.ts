@@ -211,7 +211,7 @@ describe('adding a key', () => {
     const again = { ...request, name: 'other', publicKey: `${pubLine('blue')} again` };
     await assert.rejects(rig.verifier.enrol(again), {
       code: 'bad-key',
-      message: /"SSH key".*nothing is to be/,
+      message: /"SSH key".*nothing to add/,
     });
     await put(rig, { factors: [disabled(sshSkRecord('blue'))] });
     await assert.rejects(rig.verifier.enrol(again), { code: 'bad-key', message: /disabled; enable it/ });

@@ -125,7 +125,7 @@ describe('a YubiKey', () => {
     await put(rig, { factors: [totpFactor()] });
     await assert.rejects(rig.verifier.enrol(request('alice', { code: Buffer.from(touch(5)) })), {
       code: 'wrong-code',
-      message: /used before; touch the key again/,
+      message: /already used; touch the key again/,
     });
     await rig.verifier.enrol(request('alice', { verify: false }));
     assertRefused(await answer(rig, {}, touch(4)));
