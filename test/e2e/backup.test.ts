@@ -145,7 +145,7 @@ describe('a backup', () => {
     const file = fresh();
     const done = await own.cli(own.backup(file, '--with-master-key'));
     assert.equal(done.status, 0, done.stderr);
-    assert.match(done.stderr, /holds the master key/);
+    assert.match(done.stderr, /contains the master key/);
     assert.match(await own.must(['audit']), /store\tdone\tbackup-with-key.*uid:0/);
   });
 
@@ -314,6 +314,6 @@ describe('a restore', () => {
   test('the stores of before are kept until they are discarded', async () => {
     await own.must(['store', 'discard', '--yes']);
     const left = await own.cli(['store', 'discard', '--yes']);
-    assert.match(left.stderr, /there is none/);
+    assert.match(left.stderr, /no replaced store found/);
   });
 });

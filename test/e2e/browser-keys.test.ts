@@ -144,7 +144,7 @@ await inNamespace(import.meta.filename, async () => {
     const reported = await Promise.all(
       tabs.map(({ page }) =>
         page
-          .getByText(/^(Approved|Refused|Over)\./)
+          .getByText(/^(Approved|Refused|Expired)\./)
           .first()
           .innerText(),
       ),

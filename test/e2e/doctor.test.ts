@@ -318,9 +318,9 @@ await inNamespace(import.meta.filename, async () => {
     for (const terminal of [full, alone, own]) assert.equal(await terminal.ended(), 0, terminal.transcript);
     assert.match(full.transcript, /passed: daemon, /);
     assert.doesNotMatch(full.transcript, /answers \(pid/);
-    assert.match(alone.transcript, /guarded.*sshd/);
+    assert.match(alone.transcript, /protected services.*sshd/);
     assert.match(alone.transcript, /accounts.*3, with a factor: 3/);
-    assert.match(alone.transcript, /no findings/);
+    assert.match(alone.transcript, /nothing is left to do/);
     assert.match(own.transcript, /factors of alice.*recovery/);
     appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
     const error = new Terminal([process.execPath, ...product.command([])]);

@@ -110,7 +110,7 @@ await inNamespace(import.meta.filename, async () => {
     await none.close();
     const again = await by(bob, ['factor', 'add', 'recovery', 'bob', '--link'], link);
     assert.equal(again.status, 77, again.stderr);
-    assert.match(again.stderr, /used already/);
+    assert.match(again.stderr, /invalid, used or expired/);
   });
 
   scenario(

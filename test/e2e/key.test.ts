@@ -207,7 +207,7 @@ await inNamespace(import.meta.filename, async () => {
     without.touch();
     const { status, stderr } = await refused;
     assert.equal(status, 1);
-    assert.match(stderr, /PIN or a finger is required/);
+    assert.match(stderr, /A PIN or fingerprint is required/);
     await without.stop();
   });
 
@@ -298,7 +298,7 @@ await inNamespace(import.meta.filename, async () => {
     const again = product.cli(['factor', 'add', 'webauthn', 'gina']);
     await key.blinks();
     key.touch();
-    assert.match((await again).stderr, /there already/);
+    assert.match((await again).stderr, /already enrolled/);
     await key.stop();
   });
 

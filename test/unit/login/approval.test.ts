@@ -29,7 +29,7 @@ function begin(
   linkShown = true,
 ): Client {
   rig.verifier.opening = async (facts: LoginFacts) => {
-    const approval = rig.approvals.open(facts.user, facts, question, [{} as never]);
+    const approval = rig.approvals.open(facts.user, facts, question, [{ kind: 'webauthn' } as never]);
     raised.push(approval);
     const offer = {
       place: 'approval',
