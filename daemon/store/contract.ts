@@ -2,7 +2,7 @@ import type { EventOrigin } from '../audit/aggregates.ts';
 import type { AuditEvent, StoredAuditEvent } from '../audit/event.ts';
 import type { AccountState } from '../policy/contract.ts';
 
-/** What was typed and accepted last, as a digest: its replay within its own window is refused and counts nowhere. */
+/** Digest of the last accepted answer: its replay within its own window is refused and not counted. */
 export interface AcceptedAnswer {
   readonly digest: string;
   /** Milliseconds since the epoch. */
@@ -10,18 +10,18 @@ export interface AcceptedAnswer {
   readonly until: number;
 }
 
-/** All that is kept of one account. */
+/** Everything stored about one account. */
 export interface AccountRecord extends AccountState {
   /** Canonical name (pw_name). */
   readonly account: string;
   /** Milliseconds since the epoch. */
   readonly created: number;
-  /** With which somebody new may add a first factor, once. */
+  /** Single-use permission to enrol the account's first factor. */
   readonly invite?: {
-    /** Of the secret in the link; base64. */
+    /** Digest of the secret in the link; base64. */
     readonly digest: string;
     readonly expires: number;
-    /** It stands for the password too. */
+    /** The link replaces the password too. */
     readonly withoutPassword: boolean;
   };
   readonly accepted?: AcceptedAnswer;
@@ -33,39 +33,39 @@ export interface LastLogin {
   readonly at: number;
   readonly service: string;
   readonly source?: string;
-  /** The second factor was right, and what came of the password is not known here; absent: it was let in. */
+  /** The second factor was accepted, and the result of the password is unknown here; absent: login allowed. */
   readonly firstFactorVerified?: false;
 }
 
 /**
- * The record of an account that has none yet; it is stored with the first change, and not before.
- * @param uid the account's; undefined: not known
+ * Record of an account that has none yet. It is stored with the first change, not before.
+ * @param uid uid of the account; undefined: not known
  */
 export function emptyRecord(account: string, now: number, uid?: number): AccountRecord {
   const made = uid === undefined ? {} : { uid };
   return { account, ...made, created: now, factors: [], lock: { codes: 0, any: 0 }, grants: [] };
 }
 
-/** What is spent of a YubiKey, whoever it belongs to: one record for each key, and one for each public id. */
+/** Used presses of a YubiKey, whichever account owns it: one record per key, and one per public id. */
 export interface YubikeyCounterRecord {
   /** `publicIdCounterName` or `aesKeyCounterName` (factors/yubikey.ts). */
   readonly token: string;
-  /** Use counter * 256 + session counter; a press at or below it is spent. -1: not known here. */
+  /** Use counter * 256 + session counter; a press at or below it is used. -1: not known here. */
   readonly lastPress: number;
   /** Digests of the blocks accepted last. */
   readonly spent: readonly string[];
 }
 
-/** A record and the version that a commit names. 0 means: there is none. */
+/** A record and the version that a commit names. Version 0: no record exists. */
 export interface Versioned<T> {
   readonly value: T | undefined;
   readonly version: number;
 }
 
-/** One conditional, durable change: all of it or nothing (design, rule 1). */
+/** One conditional, durable change, applied as a whole or not at all (design, rule 1). */
 export interface Commit {
   /**
-   * Accounts that the change rests on or writes. Every one MUST still have the version named.
+   * Accounts that the change depends on or writes. Each MUST still have the named version.
    * `write`: undefined leaves the record as it is; null removes it.
    */
   readonly accounts: readonly {
@@ -73,10 +73,10 @@ export interface Commit {
     readonly version: number;
     readonly write?: AccountRecord | null;
   }[];
-  /** Tokens that it writes, on the same terms. */
+  /** YubiKey counter records that it writes, on the same terms. */
   readonly tokens?: readonly { readonly version: number; readonly write: YubikeyCounterRecord }[];
   readonly events: readonly AuditEvent[];
-  /** Of events without a change: the party, which has verified no factor. They may be aggregated. */
+  /** For events without a change: the party, which has verified no factor. Such events may be aggregated. */
   readonly from?: EventOrigin;
 }
 
@@ -84,27 +84,27 @@ export type CommitOutcome = 'committed' | 'conflict';
 
 export interface StoreHealth {
   readonly state: 'ok' | 'unwritable' | 'closed';
-  /** Why it is unwritable, since when. */
+  /** Why the store is unwritable, and since when. */
   readonly reason?: string;
   readonly since?: number;
-  /** How long the write that is under way has been, in milliseconds. */
+  /** Duration of the write in progress, in milliseconds. */
   readonly writingFor?: number;
   readonly commit: number;
   readonly accounts: number;
-  /** The first and the last place in the audit trail. */
+  /** First and last sequence number in the audit trail. */
   readonly events: { readonly first: number; readonly last: number };
-  /** Bytes and events that the trail holds, and the link of the last event that has one (chain.ts). */
+  /** Bytes and events in the trail, and the chain hash of the last event that has one (chain.ts). */
   readonly trail?: { readonly bytes: number; readonly held: number; readonly head?: string };
   readonly anchorCommit: number;
   readonly scrub: {
     readonly lastFinished?: number;
     readonly read: number;
-    /** What the last pass found: sentences for people, the account named. */
+    /** Findings of the last pass: readable sentences that name the account. */
     readonly findings: readonly string[];
   };
 }
 
-/** What is wrong with one place of the trail; docs/explanation/audit-chain.md says what each means. */
+/** What is wrong at one position of the trail; docs/explanation/audit-chain.md explains each value. */
 export type TrailFault =
   | 'missing'
   | 'damaged'
@@ -115,17 +115,17 @@ export type TrailFault =
   | 'head'
   | 'beyond';
 
-/** A stretch of the trail, checked. */
+/** Result of checking a stretch of the trail. */
 export interface TrailCheck {
-  /** The trail as it was then. */
+  /** Bounds of the trail at that time. */
   readonly first: number;
   readonly last: number;
-  /** How many places were read. */
+  /** Number of positions read. */
   readonly checked: number;
-  /** Where to go on; absent: the end was reached, and `head` is the link of the last event. */
+  /** Where to continue; absent: the end was reached, and `head` is the chain hash of the last event. */
   readonly next?: number;
   readonly head?: string;
-  /** Events of a version without a chain; the first that carries a link. */
+  /** Number of events from a version without a chain; the first event that carries a chain hash. */
   readonly unchained: number;
   readonly chainedFrom?: number;
   /** Where segments begin. */
@@ -136,19 +136,19 @@ export interface TrailCheck {
     readonly segment: number;
     readonly reason: SegmentReason;
   }[];
-  /** How many places are wrong, and the first of them. */
+  /** Number of faults, and the first of them. */
   readonly faults: number;
   readonly findings: readonly { readonly seq: number; readonly fault: TrailFault }[];
-  /** Rows that were dropped out of turn, and the events in them. */
+  /** Number of runs of events dropped before older ones, and of the events in them. */
   readonly gaps: number;
   readonly inGaps: number;
-  /** What was ever dropped; absent: nothing, or by versions that did not count. */
+  /** Total of dropped events; absent: none, or only by versions that did not count. */
   readonly dropped?: DropCount;
-  /** The link of the event that was asked for; absent: it has none, or is not in this stretch. */
+  /** Chain hash of the requested event; absent: it has none, or is not in this stretch. */
   readonly link?: string;
 }
 
-/** The store as the daemon sees it. LevelDB now; PostgreSQL later, behind the same contract. */
+/** The store as the daemon sees it. LevelDB implements it now; PostgreSQL is to implement the same contract later. */
 export interface Store {
   /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
   account(account: string): Promise<Versioned<AccountRecord>>;
@@ -156,14 +156,14 @@ export interface Store {
   token(token: string): Promise<Versioned<YubikeyCounterRecord>>;
   /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
   commit(commit: Commit): Promise<CommitOutcome>;
-  /** In the order of names, from the first after `after`. A damaged record is reported, never skipped. */
+  /** In the order of names, starting after `after`. A damaged record is reported, never skipped. */
   accounts(options: {
     readonly after?: string;
     readonly limit: number;
   }): Promise<
     readonly { readonly account: string; readonly record?: AccountRecord; readonly damaged?: string }[]
   >;
-  /** Newest first unless `forward`; `from` is the first seq wanted. */
+  /** Newest first unless `forward`; `from` is the first sequence number wanted. */
   events(options: {
     readonly from?: number;
     readonly since?: number;
@@ -172,8 +172,8 @@ export interface Store {
     readonly forward?: boolean;
   }): Promise<readonly StoredAuditEvent[]>;
   /**
-   * A page of the events that fit, in bounded time: at most `scan` places are read, and `next` says where to go on.
-   * Absent: there is nothing more. `until` is the first moment that is too late.
+   * A page of matching events, in bounded time: at most `scan` positions are read, and `next` is where to
+   * continue; absent at the end. `until` is exclusive.
    */
   search(options: {
     readonly from?: number;
@@ -184,19 +184,19 @@ export interface Store {
     readonly scan: number;
     readonly forward?: boolean;
   }): Promise<{ readonly events: readonly StoredAuditEvent[]; readonly next?: number }>;
-  /** Whether each event follows on the one before; from the place `from`, `scan` places at the most. */
+  /** Checks that each event follows the previous one, from position `from`, over at most `scan` positions. */
   checkTrail(options: {
     readonly from?: number;
     readonly scan: number;
-    /** Whose link is to be told. */
+    /** Event whose chain hash to return. */
     readonly linkOf?: number;
   }): Promise<TrailCheck>;
-  /** Called after each commit with events, in order. Returns how to stop. */
+  /** Calls `listener` after each commit with events, in order. Returns a function that stops it. */
   follow(listener: (event: StoredAuditEvent) => void): () => void;
   health(): StoreHealth;
-  /** Reads everything once; findings are in health(). Runs by itself in the background too. */
+  /** Reads everything once; findings are in health(). Also runs in the background. */
   scrub(): Promise<void>;
-  /** Drops audit events over age, count or size; the store's size stays bounded. */
+  /** Drops audit events over age, count or size, so that the size of the store stays bounded. */
   pruneEvents(options: {
     readonly before: number;
     readonly keep: number;
@@ -213,11 +213,11 @@ export const segmentReasons = ['new-store', 'earlier-version', 'restored', 'repa
 
 export type SegmentReason = (typeof segmentReasons)[number];
 
-/** Events that were dropped: too old, for the size of the trail, beyond the share of their account. */
+/** Numbers of dropped events: too old, for the size of the trail, beyond the share of their account. */
 export interface DropCount {
   readonly age: number;
   readonly size: number;
   readonly share: number;
-  /** When the newest happened that went for size or share; milliseconds since the epoch. */
+  /** Time of the newest event dropped for size or share; milliseconds since the epoch. */
   readonly newest?: number;
 }

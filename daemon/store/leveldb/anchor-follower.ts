@@ -2,8 +2,8 @@ import { storeError } from '../../sealing/error.ts';
 import type { Anchor } from './anchor.ts';
 
 /**
- * Lets the anchor follow the store, off the commits' path, at most `interval` and one write behind.
- * A failure is told once; after it nothing is written.
+ * Updates the anchor in the background, outside the commit path; it is at most `interval` and one write behind.
+ * A failure is reported once; afterwards nothing more is written.
  */
 export class AnchorFollower {
   readonly #anchor: Anchor;
@@ -21,7 +21,7 @@ export class AnchorFollower {
     this.#latest = anchor.commit;
   }
 
-  /** The last commit number in the file. */
+  /** The last commit number written to the file. */
   get commit(): number {
     return this.#anchor.commit;
   }
@@ -37,21 +37,21 @@ export class AnchorFollower {
     this.#timer.unref();
   }
 
-  /** Writes nothing more by itself; resolves when the file is at rest. */
+  /** Stops all background writes; resolves when none is in progress. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#writing;
   }
 
-  /** After stop(): brings the file up to date. `clean`: the store stands at exactly this commit. */
+  /** After stop(): brings the file up to date. `clean`: the store is at exactly this commit. */
   finish(commit: number, clean: boolean): void {
     this.#anchor.writeNow(commit, clean);
-    // Both slots, so that losing either one leaves the other as exact.
+    // Both slots, so that losing either one leaves an equally exact one.
     this.#anchor.writeNow(commit, clean);
   }
 
-  /** Both slots anew, as the present master key makes them. @throws store-unwritable: they are not */
+  /** Rewrites both slots with the current master key. @throws store-unwritable if that fails */
   async rewrite(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     if (this.#stopped) throw storeError('store-unwritable', 'The anchor cannot be written at present.');

@@ -7,15 +7,15 @@ import { storeError, systemCode } from '../../sealing/error.ts';
 import type { Keyring } from '../../sealing/keyring.ts';
 
 /**
- * The anchor: a small file outside the store's directory that follows its commit number, so that a store which
- * was put back or cut off is noticed (design, rule 4). Two slots, written in turn:
+ * The anchor: a small file outside the store's directory that follows its commit number, so that replacing the
+ * store with an older copy or truncating it is detected (design, rule 4). Two slots, written alternately:
  *
  *   4 bytes magic | u8 schema | u8 clean | u16 0 | u64 turn | u64 commit | 16 bytes store id |
- *   32 bytes key id, filled up with zeros | first 8 bytes of SHA-256 over all before | HMAC-SHA256 over all before
+ *   32 bytes key id, padded with zeros | first 8 bytes of SHA-256 over all before | HMAC-SHA256 over all before
  *
- * MUST hold here:
- * - only commit numbers that are durable are ever written;
- * - one slot is always whole, whenever the power goes.
+ * Invariants:
+ * - only durable commit numbers are ever written;
+ * - at least one slot is whole, whenever power fails.
  */
 const MAGIC = Buffer.from('SPan');
 const SCHEMA = 1;
@@ -24,7 +24,7 @@ const CHECK_AT = 72;
 const CHECK_BYTES = 8;
 const MAC_AT = CHECK_AT + CHECK_BYTES;
 const SLOT_BYTES = MAC_AT + 32;
-/** Apart by a page, so that no torn write reaches both. */
+/** One page apart, so that a torn write affects only one slot. */
 const SLOT_DISTANCE = 4096;
 const FILE_BYTES = 2 * SLOT_DISTANCE;
 const HIGH = 2 ** 32;
@@ -32,7 +32,7 @@ const HIGH = 2 ** 32;
 export interface AnchorState {
   readonly storeId: string;
   readonly commit: number;
-  /** Grows with each write; tells the newer slot. */
+  /** Incremented with each write; identifies the newer slot. */
   readonly turn: number;
   /** The store was closed at exactly this commit. Known only when both slots are whole. */
   readonly clean: boolean;
@@ -57,7 +57,7 @@ export function createAnchor(path: string, keyring: Keyring, storeId: string, co
   createDurably(path, anchorBytes(keyring, storeId, commit));
 }
 
-/** An anchor in place of another, written at once. @returns what puts it there, in one step that needs no room */
+/** Prepares an anchor that replaces another. @returns a step that installs it and needs no disk space */
 export function nextAnchor(path: string, keyring: Keyring, storeId: string, commit: number): Next {
   return prepareDurably(path, anchorBytes(keyring, storeId, commit));
 }
@@ -72,13 +72,13 @@ function anchorBytes(keyring: Keyring, storeId: string, commit: number): Buffer 
 const writeAsync = promisify(write);
 const fdatasyncAsync = promisify(fdatasync);
 
-/** The anchor of an open store. Whoever uses it writes one slot at a time. */
+/** The anchor of an open store. The caller MUST write one slot at a time. */
 export class Anchor {
   readonly #fd: number;
   readonly #keyring: Keyring;
   #state: AnchorState;
 
-  /** Says at once, durably, that the store is in use. @throws Error of the file system */
+  /** Records durably and at once that the store is in use. @throws Error of the file system */
   constructor(path: string, keyring: Keyring, state: AnchorState) {
     this.#keyring = keyring;
     this.#state = state;

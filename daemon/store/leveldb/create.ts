@@ -24,14 +24,14 @@ export interface CreateOptions {
 }
 
 /**
- * Makes a new, empty store; the only place that ever does. MUST hold here: a directory or an anchor that is there
- * is left alone, whatever is in it; what is reported as made survives a power cut.
+ * Creates a new, empty store; no other code does. Invariants: an existing directory or anchor is never changed,
+ * whatever it contains; a store that is reported as created survives a power failure.
  *
  * @throws store-exists, store-locked, store-unwritable
  */
 export async function createStore(options: CreateOptions): Promise<void> {
   const { directory, anchor, keyring, locks } = options;
-  // LevelDB makes its files readable by all; that lasts for the life of the process.
+  // LevelDB makes its files readable by all; the umask holds for the life of the process.
   process.umask(0o077);
   refuseExisting(directory, anchor);
   const lock = lockStore(directory, locks);

@@ -8,21 +8,21 @@ import { type LogEnd, readLog } from './format/log-format.ts';
 import { type Manifest, readManifest } from './format/manifest.ts';
 import { checkTables, findInTables } from './format/tables.ts';
 
-/** What a look at the files of a closed store found, before LevelDB touches any of them. */
+/** Result of checking the files of a closed store, before LevelDB changes any of them. */
 export interface DirectoryCheck {
-  /** The sealed meta record as the last whole write left it. */
+  /** The sealed meta record as the last complete write left it. */
   readonly meta: Buffer;
-  /** Ends of files that a crash left unfinished; nobody was told of what stood there. */
+  /** Ends of files that a crash left incomplete; their content was never reported as stored. */
   readonly torn: readonly { readonly path: string; readonly at: number }[];
-  /** Bytes that LevelDB writes anew when it opens. */
+  /** Bytes that LevelDB rewrites when it opens. */
   readonly logBytes: number;
 }
 
 /**
- * Reads CURRENT, MANIFEST, logs and tables as LevelDB would, and throws where LevelDB would drop, overlook or
- * forget (design, rule 4). MUST hold here:
- * - nothing is written, nor is a file of LevelDB named LOCK opened: closing it would drop LevelDB's lock;
- * - every log is read in full, every table at least where a change could hide more than one key.
+ * Reads CURRENT, MANIFEST, logs and tables as LevelDB would, and throws where LevelDB would silently drop or
+ * overlook data (design, rule 4). Invariants:
+ * - nothing is written, and LevelDB's LOCK file is never opened: closing it would release LevelDB's lock;
+ * - every log is read in full, and every table at least where a change could hide more than one key.
  *
  * @throws store-missing, store-damaged, store-unreadable
  */
@@ -45,7 +45,7 @@ export async function checkDirectory(directory: string, checkBytes: number): Pro
   }
 }
 
-/** The same without the tables: whether any change was dropped or overlooked. @throws store-damaged, Error */
+/** The same check without the tables: detects dropped or overlooked changes. @throws store-damaged, Error */
 export function checkTrail(directory: string): void {
   const names = listDirectory(directory);
   checkLogs(directory, names, readCurrent(directory, names).manifest.logNumber);
@@ -114,7 +114,7 @@ function checkLogs(
   let bytes = 0;
   let torn: { path: string; at: number }[] = [];
   for (const name of logs) {
-    // Only the last write may be unfinished: the one before it was on disk when a new log was begun.
+    // Only the last write may be incomplete: the one before it was on disk when a new log was begun.
     if (torn.length > 0)
       throw storeDamaged(directory, `a log before ${name} is cut off, and with it changes are lost`);
     const log = readFileSync(join(directory, name));
@@ -139,7 +139,7 @@ function tornEnd(directory: string, name: string, end: LogEnd): { path: string; 
   return end.kind === 'torn' ? [{ path: join(directory, name), at: end.at }] : [];
 }
 
-/** For data whose checksum is right and which still makes no sense. */
+/** For data whose checksum is correct but whose content is invalid. */
 function sensible<T>(directory: string, name: string, read: () => T): T {
   try {
     return read();

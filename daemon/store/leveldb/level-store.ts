@@ -74,7 +74,7 @@ export class LevelStore extends SealedStore {
     };
   }
 
-  /** The anchor under the present key. */
+  /** Rewrites the anchor with the current master key. */
   resealAnchor(): Promise<void> {
     return this.#anchor.rewrite();
   }
@@ -103,7 +103,7 @@ export class LevelStore extends SealedStore {
     );
   }
 
-  /** Once a second: is the lock still there, can a store that could not be written be written again? */
+  /** Runs once a second: checks the lock, and whether an unwritable store has become writable. */
   #keepHouse(): void {
     const before = this.#round;
     this.#round = before.then(() => this.#oneRound()).catch(() => {});
@@ -126,7 +126,7 @@ export class LevelStore extends SealedStore {
     this.#rounds += 1;
   }
 
-  /** The same checks as at the start, on top of what this process knows to be durable. */
+  /** Repeats the checks of the start, and requires at least the commit that this process knows to be durable. */
   async #reopen(): Promise<void> {
     const { files, keyring, sealer } = this.#parts;
     try {

@@ -5,14 +5,14 @@ import type { Db, DbHandle } from '../sealed/db.ts';
 
 export type LevelDb = Level<Buffer, Buffer>;
 
-/** Opens LevelDB on a directory that was looked at before. Never creates one unless told to. */
+/** Opens LevelDB on a directory that was checked before. Creates a database only with `create`. */
 export async function openLevel(directory: string, create: boolean): Promise<LevelDb> {
   const db: LevelDb = new Level<Buffer, Buffer>(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     createIfMissing: create,
     errorIfExists: create,
-    // Sealed bytes cannot be packed, and the checks of the tables read them as they are.
+    // Sealed bytes do not compress, and the table checks read them as stored.
     compression: false,
   });
   try {
@@ -23,13 +23,13 @@ export async function openLevel(directory: string, create: boolean): Promise<Lev
   return db;
 }
 
-/** LevelDB's own: it keeps what it can find, older values too. Only ever for a copy. */
+/** LevelDB's own repair: it keeps whatever it finds, including older values. Use it only on a copy. */
 export async function repairLevel(directory: string): Promise<void> {
-  // The types of `level` are those that browsers have too.
+  // The types of `level` cover only what browsers support too.
   await (Level as unknown as { repair(location: string): Promise<void> }).repair(directory);
 }
 
-/** Whether LevelDB could not be opened for want of room. */
+/** Whether LevelDB could not be opened for lack of disk space. */
 export function isDiskFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (/No space left|quota exceeded|File too large/i.test(at.message)) return true;
@@ -62,7 +62,7 @@ function openError(directory: string, error: unknown): Error {
   }
 }
 
-/** What a failed read means for who asked. */
+/** Translates a failed read into the error for the caller. */
 export function readError(error: unknown): unknown {
   switch (levelCode(error)) {
     case 'LEVEL_CORRUPTION':
@@ -84,8 +84,8 @@ function levelCode(error: unknown): string | undefined {
 }
 
 /**
- * The open database, which can be closed and opened anew under those who use it: they wait, and none of them
- * ever holds one that is closed.
+ * The open database, which can be closed and reopened while in use: callers wait meanwhile, and none of them
+ * ever holds a closed database.
  */
 export class LevelHandle implements DbHandle {
   readonly readError = readError;
@@ -114,7 +114,7 @@ export class LevelHandle implements DbHandle {
     }
   }
 
-  /** Closes the database once nobody uses it, then takes the one that `open` brings; all others wait. */
+  /** Closes the database once no operation uses it, then installs the one that `open` returns; all others wait. */
   async reopen(open: () => Promise<LevelDb>): Promise<void> {
     await this.#exclusive(async () => {
       await this.#close();

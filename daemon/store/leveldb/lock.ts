@@ -3,10 +3,10 @@ import type { Addon, FileLock } from '../../host/addon.ts';
 import { messageOf, type SallyportError } from '../../lib/errors.ts';
 import { storeError } from '../../sealing/error.ts';
 
-/** What the store needs of the addon; flock(2), which no close of another descriptor drops. */
+/** The part of the addon that the store needs; closing another descriptor does not release flock(2). */
 export type Locks = Pick<Addon, 'lockFile' | 'lockIsHeld'>;
 
-/** The store's own lock, beside its directory: LevelDB's can be lost without anybody noticing. */
+/** The store's own lock, beside its directory: LevelDB's can be lost unnoticed. */
 export interface StoreLock {
   held(): boolean;
   release(): void;

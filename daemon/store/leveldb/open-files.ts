@@ -31,11 +31,11 @@ export interface OpenFiles {
 }
 
 /**
- * Opens a store that the caller has locked. MUST hold here:
- * - every reason to refuse that can be known beforehand is found before anything is written;
+ * Opens a store that the caller has locked. Invariants:
+ * - every reason to refuse that can be detected beforehand is detected before anything is written;
  * - no commit number below the anchor's, or below `atLeast`, is accepted;
- * - the anchor says that the store is in use before LevelDB runs: one damaged block can end the process, and
- *   the start after that must read everything first.
+ * - the anchor records that the store is in use before LevelDB runs: one damaged block can end the process, and
+ *   the next start must then read everything first.
  *
  * @param atLeast for a store that this process had open: the last commit that it knows to be durable
  * @throws store-missing, store-damaged, store-anchor, store-key, store-schema, store-unreadable,
@@ -70,7 +70,7 @@ export async function openFiles(
   }
 }
 
-/** LevelDB must have found what its files hold. */
+/** Verifies that LevelDB found what its files hold. */
 async function whatIsStored(directory: string, sealer: Sealer, db: LevelDb, expected: Meta): Promise<Meta> {
   refuseLosses(directory);
   const stored = await db.get(metaKey);
@@ -118,7 +118,7 @@ function compare(files: StoreFiles, meta: Meta, anchor: AnchorState, atLeast: nu
   }
 }
 
-/** LevelDB would drop them as well, but takes one in the MANIFEST for damage. */
+/** Truncates incomplete ends. LevelDB would drop them too, but treats one in the MANIFEST as damage. */
 export function cutTornEnds(directory: string, check: Pick<DirectoryCheck, 'torn'>): void {
   try {
     for (const { path, at } of check.torn) {
@@ -148,7 +148,7 @@ async function openWithReserve(files: StoreFiles): Promise<LevelDb> {
   }
 }
 
-/** Defence in depth: what LevelDB itself says that it dropped or ignored. All torn ends were cut before. */
+/** Defence in depth: refuses what LevelDB itself reports as dropped or ignored. All torn ends were cut before. */
 function refuseLosses(directory: string): void {
   const lines = readFileSync(join(directory, 'LOG'), 'latin1').split('\n');
   const loss = lines.find((line) => /dropping \d+ bytes|Corruption|[Ii]gnoring error/.test(line));

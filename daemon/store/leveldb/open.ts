@@ -18,11 +18,11 @@ export interface OpenOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly reserveBytes?: number;
-  /** What the trail may hold, while it is written too; absent: only pruneEvents drops. */
+  /** Bounds of the trail, also enforced while it is written; absent: only pruneEvents drops events. */
   readonly bounds?: () => TrailBounds;
   readonly overShare?: (payer: string) => void;
   readonly checkBytes?: number;
-  /** Milliseconds until the first scrub, and between two. */
+  /** Milliseconds until the first scrub, and between scrubs. */
   readonly scrubDelay?: number;
   readonly scrubInterval?: number;
 }
@@ -30,15 +30,15 @@ export interface OpenOptions {
 const unbounded: TrailBounds = { keep: Number.POSITIVE_INFINITY, keepBytes: Number.POSITIVE_INFINITY };
 
 /**
- * Opens the store that `init` made; never makes one. Everything that is wrong is found before anything is
- * written, as far as it can be known by then.
+ * Opens the store that `init` created; never creates one. Every problem that can be detected beforehand is
+ * detected before anything is written.
  *
  * @throws store-missing, store-damaged, store-locked, store-anchor, store-key, store-schema, store-unreadable,
  *   store-unwritable
  */
 export async function openStore(options: OpenOptions): Promise<LevelStore> {
   const { directory, anchor, keyring, locks } = options;
-  // LevelDB makes its files readable by all; that lasts for the life of the process.
+  // LevelDB makes its files readable by all; the umask holds for the life of the process.
   process.umask(0o077);
   if (!existsSync(dirname(directory))) {
     throw storeError(

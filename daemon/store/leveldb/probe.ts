@@ -2,15 +2,15 @@ import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freeBytes } from './reserve.ts';
 
-/** LevelDB leaves files alone whose names are none of its own. */
+/** LevelDB ignores files whose names it does not recognise. */
 const NAME = 'probe';
 const SIZE = 4096;
-/** Room beyond the log that LevelDB writes anew: MANIFEST, LOG and a new log. */
+/** Disk space needed beyond the log that LevelDB rewrites: MANIFEST, LOG and a new log. */
 const MARGIN = 1024 * 1024;
 
 /**
- * Tries whether the store's directory can be written again, and has room to be opened, before the database that
- * still answers reads is closed. @throws Error of the file system, or one that says what is missing
+ * Checks that the store's directory is writable again and has the disk space to be opened, before the database,
+ * which still answers reads, is closed. @throws Error of the file system, or one that says what is missing
  */
 export async function probeDirectory(directory: string): Promise<void> {
   const path = join(directory, NAME);
@@ -18,7 +18,7 @@ export async function probeDirectory(directory: string): Promise<void> {
     const file = await open(path, 'w', 0o600);
     try {
       await file.writeFile(Buffer.alloc(SIZE, 1));
-      // LevelDB uses the one for its log, the anchor and the directory the other.
+      // LevelDB uses datasync for its log; the anchor and the directory use sync.
       await file.datasync();
       await file.sync();
     } finally {

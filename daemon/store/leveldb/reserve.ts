@@ -4,14 +4,14 @@ import { open, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Room on the disk that can be given up: LevelDB writes its log anew when it opens, which a full disk refuses.
- * The room is really taken: written, with bytes that no file system can pack.
+ * Disk space that can be released: LevelDB rewrites its log when it opens, which fails on a full disk.
+ * The space is really allocated: the file is written, with bytes that no file system can compress.
  */
 const CHUNK = 1024 * 1024;
-/** Made only where this many of it fit, so that it never fills the disk itself. */
+/** Created only where this many of it fit, so that the reserve never fills the disk itself. */
 const SHARE = 4;
 
-/** Makes the reserve where it is missing and there is plenty of room. Says whether there is one. */
+/** Creates the reserve if it is missing and there is ample disk space. @returns whether it exists */
 export async function keepReserve(path: string, bytes: number): Promise<boolean> {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= bytes) return true;
   try {
@@ -24,14 +24,14 @@ export async function keepReserve(path: string, bytes: number): Promise<boolean>
   }
 }
 
-/** Says whether there was one to give up. */
+/** @returns whether there was a reserve to release */
 export function releaseReserve(path: string): boolean {
   if (!statSync(path, { throwIfNoEntry: false })) return false;
   rmSync(path);
   return true;
 }
 
-/** What an unprivileged process may still write there. */
+/** Bytes that an unprivileged process may still write there. */
 export async function freeBytes(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;

@@ -10,27 +10,27 @@ import { decodeEvent } from './records.ts';
 
 type Wanted = Parameters<Store['events']>[0];
 
-/** The place of an event, and the event; undefined: there is none, although there should be, or a gap. */
+/** The position of an event, and the event; undefined: it is missing or damaged, or the position is a gap. */
 export interface TrailEntry {
   readonly seq: number;
   readonly event: StoredAuditEvent | undefined;
   readonly problem?: 'event-missing' | 'event-damaged';
-  /** What it takes up, key included. */
+  /** Size in bytes, key included. */
   readonly size: number;
-  /** What was sealed, of which its link is made. */
+  /** The sealed content, over which its chain hash is computed. */
   readonly plaintext?: Buffer;
-  /** Absent: it comes from a version without a chain, or there is a problem. */
+  /** Absent: the event comes from a version without a chain, or there is a problem. */
   readonly mark?: ChainFields;
-  /** From `seq` on events were dropped out of turn. */
+  /** Events from `seq` on were dropped before older ones. */
   readonly gap?: Gap;
 }
 
-/** Reason of the event that a repair put in the place of one that was lost. */
+/** Reason of the event that a repair wrote in place of a lost one. */
 export const lostEvent = 'event-lost';
 
 type Search = Parameters<Store['search']>[0];
 
-/** Events that match. One that is missing or damaged stands in the list as an event of kind `store`. */
+/** Matching events. A missing or damaged one is listed as an event of kind `store`. */
 export async function readEvents(db: Db, sealer: Sealer, wanted: Wanted): Promise<StoredAuditEvent[]> {
   const { account } = wanted;
   const fits = (event: StoredAuditEvent) => account === undefined || event.account === account;
@@ -38,7 +38,7 @@ export async function readEvents(db: Db, sealer: Sealer, wanted: Wanted): Promis
   return [...events];
 }
 
-/** A page of what fits. Whoever goes on from `next` sees each place once, however few of them fit. */
+/** A page of matching events. Continuing from `next` visits each position once, however few of them match. */
 export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): ReturnType<Store['search']> {
   const { since, until, forward } = wanted;
   const snapshot = db.snapshot();
@@ -66,8 +66,8 @@ export async function searchEvents(db: Db, sealer: Sealer, wanted: Search): Retu
 }
 
 /**
- * Every place in the trail from `from` on, in order; what should be there and is not comes as a problem, and a gap
- * as one slot. A gap that `from` lies in is left out on the way forward: it begins before.
+ * Every position in the trail from `from` on, in order. A missing or damaged event is returned as a problem, a gap
+ * as one entry. Going forward, a gap that began before `from` is left out.
  */
 export async function* slots(
   db: Db,
@@ -105,7 +105,7 @@ async function readPage(
   return new Map(entries.map(([key, value]) => [seqOf(key), value]));
 }
 
-/** The gap that a place without an event lies in, or that the event is missing. */
+/** The gap that contains a position without an event; otherwise, the event is missing. */
 async function gapOver(db: Db, sealer: Sealer, snapshot: DbSnapshot, seq: number): Promise<TrailEntry> {
   const range = { gte: eventRange.gte, lt: eventKey(seq), reverse: true, limit: 1 };
   const [before] = await db.iterator({ ...range, snapshot, fillCache: false }).all();
@@ -114,7 +114,7 @@ async function gapOver(db: Db, sealer: Sealer, snapshot: DbSnapshot, seq: number
   return { seq, event: undefined, problem: 'event-missing', size: 0 };
 }
 
-/** What stands in a place. */
+/** Decodes the content of a position. */
 export function slot(sealer: Sealer, seq: number, value: Buffer): TrailEntry {
   const key = eventKey(seq);
   const size = key.length + value.length;

@@ -6,7 +6,7 @@ import type { Commit, CommitOutcome, Store } from '../contract.ts';
 export interface BoundedStoreOptions {
   /** Milliseconds. */
   readonly monotonic: () => number;
-  /** Counted events that could not be stored before the end. */
+  /** Called for counted events that could not be stored before close. */
   readonly notStored: (event: AuditEvent) => void;
 }
 
@@ -14,10 +14,10 @@ export interface BoundedStoreOptions {
  * The same store, with a bound on the events of parties that have verified no factor (`Commit.from`).
  *
  * Invariants:
- * - a commit that changes a record, or that names no such party, is stored as it is;
- * - a decision that is only counted rests on fresh records too, or is a conflict;
- * - what was counted is stored within a minute, and before the store is closed; while it cannot be written it is
- *   kept.
+ * - a commit that changes a record, or that names no such party, is stored unchanged;
+ * - a decision that is only counted depends on current records too, or is a conflict;
+ * - counted events are stored within a minute and before the store is closed; while they cannot be written, they
+ *   are kept.
  */
 export function boundedStore(store: Store, options: BoundedStoreOptions): Store {
   const aggregates = createAggregates(options.monotonic);

@@ -9,21 +9,21 @@ import { eventKey, eventRange, metaKey } from './record-keys.ts';
 
 type Options = Parameters<Store['checkTrail']>[0];
 
-/** What is known of the event before. */
+/** What is known of the previous event. */
 type Before =
   | { readonly kind: 'linked'; readonly link: string; readonly mark?: ChainFields }
-  /** None of those before has a link. */
+  /** No earlier event has a chain hash. */
   | { readonly kind: 'unlinked' }
-  /** It is missing or damaged, which is told already. */
+  /** It is missing or damaged, which is already reported. */
   | { readonly kind: 'unknown' };
 
 /**
- * Whether each event follows on the one before, through one snapshot.
+ * Checks that each event follows the previous one, through one snapshot.
  *
- * MUST hold here:
- * - a stretch begins with the link of the event before it, read anew, or with the one that was kept when that was
- *   dropped: no stretch trusts what another found;
- * - what cannot be told is not called right: an event behind one that is missing is only said to come after it.
+ * Invariants:
+ * - a stretch begins with the chain hash of the event before it, read again, or with the hash that was kept when
+ *   that event was dropped: no stretch trusts the result of another;
+ * - what cannot be verified is not reported as correct: an event after a missing one is only known to come later.
  */
 export async function checkChain(db: Db, sealer: Sealer, options: Options): Promise<TrailCheck> {
   const snapshot = db.snapshot();
@@ -73,7 +73,7 @@ class Check {
   #inGaps = 0;
   #chainedFrom: number | undefined;
   #link: string | undefined;
-  /** A row of events without a link behind such as have one is told once. */
+  /** A run of events without chain hashes after events with them is reported once. */
   #wasUnchained = false;
 
   constructor(meta: Pick<Meta, 'first' | 'last' | 'chain' | 'dropped'>, options: Options) {
@@ -122,7 +122,7 @@ class Check {
     }
   }
 
-  /** Events that were dropped out of turn: the chain goes through. */
+  /** Events dropped before older ones: the chain continues through the gap. */
   #takeGap(seq: number, gap: Gap, mark: ChainFields | undefined): void {
     this.#gaps += 1;
     this.#inGaps += gap.to - seq + 1;
@@ -132,7 +132,7 @@ class Check {
     this.#wasUnchained = false;
   }
 
-  /** The newest event must be the one whose link the store wrote down with it. */
+  /** The newest event must be the one whose chain hash the store recorded with it. */
   end(isAnythingBeyond: boolean): void {
     const { chain, last, first } = this.#meta;
     if (isAnythingBeyond) this.#fault(last + 1, 'beyond');
@@ -165,7 +165,7 @@ class Check {
     const before = this.#before;
     if (before.kind === 'unknown') return undefined;
     if (before.kind === 'unlinked') {
-      // Nothing lies before it that has a link, so it must be where a chain begins.
+      // No earlier event has a chain hash, so a chain must begin here.
       if (mark.begins !== undefined && mark.before === genesisHash) return undefined;
       return seq === this.#meta.first ? 'beginning' : 'broken';
     }

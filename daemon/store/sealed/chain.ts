@@ -4,54 +4,54 @@ import { storeError } from '../../sealing/error.ts';
 import { type SegmentReason, segmentReasons } from '../contract.ts';
 
 /**
- * The chain of audit events: each carries the link of the one before, so that what was cut out, reordered, put in
- * or changed is seen, whoever sealed it.
+ * The chain of audit events: each carries the hash of the previous one, so that removing, reordering, inserting
+ * or changing events is detected even if every entry is validly sealed.
  *
  *   u8 form (1) | u8 reason, 0x80: beyond its share | 8 bytes daemon | u32 segment | 32 bytes link of the event before | the event, as JSON
  *
- * The link of an event is HMAC-SHA256 over its place (u64) and all of the above, under a key of the chain's own that
- * lies sealed in what the store says of itself: a new master key changes no link, and a link tells nobody anything
- * of the event that it stands for.
+ * The chain hash of an event (`link`) is HMAC-SHA256 over its sequence number (u64) and all of the above. The key
+ * belongs to the chain and is sealed in the store's meta record: a new master key changes no hash, and a hash
+ * reveals nothing of its event.
  *
- * A gap stands in the place of the first of a row of events that were dropped since they were beyond the share of
- * their account (thinning.ts): u8 form (2) | JSON. The chain goes through it, from `before` to `link`.
+ * A gap replaces the first of a run of events that were dropped because they were beyond the share of their
+ * account (trail-pruning.ts): u8 form (2) | JSON. The chain continues through it, from `before` to `link`.
  *
- * MUST hold here:
- * - event, head and place change in one write, so that a crash leaves a chain that is whole;
- * - a segment never begins without a reason, and goes on from the link of what lies before it.
+ * Invariants:
+ * - event, head and sequence number change in one write, so that a crash leaves a whole chain;
+ * - a segment never begins without a reason, and continues from the hash of the event before it.
  */
 export interface ChainState {
-  /** 16 hex digits: whose chain this is. A fleet has one chain for each of its daemons. */
+  /** 16 hex digits: identifies the daemon that owns the chain. A fleet has one chain per daemon. */
   readonly daemon: string;
   /** Counts from 1. */
   readonly segment: number;
   /** Base64. */
   readonly key: string;
-  /** Link of the newest event, 64 hex digits; all zeros: there is none that has one. */
+  /** Chain hash of the newest event, 64 hex digits; all zeros: no event has one. */
   readonly head: string;
-  /** Link of the event before the oldest that is kept; absent: that one has none, or could not be read. */
+  /** Chain hash of the event before the oldest kept one; absent: it has none, or could not be read. */
   readonly base?: string;
   /** The next event begins a segment, for this reason. */
   readonly begin?: SegmentReason;
 }
 
-/** What an event says of its place in the chain. */
+/** Position of an event in the chain, as stored with the event. */
 export interface ChainFields {
   readonly daemon: string;
   readonly segment: number;
-  /** Link of the event before, 64 hex digits. */
+  /** Chain hash of the previous event, 64 hex digits. */
   readonly before: string;
-  /** It begins a segment. */
+  /** The event begins a segment. */
   readonly begins?: SegmentReason;
-  /** Beyond the share of its account: it may be dropped before older ones. */
+  /** Beyond the share of its account: the event may be dropped before older ones. */
   readonly overShare?: true;
 }
 
-/** A row of events that were dropped out of turn. */
+/** A run of events that were dropped before older ones. */
 export interface Gap {
-  /** The last of them. */
+  /** Sequence number of the last of them. */
   readonly to: number;
-  /** Of the last of them. */
+  /** Chain hash of the last of them. */
   readonly link: string;
 }
 
@@ -64,7 +64,7 @@ const BEFORE_AT = 14;
 const JSON_AT = 46;
 const DAEMON_BYTES = SEGMENT_AT - DAEMON_AT;
 const KEY_BYTES = 32;
-/** What JSON of an object begins with: an event of a version without a chain. */
+/** First byte of a JSON object: an event of a version without a chain. */
 const BRACE = 0x7b;
 
 export const genesisHash = '0'.repeat(64);
@@ -79,12 +79,12 @@ export function newChain(begin: SegmentReason): ChainState {
   };
 }
 
-/** For a store that was put back or mended: what comes next begins a segment that says so. */
+/** For a store that was restored or repaired: the next event begins a segment with this reason. */
 export function withNewSegment(chain: ChainState, begin: SegmentReason): ChainState {
   return { ...chain, begin };
 }
 
-/** @returns what is to be sealed, and the chain once it is stored */
+/** @returns the bytes to seal, and the state of the chain once they are stored */
 export function chained(
   chain: ChainState,
   seq: number,
@@ -95,7 +95,7 @@ export function chained(
   const segment = chain.segment + (begin === undefined ? 0 : 1);
   const plaintext = Buffer.allocUnsafe(JSON_AT + json.length);
   plaintext[0] = FORM;
-  // What begins a segment is never dropped out of turn.
+  // An event that begins a segment is never dropped before older ones.
   const flag = overShare && begin === undefined ? OVER_SHARE : 0;
   plaintext[1] = begin === undefined ? flag : segmentReasons.indexOf(begin) + 1;
   plaintext.write(chain.daemon, DAEMON_AT, 'hex');
@@ -105,14 +105,14 @@ export function chained(
   return { plaintext, chain: { ...rest, segment, head: chainHash(chain.key, seq, plaintext) } };
 }
 
-/** The link of an event, as the one behind it carries it. */
+/** The chain hash of an event, as the next event carries it. */
 export function chainHash(key: string, seq: number, plaintext: Buffer): string {
   const place = Buffer.allocUnsafe(8);
   place.writeBigUInt64BE(BigInt(seq));
   return createHmac('sha256', Buffer.from(key, 'base64')).update(place).update(plaintext).digest('hex');
 }
 
-/** What stands in the place of the first event of a gap. */
+/** Content of the entry that replaces the first event of a gap. */
 export function gapOf(gap: Gap, { daemon, segment, before }: ChainFields): Buffer {
   return Buffer.concat([
     Buffer.from([GAP]),
@@ -123,11 +123,11 @@ export function gapOf(gap: Gap, { daemon, segment, before }: ChainFields): Buffe
 interface Parted {
   readonly json: Buffer;
   readonly mark?: ChainFields;
-  /** It is no event: `json` is of the gap. */
+  /** Set: the entry is a gap, and `json` describes it. */
   readonly gap?: Gap;
 }
 
-/** Parts what was sealed; without `mark`: it comes from a version without a chain. @throws record-damaged */
+/** Splits a sealed entry; without `mark`: it comes from a version without a chain. @throws record-damaged */
 export function splitChained(plaintext: Buffer): Parted {
   const form = plaintext[0];
   if (form === BRACE) return { json: plaintext };

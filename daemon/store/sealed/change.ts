@@ -10,27 +10,27 @@ export type Entry = readonly [key: Buffer, value: Buffer];
 export interface EncodedEvent {
   readonly event: AuditEvent;
   readonly bytes: Buffer;
-  /** Beyond the share of its account (shares.ts). */
+  /** Beyond the share of its account (trail-shares.ts). */
   readonly overShare?: boolean;
 }
 
-/** A commit whose parts are checked and encoded. */
+/** A commit whose parts have been checked and encoded. */
 export interface Change {
-  /** Of accounts and, under their own names, of tokens. */
+  /** Records of accounts and, under names of a separate form, of YubiKey counters. */
   readonly records: readonly {
     readonly name: string;
     readonly version: number;
     readonly write?: Buffer | null;
   }[];
   readonly events: readonly EncodedEvent[];
-  /** Entries as they were read, to be sealed with the present master key; those that changed since are left alone. */
+  /** Entries as they were read, to be resealed with the current master key; entries changed since are skipped. */
   readonly reseal?: readonly Entry[];
-  /** To be sealed and kept. */
+  /** Hash keys to be sealed and kept. */
   readonly hashKeys?: readonly HashKey[];
   readonly drop?: Drop;
 }
 
-/** Checks and encodes all of it before it queues: a mistake of the caller harms nobody else. */
+/** Checks and encodes the whole commit before it queues: a caller's mistake affects no other commit. */
 export function encodeCommit({ accounts, tokens = [], events }: Commit): Change {
   const ofAccounts = accounts.map(({ account, version, write }) => ({
     name: account,

@@ -28,11 +28,11 @@ export type Operation =
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Commits that become durable together, in one batch. MUST hold here:
- * - each is judged against the versions on disk and what those before it in this turn write;
+ * Commits that become durable together, in one batch. Invariants:
+ * - each is checked against the versions on disk and the earlier writes of this batch;
  * - record and marker of an account are always written together, with the number of their commit as version;
- * - a change that is refused leaves nothing behind;
- * - each event carries the link of the one before it, and the store's own record that of the last.
+ * - a rejected change leaves nothing behind;
+ * - each event carries the hash of the previous one, and the store's meta record that of the last.
  */
 export class CommitBatch {
   readonly operations: Operation[] = [];
@@ -48,7 +48,7 @@ export class CommitBatch {
     this.#meta = meta;
   }
 
-  /** @throws record-damaged when record and marker of an account that it names do not agree */
+  /** @throws record-damaged if record and marker of an account that it names disagree */
   apply(change: Change): CommitOutcome {
     const expected = change.records.every(({ name, version }) => this.#versionOf(name) === version);
     if (!expected) return 'conflict';
@@ -74,7 +74,7 @@ export class CommitBatch {
     return 'committed';
   }
 
-  /** Adds the store's own record. @returns what it says once all of this is durable */
+  /** Adds the store's meta record. @returns its content once all of this is durable */
   finish(): Meta {
     this.operations.push({ type: 'put', key: metaKey, value: sealMeta(this.#sealer, this.#meta) });
     return this.#meta;
@@ -117,8 +117,8 @@ export class CommitBatch {
   }
 
   /**
-   * Under the version that it has: it says the same as before, and nobody who read it has to decide again. MUST
-   * hold: what was written or dropped since it was read stays so.
+   * Keeps the version: the content is unchanged, so no decision that read it has to be repeated. Invariant: what
+   * was written or dropped since the entry was read stays so.
    */
   #resealed([key, value]: Entry): readonly Operation[] {
     const purpose = purposeOf(key);
@@ -152,7 +152,7 @@ export class CommitBatch {
     this.#meta = sum.count > 0 ? { ...rest, overShare: { ...sum, bytes: Math.max(0, sum.bytes) } } : rest;
   }
 
-  /** Where the beginning moves on, it keeps the link of what stood before it; elsewhere gaps keep theirs. */
+  /** When the beginning moves on, it keeps the hash of the event before it; elsewhere, gaps keep theirs. */
   #drop({ places, overShare, over, held, bytes, why, beginning, gaps = [] }: Drop): void {
     for (const seq of places) this.operations.push({ type: 'del', key: eventKey(seq) });
     for (const seq of overShare) this.operations.push({ type: 'del', key: overShareKey(seq) });

@@ -22,24 +22,24 @@ interface WaitingDrop {
   readonly reject: (error: unknown) => void;
 }
 
-/** What happens around the commits. */
+/** Callbacks around the commits. */
 export interface CommitterEvents {
-  /** What the trail may hold; asked before each turn. */
+  /** Bounds of the trail; called before each commit batch. */
   bounds(): TrailBounds;
-  /** A turn is on disk; called before anybody hears that it is. */
+  /** A commit batch is on disk; called before any caller receives its result. */
   durable(meta: Meta, events: readonly StoredAuditEvent[]): void;
-  /** A write failed: whether it was stored is not known. Nothing more may be written through this handle. */
+  /** A write failed: it may have been stored. Nothing more may be written through this handle. */
   failed(error: unknown): void;
 }
 
 /**
- * Group commit: changes queue, each turn takes all that wait and makes them durable with one sync.
+ * Group commit: changes queue, and each commit batch takes all that wait and makes them durable with one fsync.
  *
- * MUST hold here:
- * - one turn at a time, and nobody hears of a turn, not even a loser of it, before it is on disk;
- * - after a failed write nothing is written until the store was opened anew: LevelDB's log may end in half a
- *   record, behind which it would forget the rest;
- * - before a turn the trail is brought back within its bounds: it is over them by what one turn adds at the most.
+ * Invariants:
+ * - batches run one at a time, and no caller receives a result, not even of a conflict, before its batch is on disk;
+ * - after a failed write nothing is written until the store was reopened: LevelDB's log may end in half a record,
+ *   and LevelDB would ignore everything after it;
+ * - before a batch the trail is pruned to its bounds: it exceeds them by at most what one batch adds.
  */
 export class Committer {
   readonly #handle: DbHandle;
@@ -50,7 +50,7 @@ export class Committer {
   #drops: WaitingDrop[] = [];
   #draining: Promise<void> | undefined;
   #refusal: Error | undefined;
-  /** When the write under way began; monotonic. */
+  /** Start of the write in progress; monotonic. */
   #writingSince: number | undefined;
 
   constructor(handle: DbHandle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
@@ -60,12 +60,12 @@ export class Committer {
     this.#events = events;
   }
 
-  /** As of the last durable turn. */
+  /** As of the last durable batch. */
   get meta(): Meta {
     return this.#meta;
   }
 
-  /** Milliseconds; undefined: none is under way. */
+  /** Milliseconds; undefined: no write is in progress. */
   get writingFor(): number | undefined {
     return this.#writingSince === undefined ? undefined : performance.now() - this.#writingSince;
   }
@@ -78,7 +78,7 @@ export class Committer {
     });
   }
 
-  /** Drops what is to go of the trail, one step. @returns how many events; 0: nothing is to go any more */
+  /** Prunes the trail by one step. @returns the number of events dropped; 0: nothing more to drop */
   drop(wanted: ToDrop): Promise<number> {
     if (this.#refusal) return Promise.reject(this.#refusal);
     return new Promise((resolve, reject) => {
@@ -87,30 +87,30 @@ export class Committer {
     });
   }
 
-  /** From now on everything new is refused with this error. */
+  /** Rejects every new change with this error. */
   stopTaking(error: Error): void {
     this.#refusal = error;
   }
 
-  /** From now on everything is refused with this error, and so is what waits. A turn under way goes on. */
+  /** Rejects every new and every waiting change with this error. A batch in progress continues. */
   refuse(error: Error): void {
     this.stopTaking(error);
     for (const { reject } of [...this.#queue.splice(0), ...this.#drops.splice(0)]) reject(error);
   }
 
-  /** Commits are taken again, on top of what is on disk now. */
+  /** Accepts commits again, based on what is on disk now. */
   resume(meta: Meta): void {
     this.#meta = meta;
     this.#refusal = undefined;
   }
 
-  /** Resolves once nothing is under way any more. */
+  /** Resolves once nothing is in progress. */
   async settled(): Promise<void> {
     await this.#draining;
   }
 
   async #drain(): Promise<void> {
-    // Those who submit in this very tick come along.
+    // Changes submitted in this same tick join the batch.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     while (this.#queue.length + this.#drops.length > 0) {
       if (isOver(this.#meta, this.#events.bounds())) await this.#keepBounds();
@@ -126,18 +126,18 @@ export class Committer {
     this.#draining = undefined;
   }
 
-  /** What cannot be dropped, since it cannot be read or written, must not keep a login from being tried. */
+  /** A failure to prune, because an event cannot be read or written, must not prevent a login attempt. */
   async #keepBounds(): Promise<void> {
     const bounds = this.#events.bounds();
     const wanted = { ...bounds, before: Number.NEGATIVE_INFINITY };
     try {
       while (isOver(this.#meta, bounds) && (await this.#dropOnce(wanted)) > 0);
     } catch {
-      // It is tried again before the next turn, and told by the hourly pass.
+      // The next batch retries it, and the hourly pass reports it.
     }
   }
 
-  /** @returns how many events were dropped */
+  /** @returns number of events dropped */
   async #dropOnce(wanted: ToDrop): Promise<number> {
     return this.#handle.use(async (db) => {
       const drop = await nextDrop(db, this.#sealer, this.#meta, wanted);
@@ -181,7 +181,7 @@ export class Committer {
   }
 }
 
-/** One atomic, synced write. A chained batch costs a third of the time of an array. */
+/** One atomic write with fsync. A chained batch takes a third of the time of an array. */
 async function write(db: Db, operations: readonly Operation[]): Promise<void> {
   const batch = db.batch();
   for (const operation of operations) {
@@ -191,7 +191,7 @@ async function write(db: Db, operations: readonly Operation[]): Promise<void> {
   await batch.write({ sync: true });
 }
 
-/** Judges one change now; says so later. */
+/** Evaluates one change now; the returned function settles it later. */
 function answerOf(
   turn: CommitBatch,
   { change, resolve, reject }: Waiting,

@@ -1,11 +1,11 @@
-/** Everything as it was at one moment, until it is closed. */
+/** The state of the database at one moment, until it is closed. */
 export interface DbSnapshot {
   close(): Promise<void>;
 }
 
 export interface ReadOptions {
   readonly snapshot?: DbSnapshot;
-  /** false: what is read once is not kept in memory at the cost of what is read often. */
+  /** false: data that is read once does not displace frequently read data from the cache. */
   readonly fillCache?: boolean;
 }
 
@@ -14,14 +14,14 @@ export interface RangeOptions extends ReadOptions {
   readonly gte?: Buffer;
   readonly lt?: Buffer;
   readonly lte?: Buffer;
-  /** From the end; `limit` counts from there. */
+  /** From the end; `limit` counts from the end too. */
   readonly reverse?: boolean;
   readonly limit?: number;
 }
 
 export interface DbIterator {
   all(): Promise<[Buffer, Buffer][]>;
-  /** The next ones, `size` of them at most; none: the end. */
+  /** The next entries, at most `size`; empty: the end. */
   nextv(size: number): Promise<[Buffer, Buffer][]>;
   close(): Promise<void>;
 }
@@ -29,19 +29,19 @@ export interface DbIterator {
 export interface DbBatch {
   put(key: Buffer, value: Buffer): unknown;
   del(key: Buffer): unknown;
-  /** All of it or nothing; `sync`: resolves after it is durable. */
+  /** Atomic; with `sync`, resolves after the write is durable. */
   write(options: { readonly sync: boolean }): Promise<void>;
 }
 
 /**
- * What the sealed store asks of an engine: keys in the order of their bytes, snapshots, and batches that are durable
- * as a whole. LevelDB has this form by itself.
+ * What the sealed store requires of an engine: keys ordered by their bytes, snapshots, and atomic, durable batches.
+ * LevelDB's interface has this form without an adapter.
  */
 export interface Db {
-  /** 'open' until it is closed, or opened again in the place of this one. */
+  /** 'open' until it is closed, or replaced when the store is reopened. */
   readonly status: string;
   get(key: Buffer, options?: ReadOptions): Promise<Buffer | undefined>;
-  /** On the event loop; for what lies in memory. */
+  /** Blocks the event loop; for data that is in memory. */
   getSync(key: Buffer): Buffer | undefined;
   getMany(keys: Buffer[], options?: ReadOptions): Promise<(Buffer | undefined)[]>;
   iterator(range: RangeOptions): DbIterator;
@@ -50,10 +50,10 @@ export interface Db {
   batch(): DbBatch;
 }
 
-/** The open database, which may be closed and opened again under those who use it. */
+/** The open database, which may be closed and reopened while in use. */
 export interface DbHandle {
   /** Runs reads or writes. @throws store-closed, store-unreadable, record-damaged, and what `work` throws */
   use<T>(work: (db: Db) => Promise<T>): Promise<T>;
-  /** What a read that failed within `work` means for who asked. */
+  /** Translates a read that failed within `work` into the error for the caller. */
   readError(error: unknown): unknown;
 }

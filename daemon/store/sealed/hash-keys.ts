@@ -4,24 +4,24 @@ import type { Db } from './db.ts';
 import { hashKeyKey, hashKeyRange, nameOf } from './record-keys.ts';
 
 /**
- * Recovery keys are hashed under a key that is derived from the master key of their time. When that one is gone,
- * its hash key alone stays, sealed under the present one: it opens no record, and the sets stay usable until
- * they are renewed.
+ * Recovery keys are hashed under a key derived from the master key in use at the time. After that master key is
+ * removed, only its hash key stays, sealed under the current one: it decrypts no record, and the sets stay usable
+ * until they are renewed.
  */
 export interface HashKey {
-  /** Of the master key that it was derived from. */
+  /** Id of the master key that it was derived from. */
   readonly keyId: string;
   readonly bytes: Buffer;
 }
 
-/** Those that can be opened. */
+/** The hash keys that can be opened. */
 export async function readHashKeys(db: Db, sealer: Sealer): Promise<readonly HashKey[]> {
   const entries = await db.iterator(hashKeyRange).all();
   return entries.flatMap(([key, value]): HashKey[] => {
     try {
       return [{ keyId: nameOf(key).toString(), bytes: sealer.open('hash-key', key, value).plaintext }];
     } catch {
-      // The sets that need it are refused, and say so.
+      // Verification refuses the sets that need it, and reports why.
       return [];
     }
   });
@@ -31,7 +31,7 @@ export async function loadHashKeys(db: Db, sealer: Sealer, keyring: Keyring): Pr
   for (const { keyId, bytes } of await readHashKeys(db, sealer)) keyring.addRecoveryKey(keyId, bytes);
 }
 
-/** As the present master key seals it. */
+/** Sealed with the current master key. */
 export function sealedHashKey(
   sealer: Sealer,
   { keyId, bytes }: HashKey,

@@ -6,7 +6,7 @@ import { openPair, readPairs } from './reader.ts';
 import { afterYubikeyRecords } from './record-keys.ts';
 import { decodeAccount } from './records.ts';
 
-/** Accounts in the order of their names, all of one moment. A damaged record is named, never skipped. */
+/** Accounts in the order of their names, from one snapshot. A damaged record is reported, never skipped. */
 export async function listAccounts(
   db: Db,
   sealer: Sealer,

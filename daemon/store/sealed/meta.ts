@@ -4,37 +4,37 @@ import type { DropCount } from '../contract.ts';
 import type { ChainState } from './chain.ts';
 import { metaKey } from './record-keys.ts';
 
-/** What the store says of itself; sealed, and written anew with every change. */
+/** The store's meta record; sealed, and rewritten with every change. */
 export interface Meta {
-  /** Random, 32 hex digits: tells this store from every other. */
+  /** Random, 32 hex digits: identifies this store. */
   readonly storeId: string;
   /** The number of the last commit; it is the version of the record. */
   readonly commit: number;
   readonly accounts: number;
-  /** First and last event in the audit trail; last = first - 1: there is none. */
+  /** First and last sequence number in the audit trail; last = first - 1: the trail is empty. */
   readonly first: number;
   readonly last: number;
-  /** Absent: no event was written since there are chains. */
+  /** Absent: no event was written since chains were introduced. */
   readonly chain?: ChainState;
-  /** What the trail takes up, keys included; absent: as above. */
+  /** Size of the trail in bytes, keys included; absent: as above. */
   readonly eventBytes?: number;
-  /** Places between first and last that lie in gaps. */
+  /** Positions between first and last that lie in gaps. */
   readonly inGaps?: number;
-  /** Events that are beyond the share of their account, and what they take up. */
+  /** Number and size of the events that are beyond the share of their account. */
   readonly overShare?: { readonly count: number; readonly bytes: number };
-  /** All that was ever dropped. */
+  /** Total of all dropped events. */
   readonly dropped?: DropCount;
 }
 
-/** How many events the trail holds. */
+/** Number of events in the trail. */
 export function heldEvents({ first, last, inGaps = 0 }: Meta): number {
   return last - first + 1 - inGaps;
 }
 
-/** What an event of a version that did not count took up, by a guess that is thrown away with it. */
+/** Estimated size of an event of a version that did not count sizes; the estimate is dropped with the event. */
 const BYTES_OF_AN_EVENT = 320;
 
-/** What the trail takes up. */
+/** Size of the trail in bytes. */
 export function trailBytes(meta: Meta): number {
   return meta.last < meta.first ? 0 : (meta.eventBytes ?? heldEvents(meta) * BYTES_OF_AN_EVENT);
 }

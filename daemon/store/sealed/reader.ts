@@ -15,7 +15,7 @@ import {
 } from './record-keys.ts';
 import { decodeAccount } from './records.ts';
 
-/** What stands in the two places of one account, or of one token. */
+/** The stored bytes of record and marker of one account, or of one YubiKey. */
 export interface MarkedRecord {
   readonly account: string;
   readonly record: Buffer | undefined;
@@ -27,8 +27,8 @@ const ABSENT = { value: undefined, version: 0 } as const;
 export type PairOpener = (pair: MarkedRecord) => Versioned<AccountRecord>;
 
 /**
- * MUST hold here: an account counts as absent only when both of its places are empty, and as present only
- * when both hold the same version under right tags (design, rule 4).
+ * Invariant: an account counts as absent only if both of its entries are absent, and as present only if both
+ * hold the same version under valid tags (design, rule 4).
  *
  * @throws record-damaged, store-schema
  */
@@ -52,12 +52,12 @@ export function openPair<T>(
 }
 
 /**
- * Opens pairs, and knows the last ones: a login reads the same bytes for its prompt and for its answer.
+ * Opens pairs, and caches the most recent ones: a login reads the same bytes for its prompt and for its answer.
  *
- * MUST hold here: only bytes that equal those on disk now, both of them, stand for an opening that was done
- * before; whatever differs in one bit is opened anew. What is known is not what was given out.
+ * Invariants: a cached result is used only if both entries equal the bytes on disk now; if one bit differs, the
+ * pair is opened again. Callers receive copies, so they cannot change the cache.
  *
- * @param most how many are known
+ * @param most size of the cache
  */
 export function createPairOpener(sealer: Sealer, most: number): PairOpener {
   const known = new Map<string, { readonly pair: MarkedRecord; readonly opened: Versioned<AccountRecord> }>();
@@ -86,7 +86,7 @@ function damaged(account: string, why: string, cause?: unknown): Error {
   );
 }
 
-/** The accounts that have a record, a marker or both, in the order of names, from the first after `after`. */
+/** The accounts that have a record, a marker or both, in the order of names, starting after `after`. */
 export async function readPairs(
   db: Db,
   options: { readonly after?: Buffer | undefined; readonly limit: number; readonly snapshot: DbSnapshot },
@@ -95,7 +95,7 @@ export async function readPairs(
     entries(db, recordRange, options),
     entries(db, markerRange, options),
   ]);
-  // Each list holds its first `limit` entries, so the first `limit` names of both are in them.
+  // Each list holds its first `limit` entries, so together they contain the first `limit` names.
   const names = new Map(
     [...records, ...markers].map(([key]) => [nameOf(key).toString('latin1'), nameOf(key)]),
   );

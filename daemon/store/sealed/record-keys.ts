@@ -1,16 +1,16 @@
 /**
- * Where things stand in the key space. The record of an account and its marker are far apart, with the audit
- * trail between them, so that one damaged block cannot take both (design, rule 4).
+ * The layout of the key space. The record of an account and its marker are far apart, with the audit trail
+ * between them, so that one damaged block cannot affect both (design, rule 4).
  */
 const RECORD = 0x10;
 const META = 0x20;
 const HASH_KEY = 0x21;
 const EVENT = 0x30;
-/** Places of events that are beyond the share of their account, for dropping them first; nothing stands in them. */
+/** Index of events that are beyond the share of their account, which are dropped first; its values are empty. */
 const OVER_SHARE = 0x31;
 const MARKER = 0x40;
 
-/** What an entry is sealed for; undefined: the store's own record, and what is not known. */
+/** The purpose that an entry is sealed for; undefined: the store's meta record, and unknown keys. */
 export function purposeOf(key: Buffer): 'record' | 'marker' | 'audit' | 'hash-key' | undefined {
   switch (key[0]) {
     case RECORD:
@@ -60,14 +60,14 @@ export function seqOf(key: Buffer): number {
   return Number(key.readBigUInt64BE(1));
 }
 
-/** The name in the key of a record or a marker, as bytes: their order is the order of names. */
+/** The name in the key of a record or a marker, as bytes, which sort in the order of names. */
 export function nameOf(key: Buffer): Buffer {
   return key.subarray(1);
 }
 
 /**
- * The name under which the mark of a YubiKey stands among those of accounts. No account's name begins with
- * NUL (accounts.ts), and the tag of a record covers its key: neither can stand for the other.
+ * Name of a YubiKey counter record in the key space of accounts. No account's name begins with NUL
+ * (host/accounts.ts), and the tag of a record covers its key: neither kind can be substituted for the other.
  */
 export function tokenName(token: string): string {
   return `\0yubikey:${token}`;
@@ -77,21 +77,21 @@ export function isTokenName(name: string): boolean {
   return name.startsWith('\0');
 }
 
-/** What people call the thing of this name. */
+/** Name for messages. */
 export function displayName(name: string): string {
   return isTokenName(name) ? `the YubiKey ${name.slice(tokenName('').length)}` : name;
 }
 
-/** Behind all tokens and before all accounts. */
+/** After all YubiKey counter records and before all accounts. */
 const endOfTokens = Buffer.from([0x00, 0xff]);
 
-/** Where a list of accounts goes on that has come to this name; whatever is asked, tokens are none. */
+/** Where a list of accounts that has reached this name continues; it never includes YubiKey counter records. */
 export function afterYubikeyRecords(name = ''): Buffer {
   const after = Buffer.from(name);
   return after.compare(endOfTokens) < 0 ? endOfTokens : after;
 }
 
-/** Of the key that recovery sets were hashed with under a master key that may be gone. */
+/** Key of a hash key that recovery sets were hashed with; its master key may have been removed. */
 export function hashKeyKey(keyId: string): Buffer {
   return named(HASH_KEY, keyId);
 }

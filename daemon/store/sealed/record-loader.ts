@@ -12,28 +12,28 @@ interface Waiting {
 }
 
 /**
- * Reads both places of accounts.
+ * Reads records and markers of accounts.
  *
- * The first time LevelDB's threads read, those of one tick in one go: a disk that hangs must hold up nobody
- * else, and least of all the WAIT that tells the module that there is a daemon (design, rule 3). What was read
- * a moment ago, for the prompt, lies in memory when the answer comes, and then waking a thread costs ten times
- * the read: it is read at once, unless reads were slow of late.
+ * The first read runs on LevelDB's threads, one request for all reads of a tick: a disk that hangs must not delay
+ * anything else, in particular not the WAIT that shows the module that the daemon runs (design, rule 3). What was
+ * just read for the prompt is in memory when the answer arrives, and then waking a thread costs ten times the
+ * read: it is read synchronously, unless reads were slow recently.
  *
- * MUST hold here:
- * - a commit between the two reads is never taken for damage: places that do not agree are read again, in
- *   one snapshot, and only that reading counts;
- * - what is read is not older than the question;
- * - a block that cannot be read harms no account but those in it.
+ * Invariants:
+ * - a commit between the two reads is never reported as damage: entries that disagree are read again, in one
+ *   snapshot, and only that reading counts;
+ * - data is never older than the request for it;
+ * - a block that cannot be read affects only the accounts in it.
  */
 export class RecordLoader {
   readonly #handle: DbHandle;
   readonly #monotonic: () => number;
   #queue: Waiting[] = [];
   #slowUntil = -Infinity;
-  /** When an account was last read, the one read longest ago first. */
+  /** When each account was last read, in order of the last read, oldest first. */
   readonly #lately = new Map<string, number>();
 
-  /** @param monotonic milliseconds from some start; it never steps */
+  /** @param monotonic milliseconds from an arbitrary start; never adjusted */
   constructor(handle: DbHandle, monotonic: () => number = () => performance.now()) {
     this.#handle = handle;
     this.#monotonic = monotonic;
@@ -55,7 +55,7 @@ export class RecordLoader {
     return now >= this.#slowUntil && read !== undefined && now - read < limits.readLately;
   }
 
-  /** @returns undefined: it has to be read in a snapshot, or off the event loop */
+  /** @returns undefined if it must be read in a snapshot, or off the event loop */
   #readNow(db: Db, account: string): MarkedRecord | undefined {
     const begun = this.#monotonic();
     const record = db.getSync(recordKey(account));

@@ -2,15 +2,16 @@ import { SallyportError } from '../../lib/errors.ts';
 import { holdsNothing, ownershipOf } from '../../policy/identity.ts';
 import { type AccountRecord, emptyRecord } from '../contract.ts';
 
-/** Whose record is wanted: the account as NSS knows it now. */
+/** Owner of the wanted record: the account as NSS reports it now. */
 export interface Owner {
   readonly name: string;
   readonly uid: number;
 }
 
 /**
- * The record as it counts for the account as it is now: an empty one where there is none, or where it is another
- * uid's and nothing is in it. One of another uid comes as it is; policy refuses it (policy/identity.ts).
+ * The record that applies to the account as it is now: an empty one if there is no record, or if the record is
+ * empty and belongs to another uid. Any other record of another uid is returned as it is; policy refuses it
+ * (policy/identity.ts).
  */
 export function recordOf(
   record: AccountRecord | undefined,
@@ -18,13 +19,13 @@ export function recordOf(
   now: number,
 ): AccountRecord {
   if (record === undefined || ownershipOf(record, uid, now) === 'empty') return emptyRecord(name, now, uid);
-  // Nothing is in it that could be another person's.
+  // It contains nothing that could belong to another person.
   return record.uid === undefined && holdsNothing(record, now) ? { ...record, uid } : record;
 }
 
 /**
- * The same, for a change that is not a login's.
- * @throws SallyportError uid-changed: the record is another uid's
+ * The same, for a change outside a login.
+ * @throws SallyportError uid-changed: the record belongs to another uid
  */
 export function ownRecord(record: AccountRecord | undefined, owner: Owner, now: number): AccountRecord {
   const own = recordOf(record, owner, now);
@@ -32,7 +33,7 @@ export function ownRecord(record: AccountRecord | undefined, owner: Owner, now: 
   return own;
 }
 
-/** @param was the uid that the record was made for */
+/** @param was the uid that the record was created for */
 export function uidChanged({ name, uid }: Owner, was: number | undefined): SallyportError {
   return new SallyportError(
     'uid-changed',
@@ -40,10 +41,10 @@ export function uidChanged({ name, uid }: Owner, was: number | undefined): Sally
   );
 }
 
-/** Whose record it is. */
+/** Owner of a stored record. */
 export interface RecordOwner {
-  /** Absent: it was written before uids were kept. */
+  /** Absent: the record was written before uids were stored. */
   readonly uid?: number;
-  /** Nothing is in it that another person could be refused for (policy/identity.ts). */
+  /** It contains nothing for which another person could be refused (policy/identity.ts). */
   readonly empty: boolean;
 }

@@ -9,8 +9,8 @@ import type { AccountRecord, YubikeyCounterRecord } from '../contract.ts';
 import { tokenName } from './record-keys.ts';
 
 /**
- * What may stand in the store, checked on the way in and on the way out: what is not known here is refused,
- * so that an older Sallyport never drops what a newer one wrote.
+ * Schemas of stored records, checked on writing and on reading: unknown content is rejected, so that an older
+ * Sallyport never drops what a newer one wrote.
  */
 const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const count = time;
@@ -84,7 +84,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   count: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(2))),
 });
 
-/** @throws SallyportError record-invalid: a mistake of the caller; nothing of it was stored */
+/** @throws SallyportError record-invalid: a mistake of the caller; nothing of the record was stored */
 export function encodeAccount(record: AccountRecord, account: string): Buffer {
   if (record.account !== account) {
     throw new SallyportError(
@@ -100,7 +100,7 @@ export function encodeToken(record: YubikeyCounterRecord): Buffer {
   return encode(tokenRecord, record, `the mark of the YubiKey ${record.token}`);
 }
 
-/** @throws store error record-damaged when it is not that of this token */
+/** @throws store error record-damaged if it is not the record of this YubiKey */
 export function decodeToken(bytes: Buffer, name: string): YubikeyCounterRecord {
   const record = decode(tokenRecord, bytes);
   if (tokenName(record.token) !== name) throw malformed(`it is that of the YubiKey ${record.token}`);
@@ -112,7 +112,7 @@ export function encodeEvent(event: AuditEvent): Buffer {
   return encode(auditEvent, event, `an audit event of ${event.account}`);
 }
 
-/** @throws store error record-damaged when it is not the record of this account */
+/** @throws store error record-damaged if it is not the record of this account */
 export function decodeAccount(bytes: Buffer, account: string): AccountRecord {
   const record = decode(accountRecord, bytes);
   if (record.account !== account) throw malformed(`it names ${record.account}`);
@@ -149,7 +149,7 @@ function decode<T>(
   throw malformed(`${where(result.issues[0])} is not allowed`);
 }
 
-/** The place, never the value: it may be a seed. */
+/** The path, never the value: it may be a seed. */
 function where(issue: v.BaseIssue<unknown>): string {
   return v.getDotPath(issue) ?? 'the whole';
 }

@@ -9,19 +9,19 @@ import type { HashKey } from './hash-keys.ts';
 import { purposeOf } from './record-keys.ts';
 import type { StoreSnapshot } from './snapshot.ts';
 
-/** How far the store is sealed with the present master key. */
+/** Progress of resealing the store with the current master key. */
 export type RotationState =
-  /** There is one key alone. */
+  /** Only one key exists. */
   | { readonly kind: 'none' }
   | { readonly kind: 'running'; readonly read: number; readonly total: number }
-  /** Nothing is sealed with an older one any more. */
+  /** Nothing is sealed with an older key. */
   | { readonly kind: 'done' }
-  /** It is tried again at the next start, and when it is asked for. */
+  /** Retried at the next start, and on request. */
   | { readonly kind: 'failed'; readonly why: string };
 
 export interface Rotation {
   state(): RotationState;
-  /** Begins, or begins again; what is sealed with the present key already is left alone. */
+  /** Starts or restarts; entries sealed with the current key are not changed. */
   start(): void;
   stop(): Promise<void>;
 }
@@ -33,21 +33,21 @@ export interface RotationParts {
     resealAnchor(): Promise<void>;
   };
   readonly keyring: Keyring;
-  /** What else is sealed, beside the store. @throws Error: it is not */
+  /** Reseals what is sealed outside the store. @throws Error if that fails */
   readonly resealOthers: () => void;
   readonly log: Log;
 }
 
 /**
- * Seals everything with the present master key, while everything else goes on.
+ * Reseals everything with the current master key, while all other operations continue.
  *
  * Invariants:
- * - it can be killed at any moment: each entry is sealed with a key that the key file holds, and a new start goes
- *   over all of it again;
- * - recovery keys that were hashed under an older key stay usable: its hash key is kept, sealed, before anything
+ * - it can be killed at any moment: each entry is sealed with a key that the key file holds, and a new start
+ *   processes all entries again;
+ * - recovery keys that were hashed under an older key stay usable: its hash key is sealed and kept before anything
  *   else is done;
- * - "done" is said only after one pass that found nothing else and failed nowhere, with the anchor and the last
- *   good configuration sealed anew.
+ * - "done" is reported only after a pass that found nothing else and had no failure, with the anchor and the last
+ *   good configuration resealed.
  */
 export function createRotation(parts: RotationParts): Rotation {
   const { keyring, log } = parts;
@@ -64,7 +64,7 @@ export function createRotation(parts: RotationParts): Rotation {
         await pass(parts, stopped.signal, (read, total) => {
           state = { kind: 'running', read, total };
         });
-        // Of the keys that it began with: there may be another one by now.
+        // The pass covered the keys that existed when it began; another one may have been added since.
         if (wanted) continue;
         state = { kind: 'done' };
         log.info('keys-rotated', { key: keyring.current });
@@ -137,13 +137,13 @@ async function pass(
     );
 }
 
-/** One that is damaged holds up none of the others. @returns how many */
+/** A damaged entry does not prevent resealing the others. @returns number of damaged entries */
 async function resealed(store: RotationParts['store'], entries: readonly Entry[]): Promise<number> {
   try {
     await store.reseal(entries);
     return 0;
   } catch (error) {
-    // A flipped bit can lie in the key id or in the schema, too.
+    // A flipped bit can be in the key id or in the schema, too.
     if (!['record-damaged', 'store-key', 'store-schema'].includes(codeOf(error))) throw error;
     if (entries.length === 1) return 1;
     const middle = Math.ceil(entries.length / 2);

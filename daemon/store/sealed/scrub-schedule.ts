@@ -9,12 +9,12 @@ export interface ScrubScheduleParts {
   readonly sealer: Sealer;
   readonly checkFiles: FileCheck;
   readonly now: () => number;
-  /** Milliseconds until the first pass, and between two. */
+  /** Milliseconds until the first pass, and between passes. */
   readonly delay: number;
   readonly interval: number;
 }
 
-/** When the scrub runs, one pass at a time, and what the last one found. */
+/** Schedules the scrub, one pass at a time, and keeps the result of the last pass. */
 export class ScrubSchedule {
   readonly #parts: ScrubScheduleParts;
   readonly #stop = new AbortController();
@@ -27,12 +27,12 @@ export class ScrubSchedule {
     this.#schedule(parts.delay);
   }
 
-  /** Findings of the pass under way are shown as soon as they are made. */
+  /** Includes the findings of the pass in progress. */
   report(): StoreHealth['scrub'] {
     return this.#report;
   }
 
-  /** A pass at full speed; one that is under way is waited for. @throws store-closed, store-unreadable */
+  /** Runs a pass at full speed, after waiting for one in progress. @throws store-closed, store-unreadable */
   async run(): Promise<void> {
     await this.#running;
     await this.#pass(0);
@@ -47,7 +47,7 @@ export class ScrubSchedule {
     if (this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // A pass that was cut short by a reopened store is made up for by the next one.
+      // If reopening the store interrupts a pass, the next pass replaces it.
       this.#pass(limits.scrubPause).catch(() => this.#schedule(this.#parts.delay));
     }, delay).unref();
   }

@@ -9,28 +9,28 @@ import { openPair, readPairs } from './reader.ts';
 import { isTokenName, metaKey } from './record-keys.ts';
 import { decodeAccount, decodeToken } from './records.ts';
 
-/** Looks at the engine's own files: a sentence for each that is damaged, undefined for one that is not. */
+/** Checks the engine's own files: yields a sentence for each damaged one, undefined for each intact one. */
 export type FileCheck = () => AsyncIterable<string | undefined>;
 
 export interface ScrubOptions {
   readonly db: Db;
   readonly sealer: Sealer;
   readonly checkFiles: FileCheck;
-  /** Milliseconds between batches: what makes it low in priority. */
+  /** Milliseconds between batches; keeps the priority low. */
   readonly pause: number;
-  /** One sentence for people each time. */
+  /** Called with one readable sentence per finding. */
   readonly found: (finding: string) => void;
   readonly read: (records: number) => void;
-  /** Ends it early, when the store closes. */
+  /** Ends the scrub early, when the store closes. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads everything through one snapshot: each tag, whether record and marker agree both ways, the count of
- * accounts, the audit trail without gaps, and the engine's own files. Changes nothing.
+ * Reads everything through one snapshot: each tag, whether each record has its marker and the reverse, the number
+ * of accounts, the audit trail without gaps, and the engine's own files. Changes nothing.
  */
 export async function scrubStore(options: ScrubOptions): Promise<void> {
-  // First, because the engine itself stumbles over what is damaged there.
+  // First, because damage in these files makes the engine itself fail.
   await scrubFiles(options);
   const snapshot = options.db.snapshot();
   try {
@@ -99,7 +99,7 @@ async function scrubFiles(options: ScrubOptions): Promise<void> {
   }
 }
 
-/** A pass in the background keeps no process alive; one that somebody waits for does. */
+/** A background pass does not keep the process alive; a requested pass does. */
 async function rest({ pause: time, signal }: ScrubOptions): Promise<void> {
   await pause(time, undefined, { signal, ref: time === 0 });
 }

@@ -31,25 +31,25 @@ import { createShares, type Shares } from './trail-shares.ts';
 export interface SealedStoreParts {
   readonly handle: DbHandle;
   readonly sealer: Sealer;
-  /** What the store says of itself as it is opened. */
+  /** The store's meta record when it is opened. */
   readonly meta: Meta;
   readonly now: () => number;
-  /** What the trail may hold. */
+  /** Bounds of the trail. */
   readonly bounds: () => TrailBounds;
-  /** Who has written more than its share, once a day. */
+  /** Reports a party that has exceeded its share, once a day. */
   readonly overShare: (payer: string) => void;
   readonly checkFiles: FileCheck;
   readonly scrubDelay: number;
   readonly scrubInterval: number;
-  /** A batch is durable; called before anybody hears that it is. */
+  /** A batch is durable; called before any caller receives its result. */
   readonly durable: (meta: Meta) => void;
-  /** A write failed: whether it was stored is not known. */
+  /** A write failed: it may have been stored. */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * The store over any database with the form of `Db`: what is sealed, chained and committed in groups. An engine adds
- * how its files are opened, whether they can be written, and how it is closed.
+ * The store over any database of the form `Db`: sealing, chaining and group commit. An engine adds how its files
+ * are opened, whether they can be written, and how it is closed.
  */
 export abstract class SealedStore implements Store {
   protected readonly committer: Committer;
@@ -122,7 +122,7 @@ export abstract class SealedStore implements Store {
   }
 
   follow(listener: (event: StoredAuditEvent) => void): () => void {
-    // Wrapped, so that the same function can listen twice.
+    // Wrapped, so that the same function can be registered twice.
     const own = (event: StoredAuditEvent): void => listener(event);
     this.#listeners.add(own);
     return () => this.#listeners.delete(own);
@@ -133,7 +133,7 @@ export abstract class SealedStore implements Store {
     return takeSnapshot(db, this.#sealer);
   }
 
-  /** For a change of master keys: entries under the present key, and hash keys of older ones. */
+  /** For a change of master keys: reseals entries with the current key, and stores hash keys of older ones. */
   async reseal(entries: readonly Entry[], hashKeys: readonly HashKey[] = []): Promise<void> {
     await this.committer.submit({ records: [], events: [], reseal: entries, hashKeys });
   }
@@ -151,7 +151,7 @@ export abstract class SealedStore implements Store {
     }
   }
 
-  /** What the store holds, whatever its engine. */
+  /** The engine-independent part of the health report. */
   protected held(): Pick<StoreHealth, 'commit' | 'accounts' | 'events' | 'trail' | 'scrub' | 'writingFor'> {
     const { meta, writingFor } = this.committer;
     const { commit, accounts, first, last, chain } = meta;
@@ -176,11 +176,11 @@ export abstract class SealedStore implements Store {
   }
 }
 
-/** One listener that fails must not stop the others, let alone a commit that is already durable. */
+/** A listener that fails must not stop the others, and never a commit that is already durable. */
 function notify(listener: (event: StoredAuditEvent) => void, event: StoredAuditEvent): void {
   try {
     listener(event);
   } catch {
-    // It is the listener's own to report.
+    // The listener must report its own errors.
   }
 }

@@ -5,16 +5,16 @@ import type { Db, DbSnapshot } from './db.ts';
 import { type Meta, openMeta } from './meta.ts';
 import { metaKey } from './record-keys.ts';
 
-/** Everything in the store as it was at one moment, still sealed, however much is committed meanwhile. */
+/** The store's content at one moment, still sealed, whatever is committed meanwhile. */
 export interface StoreSnapshot {
   readonly schema: number;
   readonly meta: Meta;
-  /** In the order of keys. Ends with an error when the store is closed or opened anew before the end. */
+  /** In the order of keys. Ends with an error if the store is closed or reopened before the end. */
   readonly entries: AsyncIterable<readonly (readonly [Buffer, Buffer])[]>;
   close(): Promise<void>;
 }
 
-/** It holds nobody up: whoever waits for the database to be closed does not wait for it. */
+/** It delays no other operation: closing the database does not wait for it. */
 export async function takeSnapshot(db: Db, sealer: Sealer): Promise<StoreSnapshot> {
   const snapshot = db.snapshot();
   const close = async (): Promise<void> => {

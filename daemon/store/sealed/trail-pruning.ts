@@ -7,50 +7,50 @@ import type { Db } from './db.ts';
 import { heldEvents, type Meta, trailBytes } from './meta.ts';
 import { eventKey, eventRange, overShareRange, seqOf } from './record-keys.ts';
 
-/** How much the trail may hold: events, and bytes with their keys. */
+/** Bounds of the trail: events, and bytes with their keys. */
 export interface TrailBounds {
   readonly keep: number;
   readonly keepBytes: number;
 }
 
 export interface ToDrop extends TrailBounds {
-  /** Older ones go; milliseconds since the epoch. */
+  /** Older events are dropped; milliseconds since the epoch. */
   readonly before: number;
 }
 
-/** What goes, in one step. */
+/** What one step drops. */
 export interface Drop {
-  /** Keys of events and gaps; of places beyond their share. */
+  /** Keys of events and gaps; index entries of events beyond their share. */
   readonly places: readonly number[];
   readonly overShare: readonly number[];
-  /** How many events, and what all of it takes up. */
+  /** Number of events, and the bytes that all of it takes up. */
   readonly held: number;
   readonly bytes: number;
-  /** What of it was beyond its share. */
+  /** The part that was beyond its share. */
   readonly over: { readonly count: number; readonly bytes: number };
-  /** How many for which reason; when the newest happened that went though it was not too old. */
+  /** Number of events per reason; time of the newest event dropped for a reason other than age. */
   readonly why: DropCount;
-  /** The beginning moves on, behind this place and its link; so many places of gaps go with it. */
+  /** The trail now begins after this position and chain hash; `inGaps` positions of gaps are dropped with it. */
   readonly beginning?: { readonly to: number; readonly link?: string; readonly inGaps: number };
-  /** Gaps, as they are from now on. */
+  /** Gaps, with their new content. */
   readonly gaps?: readonly { readonly at: number; readonly plaintext: Buffer }[];
 }
 
-/** Whether the trail is over its bounds. */
+/** Whether the trail exceeds its bounds. */
 export function isOver(meta: Meta, { keep, keepBytes }: TrailBounds): boolean {
   return heldEvents(meta) > keep || trailBytes(meta) > keepBytes;
 }
 
 /**
- * What is to go next, in a bounded step; undefined: nothing.
+ * What to drop next, in a bounded step; undefined: nothing.
  *
- * Invariants, for a trail that is over its bounds:
- * - events beyond the share of their account go first, the oldest of them first, while they take up more than
- *   `trailShare.beyond` of the bounds; what is within the share of its account goes only when it is the oldest of all;
+ * Invariants, for a trail that exceeds its bounds:
+ * - events beyond the share of their account are dropped first, oldest first, while they take up more than
+ *   `trailShare.beyond` of the bounds; an event within the share of its account is dropped only as the oldest of all;
  * - so one account moves the beginning of the trail by no more than that, once, and its share each day, whatever it
- *   does (shares.ts); an account beyond its share still has room, which it then takes from such accounts only;
- * - a row that is dropped out of turn leaves one gap with the links of both ends: the chain stays whole, and says
- *   where something is no more.
+ *   does (trail-shares.ts); an account beyond its share still has space, taken only from other such accounts;
+ * - a run dropped before older events leaves one gap with the chain hashes of both ends: the chain stays whole, and
+ *   shows where events were removed.
  */
 export async function nextDrop(
   db: Db,
@@ -65,7 +65,7 @@ export async function nextDrop(
   return oldestToDrop(db, sealer, meta, wanted);
 }
 
-/** Dropped beyond what is needed: the next step comes later. */
+/** Fraction dropped beyond what is needed, so that the next step comes later. */
 const slack = 1 / 64;
 
 function hasMuchOverShare({ overShare }: Pick<Meta, 'overShare'>, { keep, keepBytes }: TrailBounds): boolean {
@@ -74,7 +74,7 @@ function hasMuchOverShare({ overShare }: Pick<Meta, 'overShare'>, { keep, keepBy
   return overShare.count > keep * room || overShare.bytes > keepBytes * room;
 }
 
-/** How much is to go, so that a step does not follow on each event. */
+/** How much to drop, so that not every new event requires a step. */
 function excess(meta: Meta, { keep, keepBytes }: TrailBounds): Excess {
   return {
     events: heldEvents(meta) - Math.ceil(keep * (1 - slack)),
@@ -87,7 +87,7 @@ interface Excess {
   readonly bytes: number;
 }
 
-/** What goes, as it is put together. */
+/** Accumulates what a step drops. */
 class Dropping {
   readonly places: number[] = [];
   readonly overShare: number[] = [];
@@ -136,7 +136,7 @@ class Dropping {
   }
 }
 
-/** The row of events at the old end that is to go. One that cannot be read, and a gap, go with one behind them. */
+/** The oldest events to drop. An unreadable event or a gap, which has no age, is dropped with an event after it. */
 async function oldestToDrop(db: Db, sealer: Sealer, meta: Meta, wanted: ToDrop): Promise<Drop | undefined> {
   const { first, chain } = meta;
   const need = isOver(meta, wanted) ? excess(meta, wanted) : { events: 0, bytes: 0 };
@@ -148,7 +148,7 @@ async function oldestToDrop(db: Db, sealer: Sealer, meta: Meta, wanted: ToDrop):
   try {
     for await (const one of slots(db, sealer, snapshot, { from: first, forward: true })) {
       const { event, mark } = one;
-      // Of one that cannot be read, only the one behind it says the link.
+      // The chain hash of an unreadable event is known only from the event after it.
       if (end !== undefined && undecided.length === 0 && end.link === undefined && chain && mark)
         end = { ...end, link: mark.before };
       if (seen >= limits.pageSize) break;
@@ -187,7 +187,7 @@ interface Hole {
   readonly mark: ChainFields;
 }
 
-/** The oldest events beyond the share of their account; each row of them leaves a gap. */
+/** The oldest events beyond the share of their account; each run of them leaves a gap. */
 async function overShareToDrop(
   db: Db,
   sealer: Sealer,
@@ -200,7 +200,7 @@ async function overShareToDrop(
   const places = keys.map(seqOf);
   const values = await db.getMany(places.map(eventKey), { fillCache: false });
   const dropping = new Dropping();
-  // What it says of itself is more than there is: damage, long ago.
+  // The recorded number exceeds what exists, because of earlier damage: correct it.
   if (places.length === 0) return { ...dropping.done(), over: overShare };
   const need = excess(meta, bounds);
   const holes: Hole[] = [];
@@ -215,7 +215,7 @@ async function overShareToDrop(
     const one = value && slot(sealer, seq, value);
     const { mark, plaintext } = one ?? {};
     if (one === undefined || mark?.overShare !== true || plaintext === undefined) {
-      // Nothing that could be dropped out of turn: it goes with the beginning.
+      // Not an event that can be dropped before older ones: it is dropped with the beginning of the trail.
       dropping.noMoreOverShare(seq, one?.size ?? 0);
       continue;
     }
@@ -232,7 +232,7 @@ async function overShareToDrop(
   return dropping.places.length + dropping.overShare.length === 0 ? undefined : { ...dropping.done(), gaps };
 }
 
-/** One with the gaps beside it, so that there are never more gaps than events between them. */
+/** Merges a hole with adjacent gaps, so that there are never more gaps than events between them. */
 async function addTo(holes: Hole[], db: Db, sealer: Sealer, hole: Hole, dropping: Dropping): Promise<void> {
   const newest = holes.at(-1);
   const present = newest?.to === hole.at - 1 ? newest : await besideGap(db, sealer, hole, dropping);
@@ -249,7 +249,7 @@ async function addTo(holes: Hole[], db: Db, sealer: Sealer, hole: Hole, dropping
   present.link = right.gap.link;
 }
 
-/** It begins where a gap before it does, if that ends there. */
+/** The hole begins where the preceding gap does, if that gap ends directly before it. */
 async function besideGap(db: Db, sealer: Sealer, hole: Hole, dropping: Dropping): Promise<Hole> {
   const range = { gte: eventRange.gte, lt: eventKey(hole.at), reverse: true, limit: 1, fillCache: false };
   const [before] = await db.iterator(range).all();

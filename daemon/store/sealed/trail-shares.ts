@@ -6,25 +6,25 @@ import { limits } from '../../limits.ts';
 import type { Change, EncodedEvent } from './change.ts';
 import type { TrailBounds } from './trail-pruning.ts';
 
-/** Who may write how much into the trail before its events give way to those of others (dropping.ts). */
+/** How much each party may write to the trail before its events are dropped before others' (trail-pruning.ts). */
 export interface Shares {
-  /** @returns the change, its events marked; `settle`: to be called once it is committed */
+  /** @returns the change, with events beyond a share marked; `settle`: to be called once it is committed */
   judge(change: Change, from?: EventOrigin): { readonly change: Change; readonly settle: () => void };
 }
 
-/** What the chain and the seal add to an event, and its key. */
+/** Bytes that chain, seal and key add to an event. */
 const overhead = 128;
 const day = 86_400_000;
 
 /**
  * Invariants:
- * - an event takes the larger of its parts of the two bounds of the trail, number and size;
- * - in a day one account takes no more than `limits.trailShare.one` of the trail through its logins, and one uid no
- *   more through its changes; beyond that its events are marked, and give way first;
- * - the same holds for a party that has verified no factor, and all of them together take no more than
- *   `limits.trailShare.unverified`; they take nothing of the share of the account that they name;
- * - what root does to accounts, and what the store says of itself, is part of no flood: the first counts for the
- *   account, the second for none.
+ * - an event counts with the larger of its fractions of the two bounds of the trail, number and size;
+ * - in a day one account uses at most `limits.trailShare.one` of the trail through its logins, and one uid no more
+ *   through its changes; beyond that its events are marked, and are dropped first;
+ * - the same holds for a party that has verified no factor, and all such parties together use at most
+ *   `limits.trailShare.unverified`; they use nothing of the share of the account that they name;
+ * - what root does to accounts, and the store's own events, are not treated as a flood: the former count for the
+ *   account, the latter for no share.
  */
 export function createShares(
   bounds: () => TrailBounds,
@@ -32,7 +32,7 @@ export function createShares(
   monotonic: () => number = () => performance.now(),
 ): Shares {
   const { one, unverified, parties } = limits.trailShare;
-  // Of their own: however many parties there are, none of them makes the share of an account be forgotten.
+  // Kept separately: however many parties there are, they never make the daemon forget the share of an account.
   const accounts = createRates(monotonic, parties);
   const others = createRates(monotonic, parties);
   const told = new Map<string, number>();
@@ -73,7 +73,7 @@ export function createShares(
           });
           return encoded;
         }
-        // It takes nothing of what it shares with others: a flood of one must not mark the events of all.
+        // It uses nothing of a shared limit: a flood from one party must not mark the events of all.
         if (by <= short.rate.burst) tell(short.name);
         return { ...encoded, overShare: true };
       });
@@ -91,7 +91,7 @@ interface Payer {
   readonly rate: Rate;
 }
 
-/** A share of the trail in a day: of the whole trail, `share` days of one day each. */
+/** A share of the trail per day: of the whole trail, `share` days of one day each. */
 function rateOf(share: number): Rate {
   return { burst: share, forgetOneIn: day / share };
 }

@@ -1,13 +1,13 @@
 import { ByteReader } from './varint.ts';
 
-/** u64 sequence number and u32 count stand before the operations. */
+/** u64 sequence number and u32 count precede the operations. */
 const HEADER = 12;
 const DELETE = 0;
 const PUT = 1;
 
 /**
- * The last value that a record of the write-ahead log gives to `key`; undefined when it does not touch it.
- * @throws RangeError when the record, whose checksum is right, makes no sense
+ * The last value that a record of the write-ahead log gives to `key`; undefined if the record does not touch it.
+ * @throws RangeError if the record is invalid although its checksum is correct
  */
 export function valueInBatch(record: Buffer, key: Buffer): Buffer | undefined {
   if (record.length < HEADER) throw new RangeError('a batch is too short');

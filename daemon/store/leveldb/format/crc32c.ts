@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli; RFC 3720, appendix B.4), eight bytes at a step, as LevelDB's files carry it. */
+/** CRC-32C (Castagnoli; RFC 3720, appendix B.4), eight bytes per step, as used in LevelDB's files. */
 
 const POLYNOMIAL = 0x82f63b78;
 const TABLE_SIZE = 256;
@@ -17,7 +17,7 @@ function nextTable(previous: Int32Array, first: Int32Array): Int32Array {
   return previous.map((crc) => (crc >>> 8) ^ at(first, crc & 0xff));
 }
 
-/** The index is always masked to a byte, so the value is there. */
+/** The index is always masked to a byte, so the value exists. */
 function at(table: Int32Array, index: number): number {
   return table[index] as number;
 }
@@ -51,7 +51,7 @@ export function crc32c(bytes: Buffer, start = 0, end = bytes.length, seed = 0): 
   return ~crc >>> 0;
 }
 
-/** LevelDB stores checksums rotated and shifted, so that a checksum over checksums still means something. */
+/** LevelDB stores checksums rotated and shifted, so that a checksum over data with checksums stays effective. */
 export function unmask(stored: number): number {
   const rotated = (stored - 0xa282ead8) >>> 0;
   return ((rotated >>> 17) | (rotated << 15)) >>> 0;

@@ -1,12 +1,12 @@
 import { crc32c, unmask } from './crc32c.ts';
 
 /**
- * LevelDB's log format, in which the write-ahead log and the MANIFEST are kept: blocks of 32 KiB, in them
- * fragments of u32 masked CRC-32C | u16 length | u8 type | data (LevelDB, "leveldb Log format").
+ * LevelDB's log format, used by the write-ahead log and the MANIFEST: blocks of 32 KiB that contain fragments
+ * of u32 masked CRC-32C | u16 length | u8 type | data (LevelDB, "leveldb Log format").
  *
- * LevelDB itself drops what it cannot read and goes on. This reader tells a write that was torn by a crash,
- * which nobody was told of, from damage to what was written. MUST hold here:
- * - whatever is not surely a torn last write is damage;
+ * LevelDB itself drops what it cannot read and continues. This reader distinguishes a write that a crash cut
+ * off, which was never reported as stored, from damage to completed writes. Invariants:
+ * - anything that is not certainly an incomplete last write is damage;
  * - nothing is written.
  */
 const BLOCK = 32_768;
@@ -14,14 +14,14 @@ const HEADER = 7;
 const FULL = 1;
 const FIRST = 2;
 const LAST = 4;
-/** The smallest piece that a disk writes whole; one that was never written reads as zeros. */
+/** The smallest unit that a disk writes whole; one that was never written reads as zeros. */
 const SECTOR = 512;
-/** Zeros in a row that no record of ours holds by itself: sealed bytes are as good as random. */
+/** Consecutive zeros that no stored record contains by chance: sealed bytes are indistinguishable from random. */
 const TELLING_ZEROS = 16;
 
 export type LogEnd =
   | { readonly kind: 'whole' }
-  /** Everything from `at` on was never finished. */
+  /** Everything from `at` on is incomplete. */
   | { readonly kind: 'torn'; readonly at: number }
   | { readonly kind: 'damaged'; readonly at: number; readonly why: string };
 
@@ -31,7 +31,7 @@ interface Fragment {
   readonly end: number;
 }
 
-/** Calls `visit` with each whole record up to the end, or up to the first one that is not whole. */
+/** Calls `visit` with each whole record up to the end, or up to the first incomplete or damaged one. */
 export function readLog(bytes: Buffer, visit: (record: Buffer) => void): LogEnd {
   let parts: Buffer[] = [];
   let start = 0;
@@ -63,7 +63,7 @@ function endOfBlock(at: number): number {
   return (Math.floor(at / BLOCK) + 1) * BLOCK;
 }
 
-/** The fragment that starts at `at`; undefined when none that is whole does. */
+/** The fragment that starts at `at`; undefined if no whole fragment does. */
 function fragmentAt(bytes: Buffer, at: number): Fragment | undefined {
   const limit = Math.min(bytes.length, endOfBlock(at));
   if (at + HEADER > limit) return undefined;
@@ -74,7 +74,7 @@ function fragmentAt(bytes: Buffer, at: number): Fragment | undefined {
   return { type, data: bytes.subarray(at + HEADER, end), end };
 }
 
-/** What the fragment at `at`, which is not whole, means for the record that began at `start`. */
+/** Classifies the fragment at `at`, which is not whole, for the record that began at `start`. */
 function evaluateTail(bytes: Buffer, at: number, start: number): LogEnd {
   if (recordBehind(bytes, at)) {
     return { kind: 'damaged', at, why: 'a record cannot be read although whole ones follow it' };
@@ -87,7 +87,7 @@ function evaluateTail(bytes: Buffer, at: number, start: number): LogEnd {
   };
 }
 
-/** A record that begins behind `at`. Within the block any place must be tried: the length may be what is bad. */
+/** Whether a record begins after `at`. Every offset in the block is checked: the length may be the damaged part. */
 function recordBehind(bytes: Buffer, at: number): boolean {
   const blockEnd = Math.min(bytes.length, endOfBlock(at));
   for (let place = at + 1; place + HEADER <= blockEnd; place += 1) {
@@ -104,7 +104,7 @@ function recordBehind(bytes: Buffer, at: number): boolean {
   return false;
 }
 
-/** The file ends inside the fragment; and it is not that the fragment is whole and its length was changed. */
+/** The file ends inside the fragment; a whole fragment whose length was changed does not count. */
 function breaksOff(bytes: Buffer, at: number): boolean {
   if (at + HEADER > bytes.length) return true;
   const end = at + HEADER + bytes.readUInt16LE(at + 4);

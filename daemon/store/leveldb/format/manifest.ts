@@ -6,7 +6,7 @@ export interface TableInfo {
   readonly number: number;
   readonly level: number;
   readonly size: number;
-  /** The user keys that it spans. */
+  /** The range of its user keys. */
   readonly smallest: Buffer;
   readonly largest: Buffer;
 }
@@ -19,7 +19,7 @@ export interface Manifest {
   readonly end: LogEnd;
 }
 
-/** Sequence number and type behind each user key. */
+/** Sequence number and type that follow each user key. */
 const INTERNAL_SUFFIX = 8;
 
 /** Tags of a version edit (LevelDB, db/version_edit). */
@@ -34,7 +34,7 @@ const tag = {
   previousLog: 9,
 } as const;
 
-/** @throws RangeError when an edit with a right checksum makes no sense */
+/** @throws RangeError if an edit is invalid although its checksum is correct */
 export function readManifest(bytes: Buffer): Manifest {
   const tables = new Map<number, TableInfo>();
   let logNumber = 0;

@@ -4,20 +4,20 @@ import { crc32c, unmask } from './crc32c.ts';
 import { ByteReader } from './varint.ts';
 
 /**
- * LevelDB's table files, read by ourselves: data blocks, filter block, metaindex block, index block, footer of
- * 48 bytes; behind each block a u8 type and its u32 masked CRC-32C (LevelDB, "leveldb File format").
+ * Reader for LevelDB's table files: data blocks, filter block, metaindex block, index block, footer of 48 bytes;
+ * each block is followed by a u8 type and its u32 masked CRC-32C (LevelDB, "leveldb File format").
  *
- * LevelDB is built without checking these checksums on reads, so that one changed bit in an index or a filter
- * makes existing keys look absent, or an older value look like the present one. MUST hold here:
- * - after `checkTable` found nothing, every block that it looked at is as it was written;
- * - index, filter, metaindex and footer are always looked at.
+ * LevelDB is built without verifying these checksums on reads, so that one changed bit in an index or a filter
+ * makes existing keys appear absent, or an older value appear current. Invariants:
+ * - if `check` finds nothing, every block that it read is as it was written;
+ * - index, filter, metaindex and footer are always checked.
  */
 const FOOTER = 48;
 const MAGIC = Buffer.from('57fb808b247547db', 'hex');
 const TRAILER = 5;
 const NOT_COMPRESSED = 0;
 const FILTER_NAME = 'filter.';
-/** Sequence number and type behind each user key. */
+/** Sequence number and type that follow each user key. */
 const INTERNAL_SUFFIX = 8;
 const PUT = 1;
 
@@ -27,18 +27,18 @@ interface Handle {
 }
 
 interface Entry {
-  /** With the internal suffix. */
+  /** Includes the internal suffix. */
   readonly key: Buffer;
   readonly value: Buffer;
 }
 
-/** What a table says of a key: its value, that it was deleted, or nothing. */
+/** What a table contains for a key: its value, its deletion (value undefined), or nothing (undefined). */
 export type TableAnswer = { readonly value: Buffer | undefined } | undefined;
 
 export class Table {
   readonly #fd: number;
   readonly #size: number;
-  /** All of it, once every block is wanted. */
+  /** The whole file, once every block is needed. */
   #whole: Buffer | undefined;
 
   /** @throws Error of the file system */
@@ -51,7 +51,7 @@ export class Table {
     closeSync(this.#fd);
   }
 
-  /** @param blocks whether data blocks are looked at too @throws Error saying what is wrong */
+  /** @param blocks whether data blocks are checked too @throws Error that describes the damage */
   check(blocks: 'structure' | 'all'): void {
     if (blocks === 'all') this.#whole = readFully(this.#fd, this.#size, 0);
     const index = this.#index();
@@ -59,7 +59,7 @@ export class Table {
     for (const handle of handlesOf(index)) this.#block(handle);
   }
 
-  /** @throws Error when what leads to the answer is damaged */
+  /** @throws Error if any block on the way to the answer is damaged */
   get(key: Buffer): TableAnswer {
     const place = entriesOf(this.#index()).find((entry) => userKey(entry.key).compare(key) >= 0);
     if (!place) return undefined;
@@ -69,7 +69,7 @@ export class Table {
     return { value: type === PUT ? entry.value : undefined };
   }
 
-  /** The index block, after all that leads to it was checked. */
+  /** The index block, after everything on the way to it was checked. */
   #index(): Buffer {
     if (this.#size < FOOTER) throw new Error('it is too short');
     const footer = readFully(this.#fd, FOOTER, this.#size - FOOTER);
@@ -112,7 +112,7 @@ function userKey(internal: Buffer): Buffer {
   return internal.subarray(0, internal.length - INTERNAL_SUFFIX);
 }
 
-/** Where the index points to; its keys are not built, which would take most of the time. */
+/** Handles in the index; its keys are not built, which would take most of the time. */
 function* handlesOf(index: Buffer): Generator<Handle, void, undefined> {
   const reader = entryReader(index);
   while (!reader.done) {
@@ -124,7 +124,7 @@ function* handlesOf(index: Buffer): Generator<Handle, void, undefined> {
   }
 }
 
-/** Keys share their beginnings with the one before. */
+/** Each key shares a prefix with the previous one. */
 function entriesOf(block: Buffer): Entry[] {
   const reader = entryReader(block);
   const entries: Entry[] = [];

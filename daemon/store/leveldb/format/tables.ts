@@ -8,8 +8,8 @@ import { readManifest, type TableInfo } from './manifest.ts';
 import { Table } from './table-format.ts';
 
 /**
- * Looks at every table before LevelDB is opened, the newest first: those could let an older record shine
- * through. @param bytes how much is read in full @throws store-damaged
+ * Checks every table before LevelDB is opened, newest first: damage in a newer table could expose an older
+ * record. @param bytes how much is read in full @throws store-damaged
  */
 export async function checkTables(
   directory: string,
@@ -26,7 +26,7 @@ export async function checkTables(
   }
 }
 
-/** The newest value of a key in the tables; undefined when there is none. @throws store-damaged */
+/** The newest value of a key in the tables; undefined if absent. @throws store-damaged */
 export function findInTables(
   directory: string,
   tables: readonly TableInfo[],
@@ -41,8 +41,8 @@ export function findInTables(
 }
 
 /**
- * Looks at all blocks of the tables of an open store. Yields after each table: a sentence when it is damaged.
- * Tables that LevelDB replaced in the meantime do not count.
+ * Checks all blocks of the tables of an open store. After each table, yields a sentence if it is damaged, else
+ * undefined. Tables that LevelDB replaced in the meantime do not count.
  */
 export async function* checkLiveTables(
   directory: string,
@@ -68,12 +68,12 @@ function liveTables(directory: string): readonly TableInfo[] {
   return readManifest(readFileSync(join(directory, manifest))).tables;
 }
 
-/** The order in which LevelDB looks for a key: in level 0 the newest file first, then level by level. */
+/** The order in which LevelDB searches for a key: in level 0 the newest file first, then level by level. */
 function newestFirst(tables: readonly TableInfo[]): readonly TableInfo[] {
   return [...tables].sort((a, b) => a.level - b.level || b.number - a.number);
 }
 
-/** Runs a look at one table, and says which one when something is wrong with it. */
+/** Runs `look` on one table, and adds the table's name to any error. */
 function withTable<T>(directory: string, info: TableInfo, look: (table: Table) => T): T {
   const name = `${String(info.number).padStart(6, '0')}.ldb`;
   const path = join(directory, name);

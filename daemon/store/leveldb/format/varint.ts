@@ -1,4 +1,4 @@
-/** Reads what LevelDB encodes: varints, fixed numbers and length-prefixed bytes. Throws RangeError past the end. */
+/** Reads LevelDB's encodings: varints, fixed numbers and length-prefixed bytes. Throws RangeError past the end. */
 export class ByteReader {
   readonly #bytes: Buffer;
   #at: number;
@@ -22,7 +22,7 @@ export class ByteReader {
     return value;
   }
 
-  /** Numbers of files and sizes; all stay far below 2^53. */
+  /** For file numbers and sizes, which stay far below 2^53. */
   varint(): number {
     let value = 0;
     for (let scale = 1; scale <= 2 ** 63; scale *= 128) {
