@@ -1,7 +1,7 @@
 import { type Check, finding, notChecked, orGood } from './contract.ts';
 import { groupNamed } from './names.ts';
 
-/** Who administers besides root. */
+/** Lists the administrators besides root. */
 export const adminsCheck: Check = {
   id: 'administrators',
   what: 'who administers besides root',

@@ -1,10 +1,10 @@
 import { isoLocal } from '../lib/time.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 
-/** Two clocks that are looked at one after the other. */
+/** Tolerated difference of two clocks that are read one after the other, in milliseconds. */
 const tolerance = 10_000;
 
-/** Whether the clock is right: codes of apps are made from it. */
+/** Whether the clock is right: time-based codes depend on it. */
 export const clockCheck: Check = {
   id: 'clock',
   what: 'it is synchronised, and not behind what was written before',
@@ -18,7 +18,7 @@ export const clockCheck: Check = {
   },
 };
 
-/** timedatectl says what the kernel does, whoever keeps it; without systemd chrony is asked. */
+/** timedatectl reports the kernel's state, whichever service sets the clock; without systemd, chrony is queried. */
 async function synchronised(machine: Machine): Promise<readonly Finding[]> {
   const asked = await machine.run(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);
   const said = asked.status === 0 ? asked.stdout.trim() : '';
@@ -26,7 +26,7 @@ async function synchronised(machine: Machine): Promise<readonly Finding[]> {
   if (said === 'no') return [unsynchronised('the kernel says that nothing keeps the clock right')];
   if ((await machine.files.look('/run/systemd/timesync/synchronized')).kind === 'file') return [];
   const chrony = await machine.run(['chronyc', '-c', 'tracking']);
-  // The last field is the state of the leap second, and says whether there is a source at all.
+  // The last field is the leap-second state, which also shows whether there is a time source.
   const leap = chrony.status === 0 ? chrony.stdout.trim().split(',').at(-1) : undefined;
   if (leap === 'Normal' || leap?.endsWith('second') === true) return [];
   if (leap !== undefined) return [unsynchronised(`chrony says: ${leap}`)];
@@ -39,7 +39,7 @@ function unsynchronised(what: string): Finding {
   return finding('clock.unsynchronised', what, 'timedatectl set-ntp true, or: apt install systemd-timesyncd');
 }
 
-/** Nothing that was written can lie in the future. */
+/** Stored timestamps cannot lie in the future. */
 async function behind(machine: Machine): Promise<readonly Finding[]> {
   const now = machine.now();
   const behindIt = (what: string, at: number) =>
@@ -51,7 +51,7 @@ async function behind(machine: Machine): Promise<readonly Finding[]> {
   const built = await machine.built();
   if (built !== undefined && built > now + tolerance) return [behindIt('this program', built)];
   const status = await machine.status();
-  // The daemon's absence is told by its own check, and takes nothing from what the clock itself says.
+  // Another check reports a missing daemon; it does not affect what the clock itself shows.
   if (!status.ok) return [];
   const newest = (await machine.daemon.audit({ limit: 1 })).events[0];
   return newest !== undefined && newest.at > now + tolerance

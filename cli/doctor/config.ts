@@ -2,7 +2,7 @@ import { pluralise } from '../../daemon/lib/units.ts';
 import { lookAtSettings } from './configured.ts';
 import { type Check, type Finding, finding, notChecked, orGood } from './contract.ts';
 
-/** The configuration file, and whether it is what decides. */
+/** The configuration file, and whether it is the active one. */
 export const configCheck: Check = {
   id: 'configuration',
   what: 'the file is good, and it is the one in force',

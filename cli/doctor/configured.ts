@@ -24,7 +24,7 @@ export interface RealmsLookedAt {
   readonly refusing: readonly LostGroup[];
 }
 
-/** The realms, tried in this order. @param machine whose configuration file they stand in */
+/** The realms, evaluated in this order. @param machine whose configuration file contains them */
 export async function lookAtRealms(machine: Machine, realms: readonly Realm[]): Promise<RealmsLookedAt> {
   const each = await Promise.all(
     realms.map(async (realm, index) => {
@@ -60,7 +60,7 @@ export async function lookAtRealm(
   const ofUsers = await Promise.all(
     users.map((name, index) => userFinding(machine, accounts[index]?.kind ?? 'unknown', name, place)),
   );
-  // Where a group does not resolve the realm does decide: it refuses.
+  // If a group does not resolve, the realm still decides: it refuses.
   const isEmpty = states.every((one) => one === 'empty') && accounts.every(({ kind }) => kind === 'gone');
   const isByName = realm.members !== undefined && domains.length === 0 && uids.length === 0;
   const nobody = finding(
@@ -79,7 +79,7 @@ export async function lookAtRealm(
 async function groupState(machine: Machine, name: string): Promise<GroupState> {
   const group = await groupNamed(machine, name);
   if (group.kind !== 'found') return group.kind;
-  // What cannot be listed is not called empty.
+  // A group whose members cannot be listed is not reported as empty.
   if (group.value.unlisted === true || group.value.members.length > 0) return 'filled';
   const accounts = await localAccounts(machine);
   return accounts.some(({ gid }) => gid === group.value.gid) ? 'filled' : 'empty';
@@ -139,7 +139,7 @@ async function userFinding(
   );
 }
 
-/** Not services of PAM: what the policy calls sign-ins to the portal and of the command. */
+/** Not PAM services: the policy's names for sign-ins to the portal and for the command. */
 const ownServices: ReadonlySet<string> = new Set(['sallyport', 'sallyport-portal']);
 
 async function lookAtRules(machine: Machine, realm: Realm): Promise<readonly Finding[]> {
@@ -178,7 +178,7 @@ export function lookAtSecrets(
     );
 }
 
-/** undefined: not known. */
+/** @returns undefined if unknown */
 function servicesOf({ pam }: Machine): readonly string[] | undefined {
   try {
     const names = pam.names();
@@ -196,11 +196,11 @@ function didYouMean(name: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** All that a configuration names beside its realms: the account, addresses and hosts of the portal. */
+/** Everything a configuration names outside its realms: the account, addresses and hosts of the portal. */
 export async function lookAtPortal(machine: Machine, { portal }: Config): Promise<readonly Finding[]> {
   if (portal === undefined) return [];
   const findings: Finding[] = [];
-  // Below a directory of its own the portal runs as whoever started it.
+  // Below `init --root` the portal runs as the user who started it.
   const account = machine.rooted ? undefined : await accountNamed(machine, portal.user);
   if (account?.kind === 'gone')
     findings.push(
@@ -226,7 +226,7 @@ export async function lookAtPortal(machine: Machine, { portal }: Config): Promis
   return findings;
 }
 
-/** All addresses, and those of this machine alone, need no interface of that address. */
+/** Wildcard and loopback addresses do not have to belong to an interface. */
 function isAlwaysThere(address: string): boolean {
   return address === '0.0.0.0' || canonical(address) === '::' || address.startsWith('127.');
 }
@@ -237,7 +237,7 @@ function canonical(address: string): string {
     : address;
 }
 
-/** Hosts that a configuration names by URL, resolved as this machine resolves them. */
+/** Hosts in URLs of a configuration, resolved as this machine resolves them. */
 export async function lookAtHosts(machine: Machine, { portal, realms }: Config): Promise<readonly Finding[]> {
   const servers = realms.flatMap(({ name, yubikey }) =>
     (yubikey.servers?.urls ?? []).map((url) => ({
@@ -274,7 +274,7 @@ export function lookAtSettings({ deprecated = [] }: Pick<Config, 'deprecated'>):
   );
 }
 
-/** All of a configuration. */
+/** Examines the whole configuration. */
 export async function lookAtConfig(machine: Machine, config: Config): Promise<RealmsLookedAt> {
   const [realms, portal, hosts] = await Promise.all([
     lookAtRealms(machine, config.realms),

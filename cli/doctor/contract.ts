@@ -6,7 +6,7 @@ import type { TrialView } from '../pam/trial.ts';
 import { catalogue, type FindingId, type Severity } from './catalogue.ts';
 import type { Files, Ran } from './files.ts';
 
-/** One thing that a check says. */
+/** One result of a check. */
 export type Finding =
   | { readonly severity: 'ok'; readonly summary: string }
   | {
@@ -14,11 +14,11 @@ export type Finding =
       readonly id: FindingId;
       /** What is wrong, and where. */
       readonly summary: string;
-      /** What it causes. */
+      /** The consequence. */
       readonly impact: string;
       /** The command that corrects it, or what to do. */
       readonly fix: string;
-      /** All accounts that it is about, where `what` names some of them. */
+      /** All affected accounts, if the summary names only some of them. */
       readonly accounts?: readonly string[];
     };
 
@@ -27,7 +27,7 @@ export interface Check {
   /** Short and stable: the heading of its findings. */
   readonly id: string;
   readonly what: string;
-  /** Milliseconds; what takes longer is given up. */
+  /** Milliseconds; a check that takes longer is abandoned. */
   readonly limit?: number;
   run(machine: Machine): Promise<readonly Finding[]>;
 }
@@ -41,33 +41,33 @@ export type Answer<T> =
 export interface Machine {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Who looks. */
+  /** The user who runs doctor. */
   readonly uid: number;
   readonly user: string;
   readonly configFile: string;
   /** Below `init --root`: everything belongs to the user who ran it. */
   readonly rooted: boolean;
-  /** Of this command. */
+  /** Version of this command. */
   readonly version: string;
   /** When this build was made; milliseconds since the epoch. */
   readonly built: () => Promise<number | undefined>;
   readonly files: Files;
   /** Runs a program that only reads, without a shell. Never throws. */
   readonly run: (argv: readonly string[]) => Promise<Ran>;
-  /** Whether each source of NSS could tell, where getent(1) found nothing under this name. */
+  /** Whether every NSS source gave an answer, if getent(1) found nothing under this name. */
   readonly sourcesTell: (database: 'passwd' | 'group', name: string) => Promise<boolean>;
   /** Addresses of this machine's network interfaces. */
   readonly addresses: () => readonly string[];
-  /** The configuration file as it stands. */
+  /** The configuration file as it is on disk. */
   readonly config: () => Promise<ConfigFile>;
-  /** Asked once. */
+  /** Requested only once. */
   readonly status: () => Promise<Answer<StatusView>>;
   readonly daemon: Pick<ControlClient, 'status' | 'realms' | 'users' | 'user' | 'explain' | 'audit'>;
   /** Whether a process accepts connections on a Unix socket. */
   readonly connects: (path: string) => Promise<'accepts' | 'silent' | 'absent' | 'forbidden'>;
   /** The directories of the PAM stacks. */
   readonly pam: PamFiles;
-  /** The change to a stack that is under way; undefined: none, or none that may be seen. */
+  /** The trial change to a stack; undefined: none, or not visible to this user. */
   readonly trial: () => TrialView | undefined;
   readonly wait: (milliseconds: number) => Promise<void>;
 }
@@ -87,13 +87,13 @@ export function notChecked(summary: string, fix = 'run it as root: sudo sallypor
   return finding('not-checked', summary, fix);
 }
 
-/** `good` is said only where nothing is wrong and everything was seen; notes stand beside it. */
+/** Adds `good` only if nothing is wrong and everything was checked; notes do not prevent it. */
 export function orGood(findings: readonly Finding[], good: string): readonly Finding[] {
   const seenAndGood = findings.every((one) => one.severity === 'note' && one.id !== 'not-checked');
   return seenAndGood ? [...findings, { severity: 'ok', summary: good }] : findings;
 }
 
-/** The places that the configuration names, or most likely would. */
+/** The paths that the configuration names, or the likely ones if it is invalid or unreadable. */
 export async function pathsOf(machine: Machine) {
   const read = await machine.config();
   return read.kind === 'good' ? read.config.paths : read.paths;

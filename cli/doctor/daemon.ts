@@ -1,7 +1,7 @@
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { guarded } from './protected-services.ts';
 
-/** Whether sallyportd is there, answers, and is the one that was installed. */
+/** Whether sallyportd runs, answers, and is the installed version. */
 export const daemonCheck: Check = {
   id: 'daemon',
   what: 'sallyportd answers, in the version of this command',

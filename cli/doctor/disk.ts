@@ -2,11 +2,11 @@ import { type Check, type Finding, finding, type Machine, notChecked, orGood, pa
 import { parentsOf } from './owners.ts';
 
 const MiB = 1024 * 1024;
-/** Less than this and the next compaction of the store may fail. */
+/** Below this, the next compaction of the store may fail. */
 const full = 16 * MiB;
 const low = 256 * MiB;
 
-/** Room, in bytes and inodes, where the store and where the log lie. */
+/** Free space, in bytes and inodes, for the store and for the log. */
 export const diskCheck: Check = {
   id: 'disk',
   what: 'there is room for the store and for the log',
@@ -18,7 +18,7 @@ export const diskCheck: Check = {
 };
 
 async function room(machine: Machine, path: string, what: 'store' | 'log'): Promise<readonly Finding[]> {
-  // A store that is not there yet would come to lie where its directory does.
+  // A path that does not exist yet is measured at its nearest existing parent.
   for (const at of [path, ...parentsOf(path)]) {
     const space = await machine.files.space(at);
     if (space.kind === 'absent') continue;

@@ -20,7 +20,7 @@ import { socketsCheck } from './sockets.ts';
 import { sshdCheck } from './sshd.ts';
 import { storeCheck } from './store.ts';
 
-/** In the order in which they are shown: the daemon first, since much of the rest hangs on it. */
+/** In display order: the daemon first, since many other checks depend on it. */
 export const checks: readonly Check[] = [
   daemonCheck,
   configCheck,
@@ -41,7 +41,7 @@ export const checks: readonly Check[] = [
   portalCheck,
 ];
 
-/** What one check found. */
+/** The findings of one check. */
 export interface Examined {
   readonly check: string;
   readonly findings: readonly Finding[];
@@ -50,8 +50,8 @@ export interface Examined {
 const usualLimit = 15_000;
 
 /**
- * Runs all of them side by side. What one of them throws, or takes too long for, is a finding as well.
- * @param done called for each that has ended
+ * Runs all checks in parallel. A check that throws or exceeds its limit yields a finding too.
+ * @param done called for each check that has ended
  */
 export async function examine(
   machine: Machine,
@@ -81,7 +81,7 @@ async function within(check: Check, machine: Machine): Promise<readonly Finding[
   }
 }
 
-/** Commands are to be typed as they stand. */
+/** Commands must be complete, so that they can be typed as shown. */
 function withConfig(one: Finding, file: string): Finding {
   if (one.severity === 'ok') return one;
   return { ...one, fix: commandWith(one.fix, file) };
@@ -89,13 +89,13 @@ function withConfig(one: Finding, file: string): Finding {
 
 const order: readonly Severity[] = ['ok', 'note', 'warning', 'error'];
 
-/** The worst of them. */
+/** The highest severity among the findings. */
 export function worst(examined: readonly Examined[]): Severity {
   const ranks = examined.flatMap(({ findings }) => findings.map(({ severity }) => order.indexOf(severity)));
   return order[Math.max(0, ...ranks)] ?? 'ok';
 }
 
-/** Whether all was seen that there is to see. */
+/** Whether every check could examine everything. */
 export function complete(examined: readonly Examined[]): boolean {
   const blind: ReadonlySet<string> = new Set(
     Object.keys(catalogue).filter((id) => id === 'not-checked' || id.startsWith('check-')),

@@ -3,7 +3,7 @@ import { lstat, readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { systemCode } from '../lib/errors.ts';
 
-/** What a program said. `missing`: there is no such program; `status` undefined: a signal, or the time was over. */
+/** Result of a program. `missing`: the program does not exist; `status` undefined: killed by a signal or timed out. */
 export interface Ran {
   readonly status: number | undefined;
   readonly stdout: string;
@@ -11,12 +11,12 @@ export interface Ran {
   readonly missing?: true;
 }
 
-/** What could not be looked at is told apart from what is not there. */
+/** Distinguishes what does not exist from what could not be examined. */
 export type Unseen = { readonly kind: 'absent' } | { readonly kind: 'unseen'; readonly why: string };
 
 export type Entry = {
   readonly kind: 'file' | 'directory' | 'socket' | 'link' | 'other';
-  /** The twelve bits. */
+  /** The twelve mode bits. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -26,13 +26,13 @@ export type Entry = {
 };
 
 export interface Files {
-  /** Of the path itself: links are not followed. */
+  /** Describes the path itself: symbolic links are not followed. */
   look(path: string): Promise<Entry | Unseen>;
   read(path: string): Promise<{ readonly kind: 'text'; readonly text: string } | Unseen>;
   list(path: string): Promise<{ readonly kind: 'names'; readonly names: readonly string[] } | Unseen>;
-  /** Without links. */
+  /** The path with symbolic links resolved. */
   real(path: string): Promise<string | undefined>;
-  /** Bytes and inodes of the file system, as anybody but root may use them. */
+  /** Bytes and inodes of the file system that an unprivileged user may use. */
   space(path: string): Promise<Space | Unseen>;
 }
 
@@ -40,7 +40,7 @@ export interface Space {
   readonly kind: 'space';
   readonly bytes: number;
   readonly free: number;
-  /** 0: the file system counts none. */
+  /** 0: the file system does not count inodes. */
   readonly inodes: number;
   readonly freeInodes: number;
 }
@@ -101,7 +101,7 @@ export function runProgram(argv: readonly string[], limit: number): Promise<Ran>
   });
 }
 
-/** Whether somebody accepts there; the connection is closed at once. */
+/** Whether a process accepts connections there; the connection is closed at once. */
 export function connectTo(
   path: string,
   limit: number,

@@ -1,7 +1,7 @@
 import { join } from 'node:path/posix';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood } from './contract.ts';
 
-/** The helper programs, which sallyportd asks about passwords and plugged-in keys. */
+/** The helper programs that sallyportd uses for passwords and plugged-in keys. */
 export const helpersCheck: Check = {
   id: 'helpers',
   what: 'passwords can be checked, and plugged-in keys asked',
@@ -35,7 +35,7 @@ export const helpersCheck: Check = {
   },
 };
 
-/** @returns what is wrong; undefined: nothing. A connection starts a helper, which ends with it. */
+/** @returns what is wrong; undefined if nothing. A connection starts a helper, which ends with the connection. */
 async function away(
   machine: Machine,
   program: string | undefined,
@@ -59,7 +59,7 @@ async function away(
   }
 }
 
-/** Without a file of its own it refuses all; one that asks for a second factor waits for itself. */
+/** Without its own PAM file the helper refuses every password; a file with the second factor would deadlock it. */
 async function service(machine: Machine, directory = '/etc/pam.d'): Promise<readonly Finding[]> {
   const path = join(directory, 'sallyport-password');
   const fix = `install pam-config/pam.d/sallyport-password as ${path}`;

@@ -45,7 +45,7 @@ export function thisMachine(world: World, configFile: string): Machine {
   };
 }
 
-/** A file that cannot be read is found by a check; the daemon is looked for where it would be then. */
+/** Another check reports an unreadable file; the default socket is used then. */
 function socketOf(configFile: string): string {
   try {
     return controlSocket(configFile);

@@ -3,10 +3,10 @@ import { isoLocal } from '../lib/time.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { parentsOf } from './owners.ts';
 
-/** Where systemd puts what LoadCredential= and LoadCredentialEncrypted= of the unit name. */
+/** Where systemd puts the credentials of LoadCredential= and LoadCredentialEncrypted= in the unit. */
 const credential = '/run/credentials/sallyportd.service/master.key';
 
-/** The master key: there, the one of this store, and nowhere where copies of it go astray. */
+/** The master key: it exists, belongs to this store, and is not stored where copies could leak. */
 export const masterKeyCheck: Check = {
   id: 'master key',
   what: 'it is there, it is the key of this store, and no backup or repository holds both',
@@ -19,7 +19,7 @@ export const masterKeyCheck: Check = {
     if (entry.kind === 'absent') return absent(machine, path, store);
     const status = await machine.status();
     const findings: Finding[] = [...(await inRepository(machine, path))];
-    // Read at the start, and again for a rotation.
+    // sallyportd reads it at the start, and again for a rotation.
     const read = status.ok ? (status.value.keys?.read ?? status.value.started) : undefined;
     if (read !== undefined && 'changed' in entry && entry.changed > read)
       findings.push(
@@ -45,7 +45,7 @@ export const masterKeyCheck: Check = {
 async function absent(machine: Machine, path: string, store: string): Promise<readonly Finding[]> {
   if ((await machine.files.look(store)).kind === 'absent') return [];
   const status = await machine.status();
-  // A credential of another unit or of a container manager is seen by the daemon alone.
+  // Only the daemon sees a credential of another unit or of a container manager.
   if (status.ok && !machine.rooted)
     return [notChecked(`${path} is not there: sallyportd has a credential, or had it`)];
   return [

@@ -4,24 +4,24 @@ import type { Machine } from './contract.ts';
 import { realmsOf } from './realms.ts';
 import { resolveSshd } from './sshd-config.ts';
 
-/** Questions under way: sallyportd takes 32 connections of one uid. */
+/** Concurrent requests: sallyportd accepts 32 connections per uid. */
 const atATime = 8;
-/** Milliseconds; then it stops where it is. 10 000 accounts take half of it. */
+/** Milliseconds after which the check stops where it is. 10 000 accounts need half of it. */
 const budget = 45_000;
 
-/** What a login of an account to a service would meet now. */
+/** The decision that a login of an account to a service would get now. */
 export type Met = { readonly account: string; readonly service: string } & (
   | {
       readonly kind: 'decided';
       readonly explained: ExplainView;
-      /** From where they would be let in all the same. */
+      /** A network from which the login would be allowed all the same. */
       readonly from?: string;
     }
-  /** The directory does not say who this is. */
+  /** The directory service does not resolve the account. */
   | { readonly kind: 'unresolved'; readonly why: string }
 );
 
-/** A network that a rule lets off. */
+/** A network that a rule exempts from the second factor. */
 interface Exempt {
   readonly realm: string;
   readonly services: readonly string[] | undefined;
@@ -30,8 +30,8 @@ interface Exempt {
 }
 
 /**
- * The same decision as a login's, for each account and service; accounts that are gone are left out.
- * @returns `asked`: for how many accounts there was time
+ * The same decision as for a login, for each account and service; accounts that no longer exist are left out.
+ * @returns `asked`: number of accounts examined within the time limit
  */
 export async function meet(
   machine: Machine,
@@ -39,7 +39,7 @@ export async function meet(
   services: readonly string[],
 ): Promise<{ readonly met: readonly Met[]; readonly asked: number }> {
   const end = machine.now() + budget;
-  // Where sshd shuts root out by itself, no second factor is missing.
+  // If sshd itself refuses root, no second factor is missing.
   const sshd = await resolveSshd(machine, { user: 'root', address: outside });
   const rootOverSsh = sshd.kind !== 'settings' || sshd.settings.get('permitrootlogin') !== 'no';
   const pairs = names
@@ -73,7 +73,7 @@ async function exempt(machine: Machine): Promise<readonly Exempt[]> {
   );
 }
 
-/** Automation that comes from one network alone is let in there, and locked out nowhere. */
+/** Automation that comes from one exempt network can log in from there, so it is not locked out. */
 async function elsewhere(machine: Machine, one: Met, networks: readonly Exempt[]): Promise<Met> {
   if (one.kind !== 'decided' || one.explained.decision !== 'refused' || one.service !== 'sshd') return one;
   const open = networks.find(
@@ -85,7 +85,7 @@ async function elsewhere(machine: Machine, one: Met, networks: readonly Exempt[]
   return letIn ? { ...one, from: open.text } : one;
 }
 
-/** As these programs come: login on a console, sshd from somewhere in the world, the others without an address. */
+/** Typical origin of each service: login from a console, sshd from an external address, the others without one. */
 async function ask(
   machine: Machine,
   account: string,
@@ -100,7 +100,7 @@ async function ask(
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (code === 'accounts-unavailable')
       return { account, service, kind: 'unresolved', why: 'the directory does not answer' };
-    // Gone from the directory, or named by a realm alone: another check says so. A damaged record was told.
+    // Removed from the directory, or named only by a realm: another check reports it. So is a damaged record.
     if (code === 'no-such-account' || code === 'record-damaged') return undefined;
     throw error;
   }

@@ -6,7 +6,7 @@ import { nameInCommand, shownName } from './names.ts';
 /** Accounts that a finding names; `--json` has all of them. */
 const namedAtMost = 8;
 
-/** One finding for each reason and realm, with those whom it is about. */
+/** One finding per reason and realm, with the affected accounts. */
 export function memberFindings(
   met: readonly Met[],
   inForce: boolean,
@@ -27,7 +27,7 @@ export function memberFindings(
 
 interface Evaluated {
   readonly id: FindingId;
-  /** What it will be once something is protected; the remedy hangs on it. Absent: as the id. */
+  /** The id once a service is protected, which selects the fix. Absent: same as `id`. */
   readonly cause?: FindingId;
   readonly why: string;
 }
@@ -56,7 +56,7 @@ function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
   if (decision === 'not-needed' && why === 'grace')
     return { id: 'member.grace', why: `${where}: a grace period runs` };
   if (decision !== 'refused') return undefined;
-  // Another person is no matter of networks: an administrator has to decide, whatever a rule lets pass.
+  // Networks do not settle a changed uid: an administrator must decide, whatever a rule allows.
   if (met.from !== undefined && why !== 'uid-changed')
     return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
   const cause = idOf[why] ?? 'member.no-factor';

@@ -10,14 +10,14 @@ import { groupNamed, localPeople, mayBeAccount, nameInCommand, shownName } from 
 import { guarded, programs } from './protected-services.ts';
 import { realmsOf } from './realms.ts';
 
-/** Accounts that are looked at, and services for each; a directory of 100 000 is not walked. */
+/** Limits for accounts examined, and services for each; a directory of 100 000 is not enumerated. */
 const accountsAtMost = 10_000;
 const servicesAtMost = 4;
 const pageSize = 500;
 
 /**
- * Who could not log in today, and why: the decision that a login would meet, asked of sallyportd for each account.
- * @param most accounts that are looked at
+ * Who could not log in today, and why: sallyportd is asked for the decision of a login for each account.
+ * @param most number of accounts examined
  */
 export function createMembersCheck(most: number = accountsAtMost): Check {
   return {
@@ -48,9 +48,9 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
 }
 
 /**
- * Those whom realms refuse: the decisions that their logins would meet now, in the words of the whole check.
+ * Accounts that the realms refuse: the current decisions for their logins, in the same text as the whole check.
  * @param realms names
- * @param most accounts that are looked at
+ * @param most number of accounts examined
  */
 export async function refusedBy(
   machine: Machine,
@@ -69,8 +69,8 @@ export async function refusedBy(
 }
 
 /**
- * Without the logins that are refused because a group of a realm does not resolve: the check of the realms names the
- * group, once, and nobody's factors are the cause.
+ * Leaves out logins that are refused because a group of a realm does not resolve: the check of the realms reports
+ * the group once, and the accounts' factors are not the cause.
  */
 async function unexplained(machine: Machine, met: readonly Met[]): Promise<readonly Met[]> {
   const isOfGroup = (one: Met) => one.kind === 'decided' && one.explained.why === 'groups-unresolved';
@@ -96,7 +96,7 @@ function unasked(asked: number, all: number, most: number): readonly Finding[] {
   ];
 }
 
-/** The best known first; without any, what sshd would be. */
+/** The best-known services first; without any, as if sshd were protected. */
 function servicesOf(machine: Machine): { readonly names: readonly string[]; readonly inForce: boolean } {
   const found = guarded(machine);
   const names = found.kind === 'seen' ? programs(found.services).map(({ service }) => service) : [];
@@ -105,7 +105,7 @@ function servicesOf(machine: Machine): { readonly names: readonly string[]; read
   return some.length === 0 ? { names: ['sshd'], inForce: false } : { names: some, inForce: true };
 }
 
-/** Those of the store, those of /etc/passwd with a shell, and those whom realms name or whose groups they name. */
+/** Accounts in the store, accounts of /etc/passwd with a shell, and members of realms or of their groups. */
 async function accountsOf(machine: Machine, most: number, stored: number) {
   const users: UserLine[] = [];
   let after: string | undefined;
@@ -152,7 +152,7 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
   };
 }
 
-/** Names of members that no account can have. */
+/** Reports names of members that no account can have. */
 function strange(found: readonly string[]): readonly Finding[] {
   const names = found.filter((name) => !mayBeAccount(name));
   if (names.length === 0) return [];
@@ -168,7 +168,7 @@ function strange(found: readonly string[]): readonly Finding[] {
   ];
 }
 
-/** What is stored of accounts that the name service does not know. */
+/** Reports stored accounts that the name service does not know. */
 function gone(users: readonly UserLine[]): readonly Finding[] {
   const accounts = users.filter(({ presence }) => presence === 'gone').map(({ account }) => account);
   const [first] = accounts;
@@ -179,7 +179,7 @@ function gone(users: readonly UserLine[]): readonly Finding[] {
   return [finding('member.gone', what, command, { accounts })];
 }
 
-/** Whose apps a restore holds: their codes of this moment may have been used before it. */
+/** Accounts whose app codes are held after a restore: a current code may have been used before the restore. */
 function held(machine: Machine, users: readonly UserLine[]): readonly Finding[] {
   const waiting = users.flatMap(({ account, factors }) => {
     const until = factors.flatMap(({ enabled, heldUntil = 0 }) => (enabled ? [heldUntil] : []));
@@ -197,7 +197,7 @@ function held(machine: Machine, users: readonly UserLine[]): readonly Finding[] 
   ];
 }
 
-/** What people may ask about themselves. */
+/** What users may query about themselves. */
 async function self(machine: Machine): Promise<readonly Finding[]> {
   const services = servicesOf(machine);
   const { met } = await meet(machine, [machine.user], services.names);

@@ -3,7 +3,7 @@ import { type Check, type Finding, finding, type Machine, notChecked, orGood, pa
 import type { Entry } from './files.ts';
 import { daemonUid, octal, parentsOf } from './owners.ts';
 
-/** Who may read a thing besides its owner. */
+/** Who besides the owner may read a file. */
 type Readers = 'all' | 'group' | 'nobody';
 
 interface Guarded {
@@ -11,7 +11,7 @@ interface Guarded {
   readonly readers: Readers;
 }
 
-/** Owners and modes of what decides and of what is secret, and of every directory above it. */
+/** Owners and modes of security-relevant and secret files, and of every directory above them. */
 export const modesCheck: Check = {
   id: 'owners and modes',
   what: 'only root and sallyportd can write files that control logins, or read secrets',
@@ -53,7 +53,7 @@ async function evaluate(
   owner: number | undefined,
 ): Promise<readonly Finding[]> {
   const entry = await machine.files.look((await machine.files.real(path)) ?? path);
-  // What is missing is found by the check that needs it.
+  // The check that needs the file reports its absence.
   if (entry.kind === 'absent') return [];
   if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
   return [...written(path, entry, owner), ...readable(path, entry, readers)];
@@ -89,7 +89,7 @@ function readable(path: string, { kind, mode }: Entry, readers: Readers): readon
   ];
 }
 
-/** A sticky directory lets others write, and not replace what belongs to somebody else. */
+/** In a sticky directory others may write, but not replace another user's files. */
 async function judgeDirectory(
   machine: Machine,
   path: string,
@@ -102,7 +102,7 @@ async function judgeDirectory(
   return sticky ? [] : written(path, entry, owner);
 }
 
-/** The group of root is root. */
+/** Root's group is equivalent to root. */
 function canWrite({ mode, gid }: Entry): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 }

@@ -1,7 +1,7 @@
 import { printable } from '../lib/text.ts';
 import type { Machine } from './contract.ts';
 
-/** Accounts and groups, asked of NSS by getent(1), as the C library finds them. */
+/** Accounts and groups as the C library finds them, queried from NSS with getent(1). */
 export type Asked<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'gone' | 'unknown' };
 
 export interface PasswdLine {
@@ -14,17 +14,17 @@ export interface PasswdLine {
 export interface GroupLine {
   readonly name: string;
   readonly gid: number;
-  /** Those whose primary group it is are not among them. */
+  /** Accounts with this primary group are not included. */
   readonly members: readonly string[];
-  /** getent(1) prints nothing of a group one of whose names holds a line break or a colon. */
+  /** getent(1) prints no members of a group if the name of one contains a line break or a colon. */
   readonly unlisted?: true;
 }
 
-/** getent(1): 2 is "not found", which it also says where a source of NSS does not answer; all else is an error. */
+/** getent(1) exits with 2 for "not found", also if an NSS source does not answer; any other status is an error. */
 async function ask(machine: Machine, database: 'passwd' | 'group', name: string): Promise<Asked<string>> {
-  // A name that begins with "-" is none of an option.
+  // Prevents a name that begins with "-" from being read as an option.
   const { status, stdout } = await machine.run(['getent', '--', database, name]);
-  // One record, whatever a directory has put into its fields: a break in a name does not end it.
+  // One record, whatever a directory contains: a line break in a name does not end it.
   if (status === 0) return { kind: 'found', value: stdout.replace(/\n$/, '') };
   return { kind: status === 2 && (await machine.sourcesTell(database, name)) ? 'gone' : 'unknown' };
 }
@@ -53,19 +53,19 @@ export function passwdLine(line: string): PasswdLine | undefined {
   return name === '' || uid === undefined ? undefined : { name, uid: Number(uid), gid: Number(gid), shell };
 }
 
-/** Those of /etc/passwd; a directory may know many more, and is not walked. */
+/** Accounts of /etc/passwd; a directory may contain many more, and is not enumerated. */
 export async function localAccounts(machine: Machine): Promise<readonly PasswdLine[]> {
   const read = await machine.files.read('/etc/passwd');
   return read.kind === 'text' ? read.text.split('\n').flatMap((line) => passwdLine(line) ?? []) : [];
 }
 
-/** Names of the groups of /etc/group, as candidates for what was meant. */
+/** Names of the groups of /etc/group, as suggestions for a misspelt name. */
 export async function localGroups(machine: Machine): Promise<readonly string[]> {
   const read = await machine.files.read('/etc/group');
   return read.kind === 'text' ? read.text.split('\n').flatMap((line) => /^[^:]+/.exec(line)?.[0] ?? []) : [];
 }
 
-/** The first uid of people on Debian (login.defs, UID_MIN). */
+/** The first uid of regular users on Debian (login.defs, UID_MIN). */
 const firstPerson = 1_000;
 
 /**
@@ -85,26 +85,26 @@ export function logsIn({ shell }: PasswdLine): boolean {
   return !/(?:nologin|\/false|\/sync|\/halt|\/shutdown)$/.test(shell);
 }
 
-/** LOGIN_NAME_MAX on Linux, in bytes: longer names are no account's. */
+/** LOGIN_NAME_MAX on Linux, in bytes: no account has a longer name. */
 const longestName = 256;
-/** Characters of a name in a finding. */
+/** Maximum length of a name in a finding. */
 const shownAtMost = 64;
 
 /**
- * Whether an account may have this name. The names in a directory are other people's words: they may hold control
- * characters, or kilobytes, and sallyportd is asked about none of these.
+ * Whether an account may have this name. Names in a directory are untrusted: they may contain control characters or
+ * be kilobytes long, and sallyportd is not asked about such names.
  */
 export function mayBeAccount(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= longestName && !/\p{Cc}/u.test(name);
 }
 
-/** A name in a finding: it breaks no line, so that it cannot pass for another finding, and is cut. */
+/** A name in a finding: shortened, and without line breaks, so that it cannot imitate another finding. */
 export function shownName(name: string): string {
   const text = printable(name);
   return text.length <= shownAtMost ? text : `${text.slice(0, shownAtMost)}…`;
 }
 
-/** A name in a command that is typed as it stands: one word of a shell, and no option. */
+/** A name in a command that is typed as shown: one word of a shell, and no option. */
 export function nameInCommand(name: string): string {
   const word = /^[\w.@+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
   return name.startsWith('-') ? `-- ${word}` : word;

@@ -24,7 +24,7 @@ export async function daemonUid(machine: Machine): Promise<number | undefined> {
   return 'uid' in process ? process.uid : undefined;
 }
 
-/** Every directory above a path, the nearest first. */
+/** Every directory above a path, nearest first. */
 export function parentsOf(path: string): readonly string[] {
   const parents: string[] = [];
   for (let at = dirname(path); ; at = dirname(at)) {

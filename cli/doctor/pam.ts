@@ -8,7 +8,7 @@ import type { FindingId } from './catalogue.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { guarded, isProgram, oursIn, programs } from './protected-services.ts';
 
-/** What the check of the stacks calls it, and what it is here; undefined: as it should be. */
+/** Finding id for each code of the stack check; undefined: this check reports no finding. */
 const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'service-refused': 'pam.service-refused',
   'line-broken': 'pam.line-broken',
@@ -18,21 +18,21 @@ const ids: Readonly<Record<FindingCode, FindingId | undefined>> = {
   'root-not-asked': undefined,
   'answer-not-binding': 'pam.refusal-ignored',
   'roots-way-in': undefined,
-  // Reported by the check of root's way in.
+  // Reported by the check of root's console access.
   'way-around': undefined,
   'ignore-refused': 'pam.ignore-refused',
   'asked-twice': 'pam.asked-twice',
   'wrong-phase': 'pam.wrong-phase',
 };
 
-/** The services that programs know under two names. */
+/** Services that programs use under two names. */
 const siblings: readonly (readonly [string, string])[] = [
   ['su', 'su-l'],
   ['sudo', 'sudo-i'],
   ['login', 'remote'],
 ];
 
-/** The stacks and their order: every way through them, as libpam would go it. */
+/** The stacks and their order: every path through them, as libpam would take it. */
 export const pamCheck: Check = {
   id: 'PAM stacks',
   what: 'no stack bypasses the second factor or refuses everyone',
@@ -81,7 +81,7 @@ function trial(machine: Machine): readonly Finding[] {
   ];
 }
 
-/** Programs without the module that libpam refuses all the same, or some of whose lines it does not take. */
+/** Services without the module that libpam refuses anyway, or whose stacks contain lines that libpam rejects. */
 function unguardedRefusals({ pam }: Machine, guardedOnes: readonly Stack[]): readonly Finding[] {
   const known = new Set(guardedOnes.map(({ service }) => service));
   const others = pam.names().filter((service) => isProgram(service) && !known.has(service));
@@ -101,7 +101,7 @@ function told(service: string, found: readonly StackFinding[]): readonly Finding
   });
 }
 
-/** One line that five services include is one finding. */
+/** A line that five services include yields one finding. */
 function unique(findings: readonly Finding[]): readonly Finding[] {
   return [...new Map(findings.map((one) => [one.summary, one])).values()];
 }
@@ -121,7 +121,7 @@ async function modules(machine: Machine, stack: Stack): Promise<readonly Finding
   return findings.flat();
 }
 
-/** Where libpam looks for modules: Debian has a directory for each architecture. */
+/** Where libpam looks for modules: Debian has one directory per architecture. */
 async function connectionLimitOf({ files }: Machine, { module }: ModuleLine): Promise<readonly string[]> {
   const listed = await files.list('/usr/lib');
   const triplets = listed.kind === 'names' ? listed.names.filter((name) => /-linux-gnu/.test(name)) : [];
@@ -169,7 +169,7 @@ function unguardedSiblings({ pam }: Machine, stacks: readonly Stack[]): readonly
   });
 }
 
-/** Those that come by the module only because a file that many share holds it. */
+/** Services that use the module only through a shared file. */
 function reach(stacks: readonly Stack[]): readonly Finding[] {
   const shared = stacks.filter(({ entries }) =>
     entries.some(

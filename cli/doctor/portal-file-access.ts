@@ -4,8 +4,8 @@ import { accountNamed, groupNamed } from './names.ts';
 import { octal, parentsOf } from './owners.ts';
 
 /**
- * Whether the account of the portal can read a file: every directory above it must let it pass.
- * Access lists are not looked at; below `init --root` the portal runs as whoever started it.
+ * Whether the account of the portal can read a file: it needs access to every directory above it.
+ * Access lists are not examined; below `init --root` the portal runs as the user who started it.
  */
 export async function closedTo(machine: Machine, user: string, path: string): Promise<readonly Finding[]> {
   const account = await accountNamed(machine, user);
@@ -25,7 +25,7 @@ export async function closedTo(machine: Machine, user: string, path: string): Pr
     ...parentsOf(real).map((directory) => [directory, 1] as const),
   ]) {
     const entry = await machine.files.look(at);
-    // What is missing, or not seen, is told by the check of the certificate.
+    // The check of the certificate reports what is missing or cannot be examined.
     if (!('mode' in entry) || (await may(entry, bit))) continue;
     const what = `${user} cannot ${bit === 4 ? 'read' : 'pass'} ${at} (mode ${octal(entry.mode)}), where ${path} leads`;
     const fix = `chgrp ${user} ${at} && chmod ${bit === 4 ? 'g+r' : 'g+x'} ${at}`;

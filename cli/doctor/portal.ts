@@ -7,10 +7,10 @@ import { type Check, type Finding, finding, type Machine, notChecked, orGood } f
 import { closedTo } from './portal-file-access.ts';
 
 const day = 86_400_000;
-/** A certificate that renews itself is renewed a month before its end. */
+/** Automatic renewal happens a month before expiry. */
 const soon = 14 * day;
 
-/** The portal's certificate, and whom security keys are made for. */
+/** The portal's certificate, and the relying party of security keys. */
 export const portalCheck: Check = {
   id: 'portal',
   what: 'browsers take the certificate, and security keys fit its name',

@@ -1,12 +1,12 @@
 import { isOurs, readStack, type Stack } from '../pam/read.ts';
 import type { Machine } from './contract.ts';
 
-/** Services that run pam_sallyport, or why they cannot be read. */
+/** Services that use pam_sallyport, or why they cannot be read. */
 export type Guarded =
   | { readonly kind: 'seen'; readonly services: readonly Stack[] }
   | { readonly kind: 'unseen'; readonly why: string };
 
-/** The auth stacks that hold the module. */
+/** The auth stacks that contain the module. */
 export function guarded({ pam }: Pick<Machine, 'pam'>): Guarded {
   try {
     const stacks = pam.names().map((service) => readStack(pam, service, 'auth'));
@@ -21,10 +21,10 @@ export function oursIn({ entries }: Stack) {
   return entries.flatMap((entry) => (entry.kind === 'module' && isOurs(entry.line) ? [entry.line] : []));
 }
 
-/** Files that others include are no logins: they have no program of that name. */
+/** Included files are not services: no program has such a name. */
 const partsOnly = /^(?:common-\w+|sallyport-[\w-]+|system-auth\S*|password-auth\S*|other)$/;
 
-/** The services that are programs. */
+/** The services that belong to a program. */
 export function programs(stacks: readonly Stack[]): readonly Stack[] {
   return stacks.filter(({ service }) => isProgram(service));
 }

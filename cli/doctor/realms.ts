@@ -4,7 +4,7 @@ import { pluralise } from '../../daemon/lib/units.ts';
 import { lookAtRealms } from './configured.ts';
 import { type Check, finding, type Machine, notChecked, orGood } from './contract.ts';
 
-/** Realms that name what this machine does not have, and those that only observe. */
+/** Realms that name what does not exist on this machine, and realms in observe mode. */
 export const realmsCheck: Check = {
   id: 'realms',
   what: 'every group, account and service that a realm names exists',
@@ -45,7 +45,7 @@ async function permittedRealms(machine: Machine): Promise<readonly Realm[] | und
   }
 }
 
-/** Their names. */
+/** Names of the realms in observe mode. */
 export function observing(realms: readonly Realm[]): readonly string[] {
   return realms.flatMap((realm) => ('observe' in realm && realm.observe === true ? realm.name : []));
 }

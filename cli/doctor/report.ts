@@ -10,7 +10,7 @@ const words: Readonly<Record<Severity, string>> = {
   error: 'ERROR',
 };
 
-/** What `--json` gives; docs/reference/doctor-findings.md. */
+/** Output of `--json`; docs/reference/doctor-findings.md. */
 export function asJson(examined: readonly Examined[], version: string, now: number) {
   return {
     version,
@@ -21,7 +21,7 @@ export function asJson(examined: readonly Examined[], version: string, now: numb
   };
 }
 
-/** A terminal gets what is wrong, by check; a pipe one finding a line: severity, id, check, summary, impact, fix. */
+/** For a terminal, problems by check; for a pipe, one line each: severity, id, check, summary, impact, fix. */
 export function tell(output: Output, examined: readonly Examined[], verbose: boolean): void {
   if (!output.terminal) {
     const rows: (readonly string[])[] = [];
@@ -49,14 +49,14 @@ function fields(check: string, one: Finding): readonly string[] {
   return [one.severity, one.id, check, one.summary, one.impact, one.fix];
 }
 
-/** One finding is one line of a pipe; printable() would show the break as \u{a}. */
+/** In a pipe one finding is one line; printable() would show the break as \u{a}. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\n\t]+/g, ' ');
 }
 
 interface Line {
   readonly text: string;
-  /** Where it goes on when it is folded. */
+  /** Indentation of continuation lines. */
   readonly hang: number;
 }
 

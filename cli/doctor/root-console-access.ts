@@ -24,7 +24,7 @@ export const rootWayCheck: Check = {
   },
 };
 
-/** A line for the console that counts in other programs too: one finding for each line, with the services. */
+/** A line for the console that also applies in other programs: one finding per line, with the services. */
 function around(services: readonly Stack[]): readonly Finding[] {
   const byPlace = new Map<string, { readonly fault: StackFinding; readonly services: string[] }>();
   for (const stack of programs(services))
@@ -46,7 +46,7 @@ function fix(place: string, [first = '']: readonly string[]): string {
 }
 
 /**
- * The line that lets the answer "no daemon" pass is for uid 0 at the console in the stack that is shipped; one that
+ * In the shipped stack, the line that lets the answer "no daemon" pass applies to uid 0 at the console; a line that
  * lets more pass is reported above, or by the check of the stacks.
  */
 function stack(services: readonly Stack[]): readonly Finding[] {

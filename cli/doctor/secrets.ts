@@ -1,7 +1,7 @@
 import { lookAtSecrets } from './configured.ts';
 import { type Check, finding, notChecked, orGood } from './contract.ts';
 
-/** Where seeds, recovery keys and links are shown. */
+/** Where seeds, recovery keys and links are displayed. */
 export const secretsCheck: Check = {
   id: 'secrets',
   what: 'secrets, recovery keys and links are shown only to the user',

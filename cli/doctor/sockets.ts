@@ -1,7 +1,7 @@
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 import { daemonUid, octal } from './owners.ts';
 
-/** The three sockets: there, owned and open as they must be, and sallyportd is who listens. */
+/** The three sockets: present, with the required owners and modes, and with sallyportd as the listener. */
 export const socketsCheck: Check = {
   id: 'sockets',
   what: 'sallyportd listens on all of them, and the right people reach them',

@@ -5,7 +5,7 @@ export type Resolved =
   | { readonly kind: 'settings'; readonly settings: SshdSettings }
   | { readonly kind: 'bad' | 'absent' | 'unseen'; readonly why: string };
 
-/** A connection that Match blocks are asked about. */
+/** A connection for which Match blocks are evaluated. */
 export interface Probe {
   readonly user: string;
   readonly address: string;
@@ -31,7 +31,7 @@ export interface MatchNames {
   readonly addresses: readonly string[];
 }
 
-/** @param texts of sshd_config and the files that it includes */
+/** @param texts of sshd_config and of the files that it includes */
 export function matchNames(texts: readonly string[]): MatchNames {
   const found = { users: new Set<string>(), groups: new Set<string>(), addresses: new Set<string>() };
   for (const [, criteria = ''] of texts.join('\n').matchAll(/^\s*match\s+(.*)$/gim)) {

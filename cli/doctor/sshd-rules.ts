@@ -1,7 +1,7 @@
 import { methodLists, type SshdSettings } from '../lib/sshd-settings.ts';
 import type { FindingId } from './catalogue.ts';
 
-/** What is wrong with the settings of one connection. Pure. */
+/** A problem in the settings of one connection. */
 export interface Setting {
   readonly id: FindingId & `sshd.${string}`;
   readonly what: string;
@@ -10,26 +10,26 @@ export interface Setting {
 
 export interface Circumstances {
   readonly user: string;
-  /** The stack of sshd takes password and code in one answer. */
+  /** The stack of sshd accepts password and code in one answer. */
   readonly onePrompt: boolean;
   /** The stack of sshd asks for a password. */
   readonly asksPassword: boolean;
-  /** The stack of sshd lets in only those whose key sshd has verified. */
+  /** The stack of sshd allows only users whose SSH key sshd has verified. */
   readonly wantsKey: boolean;
-  /** A rule takes a FIDO key of ssh as the second factor. */
+  /** A rule accepts a FIDO key of ssh as the second factor. */
   readonly acceptsKeys: boolean;
   /** A rule for sshd names networks. */
   readonly namesNetworks: boolean;
 }
 
-/** Methods in which sshd asks the auth stack of PAM. */
+/** Methods in which sshd runs the auth stack of PAM. */
 const asksPam: ReadonlySet<string> = new Set(['keyboard-interactive', 'password']);
-/** What the module allows a login (timeout=); below it sshd ends the login first. */
+/** Time that the module allows for a login (timeout=); with less, sshd would end the login first. */
 const graceSeconds = 100;
 
 const restart = 'then: sshd -t && systemctl reload ssh';
 
-/** The stack of sshd holds the module; so each way in must come by it, and be able to ask. */
+/** The stack of sshd contains the module, so every login method must use the stack and be able to prompt. */
 export function checkSettings(settings: SshdSettings, about: Circumstances): readonly Setting[] {
   const is = (keyword: string, value: string) => settings.get(keyword) === value;
   if (is('permitrootlogin', 'no') && about.user === 'root') return [];
@@ -56,7 +56,7 @@ function alone(settings: SshdSettings): readonly Setting[] {
 function conversation(settings: SshdSettings, { onePrompt }: Circumstances): readonly Setting[] {
   const on = (keyword: string) => settings.get(keyword) === 'yes';
   const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
-  // Where no list asks, the first factor alone lets in, which is told above.
+  // If no list prompts, the first factor is sufficient, which is reported above.
   if (asking.length === 0 && methodLists(settings).length > 0) return [];
   const takesPassword = asking.some((list) => list.includes('password')) && on('passwordauthentication');
   const converses =
@@ -81,7 +81,7 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
   ];
 }
 
-/** The stack of one way, and the settings of another. */
+/** A stack for one login method, combined with settings for another. */
 function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstances): readonly Setting[] {
   const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
   if (asking.length === 0) return [];
@@ -106,7 +106,7 @@ function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstan
   ];
 }
 
-/** sshd takes root's login by key alone at its word: no other method counts for root then. */
+/** With this setting sshd accepts only keys for root: a list with any other method can never succeed. */
 function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Setting[] {
   const permit = settings.get('permitrootlogin');
   if (user !== 'root' || (permit !== 'without-password' && permit !== 'prohibit-password')) return [];

@@ -11,12 +11,12 @@ import { matchNames, type Probe, resolveSshd } from './sshd-config.ts';
 import { checkSettings, type Setting } from './sshd-rules.ts';
 
 const directory = '/etc/ssh';
-/** People whose settings are asked for beside root's and those that Match blocks name. */
+/** Number of users checked besides root and those that Match blocks name. */
 const people = 5;
 const probesAtMost = 40;
 const asRoot = 'run it as root: sudo sallyport doctor';
 
-/** sshd as sshd itself resolves its configuration, for root, for people and for whom Match blocks speak of. */
+/** sshd's configuration as sshd resolves it, for root, for users and for the names in Match blocks. */
 export const sshdCheck: Check = {
   id: 'sshd',
   what: 'sshd asks PAM, the code can be asked for, and no way in goes past it',
@@ -63,7 +63,7 @@ export const sshdCheck: Check = {
   },
 };
 
-/** What the stack wants before the code. */
+/** What the stack requires before the code. */
 function firstFactorOf({ entries }: Stack): { readonly asksPassword: boolean; readonly wantsKey: boolean } {
   const lines = entries.flatMap((entry) => (entry.kind === 'module' ? [entry.line] : []));
   return {
@@ -107,7 +107,7 @@ async function exemptByRealm(machine: Machine, probes: readonly Probe[]): Promis
         const { decision } = await machine.daemon.explain(user, { service: 'sshd', from: address });
         return decision === 'not-needed' ? [keyOf({ user, address })] : [];
       } catch {
-        // A user of a Match block who is no account.
+        // A name in a Match block that is not an account's.
         return [];
       }
     }),
@@ -119,7 +119,7 @@ function keyOf({ user, address }: Probe): string {
   return `${user} from ${address}`;
 }
 
-/** One finding for each thing that is wrong, with those whom it is about. */
+/** One finding per problem, with the affected accounts. */
 function merged(
   evaluated: readonly (readonly Setting[])[],
   probes: readonly Probe[],
@@ -143,7 +143,7 @@ function merged(
   });
 }
 
-/** Our drop-ins that sshd_config does not include. */
+/** Shipped drop-ins that sshd_config does not include. */
 async function unread(machine: Machine): Promise<readonly Finding[]> {
   const listed = await machine.files.list(`${directory}/sshd_config.d`);
   const ours = listed.kind === 'names' ? listed.names.filter((name) => /^sallyport.*\.conf$/.test(name)) : [];

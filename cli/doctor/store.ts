@@ -3,10 +3,10 @@ import { pluralise } from '../../daemon/lib/units.ts';
 import { type Check, type Finding, finding, type Machine, notChecked, orGood, pathsOf } from './contract.ts';
 
 const day = 86_400_000;
-/** The scrub reads everything once a day. */
+/** Tolerated age of the last scrub, which normally runs daily. */
 const scrubbed = 8 * day;
 
-/** What sallyportd says of its store; without it, whether there is one. */
+/** What sallyportd reports of its store; without the daemon, whether a store exists. */
 export const storeCheck: Check = {
   id: 'store',
   what: 'it is whole, can be written, and its anchor follows it',
@@ -45,7 +45,7 @@ export const storeCheck: Check = {
   },
 };
 
-/** It is at most a second behind; so it is looked at once more. */
+/** The anchor is at most a second behind, so it is read a second time. */
 async function anchor(machine: Machine, { store }: StatusView): Promise<readonly Finding[]> {
   if (store.anchorCommit >= store.commit) return [];
   await machine.wait(2_000);
@@ -99,7 +99,7 @@ async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
     ...(directory?.kind === 'absent' ? [store] : current?.kind === 'absent' ? [`${store}/CURRENT`] : []),
     ...(mark?.kind === 'absent' ? [anchor] : []),
   ];
-  // Nothing at all: it was never made.
+  // Store, anchor and key are all absent: the store was never created.
   if (directory?.kind === 'absent' && mark?.kind === 'absent' && key?.kind === 'absent') return [];
   if (lost.length > 0)
     return [
