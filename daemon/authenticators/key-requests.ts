@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Registration } from '../factors/answer.ts';
 import type { Assertion, SecurityKey, UserVerification } from '../factors/contract.ts';
 import { credentialOf, type FactorRecord } from '../factors/kinds.ts';
 import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../host/security-keys.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
-import type { CreationOptions, Registration } from './registrations.ts';
+import type { CreationOptions } from './registrations.ts';
 
 /** The credentials that may answer in a login. */
 export interface CredentialRequest {

@@ -1,25 +1,10 @@
 import type { MetadataStatement } from '@simplewebauthn/server';
 import type { AllowedModels, RelyingParty } from '../config/contract.ts';
-import type { FactorBase, KeyAlgorithm, UserVerification } from '../factors/contract.ts';
-import type { WebauthnRecord } from '../factors/webauthn.ts';
+import type { Registered, Registration } from '../factors/answer.ts';
+import type { KeyAlgorithm, UserVerification } from '../factors/contract.ts';
 import { createAccountMutex } from '../lib/account-mutex.ts';
 import { messageOf, SallyportError } from '../lib/errors.ts';
 import { readMetadata } from './metadata.ts';
-
-/**
- * The response of a security key to a request for a new credential. `challenge`, `origin` and `rpId` are those of
- * the request, never those of the response.
- */
-export interface Registration {
-  /** Base64url. */
-  readonly credentialId: string;
-  readonly challenge: string;
-  readonly origin: string;
-  readonly rpId: string;
-  readonly clientDataJSON: Buffer;
-  readonly attestationObject: Buffer;
-  readonly transports: readonly string[];
-}
 
 /** What the realm requires of new credentials. */
 export interface Wanted {
@@ -27,8 +12,6 @@ export interface Wanted {
   readonly residentKey: boolean;
   readonly models?: AllowedModels;
 }
-
-export type NewCredential = Omit<WebauthnRecord, keyof FactorBase>;
 
 /** COSE algorithms that are accepted, in order of preference. */
 export const keyAlgorithms: readonly KeyAlgorithm[] = ['es256', 'eddsa', 'rs256'];
@@ -49,7 +32,7 @@ const accountMutex = createAccountMutex();
  *
  * @throws SallyportError `key-refused`, `metadata-unreadable`
  */
-export async function verifyRegistration(registration: Registration, wanted: Wanted): Promise<NewCredential> {
+export async function verifyRegistration(registration: Registration, wanted: Wanted): Promise<Registered> {
   const library = await import('@simplewebauthn/server');
   const { models } = wanted;
   const statements = models === undefined ? [] : await readMetadata(models);
@@ -84,13 +67,11 @@ export async function verifyRegistration(registration: Registration, wanted: Wan
   if (credential.id !== registration.credentialId) throw refused('it answered for another credential');
   if (models !== undefined) await refuseModel(registration, aaguid, fmt, models);
   return {
-    kind: 'webauthn',
     rpId: registration.rpId,
     credentialId: credential.id,
     publicKey: Buffer.from(credential.publicKey).toString('base64'),
     algorithm: await algorithmOf(credential.publicKey),
     counter: credential.counter,
-    spent: [],
     aaguid,
     attested: models !== undefined,
     resident: wanted.residentKey,

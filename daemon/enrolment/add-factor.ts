@@ -1,18 +1,14 @@
 import { questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
-import {
-  type CreationOptions,
-  keyAlgorithms,
-  type NewCredential,
-  verifyRegistration,
-} from '../authenticators/registrations.ts';
+import { type CreationOptions, keyAlgorithms, verifyRegistration } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
-import { answerFormatOf } from '../factors/answer-format.ts';
+import type { Registered } from '../factors/answer.ts';
 import type { FactorContext } from '../factors/contract.ts';
-import { type FactorRecord, summaryOf } from '../factors/kinds.ts';
+import { refuseSameCredential } from '../factors/credential.ts';
+import { type FactorRecord, isIssued, kindOf, kinds, summaryOf } from '../factors/kinds.ts';
 import { legacyCredential } from '../factors/u2f.ts';
-import { publicIdOf } from '../factors/yubikey-otp.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
+import { lockoutAt } from '../policy/lockout.ts';
 import { type Owner, ownRecord } from '../store/sealed/record-owner.ts';
 import { contextOf } from '../verifier/answer-context.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
@@ -20,17 +16,9 @@ import type { EnrolRequest, EnrolResult, Verifier } from '../verifier/contract.t
 import { otpForServers } from '../verifier/evaluate-answer.ts';
 import { changeEvent } from '../verifier/events.ts';
 import { accountOf, type CodeVerificationOptions } from '../verifier/verify-code.ts';
-import { markOf, marksIn } from '../verifier/yubikey-counters.ts';
-import {
-  enrolled,
-  type Found,
-  hasCode,
-  refuseKind,
-  refuseOneMore,
-  refuseSameCredential,
-  yubikeyOf,
-} from './enrolment.ts';
-import { unusableReason } from './ssh-enrolment.ts';
+import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
+import { markOf, marksIn, raised } from '../verifier/yubikey-counters.ts';
+import { enrolled, hasCode, newFactor, refuseKind, refuseOneMore } from './enrolment.ts';
 
 type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
 
@@ -52,17 +40,15 @@ export function createFactorEnrolment(options: CodeVerificationOptions): Adding 
           (work) => options.accountMutex(owner.name, work),
         );
       } finally {
-        request.code?.fill(0);
-        if ('secret' in request) request.secret.fill(0);
-        if ('privateId' in request) request.privateId.fill(0);
+        for (const value of Object.values(request)) if (Buffer.isBuffer(value)) value.fill(0);
       }
     },
     creationOptions: (user) => creationOptions(options, user),
     async legacyQuestion(user, credential) {
       const { owner, realm } = await accountOf(options, user);
-      const factors = await factorsBefore(options, owner, { kind: 'u2f' }, realm);
       const factor = { ...provisional, ...legacyCredential(credential) };
-      refuseSameCredential(factor, factors);
+      const factors = await factorsBefore(options, owner, factor, realm);
+      refuseSameCredential(factor.credentialId, factors);
       const question = questionFor(securityKeysOf([factor]), realm.webauthn.userVerification);
       if (question === undefined)
         throw new SallyportError('internal', 'internal error: no credential request; please report this');
@@ -78,7 +64,7 @@ async function creationOptions(options: CodeVerificationOptions, user: string): 
   const account = owner.name;
   const { webauthn } = options.config();
   if (webauthn === undefined) throw noRelyingParty(options.config().file);
-  const factors = await factorsBefore(options, owner, { kind: 'webauthn' }, realm);
+  const factors = await factorsBefore(options, owner, kinds.webauthn, realm);
   const { keyedHash } = options;
   return {
     account,
@@ -110,8 +96,8 @@ async function credentialIn(
   request: EnrolRequest,
   options: CodeVerificationOptions,
   realm: Realm,
-): Promise<NewCredential | undefined> {
-  if (request.kind !== 'webauthn') return undefined;
+): Promise<Registered | undefined> {
+  if (!('registration' in request)) return undefined;
   const { webauthn, file } = options.config();
   // The configuration may have changed since the key was asked.
   if (webauthn?.rpId !== request.registration.rpId) throw noRelyingParty(file);
@@ -131,19 +117,23 @@ async function tryEnrol(
   request: EnrolRequest,
   owner: Owner,
   realm: Realm,
-  credential: NewCredential | undefined,
+  registered: Registered | undefined,
 ): Promise<EnrolResult | Outside | undefined> {
   const now = options.clock.now();
   const account = owner.name;
   const { value, version } = await options.store.account(account);
   const record = ownRecord(value, owner, now);
-  const foundOut = await findOut(options, request, account, realm);
-  if (foundOut instanceof Outside) return foundOut;
-  const { found, ...said } = foundOut;
-  const context = { ...contextOf(realm, now, options.keyedHash), firstFactorVerified: true, ...said };
-  const all: Found = { ...found, ...(credential === undefined ? {} : { credential }) };
-  const made = enrolled(request, record, realm, context, options.randomness, all);
-  const until = made.factor.kind === 'bypass' ? { until: made.factor.until } : {};
+  const { keyedHash, randomness } = options;
+  const tools = { now, keyedHash, randomness, ...(registered === undefined ? {} : { registered }) };
+  const unverified = newFactor(request, record, realm, tools);
+  const evidence = await evidenceFor(options, request, unverified.record, account, realm);
+  if (evidence instanceof Outside) return evidence;
+  const { tokens, ...said } = evidence;
+  const context = { ...contextOf(realm, now, keyedHash), firstFactorVerified: true, ...said };
+  const underCounters = { ...unverified, record: raised(unverified.record, tokens) };
+  const made = enrolled(request, record, realm, context, underCounters);
+  const { until: ends } = summaryOf(made.factor);
+  const until = ends === undefined ? {} : { until: ends };
   const event = {
     ...changeEvent('factor-added', {
       outcome: 'done',
@@ -156,8 +146,9 @@ async function tryEnrol(
     }),
     ...until,
   };
-  const mark = markOf(made.factor, found.touched?.marks ?? new Map());
-  const warning = unusableReason(request, realm, made.record, now);
+  const mark = markOf(made.factor, tokens);
+  const locked = lockoutAt(record.lock, realm.lockout, now);
+  const warning = kindOf(request).enrolling?.unusable?.(realm, account, locked);
   if (!(await options.auditedStore.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
@@ -171,37 +162,31 @@ async function tryEnrol(
 
 /** What the audit records: whether a code verified the factor, or an administrator issued it. */
 function reasonOf({ kind, verify }: EnrolRequest): string {
-  if (kind === 'bypass') return 'issued';
+  if (isIssued({ kind })) return 'issued';
   return verify && hasCode(kind) ? 'verified' : 'unverified';
 }
 
-interface FoundOut extends Pick<FactorContext, 'validated' | 'signed'> {
-  readonly found: Found;
+interface Evidence extends Pick<FactorContext, 'validated' | 'signed'> {
+  readonly tokens: YubikeyCounters;
 }
 
-/**
- * Which YubiKey is to be added and its last-used counters; and what servers or a signature say of the verification.
- */
-async function findOut(
+/** The counters that a new factor shares; and what servers or a signature say of the verification. */
+async function evidenceFor(
   options: CodeVerificationOptions,
   request: EnrolRequest,
+  factor: FactorRecord,
   account: string,
   realm: Realm,
-): Promise<FoundOut | Outside> {
+): Promise<Evidence | Outside> {
   const { assertions, validations } = options;
-  if (request.kind === 'u2f' && request.assertion !== undefined) {
-    const factor = { ...provisional, ...legacyCredential(request.credential) };
+  if ('assertion' in request && request.assertion !== undefined) {
     const check = assertions.needed(request.assertion, [factor]);
     if (check !== undefined) return check;
     const { signed } = await assertions.of(request.assertion, [factor]);
-    return { found: {}, ...(signed === undefined ? {} : { signed }) };
+    return { tokens: new Map(), ...(signed === undefined ? {} : { signed }) };
   }
-  if (request.kind !== 'yubikey') return { found: {} };
+  if (kindOf(factor).counters === undefined) return { tokens: new Map() };
   const answer = request.code ?? noAnswer;
-  const shape = answerFormatOf(answer, new Set());
-  const touchedId = shape.kind === 'yubikey' ? publicIdOf(shape.text) : '';
-  const yubikey = yubikeyOf(request, touchedId);
-  const factor = { ...provisional, ...yubikey };
   const question = { factors: [factor], codesLocked: false, answer, where: 'whole' } as const;
   const ask = validations.needed(
     realm.yubikey.servers,
@@ -210,8 +195,8 @@ async function findOut(
   );
   if (ask !== undefined) return ask;
   const validated = validations.said(answer);
-  const marks = await marksIn(options.store, factor);
-  return { found: { touched: { yubikey, marks } }, ...(validated === undefined ? {} : { validated }) };
+  const tokens = await marksIn(options.store, factor);
+  return { tokens, ...(validated === undefined ? {} : { validated }) };
 }
 
 const noAnswer = Buffer.alloc(0);

@@ -1,38 +1,16 @@
-import type { NewCredential } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
+import type { AnswerFormat, FactorContext } from '../factors/answer.ts';
 import { answerFormatOf } from '../factors/answer-format.ts';
-import { generateBypassCode, hashBypassCode } from '../factors/bypass.ts';
-import {
-  type AnswerFormat,
-  exclusiveRequirement,
-  type FactorBase,
-  type FactorContext,
-  type RejectReason,
-  type YubikeyValidation,
-} from '../factors/contract.ts';
-import {
-  credentialOf,
-  type FactorRecord,
-  type KindName,
-  kindOf,
-  satisfiesRequirement,
-} from '../factors/kinds.ts';
-import { generateRecoveryKeys, hashRecoveryKeys } from '../factors/recovery.ts';
-import { checkSeed, hasSecret } from '../factors/seed.ts';
-import { saltLength } from '../factors/single-use.ts';
-import { legacyCredential } from '../factors/u2f.ts';
-import { type CloudYubikey, isSameKey, type LocalYubikey, type YubikeyRecord } from '../factors/yubikey.ts';
-import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey-otp.ts';
+import type { EnrolTools, Made } from '../factors/contract.ts';
+import { exclusiveRequirement, type YubikeyValidation } from '../factors/contract.ts';
+import { type FactorRecord, type KindName, kindOf, satisfiesRequirement } from '../factors/kinds.ts';
+import { noCurrentCode } from '../factors/seed.ts';
 import { SallyportError } from '../lib/errors.ts';
-import type { Randomness } from '../lib/randomness.ts';
-import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { AccountRecord } from '../store/contract.ts';
 import type { EnrolRequest } from '../verifier/contract.ts';
 import { acceptedAnswer } from '../verifier/replay.ts';
-import { raised, type YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { nameFor } from './factor-name.ts';
-import { newSshSk } from './ssh-enrolment.ts';
 
 /** An account's record with one more factor, not yet committed. */
 export interface Enrolled {
@@ -44,20 +22,37 @@ export interface Enrolled {
   readonly replaced: readonly FactorRecord[];
 }
 
-/** The YubiKey that is to be added, not validated, and its last-used counter. */
-export interface Touched {
-  readonly yubikey: Bare<CloudYubikey> | Bare<LocalYubikey>;
-  readonly marks: YubikeyCounters;
+/** A new factor that is not verified yet. */
+export interface Unverified extends Made<FactorRecord> {
+  readonly kept: readonly FactorRecord[];
+  readonly replaced: readonly FactorRecord[];
 }
 
-/** What was determined about a new factor before it is made. */
-export interface Found {
-  readonly touched?: Touched;
-  readonly credential?: NewCredential;
+/**
+ * @param tools without the code, which is in the request
+ * @throws SallyportError `bad-secret`, `bad-key`, `bad-name`, `name-taken`, `factor-kind-not-allowed`, `too-many-factors`
+ */
+export function newFactor(
+  request: EnrolRequest,
+  { factors }: AccountRecord,
+  realm: Realm,
+  tools: EnrolTools,
+): Unverified {
+  refuseKind(request, realm);
+  const kind = kindOf(request);
+  const replaced = kind.traits.isSingle ? factors.filter((old) => old.kind === request.kind) : [];
+  const kept = factors.filter((old) => !replaced.includes(old));
+  refuseOneMore(kept);
+  if (kind.enrolling === undefined)
+    throw new SallyportError(
+      'internal',
+      `internal error: no request can add the kind ${request.kind}; please report this`,
+    );
+  const id = tools.randomness.bytes(6).toString('hex');
+  const base = { id, name: nameFor(request, kept), created: tools.now, enabled: true };
+  const code = request.code === undefined ? {} : { code: request.code };
+  return { ...kind.enrolling.make(request, base, kept, { ...tools, ...code }), kept, replaced };
 }
-
-/** Without the fields that every factor has. */
-type Bare<R> = Omit<R, keyof FactorBase>;
 
 /**
  * Invariants:
@@ -73,18 +68,11 @@ export function enrolled(
   record: AccountRecord,
   realm: Realm,
   context: FactorContext,
-  randomness: Randomness,
-  found: Found = {},
+  { record: unverified, kept, replaced, ...shown }: Unverified,
 ): Enrolled {
-  refuseKind(request, realm);
-  const isSingle = request.kind === 'recovery' || request.kind === 'bypass';
-  const replaced = isSingle ? record.factors.filter((old) => old.kind === request.kind) : [];
-  const kept = record.factors.filter((old) => !replaced.includes(old));
-  refuseOneMore(kept);
-  const made = make(request, kept, context, randomness, found);
-  const factor = request.verify ? verifiedFactor(made.factor, request, context) : made.factor;
-  const shape = request.verify ? proofIn(request, factor) : noShape;
-  const accepted = acceptedAnswer(shape, record.account, factor, realm, context.now);
+  const factor = request.verify ? verifiedFactor(unverified, request, context) : unverified;
+  const format = request.verify ? proofIn(request, factor) : noFormat;
+  const accepted = acceptedAnswer(format, record.account, factor, realm, context.now);
   return {
     record: {
       ...record,
@@ -94,8 +82,7 @@ export function enrolled(
     },
     factor,
     replaced,
-    ...(made.recoveryKeys === undefined ? {} : { recoveryKeys: made.recoveryKeys }),
-    ...(made.bypassCode === undefined ? {} : { bypassCode: made.bypassCode }),
+    ...shown,
   };
 }
 
@@ -108,11 +95,11 @@ export function refuseOneMore(kept: readonly FactorRecord[]): void {
   );
 }
 
-const noShape: AnswerFormat = { kind: 'none' };
+const noFormat: AnswerFormat = { kind: 'none' };
 
 /** Whether a factor of this kind can be verified by a code or a touch. */
 export function hasCode(kind: KindName): boolean {
-  return kind !== 'recovery' && kind !== 'ssh-sk' && kind !== 'bypass';
+  return kindOf({ kind }).enrolling?.proof !== 'none';
 }
 
 /** @throws SallyportError `factor-kind-not-allowed` */
@@ -132,163 +119,18 @@ export function refuseKind(
   );
 }
 
-type Made = {
-  readonly factor: FactorRecord;
-  readonly recoveryKeys?: readonly string[];
-  readonly bypassCode?: string;
-};
-
-function make(
-  request: EnrolRequest,
-  kept: readonly FactorRecord[],
-  context: FactorContext,
-  randomness: Randomness,
-  { touched, credential }: Found,
-): Made {
-  const base = {
-    id: randomness.bytes(6).toString('hex'),
-    name: nameFor(request, kept),
-    created: context.now,
-    enabled: true,
-  };
-  if (request.kind === 'recovery') {
-    const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
-    const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(saltLength), context.keyedHash);
-    return { factor: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
-  }
-  if (request.kind === 'bypass') {
-    const bypassCode = generateBypassCode((max) => randomness.int(max));
-    const hashed = hashBypassCode(bypassCode, randomness.bytes(saltLength), context.keyedHash);
-    const until = context.now + request.forMs;
-    return { factor: { ...base, kind: 'bypass', ...hashed, until }, bypassCode };
-  }
-  if (request.kind === 'yubikey') {
-    if (touched === undefined)
-      throw new SallyportError(
-        'internal',
-        'internal error: a YubiKey without its counters; please report this',
-      );
-    const factor = { ...base, ...touched.yubikey };
-    checkYubikey(request, factor, kept);
-    return { factor: raised(factor, touched.marks) };
-  }
-  if (request.kind === 'webauthn' || request.kind === 'u2f') {
-    const made = request.kind === 'u2f' ? legacyCredential(request.credential) : credential;
-    if (made === undefined)
-      throw new SallyportError('internal', 'internal error: an unverified credential; please report this');
-    const factor = { ...base, ...made };
-    refuseSameCredential(factor, kept);
-    return { factor };
-  }
-  if (request.kind === 'ssh-sk')
-    return { factor: { ...base, kind: 'ssh-sk', ...newSshSk(request.publicKey, kept) } };
-  checkSeed(request.secret);
-  const secret = request.secret.toString('base64');
-  refuseSecondUse(secret, kept);
-  const { digits, algorithm } = request;
-  if (request.kind === 'hotp')
-    return { factor: { ...base, kind: 'hotp', secret, digits, algorithm, counter: request.counter } };
-  const { period } = request;
-  return { factor: { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 } };
-}
-
-type YubikeyRequest = EnrolRequest & { kind: 'yubikey' };
-
-/** The YubiKey in a request, not validated. @param touchedId the public id of the touch */
-export function yubikeyOf(request: YubikeyRequest, touchedId: string): Touched['yubikey'] {
-  const { kind } = request;
-  if (request.validation === 'cloud') return { kind, validation: 'cloud', publicId: touchedId, spent: [] };
-  const { publicId } = request;
-  const privateId = request.privateId.toString('base64');
-  const secret = request.secret.toString('base64');
-  return { kind, validation: 'local', publicId, privateId, secret, lastPress: -1, spent: [] };
-}
-
-function checkYubikey(request: YubikeyRequest, factor: YubikeyRecord, kept: readonly FactorRecord[]): void {
-  const wrong = (what: string) => {
-    throw new SallyportError('bad-secret', `${what}; copy it as shown by the tool that programmed the key`);
-  };
-  if (request.validation === 'cloud' && factor.publicId === '')
-    throw new SallyportError('wrong-code', 'not a YubiKey OTP; touch the key');
-  if (!isPublicId(factor.publicId)) wrong('the public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
-  if (request.validation === 'local') {
-    if (request.privateId.length !== privateIdBytes) wrong('the private id has 12 hex digits');
-    if (request.secret.length !== aesKeyBytes) wrong('the AES key has 32 hex digits');
-  }
-  const same = kept.find((other) => other.kind === 'yubikey' && isSameKey(other, factor));
-  if (same !== undefined)
-    throw new SallyportError(
-      'bad-secret',
-      `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
-    );
-}
-
-function refuseSecondUse(secret: string, kept: readonly FactorRecord[]): void {
-  const same = kept.find((factor) => hasSecret(factor, secret));
-  if (same === undefined) return;
-  throw new SallyportError(
-    'bad-secret',
-    `the factor "${same.name}" of this account has this very secret; remove it first, or use another secret`,
-  );
-}
-
 /** Evaluated as in a login; the returned record carries the last-used counter. */
 function verifiedFactor(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
-  if (!hasCode(factor.kind) || factor.kind === 'webauthn') return factor;
-  const verdict = kindOf(factor).verify(factor, proofIn(request, factor), context);
+  const { enrolling, verify } = kindOf(factor);
+  if (enrolling?.proof !== 'answer') return factor;
+  const verdict = verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
-  if (factor.kind === 'yubikey') throw refusedTouch(factor, verdict.reason);
-  if (factor.kind === 'u2f')
-    throw new SallyportError(
-      'wrong-code',
-      'the key that was touched did not sign for this public key; check it and the AppID',
-    );
-  if (verdict.offset !== undefined)
-    throw new SallyportError(
-      'wrong-code',
-      `that is ${offsetText(verdict.offset.seconds)}: set the clock of the device right, or that of this machine`,
-    );
-  throw new SallyportError(
-    'wrong-code',
-    `not a current code for this secret; check the secret, the clock of the device and of this machine`,
-  );
+  throw enrolling.refusal?.(factor, verdict) ?? noCurrentCode(verdict);
 }
 
 function proofIn(request: EnrolRequest, factor: FactorRecord): AnswerFormat {
-  if (request.kind === 'u2f')
-    return request.assertion === undefined ? noShape : { kind: 'assertion', assertion: request.assertion };
+  if ('assertion' in request && request.assertion !== undefined)
+    return { kind: 'assertion', assertion: request.assertion };
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
   return answerFormatOf(request.code ?? Buffer.alloc(0), digits);
-}
-
-function refusedTouch(
-  { validation }: FactorRecord & { kind: 'yubikey' },
-  reason: RejectReason,
-): SallyportError {
-  if (reason === 'unavailable')
-    return new SallyportError(
-      'validation-unavailable',
-      'the validation servers gave no verdict; the log of sallyportd says why, and `yubikey` in the realm which they are',
-    );
-  if (reason === 'replay')
-    return new SallyportError(
-      'wrong-code',
-      'that press, or a later one, was already used; touch the key again',
-    );
-  const what =
-    validation === 'local' ? 'check public id, private id and AES key' : 'its servers do not know it';
-  return new SallyportError('wrong-code', `not an OTP of this key; ${what}`);
-}
-
-/** @throws SallyportError `bad-secret` */
-export function refuseSameCredential(
-  factor: { readonly credentialId: string },
-  kept: readonly FactorRecord[],
-): void {
-  const same = kept.find((other) => credentialOf(other)?.credentialId === factor.credentialId);
-  if (same === undefined) return;
-  throw new SallyportError(
-    'bad-secret',
-    `the factor "${same.name}" of this account is this very credential; remove it first`,
-  );
 }

@@ -166,3 +166,32 @@ export type AcceptedFormat =
   | { readonly kind: FixedFormat }
   | { readonly kind: 'yubikey'; readonly publicId: string }
   | { readonly kind: 'assertion'; readonly credentialId: string };
+
+/**
+ * The response of a security key to a request for a new credential. `challenge`, `origin` and `rpId` are those of
+ * the request, never those of the response.
+ */
+export interface Registration {
+  /** Base64url. */
+  readonly credentialId: string;
+  readonly challenge: string;
+  readonly origin: string;
+  readonly rpId: string;
+  readonly clientDataJSON: Buffer;
+  readonly attestationObject: Buffer;
+  readonly transports: readonly string[];
+}
+
+/** What a registration proves of a new credential. */
+export interface Registered {
+  readonly credentialId: string;
+  /** Base64 of the COSE key. */
+  readonly publicKey: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly counter: number;
+  readonly rpId: string;
+  readonly aaguid: string;
+  readonly attested: boolean;
+  readonly resident: boolean;
+  readonly transports: readonly string[];
+}

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { bypassGroups } from './answer-format.ts';
 import type { FactorKind, RecoveryHash } from './contract.ts';
 import { base64, factorBase, type Infer, minuteOf, salted, time } from './fields.ts';
-import { consumeFrom, hashedSet } from './single-use.ts';
+import { consumeFrom, hashedSet, saltLength } from './single-use.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -21,7 +21,7 @@ export type BypassRecord = Infer<typeof schema>;
  * - it is void after its end and before its beginning: a clock that was set back revives no code;
  * - it is removed once used: the commit that accepts it removes the record.
  */
-export const bypass: FactorKind<BypassRecord> = {
+export const bypass: FactorKind<BypassRecord, never, { readonly kind: 'bypass'; readonly forMs: number }> = {
   kind: 'bypass',
   schema,
   words: { name: 'Bypass code', answer: 'bypass code' },
@@ -30,6 +30,18 @@ export const bypass: FactorKind<BypassRecord> = {
   usable: isOpen,
   answerFormats: () => [{ kind: 'bypass' }],
   restored: () => ({ note: 'bypass-void' }),
+  enrolling: {
+    proof: 'none',
+    make({ kind, forMs }, base, _kept, { now, keyedHash, randomness }) {
+      const bypassCode = generateBypassCode((max) => randomness.int(max));
+      const hashed = hashBypassCode(bypassCode, randomness.bytes(saltLength), keyedHash);
+      return { record: { ...base, kind, ...hashed, until: now + forMs }, bypassCode };
+    },
+    unusable: (_terms, account, locked) =>
+      locked === 'none'
+        ? undefined
+        : `typed codes of ${account} are locked, and this is one: sallyport user unlock ${account}`,
+  },
   exported: () => 'a bypass code works only on this machine, and expires',
   details: ({ until }) => ({ detail: `one login, until ${minuteOf(until)}`, until }),
   afterLogin: () => 'That code is used up. Add a factor of your own now.',

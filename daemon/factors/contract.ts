@@ -1,4 +1,5 @@
 import type { GenericSchema } from 'valibot';
+import type { SallyportError } from '../lib/errors.ts';
 import type {
   AcceptedFormat,
   AnswerFormat,
@@ -7,6 +8,7 @@ import type {
   FactorContext,
   FactorVerdict,
   RecoveryHash,
+  Registered,
   SecurityKey,
 } from './answer.ts';
 import type { OtpFields } from './fields.ts';
@@ -33,6 +35,7 @@ export interface RealmTerms {
   readonly totp: { readonly skew: number };
   readonly yubikey: { readonly validation?: YubikeyValidation };
   readonly webauthn: { readonly models?: { readonly aaguids: readonly string[] } };
+  readonly rules: readonly { readonly action: { readonly kind: string } }[];
 }
 
 /** What a realm allows of a kind beyond requiring it. */
@@ -93,6 +96,41 @@ export type RestoreNote =
   /** Two consecutive answers, once. */
   | 'two-in-a-row';
 
+/** What a new factor is made with. */
+export interface EnrolTools {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly keyedHash: RecoveryHash;
+  readonly randomness: { bytes(length: number): Buffer; int(max: number): number };
+  /** What was typed or touched to verify it. */
+  readonly code?: Buffer;
+  /** What its registration proves; absent without one. */
+  readonly registered?: Registered;
+}
+
+export interface Made<R extends AnyRecord> {
+  readonly record: R;
+  /** In clear, shown once. */
+  readonly recoveryKeys?: readonly string[];
+  readonly bypassCode?: string;
+}
+
+/** How a factor is added. `Q` is the request without the fields that all kinds share: user, name and code. */
+export interface Enrolling<R extends AnyRecord, Q> {
+  /** answer: what is typed or signed; making: its registration, which was verified; none: it has no verification. */
+  readonly proof: 'answer' | 'making' | 'none';
+  /**
+   * The record, without its shared counters.
+   * @param kept the factors that the account has already: it never holds one seed or key twice
+   * @throws SallyportError, which says why it cannot be added
+   */
+  make(request: Q, base: FactorBase, kept: readonly AnyRecord[], tools: EnrolTools): Made<R>;
+  /** Where an answer verifies it: why this one does not. */
+  refusal?(record: R, verdict: FactorVerdict & { readonly outcome: 'refused' }): SallyportError;
+  /** Why a factor that was just added cannot be used at present; undefined if usable. */
+  unusable?(terms: RealmTerms, account: string, locked: 'none' | 'codes' | 'all'): string | undefined;
+}
+
 /** The context in which factors of other systems are imported. */
 export interface ImportTools {
   /** Milliseconds since the epoch. */
@@ -140,7 +178,7 @@ export interface SharedCounters<R extends AnyRecord> {
 }
 
 /** One contract for all kinds; `test/unit/factors/contract.ts` is the suite that each passes. */
-export interface FactorKind<R extends AnyRecord, P = never> {
+export interface FactorKind<R extends AnyRecord, P = never, Q = never> {
   readonly kind: R['kind'];
   /** The schema of the store, in and out: unknown fields are rejected. */
   readonly schema: GenericSchema<unknown, R>;
@@ -182,6 +220,8 @@ export interface FactorKind<R extends AnyRecord, P = never> {
   restored(record: R, restoring: Restoring<R>): { readonly record?: R; readonly note?: RestoreNote };
   /** Why a realm rejects such a factor, and what to do; absent, or undefined, if it accepts it. */
   notTaken?(asked: { readonly validation?: YubikeyValidation }, terms: RealmTerms): string | undefined;
+  /** Absent: no request can add it. */
+  readonly enrolling?: Enrolling<R, Q>;
   /** Absent: it cannot be imported. */
   readonly importing?: Importing<R, P>;
   /** What is exported of it; a string says why it cannot be. */

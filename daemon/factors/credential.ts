@@ -40,6 +40,16 @@ export function isCredentialOf(kept: object, credentialId: string): kept is Cred
   return 'credentialId' in kept && kept.credentialId === credentialId;
 }
 
+/** @throws SallyportError `bad-secret` */
+export function refuseSameCredential(credentialId: string, kept: readonly AnyRecord[]): void {
+  const same = kept.find((other) => isCredentialOf(other, credentialId));
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account is this very credential; remove it first`,
+  );
+}
+
 /** @throws SallyportError `key-refused` */
 export function refuseModels({ name, webauthn }: RealmTerms): void {
   if (webauthn.models === undefined) return;

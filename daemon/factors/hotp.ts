@@ -1,6 +1,14 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
-import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import type {
+  AnswerFormat,
+  AnyRecord,
+  FactorContext,
+  FactorKind,
+  FactorVerdict,
+  OtpAlgorithm,
+  OtpDigits,
+} from './contract.ts';
 import {
   algorithmNames,
   count,
@@ -13,7 +21,7 @@ import {
   resyncText,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
-import { checkSeed, hasSecret, otherSettings } from './seed.ts';
+import { checkSeed, hasSecret, newSecret, noCurrentCode, otherSettings } from './seed.ts';
 
 /** Lost presses: the expected code and this many after it are accepted (RFC 4226, 7.2: s). */
 const lookAhead = 10;
@@ -44,7 +52,7 @@ const portable = v.strictObject({
 });
 
 /** RFC 4226. The moving factor is a counter that each press increments. */
-export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
+export const hotp: FactorKind<HotpRecord, Infer<typeof portable>, NewHotp> = {
   kind: 'hotp',
   schema,
   words: { name: 'HOTP', answer: 'verification code' },
@@ -55,6 +63,13 @@ export const hotp: FactorKind<HotpRecord, Infer<typeof portable>> = {
   restored(record, { same }) {
     const counter = Math.max(record.counter, same?.counter ?? 0);
     return { record: { ...record, counter, inDoubt: true }, note: 'two-in-a-row' };
+  },
+  enrolling: {
+    proof: 'answer',
+    make({ kind, secret, digits, algorithm, counter }, base, kept) {
+      return { record: { ...base, kind, secret: newSecret(secret, kept), digits, algorithm, counter } };
+    },
+    refusal: (_record, verdict) => noCurrentCode(verdict),
   },
   importing: {
     schema: portable,
@@ -114,6 +129,14 @@ function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
   const reason = record.inDoubt ? 'resync-required' : 'wrong';
   return { outcome: 'refused', reason, resync: { factor: record.id, counter: far + 1 } };
+}
+
+interface NewHotp {
+  readonly kind: 'hotp';
+  readonly secret: Buffer;
+  readonly digits: OtpDigits;
+  readonly algorithm: OtpAlgorithm;
+  readonly counter: number;
 }
 
 function isHotp(record: AnyRecord): record is HotpRecord {

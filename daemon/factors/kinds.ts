@@ -27,6 +27,10 @@ export const kinds = {
 
 export type KindName = keyof typeof kinds;
 export type FactorRecord = Infer<(typeof kinds)[KindName]['schema']>;
+/** The request for a new factor, of each kind that a request can add. */
+export type NewFactor = {
+  [K in KindName]: Parameters<NonNullable<(typeof kinds)[K]['enrolling']>['make']>[0];
+}[KindName];
 /** A factor of another system. */
 export type PortableFactor = Infer<NonNullable<(typeof kinds)[KindName]['importing']>['schema']>;
 
@@ -36,9 +40,13 @@ export const kindAtLogin = 'totp' satisfies KindName;
 export const sshKind = 'ssh-sk' satisfies KindName;
 
 /** The code for a record of this kind. */
-export function kindOf({ kind }: { readonly kind: KindName }): FactorKind<FactorRecord, PortableFactor> {
+export function kindOf({
+  kind,
+}: {
+  readonly kind: KindName;
+}): FactorKind<FactorRecord, PortableFactor, NewFactor> {
   // Each takes only records of the kind by which it was looked up.
-  return kinds[kind] as unknown as FactorKind<FactorRecord, PortableFactor>;
+  return kinds[kind] as unknown as FactorKind<FactorRecord, PortableFactor, NewFactor>;
 }
 
 /** A factor as it is listed: nothing that helps to make a code. */

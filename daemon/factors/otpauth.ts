@@ -60,3 +60,5 @@ function encode(text: string): string {
     (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 }
+
+export type TotpToken = OtpauthToken & { readonly kind: 'totp' };

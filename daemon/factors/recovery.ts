@@ -2,10 +2,12 @@ import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
 import { pluralise } from '../lib/units.ts';
 import { limits } from '../limits.ts';
+import type { FactorBase } from './answer.ts';
 import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
 import type {
   AnswerFormat,
   AnyRecord,
+  EnrolTools,
   FactorContext,
   FactorKind,
   FactorVerdict,
@@ -56,7 +58,7 @@ const portable = v.strictObject({
 });
 
 /** Single-use keys, to print or to keep in a vault. Stored only as keyed hashes: they cannot be read back. */
-export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>> = {
+export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>, { readonly kind: 'recovery' }> = {
   kind: 'recovery',
   schema,
   words: { name: 'Recovery keys', answer: 'recovery key', set: 'recovery keys' },
@@ -67,6 +69,10 @@ export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>> = {
   verify,
   isSame: isSameSet,
   restored: restoredSet,
+  enrolling: {
+    proof: 'none',
+    make: (_request, base, _kept, tools) => newRecovery(base, tools),
+  },
   importing: {
     schema: portable,
     same: ({ kind }, kept) => kept.kind === kind,
@@ -135,6 +141,15 @@ export function hashLegacyRecovery(
 ): Pick<RecoveryRecord, 'keyId' | 'salt' | 'hashes' | 'legacy'> {
   const digests = entries.map((entry) => entry?.toLowerCase() ?? null);
   return { ...hashedSet(digests, salt, keyedHash), legacy: { scheme: 'proxmox', secret } };
+}
+
+export function newRecovery(
+  base: FactorBase,
+  { keyedHash, randomness }: Pick<EnrolTools, 'keyedHash' | 'randomness'>,
+): { readonly record: RecoveryRecord; readonly recoveryKeys: readonly string[] } {
+  const recoveryKeys = generateRecoveryKeys((max) => randomness.int(max));
+  const hashes = hashRecoveryKeys(recoveryKeys, randomness.bytes(saltLength), keyedHash);
+  return { record: { ...base, kind: 'recovery', ...hashes }, recoveryKeys };
 }
 
 function isRecovery(record: AnyRecord): record is RecoveryRecord {

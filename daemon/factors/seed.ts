@@ -1,4 +1,6 @@
 import { SallyportError } from '../lib/errors.ts';
+import { offsetText } from '../lib/units.ts';
+import type { AnyRecord, ClockOffset } from './answer.ts';
 
 /**
  * Limits of a seed in bytes. A random one is as long as the output of its hash (RFC 4226, 4; RFC 6238, 5.1). In a
@@ -43,5 +45,26 @@ export function otherSettings({ name }: { readonly name: string }): SallyportErr
   return new SallyportError(
     'other-settings',
     `the factor "${name}" of this account has this very secret with other settings; remove one of the two`,
+  );
+}
+
+/** @throws SallyportError `bad-secret` */
+export function newSecret(secret: Buffer, kept: readonly AnyRecord[]): string {
+  checkSeed(secret);
+  const text = secret.toString('base64');
+  const same = kept.find((factor) => hasSecret(factor, text));
+  if (same === undefined) return text;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account has this very secret; remove it first, or use another secret`,
+  );
+}
+
+export function noCurrentCode({ offset }: { readonly offset?: ClockOffset }): SallyportError {
+  return new SallyportError(
+    'wrong-code',
+    offset === undefined
+      ? 'not a current code for this secret; check the secret, the clock of the device and of this machine'
+      : `that is ${offsetText(offset.seconds)}: set the clock of the device right, or that of this machine`,
   );
 }

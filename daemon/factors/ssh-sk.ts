@@ -1,7 +1,10 @@
 import * as v from 'valibot';
-import type { FactorKind } from './contract.ts';
+import { SallyportError } from '../lib/errors.ts';
+import type { AnyRecord } from './answer.ts';
+import type { FactorKind, RealmTerms } from './contract.ts';
 import { base64, factorBase, type Infer } from './fields.ts';
-import { fingerprintOf, keyTypes } from './ssh-key.ts';
+import type { SshSkKey } from './ssh-key.ts';
+import { fingerprintOf, keyTypes, readSshSkKey } from './ssh-key.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -17,19 +20,58 @@ export type SshSkRecord = Infer<typeof schema>;
  * An OpenSSH security key. sshd asks for it and verifies the answer before PAM is reached, so nothing that is typed
  * or touched at our prompt matches it: policy matches it (policy/requirement.ts), and the verifier accepts it.
  */
-export const sshSk: FactorKind<SshSkRecord> = {
-  kind: 'ssh-sk',
-  schema,
-  words: { name: 'SSH key', answer: 'SSH security key' },
-  satisfies: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
-  usable: () => true,
-  // It never reports its model.
-  notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
-  answerFormats: () => [],
-  sshKey: ({ publicKey }) => publicKey,
-  restored: (record) => ({ record }),
-  exported: () => 'the key is in ~/.ssh already; enrol its .pub file there',
-  details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
-  verify: () => ({ outcome: 'refused', reason: 'wrong' }),
-};
+export const sshSk: FactorKind<SshSkRecord, never, { readonly kind: 'ssh-sk'; readonly publicKey: string }> =
+  {
+    kind: 'ssh-sk',
+    schema,
+    words: { name: 'SSH key', answer: 'SSH security key' },
+    satisfies: 'webauthn',
+    traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+    usable: () => true,
+    // It never reports its model.
+    notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
+    answerFormats: () => [],
+    sshKey: ({ publicKey }) => publicKey,
+    restored: (record) => ({ record }),
+    enrolling: {
+      proof: 'none',
+      make: ({ kind, publicKey }, base, kept) => ({
+        record: { ...base, kind, ...newSshSk(publicKey, kept) },
+      }),
+      unusable: idleIn,
+    },
+    exported: () => 'the key is in ~/.ssh already; enrol its .pub file there',
+    details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
+    verify: () => ({ outcome: 'refused', reason: 'wrong' }),
+  };
+
+/**
+ * The key that is to be added. It needs no verification by a code: the stored key is public and opens no login, and
+ * without the private key sshd refuses first.
+ *
+ * @param kept the factors that the account has already
+ * @throws SallyportError `bad-key`
+ */
+function newSshSk(publicKey: string, kept: readonly AnyRecord[]): SshSkKey {
+  const key = readSshSkKey(publicKey);
+  const same = kept.find(
+    (other) => other.kind === 'ssh-sk' && 'publicKey' in other && other.publicKey === key.publicKey,
+  );
+  if (same === undefined) return key;
+  throw new SallyportError(
+    'bad-key',
+    `the factor "${same.name}" of this account is the same key${same.enabled ? '' : ', and disabled'}; ${same.enabled ? 'nothing to add' : 'enable it instead'}`,
+  );
+}
+
+/** Why this realm does not accept the key, and the rule that would; undefined if a rule accepts it. */
+function idleIn(realm: RealmTerms): string | undefined {
+  if (realm.rules.some(({ action }) => action.kind === 'accept')) return undefined;
+  const { name, require, webauthn } = realm;
+  if (webauthn.models !== undefined)
+    return `the realm "${name}" allows only certain models of security keys (webauthn.aaguids), and an SSH key does not report its model, so it is not accepted there`;
+  const rule = '[[realm.rule]] services = ["sshd"] action = { accept = "ssh-sk" }';
+  const isMet = require === 'none' || require === 'any' || require.includes('webauthn');
+  const also = isMet ? '' : ', and add "webauthn" to its require';
+  return `no rule of the realm "${name}" accepts ssh-sk, so this key is not accepted; add to that realm: ${rule}${also}`;
+}

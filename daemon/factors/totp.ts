@@ -2,7 +2,16 @@ import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
-import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
+import type { FactorBase } from './answer.ts';
+import type {
+  AnswerFormat,
+  AnyRecord,
+  FactorContext,
+  FactorKind,
+  FactorVerdict,
+  OtpAlgorithm,
+  OtpDigits,
+} from './contract.ts';
 import {
   algorithmNames,
   count,
@@ -16,7 +25,7 @@ import {
   time,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
-import { checkSeed, hasSecret, otherSettings } from './seed.ts';
+import { checkSeed, hasSecret, newSecret, noCurrentCode, otherSettings } from './seed.ts';
 
 /** A clock further out is broken; each step of drift is one more code that a thief may use later. */
 export const furthestDrift = 10;
@@ -70,7 +79,7 @@ type PortableTotp = Infer<typeof portable>;
 const furthestMark = 2 * 3_600;
 
 /** RFC 6238. The moving factor is the count of periods since 1970, called step here. */
-export const totp: FactorKind<TotpRecord, PortableTotp> = {
+export const totp: FactorKind<TotpRecord, PortableTotp, NewTotp> = {
   kind: 'totp',
   schema,
   words: { name: 'TOTP', answer: 'verification code' },
@@ -96,6 +105,11 @@ export const totp: FactorKind<TotpRecord, PortableTotp> = {
     const { heldStep: _, ...free } = record;
     if (present <= mark) return { record: { ...free, drift, lastStep: mark } };
     return { record: { ...free, drift, lastStep: present, heldStep: present } };
+  },
+  enrolling: {
+    proof: 'answer',
+    make: (request, base, kept) => ({ record: newTotp(request, base, kept) }),
+    refusal: (_record, verdict) => noCurrentCode(verdict),
   },
   importing: {
     schema: portable,
@@ -164,6 +178,24 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
   return context.firstFactorVerified === true
     ? atAnotherTime(record, format.text, context)
     : refused('wrong');
+}
+
+export interface NewTotp {
+  readonly kind: 'totp';
+  readonly secret: Buffer;
+  readonly digits: OtpDigits;
+  readonly period: number;
+  readonly algorithm: OtpAlgorithm;
+}
+
+/** @throws SallyportError `bad-secret` */
+export function newTotp(
+  { secret: seed, digits, period, algorithm }: Omit<NewTotp, 'kind'>,
+  base: FactorBase,
+  kept: readonly AnyRecord[],
+): TotpRecord {
+  const secret = newSecret(seed, kept);
+  return { ...base, kind: 'totp', secret, digits, period, algorithm, lastStep: -1, drift: 0 };
 }
 
 function isTotp(record: AnyRecord): record is TotpRecord {

@@ -1,12 +1,14 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
+import type { Assertion } from './answer.ts';
 import type { FactorBase, FactorKind, KeyAlgorithm } from './contract.ts';
 import { coseKey } from './cose.ts';
 import {
   assertionOf,
   isCredentialOf,
   refuseModels,
+  refuseSameCredential,
   restoredCredential,
   staysHere,
   verifyAssertion,
@@ -40,8 +42,15 @@ const portable = v.strictObject({
   verified: v.boolean(),
 });
 
+interface NewU2f {
+  readonly kind: 'u2f';
+  readonly credential: U2fCredential;
+  /** The verification, unless an administrator omits it. */
+  readonly assertion?: Assertion;
+}
+
 /** A legacy credential, whatever relying party it was made for. */
-export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
+export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, NewU2f> = {
   kind: 'u2f',
   schema,
   words: { name: 'U2F key', answer: 'security key' },
@@ -53,6 +62,19 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>> = {
     models === undefined ? undefined : 'has no model, and the realm allows only some',
   answerFormats: assertionOf,
   restored: (record, { same }) => restoredCredential(record, same),
+  enrolling: {
+    proof: 'answer',
+    make({ credential }, base, kept) {
+      const record = { ...base, ...legacyCredential(credential) };
+      refuseSameCredential(record.credentialId, kept);
+      return { record };
+    },
+    refusal: () =>
+      new SallyportError(
+        'wrong-code',
+        'the key that was touched did not sign for this public key; check it and the AppID',
+      ),
+  },
   importing: {
     schema: portable,
     same: ({ credentialId }, kept) => isCredentialOf(kept, credentialId),

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
+import type { Registration } from './answer.ts';
 import type { FactorKind } from './contract.ts';
 import { coseKey } from './cose.ts';
 import {
@@ -8,6 +9,7 @@ import {
   isCredentialOf,
   keyAlgorithmNames,
   refuseModels,
+  refuseSameCredential,
   restoredCredential,
   staysHere,
   verifyAssertion,
@@ -47,8 +49,14 @@ const portable = v.strictObject({
   rpId: v.pipe(v.string(), v.maxBytes(limits.appIdLength)),
 });
 
+/** Needs no code: the key made it for a challenge of ours. */
+interface NewWebauthn {
+  readonly kind: 'webauthn';
+  readonly registration: Registration;
+}
+
 /** A credential for our own relying party. */
-export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>> = {
+export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>, NewWebauthn> = {
   kind: 'webauthn',
   schema,
   words: { name: 'Security key', answer: 'security key' },
@@ -67,6 +75,15 @@ export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>> = {
   },
   answerFormats: assertionOf,
   restored: (record, { same }) => restoredCredential(record, same),
+  enrolling: {
+    proof: 'making',
+    make({ kind }, base, kept, { registered }) {
+      if (registered === undefined)
+        throw new SallyportError('internal', 'internal error: an unverified credential; please report this');
+      refuseSameCredential(registered.credentialId, kept);
+      return { record: { ...base, kind, ...registered, spent: [] } };
+    },
+  },
   importing: {
     schema: portable,
     same: ({ credentialId }, kept) => isCredentialOf(kept, credentialId),

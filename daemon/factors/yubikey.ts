@@ -21,8 +21,9 @@ import {
   text,
 } from './fields.ts';
 import { otherSettings } from './seed.ts';
+import type { NewYubikey } from './yubikey-enrolment.ts';
+import { checkPortable, checkRequested, highestPress, refusedTouch, requested } from './yubikey-enrolment.ts';
 import {
-  aesKeyBytes,
   aesKeyCounterName,
   blockLength,
   bytesOf,
@@ -82,14 +83,11 @@ const portable = v.variant('validation', [
 ]);
 type PortableYubikey = Infer<typeof portable>;
 
-/** 15 bits of use counter and 8 of session counter. */
-const highestPress = 0x7f_ffff;
-
 /**
  * A YubiKey OTP: a public id, and a block encrypted with the AES key of the YubiKey. An OTP with another public id
  * may be from another key in the same pocket: it matches nothing here, and is not counted.
  */
-export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
+export const yubikey: FactorKind<YubikeyRecord, PortableYubikey, NewYubikey> = {
   kind: 'yubikey',
   schema,
   words: { name: 'YubiKey', answer: 'YubiKey OTP' },
@@ -136,6 +134,15 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey> = {
     validation === undefined || asked === validation
       ? undefined
       : `the realm "${name}" accepts only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
+  enrolling: {
+    proof: 'answer',
+    make(request, base, kept, { code }) {
+      const record = keyIn(requested(request, code), base);
+      checkNew(request, record, kept);
+      return { record };
+    },
+    refusal: ({ validation }, { reason }) => refusedTouch(validation, reason),
+  },
   importing: {
     schema: portable,
     same: (moved, kept) => isYubikey(kept) && isSameKey(kept, keyIn(moved, kept)),
@@ -244,8 +251,19 @@ function isYubikey(record: AnyRecord): record is YubikeyRecord {
   return record.kind === 'yubikey';
 }
 
+/** @throws SallyportError `wrong-code`, `bad-secret` */
+function checkNew(request: NewYubikey, record: YubikeyRecord, kept: readonly AnyRecord[]): void {
+  checkRequested(request, record.publicId);
+  const same = kept.find((other) => isYubikey(other) && isSameKey(other, record));
+  if (same === undefined) return;
+  throw new SallyportError(
+    'bad-secret',
+    `the factor "${same.name}" of this account is this very YubiKey; remove it first`,
+  );
+}
+
 /** Whether both are the same key, however it is validated. */
-export function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
+function isSameKey(a: YubikeyRecord, b: YubikeyRecord): boolean {
   const sharesId = publicIdCounterName(a) === publicIdCounterName(b);
   const isLocal = a.validation === 'local' && b.validation === 'local';
   return sharesId || (isLocal && aesKeyCounterName(a) === aesKeyCounterName(b));
@@ -257,17 +275,6 @@ function keyIn(moved: PortableYubikey, { id, name, created, enabled }: FactorBas
   if (moved.validation === 'cloud') return { ...common, validation: 'cloud' };
   const { privateId, secret, lastPress } = moved;
   return { ...common, validation: 'local', privateId, secret, lastPress };
-}
-
-function checkPortable(moved: PortableYubikey): void {
-  const wrong = (what: string) => {
-    throw new SallyportError('bad-secret', `${what}; check the file`);
-  };
-  if (!isPublicId(moved.publicId)) wrong('a public id has 2 to 16 modhex symbols (cbdefghijklnrtuv)');
-  if (moved.validation === 'cloud') return;
-  if (Buffer.from(moved.privateId, 'base64').length !== privateIdBytes) wrong('a private id has 6 bytes');
-  if (Buffer.from(moved.secret, 'base64').length !== aesKeyBytes) wrong('an AES key has 16 bytes');
-  if (moved.lastPress > highestPress) wrong('the last press is higher than any key gets');
 }
 
 /** Applies the shared counters. A counter that the record says it wrote, in its own commit, must exist. */

@@ -1,12 +1,12 @@
 import type { Approval, Approvals } from '../authenticators/approvals.ts';
 import type { Assertions } from '../authenticators/assertions.ts';
 import type { CredentialRequest, KeyRequests } from '../authenticators/key-requests.ts';
-import type { CreationOptions, Registration } from '../authenticators/registrations.ts';
+import type { CreationOptions } from '../authenticators/registrations.ts';
 import type { Validations } from '../authenticators/validations.ts';
 import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answer-format.ts';
-import type { Assertion, FactorContext, OtpAlgorithm, OtpDigits, Resync } from '../factors/contract.ts';
-import type { FactorSummary } from '../factors/kinds.ts';
+import type { FactorContext, Resync } from '../factors/contract.ts';
+import type { FactorSummary, NewFactor } from '../factors/kinds.ts';
 import type { RecoveryRecord } from '../factors/recovery.ts';
 import type { TotpRecord } from '../factors/totp.ts';
 import type { U2fCredential } from '../factors/u2f.ts';
@@ -142,46 +142,7 @@ export type EnrolRequest = {
   /** A current code; only an administrator may omit it, explicitly. */
   readonly code?: Buffer;
   readonly verify: boolean;
-} & (
-  | {
-      readonly kind: 'totp';
-      readonly secret: Buffer;
-      readonly digits: OtpDigits;
-      readonly period: number;
-      readonly algorithm: OtpAlgorithm;
-    }
-  | {
-      readonly kind: 'hotp';
-      readonly secret: Buffer;
-      readonly digits: OtpDigits;
-      readonly algorithm: OtpAlgorithm;
-      readonly counter: number;
-    }
-  /** The YubiKey type, as shown by the OTP in `code`. */
-  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
-  | {
-      readonly kind: 'yubikey';
-      readonly validation: 'local';
-      /** Modhex. */
-      readonly publicId: string;
-      readonly privateId: Buffer;
-      /** The AES key. */
-      readonly secret: Buffer;
-    }
-  /** Needs no code: the key made it for a challenge of ours. */
-  | { readonly kind: 'webauthn'; readonly registration: Registration }
-  | {
-      readonly kind: 'u2f';
-      readonly credential: U2fCredential;
-      /** The verification, unless an administrator omits it. */
-      readonly assertion?: Assertion;
-    }
-  /** An SSH security key: the line of its .pub file. It has no code. */
-  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
-  | { readonly kind: 'recovery' }
-  /** A code that an administrator issues, with its validity in milliseconds. */
-  | { readonly kind: 'bypass'; readonly forMs: number }
-);
+} & NewFactor;
 
 export interface EnrolResult {
   readonly account: string;

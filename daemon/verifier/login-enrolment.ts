@@ -3,11 +3,12 @@ import { defaults } from '../config/defaults.ts';
 import { type Answer, answerFormatOf } from '../factors/answer-format.ts';
 import { groupedBase32 } from '../factors/base32.ts';
 import type { FactorContext } from '../factors/contract.ts';
-import { type OtpauthToken, shortOtpauthUris } from '../factors/otpauth.ts';
-import { generateRecoveryKeys, hashRecoveryKeys, type RecoveryRecord } from '../factors/recovery.ts';
+import { kinds } from '../factors/kinds.ts';
+import type { TotpToken } from '../factors/otpauth.ts';
+import { shortOtpauthUris } from '../factors/otpauth.ts';
+import { newRecovery, type RecoveryRecord } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
-import { saltLength } from '../factors/single-use.ts';
-import { type TotpRecord, totp } from '../factors/totp.ts';
+import { newTotp, type TotpRecord, totp } from '../factors/totp.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { qrCode } from '../lib/qr.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -49,20 +50,14 @@ export function openFirst(
   const { digits, period, algorithm } = realm.totp;
   const account = subject.target.name;
   const seed = randomness.bytes(seedLengths.random[algorithm]);
-  const factor: TotpRecord = {
+  const base = {
     id: randomness.bytes(6).toString('hex'),
-    name: 'TOTP',
+    name: totp.words.name,
     created: now,
     enabled: true,
-    kind: 'totp',
-    secret: seed.toString('base64'),
-    digits,
-    period,
-    algorithm,
-    lastStep: -1,
-    drift: 0,
   };
-  const token: OtpauthToken = { kind: 'totp', issuer, account, seed, digits, algorithm, period };
+  const factor = newTotp({ secret: seed, digits, period, algorithm }, base, []);
+  const token: TotpToken = { kind: factor.kind, issuer, account, seed, digits, algorithm, period };
   const secret = secretText(token, portal?.origins[0]);
   seed.fill(0);
   return { kind: 'ask', prompt: codePrompt, secret, login: { ...login, enrolment: { factor } } };
@@ -73,7 +68,7 @@ export function openFirst(
  * be typed comes last, just above the prompt: it stays visible where a client drops or escapes the blocks, or where
  * lines have scrolled off a console.
  */
-function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: string | undefined): string {
+function secretText(token: TotpToken, portal: string | undefined): string {
   const typed = [...parametersText(token), `No picture? Type in: ${groupedBase32(token.seed)}`];
   const head = 'Add a second factor: scan this in an authenticator app.';
   const around = [head, ...typed, codePrompt];
@@ -93,7 +88,7 @@ function secretText(token: OtpauthToken & { readonly kind: 'totp' }, portal: str
 }
 
 /** Parameters that differ from an app's defaults. */
-function parametersText({ algorithm, digits, period }: OtpauthToken & { readonly kind: 'totp' }): string[] {
+function parametersText({ algorithm, digits, period }: TotpToken): string[] {
   const { totp: usual } = defaults;
   if (algorithm === usual.algorithm && digits === usual.digits && period === usual.period) return [];
   return [`By hand: ${digits} digits, every ${period} seconds, ${algorithm.toUpperCase()}.`];
@@ -148,7 +143,13 @@ export async function answerFirst(
           ? 'That is not a current code for this secret. Check the clock of your device.'
           : `That is ${offsetText(verdict.offset.seconds)}. Set the clock of your device right.`,
     });
-  const { recovery, keys } = newRecovery(options, now);
+  const base = {
+    id: options.randomness.bytes(6).toString('hex'),
+    name: kinds.recovery.words.name,
+    created: now,
+    enabled: true,
+  };
+  const { record: recovery, recoveryKeys: keys } = newRecovery(base, options);
   const accepted = acceptedAnswer(shape, assessed.subject.target.name, factor, realm, now);
   const text = [
     'Correct. These recovery keys let you log in when your device is lost; each works once. Store them now:',
@@ -165,22 +166,6 @@ export async function answerFirst(
   };
 }
 
-function newRecovery(
-  { keyedHash, randomness }: FirstEnrolmentOptions,
-  now: number,
-): { readonly recovery: RecoveryRecord; readonly keys: readonly string[] } {
-  const keys = generateRecoveryKeys((max) => randomness.int(max));
-  const recovery: RecoveryRecord = {
-    id: randomness.bytes(6).toString('hex'),
-    name: 'Recovery keys',
-    created: now,
-    enabled: true,
-    kind: 'recovery',
-    ...hashRecoveryKeys(keys, randomness.bytes(saltLength), keyedHash),
-  };
-  return { recovery, keys };
-}
-
 async function finish(
   { auditedStore }: FirstEnrolmentOptions,
   login: OpenLogin,
@@ -195,7 +180,7 @@ async function finish(
   const enrolled = factors.map((factor) =>
     changeEvent('factor-added', {
       outcome: 'done',
-      reason: factor.kind === 'totp' ? 'verified' : 'unverified',
+      reason: factor === factors[0] ? 'verified' : 'unverified',
       account,
       at: now,
       actor: 'login',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
+import { kinds } from '../../daemon/factors/kinds.ts';
 import { projectRoot, writtenFiles } from '../support/project.ts';
 import { loadScript } from './scripts/load.ts';
 
@@ -199,6 +200,65 @@ describe('policy and factors', () => {
     )) {
       assert.doesNotMatch(textOf(from), /import \{[^}]*random[^}]*\} from 'node:crypto'/, `${from} ${to}`);
     }
+  });
+});
+
+/** Strings that are spelt like a kind but are not one: tables of the configuration, names of derived keys, other systems' words. */
+const otherWords = [
+  'daemon/config/',
+  'daemon/sealing/',
+  'daemon/runtime/',
+  'cli/import/',
+  'cli/demo/self-test.ts',
+];
+
+/** Files that still name a kind of factor. This list only shrinks. */
+const namesKinds: readonly string[] = [
+  'cli/commands/export.ts',
+  'cli/commands/factor-add-key.ts',
+  'cli/commands/factor-add-ssh-sk.ts',
+  'cli/commands/factor-add-yubikey.ts',
+  'cli/commands/factor-add.ts',
+  'cli/commands/import.ts',
+  'cli/commands/realm.ts',
+  'cli/demo.ts',
+  'cli/doctor/portal.ts',
+  'cli/next-step.ts',
+  'daemon/api/schema.ts',
+  'daemon/api/views.ts',
+  'daemon/ceremonies/browser-enrolment.ts',
+  'daemon/ceremonies/ceremonies.ts',
+  'daemon/control/handlers.ts',
+  'daemon/maintenance/administration.ts',
+  'notify/notices.ts',
+  'portal/pages/admin/accounts-page.tsx',
+  'portal/pages/factors/change-dialog.tsx',
+  'portal/pages/factors/factor-list.tsx',
+  'portal/pages/factors/factors.tsx',
+  'portal/pages/factors/recovery-dialog.tsx',
+  'portal/pages/factors/totp-dialog.tsx',
+  'portal/pages/factors/yubikey-dialog.tsx',
+  'portal/pages/labels.ts',
+  'portal/pages/sign-in/second-factor.tsx',
+];
+
+describe('a kind of factor', () => {
+  const literal = new RegExp(`'(${Object.keys(kinds).join('|')})'`);
+  const product = typescript.filter((path) => /^(daemon|portal|cli|notify|manual)\//.test(path));
+
+  it('is named by its own file, and in the tables of commands and dialogs', () => {
+    const tables = ['cli/factors.ts', 'portal/pages/factors/kinds.ts'];
+    const naming = product.filter((path) => {
+      // Keys of types are settings of a realm: Pick<Realm, 'totp'>, Table['totp'].
+      const code = textOf(path)
+        .replace(/^\s*(\*|\/\/|\/\*).*$/gm, '')
+        .replace(/Pick<[^>]*>|\['[^']*'\]/g, '');
+      return literal.test(code) && !within('daemon/factors')(path) && !tables.includes(path);
+    });
+    assert.deepEqual(
+      naming.filter((path) => !otherWords.some((where) => path.startsWith(where))),
+      namesKinds,
+    );
   });
 });
 

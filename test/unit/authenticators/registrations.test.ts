@@ -4,11 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import {
-  type Registration,
-  verifyRegistration,
-  type Wanted,
-} from '../../../daemon/authenticators/registrations.ts';
+import { verifyRegistration, type Wanted } from '../../../daemon/authenticators/registrations.ts';
+import type { Registration } from '../../../daemon/factors/answer.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { clientData } from '../../support/authenticator/answers.ts';
 import {
@@ -125,13 +122,11 @@ describe('where any model will do', () => {
       assert.deepEqual(
         { ...credential, publicKey: '' },
         {
-          kind: 'webauthn',
           rpId,
           credentialId: made.credentialId.toString('base64url'),
           publicKey: '',
           algorithm: 'es256',
           counter: 0,
-          spent: [],
           aaguid: what === 'U2F' ? '00000000-0000-0000-0000-000000000000' : model,
           attested: false,
           resident: false,
