@@ -166,12 +166,8 @@ function byOwnFactors(
     case 'no-accepted-factor': {
       const { webauthn } = question.config;
       const reasons = match.enabled.map((factor) => mismatchReason(factor, realm, webauthn?.rpId)).join('; ');
-      return refusedDecision(
-        'no-accepted-factor',
-        say,
-        line,
-        `no factor that ${who} has is accepted: ${reasons}`,
-      );
+      const detail = `no factor that ${who} has is accepted: ${reasons}`;
+      return refusedDecision('no-accepted-factor', say, line, detail);
     }
     case 'some-fit': {
       const usable = match.fitting.filter((factor) =>

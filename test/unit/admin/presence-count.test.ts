@@ -165,7 +165,7 @@ describe('status', () => {
       rig.names.away = true;
       await reached({ state: 'unavailable' });
       const dark = await runCli(['--config', rig.configFile, 'status']);
-      assert.match(dark.out, /^accounts gone\tnot known/m);
+      assert.match(dark.out, /^accounts gone\tunknown: the name service is unavailable/m);
     } finally {
       await rig.close();
     }

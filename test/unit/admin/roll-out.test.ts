@@ -378,7 +378,7 @@ describe('sallyport', () => {
     const alice = rest.find(([name]) => name === 'alice');
     assert.deepEqual(
       [alice?.[1], alice?.[2], alice?.[5], alice?.[6], alice?.[7]],
-      ['watched (observes)', 'ready', 'sshd,su', '-', 'totp'],
+      ['watched (observe mode)', 'ready', 'sshd,su', '-', 'totp'],
     );
     assert.match(err, /1 account would be refused.*1 account is ready/);
     const json = JSON.parse((await cli('report', '--realm', 'strict', '--json')).out);

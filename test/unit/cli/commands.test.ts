@@ -248,7 +248,7 @@ describe('changing', () => {
       observing.setConfig(rollOut(''));
       const asks = await reload();
       assert.equal(asks.status, 0);
-      assert.match(asks.err, /warning: alice.*: realm "staff" \(line 2\): .*\n *causes: .*\n *remedy: /);
+      assert.match(asks.err, /warning: alice.*: realm "staff" \(line 2\): .*\n *Impact: .*\n *Fix: /);
       assert.doesNotMatch(
         asks.err,
         /warning: (?!\/).*(?:bob|carol)/,

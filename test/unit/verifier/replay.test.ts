@@ -104,7 +104,7 @@ for (const [what, text] of Object.entries(kinds)) {
 }
 
 describe('the text of a replay', () => {
-  const waits = 'That code was used before. Wait for the next one.';
+  const waits = 'That code was already used. Wait for the next one.';
   const works = 'That was used before, and codes and keys of its kind work only once. Use another one.';
   const scratchCode = '12345678';
   const addScratch = async (): Promise<void> => {
