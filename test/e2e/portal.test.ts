@@ -122,7 +122,7 @@ await inNamespace(import.meta.filename, async () => {
         const dialog = desk.page.getByRole('dialog');
         await dialog.getByLabel('Number at the prompt').fill(isRight ? number : String(109 - Number(number)));
         await dialog.getByRole('button', { name: 'Approve with security key' }).click();
-        await dialog.getByText(isRight ? /Approved/ : /not the number/).waitFor();
+        await dialog.getByText(isRight ? /Approved/ : /Wrong number/).waitFor();
         await dialog.getByRole('button', { name: 'Close' }).click();
         terminal.send('\r');
         await terminal.expect(isRight ? /in-dora/ : /denied/i);

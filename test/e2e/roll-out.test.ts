@@ -144,7 +144,7 @@ await inNamespace(import.meta.filename, async () => {
     await isIn(elsewhere, 'erin');
     assert.match(await product.must(['user', 'show', 'erin']), /exempt\tuntil .* for sudo, by uid:0: repair/);
     assert.match(await product.must(['explain', 'erin', '--service', 'sudo']), /exempted the account until/);
-    assert.match((await product.cli(['status'])).stderr, /1 account is let off/);
+    assert.match((await product.cli(['status'])).stderr, /1 account is exempt/);
     await product.must(['user', 'exempt', 'erin', '--clear']);
     const asked = await sudo(erin);
     await asked.answer(/Verification code: /, hotp(secret, 1));
