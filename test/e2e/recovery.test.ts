@@ -81,7 +81,7 @@ after(() => own.remove());
 test('before anything happens', async () => {
   const outputs = await follow(blocks('Prepare')[0]);
   assert.equal(newKeys(outputs[0] ?? '').length, 10);
-  assert.match(outputs[2] ?? '', /is intact/);
+  assert.match(outputs[2] ?? '', /is complete/);
   cpSync(join(own.root, 'sallyport.age'), join(own.root, 'kept.age'));
 });
 

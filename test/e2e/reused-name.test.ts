@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { hotp } from '../support/codes.ts';
-import { must } from '../support/rig/commands.ts';
+import { must, until } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { password } from '../support/rig/people.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
@@ -39,6 +40,8 @@ await inNamespace(import.meta.filename, async () => {
     await terminal.answer(/code: /, code);
     await terminal.expect(new RegExp(`in-${uid}`));
     assert.equal(await terminal.ended(), 0);
+    // The client ends before its session does, and usermod changes no uid that has a process.
+    await until('its processes have ended', () => spawnSync('pgrep', ['-u', String(uid)]).status === 1);
   };
   const isRefused = async (user: string, reason: string) => {
     const terminal = connect(user);
