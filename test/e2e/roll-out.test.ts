@@ -81,7 +81,7 @@ await inNamespace(import.meta.filename, async () => {
     await isIn(first, 'alice');
     const second = await connect('alice');
     await second.answer(/Verification code: /, code);
-    await second.expect(/already used/);
+    await second.expect(/was used before/);
     await second.hangUp();
     const factors = (await product.json(['factor', 'list', 'alice'])) as { factors: { kind: string }[] };
     assert.deepEqual(

@@ -67,7 +67,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.match(wrong.stderr, /Incorrect account name or password/);
       const other = await by(bob, ['factor', 'add', 'recovery', 'carol'], password);
       assert.equal(other.status, 77);
-      assert.match(other.stderr, /may not/);
+      assert.match(other.stderr, /permission denied/);
       assert.deepEqual(await kindsOf('carol'), []);
       assert.equal((await product.events('bob')).at(-1)?.reason, 'password-wrong');
     },

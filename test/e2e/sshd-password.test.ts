@@ -226,7 +226,7 @@ await inNamespace(import.meta.filename, async () => {
     const second = connect('judy');
     await second.answer(/Password: /, password);
     await second.answer(/Recovery key: /, key);
-    await second.expect(/already used|Incorrect code/);
+    await second.expect(/was used before|Incorrect code/);
     await second.hangUp();
   });
 
