@@ -95,7 +95,12 @@ test('77: permission denied, before a secret is generated', async () => {
   await ends(77, at(strange, 'status'), /sudo/);
   await ends(77, at(strange, 'factor', 'add', 'totp', 'alice'), /sudo/);
   // One's own factors may be read; to change them takes a password.
-  await ends(77, at(strange, 'factor', 'add', 'totp', 'root'), /do not go together/, 'wrong\n');
+  await ends(
+    77,
+    at(strange, 'factor', 'add', 'totp', 'root'),
+    /Incorrect account name or password/,
+    'wrong\n',
+  );
   await ends(2, at(strange, 'factor', 'add', 'totp', 'root'), /no answer on standard input/);
   await ends(77, at(strange, 'user', 'unlock', 'root'), /sudo/);
 });

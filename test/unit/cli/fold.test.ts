@@ -178,7 +178,7 @@ describe('the command on narrow terminals', () => {
     sees(
       ['realm', 'show', 'a realm of a rather long name'],
       40,
-      /no\s+such\s+realm;\s+"sallyport realm list"\s+shows\s+them\s+all/,
+      /realm\s+not\s+found;\s+run:\s+sallyport realm list/,
     ));
 
   it('asks with every word whole, and room for the answer behind the question', async () => {

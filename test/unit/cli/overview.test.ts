@@ -22,9 +22,9 @@ async function shown(machine: FakeMachine) {
 
 test('a file that is in force is good, and there is no trial', async () => {
   const { facts, lines } = await shown(new FakeMachine());
-  assert.equal(facts.get('configuration'), 'good');
+  assert.equal(facts.get('configuration'), 'valid and active');
   assert.equal(facts.has('trial'), false);
-  assert.deepEqual(lines, ['all is well', 'all commands: sallyport --help']);
+  assert.deepEqual(lines, ['nothing is left to do', 'all commands: sallyport --help']);
 });
 
 test('a file that was changed since it was loaded is not called good', async () => {
@@ -45,7 +45,7 @@ test('an open trial is shown with its end, and its confirmation is the next step
   const machine = new FakeMachine();
   machine.trialNow = { id: 'enable-sshd', services: ['sshd'], state: 'on-trial', left: 300 };
   const { facts, lines } = await shown(machine);
-  assert.match(facts.get('trial') ?? '', /^sshd on trial: put back in 5 ?m/);
+  assert.match(facts.get('trial') ?? '', /^trial of sshd: rolled back in 5 ?m/);
   assert.equal(lines[1], '  sallyport pam confirm');
 });
 
@@ -53,6 +53,9 @@ test('a trial that is being put back cannot be confirmed any more', async () => 
   const machine = new FakeMachine();
   machine.trialNow = { id: 'enable-sshd', services: ['sshd'], state: 'putting-back' };
   const { facts, lines } = await shown(machine);
-  assert.match(facts.get('trial') ?? '', /is being put back; if that does not end: sallyport pam revert/);
-  assert.equal(lines[0], 'all is well');
+  assert.match(
+    facts.get('trial') ?? '',
+    /is being rolled back; if that does not finish, run: sallyport pam revert/,
+  );
+  assert.equal(lines[0], 'nothing is left to do');
 });

@@ -192,8 +192,8 @@ describe('names that a directory makes up', () => {
       const machine = hostile([name]);
       machine.explained = (user) => (user === name ? { decision: 'refused', why: 'locked' } : {});
       const finding = about(await found(machine), 'member.locked');
-      assert.ok(finding !== undefined && 'mend' in finding, name);
-      assert.equal(finding.mend, `sallyport user unlock ${nameInCommand(name)}`);
+      assert.ok(finding !== undefined && 'fix' in finding, name);
+      assert.equal(finding.fix, `sallyport user unlock ${nameInCommand(name)}`);
     }
     assert.deepEqual(names.map(nameInCommand), [
       "'$(reboot)'",
