@@ -94,7 +94,8 @@ await inNamespace(import.meta.filename, async () => {
       ['sudo', 'su', 'login'].map((one) => pam.run('alice', 'enable', one, '--yes')),
     );
     for (const done of both)
-      if (done.status !== 0) assert.match(done.stderr, /under way|one at a time/, said(done));
+      if (done.status !== 0)
+        assert.match(done.stderr, /another change is in progress|only one is allowed at a time/, said(done));
     assert.ok(both.some(({ status }) => status === 0));
     const shown = (await product.json(['pam', 'show'])) as {
       services: { service: string; guarded: boolean }[];
@@ -145,7 +146,7 @@ await inNamespace(import.meta.filename, async () => {
       [text.replace('@include common-auth', '@include common-gone'), /common-gone not found/],
       [text.replace('@include common-account', 'account include common-gone'), /common-gone not found/],
       [`auth required pam_gone.so\n${text}`, /pam_gone\.so is not installed/],
-      [`auth reqired pam_unix.so\n${text}`, /does not understand "reqired"/],
+      [`auth reqired pam_unix.so\n${text}`, /libpam cannot parse "reqired"/],
     ];
     for (const [broken, why] of faults) {
       writeFileSync(sudoFile, broken, 'latin1');

@@ -157,7 +157,11 @@ await inNamespace(import.meta.filename, async () => {
     const { status } = await run('/usr/sbin/sshd', ['-t']);
     assert.equal(status, 0);
     const done = await dryRun('password');
-    assert.match(done.stderr, /any more: root; PermitRootLogin lets root answer no prompt/, said(done));
+    assert.match(
+      done.stderr,
+      /could no longer log in through sshd: root; PermitRootLogin lets root answer no prompt/,
+      said(done),
+    );
     writeFileSync(match, 'PermitRootLogin no\n');
     assert.deepEqual(lostBy((await dryRun('password')).stderr), []);
     rmSync(match);
