@@ -108,7 +108,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(second.status, 1);
     assert.match(second.stderr, /has an open trial, and only one is allowed/);
     const off = await pam.must('alice', 'disable', 'sudo', '--yes');
-    assert.match(off.stderr, /on trial/);
+    assert.match(off.stderr, /trial of sudo, sudo-i: rolled back in/);
     assert.deepEqual(pam.files(), before);
   });
 
@@ -116,7 +116,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     append(sudoFile, '# mine\n');
     const back = await pam.must('alice', 'revert');
-    assert.match(back.stdout, /edited meanwhile: our line alone/);
+    assert.match(back.stdout, /edited since: only our line was removed/);
     assert.equal(readFileSync(sudoFile, 'latin1'), `${before[sudoFile]}# mine\n`);
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
   });
@@ -125,7 +125,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', ...onSshd);
     append('/etc/ssh/sshd_config.d/00-sallyport-key-code.conf', 'LogLevel DEBUG\n');
     const back = await pam.must('alice', 'revert');
-    assert.match(back.stdout, /taken out, and kept in the record/);
+    assert.match(back.stdout, /edited since: removed, and kept in the record/);
     assert.deepEqual(pam.files(), before);
   });
 
