@@ -52,7 +52,7 @@ async function reload(context: Context, { yes }: ReloadOptions): Promise<void> {
 /** A reload answers soon: it looks at so many accounts, and leaves the others to doctor. */
 const accountsAtMost = 500;
 
-/** Warns of those whom a realm refuses that asked nobody until now: it only observed, or was not there. */
+/** Warns of accounts that a realm refuses which asked for no factor before: it only observed, or did not exist. */
 async function warnOfRefused(context: Context, askedBefore: ReadonlySet<string>): Promise<void> {
   const asking = namesOfAsking(await context.client().realms());
   const begun = new Set([...asking].filter((name) => !askedBefore.has(name)));

@@ -43,8 +43,8 @@ export const configCheck: Check = {
     async function bad(problems: readonly string[], lastGood: string): Promise<Finding> {
       const what = problems.join('\n');
       const fix = `correct the lines named, then: sallyport realm check && sallyport reload`;
-      const alone = !status.ok && (await machine.files.look(lastGood)).kind === 'absent';
-      return finding(alone ? 'config.no-fallback' : 'config.invalid', what, fix);
+      const hasNoFallback = !status.ok && (await machine.files.look(lastGood)).kind === 'absent';
+      return finding(hasNoFallback ? 'config.no-fallback' : 'config.invalid', what, fix);
     }
   },
 };

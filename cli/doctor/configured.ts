@@ -63,13 +63,13 @@ export async function lookAtRealm(
   // If a group does not resolve, the realm still decides: it refuses.
   const isEmpty = states.every((one) => one === 'empty') && accounts.every(({ kind }) => kind === 'gone');
   const isByName = realm.members !== undefined && domains.length === 0 && uids.length === 0;
-  const nobody = finding(
+  const noMember = finding(
     'realm.nobody',
     `${place} has no member`,
     `sallyport realm show ${realm.name}; add accounts to its groups`,
   );
   return {
-    findings: [...ofGroups, ...ofUsers, ...(isByName && isEmpty ? [nobody] : []), ...rules].flatMap(
+    findings: [...ofGroups, ...ofUsers, ...(isByName && isEmpty ? [noMember] : []), ...rules].flatMap(
       (one) => one ?? [],
     ),
     refusing: isObserved ? [] : lost.map((group) => ({ realm: realm.name, group })),

@@ -85,14 +85,14 @@ function trial(machine: Machine): readonly Finding[] {
 function unguardedRefusals({ pam }: Machine, guardedOnes: readonly Stack[]): readonly Finding[] {
   const known = new Set(guardedOnes.map(({ service }) => service));
   const others = pam.names().filter((service) => isProgram(service) && !known.has(service));
-  return others.flatMap((service) => told(service, refusals(pam, service)));
+  return others.flatMap((service) => findingsOf(service, refusals(pam, service)));
 }
 
 function order({ pam }: Machine, service: string): readonly Finding[] {
-  return told(service, checkService(pam, service));
+  return findingsOf(service, checkService(pam, service));
 }
 
-function told(service: string, found: readonly StackFinding[]): readonly Finding[] {
+function findingsOf(service: string, found: readonly StackFinding[]): readonly Finding[] {
   return found.flatMap(({ code, place, message }): readonly Finding[] => {
     const id = ids[code];
     if (id === undefined) return [];

@@ -36,7 +36,7 @@ export function checkSettings(settings: SshdSettings, about: Circumstances): rea
   if (!is('usepam', 'yes'))
     return [{ id: 'sshd.pam-off', what: 'UsePAM is off', fix: `say "UsePAM yes" in a drop-in, ${restart}` }];
   return [
-    ...alone(settings),
+    ...singleFactor(settings),
     ...conversation(settings, about),
     ...otherWay(settings, about),
     ...rootsWay(settings, about),
@@ -44,7 +44,7 @@ export function checkSettings(settings: SshdSettings, about: Circumstances): rea
   ];
 }
 
-function alone(settings: SshdSettings): readonly Setting[] {
+function singleFactor(settings: SshdSettings): readonly Setting[] {
   const lists = methodLists(settings).filter((list) => !list.some((method) => asksPam.has(method)));
   return lists.map((list) => ({
     id: 'sshd.single-factor',

@@ -5,7 +5,7 @@ import type { Config } from '../config/contract.ts';
  * Whether the portal that runs has read what is in force. It reads its settings once, when it starts, and reports
  * their digest then and again and again, so that a sallyportd that was restarted knows it too.
  *
- * Invariant: nothing but what an administrator is told depends on it.
+ * Invariant: only a message to administrators depends on it.
  */
 export interface PortalSettings {
   reported(digest: string): void;

@@ -44,11 +44,11 @@ export interface Validations {
 
 /**
  * Invariants:
- * - nobody is asked about an OTP whose public id is not that of a factor that may be used in this very login:
- *   a password that was typed at the wrong prompt leaves the machine for nobody;
+ * - servers are asked only about an OTP whose public id belongs to a factor that may be used in this login, so that
+ *   a password typed at the wrong prompt never leaves the machine;
  * - an answer is asked about once, however often it is decided again;
  * - logins whose first factor is verified have slots of their own, and each account its share of them: a server
- *   that is slow or silent, and whoever makes us ask it, holds up no login of another account, and no unverified call
+ *   that is slow or silent, and a caller that causes such requests, holds up no login of another account, and no unverified call
  *   holds up a verified one.
  */
 export function createValidations(

@@ -11,7 +11,7 @@ export { defaultConfigFile } from '../config/defaults.ts';
 export type { Config, PortalConfig };
 export { rootOf, systemPaths };
 
-/** The configuration file as it stands, whoever asks; sallyportd may have another one in force. */
+/** The configuration file as it is on disk; the configuration in force in sallyportd may differ. */
 export type ConfigFile =
   | { readonly kind: 'good'; readonly config: Config }
   /** `problems`: lines for people, each with file and line. `paths`: where things most likely lie. */

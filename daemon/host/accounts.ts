@@ -84,7 +84,7 @@ async function answerOf(lookup: () => Promise<NssAnswer>, waitMs: number): Promi
 
 /**
  * The same accounts, for those who may use no more than a part of the threads: a source of NSS that hangs, and
- * whoever makes us ask it, leaves the others to logins whose first factor is verified.
+ * a caller that causes such lookups, leaves the others to logins whose first factor is verified.
  * @param owner whose share it is
  */
 export function limitedAccounts(accounts: Accounts, slots: Slots, owner: string): Accounts {

@@ -60,8 +60,8 @@ export interface LoginPools {
  * Slots of the logins on pam.sock, in three pools.
  *
  * Invariants:
- * - a login whose first factor is verified needs a place among its like and no other: those of one name leave the
- *   others alone, and whoever has verified nothing takes none of them;
+ * - a login whose first factor is verified needs a place among its like and no other: those of one name do not
+ *   use up those of another, and a login without a verified first factor takes none of them;
  * - unverified logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
  *   places of a name;
  * - a refusal is answered late, so that a program that tries again at once costs other logins little; those that

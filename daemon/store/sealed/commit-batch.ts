@@ -58,7 +58,7 @@ export class CommitBatch {
     if (writes.length + change.events.length + drops + reseal.length + hashKeys.length === 0)
       return 'committed';
 
-    const anew = reseal.flatMap((entry) => this.#resealed(entry));
+    const resealed = reseal.flatMap((entry) => this.#resealed(entry));
     this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
     for (const { name, version, write } of writes) {
       if (write) this.#put(name, version, write);
@@ -66,7 +66,7 @@ export class CommitBatch {
     }
     for (const encoded of change.events) this.#append(encoded);
     if (change.drop) this.#drop(change.drop);
-    this.operations.push(...anew);
+    this.operations.push(...resealed);
     for (const one of hashKeys) {
       const { key, value } = sealedHashKey(this.#sealer, one, this.#meta.commit);
       this.operations.push({ type: 'put', key, value });

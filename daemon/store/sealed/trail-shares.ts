@@ -35,16 +35,16 @@ export function createShares(
   // Kept separately: however many parties there are, they never make the daemon forget the share of an account.
   const accounts = createRates(monotonic, parties);
   const others = createRates(monotonic, parties);
-  const told = new Map<string, number>();
+  const lastReported = new Map<string, number>();
 
   const fractionOf = (bytes: number): number => {
     const { keep, keepBytes } = bounds();
     return Math.max(1 / keep, (bytes + overhead) / keepBytes);
   };
-  const tell = (payer: string): void => {
-    const before = told.get(payer);
+  const report = (payer: string): void => {
+    const before = lastReported.get(payer);
     if (before !== undefined && monotonic() - before < day) return;
-    setBounded(told, payer, monotonic(), parties);
+    setBounded(lastReported, payer, monotonic(), parties);
     overShare(payer);
   };
   const payersOf = (event: AuditEvent, from: EventOrigin | undefined): readonly Payer[] => {
@@ -74,7 +74,7 @@ export function createShares(
           return encoded;
         }
         // It uses nothing of a shared limit: a flood from one party must not mark the events of all.
-        if (by <= short.rate.burst) tell(short.name);
+        if (by <= short.rate.burst) report(short.name);
         return { ...encoded, overShare: true };
       });
       const settle = (): void => {
