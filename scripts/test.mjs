@@ -34,7 +34,7 @@ const files = chooseTests(filesBelow(root, 'dist/test'), { long, only });
 if (files.length === 0) stop(`no test file fits ${only}\n${usage}`);
 
 const minutes = long ? 180 : 9;
-const reporter = process.stdout.isTTY ? 'spec' : 'tap';
+const reporter = process.stdout.isTTY ? 'spec' : './scripts/lib/test-reporter.mjs';
 become(
   process.execPath,
   [
