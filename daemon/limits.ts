@@ -271,7 +271,7 @@ export const limits = {
   /** So long a page of the list of accounts goes on looking names up: the client waits for it. */
   listWait: 3_000,
   /** Accounts that are gone are counted in the background: so many lookups, then a rest: a million take 5 hours. It
-   * begins when the rush after a start is over, tries again when the name service was unavailable, and keeps at most
+   * begins when the rush after a start is over, retries when the name service was unavailable, and keeps at most
    * so many names. */
   presenceCount: {
     first: 5_000,
@@ -283,11 +283,11 @@ export const limits = {
   },
 
   /** Names and sources in the table of unverified failures; the oldest is evicted. */
-  throttleEntries: 16_384,
+  unverifiedEntries: 16_384,
   /** Failures in a row that a name or a source may have, and how soon one of them is forgotten: a
    * person who mistypes never reaches it, an attacker gets 120 (360) attempts an hour. */
-  throttleName: { burst: 10, forgetOneIn: 30_000 },
-  throttleSource: { burst: 30, forgetOneIn: 10_000 },
+  unverifiedPerName: { burst: 10, forgetOneIn: 30_000 },
+  unverifiedPerSource: { burst: 30, forgetOneIn: 10_000 },
   /** Refusals of unverified logins leave on this beat, so that their time reveals nothing. */
   refusalBeat: 250,
   /** When one took longer, all take as long, up to this, for so long: a machine under load answers names alike. */

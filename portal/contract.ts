@@ -30,7 +30,7 @@ export interface Confirmed {
  * Between the portal's server and its pages: JSON over HTTPS, each route with what it takes and gives. The session is a
  * cookie that no script reads; tokens never reach the browser. An error is `{ error: { code, message } }` with the
  * codes of control.sock and `signed-out`, `confirm-needed` (a change needs password and factor of the last five
- * minutes: /api/confirm, then again), `origin` and `too-many-tries`.
+ * minutes: /api/confirm, then again), `origin` and `too-many-attempts`.
  */
 export interface PortalApi {
   'GET /api/session': { readonly gives: SessionView };

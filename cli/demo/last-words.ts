@@ -3,7 +3,7 @@ import { foldCommand, foldText } from '../lib/fold.ts';
 /**
  * Next steps after a first factor.
  * @param cli the command that runs sallyport in the demo
- * @param columns width of the terminal; undefined if there is none
+ * @param columns width of the terminal; undefined if the output is not a terminal
  */
 export function lastWords(
   cli: string,

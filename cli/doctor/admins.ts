@@ -17,7 +17,7 @@ export const adminsCheck: Check = {
       const why = group.kind === 'gone' ? 'is not there' : 'has no member';
       const make = group.kind === 'gone' ? `groupadd --system ${adminGroup}; ` : '';
       const fix = `where more should: ${make}usermod -aG ${adminGroup} NAME`;
-      return [finding('admin.nobody', `the group ${adminGroup} ${why}`, fix)];
+      return [finding('admin.only-root', `the group ${adminGroup} ${why}`, fix)];
     }
     return orGood([], `root, and of ${adminGroup}: ${members.join(', ')}`);
   },

@@ -89,7 +89,7 @@ export const catalogue = {
   'realm.user-gone': warning('the name matches no account; a typo would leave someone out'),
   'realm.service-unknown': warning('the rule matches no login of this machine under this name'),
   'realm.observing': warning('accounts of the realm are neither asked nor refused, whatever it requires'),
-  'realm.nobody': warning(
+  'realm.no-account': warning(
     'the realm applies to no account; the intended accounts get a later realm, which may require less',
   ),
 
@@ -112,7 +112,7 @@ export const catalogue = {
   'member.grace': note('they are refused after the grace period'),
   'member.not-ready': warning('they are refused once a service is protected'),
 
-  'admin.nobody': note('only root is an administrator'),
+  'admin.only-root': note('only root is an administrator'),
 
   'secrets.shown': warning(
     'if that program logs what it shows, readers of the log get the secrets of users who enrol',

@@ -64,7 +64,7 @@ export async function lookAtRealm(
   const isEmpty = states.every((one) => one === 'empty') && accounts.every(({ kind }) => kind === 'gone');
   const isByName = realm.members !== undefined && domains.length === 0 && uids.length === 0;
   const noMember = finding(
-    'realm.nobody',
+    'realm.no-account',
     `${place} has no member`,
     `sallyport realm show ${realm.name}; add accounts to its groups`,
   );

@@ -55,7 +55,7 @@ async function away(
     case 'absent':
       return `there is no ${socket}`;
     case 'silent':
-      return `nobody answers on ${socket}`;
+      return `no process accepts connections on ${socket}`;
   }
 }
 

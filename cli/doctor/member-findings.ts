@@ -58,7 +58,7 @@ function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
   if (decision !== 'refused') return undefined;
   // Networks do not settle a changed uid: an administrator must decide, whatever a rule allows.
   if (met.from !== undefined && why !== 'uid-changed')
-    return { id: 'member.only-from', why: `${where}: let in from ${met.from} alone` };
+    return { id: 'member.only-from', why: `${where}: allowed only from ${met.from}` };
   const cause = idOf[why] ?? 'member.no-factor';
   const id = cause === 'member.refused-by-rule' || inForce ? cause : 'member.not-ready';
   return { id, cause, why: `${where}: ${detail}` };

@@ -4,7 +4,7 @@ import type { Entry } from './files.ts';
 import { daemonUid, octal, parentsOf } from './owners.ts';
 
 /** Who besides the owner may read a file. */
-type Readers = 'all' | 'group' | 'nobody';
+type Readers = 'all' | 'group' | 'none';
 
 interface Guarded {
   readonly path: string;
@@ -24,7 +24,7 @@ export const modesCheck: Check = {
     const directories = new Set(
       things.flatMap(({ path }, index) => [...parentsOf(path), ...parentsOf(real[index] ?? path)]),
     );
-    for (const directory of directories) findings.push(...(await judgeDirectory(machine, directory, owner)));
+    for (const directory of directories) findings.push(...(await checkDirectory(machine, directory, owner)));
     return orGood(findings, `${things.length} files and ${directories.size} directories above them`);
   },
 };
@@ -36,8 +36,8 @@ async function thingsOf(machine: Machine): Promise<readonly Guarded[]> {
   const servers = read.kind === 'good' ? read.config.realms.flatMap((one) => one.yubikey.servers ?? []) : [];
   return [
     { path: machine.configFile, readers: 'all' },
-    { path: paths.masterKey, readers: 'nobody' },
-    { path: paths.store, readers: 'nobody' },
+    { path: paths.masterKey, readers: 'none' },
+    { path: paths.store, readers: 'none' },
     { path: paths.anchor, readers: 'all' },
     { path: paths.lastGood, readers: 'all' },
     // Threat: a user who can write there can replace the socket.
@@ -90,7 +90,7 @@ function readable(path: string, { kind, mode }: Entry, readers: Readers): readon
 }
 
 /** In a sticky directory others may write, but not replace another user's files. */
-async function judgeDirectory(
+async function checkDirectory(
   machine: Machine,
   path: string,
   owner: number | undefined,

@@ -22,7 +22,9 @@ export const portalCheck: Check = {
     if (portal === undefined)
       return orGood(
         findings,
-        webauthn === undefined ? 'there is none' : 'there is none; keys are used plugged in',
+        webauthn === undefined
+          ? 'no portal is configured'
+          : 'no portal is configured; security keys are used plugged in',
       );
     findings.push(...(await lookAtPortal(machine, read.config)));
     if (portal.tls !== undefined) {

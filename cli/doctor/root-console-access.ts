@@ -74,9 +74,7 @@ async function password(machine: Machine): Promise<readonly Finding[]> {
     return [notChecked('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
   // The hash is a secret and never part of a message.
   const usable = /^root:(?:\$|[A-Za-z0-9./]{13}:|_)/.test(line);
-  return usable
-    ? []
-    : [finding('root.no-password', 'the password of root is locked, or there is none', 'passwd root')];
+  return usable ? [] : [finding('root.no-password', 'root has no password, or it is locked', 'passwd root')];
 }
 
 async function shell(machine: Machine): Promise<readonly Finding[]> {

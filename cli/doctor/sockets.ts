@@ -46,9 +46,9 @@ async function evaluate(
   if (!forOnlyRoot && (entry.mode & 0o002) === 0)
     findings.push(finding('socket.closed', `${path} has mode ${octal(entry.mode)}`, `chmod 0666 ${path}`));
   const answer = await machine.connects(path);
-  if (answer === 'forbidden') findings.push(notChecked(`whether somebody answers on ${path}`));
+  if (answer === 'forbidden') findings.push(notChecked(`whether a process accepts connections on ${path}`));
   if (answer === 'silent' || answer === 'absent')
-    findings.push(finding('socket.silent', `nobody answers on ${path}`, restart));
+    findings.push(finding('socket.silent', `no process accepts connections on ${path}`, restart));
   return findings;
 }
 

@@ -48,7 +48,7 @@ function singleFactor(settings: SshdSettings): readonly Setting[] {
   const lists = methodLists(settings).filter((list) => !list.some((method) => asksPam.has(method)));
   return lists.map((list) => ({
     id: 'sshd.single-factor',
-    what: `"${list.join(',')}" alone lets in`,
+    what: `"${list.join(',')}" is enough to log in`,
     fix: `install one of pam-config/sshd_config.d: AuthenticationMethods must name keyboard-interactive:pam in every list; ${restart}`,
   }));
 }

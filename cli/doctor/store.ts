@@ -55,8 +55,8 @@ async function anchor(machine: Machine, { store }: StatusView): Promise<readonly
   return [
     finding(
       'store.anchor-behind',
-      `the anchor ${path} stands at commit ${again.store.anchorCommit} of ${again.store.commit}`,
-      `look whether sallyportd can write there: df -h ${path}; journalctl -u sallyportd -e`,
+      `the anchor ${path} is at commit ${again.store.anchorCommit} of ${again.store.commit}`,
+      `check whether sallyportd can write there: df -h ${path}; journalctl -u sallyportd -e`,
     ),
   ];
 }

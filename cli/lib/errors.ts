@@ -103,7 +103,7 @@ const statusOf: Readonly<Record<ClientCode | CliCode, ExitStatus>> = {
   'too-slow': exitStatus.refused,
 };
 
-/** The system's error code: "ENOENT". @param otherwise returned if there is none */
+/** The system's error code: "ENOENT". @param otherwise returned if it has no code */
 export function systemCode(error: unknown, otherwise = String(error)): string {
   return error instanceof Error && 'code' in error ? String(error.code) : otherwise;
 }

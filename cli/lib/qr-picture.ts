@@ -9,7 +9,7 @@ import type { World } from './environment.ts';
 import { fold } from './fold.ts';
 import type { Output } from './output.ts';
 
-/** What enrolment shows for scanning: a QR code, or a sentence that says why there is none. */
+/** What enrolment shows for scanning: a QR code, or a sentence that says why it cannot be shown. */
 export interface Scannable {
   readonly picture?: string;
   readonly sentence: string;

@@ -16,7 +16,7 @@ export interface PamFiles {
   /**
    * The file that libpam opens for this name.
    * @param name a service, or an absolute path
-   * @returns undefined if there is none: libpam then uses "other"
+   * @returns undefined if it has no file: libpam then uses "other"
    * @throws the system's error if an existing file cannot be read
    */
   read(name: string): PamFile | undefined;

@@ -31,7 +31,7 @@ export type Via = readonly IncludeLine[];
 export interface Stack {
   readonly service: string;
   readonly phase: Phase;
-  /** Its first file; absent if there is none, not even "other": libpam then refuses. */
+  /** Its first file; absent if no file exists, not even "other": libpam then refuses. */
   readonly file?: string;
   /** The service does not configure this phase, so libpam uses "other". */
   readonly other: boolean;

@@ -140,7 +140,7 @@ export interface Trial {
   readonly left: number | undefined;
 }
 
-/** The change in progress; undefined if there is none, or the caller may not see it. */
+/** The change in progress; undefined if no change is in progress, or the caller may not see it. */
 export function currentTrial(): Trial | undefined {
   try {
     for (const directory of ['try', 'reverting'].map((name) => join(recordsDirectory, name))) {

@@ -60,7 +60,7 @@ const rest = `# Whom security keys are made for: a domain that the portal and al
 # The last has no members line and takes everybody else.
 [[realm]]
 name    = "default"
-require = "none"      # who has a factor is asked for it, all others are let off
+require = "none"      # accounts with a factor are asked for it, all others need none
 `;
 
 function pathLines(paths: Config['paths'], before: string): string {

@@ -145,8 +145,13 @@ export type FactorVerdict<R extends AnyRecord = AnyRecord> =
     };
 
 /**
- * resync-required: right, but the record is in doubt, and the next one has to be too; wrong: no match; replay: a spent code; clock: the clock stands before the last-used mark; restored: a restore does not accept codes of this moment; unavailable: those
- * who validate it could not say; counter: a security key's counter stepped back, so there may be two of it.
+ * - resync-required: correct, but the record needs two consecutive codes;
+ * - wrong: no match;
+ * - replay: a used code;
+ * - clock: the clock is before the last-used counter;
+ * - restored: after a restore, codes of this moment may already be used;
+ * - unavailable: the validation service gave no verdict;
+ * - counter: a security key's counter went backwards, so it may have been cloned.
  */
 export type RejectReason =
   | 'wrong'

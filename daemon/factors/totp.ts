@@ -159,18 +159,18 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
   const center = Math.floor(context.now / 1000 / record.period) + record.drift;
   const newest = center + context.skew;
   let fits = -1;
-  let spent = false;
+  let used = false;
   for (let step = Math.max(0, center - context.skew); step <= newest; step += 1) {
     if (!sameCode(codeAt(record, step), format.text)) continue;
     if (step > record.lastStep) fits = step;
-    else spent = true;
+    else used = true;
   }
   // Every step of the window is used: no code of now can be correct, and users should read why.
   const until = heldUntil(record);
-  if (until !== undefined && (spent || newest <= record.lastStep))
-    return { outcome: 'refused', reason: 'restored', until, ...(spent ? { matches: true } : {}) };
+  if (until !== undefined && (used || newest <= record.lastStep))
+    return { outcome: 'refused', reason: 'restored', until, ...(used ? { matches: true } : {}) };
   if (newest < record.lastStep) return refused('clock');
-  if (spent) return refused('replay');
+  if (used) return refused('replay');
   if (fits >= 0) {
     const drift = record.drift + Math.sign(fits - center);
     return { outcome: 'accepted', record: movedOn(record, fits, drift, context.now) };

@@ -20,7 +20,7 @@ const algorithms: Readonly<Record<string, KeyAlgorithm>> = { es256: 'es256', edd
  * - `keyHandle,publicKey` (older ones): the handle in web-safe base64, the point in hex;
  * - the same two, the point in base64 (Proxmox VE, `tfa.json`).
  *
- * @returns undefined if it is none of these
+ * @returns undefined if it has none of these formats
  */
 export function readU2fText(text: string): U2fText | undefined {
   const [handle = '', key = '', type, attributes = '', ...more] = text.trim().split(',');

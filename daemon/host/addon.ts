@@ -82,7 +82,7 @@ const fileName = 'sallyport_addon.node';
 /** Installed it lies beside this file; in the repository this file is in daemon/host/ or in dist/daemon/host/. */
 const places = ['.', '../../build/Release', '../../../build/Release'];
 
-/** The addon's file; its first location if there is none. */
+/** The addon's file; its first location if it is missing. */
 export function addonFile(directory: string = import.meta.dirname): string {
   return nativeFile(fileName, directory) ?? join(directory, fileName);
 }

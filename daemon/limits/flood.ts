@@ -3,7 +3,7 @@ export const floodLimits = {
   /**
    * Events of parties that have verified no factor. Each way in has these for itself, so local users, sources of logins
    * and visitors of the portal do not use up each other's:
-   * - `single`: of one party, and about one account, stored singly; the burst is that of `throttleSource`, which
+   * - `single`: of one party, and about one account, stored singly; the burst is that of `unverifiedPerSource`, which
    *   lets no more answers of one party through;
    * - `ofAll`: of all parties together: a user may own 65 536 uids (subuid), a provider a /32;
    * - `parties`: how many are distinguished;

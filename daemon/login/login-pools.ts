@@ -64,8 +64,8 @@ export interface LoginPools {
  *   use up those of another, and a login without a verified first factor takes none of them;
  * - unverified logins are bounded by real uid or address, by name as typed, and in all; one party cannot use up the
  *   places of a name;
- * - a refusal is answered late, so that a program that tries again at once costs other logins little; those that
- *   wait for it have a pool of their own, beyond which the answer leaves at once;
+ * - a refusal is answered late, so that a program that retries at once costs other logins little; those that
+ *   wait for it have a separate pool, beyond which the answer leaves at once;
  * - a connection that says nothing keeps no one out: when too many wait for their HELLO, those that have waited longest
  *   give way. HELLO follows a connection within milliseconds, but many that come at once are read one after the
  *   other: as long as there are places at all, none gives way before its HELLO could be read.

@@ -18,7 +18,7 @@ export interface Counts {
   evaluating(by: 1 | -1): void;
   committing(by: 1 | -1): void;
   committed(seconds: number, outcome: 'committed' | 'conflict' | 'failed'): void;
-  logAggregator(what: 'unknown-name' | 'throttled', logAggregator: LogAggregator): LogAggregator;
+  logAggregator(what: 'unknown-name' | 'rate-limited', logAggregator: LogAggregator): LogAggregator;
   families(): readonly Family[];
 }
 
@@ -45,7 +45,7 @@ function createFamilies() {
   const rejected = createCounter(
     'sallyport_rejected_attempts_total',
     'Attempts for which no account was asked: unknown name, or rate limited.',
-    [{ reason: 'unknown-name' }, { reason: 'throttled' }],
+    [{ reason: 'unknown-name' }, { reason: 'rate-limited' }],
   );
   const prompt = createHistogram(
     'sallyport_prompt_seconds',

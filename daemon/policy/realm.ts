@@ -174,7 +174,7 @@ export function refusalBy(rule: Rule, facts: LoginFacts): string {
 
 /**
  * The domain of a canonical name, in lower case: `user@corp.example` and `CORP\user`. No account name of a
- * directory holds a backslash, so the first one ends the domain even where an @ stands in the rest.
+ * directory holds a backslash, so the first one ends the domain even if the rest contains an @.
  */
 export function domainOf(name: string): string | undefined {
   const backslash = name.indexOf('\\');

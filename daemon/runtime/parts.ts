@@ -160,7 +160,7 @@ function aggregates(log: Log, counts: Counts) {
   const aggregate = (event: string) => createLogAggregator(log, event, limits.unknownNamesInterval);
   return {
     unknownNames: counts.logAggregator('unknown-name', aggregate('unknown-names')),
-    rateLimited: counts.logAggregator('throttled', aggregate('throttled')),
+    rateLimited: counts.logAggregator('rate-limited', aggregate('rate-limited')),
   };
 }
 

@@ -43,7 +43,7 @@ export function createManager(options: ManagerOptions): Manager {
     try {
       options.addon.notify(message);
     } catch (error) {
-      log.warning('manager-not-told', { message: messageOf(error) });
+      log.warning('manager-not-notified', { message: messageOf(error) });
     }
   };
   /** STATUS= where it has changed. */

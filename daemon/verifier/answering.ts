@@ -51,10 +51,10 @@ interface Given {
  * Answer → evaluation → one commit.
  *
  * Invariants:
- * - logins of one account whose first factor is verified take turns; one that is unverified takes none, so that
- *   it never holds up another: how many of them are judged the rate limiter says;
- * - while a turn is held nothing is awaited but the store: servers and signatures are asked for before, and all is
- *   decided again after them;
+ * - answers for one account whose first factor is verified are handled one at a time; an unverified login never
+ *   waits for the account's mutex nor holds it: the rate limiter bounds how many of them are evaluated;
+ * - while the mutex is held, only the store is awaited: servers and signatures are asked before, and everything is
+ *   decided again afterwards;
  * - a call that has ended lets no login in and consumes nothing, unless its commit was already under way; its wrong
  *   answer still counts.
  */

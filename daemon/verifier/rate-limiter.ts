@@ -36,9 +36,9 @@ export interface RateLimiterOptions {
 export function createRateLimiter({
   hash,
   monotonic,
-  entries = limits.throttleEntries,
-  name: ofName = limits.throttleName,
-  source: ofSource = limits.throttleSource,
+  entries = limits.unverifiedEntries,
+  name: ofName = limits.unverifiedPerName,
+  source: ofSource = limits.unverifiedPerSource,
 }: RateLimiterOptions): RateLimiter {
   const rates = createRates(monotonic, entries);
   const keyOfName = (name: string): string => `n:${hash(nameKey(name))}`;

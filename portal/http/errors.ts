@@ -11,7 +11,7 @@ const ownStatus = {
   'confirm-needed': 403,
   /** The browser or its proxy uses an address that is not one of the portal's. */
   origin: 403,
-  'too-many-tries': 429,
+  'too-many-attempts': 429,
   'daemon-unreachable': 503,
 } as const;
 

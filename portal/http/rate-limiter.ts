@@ -3,7 +3,7 @@ import { PortalError } from './errors.ts';
 
 /** Limits the attempts of one source per time. */
 export interface RateLimiter {
-  /** @throws PortalError too-many-tries */
+  /** @throws PortalError too-many-attempts */
   take(source: string | undefined): void;
   /** The attempt was correct and does not count. */
   giveBack(source: string | undefined): void;
@@ -50,7 +50,7 @@ export function createRateLimiter({
       const level = levelOf(key);
       if (level + 1 > burst) {
         const seconds = Math.max(1, Math.ceil(((level + 1 - burst) * forgetOneIn) / 1_000));
-        throw new PortalError('too-many-tries', 'Too many attempts. Try again shortly.', {
+        throw new PortalError('too-many-attempts', 'Too many attempts. Try again shortly.', {
           headers: { 'retry-after': String(seconds) },
         });
       }

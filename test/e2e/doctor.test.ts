@@ -166,7 +166,7 @@ await inNamespace(import.meta.filename, async () => {
   broken(
     'sshd.single-factor',
     ...file(join(directory, 'zz.conf'), 'Match User alice\n  AuthenticationMethods publickey\n'),
-    /"publickey" alone lets in \(alice\)$/,
+    /"publickey" is enough to log in \(alice\)$/,
   );
 
   broken(

@@ -145,11 +145,11 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       hash: (text) => text,
       monotonic: () => performance.now(),
       entries: 10,
-      name: limits.throttleName,
-      source: limits.throttleSource,
+      name: limits.unverifiedPerName,
+      source: limits.unverifiedPerSource,
     }),
     unknownNames: createLogAggregator(log, 'unknown-names', 1_000),
-    rateLimited: createLogAggregator(log, 'throttled', 1_000),
+    rateLimited: createLogAggregator(log, 'rate-limited', 1_000),
     log,
   });
   const signed = {
@@ -175,8 +175,8 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       hash: (text) => text,
       monotonic,
       entries: 100,
-      name: limits.throttleName,
-      source: limits.throttleSource,
+      name: limits.unverifiedPerName,
+      source: limits.unverifiedPerSource,
     }),
     bootId: 'boot',
     // Slots have tests of their own; here none is waited for.

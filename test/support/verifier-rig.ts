@@ -166,9 +166,9 @@ export function makeRig(...realms: readonly Realm[]): Rig {
   const rateLimiter = createRateLimiter({
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     monotonic: clock.monotonic,
-    entries: limits.throttleEntries,
-    name: limits.throttleName,
-    source: limits.throttleSource,
+    entries: limits.unverifiedEntries,
+    name: limits.unverifiedPerName,
+    source: limits.unverifiedPerSource,
   });
   const anotherVerifier = (over: Store = store): Verifier =>
     createVerifier({

@@ -72,7 +72,7 @@ describe('the arithmetic of pools', () => {
   });
 
   it('gives tries to names and sources that are few beside the table', () => {
-    assert.ok(limits.throttleSource.burst < limits.throttleEntries / 100);
+    assert.ok(limits.unverifiedPerSource.burst < limits.unverifiedEntries / 100);
   });
 });
 

@@ -54,7 +54,7 @@ function refuseExisting(directory: string, anchor: string): void {
   if (existsSync(anchor)) {
     throw storeError(
       'store-exists',
-      `There is no store in ${directory}, but its anchor ${anchor} is there: there was one. Nothing was changed. Mount or restore it; only to begin anew, without any of its accounts, remove the anchor yourself.`,
+      `There is no store in ${directory}, but its anchor ${anchor} is there: there was one. Nothing was changed. Mount or restore it; only to start without any of its accounts, remove the anchor yourself.`,
     );
   }
 }

@@ -107,13 +107,13 @@ function compare(files: StoreFiles, meta: Meta, anchor: AnchorState, atLeast: nu
     const lost = Math.max(anchor.commit, atLeast);
     throw storeError(
       'store-anchor',
-      `The store ${directory} stands at commit ${meta.commit}, but it was at ${lost} before: the last ${lost - meta.commit} changes are lost. An older copy was put back, or its log was cut off. Nothing was changed: with it spent codes would be good again. Put back the newest store.`,
+      `The store ${directory} is at commit ${meta.commit}, but it was at ${lost} before: the last ${lost - meta.commit} changes are lost. An older copy was put back, or its log was cut off. Nothing was changed: with it, used codes would be accepted again. Put back the newest store.`,
     );
   }
   if (anchor.clean && meta.commit > anchor.commit) {
     throw storeError(
       'store-anchor',
-      `The anchor ${files.anchor} says that the store was closed at commit ${anchor.commit}, but ${directory} stands at ${meta.commit}: an older anchor was put back. Nothing was changed. Put back the store and the anchor that belong together.`,
+      `The anchor ${files.anchor} says that the store was closed at commit ${anchor.commit}, but ${directory} is at ${meta.commit}: an older anchor was put back. Nothing was changed. Put back the store and the anchor that belong together.`,
     );
   }
 }

@@ -133,7 +133,7 @@ async function pass(
   resealOthers();
   if (damaged > 0)
     throw new Error(
-      `${damaged} entries are damaged and could not be sealed anew; see: sallyport store check`,
+      `${damaged} entries are damaged and could not be encrypted again; see: sallyport store check`,
     );
 }
 

@@ -99,7 +99,7 @@ export abstract class SealedStore implements Store {
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
-    const { change, settle } = this.#shares.judge(encodeCommit(commit), commit.from);
+    const { change, settle } = this.#shares.rate(encodeCommit(commit), commit.from);
     const outcome = await this.committer.submit(change);
     if (outcome === 'committed') settle();
     return outcome;

@@ -9,7 +9,7 @@ import type { TrailBounds } from './trail-pruning.ts';
 /** How much each party may write to the trail before its events are dropped before others' (trail-pruning.ts). */
 export interface Shares {
   /** @returns the change, with events beyond a share marked; `settle`: to be called once it is committed */
-  judge(change: Change, from?: EventOrigin): { readonly change: Change; readonly settle: () => void };
+  rate(change: Change, from?: EventOrigin): { readonly change: Change; readonly settle: () => void };
 }
 
 /** Bytes that chain, seal and key add to an event. */
@@ -61,7 +61,7 @@ export function createShares(
   };
 
   return {
-    judge(change, from) {
+    rate(change, from) {
       const paid: (() => void)[] = [];
       const events = change.events.map((encoded): EncodedEvent => {
         const by = fractionOf(encoded.bytes.length);

@@ -71,14 +71,14 @@ describe('who shares the tries of the owner', () => {
   it('no stranger, whatever name was signed in with from that address', async () => {
     await signIn(rig, from('192.0.2.1'));
     await useUp('192.0.2.1');
-    assert.equal(codeIn(await guess('192.0.2.1', 'bob')), '429 too-many-tries');
+    assert.equal(codeIn(await guess('192.0.2.1', 'bob')), '429 too-many-attempts');
   });
 
   it('wrong ones of the owner count, and end', async () => {
     await signIn(rig, from('192.0.2.1'));
     for (let n = 0; n < limits.wrongAnswerRate.burst; n++)
       assert.equal(codeIn(await enter('192.0.2.1', 'wrong')), '403 not-permitted');
-    assert.equal(codeIn(await enter('192.0.2.1')), '429 too-many-tries');
+    assert.equal(codeIn(await enter('192.0.2.1')), '429 too-many-attempts');
   });
 
   it('wrong codes of one name from one network count, over all of its sign-ins', async () => {
@@ -87,13 +87,13 @@ describe('who shares the tries of the owner', () => {
       assert.equal((await code('192.0.2.1', begun.body.id, '0')).status, 200);
     }
     const begun = await enter('192.0.2.1');
-    assert.equal(codeIn(await code('192.0.2.1', begun.body.id)), '429 too-many-tries');
+    assert.equal(codeIn(await code('192.0.2.1', begun.body.id)), '429 too-many-attempts');
   });
 
   it('a failed sign-in makes no name familiar', async () => {
     await guess('192.0.2.1', 'alice');
     await enter('192.0.2.1');
     await useUp('192.0.2.1');
-    assert.equal(codeIn(await enter('192.0.2.1')), '429 too-many-tries');
+    assert.equal(codeIn(await enter('192.0.2.1')), '429 too-many-attempts');
   });
 });

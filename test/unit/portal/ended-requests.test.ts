@@ -47,6 +47,6 @@ describe('an answer whose browser has ended the request', () => {
     for (let n = 0; n < limits.wrongAnswerRate.burst; n++) await answerAndLeave('signin-1');
     rig.daemon.endless = false;
     const next = await ask(rig, 'POST /api/sign-in/signin-1', { body: { kind: 'typed', answer: '0' } });
-    assert.equal(codeIn(next), '429 too-many-tries');
+    assert.equal(codeIn(next), '429 too-many-attempts');
   });
 });

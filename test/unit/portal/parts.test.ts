@@ -132,7 +132,7 @@ describe('tries', () => {
   it('are so many, and come back with time', () => {
     const { tries, clock } = make();
     spend(tries, 'a');
-    assert.throws(() => tries.take('a'), { code: 'too-many-tries' });
+    assert.throws(() => tries.take('a'), { code: 'too-many-attempts' });
     tries.take('b');
     clock.now = 99;
     assert.throws(() => tries.take('a'));

@@ -96,7 +96,7 @@ describe('signing in', () => {
       assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
     const asked = rig.daemon.asked.length;
     const refused = await ask(rig, 'POST /api/sign-in', wrong);
-    assert.equal(codeIn(refused), '429 too-many-tries');
+    assert.equal(codeIn(refused), '429 too-many-attempts');
     assert.equal(refused.headers['retry-after'], '10');
     assert.equal(rig.daemon.asked.length, asked);
     rig.clock.ahead += 10_001;
@@ -265,7 +265,7 @@ describe('approvals', () => {
       assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: `guess-${n}` } })).status, 404);
     assert.equal(
       codeIn(await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })),
-      '429 too-many-tries',
+      '429 too-many-attempts',
     );
     rig.clock.ahead += limits.guessRate.forgetOneIn + 1;
     assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).status, 200);

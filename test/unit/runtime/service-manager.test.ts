@@ -156,7 +156,7 @@ describe('the manager', () => {
     manager.stopping('z');
     await settled();
     await tick(1_000);
-    assert.ok(logged.length > 0 && logged.every(({ event }) => event === 'manager-not-told'));
+    assert.ok(logged.length > 0 && logged.every(({ event }) => event === 'manager-not-notified'));
   });
 });
 

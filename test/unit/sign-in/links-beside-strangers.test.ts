@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-const tries = limits.throttleName.burst + 4;
+const tries = limits.unverifiedPerName.burst + 4;
 const address = (n: number): string => `10.0.0.${n}`;
 const open = (link: string, user: string, source: string, password?: string) =>
   outcomeOf(

@@ -186,7 +186,7 @@ describe('an invite', () => {
     const ofBob = done(await rig.signIns.begin(callers.portal, withPassword('bob'))).token.token;
     const ofCarol = done(await rig.signIns.begin(callers.portal, withPassword('carol'))).token.token;
     const link = `${Buffer.from('carol').toString('base64url')}.guessed`;
-    for (let n = 0; n < 2 * limits.throttleName.burst; n += 1)
+    for (let n = 0; n < 2 * limits.unverifiedPerName.burst; n += 1)
       await outcomeOf(
         rig.signIns.begin(
           callers.portal,
@@ -219,7 +219,7 @@ describe('an invite', () => {
       ),
     );
     assert.deepEqual(new Set(await Promise.all(guesses)), new Set(['sign-in-refused']));
-    assert.equal(rig.passwords.asked.length, limits.throttleName.burst);
+    assert.equal(rig.passwords.asked.length, limits.unverifiedPerName.burst);
   });
 
   for (const withoutPassword of [true, false])

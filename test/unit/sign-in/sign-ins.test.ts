@@ -152,20 +152,20 @@ describe('tries', () => {
 
   it('of one name are counted wherever they come from, and a right password counts as one then', async () => {
     await many(12, (n) => guess('carol', `10.0.0.${n}`));
-    assert.equal(rig.passwords.asked.length, limits.throttleName.burst);
+    assert.equal(rig.passwords.asked.length, limits.unverifiedPerName.burst);
     const right = withPassword('carol', undefined, '10.0.1.1');
     assert.equal(await refusalOf(rig.signIns.begin(callers.portal, right)), refusal);
-    assert.equal(rig.passwords.asked.length, limits.throttleName.burst, 'it was not even looked at');
-    rig.clock.mono += limits.throttleName.forgetOneIn;
+    assert.equal(rig.passwords.asked.length, limits.unverifiedPerName.burst, 'it was not even looked at');
+    rig.clock.mono += limits.unverifiedPerName.forgetOneIn;
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, right)), 'done');
   });
 
   it('from one source are counted whatever the names; the clock on the wall frees nobody', async () => {
     await many(32, (n) => guess(`nobody${n}`, '10.0.0.1'));
-    assert.equal(rig.passwords.asked.length, limits.throttleSource.burst);
+    assert.equal(rig.passwords.asked.length, limits.unverifiedPerSource.burst);
     rig.clock.ahead += 86_400_000;
     await guess('carol', '10.0.0.1');
-    assert.equal(rig.passwords.asked.length, limits.throttleSource.burst);
+    assert.equal(rig.passwords.asked.length, limits.unverifiedPerSource.burst);
     const elsewhere = withPassword('carol', undefined, '10.0.0.2');
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, elsewhere)), 'done');
   });
@@ -188,7 +188,7 @@ describe('tries', () => {
   it('from a familiar source are counted by themselves', async () => {
     await rig.signIns.begin(callers.portal, withPassword('carol', undefined, '2001:db8::1'));
     await many(15, (n) => guess('carol', `2001:db8::${n + 2}`));
-    assert.equal(rig.passwords.asked.length, 1 + limits.throttleName.burst);
+    assert.equal(rig.passwords.asked.length, 1 + limits.unverifiedPerName.burst);
     const right = withPassword('carol', undefined, '10.0.0.1');
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, right)), 'done');
   });
@@ -203,17 +203,17 @@ describe('tries', () => {
   });
 
   it('that were right cost nothing', async () => {
-    for (let times = 0; times < 2 * limits.throttleName.burst; times += 1)
+    for (let times = 0; times < 2 * limits.unverifiedPerName.burst; times += 1)
       assert.equal(await outcomeOf(begin('carol')), 'done');
   });
 
   it('are of the uid where neither the portal nor root asks, whatever source it says', async () => {
     const own = (n: number) => rig.signIns.begin(callers.carol, withPassword('carol', 'x', `10.0.0.${n}`));
-    await many(limits.throttleName.burst, (n) => refusalOf(own(n)));
+    await many(limits.unverifiedPerName.burst, (n) => refusalOf(own(n)));
     assert.ok(rig.passwords.asked.every(([, source]) => source === undefined));
     assert.ok(rig.store.trail.every(({ source }) => source === undefined));
     // Her name is used up, and from the uid some are left.
-    rig.clock.mono += limits.throttleName.burst * limits.throttleName.forgetOneIn;
+    rig.clock.mono += limits.unverifiedPerName.burst * limits.unverifiedPerName.forgetOneIn;
     assert.equal(await outcomeOf(begin('carol', undefined, callers.carol)), 'done');
   });
 
@@ -236,7 +236,7 @@ describe('tries', () => {
     rig.passwords.without.add('carol');
     const links = (count: number) =>
       many(count, () => outcomeOf(rig.signIns.begin(callers.carol, { user: 'carol', by: 'uid' })));
-    const { burst } = limits.throttleSource;
+    const { burst } = limits.unverifiedPerSource;
     assert.deepEqual(new Set(await links(burst)), new Set(['link']));
     assert.deepEqual(new Set(await links(10)), new Set(['sign-in-refused']));
     assert.equal(rig.store.trail.length, burst);

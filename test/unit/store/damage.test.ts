@@ -93,7 +93,7 @@ describe('a damaged store', () => {
       for (const size of [0, 3, 7, 100, Math.floor(length / 2), length - 1_000, length - 1]) {
         await withCopy(grown, async (rig) => {
           truncateSync(rig.file(/\.log$/), size);
-          await refused(rig, 'store-anchor', /stands at commit \d+, but it was at \d+/);
+          await refused(rig, 'store-anchor', /is at commit \d+, but it was at \d+/);
         });
       }
     }
@@ -159,7 +159,7 @@ describe('a damaged store', () => {
         anchor.fill(0xff, half, half + 112);
         writeFileSync(rig.anchor, anchor);
         truncateSync(rig.file(/\.log$/), 0);
-        await refused(rig, 'store-anchor', /stands at commit/);
+        await refused(rig, 'store-anchor', /is at commit/);
       });
     }
   });

@@ -128,7 +128,7 @@ describe('a damaged record', () => {
     await put(first, 'bob', 2);
     await first.close();
     await behindItsBack((db) => db.put(metaKey, old));
-    await assert.rejects(rig.open(), { code: 'store-anchor', message: /stands at commit 3.*was at 4/ });
+    await assert.rejects(rig.open(), { code: 'store-anchor', message: /is at commit 3.*was at 4/ });
   });
 
   it('in the audit trail stands there as an event of its own, and the scrub says so', async () => {

@@ -127,8 +127,8 @@ describe('the rate limiter of unverified failures', () => {
   });
 
   it('a person who mistypes never meets it, and a guesser gets little, by the limits in force', () => {
-    assert.ok(limits.throttleName.burst >= 9, 'three calls of three answers');
-    const guessesADay = 86_400_000 / limits.throttleName.forgetOneIn;
+    assert.ok(limits.unverifiedPerName.burst >= 9, 'three calls of three answers');
+    const guessesADay = 86_400_000 / limits.unverifiedPerName.forgetOneIn;
     // Three codes are good at a time: under a half of a percent to hit one in a day.
     assert.ok((3 * guessesADay) / 1_000_000 < 0.01);
   });

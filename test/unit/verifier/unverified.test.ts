@@ -294,8 +294,8 @@ describe('the rate limiter of what is not proven', () => {
   const evaluated = async (): Promise<number> => (await eventsOf(rig)).length;
 
   for (const user of ['alice', 'nobody']) {
-    it(`turns a name away after ${limits.throttleName.burst} failures from anywhere, account or not: ${user}`, async () => {
-      for (let each = 0; each < limits.throttleName.burst; each += 1)
+    it(`turns a name away after ${limits.unverifiedPerName.burst} failures from anywhere, account or not: ${user}`, async () => {
+      for (let each = 0; each < limits.unverifiedPerName.burst; each += 1)
         await answer(rig, from(each, user), wrongCode(rig));
       assert.equal(rig.rateLimited.length, 0);
       const turnedAway = await answer(rig, from(200, user), wrongCode(rig));
@@ -305,16 +305,17 @@ describe('the rate limiter of what is not proven', () => {
   }
 
   it('what is turned away is not judged: a right code is refused, and not spent', async () => {
-    for (const code of wrongCodes(rig, limits.throttleName.burst)) await answer(rig, from(1, 'alice'), code);
+    for (const code of wrongCodes(rig, limits.unverifiedPerName.burst))
+      await answer(rig, from(1, 'alice'), code);
     const count = await evaluated();
     assertRefused(await answer(rig, from(2, 'alice'), codeNow(rig)));
     assert.equal(await evaluated(), count);
-    rig.clock.pass(limits.throttleName.forgetOneIn);
+    rig.clock.pass(limits.unverifiedPerName.forgetOneIn);
     assertAccepted(await answer(rig, from(2, 'alice'), codeNow(rig)));
   });
 
   it('turns a source away, whatever the names are', async () => {
-    for (let each = 0; each < limits.throttleSource.burst; each += 1)
+    for (let each = 0; each < limits.unverifiedPerSource.burst; each += 1)
       await answer(rig, from(1, `name${each}`), wrongCode(rig));
     assertRefused(await answer(rig, from(1, 'alice'), codeNow(rig)));
     assertAccepted(await answer(rig, from(2, 'alice'), codeNow(rig)));
@@ -334,14 +335,14 @@ describe('the rate limiter of what is not proven', () => {
   it('counts guesses that come all at once like guesses one after the other', async () => {
     await Promise.all(wrongCodes(rig, 200).map((code, each) => answer(rig, from(each % 250, 'alice'), code)));
     const count = await evaluated();
-    assert.ok(count <= limits.throttleName.burst, `${count} guesses at one account were judged`);
+    assert.ok(count <= limits.unverifiedPerName.burst, `${count} guesses at one account were judged`);
   });
 
   it('counts guesses of one source that come all at once', async () => {
     for (let each = 0; each < 100; each += 1) rig.accounts.add(`user${each}`, 4000 + each);
     await Promise.all(wrongCodes(rig, 100).map((code, each) => answer(rig, from(1, `user${each}`), code)));
     const count = await evaluated();
-    assert.ok(count <= limits.throttleSource.burst, `${count} guesses from one source were judged`);
+    assert.ok(count <= limits.unverifiedPerSource.burst, `${count} guesses from one source were judged`);
   });
 
   it('many of one name at once let a rightful user in: what is under way is no failure yet', async () => {
@@ -422,7 +423,7 @@ describe('pam-user.sock', () => {
   });
 
   it('the failures of one uid stop that uid alone, and no login as that name on the root socket', async () => {
-    for (let each = 0; each < limits.throttleSource.burst; each += 1)
+    for (let each = 0; each < limits.unverifiedPerSource.burst; each += 1)
       await answer(rig, user(), wrongCode(rig));
     assertRefused(await answer(rig, user(), codeNow(rig)));
     assertAccepted(await answer(rig, from(1, 'alice'), codeNow(rig)));
@@ -430,7 +431,7 @@ describe('pam-user.sock', () => {
   });
 
   it('a uid cannot use up the tries of another name on the root socket', async () => {
-    for (let each = 0; each < limits.throttleName.burst + 5; each += 1)
+    for (let each = 0; each < limits.unverifiedPerName.burst + 5; each += 1)
       await answer(rig, user({ user: 'bob' }), wrongCode(rig));
     assertAccepted(await answer(rig, from(1, 'bob'), press(0)));
   });

@@ -74,7 +74,7 @@ describe('a configuration and its machine', () => {
     const findings = bad((await look(machine)).findings);
     assert.deepEqual(
       findings.map(({ id }) => id),
-      ['realm.user-gone', 'realm.nobody', 'realm.service-unknown', 'portal.listen-elsewhere'],
+      ['realm.user-gone', 'realm.no-account', 'realm.service-unknown', 'portal.listen-elsewhere'],
     );
     assert.match(findings[0]?.summary ?? '', /did you mean alice\?/);
     assert.match(findings[2]?.summary ?? '', /:\d+: a rule names the service ssh, .*did you mean sshd\?/);

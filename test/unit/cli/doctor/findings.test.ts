@@ -178,7 +178,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
       (await new FakeMachine().daemon.realms()).map((realm) => ({ ...realm, observe: true }));
     machine.daemon = { ...machine.daemon, realms };
   },
-  'realm.nobody': (machine) => {
+  'realm.no-account': (machine) => {
     machine.accounts.alice = undefined;
     machine.groups.staff = 'staff:x:50:';
   },
@@ -228,7 +228,7 @@ const breaks: Readonly<Record<FindingId, Break>> = {
     refusedFor('no-factor')(machine);
   },
 
-  'admin.nobody': (machine) => {
+  'admin.only-root': (machine) => {
     machine.groups['sallyport-admin'] = undefined;
   },
 

@@ -111,7 +111,7 @@ describe('whom Match blocks speak of', () => {
     const [{ findings } = { findings: [] }] = await examine(machine, [sshdCheck]);
     assert.deepEqual(
       findings.map((one) => (one.severity === 'ok' ? 'ok' : `${one.id} ${one.summary}`)),
-      ['sshd.single-factor "publickey" alone lets in (bob from 10.0.0.0)'],
+      ['sshd.single-factor "publickey" is enough to log in (bob from 10.0.0.0)'],
     );
   });
 });
