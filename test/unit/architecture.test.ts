@@ -231,15 +231,6 @@ const namesKinds: readonly string[] = [
   'daemon/control/handlers.ts',
   'daemon/maintenance/administration.ts',
   'notify/notices.ts',
-  'portal/pages/admin/accounts-page.tsx',
-  'portal/pages/factors/change-dialog.tsx',
-  'portal/pages/factors/factor-list.tsx',
-  'portal/pages/factors/factors.tsx',
-  'portal/pages/factors/recovery-dialog.tsx',
-  'portal/pages/factors/totp-dialog.tsx',
-  'portal/pages/factors/yubikey-dialog.tsx',
-  'portal/pages/labels.ts',
-  'portal/pages/sign-in/second-factor.tsx',
 ];
 
 describe('a kind of factor', () => {

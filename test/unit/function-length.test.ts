@@ -28,10 +28,6 @@ const allowed: readonly string[] = [
   'portal/pages/app.tsx App',
   'portal/pages/components/menu.tsx Menu',
   'portal/pages/confirmation.tsx useConfirmation',
-  'portal/pages/factors/factor-list.tsx FactorList',
-  'portal/pages/factors/factors.tsx Factors',
-  'portal/pages/factors/recovery-sheet.tsx RecoverySheet',
-  'portal/pages/factors/totp-dialog.tsx TotpDialog',
   'portal/pages/sign-in/sign-in-form.tsx SignInForm',
   'portal/sessions.ts createSessions',
 ];

@@ -3,7 +3,9 @@ import type { UserLine, UserPage } from '../../../daemon/api/views.ts';
 import { call, messageOf } from '../api.ts';
 import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
-import { hasFactor, kindName, lockText, timeText } from '../labels.ts';
+import { kindName } from '../factors/kinds.ts';
+import { hasFactor, isSubstitute } from '../factors/requirements.ts';
+import { lockText, timeText } from '../labels.ts';
 import { follow } from '../router.ts';
 import { usePortal } from '../session.ts';
 
@@ -133,8 +135,7 @@ function LineState({ user }: { readonly user: UserLine }) {
   // The account's page shows what the realm requires.
   if (!hasFactor(user)) return <span class="state state-disabled">no second factor</span>;
   const enabled = user.factors.filter((factor) => factor.enabled);
-  if (enabled.every(({ kind }) => kind === 'recovery' || kind === 'scratch' || kind === 'bypass'))
-    return <span class="state state-disabled">recovery keys only</span>;
+  if (enabled.every(isSubstitute)) return <span class="state state-disabled">recovery keys only</span>;
   return <span class="state state-enabled">OK</span>;
 }
 

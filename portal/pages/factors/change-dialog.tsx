@@ -4,9 +4,9 @@ import type { Confirmed } from '../../contract.ts';
 import { ApiError, call } from '../api.ts';
 import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
-import { kindName } from '../labels.ts';
 import { useWork } from '../use-task.ts';
 import { FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
+import { kindName, offeredKind } from './kinds.ts';
 
 export type ChangeKind = 'rename' | 'enable' | 'disable' | 'remove';
 
@@ -97,7 +97,7 @@ function warningBefore(kind: ChangeKind, user: UserView, factor: FactorSummary):
   const others = user.factors.filter((other) => other.id !== factor.id && other.enabled);
   if (others.length === 0)
     return 'This is the last enabled second factor. Without one, logins need only the password where the realm allows that, and are refused where it does not.';
-  if (others.every((other) => other.kind === 'recovery'))
+  if (others.every((other) => other.kind === offeredKind))
     return 'Only recovery keys are left then, and each is valid for one login.';
   return undefined;
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
+import type { EnrolBody, EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
@@ -8,9 +8,24 @@ import { problemAt, problemElsewhere, type Work } from '../use-task.ts';
 /** Properties of each dialog that adds a factor. */
 export interface AddDialogProps {
   readonly user: UserView;
+  /** It is offered after another change, and may be postponed. */
+  readonly offered: boolean;
   readonly onClose: () => void;
+  /** It is added, and the dialog is done. */
   readonly onAdded: (added: EnrolView) => void;
+  /** It is added, and the dialog still shows something. */
+  readonly onReload: () => void;
 }
+
+/** The kinds whose request has this field. */
+export type KindWith<Field extends string> = Extract<EnrolBody, Readonly<Record<Field, unknown>>>['kind'];
+/** The kinds whose request has no field of its own. */
+export type KindAlone = Alone<EnrolBody>;
+type Alone<Body extends EnrolBody> = Body extends unknown
+  ? Exclude<keyof Body, keyof EnrolBody> extends never
+    ? Body['kind']
+    : never
+  : never;
 
 export interface FactorDialogProps {
   readonly title: string;

@@ -1,21 +1,17 @@
 import { useState } from 'preact/hooks';
-import type { ChangeView, EnrolView, FactorSummary, UserView } from '../../../daemon/api/views.ts';
+import type { FactorSummary, UserView } from '../../../daemon/api/views.ts';
 import { Menu } from '../components/menu.tsx';
 import { Message } from '../components/message.tsx';
-import { type AddableKind, lackText, lockText, whyNot } from '../labels.ts';
+import { lockText } from '../labels.ts';
 import { usePortal } from '../session.ts';
 import { useUser } from '../use-user.ts';
 import { ChangeDialog, type ChangeKind } from './change-dialog.tsx';
 import { FactorList } from './factor-list.tsx';
-import { KeyDialog } from './key-dialog.tsx';
-import { RecoveryDialog } from './recovery-dialog.tsx';
-import { SwitchDialog } from './switch-dialog.tsx';
-import { TotpDialog } from './totp-dialog.tsx';
-import { YubikeyDialog } from './yubikey-dialog.tsx';
+import { addableKinds, type KindName, kinds, offeredKind } from './kinds.ts';
+import { lackText, whyNot } from './requirements.ts';
 
 type Open =
-  | { readonly dialog: AddableKind }
-  | { readonly dialog: 'offer' }
+  | { readonly dialog: 'add'; readonly kind: KindName; readonly offered: boolean }
   | { readonly dialog: 'change'; readonly kind: ChangeKind; readonly factor: FactorSummary }
   | { readonly dialog: 'switch'; readonly factor: FactorSummary };
 
@@ -26,66 +22,19 @@ export interface FactorsProps {
   readonly reload: () => Promise<void>;
 }
 
-const addable: readonly { readonly kind: AddableKind; readonly label: string; readonly note: string }[] = [
-  { kind: 'totp', label: 'TOTP', note: 'A code from an app on a phone' },
-  { kind: 'webauthn', label: 'Security key (WebAuthn)', note: 'A key, this device, or a passkey' },
-  { kind: 'recovery', label: 'Recovery keys', note: 'Ten single-use keys, to print or store' },
-  { kind: 'yubikey', label: 'YubiKey OTP', note: 'One touch types a code' },
-];
-
 /** The list of an account's second factors, with all actions. */
-export function Factors({ user, mine, reload }: FactorsProps) {
-  const { say } = usePortal();
+export function Factors(props: FactorsProps) {
+  const { user, mine } = props;
   const [open, setOpen] = useState<Open>();
-  const close = () => setOpen(undefined);
   const now = Date.now();
   const locked = lockText(user, now);
   const lack = lackText(user, mine);
-  const none = { user, onClose: close };
-
-  const added = (view: EnrolView) => {
-    const first = view.factor.kind !== 'recovery' && !user.factors.some(({ kind }) => kind === 'recovery');
-    const text = `“${view.factor.name}” was added.`;
-    say(
-      view.warning === undefined
-        ? { kind: 'done', text }
-        : { kind: 'warning', text: `${text} ${view.warning}` },
-    );
-    setOpen(first && mine ? { dialog: 'offer' } : undefined);
-    void reload();
-  };
-  const changed = (view: ChangeView, kind: ChangeKind) => {
-    const text = `“${view.factor?.name ?? ''}” ${done[kind]}.`;
-    say(
-      view.warning === undefined
-        ? { kind: 'done', text }
-        : { kind: 'warning', text: `${text} ${view.warning}` },
-    );
-    close();
-    void reload();
-  };
-
   return (
     <section aria-label="Second factors">
       {locked !== undefined && <Message kind="warning">{locked}</Message>}
       {lack !== undefined && <Message kind="warning">{lack}</Message>}
       <div class="toolbar">
-        <Menu
-          label="Add"
-          button="button button-main"
-          items={addable.map(({ kind, label, note }) => {
-            const reason = whyNot(kind, user);
-            return {
-              label,
-              note: reason ?? note,
-              disabled: reason !== undefined,
-              onChoose: () => {
-                say(undefined);
-                setOpen({ dialog: kind });
-              },
-            };
-          })}
-        />
+        <AddMenu user={user} onChoose={(kind) => setOpen({ dialog: 'add', kind, offered: false })} />
         {mine && user.realm !== undefined && (
           <p class="realm">
             Realm <b>{user.realm.name}</b>
@@ -99,32 +48,83 @@ export function Factors({ user, mine, reload }: FactorsProps) {
         onChange={(factor, kind) => setOpen({ dialog: 'change', kind, factor })}
         onSwitch={(factor) => setOpen({ dialog: 'switch', factor })}
       />
-      {open?.dialog === 'totp' && <TotpDialog {...none} onAdded={added} />}
-      {open?.dialog === 'webauthn' && <KeyDialog {...none} onAdded={added} />}
-      {open?.dialog === 'yubikey' && <YubikeyDialog {...none} onAdded={added} />}
-      {(open?.dialog === 'recovery' || open?.dialog === 'offer') && (
-        <RecoveryDialog {...none} offered={open.dialog === 'offer'} onAdded={() => void reload()} />
-      )}
-      {open?.dialog === 'switch' && (
-        <SwitchDialog
-          {...none}
-          factor={open.factor}
-          onSwitched={(warning) => {
-            const text = 'The key is now a security key (WebAuthn).';
-            say(
-              warning === undefined
-                ? { kind: 'done', text }
-                : { kind: 'warning', text: `${text} ${warning}` },
-            );
-            close();
-            void reload();
-          }}
-        />
-      )}
-      {open?.dialog === 'change' && (
-        <ChangeDialog {...none} kind={open.kind} factor={open.factor} onChanged={changed} />
-      )}
+      {open !== undefined && <OpenDialog {...props} open={open} setOpen={setOpen} />}
     </section>
+  );
+}
+
+function AddMenu({
+  user,
+  onChoose,
+}: {
+  readonly user: UserView;
+  readonly onChoose: (kind: KindName) => void;
+}) {
+  const { say } = usePortal();
+  return (
+    <Menu
+      label="Add"
+      button="button button-main"
+      items={addableKinds.map(({ kind, label, note }) => {
+        const reason = whyNot(kind, user);
+        return {
+          label,
+          note: reason ?? note,
+          disabled: reason !== undefined,
+          onChoose: () => {
+            say(undefined);
+            onChoose(kind);
+          },
+        };
+      })}
+    />
+  );
+}
+
+interface OpenDialogProps extends FactorsProps {
+  readonly open: Open;
+  readonly setOpen: (open: Open | undefined) => void;
+}
+
+function OpenDialog({ user, mine, reload, open, setOpen }: OpenDialogProps) {
+  const { say } = usePortal();
+  const finish = (text: string, warning: string | undefined, next?: Open) => {
+    say(warning === undefined ? { kind: 'done', text } : { kind: 'warning', text: `${text} ${warning}` });
+    setOpen(next);
+    void reload();
+  };
+  const common = { user, onClose: () => setOpen(undefined) };
+  if (open.dialog === 'change')
+    return (
+      <ChangeDialog
+        {...common}
+        kind={open.kind}
+        factor={open.factor}
+        onChanged={(view, kind) => finish(`“${view.factor?.name ?? ''}” ${done[kind]}.`, view.warning)}
+      />
+    );
+  if (open.dialog === 'switch') {
+    const { legacy } = kinds[open.factor.kind];
+    return legacy === undefined ? null : (
+      <legacy.Dialog
+        {...common}
+        factor={open.factor}
+        onSwitched={(warning) => finish(legacy.done, warning)}
+      />
+    );
+  }
+  const { adding } = kinds[open.kind];
+  return adding === undefined ? null : (
+    <adding.Dialog
+      {...common}
+      offered={open.offered}
+      onReload={() => void reload()}
+      onAdded={({ factor, warning }) => {
+        const isFirst = ![...user.factors, factor].some(({ kind }) => kind === offeredKind);
+        const offer: Open = { dialog: 'add', kind: offeredKind, offered: true };
+        finish(`“${factor.name}” was added.`, warning, isFirst && mine ? offer : undefined);
+      }}
+    />
   );
 }
 

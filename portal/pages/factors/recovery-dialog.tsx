@@ -1,22 +1,17 @@
 import { useState } from 'preact/hooks';
-import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
 import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { useWork } from '../use-task.ts';
-import { FactorDialog } from './factor-dialog.tsx';
+import { type AddDialogProps, FactorDialog, type KindAlone } from './factor-dialog.tsx';
 import { RecoverySheet } from './recovery-sheet.tsx';
 
-export interface RecoveryDialogProps {
-  readonly user: UserView;
-  /** It is offered after another change, and may be postponed. */
-  readonly offered: boolean;
-  readonly onClose: () => void;
-  readonly onAdded: (added: EnrolView) => void;
+export interface RecoveryDialogProps extends AddDialogProps {
+  readonly kind: KindAlone;
 }
 
 /** Creates the keys, and then shows them once. */
-export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDialogProps) {
+export function RecoveryDialog({ kind, user, offered, onClose, onReload }: RecoveryDialogProps) {
   const [keys, setKeys] = useState<readonly string[]>();
   const work = useWork();
   const submit = () =>
@@ -24,15 +19,15 @@ export function RecoveryDialog({ user, offered, onClose, onAdded }: RecoveryDial
       const added = await confirmation.run(() =>
         call('POST /api/users/:user/factors', {
           path: { user: user.account },
-          body: { kind: 'recovery', verify: true },
+          body: { kind, verify: true },
         }),
       );
       if (added === undefined) return;
       setKeys(added.recoveryKeys ?? []);
-      onAdded(added);
+      onReload();
     });
   const confirmation = useConfirmation({ onVerified: submit });
-  const old = user.factors.find(({ kind }) => kind === 'recovery');
+  const old = user.factors.find((other) => other.kind === kind);
 
   if (keys !== undefined) return <RecoverySheet account={user.account} keys={keys} onClose={onClose} />;
   return (

@@ -16,7 +16,6 @@ export interface RecoverySheetProps {
 export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
   const { session } = usePortal();
   const [stored, setStored] = useState(false);
-  const [said, setSaid] = useState('');
   const [made] = useState(() => timeText(Date.now()));
   const heading = `Recovery keys of ${account} on ${session.site.host}`;
   const text = `${heading}, created ${made}\nEach key is valid for one login.\n\n${keys.join('\n')}\n`;
@@ -46,38 +45,39 @@ export function RecoverySheet({ account, keys, onClose }: RecoverySheetProps) {
         </ol>
         <p class="sheet-heading">Each key is valid for one login.</p>
       </div>
-      <div class="button-row">
-        <button
-          type="button"
-          class="button"
-          data-first
-          onClick={() => {
-            void copyText(text).then((done) =>
-              setSaid(done ? 'Copied.' : 'This browser does not allow copying.'),
-            );
-          }}
-        >
-          Copy
-        </button>
-        <button type="button" class="button" onClick={() => print()}>
-          Print
-        </button>
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            download(`sallyport-recovery-keys-${account}.txt`, text);
-            setSaid('Downloaded.');
-          }}
-        >
-          Download
-        </button>
-        <span role="status" class="said">
-          {said}
-        </span>
-      </div>
+      <SaveButtons text={text} file={`sallyport-recovery-keys-${account}.txt`} />
       <Check label="I have saved them" checked={stored} onChecked={setStored} />
     </Dialog>
+  );
+}
+
+function SaveButtons({ text, file }: { readonly text: string; readonly file: string }) {
+  const [said, setSaid] = useState('');
+  const copy = async () => {
+    setSaid((await copyText(text)) ? 'Copied.' : 'This browser does not allow copying.');
+  };
+  return (
+    <div class="button-row">
+      <button type="button" class="button" data-first onClick={() => void copy()}>
+        Copy
+      </button>
+      <button type="button" class="button" onClick={() => print()}>
+        Print
+      </button>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          download(file, text);
+          setSaid('Downloaded.');
+        }}
+      >
+        Download
+      </button>
+      <span role="status" class="said">
+        {said}
+      </span>
+    </div>
   );
 }
 

@@ -4,11 +4,15 @@ import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { problemAt, useWork } from '../use-task.ts';
-import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
+import { type AddDialogProps, FactorDialog, type KindWith, NameField, nameCodes } from './factor-dialog.tsx';
 
 const touchCodes = ['wrong-code', 'bad-secret'];
 
-export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
+export interface YubikeyDialogProps extends AddDialogProps {
+  readonly kind: KindWith<'validation'>;
+}
+
+export function YubikeyDialog({ kind, user, onClose, onAdded }: YubikeyDialogProps) {
   const [name, setName] = useState('');
   const [touch, setTouch] = useState('');
   const work = useWork();
@@ -17,7 +21,7 @@ export function YubikeyDialog({ user, onClose, onAdded }: AddDialogProps) {
       const added = await confirmation.run(() =>
         call('POST /api/users/:user/factors', {
           path: { user: user.account },
-          body: { kind: 'yubikey', validation: 'cloud', name: name.trim(), code: touch.trim(), verify: true },
+          body: { kind, validation: 'cloud', name: name.trim(), code: touch.trim(), verify: true },
         }),
       );
       if (added !== undefined) onAdded(added);

@@ -21,7 +21,7 @@ export interface SecondFactorProps {
   readonly onTyping?: (typing: boolean) => void;
 }
 
-type Way = { readonly kind: 'key' } | { readonly kind: 'code' | 'recovery'; readonly label: string };
+type Way = { readonly kind: 'key' } | { readonly kind: 'code' | 'recovery-key'; readonly label: string };
 
 /** A security key first, which is one touch; then codes; recovery keys last. */
 function waysOf({ typed, key }: FactorStep): readonly Way[] {
@@ -30,7 +30,7 @@ function waysOf({ typed, key }: FactorStep): readonly Way[] {
   return [
     ...(key === undefined ? [] : [{ kind: 'key' as const }]),
     ...(codes.length === 0 ? [] : [{ kind: 'code' as const, label: sentence(codes.join(' or ')) }]),
-    ...(codes.length === names.length ? [] : [{ kind: 'recovery' as const, label: 'Recovery key' }]),
+    ...(codes.length === names.length ? [] : [{ kind: 'recovery-key' as const, label: 'Recovery key' }]),
   ];
 }
 
@@ -38,7 +38,7 @@ const nameOf = (way: Way): string => (way.kind === 'key' ? 'Security key' : way.
 
 function inputFor({ kind, label }: Exclude<Way, { kind: 'key' }>): InputExtras {
   const common = { autocapitalize: 'off', spellcheck: false, required: true, class: 'mono' } as const;
-  if (kind === 'recovery') return { ...common, autocomplete: 'off', inputMode: 'text' };
+  if (kind === 'recovery-key') return { ...common, autocomplete: 'off', inputMode: 'text' };
   const digits = label === 'Verification code';
   return { ...common, autocomplete: 'one-time-code', inputMode: digits ? 'numeric' : 'text' };
 }

@@ -7,6 +7,6 @@ import { projectRoot } from '../../support/project.ts';
 
 test('the command and the portal say in the same words who changes the factors of root', () => {
   const sentence = `${rootFactorsText.charAt(0).toUpperCase()}${rootFactorsText.slice(1)}.`;
-  for (const page of ['labels.ts', 'admin/account-page.tsx'])
+  for (const page of ['factors/requirements.ts', 'admin/account-page.tsx'])
     assert.ok(readFileSync(join(projectRoot, 'portal/pages', page), 'utf8').includes(sentence), page);
 });
