@@ -1,4 +1,4 @@
-import { write } from 'node:fs';
+import { write, writeSync } from 'node:fs';
 import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { StoredAuditEvent } from './event.ts';
@@ -9,6 +9,8 @@ export interface AuditJournal {
   note(event: StoredAuditEvent): void;
   /** Resolves once what waits is written, or after a while. */
   close(): Promise<void>;
+  /** Writes what waits, once, before the process exits. */
+  writeNow(): void;
 }
 
 /** A pipe takes so much at once without mixing it with what others write (pipe(7), PIPE_BUF). */
@@ -21,13 +23,15 @@ const priorityOf = ({ outcome }: StoredAuditEvent) =>
   outcome === 'refused' || outcome === 'error' ? '<5>' : '<6>';
 
 /**
- * Invariants: a blocked journal delays no login and uses bounded memory; dropped lines are counted and reported.
+ * Invariants: a blocked journal delays no login and uses bounded memory; dropped lines are counted and reported; an
+ * error waits for no other line.
  *
  * @param descriptor that lines go to; @param journal whether lines begin with their priority (sd-daemon(3))
  */
 export function createAuditJournal(descriptor: number, journal: boolean): AuditJournal {
   const waiting: StoredAuditEvent[] = [];
   let dropped = 0;
+  let due: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
 
   const line = (priority: string, text: string): string => `${journal ? priority : ''}${text}\n`;
@@ -50,6 +54,11 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
     while (waiting.length > 0) await written(descriptor, next());
     writing = undefined;
   };
+  const start = (): void => {
+    clearTimeout(due);
+    due = undefined;
+    if (waiting.length > 0) writing ??= writeAll();
+  };
 
   return {
     note(event) {
@@ -58,9 +67,22 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
         return;
       }
       waiting.push(event);
-      writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeAll);
+      if (writing !== undefined) return;
+      // An error may be the last that this process reports.
+      if (event.outcome === 'error') setImmediate(start);
+      else due ??= setTimeout(start, limits.journalGather);
     },
-    close: () => withDeadline(writing ?? Promise.resolve(), farewell, () => undefined),
+    close() {
+      start();
+      return withDeadline(writing ?? Promise.resolve(), farewell, () => undefined);
+    },
+    writeNow() {
+      try {
+        while (waiting.length > 0) writeSync(descriptor, next());
+      } catch {
+        // The trail has them.
+      }
+    },
   };
 }
 

@@ -23,7 +23,7 @@ export const floodLimits = {
   ownChanges: { rate: { burst: 60, forgetOneIn: 1_000 }, accounts: 4_096 },
   /**
    * Parts of the audit trail that may be written in a day before the events of the same party give way to those of
-   * others (store/shares.ts): by one account or party, and by all that have verified no factor. `beyond`: the room for
+   * others (store/sealed/trail-shares.ts): by one account or party, and by all that have verified no factor. `beyond`: the room for
    * what is written beyond that. `parties`: how many are distinguished.
    */
   trailShare: { one: 1 / 64, unverified: 1 / 8, beyond: 1 / 8, parties: 16_384 },

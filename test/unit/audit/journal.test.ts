@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, describe, it, mock } from 'node:test';
 import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
 import { createAuditJournal } from '../../../daemon/audit/journal.ts';
 import { limits } from '../../../daemon/limits.ts';
+import { projectRoot } from '../../support/project.ts';
 import { until } from '../../support/until.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
@@ -61,5 +62,50 @@ describe('the journal', () => {
     assert.equal(dropped, most - limits.auditLines);
     await journal.close();
     closeSync(pipe);
+  });
+
+  it('gathers lines, and waits for nothing after an error or at the end', async () => {
+    const path = join(directory, 'gathered');
+    const file = openSync(path, 'a');
+    const journal = createAuditJournal(file, false);
+    const written = () => readFileSync(path, 'utf8').split('\n').length - 1;
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      journal.note(eventOf(1));
+      mock.timers.tick(limits.journalGather - 1);
+      journal.note(eventOf(2));
+      for (let turns = 0; turns < 100; turns += 1) await turn();
+      assert.equal(written(), 0);
+      mock.timers.tick(1);
+      while (written() < 2) await turn();
+      journal.note(eventOf(3));
+      journal.note({ ...eventOf(4), outcome: 'error' });
+      while (written() < 4) await turn();
+      for (const seq of [5, 6]) journal.note({ ...eventOf(seq), outcome: 'error' });
+      while (written() < 6) await turn();
+      for (let turns = 0; turns < 100; turns += 1) await turn();
+      journal.note(eventOf(7));
+      await journal.close();
+      assert.equal(written(), 7);
+      journal.note(eventOf(8));
+      journal.writeNow();
+      assert.equal(written(), 8);
+    } finally {
+      mock.timers.reset();
+      closeSync(file);
+    }
+  });
+
+  it('gets the lines that wait when a defect ends the process', () => {
+    const module = join(projectRoot, 'dist/daemon/audit/journal.js');
+    const program = `
+      import { createAuditJournal } from ${JSON.stringify(module)};
+      const journal = createAuditJournal(1, false);
+      process.once('exit', journal.writeNow);
+      journal.note(${JSON.stringify(eventOf(7))});
+      process.exit(1);`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program]);
+    assert.match(stdout.toString(), /^sallyport-audit: .* seq=7\n$/);
   });
 });
