@@ -11,7 +11,7 @@ const environment = {
 /**
  * Runs the program once with `input` on its standard input.
  *
- * MUST hold:
+ * Invariants:
  * - no shell, and nothing of an event in its words or its environment;
  * - it ends: after its time limit, or at shutdown, it is killed with all its children;
  * - what it says costs a bounded amount of memory.

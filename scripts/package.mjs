@@ -4,10 +4,10 @@ import { buildPackage } from './lib/package.mjs';
 import { stop } from './lib/run.mjs';
 import { setUp } from './lib/setup.mjs';
 
-const usage = `usage: npm run package -- [--version VERSION] [--out FOLDER]
+const usage = `usage: npm run package -- [--version VERSION] [--out DIRECTORY]
 
   --version VERSION  in place of the one in package.json, such as 1.2.0~rc1
-  --out FOLDER       where the package goes, by default out`;
+  --out DIRECTORY    where the package is written, by default out`;
 
 function readArguments() {
   try {
@@ -20,7 +20,7 @@ function readArguments() {
 
 const { version, out } = readArguments();
 if (version !== undefined && !/^\d[A-Za-z0-9.+~]*$/.test(version))
-  stop(`${version} is no version of a Debian package: a digit, then letters, digits and . + ~\n${usage}`);
+  stop(`${version} is not a version of a Debian package: a digit, then letters, digits and . + ~\n${usage}`);
 await setUp('package');
 build();
 process.stdout.write(`${await buildPackage({ version, out })}\n`);

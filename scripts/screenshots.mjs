@@ -4,7 +4,7 @@ import { build } from './lib/build.mjs';
 import { withPalette } from './lib/png.mjs';
 import { root, say, stop } from './lib/run.mjs';
 
-/** Writes docs/screenshots anew: each page of the portal, with what it shows on an ordinary day. */
+/** Renews docs/screenshots: each page of the portal, with typical content. */
 build();
 const { takeScreenshots } = await import(join(root, 'dist/test/support/portal-screenshots.js'));
 const directory = join(root, 'docs/screenshots');

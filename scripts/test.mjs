@@ -19,19 +19,19 @@ function readArguments() {
 }
 
 const { long, only } = readArguments();
-// Namespaces with accounts and logins of their own: nothing of it works for anybody else.
+// The tests create namespaces with separate accounts and logins, which only root may do.
 if (process.getuid() !== 0)
   stop(
-    `the tests make namespaces with accounts of their own, which takes root; run: sudo npm ${long ? 'run test:long' : 'test'}`,
+    `the tests create namespaces with separate accounts, which needs root; run: sudo npm ${long ? 'run test:long' : 'test'}`,
   );
-// Before anything waits for it in vain.
+// First, so that no test waits in vain.
 const complaints = complaintsOf(lookAtMachine());
 if (complaints.length > 0) stop(complaintText(complaints));
 await setUp(long ? 'long' : 'test');
 build();
 
 const files = chooseTests(filesBelow(root, 'dist/test'), { long, only });
-if (files.length === 0) stop(`no test file fits ${only}\n${usage}`);
+if (files.length === 0) stop(`no test file matches ${only}\n${usage}`);
 
 const minutes = long ? 180 : 9;
 const reporter = process.stdout.isTTY ? 'spec' : './scripts/lib/test-reporter.mjs';

@@ -58,7 +58,7 @@ function stack(services: readonly Stack[]): readonly Finding[] {
     finding(
       'root.no-console-fallback',
       `the stack of login (${login.file ?? 'other'}) refuses root too while sallyportd is unavailable`,
-      `put the line "ROOT'S WAY IN" of pam-config/pam.d/sallyport-login back, unless that is meant`,
+      `put the line "ROOT'S CONSOLE FALLBACK" of pam-config/pam.d/sallyport-login back, unless that is meant`,
     ),
   ];
 }

@@ -182,7 +182,7 @@ function rootsWay({ after, service }: Plan): string | undefined {
   const login = readStack(after, 'login', 'auth');
   const open = !guards(login) || checkStack(login).some(({ code }) => code === 'roots-way-in');
   if (!open)
-    return `the line ROOT'S WAY IN is missing in ${login.file ?? dirname('/etc/pam.d/login')}; restore it`;
+    return `the line ROOT'S CONSOLE FALLBACK is missing in ${login.file ?? dirname('/etc/pam.d/login')}; restore it`;
   return hasPassword('root') === true ? undefined : 'root has no password for the console; run: passwd root';
 }
 

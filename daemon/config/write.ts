@@ -17,19 +17,19 @@ function installed(path: string): string {
   return path.startsWith('docs/') ? `/usr/share/doc/sallyport/${path}` : `/usr/lib/sallyport/${path}`;
 }
 
-const head = `# Sallyport. Every key is described in docs/reference/configuration.md; a complete sample is pam-config/sallyport.toml.sample.
+const head = `# Sallyport. Every setting is described in docs/reference/configuration.md; a complete sample is pam-config/sallyport.toml.sample.
 # After a change: \`sallyport realm check\`, then \`sallyport reload\`.
 `;
 
 /** TOML takes a line below a table's name for one of that table, so these come before all tables. */
-const single = `# Members of this group administer; as long as there is no such group, only root does.
+const single = `# Members of this group may administer; while the group does not exist, only root may.
 # admin_group = "${defaultAdminGroup}"
 
 # What authenticator apps show above the code; by default the name of this host.
 # issuer = "example.org"
 `;
 
-const systemSection = `# [paths] may be left out: these are the usual ones.
+const systemSection = `# These are the defaults of [paths].
 # [paths]
 ${pathLines(systemPaths, '# ')}
 `;
@@ -40,8 +40,8 @@ ${pathLines(rootedPaths(root, helpers), '')}
 `;
 }
 
-const rest = `# Whom security keys are made for: a domain that the portal and all hosts can share. Another one later voids
-# every key (docs/reference/factors.md).
+const rest = `# The domain that security keys are bound to, shared by the portal and all hosts. Changing it later makes every key
+# unusable (docs/reference/factors.md).
 # [webauthn]
 # rp_id = "login.example.org"
 
@@ -57,7 +57,7 @@ const rest = `# Whom security keys are made for: a domain that the portal and al
 # max_bytes  = "1G"
 
 # Realms are tried in this order; the first that an account is a member of decides.
-# The last has no members line and takes everybody else.
+# The last has no members line and takes all other accounts.
 [[realm]]
 name    = "default"
 require = "none"      # accounts with a factor are asked for it, all others need none
@@ -88,7 +88,7 @@ function pathLines(paths: Config['paths'], before: string): string {
 /** The PAM service below a root directory: only the passwords of this machine. */
 export const rootedService = {
   name: 'sallyport-password',
-  text: `# Asked by sallyport-password for the sallyportd of this directory; see pam-config/pam.d/sallyport-password.
+  text: `# Used by sallyport-password for the sallyportd of this directory; see pam-config/pam.d/sallyport-password.
 auth     required  pam_unix.so nodelay
 account  required  pam_unix.so
 `,

@@ -8,7 +8,7 @@ const options = ['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300
 
 /**
  * Run by sh as root. policy-rc.d is Debian's way to forbid the start of services while packages are
- * configured; one that is there already is left alone, and ours goes with the shell.
+ * configured; an existing one is kept, and ours is removed when the shell ends.
  */
 const withoutStarting = `
 guard=/usr/sbin/policy-rc.d

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 
 /**
- * What the tests need of the machine. Where it is missing they wait in vain and say nothing of the cause, so it is
- * looked at first. `complaintsOf` is pure; `lookAtMachine` looks.
+ * What the tests need of the machine. Without it they would wait in vain and not name the cause, so it is
+ * checked first. `complaintsOf` is pure; `lookAtMachine` reads the machine.
  */
 const devices = [
   ['/dev/null', 1, 3],
@@ -54,7 +54,7 @@ export function complaintsOf({ files, namespaces }) {
   }
   if (namespaces !== undefined)
     complain(
-      `no namespaces can be made (${namespaces}): run the tests on a machine of their own, or in a container that may (--privileged)`,
+      `no namespaces can be made (${namespaces}): run the tests on a separate machine, or in a privileged container (--privileged)`,
     );
   return complaints;
 }

@@ -17,7 +17,7 @@ const banner =
 const levelNative = 'classic_level.node';
 
 /**
- * MUST hold:
+ * Invariants:
  * - a program is one file, read whole when it starts: while a package is replaced the daemon that still runs
  *   loads nothing of the new one. What is heavy is in it too, and runs when it is first used;
  * - it lies as deep as in a clone, so that what it looks for beside itself is where it looks;

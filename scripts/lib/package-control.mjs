@@ -13,7 +13,7 @@ const maintainer = () => {
 
 const scripts = ['preinst', 'postinst', 'prerm', 'postrm'];
 
-/** What no ELF file says: what the maintainer scripts, the units and the programs call. */
+/** Dependencies that no ELF file names: those of maintainer scripts, units and programs. */
 const calledBy = [
   // postinst: users and directories.
   'systemd | systemd-standalone-sysusers',
@@ -60,10 +60,10 @@ export function controlFiles({ tree, work, version, arch }) {
   }
 }
 
-/** Wants a configuration before it is of any use: the administrator starts it. */
+/** Needs a configuration first: the administrator starts it. */
 const optional = /^sallyport-(portal|notify)\./;
 
-/** What the maintainer scripts speak of, out of what is in the package. */
+/** Names used in the maintainer scripts, derived from the content of the package. */
 function named(tree) {
   const below = (directory) => filesBelow(tree, directory).map((path) => path.slice(directory.length + 1));
   const directory = 'usr/lib/systemd/system';
@@ -99,14 +99,14 @@ Description: second factor for Linux logins
  decides by realm whether a second factor is needed and verifies TOTP, HOTP,
  YubiKey OTP, security keys and recovery keys.
  .
- Everything is kept sealed in a store of its own. A code that was used is used
- up, whatever crashes; nothing fails open; and root has a way in at the console.
+ All records are encrypted in a separate store. Every code works once, even
+ after crashes; errors never skip a required factor; root keeps a console fallback.
  .
  Installing this enables nothing in PAM.
 `;
 }
 
-/** What dpkg-shlibdeps finds for every ELF file. It wants a source package's control file to stand beside it. */
+/** What dpkg-shlibdeps finds for every ELF file. It requires a source package's control file beside it. */
 function sharedLibraries(tree, work) {
   const debian = join(work, 'debian');
   mkdirSync(debian);

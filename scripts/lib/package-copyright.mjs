@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, stop } from './run.mjs';
 
-/** Part of LevelDB's native part, and no packages of their own. */
+/** Parts of LevelDB's native part that are not separate packages. */
 const within = {
   'classic-level': [
     { name: 'leveldb', license: 'BSD-3-Clause', file: 'deps/leveldb/leveldb-1.20/LICENSE' },
@@ -12,8 +12,8 @@ const within = {
 
 const head = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Sallyport
-Comment: Libraries of others are bundled into the programs; each has a paragraph
- of its own below, with the files that they were bundled from.
+Comment: Third-party libraries are bundled into the programs; each has a paragraph
+ below, with the files that it was bundled from.
 
 Files: *
 Copyright: The Sallyport authors
@@ -35,7 +35,7 @@ function paragraphs(name) {
   const { license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
   const file = readdirSync(directory).find((entry) => /^licen[cs]e(\.\w+)?$|^copying$/i.test(entry));
   if (license === undefined || file === undefined)
-    return stop(`${name} is in the package, and says nowhere under which licence: node_modules/${name}`);
+    return stop(`${name} is in the package, and names no licence: node_modules/${name}`);
   return [
     paragraph(name, license, readFileSync(join(directory, file), 'utf8')),
     ...(within[name] ?? []).map((part) =>

@@ -35,7 +35,7 @@ const completionHomes = {
 
 /**
  * Puts into the tree all that is no bundled program.
- * MUST hold: nothing in it is set-id or writable for others, and the one file below /etc is the service that
+ * Invariants: nothing in it is set-id or writable for others, and the one file below /etc is the service that
  * passwords are asked through, which nothing includes.
  * @returns how to put the generated files in
  */

@@ -20,7 +20,7 @@ const building = [
   },
 ];
 
-/** What people come from: to move over, and to compare with. */
+/** Programs that Sallyport imports from and is compared with. */
 const peers = [
   {
     name: 'libpam-oath',

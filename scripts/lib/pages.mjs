@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { filesBelow, fingerprint, isFresh, markFresh } from './fresh.mjs';
 import { root, say, step } from './run.mjs';
 
-/** What the portal serves, and nothing else lies there. */
+/** What the portal serves; it contains nothing else. */
 export const pagesDirectory = 'dist/portal/public';
 /** All pages together, compressed. */
 export const pagesLimit = 60 * 1024;

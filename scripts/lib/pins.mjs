@@ -1,5 +1,5 @@
 /**
- * What would let somebody else choose the code that runs here: a version that is a range, or a lock file
+ * Threat: others choose the code that runs here, through a version that is a range, or a lock file
  * that names where packages are fetched from. And what `npm ci` refuses: a package that the lock file
  * names but does not hold, as happens when a platform's package cannot be had while the file is written.
  * @returns {string[]} one line for each fault

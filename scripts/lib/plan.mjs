@@ -1,8 +1,8 @@
-/** What to do about what is missing. Pure: the machine is looked at elsewhere. */
+/** Decides what to do about missing packages. Pure: the machine is examined elsewhere. */
 
 const oldestNode = [20, 19];
 
-/** @returns {string | undefined} what to tell a person whose Node is too old */
+/** @returns {string | undefined} message for a user whose Node is too old */
 export function nodeComplaint(version) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [neededMajor = 0, neededMinor = 0] = oldestNode;
@@ -10,7 +10,7 @@ export function nodeComplaint(version) {
   return `Node ${version} is too old: Sallyport needs ${oldestNode.join('.')} or newer. Debian 13 has one; for others see nodejs.org.`;
 }
 
-/** `debian` and `ubuntu` machines and what derives from them, told by /etc/os-release. */
+/** @returns whether /etc/os-release names `debian`, `ubuntu` or a derivative */
 export function isDebianLike(osRelease) {
   const ids = osRelease.match(/^(ID|ID_LIKE)=.*$/gm) ?? [];
   return ids.some((line) => /\b(debian|ubuntu)\b/.test(line));
@@ -18,7 +18,7 @@ export function isDebianLike(osRelease) {
 
 /**
  * @param {{ packages: { name: string }[], modules: boolean, debian: boolean, root: boolean, ci: boolean, terminal: boolean }} found
- *   `packages` and `modules` are missing; `terminal`: somebody can be asked
+ *   `packages` and `modules` are missing; `terminal`: a user can be asked
  * @returns {'go' | 'install' | 'ask' | 'stop' | 'foreign'}
  */
 export function decide({ packages, modules, debian, root, ci, terminal }) {
@@ -26,7 +26,7 @@ export function decide({ packages, modules, debian, root, ci, terminal }) {
   if (packages.length > 0 && !debian) return 'foreign';
   if (terminal && !ci) return 'ask';
   if (root) return 'install';
-  // npm's packages stay within the project's directory; Debian's change the machine, and nobody can be asked.
+  // npm's packages stay in the project's directory; Debian's change the machine, which needs a confirmation.
   return packages.length > 0 ? 'stop' : 'install';
 }
 

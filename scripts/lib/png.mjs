@@ -78,7 +78,7 @@ function decode(png) {
   return { width, height, pixels };
 }
 
-/** PNG, section 9: each row says how its bytes are told from those before it and above it. */
+/** PNG, section 9: each row names the filter that predicts its bytes from those before and above it. */
 function unfilter(rows, stride, channels) {
   const height = rows.length / (stride + 1);
   const out = Buffer.alloc(height * stride);

@@ -1,5 +1,5 @@
 /**
- * What stands in the way of a release. Pure: the caller looks at the repository.
+ * Finds what prevents a release. Pure: the caller reads the repository.
  * @param {{
  *   status: string, branch: string, tags: readonly string[],
  *   packageJson: { version: string }, lockFile: { version: string, packages: Record<string, { version?: string }> },

@@ -10,13 +10,13 @@ export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-/** Ends the command with a message for people. */
+/** Ends the command with a message for the user. */
 export function stop(message) {
   say(message);
   process.exit(1);
 }
 
-/** Shows on a terminal that a step goes on, in a process of its own: this one waits. It ends with this one. */
+/** Shows progress on a terminal, from a separate process, since this one waits. It ends with this one. */
 const ticking = `
 const [title, parent] = process.argv.slice(1);
 const began = Date.now();

@@ -16,7 +16,7 @@ const spoken = {
 };
 
 /**
- * Makes the machine ready for a command, and says what for. Never changes it unasked where somebody can be asked; without a terminal, root and CI
+ * Installs what a command needs, after saying why. At a terminal it always asks first; without one, it installs only for root and in CI.
  * change it.
  * @param {'start' | 'test' | 'long' | 'bench' | 'package'} command
  */
@@ -36,10 +36,10 @@ export async function setUp(command) {
   ].join(' && ');
 
   if (decision === 'foreign')
-    stop('This is no Debian-like system: install them with its package manager, then run this again.');
+    stop('This system is not based on Debian: install them with its package manager, then run this again.');
   if (decision === 'stop')
-    stop(`Nobody can be asked here, and this is not root. Run this first:\n  ${byHand}`);
-  if (decision === 'ask' && !(await agreed())) stop(`Nothing was changed. By hand it is:\n  ${byHand}`);
+    stop(`There is no terminal to ask for confirmation, and this is not root. Run this first:\n  ${byHand}`);
+  if (decision === 'ask' && !(await agreed())) stop(`Nothing was changed. To install manually:\n  ${byHand}`);
 
   if (found.packages.length > 0)
     aptInstall(

@@ -1,4 +1,4 @@
-/** What is quick and close to its cause first; what plays whole logins last. */
+/** Order: quick tests that are close to the cause first; whole logins last. */
 const order = ['unit', 'native', 'module', 'fido', 'password', 'portal', 'e2e'];
 
 /**

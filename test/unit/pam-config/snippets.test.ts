@@ -88,7 +88,7 @@ describe('every shipped stack', () => {
     });
 
     test(`${name}: says what happens when sallyportd is away, and ends in pam_permit`, () => {
-      assert.match(text, /^# When sallyportd is away: /m);
+      assert.match(text, /^# While sallyportd is unavailable: /m);
       const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
       assert.match(lines.at(-1) ?? '', /^auth\s+required\s+pam_permit\.so$/);
     });
