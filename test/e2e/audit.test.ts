@@ -38,7 +38,7 @@ before(async () => {
   );
   await rig.login({ ...sshd, user: 'nobody', rhost: '203.0.113.9' }, '000000');
   const { last } = (await rig.client.status()).store.events;
-  await until(() => rig.auditLines().some((line) => line.endsWith(` seq=${last}`)), 30_000);
+  await until(() => rig.auditLines().some((line) => line.endsWith(` seq=${last}`)), 60_000);
 });
 after(async () => {
   await rig.remove();

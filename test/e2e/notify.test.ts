@@ -64,7 +64,7 @@ async function start(state: string): Promise<ChildProcess> {
     said += text;
   });
   ends.push(() => stop(child));
-  await until(() => said.includes('"event":"following"') || child.exitCode !== null, 30_000);
+  await until(() => said.includes('"event":"following"') || child.exitCode !== null, 60_000);
   assert.equal(child.exitCode, null, said);
   return child;
 }
@@ -95,7 +95,7 @@ function startHere(program: string, state: string, changes: Partial<Limits> = {}
     await done;
   };
   ends.push(end);
-  const following = until(() => logged.some(({ event }) => event === 'following'), 30_000);
+  const following = until(() => logged.some(({ event }) => event === 'following'), 60_000);
   return { logged, end, following };
 }
 
@@ -143,12 +143,12 @@ describe('sallyport-notify', () => {
     const state = stateOf('restart');
     const first = await start(state);
     await addPaper();
-    await until(() => notices().length === 1, 30_000);
+    await until(() => notices().length === 1, 60_000);
     await stop(first, 'SIGKILL');
     await addPaper(3);
     const second = await start(state);
     const last = await newest();
-    await until(() => position(state) === last, 30_000);
+    await until(() => position(state) === last, 60_000);
     await stop(second);
     const places = notices().map(({ event }) => event?.seq ?? 0);
     const each = new Set(places);
@@ -158,7 +158,7 @@ describe('sallyport-notify', () => {
     assert.equal(position(state), last);
     await addPaper();
     await start(state);
-    await until(() => notices().length === places.length + 1, 30_000);
+    await until(() => notices().length === places.length + 1, 60_000);
   });
 
   it('comes back by itself when sallyportd does', { timeout: 120_000 }, async () => {
@@ -167,7 +167,7 @@ describe('sallyport-notify', () => {
     await rig.stop('SIGKILL');
     await rig.begin();
     await addPaper();
-    await until(() => notices().length === 1, 30_000);
+    await until(() => notices().length === 1, 60_000);
   });
 
   it('gives the program no word of ours, no environment and no shell', async () => {
@@ -178,7 +178,7 @@ describe('sallyport-notify', () => {
     const { following } = startHere(program, stateOf('bare'));
     await following;
     await addPaper();
-    await until(() => notices().length === 1, 30_000);
+    await until(() => notices().length === 1, 60_000);
     const lines = readFileSync(join(directory, 'env'), 'utf8').trim().split('\n');
     const names = lines.slice(0, -1).map((line) => line.split('=')[0]);
     // PWD is what sh itself sets.
@@ -194,8 +194,8 @@ describe('sallyport-notify', () => {
     const { following, logged } = startHere(program, stateOf('fails'));
     await following;
     await addPaper(2);
-    await until(() => notices().length === 6, 30_000);
-    await until(() => logged.filter(({ givenUp }) => givenUp === true).length === 2, 30_000);
+    await until(() => notices().length === 6, 60_000);
+    await until(() => logged.filter(({ givenUp }) => givenUp === true).length === 2, 60_000);
     const [failed] = logged.filter(({ event }) => event === 'program-failed');
     assert.match(String(failed?.why), /ended with 7: no mail today/);
     assert.match(JSON.stringify(logged), /no mail today/);
@@ -205,7 +205,7 @@ describe('sallyport-notify', () => {
     const { following, logged } = startHere(join(directory, 'none'), stateOf('none-there'));
     await following;
     await addPaper();
-    await until(() => logged.some(({ givenUp }) => givenUp === true), 30_000);
+    await until(() => logged.some(({ givenUp }) => givenUp === true), 60_000);
     assert.match(JSON.stringify(logged), /cannot be run/);
   });
 
@@ -221,7 +221,7 @@ describe('sallyport-notify', () => {
     await until(() => logged.some(({ givenUp }) => givenUp === true), 60_000);
     assert.match(JSON.stringify(logged), /took more than 0\.3 s/);
     const alive = readFileSync(pids, 'utf8').trim().split('\n').map(Number).filter(isAlive);
-    await until(() => alive.every((pid) => !isAlive(pid)), 10_000);
+    await until(() => alive.every((pid) => !isAlive(pid)), 60_000);
   });
 
   it('is not moved by a program that floods it, and ends what it leaves behind', {
@@ -245,7 +245,7 @@ describe('sallyport-notify', () => {
       [],
     );
     const pid = Number(readFileSync(left, 'utf8'));
-    await until(() => !isAlive(pid) || readFileSync(left, 'utf8').trim() !== String(pid), 10_000);
+    await until(() => !isAlive(pid) || readFileSync(left, 'utf8').trim() !== String(pid), 60_000);
   });
 
   it('counts what is too much for a slow one, and tells the count; logins do not wait', {
@@ -263,7 +263,7 @@ describe('sallyport-notify', () => {
     await addPaper(200);
     const last = await newest();
     // All was done while the program held its first event.
-    await until(() => notices().length === 1, 30_000);
+    await until(() => notices().length === 1, 60_000);
     assert.equal(position(state), first - 1);
     writeFileSync(gate, '');
     await until(() => notices().at(-1)?.notice === 'dropped', 60_000);
@@ -271,8 +271,8 @@ describe('sallyport-notify', () => {
     assert.equal(notices().length, 21);
     assert.equal((count?.count ?? 0) + 20, last - first + 1);
     assert.equal(count?.last, last);
-    await until(() => position(state) === last, 30_000);
-    await until(() => logged.some(({ event }) => event === 'dropped'), 10_000);
+    await until(() => position(state) === last, 60_000);
+    await until(() => logged.some(({ event }) => event === 'dropped'), 60_000);
   });
 });
 

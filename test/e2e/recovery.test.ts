@@ -237,7 +237,7 @@ test('the disk is full: refused meanwhile, and back by itself', async () => {
   const outputs = await follow(blocks('Make room on a full disk')[0]);
   assert.match(outputs[0] ?? '', /warning: the store is unwritable/);
   await own.limitFiles('unlimited');
-  await until('it can be written again', async () => (await client.status()).store.state === 'ok', 30_000);
+  await until('it can be written again', async () => (await client.status()).store.state === 'ok', 60_000);
   await client.unlock('root');
 });
 

@@ -55,7 +55,7 @@ async function start(root: string, stderr: number | 'ignore' = 'ignore'): Promis
   });
   daemons.add(daemon);
   const socket = join(root, 'run/pam.sock');
-  await until('sallyportd listens', () => someoneListens(socket) || daemon.exitCode !== null, 30_000);
+  await until('sallyportd listens', () => someoneListens(socket) || daemon.exitCode !== null, 60_000);
   assert.equal(daemon.exitCode, null, 'it is up');
   return daemon;
 }

@@ -57,7 +57,7 @@ await inNamespace(import.meta.filename, async () => {
 
   /** One after the other: each test has the socket to itself. */
   function scenario(name: string, body: (next: () => Promise<Peer>) => Promise<void>): void {
-    test(name, { timeout: 30_000 }, async () => {
+    test(name, { timeout: 120_000 }, async () => {
       const peers: Peer[] = [];
       let wake = (): void => undefined;
       const daemon: FakeDaemon = await startFakeDaemon(pamSocket, (peer) => {

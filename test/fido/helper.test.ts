@@ -204,7 +204,7 @@ describe('a PIN', () => {
     const { helper, came } = await fake((socket) => socket.write(Buffer.concat([wanted(1), wanted(7, 2)])));
     const events: FidoEvent[] = [];
     const call = helper.assert(request(), (event) => events.push(event));
-    await until(() => events.length === 2, 5_000);
+    await until(() => events.length === 2, 60_000);
     const before = came().bytes.length;
     const typed = Buffer.from('271828');
     call.pin(typed);
@@ -214,7 +214,7 @@ describe('a PIN', () => {
     call.pin(again);
     assert.deepEqual(again, Buffer.alloc(6));
     call.cancel();
-    await until(() => came().ended, 5_000);
+    await until(() => came().ended, 60_000);
     assert.deepEqual(came().bytes.subarray(before), expected);
     assert.deepEqual(events, [
       { kind: 'pin', why: 'first' },
@@ -228,13 +228,13 @@ describe('a PIN', () => {
     const call = helper.assert(request(), () => {
       touched = true;
     });
-    await until(() => touched, 5_000);
+    await until(() => touched, 60_000);
     const before = came().bytes.length;
     const typed = Buffer.from('271828');
     call.pin(typed);
     assert.deepEqual(typed, Buffer.alloc(6));
     call.cancel();
-    await until(() => came().ended, 5_000);
+    await until(() => came().ended, 60_000);
     assert.equal(came().bytes.length, before);
   });
 });
@@ -243,11 +243,11 @@ describe('the end of a call', { concurrency: 4 }, () => {
   it('is the cancel: at once, and the stream ends', async () => {
     const { helper, came } = await fake((socket) => socket.write(touch));
     const call = helper.assert(request(), () => undefined);
-    await until(() => came().bytes.length > 0, 5_000);
+    await until(() => came().bytes.length > 0, 60_000);
     call.cancel();
     const outcome = await call.outcome;
     assert.equal(outcome.kind === 'failed' && outcome.reason, 'cancelled');
-    await until(() => came().ended, 5_000);
+    await until(() => came().ended, 60_000);
   });
 
   it('changes no outcome that is there', async () => {
@@ -312,7 +312,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
         return 0;
       }
     };
-    await until(() => pid() > 0, 5_000);
+    await until(() => pid() > 0, 60_000);
     call.cancel();
     await until(() => {
       try {

@@ -47,7 +47,7 @@ const groups = (count: number) =>
 async function refused(bytes: Buffer): Promise<void> {
   visits = 0;
   const helper = new RawHelper(program, { SALLYPORT_FIDO_DEVICES: device }).send(bytes);
-  await until(() => helper.isOver, 3_000);
+  await until(() => helper.isOver, 60_000);
   const { code, signal } = await helper.ended;
   assert.deepEqual([code, signal, helper.errors], [1, null, '']);
   assert.deepEqual(helper.frames, []);

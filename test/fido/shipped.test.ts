@@ -112,7 +112,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
       return BigInt(`0x${/^ShdPnd:\t(\w+)$/m.exec(status)?.[1] ?? '0'}`);
     };
     const alarm = 1n << BigInt(constants.signals.SIGALRM - 1);
-    await until(() => (pending() & alarm) !== 0n, 4_000);
+    await until(() => (pending() & alarm) !== 0n, 60_000);
     helper.child.kill('SIGCONT');
     assert.deepEqual(await helper.ended, { code: null, signal: 'SIGALRM' });
   });

@@ -155,7 +155,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     const { keys, key, groups } = await holder({ userActionTimeout: 100 });
     const wrong = await keys.key({ userActionTimeout: 100 });
     const call = keys.assert({ groups });
-    await until(() => key.blinkCount > 2 && wrong.blinkCount > 2, 10_000);
+    await until(() => key.blinkCount > 2 && wrong.blinkCount > 2, 60_000);
     await key.blinks();
     key.touch();
     assert.equal((await call.outcome).kind, 'asserted');

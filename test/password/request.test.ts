@@ -176,7 +176,7 @@ describe('the command line', { concurrency: 4 }, () => {
     const asked = helper();
     asked.child.stdout?.destroy();
     asked.send(askFrame());
-    await until(() => asked.child.exitCode !== null || asked.child.signalCode !== null, 3_000);
+    await until(() => asked.child.exitCode !== null || asked.child.signalCode !== null, 60_000);
     assert.equal(asked.child.signalCode, null);
   });
 });

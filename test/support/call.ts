@@ -40,7 +40,7 @@ export async function untilClosed(socket: Socket): Promise<string> {
 }
 
 /** Waits for a condition that another process or turn of the loop brings about. */
-export async function until(what: string, condition: () => boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`${ms} ms without ${what}`);

@@ -58,7 +58,7 @@ export class DaemonRig {
     closeSync(log);
     this.#daemon = daemon;
     const socket = join(this.root, 'run/pam.sock');
-    await until('sallyportd listens', () => someoneListens(socket) || daemon.exitCode !== null, 30_000);
+    await until('sallyportd listens', () => someoneListens(socket) || daemon.exitCode !== null, 60_000);
     if (daemon.exitCode !== null)
       throw new Error(`sallyportd ended with ${daemon.exitCode}: ${this.lines()}`);
   }

@@ -49,12 +49,12 @@ export class FakeKeys implements FidoHelper {
 
   /** The question of that number, once it is asked. */
   async asks(number = 1): Promise<FakeCall<AssertRequest, Asserted>> {
-    await until(() => this.asserted.length >= number, 5_000);
+    await until(() => this.asserted.length >= number, 60_000);
     return this.asserted[number - 1] as FakeCall<AssertRequest, Asserted>;
   }
 
   async makes(number = 1): Promise<FakeCall<MakeRequest, Made>> {
-    await until(() => this.made.length >= number, 5_000);
+    await until(() => this.made.length >= number, 60_000);
     return this.made[number - 1] as FakeCall<MakeRequest, Made>;
   }
 }

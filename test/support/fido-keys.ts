@@ -34,7 +34,7 @@ function watched<T>(start: (watch: (event: FidoEvent) => void) => FidoCall<T>): 
     cancel: () => call.cancel(),
     async said(kind, nth = 1) {
       const ofKind = () => events.filter((event) => event.kind === kind);
-      await until(() => over || ofKind().length >= nth, 10_000);
+      await until(() => over || ofKind().length >= nth, 60_000);
       const found = ofKind()[nth - 1];
       if (found === undefined) throw new Error(`over, and only ${JSON.stringify(events)} was said`);
       return found;

@@ -109,7 +109,7 @@ export class RawHelper {
     return this;
   }
 
-  async said(type: HelperFrame['type'], within = 5_000): Promise<void> {
+  async said(type: HelperFrame['type'], within = 60_000): Promise<void> {
     await until(() => this.isOver || this.frames.some((said) => said.type === type), within);
   }
 }

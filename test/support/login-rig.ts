@@ -103,7 +103,7 @@ export class Client {
   }
 }
 
-export async function until(holds: () => boolean, what: string, ms = 8_000): Promise<void> {
+export async function until(holds: () => boolean, what: string, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!holds()) {
     assert.ok(performance.now() < end, `waited in vain: ${what}`);

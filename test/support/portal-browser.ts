@@ -28,7 +28,7 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-const patience = 5_000;
+const patience = 30_000;
 
 const openFakes = new Set<PortalFake>();
 
@@ -192,7 +192,7 @@ export const focused = (page: Page): Promise<string> =>
 
 /** Waits until this has the focus: pages move it after they have drawn. */
 export async function focusIs(page: Page, text: string): Promise<void> {
-  await until(async () => (await focused(page)) === text, 10_000).catch(() => undefined);
+  await until(async () => (await focused(page)) === text, 60_000).catch(() => undefined);
   assert.equal(await focused(page), text);
 }
 

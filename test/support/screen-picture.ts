@@ -117,7 +117,7 @@ export class Screen {
 
   /** Waits until the pattern stands on what is seen. */
   async sees(pattern: RegExp): Promise<RegExpExecArray> {
-    const end = performance.now() + 30_000;
+    const end = performance.now() + 60_000;
     for (;;) {
       const found = pattern.exec(this.text());
       if (found !== null) return found;

@@ -44,7 +44,7 @@ async function killOne(rig: StoreRig, acknowledged: Acknowledged): Promise<void>
   writer.stdout.on('data', (bytes) => {
     text += bytes;
   });
-  await until(() => text.startsWith('open\n') || writer.exitCode !== null, 30_000);
+  await until(() => text.startsWith('open\n') || writer.exitCode !== null, 60_000);
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 200));
   writer.kill('SIGKILL');
   await ended;

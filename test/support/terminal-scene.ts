@@ -14,7 +14,7 @@ function reported(frame: ReceivedFrame | undefined): string {
 }
 
 /** A login that hangs is a failure, and not to be waited for. */
-export const suites = { concurrency: 4, timeout: 30_000 };
+export const suites = { concurrency: 4, timeout: 120_000 };
 
 export interface Scene {
   readonly login: TerminalLogin;

@@ -147,11 +147,11 @@ class SocketAuthenticator implements Authenticator {
     this.device.presence.touch(finger);
   }
 
-  blinks(within = 10_000): Promise<void> {
+  blinks(within = 60_000): Promise<void> {
     return this.device.presence.becomes(true, within);
   }
 
-  rests(within = 10_000): Promise<void> {
+  rests(within = 60_000): Promise<void> {
     return this.device.presence.becomes(false, within);
   }
 

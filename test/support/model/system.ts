@@ -175,7 +175,7 @@ export class System {
 
 /** The next prompt or the result, behind the frames that were seen. */
 async function ends(login: Client, seen: number): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 60_000;
   const isThere = () => login.frames.slice(seen).some(({ type }) => type === 'prompt' || type === 'result');
   while (!isThere()) {
     if (login.ended) return;

@@ -128,7 +128,7 @@ export class Booted {
     const isOver = this.#launcher.exitCode !== null || this.#launcher.signalCode !== null;
     this.#launcher.kill('SIGKILL');
     if (!isOver) await ended;
-    await until('nothing runs in its group', () => removeGroup(this.#group), 30_000);
+    await until('nothing runs in its group', () => removeGroup(this.#group), 60_000);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -21,7 +21,7 @@ export interface Finished {
 export function run(
   program: string,
   argv: readonly string[],
-  { input = '', timeout = 30_000 }: { readonly input?: string; readonly timeout?: number } = {},
+  { input = '', timeout = 90_000 }: { readonly input?: string; readonly timeout?: number } = {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, argv, { timeout, killSignal: 'SIGKILL' });

@@ -34,7 +34,7 @@ export async function startPortal(product: Product): Promise<ChildProcess> {
     stdio: ['ignore', out, out],
   });
   portal.unref();
-  await until('the portal listens', () => listens(), 20_000);
+  await until('the portal listens', () => listens(), 60_000);
   return portal;
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** Time that any one answer of a program may take on a busy machine. */
-const patience = 30_000;
+const patience = 60_000;
 
 /**
  * sudo empties its input when it turns the echo off, a moment after its prompt stands on the terminal;

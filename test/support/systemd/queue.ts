@@ -76,7 +76,7 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
       said += text;
     });
     const over = new Promise((resolve) => login.once('close', resolve));
-    await until(() => said.includes('"message"'), 30_000);
+    await until(() => said.includes('"message"'), 60_000);
     await systemctl('restart', unit);
     login.stdin.end(`${rig().code(user)}\n`);
     await over;
@@ -120,7 +120,7 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
       await rig().dropIn('broken', '[Service]\nExecStart=\nExecStart=/bin/false\n');
       await systemctl('kill', '--signal=KILL', unit);
       const before = await restarts();
-      await until(async () => (await restarts()) > before, 30_000);
+      await until(async () => (await restarts()) > before, 60_000);
       all(await rig().logins(people.slice(0, 1)), pam.authinfoUnavail);
       await rig().withoutDropIn('broken');
       await back();

@@ -32,12 +32,12 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
       assert.deepEqual(await rig().logins(['alice']), [0]);
       await edit('s/^require = "sometimes"/require = "any"/');
       await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
-      await until(async () => /^Serving; \d+ account/.test(await status()), 20_000);
+      await until(async () => /^Serving; \d+ account/.test(await status()), 60_000);
     });
 
     it('of a good one works by systemctl and by sallyport', async () => {
       await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
-      await until(async () => (await status()).startsWith('Serving'), 20_000);
+      await until(async () => (await status()).startsWith('Serving'), 60_000);
       assert.equal((await rig().sallyport('reload')).status, 0);
       assert.equal(await rig().machine.show('sallyportd', 'ActiveState'), 'active');
     });

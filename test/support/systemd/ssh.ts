@@ -60,7 +60,7 @@ export function sshTests(rig: () => Installed): void {
     });
 
     it('tells who is at the prompt in an upgrade to try again, and lets them in then', async () => {
-      await until(async () => (await rig().machine.show('sallyportd', 'ActiveState')) === 'active', 30_000);
+      await until(async () => (await rig().machine.show('sallyportd', 'ActiveState')) === 'active', 60_000);
       await codes(2);
       await sh('rm -f /tmp/prompts /tmp/gated /tmp/gate; mkfifo /tmp/gate');
       const client = spawn('nsenter', rig().machine.enter(login), { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -70,7 +70,7 @@ export function sshTests(rig: () => Installed): void {
           said += text;
         });
       const over = new Promise((resolve) => client.once('close', resolve));
-      await until(async () => (await rig().machine.run(['test', '-e', '/tmp/gated'])).status === 0, 30_000);
+      await until(async () => (await rig().machine.run(['test', '-e', '/tmp/gated'])).status === 0, 60_000);
       await sh('systemctl restart sallyportd; echo > /tmp/gate');
       assert.equal(await over, 0, said);
       assert.match(said, new RegExp(`^${user}$`, 'm'));

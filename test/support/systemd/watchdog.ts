@@ -13,7 +13,7 @@ export function watchdogTests(rig: () => Installed, people: readonly string[]): 
   const back = () => until(isActive, 60_000);
   /** systemd writes its own log as it goes. */
   const barked = (times: number) =>
-    until(async () => (await rig().machine.log()).match(/Watchdog timeout/g)?.length === times, 20_000);
+    until(async () => (await rig().machine.log()).match(/Watchdog timeout/g)?.length === times, 60_000);
 
   describe('the watchdog', () => {
     before(async () => {
@@ -58,7 +58,7 @@ export function watchdogTests(rig: () => Installed, people: readonly string[]): 
       const pid = rig().pidOutside();
       const tracer = spawn('strace', [...argv, '-p', `${pid}`], { stdio: 'ignore' });
       try {
-        await until(() => tracedBy(pid) === tracer.pid, 30_000);
+        await until(() => tracedBy(pid) === tracer.pid, 60_000);
         const results = await rig().logins(people.slice(0, 1));
         assert.deepEqual(results, [4], 'SYSTEM_ERR: it is not known whether the code is spent');
         await barked(2);

@@ -272,12 +272,12 @@ describe('who follows', () => {
       get({ socketPath: rig.socket, path, agent: false }, resolve).on('error', reject);
     });
     response.setEncoding('utf8').on('data', (text: string) => heard.push(...text.trim().split('\n')));
-    await until(() => heard.length === 1, 5_000);
+    await until(() => heard.length === 1, 60_000);
     await rig.store.put('carol', { factors: [softKey({ id: 'w9' }).record] });
     await open({ user: 'carol' });
     const later = approvalIn(await open());
     rig.approvals.deny(waiting.id);
-    await until(() => heard.length === 3, 5_000);
+    await until(() => heard.length === 3, 60_000);
     response.destroy();
     const said = heard.map(
       (line) => JSON.parse(line) as { kind: string; id?: string; approval?: ApprovalView },

@@ -299,12 +299,12 @@ describe('a PIN', () => {
     view = await client.nextStep('alice', view);
     assert.deepEqual(view.step, { kind: 'pin', why: 'first', number: 1 });
     const next = client.nextStep('alice', view, 'sesame-1');
-    await until(() => asked.pins.length > 0, 5_000);
+    await until(() => asked.pins.length > 0, 60_000);
     asked.watch({ kind: 'pin', why: 'wrong', retries: 2 });
     view = await next;
     assert.deepEqual(view.step, { kind: 'pin', why: 'wrong', retries: 2, number: 2 });
     const last = client.nextStep('alice', view, 'sesame-2');
-    await until(() => asked.pins.length > 1, 5_000);
+    await until(() => asked.pins.length > 1, 60_000);
     asked.watch({ kind: 'touch' });
     view = await last;
     asked.answer(made(asked, true));
@@ -363,7 +363,7 @@ describe('whose it is', () => {
     const own = await as('alice', post('alice', `/${id}`, { seen: 0 }));
     assert.equal(own.status, 200);
     asked.answer(made(asked));
-    await until(() => rig.store.trail.length > 0, 5_000);
+    await until(() => rig.store.trail.length > 0, 60_000);
     assert.deepEqual(
       rig.store.trail.map(({ actor, account }) => [actor, account]),
       [[`uid:${uids.alice}`, 'alice']],
@@ -479,7 +479,7 @@ describe('how it ends', () => {
     const asked = await rig.keys.makes();
     for (let poll = 0; poll < 5; poll += 1) await client.nextStep('alice', view);
     assert.equal(asked.cancelled, false, 'while somebody asks it goes on');
-    await until(() => asked.cancelled, 5_000);
+    await until(() => asked.cancelled, 60_000);
     await assert.rejects(client.nextStep('alice', view), coded('no-such-ceremony'));
   });
 

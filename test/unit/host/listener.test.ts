@@ -67,7 +67,7 @@ async function start(name: string, descriptors = 256): Promise<{ path: string; c
   child.stderr?.on('data', (text) => {
     said += text;
   });
-  await until(() => said.includes('ready') || child.exitCode !== null, 20_000);
+  await until(() => said.includes('ready') || child.exitCode !== null, 60_000);
   assert.match(said, /ready/);
   return { path, child };
 }
@@ -111,7 +111,7 @@ describe('a socket that root made listen', { skip }, () => {
   it('keeps in its queue whom there is no descriptor for, and is served on', async () => {
     const { path, child } = await start('few', 48);
     const sockets = await Promise.all(Array.from({ length: 100 }, () => connected(path)));
-    await until(() => said.includes('failed accept: EMFILE'), 10_000);
+    await until(() => said.includes('failed accept: EMFILE'), 60_000);
     assert.ok(
       sockets.every((socket) => !socket.destroyed),
       'nobody is closed without a word',
@@ -128,14 +128,14 @@ describe('a socket that root made listen', { skip }, () => {
   it('is let go with those who are served, and those who come wait in it', async () => {
     const { path, child } = await start('close');
     const first = await connected(path);
-    await until(async () => (await connected(path)).destroy() !== undefined, 5_000);
+    await until(async () => (await connected(path)).destroy() !== undefined, 60_000);
     child.kill('SIGTERM');
     child.kill('SIGUSR2');
-    await until(() => said.includes('alive'), 10_000);
+    await until(() => said.includes('alive'), 60_000);
     assert.doesNotMatch(said, /closed/, 'the first is served still');
     assert.equal(await answer(first), 'served: x');
-    await until(() => said.includes('closed'), 10_000);
-    await until(() => child.exitCode === 0, 10_000);
+    await until(() => said.includes('closed'), 60_000);
+    await until(() => child.exitCode === 0, 60_000);
     assert.ok(existsSync(path), 'it is not ours to remove');
   });
 
@@ -144,7 +144,7 @@ describe('a socket that root made listen', { skip }, () => {
     const socket = await connected(path);
     socket.on('error', () => undefined);
     socket.write('end');
-    await until(() => child.exitCode !== null || child.signalCode !== null, 10_000);
+    await until(() => child.exitCode !== null || child.signalCode !== null, 60_000);
     assert.deepEqual([child.exitCode, child.signalCode, said], [0, null, 'ready\n']);
   });
 });

@@ -37,7 +37,7 @@ describe('on pam.sock', () => {
   const begin = async (count: number, fields: (each: number) => HelloFields): Promise<Client[]> => {
     const clients = Array.from({ length: count }, (_, each) => rig.begun(fields(each)));
     const isAnswered = (client: Client): boolean => client.frames.some(({ type }) => type !== 'wait');
-    await until(() => clients.every(isAnswered), 'each has heard something', 30_000);
+    await until(() => clients.every(isAnswered), 'each has heard something', 60_000);
     return clients;
   };
   const prompted = (clients: readonly Client[]): number =>

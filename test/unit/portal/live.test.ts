@@ -130,7 +130,7 @@ describe('a page that listens', () => {
   it('hears on when the daemon was away', async () => {
     rig.daemon.fails = new ControlError('daemon-unreachable', 'away');
     const ear = listenLive(rig, { cookie });
-    await until('a stream again', () => rig.daemon.streams.size === 1, 5_000);
+    await until('a stream again', () => rig.daemon.streams.size === 1, 60_000);
     rig.daemon.tell('followApprovals', approval);
     await until('it', () => ear.heard.length === 1);
     assert.equal(rig.sessions.count(), 1);

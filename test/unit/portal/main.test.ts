@@ -151,7 +151,7 @@ describe('sallyport-portal', () => {
     const words = ['-l', `127.0.0.1:${port}`, process.execPath, main, '--config', file];
     const child = spawn('systemd-socket-activate', words, { stdio: ['ignore', 'ignore', 'pipe'] });
     // It starts nothing before somebody comes, and who comes waits.
-    await until(() => listens(port), 10_000);
+    await until(() => listens(port), 60_000);
     const answer = await ask({ port }, 'GET /healthz', { headers: { host } });
     assert.deepEqual([answer.status, answer.text], [200, 'ok\n']);
     const ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));

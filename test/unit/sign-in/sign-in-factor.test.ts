@@ -78,12 +78,12 @@ describe('a typed factor', () => {
     const ending = new AbortController();
     const code = totp(seed);
     const answered = client.answerSignIn(id, { kind: 'typed', answer: code }, ending.signal);
-    await until(() => reads > 0, 8_000);
+    await until(() => reads > 0, 60_000);
     ending.abort();
     await assert.rejects(answered, { code: 'daemon-unreachable' });
-    await until(() => rig.server.connections() === 0, 8_000);
+    await until(() => rig.server.connections() === 0, 60_000);
     release();
-    await until(() => rig.store.trail.length > 0, 8_000);
+    await until(() => rig.store.trail.length > 0, 60_000);
     assert.deepEqual(trailOf(rig), ['login abandoned disconnected']);
     done(await answer((await begin()).id, code));
   });
@@ -191,7 +191,7 @@ describe('a sign-in that waits', () => {
     assert.equal(due.length, 1);
     due[0]?.();
     assert.equal(await outcomeOf(answer(id, totp(seed))), 'no-such-sign-in');
-    await until(() => rig.store.trail.length > 0, 5_000);
+    await until(() => rig.store.trail.length > 0, 60_000);
     assert.deepEqual(trailOf(rig), ['login abandoned timed-out']);
   });
 
@@ -201,7 +201,7 @@ describe('a sign-in that waits', () => {
     const all: string[] = [];
     for (let times = 0; times <= limits.signInsPerAccount; times += 1) all.push((await begin()).id);
     assert.equal(await outcomeOf(answer(all[0] ?? '', totp(seed))), 'no-such-sign-in');
-    await until(() => rig.store.trail.length > 0, 5_000);
+    await until(() => rig.store.trail.length > 0, 60_000);
     assert.deepEqual(trailOf(rig), ['login abandoned cancelled']);
     assert.equal((await answer(all[1] ?? '', totp(seed))).step.kind, 'done');
     assert.equal((await answer(other.id, totp(seed), callers.carol)).step.kind, 'done');

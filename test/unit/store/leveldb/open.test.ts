@@ -132,14 +132,14 @@ describe('opening and making a store', () => {
   it('makes the reserve again when it is gone', async () => {
     rmSync(`${rig.directory}.reserve`);
     const store = await rig.open();
-    await until(() => existsSync(`${rig.directory}.reserve`), 20_000);
+    await until(() => existsSync(`${rig.directory}.reserve`), 60_000);
     await store.close();
   });
 
   it('reads everything in the background, first after a while and then again and again', async () => {
     const store = await rig.open({ scrubDelay: 10, scrubInterval: 10, now: () => 42 });
     await put(store, 'alice');
-    await until(() => store.health().scrub.lastFinished === 42 && store.health().scrub.read > 0, 20_000);
+    await until(() => store.health().scrub.lastFinished === 42 && store.health().scrub.read > 0, 60_000);
     await store.close();
   });
 });
