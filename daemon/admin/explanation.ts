@@ -1,6 +1,6 @@
 import type { ExplainQuery } from '../api/views.ts';
 import type { Configuration } from '../config/in-force.ts';
-import { readSshSkKey } from '../factors/ssh-key.ts';
+import { readSshSkKey } from '../factors/encodings/ssh-key.ts';
 import type { Accounts } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';

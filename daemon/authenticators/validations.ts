@@ -1,5 +1,5 @@
 import type { ValidationServers } from '../config/contract.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { Validated } from '../factors/contract.ts';
 import { Outside } from '../lib/account-mutex.ts';
 import { networkKey } from '../lib/network-key.ts';

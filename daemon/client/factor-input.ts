@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { decodeBase32, encodeBase32, groupedBase32 } from '../factors/base32.ts';
 import type { OtpAlgorithm } from '../factors/contract.ts';
-import { otpauthUri, shortOtpauthUris } from '../factors/otpauth.ts';
+import { decodeBase32, encodeBase32, groupedBase32 } from '../factors/encodings/base32.ts';
+import { otpauthUri, shortOtpauthUris } from '../factors/encodings/otpauth.ts';
+import { readSshSkKey } from '../factors/encodings/ssh-key.ts';
+import { readU2fText } from '../factors/encodings/u2f-text.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/encodings/yubikey-otp.ts';
 import type { PlainU2f } from '../factors/plain-factors.ts';
 import { seedLengths } from '../factors/seed.ts';
-import { readSshSkKey } from '../factors/ssh-key.ts';
-import { readU2fText } from '../factors/u2f-text.ts';
-import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/yubikey-otp.ts';
 import { messageOf } from '../lib/errors.ts';
 import { qrCode } from '../lib/qr.ts';
 import { ControlError } from './client.ts';
 
 /** What a client needs to make a token's secret and to show it. All of it is secret. */
 
-export type { OtpauthToken } from '../factors/otpauth.ts';
+export type { OtpauthToken } from '../factors/encodings/otpauth.ts';
 export { otpauthUri, qrCode, shortOtpauthUris };
 
 export function newSeed(algorithm: OtpAlgorithm): Buffer {
@@ -72,7 +72,7 @@ export function readSeed(text: string): Buffer {
 }
 
 /**
- * A legacy credential as other programs wrote it down (factors/u2f-text.ts).
+ * A legacy credential as other programs wrote it down (factors/encodings/u2f-text.ts).
  * @throws ControlError bad-secret
  */
 export function readU2f(text: string, appId: string): PlainU2f {

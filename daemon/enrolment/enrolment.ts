@@ -1,6 +1,6 @@
 import type { Realm } from '../config/contract.ts';
 import type { AnswerFormat, FactorContext } from '../factors/answer.ts';
-import { answerFormatOf } from '../factors/answer-format.ts';
+import { answerFormatOf } from '../factors/answers/answer-format.ts';
 import type { EnrolTools, Made } from '../factors/contract.ts';
 import { exclusiveRequirement, type YubikeyValidation } from '../factors/contract.ts';
 import { type FactorRecord, type KindName, kindOf, satisfiesRequirement } from '../factors/kinds.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bypassGroups } from './answer-format.ts';
+import { bypassGroups } from './answers/answer-format.ts';
 import type { FactorKind, RecoveryHash } from './contract.ts';
 import { base64, factorBase, type Infer, minuteOf, salted, time } from './fields.ts';
 import { consumeFrom, hashedSet, saltLength } from './single-use.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isAccepted } from './answer-format.ts';
+import { isAccepted } from './answers/answer-format.ts';
 import { bypass } from './bypass.ts';
 import type { AnswerFormat, Details, FactorBase, FactorKind, RealmTerms, SecurityKey } from './contract.ts';
 import type { Infer } from './fields.ts';

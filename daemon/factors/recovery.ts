@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { pluralise } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { FactorBase } from './answer.ts';
-import { recoveryAlphabet, recoveryGroups } from './answer-format.ts';
+import { recoveryAlphabet, recoveryGroups } from './answers/answer-format.ts';
 import type {
   AnswerFormat,
   AnyRecord,

@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import type { AnyRecord } from './answer.ts';
 import type { FactorKind, RealmTerms } from './contract.ts';
+import type { SshSkKey } from './encodings/ssh-key.ts';
+import { fingerprintOf, keyTypes, readSshSkKey } from './encodings/ssh-key.ts';
 import { base64, factorBase, type Infer } from './fields.ts';
-import type { SshSkKey } from './ssh-key.ts';
-import { fingerprintOf, keyTypes, readSshSkKey } from './ssh-key.ts';
 
 const schema = v.strictObject({
   ...factorBase,

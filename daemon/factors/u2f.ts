@@ -3,7 +3,6 @@ import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { Assertion } from './answer.ts';
 import type { FactorBase, FactorKind, KeyAlgorithm } from './contract.ts';
-import { coseKey } from './cose.ts';
 import {
   assertionOf,
   isCredentialOf,
@@ -13,6 +12,7 @@ import {
   staysHere,
   verifyAssertion,
 } from './credential.ts';
+import { coseKey } from './encodings/cose.ts';
 import {
   credentialFields,
   factorBase,

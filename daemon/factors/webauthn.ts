@@ -3,7 +3,6 @@ import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { Registration } from './answer.ts';
 import type { FactorKind } from './contract.ts';
-import { coseKey } from './cose.ts';
 import {
   assertionOf,
   isCredentialOf,
@@ -14,6 +13,7 @@ import {
   staysHere,
   verifyAssertion,
 } from './credential.ts';
+import { coseKey } from './encodings/cose.ts';
 import {
   credentialFields,
   factorBase,

@@ -1,7 +1,7 @@
 import { SallyportError } from '../lib/errors.ts';
-import { answerFormatOf } from './answer-format.ts';
+import { answerFormatOf } from './answers/answer-format.ts';
 import type { RejectReason, YubikeyValidation } from './contract.ts';
-import { aesKeyBytes, isPublicId, privateIdBytes, publicIdOf } from './yubikey-otp.ts';
+import { aesKeyBytes, isPublicId, privateIdBytes, publicIdOf } from './encodings/yubikey-otp.ts';
 
 export type NewYubikey =
   /** The YubiKey type, as shown by the OTP in `code`. */

@@ -10,6 +10,20 @@ import type {
   FactorVerdict,
 } from './contract.ts';
 import {
+  aesKeyCounterName,
+  blockLength,
+  bytesOf,
+  crcOf,
+  decrypt,
+  isPublicId,
+  pressOf,
+  privateIdBytes,
+  publicIdCounterName,
+  publicIdOf,
+  residue,
+  sha256,
+} from './encodings/yubikey-otp.ts';
+import {
   base64,
   countOrNone,
   factorBase,
@@ -23,20 +37,6 @@ import {
 import { otherSettings } from './seed.ts';
 import type { NewYubikey } from './yubikey-enrolment.ts';
 import { checkPortable, checkRequested, highestPress, refusedTouch, requested } from './yubikey-enrolment.ts';
-import {
-  aesKeyCounterName,
-  blockLength,
-  bytesOf,
-  crcOf,
-  decrypt,
-  isPublicId,
-  pressOf,
-  privateIdBytes,
-  publicIdCounterName,
-  publicIdOf,
-  residue,
-  sha256,
-} from './yubikey-otp.ts';
 
 const common = {
   ...factorBase,

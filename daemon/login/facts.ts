@@ -1,4 +1,4 @@
-import { sshSkKeysIn } from '../factors/ssh-key.ts';
+import { sshSkKeysIn } from '../factors/encodings/ssh-key.ts';
 import type { PeerCredentials } from '../host/peer-credentials.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import type { LoginFacts } from '../policy/contract.ts';

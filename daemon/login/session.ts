@@ -1,5 +1,5 @@
-import { isBlank, withoutLineEnd } from '../factors/reading.ts';
-import { answerDigest } from '../factors/spelling.ts';
+import { isBlank, withoutLineEnd } from '../factors/answers/reading.ts';
+import { answerDigest } from '../factors/answers/spelling.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { ModuleFrame } from '../protocol/login.ts';
 import type { KeyOption } from '../verifier/contract.ts';

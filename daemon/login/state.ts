@@ -1,4 +1,4 @@
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';

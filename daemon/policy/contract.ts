@@ -76,7 +76,7 @@ export interface LoginFacts {
   readonly browser?: true;
   /** Whether what is shown reaches the person and no log; absent: unknown, which counts as no. */
   readonly reachesPerson?: boolean;
-  /** FIDO keys that sshd has verified in this login (factors/ssh-key.ts); absent: none. */
+  /** FIDO keys that sshd has verified in this login (factors/encodings/ssh-key.ts); absent: none. */
   readonly sshKeys?: readonly string[];
   readonly mode: 'prompt' | 'password-and-code' | 'first-pass';
 }

@@ -2,7 +2,7 @@ import { type Caller, serviceOf } from '../api/access.ts';
 import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from '../api/sign-in-views.ts';
 import { assertionOf } from '../authenticators/approvals.ts';
 import { keyOptions } from '../ceremonies/webauthn-options.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { Account } from '../host/accounts.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';

@@ -1,7 +1,7 @@
 import type { Assertions } from '../authenticators/assertions.ts';
 import type { Asker, Validations } from '../authenticators/validations.ts';
 import type { Realm } from '../config/contract.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { FactorContext, Resync, Signed, Validated } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import { type AccountMutex, Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { delayFor, lockoutAt } from '../policy/lockout.ts';

@@ -4,7 +4,7 @@ import type { CredentialRequest, KeyRequests } from '../authenticators/key-reque
 import type { CreationOptions } from '../authenticators/registrations.ts';
 import type { Validations } from '../authenticators/validations.ts';
 import type { Config } from '../config/contract.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { FactorContext, Resync } from '../factors/contract.ts';
 import type { FactorSummary, NewFactor } from '../factors/kinds.ts';
 import type { RecoveryRecord } from '../factors/recovery.ts';

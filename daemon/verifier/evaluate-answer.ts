@@ -1,4 +1,4 @@
-import type { WantedFormats } from '../factors/answer-format.ts';
+import type { WantedFormats } from '../factors/answers/answer-format.ts';
 import {
   type Answer,
   answerFormatOf,
@@ -8,7 +8,8 @@ import {
   looksLikeOtp,
   retyped,
   tailsOf,
-} from '../factors/answer-format.ts';
+} from '../factors/answers/answer-format.ts';
+import { typedUnder } from '../factors/answers/layouts.ts';
 import type {
   AnswerFormat,
   ClockOffset,
@@ -18,7 +19,6 @@ import type {
   Resync,
 } from '../factors/contract.ts';
 import { type FactorRecord, kindOf, takes } from '../factors/kinds.ts';
-import { typedUnder } from '../factors/layouts.ts';
 
 /** The result of an answer against the factors of one account. Pure: stores nothing. */
 export type Evaluation =

@@ -1,7 +1,7 @@
 import type { Approvals } from '../authenticators/approvals.ts';
 import { type KeyRequests, questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import type { Config } from '../config/contract.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import { credentialOf } from '../factors/kinds.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';

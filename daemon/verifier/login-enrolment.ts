@@ -1,11 +1,11 @@
 import type { Config } from '../config/contract.ts';
 import { defaults } from '../config/defaults.ts';
-import { type Answer, answerFormatOf } from '../factors/answer-format.ts';
-import { groupedBase32 } from '../factors/base32.ts';
+import { type Answer, answerFormatOf } from '../factors/answers/answer-format.ts';
 import type { FactorContext } from '../factors/contract.ts';
+import { groupedBase32 } from '../factors/encodings/base32.ts';
+import type { TotpToken } from '../factors/encodings/otpauth.ts';
+import { shortOtpauthUris } from '../factors/encodings/otpauth.ts';
 import { kinds } from '../factors/kinds.ts';
-import type { TotpToken } from '../factors/otpauth.ts';
-import { shortOtpauthUris } from '../factors/otpauth.ts';
 import { newRecovery, type RecoveryRecord } from '../factors/recovery.ts';
 import { seedLengths } from '../factors/seed.ts';
 import { newTotp, type TotpRecord, totp } from '../factors/totp.ts';

@@ -1,5 +1,5 @@
 import type { EventOrigin } from '../audit/aggregates.ts';
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import type { RejectReason } from '../factors/contract.ts';
 import { networkKey } from '../lib/network-key.ts';
 import type { LoginFacts } from '../policy/contract.ts';

@@ -1,4 +1,4 @@
-import type { Answer } from '../factors/answer-format.ts';
+import type { Answer } from '../factors/answers/answer-format.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';

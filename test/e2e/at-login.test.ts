@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodeBase32 } from '../../daemon/factors/base32.ts';
+import { decodeBase32 } from '../../daemon/factors/encodings/base32.ts';
 import { totp } from '../support/codes.ts';
 import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, allowSudo, as, password } from '../support/rig/people.ts';

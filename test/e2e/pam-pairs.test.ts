@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
-import { decodeBase32 } from '../../daemon/factors/base32.ts';
+import { decodeBase32 } from '../../daemon/factors/encodings/base32.ts';
 import { totp } from '../support/codes.ts';
 import { run, until } from '../support/rig/commands.ts';
 import { inNamespace } from '../support/rig/namespace.ts';

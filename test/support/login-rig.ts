@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createApprovals } from '../../daemon/authenticators/approvals.ts';
 import { createKeyRequests } from '../../daemon/authenticators/key-requests.ts';
-import type { Answer } from '../../daemon/factors/answer-format.ts';
+import type { Answer } from '../../daemon/factors/answers/answer-format.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { factsOf } from '../../daemon/login/facts.ts';

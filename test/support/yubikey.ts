@@ -1,5 +1,5 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
-import { bytesOf, crcOf } from '../../daemon/factors/yubikey-otp.ts';
+import { bytesOf, crcOf } from '../../daemon/factors/encodings/yubikey-otp.ts';
 
 export interface Press {
   /** Of the key's life, one more each time that it gets power. */

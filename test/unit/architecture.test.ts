@@ -157,12 +157,7 @@ describe('files of the product', () => {
     const large = [...directories].filter(
       ([, paths]) => paths.length > 25 || paths.reduce((sum, path) => sum + linesOf(path), 0) > 3_000,
     );
-    // factors/ still has what belongs in the modules of its kinds.
-    const allowed = ['daemon/factors'];
-    assert.deepEqual(
-      large.map(([directory]) => directory).filter((directory) => !allowed.includes(directory)),
-      [],
-    );
+    assert.deepEqual(large, []);
   });
 });
 

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { type AuditEvent, auditKinds, auditOutcomes } from '../../audit/event.ts';
 import { withCurrentNames } from '../../audit/former-names.ts';
+import { isMarkName } from '../../factors/encodings/yubikey-otp.ts';
 import { factorSchema } from '../../factors/kinds.ts';
-import { isMarkName } from '../../factors/yubikey-otp.ts';
 import { SallyportError } from '../../lib/errors.ts';
 import { storeError } from '../../sealing/error.ts';
 import type { AccountRecord, YubikeyCounterRecord } from '../contract.ts';

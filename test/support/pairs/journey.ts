@@ -1,6 +1,6 @@
 import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { decodeBase32 } from '../../../daemon/factors/base32.ts';
+import { decodeBase32 } from '../../../daemon/factors/encodings/base32.ts';
 import { hotp, totp } from '../codes.ts';
 import { addPerson, as, type Person, password } from '../rig/people.ts';
 import { portalOrigin, portalPort } from '../rig/portal.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf } from '../../../daemon/factors/answers/answer-format.ts';
 import { bypass, generateBypassCode, hashBypassCode } from '../../../daemon/factors/bypass.ts';
 import { factorContract } from './contract.ts';
 import { bypassRecord, contextAt, rotated } from './records.ts';

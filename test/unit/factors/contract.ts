@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answerFormatOf, isAccepted } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf, isAccepted } from '../../../daemon/factors/answers/answer-format.ts';
 import type { AnswerFormat, FactorContext, FactorKind } from '../../../daemon/factors/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import { fc } from '../../support/property.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { answerFormatOf, recoveryAlphabet } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf, recoveryAlphabet } from '../../../daemon/factors/answers/answer-format.ts';
 import { takes } from '../../../daemon/factors/kinds.ts';
 import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf } from '../../../daemon/factors/answers/answer-format.ts';
 import { isScratchCode, remainingCodes, scratch } from '../../../daemon/factors/scratch.ts';
 import { factorContract } from './contract.ts';
 import { contextAt, scratchRecord } from './records.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf } from '../../../daemon/factors/answers/answer-format.ts';
 import type { AnswerFormat } from '../../../daemon/factors/contract.ts';
 import { kindOf, summaryOf, takes } from '../../../daemon/factors/kinds.ts';
 import { fc } from '../../support/property.ts';

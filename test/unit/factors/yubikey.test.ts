@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answerFormatOf } from '../../../daemon/factors/answer-format.ts';
+import { answerFormatOf } from '../../../daemon/factors/answers/answer-format.ts';
 import type { Validated } from '../../../daemon/factors/contract.ts';
+import { isPublicId } from '../../../daemon/factors/encodings/yubikey-otp.ts';
 import type { CloudYubikey, LocalYubikey, YubikeyRecord } from '../../../daemon/factors/yubikey.ts';
 import { yubikey } from '../../../daemon/factors/yubikey.ts';
-import { isPublicId } from '../../../daemon/factors/yubikey-otp.ts';
 import { fc } from '../../support/property.ts';
 import { modhexOf, otp, programmed } from '../../support/yubikey.ts';
 import { factorContract } from './contract.ts';

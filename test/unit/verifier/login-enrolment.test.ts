@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { decodeBase32 } from '../../../daemon/factors/base32.ts';
+import { decodeBase32 } from '../../../daemon/factors/encodings/base32.ts';
 import { limits } from '../../../daemon/limits.ts';
 import type { OpenLogin, Verdict } from '../../../daemon/verifier/verifier.ts';
 import { totp } from '../../support/codes.ts';

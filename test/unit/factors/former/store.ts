@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isPublicId } from '../../../../daemon/factors/yubikey-otp.ts';
+import { isPublicId } from '../../../../daemon/factors/encodings/yubikey-otp.ts';
 import { limits } from '../../../../daemon/limits.ts';
 
 /** Factors as the store accepted them when one file named the fields of all kinds. */

@@ -1,4 +1,4 @@
-import type { KeyAlgorithm } from './contract.ts';
+import type { KeyAlgorithm } from '../contract.ts';
 
 /**
  * Converts public keys as security keys stored them before WebAuthn to COSE (RFC 9052, 7; RFC 9053, 7), the format

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeBase32 } from '../../../daemon/factors/base32.ts';
-import { type OtpauthToken, otpauthUri, shortOtpauthUris } from '../../../daemon/factors/otpauth.ts';
-import { fc } from '../../support/property.ts';
+import { decodeBase32 } from '../../../../daemon/factors/encodings/base32.ts';
+import {
+  type OtpauthToken,
+  otpauthUri,
+  shortOtpauthUris,
+} from '../../../../daemon/factors/encodings/otpauth.ts';
+import { fc } from '../../../support/property.ts';
 
 const seed = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
 const token: OtpauthToken = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answerFormatOf, endsLikeOtp, tailsOf } from '../../../daemon/factors/answer-format.ts';
-import type { AnswerFormat } from '../../../daemon/factors/contract.ts';
-import { fc } from '../../support/property.ts';
+import { answerFormatOf, endsLikeOtp, tailsOf } from '../../../../daemon/factors/answers/answer-format.ts';
+import type { AnswerFormat } from '../../../../daemon/factors/contract.ts';
+import { fc } from '../../../support/property.ts';
 
 const six: ReadonlySet<number> = new Set([6]);
 const all: ReadonlySet<number> = new Set([6, 7, 8]);

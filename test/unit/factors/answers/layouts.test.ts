@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { typedUnder } from '../../../daemon/factors/layouts.ts';
+import { typedUnder } from '../../../../daemon/factors/answers/layouts.ts';
 
 const otp = 'vvcccccccclbhjtlvfjnlfhlvcdbinrkcgngnkhtgbrr';
 const dvorak = 'kkjjjjjjjjnxdhynkuhbnudnkjexcbptjibibtdyixpp';

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
-import type { KeyAlgorithm } from '../../../daemon/factors/contract.ts';
-import { coseKey } from '../../../daemon/factors/cose.ts';
-import { readU2fText } from '../../../daemon/factors/u2f-text.ts';
-import { fc } from '../../support/property.ts';
+import type { KeyAlgorithm } from '../../../../daemon/factors/contract.ts';
+import { coseKey } from '../../../../daemon/factors/encodings/cose.ts';
+import { readU2fText } from '../../../../daemon/factors/encodings/u2f-text.ts';
+import { fc } from '../../../support/property.ts';
 
 const jwk = (key: KeyObject) => key.export({ format: 'jwk' });
 const part = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');

@@ -1,4 +1,4 @@
-import type { KeyAlgorithm } from './contract.ts';
+import type { KeyAlgorithm } from '../contract.ts';
 
 /** A legacy credential as other programs store it. */
 export interface U2fText {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { SallyportError } from '../lib/errors.ts';
-import { limits } from '../limits.ts';
+import { SallyportError } from '../../lib/errors.ts';
+import { limits } from '../../limits.ts';
 
 /** Public keys of OpenSSH's FIDO kind, as .pub files and sshd write them (PROTOCOL.u2f, PROTOCOL.certkeys). */
 export interface SshSkKey {

@@ -1,5 +1,5 @@
-import { unreachable } from '../lib/errors.ts';
-import type { AcceptedFormat, AnswerFormat, Assertion, FixedFormat } from './contract.ts';
+import { unreachable } from '../../lib/errors.ts';
+import type { AcceptedFormat, AnswerFormat, Assertion, FixedFormat } from '../contract.ts';
 import { blank, compact, dash, type Reading, readAnswer, wipeReading } from './reading.ts';
 
 /** What may be at the end of a password-and-code answer. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeBase32, encodeBase32 } from '../../../daemon/factors/base32.ts';
-import { checkSeed } from '../../../daemon/factors/seed.ts';
-import { SallyportError } from '../../../daemon/lib/errors.ts';
-import { fc } from '../../support/property.ts';
-import { anyText } from './contract.ts';
+import { decodeBase32, encodeBase32 } from '../../../../daemon/factors/encodings/base32.ts';
+import { checkSeed } from '../../../../daemon/factors/seed.ts';
+import { SallyportError } from '../../../../daemon/lib/errors.ts';
+import { fc } from '../../../support/property.ts';
+import { anyText } from '../contract.ts';
 
 const messageFor = (text: string): string => {
   try {

@@ -1,5 +1,5 @@
 import { base32 } from '@otplib/plugin-base32-scure';
-import { SallyportError } from '../lib/errors.ts';
+import { SallyportError } from '../../lib/errors.ts';
 
 /** RFC 4648, section 6. */
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

@@ -1,5 +1,5 @@
+import type { OtpAlgorithm, OtpDigits } from '../contract.ts';
 import { encodeBase32 } from './base32.ts';
-import type { OtpAlgorithm, OtpDigits } from './contract.ts';
 
 /** The data that an authenticator app gets from the QR code. */
 export type OtpauthToken = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fingerprintOf, readSshSkKey, sshSkKeysIn } from '../../../daemon/factors/ssh-key.ts';
-import { limits } from '../../../daemon/limits.ts';
-import { fc } from '../../support/property.ts';
+import { fingerprintOf, readSshSkKey, sshSkKeysIn } from '../../../../daemon/factors/encodings/ssh-key.ts';
+import { limits } from '../../../../daemon/limits.ts';
+import { fc } from '../../../support/property.ts';
 import {
   blobOf,
   certificate,
@@ -13,7 +13,7 @@ import {
   plainBlob,
   pubLine,
   publicKey,
-} from '../../support/ssh-keys.ts';
+} from '../../../support/ssh-keys.ts';
 
 /** Made by ssh-keygen 9.2 with -t ed25519-sk and -t ecdsa-sk. */
 const real = {
