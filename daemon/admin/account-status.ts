@@ -1,7 +1,7 @@
 import type { Realm } from '../config/contract.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { isIssued, sshKeyOf } from '../factors/kinds.ts';
-import type { AccountLookup, Accounts } from '../host/accounts.ts';
+import type { AccountLookup, Accounts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { AccountState, LockState, LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';

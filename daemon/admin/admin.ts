@@ -1,7 +1,7 @@
 import type { KeysView, Realm, ReloadView } from '../api/views.ts';
 import { fitting } from '../audit/filter.ts';
 import type { Configuration } from '../config/in-force.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { Store } from '../store/contract.ts';

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import { type AccountRecord, emptyRecord, type Store } from '../store/contract.ts';

@@ -1,7 +1,7 @@
 import type { ExplainQuery } from '../api/views.ts';
 import type { Configuration } from '../config/in-force.ts';
 import { readSshSkKey } from '../factors/encodings/ssh-key.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import { virtualConsole } from '../login/facts.ts';

@@ -1,5 +1,5 @@
 import type { ChangeView } from '../api/views.ts';
-import type { Account, Accounts } from '../host/accounts.ts';
+import type { Account, Accounts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Exemption } from '../policy/contract.ts';
 import { holdsNothing } from '../policy/identity.ts';

@@ -1,5 +1,5 @@
 import type { Presence } from '../api/views.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { createSemaphore } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import { ownershipOf } from '../policy/identity.ts';

@@ -1,6 +1,6 @@
 import type { Readiness, ReportLine, ReportView } from '../api/account-views.ts';
 import type { Realm } from '../config/contract.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { createSemaphore } from '../lib/slots.ts';
 import { limits } from '../limits.ts';

@@ -1,7 +1,7 @@
 import type { Assertion } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { credentialOf } from '../factors/kinds.ts';
-import type { FidoFailure, FidoReason } from '../host/security-keys.ts';
+import type { FidoFailure, FidoReason } from '../host/contract.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Registration } from '../factors/answer.ts';
 import type { Assertion, SecurityKey, UserVerification } from '../factors/contract.ts';
 import { credentialOf, type FactorRecord } from '../factors/kinds.ts';
-import type { FidoCall, FidoFailure, FidoHelper, Watch } from '../host/security-keys.ts';
+import type { FidoCall, FidoFailure, HostFacts, Watch } from '../host/contract.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { CreationOptions } from './registrations.ts';
@@ -21,14 +21,17 @@ export interface KeyRequest<T = Assertion> {
   readonly cancel: FidoCall<never>['cancel'];
 }
 
-/** Requests assertions from the keys that are plugged in here. */
+/** Whose keys are asked. */
+type Keys = Pick<HostFacts, 'securityKeys'>;
+
+/** Requests assertions from the keys that are plugged into a host. */
 export interface KeyRequests {
   /** Never rejects. */
-  isPlugged(): Promise<boolean>;
+  isPlugged(host: Keys): Promise<boolean>;
   /** @param deadline milliseconds from now */
-  begin(question: CredentialRequest, deadline: number, watch: Watch): KeyRequest;
+  begin(host: Keys, question: CredentialRequest, deadline: number, watch: Watch): KeyRequest;
   /** A new credential. */
-  make(wanted: CreationOptions, deadline: number, watch: Watch): KeyRequest<Registration>;
+  make(host: Keys, wanted: CreationOptions, deadline: number, watch: Watch): KeyRequest<Registration>;
 }
 
 /** A failure has a kind; an answer of a key has none. */
@@ -40,14 +43,14 @@ export function isFailure(outcome: object): outcome is FidoFailure {
  * Invariant: each request has its own challenge of 32 random bytes, which no other code knows until it is sent; the
  * response carries that challenge, so that it is valid only for this request.
  */
-export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomness, 'bytes'>): KeyRequests {
+export function createKeyRequests(randomness: Pick<Randomness, 'bytes'>): KeyRequests {
   return {
-    async isPlugged() {
-      return (await helper.list()).length > 0;
+    async isPlugged({ securityKeys }) {
+      return (await securityKeys.list()).length > 0;
     },
-    begin({ groups, userVerification }, deadline, watch) {
+    begin({ securityKeys }, { groups, userVerification }, deadline, watch) {
       const asked = clientDataFor('webauthn.get', groups[0]?.rpId ?? '', randomness);
-      const call = helper.assert(
+      const call = securityKeys.assert(
         {
           clientDataHash: asked.hash,
           groups: groups.map(({ rpId, credentialIds }) => {
@@ -66,9 +69,10 @@ export function createKeyRequests(helper: FidoHelper, randomness: Pick<Randomnes
       });
       return { outcome, pin: (bytes) => call.pin(bytes), cancel: () => call.cancel() };
     },
-    make({ account, rp, userId, exclude, algorithms, residentKey, userVerification }, deadline, watch) {
+    make({ securityKeys }, wanted, deadline, watch) {
+      const { account, rp, userId, exclude, algorithms, residentKey, userVerification } = wanted;
       const asked = clientDataFor('webauthn.create', rp.rpId, randomness);
-      const call = helper.make(
+      const call = securityKeys.make(
         {
           clientDataHash: asked.hash,
           rp: { id: rp.rpId, name: rp.rpName },

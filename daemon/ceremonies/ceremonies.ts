@@ -1,7 +1,7 @@
 import { isControlCode } from '../api/error-codes.ts';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../api/views.ts';
 import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
-import type { FidoEvent } from '../host/security-keys.ts';
+import type { FidoEvent, HostFacts } from '../host/contract.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
@@ -33,6 +33,8 @@ export type CeremonyLimits = Readonly<
 export interface CeremonyOptions {
   readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
   readonly keyRequests: Pick<KeyRequests, 'begin' | 'make'>;
+  /** The machine of the callers, whose keys are asked. */
+  readonly host: Pick<HostFacts, 'securityKeys'>;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly limits?: CeremonyLimits;
 }
@@ -113,7 +115,7 @@ class RunningCeremonies implements Ceremonies {
 
   /** Asks the security keys that are plugged in; what they answer is enrolled. */
   async #ask(ceremony: Ceremony, body: CeremonyBody): Promise<void> {
-    const { verifier, keyRequests } = this.#o;
+    const { verifier, keyRequests, host } = this.#o;
     const { actor, account } = ceremony;
     const deadline = this.#limit.ceremonyDeadline;
     const watch = (event: FidoEvent) => this.#moveOn(ceremony, stepOf(event));
@@ -121,7 +123,7 @@ class RunningCeremonies implements Ceremonies {
     if (body.kind === 'webauthn') {
       const wanted = await verifier.creationOptions(account);
       this.#refuseEnded(ceremony);
-      this.#settle(ceremony, keyRequests.make(wanted, deadline, watch), (registration) =>
+      this.#settle(ceremony, keyRequests.make(host, wanted, deadline, watch), (registration) =>
         verifier.enrol({ ...common, kind: 'webauthn', registration }),
       );
     } else {
@@ -129,7 +131,7 @@ class RunningCeremonies implements Ceremonies {
       const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
       const question = await verifier.legacyQuestion(account, credential);
       this.#refuseEnded(ceremony);
-      this.#settle(ceremony, keyRequests.begin(question, deadline, watch), (assertion) =>
+      this.#settle(ceremony, keyRequests.begin(host, question, deadline, watch), (assertion) =>
         verifier.enrol({ ...common, kind, credential, assertion }),
       );
     }

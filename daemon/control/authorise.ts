@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Caller, type Holder, mayCall, type TargetAccount, type TokenCheck } from '../api/access.ts';
 import { type OperationName, operation } from '../api/operations.ts';
 import type { Route } from '../api/routes.ts';
-import type { AccountLookup, Accounts } from '../host/accounts.ts';
+import type { AccountLookup, Accounts } from '../host/contract.ts';
 import { createAccountMutex } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { createRates } from '../lib/rates.ts';

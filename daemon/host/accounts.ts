@@ -1,41 +1,13 @@
 import { withDeadline } from '../lib/deadline.ts';
 import { messageOf } from '../lib/errors.ts';
-import type { Slots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
 import type { AccountKey, LookupAccount, NssAnswer } from './addon.ts';
-import { defaultSessionsDir, readSessionIsLocal } from './logind.ts';
-
-/** An account as NSS knows it. */
-export interface Account {
-  /** pw_name: the one canonical name for look-ups, counters, policy and audit. */
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** unresolved: NSS failed, or does not know the group; an unavailable backend looks the same. */
-export type Membership = 'member' | 'not-member' | 'unresolved';
-
-export type AccountLookup =
-  | { readonly status: 'found'; readonly account: Account; readonly groups: ReadonlyMap<string, Membership> }
-  | { readonly status: 'absent' }
-  /** NSS said that it cannot tell, hung past the deadline, or too many questions wait. */
-  | { readonly status: 'unavailable'; readonly why: string };
-
-export interface Accounts {
-  /** @param groups names whose membership is wanted */
-  byName(name: string, groups: readonly string[]): Promise<AccountLookup>;
-  byUid(uid: number, groups: readonly string[]): Promise<AccountLookup>;
-  /** logind: the session exists, is active and not remote. Unknown is false. */
-  sessionIsLocal(session: string): Promise<boolean>;
-}
+import type { AccountLookup, Accounts } from './contract.ts';
 
 export interface AccountsOptions {
   readonly lookup: LookupAccount;
   /** Milliseconds after which NSS counts as unavailable. */
   readonly waitMs?: number;
-  /** Where logind keeps its sessions. */
-  readonly sessionsDir?: string;
 }
 
 const highestUid = 0xffff_fffe;
@@ -48,7 +20,7 @@ const noAccount: AccountLookup = { status: 'absent' };
  * and an answer that makes no sense are `unavailable` or `unresolved`, so that no realm is passed over because of them.
  */
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { lookup, waitMs = limits.nssWait, sessionsDir = defaultSessionsDir } = options;
+  const { lookup, waitMs = limits.nssWait } = options;
 
   async function ask(key: AccountKey, groups: readonly string[]): Promise<AccountLookup> {
     const known = [...new Set(groups)].filter(canBeAsked);
@@ -64,7 +36,6 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const valid = Number.isInteger(uid) && uid >= 0 && uid <= highestUid;
       return valid ? ask({ uid }, groups) : noAccount;
     },
-    sessionIsLocal: (session) => readSessionIsLocal(sessionsDir, session),
   };
 }
 
@@ -80,23 +51,6 @@ async function answerOf(lookup: () => Promise<NssAnswer>, waitMs: number): Promi
   } catch (error) {
     return unavailable(messageOf(error));
   }
-}
-
-/**
- * The same accounts, for those who may use no more than a part of the threads: a source of NSS that hangs, and
- * a caller that causes such lookups, leaves the others to logins whose first factor is verified.
- * @param owner whose share it is
- */
-export function limitedAccounts(accounts: Accounts, slots: Slots, owner: string): Accounts {
-  const within = async (ask: () => Promise<AccountLookup>): Promise<AccountLookup> => {
-    const ran = await slots.run([owner], limits.nssWait, ask);
-    return ran.kind === 'done' ? ran.value : unavailable('too many such questions wait for NSS');
-  };
-  return {
-    ...accounts,
-    byName: (name, groups) => within(() => accounts.byName(name, groups)),
-    byUid: (uid, groups) => within(() => accounts.byUid(uid, groups)),
-  };
 }
 
 function unavailable(why: string): NssAnswer & { readonly status: 'unavailable' } {

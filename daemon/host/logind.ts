@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { limits } from '../limits.ts';
 
 /** logind's own files, one a session: what sd_session_is_active(3) and sd_session_is_remote(3) read. */
-export const defaultSessionsDir = '/run/systemd/sessions';
+const defaultSessionsDir = '/run/systemd/sessions';
 
 /** logind's files are under 1 KiB. */
 const longestFile = 65_536;
@@ -16,7 +16,10 @@ const longestFile = 65_536;
  * Invariants: the session's name comes from the other side, so it names a file of this directory and no other;
  * everything unknown, missing or odd is false, which is the stricter branch.
  */
-export async function readSessionIsLocal(sessionsDir: string, session: string): Promise<boolean> {
+export async function readSessionIsLocal(
+  session: string,
+  sessionsDir = defaultSessionsDir,
+): Promise<boolean> {
   // logind gives out letters and digits only: no slash, no dot.
   if (!/^[A-Za-z0-9]+$/.test(session) || session.length > limits.sessionLength) return false;
   try {

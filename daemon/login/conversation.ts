@@ -1,45 +1,38 @@
-import type { Socket } from 'node:net';
 import type { Approvals } from '../authenticators/approvals.ts';
 import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
-import type { PeerCredentials } from '../host/peer-credentials.ts';
+import type { FrameLink } from '../host/contract.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { writeIfOpen } from '../lib/open-stream.ts';
 import { limits } from '../limits.ts';
-import type { LoginFacts } from '../policy/contract.ts';
-import { createModuleFrameReader, encodeDaemonFrame, type HelloFrame } from '../protocol/login.ts';
+import type { DaemonFrame, HelloFrame } from '../protocol/login.ts';
 import type { KeyOption } from '../verifier/contract.ts';
 import type { Opening, Verifier } from '../verifier/verifier.ts';
+import { factsOf } from './facts.ts';
 import type { Admission } from './login-pools.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
 import { isUndecided, shutdownStep, stepDuringShutdown } from './shutdown.ts';
 
 export interface ConversationOptions {
   readonly verifier: Verifier;
-  /** The keys that are plugged into this machine. */
+  /** The keys that are plugged into the host of the login. */
   readonly keyRequests: Pick<KeyRequests, 'begin'>;
   /** The approvals in a browser. */
   readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
-  /** HELLO and the peer → facts; asks logind and the kernel for what HELLO does not contain. */
-  readonly factsOf: (hello: HelloFrame, peer: PeerCredentials, rootSocket: boolean) => Promise<LoginFacts>;
 }
 
 /** Called after HELLO: whether a slot is free for such a login. */
 export type Admit = (hello: HelloFrame) => Admission;
 
 /**
- * One connection: the socket's side of a session. It carries out the session's effects and decides nothing itself.
+ * One connection: the link's side of a session. It carries out the session's effects and decides nothing itself.
  *
- * Invariant: it holds at most one timer, and no resource remains when its socket is closed.
+ * Invariant: it holds at most one timer, and no resource remains when its link is closed.
  */
 export class Conversation {
-  readonly #socket: Socket;
-  readonly #peer: PeerCredentials;
-  readonly #rootSocket: boolean;
+  readonly #link: FrameLink;
   readonly #options: ConversationOptions;
-  readonly #reader = createModuleFrameReader();
   readonly #admit: Admit;
   /** For the verifier: aborted at the end of the call, after which nothing is accepted and no server queried. */
   readonly #ended = new AbortController();
@@ -55,28 +48,27 @@ export class Conversation {
   #touch: KeyRequest | undefined;
   /** The daemon is stopping. */
   #stopping = false;
+  /** Frames of the effects that are being carried out. */
+  readonly #frames: DaemonFrame[] = [];
   /** Requests to the verifier that run beside the conversation. */
   readonly #notes = new Set<Promise<void>>();
+  readonly #closed: Promise<void>;
 
-  constructor(
-    socket: Socket,
-    peer: PeerCredentials,
-    rootSocket: boolean,
-    options: ConversationOptions,
-    admit: Admit,
-  ) {
-    this.#socket = socket;
-    this.#peer = peer;
-    this.#rootSocket = rootSocket;
+  constructor(link: FrameLink, options: ConversationOptions, admit: Admit) {
+    this.#link = link;
     this.#options = options;
     this.#admit = admit;
     this.#deadline = performance.now() + limits.helloWait;
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('end', () => this.#happened({ kind: 'closed' }));
-    socket.on('error', () => this.#happened({ kind: 'closed' }));
-    socket.on('close', () => {
-      this.#reader.end();
-      this.#happened({ kind: 'closed' });
+    this.#closed = new Promise((resolve) => {
+      link.listen({
+        frame: (frame) => this.#happened({ kind: 'frame', frame }),
+        violated: (error) => this.#violated(error),
+        ended: () => this.#happened({ kind: 'closed' }),
+        closed: () => {
+          this.#happened({ kind: 'closed' });
+          resolve();
+        },
+      });
     });
     this.#arm();
   }
@@ -89,8 +81,7 @@ export class Conversation {
   async stop(ms: number): Promise<void> {
     this.#stopping = true;
     if (isUndecided(this.#state)) {
-      const closed = new Promise<void>((resolve) => this.#socket.once('close', resolve));
-      await withDeadline(closed, ms, () => undefined);
+      await withDeadline(this.#closed, ms, () => undefined);
     }
     if (this.#state.at !== 'over') this.#take(shutdownStep(this.#state));
     await Promise.all(this.#notes);
@@ -101,13 +92,10 @@ export class Conversation {
     this.#happened({ kind: 'failed' });
   }
 
-  #received(chunk: Buffer): void {
-    try {
-      for (const frame of this.#reader.push(chunk)) this.#happened({ kind: 'frame', frame });
-    } catch (error) {
-      this.#options.log.warning('protocol-violation', { uid: this.#peer.uid, message: messageOf(error) });
-      this.#happened({ kind: 'failed' });
-    }
+  #violated(error: unknown): void {
+    const { peerUid: uid } = this.#link.origin;
+    this.#options.log.warning('protocol-violation', { uid, message: messageOf(error) });
+    this.#happened({ kind: 'failed' });
   }
 
   #happened(event: Event): void {
@@ -119,11 +107,13 @@ export class Conversation {
     if (!working) this.#nextWait = undefined;
     else if (state !== this.#state) this.#nextWait = performance.now() + limits.firstWait;
     this.#state = state;
-    // Frames that are sent together go in one write: each write would wake the program at the other end.
-    this.#socket.cork();
     for (const effect of effects) this.#perform(effect);
-    this.#socket.uncork();
+    this.#flush();
     this.#arm();
+  }
+
+  #flush(): void {
+    if (this.#frames.length > 0) this.#link.send(this.#frames.splice(0));
   }
 
   #perform(effect: Effect): void {
@@ -153,14 +143,14 @@ export class Conversation {
         this.#endTouch();
         return;
       case 'send':
-        writeIfOpen(this.#socket, encodeDaemonFrame(effect.frame));
+        this.#frames.push(effect.frame);
         return;
       case 'hold':
         this.#heldUntil = performance.now() + effect.ms;
         return;
       case 'close':
-        // What was written stays readable for the peer after the close.
-        this.#socket.destroySoon();
+        this.#flush();
+        this.#link.close();
         return;
     }
   }
@@ -174,8 +164,8 @@ export class Conversation {
     }
     this.#deadline = performance.now() + deadlineOf(hello);
     this.#decide(
-      this.#options.factsOf(hello, this.#peer, this.#rootSocket).then(async (facts): Promise<Event> => {
-        const opening = await this.#options.verifier.open(facts);
+      factsOf(hello, this.#link.origin).then(async (facts): Promise<Event> => {
+        const opening = await this.#options.verifier.open(facts, this.#link.origin.host);
         this.#dropIfLate(opening);
         return { kind: 'opened', opening };
       }),
@@ -207,7 +197,7 @@ export class Conversation {
     const touch =
       offer.place === 'approval'
         ? this.#options.approvals.wait(offer.approval, left)
-        : this.#options.keyRequests.begin(offer.question, left, (said) => {
+        : this.#options.keyRequests.begin(this.#link.origin.host, offer.question, left, (said) => {
             if (isCurrent()) this.#happened({ kind: 'key', said });
           });
     this.#touch = touch;
@@ -236,11 +226,11 @@ export class Conversation {
         this.#report(error);
         this.#happened({ kind: 'failed' });
       })
-      .catch(() => this.#socket.destroy());
+      .catch(() => this.#link.close());
   }
 
   #report(error: unknown): void {
-    const { uid } = this.#peer;
+    const { peerUid: uid } = this.#link.origin;
     this.#options.log.error('login-error', { uid, code: codeOf(error), message: messageOf(error) });
   }
 
@@ -263,7 +253,7 @@ export class Conversation {
     this.#timerAt = Infinity;
     const now = performance.now();
     if (now >= this.#deadline) {
-      if (this.#state.at === 'hello') this.#socket.destroy();
+      if (this.#state.at === 'hello') this.#link.close();
       else this.#happened({ kind: 'deadline' });
       return;
     }
@@ -274,7 +264,7 @@ export class Conversation {
     }
     if (this.#nextWait !== undefined && now >= this.#nextWait) {
       this.#nextWait = now + limits.waitInterval;
-      writeIfOpen(this.#socket, encodeDaemonFrame({ type: 'wait' }));
+      this.#link.send([{ type: 'wait' }]);
     }
     this.#arm();
   }

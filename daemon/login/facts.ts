@@ -1,15 +1,9 @@
 import { sshSkKeysIn } from '../factors/encodings/ssh-key.ts';
-import type { PeerCredentials } from '../host/peer-credentials.ts';
+import type { HostFacts, Origin } from '../host/contract.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { sshTty } from '../policy/secrets.ts';
 import type { HelloFrame } from '../protocol/login.ts';
-
-export interface FactsOptions {
-  readonly bootId: string;
-  /** logind: this session is local and active. */
-  readonly sessionIsLocal: (session: string) => Promise<boolean>;
-}
 
 /**
  * The first factor of a login is verified if it comes over pam.sock and the stack says so, or sshd has verified a
@@ -39,9 +33,9 @@ export const virtualConsole = /^(?:\/dev\/)?tty(?:[1-9]|[1-5][0-9]|6[0-3])$/;
  * Local: a root HELLO without rhost in a session that logind calls local and active, or, where no session exists
  * yet, on a virtual console. Unknown counts as remote.
  */
-async function isLocal(hello: HelloFrame, rootSocket: boolean, options: FactsOptions): Promise<boolean> {
+async function isLocal(hello: HelloFrame, rootSocket: boolean, host: HostFacts): Promise<boolean> {
   if (!rootSocket || hello.rhost !== undefined) return false;
-  if (hello.session !== undefined) return options.sessionIsLocal(hello.session);
+  if (hello.session !== undefined) return host.sessionIsLocal(hello.session);
   // Only login(1) is asked before there is a session; any other service without one was started remotely.
   return hello.service === 'login' && hello.tty !== undefined && virtualConsole.test(hello.tty);
 }
@@ -59,12 +53,9 @@ function reachesPerson({ service, tty, terminal }: HelloFrame, rootSocket: boole
   return rootSocket && (terminal || (service === 'sshd' && tty === sshTty));
 }
 
-export async function factsOf(
-  hello: HelloFrame,
-  peer: PeerCredentials,
-  rootSocket: boolean,
-  options: FactsOptions,
-): Promise<LoginFacts> {
+/** Asks the host for what HELLO does not contain. */
+export async function factsOf(hello: HelloFrame, { host, socket, peerUid }: Origin): Promise<LoginFacts> {
+  const rootSocket = socket === 'root';
   const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
   const sshKeys = sshSkKeysIn(believedAuthInfo(hello, rootSocket));
   return {
@@ -74,12 +65,12 @@ export async function factsOf(
     ...(source === undefined ? {} : { source }),
     ...(hello.tty === undefined ? {} : { tty: hello.tty }),
     ...(hello.session === undefined ? {} : { session: hello.session }),
-    bootId: options.bootId,
+    bootId: host.bootId,
     realUid: hello.realUid,
-    peerUid: peer.uid,
+    peerUid,
     firstFactorVerified: isFirstFactorVerified(hello, rootSocket),
     rootSocket,
-    local: await isLocal(hello, rootSocket, options),
+    local: await isLocal(hello, rootSocket, host),
     reachesPerson: reachesPerson(hello, rootSocket),
     ...(sshKeys.length === 0 ? {} : { sshKeys }),
     mode: hello.mode,

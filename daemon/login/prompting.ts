@@ -1,4 +1,4 @@
-import type { FidoReason } from '../host/security-keys.ts';
+import type { FidoReason } from '../host/contract.ts';
 import { limits } from '../limits.ts';
 import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../verifier/prompt-texts.ts';
 import type { OpenLogin } from '../verifier/verifier.ts';

@@ -1,8 +1,10 @@
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import type { HostFacts } from '../host/contract.ts';
 import { createRefusals } from '../host/lingering-close.ts';
 import { type Listener, type ListenTarget, openListener } from '../host/listener.ts';
 import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
+import { createSocketLink } from '../host/socket-link.ts';
 import { messageOf } from '../lib/errors.ts';
 import { createLogAggregator } from '../lib/log-aggregator.ts';
 import { limits } from '../limits.ts';
@@ -22,6 +24,8 @@ import { createLoginPools, poolsFor } from './login-pools.ts';
  * - a login holds at most one timer, and no resource remains when its socket is closed.
  */
 export interface LoginServerOptions extends ConversationOptions {
+  /** The machine that its sockets belong to. */
+  readonly host: HostFacts;
   /** The limit of open descriptors of the process (RLIMIT_NOFILE). */
   readonly descriptors?: number;
 }
@@ -99,11 +103,11 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
     }
     // Only an accepted connection takes a slot: a refused one takes none from others.
     takePlace(listener, peer.uid, socket);
-    const isRoot = listener.kind === 'root';
     // On pam-user.sock a uid can only log itself in, and has slots by its uid.
-    const place = isRoot ? loginPools.connect(() => login.evict()) : undefined;
+    const place = listener.kind === 'root' ? loginPools.connect(() => login.evict()) : undefined;
     const admit: Admit = (hello) => place?.admit(hello) ?? { admitted: true };
-    const login = new Conversation(socket, peer, isRoot, options, admit);
+    const origin = { host: options.host, socket: listener.kind, peerUid: peer.uid };
+    const login = new Conversation(createSocketLink(socket, origin), options, admit);
     logins.add(login);
     socket.on('close', () => {
       logins.delete(login);

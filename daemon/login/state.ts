@@ -1,6 +1,6 @@
 import type { Answer } from '../factors/answers/answer-format.ts';
 import type { Assertion } from '../factors/contract.ts';
-import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
+import type { FidoEvent, FidoReason } from '../host/contract.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
 import type { KeyOption } from '../verifier/contract.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';

@@ -9,10 +9,10 @@ const since = (began: number): number => (performance.now() - began) / 1_000;
 export function measuredVerifier(verifier: Verifier, counts: Counts): Verifier {
   return {
     ...verifier,
-    async open(facts) {
+    async open(facts, host) {
       const began = performance.now();
       try {
-        return await verifier.open(facts);
+        return await verifier.open(facts, host);
       } finally {
         counts.opened(since(began));
       }

@@ -1,6 +1,6 @@
 import type { Config, Rule } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
-import type { Account, Membership } from '../host/accounts.ts';
+import type { Account, Membership } from '../host/contract.ts';
 import type { AccountState, LoginFacts } from './contract.ts';
 
 /** The basis of a decision, for `explain` and the audit. */

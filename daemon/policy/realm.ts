@@ -1,5 +1,5 @@
 import type { Config, Realm, Rule, Source } from '../config/contract.ts';
-import type { Account, Membership } from '../host/accounts.ts';
+import type { Account, Membership } from '../host/contract.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { contains } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';

@@ -2,12 +2,11 @@ import { createAdmin } from '../admin/admin.ts';
 import { createApprovalsApi } from '../ceremonies/approvals-api.ts';
 import { createBrowserKeys } from '../ceremonies/browser-enrolment.ts';
 import { createCeremonies } from '../ceremonies/ceremonies.ts';
-import { notifyUser, passwordEndpoint, rootedPaths } from '../config/defaults.ts';
+import { notifyUser, rootedPaths } from '../config/defaults.ts';
 import { rootOf } from '../config/in-force.ts';
 import { createControlServer } from '../control/server.ts';
 import { createImportExport } from '../enrolment/import-export.ts';
-import { type Accounts, limitedAccounts } from '../host/accounts.ts';
-import { createPasswordHelper } from '../host/password-helper.ts';
+import type { Accounts } from '../host/contract.ts';
 import { version } from '../lib/program.ts';
 import { systemRandomness } from '../lib/randomness.ts';
 import { createSlots } from '../lib/slots.ts';
@@ -18,6 +17,7 @@ import { createTokens } from '../sign-in/access-tokens.ts';
 import { createLinks } from '../sign-in/sign-in-links.ts';
 import { createSignIns } from '../sign-in/sign-ins.ts';
 import { AuditedStore } from '../verifier/audited-store.ts';
+import { limitedAccounts } from '../verifier/limited-accounts.ts';
 import {
   type AuthenticatorsPart,
   type Base,
@@ -37,12 +37,12 @@ export interface ApiParts {
 
 /** The server of control.sock; its `close` is the part's. */
 export async function apiPart(base: Base, parts: ApiParts) {
-  const { configuration, log } = base;
+  const { configuration, host, log } = base;
   const { opened, rotation, store } = parts.stored;
   const { approvals, keyRequests } = parts.authenticators;
   const { verifier } = parts.verifying;
   // What is asked on control.sock, by whomever, leaves threads for logins.
-  const accounts = limitedAccounts(base.accounts, createSlots(limits.controlLookups), 'control');
+  const accounts = limitedAccounts(host.accounts, createSlots(limits.controlLookups), 'control');
   const signed = { accounts, clock, randomness: systemRandomness };
   const callers = await callersOf(base, accounts);
   const auditedStore = new AuditedStore(store, log);
@@ -52,7 +52,7 @@ export async function apiPart(base: Base, parts: ApiParts) {
     ...callers,
     ...readingOf(base, parts, accounts),
     verifier,
-    ceremonies: createCeremonies({ verifier, keyRequests, randomness: systemRandomness }),
+    ceremonies: createCeremonies({ verifier, keyRequests, host, randomness: systemRandomness }),
     maintenance: { store: opened, keyring, rotation, auditedStore, log, version: version(), now: clock.now },
     log,
     accounts,
@@ -63,11 +63,10 @@ export async function apiPart(base: Base, parts: ApiParts) {
       store,
       auditedStore,
       verifier,
-      passwords: createPasswordHelper({ where: passwordEndpoint(base.paths), log }),
       tokens,
       links: createLinks(signed),
       rateLimiter: parts.rateLimiter(),
-      bootId: base.boot,
+      host,
     }),
     browserKeys: createBrowserKeys({ ...signed, verifier, configuration }),
     moving: createImportExport({
@@ -83,7 +82,7 @@ export async function apiPart(base: Base, parts: ApiParts) {
 }
 
 /** What administrators read and change, and what Prometheus reads. */
-function readingOf({ boot, configuration, keyring, started }: Base, parts: ApiParts, accounts: Accounts) {
+function readingOf({ configuration, host, keyring, started }: Base, parts: ApiParts, accounts: Accounts) {
   const { counts, rotation, store } = parts.stored;
   const openLogins = () => parts.verifying.login.open();
   const common = { store, openLogins, now: clock.now, version: version(), started };
@@ -92,7 +91,7 @@ function readingOf({ boot, configuration, keyring, started }: Base, parts: ApiPa
       ...common,
       accounts,
       configuration,
-      bootId: boot,
+      bootId: host.bootId,
       keys: () => keysView(keyring, rotation),
     }),
     metrics: createMetrics({

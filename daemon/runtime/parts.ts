@@ -6,18 +6,16 @@ import { createKeyRequests } from '../authenticators/key-requests.ts';
 import { createAskServers } from '../authenticators/validation-servers.ts';
 import { createValidations } from '../authenticators/validations.ts';
 import type { Config } from '../config/contract.ts';
-import { fidoEndpoint } from '../config/defaults.ts';
+import { fidoEndpoint, passwordEndpoint } from '../config/defaults.ts';
 import { loadConfiguration } from '../config/in-force.ts';
-import { createAccounts } from '../host/accounts.ts';
 import type { Addon } from '../host/addon.ts';
-import { createFidoHelper } from '../host/fido-helper.ts';
-import { bootId, descriptorLimit } from '../host/process.ts';
+import { createLocalHost } from '../host/local.ts';
+import { descriptorLimit } from '../host/process.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { createLogAggregator } from '../lib/log-aggregator.ts';
 import { systemRandomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
-import { factsOf } from '../login/facts.ts';
 import { createLoginServer } from '../login/server.ts';
 import { type Counts, createCounts } from '../metrics/counts.ts';
 import { instrumentStore, measuredVerifier } from '../metrics/instrumented.ts';
@@ -40,7 +38,6 @@ export type Base = ReturnType<typeof baseOf>;
 export function baseOf(file: string, addon: Addon, log: Log) {
   const started = clock.now();
   const manager = createManager({ addon, log, environment: process.env, pid: process.pid });
-  const boot = bootId();
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   const { configuration, keyring } = loadConfiguration(
     { file, host: hostname(), now: clock.now, log },
@@ -54,8 +51,13 @@ export function baseOf(file: string, addon: Addon, log: Log) {
       // It is in the log and in `status`; the last good one stays in force.
     }
   });
-  const accounts = createAccounts({ lookup: addon.lookupAccount });
-  return { file, addon, log, started, manager, boot, configuration, keyring, paths, accounts };
+  const host = createLocalHost({
+    lookup: addon.lookupAccount,
+    fido: fidoEndpoint(paths),
+    password: passwordEndpoint(paths),
+    log,
+  });
+  return { file, addon, log, started, manager, configuration, keyring, paths, host };
 }
 
 function boundsOf({ keepEvents, keepBytes }: Config['audit']): TrailBounds {
@@ -130,11 +132,8 @@ function pruningOf({ configuration, log }: Pick<Base, 'configuration' | 'log'>, 
 export type AuthenticatorsPart = ReturnType<typeof authenticatorsPart>;
 
 /** What is asked outside of the process. */
-export function authenticatorsPart({ configuration, log, paths }: Base) {
-  const keyRequests = createKeyRequests(
-    createFidoHelper({ where: fidoEndpoint(paths), log }),
-    systemRandomness,
-  );
+export function authenticatorsPart({ configuration, log }: Base) {
+  const keyRequests = createKeyRequests(systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -169,7 +168,7 @@ export type VerifierPart = ReturnType<typeof verifierPart>;
 
 /** The verifier, and the server of logins that asks it. */
 export function verifierPart(
-  { accounts, boot, configuration, keyring, log }: Base,
+  { configuration, host, keyring, log }: Base,
   { counts, store }: StorePart,
   authenticators: AuthenticatorsPart,
   rateLimiter: ReturnType<typeof rateLimiters>,
@@ -179,7 +178,7 @@ export function verifierPart(
   const inner = createVerifier({
     ...authenticators,
     store,
-    accounts,
+    accounts: host.accounts,
     config: configuration.current,
     keyedHash: keyring.keyedHash('recovery'),
     randomness: systemRandomness,
@@ -196,8 +195,7 @@ export function verifierPart(
     keyRequests,
     approvals,
     log,
-    factsOf: (hello, peer, rootSocket) =>
-      factsOf(hello, peer, rootSocket, { bootId: boot, sessionIsLocal: accounts.sessionIsLocal }),
+    host,
   });
   return {
     verifier,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Caller, TokenCheck } from '../api/access.ts';
 import type { PersonView, TokenView } from '../api/sign-in-views.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts } from '../host/contract.ts';
 import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';

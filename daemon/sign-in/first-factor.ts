@@ -1,8 +1,7 @@
 import { type Caller, serviceOf } from '../api/access.ts';
 import type { SignInBody } from '../api/sign-in-views.ts';
 import type { Configuration } from '../config/in-force.ts';
-import type { Account, Accounts } from '../host/accounts.ts';
-import type { PasswordHelper, PasswordVerdict } from '../host/passwords.ts';
+import type { Account, Accounts, HostFacts, PasswordVerdict } from '../host/contract.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { ownershipOf } from '../policy/identity.ts';
 import { matchingRule, referencedGroups, selectRealm } from '../policy/realm.ts';
@@ -19,7 +18,8 @@ export interface FirstFactorOptions {
   readonly configuration: Pick<Configuration, 'current'>;
   readonly store: Pick<Store, 'account'>;
   readonly auditedStore: AuditedStore;
-  readonly passwords: PasswordHelper;
+  /** The machine whose passwords they are. */
+  readonly host: Pick<HostFacts, 'passwords'>;
   readonly links: Links;
   readonly clock: { now(): number; monotonic(): number };
 }
@@ -59,7 +59,7 @@ export async function firstFactor(
       : 'wrong';
   const { password } = body;
   if (password === undefined) return 'password-needed';
-  const verdict = await options.passwords.check({
+  const verdict = await options.host.passwords.check({
     user: account?.name ?? body.user,
     password: Buffer.from(password),
     ...(source === undefined ? {} : { source }),
@@ -72,22 +72,22 @@ export async function firstFactor(
 }
 
 async function byUid(
-  { passwords }: FirstFactorOptions,
+  { host }: FirstFactorOptions,
   caller: Caller,
   account: Account,
 ): Promise<Authenticated | NotProven> {
-  const isCertain = caller.root || (await passwords.lacksPassword(account.name));
+  const isCertain = caller.root || (await host.passwords.lacksPassword(account.name));
   return isCertain ? { account, invited: false } : 'has-password';
 }
 
 /** Whether the condition for the link still holds. An invite states itself whether it needs a password. */
 async function mayReplacePassword(
-  { passwords }: FirstFactorOptions,
+  { host }: FirstFactorOptions,
   account: Account | undefined,
   { own }: Owner,
 ): Promise<boolean> {
   if (account === undefined || own === undefined) return account !== undefined;
-  return own.uid === account.uid && (own.byRoot || (await passwords.lacksPassword(account.name)));
+  return own.uid === account.uid && (own.byRoot || (await host.passwords.lacksPassword(account.name)));
 }
 
 /** A link is valid for the account that it was made for, not for another one that has its name now. */

@@ -3,7 +3,7 @@ import type { SignInAnswerBody, SignInBody, SignInStep, SignInView } from '../ap
 import { assertionOf } from '../authenticators/approvals.ts';
 import { keyOptions } from '../ceremonies/webauthn-options.ts';
 import type { Answer } from '../factors/answers/answer-format.ts';
-import type { Account } from '../host/accounts.ts';
+import type { Account, HostFacts } from '../host/contract.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -40,7 +40,8 @@ export interface SignInOptions extends Omit<FirstFactorLimitOptions, 'tokens' | 
   readonly tokens: Tokens;
   readonly checks?: PacedChecks;
   readonly randomness: Pick<Randomness, 'bytes'>;
-  readonly bootId: string;
+  /** The machine of the callers. */
+  readonly host: HostFacts;
 }
 
 interface SignIn {
@@ -93,10 +94,10 @@ class OpenSignIns implements SignIns {
     const { account, invited, source } = passed;
     const person = { account: account.name, uid: account.uid };
     const begun = { person, by: body.by, caller, passed };
-    const facts = factsFor(account, source, caller, this.#o.bootId);
+    const facts = factsFor(account, source, caller, this.#o.host.bootId);
     const first = await mayAddFirst(this.#o, account, facts, invited);
     if (first !== undefined) return { id: '', step: await this.#doneBy(begun, { first }) };
-    const opening = await this.#o.verifier.open(facts);
+    const opening = await this.#o.verifier.open(facts, this.#o.host);
     if (opening.kind === 'done') {
       if (opening.result === 'ignore') return { id: '', step: await this.#doneBy(begun) };
       throw refused(opening.text);

@@ -1,7 +1,6 @@
 import type { Config, Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { isIssued } from '../factors/kinds.ts';
-import { type Accounts, limitedAccounts } from '../host/accounts.ts';
 import { codeOf } from '../lib/errors.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createSlots } from '../lib/slots.ts';
@@ -13,8 +12,9 @@ import { issueGrant } from '../policy/grants.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
 import type { AuditedStore } from './audited-store.ts';
-import type { Clock } from './contract.ts';
+import type { Clock, OpenLogin } from './contract.ts';
 import { loginEvent, shown } from './events.ts';
+import { limitedAccounts } from './limited-accounts.ts';
 import { type LoginAccounts, subjectOf } from './login-accounts.ts';
 import { eventOriginOf, originOf } from './refusal-rules.ts';
 
@@ -29,7 +29,6 @@ export interface Assessment {
 
 export interface AssessorOptions {
   readonly store: Store;
-  readonly accounts: Accounts;
   /** The active configuration; it may change between two calls. */
   readonly config: () => Config;
   readonly clock: Clock;
@@ -53,12 +52,12 @@ export class Assessor {
   }
 
   /** @returns undefined if the account does not exist */
-  subjectOf(facts: LoginFacts): Promise<LoginAccounts | undefined> {
-    const { config, accounts } = this.#o;
+  subjectOf({ facts, host }: Pick<OpenLogin, 'facts' | 'host'>): Promise<LoginAccounts | undefined> {
+    const { accounts } = host;
     const asked = facts.firstFactorVerified
       ? accounts
       : limitedAccounts(accounts, this.#lookups, networkKey(originOf(facts)));
-    return subjectOf(facts, config(), asked);
+    return subjectOf(facts, this.#o.config(), asked);
   }
 
   async assess(facts: LoginFacts, subject: LoginAccounts): Promise<Assessment> {

@@ -10,7 +10,7 @@ import type { FactorSummary, NewFactor } from '../factors/kinds.ts';
 import type { RecoveryRecord } from '../factors/recovery.ts';
 import type { TotpRecord } from '../factors/totp.ts';
 import type { U2fCredential } from '../factors/u2f.ts';
-import type { Accounts } from '../host/accounts.ts';
+import type { Accounts, HostFacts } from '../host/contract.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -43,6 +43,8 @@ export type Opening =
 /** A login that waits for an answer. Only one connection holds it, in memory. */
 export interface OpenLogin {
   readonly facts: LoginFacts;
+  /** The machine that it is for. */
+  readonly host: HostFacts;
   /** The NSS result, and when it was read by the monotonic clock; a late answer reads it again. */
   readonly subject?: { readonly value: LoginAccounts; readonly at: number };
   /** What the approval of this login has to sign; assertions of any other login fail against it. */
@@ -91,7 +93,8 @@ export type AbandonReason = 'cancelled' | 'timed-out' | 'disconnected' | 'denied
 
 /** Account → decision → answer → verdict → one commit. Every kind of login goes through it. */
 export interface Verifier {
-  open(facts: LoginFacts): Promise<Opening>;
+  /** @param host the machine that the login is for */
+  open(facts: LoginFacts, host: HostFacts): Promise<Opening>;
   /**
    * Wipes the answer before it returns.
    * @param ended aborted once the call is over; nothing is accepted after that. Its reason may be 'timed-out'
@@ -160,6 +163,7 @@ export interface EnrolResult {
 /** What a verifier depends on. */
 export interface VerifierOptions {
   readonly store: Store;
+  /** Of the machine that sallyportd runs on: for what comes over control.sock. */
   readonly accounts: Accounts;
   /** The active configuration; it may change between two calls. */
   readonly config: () => Config;

@@ -3,7 +3,6 @@ import { type KeyRequests, questionFor, securityKeysOf } from '../authenticators
 import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answers/answer-format.ts';
 import { credentialOf } from '../factors/kinds.ts';
-import type { LoginFacts } from '../policy/contract.ts';
 import type { Ask } from '../policy/decision.ts';
 import { keyLocationOf } from '../policy/requirement.ts';
 import { maySeeSecrets } from '../policy/secrets.ts';
@@ -27,7 +26,7 @@ export interface OfferOptions {
 export async function keyOptionFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
-  facts: LoginFacts,
+  { facts, host }: Pick<OpenLogin, 'facts' | 'host'>,
   { keyRequests, approvals, config }: OfferOptions,
 ): Promise<KeyOption | undefined> {
   const credentials = factors.filter((factor) => credentialOf(factor) !== undefined);
@@ -37,7 +36,7 @@ export async function keyOptionFor(
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
   if (keyLocationOf(facts, first, config().portal !== undefined) === 'here')
-    return { ...common, place: 'here', plugged: await keyRequests.isPlugged() };
+    return { ...common, place: 'here', plugged: await keyRequests.isPlugged(host) };
   if (facts.browser === true) return { ...common, place: 'page' };
   const account = (subject.holder ?? subject.target).name;
   const approval = approvals.open(account, facts, question, credentials);

@@ -1,5 +1,5 @@
 import type { Config } from '../config/contract.ts';
-import type { Account, AccountLookup, Accounts, Membership } from '../host/accounts.ts';
+import type { Account, AccountLookup, Accounts, Membership } from '../host/contract.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts';

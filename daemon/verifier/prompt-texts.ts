@@ -1,6 +1,6 @@
 import type { ClockOffset, Resync } from '../factors/contract.ts';
 import { type FactorRecord, kindOf, kinds } from '../factors/kinds.ts';
-import type { FidoEvent, FidoReason } from '../host/security-keys.ts';
+import type { FidoEvent, FidoReason } from '../host/contract.ts';
 import { unreachable } from '../lib/errors.ts';
 import { offsetText, pluralise } from '../lib/units.ts';
 import type { LoginFacts } from '../policy/contract.ts';

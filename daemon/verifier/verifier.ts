@@ -1,4 +1,5 @@
 import type { Answer } from '../factors/answers/answer-format.ts';
+import type { HostFacts } from '../host/contract.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
 import type { LoginFacts } from '../policy/contract.ts';
@@ -33,7 +34,7 @@ export type * from './contract.ts';
 export function createLogins(options: CodeVerificationOptions): LoginVerifier {
   const logins = new Logins(options);
   return {
-    open: (facts) => logins.open(facts),
+    open: (facts, host) => logins.open(facts, host),
     answer: (login, answer, ended) => logins.answer(login, answer, ended),
     abandon: (login, reason) => logins.abandon(login, reason),
   };
@@ -57,15 +58,15 @@ class Logins implements LoginVerifier {
     this.#answering = new Answering({ ...options, assessor: this.#assessor });
   }
 
-  async open(facts: LoginFacts): Promise<Opening> {
+  async open(facts: LoginFacts, host: HostFacts): Promise<Opening> {
     if (!facts.firstFactorVerified)
-      return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts } };
-    const subject = await this.#assessor.subjectOf(facts);
+      return { kind: 'ask', prompt: genericPrompt(facts.mode), login: { facts, host } };
+    const subject = await this.#assessor.subjectOf({ facts, host });
     if (subject === undefined) {
       this.#o.unknownNames.add(originOf(facts));
       return { kind: 'done', result: 'auth-err' };
     }
-    const login = { facts, subject: { value: subject, at: this.#o.clock.monotonic() } };
+    const login = { facts, host, subject: { value: subject, at: this.#o.clock.monotonic() } };
     return retryOnConflict<Opening>(async () => {
       const assessed = await this.#assessor.assess(facts, subject);
       const { decision } = assessed;
@@ -75,7 +76,7 @@ class Logins implements LoginVerifier {
           : undefined;
       if (decision.kind === 'ask') {
         const prompt = promptFor(decision.factors, facts.mode, decision.codesLocked);
-        const key = await keyOptionFor(decision, assessed, facts, this.#o);
+        const key = await keyOptionFor(decision, assessed, login, this.#o);
         return {
           kind: 'ask',
           prompt,
@@ -153,7 +154,7 @@ class Logins implements LoginVerifier {
   /** @param answer undefined: only evaluates whether a factor is needed */
   async #answerOf(login: OpenLogin, answer: Answer | undefined, origin: string, ended?: AbortSignal) {
     const { facts } = login;
-    const subject = await this.#assessor.subjectOf(facts);
+    const subject = await this.#assessor.subjectOf(login);
     if (subject === undefined) {
       this.#o.unknownNames.add(origin);
       return undefined;
@@ -177,9 +178,9 @@ class Logins implements LoginVerifier {
 
   /** The account as NSS reported it at HELLO; read again if the answer took long. */
   async #subject(login: OpenLogin): Promise<LoginAccounts | undefined> {
-    const { subject, facts } = login;
+    const { subject } = login;
     if (subject !== undefined && this.#o.clock.monotonic() - subject.at < limits.lookupAge)
       return subject.value;
-    return this.#assessor.subjectOf(facts);
+    return this.#assessor.subjectOf(login);
   }
 }

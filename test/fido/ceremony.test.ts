@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import type { Made } from '../../daemon/host/security-keys.ts';
+import type { Made } from '../../daemon/host/contract.ts';
 import { decode } from '../support/authenticator/cbor.ts';
 import { newCredential } from '../support/authenticator/credential.ts';
 import { type CoseAlgorithm, eddsa, es256, rs256 } from '../support/authenticator/index.ts';

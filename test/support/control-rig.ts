@@ -16,8 +16,14 @@ import type { Configuration } from '../../daemon/config/in-force.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { type ControlLimits, type ControlServer, createControlServer } from '../../daemon/control/server.ts';
 import { createImportExport } from '../../daemon/enrolment/import-export.ts';
-import type { AccountLookup, Accounts } from '../../daemon/host/accounts.ts';
-import type { PasswordHelper, PasswordQuestion, PasswordVerdict } from '../../daemon/host/passwords.ts';
+import type {
+  AccountLookup,
+  Accounts,
+  HostFacts,
+  PasswordHelper,
+  PasswordQuestion,
+  PasswordVerdict,
+} from '../../daemon/host/contract.ts';
 import { SallyportError } from '../../daemon/lib/errors.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { createLogAggregator } from '../../daemon/lib/log-aggregator.ts';
@@ -34,6 +40,7 @@ import { createRateLimiter } from '../../daemon/verifier/rate-limiter.ts';
 import type { Verifier } from '../../daemon/verifier/verifier.ts';
 import { ProbedStore } from './control-store.ts';
 import { FakeKeys } from './fake-keys.ts';
+import { hostWith } from './host.ts';
 import { keyedHash } from './verifier-rig.ts';
 import { otp } from './yubikey.ts';
 
@@ -96,6 +103,8 @@ export interface ControlRig {
   readonly signIns: SignIns;
   readonly approvals: Approvals;
   readonly verifier: Verifier;
+  /** The machine of its callers. */
+  readonly host: HostFacts;
   /** The text that the next reload finds. */
   setConfig(text: string): void;
   close(): Promise<void>;
@@ -122,7 +131,8 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
   const passwords = new FakePasswords();
   const configuration = fakeConfiguration(options.config ?? sampleConfig, configFile, now);
   const keys = new FakeKeys();
-  const keyRequests = createKeyRequests(keys, systemRandomness);
+  const host = hostWith({ accounts, securityKeys: keys, passwords });
+  const keyRequests = createKeyRequests(systemRandomness);
   const assertions = createAssertions(log);
   const approvals = createApprovals({
     assertions,
@@ -168,7 +178,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     store,
     auditedStore: new AuditedStore(store, log),
     verifier,
-    passwords,
+    host,
     tokens,
     links: createLinks(signed),
     rateLimiter: createRateLimiter({
@@ -178,7 +188,6 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       name: limits.unverifiedPerName,
       source: limits.unverifiedPerSource,
     }),
-    bootId: 'boot',
     // Slots have tests of their own; here none is waited for.
     checks: createPacedChecks({ monotonic, sleep: async () => undefined }),
   });
@@ -195,7 +204,13 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       ...(options.presenceCount === undefined ? {} : { presenceCount: options.presenceCount }),
     }),
     verifier,
-    ceremonies: createCeremonies({ verifier, keyRequests, randomness: systemRandomness, limits: limited }),
+    ceremonies: createCeremonies({
+      verifier,
+      keyRequests,
+      host,
+      randomness: systemRandomness,
+      limits: limited,
+    }),
     log,
     accounts,
     tokens,
@@ -234,6 +249,7 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
     signIns,
     approvals,
     verifier,
+    host,
     setConfig: configuration.setText,
     async close() {
       await server.close();
@@ -296,10 +312,6 @@ export class FakeNames implements Accounts {
   async byUid(uid: number, groups: readonly string[]): Promise<AccountLookup> {
     const found = [...this.people].find(([, candidate]) => candidate === uid);
     return this.#answer(found?.[0] ?? '', groups);
-  }
-
-  async sessionIsLocal(): Promise<boolean> {
-    return false;
   }
 
   async #answer(name: string, groups: readonly string[]): Promise<AccountLookup> {

@@ -6,7 +6,7 @@ import type {
   Made,
   PluggedKey,
   Watch,
-} from '../../daemon/host/security-keys.ts';
+} from '../../daemon/host/contract.ts';
 import type { AssertRequest, MakeRequest } from '../../daemon/protocol/fido-requests.ts';
 import { until } from './until.ts';
 

@@ -1,7 +1,7 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import path from 'node:path';
+import type { FidoCall, FidoEvent, FidoHelper } from '../../daemon/host/contract.ts';
 import { createFidoHelper } from '../../daemon/host/fido-helper.ts';
-import type { FidoCall, FidoEvent, FidoHelper } from '../../daemon/host/security-keys.ts';
 import type { Log, LogFields } from '../../daemon/lib/log.ts';
 import type { AssertRequest, MakeRequest } from '../../daemon/protocol/fido-requests.ts';
 import {

@@ -5,7 +5,7 @@ import type { LoginFacts } from '../../daemon/policy/contract.ts';
 import type { Opening, OpenLogin, Verdict } from '../../daemon/verifier/verifier.ts';
 import { onTerminal } from '../unit/policy/support.ts';
 import { rpId } from './soft-keys.ts';
-import { makeRig, type Rig } from './verifier-rig.ts';
+import { makeRig, type Rig, type RigVerifier } from './verifier-rig.ts';
 
 /** Logins at this machine, in which a security key answers. */
 
@@ -19,7 +19,7 @@ export function keyRig(...realms: readonly Realm[]): Rig {
 export function openHere(
   rig: Rig,
   part: Partial<LoginFacts> = {},
-  verifier = rig.verifier,
+  verifier: RigVerifier = rig.verifier,
 ): Promise<Opening> {
   return verifier.open(onTerminal({ local: true, ...part }));
 }
@@ -28,7 +28,7 @@ export function openHere(
 export async function askedHere(
   rig: Rig,
   part: Partial<LoginFacts> = {},
-  verifier = rig.verifier,
+  verifier: RigVerifier = rig.verifier,
 ): Promise<OpenLogin> {
   const opening = await openHere(rig, part, verifier);
   assert.ok(opening.kind === 'ask', `not asked: ${JSON.stringify(opening)}`);
@@ -39,7 +39,7 @@ export async function touched(
   rig: Rig,
   assertion: Assertion,
   part: Partial<LoginFacts> = {},
-  verifier = rig.verifier,
+  verifier: RigVerifier = rig.verifier,
 ): Promise<Verdict> {
   return verifier.answer(await askedHere(rig, part, verifier), assertion);
 }

@@ -6,13 +6,14 @@ import path from 'node:path';
 import { createApprovals } from '../../daemon/authenticators/approvals.ts';
 import { createKeyRequests } from '../../daemon/authenticators/key-requests.ts';
 import type { Answer } from '../../daemon/factors/answers/answer-format.ts';
+import type { HostFacts } from '../../daemon/host/contract.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
-import { factsOf } from '../../daemon/login/facts.ts';
 import { createLoginServer, type LoginServer, type LoginServerOptions } from '../../daemon/login/server.ts';
 import type { LoginFacts } from '../../daemon/policy/contract.ts';
 import type { Opening, OpenLogin, Verdict, Verifier } from '../../daemon/verifier/verifier.ts';
 import { FakeKeys } from './fake-keys.ts';
+import { hostWith } from './host.ts';
 import { type HelloFields, hello, type Seen, takeApart } from './module-frames.ts';
 
 /** <security/_pam_types.h> */
@@ -23,19 +24,19 @@ export class FakeVerifier implements Verifier {
   readonly asked: LoginFacts[] = [];
   readonly answers: string[] = [];
   readonly abandoned: string[] = [];
-  opening: (facts: LoginFacts) => Promise<Opening> = async (facts) => ({
+  opening: (facts: LoginFacts, host: HostFacts) => Promise<Opening> = async (facts, host) => ({
     kind: 'ask',
     prompt: 'Code: ',
-    login: { facts },
+    login: { facts, host },
   });
   verdict: (login: OpenLogin, answer: string) => Promise<Verdict> = async (login, text) =>
     text === '123456'
       ? { kind: 'accepted', result: 'success', strip: 0 }
       : { kind: 'refused', result: 'auth-err', again: true, delay: 0, login };
 
-  async open(facts: LoginFacts): Promise<Opening> {
+  async open(facts: LoginFacts, host: HostFacts): Promise<Opening> {
     this.asked.push(facts);
-    return this.opening(facts);
+    return this.opening(facts, host);
   }
 
   async answer(login: OpenLogin, given: Answer): Promise<Verdict> {
@@ -126,6 +127,7 @@ export class LoginRig {
   readonly userSocket = path.join(this.directory, 'pam-user.sock');
   readonly verifier = new FakeVerifier();
   readonly keys = new FakeKeys();
+  readonly host = hostWith({ securityKeys: this.keys });
   readonly approvals = createApprovals({
     // Stands for the check of the signature: what says so is signed.
     assertions: {
@@ -142,11 +144,10 @@ export class LoginRig {
   readonly logged: { event: string; [field: string]: unknown }[] = [];
   readonly options: LoginServerOptions = {
     verifier: this.verifier,
-    keyRequests: createKeyRequests(this.keys, systemRandomness),
+    keyRequests: createKeyRequests(systemRandomness),
+    host: this.host,
     approvals: this.approvals,
     log: createLog((line) => this.logged.push(JSON.parse(line)), false),
-    factsOf: (frame, peer, isRootSocket) =>
-      factsOf(frame, peer, isRootSocket, { bootId: 'boot', sessionIsLocal: async () => false }),
   };
   readonly server: LoginServer = createLoginServer(this.options);
   readonly #clients: Client[] = [];

@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type Accounts, createAccounts } from '../../daemon/host/accounts.ts';
+import { createAccounts } from '../../daemon/host/accounts.ts';
 import { type AccountKey, addonFile, type LookupAccount, loadAddon } from '../../daemon/host/addon.ts';
+import type { Accounts } from '../../daemon/host/contract.ts';
 import { modeFile } from './nss-namespace.ts';
 
 /** What the program is to do, as JSON in its first argument; its last line of output is the outcomes. */

@@ -10,7 +10,7 @@ import type { FactorRecord } from '../../daemon/factors/kinds.ts';
 import type { RecoveryRecord } from '../../daemon/factors/recovery.ts';
 import { hashRecoveryKeys } from '../../daemon/factors/recovery.ts';
 import type { TotpRecord } from '../../daemon/factors/totp.ts';
-import type { Account, AccountLookup, Accounts, Membership } from '../../daemon/host/accounts.ts';
+import type { Account, AccountLookup, Accounts, HostFacts, Membership } from '../../daemon/host/contract.ts';
 import { createLog } from '../../daemon/lib/log.ts';
 import { systemRandomness } from '../../daemon/lib/randomness.ts';
 import { limits } from '../../daemon/limits.ts';
@@ -25,9 +25,10 @@ import type {
   YubikeyCounterRecord,
 } from '../../daemon/store/contract.ts';
 import { createRateLimiter } from '../../daemon/verifier/rate-limiter.ts';
-import type { OpenLogin, Verdict, Verifier } from '../../daemon/verifier/verifier.ts';
+import type { Opening, OpenLogin, Verdict, Verifier } from '../../daemon/verifier/verifier.ts';
 import { config, facts, now as noon, realm } from '../unit/policy/support.ts';
 import { hotp, totp } from './codes.ts';
+import { hostWith } from './host.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** A memory store that can be looked into, and with which something can happen between two of its steps. */
@@ -98,10 +99,6 @@ export class FakeAccounts implements Accounts {
     return this.#lookup((account) => account.uid === uid, groups);
   }
 
-  async sessionIsLocal(): Promise<boolean> {
-    return false;
-  }
-
   async #lookup(fits: (account: Account) => boolean, groups: readonly string[]): Promise<AccountLookup> {
     this.asked += 1;
     await null;
@@ -132,6 +129,11 @@ export const keyedHash: RecoveryHash = {
     createHmac('sha256', `a key for tests, ${keyId}`).update(salt).update(text).digest(),
 };
 
+/** Logins are for the rig's host, unless a test names another. */
+export interface RigVerifier extends Omit<Verifier, 'open'> {
+  open(facts: LoginFacts, host?: HostFacts): Promise<Opening>;
+}
+
 /** What everything in a rig is made of; several verifiers may stand on one store. */
 export interface Rig {
   readonly store: SpyStore;
@@ -146,11 +148,12 @@ export interface Rig {
   plugged: boolean;
   /** [webauthn] of the configuration in force. */
   relyingParty: RelyingParty | undefined;
-  readonly verifier: Verifier;
+  readonly host: HostFacts;
+  readonly verifier: RigVerifier;
   /** The configuration in force from now on. */
   setRealms(...realms: readonly Realm[]): void;
   /** @param over the rig's store, or what stands before it */
-  anotherVerifier(over?: Store): Verifier;
+  anotherVerifier(over?: Store): RigVerifier;
 }
 
 export function makeRig(...realms: readonly Realm[]): Rig {
@@ -170,8 +173,9 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     name: limits.unverifiedPerName,
     source: limits.unverifiedPerSource,
   });
-  const anotherVerifier = (over: Store = store): Verifier =>
-    createVerifier({
+  const host = hostWith({ accounts });
+  const anotherVerifier = (over: Store = store): RigVerifier => {
+    const made = createVerifier({
       store: over,
       accounts,
       config: () => (rig.relyingParty === undefined ? inForce : { ...inForce, webauthn: rig.relyingParty }),
@@ -187,6 +191,8 @@ export function makeRig(...realms: readonly Realm[]): Rig {
       rateLimited: { add: (source) => rateLimited.push(source), flush: () => undefined },
       log: createLog((line) => logged.push(JSON.parse(line)), false),
     });
+    return { ...made, open: (of, on = host) => made.open(of, on) };
+  };
   const rig: Rig = {
     store,
     accounts,
@@ -197,6 +203,7 @@ export function makeRig(...realms: readonly Realm[]): Rig {
     servers: async () => 'unavailable',
     plugged: false,
     relyingParty: undefined,
+    host,
     verifier: anotherVerifier(),
     setRealms: (...next) => {
       inForce = config(...next);

@@ -161,6 +161,45 @@ describe('files of the product', () => {
   });
 });
 
+describe('what decides, stores and enrols', () => {
+  const deciding = [
+    'admin',
+    'authenticators',
+    'ceremonies',
+    'enrolment',
+    'policy',
+    'sign-in',
+    'store',
+    'verifier',
+  ].map((module) => within(`daemon/${module}`));
+  const contract = 'daemon/host/contract.ts';
+  /** The lock of the store's own directory. */
+  const locks = 'daemon/store/leveldb/lock.ts imports daemon/host/addon.ts';
+
+  it('knows no machine: of host/ it imports the contract', () => {
+    const known = imports.filter(
+      ({ from, to }) => deciding.some((module) => module(from)) && within('daemon/host')(to),
+    );
+    assert.ok(known.length > 15, String(known.length));
+    assert.ok(known.every(({ typesOnly }) => typesOnly));
+    const others = known.filter(({ to }) => to !== contract).map(described);
+    assert.deepEqual(others, [locks]);
+  });
+
+  it('meets no implementation behind the contract, which is made of types', () => {
+    const parts = new Set(importsOf(contract).map(({ to }) => to));
+    const types = [contract, ...[...parts].filter(within('daemon/host'))];
+    assert.equal(types.length, 3);
+    for (const path of types) {
+      assert.ok(
+        importsOf(path).every(({ typesOnly }) => typesOnly),
+        path,
+      );
+      assert.doesNotMatch(textOf(path), /^export (?!type\b|interface\b)/m, path);
+    }
+  });
+});
+
 describe('policy and factors', () => {
   const pure = typescript.filter((path) => within('daemon/policy')(path) || within('daemon/factors')(path));
 

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type AccountLookup, type Accounts, limitedAccounts } from '../../daemon/host/accounts.ts';
 import { createConnectionLimit } from '../../daemon/host/connection-limit.ts';
+import type { AccountLookup, Accounts } from '../../daemon/host/contract.ts';
 import { createSlots } from '../../daemon/lib/slots.ts';
 import { poolLimits } from '../../daemon/limits/pools.ts';
 import { limits } from '../../daemon/limits.ts';
 import { poolsFor } from '../../daemon/login/login-pools.ts';
+import { limitedAccounts } from '../../daemon/verifier/limited-accounts.ts';
 import { limits as portalLimits } from '../../portal/limits.ts';
 import { until } from '../support/login-rig.ts';
 import { projectRoot } from '../support/project.ts';
@@ -90,7 +91,7 @@ describe('a directory that hangs', () => {
       await released;
       return found;
     };
-    const accounts: Accounts = { byName: hang, byUid: hang, sessionIsLocal: async () => false };
+    const accounts: Accounts = { byName: hang, byUid: hang };
     const limited = limitedAccounts(accounts, createSlots(limits.controlLookups), 'control');
     const under = Array.from({ length: 100 }, (_, each) =>
       each % 2 === 0 ? limited.byName(`user${each}`, []) : limited.byUid(each, []),

@@ -7,13 +7,12 @@ import { createKeyRequests } from '../../../daemon/authenticators/key-requests.t
 import { type ControlClient, createClient } from '../../../daemon/client/client.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import { systemRandomness } from '../../../daemon/lib/randomness.ts';
-import { factsOf } from '../../../daemon/login/facts.ts';
 import { createLoginServer, type LoginServer } from '../../../daemon/login/server.ts';
 import type { Store } from '../../../daemon/store/contract.ts';
 import type { LevelStore } from '../../../daemon/store/leveldb/level-store.ts';
 import type { Verdict, Verifier } from '../../../daemon/verifier/verifier.ts';
 import { type ControlRig, startControl } from '../control-rig.ts';
-import { FakeKeys } from '../fake-keys.ts';
+import { hostWith } from '../host.ts';
 import { Client } from '../login-rig.ts';
 import { MemoryStore } from '../memory-store.ts';
 import { answer, cancel, hello } from '../module-frames.ts';
@@ -80,11 +79,10 @@ export class System {
     this.client = createClient({ socket: this.#rig.socket });
     this.#login = createLoginServer({
       verifier: atOnce(this.#rig.verifier, this.#abandoning),
-      keyRequests: createKeyRequests(new FakeKeys(), systemRandomness),
+      keyRequests: createKeyRequests(systemRandomness),
       approvals: this.#rig.approvals,
       log: createLog(() => undefined, false),
-      factsOf: (frame, peer, isRootSocket) =>
-        factsOf(frame, peer, isRootSocket, { bootId: 'boot', sessionIsLocal: async () => false }),
+      host: hostWith({ accounts: this.accounts }),
     });
     await this.#login.listen('root', { path: this.#socket });
   }

@@ -4,7 +4,7 @@ import { createExempting, createExemptionCount } from '../../../daemon/admin/exe
 import { createReporting } from '../../../daemon/admin/report.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/client/client.ts';
 import type { Configuration } from '../../../daemon/config/in-force.ts';
-import type { Accounts } from '../../../daemon/host/accounts.ts';
+import type { Accounts } from '../../../daemon/host/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { until } from '../../support/call.ts';
 import { runCli } from '../../support/cli-child.ts';
@@ -319,7 +319,6 @@ describe('the report', () => {
         return { status: 'unavailable', why: 'no answer' };
       },
       byUid: async () => ({ status: 'absent' }),
-      sessionIsLocal: async () => false,
     };
     const configuration: Partial<Configuration> = { current: () => configOf(realm()) };
     const reporting = createReporting({

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { auditKinds, auditOutcomes } from '../../../daemon/audit/event.ts';
 import { type AuditReason, auditReasons } from '../../../daemon/audit/reasons.ts';
 import type { RejectReason } from '../../../daemon/factors/contract.ts';
-import type { PasswordVerdict } from '../../../daemon/host/passwords.ts';
+import type { PasswordVerdict } from '../../../daemon/host/contract.ts';
 import type { NotNeededReason, RefusedReason } from '../../../daemon/policy/decision.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
 import type { AbandonReason } from '../../../daemon/verifier/contract.ts';

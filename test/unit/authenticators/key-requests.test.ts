@@ -24,7 +24,7 @@ describe('a question to the keys', () => {
     const keys = new FakeKeys();
     const question = questionFor(credentials.map(keyOf), 'preferred');
     assert.ok(question !== undefined);
-    createKeyRequests(keys, systemRandomness).begin(question, 600_000, () => undefined);
+    createKeyRequests(systemRandomness).begin({ securityKeys: keys }, question, 600_000, () => undefined);
     const [call] = keys.asserted;
     assert.ok(call !== undefined);
     const frame = encodeAssert(call.request);
@@ -56,7 +56,8 @@ describe('a question to the keys', () => {
   it('excludes as many as it can hold', () => {
     const keys = new FakeKeys();
     const exclude = Array.from({ length: most }, (_, number) => longId(number));
-    createKeyRequests(keys, systemRandomness).make(
+    createKeyRequests(systemRandomness).make(
+      { securityKeys: keys },
       {
         account: 'a'.repeat(limits.userLength),
         rp: { rpId: 'x'.repeat(253), rpName: 'n'.repeat(64) },

@@ -34,7 +34,7 @@ afterEach(async () => {
 
 const ssh = { service: 'sshd', source: '192.0.2.7', rhost: '192.0.2.7' } as const;
 async function open(part: Parameters<typeof facts>[0] = {}): Promise<Opening & { kind: 'ask' }> {
-  const opening = await rig.verifier.open(facts({ ...ssh, ...part }));
+  const opening = await rig.verifier.open(facts({ ...ssh, ...part }), rig.host);
   assert.ok(opening.kind === 'ask', JSON.stringify(opening));
   return opening;
 }
@@ -148,12 +148,12 @@ describe('no approval is raised', () => {
     await rig.store.put('alice', { factors: [phone] });
     await open();
     await rig.store.put('alice', { factors: [{ ...key.record, enabled: false }] });
-    assert.equal((await rig.verifier.open(facts(ssh))).kind, 'done');
+    assert.equal((await rig.verifier.open(facts(ssh), rig.host)).kind, 'done');
     await rig.store.put('alice', {
       factors: [key.record],
       lock: { codes: 0, any: 10, lockedAt: Date.now() },
     });
-    assert.equal((await rig.verifier.open(facts(ssh))).kind, 'done');
+    assert.equal((await rig.verifier.open(facts(ssh), rig.host)).kind, 'done');
     none();
   });
 
@@ -194,7 +194,10 @@ describe('su that asks its caller', () => {
   });
 
   it('raises none for a caller who is no account', async () => {
-    assert.equal((await rig.verifier.open(facts({ ...ssh, service: 'su', realUid: 4_242 }))).kind, 'done');
+    assert.equal(
+      (await rig.verifier.open(facts({ ...ssh, service: 'su', realUid: 4_242 }), rig.host)).kind,
+      'done',
+    );
     assert.deepEqual(rig.approvals.pendingOf('alice'), []);
   });
 });

@@ -54,7 +54,8 @@ beforeEach(() => {
   };
   ceremonies = createCeremonies({
     verifier,
-    keyRequests: createKeyRequests(keys, systemRandomness),
+    keyRequests: createKeyRequests(systemRandomness),
+    host: { securityKeys: keys },
     randomness: systemRandomness,
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { TokenCheck } from '../../../daemon/api/access.ts';
 import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../../daemon/api/views.ts';
 import { type ControlClient, ControlError, createClient } from '../../../daemon/client/client.ts';
-import type { Asserted, FidoReason, Made } from '../../../daemon/host/security-keys.ts';
+import type { Asserted, FidoReason, Made } from '../../../daemon/host/contract.ts';
 import type { MakeRequest } from '../../../daemon/protocol/fido-requests.ts';
 import { getAssertion, makeCredential } from '../../support/authenticator/credential.ts';
 import { rawPoint } from '../../support/authenticator/keys.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Approval, BrowserAnswer } from '../../../daemon/authenticators/approvals.ts';
+import type { HostFacts } from '../../../daemon/host/contract.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { styles } from '../../../daemon/protocol/login.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
@@ -28,7 +29,7 @@ function begin(
   deadline?: number,
   linkShown = true,
 ): Client {
-  rig.verifier.opening = async (facts: LoginFacts) => {
+  rig.verifier.opening = async (facts: LoginFacts, host: HostFacts) => {
     const approval = rig.approvals.open(facts.user, facts, question, [{ kind: 'webauthn' } as never]);
     raised.push(approval);
     const offer = {
@@ -38,7 +39,7 @@ function begin(
       linkShown,
       ...(typed === 'nothing' ? {} : { typed }),
     } as const;
-    return { kind: 'ask', prompt: 'Code: ', login: { facts }, key: offer };
+    return { kind: 'ask', prompt: 'Code: ', login: { facts, host }, key: offer };
   };
   rig.verifier.verdict = async (login, text) =>
     text === '123456' || text === 'touched b25l'
@@ -305,9 +306,9 @@ describe('an approval is over', () => {
     const looked = new Promise<void>((resolve) => {
       release = resolve;
     });
-    rig.verifier.opening = async (facts) => {
+    rig.verifier.opening = async (facts, host) => {
       await looked;
-      return opening(facts);
+      return opening(facts, host);
     };
     await until(() => rig.verifier.asked.length > 0, 'it is looked up');
     login.socket.destroy();

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Origin } from '../../../daemon/host/contract.ts';
 import { factsOf, isFirstFactorVerified } from '../../../daemon/login/facts.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
+import { hostWith } from '../../support/host.ts';
 import { publicKey } from '../../support/ssh-keys.ts';
 
 const plain: HelloFrame = {
@@ -45,9 +47,9 @@ describe('a login is proven', () => {
 });
 
 describe('the keys that sshd has verified', () => {
-  const options = { bootId: 'boot-1', sessionIsLocal: async () => false };
+  const host = hostWith({ bootId: 'boot-1' });
   const keysOf = async (changes: Partial<HelloFrame>, rootSocket = true) =>
-    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).sshKeys;
+    (await factsOf(hello(changes), { host, socket: rootSocket ? 'root' : 'user', peerUid: 0 })).sshKeys;
   const sshAuthInfo = `publickey sk-ssh-ed25519@openssh.com ${publicKey('a')}\n`;
 
   it('are told of sshd, on pam.sock', async () => {
@@ -68,15 +70,15 @@ describe('the keys that sshd has verified', () => {
 
 describe('a login is local', () => {
   const asked: string[] = [];
-  const options = {
+  const host = hostWith({
     bootId: 'boot-1',
     sessionIsLocal: async (session: string): Promise<boolean> => {
       asked.push(session);
       return session === 'local';
     },
-  };
+  });
   const localOf = async (changes: Partial<HelloFrame>, rootSocket = true): Promise<boolean> =>
-    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).local;
+    (await factsOf(hello(changes), { host, socket: rootSocket ? 'root' : 'user', peerUid: 0 })).local;
 
   const table: [string, Partial<HelloFrame>, boolean][] = [
     ['in a session that logind calls local and active', { session: 'local', tty: 'pts/0' }, true],
@@ -115,9 +117,9 @@ describe('a login is local', () => {
 });
 
 describe('what is shown reaches the person', () => {
-  const options = { bootId: 'boot-1', sessionIsLocal: async () => true };
+  const host = hostWith({ bootId: 'boot-1', sessionIsLocal: async () => true });
   const reaches = async (changes: Partial<HelloFrame>, rootSocket = true) =>
-    (await factsOf(hello(changes), { pid: 1, uid: 0, gid: 0 }, rootSocket, options)).reachesPerson;
+    (await factsOf(hello(changes), { host, socket: rootSocket ? 'root' : 'user', peerUid: 0 })).reachesPerson;
   const table: [string, Partial<HelloFrame>, boolean][] = [
     ['over ssh', { service: 'sshd', tty: 'ssh', rhost: '192.0.2.1' }, true],
     ['at a terminal that the module has found', { terminal: true, tty: '/dev/pts/1' }, true],
@@ -138,12 +140,12 @@ describe('what is shown reaches the person', () => {
 });
 
 describe('the facts of a login', () => {
-  const options = { bootId: 'boot-1', sessionIsLocal: async () => false };
-  const peer = { pid: 7, uid: 1000, gid: 1000 };
+  const host = hostWith({ bootId: 'boot-1' });
+  const origin = (socket: Origin['socket']): Origin => ({ host, socket, peerUid: 1000 });
 
   it('carry the address in one form, and a host name as none', async () => {
     const sourceOf = async (rhost: string): Promise<string | undefined> =>
-      (await factsOf(hello({ rhost }), peer, true, options)).source;
+      (await factsOf(hello({ rhost }), origin('root'))).source;
     assert.equal(await sourceOf('192.0.2.7'), '192.0.2.7');
     assert.equal(await sourceOf('::ffff:192.0.2.7'), '192.0.2.7');
     assert.equal(await sourceOf('2001:DB8:0::1'), '2001:db8::1');
@@ -159,7 +161,7 @@ describe('the facts of a login', () => {
   });
 
   it('say who is at the other end by the socket, and never by HELLO', async () => {
-    const facts = await factsOf(hello({ realUid: 0, firstFactorPassed: true }), peer, false, options);
+    const facts = await factsOf(hello({ realUid: 0, firstFactorPassed: true }), origin('user'));
     assert.equal(facts.peerUid, 1000);
     assert.equal(facts.rootSocket, false);
     assert.equal(facts.firstFactorVerified, false);
@@ -167,14 +169,14 @@ describe('the facts of a login', () => {
   });
 
   it('carry the name as it came', async () => {
-    const facts = await factsOf(hello({ user: 'CORP\\Alice', mode: 'first-pass' }), peer, true, options);
+    const facts = await factsOf(hello({ user: 'CORP\\Alice', mode: 'first-pass' }), origin('root'));
     assert.equal(facts.user, 'CORP\\Alice');
     assert.equal(facts.mode, 'first-pass');
     assert.equal(facts.bootId, 'boot-1');
   });
 
   it('fail with logind: an error is not "remote", nor "local"', async () => {
-    const broken = { bootId: 'b', sessionIsLocal: async () => Promise.reject(new Error('dbus')) };
-    await assert.rejects(factsOf(hello({ session: '1' }), peer, true, broken));
+    const broken = hostWith({ sessionIsLocal: async () => Promise.reject(new Error('dbus')) });
+    await assert.rejects(factsOf(hello({ session: '1' }), { ...origin('root'), host: broken }));
   });
 });

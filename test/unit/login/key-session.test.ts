@@ -5,12 +5,13 @@ import { limits } from '../../../daemon/limits.ts';
 import { type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import type { OpenLogin } from '../../../daemon/verifier/contract.ts';
+import { hostWith } from '../../support/host.ts';
 import { fc } from '../../support/property.ts';
 import { onTerminal } from '../policy/support.ts';
 
 /** Logins with keys, events in whatever order: what holds in all of them. */
 
-const login: OpenLogin = { facts: onTerminal({ local: true }) };
+const login: OpenLogin = { facts: onTerminal({ local: true }), host: hostWith() };
 const hello: HelloFrame = {
   type: 'hello',
   service: 'sudo',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Asserted } from '../../../daemon/host/security-keys.ts';
+import type { Asserted } from '../../../daemon/host/contract.ts';
 import { limits } from '../../../daemon/limits.ts';
 import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
@@ -21,10 +21,10 @@ const question = {
 
 /** @param terminal the program takes a prompt back */
 function begin(terminal: boolean, offer: { readonly plugged?: boolean } = {}): Client {
-  rig.verifier.opening = async (facts) => ({
+  rig.verifier.opening = async (facts, host) => ({
     kind: 'ask',
     prompt: 'Code: ',
-    login: { facts },
+    login: { facts, host },
     key: { place: 'here', question, plugged: true, typed: 'verification code', ...offer },
   });
   rig.verifier.verdict = async (login, text) =>
@@ -372,10 +372,10 @@ describe('where no key is plugged in', () => {
     });
 
   it('and nothing can be typed, it says so', async () => {
-    rig.verifier.opening = async (facts) => ({
+    rig.verifier.opening = async (facts, host) => ({
       kind: 'ask',
       prompt: 'Second factor: ',
-      login: { facts },
+      login: { facts, host },
       key: { place: 'here', question, plugged: false },
     });
     assert.deepEqual(await promptOf(rig.begun()), ['Press Enter to use your security key: ', 0]);

@@ -3,11 +3,12 @@ import { describe, it } from 'node:test';
 import { type Effect, type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import type { OpenLogin, Verdict } from '../../../daemon/verifier/contract.ts';
+import { hostWith } from '../../support/host.ts';
 import { facts, totp } from '../policy/support.ts';
 
 /** By which way a new secret reaches the person: with the prompt of the module at a terminal, or as a text. */
 
-const login: OpenLogin = { facts: facts(), enrolment: { factor: totp } };
+const login: OpenLogin = { facts: facts(), host: hostWith(), enrolment: { factor: totp } };
 const opened: Event = {
   kind: 'opened',
   opening: { kind: 'ask', prompt: 'Code: ', text: 'Note.', secret: 'SEED', login },

@@ -77,7 +77,7 @@ describe('a login over pam.sock', () => {
   it('an error of the verifier or of the facts is SYSTEM_ERR, and the log says which', async () => {
     rig.verifier.opening = () => Promise.reject(new Error('disk'));
     assert.equal(await rig.begun().result(), pam.systemErr);
-    rig.verifier.opening = async (facts) => ({ kind: 'ask', prompt: 'Code: ', login: { facts } });
+    rig.verifier.opening = async (facts, host) => ({ kind: 'ask', prompt: 'Code: ', login: { facts, host } });
     rig.verifier.verdict = () => Promise.reject(new Error('disk'));
     const login = rig.begun();
     await login.sees('prompt');
@@ -176,7 +176,7 @@ describe('a client that goes away', () => {
     await rig.nothingIsLeft();
     const [facts] = rig.verifier.asked;
     assert.ok(facts);
-    open({ kind: 'ask', prompt: 'Code: ', login: { facts } });
+    open({ kind: 'ask', prompt: 'Code: ', login: { facts, host: rig.host } });
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(rig.server.open(), 0);
     assert.ok(timers() <= before + 1, 'no timer is left');

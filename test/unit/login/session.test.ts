@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { HostFacts } from '../../../daemon/host/contract.ts';
 import { type Effect, type Event, type State, step } from '../../../daemon/login/session.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { HelloFrame } from '../../../daemon/protocol/login.ts';
@@ -28,9 +29,11 @@ const facts: LoginFacts = {
   local: false,
   mode: 'prompt',
 };
+/** Passed on, and never asked by a session. */
+const host = { id: '' } as HostFacts;
 /** Two, so that a step which goes on with the old one is seen. */
-const first: OpenLogin = { facts };
-const second: OpenLogin = { facts, resync: { factor: 'f1', counter: 20 } };
+const first: OpenLogin = { facts, host };
+const second: OpenLogin = { ...first, resync: { factor: 'f1', counter: 20 } };
 
 const answered = (text: string): Event => ({
   kind: 'frame',

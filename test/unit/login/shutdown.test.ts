@@ -83,9 +83,9 @@ describe('when the daemon stops', () => {
     ] as const) {
       const own = await LoginRig.start();
       const { open, passed } = gate();
-      own.verifier.opening = async (facts) => {
+      own.verifier.opening = async (facts, host) => {
         await passed;
-        return opening === 'ask' ? { kind: 'ask', prompt: 'Code: ', login: { facts } } : opening;
+        return opening === 'ask' ? { kind: 'ask', prompt: 'Code: ', login: { facts, host } } : opening;
       };
       const login = own.begun();
       await until(() => own.verifier.asked.length === 1, 'it is looked up');

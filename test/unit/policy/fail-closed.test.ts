@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Config, Realm, Rule, Source } from '../../../daemon/config/contract.ts';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
-import type { Account, Membership } from '../../../daemon/host/accounts.ts';
+import type { Account, Membership } from '../../../daemon/host/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import { type Decision, decide } from '../../../daemon/policy/decide.ts';
 import type { DecisionInput } from '../../../daemon/policy/decision.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Membership } from '../../../daemon/host/accounts.ts';
+import type { Membership } from '../../../daemon/host/contract.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
 import { explain } from '../../../daemon/policy/explain.ts';
 import { portalService } from '../../../daemon/policy/realm.ts';

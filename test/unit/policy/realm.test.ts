@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Membership } from '../../../daemon/host/accounts.ts';
+import type { Membership } from '../../../daemon/host/contract.ts';
 import { domainOf, referencedGroups, selectRealm } from '../../../daemon/policy/realm.ts';
 import { alice, config, members, realm } from './support.ts';
 

@@ -5,7 +5,7 @@ import type { HotpRecord } from '../../../daemon/factors/hotp.ts';
 import type { RecoveryRecord } from '../../../daemon/factors/recovery.ts';
 import type { ScratchRecord } from '../../../daemon/factors/scratch.ts';
 import type { TotpRecord } from '../../../daemon/factors/totp.ts';
-import type { Account, Membership } from '../../../daemon/host/accounts.ts';
+import type { Account, Membership } from '../../../daemon/host/contract.ts';
 import type { AccountState, LoginFacts } from '../../../daemon/policy/contract.ts';
 import type { DecisionInput } from '../../../daemon/policy/decision.ts';
 

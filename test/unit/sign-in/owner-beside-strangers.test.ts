@@ -31,6 +31,7 @@ async function ownerSignsIn(token?: string): Promise<string> {
 async function ownerLogsIn(): Promise<void> {
   const opening = await rig.verifier.open(
     facts({ user: 'alice', service: 'sshd', rhost: home, source: home }),
+    rig.host,
   );
   assert.ok(opening.kind === 'ask', opening.kind);
   assert.equal((await rig.verifier.answer(opening.login, Buffer.from(code()))).kind, 'accepted');

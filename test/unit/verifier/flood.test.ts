@@ -81,7 +81,7 @@ describe('a flood by a party that has verified no factor', () => {
     for (let each = 0; each < 500; each += 1) rig.accounts.add(`user${each}`, 2_000 + each);
     for (let each = 0; each < 2_000; each += 1) {
       const said = { user: `user${each % 500}`, service: 'su', tty: `pts/${each}`, realUid: 1_001 };
-      const opening = await verifier.open(onTerminal({ ...said, firstFactorVerified: false }));
+      const opening = await verifier.open(onTerminal({ ...said, firstFactorVerified: false }), rig.host);
       assert.ok(opening.kind === 'ask');
       await answered(rig, opening.login, '1', verifier);
     }

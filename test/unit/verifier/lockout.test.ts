@@ -172,7 +172,7 @@ describe('failures of proven logins', () => {
     });
 
     it('a recovery key too, and what is typed counts nowhere', async () => {
-      const login = { facts: facts() };
+      const login = { facts: facts(), host: rig.host };
       const before = await recordOf(rig);
       for (const text of [key(0), codeNow(rig), wrongCode(rig), wrongKey]) {
         const verdict = assertRefused(await answered(rig, login, text));

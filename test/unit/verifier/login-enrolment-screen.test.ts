@@ -6,6 +6,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { decide } from '../../../daemon/policy/decide.ts';
 import type { Assessment } from '../../../daemon/verifier/assessment.ts';
 import { openFirst } from '../../../daemon/verifier/login-enrolment.ts';
+import { hostWith } from '../../support/host.ts';
 import { fc } from '../../support/property.ts';
 import { scan, type Theme, themes } from '../../support/screen-picture.ts';
 import { config, facts, now, question, realm } from '../policy/support.ts';
@@ -35,7 +36,7 @@ function shown(
     now,
   };
   const terms = portal === undefined ? { issuer } : { issuer, portal };
-  const opening = openFirst({ facts: facts() }, assessed, terms, systemRandomness);
+  const opening = openFirst({ facts: facts(), host: hostWith() }, assessed, terms, systemRandomness);
   assert.ok(opening.kind === 'ask' && opening.secret !== undefined && opening.text === undefined);
   return { secret: opening.secret, prompt: opening.prompt };
 }

@@ -6,6 +6,7 @@ import { limits } from '../../../daemon/limits.ts';
 import type { LoginFacts } from '../../../daemon/policy/contract.ts';
 import { mayBeAnOtp, otpForServers } from '../../../daemon/verifier/evaluate-answer.ts';
 import { createResponsePadding } from '../../../daemon/verifier/response-padding.ts';
+import { hostWith } from '../../support/host.ts';
 import {
   answered,
   assertAccepted,
@@ -140,7 +141,7 @@ describe('under load', () => {
   it('within a bound, and what servers were asked about says nothing of the load', () => {
     let now = 0;
     const beat = createResponsePadding(() => now);
-    const login = { facts: {} as LoginFacts };
+    const login = { facts: {} as LoginFacts, host: hostWith() };
     const refusal = { kind: 'refused', result: 'auth-err', again: false, delay: 0, login } as const;
     const total = (taken: number, mayAsk = false): number =>
       taken + assertRefused(beat.hold(refusal, taken, mayAsk)).delay;

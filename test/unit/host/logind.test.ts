@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createAccounts } from '../../../daemon/host/accounts.ts';
+import { readSessionIsLocal } from '../../../daemon/host/logind.ts';
 import { limits } from '../../../daemon/limits.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-sessions-'));
@@ -12,10 +12,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 const sessionsDir = join(directory, 'sessions');
 mkdirSync(sessionsDir);
 
-const { sessionIsLocal } = createAccounts({
-  lookup: () => Promise.reject(new Error('not asked here')),
-  sessionsDir,
-});
+const sessionIsLocal = (id: string) => readSessionIsLocal(id, sessionsDir);
 
 const local =
   '# This is private data. Do not parse.\nUID=1000\nUSER=anna\nACTIVE=1\nSTATE=active\nREMOTE=0\nTTY=tty1\nSEAT=seat0\nCLASS=user\n';
