@@ -10,6 +10,7 @@
       "target_name": "sallyport_addon",
       "type": "loadable_module",
       "sources": ["native/addon/addon.cc", "native/addon/arguments.cc", "native/addon/accounts.cc",
+        "native/addon/local_accounts.cc",
         "native/addon/sources.cc", "native/addon/lookups.cc", "native/addon/system.cc", "native/addon/locks.cc",
         "native/addon/acceptor.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

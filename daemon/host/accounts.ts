@@ -1,11 +1,13 @@
 import { withDeadline } from '../lib/deadline.ts';
 import { messageOf } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-import type { AccountKey, LookupAccount, NssAnswer } from './addon.ts';
+import type { AccountKey, LocalAccount, LookupAccount, NssAnswer } from './addon.ts';
 import type { AccountLookup, Accounts } from './contract.ts';
 
 export interface AccountsOptions {
   readonly lookup: LookupAccount;
+  /** Asked first where no membership is wanted: most accounts that log in are local. */
+  readonly local?: LocalAccount | undefined;
   /** Milliseconds after which NSS counts as unavailable. */
   readonly waitMs?: number;
 }
@@ -20,11 +22,12 @@ const noAccount: AccountLookup = { status: 'absent' };
  * and an answer that makes no sense are `unavailable` or `unresolved`, so that no realm is passed over because of them.
  */
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { lookup, waitMs = limits.nssWait } = options;
+  const { lookup, local, waitMs = limits.nssWait } = options;
 
   async function ask(key: AccountKey, groups: readonly string[]): Promise<AccountLookup> {
     const known = [...new Set(groups)].filter(canBeAsked);
-    return evaluateLookup(await answerOf(() => lookup(key, known, waitMs), waitMs), key, groups);
+    const found = known.length === 0 ? local?.(key) : undefined;
+    return evaluateLookup(found ?? (await answerOf(() => lookup(key, known, waitMs), waitMs)), key, groups);
   }
 
   return {

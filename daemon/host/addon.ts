@@ -36,6 +36,12 @@ export type LookupAccount = (
   waitMs: number,
 ) => Promise<NssAnswer>;
 
+/**
+ * An account of /etc/passwd, if libc would take it from there without asking another source. It reads two small files
+ * and waits for no source, so it needs no thread. undefined says nothing about the account.
+ */
+export type LocalAccount = (key: AccountKey) => (NssAnswer & { readonly status: 'found' }) | undefined;
+
 /** A locked file. Without release() it is locked as long as the process lives. */
 export interface FileLock {
   release(): void;
@@ -54,6 +60,7 @@ export interface Addon {
   /** Throws not-unix and not-connected. */
   readonly peerCredentials: (descriptor: number) => PeerCredentials;
   readonly lookupAccount: LookupAccount;
+  readonly localAccount: LocalAccount;
   /** Creates the file with mode 0600 if it does not exist. Throws locked when another process holds it. */
   readonly lockFile: (path: string) => FileLock;
   /** False once the path names another file, or none: the lock then protects nothing. */

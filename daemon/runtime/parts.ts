@@ -53,6 +53,7 @@ export function baseOf(file: string, addon: Addon, log: Log) {
   });
   const host = createLocalHost({
     lookup: addon.lookupAccount,
+    local: addon.localAccount,
     fido: fidoEndpoint(paths),
     password: passwordEndpoint(paths),
     log,

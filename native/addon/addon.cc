@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "arguments.h"
+#include "local_accounts.h"
 #include "lookups.h"
 #include "system.h"
 
@@ -42,32 +43,45 @@ void startLookups(const Napi::CallbackInfo& info) {
   env.AddCleanupHook([](Lookups* lookups) { lookups->close(); }, instance->lookups.get());
 }
 
-/** lookupAccount({name} | {uid}, groups, waitMs) -> Promise; keeps no process alive. */
-Napi::Value lookupAccount(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto* const instance = env.GetInstanceData<Instance>();
-  if (!info[0].IsObject()) throwArgument(env, "lookupAccount takes {name} or {uid}");
-  const Napi::Object key = info[0].As<Napi::Object>();
+/** {name} | {uid} */
+AccountQuery queryOf(const Napi::Value& value) {
+  const Napi::Env env = value.Env();
+  if (!value.IsObject()) throwArgument(env, "an account is looked up by {name} or {uid}");
+  const Napi::Object key = value.As<Napi::Object>();
   const Napi::Value name = key.Get("name");
   const Napi::Value uid = key.Get("uid");
-  if (name.IsUndefined() == uid.IsUndefined()) throwArgument(env, "lookupAccount takes either {name} or {uid}");
-
+  if (name.IsUndefined() == uid.IsUndefined()) throwArgument(env, "an account is looked up by either {name} or {uid}");
   AccountQuery query;
   if (uid.IsUndefined()) {
     query.name = textOf(name, "name");
   } else {
     query.uid = numberOf(uid, "uid", kHighestUid);
   }
+  return query;
+}
+
+/** lookupAccount({name} | {uid}, groups, waitMs) -> Promise; keeps no process alive. */
+Napi::Value lookupAccount(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto* const instance = env.GetInstanceData<Instance>();
+  AccountQuery query = queryOf(info[0]);
   query.groups = textsOf(info[1], "groups");
   const std::chrono::milliseconds wait(numberOf(info[2], "waitMs", kLongestWait));
   if (!instance->lookups) throwCode(env, "not-started", "startLookups was not called yet");
   return instance->lookups->ask(env, std::move(query), wait);
 }
 
+/** localAccount({name} | {uid}) -> the account, or undefined */
+Napi::Value findLocalAccount(const Napi::CallbackInfo& info) {
+  const std::optional<AccountAnswer> answer = localAccount(queryOf(info[0]));
+  return answer ? objectOf(info.Env(), *answer, {}) : info.Env().Undefined();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Instance());
   exports.Set("startLookups", Napi::Function::New(env, startLookups, "startLookups"));
   exports.Set("lookupAccount", Napi::Function::New(env, lookupAccount, "lookupAccount"));
+  exports.Set("localAccount", Napi::Function::New(env, findLocalAccount, "localAccount"));
   addSystem(env, exports);
   addLocks(env, exports);
   addAcceptor(env, exports);

@@ -40,6 +40,8 @@ const char* wordOf(Membership membership) {
   return "unresolved";
 }
 
+}  // namespace
+
 Napi::Object objectOf(Napi::Env env, const AccountAnswer& answer, const std::vector<std::string>& names) {
   Napi::Object object = Napi::Object::New(env);
   if (answer.status == AccountStatus::absent) {
@@ -65,8 +67,6 @@ Napi::Object objectOf(Napi::Env env, const AccountAnswer& answer, const std::vec
   object.Set("groups", groups);
   return object;
 }
-
-}  // namespace
 
 std::shared_ptr<Lookups> Lookups::start(Napi::Env env, size_t threads, size_t queue) {
   std::shared_ptr<Lookups> lookups(new Lookups(threads, queue));

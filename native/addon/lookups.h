@@ -12,6 +12,9 @@
 
 namespace sallyport {
 
+/** @param names the groups of the query */
+Napi::Object objectOf(Napi::Env env, const AccountAnswer& answer, const std::vector<std::string>& names);
+
 /**
  * Threads of our own that ask NSS, because a source that hangs would take libuv's four with it.
  *

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createAccounts } from '../../daemon/host/accounts.ts';
-import { type AccountKey, addonFile, type LookupAccount, loadAddon } from '../../daemon/host/addon.ts';
+import { type AccountsOptions, createAccounts } from '../../daemon/host/accounts.ts';
+import { type AccountKey, addonFile, loadAddon } from '../../daemon/host/addon.ts';
 import type { Accounts } from '../../daemon/host/contract.ts';
 import { modeFile } from './nss-namespace.ts';
 
@@ -50,9 +50,9 @@ async function ask(
   return [name, uid, gid, ...groups.map((group) => answer.groups.get(group))].join(' ');
 }
 
-async function take(step: Step, lookup: LookupAccount): Promise<Outcome> {
+async function take(step: Step, { lookup, local }: AccountsOptions): Promise<Outcome> {
   writeFileSync(modeFile, `${step.mode}\n`);
-  const accounts = createAccounts({ lookup, waitMs: step.waitMs });
+  const accounts = createAccounts({ lookup, local, waitMs: step.waitMs });
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   const start = performance.now();
@@ -66,16 +66,15 @@ async function take(step: Step, lookup: LookupAccount): Promise<Outcome> {
   return { answers, whys, ms, loopDelayMs: delay.max / 1e6, fileMs };
 }
 
-function lookupOf(script: Script): LookupAccount {
-  if (script.pool === undefined) return loadAddon().lookupAccount;
-  const addon = createRequire(import.meta.url)(addonFile());
-  addon.startLookups(script.pool);
-  return addon.lookupAccount;
+function sourcesOf(script: Script): AccountsOptions {
+  const addon = script.pool === undefined ? loadAddon() : createRequire(import.meta.url)(addonFile());
+  if (script.pool !== undefined) addon.startLookups(script.pool);
+  return { lookup: addon.lookupAccount, local: addon.localAccount };
 }
 
 const script = JSON.parse(process.argv[2] ?? '') as Script;
-const lookup = lookupOf(script);
+const from = sourcesOf(script);
 const outcomes: Outcome[] = [];
-for (const step of script.steps) outcomes.push(await take(step, lookup));
+for (const step of script.steps) outcomes.push(await take(step, from));
 writeFileSync(1, `${JSON.stringify(outcomes)}\n`);
 if (script.end === 'exit') process.exit(0);

@@ -8,7 +8,11 @@ import { createNssNamespace } from '../../support/nss-namespace.ts';
 
 /** Answers of NSS sources that are well, slow, away or hang. See test/native/nss_slow.c for what they know. */
 const namespace = createNssNamespace({
-  passwd: ['local-ben:x:4301:4301::/nonexistent:/bin/sh', 'local-ida:x:4302:4302::/nonexistent:/bin/sh'],
+  passwd: [
+    'local-ben:x:4301:4301::/nonexistent:/bin/sh',
+    'local-ida:x:4302:4302::/nonexistent:/bin/sh',
+    '+local-nis:x:4303:4303::/nonexistent:/bin/sh',
+  ],
   group: ['local-club:x:4300:local-ida', 'local-ben:x:4301:', 'local-ida:x:4302:'],
 });
 after(() => namespace.remove());
@@ -151,3 +155,31 @@ test('the queue is bounded, and questions that nobody waits for any more leave i
   assert.equal(full?.whys.filter((why) => why.includes('too many queries')).length, 1);
   assert.equal(after?.whys.filter((why) => why.includes('too many queries')).length, 0);
 });
+
+/** Every thread is stuck in the source; then these are asked for without a group. */
+async function besideStuckThreads(sources: string, ask: readonly AccountKey[]): Promise<Outcome | undefined> {
+  const many = Array.from({ length: limits.nssThreads }, () => ({ name: 'remote-anna' }));
+  const [, outcome] = await run(sources, {
+    steps: [step('hang', many, 500), { mode: 'hang', ask, groups: [], waitMs: 500 }],
+    end: 'exit',
+  });
+  return outcome;
+}
+
+test('a local account is found while every thread is stuck, another one waits for its source', async () => {
+  const outcome = await besideStuckThreads('files slow', [
+    { name: 'local-ben' },
+    { uid: 4302 },
+    { name: 'remote-anna' },
+    { uid: 4242 },
+    { name: '+local-nis' },
+  ]);
+  assert.deepEqual(outcome?.answers, [ben, ida, 'unavailable', 'unavailable', 'unavailable']);
+  assert.ok(outcome && outcome.loopDelayMs < outcome.ms, `the loop waited for ${outcome?.loopDelayMs} ms`);
+});
+
+for (const sources of ['slow files', 'files [SUCCESS=continue] slow', 'files [NOTFOUND=return] slow'])
+  test(`"${sources}": a local account is asked of NSS too`, async () => {
+    const outcome = await besideStuckThreads(sources, [{ name: 'local-ben' }, { uid: 4302 }]);
+    assert.deepEqual(outcome?.answers, ['unavailable', 'unavailable']);
+  });

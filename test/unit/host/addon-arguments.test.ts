@@ -44,6 +44,8 @@ const program = `
         if (name === 'setDumpable' && typeof first === 'boolean') continue;
         // 0 is stdin, which is a socket here.
         if ((name === 'closeOnExec' || name === 'peerCredentials') && first === 0) continue;
+        // A function is an object with a name.
+        if (name === 'localAccount' && typeof first === 'function') continue;
         await tryOne(name, [first]);
       }
     }
@@ -74,5 +76,5 @@ test('wrong arguments are errors with a code', () => {
   });
   spawnSync('rm', ['-f', lock]);
   assert.deepEqual([run.status, run.signal, run.stderr], [0, null, '']);
-  assert.deepEqual(JSON.parse(run.stdout), { functions: 11, left: [] });
+  assert.deepEqual(JSON.parse(run.stdout), { functions: 12, left: [] });
 });
