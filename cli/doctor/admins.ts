@@ -4,21 +4,22 @@ import { groupNamed } from './names.ts';
 /** Lists the administrators besides root. */
 export const adminsCheck: Check = {
   id: 'administrators',
-  what: 'who administers besides root',
+  what: 'which accounts are administrators besides root',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notChecked('which group administers', 'see the configuration')];
+    if (read.kind !== 'good')
+      return [notChecked('which group contains the administrators', 'see the configuration')];
     const { adminGroup } = read.config;
     const group = await groupNamed(machine, adminGroup);
     if (group.kind === 'unknown')
-      return [notChecked(`who is in ${adminGroup}`, `getent group ${adminGroup}`)];
+      return [notChecked(`which accounts are in ${adminGroup}`, `getent group ${adminGroup}`)];
     const members = group.kind === 'found' ? group.value.members : [];
     if (members.length === 0) {
-      const why = group.kind === 'gone' ? 'is not there' : 'has no member';
+      const why = group.kind === 'gone' ? 'does not exist' : 'has no member';
       const make = group.kind === 'gone' ? `groupadd --system ${adminGroup}; ` : '';
-      const fix = `where more should: ${make}usermod -aG ${adminGroup} NAME`;
+      const fix = `to add administrators: ${make}usermod -aG ${adminGroup} NAME`;
       return [finding('admin.only-root', `the group ${adminGroup} ${why}`, fix)];
     }
-    return orGood([], `root, and of ${adminGroup}: ${members.join(', ')}`);
+    return orGood([], `root, and ${members.join(', ')} (group ${adminGroup})`);
   },
 };

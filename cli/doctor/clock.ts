@@ -7,7 +7,7 @@ const tolerance = 10_000;
 /** Whether the clock is right: time-based codes depend on it. */
 export const clockCheck: Check = {
   id: 'clock',
-  what: 'it is synchronised, and not behind what was written before',
+  what: 'the clock is synchronised, and not behind stored times',
   async run(machine) {
     const findings = [
       ...(await synchronised(machine)),
@@ -23,15 +23,18 @@ async function synchronised(machine: Machine): Promise<readonly Finding[]> {
   const asked = await machine.run(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);
   const said = asked.status === 0 ? asked.stdout.trim() : '';
   if (said === 'yes') return [];
-  if (said === 'no') return [unsynchronised('the kernel says that nothing keeps the clock right')];
+  if (said === 'no') return [unsynchronised('no time service synchronises the clock')];
   if ((await machine.files.look('/run/systemd/timesync/synchronized')).kind === 'file') return [];
   const chrony = await machine.run(['chronyc', '-c', 'tracking']);
   // The last field is the leap-second state, which also shows whether there is a time source.
   const leap = chrony.status === 0 ? chrony.stdout.trim().split(',').at(-1) : undefined;
   if (leap === 'Normal' || leap?.endsWith('second') === true) return [];
-  if (leap !== undefined) return [unsynchronised(`chrony says: ${leap}`)];
+  if (leap !== undefined) return [unsynchronised(`chrony reports: ${leap}`)];
   return [
-    notChecked('whether the clock is synchronised: neither timedatectl nor chronyc says', 'verify manually'),
+    notChecked(
+      'whether the clock is synchronised: neither timedatectl nor chronyc reports it',
+      'verify manually',
+    ),
   ];
 }
 
@@ -45,7 +48,7 @@ async function behind(machine: Machine): Promise<readonly Finding[]> {
   const behindIt = (what: string, at: number) =>
     finding(
       'clock.behind',
-      `the clock says ${isoLocal(now)}, and ${what} is of ${isoLocal(at)}`,
+      `the clock shows ${isoLocal(now)}, but ${what} is from ${isoLocal(at)}`,
       'set the clock: timedatectl set-ntp true, or: date -s',
     );
   const built = await machine.built();
@@ -66,7 +69,7 @@ async function skews(machine: Machine): Promise<readonly Finding[]> {
     finding(
       'clock.no-skew',
       `the realm "${name}" (line ${line}) has totp.skew = 0`,
-      'skew = 1 takes the code before and the one after too',
+      'skew = 1 also accepts the previous and the next code',
     ),
   );
 }

@@ -5,7 +5,7 @@ import { type Check, type Finding, finding, notChecked, orGood } from './contrac
 /** The configuration file, and whether it is the active one. */
 export const configCheck: Check = {
   id: 'configuration',
-  what: 'the file is good, and it is the one in force',
+  what: 'the file is valid and active',
   async run(machine) {
     const file = machine.configFile;
     const [read, status, entry] = await Promise.all([
@@ -15,7 +15,7 @@ export const configCheck: Check = {
     ]);
     switch (read.kind) {
       case 'absent':
-        return [finding('config.missing', `there is no ${file}`, 'put it back, or: sallyport init')];
+        return [finding('config.missing', `there is no ${file}`, 'restore it, or run: sallyport init')];
       case 'unseen':
         return [notChecked(read.why)];
       case 'bad':
@@ -27,7 +27,7 @@ export const configCheck: Check = {
     if (!status.ok)
       return [
         ...findings,
-        notChecked(`${file} is good; whether it is in force only sallyportd knows`, 'see the daemon'),
+        notChecked(`${file} is valid; only sallyportd can report whether it is active`, 'see the daemon'),
       ];
     const { problem, loaded } = status.value.config;
     if (problem !== undefined)
@@ -38,11 +38,11 @@ export const configCheck: Check = {
       findings.push(
         finding('config.not-loaded', `${file} was changed after it was loaded`, 'sallyport reload'),
       );
-    return orGood(findings, `${file} is good: ${pluralise(read.config.realms.length, 'realm')}`);
+    return orGood(findings, `${file} is valid: ${pluralise(read.config.realms.length, 'realm')}`);
 
     async function bad(problems: readonly string[], lastGood: string): Promise<Finding> {
       const what = problems.join('\n');
-      const fix = `correct the lines named, then: sallyport realm check && sallyport reload`;
+      const fix = `correct those lines, then: sallyport realm check && sallyport reload`;
       const hasNoFallback = !status.ok && (await machine.files.look(lastGood)).kind === 'absent';
       return finding(hasNoFallback ? 'config.no-fallback' : 'config.invalid', what, fix);
     }

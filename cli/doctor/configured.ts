@@ -96,14 +96,14 @@ async function groupFinding(
     case 'gone': {
       const meant = didYouMean(name, await localGroups(machine));
       const what = `${place} names the group ${name}, which does not exist${meant}`;
-      const remedy = `correct the name, or make the group: groupadd ${name}; then: sallyport reload`;
+      const remedy = `correct the name, or create the group: groupadd ${name}; then: sallyport reload`;
       return finding(isObserved ? 'realm.group-observed' : 'realm.group-gone', what, remedy);
     }
     case 'unknown':
       return finding(
         isObserved ? 'realm.group-observed' : 'realm.group-unknown',
-        `${place} names the group ${name}; whether it exists is not known, since a source of NSS does not answer`,
-        `getent group ${name}; look after the directory service (sssd, winbind)`,
+        `${place} names the group ${name}; it is not known whether it exists, because a source of NSS does not answer`,
+        `check the directory service (sssd, winbind): getent group ${name}`,
       );
     case 'empty':
       return finding(
@@ -125,8 +125,8 @@ async function userFinding(
   if (kind === 'found') return undefined;
   if (kind === 'unknown')
     return notChecked(
-      `${place} names the account ${name}; whether it exists is not known`,
-      `getent passwd ${name}; look after the directory service (sssd, winbind)`,
+      `${place} names the account ${name}; it is not known whether it exists`,
+      `check the directory service (sssd, winbind): getent passwd ${name}`,
     );
   const meant = didYouMean(
     name,
@@ -135,7 +135,7 @@ async function userFinding(
   return finding(
     'realm.user-gone',
     `${place} names the account ${name}, which does not exist${meant}`,
-    `correct the name, or take it out of the realm: getent passwd ${name}`,
+    `correct the name, or remove it from the realm: getent passwd ${name}`,
   );
 }
 
@@ -155,7 +155,7 @@ async function lookAtRules(machine: Machine, realm: Realm): Promise<readonly Fin
       finding(
         'realm.service-unknown',
         `${machine.configFile}:${line}: a rule names the service ${name}, which has no file in /etc/pam.d${didYouMean(name, known)}`,
-        'correct the name; ls /etc/pam.d shows those of this machine',
+        'correct the name; to list the services: ls /etc/pam.d',
       ),
     );
 }
@@ -173,7 +173,7 @@ export function lookAtSecrets(
       finding(
         'realm.service-unknown',
         `secrets_in names the service ${name}, which has no file in /etc/pam.d${didYouMean(name, known)}`,
-        'correct the name; ls /etc/pam.d shows those of this machine',
+        'correct the name; to list the services: ls /etc/pam.d',
       ),
     );
 }
@@ -207,7 +207,7 @@ export async function lookAtPortal(machine: Machine, { portal }: Config): Promis
       finding(
         'portal.user-gone',
         `[portal] names the account ${portal.user}, which does not exist`,
-        'systemd-sysusers, or name another in [portal] user',
+        'run systemd-sysusers, or name another account in [portal] user',
       ),
     );
   if (account?.kind === 'unknown')
@@ -220,7 +220,7 @@ export async function lookAtPortal(machine: Machine, { portal }: Config): Promis
       finding(
         'portal.listen-elsewhere',
         `[portal] listens on ${address}, which no network interface of this machine has`,
-        'name one that "ip address" shows, or "0.0.0.0" or "::" for all',
+        'use an address that "ip address" shows, or "0.0.0.0" or "::" for all',
       ),
     );
   return findings;
@@ -259,7 +259,7 @@ export async function lookAtHosts(machine: Machine, { portal, realms }: Config):
         finding(
           'host.unresolved',
           `the host ${host}, ${where}, cannot be resolved on this machine now`,
-          `correct the name, or look after the name service: getent ahosts ${host}`,
+          `correct the name, or check DNS: getent ahosts ${host}`,
         ),
       ];
     }),

@@ -4,7 +4,7 @@ import { guarded } from './protected-services.ts';
 /** Whether sallyportd runs, answers, and is the installed version. */
 export const daemonCheck: Check = {
   id: 'daemon',
-  what: 'sallyportd answers, in the version of this command',
+  what: 'sallyportd answers and has the version of this command',
   async run(machine) {
     const status = await machine.status();
     if (status.ok) {
@@ -15,14 +15,14 @@ export const daemonCheck: Check = {
       );
     }
     if (status.code === 'daemon-unreachable') return [await away(machine, status.message)];
-    return [notChecked(`sallyportd answers, and tells ${machine.user} nothing (${status.message})`)];
+    return [notChecked(`the state of sallyportd, which denies it to ${machine.user} (${status.message})`)];
   },
 };
 
 function otherVersion(daemon: string, command: string): Finding {
   return finding(
     'daemon.version-mismatch',
-    `sallyportd is version ${daemon}, and this command is ${command}: an older one is still running`,
+    `sallyportd has version ${daemon} and this command ${command}: the old daemon is still running`,
     'systemctl restart sallyportd',
   );
 }
@@ -37,7 +37,7 @@ async function away(machine: Machine, message: string): Promise<Finding> {
       'the configuration and the store do not exist yet',
       'sallyport init',
     );
-  const fix = 'systemctl start sallyportd; what keeps it from starting: journalctl -u sallyportd -e';
+  const fix = 'systemctl start sallyportd; if it does not start, see: journalctl -u sallyportd -e';
   const services = guarded(machine);
   if (services.kind === 'seen' && services.services.length === 0)
     return finding('daemon.not-running', message, fix);

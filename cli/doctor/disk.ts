@@ -9,11 +9,11 @@ const low = 256 * MiB;
 /** Free space, in bytes and inodes, for the store and for the log. */
 export const diskCheck: Check = {
   id: 'disk',
-  what: 'there is room for the store and for the log',
+  what: 'there is disk space for the store and the log',
   async run(machine) {
     const { store } = await pathsOf(machine);
     const findings = [...(await room(machine, store, 'store')), ...(await room(machine, '/var/log', 'log'))];
-    return orGood(findings, 'there is room for store and log');
+    return orGood(findings, 'there is disk space for store and log');
   },
 };
 
@@ -22,12 +22,12 @@ async function room(machine: Machine, path: string, what: 'store' | 'log'): Prom
   for (const at of [path, ...parentsOf(path)]) {
     const space = await machine.files.space(at);
     if (space.kind === 'absent') continue;
-    if (space.kind === 'unseen') return [notChecked(`the room for the ${what} in ${at} (${space.why})`)];
+    if (space.kind === 'unseen') return [notChecked(`disk space for the ${what} in ${at} (${space.why})`)];
     const { bytes, free, inodes, freeInodes } = space;
     const inodesGone = inodes > 0 && freeInodes === 0;
     const inodesLow = inodes > 0 && freeInodes < Math.min(1_000, inodes / 20);
     const said = `${Math.floor(free / MiB)} MiB of ${Math.floor(bytes / MiB)} and ${freeInodes} inodes are free in ${at}`;
-    const fix = `make room there: df -h ${at}; df -i ${at}`;
+    const fix = `free disk space there: df -h ${at}; df -i ${at}`;
     const isLow = free < Math.min(low, bytes / 10) || inodesLow;
     if (what === 'log') return isLow ? [finding('disk.log', said, fix)] : [];
     if (free < full || inodesGone) return [finding('disk.full', said, fix)];

@@ -70,14 +70,14 @@ export async function examine(
 async function within(check: Check, machine: Machine): Promise<readonly Finding[]> {
   const limit = check.limit ?? usualLimit;
   const late = (): readonly Finding[] => {
-    const what = `it was given up after ${limit / 1_000} s: ${check.what}`;
-    return [finding('check-too-slow', what, 'find out what hangs, then run it again')];
+    const what = `stopped after ${limit / 1_000} s: ${check.what}`;
+    return [finding('check-too-slow', what, 'find out which service hangs, then run sallyport doctor again')];
   };
   try {
     return await withDeadline(check.run(machine), limit, late);
   } catch (error) {
     const what = `${check.what}: ${error instanceof Error ? error.message : String(error)}`;
-    return [finding('check-failed', what, 'run it again; if it fails again, report it')];
+    return [finding('check-failed', what, 'run sallyport doctor again; if the check fails again, report it')];
   }
 }
 

@@ -4,15 +4,16 @@ import { type Check, type Finding, finding, type Machine, notChecked, orGood } f
 /** The helper programs that sallyportd uses for passwords and plugged-in keys. */
 export const helpersCheck: Check = {
   id: 'helpers',
-  what: 'passwords can be checked, and plugged-in keys asked',
+  what: 'passwords can be verified, and plugged-in security keys used',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notChecked('where the helpers are', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('the sockets of the helpers', 'see the configuration')];
     const { paths, portal, webauthn } = read.config;
     const password = await away(machine, paths.passwordHelper, paths.passwordSocket);
     const keys = webauthn === undefined ? undefined : await away(machine, paths.fidoHelper, paths.fidoSocket);
     const findings: Finding[] = [];
-    if (password === 'unseen') findings.push(notChecked(`whether ${paths.passwordSocket} is answered`));
+    if (password === 'unseen')
+      findings.push(notChecked(`whether a process accepts connections on ${paths.passwordSocket}`));
     else if (password !== undefined)
       findings.push(
         finding(
@@ -22,7 +23,8 @@ export const helpersCheck: Check = {
         ),
       );
     else findings.push(...(await service(machine, paths.passwordServiceDir)));
-    if (keys === 'unseen') findings.push(notChecked(`whether ${paths.fidoSocket} is answered`));
+    if (keys === 'unseen')
+      findings.push(notChecked(`whether a process accepts connections on ${paths.fidoSocket}`));
     else if (keys !== undefined)
       findings.push(
         finding(
@@ -31,7 +33,12 @@ export const helpersCheck: Check = {
           'systemctl enable --now sallyport-fido.socket (docs/reference/pam-stacks.md)',
         ),
       );
-    return orGood(findings, webauthn === undefined ? 'passwords can be checked' : 'both are there');
+    return orGood(
+      findings,
+      webauthn === undefined
+        ? 'passwords can be verified'
+        : 'passwords can be verified, and plugged-in security keys used',
+    );
   },
 };
 
@@ -45,7 +52,7 @@ async function away(
     const entry = await machine.files.look(program);
     if (entry.kind === 'unseen') return 'unseen';
     if (entry.kind === 'absent') return `there is no ${program}`;
-    return (entry.mode & 0o111) === 0 ? `${program} cannot be run: its mode has no x` : undefined;
+    return (entry.mode & 0o111) === 0 ? `${program} is not executable` : undefined;
   }
   switch (await machine.connects(socket)) {
     case 'accepts':

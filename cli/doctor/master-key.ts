@@ -9,11 +9,11 @@ const credential = '/run/credentials/sallyportd.service/master.key';
 /** The master key: it exists, belongs to this store, and is not stored where copies could leak. */
 export const masterKeyCheck: Check = {
   id: 'master key',
-  what: 'it is there, it is the key of this store, and no backup or repository holds both',
+  what: 'the master key exists, fits the store, and is not kept beside it or in a repository',
   async run(machine) {
     const { masterKey: path, store } = await pathsOf(machine);
     if (!machine.rooted && (await machine.files.look(credential)).kind === 'file')
-      return [{ severity: 'ok', summary: 'systemd hands it over as a credential' }];
+      return [{ severity: 'ok', summary: 'systemd passes it as a credential' }];
     const entry = await machine.files.look(path);
     if (entry.kind === 'unseen') return [notChecked(`${path} (${entry.why})`)];
     if (entry.kind === 'absent') return absent(machine, path, store);
@@ -25,7 +25,7 @@ export const masterKeyCheck: Check = {
       findings.push(
         finding(
           'key.changed',
-          `${path} was changed at ${isoLocal(entry.changed)}, after sallyportd had read it`,
+          `${path} was changed at ${isoLocal(entry.changed)}, after sallyportd read it`,
           `compare it with its backup before the next start`,
         ),
       );
@@ -33,8 +33,8 @@ export const masterKeyCheck: Check = {
       findings.push(
         finding(
           'key.beside-store',
-          `${path} lies beside the store ${store}`,
-          'move it, and say where in [paths] master_key; or hand it over by LoadCredentialEncrypted= of systemd',
+          `${path} is in the same directory tree as the store ${store}`,
+          'move it and set [paths] master_key, or pass it with LoadCredentialEncrypted= of systemd',
         ),
       );
     if (!status.ok) findings.push(notChecked('whether it is the key of this store', 'see the daemon'));
@@ -47,10 +47,12 @@ async function absent(machine: Machine, path: string, store: string): Promise<re
   const status = await machine.status();
   // Only the daemon sees a credential of another unit or of a container manager.
   if (status.ok && !machine.rooted)
-    return [notChecked(`${path} is not there: sallyportd has a credential, or had it`)];
-  return [
-    finding('key.missing', `there is no ${path}`, `put it back from its backup, owner and mode included`),
-  ];
+    return [
+      notChecked(
+        `the master key: ${path} does not exist, so sallyportd uses a credential or the file was removed`,
+      ),
+    ];
+  return [finding('key.missing', `there is no ${path}`, `restore it from its backup, with owner and mode`)];
 }
 
 async function inRepository(machine: Machine, path: string): Promise<readonly Finding[]> {
@@ -63,12 +65,12 @@ async function inRepository(machine: Machine, path: string): Promise<readonly Fi
     ]);
     if (ignored.status === 0) return [];
     if (ignored.status !== 1)
-      return [notChecked(`whether the repository in ${directory} takes ${path}`, 'verify manually')];
+      return [notChecked(`whether the repository in ${directory} includes ${path}`, 'verify manually')];
     return [
       finding(
         'key.in-git',
-        `${path} lies in the repository ${directory}/.git, which does not ignore it`,
-        `add it to ${directory}/.gitignore, take it out of the history, then change the key`,
+        `${path} is inside the repository ${directory}/.git, which does not ignore it`,
+        `add it to ${directory}/.gitignore, remove it from the history, then replace it: sallyport master-key rotate`,
       ),
     ];
   }

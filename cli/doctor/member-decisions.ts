@@ -99,7 +99,7 @@ async function ask(
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (code === 'accounts-unavailable')
-      return { account, service, kind: 'unresolved', why: 'the directory does not answer' };
+      return { account, service, kind: 'unresolved', why: 'the directory service does not respond' };
     // Removed from the directory, or named only by a realm: another check reports it. So is a damaged record.
     if (code === 'no-such-account' || code === 'record-damaged') return undefined;
     throw error;

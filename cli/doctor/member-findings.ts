@@ -54,7 +54,7 @@ function evaluate(met: Met, inForce: boolean): Evaluated | undefined {
   const { decision, why, realm, line, detail } = met.explained;
   const where = `realm "${realm}" (line ${line})`;
   if (decision === 'not-needed' && why === 'grace')
-    return { id: 'member.grace', why: `${where}: a grace period runs` };
+    return { id: 'member.grace', why: `${where}: in a grace period` };
   if (decision !== 'refused') return undefined;
   // Networks do not settle a changed uid: an administrator must decide, whatever a rule allows.
   if (met.from !== undefined && why !== 'uid-changed')
@@ -80,17 +80,17 @@ const idOf: Readonly<Record<string, FindingId>> = {
 };
 
 const fixes: Readonly<Partial<Record<FindingId, string>>> = {
-  'member.refused-by-rule': 'sallyport explain USER --service SERVICE names the rule',
+  'member.refused-by-rule': 'to see the rule: sallyport explain USER --service SERVICE',
   'member.no-accepted-factor':
-    'sallyport explain USER --service SERVICE says which would fit; add one: sallyport factor add totp USER',
+    'see which are accepted: sallyport explain USER --service SERVICE; then add one: sallyport factor add totp USER',
   'member.all-disabled': 'sallyport factor list USER, then: sallyport factor enable USER FACTOR',
   'member.key-unavailable':
-    'sallyport factor add recovery USER, or set the portal up (docs/how-to/set-up-portal.md)',
+    'sallyport factor add recovery USER, or set up the portal (docs/how-to/set-up-portal.md)',
   'member.uid-changed':
-    'another person: sallyport user forget USER; the same person with a new uid: sallyport user move USER USER',
+    'if it is another person: sallyport user forget USER; if it is the same person with a new uid: sallyport user move USER USER',
   'member.locked': 'sallyport user unlock USER',
-  'member.unresolved': 'look after the directory service (sssd, winbind): id USER',
+  'member.unresolved': 'check the directory service (sssd, winbind): id USER',
   'member.grace': 'sallyport invite USER',
-  'member.only-from': 'sallyport invite USER, where they should get in from elsewhere',
+  'member.only-from': 'to allow logins from elsewhere: sallyport invite USER',
 };
 const addOne = 'sallyport invite USER, or: sallyport factor add totp USER';

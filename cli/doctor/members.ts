@@ -22,7 +22,7 @@ const pageSize = 500;
 export function createMembersCheck(most: number = accountsAtMost): Check {
   return {
     id: 'members',
-    what: 'every account that logs in has the factors its realm requires',
+    what: 'every account that logs in has the factors that its realm requires',
     limit: 60_000,
     run: (machine) => look(machine, most),
   };
@@ -34,7 +34,7 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
     const readable = status.code === 'not-permitted' || status.code === 'token-needed';
     return readable
       ? self(machine)
-      : [notChecked('who could log in: only sallyportd decides that', 'see the daemon')];
+      : [notChecked('which accounts could log in: only sallyportd can decide that', 'see the daemon')];
   }
   const services = servicesOf(machine);
   const { names, all, broken } = await accountsOf(machine, most, status.value.store.accounts);
@@ -44,7 +44,7 @@ async function look(machine: Machine, most: number): Promise<readonly Finding[]>
     ...memberFindings(await unexplained(machine, met), services.inForce, services.names),
   ];
   findings.push(...unasked(asked, all, most));
-  return orGood(findings, `${pluralise(asked, 'account')} looked at, for ${services.names.join(', ')}`);
+  return orGood(findings, `${pluralise(asked, 'account')} examined for ${services.names.join(', ')}`);
 }
 
 /**
@@ -90,8 +90,8 @@ function unasked(asked: number, all: number, most: number): readonly Finding[] {
   if (asked >= all) return [];
   return [
     notChecked(
-      `${all - asked} of ${pluralise(all, 'account')}: it stops after ${most}, and when its time is over`,
-      'ask for one: sallyport explain USER --service sshd',
+      `${all - asked} of ${pluralise(all, 'account')}: the check stops after ${most}, or after its time limit`,
+      'to examine one account: sallyport explain USER --service sshd',
     ),
   ];
 }
@@ -124,7 +124,7 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
   const unlisted = groups.flatMap((group) =>
     group.kind === 'found' && group.value.unlisted === true
       ? notChecked(
-          `the members of the group ${shownName(group.value.name)}: getent prints none, since the name of one holds a line break or a colon`,
+          `the members of the group ${shownName(group.value.name)}: getent prints none, because a name contains a line break or a colon`,
           'correct the name in the directory',
         )
       : [],
@@ -139,7 +139,7 @@ async function accountsOf(machine: Machine, most: number, stored: number) {
       finding(
         'member.damaged',
         `${shownName(account)}: ${why}`,
-        `take the record of ${shownName(account)} from a backup`,
+        `restore the record of ${shownName(account)} from a backup`,
         {
           accounts: [account],
         },
@@ -161,8 +161,8 @@ function strange(found: readonly string[]): readonly Finding[] {
   return [
     finding(
       'member.bad-name',
-      `${shown}${more}: a realm, one of its groups or the store names it, and no account can have this name`,
-      'correct the name where it is kept: in the directory, or in /etc/group',
+      `${shown}${more}: named by a realm, one of its groups or the store, but no account can have this name`,
+      'correct the name in the directory service or in /etc/group',
       { accounts: names },
     ),
   ];
@@ -174,8 +174,8 @@ function gone(users: readonly UserLine[]): readonly Finding[] {
   const [first] = accounts;
   if (first === undefined) return [];
   const names = accounts.slice(0, 8).map(shownName).join(', ');
-  const what = `${names}${accounts.length > 8 ? ` and ${accounts.length - 8} more` : ''}: the name service does not know the account, and its factors are kept`;
-  const command = `if it is really gone: sallyport user forget ${accounts.length === 1 ? nameInCommand(first) : 'USER'}`;
+  const what = `${names}${accounts.length > 8 ? ` and ${accounts.length - 8} more` : ''}: the name service does not know the account, but its factors are still stored`;
+  const command = `if the account no longer exists: sallyport user forget ${accounts.length === 1 ? nameInCommand(first) : 'USER'}`;
   return [finding('member.gone', what, command, { accounts })];
 }
 
@@ -190,8 +190,8 @@ function held(machine: Machine, users: readonly UserLine[]): readonly Finding[] 
   return [
     finding(
       'member.held',
-      `codes of ${pluralise(waiting.length, 'account')} are accepted again from ${last} on`,
-      'wait until then; for a login before: a recovery key, or sallyport factor add bypass USER',
+      `codes of ${pluralise(waiting.length, 'account')} are accepted again from ${last}`,
+      'wait until then; to log in earlier, use a recovery key, or: sallyport factor add bypass USER',
       { accounts: waiting.map(({ account }) => account) },
     ),
   ];

@@ -68,7 +68,7 @@ function written(path: string, entry: Entry, owner: number | undefined): readonl
       finding(
         'mode.owner',
         `${path} belongs to uid ${entry.uid}, which is neither root nor sallyportd (uid ${owner})`,
-        `find out whose account it is (getent passwd ${entry.uid}), then: chown ${owner} ${path}`,
+        `find out which account that is (getent passwd ${entry.uid}), then: chown ${owner} ${path}`,
       ),
     );
   return findings;
@@ -84,7 +84,7 @@ function readable(path: string, { kind, mode }: Entry, readers: Readers): readon
     finding(
       'mode.readable',
       `${path} has mode ${octal(mode)}`,
-      `consider who may have read it, then: chmod ${right} ${path}`,
+      `consider which users may have read it, then: chmod ${right} ${path}`,
     ),
   ];
 }

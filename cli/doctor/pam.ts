@@ -47,7 +47,7 @@ export const pamCheck: Check = {
         ...trial(machine),
         finding(
           'pam.nothing-guarded',
-          'no program asks for a second factor',
+          'no PAM service asks for a second factor',
           'sallyport pam enable sshd --with password --try 10m',
         ),
       ];
@@ -112,10 +112,9 @@ async function modules(machine: Machine, stack: Stack): Promise<readonly Finding
       const places = line.module.startsWith('/') ? [line.module] : await connectionLimitOf(machine, line);
       const entries = await Promise.all(places.map((path) => machine.files.look(path)));
       if (entries.some(({ kind }) => kind === 'file' || kind === 'link')) return [];
-      if (entries.some(({ kind }) => kind === 'unseen'))
-        return [notChecked(`whether ${line.module} is there`)];
+      if (entries.some(({ kind }) => kind === 'unseen')) return [notChecked(`whether ${line.module} exists`)];
       const what = `${stack.service} (${placeOf(line)}): there is no ${line.module}`;
-      return [finding('pam.module-missing', what, 'install the package again, or take the line out')];
+      return [finding('pam.module-missing', what, 'install the package again, or remove the line')];
     }),
   );
   return findings.flat();
@@ -145,8 +144,8 @@ async function otherSockets(machine: Machine, stacks: readonly Stack[]): Promise
       const named = line.options.findLast((option) => option.startsWith('socket='));
       const socket = named?.slice('socket='.length) ?? systemPaths.pamSocket;
       if (socket === pamSocket || (await real(socket)) === ours) return [];
-      const what = `${stack.service} (${placeOf(line)}): the module asks ${socket}, and sallyportd listens on ${pamSocket}`;
-      return [finding('pam.other-socket', what, `say socket=${pamSocket} on that line`)];
+      const what = `${stack.service} (${placeOf(line)}): the module connects to ${socket}, but sallyportd listens on ${pamSocket}`;
+      return [finding('pam.other-socket', what, `set socket=${pamSocket} on that line`)];
     }),
   );
   return findings.flat();
@@ -162,7 +161,7 @@ function unguardedSiblings({ pam }: Machine, stacks: readonly Stack[]): readonly
     return [
       finding(
         'pam.alias-unprotected',
-        `${on} asks for the second factor, and ${off} does not`,
+        `${on} asks for the second factor, but ${off} does not`,
         `sallyport pam enable ${off}`,
       ),
     ];
@@ -182,6 +181,6 @@ function reach(stacks: readonly Stack[]): readonly Finding[] {
     oursIn(stack).some((line) => /\/(?:common|system|password)-auth/.test(line.file)),
   );
   if (names.length === 0) return [];
-  const what = `a shared file brings these to the module: ${names.map(({ service }) => service).join(', ')}`;
-  return [finding('pam.reach', what, 'where one of them cannot ask: sallyport pam show NAME')];
+  const what = `these services run the module through a shared file: ${names.map(({ service }) => service).join(', ')}`;
+  return [finding('pam.reach', what, 'to examine one that cannot prompt: sallyport pam show SERVICE')];
 }

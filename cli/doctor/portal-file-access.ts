@@ -27,7 +27,7 @@ export async function closedTo(machine: Machine, user: string, path: string): Pr
     const entry = await machine.files.look(at);
     // The check of the certificate reports what is missing or cannot be examined.
     if (!('mode' in entry) || (await may(entry, bit))) continue;
-    const what = `${user} cannot ${bit === 4 ? 'read' : 'pass'} ${at} (mode ${octal(entry.mode)}), where ${path} leads`;
+    const what = `${user} cannot ${bit === 4 ? 'read' : 'enter'} ${at} (mode ${octal(entry.mode)}), which ${path} needs`;
     const fix = `chgrp ${user} ${at} && chmod ${bit === 4 ? 'g+r' : 'g+x'} ${at}`;
     return [finding('portal.key-closed', what, fix)];
   }

@@ -13,10 +13,10 @@ const soon = 14 * day;
 /** The portal's certificate, and the relying party of security keys. */
 export const portalCheck: Check = {
   id: 'portal',
-  what: 'browsers take the certificate, and security keys fit its name',
+  what: 'browsers accept the certificate, and security keys match its name',
   async run(machine) {
     const read = await machine.config();
-    if (read.kind !== 'good') return [notChecked('what the portal is set to', 'see the configuration')];
+    if (read.kind !== 'good') return [notChecked('the settings of the portal', 'see the configuration')];
     const { portal, webauthn } = read.config;
     const findings: Finding[] = [...relyingParty(read.config), ...(await lookAtHosts(machine, read.config))];
     if (portal === undefined)
@@ -42,8 +42,8 @@ function relyingParty({ webauthn, realms }: Config): readonly Finding[] {
     return waiting.map(({ name, line }) =>
       finding(
         'portal.no-relying-party',
-        `the realm "${name}" (line ${line}) takes security keys, and [webauthn] names no rp_id`,
-        'say a domain of yours in [webauthn] rp_id (docs/how-to/set-up-portal.md); it cannot be changed later',
+        `the realm "${name}" (line ${line}) accepts security keys, but [webauthn] sets no rp_id`,
+        'set [webauthn] rp_id to a domain of yours (docs/how-to/set-up-portal.md); it cannot be changed later',
       ),
     );
   }
@@ -51,8 +51,8 @@ function relyingParty({ webauthn, realms }: Config): readonly Finding[] {
   return [
     finding(
       'portal.localhost',
-      'keys are made for "localhost"',
-      'before people enrol: say a domain of yours in [webauthn] rp_id; it cannot be changed later',
+      '[webauthn] rp_id is "localhost"',
+      'before users enrol, set [webauthn] rp_id to a domain of yours; it cannot be changed later',
     ),
   ];
 }
@@ -67,8 +67,10 @@ async function certificate(
   const parsed = text.kind === 'text' ? parse(() => new X509Certificate(text.text)) : undefined;
   if (parsed === undefined) {
     const what =
-      text.kind === 'absent' ? `there is no ${certFile}` : `${certFile} holds no certificate in PEM`;
-    return [finding('portal.certificate-unreadable', what, 'put the certificate there, its chain behind it')];
+      text.kind === 'absent' ? `there is no ${certFile}` : `${certFile} contains no PEM certificate`;
+    return [
+      finding('portal.certificate-unreadable', what, 'put the certificate there, followed by its chain'),
+    ];
   }
   const findings = [...dates(parsed, certFile, machine.now()), ...names(parsed, certFile, origins)];
   if (secret.kind === 'unseen')
@@ -77,7 +79,9 @@ async function certificate(
   if (key === undefined || !parsed.checkPrivateKey(key)) {
     const what =
       secret.kind === 'absent' ? `there is no ${keyFile}` : `${keyFile} is not the key of ${certFile}`;
-    findings.push(finding('portal.certificate-key', what, 'put both there from the same issue'));
+    findings.push(
+      finding('portal.certificate-key', what, 'install certificate and key that belong together'),
+    );
   }
   return findings;
 }
@@ -86,17 +90,17 @@ function dates(certificate: X509Certificate, file: string, now: number): readonl
   const from = Date.parse(certificate.validFrom);
   const to = Date.parse(certificate.validTo);
   const fix = 'renew it, then: systemctl reload sallyport-portal';
-  if (now > to) return [finding('portal.certificate-expired', `${file} was good until ${isoLocal(to)}`, fix)];
+  if (now > to) return [finding('portal.certificate-expired', `${file} expired at ${isoLocal(to)}`, fix)];
   if (now < from)
     return [
       finding(
         'portal.certificate-early',
-        `${file} is good from ${isoLocal(from)} on`,
-        'look at the clock: date',
+        `${file} is valid only from ${isoLocal(from)}`,
+        'check the clock: date',
       ),
     ];
   return to - now < soon
-    ? [finding('portal.certificate-ends', `${file} is good until ${isoLocal(to)}`, fix)]
+    ? [finding('portal.certificate-ends', `${file} expires at ${isoLocal(to)}`, fix)]
     : [];
 }
 
@@ -108,8 +112,8 @@ function names(certificate: X509Certificate, file: string, origins: readonly str
   return strange.map((host) =>
     finding(
       'portal.certificate-name',
-      `${file} is not for ${host}`,
-      'have one issued for every origin of [portal]',
+      `${file} is not valid for ${host}`,
+      'get a certificate that covers every origin of [portal]',
     ),
   );
 }

@@ -11,18 +11,21 @@ export const realmsCheck: Check = {
   async run(machine) {
     const realms = await realmsOf(machine);
     if (realms === undefined)
-      return [notChecked('the realms: there is no good configuration', 'see the configuration')];
+      return [notChecked('the realms: the configuration is not valid', 'see the configuration')];
     const findings = [
       ...observing(realms).map((name) =>
         finding(
           'realm.observing',
           `the realm "${name}" is in observe mode`,
-          'sallyport report; when all are ready: take observe out of the realm, then sallyport reload',
+          'sallyport report; once all accounts are ready, remove observe from the realm, then: sallyport reload',
         ),
       ),
       ...(await lookAtRealms(machine, realms)).findings,
     ];
-    return orGood(findings, `${pluralise(realms.length, 'realm')}: all that they name is there`);
+    return orGood(
+      findings,
+      `${pluralise(realms.length, 'realm')}: all groups, accounts and services that they name exist`,
+    );
   },
 };
 

@@ -7,20 +7,22 @@ import { guarded, programs } from './protected-services.ts';
 
 /** Whether root can log in at the console while sallyportd is unavailable (docs/how-to/recover-access.md). */
 export const rootWayCheck: Check = {
-  id: 'way in for root',
-  what: 'root gets in at the console with the password while sallyportd is unavailable, and nowhere else',
+  id: 'root console fallback',
+  what: 'while sallyportd is unavailable, root can log in with the password at the console, and only there',
   async run(machine) {
     const found = guarded(machine);
     if (found.kind === 'unseen') return [notChecked(`the stack of login (${found.why})`)];
     if (found.services.length === 0)
-      return [{ severity: 'ok', summary: 'nothing is guarded: root logs in as ever' }];
+      return [
+        { severity: 'ok', summary: 'no service is protected: sallyportd does not affect logins of root' },
+      ];
     const findings = [
       ...around(found.services),
       ...stack(found.services),
       ...(await password(machine)),
       ...(await shell(machine)),
     ];
-    return orGood(findings, 'root gets in at the console');
+    return orGood(findings, 'root can log in at the console');
   },
 };
 
@@ -42,7 +44,7 @@ function around(services: readonly Stack[]): readonly Finding[] {
 function fix(place: string, [first = '']: readonly string[]): string {
   if (/\/common-auth:/.test(place)) return 'pam-auth-update --package';
   if (/\/sallyport-[^/]*:/.test(place)) return `sallyport pam enable ${first}`;
-  return 'say "service = login" in the line of pam_succeed_if that leads there, as pam-config/pam.d/sallyport-login does';
+  return 'add "service = login" to the line of pam_succeed_if that jumps there, as in pam-config/pam.d/sallyport-login';
 }
 
 /**
@@ -58,7 +60,7 @@ function stack(services: readonly Stack[]): readonly Finding[] {
     finding(
       'root.no-console-fallback',
       `the stack of login (${login.file ?? 'other'}) refuses root too while sallyportd is unavailable`,
-      `put the line "ROOT'S CONSOLE FALLBACK" of pam-config/pam.d/sallyport-login back, unless that is meant`,
+      `restore the line "ROOT'S CONSOLE FALLBACK" of pam-config/pam.d/sallyport-login, unless this is intended`,
     ),
   ];
 }
@@ -71,7 +73,9 @@ async function password(machine: Machine): Promise<readonly Finding[]> {
   const line =
     read.kind === 'text' ? read.text.split('\n').find((one) => one.startsWith('root:')) : undefined;
   if (line === undefined)
-    return [notChecked('whether root has a password: /etc/shadow has no line of root', 'getent shadow root')];
+    return [
+      notChecked('whether root has a password: /etc/shadow has no line for root', 'getent shadow root'),
+    ];
   // The hash is a secret and never part of a message.
   const usable = /^root:(?:\$|[A-Za-z0-9./]{13}:|_)/.test(line);
   return usable ? [] : [finding('root.no-password', 'root has no password, or it is locked', 'passwd root')];

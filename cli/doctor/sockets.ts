@@ -4,11 +4,11 @@ import { daemonUid, octal } from './owners.ts';
 /** The three sockets: present, with the required owners and modes, and with sallyportd as the listener. */
 export const socketsCheck: Check = {
   id: 'sockets',
-  what: 'sallyportd listens on all of them, and the right people reach them',
+  what: 'sallyportd listens on all sockets, and only the intended users can connect',
   async run(machine) {
     const status = await machine.status();
     if (!status.ok && status.code === 'daemon-unreachable')
-      return [notChecked('the sockets, while sallyportd is away', 'see the daemon')];
+      return [notChecked('the sockets, because sallyportd does not answer', 'see the daemon')];
     const { pamSocket, pamUserSocket, controlSocket } = await pathsOf(machine);
     const owner = await daemonUid(machine);
     const sockets = [
@@ -18,7 +18,7 @@ export const socketsCheck: Check = {
     ];
     const evaluated = await Promise.all(sockets.map((socket) => evaluate(machine, socket, owner)));
     const strangers = await listeners(machine, [pamSocket, pamUserSocket, controlSocket]);
-    return orGood([...evaluated.flat(), ...strangers], 'all three are answered');
+    return orGood([...evaluated.flat(), ...strangers], 'sallyportd accepts connections on all three');
   },
 };
 
@@ -39,7 +39,11 @@ async function evaluate(
   const findings: Finding[] = [];
   if (owner !== undefined && entry.uid !== 0 && entry.uid !== owner)
     findings.push(
-      finding('socket.owner', `${path} belongs to uid ${entry.uid}`, `look who made it, then: ${restart}`),
+      finding(
+        'socket.owner',
+        `${path} belongs to uid ${entry.uid}`,
+        `find out which program created it, then: ${restart}`,
+      ),
     );
   if (forOnlyRoot && (entry.mode & 0o066) !== 0)
     findings.push(finding('socket.open', `${path} has mode ${octal(entry.mode)}`, `chmod 0600 ${path}`));
@@ -58,7 +62,7 @@ async function listeners(machine: Machine, paths: readonly string[]): Promise<re
   if (machine.uid !== 0 || !status.ok) return [notChecked('which process listens on the sockets')];
   const { stdout, status: ended } = await machine.run(['ss', '--no-header', '-xlp']);
   if (ended !== 0)
-    return [notChecked('which process listens: ss (iproute2) says nothing', 'apt install iproute2')];
+    return [notChecked('which process listens: ss (iproute2) printed nothing', 'apt install iproute2')];
   return stdout.split('\n').flatMap((line) => {
     const path = paths.find((one) => line.split(/\s+/).includes(one));
     const pids = [...line.matchAll(/\bpid=(\d+)/g)].map(([, pid]) => Number(pid));
@@ -67,8 +71,8 @@ async function listeners(machine: Machine, paths: readonly string[]): Promise<re
     return [
       finding(
         'socket.foreign-process',
-        `on ${path} listens process ${strange.join(', ')}, which is not sallyportd (pid ${status.value.pid})`,
-        `look what it is: ps -fp ${strange[0]}; then end it and: systemctl restart sallyportd`,
+        `process ${strange.join(', ')} listens on ${path} and is not sallyportd (pid ${status.value.pid})`,
+        `identify it (ps -fp ${strange[0]}), end it, then: systemctl restart sallyportd`,
       ),
     ];
   });

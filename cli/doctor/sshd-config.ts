@@ -15,9 +15,9 @@ export interface Probe {
 export async function resolveSshd(machine: Machine, { user, address }: Probe): Promise<Resolved> {
   const connection = `user=${user},host=${address},addr=${address},laddr=0.0.0.0,lport=22`;
   const { status, stdout, stderr, missing } = await machine.run(['sshd', '-T', '-C', connection]);
-  if (missing === true) return { kind: 'absent', why: 'there is no sshd' };
+  if (missing === true) return { kind: 'absent', why: 'sshd is not installed' };
   if (status !== 0) {
-    const why = stderr.trim() || 'sshd -T says nothing';
+    const why = stderr.trim() || 'sshd -T printed nothing';
     const blind = machine.uid !== 0 || isNotRunning(why);
     return { kind: blind ? 'unseen' : 'bad', why };
   }

@@ -34,7 +34,7 @@ export function checkSettings(settings: SshdSettings, about: Circumstances): rea
   const is = (keyword: string, value: string) => settings.get(keyword) === value;
   if (is('permitrootlogin', 'no') && about.user === 'root') return [];
   if (!is('usepam', 'yes'))
-    return [{ id: 'sshd.pam-off', what: 'UsePAM is off', fix: `say "UsePAM yes" in a drop-in, ${restart}` }];
+    return [{ id: 'sshd.pam-off', what: 'UsePAM is off', fix: `set "UsePAM yes" in a drop-in, ${restart}` }];
   return [
     ...singleFactor(settings),
     ...conversation(settings, about),
@@ -66,17 +66,17 @@ function conversation(settings: SshdSettings, { onePrompt }: Circumstances): rea
       {
         id: 'sshd.no-conversation',
         what: onePrompt
-          ? 'neither PasswordAuthentication nor KbdInteractiveAuthentication can ask'
-          : 'the stack asks twice, and KbdInteractiveAuthentication is off',
-        fix: `say "KbdInteractiveAuthentication yes" in a drop-in, ${restart}`,
+          ? 'neither PasswordAuthentication nor KbdInteractiveAuthentication is on'
+          : 'the stack prompts twice, but KbdInteractiveAuthentication is off',
+        fix: `set "KbdInteractiveAuthentication yes" in a drop-in, ${restart}`,
       },
     ];
   if (onePrompt || !takesPassword) return [];
   return [
     {
       id: 'sshd.password-answers-twice',
-      what: 'PasswordAuthentication is on, which gives the password as the answer to the prompt for the code too',
-      fix: `say "PasswordAuthentication no" in a drop-in, ${restart}`,
+      what: 'PasswordAuthentication is on, which sends the password as the answer to the prompt for the code, too',
+      fix: `set "PasswordAuthentication no" in a drop-in, ${restart}`,
     },
   ];
 }
@@ -86,12 +86,12 @@ function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstan
   const asking = methodLists(settings).filter((list) => list.some((method) => asksPam.has(method)));
   if (asking.length === 0) return [];
   const fix =
-    'sallyport pam enable sshd --with key (or --with password), which puts stack and settings right together';
+    'sallyport pam enable sshd --with key (or --with password), which sets stack and sshd consistently';
   if (wantsKey && !asking.some((list) => list.includes('publickey')))
     return [
       {
         id: 'sshd.key-not-asked',
-        what: 'the stack wants a key, and AuthenticationMethods asks for none',
+        what: 'the stack requires a key, but AuthenticationMethods does not',
         fix,
       },
     ];
@@ -100,7 +100,7 @@ function otherWay(settings: SshdSettings, { asksPassword, wantsKey }: Circumstan
   return [
     {
       id: 'sshd.key-and-password',
-      what: 'AuthenticationMethods asks for a key, and the stack for a password behind it',
+      what: 'AuthenticationMethods requires a key, and the stack then asks for a password',
       fix,
     },
   ];
@@ -115,8 +115,8 @@ function rootsWay(settings: SshdSettings, { user }: Circumstances): readonly Set
   return [
     {
       id: 'sshd.root-shut-out',
-      what: `PermitRootLogin is ${permit}, and every list of AuthenticationMethods has more than a key`,
-      fix: `say "PermitRootLogin yes" (the code is still asked for) or "no" in a drop-in, ${restart}`,
+      what: `PermitRootLogin is ${permit}, but every list of AuthenticationMethods requires more than a key`,
+      fix: `set "PermitRootLogin yes" (the code is still required) or "no" in a drop-in, ${restart}`,
     },
   ];
 }
@@ -127,14 +127,14 @@ function small(settings: SshdSettings, { acceptsKeys, namesNetworks }: Circumsta
     found.push({
       id: 'sshd.empty-passwords',
       what: 'PermitEmptyPasswords is on',
-      fix: `say "PermitEmptyPasswords no" in a drop-in, ${restart}`,
+      fix: `set "PermitEmptyPasswords no" in a drop-in, ${restart}`,
     });
   const grace = Number(settings.get('logingracetime'));
   if (grace > 0 && grace < graceSeconds)
     found.push({
       id: 'sshd.grace-short',
       what: `LoginGraceTime is ${grace} s, less than the ${graceSeconds} s that the module gives a login`,
-      fix: `say "LoginGraceTime 120" in a drop-in, or timeout= on the line of the module; ${restart}`,
+      fix: `set "LoginGraceTime 120" in a drop-in, or timeout= on the line of the module, ${restart}`,
     });
   const penalties = settings.get('persourcepenalties');
   if (
@@ -145,19 +145,19 @@ function small(settings: SshdSettings, { acceptsKeys, namesNetworks }: Circumsta
     found.push({
       id: 'sshd.penalties',
       what: 'PerSourcePenalties is on',
-      fix: 'where many people share an address, name it in PerSourcePenaltyExemptList',
+      fix: 'list addresses that many users share in PerSourcePenaltyExemptList',
     });
   if (namesNetworks && settings.get('usedns') === 'yes')
     found.push({
       id: 'sshd.host-names',
-      what: 'UseDNS is on, so sshd passes host names on, and a rule names networks',
-      fix: `say "UseDNS no" in a drop-in, ${restart}`,
+      what: 'UseDNS is on, so sshd passes host names to PAM, but a rule names networks',
+      fix: `set "UseDNS no" in a drop-in, ${restart}`,
     });
   const touch = (settings.get('pubkeyauthoptions') ?? '').split(/[\s,]+/).includes('touch-required');
   if (acceptsKeys && !touch)
     found.push({
       id: 'sshd.touch-not-required',
-      what: 'a rule accepts FIDO keys of ssh, and PubkeyAuthOptions does not ask for a touch',
+      what: 'a rule accepts FIDO keys of ssh, but PubkeyAuthOptions does not require a touch',
       fix: `install pam-config/sshd_config.d/sallyport-security-key.conf, ${restart}`,
     });
   return found;

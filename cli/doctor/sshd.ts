@@ -19,7 +19,7 @@ const asRoot = 'run it as root: sudo sallyport doctor';
 /** sshd's configuration as sshd resolves it, for root, for users and for the names in Match blocks. */
 export const sshdCheck: Check = {
   id: 'sshd',
-  what: 'sshd asks PAM, the code can be asked for, and no way in goes past it',
+  what: 'sshd uses PAM, can ask for the code, and has no method that bypasses it',
   limit: 20_000,
   async run(machine) {
     const services = guarded(machine);
@@ -35,9 +35,9 @@ export const sshdCheck: Check = {
         ),
       ];
     if (first.kind === 'bad')
-      return [finding('sshd.config-bad', first.why, 'correct the line named, then: sshd -t')];
+      return [finding('sshd.config-bad', first.why, 'correct that line, then: sshd -t')];
     const dropIns = await unread(machine);
-    if (stack === undefined) return orGood(dropIns, 'sshd is not guarded; its configuration is good');
+    if (stack === undefined) return orGood(dropIns, 'sshd is not protected; its configuration is valid');
     const lines = oursIn(stack);
     const onePrompt = lines.some(takesPassword);
     const rules = ((await realmsOf(machine)) ?? []).flatMap((realm) => realm.rules);
@@ -58,7 +58,7 @@ export const sshdCheck: Check = {
     const exempt = await exemptByRealm(machine, probes);
     return orGood(
       [...dropIns, ...merged(evaluated, probes, exempt)],
-      `asked for ${pluralise(probes.length, 'connection')}`,
+      `examined for ${pluralise(probes.length, 'connection')}`,
     );
   },
 };
@@ -138,7 +138,7 @@ function merged(
     }
   });
   return [...byText.values()].map(({ setting: { id, what, fix }, whose }) => {
-    const whom = whose.length === probes.length ? 'everybody asked for' : [...new Set(whose)].join(', ');
+    const whom = whose.length === probes.length ? 'all examined connections' : [...new Set(whose)].join(', ');
     return finding(id, `${what} (${whom})`, fix);
   });
 }
@@ -154,7 +154,7 @@ async function unread(machine: Machine): Promise<readonly Finding[]> {
   return ours.map((name) =>
     finding(
       'sshd.drop-in-unread',
-      `${join(directory, 'sshd_config.d', name)} is there, and ${directory}/sshd_config does not include it`,
+      `${join(directory, 'sshd_config.d', name)} exists, but ${directory}/sshd_config does not include it`,
       `put "Include ${directory}/sshd_config.d/*.conf" at the top of ${directory}/sshd_config, then: systemctl reload ssh`,
     ),
   );

@@ -9,7 +9,7 @@ const scrubbed = 8 * day;
 /** What sallyportd reports of its store; without the daemon, whether a store exists. */
 export const storeCheck: Check = {
   id: 'store',
-  what: 'it is whole, can be written, and its anchor follows it',
+  what: 'the store is undamaged and writable, and its anchor is current',
   async run(machine) {
     const paths = await pathsOf(machine);
     const status = await machine.status();
@@ -21,7 +21,7 @@ export const storeCheck: Check = {
       findings.push(
         finding(
           'store.unwritable',
-          `${store.state}: ${store.reason ?? 'no reason is known'}`,
+          `the store is ${store.state}: ${store.reason ?? 'the reason is unknown'}`,
           `df -h ${paths.store}`,
         ),
       );
@@ -30,7 +30,7 @@ export const storeCheck: Check = {
         finding(
           'store.damaged',
           one,
-          'keep a copy of the store as it is, then take the record from a backup',
+          'keep a copy of the damaged store, then restore the record from a backup',
         ),
       );
     findings.push(
@@ -82,7 +82,7 @@ async function reserve(machine: Machine): Promise<readonly Finding[]> {
   return [
     finding(
       'store.no-reserve',
-      `the reserve ${path} was given up, or there was never room for it`,
+      `the reserve ${path} is missing: it was released, or there was no space for it`,
       'free 64 MiB of disk space; sallyportd then creates it again',
     ),
   ];
@@ -105,9 +105,14 @@ async function withoutDaemon(machine: Machine): Promise<readonly Finding[]> {
     return [
       finding(
         'store.missing',
-        `${lost.join(' and ')} ${lost.length === 1 ? 'is' : 'are'} gone`,
-        'put store and anchor back from the same backup; what sallyportd says of it: journalctl -u sallyportd -e',
+        `${lost.join(' and ')} ${lost.length === 1 ? 'is' : 'are'} missing`,
+        'restore store and anchor from the same backup; see also: journalctl -u sallyportd -e',
       ),
     ];
-  return [notChecked(`whether the records in ${store} are whole only sallyportd can tell`, 'see the daemon')];
+  return [
+    notChecked(
+      `whether the records in ${store} are undamaged: only sallyportd can verify them`,
+      'see the daemon',
+    ),
+  ];
 }

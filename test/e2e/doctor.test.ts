@@ -134,7 +134,7 @@ await inNamespace(import.meta.filename, async () => {
       'sshd',
       'realms',
       'members',
-      'way in for root',
+      'root console fallback',
     ])
       assert.ok(good.includes(check), `${check} is not called good\n${reported(report)}`);
     const [first, stacks] = ['daemon', 'PAM stacks'].map((name) =>
@@ -208,7 +208,7 @@ await inNamespace(import.meta.filename, async () => {
       await configured(config.replace('[[realm]]', `${portal}[[realm]]`));
     },
     () => configured(config),
-    /was good until/,
+    /expired at/,
   );
 
   const store = `${work}/sallyport/var/store`;
@@ -222,7 +222,7 @@ await inNamespace(import.meta.filename, async () => {
       renameSync(`${work}/CURRENT`, `${store}/CURRENT`);
       await product.start();
     },
-    /CURRENT is gone/,
+    /CURRENT is missing/,
   );
 
   scenario(product, 'sallyportd away: that comes first, and what can be seen is looked at', async () => {
@@ -304,7 +304,7 @@ await inNamespace(import.meta.filename, async () => {
         'sockets',
         'sshd',
         'members',
-        'way in for root',
+        'root console fallback',
       ])
         assert.ok(!good.includes(check), `${check} is called good`);
       assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), reported(report));

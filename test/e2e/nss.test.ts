@@ -87,11 +87,11 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(checked.status, 0);
       assert.match(
         checked.stderr,
-        /:\d+: the realm "ops" names the group remote-ops; whether it exists is not known/,
+        /:\d+: the realm "ops" names the group remote-ops; it is not known whether it exists/,
       );
       assert.doesNotMatch(checked.stderr, /does not exist|did you mean/);
       const explained = await product.cli(['explain', 'alice', '--service', 'sshd']);
-      assert.match(explained.stderr, /remote-ops; whether it exists is not known/);
+      assert.match(explained.stderr, /remote-ops; it is not known whether it exists/);
       assert.equal((await product.cli(['reload'])).status, 0, 'that file is in force already');
       setMode('ok');
     });
