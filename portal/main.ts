@@ -55,7 +55,7 @@ async function serve({ controlSocket, portal, rpId, digest }: PortalSetting, log
     monotonic: clock.monotonic,
     endToken: (token) => daemon.person(token).endToken(),
   });
-  setInterval(sessions.sweep, limits.sessionSweep).unref();
+  setInterval(() => sessions.sweep(), limits.sessionSweep).unref();
   const rateLimit = (of: { readonly burst: number; readonly forgetOneIn: number }) =>
     createRateLimiter({ ...of, entries: limits.rateEntries, monotonic: clock.monotonic });
   const context = {

@@ -63,85 +63,106 @@ interface Entry {
  * - a session ends after 15 idle minutes and after 8 hours by the monotonic clock, here and at the daemon;
  * - it holds only a token and its owner; the number is bounded, in all and for each account.
  */
-export function createSessions({ limits: limit, monotonic, endToken }: SessionOptions): Sessions {
-  const byKey = new Map<string, Entry>();
-  const bySession = new Map<Session, Entry>();
-  const farewells = new Set<Promise<void>>();
+export function createSessions(options: SessionOptions): Sessions {
+  return new SessionTable(options);
+}
 
-  const isPast = (entry: Entry, now: number): boolean =>
-    now - entry.used >= limit.sessionIdle || now - entry.begun >= limit.sessionLife;
+class SessionTable implements Sessions {
+  readonly #limits: SessionOptions['limits'];
+  readonly #monotonic: () => number;
+  readonly #endToken: SessionOptions['endToken'];
+  readonly #byKey = new Map<string, Entry>();
+  readonly #bySession = new Map<Session, Entry>();
+  readonly #farewells = new Set<Promise<void>>();
 
-  const end = (session: Session, why: SessionEnd): void => {
-    const entry = bySession.get(session);
+  constructor({ limits, monotonic, endToken }: SessionOptions) {
+    this.#limits = limits;
+    this.#monotonic = monotonic;
+    this.#endToken = endToken;
+  }
+
+  begin(person: PersonView, token: TokenView, replaces?: Session): string {
+    if (replaces !== undefined)
+      this.end(replaces, replaces.person.account === person.account ? 'renewed' : 'signed-out');
+    this.#makeRoom(person.account);
+    const id = randomBytes(idBytes).toString('base64url');
+    const now = this.#monotonic();
+    const session: Session = { person, token };
+    const entry: Entry = { session, key: keyOf(id), begun: now, used: now, listeners: new Set() };
+    this.#byKey.set(entry.key, entry);
+    this.#bySession.set(session, entry);
+    return id;
+  }
+
+  find(id: string | undefined): Session | undefined {
+    if (id === undefined) return undefined;
+    const entry = this.#byKey.get(keyOf(id));
+    if (entry === undefined) return undefined;
+    if (!this.#isPast(entry)) return entry.session;
+    this.end(entry.session, 'expired');
+    return undefined;
+  }
+
+  use(session: Session): void {
+    const entry = this.#bySession.get(session);
+    if (entry !== undefined) entry.used = this.#monotonic();
+  }
+
+  end(session: Session, why: SessionEnd): void {
+    const entry = this.#bySession.get(session);
     if (entry === undefined) return;
-    bySession.delete(session);
-    byKey.delete(entry.key);
+    this.#bySession.delete(session);
+    this.#byKey.delete(entry.key);
     for (const listener of entry.listeners) listener(why);
     if (why === 'token-gone') return;
     // If the daemon is unreachable, the token expires there.
-    const farewell = endToken(session.token.token)
+    const farewell = this.#endToken(session.token.token)
       .catch(() => undefined)
-      .finally(() => farewells.delete(farewell));
-    farewells.add(farewell);
-  };
+      .finally(() => this.#farewells.delete(farewell));
+    this.#farewells.add(farewell);
+  }
 
-  const makeRoom = (account: string): void => {
-    const own = [...bySession.values()].filter(({ session }) => session.person.account === account);
-    if (own.length >= limit.sessionsPerAccount) end(longestIdle(own), 'gave-way');
-    if (bySession.size >= limit.sessions) end(longestIdle([...bySession.values()]), 'gave-way');
-  };
+  isOver(session: Session): boolean {
+    const entry = this.#bySession.get(session);
+    return entry === undefined || this.#isPast(entry);
+  }
 
-  const sweep = (): void => {
-    const now = monotonic();
-    for (const entry of [...bySession.values()]) if (isPast(entry, now)) end(entry.session, 'expired');
-  };
+  left(session: Session): number {
+    const entry = this.#bySession.get(session);
+    return entry === undefined ? 0 : Math.max(0, entry.begun + this.#limits.sessionLife - this.#monotonic());
+  }
 
-  return {
-    begin(person, token, replaces) {
-      if (replaces !== undefined)
-        end(replaces, replaces.person.account === person.account ? 'renewed' : 'signed-out');
-      makeRoom(person.account);
-      const id = randomBytes(idBytes).toString('base64url');
-      const now = monotonic();
-      const session: Session = { person, token };
-      const entry: Entry = { session, key: keyOf(id), begun: now, used: now, listeners: new Set() };
-      byKey.set(entry.key, entry);
-      bySession.set(session, entry);
-      return id;
-    },
-    find(id) {
-      if (id === undefined) return undefined;
-      const entry = byKey.get(keyOf(id));
-      if (entry === undefined) return undefined;
-      if (!isPast(entry, monotonic())) return entry.session;
-      end(entry.session, 'expired');
-      return undefined;
-    },
-    use(session) {
-      const entry = bySession.get(session);
-      if (entry !== undefined) entry.used = monotonic();
-    },
-    end,
-    isOver(session) {
-      const entry = bySession.get(session);
-      return entry === undefined || isPast(entry, monotonic());
-    },
-    left(session) {
-      const entry = bySession.get(session);
-      return entry === undefined ? 0 : Math.max(0, entry.begun + limit.sessionLife - monotonic());
-    },
-    onEnd(session, listener) {
-      const listeners = bySession.get(session)?.listeners;
-      listeners?.add(listener);
-      return () => void listeners?.delete(listener);
-    },
-    count: () => bySession.size,
-    sweep,
-    async close() {
-      for (const session of [...bySession.keys()]) end(session, 'stopping');
-      await withDeadline(Promise.all(farewells), limit.farewell, () => undefined);
-    },
-  };
+  onEnd(session: Session, listener: (why: SessionEnd) => void): () => void {
+    const listeners = this.#bySession.get(session)?.listeners;
+    listeners?.add(listener);
+    return () => void listeners?.delete(listener);
+  }
+
+  count(): number {
+    return this.#bySession.size;
+  }
+
+  sweep(): void {
+    for (const entry of [...this.#bySession.values()])
+      if (this.#isPast(entry)) this.end(entry.session, 'expired');
+  }
+
+  async close(): Promise<void> {
+    for (const session of [...this.#bySession.keys()]) this.end(session, 'stopping');
+    await withDeadline(Promise.all(this.#farewells), this.#limits.farewell, () => undefined);
+  }
+
+  #isPast(entry: Entry): boolean {
+    const now = this.#monotonic();
+    return now - entry.used >= this.#limits.sessionIdle || now - entry.begun >= this.#limits.sessionLife;
+  }
+
+  #makeRoom(account: string): void {
+    const own = [...this.#bySession.values()].filter(({ session }) => session.person.account === account);
+    if (own.length >= this.#limits.sessionsPerAccount) this.end(longestIdle(own), 'gave-way');
+    if (this.#bySession.size >= this.#limits.sessions)
+      this.end(longestIdle([...this.#bySession.values()]), 'gave-way');
+  }
 }
 
 function longestIdle(entries: readonly Entry[]): Session {

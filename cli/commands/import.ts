@@ -35,16 +35,27 @@ interface ProxmoxOptions extends Common {
 /** Steps that pam_oath may have looked ahead: more than any guide recommends. */
 const oathWindow = 20;
 
+type Run = (options: Common, one: Omit<ImportOptions, 'user' | 'dryRun' | 'json'>) => Promise<void>;
+
 export function addImport(program: Command, context: Context): void {
   const group = program.command('import').description('Import accounts and used-code state (root only)');
-  const run = (options: Common, one: Omit<ImportOptions, 'user' | 'dryRun' | 'json'>) =>
+  const run: Run = (options, one) =>
     runImport(context, {
       ...one,
       user: options.user,
       dryRun: options.dryRun === true,
       json: options.json === true,
     });
+  addGoogleAuthenticator(group, run);
+  addOath(group, run);
+  addYubico(group, run);
+  addU2f(group, run);
+  addProxmox(group, run);
+  addCsv(group, run);
+  addPskc(group, run, context);
+}
 
+function addGoogleAuthenticator(group: Command, run: Run): void {
   common(
     group,
     'google-authenticator',
@@ -61,11 +72,17 @@ export function addImport(program: Command, context: Context): void {
         parse: googleAuthenticator(options),
       }),
     );
+}
+
+function addOath(group: Command, run: Run): void {
   common(group, 'oath', 'Import users.oath of pam_oath', 'Only this account')
     .option('--window <steps>', 'Value of window= of pam_oath', wholeNumber(0, 1_000), oathWindow)
     .action((paths: readonly string[], options: OathOptions) =>
       run(options, { source: 'oath', paths, parse: oath(options) }),
     );
+}
+
+function addYubico(group: Command, run: Run): void {
   common(
     group,
     'yubico',
@@ -79,6 +96,9 @@ export function addImport(program: Command, context: Context): void {
       parse: yubico(options.user),
     }),
   );
+}
+
+function addU2f(group: Command, run: Run): void {
   common(
     group,
     'u2f',
@@ -89,6 +109,9 @@ export function addImport(program: Command, context: Context): void {
     .action((paths: readonly string[], options: KeyOptions) =>
       run(options, { source: 'u2f', paths, inHome: '.config/Yubico/u2f_keys', parse: u2f(options) }),
     );
+}
+
+function addProxmox(group: Command, run: Run): void {
   common(group, 'proxmox', 'Import tfa.cfg of Proxmox VE, or tfa.json of Backup Server', 'Only this account')
     .option('--realm <name>', 'Proxmox realm whose users are the accounts of this machine', 'pam')
     .option('--rp-id <domain>', 'Relying party of WebAuthn keys: id of webauthn in datacenter.cfg')
@@ -96,6 +119,9 @@ export function addImport(program: Command, context: Context): void {
     .action((paths: readonly string[], options: ProxmoxOptions) =>
       run(options, { source: 'proxmox', paths, parse: proxmox(options) }),
     );
+}
+
+function addCsv(group: Command, run: Run): void {
   common(
     group,
     'csv',
@@ -104,6 +130,9 @@ export function addImport(program: Command, context: Context): void {
   ).action((paths: readonly string[], options: Common) =>
     run(options, { source: 'csv', paths, parse: csv(options.user) }),
   );
+}
+
+function addPskc(group: Command, run: Run, context: Context): void {
   common(
     group,
     'pskc',

@@ -38,7 +38,7 @@ export function addRealm(program: Command, context: Context): void {
     .action(async (name: string, options: { json?: boolean }) => {
       const found = await context.client().realm(name);
       if (options.json === true) context.output.json(found, realmTimes);
-      else context.output.facts([...factsOf(found, context.output.time), ...rulesOf(found)]);
+      else context.output.facts([...factsOf(found, (at) => context.output.time(at)), ...rulesOf(found)]);
     });
   realm
     .command('check [file]')

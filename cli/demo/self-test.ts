@@ -28,66 +28,103 @@ function wrongCode(secret: string): string {
  */
 export async function selfTest(): Promise<number> {
   const root = mkdtempSync(join(tmpdir(), 'sallyport-'));
-  const sandbox = new Sandbox(root);
-  const user = userInfo().username;
-  const secret = generateSecret();
-  let passed = 0;
-  let failed = 0;
-  const check = (what: string, ran: Ran, right: boolean): void => {
-    if (right) passed += 1;
-    else failed += 1;
-    process.stdout.write(`${right ? 'ok    ' : 'FAILED'} ${what}\n`);
-    if (!right) process.stdout.write(ran.output.replaceAll(secret, '(secret)').replace(/^/gm, '       | '));
-  };
-  const lets = async (what: string, answer: string): Promise<void> => {
-    const ran = await sandbox.login(user, `${answer}\n`);
-    check(`${what}: let in`, ran, ran.status === pamSuccess);
-  };
-  const refuses = async (what: string, answer: string): Promise<void> => {
-    const ran = await sandbox.login(user, `${answer}\n`);
-    check(`${what}: refused`, ran, ran.status !== pamSuccess);
-  };
+  const test = new SelfTest(new Sandbox(root));
   try {
-    const init = await sandbox.init();
-    check('init creates configuration, master key and store', init, init.status === 0);
-    await sandbox.start();
-    const status = await sandbox.cli(['status', '--json'], '');
-    check('sallyportd is running', status, status.status === 0);
+    await test.begins();
+    await test.totp();
+    await test.recoveryKeys();
+    await test.auditTrail();
+    await test.withoutDaemon();
+  } catch (error) {
+    test.breaks(error);
+  } finally {
+    await test.end();
+    rmSync(root, { recursive: true, force: true });
+  }
+  process.stdout.write(`\n${test.passed} passed, ${test.failed} failed\n`);
+  return test.failed === 0 ? 0 : 1;
+}
 
-    const first = totpCode(secret, 0);
-    const add = await sandbox.cli(
-      ['factor', 'add', 'totp', user, '--name', 'self-test', '--secret', '-'],
-      `${secret}\n${first}\n`,
+/** The steps, in the order in which they are run: each needs what those before it have left. */
+class SelfTest {
+  readonly #sandbox: Sandbox;
+  readonly #user = userInfo().username;
+  readonly #secret = generateSecret();
+  passed = 0;
+  failed = 0;
+
+  constructor(sandbox: Sandbox) {
+    this.#sandbox = sandbox;
+  }
+
+  async begins(): Promise<void> {
+    const init = await this.#sandbox.init();
+    this.#check('init creates configuration, master key and store', init, init.status === 0);
+    await this.#sandbox.start();
+    const status = await this.#sandbox.cli(['status', '--json'], '');
+    this.#check('sallyportd is running', status, status.status === 0);
+  }
+
+  async totp(): Promise<void> {
+    const first = totpCode(this.#secret, 0);
+    const add = await this.#sandbox.cli(
+      ['factor', 'add', 'totp', this.#user, '--name', 'self-test', '--secret', '-'],
+      `${this.#secret}\n${first}\n`,
     );
-    check('a TOTP factor is enrolled with a current code', add, add.status === 0);
-    await refuses('the code that enrolled it', first);
-    const second = totpCode(secret, 1);
-    await lets('a new code', second);
-    await refuses('the same code again', second);
-    await refuses('a wrong code', wrongCode(secret));
+    this.#check('a TOTP factor is enrolled with a current code', add, add.status === 0);
+    await this.#refuses('the code that enrolled it', first);
+    const second = totpCode(this.#secret, 1);
+    await this.#lets('a new code', second);
+    await this.#refuses('the same code again', second);
+    await this.#refuses('a wrong code', wrongCode(this.#secret));
+  }
 
-    const recovery = await sandbox.cli(['factor', 'add', 'recovery', user], '');
+  async recoveryKeys(): Promise<void> {
+    const recovery = await this.#sandbox.cli(['factor', 'add', 'recovery', this.#user], '');
     const key = recovery.output
       .split('\n')
       .find((line) => /^[2-9a-z]{5}(?:-[2-9a-z]{5}){3}$/.test(line.trim()));
-    check('ten recovery keys are created', recovery, recovery.status === 0 && key !== undefined);
-    await lets('a recovery key', key ?? '');
-    await refuses('the same recovery key again', key ?? '');
-
-    const audit = await sandbox.cli(['audit', '--json', '--user', user], '');
-    check('every decision is in the audit trail', audit, auditIsWhole(audit));
-    await sandbox.stop();
-    const unreachable = await sandbox.login(user, `${totpCode(secret, 0)}\n`);
-    check('with sallyportd stopped: refused', unreachable, unreachable.status !== pamSuccess);
-  } catch (error) {
-    failed += 1;
-    process.stdout.write(`FAILED ${error instanceof Error ? error.message : String(error)}\n`);
-  } finally {
-    await sandbox.stop();
-    rmSync(root, { recursive: true, force: true });
+    this.#check('ten recovery keys are created', recovery, recovery.status === 0 && key !== undefined);
+    await this.#lets('a recovery key', key ?? '');
+    await this.#refuses('the same recovery key again', key ?? '');
   }
-  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
-  return failed === 0 ? 0 : 1;
+
+  async auditTrail(): Promise<void> {
+    const audit = await this.#sandbox.cli(['audit', '--json', '--user', this.#user], '');
+    this.#check('every decision is in the audit trail', audit, auditIsWhole(audit));
+  }
+
+  async withoutDaemon(): Promise<void> {
+    await this.#sandbox.stop();
+    await this.#refuses('with sallyportd stopped', totpCode(this.#secret, 0));
+  }
+
+  breaks(error: unknown): void {
+    this.failed += 1;
+    process.stdout.write(`FAILED ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+
+  end(): Promise<void> {
+    return this.#sandbox.stop();
+  }
+
+  async #lets(what: string, answer: string): Promise<void> {
+    const ran = await this.#sandbox.login(this.#user, `${answer}\n`);
+    this.#check(`${what}: let in`, ran, ran.status === pamSuccess);
+  }
+
+  async #refuses(what: string, answer: string): Promise<void> {
+    const ran = await this.#sandbox.login(this.#user, `${answer}\n`);
+    this.#check(`${what}: refused`, ran, ran.status !== pamSuccess);
+  }
+
+  #check(what: string, ran: Ran, right: boolean): void {
+    if (right) this.passed += 1;
+    else this.failed += 1;
+    process.stdout.write(`${right ? 'ok    ' : 'FAILED'} ${what}\n`);
+    if (!right)
+      process.stdout.write(ran.output.replaceAll(this.#secret, '(secret)').replace(/^/gm, '       | '));
+  }
 }
 
 function auditIsWhole(audit: Ran): boolean {

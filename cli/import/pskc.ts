@@ -10,7 +10,7 @@ import {
   type Unsupported,
 } from './contract.ts';
 import { type AskKey, type Cipher, cipherOf } from './pskc-cipher.ts';
-import { createPskcReader, type Elements } from './pskc-xml.ts';
+import { type Elements, PskcReader } from './pskc-xml.ts';
 
 export interface PskcOptions {
   /** Account of keys that name none; of keys that name one, only this account is imported. */
@@ -23,7 +23,7 @@ export interface PskcOptions {
 /** Portable Symmetric Key Container, RFC 6030: keys of HOTP and TOTP tokens. */
 export function pskc(options: PskcOptions): Parser {
   return async function* parse(source) {
-    const reader = createPskcReader();
+    const reader = new PskcReader();
     let cipher: Cipher | undefined;
     for await (const piece of source.chunks()) {
       for (const elements of reader.write(piece)) {

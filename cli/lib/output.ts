@@ -50,71 +50,122 @@ export interface Output {
   draw(text: string): void;
 }
 
-type Format = 'bold' | 'yellow' | 'red';
-
 export function createOutput(world: World): Output {
-  const terminal = world.output.isTTY === true;
-  const colourful = (world.environment.NO_COLOR ?? '') === '' && world.environment.TERM !== 'dumb';
-  const paint = (format: Format, text: string, on: boolean | undefined): string =>
-    on === true && colourful ? styleText(format, text, { validateStream: false }) : text;
-  const line = (text: string) => void world.output.write(`${text}\n`);
-  const complain = (text: string) => void world.error.write(`${text}\n`);
-  const folded = (text: string, hang?: number) => fold(text, foldingColumns(world.error), hang).join('\n');
-  /** lines() has already indented the lines after the first. */
-  const foldedLines = (text: string) =>
-    text
-      .split('\n')
-      .map((one, at) => folded(one, at === 0 ? 2 : undefined))
-      .join('\n');
-  const bold = (text: string) => paint('bold', text, terminal);
-  const growingTable = (heading: readonly string[]): Table => {
+  return new WorldOutput(world);
+}
+
+class WorldOutput implements Output {
+  readonly terminal: boolean;
+  readonly drawsColour: boolean;
+  readonly #world: World;
+  readonly #bold: (text: string) => string;
+
+  constructor(world: World) {
+    const colourful = (world.environment.NO_COLOR ?? '') === '' && world.environment.TERM !== 'dumb';
+    this.#world = world;
+    this.terminal = world.output.isTTY === true;
+    this.drawsColour = world.error.isTTY === true && colourful;
+    this.#bold = (text) => (this.terminal && colourful ? painted('bold', text) : text);
+  }
+
+  line(text: string): void {
+    this.#write(printable(text));
+  }
+
+  prose(text: string, hang?: number): void {
+    for (const one of fold(printable(text), foldingColumns(this.#world.output), hang)) this.#write(one);
+  }
+
+  command(text: string): void {
+    for (const one of foldCommand(printable(text), foldingColumns(this.#world.output))) this.#write(one);
+  }
+
+  table(heading: readonly string[], rows: readonly (readonly string[])[]): void {
+    this.growingTable(heading).print(rows);
+  }
+
+  growingTable(heading: readonly string[]): Table {
     const drawn = createTable(heading, {
-      columns: () => columnsOf(world.output),
-      line,
-      heading: (text) => line(bold(text)),
+      columns: () => columnsOf(this.#world.output),
+      line: (text) => this.#write(text),
+      heading: (text) => this.#write(this.#bold(text)),
     });
+    // A column without a title stays empty on a terminal: before a PAM line, "-" has a meaning.
+    const nothing = (column: number) => (this.terminal && heading[column] === '' ? '' : '-');
     return {
-      print(rows) {
-        // A column without a title stays empty on a terminal: before a PAM line, "-" has a meaning.
-        const nothing = (column: number) => (terminal && heading[column] === '' ? '' : '-');
+      print: (rows) => {
         const cells = rows.map((row) => row.map((cell, column) => printable(cell) || nothing(column)));
-        if (terminal) drawn.print(cells);
-        else for (const row of cells) line(row.join('\t'));
+        if (this.terminal) drawn.print(cells);
+        else for (const row of cells) this.#write(row.join('\t'));
       },
     };
-  };
+  }
 
-  return {
-    terminal,
-    drawsColour: world.error.isTTY === true && colourful,
-    line: (text) => line(printable(text)),
-    prose(text, hang) {
-      for (const one of fold(printable(text), foldingColumns(world.output), hang)) line(one);
-    },
-    command(text) {
-      for (const one of foldCommand(printable(text), foldingColumns(world.output))) line(one);
-    },
-    table: (heading, rows) => growingTable(heading).print(rows),
-    growingTable,
-    facts(pairs) {
-      const shown = pairs.map(([name, value]) => [name, printable(value) || '-'] as const);
-      if (!terminal) for (const [name, value] of shown) line(`${name}\t${value}`);
-      else for (const text of factLines(shown, columnsOf(world.output), bold)) line(text);
-    },
-    json: (value, times) => line(printableJson(withTimes(value, times), 2)),
-    jsonLine: (value, times) => line(printableJson(withTimes(value, times))),
-    drained: () =>
-      world.output.writableNeedDrain === true
-        ? new Promise((resolve) => world.output.once('drain', () => resolve()))
-        : Promise.resolve(),
-    time: (at) => (terminal ? withHint(at, world.now()) : isoUtc(at)),
-    cellTime: (at) => (terminal ? plainTime(at) : isoUtc(at)),
-    note: (text) => complain(folded(printable(text))),
-    warn: (text) =>
-      complain(paint('yellow', foldedLines(`sallyport: warning: ${lines(text)}`), world.error.isTTY)),
-    error: (text) => complain(paint('red', foldedLines(`sallyport: ${lines(text)}`), world.error.isTTY)),
-    draw: (text) => complain(text),
-  };
+  facts(pairs: readonly (readonly [string, string])[]): void {
+    const shown = pairs.map(([name, value]) => [name, printable(value) || '-'] as const);
+    if (this.terminal)
+      for (const text of factLines(shown, columnsOf(this.#world.output), this.#bold)) this.#write(text);
+    else for (const [name, value] of shown) this.#write(`${name}\t${value}`);
+  }
+
+  json<T>(value: T, times: Times<NoInfer<T>>): void {
+    this.#write(printableJson(withTimes(value, times), 2));
+  }
+
+  jsonLine<T>(value: T, times: Times<NoInfer<T>>): void {
+    this.#write(printableJson(withTimes(value, times)));
+  }
+
+  time(at: number): string {
+    return this.terminal ? withHint(at, this.#world.now()) : isoUtc(at);
+  }
+
+  cellTime(at: number): string {
+    return this.terminal ? plainTime(at) : isoUtc(at);
+  }
+
+  drained(): Promise<void> {
+    const { output } = this.#world;
+    if (output.writableNeedDrain !== true) return Promise.resolve();
+    return new Promise((resolve) => output.once('drain', () => resolve()));
+  }
+
+  note(text: string): void {
+    this.draw(this.#folded(printable(text)));
+  }
+
+  warn(text: string): void {
+    this.#complain('yellow', `sallyport: warning: ${lines(text)}`);
+  }
+
+  error(text: string): void {
+    this.#complain('red', `sallyport: ${lines(text)}`);
+  }
+
+  draw(text: string): void {
+    this.#world.error.write(`${text}\n`);
+  }
+
+  /** lines() has already indented the lines after the first. */
+  #complain(colour: 'yellow' | 'red', text: string): void {
+    const whole = text
+      .split('\n')
+      .map((one, at) => this.#folded(one, at === 0 ? 2 : undefined))
+      .join('\n');
+    this.draw(this.drawsColour ? painted(colour, whole) : whole);
+  }
+
+  #folded(text: string, hang?: number): string {
+    return fold(text, foldingColumns(this.#world.error), hang).join('\n');
+  }
+
+  #write(text: string): void {
+    this.#world.output.write(`${text}\n`);
+  }
+}
+
+function painted(format: 'bold' | 'yellow' | 'red', text: string): string {
+  return styleText(format, text, { validateStream: false });
 }
 
 /** Indents the lines after the first. */

@@ -87,68 +87,87 @@ export function servicesReaching(files: PamFiles, path: string): readonly string
 }
 
 type Broken = StackEntry & { readonly kind: 'broken' };
+type Flattened = Pick<Stack, 'file' | 'entries' | 'directories' | 'fatal'>;
 
-function flattened(
-  files: PamFiles,
-  service: string,
-  phase: Phase,
-): Pick<Stack, 'file' | 'entries' | 'directories' | 'fatal'> {
+function flattened(files: PamFiles, service: string, phase: Phase): Flattened {
   const start = files.read(service);
   if (start === undefined) return { entries: [] };
-  const entries: StackEntry[] = [];
-  const directories: IncludeLine[] = [];
-  let fatal: Broken | undefined;
+  const walk = new Walk(files, phase);
+  walk.through(start, { via: [], depth: 0, reading: 'all', active: [start.path] });
+  return { file: start.path, ...walk.result() };
+}
 
-  const walk = (
-    file: PamFile,
-    via: Via,
-    depth: number,
-    reading: Phase | 'all',
-    active: readonly string[],
-  ) => {
+/** Where in the nesting a line is read. */
+interface Level {
+  readonly via: Via;
+  readonly depth: number;
+  /** The phase that libpam reads in this file. */
+  readonly reading: Phase | 'all';
+  /** Paths of the files that are open, this one last. */
+  readonly active: readonly string[];
+}
+
+/** Reads one phase of a service, in the order in which libpam does. */
+class Walk {
+  readonly #files: PamFiles;
+  readonly #phase: Phase;
+  readonly #entries: StackEntry[] = [];
+  readonly #directories: IncludeLine[] = [];
+  #fatal: Broken | undefined;
+
+  constructor(files: PamFiles, phase: Phase) {
+    this.#files = files;
+    this.#phase = phase;
+  }
+
+  through(file: PamFile, level: Level): void {
+    const { reading, depth, via } = level;
     for (const line of parseLines(file.text, file.path)) {
-      if (line.kind === 'include') follow(line, via, depth, reading, active);
+      if (line.kind === 'include') this.#include(line, level);
       // A line without a phase belongs to the phase that libpam reads; at the top level, to auth.
-      else if ((line.phase ?? (reading === 'all' ? 'auth' : reading)) !== phase && !isFatal(line)) continue;
-      else if (line.kind === 'module') entries.push({ kind: 'module', line, depth, via });
-      else breaks(line, line.why, depth, via, line.fatal);
+      else if ((line.phase ?? (reading === 'all' ? 'auth' : reading)) !== this.#phase && !isFatal(line))
+        continue;
+      else if (line.kind === 'module') this.#entries.push({ kind: 'module', line, depth, via });
+      else this.#breaks(line, line.why, level, line.fatal);
     }
-  };
-  const breaks = (line: BrokenLine | IncludeLine, why: string, depth: number, via: Via, ends: boolean) => {
-    const entry = { kind: 'broken', line, why, depth, via } as const;
-    entries.push(entry);
-    if (ends) fatal ??= entry;
-  };
-  const follow = (
-    line: IncludeLine,
-    via: Via,
-    depth: number,
-    reading: Phase | 'all',
-    active: readonly string[],
-  ) => {
+  }
+
+  result(): Omit<Flattened, 'file'> {
+    return {
+      entries: this.#entries,
+      ...(this.#directories.length === 0 ? {} : { directories: this.#directories }),
+      ...(this.#fatal === undefined ? {} : { fatal: this.#fatal }),
+    };
+  }
+
+  #include(line: IncludeLine, level: Level): void {
+    const { depth, via, reading, active } = level;
     const all = line.phase === 'all';
-    if (!all && line.phase !== phase) return;
-    const file = files.read(line.target);
+    if (!all && line.phase !== this.#phase) return;
+    const file = this.#files.read(line.target);
     // A missing "@include" rejects the service; a missing "auth include" only its logins.
-    if (file === undefined) breaks(line, `${line.target} not found`, depth, via, all);
+    if (file === undefined) this.#breaks(line, `${line.target} not found`, level, all);
     else if (active.includes(file.path) || active.length >= deepestInclude)
-      breaks(line, `${line.target} includes itself, which makes libpam fail`, depth, via, true);
+      this.#breaks(line, `${line.target} includes itself, which makes libpam fail`, level, true);
     else if (line.substack && depth >= deepestSubstack)
-      breaks(line, `substacks are nested deeper than ${deepestSubstack}`, depth, via, false);
+      this.#breaks(line, `substacks are nested deeper than ${deepestSubstack}`, level, false);
     else {
-      if (file.isDirectory === true) directories.push(line);
-      if (line.substack) entries.push({ kind: 'substack', line, depth, via });
-      const deeper = line.substack ? depth + 1 : depth;
-      walk(file, [...via, line], deeper, line.phase === 'all' ? reading : line.phase, [...active, file.path]);
+      if (file.isDirectory === true) this.#directories.push(line);
+      if (line.substack) this.#entries.push({ kind: 'substack', line, depth, via });
+      this.through(file, {
+        via: [...via, line],
+        depth: line.substack ? depth + 1 : depth,
+        reading: line.phase === 'all' ? reading : line.phase,
+        active: [...active, file.path],
+      });
     }
-  };
-  walk(start, [], 0, 'all', [start.path]);
-  return {
-    file: start.path,
-    entries,
-    ...(directories.length === 0 ? {} : { directories }),
-    ...(fatal === undefined ? {} : { fatal }),
-  };
+  }
+
+  #breaks(line: BrokenLine | IncludeLine, why: string, { depth, via }: Level, ends: boolean): void {
+    const entry = { kind: 'broken', line, why, depth, via } as const;
+    this.#entries.push(entry);
+    if (ends) this.#fatal ??= entry;
+  }
 }
 
 /** A line that rejects the service does so in every phase. */

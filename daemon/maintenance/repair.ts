@@ -12,7 +12,7 @@ import { findingsIn } from './check.ts';
 import { offlineActor } from './drop-privileges.ts';
 import { type Job, widestSkew, withStore } from './job.ts';
 import type { OfflineContext } from './offline-context.ts';
-import { openCopy } from './readonly-copy.ts';
+import { openCopy, type ReadonlyCopy } from './readonly-copy.ts';
 import { rebuild } from './rebuild.ts';
 import { replaceStore } from './replace-store.ts';
 import { StoreBuilder } from './store-builder.ts';
@@ -39,70 +39,113 @@ export function repair(
   return withStore(prepared, addon, async (directory) => {
     const { paths, keyring } = prepared;
     mkdirSync(directory, { mode: 0o700 });
-    const old = await openCopy(paths, keyring, join(directory, 'old'));
+    const copy = join(directory, 'old');
+    const old = await openCopy(paths, keyring, copy);
     if (old === undefined) throw nothingLeft(paths.store);
-    const now = Date.now();
-    const sealer = createSealer(keyring);
-    let into: StoreBuilder | undefined;
     try {
-      const findings = await findingsIn(old, join(directory, 'old'), work);
-      for (const problem of [...old.problems, ...findings]) work.tell({ problem });
-      if (old.isNewest && old.problems.length === 0 && findings.length === 0) {
+      if (await isWhole(old, copy, work)) {
         work.tell({ done: { whole: true, accounts: old.meta?.accounts ?? 0 } });
         return;
       }
-      const stood = old.meta?.commit ?? (await highestVersion(old.db));
-      const commit = 1 + Math.max(stood, old.anchor?.commit ?? 0);
-      const storeId = old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex');
-      into = await StoreBuilder.begin(join(directory, 'new'), sealer, commit);
-      const heldUntil = await rebuild({
-        from: old,
-        trail: old,
-        isNewest: old.isNewest,
-        resetAccounts: new Set(resetAccounts),
-        into,
-        at: { now, skew: widestSkew(prepared) },
-        say: (noted) => work.tell({ noted }),
-        progress: (accounts) => work.progress(accounts),
-      });
-      // An empty store would let in accounts that had a factor.
-      if (into.accounts === 0 && old.meta === undefined) throw nothingLeft(paths.store);
-      for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
-      const said: AuditEvent = {
-        kind: 'store',
-        outcome: 'done',
-        at: now,
-        account: '',
-        reason: `repaired from what could be read at commit ${stood}${resetAccounts.length === 0 ? '' : `, given up: ${resetAccounts.join(', ')}`}`,
-        actor: offlineActor,
-      };
-      await into.finish(storeId, said, 'repaired', old.meta);
-      const { accounts } = into;
-      into = undefined;
+      const now = Date.now();
+      const plan = await planOf(old, resetAccounts);
+      const fresh = { directory: join(directory, 'new'), storeId: plan.storeId, commit: plan.commit };
+      const { accounts, heldUntil } = await writeSaved(prepared, plan, fresh.directory, now, work);
       const aside = replaceStore({
         store: paths.store,
         anchor: paths.anchor,
         keyring,
         exchange: addon.exchange,
         oldAnchor: old.anchor,
-        fresh: { directory: join(directory, 'new'), storeId, commit },
+        fresh,
         now,
       });
       work.tell({
         done: {
           whole: false,
           accounts,
-          commit,
+          commit: plan.commit,
           storeWasNewest: old.isNewest,
           aside,
           ...(heldUntil === undefined ? {} : { heldUntil }),
         },
       });
     } finally {
-      await into?.abandon().catch(() => undefined);
       await old.db.close();
     }
   });
+}
+
+/** Reports each problem. @param copy where `old` lies */
+async function isWhole(old: ReadonlyCopy, copy: string, work: Job): Promise<boolean> {
+  const findings = await findingsIn(old, copy, work);
+  for (const problem of [...old.problems, ...findings]) work.tell({ problem });
+  return old.isNewest && old.problems.length === 0 && findings.length === 0;
+}
+
+interface RepairPlan {
+  readonly old: ReadonlyCopy;
+  readonly resetAccounts: readonly string[];
+  /** How far the old store came. */
+  readonly stood: number;
+  /** Of the new store. */
+  readonly commit: number;
+  readonly storeId: string;
+}
+
+async function planOf(old: ReadonlyCopy, resetAccounts: readonly string[]): Promise<RepairPlan> {
+  const stood = old.meta?.commit ?? (await highestVersion(old.db));
+  return {
+    old,
+    resetAccounts,
+    stood,
+    commit: 1 + Math.max(stood, old.anchor?.commit ?? 0),
+    storeId: old.anchor?.storeId ?? old.meta?.storeId ?? randomBytes(16).toString('hex'),
+  };
+}
+
+/** @returns what the new store holds, once it is durable */
+async function writeSaved(
+  prepared: OfflineContext,
+  plan: RepairPlan,
+  directory: string,
+  now: number,
+  work: Job,
+): Promise<{ readonly accounts: number; readonly heldUntil: number | undefined }> {
+  const { old, resetAccounts } = plan;
+  const into = await StoreBuilder.begin(directory, createSealer(prepared.keyring), plan.commit);
+  try {
+    const heldUntil = await rebuild({
+      from: old,
+      trail: old,
+      isNewest: old.isNewest,
+      resetAccounts: new Set(resetAccounts),
+      into,
+      at: { now, skew: widestSkew(prepared) },
+      say: (noted) => work.tell({ noted }),
+      progress: (accounts) => work.progress(accounts),
+    });
+    // An empty store would let in accounts that had a factor.
+    if (into.accounts === 0 && old.meta === undefined) throw nothingLeft(prepared.paths.store);
+    for (const one of await readHashKeys(old.db, old.sealer)) await into.hashKey(one);
+    await into.finish(plan.storeId, repairedEvent(plan, now), 'repaired', old.meta);
+    return { accounts: into.accounts, heldUntil };
+  } catch (error) {
+    await into.abandon().catch(() => undefined);
+    throw error;
+  }
+}
+
+function repairedEvent({ stood, resetAccounts }: RepairPlan, at: number): AuditEvent {
+  const givenUp = resetAccounts.length === 0 ? '' : `, given up: ${resetAccounts.join(', ')}`;
+  return {
+    kind: 'store',
+    outcome: 'done',
+    at,
+    account: '',
+    reason: `repaired from what could be read at commit ${stood}${givenUp}`,
+    actor: offlineActor,
+  };
 }
 
 function nothingLeft(store: string): SallyportError {

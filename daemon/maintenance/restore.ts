@@ -8,13 +8,15 @@ import type { Addon } from '../host/addon.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { type Keyring, mergedKeyring, parseKeyring } from '../sealing/keyring.ts';
 import { createSealer, sealSchema } from '../sealing/seal.ts';
+import type { AnchorState } from '../store/leveldb/anchor.ts';
 import { type LevelDb, openLevel } from '../store/leveldb/leveldb.ts';
-import { readHashKeys } from '../store/sealed/hash-keys.ts';
+import { type HashKey, readHashKeys } from '../store/sealed/hash-keys.ts';
+import type { Meta } from '../store/sealed/meta.ts';
 import { offlineActor } from './drop-privileges.ts';
 import { type Job, keysInUse, widestSkew, withStore } from './job.ts';
 import type { OfflineContext } from './offline-context.ts';
-import { openCopy } from './readonly-copy.ts';
-import { rebuild, type Side } from './rebuild.ts';
+import { openCopy, type ReadonlyCopy } from './readonly-copy.ts';
+import { type Rebuild, rebuild, type Side } from './rebuild.ts';
 import { replaceStore, usableAnchor } from './replace-store.ts';
 import { metaIn, StoreBuilder } from './store-builder.ts';
 import { lineageOf, type StoreLineage } from './store-lineage.ts';
@@ -49,58 +51,21 @@ export function restore(
   return withStore(prepared, addon, async (directory) => {
     const { paths, keyring } = prepared;
     mkdirSync(directory, { mode: 0o700 });
-    const taken = await take(options.input, join(directory, 'backup'), keyring, options.oldKeys);
-    const { header, keys } = taken;
-    const skip = options.ignoreStore || !existsSync(paths.store);
-    const old = skip ? undefined : await openCopy(paths, keyring, join(directory, 'old'));
+    const sources = await openSources(prepared, options, directory);
+    const { backup, old, anchor } = sources;
     for (const problem of old?.problems ?? []) work.tell({ problem });
-    const anchor = skip ? usableAnchor(paths.anchor, keyring) : old?.anchor;
-    const commit = 1 + Math.max(header.commit, old?.meta?.commit ?? 0, anchor?.commit ?? 0);
-    // Under the id of the anchor: then the new store is valid under the old anchor too.
-    const storeId = anchor?.storeId ?? header.storeId;
-    const sealer = createSealer(keyring);
-    const into = await StoreBuilder.begin(join(directory, 'new'), sealer, commit);
-    const from: Side = { db: taken.db, sealer: createSealer(keys) };
     const now = Date.now();
-    const meta = await metaIn(from);
-    const relation = old && (meta === undefined ? 'diverged' : await lineageOf(old, meta));
-    const isNewest = old?.isNewest === true && (relation === 'descendant' || relation === 'unrelated');
-    const trail = old !== undefined && isNewest && relation === 'descendant' ? old : from;
-    let heldUntil: number | undefined;
+    const newDirectory = join(directory, 'new');
+    let plan: RestorePlan;
+    let written: Written;
     try {
-      heldUntil = await rebuild({
-        from,
-        ...(old === undefined
-          ? {}
-          : { other: { ...old, isNewest, sameLine: isSameLine(relation), since: header.commit } }),
-        trail,
-        isNewest: false,
-        into,
-        at: { now, skew: widestSkew(prepared) },
-        say: (noted) => work.tell({ noted }),
-        progress: (accounts) => work.progress(accounts),
-      });
-      const known = [...(await readHashKeys(from.db, from.sealer)), ...keysInUse(keys)];
-      const theirs = old === undefined ? [] : await readHashKeys(old.db, old.sealer);
-      const byId = new Map([...theirs, ...known].map((one) => [one.keyId, one]));
-      for (const one of byId.values()) if (!keyring.has(one.keyId)) await into.hashKey(one);
-      const said: AuditEvent = {
-        kind: 'store',
-        outcome: 'done',
-        at: now,
-        account: '',
-        reason: `restored from backup of ${new Date(header.taken).toISOString()} at commit ${header.commit}`,
-        actor: offlineActor,
-      };
-      await into.finish(storeId, said, 'restored', trail === old ? old.meta : meta);
-    } catch (error) {
-      await into.abandon();
-      throw error;
+      plan = await planOf(sources);
+      written = await writeRestored(prepared, sources, plan, newDirectory, now, work);
     } finally {
-      await taken.db.close();
+      await backup.db.close();
       await old?.db.close();
     }
-    const fresh = { directory: join(directory, 'new'), storeId, commit };
+    const { storeId, commit, isNewest } = plan;
     const aside = options.dryRun
       ? undefined
       : replaceStore({
@@ -109,21 +74,131 @@ export function restore(
           keyring,
           exchange: addon.exchange,
           oldAnchor: anchor,
-          fresh,
+          fresh: { directory: newDirectory, storeId, commit },
           now,
         });
     work.tell({
       done: {
-        header,
-        accounts: into.accounts,
+        header: backup.header,
+        accounts: written.accounts,
         commit,
         storeWasRead: old !== undefined,
         storeWasNewest: isNewest,
-        ...(heldUntil === undefined ? {} : { heldUntil }),
+        ...(written.heldUntil === undefined ? {} : { heldUntil: written.heldUntil }),
         ...(aside === undefined ? {} : { aside }),
       },
     });
   });
+}
+
+interface Sources {
+  readonly backup: Taken;
+  /** The store that is there, if it is to be read and can be. */
+  readonly old: ReadonlyCopy | undefined;
+  readonly anchor: AnchorState | undefined;
+}
+
+async function openSources(
+  { paths, keyring }: OfflineContext,
+  options: RestoreOptions,
+  directory: string,
+): Promise<Sources> {
+  const backup = await take(options.input, join(directory, 'backup'), keyring, options.oldKeys);
+  if (options.ignoreStore || !existsSync(paths.store))
+    return { backup, old: undefined, anchor: usableAnchor(paths.anchor, keyring) };
+  const old = await openCopy(paths, keyring, join(directory, 'old'));
+  return { backup, old, anchor: old?.anchor };
+}
+
+/** What the new store is made of. */
+interface RestorePlan {
+  readonly from: Side;
+  readonly other: Rebuild['other'];
+  /** Whose audit trail goes on, and what that store says of itself. */
+  readonly trail: Side;
+  readonly trailMeta: Meta | undefined;
+  /** The store that is there is known to be the newest. */
+  readonly isNewest: boolean;
+  readonly commit: number;
+  readonly storeId: string;
+}
+
+async function planOf({ backup, old, anchor }: Sources): Promise<RestorePlan> {
+  const { header } = backup;
+  const from: Side = { db: backup.db, sealer: createSealer(backup.keys) };
+  const meta = await metaIn(from);
+  const relation = old && (meta === undefined ? 'diverged' : await lineageOf(old, meta));
+  const isNewest = old?.isNewest === true && (relation === 'descendant' || relation === 'unrelated');
+  const goesOn = isNewest && relation === 'descendant';
+  return {
+    from,
+    other: old && { ...old, isNewest, sameLine: isSameLine(relation), since: header.commit },
+    trail: goesOn ? old : from,
+    trailMeta: goesOn ? old.meta : meta,
+    isNewest,
+    commit: 1 + Math.max(header.commit, old?.meta?.commit ?? 0, anchor?.commit ?? 0),
+    // Under the id of the anchor: then the new store is valid under the old anchor too.
+    storeId: anchor?.storeId ?? header.storeId,
+  };
+}
+
+interface Written {
+  readonly accounts: number;
+  readonly heldUntil: number | undefined;
+}
+
+/** @returns what the new store holds, once it is durable */
+async function writeRestored(
+  prepared: OfflineContext,
+  { backup, old }: Sources,
+  { from, other, trail, trailMeta, commit, storeId }: RestorePlan,
+  directory: string,
+  now: number,
+  work: Job,
+): Promise<Written> {
+  const { keyring } = prepared;
+  const into = await StoreBuilder.begin(directory, createSealer(keyring), commit);
+  try {
+    const heldUntil = await rebuild({
+      from,
+      ...(other === undefined ? {} : { other }),
+      trail,
+      isNewest: false,
+      into,
+      at: { now, skew: widestSkew(prepared) },
+      say: (noted) => work.tell({ noted }),
+      progress: (accounts) => work.progress(accounts),
+    });
+    for (const one of await hashKeysOf(from, old, backup.keys))
+      if (!keyring.has(one.keyId)) await into.hashKey(one);
+    await into.finish(storeId, restoredEvent(backup.header, now), 'restored', trailMeta);
+    return { accounts: into.accounts, heldUntil };
+  } catch (error) {
+    await into.abandon();
+    throw error;
+  }
+}
+
+/** All with which a recovery set of either store may have been hashed; those of the backup win. */
+async function hashKeysOf(
+  from: Side,
+  old: ReadonlyCopy | undefined,
+  keys: Keyring,
+): Promise<Iterable<HashKey>> {
+  const known = [...(await readHashKeys(from.db, from.sealer)), ...keysInUse(keys)];
+  const theirs = old === undefined ? [] : await readHashKeys(old.db, old.sealer);
+  return new Map([...theirs, ...known].map((one) => [one.keyId, one])).values();
+}
+
+function restoredEvent({ taken, commit }: BackupHeader, at: number): AuditEvent {
+  return {
+    kind: 'store',
+    outcome: 'done',
+    at,
+    account: '',
+    reason: `restored from backup of ${new Date(taken).toISOString()} at commit ${commit}`,
+    actor: offlineActor,
+  };
 }
 
 /** Whether their commit numbers, and what one lacks, are comparable. */

@@ -18,13 +18,70 @@ const longestTimer = 2_147_483_647;
 
 export function App() {
   const place = usePlace();
+  const { session, problem, over, ended, update, signOut } = useSession();
+  const [notice, setNotice] = useState<Notice>();
+  const main = useRef<HTMLElement>(null);
+  const person = session?.person ?? undefined;
+
+  // A screen reader reads the new page's heading, and continues from there.
+  useChange(place.path, () => {
+    setNotice(undefined);
+    main.current?.focus();
+  });
+
+  const live = useLive(over ? undefined : person?.account);
+  const portal = useMemo<Portal | undefined>(
+    () => (session === undefined ? undefined : { session, update, say: setNotice, ended }),
+    [session, update, ended],
+  );
+
+  if (portal === undefined || session === undefined)
+    return (
+      <main class="page">
+        {problem === undefined ? <p class="empty">Loading …</p> : <Message kind="error">{problem}</Message>}
+      </main>
+    );
+  return (
+    <PortalContext.Provider value={portal}>
+      <Header />
+      {person !== undefined && !isApprovePage(place.path) && <ApprovalBanner live={live} />}
+      <main class="page" ref={main} tabIndex={-1}>
+        <div class="notice" role="status" aria-live="polite">
+          {notice !== undefined && <Message kind={notice.kind}>{notice.text}</Message>}
+        </div>
+        <Page place={place} session={session} />
+      </main>
+      {over && person !== undefined && (
+        <SessionOver
+          account={person.account}
+          onLeave={() => {
+            signOut();
+            go('/sign-in');
+          }}
+        />
+      )}
+    </PortalContext.Provider>
+  );
+}
+
+interface BrowserSession {
+  /** Undefined: it is not known yet. */
+  readonly session: SessionView | undefined;
+  /** Why it cannot be asked for. */
+  readonly problem: string | undefined;
+  /** It has ended on the server; the page still shows it. */
+  readonly over: boolean;
+  /** How many times it has ended. */
+  readonly ended: number;
+  readonly update: (found: SessionView) => void;
+  readonly signOut: () => void;
+}
+
+function useSession(): BrowserSession {
   const [session, setSession] = useState<SessionView>();
   const [problem, setProblem] = useState<string>();
-  const [notice, setNotice] = useState<Notice>();
   const [over, setOver] = useState(false);
   const [ended, setEnded] = useState(0);
-  const main = useRef<HTMLElement>(null);
-  const firstPlace = useRef(true);
 
   const update = useCallback((found: SessionView) => {
     setSession(found);
@@ -55,50 +112,20 @@ export function App() {
     return () => clearTimeout(timer);
   }, [signedIn, over, until, end]);
 
-  // A screen reader reads the new page's heading, and continues from there.
+  const signOut = () => {
+    setOver(false);
+    setSession((held) => held && { ...held, person: null });
+  };
+  return { session, problem, over, ended, update, signOut };
+}
+
+/** Runs `onChange` after each change of a value, and not for the first one. */
+function useChange(value: string, onChange: () => void): void {
+  const isFirst = useRef(true);
   useEffect(() => {
-    if (firstPlace.current) {
-      firstPlace.current = false;
-      return;
-    }
-    setNotice(undefined);
-    main.current?.focus();
-  }, [place.path]);
-
-  const live = useLive(signedIn && !over ? session.person?.account : undefined);
-  const portal = useMemo<Portal | undefined>(
-    () => (session === undefined ? undefined : { session, update, say: setNotice, ended }),
-    [session, update, ended],
-  );
-
-  if (portal === undefined || session === undefined)
-    return (
-      <main class="page">
-        {problem === undefined ? <p class="empty">Loading …</p> : <Message kind="error">{problem}</Message>}
-      </main>
-    );
-  return (
-    <PortalContext.Provider value={portal}>
-      <Header />
-      {signedIn && !isApprovePage(place.path) && <ApprovalBanner live={live} />}
-      <main class="page" ref={main} tabIndex={-1}>
-        <div class="notice" role="status" aria-live="polite">
-          {notice !== undefined && <Message kind={notice.kind}>{notice.text}</Message>}
-        </div>
-        <Page place={place} session={session} />
-      </main>
-      {over && session?.person !== undefined && session.person !== null && (
-        <SessionOver
-          account={session.person.account}
-          onLeave={() => {
-            setOver(false);
-            setSession({ ...portal.session, person: null });
-            go('/sign-in');
-          }}
-        />
-      )}
-    </PortalContext.Provider>
-  );
+    if (isFirst.current) isFirst.current = false;
+    else onChange();
+  }, [value]);
 }
 
 /** This page shows the login itself. */

@@ -37,86 +37,24 @@ function proofIn(typed: string, byLink: boolean): Proof {
 }
 
 export function useConfirmation(options: ConfirmationOptions): Confirmation {
-  const { session, update, ended } = usePortal();
-  const [password, setPassword] = useState('');
-  const [passwordError, setPasswordError] = useState<string>();
-  const [asked, setAsked] = useState<Asked>();
-  const [answer, setAnswer] = useState('');
-  const [answerError, setAnswerError] = useState<string>();
-  const [demanded, setDemanded] = useState(false);
-  /** Set when the session is renewed while the dialog runs: the closure of an earlier render has the old state. */
-  const isVerified = useRef(false);
+  const { session } = usePortal();
   const [busy, setBusy] = useState(false);
-
-  useEffect(() => {
-    setPassword('');
-    setAsked(undefined);
-    setAnswer('');
-    isVerified.current = false;
-  }, [ended]);
-
   const free = isRecentlyConfirmed(session, Date.now());
   const byLink = cameByLink();
-  const wanted = demanded || !free || (options.always === true && !byLink);
-
-  const heard = (reply: SignInReply): boolean => {
-    if (reply.step.kind === 'done') {
-      update(reply.step.session);
-      setAsked(undefined);
-      setAnswer('');
-      setDemanded(false);
-      isVerified.current = true;
-      return true;
-    }
-    setAsked({ id: reply.id, step: reply.step });
-    setAnswerError(reply.step.text);
-    return false;
-  };
-
-  const verifyPassword = async (isDemanded = demanded): Promise<boolean> => {
-    setPasswordError(undefined);
-    try {
-      const reply = await call('POST /api/confirm', { body: proofIn(password, byLink) });
-      // The password is correct, and the factor was used within the last minutes, which is enough.
-      if (reply.step.kind === 'factor' && free && !isDemanded) {
-        isVerified.current = true;
-        return true;
-      }
-      return heard(reply);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      setPasswordError(error.message);
-      return false;
-    }
-  };
-
-  const verifyFactor = async (given: SignInAnswerBody): Promise<boolean> => {
-    if (asked === undefined) return false;
-    setAnswerError(undefined);
-    try {
-      return heard(await call('POST /api/sign-in/:id', { path: { id: asked.id }, body: given }));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      // That challenge has ended: the next attempt begins with the password again.
-      setAsked(undefined);
-      setAnswer('');
-      setPasswordError(error.message);
-      return false;
-    }
-  };
+  const { entered, enter, isVerified, verifyPassword, verifyFactor } = useProof(free, byLink);
+  const { password, asked, answer } = entered;
+  const wanted = entered.demanded || !free || (options.always === true && !byLink);
 
   const verify = async (): Promise<boolean> => {
     if (!wanted || isVerified.current) return true;
     setBusy(true);
     try {
-      return await (asked === undefined ? verifyPassword() : verifyFactor({ kind: 'typed', answer }));
+      return await (asked === undefined
+        ? verifyPassword(entered.demanded)
+        : verifyFactor({ kind: 'typed', answer }));
     } finally {
       setBusy(false);
     }
-  };
-
-  const onKey = async (assertion: AssertionBody) => {
-    if (await verifyFactor({ kind: 'assertion', ...assertion })) await options.onVerified();
   };
 
   const run = async <Result,>(change: () => Promise<Result>): Promise<Result | undefined> => {
@@ -127,54 +65,165 @@ export function useConfirmation(options: ConfirmationOptions): Confirmation {
       if (!(error instanceof ApiError) || error.code !== 'confirm-needed') throw error;
       // The server's clock decides, even if this page expected no confirmation.
       isVerified.current = false;
-      setDemanded(true);
+      enter({ demanded: true });
       if (password === '') {
-        setPasswordError(byLink ? undefined : 'Type your password to continue.');
+        enter({ passwordError: byLink ? undefined : 'Type your password to continue.' });
         return undefined;
       }
       return (await verifyPassword(true)) ? await change() : undefined;
     }
   };
 
+  const onPassword = (typed: string) => {
+    enter({ password: typed, passwordError: undefined, asked: undefined });
+    isVerified.current = false;
+  };
+  const onKey = async (assertion: AssertionBody) => {
+    if (await verifyFactor({ kind: 'assertion', ...assertion })) await options.onVerified();
+  };
   const fields = wanted ? (
+    <ConfirmationFields
+      entered={entered}
+      account={session.person?.account ?? ''}
+      byLink={byLink}
+      busy={busy}
+      onPassword={onPassword}
+      onAnswer={(typed) => enter({ answer: typed, answerError: undefined })}
+      onKey={onKey}
+    />
+  ) : null;
+
+  const answered = asked === undefined || answer.trim() !== '';
+  return { fields, filled: !wanted || (password !== '' && answered), verify, run };
+}
+
+/** What was typed, and what the server said of it. */
+interface Entered {
+  readonly password: string;
+  readonly passwordError: string | undefined;
+  /** The second factor that the server asks for after the password. */
+  readonly asked: Asked | undefined;
+  readonly answer: string;
+  readonly answerError: string | undefined;
+  /** The server demanded a confirmation that this page did not expect. */
+  readonly demanded: boolean;
+}
+
+const nothingEntered: Entered = {
+  password: '',
+  passwordError: undefined,
+  asked: undefined,
+  answer: '',
+  answerError: undefined,
+  demanded: false,
+};
+
+interface ConfirmationProof {
+  readonly entered: Entered;
+  readonly enter: (part: Partial<Entered>) => void;
+  /** Set when the session is renewed while the dialog runs: the closure of an earlier render has the old state. */
+  readonly isVerified: { current: boolean };
+  /** @param demanded the password is not enough, however recently the factor was used */
+  readonly verifyPassword: (demanded: boolean) => Promise<boolean>;
+  readonly verifyFactor: (given: SignInAnswerBody) => Promise<boolean>;
+}
+
+/** The password and then the factor, until the server has renewed the session. */
+function useProof(free: boolean, byLink: boolean): ConfirmationProof {
+  const { update, ended } = usePortal();
+  const [entered, setEntered] = useState(nothingEntered);
+  const isVerified = useRef(false);
+  const enter = (part: Partial<Entered>) => setEntered((before) => ({ ...before, ...part }));
+
+  useEffect(() => {
+    enter({ password: '', asked: undefined, answer: '' });
+    isVerified.current = false;
+  }, [ended]);
+
+  const heard = ({ id, step }: SignInReply): boolean => {
+    if (step.kind === 'done') {
+      update(step.session);
+      enter({ asked: undefined, answer: '', demanded: false });
+      isVerified.current = true;
+      return true;
+    }
+    enter({ asked: { id, step }, answerError: step.text });
+    return false;
+  };
+
+  const verifyPassword = async (demanded: boolean): Promise<boolean> => {
+    enter({ passwordError: undefined });
+    try {
+      const reply = await call('POST /api/confirm', { body: proofIn(entered.password, byLink) });
+      // The password is correct, and the factor was used within the last minutes, which is enough.
+      if (reply.step.kind === 'factor' && free && !demanded) {
+        isVerified.current = true;
+        return true;
+      }
+      return heard(reply);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      enter({ passwordError: error.message });
+      return false;
+    }
+  };
+
+  const verifyFactor = async (given: SignInAnswerBody): Promise<boolean> => {
+    if (entered.asked === undefined) return false;
+    enter({ answerError: undefined });
+    try {
+      const path = { id: entered.asked.id };
+      return heard(await call('POST /api/sign-in/:id', { path, body: given }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // That challenge has ended: the next attempt begins with the password again.
+      enter({ asked: undefined, answer: '', passwordError: error.message });
+      return false;
+    }
+  };
+  return { entered, enter, isVerified, verifyPassword, verifyFactor };
+}
+
+interface ConfirmationFieldsProps {
+  readonly entered: Entered;
+  readonly account: string;
+  readonly byLink: boolean;
+  readonly busy: boolean;
+  readonly onPassword: (typed: string) => void;
+  readonly onAnswer: (typed: string) => void;
+  readonly onKey: (assertion: AssertionBody) => Promise<void>;
+}
+
+function ConfirmationFields(props: ConfirmationFieldsProps) {
+  const { entered, account, byLink, busy, onPassword, onAnswer, onKey } = props;
+  return (
     <div class="confirmation">
       <Field
         label={byLink ? 'Password or sign-in link' : 'Password'}
         type="password"
-        value={password}
-        onValue={(value) => {
-          setPassword(value);
-          setPasswordError(undefined);
-          isVerified.current = false;
-          setAsked(undefined);
-        }}
-        error={passwordError}
+        value={entered.password}
+        onValue={onPassword}
+        error={entered.passwordError}
         hint={
           byLink
             ? 'Your own password. Without one: the link that "sallyport portal link" prints on the machine.'
-            : `Your own password, for ${session.person?.account ?? ''}. It confirms every change.`
+            : `Your own password, for ${account}. It confirms every change.`
         }
         input={{ autocomplete: 'current-password', required: true }}
       />
-      {asked !== undefined && (
+      {entered.asked !== undefined && (
         <fieldset>
           <legend>Your password is correct. Now use a second factor that you already have:</legend>
           <SecondFactor
-            step={asked.step}
-            value={answer}
-            onValue={(value) => {
-              setAnswer(value);
-              setAnswerError(undefined);
-            }}
-            error={answerError}
+            step={entered.asked.step}
+            value={entered.answer}
+            onValue={onAnswer}
+            error={entered.answerError}
             onKey={onKey}
             busy={busy}
           />
         </fieldset>
       )}
     </div>
-  ) : null;
-
-  const answered = asked === undefined || answer.trim() !== '';
-  return { fields, filled: !wanted || (password !== '' && answered), verify, run };
+  );
 }

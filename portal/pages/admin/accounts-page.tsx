@@ -12,39 +12,10 @@ import { usePortal } from '../session.ts';
 const pageSize = '50';
 
 export function AccountsPage() {
-  const { session } = usePortal();
   const [search, setSearch] = useState('');
   /** The cursors of the previous pages and, last, of this page. */
   const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined]);
-  const [page, setPage] = useState<UserPage>();
-  const [problem, setProblem] = useState<string>();
-  const newest = useRef(0);
-  const after = starts.at(-1);
-  const signedIn = session.person?.account;
-
-  useEffect(() => {
-    newest.current += 1;
-    const asked = newest.current;
-    const ask = async () => {
-      try {
-        const query = {
-          limit: pageSize,
-          ...(search.trim() === '' ? {} : { search: search.trim() }),
-          ...(after === undefined ? {} : { after }),
-        };
-        const found = await call('GET /api/users', { query });
-        // The result of an earlier search must not appear below the current one.
-        if (asked === newest.current) {
-          setPage(found);
-          setProblem(undefined);
-        }
-      } catch (error) {
-        if (asked === newest.current) setProblem(messageOf(error));
-      }
-    };
-    const timer = setTimeout(() => void ask(), search === '' ? 0 : 150);
-    return () => clearTimeout(timer);
-  }, [search, after, signedIn]);
+  const { page, problem } = useAccounts(search, starts.at(-1));
 
   return (
     <>
@@ -85,6 +56,40 @@ export function AccountsPage() {
       </nav>
     </>
   );
+}
+
+/** One page of the accounts that the search matches, a moment after the last key. */
+function useAccounts(search: string, after: string | undefined) {
+  const { session } = usePortal();
+  const [page, setPage] = useState<UserPage>();
+  const [problem, setProblem] = useState<string>();
+  const newest = useRef(0);
+  const signedIn = session.person?.account;
+
+  useEffect(() => {
+    newest.current += 1;
+    const asked = newest.current;
+    const ask = async () => {
+      try {
+        const query = {
+          limit: pageSize,
+          ...(search.trim() === '' ? {} : { search: search.trim() }),
+          ...(after === undefined ? {} : { after }),
+        };
+        const found = await call('GET /api/users', { query });
+        // The result of an earlier search must not appear below the current one.
+        if (asked === newest.current) {
+          setPage(found);
+          setProblem(undefined);
+        }
+      } catch (error) {
+        if (asked === newest.current) setProblem(messageOf(error));
+      }
+    };
+    const timer = setTimeout(() => void ask(), search === '' ? 0 : 150);
+    return () => clearTimeout(timer);
+  }, [search, after, signedIn]);
+  return { page, problem };
 }
 
 function AccountTable({ users }: { readonly users: readonly UserLine[] }) {

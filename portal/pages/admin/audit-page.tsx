@@ -16,45 +16,9 @@ const pageSize = 50;
 const mostShown = 1_000;
 
 export function AuditPage({ user }: { readonly user: string }) {
-  const { session } = usePortal();
   const [filter, setFilter] = useState(user);
-  const [events, setEvents] = useState<readonly StoredAuditEvent[]>([]);
-  /** The cursor of older events; one request reads a bounded number, however many match. */
-  const [next, setNext] = useState<number>();
   const [following, setFollowing] = useState(true);
-  const [problem, setProblem] = useState<string>();
-  const signedIn = session.person?.account;
-
-  const load = async (from: number | undefined) => {
-    try {
-      const query = {
-        limit: String(pageSize),
-        ...(user === '' ? {} : { user }),
-        ...(from === undefined ? {} : { from: String(from) }),
-      };
-      const page = await call('GET /api/audit', { query });
-      setEvents((held) => merged(from === undefined ? [] : held, page.events));
-      setNext(page.next);
-      setProblem(undefined);
-    } catch (error) {
-      setProblem(messageOf(error));
-    }
-  };
-  useEffect(() => {
-    void load(undefined);
-  }, [user, signedIn]);
-  useEffect(() => {
-    if (!following) return;
-    return followAudit((event) => {
-      if (user === '' || event.account === user)
-        setEvents((held) => {
-          const all = merged(held, [event]);
-          const oldest = all[mostShown - 1]?.seq;
-          if (all.length > mostShown && oldest !== undefined) setNext(oldest - 1);
-          return all.slice(0, mostShown);
-        });
-    });
-  }, [following, user]);
+  const { events, next, problem, load } = useAuditTrail(user, following);
 
   return (
     <>
@@ -93,6 +57,48 @@ export function AuditPage({ user }: { readonly user: string }) {
       </div>
     </>
   );
+}
+
+/** @param user only events of this account; empty: of all */
+function useAuditTrail(user: string, following: boolean) {
+  const { session } = usePortal();
+  const [events, setEvents] = useState<readonly StoredAuditEvent[]>([]);
+  /** The cursor of older events; one request reads a bounded number, however many match. */
+  const [next, setNext] = useState<number>();
+  const [problem, setProblem] = useState<string>();
+  const signedIn = session.person?.account;
+
+  const load = async (from: number | undefined) => {
+    try {
+      const query = {
+        limit: String(pageSize),
+        ...(user === '' ? {} : { user }),
+        ...(from === undefined ? {} : { from: String(from) }),
+      };
+      const page = await call('GET /api/audit', { query });
+      setEvents((held) => merged(from === undefined ? [] : held, page.events));
+      setNext(page.next);
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(messageOf(error));
+    }
+  };
+  useEffect(() => {
+    void load(undefined);
+  }, [user, signedIn]);
+  useEffect(() => {
+    if (!following) return;
+    return followAudit((event) => {
+      if (user === '' || event.account === user)
+        setEvents((held) => {
+          const all = merged(held, [event]);
+          const oldest = all[mostShown - 1]?.seq;
+          if (all.length > mostShown && oldest !== undefined) setNext(oldest - 1);
+          return all.slice(0, mostShown);
+        });
+    });
+  }, [following, user]);
+  return { events, next, problem, load };
 }
 
 function AuditTable({ events }: { readonly events: readonly StoredAuditEvent[] }) {

@@ -3,7 +3,7 @@ import { ApiError, call, messageOf } from '../api.ts';
 import { CopyButton } from '../components/copy-button.tsx';
 import { Check } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
-import { useConfirmation } from '../confirmation.tsx';
+import { type Confirmation, useConfirmation } from '../confirmation.tsx';
 import { timeText } from '../labels.ts';
 import { usePlace } from '../router.ts';
 import { useWork } from '../use-task.ts';
@@ -17,7 +17,6 @@ export function InvitePage() {
   const [names, setNames] = useState(query.get('user') ?? '');
   const [withoutPassword, setWithoutPassword] = useState(false);
   const [invited, setInvited] = useState<readonly Invited[]>([]);
-  const id = useId();
   const work = useWork();
   const accounts = [...new Set(names.split(/[\s,;]+/).filter((name) => name !== ''))];
 
@@ -26,7 +25,7 @@ export function InvitePage() {
       // Rejected names stay in the field, to be corrected and sent again.
       const left: string[] = [];
       for (const [index, account] of accounts.entries()) {
-        const result = await invite(account);
+        const result = await invite(account, withoutPassword, confirmation);
         if (result === 'confirm') {
           left.push(...accounts.slice(index));
           break;
@@ -37,22 +36,6 @@ export function InvitePage() {
       setNames(left.join('\n'));
     });
   const confirmation = useConfirmation({ onVerified: submit });
-  const invite = async (account: string): Promise<Invited | 'confirm'> => {
-    try {
-      const link = await confirmation.run(() =>
-        call('POST /api/users/:user/invite', { path: { user: account }, body: { withoutPassword } }),
-      );
-      if (link === undefined) return 'confirm';
-      return {
-        account,
-        address: `${location.origin}/invite#${link.link}`,
-        expires: link.expires,
-      };
-    } catch (error) {
-      if (error instanceof ApiError && ['signed-out', 'unreachable'].includes(error.code)) throw error;
-      return { account, problem: messageOf(error) };
-    }
-  };
   const ready = accounts.length > 0 && confirmation.filled && !work.busy;
 
   return (
@@ -70,32 +53,8 @@ export function InvitePage() {
           if (ready) void submit();
         }}
       >
-        <div class="field">
-          <label for={id}>Account names</label>
-          <textarea
-            id={id}
-            rows={4}
-            value={names}
-            onInput={(event) => setNames(event.currentTarget.value)}
-            autocapitalize="off"
-            spellcheck={false}
-            aria-describedby={`${id}-hint`}
-          />
-          <p class="hint" id={`${id}-hint`}>
-            One or more names, one per line.
-          </p>
-        </div>
-        <Check
-          label="Without a password: anyone with the link can enrol"
-          checked={withoutPassword}
-          onChecked={setWithoutPassword}
-        />
-        {withoutPassword && (
-          <Message kind="warning">
-            Such a link is enough to enrol. Hand it over in person, or use it only for accounts that have no
-            password.
-          </Message>
-        )}
+        <NamesField value={names} onValue={setNames} />
+        <WithoutPassword checked={withoutPassword} onChecked={setWithoutPassword} />
         {confirmation.fields}
         {work.problem !== undefined && <Message kind="error">{work.problem.text}</Message>}
         <div class="button-row">
@@ -105,6 +64,73 @@ export function InvitePage() {
         </div>
       </form>
       {invited.length > 0 && <InvitedList invited={invited} />}
+    </>
+  );
+}
+
+/** @returns confirm: the change needs a confirmation, and the fields ask for it now */
+async function invite(
+  account: string,
+  withoutPassword: boolean,
+  confirmation: Confirmation,
+): Promise<Invited | 'confirm'> {
+  try {
+    const link = await confirmation.run(() =>
+      call('POST /api/users/:user/invite', { path: { user: account }, body: { withoutPassword } }),
+    );
+    if (link === undefined) return 'confirm';
+    return { account, address: `${location.origin}/invite#${link.link}`, expires: link.expires };
+  } catch (error) {
+    if (error instanceof ApiError && ['signed-out', 'unreachable'].includes(error.code)) throw error;
+    return { account, problem: messageOf(error) };
+  }
+}
+
+interface NamesFieldProps {
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+}
+
+function NamesField({ value, onValue }: NamesFieldProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>Account names</label>
+      <textarea
+        id={id}
+        rows={4}
+        value={value}
+        onInput={(event) => onValue(event.currentTarget.value)}
+        autocapitalize="off"
+        spellcheck={false}
+        aria-describedby={`${id}-hint`}
+      />
+      <p class="hint" id={`${id}-hint`}>
+        One or more names, one per line.
+      </p>
+    </div>
+  );
+}
+
+interface WithoutPasswordProps {
+  readonly checked: boolean;
+  readonly onChecked: (checked: boolean) => void;
+}
+
+function WithoutPassword({ checked, onChecked }: WithoutPasswordProps) {
+  return (
+    <>
+      <Check
+        label="Without a password: anyone with the link can enrol"
+        checked={checked}
+        onChecked={onChecked}
+      />
+      {checked && (
+        <Message kind="warning">
+          Such a link is enough to enrol. Hand it over in person, or use it only for accounts that have no
+          password.
+        </Message>
+      )}
     </>
   );
 }

@@ -23,9 +23,6 @@ export function Menu({ label, items, button = 'button', of }: MenuProps) {
   const opener = useRef<HTMLButtonElement>(null);
   const id = useId();
 
-  useLayoutEffect(() => {
-    if (open) root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
-  }, [open]);
   useEffect(() => {
     if (!open) return;
     const outside = (event: Event) => {
@@ -34,20 +31,6 @@ export function Menu({ label, items, button = 'button', of }: MenuProps) {
     document.addEventListener('pointerdown', outside);
     return () => document.removeEventListener('pointerdown', outside);
   }, [open]);
-
-  const close = () => {
-    setOpen(false);
-    opener.current?.focus();
-  };
-  const move = (event: KeyboardEvent) => {
-    const entries = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
-    const at = entries.findIndex((entry) => entry.contains(document.activeElement));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 }[event.key];
-    if (event.key === 'Escape') close();
-    else if (event.key === 'Tab') setOpen(false);
-    else if (to !== undefined) entries[(to + entries.length) % entries.length]?.focus();
-    if (event.key !== 'Tab' && (to !== undefined || event.key === 'Escape')) event.preventDefault();
-  };
 
   return (
     <div class="menu" ref={root}>
@@ -70,25 +53,65 @@ export function Menu({ label, items, button = 'button', of }: MenuProps) {
         <span class="caret" aria-hidden="true" />
       </button>
       {open && (
-        <div class="menu-list" role="menu" aria-label={label} id={id} tabIndex={-1} onKeyDown={move}>
-          {items.map((item) => (
-            <button
-              key={item.label}
-              type="button"
-              role="menuitem"
-              aria-disabled={item.disabled === true}
-              onClick={() => {
-                if (item.disabled === true) return;
-                close();
-                item.onChoose();
-              }}
-            >
-              <span>{item.label}</span>
-              {item.note !== undefined && <small>{item.note}</small>}
-            </button>
-          ))}
-        </div>
+        <MenuList
+          id={id}
+          label={label}
+          items={items}
+          onClose={() => {
+            setOpen(false);
+            opener.current?.focus();
+          }}
+          onLeave={() => setOpen(false)}
+        />
       )}
+    </div>
+  );
+}
+
+interface MenuListProps {
+  readonly id: string;
+  readonly label: string;
+  readonly items: readonly MenuItem[];
+  /** The focus goes back to the button. */
+  readonly onClose: () => void;
+  /** The focus goes on to what follows. */
+  readonly onLeave: () => void;
+}
+
+function MenuList({ id, label, items, onClose, onLeave }: MenuListProps) {
+  const list = useRef<HTMLDivElement>(null);
+  const entries = () => [...(list.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+
+  useLayoutEffect(() => entries()[0]?.focus(), []);
+
+  const move = (event: KeyboardEvent) => {
+    const all = entries();
+    const at = all.findIndex((entry) => entry.contains(document.activeElement));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (event.key === 'Escape') onClose();
+    else if (event.key === 'Tab') onLeave();
+    else if (to !== undefined) all[(to + all.length) % all.length]?.focus();
+    if (event.key !== 'Tab' && (to !== undefined || event.key === 'Escape')) event.preventDefault();
+  };
+
+  return (
+    <div class="menu-list" role="menu" aria-label={label} id={id} tabIndex={-1} ref={list} onKeyDown={move}>
+      {items.map((item) => (
+        <button
+          key={item.label}
+          type="button"
+          role="menuitem"
+          aria-disabled={item.disabled === true}
+          onClick={() => {
+            if (item.disabled === true) return;
+            onClose();
+            item.onChoose();
+          }}
+        >
+          <span>{item.label}</span>
+          {item.note !== undefined && <small>{item.note}</small>}
+        </button>
+      ))}
     </div>
   );
 }
