@@ -68,17 +68,17 @@ describe('the choice of tests', () => {
     'dist/test/unit/a.test.js.map',
   ];
 
-  it('is all but the long ones, units first and whole logins last', () => {
+  it('is all but the long ones', () => {
     assert.deepEqual(chooseTests(outputs, { long: false, only: /(?:)/ }), [
-      'dist/test/unit/a.test.js',
-      'dist/test/unit/b.test.js',
+      'dist/test/e2e/sudo.test.js',
       'dist/test/native/fuzz.test.js',
       'dist/test/other/x.test.js',
-      'dist/test/e2e/sudo.test.js',
+      'dist/test/unit/a.test.js',
+      'dist/test/unit/b.test.js',
     ]);
   });
 
-  it('is the long ones alone, or those whose path fits', () => {
+  it('is only the long ones, or those whose path matches', () => {
     assert.deepEqual(chooseTests(outputs, { long: true, only: /(?:)/ }), ['dist/test/long/kills.test.js']);
     assert.deepEqual(chooseTests(outputs, { long: false, only: /unit\/b/ }), ['dist/test/unit/b.test.js']);
     assert.deepEqual(chooseTests(outputs, { long: false, only: /nothing/ }), []);
