@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -186,11 +187,8 @@ function groupsOf(): string {
   throw new Error('no cgroup2 is mounted here: a systemd cannot be started');
 }
 
-let groups = 0;
-
 function makeGroup(): string {
-  groups += 1;
-  const group = join(groupsOf(), `sallyport-test-${process.pid}-${groups}`);
+  const group = join(groupsOf(), `sallyport-test-${randomUUID()}`);
   mkdirSync(group);
   return group;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { after } from 'node:test';
 import { must, until } from './commands.ts';
@@ -8,8 +9,8 @@ import { Terminal } from './terminal.ts';
 /** Sessions as logind makes them: a scope in the tree of control groups, and a file that says what it is. */
 
 const tree = `${work}/cgroup`;
-/** Unlike any other on the machine: the tree is the machine's own. */
-const slice = `${tree}/sallyport-test-${process.pid}.slice`;
+/** Unlike any other: the tree is the machine's own, and each namespace of processes counts its pids from 1. */
+const slice = `${tree}/sallyport-test-${randomUUID()}.slice`;
 const sessions = '/run/systemd/sessions';
 
 export function prepareSessions(): void {
