@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -32,7 +33,7 @@ export async function compileSoftHelper(variant: Variant): Promise<string> {
   mkdirSync(path.dirname(kept), { recursive: true });
   const sources = sourcesOf('sallyport-fido').filter((source) => path.basename(source) !== 'devices.c');
   const output = await compileSources({
-    output: `${kept}.${process.pid}`,
+    output: `${kept}.${randomUUID()}`,
     sources: [...sources, devices],
     variant,
     flags: [`-I${fidoDirectory}`, ...libraries],

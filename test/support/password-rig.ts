@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { field, frame } from './fake-daemon.ts';
@@ -22,7 +23,7 @@ async function kept(name: string, newest: number, make: (output: string) => unkn
   const output = path.join(repoRoot, 'build/test', name);
   if (existsSync(output) && newest < statSync(output).mtimeMs) return output;
   mkdirSync(path.dirname(output), { recursive: true });
-  const fresh = `${output}.${process.pid}`;
+  const fresh = `${output}.${randomUUID()}`;
   await make(fresh);
   renameSync(fresh, output);
   return output;
