@@ -2,13 +2,10 @@
 export const storeLimits = {
   /** Commits that wait for one sync together. */
   commitsPerSync: 512,
-  /** A read that takes longer holds up all logins: for so long the next ones wait on threads. */
-  slowRead: 5,
-  slowReadsFor: 10_000,
-  /** So long after it was read a record lies in memory still. */
-  readLately: 30_000,
-  /** Opened records that a second read of the same bytes need not open again. */
-  openedRecords: 256,
+  /** Records kept in memory, a few KiB each, so that a login reads its record from disk once at the most. */
+  knownRecords: 256,
+  /** For so long after it was read: damage to it on disk is noticed then at the latest. */
+  knownRecordsFor: 600_000,
   /** The anchor file follows the store; design: at most a second behind. */
   anchorInterval: 700,
   /** LevelDB's write buffer is 4 MiB and is written again on open. */

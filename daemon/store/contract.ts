@@ -150,9 +150,12 @@ export interface TrailCheck {
 
 /** The store as the daemon sees it. LevelDB implements it now; PostgreSQL is to implement the same contract later. */
 export interface Store {
-  /** Fresh from disk. Throws `record-damaged` when tag, record and marker do not agree. */
+  /**
+   * As the last durable commit left it; callers MUST NOT change it. Throws `record-damaged` when tag, record and marker
+   * do not agree on disk.
+   */
   account(account: string): Promise<Versioned<AccountRecord>>;
-  /** Fresh from disk, as `account`. */
+  /** As `account`. */
   token(token: string): Promise<Versioned<YubikeyCounterRecord>>;
   /** Resolves after the change is durable. Throws `store-unwritable`: the change may still have been stored. */
   commit(commit: Commit): Promise<CommitOutcome>;

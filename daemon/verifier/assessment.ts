@@ -38,7 +38,7 @@ export interface AssessorOptions {
  * Reads the records of a login and asks policy about them; records what is decided without an answer.
  *
  * Invariants:
- * - nothing is kept from one assessment to the next: records are read again each time;
+ * - nothing is kept from one assessment to the next: the store is asked again each time;
  * - a decision is recorded only if the version that it was made from is still current.
  */
 export class Assessor {

@@ -117,7 +117,7 @@ function accountsAndVersions(store: () => Store): void {
     await put(store(), 'alice', 1);
     const { value } = await store().account('alice');
     assert.ok(value);
-    (value as { created: number }).created = 1;
+    Reflect.set(value, 'created', 1);
     assert.deepEqual((await store().account('alice')).value, recordOf('alice', 1));
   });
 

@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../../audit/event.ts';
 import type { Commit } from '../contract.ts';
 import type { HashKey } from './hash-keys.ts';
+import { frozen, type StoredRecord } from './known-records.ts';
 import { tokenName } from './record-keys.ts';
 import { encodeAccount, encodeEvent, encodeToken } from './records.ts';
 import type { Drop } from './trail-pruning.ts';
@@ -21,6 +22,8 @@ export interface Change {
     readonly name: string;
     readonly version: number;
     readonly write?: Buffer | null;
+    /** What `write` encodes, frozen; absent: not known. */
+    readonly value?: StoredRecord;
   }[];
   readonly events: readonly EncodedEvent[];
   /** Entries as they were read, to be resealed with the current master key; entries changed since are skipped. */
@@ -36,11 +39,13 @@ export function encodeCommit({ accounts, tokens = [], events }: Commit): Change 
     name: account,
     version,
     ...(write === undefined ? {} : { write: write === null ? null : encodeAccount(write, account) }),
+    ...(write ? { value: frozen(write) } : {}),
   }));
   const ofTokens = tokens.map(({ version, write }) => ({
     name: tokenName(write.token),
     version,
     write: encodeToken(write),
+    value: frozen(write),
   }));
   return {
     records: [...ofAccounts, ...ofTokens],

@@ -6,6 +6,7 @@ import { chained, newChain } from './chain.ts';
 import type { Change, EncodedEvent, Entry } from './change.ts';
 import type { Db } from './db.ts';
 import { sealedHashKey } from './hash-keys.ts';
+import type { KnownRecords, StoredRecord } from './known-records.ts';
 import { type Meta, sealMeta, trailBytes } from './meta.ts';
 import {
   displayName,
@@ -29,7 +30,7 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * Commits that become durable together, in one batch. Invariants:
- * - each is checked against the versions on disk and the earlier writes of this batch;
+ * - each is checked against the versions on disk, or those known of it, and the earlier writes of this batch;
  * - record and marker of an account are always written together, with the number of their commit as version;
  * - a rejected change leaves nothing behind;
  * - each event carries the hash of the previous one, and the store's meta record that of the last.
@@ -37,14 +38,20 @@ const EMPTY = Buffer.alloc(0);
 export class CommitBatch {
   readonly operations: Operation[] = [];
   readonly events: StoredAuditEvent[] = [];
+  /** Records that it writes, or removes (version 0), by name. */
+  readonly written = new Map<
+    string,
+    { readonly version: number; readonly value: StoredRecord | undefined }
+  >();
   readonly #db: Db;
   readonly #sealer: Sealer;
-  readonly #written = new Map<string, number>();
+  readonly #known: KnownRecords;
   #meta: Meta;
 
-  constructor(db: Db, sealer: Sealer, meta: Meta) {
+  constructor(db: Db, sealer: Sealer, meta: Meta, known: KnownRecords) {
     this.#db = db;
     this.#sealer = sealer;
+    this.#known = known;
     this.#meta = meta;
   }
 
@@ -60,8 +67,8 @@ export class CommitBatch {
 
     const resealed = reseal.flatMap((entry) => this.#resealed(entry));
     this.#meta = { ...this.#meta, commit: this.#meta.commit + 1 };
-    for (const { name, version, write } of writes) {
-      if (write) this.#put(name, version, write);
+    for (const { name, version, write, value } of writes) {
+      if (write) this.#put(name, version, write, value);
       else this.#remove(name, version);
     }
     for (const encoded of change.events) this.#append(encoded);
@@ -81,8 +88,8 @@ export class CommitBatch {
   }
 
   #versionOf(name: string): number {
-    const written = this.#written.get(name);
-    if (written !== undefined) return written;
+    const written = this.written.get(name) ?? this.#known.get(name);
+    if (written !== undefined) return written.version;
     const record = this.#db.getSync(recordKey(name));
     const marker = this.#db.getSync(markerKey(name));
     if (!record && !marker) return 0;
@@ -96,7 +103,7 @@ export class CommitBatch {
     return version;
   }
 
-  #put(name: string, version: number, plaintext: Buffer): void {
+  #put(name: string, version: number, plaintext: Buffer, value: StoredRecord | undefined): void {
     const { commit } = this.#meta;
     const record = recordKey(name);
     const marker = markerKey(name);
@@ -104,7 +111,7 @@ export class CommitBatch {
       { type: 'put', key: record, value: this.#sealer.seal('record', record, commit, plaintext) },
       { type: 'put', key: marker, value: this.#sealer.seal('marker', marker, commit, EMPTY) },
     );
-    this.#written.set(name, commit);
+    this.written.set(name, { version: commit, value });
     if (version === 0 && !isTokenName(name))
       this.#meta = { ...this.#meta, accounts: this.#meta.accounts + 1 };
   }
@@ -112,7 +119,7 @@ export class CommitBatch {
   #remove(name: string, version: number): void {
     if (version === 0) return;
     this.operations.push({ type: 'del', key: recordKey(name) }, { type: 'del', key: markerKey(name) });
-    this.#written.set(name, 0);
+    this.written.set(name, { version: 0, value: undefined });
     if (!isTokenName(name)) this.#meta = { ...this.#meta, accounts: this.#meta.accounts - 1 };
   }
 
@@ -125,7 +132,7 @@ export class CommitBatch {
     if (purpose === undefined || this.#db.getSync(key)?.equals(value) !== true) return [];
     if (purpose === 'audit' && seqOf(key) < this.#meta.first) return [];
     const isPair = purpose === 'record' || purpose === 'marker';
-    if (isPair && this.#written.has(nameOf(key).toString())) return [];
+    if (isPair && this.written.has(nameOf(key).toString())) return [];
     const { version, plaintext } = this.#sealer.open(purpose, key, value);
     return [{ type: 'put', key, value: this.#sealer.seal(purpose, key, version, plaintext) }];
   }

@@ -7,6 +7,7 @@ import type { CommitOutcome } from '../contract.ts';
 import type { Change } from './change.ts';
 import { CommitBatch, type Operation } from './commit-batch.ts';
 import type { Db, DbHandle } from './db.ts';
+import { KnownRecords } from './known-records.ts';
 import { heldEvents, type Meta } from './meta.ts';
 import { isOver, nextDrop, type ToDrop, type TrailBounds } from './trail-pruning.ts';
 
@@ -45,6 +46,7 @@ export class Committer {
   readonly #handle: DbHandle;
   readonly #sealer: Sealer;
   readonly #events: CommitterEvents;
+  readonly #known: KnownRecords;
   #meta: Meta;
   #queue: Waiting[] = [];
   #drops: WaitingDrop[] = [];
@@ -53,7 +55,14 @@ export class Committer {
   /** Start of the write in progress; monotonic. */
   #writingSince: number | undefined;
 
-  constructor(handle: DbHandle, sealer: Sealer, meta: Meta, events: CommitterEvents) {
+  constructor(
+    handle: DbHandle,
+    sealer: Sealer,
+    meta: Meta,
+    events: CommitterEvents,
+    known = new KnownRecords(),
+  ) {
+    this.#known = known;
     this.#handle = handle;
     this.#sealer = sealer;
     this.#meta = meta;
@@ -90,6 +99,7 @@ export class Committer {
   /** Rejects every new change with this error. */
   stopTaking(error: Error): void {
     this.#refusal = error;
+    this.#known.stop();
   }
 
   /** Rejects every new and every waiting change with this error. A batch in progress continues. */
@@ -102,6 +112,7 @@ export class Committer {
   resume(meta: Meta): void {
     this.#meta = meta;
     this.#refusal = undefined;
+    this.#known.resume();
   }
 
   /** Resolves once nothing is in progress. */
@@ -151,7 +162,7 @@ export class Committer {
   }
 
   async #run(db: Db, waiting: readonly Waiting[]): Promise<void> {
-    const turn = new CommitBatch(db, this.#sealer, this.#meta);
+    const turn = new CommitBatch(db, this.#sealer, this.#meta, this.#known);
     const answers = waiting.map((one) => answerOf(turn, one, this.#handle));
     if (turn.operations.length > 0) {
       const meta = turn.finish();
@@ -165,6 +176,8 @@ export class Committer {
         this.#writingSince = undefined;
       }
       this.#meta = meta;
+      if (waiting.some(({ change }) => change.reseal !== undefined)) this.#known.clear();
+      for (const [name, { version, value }] of turn.written) this.#known.written(name, version, value);
       this.#events.durable(meta, turn.events);
     }
     for (const answer of answers) answer();
@@ -176,6 +189,7 @@ export class Committer {
       `The change could not be stored safely: ${messageOf(error)}. It may have been stored all the same.`,
       error,
     );
+    this.#known.stop();
     this.#events.failed(error);
     for (const { reject } of waiting) reject(refusal);
   }

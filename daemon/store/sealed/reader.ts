@@ -1,8 +1,7 @@
-import { setBounded } from '../../lib/bounded-map.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isStoreError, storeError } from '../../sealing/error.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import type { AccountRecord, Versioned } from '../contract.ts';
+import type { Versioned } from '../contract.ts';
 import type { Db, DbSnapshot } from './db.ts';
 import {
   displayName,
@@ -13,7 +12,6 @@ import {
   recordKey,
   recordRange,
 } from './record-keys.ts';
-import { decodeAccount } from './records.ts';
 
 /** The stored bytes of record and marker of one account, or of one YubiKey. */
 export interface MarkedRecord {
@@ -23,8 +21,6 @@ export interface MarkedRecord {
 }
 
 const ABSENT = { value: undefined, version: 0 } as const;
-
-export type PairOpener = (pair: MarkedRecord) => Versioned<AccountRecord>;
 
 /**
  * Invariant: an account counts as absent only if both of its entries are absent, and as present only if both
@@ -40,42 +36,19 @@ export function openPair<T>(
   if (!record && !marker) return ABSENT;
   if (!record) throw damaged(account, 'its marker is there, the record itself is gone');
   if (!marker) throw damaged(account, 'the record is there, its marker is gone');
+  let opened: Buffer | undefined;
   try {
     const { version, plaintext } = sealer.open('record', recordKey(account), record);
+    opened = plaintext;
     const proof = sealer.open('marker', markerKey(account), marker);
     if (proof.version !== version) throw new Error(`it has version ${version}, its marker ${proof.version}`);
     return { value: decode(plaintext, account), version };
   } catch (error) {
     if (isStoreError(error, 'store-schema')) throw error;
     throw damaged(account, messageOf(error), error);
+  } finally {
+    opened?.fill(0);
   }
-}
-
-/**
- * Opens pairs, and caches the most recent ones: a login reads the same bytes for its prompt and for its answer.
- *
- * Invariants: a cached result is used only if both entries equal the bytes on disk now; if one bit differs, the
- * pair is opened again. Callers receive copies, so they cannot change the cache.
- *
- * @param most size of the cache
- */
-export function createPairOpener(sealer: Sealer, most: number): PairOpener {
-  const known = new Map<string, { readonly pair: MarkedRecord; readonly opened: Versioned<AccountRecord> }>();
-  return (pair) => {
-    const { account } = pair;
-    const before = known.get(account);
-    known.delete(account);
-    const same = before !== undefined && equal(before.pair, pair);
-    const opened = same ? before.opened : openPair(sealer, pair, decodeAccount);
-    if (opened.value === undefined) return opened;
-    setBounded(known, account, { pair, opened }, most);
-    return structuredClone(opened);
-  };
-}
-
-function equal(a: MarkedRecord, b: MarkedRecord): boolean {
-  if (!a.record || !a.marker || !b.record || !b.marker) return false;
-  return a.record.equals(b.record) && a.marker.equals(b.marker);
 }
 
 function damaged(account: string, why: string, cause?: unknown): Error {

@@ -12,6 +12,8 @@ export interface ScrubScheduleParts {
   /** Milliseconds until the first pass, and between passes. */
   readonly delay: number;
   readonly interval: number;
+  /** Something is damaged; called for each finding. */
+  readonly damaged: () => void;
 }
 
 /** Schedules the scrub, one pass at a time, and keeps the result of the last pass. */
@@ -60,7 +62,7 @@ export class ScrubSchedule {
   }
 
   async #scrub(db: Db, pause: number): Promise<void> {
-    const { sealer, checkFiles, now } = this.#parts;
+    const { sealer, checkFiles, now, damaged } = this.#parts;
     const findings: string[] = [];
     let read = 0;
     const before = this.#report;
@@ -74,6 +76,7 @@ export class ScrubSchedule {
       pause,
       signal: this.#stop.signal,
       found: (finding) => {
+        damaged();
         if (findings.length < limits.scrubFindings) findings.push(finding);
         show();
       },

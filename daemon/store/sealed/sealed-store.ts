@@ -1,5 +1,4 @@
 import type { StoredAuditEvent } from '../../audit/event.ts';
-import { limits } from '../../limits.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type {
   AccountRecord,
@@ -16,12 +15,13 @@ import { type Entry, encodeCommit } from './change.ts';
 import { Committer } from './committer.ts';
 import type { DbHandle } from './db.ts';
 import type { HashKey } from './hash-keys.ts';
+import { KnownRecords, type StoredRecord } from './known-records.ts';
 import { listAccounts } from './listing.ts';
 import { heldEvents, type Meta, trailBytes } from './meta.ts';
-import { createPairOpener, openPair, type PairOpener } from './reader.ts';
+import { openPair } from './reader.ts';
 import { tokenName } from './record-keys.ts';
 import { RecordLoader } from './record-loader.ts';
-import { decodeToken } from './records.ts';
+import { decodeAccount, decodeToken } from './records.ts';
 import type { FileCheck } from './scrub.ts';
 import { ScrubSchedule } from './scrub-schedule.ts';
 import { type StoreSnapshot, takeSnapshot } from './snapshot.ts';
@@ -57,7 +57,7 @@ export abstract class SealedStore implements Store {
   readonly #handle: DbHandle;
   readonly #sealer: Sealer;
   readonly #loader: RecordLoader;
-  readonly #open: PairOpener;
+  readonly #known = new KnownRecords();
   readonly #shares: Shares;
   readonly #listeners = new Set<(event: StoredAuditEvent) => void>();
 
@@ -66,15 +66,15 @@ export abstract class SealedStore implements Store {
     this.#handle = handle;
     this.#sealer = sealer;
     this.#loader = new RecordLoader(handle);
-    this.#open = createPairOpener(sealer, limits.openedRecords);
-    this.committer = new Committer(handle, sealer, parts.meta, {
+    const events = {
       bounds: parts.bounds,
-      durable: (meta, events) => {
+      durable: (meta: Meta, stored: readonly StoredAuditEvent[]) => {
         parts.durable(meta);
-        this.#notifyAll(events);
+        this.#notifyAll(stored);
       },
       failed: parts.failed,
-    });
+    };
+    this.committer = new Committer(handle, sealer, parts.meta, events, this.#known);
     this.#shares = createShares(parts.bounds, parts.overShare);
     this.scrubs = new ScrubSchedule({
       handle,
@@ -83,6 +83,7 @@ export abstract class SealedStore implements Store {
       now: parts.now,
       delay: parts.scrubDelay,
       interval: parts.scrubInterval,
+      damaged: () => this.#known.clear(),
     });
   }
 
@@ -91,18 +92,22 @@ export abstract class SealedStore implements Store {
   abstract close(): Promise<void>;
 
   async account(account: string): Promise<Versioned<AccountRecord>> {
-    return this.#open(await this.#loader.load(account));
+    return this.#read(account, decodeAccount);
   }
 
   async token(token: string): Promise<Versioned<YubikeyCounterRecord>> {
-    return openPair(this.#sealer, await this.#loader.load(tokenName(token)), decodeToken);
+    return this.#read(tokenName(token), decodeToken);
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
     const { change, settle } = this.#shares.rate(encodeCommit(commit), commit.from);
-    const outcome = await this.committer.submit(change);
-    if (outcome === 'committed') settle();
-    return outcome;
+    try {
+      const outcome = await this.committer.submit(change);
+      if (outcome === 'committed') settle();
+      return outcome;
+    } finally {
+      for (const { write } of change.records) write?.fill(0);
+    }
   }
 
   accounts(options: Parameters<Store['accounts']>[0]): ReturnType<Store['accounts']> {
@@ -167,6 +172,24 @@ export abstract class SealedStore implements Store {
       },
       scrub: this.scrubs.report(),
     };
+  }
+
+  /** The known record, or else the one on disk. */
+  async #read<T extends StoredRecord>(
+    name: string,
+    decode: (plaintext: Buffer, name: string) => T,
+  ): Promise<Versioned<T>> {
+    const known = this.#known.get(name);
+    // Names of YubiKey counter records and of accounts never coincide (record-keys.ts).
+    if (known !== undefined) return known as Versioned<T>;
+    const reading = this.#known.begin(name);
+    let opened: Versioned<T> | undefined;
+    try {
+      opened = openPair(this.#sealer, await this.#loader.load(name), decode);
+      return opened;
+    } finally {
+      this.#known.settle(reading, opened);
+    }
   }
 
   #notifyAll(events: readonly StoredAuditEvent[]): void {
