@@ -224,18 +224,23 @@ async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolB
     return made;
   };
   const code = typed === undefined ? {} : { code: bytes(typed, 'utf8') };
+  const ended = call.ended();
   const common = { actor: call.actor, user: accountOf(call), ...code };
   try {
     if (rest.kind === 'u2f') {
       const { kind, name, verify: _, publicKey, ...written } = rest;
       const credential = { ...written, publicKey: Buffer.from(publicKey, 'base64') };
       const named = name === undefined ? {} : { name };
-      return await verifier.enrol({ ...common, ...named, verify: false, kind, credential });
+      return await verifier.enrol({ ...common, ...named, verify: false, kind, credential }, ended);
     }
-    if (rest.kind === 'recovery' || !('secret' in rest)) return await verifier.enrol({ ...rest, ...common });
+    if (rest.kind === 'recovery' || !('secret' in rest))
+      return await verifier.enrol({ ...rest, ...common }, ended);
     const secret = bytes(rest.secret, 'base64');
-    if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret });
-    return await verifier.enrol({ ...rest, ...common, secret, privateId: bytes(rest.privateId, 'base64') });
+    if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret }, ended);
+    return await verifier.enrol(
+      { ...rest, ...common, secret, privateId: bytes(rest.privateId, 'base64') },
+      ended,
+    );
   } finally {
     for (const made of wiped) made.fill(0);
   }
@@ -245,12 +250,8 @@ async function verify(verifier: Pick<Verifier, 'verify'>, call: Call, body: Veri
   const answer = Buffer.from(body.answer);
   const previous = body.previous === undefined ? undefined : Buffer.from(body.previous);
   try {
-    return await verifier.verify({
-      actor: call.actor,
-      user: accountOf(call),
-      answer,
-      ...(previous === undefined ? {} : { previous }),
-    });
+    const request = { actor: call.actor, user: accountOf(call), answer };
+    return await verifier.verify(previous === undefined ? request : { ...request, previous }, call.ended());
   } finally {
     answer.fill(0);
     previous?.fill(0);

@@ -30,13 +30,13 @@ type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
  */
 export function createFactorEnrolment(options: CodeVerificationOptions): Adding {
   return {
-    async enrol(request) {
+    async enrol(request, ended) {
       try {
         const { owner, realm } = await accountOf(options, request.user);
         refuseKind(request, realm);
         const credential = await credentialIn(request, options, realm);
         return await settled(
-          () => retryOnConflict(() => tryEnrol(options, request, owner, realm, credential)),
+          () => retryOnConflict(() => tryEnrol(options, request, { owner, realm, ended }, credential)),
           (work) => options.accountMutex(owner.name, work),
         );
       } finally {
@@ -111,14 +111,21 @@ function noRelyingParty(file: string): SallyportError {
   );
 }
 
+/** Whose factor it is to be. */
+interface Target {
+  readonly owner: Owner;
+  readonly realm: Realm;
+  readonly ended: AbortSignal | undefined;
+}
+
 /** @returns undefined if another commit came first; decide again */
 async function tryEnrol(
   options: CodeVerificationOptions,
   request: EnrolRequest,
-  owner: Owner,
-  realm: Realm,
+  target: Target,
   registered: Registered | undefined,
 ): Promise<EnrolResult | Outside | undefined> {
+  const { owner, realm, ended } = target;
   const now = options.clock.now();
   const account = owner.name;
   const { value, version } = await options.store.account(account);
@@ -126,7 +133,7 @@ async function tryEnrol(
   const { keyedHash, randomness } = options;
   const tools = { now, keyedHash, randomness, ...(registered === undefined ? {} : { registered }) };
   const unverified = newFactor(request, record, realm, tools);
-  const evidence = await evidenceFor(options, request, unverified.record, account, realm);
+  const evidence = await evidenceFor(options, request, unverified.record, target);
   if (evidence instanceof Outside) return evidence;
   const { tokens, ...said } = evidence;
   const context = { ...contextOf(realm, now, keyedHash), firstFactorVerified: true, ...said };
@@ -149,6 +156,8 @@ async function tryEnrol(
   const mark = markOf(made.factor, tokens);
   const locked = lockoutAt(record.lock, realm.lockout, now);
   const warning = kindOf(request).enrolling?.unusable?.(realm, account, locked);
+  if (ended?.aborted === true)
+    throw new SallyportError('request-timeout', 'the caller has gone; no factor was added');
   if (!(await options.auditedStore.change({ record, version }, made.record, event, mark))) return undefined;
   return {
     account,
@@ -175,8 +184,7 @@ async function evidenceFor(
   options: CodeVerificationOptions,
   request: EnrolRequest,
   factor: FactorRecord,
-  account: string,
-  realm: Realm,
+  { owner, realm, ended }: Target,
 ): Promise<Evidence | Outside> {
   const { assertions, validations } = options;
   if ('assertion' in request && request.assertion !== undefined) {
@@ -191,7 +199,7 @@ async function evidenceFor(
   const ask = validations.needed(
     realm.yubikey.servers,
     { answer, otp: otpForServers(question) },
-    { account },
+    { account: owner.name, ...(ended === undefined ? {} : { ended }) },
   );
   if (ask !== undefined) return ask;
   const validated = validations.said(answer);

@@ -253,8 +253,7 @@ export class Conversation {
     this.#timerAt = Infinity;
     const now = performance.now();
     if (now >= this.#deadline) {
-      if (this.#state.at === 'hello') this.#link.close();
-      else this.#happened({ kind: 'deadline' });
+      this.#happened({ kind: 'deadline' });
       return;
     }
     if (this.#heldUntil !== undefined && now >= this.#heldUntil) {

@@ -236,6 +236,8 @@ export function step(state: State, event: Event): Step {
     case 'failed':
       return broken(state);
     case 'deadline':
+      // A program that did not run between its connection and HELLO must find a daemon that answers.
+      if (state.at === 'hello') return result('system-err');
       return ended(state, result('auth-err'), 'timed-out');
     case 'closed':
       return ended(state, { state: { at: 'over' }, effects: [{ do: 'close' }] }, 'disconnected');

@@ -102,10 +102,17 @@ export interface Verifier {
   answer(login: OpenLogin, answer: Answer, ended?: AbortSignal): Promise<Verdict>;
   /** The login ended without a decision: one event if its first factor is verified. */
   abandon(login: OpenLogin, reason: AbandonReason): Promise<void>;
-  /** `sallyport verify`: consumes a code as a login would, and counts failures as one. */
-  verify(request: VerifyRequest): Promise<VerifyResult>;
-  /** Adds a factor; the code that verifies it is consumed. */
-  enrol(request: EnrolRequest): Promise<EnrolResult>;
+  /**
+   * `sallyport verify`: consumes a code as a login would, and counts failures as one.
+   * @param ended aborted once the caller is gone; nothing is accepted after that
+   */
+  verify(request: VerifyRequest, ended?: AbortSignal): Promise<VerifyResult>;
+  /**
+   * Adds a factor; the code that verifies it is consumed.
+   * @param ended as above
+   * @throws SallyportError `request-timeout`: it was aborted, and nothing was added
+   */
+  enrol(request: EnrolRequest, ended?: AbortSignal): Promise<EnrolResult>;
   /**
    * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
    * @throws SallyportError `no-relying-party`, `factor-kind-not-allowed`, `too-many-factors`

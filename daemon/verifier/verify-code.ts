@@ -35,15 +35,15 @@ export interface CodeVerificationOptions extends VerifierOptions {
  * `sallyport verify`.
  *
  * Invariant: a code is evaluated and consumed as in a login, by the same code and the same commit, and a wrong one
- * counts.
+ * counts. Once the caller is gone no code is accepted, as in a login whose call has ended.
  */
 export function createCodeVerification(options: CodeVerificationOptions): Pick<Verifier, 'verify'> {
   return {
-    async verify(request) {
+    async verify(request, ended) {
       try {
         const { owner, realm } = await accountOf(options, request.user);
         return await settled(
-          () => retryOnConflict(() => tryVerify(options, request, owner, realm)),
+          () => retryOnConflict(() => tryVerify(options, request, { owner, realm, ended })),
           (work) => options.accountMutex(owner.name, work),
         );
       } finally {
@@ -82,11 +82,42 @@ function evaluateBoth(
   return evaluateLoginAnswer(context, answer, 'whole', keyedHash, resync);
 }
 
+type EventOf = (
+  outcome: 'success' | 'refused' | 'abandoned',
+  reason: string,
+  factor?: FactorRecord,
+) => AuditEvent;
+
+/** @returns undefined if another commit came first; decide again */
+async function consume(
+  auditedStore: AuditedStore,
+  context: AnswerContext,
+  evaluation: Evaluation & { outcome: 'accepted' },
+  event: EventOf,
+): Promise<VerifyResult | undefined> {
+  const { record, realm, now, tokens } = context;
+  const { factor, format } = evaluation;
+  const accepted = acceptedAnswer(format, record.account, factor, realm, now);
+  const after = afterAcceptance(record, evaluation, accepted);
+  if (
+    !(await auditedStore.change(context, after, event('success', 'verified', factor), markOf(factor, tokens)))
+  )
+    return undefined;
+  const text = successText(factor);
+  return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
+}
+
+/** Whose code it is. */
+interface Target {
+  readonly owner: Owner;
+  readonly realm: Realm;
+  readonly ended: AbortSignal | undefined;
+}
+
 async function tryVerify(
   options: CodeVerificationOptions,
   request: VerifyRequest,
-  owner: Owner,
-  realm: Realm,
+  { owner, realm, ended }: Target,
 ): Promise<VerifyResult | Outside | undefined> {
   const { auditedStore } = options;
   const account = owner.name;
@@ -97,7 +128,7 @@ async function tryVerify(
     (factor) => factor.enabled && sshKeyOf(factor) === undefined && kindOf(factor).usable(factor, now),
   );
   const locked = lockoutAt(record.lock, realm.lockout, now);
-  const event = (outcome: 'success' | 'refused', reason: string, factor?: FactorRecord): AuditEvent => {
+  const event: EventOf = (outcome, reason, factor) => {
     const { actor } = request;
     return changeEvent('verify', { outcome, reason, account, at: now, actor, realm: realm.name, factor });
   };
@@ -111,20 +142,19 @@ async function tryVerify(
   if (locked === 'all') return no('locked');
   const codesLocked = locked === 'codes';
   const question = { factors, codesLocked, answer: request.answer, where: 'whole' } as const;
-  const ready = await prepareAnswer(options, realm, question, { account });
+  const ready = await prepareAnswer(options, realm, question, {
+    account,
+    ...(ended === undefined ? {} : { ended }),
+  });
   if (ready instanceof Outside) return ready;
   const asked = { record, version, realm, codesLocked, firstFactorVerified: true, now };
   const answerContext: AnswerContext = { ...asked, ...ready };
   const evaluation = evaluateBoth(answerContext, request, options.keyedHash);
   switch (evaluation.outcome) {
     case 'accepted': {
-      const { factor, format } = evaluation;
-      const mark = markOf(factor, answerContext.tokens);
-      const after = afterAcceptance(record, evaluation, acceptedAnswer(format, account, factor, realm, now));
-      if (!(await auditedStore.change(answerContext, after, event('success', 'verified', factor), mark)))
-        return undefined;
-      const text = successText(factor);
-      return { outcome: 'accepted', factor: summaryOf(factor), ...(text === undefined ? {} : { text }) };
+      if (ended?.aborted !== true) return consume(auditedStore, answerContext, evaluation, event);
+      await auditedStore.note(event('abandoned', 'disconnected'));
+      return { outcome: 'refused', reason: 'disconnected', text: 'The caller has gone.', resync: false };
     }
     case 'unknown-format':
     case 'codes-locked':

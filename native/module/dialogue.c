@@ -193,6 +193,8 @@ static void send_hello(struct dialogue *dialogue) {
 
     if (length > 0)
         status = conn_write(dialogue->fd, dialogue->bytes, length, dialogue->first_deadline);
+    /* Silence begins here: a program that was not run before must not take it for that of the daemon. */
+    dialogue->first_deadline = conn_now() + FIRST_FRAME_MS;
     if (status == CONN_OK || status == CONN_CLOSED)
         dialogue->state = STATE_TALKING;
     else

@@ -13,6 +13,13 @@
 #include "options.h"
 #include "protocol.h"
 
+/* A daemon that has sent nothing for so long is absent. */
+#ifdef SALLYPORT_FUZZING
+enum { FIRST_FRAME_MS = 10 };
+#else
+enum { FIRST_FRAME_MS = 5000 };
+#endif
+
 enum dialogue_state {
     STATE_TALKING = 1,
     STATE_PROMPTED = 2,
@@ -26,7 +33,7 @@ struct dialogue {
     const struct options *options;
     const struct context *context;
     int fd;
-    /* Points on conn_now()'s clock. */
+    /* Points on conn_now()'s clock. The first one ends the connection, and once HELLO is sent its silence. */
     int64_t first_deadline;
     int64_t deadline;
 

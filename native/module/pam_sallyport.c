@@ -17,12 +17,6 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-#ifdef SALLYPORT_FUZZING
-enum { FIRST_FRAME_MS = 10 };
-#else
-enum { FIRST_FRAME_MS = 5000 };
-#endif
-
 /* The whole state of one call, on its stack and nowhere else. */
 struct login {
     struct options options;
@@ -77,8 +71,6 @@ static int authenticate(pam_handle_t *pamh, struct login *login) {
     dialogue->context = &login->context;
     dialogue->deadline = start + login->options.timeout_ms;
     dialogue->first_deadline = start + FIRST_FRAME_MS;
-    if (dialogue->first_deadline > dialogue->deadline)
-        dialogue->first_deadline = dialogue->deadline;
     code = reach(pamh, &login->options, dialogue->first_deadline, &dialogue->fd);
     if (code == PAM_SUCCESS)
         code = dialogue_run(dialogue);

@@ -110,7 +110,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       const place = rig.place();
       await place.misbehave({ reply: Buffer.alloc(0) });
       assert.equal((await place.login()).code, pam.authinfoUnavail);
-      assert.equal((await place.login({ words: ['late-hello'] })).code, pam.authinfoUnavail);
+      assert.equal((await place.login({ words: ['late-hello=250'] })).code, pam.authinfoUnavail);
     });
   });
 
@@ -231,7 +231,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       const place = rig.place();
       await place.misbehave({ reply: result(pam.systemErr) });
       assert.equal((await place.login()).code, pam.systemErr);
-      assert.equal((await place.login({ words: ['late-hello'] })).code, pam.systemErr);
+      assert.equal((await place.login({ words: ['late-hello=250'] })).code, pam.systemErr);
     });
 
     it('a RESULT that came while the user typed', async () => {

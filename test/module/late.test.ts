@@ -5,11 +5,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { LoginRig, pam } from '../support/login-rig.ts';
+import { field, frame, u32 } from '../support/module-frames.ts';
+import { ModuleRig } from '../support/module-rig.ts';
 import { compileSources, moduleDirectory, nativeTests } from '../support/native.ts';
 
 const run = promisify(execFile);
+
+const rig = new ModuleRig();
+before(() => rig.build());
+after(() => rig.remove());
 
 /** AUTHINFO_UNAVAIL may be let pass by a stack: a busy machine, or SIGSTOP, must not make it out of an answer. */
 it('a program that did not run until after the deadline sees what came meanwhile', async () => {
@@ -34,4 +41,29 @@ it('a program that did not run until after the deadline sees what came meanwhile
     server.close();
     rmSync(directory, { recursive: true, force: true });
   }
+});
+
+describe('a program that did not run between its connection and HELLO, for longer than a daemon may be silent', () => {
+  it('gives the daemon its time from HELLO on', async () => {
+    const place = rig.place();
+    await place.listen(async (peer) => {
+      await peer.next();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      peer.send(frame(0x15, field(0x32, u32(pam.permDenied)), field(0x33, Buffer.alloc(2))));
+    });
+    assert.equal((await place.login({ words: ['late-hello=5200'] })).code, pam.permDenied);
+  });
+
+  it('finds a RESULT of the daemon, which waited for no HELLO any more', async () => {
+    const logins = await LoginRig.start();
+    try {
+      const place = rig.place();
+      const rawOptions = [`socket=${logins.rootSocket}`];
+      const outcome = await place.login({ rawOptions, words: ['late-hello=6000'] });
+      assert.equal(outcome.code, pam.systemErr);
+      assert.deepEqual(logins.verifier.asked, []);
+    } finally {
+      await logins.stop();
+    }
+  });
 });

@@ -15,7 +15,7 @@
  *   block        SIGINT and SIGQUIT are blocked, as by sudo
  *   close-std    0, 1 and 2 are closed
  *   times=N      the phase is run N times on one handle
- *   late-hello   a quarter of a second passes between the connection and HELLO
+ *   late-hello=N so many milliseconds pass between the connection and HELLO
  *
  * Each thing that happens is one line of JSON, texts in hex. A prompt without a word fails.
  */
@@ -85,12 +85,12 @@ void __syslog_chk(int priority, int flag, const char *format, ...) {
 }
 
 /* The module asks who listens just before it sends HELLO. */
-static bool late_hello;
+static useconds_t late_hello;
 int getsockopt(int fd, int level, int name, void *value, socklen_t *size);
 
 int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
-    if (late_hello)
-        usleep(250000);
+    if (late_hello > 0)
+        usleep(late_hello);
     return (int)syscall(SYS_getsockopt, fd, level, name, value, size);
 }
 
@@ -220,7 +220,8 @@ static void apply(struct script *script, struct settings *settings, const char *
         settings->flags = (int)strtoul(value, NULL, 0);
     if ((value = value_of(word, "times")) != NULL)
         settings->times = atoi(value);
-    late_hello |= strcmp(word, "late-hello") == 0;
+    if ((value = value_of(word, "late-hello")) != NULL)
+        late_hello = (useconds_t)strtoul(value, NULL, 10) * 1000;
     script->no_echo_on |= strcmp(word, "no-echo-on") == 0;
     script->no_info |= strcmp(word, "no-info") == 0;
     settings->no_conv |= strcmp(word, "no-conv") == 0;

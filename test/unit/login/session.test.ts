@@ -179,7 +179,10 @@ function whileEvaluating(row: Record<EventName, Row>): Record<EventName, Row> {
 }
 
 const table: Record<string, Record<EventName, Row>> = {
-  hello: usual({ HELLO: to('opening', { do: 'open', hello }) }),
+  hello: usual({
+    HELLO: to('opening', { do: 'open', hello }),
+    deadline: over(...ends('system-err')),
+  }),
   opening: usual({
     'opened: ask': to('prompted', send.prompt),
     'opened: ask with text': to('prompted', send.info('Note.'), send.prompt),
